@@ -1,1 +1,10 @@
-//! To come.
+//! Card commands, one file each, both directions: the terminal turns the value into a command, the chip reads it back.
+
+pub mod external_authenticate;
+pub mod general_authenticate;
+pub mod get_challenge;
+pub mod get_data;
+pub mod internal_authenticate;
+pub mod mse;
+pub mod read_binary;
+pub mod select;

@@ -1,0 +1,510 @@
+//! Elliptic curves: points, keys, agreement and the generic mapping of PACE.
+//!
+//! BSI TR-03111 (v2.10) §4.2 to §4.4 for keys and agreement; Doc 9303-11 (8th ed.) §4.4.3.3.1 for the mapping.
+
+use std::fmt;
+
+use const_oid::ObjectIdentifier;
+use ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+use elliptic_curve::ops::Reduce;
+use elliptic_curve::sec1::ToSec1Point;
+use elliptic_curve::{Generate, Group};
+use rand_core::CryptoRng;
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{Hash, SignatureError};
+
+/// A curve of prime order.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Curve {
+    /// NIST P-256 (secp256r1).
+    P256,
+    /// NIST P-384 (secp384r1).
+    P384,
+    /// NIST P-521 (secp521r1).
+    P521,
+    /// brainpoolP256r1, RFC 5639 §3.4.
+    BrainpoolP256r1,
+    /// brainpoolP384r1, RFC 5639 §3.6.
+    BrainpoolP384r1,
+}
+
+impl Curve {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::P256, Self::P384, Self::P521, Self::BrainpoolP256r1, Self::BrainpoolP384r1];
+
+    /// Its object identifier as a named curve (RFC 5480 §2.1.1.1, RFC 5639 §4.1).
+    pub fn oid(self) -> ObjectIdentifier {
+        ObjectIdentifier::new_unwrap(match self {
+            Self::P256 => "1.2.840.10045.3.1.7",
+            Self::P384 => "1.3.132.0.34",
+            Self::P521 => "1.3.132.0.35",
+            Self::BrainpoolP256r1 => "1.3.36.3.3.2.8.1.1.7",
+            Self::BrainpoolP384r1 => "1.3.36.3.3.2.8.1.1.11",
+        })
+    }
+
+    /// The curve with this object identifier, if it is one of ours.
+    pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
+        Self::ALL.into_iter().find(|curve| curve.oid() == oid)
+    }
+
+    /// Its number among the standardized domain parameters (Doc 9303-11 (8th ed.) §9.5.1, table 7).
+    pub fn parameter_id(self) -> u8 {
+        match self {
+            Self::P256 => 12,
+            Self::BrainpoolP256r1 => 13,
+            Self::P384 => 15,
+            Self::BrainpoolP384r1 => 16,
+            Self::P521 => 18,
+        }
+    }
+
+    /// The curve with this number among the standardized domain parameters, if it is one of ours.
+    pub fn from_parameter_id(id: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|curve| curve.parameter_id() == id)
+    }
+
+    /// Length of a coordinate, and of a scalar, in bytes.
+    pub fn field_len(self) -> usize {
+        match self {
+            Self::P256 | Self::BrainpoolP256r1 => 32,
+            Self::P384 | Self::BrainpoolP384r1 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// The hash function as strong as the curve: what we sign with by default.
+    pub fn usual_hash(self) -> Hash {
+        match self {
+            Self::P256 | Self::BrainpoolP256r1 => Hash::Sha256,
+            Self::P384 | Self::BrainpoolP384r1 => Hash::Sha384,
+            Self::P521 => Hash::Sha512,
+        }
+    }
+}
+
+/// Runs the body with `$lib` naming the library type of the curve, once per curve: monomorphic, so no trait bounds.
+macro_rules! on_curve {
+    ($curve:expr, $lib:ident => $body:expr) => {
+        match $curve {
+            Curve::P256 => {
+                type $lib = p256::NistP256;
+                $body
+            }
+            Curve::P384 => {
+                type $lib = p384::NistP384;
+                $body
+            }
+            Curve::P521 => {
+                type $lib = p521::NistP521;
+                $body
+            }
+            Curve::BrainpoolP256r1 => {
+                type $lib = bp256::BrainpoolP256r1;
+                $body
+            }
+            Curve::BrainpoolP384r1 => {
+                type $lib = bp384::BrainpoolP384r1;
+                $body
+            }
+        }
+    };
+}
+
+/// The library's secret key of a [`PrivateKey`].
+macro_rules! secret {
+    ($key:expr, $lib:ident) => {
+        elliptic_curve::SecretKey::<$lib>::from_slice(&$key.scalar).expect("checked when the key was made")
+    };
+}
+
+/// The library's projective point of an uncompressed point that was validated before.
+macro_rules! point {
+    ($point:expr, $lib:ident) => {
+        elliptic_curve::PublicKey::<$lib>::from_sec1_bytes(&$point)
+            .expect("checked when the point was read")
+            .to_projective()
+    };
+}
+
+/// A big-endian integer of the field's length, modulo the group order.
+macro_rules! reduced {
+    ($bytes:expr, $lib:ident) => {{
+        let field = elliptic_curve::FieldBytes::<$lib>::try_from(&$bytes[..]).expect("padded to the field length");
+        <elliptic_curve::Scalar<$lib> as Reduce<elliptic_curve::FieldBytes<$lib>>>::reduce(&field)
+    }};
+}
+
+/// The library's signature over a digest.
+macro_rules! sign {
+    ($key:expr, $lib:ident, $digest:expr) => {{
+        let signature: ecdsa::Signature<$lib> = ecdsa::SigningKey::<$lib>::from_slice(&$key.scalar)
+            .expect("checked when the key was made")
+            .sign_prehash($digest)
+            .expect("a digest of any length is reduced, never refused");
+        signature
+    }};
+}
+
+/// Why bytes are not a key or a point.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum EcError {
+    /// The mapping came out at the point at infinity; begin again with other random numbers.
+    #[error("the mapped generator is the point at infinity")]
+    MappedToInfinity,
+    /// Two keys, or a key and a generator, are of different curves.
+    #[error("the keys are of different curves")]
+    OtherCurve,
+    /// Not `04 || X || Y` of the right length, not on the curve, or the point at infinity.
+    #[error("these {length} bytes are not a point of {curve:?}")]
+    Point {
+        /// The curve expected.
+        curve: Curve,
+        /// Length of what came.
+        length: usize,
+    },
+    /// A private key that is zero, not below the group order, or too long.
+    #[error("the private key is not between 1 and the order of {curve:?}")]
+    Scalar {
+        /// The curve expected.
+        curve: Curve,
+    },
+}
+
+/// A point on the curve other than infinity.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct PublicKey {
+    curve: Curve,
+    point: Vec<u8>,
+}
+
+impl PublicKey {
+    /// Reads an uncompressed point `04 || X || Y` (TR-03111 §3.2.1) and checks that it lies on the curve.
+    ///
+    /// # Errors
+    /// [`EcError::Point`].
+    pub fn from_sec1(curve: Curve, bytes: &[u8]) -> Result<Self, EcError> {
+        let wrong = EcError::Point { curve, length: bytes.len() };
+        if bytes.len() != 1 + 2 * curve.field_len() || bytes[0] != 0x04 {
+            return Err(wrong); // compressed and hybrid forms are read by nobody's card
+        }
+        on_curve!(curve, C => elliptic_curve::PublicKey::<C>::from_sec1_bytes(bytes).map(drop).map_err(|_| wrong)?);
+        Ok(Self { curve, point: bytes.to_vec() })
+    }
+
+    /// Its curve.
+    pub fn curve(&self) -> Curve {
+        self.curve
+    }
+
+    /// `04 || X || Y`.
+    pub fn to_sec1(&self) -> &[u8] {
+        &self.point
+    }
+
+    /// The x-coordinate, [`Curve::field_len`] bytes.
+    pub fn x(&self) -> &[u8] {
+        &self.point[1..1 + self.curve.field_len()]
+    }
+
+    /// Verifies an ECDSA signature (TR-03111 §4.2.1) given as `r || s`.
+    pub(super) fn verify_plain(&self, hash: Hash, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        let digest = hash.digest(message);
+        on_curve!(self.curve, C => {
+            let signature = ecdsa::Signature::<C>::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+            let key = ecdsa::VerifyingKey::<C>::from_sec1_bytes(&self.point).map_err(|_| SignatureError::Malformed)?;
+            key.verify_prehash(&digest, &signature).map_err(|_| SignatureError::Mismatch)
+        })
+    }
+
+    /// Verifies an ECDSA signature given as DER `SEQUENCE { r, s }`.
+    pub(super) fn verify_der(&self, hash: Hash, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        let plain = on_curve!(self.curve, C => {
+            ecdsa::Signature::<C>::from_der(signature).map_err(|_| SignatureError::Malformed)?.to_vec()
+        });
+        self.verify_plain(hash, message, &plain)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({:?}, {})", self.curve, hex::encode(&self.point))
+    }
+}
+
+/// A secret scalar. Wiped when dropped, never cloned, never shown.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct PrivateKey {
+    #[zeroize(skip)]
+    curve: Curve,
+    scalar: Vec<u8>,
+}
+
+impl PrivateKey {
+    /// A fresh key, uniform between 1 and the group order.
+    pub fn generate(curve: Curve, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let scalar = on_curve!(curve, C => elliptic_curve::SecretKey::<C>::generate_from_rng(rng).to_bytes().to_vec());
+        Self { curve, scalar }
+    }
+
+    /// The key with this big-endian value; leading zeros may be there or not.
+    ///
+    /// # Errors
+    /// [`EcError::Scalar`].
+    pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, EcError> {
+        let wrong = EcError::Scalar { curve };
+        let length = curve.field_len();
+        let (zeros, digits) = bytes.split_at(bytes.len().saturating_sub(length));
+        if zeros.iter().any(|b| *b != 0) {
+            return Err(wrong);
+        }
+        let mut scalar = Zeroizing::new(vec![0; length]);
+        scalar[length - digits.len()..].copy_from_slice(digits);
+        on_curve!(curve, C => elliptic_curve::SecretKey::<C>::from_slice(&scalar).map(drop).map_err(|_| wrong)?);
+        Ok(Self { curve, scalar: scalar.to_vec() })
+    }
+
+    /// Its curve.
+    pub fn curve(&self) -> Curve {
+        self.curve
+    }
+
+    /// The big-endian value, [`Curve::field_len`] bytes.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.scalar.clone())
+    }
+
+    /// The public key that belongs to it.
+    pub fn public(&self) -> PublicKey {
+        let point = on_curve!(self.curve, C => {
+            secret!(self, C).public_key().to_sec1_point(false).to_bytes().to_vec()
+        });
+        PublicKey { curve: self.curve, point }
+    }
+
+    /// Diffie-Hellman: the x-coordinate of the shared point (TR-03111 §4.3.1).
+    ///
+    /// # Errors
+    /// [`EcError::OtherCurve`].
+    pub fn agree(&self, peer: &PublicKey) -> Result<Zeroizing<Vec<u8>>, EcError> {
+        let shared = self.multiply(peer)?;
+        Ok(Zeroizing::new(shared.x().to_vec()))
+    }
+
+    /// Signs `message` with ECDSA, result in DER (deterministic, RFC 6979).
+    pub fn sign_der(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
+        let digest = hash.digest(message);
+        on_curve!(self.curve, C => sign!(self, C, &digest).to_der().as_bytes().to_vec())
+    }
+
+    /// Signs `message` with ECDSA, result `r || s` (TR-03111 §5.2.1), deterministic (RFC 6979).
+    pub fn sign_plain(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
+        let digest = hash.digest(message);
+        on_curve!(self.curve, C => sign!(self, C, &digest).to_vec())
+    }
+
+    /// The point `self * peer`, which on a curve of prime order is never infinity.
+    fn multiply(&self, peer: &PublicKey) -> Result<PublicKey, EcError> {
+        if self.curve != peer.curve {
+            return Err(EcError::OtherCurve);
+        }
+        let point = on_curve!(self.curve, C => {
+            let product = point!(peer.point, C) * *secret!(self, C).to_nonzero_scalar();
+            product.to_affine().to_sec1_point(false).to_bytes().to_vec()
+        });
+        Ok(PublicKey { curve: self.curve, point })
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({:?}, …)", self.curve)
+    }
+}
+
+/// A base point: that of the curve, or the one that PACE's generic mapping agrees on.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Generator(PublicKey);
+
+impl Generator {
+    /// The base point G of the curve itself.
+    pub fn standard(curve: Curve) -> Self {
+        Self(PublicKey { curve, point: curve.domain().base_point.to_vec() })
+    }
+
+    /// The generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read as a
+    /// big-endian integer of at most [`Curve::field_len`] bytes.
+    ///
+    /// # Errors
+    /// [`EcError::OtherCurve`], [`EcError::MappedToInfinity`], [`EcError::Scalar`] for a nonce that is too long.
+    pub fn map(nonce: &[u8], own: &PrivateKey, peer: &PublicKey) -> Result<Self, EcError> {
+        let curve = own.curve;
+        let length = curve.field_len();
+        let hidden = own.multiply(peer)?;
+        if nonce.len() > length {
+            return Err(EcError::Scalar { curve });
+        }
+        let mut padded = Zeroizing::new(vec![0; length]);
+        padded[length - nonce.len()..].copy_from_slice(nonce);
+        let point = on_curve!(curve, C => {
+            let s = reduced!(padded, C);
+            let mapped = elliptic_curve::ProjectivePoint::<C>::mul_by_generator(&s) + point!(hidden.point, C);
+            if bool::from(mapped.is_identity()) {
+                return Err(EcError::MappedToInfinity);
+            }
+            mapped.to_affine().to_sec1_point(false).to_bytes().to_vec()
+        });
+        Ok(Self(PublicKey { curve, point }))
+    }
+
+    /// The public key of `key` with respect to this base point.
+    ///
+    /// # Errors
+    /// [`EcError::OtherCurve`].
+    pub fn public(&self, key: &PrivateKey) -> Result<PublicKey, EcError> {
+        key.multiply(&self.0)
+    }
+
+    /// The point, uncompressed.
+    pub fn to_sec1(&self) -> &[u8] {
+        self.0.to_sec1()
+    }
+}
+
+/// A mapped generator is secret until PACE is over: only its curve is shown.
+impl fmt::Debug for Generator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Generator({:?}, …)", self.0.curve)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha20Rng;
+
+    use super::*;
+    use crate::suite::{SignatureAlgorithm, VerifyingKey};
+
+    fn keys(curve: Curve, seed: u64) -> PrivateKey {
+        PrivateKey::generate(curve, &mut ChaCha20Rng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn both_sides_agree_and_sign_on_every_curve() {
+        for curve in Curve::ALL {
+            let (a, b) = (keys(curve, 1), keys(curve, 2));
+            let shared = a.agree(&b.public()).unwrap();
+            assert_eq!(shared, b.agree(&a.public()).unwrap());
+            assert_eq!(shared.len(), curve.field_len());
+
+            let key = VerifyingKey::from(a.public());
+            for hash in [Hash::Sha1, curve.usual_hash()] {
+                let (plain, der) = (a.sign_plain(hash, b"citizen"), a.sign_der(hash, b"citizen"));
+                assert_eq!(plain.len(), 2 * curve.field_len());
+                assert_eq!(key.verify_plain(hash, b"citizen", &plain), Ok(()));
+                assert_eq!(key.verify(SignatureAlgorithm::Ecdsa(hash), b"citizen", &der), Ok(()));
+                assert_eq!(key.verify_plain(hash, b"citizem", &plain), Err(SignatureError::Mismatch));
+            }
+        }
+    }
+
+    #[test]
+    fn aws_lc_verifies_what_we_sign_with_any_hash() {
+        use aws_lc_rs::signature::{self as other, UnparsedPublicKey};
+        let p256 = keys(Curve::P256, 3);
+        let signature = p256.sign_der(Hash::Sha512, b"m");
+        UnparsedPublicKey::new(&other::ECDSA_P256_SHA512_ASN1, p256.public().to_sec1())
+            .verify(b"m", &signature)
+            .unwrap();
+        let p384 = keys(Curve::P384, 4);
+        let signature = p384.sign_der(Hash::Sha256, b"m");
+        UnparsedPublicKey::new(&other::ECDSA_P384_SHA256_ASN1, p384.public().to_sec1())
+            .verify(b"m", &signature)
+            .unwrap();
+        let p521 = keys(Curve::P521, 5);
+        let signature = p521.sign_der(Hash::Sha224, b"m");
+        UnparsedPublicKey::new(&other::ECDSA_P521_SHA224_ASN1, p521.public().to_sec1())
+            .verify(b"m", &signature)
+            .unwrap();
+    }
+
+    #[test]
+    fn the_domain_parameters_are_those_of_the_arithmetic() {
+        for curve in Curve::ALL {
+            let domain = curve.domain();
+            let mut one = vec![0; curve.field_len()];
+            one[curve.field_len() - 1] = 1;
+            let unit = PrivateKey::from_bytes(curve, &[1]).unwrap();
+            assert_eq!(unit.to_bytes().as_slice(), one);
+            assert_eq!(unit.public().to_sec1(), domain.base_point);
+            assert_eq!(Generator::standard(curve).public(&unit).unwrap().to_sec1(), domain.base_point);
+            // n - 1 is the largest scalar, and (n - 1) G is -G: same x
+            let mut last = domain.order.to_vec();
+            assert!(PrivateKey::from_bytes(curve, &last).is_err());
+            *last.last_mut().unwrap() -= 1;
+            let largest = PrivateKey::from_bytes(curve, &last).unwrap();
+            assert_eq!(largest.public().x(), unit.public().x());
+            assert_ne!(largest.public(), unit.public());
+            for constant in [domain.prime, domain.a, domain.b, domain.order] {
+                assert_eq!(constant.len(), curve.field_len());
+            }
+        }
+    }
+
+    #[test]
+    fn bad_points_are_refused() {
+        for curve in Curve::ALL {
+            let good = keys(curve, 6).public().to_sec1().to_vec();
+            let mut off = good.clone();
+            *off.last_mut().unwrap() ^= 1;
+            let mut hybrid = good.clone();
+            hybrid[0] = 0x06;
+            let mut compressed = good[..=curve.field_len()].to_vec();
+            compressed[0] = 0x02;
+            let zero = [&[4][..], &vec![0; 2 * curve.field_len()]].concat();
+            let huge = [&[4][..], &vec![0xff; 2 * curve.field_len()]].concat();
+            let longer = [&good[..], &[0]].concat();
+            for point in [&off[..], &hybrid, &compressed, &zero, &huge, &longer, &good[..good.len() - 1], &[0], &[]] {
+                assert_eq!(PublicKey::from_sec1(curve, point), Err(EcError::Point { curve, length: point.len() }));
+            }
+        }
+    }
+
+    #[test]
+    fn the_mapping_of_appendix_g1() {
+        // Doc 9303-11 (8th ed.) appendix G.1.
+        let curve = Curve::BrainpoolP256r1;
+        let own = hex_literal::hex!("7F4EF07B9EA82FD78AD689B38D0BC78CF21F249D953BC46F4C6E19259C010F99");
+        let own = PrivateKey::from_bytes(curve, &own).unwrap();
+        let peer = hex_literal::hex!("04 824FBA91C9CBE26BEF53A0EBE7342A3BF178CEA9F45DE0B70AA601651FBA3F57"
+            "30D8C879AAA9C9F73991E61B58F4D52EB87A0A0C709A49DC63719363CCD13C54");
+        let peer = PublicKey::from_sec1(curve, &peer).unwrap();
+        let nonce = hex_literal::hex!("3F00C4D39D153F2B2A214A078D899B22");
+        let mapped = Generator::map(&nonce, &own, &peer).unwrap();
+        assert_eq!(
+            mapped.to_sec1(),
+            hex_literal::hex!("04 8CED63C91426D4F0EB1435E7CB1D74A46723A0AF21C89634F65A9AE87A9265E2"
+                "8C879506743F8611AC33645C5B985C80B5F09A0B83407C1B6A4D857AE76FE522")
+        );
+    }
+
+    #[test]
+    fn keys_of_different_curves_do_not_meet() {
+        let (a, b) = (keys(Curve::P256, 7), keys(Curve::BrainpoolP256r1, 8));
+        assert_eq!(a.agree(&b.public()), Err(EcError::OtherCurve));
+        assert_eq!(Generator::map(&[1; 16], &a, &b.public()), Err(EcError::OtherCurve));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_point_a_signature_or_refused(bytes: Vec<u8>) {
+            for curve in Curve::ALL {
+                let _ = PublicKey::from_sec1(curve, &bytes);
+                let _ = PrivateKey::from_bytes(curve, &bytes);
+            }
+        }
+    }
+}
