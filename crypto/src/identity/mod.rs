@@ -1,1 +1,35 @@
-//! To come.
+//! Who the card speaks of: parsed once, then trusted.
+//!
+//! Every type here has one text form (`Display` and `FromStr`, and the same string in serde). `Debug` of personal data shows
+//! nothing. What this module does **not** do: it holds no table of provinces or communes (the issuing office keeps those, they change by
+//! decree), and it does not judge whether a person may have a card.
+
+mod card;
+mod date;
+mod name;
+mod personal_number;
+pub mod validity;
+
+pub use card::{Can, CanError, CardSerial, CardSerialError, DocumentNumber, DocumentNumberError};
+pub use date::{Date, DateError};
+pub use name::{FullName, FullNameError};
+pub use personal_number::{PersonalNumber, PersonalNumberError, ProvinceCode, ProvinceCodeError, Sex, SexError};
+
+/// Serialises a type as its one text form, and reads it back through the same parser as everywhere else.
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use serde_as_text;

@@ -1,0 +1,78 @@
+//! What BAC and PACE derive their keys from: Doc 9303-11 (8th ed.) §4.3.2, §4.4.1, appendix D.2.
+
+use std::{fmt, str::FromStr};
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{Field, MrzError, Td1, check_alphabet, check_digit, verify};
+
+/// Document number, date of birth and date of expiry, as they stand in the MRZ: together they open the chip.
+///
+/// Wiped when dropped; `Debug` shows nothing.
+#[derive(Clone, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
+pub struct MrzKey {
+    information: String,
+}
+
+impl MrzKey {
+    /// From the three fields without their check digits: number of at most 22 characters (shorter than nine is
+    /// padded with fillers), dates as `YYMMDD` with fillers for what is unknown.
+    ///
+    /// # Errors
+    /// [`MrzError::TooLong`], [`MrzError::Form`] or [`MrzError::Character`].
+    pub fn new(document_number: &str, birth: &str, expiry: &str) -> Result<Self, MrzError> {
+        let number = document_number.trim_end_matches('<');
+        check_alphabet(number)?;
+        if number.is_empty() {
+            return Err(MrzError::Form(Field::DocumentNumber));
+        }
+        if number.len() > 22 {
+            return Err(MrzError::TooLong(Field::DocumentNumber));
+        }
+        for (field, date) in [(Field::Birth, birth), (Field::Expiry, expiry)] {
+            if date.len() != 6 || !date.bytes().all(|b| b.is_ascii_digit() || b == b'<') {
+                return Err(MrzError::Form(field));
+            }
+        }
+        let mut information = String::with_capacity(40);
+        for part in [&*Zeroizing::new(format!("{number:<<9}")), birth, expiry] {
+            information.push_str(part);
+            information.extend(check_digit(part.as_bytes()));
+        }
+        Ok(Self { information })
+    }
+
+    /// `MRZ_information` of Doc 9303-11 §4.3.2: number, birth and expiry, each followed by its check digit. BAC and PACE
+    /// hash it with SHA-1.
+    pub fn information(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.information.clone())
+    }
+}
+
+/// Reads a whole MRZ (TD1, TD2 or TD3), with or without line breaks, and verifies the check digits that matter here.
+impl FromStr for MrzKey {
+    type Err = MrzError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
+        check_alphabet(&zone)?;
+        // Ranges of number, birth and expiry; each is followed by its check digit (Doc 9303-6 and -4, §4.2.2).
+        let [number, birth, expiry] = match zone.len() {
+            90 => return Ok(Td1::parse(zone.as_bytes())?.key()),
+            72 => [36..45, 49..55, 57..63],
+            88 => [44..53, 57..63, 65..71],
+            length => return Err(MrzError::Length(length)),
+        };
+        for (field, at) in [(Field::DocumentNumber, &number), (Field::Birth, &birth), (Field::Expiry, &expiry)] {
+            verify(field, &zone[at.clone()], &zone[at.end..at.end + 1])?;
+        }
+        Self::new(&zone[number], &zone[birth], &zone[expiry])
+    }
+}
+
+/// Shows nothing.
+impl fmt::Debug for MrzKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MrzKey(…)")
+    }
+}
