@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Readers that we did not write, against our chip over the real PC/SC stack. Builds them, then lets the orchestrator compare.
+set -euo pipefail
+cd "$(dirname "$0")"
+mvn -q -B -f jmrtd/pom.xml package
+cargo build --quiet --manifest-path dmrtd/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-../../target}/interop-dmrtd"
+cd ../..
+cargo run --quiet --package tests --bin interop -- \
+  --dmrtd "${CARGO_TARGET_DIR:-target}/interop-dmrtd/debug/read-with-dmrtd" --jmrtd tests/interop/jmrtd/target

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what the demonstration and the tests need on Debian 12. Nothing is done for what is there already.
+# usage: tests/setup.sh demo | test | interop
+set -euo pipefail
+packages=(gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartcard-vpcd procps)
+case "${1:-demo}" in
+  demo) ;;
+  test) packages+=(openssl postgresql opensc) ;;
+  interop) packages+=(openssl maven default-jdk-headless) ;;
+  *) echo "usage: $0 demo|test|interop" >&2; exit 2 ;;
+esac
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+# A toolchain that came another way than through apt is as good.
+keep=()
+for package in "${missing[@]}"; do
+  case "$package" in
+    maven) command -v mvn >/dev/null && continue ;;
+    default-jdk-headless) command -v javac >/dev/null && continue ;;
+    postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && continue ;;
+    procps) command -v ps >/dev/null && continue ;;
+  esac
+  keep+=("$package")
+done
+command -v cargo >/dev/null || { echo "cargo is missing: install a Rust toolchain (1.95 or newer) first, see README.md" >&2; exit 1; }
+[ ${#keep[@]} -gt 0 ] || exit 0
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null || { echo "Run as root, or install sudo: these Debian packages are missing: ${keep[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "Installing ${keep[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${keep[@]}" >/dev/null

@@ -1,0 +1,71 @@
+//! Who may import whom: docs/ARCHITECTURE.md, checked against `cargo metadata`.
+
+use std::collections::BTreeMap;
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Edges between our crates, in code that ships. Everything else meets in HTTP, in APDUs or in tests.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("crypto", &[]),
+    ("issuance", &["crypto"]),
+    ("card-agent", &["crypto"]),
+    ("hardware-sim", &["crypto"]),
+    ("tests", &["card-agent", "crypto", "hardware-sim", "issuance"]),
+];
+
+/// Crates that live in one room only: `(crate, who may use it)`.
+const ROOMS: &[(&str, &[&str])] = &[("sqlx", &["issuance"]), ("axum", &["issuance"]), ("pcsc", &["card-agent"])];
+
+/// What `crypto` never sees: I/O, runtimes, clocks of others.
+const NOT_IN_CRYPTO: &[&str] = &["tokio", "axum", "reqwest", "hyper", "sqlx", "pcsc", "tracing", "rand"];
+
+#[test]
+fn only_the_allowed_edges_exist() {
+    let metadata = MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).no_deps().exec().unwrap();
+    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
+    let members: Vec<_> = metadata.packages.iter().map(|p| p.name.to_string()).collect();
+    assert_eq!(members.len(), allowed.len(), "a crate was added or removed: {members:?}");
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        for dependency in package.dependencies.iter() {
+            let uses = dependency.name.as_str();
+            if members.iter().any(|m| m == uses) {
+                assert!(allowed[name].contains(&uses), "{name} must not import {uses}");
+            }
+            if dependency.kind != DependencyKind::Normal {
+                continue;
+            }
+            if let Some((_, rooms)) = ROOMS.iter().find(|(c, _)| *c == uses) {
+                assert!(rooms.contains(&name), "{uses} belongs to {rooms:?}, not to {name}");
+            }
+            if name == "crypto" {
+                assert!(!NOT_IN_CRYPTO.contains(&uses), "crypto must not depend on {uses}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sql_stands_only_in_the_stores_of_the_offices() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../issuance/src");
+    let mut folders = vec![source];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            seen += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            let in_a_store = path.components().any(|c| c.as_os_str() == "store") || path.file_stem().is_some_and(|s| s == "store" || s == "migrations");
+            if !in_a_store {
+                for verb in ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE "] {
+                    assert!(!text.contains(verb), "{} contains SQL ({verb}…)", path.display());
+                }
+            }
+        }
+    }
+    assert!(seen > 5, "the check must have read the offices");
+}
