@@ -1,0 +1,185 @@
+//! One session with a chip: every APDU is timed and logged here, and between any two of them a stop can be asked for.
+//!
+//! The log has one JSON object per line and no bodies: header, lengths, status, microseconds. The secure channel itself is
+//! `crypto::inspection::Line`: it lies above this, so the log shows what travelled.
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use crypto::{
+    apdu::{Command, Response},
+    conversation::Card,
+};
+use serde::Serialize;
+
+use crate::transport::{Reader, TransportError};
+
+/// Where a stop is asked for (Ctrl-C, SIGTERM) and noticed; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicUsize>);
+
+impl Stop {
+    /// Asks every session that watches this to stop before its next command; gives how often that was asked before.
+    pub fn request(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// Whether a stop was asked for.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// A line of the APDU log.
+#[derive(Debug, Serialize)]
+struct Entry<'a> {
+    /// Number of the command in this session, from 1.
+    n: usize,
+    /// What the session was doing.
+    phase: &'a str,
+    /// CLA INS P1 P2 as they travelled, hexadecimal.
+    header: String,
+    /// Nc: bytes of command data.
+    nc: usize,
+    /// Ne: bytes of response data asked for; absent when none were.
+    ne: Option<usize>,
+    /// Nr: bytes of response data received.
+    nr: usize,
+    /// Status word, hexadecimal; absent when no answer came.
+    status: Option<String>,
+    /// From handing the command to the transport until its answer.
+    microseconds: u128,
+}
+
+/// A card under observation.
+pub struct Session<'a, R> {
+    reader: R,
+    log: Option<Box<dyn Write + 'a>>,
+    phase: &'static str,
+    commands: usize,
+    stop: Stop,
+}
+
+impl<'a, R: Reader> Session<'a, R> {
+    /// Observes `reader` without writing a log.
+    pub fn new(reader: R) -> Self {
+        Self { reader, log: None, phase: "", commands: 0, stop: Stop::default() }
+    }
+
+    /// Ends with [`TransportError::Interrupted`] before the next command once `stop` was requested.
+    pub fn stopping(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Writes a line per command to `log`. A log that cannot be written ends the session: evidence is not optional.
+    pub fn logging(mut self, log: impl Write + 'a) -> Self {
+        self.log = Some(Box::new(log));
+        self
+    }
+
+    /// Names what the following commands are for.
+    pub fn phase(&mut self, phase: &'static str) {
+        self.phase = phase;
+    }
+
+    /// Commands that travelled so far.
+    pub fn commands(&self) -> usize {
+        self.commands
+    }
+
+    /// The reader underneath.
+    pub fn into_reader(self) -> R {
+        self.reader
+    }
+}
+
+impl<R: Reader> Card for Session<'_, R> {
+    type Error = TransportError;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {
+        if self.stop.requested() {
+            return Err(TransportError::Interrupted);
+        }
+        let begun = Instant::now();
+        let answer = self.reader.transmit(command);
+        let microseconds = begun.elapsed().as_micros();
+        self.commands += 1;
+        if let Some(log) = &mut self.log {
+            let [p1, p2] = command.p;
+            let entry = Entry {
+                n: self.commands,
+                phase: self.phase,
+                header: format!("{:02X}{:02X}{p1:02X}{p2:02X}", command.cla, command.ins),
+                nc: command.data.len(),
+                ne: command.ne,
+                nr: answer.as_ref().map_or(0, |a| a.data.len()),
+                status: answer.as_ref().ok().map(|a| a.status.to_string()),
+                microseconds,
+            };
+            let mut line = serde_json::to_vec(&entry).expect("numbers and text are JSON");
+            line.push(b'\n');
+            log.write_all(&line).map_err(|e| TransportError::Other(format!("the APDU log cannot be written: {e}")))?;
+        }
+        answer
+    }
+}
+
+impl<R: Reader> Reader for Session<'_, R> {
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.reader.reset()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Echo;
+
+    impl Card for Echo {
+        type Error = TransportError;
+
+        fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {
+            Ok(Response::success(command.data.clone()))
+        }
+    }
+
+    impl Reader for Echo {
+        fn reset(&mut self) -> Result<(), TransportError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_requested_stop_comes_before_the_next_command() {
+        let stop = Stop::default();
+        let mut session = Session::new(Echo).stopping(stop.clone());
+        assert!(session.transmit(&Command::new(0x84, 0, 0)).is_ok());
+        assert_eq!(stop.request(), 0);
+        assert_eq!(session.transmit(&Command::new(0x84, 0, 0)), Err(TransportError::Interrupted));
+        assert_eq!((session.commands(), stop.request()), (1, 1));
+    }
+
+    #[test]
+    fn the_log_shows_header_lengths_status_and_no_body() {
+        let mut log = Vec::new();
+        let mut session = Session::new(Echo).logging(&mut log);
+        session.phase("test");
+        session.transmit(&Command::new(0xb0, 0x9e, 0).data([0xca, 0xfe]).expecting(256)).expect("echo");
+        assert_eq!(session.commands(), 1);
+        drop(session);
+        let line = String::from_utf8(log).expect("text");
+        let entry: serde_json::Value = serde_json::from_str(&line).expect("one JSON object");
+        assert_eq!(entry["header"], "00B09E00");
+        assert_eq!((entry["nc"].as_u64(), entry["ne"].as_u64(), entry["nr"].as_u64()), (Some(2), Some(256), Some(2)));
+        assert_eq!(entry["status"], "9000");
+        assert!(!line.contains("cafe") && !line.contains("CAFE"));
+    }
+}

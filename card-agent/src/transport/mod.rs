@@ -1,0 +1,100 @@
+//! What carries APDUs: any PC/SC reader here, the chip in process in the tests.
+
+use crypto::conversation::{Card, Fault};
+use thiserror::Error;
+
+pub mod pcsc;
+
+/// A card that can be powered down and up again, so that a new session owes nothing to the last one.
+pub trait Reader: Card<Error = TransportError> {
+    /// Resets the chip: its volatile state (selected file, secure channel) is gone afterwards.
+    ///
+    /// # Errors
+    /// [`TransportError`] if the card is not there any more.
+    fn reset(&mut self) -> Result<(), TransportError>;
+}
+
+/// Why an answer did not come. Each has a code with cause and remedy in `docs/failure-codes.md`.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum TransportError {
+    /// A secure channel between here and the chip broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// No answer within the watchdog's time. Nothing in PC/SC times out by itself.
+    #[error("no answer within {seconds} s from {from}")]
+    Hung {
+        /// The watchdog's patience.
+        seconds: u64,
+        /// What hangs: a reader's name or `pcscd`.
+        from: String,
+    },
+    /// The operator asked to stop (Ctrl-C); no command was on its way.
+    #[error("stopped on request")]
+    Interrupted,
+    /// The reader is there, the card is not.
+    #[error("no card in reader `{reader}`")]
+    NoCard {
+        /// Its full name.
+        reader: String,
+    },
+    /// No reader's name contains this text.
+    #[error("no reader matches `{wanted}`; connected: {}", list(present))]
+    ReaderUnknown {
+        /// What was asked for.
+        wanted: String,
+        /// The readers there are.
+        present: Vec<String>,
+    },
+    /// Several readers' names contain this text.
+    #[error("`{wanted}` fits several readers: {}", list(fits))]
+    ReaderAmbiguous {
+        /// What was asked for.
+        wanted: String,
+        /// The readers that fit.
+        fits: Vec<String>,
+    },
+    /// The reader itself went away (unplugged).
+    #[error("reader `{reader}` went away")]
+    ReaderGone {
+        /// Its full name.
+        reader: String,
+    },
+    /// Another program holds the reader.
+    #[error("reader `{reader}` is in use by another program")]
+    ReaderInUse {
+        /// Its full name.
+        reader: String,
+    },
+    /// The card was pulled, or swapped, or lost its power.
+    #[error("the card was removed")]
+    Removed,
+    /// The PC/SC service does not answer.
+    #[error("pcscd does not answer")]
+    ServiceNotRunning,
+    /// The card was there but said less than a status word: it was pulled in the middle of an answer.
+    #[error("the answer has {length} byte(s), a status word has two")]
+    ShortAnswer {
+        /// Bytes received.
+        length: usize,
+    },
+    /// The card does not answer to reset: dirty contacts, upside down, or defective.
+    #[error("the card in reader `{reader}` does not answer")]
+    Unresponsive {
+        /// The reader's full name.
+        reader: String,
+    },
+    /// Something else, in PC/SC's words.
+    #[error("PC/SC: {0}")]
+    Other(String),
+}
+
+impl TransportError {
+    /// Whether the card is gone (or as good as gone) rather than the dialogue refused.
+    pub fn card_is_gone(&self) -> bool {
+        !matches!(self, Self::Fault(_) | Self::Interrupted)
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

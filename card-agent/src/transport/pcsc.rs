@@ -1,0 +1,327 @@
+//! Any PC/SC reader, by name.
+//!
+//! Nothing in the PC/SC stack times out: a hung card blocks its client for ever, even while listing readers. So each
+//! connection lives on a thread of its own, and whoever waits for it waits [`Patience`] at most; a thread that hangs is
+//! left behind (the process ends soon after). Connections are exclusive, so that two programs cannot talk to one chip,
+//! and begin and end with a reset, so that no session inherits or leaves an open channel.
+//!
+//! A swapped card can go unnoticed by pcscd (it polls presence); whoever writes must prove the chip's identity inside the
+//! secure channel, which SCP03 and chip authentication do.
+
+use std::{
+    ffi::{CStr, CString},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::Duration,
+};
+
+use crypto::{
+    apdu::{Command, Response},
+    conversation::{Card, Fault},
+};
+use pcsc::{Context, Disposition, Protocol, Protocols, Scope, ShareMode, State};
+
+use super::{Reader, TransportError};
+
+/// How long the watchdog waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For pcscd itself: listing, connecting, resetting.
+    pub service: Duration,
+    /// For the answer to one command. Key generation on a chip takes seconds.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    /// 10 s for pcscd, 30 s for one answer.
+    fn default() -> Self {
+        Self { service: Duration::from_secs(10), answer: Duration::from_secs(30) }
+    }
+}
+
+/// A reader as pcscd sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReaderState {
+    /// Its full name.
+    pub name: String,
+    /// Whether a card is in it.
+    pub card_present: bool,
+    /// Answer to reset of that card, empty without one.
+    pub atr: Vec<u8>,
+}
+
+/// All readers and what is in them.
+///
+/// # Errors
+/// [`TransportError::ServiceNotRunning`], [`TransportError::Hung`].
+pub fn readers(patience: Patience) -> Result<Vec<ReaderState>, TransportError> {
+    on_thread(patience.service, "pcscd", || {
+        let context = establish()?;
+        let names = list(&context)?;
+        let mut states: Vec<_> =
+            names.iter().map(|name| pcsc::ReaderState::new(name.clone(), State::UNAWARE)).collect();
+        if !states.is_empty() {
+            context.get_status_change(Duration::ZERO, &mut states).map_err(|e| explain(e, ""))?;
+        }
+        Ok(states
+            .iter()
+            .map(|s| ReaderState {
+                name: text(s.name()),
+                card_present: s.event_state().contains(State::PRESENT),
+                atr: s.atr().to_vec(),
+            })
+            .collect())
+    })
+}
+
+/// A card in a PC/SC reader.
+pub struct PcscCard {
+    reader: String,
+    atr: Vec<u8>,
+    patience: Patience,
+    jobs: Sender<Job>,
+    answers: Receiver<Result<Vec<u8>, TransportError>>,
+}
+
+enum Job {
+    Reset,
+    Transmit(Vec<u8>),
+}
+
+impl PcscCard {
+    /// Connects to the card in the reader whose name is `wanted`, or is the only one to contain it.
+    ///
+    /// # Errors
+    /// [`TransportError`]: no pcscd, no such reader, no card.
+    pub fn connect(wanted: &str, patience: Patience) -> Result<Self, TransportError> {
+        let (jobs, inbox) = channel::<Job>();
+        let (outbox, answers) = channel();
+        let (opened, opening) = channel();
+        let wanted_here = wanted.to_owned();
+        thread::spawn(move || {
+            let connection = match open(&wanted_here) {
+                Ok((connection, atr)) => {
+                    let _ = opened.send(Ok((connection.reader.clone(), atr)));
+                    connection
+                }
+                Err(error) => {
+                    let _ = opened.send(Err(error));
+                    return;
+                }
+            };
+            connection.serve(&inbox, &outbox);
+        });
+        let (reader, atr) = wait(&opening, patience.service, "pcscd")??;
+        Ok(Self { reader, atr, patience, jobs, answers })
+    }
+
+    /// The reader's full name.
+    pub fn reader(&self) -> &str {
+        &self.reader
+    }
+
+    /// The card's answer to reset.
+    pub fn atr(&self) -> &[u8] {
+        &self.atr
+    }
+
+    fn ask(&mut self, job: Job, patience: Duration) -> Result<Vec<u8>, TransportError> {
+        self.jobs.send(job).map_err(|_| TransportError::Removed)?;
+        wait(&self.answers, patience, &self.reader)?
+    }
+}
+
+impl Card for PcscCard {
+    type Error = TransportError;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {
+        let bytes = self.ask(Job::Transmit(command.to_bytes()), self.patience.answer)?;
+        Response::parse(&bytes).map_err(|e| TransportError::ShortAnswer { length: e.length })
+    }
+}
+
+impl Reader for PcscCard {
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.ask(Job::Reset, self.patience.service).map(drop)
+    }
+}
+
+/// The card as its thread holds it.
+struct Connection {
+    card: pcsc::Card,
+    protocol: Option<Protocol>,
+    reader: String,
+}
+
+impl Connection {
+    fn serve(mut self, inbox: &Receiver<Job>, outbox: &Sender<Result<Vec<u8>, TransportError>>) {
+        let mut buffer = vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED];
+        while let Ok(job) = inbox.recv() {
+            let answer = match job {
+                Job::Reset => self.reset().map(|()| Vec::new()),
+                Job::Transmit(command) => self.transmit(&command, &mut buffer),
+            };
+            if outbox.send(answer).is_err() {
+                break;
+            }
+        }
+        let _ = self.card.disconnect(Disposition::ResetCard);
+    }
+
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.card
+            .reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard)
+            .map_err(|e| explain(e, &self.reader))
+    }
+
+    fn transmit(&self, command: &[u8], buffer: &mut [u8]) -> Result<Vec<u8>, TransportError> {
+        let t0 = self.protocol == Some(Protocol::T0);
+        let first = if t0 { without_le(command)? } else { command.to_vec() };
+        let mut answer = self.exchange(&first, buffer)?;
+        // T=0 hands out the data of a case 4 command through GET RESPONSE, and corrects Le by 6Cxx
+        // (ISO/IEC 7816-3:2006 §12.2.1): the transport's business, not the procedure's.
+        let mut data = Vec::new();
+        while t0 {
+            match answer[..] {
+                [.., 0x61, more] => {
+                    data.extend_from_slice(&answer[..answer.len() - 2]);
+                    answer = self.exchange(&[0x00, 0xc0, 0x00, 0x00, more], buffer)?;
+                }
+                [0x6c, exact] if command.len() == 5 => {
+                    answer = self.exchange(&[command[0], command[1], command[2], command[3], exact], buffer)?;
+                }
+                _ => break,
+            }
+        }
+        data.append(&mut answer);
+        Ok(data)
+    }
+
+    fn exchange(&self, command: &[u8], buffer: &mut [u8]) -> Result<Vec<u8>, TransportError> {
+        let answer = self.card.transmit(command, buffer).map_err(|e| explain(e, &self.reader))?;
+        if answer.len() < 2 { Err(TransportError::ShortAnswer { length: answer.len() }) } else { Ok(answer.to_vec()) }
+    }
+}
+
+fn without_le(command: &[u8]) -> Result<Vec<u8>, TransportError> {
+    match command {
+        [_, _, _, _, 0, _, _, ..] => {
+            Err(TransportError::Fault(Fault::Unsupported("extended length does not travel over T=0")))
+        }
+        [_, _, _, _, lc, data @ ..] if data.len() == usize::from(*lc) + 1 => Ok(command[..command.len() - 1].to_vec()),
+        _ => Ok(command.to_vec()),
+    }
+}
+
+fn establish() -> Result<Context, TransportError> {
+    Context::establish(Scope::System).map_err(|e| explain(e, ""))
+}
+
+fn list(context: &Context) -> Result<Vec<CString>, TransportError> {
+    match context.list_readers_owned() {
+        Ok(names) => Ok(names),
+        Err(pcsc::Error::NoReadersAvailable) => Ok(Vec::new()),
+        Err(error) => Err(explain(error, "")),
+    }
+}
+
+fn open(wanted: &str) -> Result<(Connection, Vec<u8>), TransportError> {
+    let context = establish()?;
+    let names = list(&context)?;
+    let name = choose(wanted, &names)?;
+    let reader = text(name);
+    let mut card = context.connect(name, ShareMode::Exclusive, Protocols::ANY).map_err(|e| explain(e, &reader))?;
+    card.reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard).map_err(|e| explain(e, &reader))?;
+    let status = card.status2_owned().map_err(|e| explain(e, &reader))?;
+    Ok((Connection { card, protocol: status.protocol2(), reader }, status.atr().to_vec()))
+}
+
+fn choose<'a>(wanted: &str, names: &'a [CString]) -> Result<&'a CString, TransportError> {
+    if let Some(exact) = names.iter().find(|name| text(name) == wanted) {
+        return Ok(exact);
+    }
+    let fits: Vec<&CString> = names.iter().filter(|name| text(name).contains(wanted)).collect();
+    match fits[..] {
+        [only] => Ok(only),
+        [] => Err(TransportError::ReaderUnknown {
+            wanted: wanted.to_owned(),
+            present: names.iter().map(|name| text(name)).collect(),
+        }),
+        _ => Err(TransportError::ReaderAmbiguous {
+            wanted: wanted.to_owned(),
+            fits: fits.into_iter().map(|name| text(name)).collect(),
+        }),
+    }
+}
+
+fn text(name: &CStr) -> String {
+    name.to_string_lossy().into_owned()
+}
+
+fn explain(error: pcsc::Error, reader: &str) -> TransportError {
+    let reader = reader.to_owned();
+    match error {
+        pcsc::Error::NoService | pcsc::Error::ServiceStopped => TransportError::ServiceNotRunning,
+        pcsc::Error::NoSmartcard => TransportError::NoCard { reader },
+        pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable => TransportError::ReaderGone { reader },
+        pcsc::Error::SharingViolation => TransportError::ReaderInUse { reader },
+        pcsc::Error::RemovedCard | pcsc::Error::NotTransacted | pcsc::Error::ResetCard => TransportError::Removed,
+        pcsc::Error::UnresponsiveCard | pcsc::Error::UnpoweredCard | pcsc::Error::InvalidAtr => {
+            TransportError::Unresponsive { reader }
+        }
+        other => TransportError::Other(other.to_string()),
+    }
+}
+
+fn on_thread<T: Send + 'static>(
+    patience: Duration,
+    who: &str,
+    work: impl FnOnce() -> Result<T, TransportError> + Send + 'static,
+) -> Result<T, TransportError> {
+    let (done, doing) = channel();
+    thread::spawn(move || {
+        let _ = done.send(work());
+    });
+    wait(&doing, patience, who)?
+}
+
+fn wait<T>(from: &Receiver<T>, patience: Duration, who: &str) -> Result<T, TransportError> {
+    from.recv_timeout(patience).map_err(|error| match error {
+        RecvTimeoutError::Timeout => TransportError::Hung { seconds: patience.as_secs(), from: who.to_owned() },
+        RecvTimeoutError::Disconnected => TransportError::Removed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<CString> {
+        ["Virtual PCD 00 00", "Virtual PCD 00 01", "Gemalto PC Twin Reader 01 00"]
+            .map(|name| CString::new(name).expect("no NUL"))
+            .to_vec()
+    }
+
+    #[test]
+    fn a_unique_part_of_the_name_is_enough_and_an_exact_name_wins() {
+        assert_eq!(choose("Gemalto", &names()).map(|n| text(n)), Ok("Gemalto PC Twin Reader 01 00".to_owned()));
+        let nested = [CString::new("VPCD 1").expect("no NUL"), CString::new("VPCD 10").expect("no NUL")];
+        assert_eq!(choose("VPCD 1", &nested).map(|n| text(n)), Ok("VPCD 1".to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_reader_error_lists_the_readers_there_are() {
+        let error = choose("ACR122", &names()).expect_err("not there").to_string();
+        assert!(error.contains("ACR122") && error.contains("Virtual PCD 00 01"), "{error}");
+        assert!(
+            matches!(choose("Virtual", &names()), Err(TransportError::ReaderAmbiguous { fits, .. }) if fits.len() == 2)
+        );
+    }
+
+    #[test]
+    fn t0_carries_no_le_after_data() {
+        assert_eq!(without_le(&[0, 0xa4, 4, 12, 1, 7, 0]), Ok(vec![0, 0xa4, 4, 12, 1, 7]));
+        assert_eq!(without_le(&[0, 0xb0, 0x9e, 0, 0]), Ok(vec![0, 0xb0, 0x9e, 0, 0]));
+        assert!(without_le(&[0, 0xb0, 0, 0, 0, 1, 0]).is_err());
+    }
+}
