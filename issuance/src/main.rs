@@ -1,2 +1,2 @@
-//! Binary.
+//! `issuance init | serve | openapi`
 fn main() {}

@@ -1,0 +1,14 @@
+//! The office of applications.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::store::Migration;
+
+/// Tables of this office; versions 7000 and up.
+pub const MIGRATIONS: &[Migration] = &[];
+
+/// What this office answers.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,117 @@
+//! All offices under one roof; the OpenAPI document is generated from the same routes.
+
+use std::any::Any;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Problem;
+use crate::app::App;
+use crate::{access, applications, audit, cards, numbering, pki, population, production};
+
+/// Title and security of the document; the paths come from the offices.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Citizen Card issuance",
+    description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
+))]
+struct Title;
+
+/// Everything that this service answers.
+fn offices() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Title::openapi())
+        .routes(routes!(health))
+        .routes(routes!(openapi))
+        .merge(access::routes())
+        .merge(audit::routes())
+        .merge(pki::routes())
+        .merge(population::routes())
+        .merge(numbering::routes())
+        .merge(applications::routes())
+        .merge(production::routes())
+        .merge(cards::routes())
+}
+
+/// The OpenAPI document of this very program.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    offices().split_for_parts().1
+}
+
+/// The service: each route behind the gate of [`access`], each request with an id, each problem with its body.
+pub fn router(app: App) -> Router {
+    let (routes, _) = offices().split_for_parts();
+    routes
+        .fallback(async || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "no-such-path",
+                "The paths of this service are listed in /openapi.json.",
+            )
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "See /openapi.json for this path.")
+        })
+        .layer(middleware::from_fn_with_state(app.clone(), access::gate))
+        .layer(DefaultBodyLimit::max(app.config().body_limit))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), identified))
+        .with_state(app)
+}
+
+/// Gives the request an id, writes one log line about it, and gives a problem its body.
+async fn identified(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = app.new_id();
+    let method = request.method().clone();
+    // The path with its parameters would name persons; the pattern does not.
+    let pattern = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    let started = std::time::Instant::now();
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        tracing::info!(request.id = %id, code = problem.code(), "refused");
+        response = problem.answer(&id);
+    }
+    let status = response.status().as_u16();
+    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(request.id = %id, %method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    // The panic hook has written where; what it said stays out of the answer.
+    let remedy = "Report the request id to whoever runs the service.";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", remedy).into_response()
+}
+
+/// Is the service up, and does its database answer?
+#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
+async fn health(State(app): State<App>) -> super::Read<Health> {
+    let mut tx = app.begin_read().await?;
+    tx.one("select 1 as one", vec![]).await?;
+    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into() }))
+}
+
+/// Answer of `GET /health`.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct Health {
+    /// `ok`
+    pub status: String,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI 3.1")))]
+async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}
