@@ -12,7 +12,7 @@ pub mod validity;
 
 pub use card::{Can, CanError, CardSerial, CardSerialError, DocumentNumber, DocumentNumberError};
 pub use date::{Date, DateError};
-pub use name::{FullName, FullNameError};
+pub use name::{FullName, FullNameError, canonical_spelling};
 pub use personal_number::{PersonalNumber, PersonalNumberError, ProvinceCode, ProvinceCodeError, Sex, SexError};
 
 /// Serialises a type as its one text form, and reads it back through the same parser as everywhere else.

@@ -39,9 +39,7 @@ impl FromStr for FullName {
     type Err = FullNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let composed: String = text.nfc().map(|c| if matches!(c, '’' | 'ʼ') { '\'' } else { c }).collect();
-        let words: Vec<String> = composed.split_whitespace().map(traditional_tone_placement).collect();
-        let name = words.join(" ");
+        let name = canonical_spelling(text).replace(['’', 'ʼ'], "'");
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
         }
@@ -84,9 +82,15 @@ pub enum FullNameError {
     Length(usize),
 }
 
+/// `text` in NFC, with single spaces and every word's tone mark in its traditional place, so that `Hoà Bình` and
+/// `Hòa Bình` compare equal. Case and punctuation are kept.
+pub fn canonical_spelling(text: &str) -> String {
+    text.split_whitespace().map(traditional_tone_placement).collect::<Vec<_>>().join(" ")
+}
+
 /// `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`, `Thủy`), of a closed one on the
 /// second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`). Anything else stays as it is.
-pub fn traditional_tone_placement(word: &str) -> String {
+fn traditional_tone_placement(word: &str) -> String {
     let mut letters: Vec<(char, Option<char>)> = word.nfc().map(split_tone).collect();
     for first in 0..letters.len().saturating_sub(1) {
         let pair = (letters[first].0.to_ascii_lowercase(), letters[first + 1].0.to_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! Which files there are: Doc 9303-10 (8th ed.) §3.11 (master file) and §4.2, table 35 (LDS1 application).
+//! Which files there are: Doc 9303-10 (8th ed.) §3.11 (master file) and §4.6 with table 38 (LDS1 application).
 
 use std::{fmt, str::FromStr};
 
@@ -179,7 +179,7 @@ impl DataGroup {
         self.0
     }
 
-    /// Tag of the file's data object (Doc 9303-10 table 36). Not in the order of the numbers.
+    /// Tag of the file's data object (Doc 9303-10 §4.7). Not in the order of the numbers.
     pub fn tag(self) -> u32 {
         TAGS[usize::from(self.0 - 1)]
     }

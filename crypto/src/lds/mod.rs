@@ -3,10 +3,22 @@
 //! Written strictly, read leniently: a file of a foreign card is understood as far as it goes, and whoever hashes a file hashes the bytes as
 //! they were read, never a re-encoding.
 
+mod atr_info;
+mod com;
+mod dg1;
+pub mod dg13;
+mod dg2;
 mod file;
+mod security_files;
 pub mod security_infos;
 
+pub use atr_info::{AtrInfo, AtrInfoError};
+pub use com::{Com, ComError};
+pub use dg1::{Dg1, Dg1Error};
+pub use dg2::{Dg2, Dg2Error, ImageFormat};
+pub use dg13::{Dg13, Dg13Error};
 pub use file::{DataGroup, File, UnknownDataGroup, UnknownFile};
+pub use security_files::{CardAccess, Dg14, Dg15, SecurityFileError};
 pub use security_infos::SecurityInfos;
 
 /// Content of a DER INTEGER: shortest, with a leading zero where the first bit would read as a sign.

@@ -5,7 +5,10 @@
 
 use const_oid::ObjectIdentifier;
 
-use crate::tlv::{self, Reader, Tlv, TlvError};
+use crate::{
+    suite::Cipher,
+    tlv::{self, Reader, Tlv, TlvError},
+};
 
 /// The set, in the order it was read or given.
 ///
@@ -122,19 +125,6 @@ impl SecurityInfo {
             Self::Unknown(raw) => raw.clone(),
         }
     }
-}
-
-/// Cipher and MAC of a secure channel, as the protocol identifiers name them.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Cipher {
-    /// Two-key triple DES in CBC mode, with the retail MAC.
-    TripleDes,
-    /// AES-128 in CBC mode, with CMAC.
-    Aes128,
-    /// AES-192 in CBC mode, with CMAC.
-    Aes192,
-    /// AES-256 in CBC mode, with CMAC.
-    Aes256,
 }
 
 /// How keys are agreed on.
