@@ -1,4 +1,8 @@
-//! The office of applications.
+//! From the counter to the decision: an application, what is captured for it, and the second person who decides.
+
+pub mod fees;
+pub mod model;
+pub mod portrait;
 
 use utoipa_axum::router::OpenApiRouter;
 

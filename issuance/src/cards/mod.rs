@@ -1,4 +1,6 @@
-//! The office of cards.
+//! Cards after production: hand-over, loss, status.
+
+pub mod model;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -1,4 +1,8 @@
-//! The office of population.
+//! The register: what a declaration (form DC01) says about one person, and what is wrong with it.
+
+pub mod check;
+pub mod model;
+pub mod reference;
 
 use utoipa_axum::router::OpenApiRouter;
 

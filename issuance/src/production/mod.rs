@@ -1,4 +1,6 @@
-//! The office of production.
+//! From a blank in a box to a chip that proved it is the card: stock, orders, receipts.
+
+pub mod model;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -1,0 +1,470 @@
+//! What an application is at each stage, and who may take it to the next; pure.
+
+use crypto::identity::{CardSerial, validity};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::{Date, Duration, OffsetDateTime};
+use utoipa::ToSchema;
+
+use crate::access::{OfficeCode, OfficerId};
+
+/// What is applied for: Law on Citizen Identification 59/2014/QH13, Art. 19 and 23.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "reason")]
+pub enum Kind {
+    /// The first card.
+    First,
+    /// Another card for one that the citizen has (đổi, Art. 23(1)).
+    Change(ChangeReason),
+    /// Another card for one that the citizen no longer has (cấp lại, Art. 23(2)).
+    Reissue(ReissueReason),
+}
+
+/// Why a card is changed: Art. 23(1), letter by letter.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeReason {
+    /// a) The holder reached 25, 40 or 60.
+    AgeReached,
+    /// b) The card is damaged and no longer usable.
+    Damaged,
+    /// c) Name or identifying features changed.
+    NameOrFeaturesChanged,
+    /// d) Sex or place of origin was determined anew.
+    SexOrOriginRedetermined,
+    /// đ) The card is wrong.
+    ErrorOnCard,
+    /// e) The citizen asks for it.
+    OnRequest,
+}
+
+/// Why a card is issued again: Art. 23(2).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReissueReason {
+    /// a) The card is lost.
+    Lost,
+    /// b) Nationality was regained.
+    NationalityRegained,
+}
+
+impl Kind {
+    /// From the two words of a request.
+    ///
+    /// # Errors
+    /// [`ApplicationError::Reason`] if the reason is none of this kind.
+    pub fn parse(kind: &str, reason: Option<&str>) -> Result<Self, ApplicationError> {
+        let words = match reason {
+            Some(reason) => serde_json::json!({ "kind": kind, "reason": reason }),
+            None => serde_json::json!({ "kind": kind }),
+        };
+        serde_json::from_value(words).map_err(|_| ApplicationError::Reason)
+    }
+
+    /// The word for the kind.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Change(_) => "change",
+            Self::Reissue(_) => "reissue",
+        }
+    }
+}
+
+/// Where an application stands. A stage carries what is known by then.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "stage")]
+pub enum Stage {
+    /// Opened at a counter.
+    Registered,
+    /// Portrait and features taken.
+    Captured {
+        /// What was taken.
+        capture: Capture,
+    },
+    /// A second person agreed; waits for a chip.
+    Approved {
+        /// What was taken.
+        capture: Capture,
+        /// By whom and when.
+        approval: Decision,
+    },
+    /// A second person disagreed.
+    Refused {
+        /// What was taken.
+        capture: Capture,
+        /// By whom and when.
+        decision: Decision,
+        /// Why; the citizen is told this.
+        reason: String,
+        /// Until when the citizen may complain (Law on Complaints 02/2011/QH13, Art. 9: 90 days).
+        appeal_until: Date,
+    },
+    /// Bound to one chip, on which it is being written.
+    InProduction {
+        /// What was taken.
+        capture: Capture,
+        /// By whom and when.
+        approval: Decision,
+        /// That chip.
+        chip: CardSerial,
+    },
+    /// The chip proved that it is personalized.
+    Personalized {
+        /// What was taken.
+        capture: Capture,
+        /// By whom and when.
+        approval: Decision,
+        /// The card it became.
+        card: String,
+    },
+    /// The citizen has the card.
+    HandedOver {
+        /// By whom and when it was approved.
+        approval: Decision,
+        /// The card.
+        card: String,
+        /// By whom and when it was handed over.
+        handed_over: Decision,
+    },
+    /// Ended before there was a card.
+    Cancelled {
+        /// Why.
+        reason: String,
+        /// By whom and when.
+        decision: Decision,
+    },
+}
+
+/// An officer's act.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Decision {
+    /// The officer.
+    pub by: OfficerId,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// What the counter took from the citizen.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Capture {
+    /// Who took it.
+    pub taken: Decision,
+    /// Where the passport portrait rests: name of a sealed object.
+    pub portrait: String,
+    /// Identifying features (đặc điểm nhân dạng).
+    pub features: String,
+}
+
+/// One application.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// UUIDv7.
+    pub id: String,
+    /// What the citizen brings to fetch the card: printed on the appointment slip.
+    pub slip: Slip,
+    /// Whose.
+    pub person: String,
+    /// What is applied for.
+    pub kind: Kind,
+    /// Where; also where the card is handed over.
+    pub office: OfficeCode,
+    /// Who opened it and when.
+    pub registered: Decision,
+    /// The fee, in đồng.
+    pub fee: u32,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+/// Number of an appointment slip: ten characters that are not mistaken for each other, drawn at random.
+///
+/// Random rather than counted: nobody can fetch the next citizen's card with a slip number of one's own plus one, and no
+/// sequence has to be shared.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Slip(pub String);
+
+impl Slip {
+    /// From ten random bytes.
+    pub fn draw(random: [u8; 10]) -> Self {
+        Self(random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+    }
+
+    /// As somebody reads it from paper: case, spaces and dashes do not count.
+    pub fn read(&self, text: &str) -> bool {
+        let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+        plain.to_ascii_uppercase() == self.0
+    }
+}
+
+impl Stage {
+    /// The stage's name, as in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Captured { .. } => "captured",
+            Self::Approved { .. } => "approved",
+            Self::Refused { .. } => "refused",
+            Self::InProduction { .. } => "in-production",
+            Self::Personalized { .. } => "personalized",
+            Self::HandedOver { .. } => "handed-over",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// The chip that the application is being written on.
+    pub fn chip(&self) -> Option<CardSerial> {
+        match self {
+            Self::InProduction { chip, .. } => Some(*chip),
+            _ => None,
+        }
+    }
+
+    /// True while the application still wants something from somebody.
+    pub fn is_open(&self) -> bool {
+        !matches!(self, Self::Refused { .. } | Self::HandedOver { .. } | Self::Cancelled { .. })
+    }
+
+    /// `Registered → Captured`, and again while nobody decided: a better portrait replaces the first.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn capture(self, capture: Capture) -> Result<Self, TransitionError> {
+        match self {
+            Self::Registered | Self::Captured { .. } => Ok(Self::Captured { capture }),
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+
+    /// `Captured → Approved`, by someone other than who opened the application (`opener`) or captured.
+    ///
+    /// # Errors
+    /// [`TransitionError::SameOfficer`], [`TransitionError::NotFrom`]
+    pub fn approve(self, opener: &OfficerId, approval: Decision) -> Result<Self, TransitionError> {
+        let capture = self.decide(opener, &approval)?;
+        Ok(Self::Approved { capture, approval })
+    }
+
+    /// `Captured → Refused`, by a second person likewise.
+    ///
+    /// # Errors
+    /// As [`approve`](Self::approve).
+    pub fn refuse(self, opener: &OfficerId, decision: Decision, reason: String) -> Result<Self, TransitionError> {
+        let capture = self.decide(opener, &decision)?;
+        let appeal_until = decision.at.date() + APPEAL;
+        Ok(Self::Refused { capture, decision, reason, appeal_until })
+    }
+
+    fn decide(self, opener: &OfficerId, decision: &Decision) -> Result<Capture, TransitionError> {
+        match self {
+            // Also for one that is already approved: the same person's second approval is that person's mistake, not the stage's.
+            Self::Captured { capture } | Self::Approved { capture, .. }
+                if capture.taken.by == decision.by || *opener == decision.by =>
+            {
+                Err(TransitionError::SameOfficer)
+            }
+            Self::Approved { approval, .. } if approval.by == decision.by => Err(TransitionError::SameOfficer),
+            Self::Captured { capture } => Ok(capture),
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+
+    /// `Approved → InProduction`.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn bind(self, chip: CardSerial) -> Result<Self, TransitionError> {
+        match self {
+            Self::Approved { capture, approval } => Ok(Self::InProduction { capture, approval, chip }),
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+
+    /// `InProduction | Personalized → Approved`: the chip was spoiled before the citizen had it, another one may take its place.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn unbind(self) -> Result<Self, TransitionError> {
+        match self {
+            Self::InProduction { capture, approval, .. } | Self::Personalized { capture, approval, .. } => {
+                Ok(Self::Approved { capture, approval })
+            }
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+
+    /// `InProduction → Personalized`.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn personalize(self, card: String) -> Result<Self, TransitionError> {
+        match self {
+            Self::InProduction { capture, approval, .. } => Ok(Self::Personalized { capture, approval, card }),
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+
+    /// `Personalized → HandedOver`.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn hand_over(self, handed_over: Decision) -> Result<Self, TransitionError> {
+        match self {
+            Self::Personalized { approval, card, .. } => Ok(Self::HandedOver { approval, card, handed_over }),
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+
+    /// Any stage before the chip proved itself → `Cancelled`. The chip of an application in production is spoiled with it.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn cancel(self, decision: Decision, reason: String) -> Result<Self, TransitionError> {
+        match self {
+            Self::Registered | Self::Captured { .. } | Self::Approved { .. } | Self::InProduction { .. } => {
+                Ok(Self::Cancelled { reason, decision })
+            }
+            other => Err(TransitionError::NotFrom(other.name())),
+        }
+    }
+}
+
+/// Why a stage does not change.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum TransitionError {
+    /// The stage has no such way out.
+    #[error("not possible while {0}")]
+    NotFrom(&'static str),
+    /// Who opened or captured cannot decide, and who approved cannot approve again.
+    #[error("a second officer is needed")]
+    SameOfficer,
+}
+
+/// Why there is no such application; the store's and access errors are in [`steps`](super::steps).
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum ApplicationError {
+    /// Not yet fourteen (Art. 19(1)).
+    #[error("a card is issued from the age of fourteen")]
+    TooYoung,
+    /// A word that is no kind, or a reason that does not belong to it.
+    #[error("kind and reason do not fit")]
+    Reason,
+}
+
+/// The card is for citizens of fourteen and more (Law 59/2014/QH13, Art. 19(1)).
+///
+/// # Errors
+/// [`ApplicationError::TooYoung`]
+pub fn old_enough(birth: crypto::identity::Date, today: Date) -> Result<(), ApplicationError> {
+    if validity::age(birth, today) >= YOUNGEST { Ok(()) } else { Err(ApplicationError::TooYoung) }
+}
+
+const YOUNGEST: i32 = 14;
+const APPEAL: Duration = Duration::days(90);
+/// Crockford's base 32: no I, L, O, U.
+const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+#[cfg(test)]
+mod tests {
+    use time::macros::{date, datetime};
+
+    use super::*;
+
+    fn by(name: &str) -> Decision {
+        Decision { by: OfficerId(name.into()), at: datetime!(2026-11-22 08:00 UTC) }
+    }
+
+    fn captured() -> Stage {
+        let capture = Capture { taken: by("capture"), portrait: "p".into(), features: "Nốt ruồi".into() };
+        Stage::Registered.capture(capture).unwrap()
+    }
+
+    fn opener() -> OfficerId {
+        OfficerId("opener".into())
+    }
+
+    fn chip() -> CardSerial {
+        CardSerial([7; 10])
+    }
+
+    #[test]
+    fn an_application_goes_its_way() {
+        let stage = captured().approve(&opener(), by("approver")).unwrap().bind(chip()).unwrap();
+        assert_eq!(stage.chip(), Some(chip()));
+        let stage = stage.personalize("card".into()).unwrap().hand_over(by("clerk")).unwrap();
+        assert_eq!(stage.name(), "handed-over");
+        assert!(!stage.is_open());
+    }
+
+    #[test]
+    fn nobody_decides_on_their_own_work() {
+        for name in ["capture", "opener"] {
+            assert_eq!(captured().approve(&opener(), by(name)).unwrap_err(), TransitionError::SameOfficer);
+            let refused = captured().refuse(&opener(), by(name), "…".into());
+            assert_eq!(refused.unwrap_err(), TransitionError::SameOfficer);
+        }
+        let approved = captured().approve(&opener(), by("approver")).unwrap();
+        assert_eq!(approved.clone().approve(&opener(), by("approver")).unwrap_err(), TransitionError::SameOfficer);
+        let third = approved.approve(&opener(), by("third"));
+        assert_eq!(third.unwrap_err(), TransitionError::NotFrom("approved"));
+    }
+
+    #[test]
+    fn a_refusal_says_until_when_to_complain() {
+        let Stage::Refused { appeal_until, .. } = captured().refuse(&opener(), by("approver"), "…".into()).unwrap()
+        else {
+            panic!("not refused")
+        };
+        assert_eq!(appeal_until, date!(2027 - 02 - 20));
+    }
+
+    #[test]
+    fn a_spoiled_chip_gives_the_application_back() {
+        let approved = captured().approve(&opener(), by("approver")).unwrap();
+        let bound = approved.clone().bind(chip()).unwrap();
+        assert_eq!(bound.clone().unbind().unwrap(), approved);
+        assert_eq!(bound.personalize("card".into()).unwrap().unbind().unwrap(), approved);
+    }
+
+    #[test]
+    fn what_became_a_card_cannot_be_cancelled() {
+        let stage = captured().approve(&opener(), by("approver")).unwrap().bind(chip()).unwrap();
+        assert_eq!(stage.clone().cancel(by("x"), "…".into()).unwrap().name(), "cancelled");
+        let card = stage.personalize("card".into()).unwrap();
+        assert_eq!(card.cancel(by("x"), "…".into()).unwrap_err(), TransitionError::NotFrom("personalized"));
+    }
+
+    #[test]
+    fn stages_survive_the_store() {
+        let approved = captured().approve(&opener(), by("approver")).unwrap();
+        for stage in [Stage::Registered, captured(), approved.bind(chip()).unwrap()] {
+            let text = serde_json::to_string(&stage).unwrap();
+            assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage);
+        }
+    }
+
+    #[test]
+    fn a_reason_belongs_to_its_kind() {
+        assert_eq!(Kind::parse("first", None), Ok(Kind::First));
+        assert_eq!(Kind::parse("change", Some("damaged")), Ok(Kind::Change(ChangeReason::Damaged)));
+        assert_eq!(Kind::parse("reissue", Some("lost")), Ok(Kind::Reissue(ReissueReason::Lost)));
+        for (kind, reason) in [("first", Some("lost")), ("change", None), ("reissue", Some("damaged")), ("x", None)] {
+            assert_eq!(Kind::parse(kind, reason), Err(ApplicationError::Reason), "{kind} {reason:?}");
+        }
+    }
+
+    #[test]
+    fn fourteen_on_the_birthday() {
+        let birth = "05/01/2012".parse().unwrap();
+        assert_eq!(old_enough(birth, date!(2026 - 01 - 04)), Err(ApplicationError::TooYoung));
+        assert_eq!(old_enough(birth, date!(2026 - 01 - 05)), Ok(()));
+    }
+
+    #[test]
+    fn slips_are_read_as_people_write_them() {
+        let slip = Slip::draw([0, 31, 32, 255, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(slip.0, "0Z0Z456789");
+        assert!(slip.read("0z0z-4567 89") && !slip.read("0Z0Z456780"));
+    }
+}

@@ -1,0 +1,230 @@
+//! From a photograph to the portrait on the chip: a JPEG of 420 × 560 pixels and 15 to 20 KB; pure.
+//!
+//! 3:4 is the ratio of the 2021 capture stations, and 420 pixels are the least width at which ISO/IEC 19794-5:2005 §8.3.5 gets its 90 pixels
+//! between the eyes. The file is always encoded anew, so that neither metadata nor a second payload of the photograph comes along.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
+use serde::Deserialize;
+use thiserror::Error;
+use utoipa::ToSchema;
+
+/// Largest photograph taken, bytes.
+pub const MAX_UPLOAD: usize = 2_900_000;
+/// Largest portrait written, bytes: what the chip has room for.
+pub const MAX_PORTRAIT: usize = 20_000;
+/// Least size that the quality search aims at, bytes. A plain picture may stay below at the best quality.
+pub const MIN_PORTRAIT: usize = 15_000;
+/// Width of the portrait, pixels.
+pub const WIDTH: u32 = 420;
+/// Height of the portrait, pixels.
+pub const HEIGHT: u32 = 560;
+
+/// The part of a photograph that shows head and shoulders, in pixels of the upright picture.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crop {
+    /// Left edge.
+    pub x: u32,
+    /// Upper edge.
+    pub y: u32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+/// Why a photograph is no portrait.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum PortraitError {
+    /// The crop rectangle does not lie within the picture.
+    #[error("the crop rectangle leaves the picture of {width} × {height} pixels")]
+    Crop {
+        /// Width of the upright picture.
+        width: u32,
+        /// Height of the upright picture.
+        height: u32,
+    },
+    /// It begins like a JPEG and cannot be decoded.
+    #[error("the JPEG is damaged")]
+    Damaged,
+    /// More than [`MAX_UPLOAD`] bytes, or too many pixels.
+    #[error("the photograph is too large")]
+    Oversize,
+    /// Even at the lowest acceptable quality it does not fit on the chip.
+    #[error("the picture has too much detail to fit in {MAX_PORTRAIT} bytes")]
+    Restless,
+    /// Fewer than [`LEAST_WIDTH`] × 4/3 pixels are left after cropping.
+    #[error(
+        "only {width} × {height} pixels are left after cropping, at least {LEAST_WIDTH} × {LEAST_HEIGHT} are needed"
+    )]
+    TooSmall {
+        /// Width after cropping.
+        width: u32,
+        /// Height after cropping.
+        height: u32,
+    },
+    /// Something else than a JPEG.
+    #[error("not a JPEG")]
+    NotJpeg,
+}
+
+/// Makes the portrait: turns the photograph upright, cuts `crop` out of it (the centre without one) at 3:4, scales it and
+/// looks for the best quality that fits.
+///
+/// # Errors
+/// [`PortraitError`]
+pub fn passport_portrait(photograph: &[u8], crop: Option<Crop>) -> Result<Vec<u8>, PortraitError> {
+    let picture = upright(photograph)?;
+    let whole = Crop { x: 0, y: 0, width: picture.width(), height: picture.height() };
+    let frame = three_by_four(crop.unwrap_or(whole).within(whole)?);
+    if frame.width < LEAST_WIDTH || frame.height < LEAST_HEIGHT {
+        return Err(PortraitError::TooSmall { width: frame.width, height: frame.height });
+    }
+    let scaled = picture
+        .crop_imm(frame.x, frame.y, frame.width, frame.height)
+        .resize_exact(WIDTH, HEIGHT, FilterType::Lanczos3)
+        .to_rgb8();
+    fit(&scaled)
+}
+
+impl Crop {
+    fn within(self, whole: Self) -> Result<Self, PortraitError> {
+        let ends = (self.x.checked_add(self.width), self.y.checked_add(self.height));
+        match ends {
+            (Some(right), Some(lower)) if right <= whole.width && lower <= whole.height => Ok(self),
+            _ => Err(PortraitError::Crop { width: whole.width, height: whole.height }),
+        }
+    }
+}
+
+/// Decodes and applies the orientation that the camera noted.
+fn upright(photograph: &[u8]) -> Result<DynamicImage, PortraitError> {
+    if photograph.len() > MAX_UPLOAD {
+        return Err(PortraitError::Oversize);
+    }
+    if !photograph.starts_with(&[0xff, 0xd8, 0xff]) {
+        return Err(PortraitError::NotJpeg);
+    }
+    let mut decoder = JpegDecoder::new(Cursor::new(photograph)).map_err(|_| PortraitError::Damaged)?;
+    let (width, height) = decoder.dimensions();
+    // Checked before a pixel is decoded: a small file can announce gigabytes.
+    if width > MOST_PIXELS || height > MOST_PIXELS || u64::from(width) * u64::from(height) > 64_000_000 {
+        return Err(PortraitError::Oversize);
+    }
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(512 * 1024 * 1024);
+    decoder.set_limits(limits).map_err(|_| PortraitError::Oversize)?;
+    let orientation = decoder.orientation().map_err(|_| PortraitError::Damaged)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| PortraitError::Damaged)?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+/// The largest rectangle of 3:4 in the middle of `frame`.
+fn three_by_four(frame: Crop) -> Crop {
+    let width = frame.width.min(frame.height / 4 * 3);
+    let height = frame.height.min(width / 3 * 4);
+    let (x, y) = (frame.x + (frame.width - width) / 2, frame.y + (frame.height - height) / 2);
+    Crop { x, y, width, height }
+}
+
+/// The best JPEG quality at which the picture fits.
+fn fit(picture: &RgbImage) -> Result<Vec<u8>, PortraitError> {
+    let (mut low, mut high) = (LOWEST_QUALITY, 100);
+    let mut best = None;
+    while low <= high {
+        let quality = (low + high) / 2;
+        let jpeg = encode(picture, quality)?;
+        if jpeg.len() > MAX_PORTRAIT {
+            high = quality - 1;
+        } else {
+            low = quality + 1;
+            best = Some(jpeg);
+        }
+    }
+    best.ok_or(PortraitError::Restless)
+}
+
+fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, PortraitError> {
+    let mut jpeg = Vec::with_capacity(64 * 1024);
+    JpegEncoder::new_with_quality(&mut jpeg, quality).encode_image(picture).map_err(|_| PortraitError::Damaged)?;
+    Ok(jpeg)
+}
+
+/// Below this quality a face is no longer a likeness.
+const LOWEST_QUALITY: u8 = 20;
+const MOST_PIXELS: u32 = 12_000;
+/// Least width after cropping, pixels.
+pub const LEAST_WIDTH: u32 = 240;
+/// Least height after cropping, pixels.
+pub const LEAST_HEIGHT: u32 = 320;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A face of sorts: smooth shades with some grain, so that quality matters.
+    fn photograph(width: u32, height: u32, grain: u32) -> Vec<u8> {
+        let mut state = 1_u32;
+        let picture = RgbImage::from_fn(width, height, |x, y| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (state >> 24) * grain / 100;
+            let shade = |n: u32| u8::try_from((n + noise).min(255)).unwrap();
+            let round = (x.abs_diff(width / 2).pow(2) + y.abs_diff(height / 2).pow(2)).isqrt() % 200;
+            image::Rgb([shade(round), shade(x * 200 / width), shade(y * 200 / height)])
+        });
+        let mut jpeg = vec![];
+        JpegEncoder::new_with_quality(&mut jpeg, 92).encode_image(&picture).unwrap();
+        jpeg
+    }
+
+    fn size(jpeg: &[u8]) -> (u32, u32) {
+        JpegDecoder::new(Cursor::new(jpeg)).unwrap().dimensions()
+    }
+
+    #[test]
+    fn a_square_photograph_becomes_a_passport_portrait() {
+        let portrait = passport_portrait(&photograph(512, 512, 20), None).unwrap();
+        assert_eq!(size(&portrait), (420, 560));
+        assert!((MIN_PORTRAIT..=MAX_PORTRAIT).contains(&portrait.len()), "{} bytes", portrait.len());
+    }
+
+    #[test]
+    fn a_crop_is_brought_to_three_by_four() {
+        let crop = Crop { x: 100, y: 50, width: 400, height: 400 };
+        assert_eq!(three_by_four(crop), Crop { x: 150, y: 50, width: 300, height: 400 });
+        let tall = Crop { x: 0, y: 0, width: 300, height: 800 };
+        assert_eq!(three_by_four(tall), Crop { x: 0, y: 200, width: 300, height: 400 });
+        let portrait = passport_portrait(&photograph(800, 600, 5), Some(crop)).unwrap();
+        assert_eq!(size(&portrait), (420, 560));
+    }
+
+    #[test]
+    fn what_is_no_portrait_is_refused_with_its_reason() {
+        let good = photograph(512, 512, 20);
+        let refused = |bytes: &[u8], crop| passport_portrait(bytes, crop).unwrap_err();
+        assert_eq!(refused(b"\x89PNG\r\n\x1a\n and so on", None), PortraitError::NotJpeg);
+        assert_eq!(refused(&[], None), PortraitError::NotJpeg);
+        assert_eq!(refused(&good[..200], None), PortraitError::Damaged);
+        assert_eq!(refused(&[0xff; MAX_UPLOAD + 1], None), PortraitError::Oversize);
+        let outside = Crop { x: 400, y: 0, width: 300, height: 400 };
+        assert_eq!(refused(&good, Some(outside)), PortraitError::Crop { width: 512, height: 512 });
+        let overflow = Crop { x: u32::MAX, y: 0, width: 300, height: 400 };
+        assert_eq!(refused(&good, Some(overflow)), PortraitError::Crop { width: 512, height: 512 });
+        let tiny = Crop { x: 0, y: 0, width: 30, height: 40 };
+        assert_eq!(refused(&good, Some(tiny)), PortraitError::TooSmall { width: 30, height: 40 });
+        assert_eq!(refused(&photograph(600, 800, 100), None), PortraitError::Restless);
+    }
+
+    #[test]
+    fn a_picture_that_announces_gigabytes_is_not_decoded() {
+        let mut bomb = photograph(512, 512, 20);
+        let frame = bomb.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+        bomb[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(passport_portrait(&bomb, None).unwrap_err(), PortraitError::Oversize);
+    }
+}

@@ -1,0 +1,134 @@
+//! A card from the moment its chip proved itself to the day it counts no more; pure.
+
+use crypto::identity::CardSerial;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::{Date, OffsetDateTime};
+use utoipa::ToSchema;
+
+use crate::access::OfficeCode;
+use crate::applications::model::Decision;
+
+/// One card. Its document number repeats from card to card of the same citizen, so `id` and the hash of EF.SOD tell cards apart.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// UUIDv7.
+    pub id: String,
+    /// Whose: identifier in the register.
+    pub person: String,
+    /// What it was issued for.
+    pub application: String,
+    /// Its chip.
+    pub serial: CardSerial,
+    /// SHA-256 of the raw EF.SOD: how kiosks name a card.
+    pub sod_sha256: [u8; 32],
+    /// Where it is handed over.
+    pub office: OfficeCode,
+    /// Day of issue.
+    pub issued: Date,
+    /// Day of expiry; none: valid without limit.
+    pub expires: Option<Date>,
+    /// What it is now.
+    pub status: Status,
+}
+
+/// What a card is now.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum Status {
+    /// Written, and not yet in the citizen's hand.
+    Personalized,
+    /// In the citizen's hand.
+    Active {
+        /// By whom and when.
+        handed_over: Decision,
+    },
+    /// Counts no more.
+    Revoked {
+        /// Why.
+        reason: Revocation,
+        /// Since when.
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
+}
+
+/// Why a card counts no more.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revocation {
+    /// Reported lost.
+    Lost,
+    /// Another card took its place.
+    Replaced,
+    /// The chip was destroyed before anybody got the card.
+    Spoiled,
+}
+
+impl Revocation {
+    /// The word, as stored and answered.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+            Self::Spoiled => "spoiled",
+        }
+    }
+}
+
+impl Status {
+    /// The word, as answered to a kiosk.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Personalized => "personalized",
+            Self::Active { .. } => "active",
+            Self::Revoked { .. } => "revoked",
+        }
+    }
+
+    /// `Personalized → Active`.
+    ///
+    /// # Errors
+    /// [`StatusError`] with the word of the status that it is in.
+    pub fn activate(self, handed_over: Decision) -> Result<Self, StatusError> {
+        match self {
+            Self::Personalized => Ok(Self::Active { handed_over }),
+            other => Err(StatusError(other.word())),
+        }
+    }
+
+    /// `Personalized | Active → Revoked`. Revoked stays revoked, for its first reason.
+    ///
+    /// # Errors
+    /// [`StatusError`]
+    pub fn revoke(self, reason: Revocation, at: OffsetDateTime) -> Result<Self, StatusError> {
+        match self {
+            Self::Personalized | Self::Active { .. } => Ok(Self::Revoked { reason, at }),
+            Self::Revoked { .. } => Err(StatusError("revoked")),
+        }
+    }
+}
+
+/// The status has no such way out.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("not possible for a card that is {0}")]
+pub struct StatusError(pub &'static str);
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::access::OfficerId;
+
+    #[test]
+    fn nothing_comes_back_from_revocation() {
+        let at = datetime!(2026-11-22 08:00 UTC);
+        let by = || Decision { by: OfficerId("clerk".into()), at };
+        let active = Status::Personalized.activate(by()).unwrap();
+        assert_eq!(active.clone().activate(by()), Err(StatusError("active")));
+        let lost = active.revoke(Revocation::Lost, at).unwrap();
+        assert_eq!(lost.clone().activate(by()), Err(StatusError("revoked")));
+        assert_eq!(lost.revoke(Revocation::Replaced, at), Err(StatusError("revoked")));
+    }
+}

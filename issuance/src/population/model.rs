@@ -1,0 +1,222 @@
+//! A declaration as it was written on form DC01 (Circular 66/2015/TT-BCA, version of 104/2020), and the person that it declares:
+//! the fields of Law 59/2014/QH13, Art. 9(1).
+
+use std::fmt;
+
+use crypto::identity::{Date, FullName, PersonalNumber, ProvinceCode, Sex};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::reference::Reference;
+
+/// Form DC01 as it comes in: text, nothing checked yet.
+#[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Declaration {
+    /// 1 Surname, middle names and given name at birth, with diacritics.
+    pub full_name: String,
+    /// 2 `dd/MM/yyyy`, `yyyy-MM-dd`, or `yyyy` for those who know only the year.
+    pub birth_date: String,
+    /// 3 `Nam`, `Nữ`, `M` or `F`.
+    pub sex: String,
+    /// 4 Where the birth was registered; its province begins the personal number.
+    pub birth_registration: DeclaredPlace,
+    /// 5 Place of origin (quê quán).
+    pub place_of_origin: DeclaredPlace,
+    /// 6 Ethnic group, two digits (`01` Kinh).
+    pub ethnic_group: String,
+    /// 7 Religion; empty for none.
+    pub religion: String,
+    /// 8 Nationality, three letters (Doc 9303-3); empty means `VNM`.
+    pub nationality: String,
+    /// 9 `single`, `married`, `divorced`, `widowed`; empty if not declared.
+    pub marital_status: String,
+    /// 10 Permanent residence.
+    pub permanent_residence: Option<DeclaredPlace>,
+    /// 11 Where the person lives now; the permanent residence if absent.
+    pub current_residence: Option<DeclaredPlace>,
+    /// 12 `A`, `B`, `AB`, `O`; only on request, with a test result.
+    pub blood_group: String,
+    /// 13 Father.
+    pub father: Option<DeclaredRelative>,
+    /// 13 Mother.
+    pub mother: Option<DeclaredRelative>,
+    /// 13 Wife or husband.
+    pub spouse: Option<DeclaredRelative>,
+    /// 13 Legal representative.
+    pub representative: Option<DeclaredRelative>,
+    /// 14 Head of the household.
+    pub head_of_household: Option<DeclaredRelative>,
+    /// 14 What the person is to the head (`con`, `chủ hộ`, …).
+    pub relation_to_head: String,
+    /// 15 Day of death, or since when missing.
+    pub died: String,
+    /// Old identity card (CMND), nine digits.
+    pub old_id_number: String,
+    /// Household book.
+    pub household_book_number: String,
+}
+
+/// A place in codes of the 2021 tables, and the rest in words.
+#[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeclaredPlace {
+    /// Province, three digits.
+    pub province: String,
+    /// District, three digits.
+    pub district: String,
+    /// Commune, five digits.
+    pub commune: String,
+    /// Hamlet, street, house number.
+    pub detail: String,
+}
+
+/// Somebody the person belongs to.
+#[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeclaredRelative {
+    /// Full name.
+    pub full_name: String,
+    /// Personal number, if known.
+    pub personal_number: String,
+    /// Old identity card, if known.
+    pub old_id_number: String,
+    /// Nationality, three letters; empty means `VNM`.
+    pub nationality: String,
+}
+
+/// Something in a declaration that someone should look at.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Finding {
+    /// Which field, in the words of the declaration (`father.personal_number`).
+    pub field: String,
+    /// Stable name of what is wrong (`commune-elsewhere`).
+    pub code: String,
+    /// The same for people. Says nothing personal.
+    pub message: String,
+}
+
+/// Someone in the register, as declared and checked.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Person {
+    /// 1 Name at birth.
+    pub full_name: FullName,
+    /// 2 Date of birth, perhaps only the year.
+    pub birth: Date,
+    /// 3 Sex.
+    pub sex: Sex,
+    /// 4 Where the birth was registered.
+    pub birth_registration: Place,
+    /// 5 Place of origin.
+    pub place_of_origin: Place,
+    /// 6 Ethnic group, two digits.
+    pub ethnic_group: String,
+    /// 7 Religion.
+    pub religion: Option<String>,
+    /// 8 Nationality, three letters.
+    pub nationality: String,
+    /// 9 Marital status.
+    pub marital_status: Option<MaritalStatus>,
+    /// 10 Permanent residence.
+    pub permanent_residence: Option<Place>,
+    /// 11 Where the person lives, if elsewhere.
+    pub current_residence: Option<Place>,
+    /// 12 Blood group.
+    pub blood_group: Option<String>,
+    /// 13 Father.
+    pub father: Option<Relative>,
+    /// 13 Mother.
+    pub mother: Option<Relative>,
+    /// 13 Wife or husband.
+    pub spouse: Option<Relative>,
+    /// 13 Legal representative.
+    pub representative: Option<Relative>,
+    /// 14 Head of the household.
+    pub head_of_household: Option<Relative>,
+    /// 14 Relation to the head.
+    pub relation_to_head: Option<String>,
+    /// 15 Death, or since when missing.
+    pub died: Option<Date>,
+    /// Old identity card, nine digits.
+    pub old_id_number: Option<String>,
+    /// Household book.
+    pub household_book_number: Option<String>,
+}
+
+/// Shows nothing: a person is personal data.
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Person(…)")
+    }
+}
+
+/// A place: a province that exists, and below it what was declared (with a [`Finding`] where the tables disagree).
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Place {
+    /// Province.
+    pub province: ProvinceCode,
+    /// District, three digits.
+    pub district: Option<String>,
+    /// Commune, five digits.
+    pub commune: Option<String>,
+    /// The rest in words.
+    pub detail: Option<String>,
+}
+
+impl Place {
+    /// The address in words, smallest unit first, as it is printed on the card and written in DG13.
+    pub fn in_words(&self, reference: &Reference) -> String {
+        let district = self.district.as_deref().and_then(|code| reference.district(code));
+        let commune = self.commune.as_deref().and_then(|code| reference.commune(code));
+        let parts = [
+            self.detail.as_deref(),
+            commune.map(|unit| unit.name),
+            district.map(|unit| unit.name),
+            reference.province(self.province),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Somebody the person belongs to.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Relative {
+    /// Full name.
+    pub full_name: FullName,
+    /// Personal number.
+    pub personal_number: Option<PersonalNumber>,
+    /// Old identity card.
+    pub old_id_number: Option<String>,
+    /// Nationality, three letters.
+    pub nationality: String,
+}
+
+/// Marital status (tình trạng hôn nhân).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaritalStatus {
+    /// Never married.
+    Single,
+    /// Married.
+    Married,
+    /// Divorced.
+    Divorced,
+    /// Widowed.
+    Widowed,
+}
+
+/// A person as the register keeps one: with an identity of its own before there is a number.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// Made by the register (UUIDv7), not shown on any card.
+    pub id: Uuid,
+    /// The office whose officer declared the person.
+    pub office: String,
+    /// The person.
+    pub person: Person,
+    /// What was wrong with the declaration.
+    pub findings: Vec<Finding>,
+    /// The number for life, once established.
+    pub personal_number: Option<PersonalNumber>,
+}

@@ -1,0 +1,121 @@
+//! Provinces, districts, communes and ethnic groups as of November 2021 (`issuance/data/README.md`), and the provinces that
+//! a deployment adds.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crypto::identity::ProvinceCode;
+use serde::{Deserialize, Serialize};
+
+/// The tables that a declaration is checked against.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    extra: HashMap<ProvinceCode, String>,
+}
+
+/// A province that the 2021 table does not have: one that was made later, or an unassigned code for people who do not exist.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraProvince {
+    /// Its three digits.
+    pub code: ProvinceCode,
+    /// Its name, as it is printed in addresses.
+    pub name: String,
+}
+
+/// What the tables say about a place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unit<'a> {
+    /// Code of the unit that it belongs to; empty for a province.
+    pub within: &'a str,
+    /// Short name in Vietnamese (`Ba Đình`).
+    pub name: &'a str,
+}
+
+impl Reference {
+    /// The tables with a deployment's own provinces.
+    pub fn new(extra: &[ExtraProvince]) -> Self {
+        Self { extra: extra.iter().map(|e| (e.code, e.name.clone())).collect() }
+    }
+
+    /// A province's name; `None` when no province has this code.
+    pub fn province(&self, code: ProvinceCode) -> Option<&str> {
+        let embedded = TABLES.provinces.get(code.to_string().as_str()).map(|unit| unit.name);
+        embedded.or_else(|| self.extra.get(&code).map(String::as_str))
+    }
+
+    /// Whether the province is the deployment's own, so that the district and commune tables cannot speak about it.
+    pub fn is_extra(&self, code: ProvinceCode) -> bool {
+        self.extra.contains_key(&code)
+    }
+
+    /// A district (three digits), within its province.
+    pub fn district(&self, code: &str) -> Option<Unit<'static>> {
+        TABLES.districts.get(code).copied()
+    }
+
+    /// A commune (five digits), within its district.
+    pub fn commune(&self, code: &str) -> Option<Unit<'static>> {
+        TABLES.communes.get(code).copied()
+    }
+
+    /// An ethnic group's name by its two digits.
+    pub fn ethnic_group(&self, code: &str) -> Option<&'static str> {
+        TABLES.ethnic_groups.get(code).map(|unit| unit.name)
+    }
+}
+
+struct Tables {
+    provinces: HashMap<&'static str, Unit<'static>>,
+    districts: HashMap<&'static str, Unit<'static>>,
+    communes: HashMap<&'static str, Unit<'static>>,
+    ethnic_groups: HashMap<&'static str, Unit<'static>>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
+    // Columns: code, name_vi, …
+    provinces: table(include_str!("../../data/vn_provinces.csv"), |row| Unit { within: "", name: row[1] }),
+    // Columns: code, province_pin_code, name_vi, …
+    districts: table(include_str!("../../data/vn_districts_2021.csv"), |row| Unit { within: row[1], name: row[2] }),
+    // Columns: code, district_code, name_vi, …
+    communes: table(include_str!("../../data/vn_communes_2021.csv"), |row| Unit { within: row[1], name: row[2] }),
+    // Columns: code, name_vi
+    ethnic_groups: table(include_str!("../../data/vn_ethnic_groups.csv"), |row| Unit { within: "", name: row[1] }),
+});
+
+/// Reads an embedded table. Its first columns are unquoted (a test holds that), so that its text can be borrowed as it stands.
+fn table(text: &'static str, unit: impl Fn(&[&'static str]) -> Unit<'static>) -> HashMap<&'static str, Unit<'static>> {
+    let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    rows.map(|row| (row[0], unit(&row))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_whole_and_hang_together() {
+        let t = &*TABLES;
+        let sizes = [t.provinces.len(), t.districts.len(), t.communes.len(), t.ethnic_groups.len()];
+        assert_eq!(sizes, [63, 705, 10_599, 56]);
+        assert!(t.districts.values().all(|d| t.provinces.contains_key(d.within)));
+        assert!(t.communes.values().all(|c| t.districts.contains_key(c.within)));
+    }
+
+    #[test]
+    fn no_name_or_code_is_quoted() {
+        let t = &*TABLES;
+        for (code, unit) in t.provinces.iter().chain(&t.districts).chain(&t.communes).chain(&t.ethnic_groups) {
+            assert!(code.bytes().all(|b| b.is_ascii_digit()), "{code}");
+            assert!(!unit.name.contains('"'), "{}", unit.name);
+        }
+    }
+
+    #[test]
+    fn a_deployment_adds_its_own_province() {
+        let code = "003".parse().unwrap();
+        assert_eq!(Reference::new(&[]).province(code), None);
+        let own = Reference::new(&[ExtraProvince { code, name: "Tỉnh Mẫu".into() }]);
+        assert_eq!((own.province(code), own.is_extra(code)), (Some("Tỉnh Mẫu"), true));
+    }
+}

@@ -1,0 +1,240 @@
+//! The stock ledger: what a chip is from the day it arrives, so that every blank is accounted for; pure.
+
+use crypto::identity::CardSerial;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::access::StationId;
+
+/// One chip in the ledger.
+#[derive(Clone, Debug)]
+pub struct Chip {
+    /// Its serial, as the manufacturer announced it.
+    pub serial: CardSerial,
+    /// The delivery that it came with.
+    pub delivery: String,
+    /// Under which transport master key it came.
+    pub transport_key_id: String,
+    /// The station that holds it; none: in the store room.
+    pub custody: Option<StationId>,
+    /// What it is.
+    pub state: ChipState,
+}
+
+/// What a chip is. A state carries what is known by then.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum ChipState {
+    /// Announced by the manufacturer; transport keys.
+    Delivered,
+    /// Issuer keys, and key pairs of its own.
+    Initialised {
+        /// The public halves.
+        keys: ChipKeys,
+    },
+    /// Belongs to one application, and to no other ever after.
+    Bound {
+        /// The public halves.
+        keys: ChipKeys,
+        /// That application.
+        application: String,
+    },
+    /// It proved that it carries the card.
+    Personalized {
+        /// The public halves.
+        keys: ChipKeys,
+        /// The application.
+        application: String,
+        /// The card.
+        card: String,
+    },
+    /// Will never be a card (again).
+    Spoiled {
+        /// Why, and who answers for it.
+        account: Account,
+        /// The application that it was bound to, if any.
+        application: Option<String>,
+    },
+}
+
+/// What a chip said about its own keys, under its own MAC.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ChipKeys {
+    /// Version of the issuer key set on the chip.
+    pub key_version: u8,
+    /// Public key of active authentication (DG15): SubjectPublicKeyInfo.
+    #[serde(with = "hex::serde")]
+    pub active_auth: Vec<u8>,
+    /// Public key of chip authentication (DG14): SubjectPublicKeyInfo.
+    #[serde(with = "hex::serde")]
+    pub chip_auth: Vec<u8>,
+}
+
+/// Who answers for a chip that became no card.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Account {
+    /// What happened.
+    pub reason: String,
+    /// What shows it (a station's journal entry, a witness, a protocol of destruction).
+    pub evidence: String,
+    /// Who said so (`station/…`, `officer/…`).
+    pub by: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+impl ChipState {
+    /// The state's name, as stored and answered.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Initialised { .. } => "initialised",
+            Self::Bound { .. } => "bound",
+            Self::Personalized { .. } => "personalized",
+            Self::Spoiled { .. } => "spoiled",
+        }
+    }
+
+    /// The application that the chip is or was bound to.
+    pub fn application(&self) -> Option<&str> {
+        match self {
+            Self::Delivered | Self::Initialised { .. } => None,
+            Self::Bound { application, .. } | Self::Personalized { application, .. } => Some(application),
+            Self::Spoiled { application, .. } => application.as_deref(),
+        }
+    }
+
+    /// `Delivered → Initialised`.
+    ///
+    /// # Errors
+    /// [`ChipError`]
+    pub fn initialise(self, keys: ChipKeys) -> Result<Self, ChipError> {
+        match self {
+            Self::Delivered => Ok(Self::Initialised { keys }),
+            other => Err(other.refusal()),
+        }
+    }
+
+    /// `Initialised → Bound`.
+    ///
+    /// # Errors
+    /// [`ChipError`]
+    pub fn bind(self, application: String) -> Result<Self, ChipError> {
+        match self {
+            Self::Initialised { keys } => Ok(Self::Bound { keys, application }),
+            other => Err(other.refusal()),
+        }
+    }
+
+    /// `Bound → Personalized`.
+    ///
+    /// # Errors
+    /// [`ChipError`]
+    pub fn personalize(self, card: String) -> Result<Self, ChipError> {
+        match self {
+            Self::Bound { keys, application } => Ok(Self::Personalized { keys, application, card }),
+            other => Err(other.refusal()),
+        }
+    }
+
+    /// Any state but `Spoiled` → `Spoiled`.
+    ///
+    /// # Errors
+    /// [`ChipError::Spoiled`]
+    pub fn spoil(self, account: Account) -> Result<Self, ChipError> {
+        match self {
+            Self::Spoiled { .. } => Err(ChipError::Spoiled),
+            other => Ok(Self::Spoiled { application: other.application().map(str::to_owned), account }),
+        }
+    }
+
+    fn refusal(&self) -> ChipError {
+        match self {
+            Self::Delivered => ChipError::NotInitialised,
+            Self::Initialised { .. } => ChipError::Initialised,
+            Self::Bound { .. } => ChipError::Bound,
+            Self::Personalized { .. } => ChipError::Personalized,
+            Self::Spoiled { .. } => ChipError::Spoiled,
+        }
+    }
+}
+
+/// Why a chip does not change its state.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum ChipError {
+    /// It belongs to an application.
+    #[error("the chip is bound to an application")]
+    Bound,
+    /// It was initialised before.
+    #[error("the chip is initialised")]
+    Initialised,
+    /// It has no keys of its own yet.
+    #[error("the chip is not initialised")]
+    NotInitialised,
+    /// It is a card.
+    #[error("the chip is personalized")]
+    Personalized,
+    /// It was written off.
+    #[error("the chip is spoiled")]
+    Spoiled,
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn keys() -> ChipKeys {
+        ChipKeys { key_version: 1, active_auth: vec![1], chip_auth: vec![2] }
+    }
+
+    fn account() -> Account {
+        let at = datetime!(2026-11-22 08:00 UTC);
+        Account { reason: "torn".into(), evidence: "journal 7".into(), by: "station/s".into(), at }
+    }
+
+    #[test]
+    fn a_blank_becomes_one_card() {
+        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind("a".into()).unwrap();
+        assert_eq!(bound.clone().bind("b".into()), Err(ChipError::Bound));
+        let card = bound.personalize("c".into()).unwrap();
+        assert_eq!(card.clone().bind("b".into()), Err(ChipError::Personalized));
+        assert_eq!(card.personalize("d".into()), Err(ChipError::Personalized));
+    }
+
+    #[test]
+    fn a_blank_without_keys_takes_no_application() {
+        assert_eq!(ChipState::Delivered.bind("a".into()), Err(ChipError::NotInitialised));
+    }
+
+    #[test]
+    fn keys_are_made_once() {
+        let initialised = ChipState::Delivered.initialise(keys()).unwrap();
+        assert_eq!(initialised.initialise(keys()), Err(ChipError::Initialised));
+    }
+
+    #[test]
+    fn every_state_can_be_accounted_for_and_stays_so() {
+        let initialised = ChipState::Delivered.initialise(keys()).unwrap();
+        let bound = initialised.clone().bind("a".into()).unwrap();
+        let card = bound.clone().personalize("c".into()).unwrap();
+        for (state, application) in
+            [(ChipState::Delivered, None), (initialised, None), (bound, Some("a")), (card, Some("a"))]
+        {
+            let spoiled = state.spoil(account()).unwrap();
+            assert_eq!(spoiled.application(), application);
+            assert_eq!(spoiled.clone().spoil(account()), Err(ChipError::Spoiled));
+            assert_eq!(spoiled.bind("b".into()), Err(ChipError::Spoiled));
+        }
+    }
+
+    #[test]
+    fn states_survive_the_store() {
+        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind("a".into()).unwrap();
+        let text = serde_json::to_string(&bound).unwrap();
+        assert_eq!(serde_json::from_str::<ChipState>(&text).unwrap(), bound);
+    }
+}
