@@ -49,6 +49,8 @@ pub fn photograph() -> Vec<u8> {
     let head = image::imageops::crop_imm(&picture, 105, 0, 225, 300).to_image();
     let photograph = image::imageops::resize(&head, 720, 960, FilterType::Lanczos3);
     let mut jpeg = Cursor::new(Vec::new());
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 92).encode_image(&photograph).expect("an RGB picture can be written as JPEG");
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 92)
+        .encode_image(&photograph)
+        .expect("an RGB picture can be written as JPEG");
     jpeg.into_inner()
 }

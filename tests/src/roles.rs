@@ -61,7 +61,12 @@ impl Service {
         let pem = std::fs::read(authority).expect("the service exports its TLS authority");
         let root = reqwest::Certificate::from_pem(&pem).expect("the TLS authority is a PEM certificate");
         let identity = reqwest::Identity::from_pem(identity).expect("certificate and key are PEM");
-        let client = Client::builder().tls_certs_only([root]).identity(identity).no_proxy().build().expect("a TLS client can be made");
+        let client = Client::builder()
+            .tls_certs_only([root])
+            .identity(identity)
+            .no_proxy()
+            .build()
+            .expect("a TLS client can be made");
         Self { address: self.address.clone(), client }
     }
 
@@ -150,7 +155,10 @@ impl Caller {
     /// # Errors
     /// The service's refusal.
     pub fn appoints(&self, username: &str, password: &str, roles: &[&str], office: &str) -> Answer {
-        self.post("/api/officers", json!({ "username": username, "password": password, "roles": roles, "office": office }))
+        self.post(
+            "/api/officers",
+            json!({ "username": username, "password": password, "roles": roles, "office": office }),
+        )
     }
 
     /// Administrator: a station, from its certificate request.

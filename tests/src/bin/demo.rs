@@ -35,7 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut road = Road::default();
 
     let world = road.step("0", "the house", || {
-        let world = World::begin(&scratch.path().join("world"), &Options { named_curves: arguments.named_curves, ..Options::default() })?;
+        let world = World::begin(
+            &scratch.path().join("world"),
+            &Options { named_curves: arguments.named_curves, ..Options::default() },
+        )?;
         let said = format!(
             "pcscd with {} virtual readers, simulator, service on {}, station enrolled; {} blanks delivered",
             world.pcscd.readers(),
@@ -59,7 +62,10 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
     let person = road.step("1", "declaration", || {
         let answer = officers.registrar.declares(&citizen::declaration())?;
         let findings = answer["findings"].as_array().map_or(0, Vec::len);
-        Ok((text(&answer, "person_id"), format!("form DC01 parsed and kept; {findings} findings for the registrar to look at")))
+        Ok((
+            text(&answer, "person_id"),
+            format!("form DC01 parsed and kept; {findings} findings for the registrar to look at"),
+        ))
     })?;
     road.step("2", "a number for life", || {
         let number = text(&officers.registrar.numbers(&person)?, "personal_number");
@@ -70,7 +76,11 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         let application = text(&officers.capture.applies(&person, "first", None, OFFICE)?, "id");
         let photograph = citizen::photograph();
         let captured = officers.capture.captures(&application, &photograph, citizen::FEATURES)?;
-        let said = format!("photograph of {} bytes taken in, features written down, slip {}", photograph.len(), text(&captured, "slip"));
+        let said = format!(
+            "photograph of {} bytes taken in, features written down, slip {}",
+            photograph.len(),
+            text(&captured, "slip")
+        );
         Ok(((application, text(&captured, "slip")), said))
     })?;
     road.step("4", "second officer decides", || {
@@ -88,11 +98,17 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
     })?;
     let writing = out.join("personalization.jsonl");
     let card = road.step("5-9", "personalization", || {
-        agent(world, &["personalize", "--reader", &reader, "--station", &station, "--log", &writing.to_string_lossy()])?;
+        agent(
+            world,
+            &["personalize", "--reader", &reader, "--station", &station, "--log", &writing.to_string_lossy()],
+        )?;
         let application = officers.capture.get(&format!("/api/applications/{application}"))?;
         let card = text(&application, "card_id");
         let apdus = fs::read_to_string(&writing)?.lines().count();
-        Ok((card, format!("{apdus} APDUs: sealed order played blind, read back, MACs and signature checked by the service")))
+        Ok((
+            card,
+            format!("{apdus} APDUs: sealed order played blind, read back, MACs and signature checked by the service"),
+        ))
     })?;
     road.step("10", "hand-over", || {
         let answer = officers.counter.hands_over(&card, &slip)?;
@@ -128,7 +144,8 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         fs::write(out.join("inspection.json"), &said)?;
         let verdict: Value = serde_json::from_str(&said)?;
         let checks = verdict["checks"].as_array().map_or(0, Vec::len);
-        let proved = verdict["checks"].as_array().map_or(0, |all| all.iter().filter(|c| c["outcome"] == "proved").count());
+        let proved =
+            verdict["checks"].as_array().map_or(0, |all| all.iter().filter(|c| c["outcome"] == "proved").count());
         let apdus = fs::read_to_string(&log)?.lines().count();
         Ok(((), format!("verdict: {}; {proved} of {checks} checks proved, {apdus} APDUs", text(&verdict, "verdict"))))
     })
@@ -141,7 +158,12 @@ struct Road {
 }
 
 impl Road {
-    fn step<T>(&mut self, number: &str, name: &str, act: impl FnOnce() -> Result<(T, String), Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
+    fn step<T>(
+        &mut self,
+        number: &str,
+        name: &str,
+        act: impl FnOnce() -> Result<(T, String), Box<dyn Error>>,
+    ) -> Result<T, Box<dyn Error>> {
         let begun = Instant::now();
         let (value, said) = act().map_err(|e| format!("step {number}, {name}: {e}"))?;
         let line = format!("{number:>4}  {name:<26} {:>8.1} ms  {said}", begun.elapsed().as_secs_f64() * 1000.0);

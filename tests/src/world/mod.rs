@@ -104,7 +104,14 @@ impl World {
     pub fn begin(dir: &Path, options: &Options) -> Result<Self, WorldError> {
         fs::create_dir_all(dir)?;
         let dir = fs::canonicalize(dir)?;
-        let pcscd = Pcscd::start(&{ let d = dir.join("pcscd"); fs::create_dir_all(&d)?; d }, options.readers)?;
+        let pcscd = Pcscd::start(
+            &{
+                let d = dir.join("pcscd");
+                fs::create_dir_all(&d)?;
+                d
+            },
+            options.readers,
+        )?;
         let transport = dir.join("transport-master.hex");
         fs::write(&transport, hex::encode(rand::random::<[u8; 32]>()))?;
         let (simulator, serials) = simulator(&dir, &pcscd, &transport, options)?;
@@ -166,7 +173,12 @@ pub fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("citizen-card-").tempdir().expect("a temporary folder can be made")
 }
 
-fn simulator(dir: &Path, pcscd: &Pcscd, transport: &Path, options: &Options) -> Result<(Running, Vec<String>), WorldError> {
+fn simulator(
+    dir: &Path,
+    pcscd: &Pcscd,
+    transport: &Path,
+    options: &Options,
+) -> Result<(Running, Vec<String>), WorldError> {
     let state = dir.join("chips");
     let control = dir.join("simulator.sock");
     let child = Command::new(program("hardware-sim")?)
@@ -201,11 +213,20 @@ fn issuance(dir: &Path, transport: &Path, options: &Options) -> Result<(Running,
     }
     let said = init.output()?;
     if !said.status.success() {
-        return Err(WorldError::Program { program: "issuance init", said: String::from_utf8_lossy(&said.stderr).into_owned() });
+        return Err(WorldError::Program {
+            program: "issuance init",
+            said: String::from_utf8_lossy(&said.stderr).into_owned(),
+        });
     }
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut serve = Command::new(&binary);
-    serve.arg("serve").arg("--data").arg(&data).arg("--listen").arg(format!("127.0.0.1:{port}")).args(["--extra-province", "003"]);
+    serve
+        .arg("serve")
+        .arg("--data")
+        .arg(&data)
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"))
+        .args(["--extra-province", "003"]);
     if let Some(database) = &options.database {
         serve.arg("--database").arg(database);
     }
@@ -248,7 +269,14 @@ fn station(dir: &Path, service: &Service, administrator: &Caller) -> Result<Stri
     let folder = station.to_string_lossy().into_owned();
     let enrol = |arguments: &[&str]| -> Result<(), WorldError> {
         let said = Command::new(program("card-agent")?).arg("enrol").args(arguments).output()?;
-        if said.status.success() { Ok(()) } else { Err(WorldError::Program { program: "card-agent enrol", said: String::from_utf8_lossy(&said.stderr).into_owned() }) }
+        if said.status.success() {
+            Ok(())
+        } else {
+            Err(WorldError::Program {
+                program: "card-agent enrol",
+                said: String::from_utf8_lossy(&said.stderr).into_owned(),
+            })
+        }
     };
     let authority = dir.join("issuance/tls-ca.pem").to_string_lossy().into_owned();
     enrol(&["--station", &folder, "--name", "counter-1", "--service", &service.address, "--service-ca", &authority])?;
@@ -261,7 +289,13 @@ fn station(dir: &Path, service: &Service, administrator: &Caller) -> Result<Stri
 }
 
 /// Lines of the child's standard output that contain `wanted`, until there are `count`.
-fn lines_until(child: &mut Child, wanted: &str, count: usize, program: &'static str, log: &Path) -> Result<Vec<String>, WorldError> {
+fn lines_until(
+    child: &mut Child,
+    wanted: &str,
+    count: usize,
+    program: &'static str,
+    log: &Path,
+) -> Result<Vec<String>, WorldError> {
     let out = child.stdout.take().ok_or_else(|| io::Error::other("standard output was not piped"))?;
     let mut lines = BufReader::new(out).lines();
     let mut found = Vec::new();

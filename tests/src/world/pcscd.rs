@@ -30,7 +30,10 @@ impl Pcscd {
     pub fn start(dir: &Path, readers: usize) -> io::Result<Self> {
         let entries = readers.div_ceil(SLOTS_PER_ENTRY).clamp(1, 8);
         if !Path::new(DRIVER).exists() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{DRIVER}: install pcscd and vsmartcard-vpcd (tests/setup.sh does)")));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{DRIVER}: install pcscd and vsmartcard-vpcd (tests/setup.sh does)"),
+            ));
         }
         let dir = fs::canonicalize(dir)?;
         let (config, drivers) = (dir.join("reader.conf.d"), dir.join("drivers"));
@@ -43,7 +46,10 @@ impl Pcscd {
             let library = drivers.join(format!("libifdvpcd{entry}.so"));
             fs::copy(DRIVER, &library)?;
             let port = base_port + (entry * SLOTS_PER_ENTRY) as u16;
-            let text = format!("FRIENDLYNAME \"Virtual Reader {entry}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}\n", library.display());
+            let text = format!(
+                "FRIENDLYNAME \"Virtual Reader {entry}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}\n",
+                library.display()
+            );
             fs::write(config.join(format!("reader{entry}.conf")), text)?;
         }
         let socket = dir.join("pcscd.comm");
@@ -94,11 +100,14 @@ impl Pcscd {
     fn wait_for_ports(&self) -> io::Result<()> {
         let listening = |port: u16| {
             let wanted = format!("0100007F:{port:04X}");
-            fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.lines().any(|line| line.split_whitespace().nth(1) == Some(&wanted)))
+            fs::read_to_string("/proc/net/tcp")
+                .is_ok_and(|table| table.lines().any(|line| line.split_whitespace().nth(1) == Some(&wanted)))
         };
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
-            if (0..self.readers as u16).all(|slot| listening(self.base_port + slot)) && UnixStream::connect(&self.socket).is_ok() {
+            if (0..self.readers as u16).all(|slot| listening(self.base_port + slot))
+                && UnixStream::connect(&self.socket).is_ok()
+            {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(20));

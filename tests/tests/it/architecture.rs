@@ -21,7 +21,11 @@ const NOT_IN_CRYPTO: &[&str] = &["tokio", "axum", "reqwest", "hyper", "sqlx", "p
 
 #[test]
 fn only_the_allowed_edges_exist() {
-    let metadata = MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).no_deps().exec().unwrap();
+    let metadata = MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap();
     let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
     let members: Vec<_> = metadata.packages.iter().map(|p| p.name.to_string()).collect();
     assert_eq!(members.len(), allowed.len(), "a crate was added or removed: {members:?}");
@@ -59,7 +63,8 @@ fn sql_stands_only_in_the_stores_of_the_offices() {
             }
             seen += 1;
             let text = std::fs::read_to_string(&path).unwrap();
-            let in_a_store = path.components().any(|c| c.as_os_str() == "store") || path.file_stem().is_some_and(|s| s == "store" || s == "migrations");
+            let in_a_store = path.components().any(|c| c.as_os_str() == "store")
+                || path.file_stem().is_some_and(|s| s == "store" || s == "migrations");
             if !in_a_store {
                 for verb in ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE "] {
                     assert!(!text.contains(verb), "{} contains SQL ({verb}…)", path.display());
