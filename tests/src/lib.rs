@@ -2,5 +2,6 @@
 //! the invented citizen they serve ([`citizen`]).
 
 pub mod citizen;
+pub mod road;
 pub mod roles;
 pub mod world;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use serde_json::Value;
+use tests::road::{agent, text};
 use tests::world::{OFFICE, Options, World};
 use tests::{citizen, world};
 
@@ -191,18 +192,6 @@ impl Road {
         }
         Ok(text)
     }
-}
-
-fn agent(world: &World, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-    let said = world.agent(arguments)?;
-    if said.status.success() {
-        return Ok(String::from_utf8(said.stdout)?);
-    }
-    Err(format!("card-agent {}: {}\n{}", arguments[0], said.status, String::from_utf8_lossy(&said.stderr)).into())
-}
-
-fn text(answer: &Value, name: &str) -> String {
-    answer[name].as_str().unwrap_or_default().to_owned()
 }
 
 fn keep(world: &World) {
