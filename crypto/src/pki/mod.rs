@@ -1,1 +1,48 @@
-//! To come.
+//! The public key infrastructure of Doc 9303-12 (8th ed.): country signing CA, document signers, trust-list signers,
+//! revocation lists, the verification of a chain, and the signed bundle that carries trust to the kiosks.
+//!
+//! Writing is strict and goes *draft -> lint -> prepared -> attach*: [`CertificateDraft::lint`] gives a
+//! [`PreparedCertificate`], which is spent by attaching the one signature. Reading is lenient about form, because the
+//! certificates of 112 States are, and strict about meaning: a [`VerifiedSigner`] comes only out of a [`TrustStore`].
+
+mod algorithm;
+mod certificate;
+mod cms;
+mod crl;
+pub(crate) mod der;
+mod draft;
+mod extensions;
+mod lint;
+mod master_list;
+mod name;
+mod oid;
+pub mod spki;
+mod trust;
+pub mod trust_bundle;
+
+#[cfg(test)]
+pub(crate) mod specimen;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    algorithm::{read_hash, write_hash},
+    cms::{Prepared as PreparedSignedData, SignedData},
+    oid::LDS_SECURITY_OBJECT,
+};
+
+pub use self::{
+    algorithm::AlgorithmError,
+    certificate::{Certificate, SerialNumber, Validity},
+    cms::CmsError,
+    crl::{Crl, CrlDraft, CrlError, PreparedCrl, RevokedCertificate},
+    der::DerError,
+    draft::{CertificateDraft, Issuer, PreparedCertificate, Role, SignatureMismatch},
+    extensions::{BasicConstraints, Extensions, KeyUsage},
+    lint::{Finding, Findings},
+    master_list::MasterList,
+    name::{Country, Name, NameError},
+    oid::Oid,
+    spki::{CurveForm, SpkiError},
+    trust::{ChainError, LegacyHashes, Revocation, TrustStore, VerifiedSigner},
+};

@@ -1,1 +1,194 @@
-//! To come.
+//! EF.SOD, the document security object: Doc 9303-10 (8th ed.) §4.6.2 and appendix D.
+//!
+//! Writing goes *draft -> lint -> prepared (stored) -> attach -> [`Sod`]*; reading goes *[`Sod::parse`] -> [`Sod::verify`] ->
+//! [`VerifiedSod`]*, and only the last one answers what the document's data groups should hash to.
+
+mod draft;
+mod hash_table;
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use self::hash_table::LdsSecurityObject;
+pub use self::{
+    draft::{Draft, LintError, Prepared, Profile, StoredError},
+    hash_table::LdsVersion,
+};
+use crate::{
+    lds::DataGroup,
+    pki::{
+        AlgorithmError, Certificate, ChainError, CmsError, LDS_SECURITY_OBJECT, SignedData, TrustStore, VerifiedSigner,
+    },
+    suite::Hash,
+    tlv::{Tlv, TlvError},
+};
+
+/// Tag of EF.SOD (Doc 9303-10 (8th ed.) table 36).
+pub(crate) const TAG: u32 = 0x77;
+
+/// Why an EF.SOD is refused.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum SodError {
+    /// The document signer is not trusted.
+    #[error("the document signer: {0}")]
+    Chain(#[from] ChainError),
+    /// The signed data is malformed, or its signature does not hold.
+    #[error(transparent)]
+    Cms(#[from] CmsError),
+    /// Not a file with tag `77` and nothing after it.
+    #[error("EF.SOD: {0}")]
+    File(#[from] TlvError),
+    /// Said to be signed after the moment of inspection.
+    #[error("the document claims to be signed on {signed_at}, after the moment of inspection")]
+    FromTheFuture {
+        /// The claimed moment of signing.
+        signed_at: OffsetDateTime,
+    },
+    /// The hash table is malformed.
+    #[error("the hash table: {0}")]
+    HashTable(#[from] AlgorithmError),
+    /// The hash table uses SHA-1, where the policy does not allow it.
+    #[error("the hash table uses SHA-1, which is not accepted")]
+    LegacyHash,
+}
+
+/// An EF.SOD as it was read. It says nothing about the document until [`Sod::verify`] has verified it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sod {
+    raw: Vec<u8>,
+    signed: SignedData,
+    table: LdsSecurityObject,
+}
+
+impl Sod {
+    /// Reads the raw file, tag `77` included.
+    ///
+    /// # Errors
+    /// [`SodError::File`], [`SodError::Cms`], [`SodError::HashTable`].
+    pub fn parse(raw: &[u8]) -> Result<Self, SodError> {
+        let signed = SignedData::parse(Tlv::expect(TAG, raw)?.value)?;
+        if signed.content_type != LDS_SECURITY_OBJECT {
+            let found = signed.content_type;
+            return Err(CmsError::ContentType { expected: LDS_SECURITY_OBJECT, found }.into());
+        }
+        let table = LdsSecurityObject::parse(&signed.content)?;
+        Ok(Self { raw: raw.to_vec(), signed, table })
+    }
+
+    /// The raw file.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// SHA-256 of the raw file: how a document is named in card status and in the trust bundle.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Hash::Sha256.digest(&self.raw).try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    /// The document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
+    ///
+    /// # Errors
+    /// [`CmsError::SignerMissing`].
+    pub fn signer_certificate(&self) -> Result<&Certificate, CmsError> {
+        self.signed.signer()
+    }
+
+    /// Verifies the signature and the chain at the moment of inspection (Doc 9303-11 (8th ed.) §5.1, steps 1 to 4).
+    ///
+    /// # Errors
+    /// [`SodError`], naming what is wrong. The signature is looked at before the chain, the chain before the dates.
+    pub fn verify(&self, trust: &TrustStore, at: OffsetDateTime) -> Result<VerifiedSod, SodError> {
+        let certificate = self.signed.signer()?;
+        self.signed.verify(&LDS_SECURITY_OBJECT, certificate, trust.legacy())?;
+        if !trust.legacy().allow(self.table.hash) {
+            return Err(SodError::LegacyHash);
+        }
+        let signer = trust.verify_signer(certificate, at)?;
+        let signed_at = self.signed.signing_time()?;
+        if let Some(signed_at) = signed_at {
+            signer.allowed_to_sign_at(signed_at)?;
+            if signed_at > at {
+                return Err(SodError::FromTheFuture { signed_at });
+            }
+        }
+        Ok(VerifiedSod { table: self.table.clone(), signer, signed_at, fingerprint: self.fingerprint() })
+    }
+}
+
+/// A hash table that a trusted document signer signed. Only [`Sod::verify`] makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedSod {
+    table: LdsSecurityObject,
+    signer: VerifiedSigner,
+    signed_at: Option<OffsetDateTime>,
+    fingerprint: [u8; 32],
+}
+
+impl VerifiedSod {
+    /// The data groups that the document has, from the signed table; EF.COM is signed by nobody.
+    pub fn groups(&self) -> Vec<DataGroup> {
+        self.table.groups.iter().map(|(group, _)| *group).collect()
+    }
+
+    /// Whether the document has this group.
+    pub fn lists(&self, group: DataGroup) -> bool {
+        self.table.groups.iter().any(|(listed, _)| *listed == group)
+    }
+
+    /// Compares a file, raw as it was read, with the signed table.
+    ///
+    /// # Errors
+    /// [`GroupError`].
+    pub fn check(&self, group: DataGroup, raw: &[u8]) -> Result<(), GroupError> {
+        let listed = self.table.groups.iter().find(|(listed, _)| *listed == group);
+        let (_, expected) = listed.ok_or(GroupError::NotListed { group })?;
+        match self.table.hash.digest(raw) == *expected {
+            true => Ok(()),
+            false => Err(GroupError::Altered { group }),
+        }
+    }
+
+    /// Who signed.
+    pub fn signer(&self) -> &VerifiedSigner {
+        &self.signer
+    }
+
+    /// When it claims to have been signed, if it claims.
+    pub fn signed_at(&self) -> Option<OffsetDateTime> {
+        self.signed_at
+    }
+
+    /// Which layout of the data is signed.
+    pub fn lds_version(&self) -> &LdsVersion {
+        &self.table.version
+    }
+
+    /// Hash function of the table.
+    pub fn hash(&self) -> Hash {
+        self.table.hash
+    }
+
+    /// SHA-256 of the raw file.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+}
+
+/// Why a data group does not belong to the document.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum GroupError {
+    /// Its hash is not the one that was signed.
+    #[error("{group:?} is not what was signed")]
+    Altered {
+        /// Which.
+        group: DataGroup,
+    },
+    /// The signed table does not have it.
+    #[error("{group:?} is not in the signed table")]
+    NotListed {
+        /// Which.
+        group: DataGroup,
+    },
+}

@@ -1,0 +1,434 @@
+//! Trust anchors and the verification of a chain: Doc 9303-12 (8th ed.) §6.1 and appendix D, RFC 5280 §6.
+//!
+//! In the eMRTD PKI every path has two certificates: an anchor (CSCA) and a signer below it. So path length is always within
+//! `pathLenConstraint`, and a signer that is itself an authority is refused.
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::{
+    algorithm::AlgorithmError,
+    certificate::{Certificate, SignedError, Validity},
+    crl::{Crl, CrlError},
+    extensions::KeyUsage,
+    oid::{self, Oid},
+    spki::SpkiError,
+};
+use crate::suite::{Hash, SignatureError, VerifyingKey};
+
+/// Why a certificate is not trusted.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum ChainError {
+    /// The signature algorithm cannot be used.
+    #[error(transparent)]
+    Algorithm(#[from] AlgorithmError),
+    /// The issuing CSCA is not an authority that may sign certificates.
+    #[error("the trust anchor {anchor} is no authority that may sign certificates")]
+    AnchorNotAuthority {
+        /// Its subject.
+        anchor: String,
+    },
+    /// The issuing CSCA is outside its validity.
+    #[error("the trust anchor {anchor} is not valid at the moment of inspection")]
+    AnchorNotValid {
+        /// Its subject.
+        anchor: String,
+    },
+    /// The issuing CSCA is revoked, and everything below with it.
+    #[error("the trust anchor {anchor} is revoked")]
+    AnchorRevoked {
+        /// Its subject.
+        anchor: String,
+    },
+    /// Issuer and subject are of different countries.
+    #[error("certificate and issuer are of different countries: {subject:?} and {issuer:?}")]
+    Country {
+        /// Country of the subject.
+        subject: Option<String>,
+        /// Country of the issuer.
+        issuer: Option<String>,
+    },
+    /// A critical extension that is not processed here.
+    #[error("critical extension {extension} is not supported")]
+    CriticalExtension {
+        /// Which.
+        extension: Oid,
+    },
+    /// Past its validity.
+    #[error("the certificate expired on {not_after}")]
+    Expired {
+        /// Its last moment.
+        not_after: OffsetDateTime,
+    },
+    /// The signer is itself an authority: a CSCA signs certificates, never documents.
+    #[error("the certificate is an authority's; it may not sign documents or lists")]
+    IsAuthority,
+    /// The anchor's key cannot be used.
+    #[error("the trust anchor's key: {0}")]
+    Key(#[from] SpkiError),
+    /// Anchors of that name exist, but none with the key that the certificate names.
+    #[error("no trust anchor of {issuer} has the key that the certificate was signed with")]
+    KeyIdentifier {
+        /// The issuer looked for.
+        issuer: String,
+    },
+    /// SHA-1, where the policy does not allow it.
+    #[error("SHA-1 is not accepted")]
+    LegacyHash,
+    /// No anchor of that name.
+    #[error("no trust anchor is known for {issuer}")]
+    NoAnchor {
+        /// The issuer looked for.
+        issuer: String,
+    },
+    /// Before its validity.
+    #[error("the certificate is valid only from {not_before}")]
+    NotYetValid {
+        /// Its first moment.
+        not_before: OffsetDateTime,
+    },
+    /// Listed in a CRL of its country.
+    #[error("the certificate was revoked on {at}")]
+    Revoked {
+        /// Since when.
+        at: OffsetDateTime,
+    },
+    /// The signature does not verify.
+    #[error("the certificate's signature: {0}")]
+    Signature(SignatureError),
+    /// What it signed is dated outside its validity or its private key usage period.
+    #[error("what was signed at {signed_at} is outside the time in which the key may sign")]
+    SigningTime {
+        /// The claimed moment of signing.
+        signed_at: OffsetDateTime,
+    },
+    /// Key usage or extended key usage do not allow what the certificate is used for.
+    #[error("the certificate's key usage does not allow this")]
+    Usage,
+}
+
+/// Whether hashes that no longer resist collisions are accepted in signatures.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LegacyHashes {
+    /// SHA-1 in certificates and security objects is accepted: for old foreign documents, on the inspector's responsibility.
+    AcceptSha1,
+    /// Doc 9303-12 (8th ed.) §4.1.6.4: SHA-224 and better only.
+    #[default]
+    Refuse,
+}
+
+impl LegacyHashes {
+    pub(crate) fn allow(self, hash: Hash) -> bool {
+        self == Self::AcceptSha1 || hash != Hash::Sha1
+    }
+}
+
+/// What is known about the revocation of a signer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Revocation {
+    /// A list of its country, in force at the moment of inspection, does not name it.
+    Clear {
+        /// Date of that list.
+        as_of: OffsetDateTime,
+    },
+    /// There is no list of its country.
+    NotChecked,
+    /// The newest list of its country does not name it, but another was due before the moment of inspection.
+    Stale {
+        /// Date of that list.
+        as_of: OffsetDateTime,
+    },
+}
+
+/// What a signer's certificate is used for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    Documents,
+    Lists,
+}
+
+/// CSCA certificates that are trusted, and the revocation lists they issued.
+#[derive(Clone, Debug, Default)]
+pub struct TrustStore {
+    anchors: Vec<Certificate>,
+    lists: Vec<Crl>,
+    legacy: LegacyHashes,
+}
+
+impl TrustStore {
+    /// Trusts these certificates. How they were authenticated is the caller's business (Doc 9303-12 (8th ed.) §6.1.1).
+    pub fn new(anchors: Vec<Certificate>) -> Self {
+        Self { anchors, lists: Vec::new(), legacy: LegacyHashes::Refuse }
+    }
+
+    /// Sets the policy for old hashes.
+    #[must_use]
+    pub fn with_legacy(mut self, legacy: LegacyHashes) -> Self {
+        self.legacy = legacy;
+        self
+    }
+
+    /// The policy for old hashes.
+    pub fn legacy(&self) -> LegacyHashes {
+        self.legacy
+    }
+
+    /// The trusted certificates.
+    pub fn anchors(&self) -> &[Certificate] {
+        &self.anchors
+    }
+
+    /// The verified lists.
+    pub fn lists(&self) -> &[Crl] {
+        &self.lists
+    }
+
+    /// Adds a list, verified under an anchor of its country.
+    ///
+    /// # Errors
+    /// [`CrlError`]; [`CrlError::NoAnchor`] if no anchor of the country has the key the list names.
+    pub fn add_list(&mut self, list: Crl) -> Result<(), CrlError> {
+        let key = list.authority_key();
+        let mut outcome = Err(CrlError::NoAnchor { issuer: list.issuer().to_string() });
+        let issuers = self.anchors.iter().filter(|anchor| {
+            anchor.subject().country() == list.issuer().country() && identifies(key.as_deref(), anchor)
+        });
+        for issuer in issuers {
+            outcome = list.verify(issuer);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        if !self.legacy.allow(list.signature_algorithm()?.hash()) {
+            outcome = outcome.and(Err(CrlError::Signature(SignatureError::Mismatch)));
+        }
+        outcome?;
+        self.lists.push(list);
+        Ok(())
+    }
+
+    /// Trusts a new CSCA key on the word of the old one (link certificate, Doc 9303-12 (8th ed.) §4.1.4.3).
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn add_link(&mut self, link: Certificate, at: OffsetDateTime) -> Result<(), ChainError> {
+        self.anchor_of(&link, at)?;
+        unexpired(&link, at)?;
+        if !is_authority(&link) {
+            return Err(ChainError::AnchorNotAuthority { anchor: link.subject().to_string() });
+        }
+        self.anchors.push(link);
+        Ok(())
+    }
+
+    /// Verifies a document signer's certificate at the moment of inspection.
+    ///
+    /// # Errors
+    /// [`ChainError`], naming what is wrong.
+    pub fn verify_signer(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<VerifiedSigner, ChainError> {
+        self.verify(certificate, Purpose::Documents, at)
+    }
+
+    /// Verifies a certificate that signs master lists or trust bundles (Doc 9303-12 (8th ed.) §7.1.1.3).
+    ///
+    /// # Errors
+    /// [`ChainError`], naming what is wrong.
+    pub fn verify_list_signer(
+        &self,
+        certificate: &Certificate,
+        at: OffsetDateTime,
+    ) -> Result<VerifiedSigner, ChainError> {
+        self.verify(certificate, Purpose::Lists, at)
+    }
+
+    pub(crate) fn verify(
+        &self,
+        certificate: &Certificate,
+        purpose: Purpose,
+        at: OffsetDateTime,
+    ) -> Result<VerifiedSigner, ChainError> {
+        let (anchor, key) = self.anchor_of(certificate, at)?;
+        let extensions = certificate.extensions();
+        if extensions.basic_constraints.is_some_and(|c| c.authority) {
+            return Err(ChainError::IsAuthority);
+        }
+        if !allows(certificate, purpose) {
+            return Err(ChainError::Usage);
+        }
+        unexpired(certificate, at)?;
+        let revocation = self.revocation(certificate, at)?;
+        Ok(VerifiedSigner { certificate: certificate.clone(), anchor: anchor.clone(), anchor_key: key, revocation })
+    }
+
+    /// The anchor that issued this certificate: by name, by key identifier, by signature; and fit to issue.
+    fn anchor_of(
+        &self,
+        certificate: &Certificate,
+        at: OffsetDateTime,
+    ) -> Result<(&Certificate, VerifyingKey), ChainError> {
+        let issuer = || certificate.issuer().to_string();
+        if certificate.issuer().country().is_none() || certificate.subject().country() != certificate.country() {
+            let (subject, issuer) = (certificate.subject().country(), certificate.country());
+            return Err(ChainError::Country { subject, issuer });
+        }
+        let named: Vec<_> = self.anchors.iter().filter(|a| a.subject().matches(certificate.issuer())).collect();
+        if named.is_empty() {
+            return Err(ChainError::NoAnchor { issuer: issuer() });
+        }
+        let mut outcome = Err(ChainError::KeyIdentifier { issuer: issuer() });
+        for anchor in named.into_iter().filter(|a| identifies(certificate.authority_key_identifier(), a)) {
+            outcome = self.signed_by(certificate, anchor).map(|key| (anchor, key));
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let (anchor, key) = outcome?;
+        let name = || anchor.subject().to_string();
+        if !is_authority(anchor) {
+            return Err(ChainError::AnchorNotAuthority { anchor: name() });
+        }
+        if let Some(extension) = anchor.extensions().unknown_critical().or(certificate.extensions().unknown_critical())
+        {
+            return Err(ChainError::CriticalExtension { extension: extension.clone() });
+        }
+        if !anchor.validity().contains(at) {
+            return Err(ChainError::AnchorNotValid { anchor: name() });
+        }
+        if self.lists.iter().any(|list| list.entry(anchor).is_some()) {
+            return Err(ChainError::AnchorRevoked { anchor: name() });
+        }
+        Ok((anchor, key))
+    }
+
+    fn signed_by(&self, certificate: &Certificate, anchor: &Certificate) -> Result<VerifyingKey, ChainError> {
+        let key = anchor.verifying_key()?;
+        certificate.verify_signature(&key).map_err(|error| match error {
+            SignedError::Algorithm(error) => ChainError::Algorithm(error),
+            SignedError::AlgorithmsDiffer => ChainError::Signature(SignatureError::Mismatch),
+            SignedError::Signature(error) => ChainError::Signature(error),
+        })?;
+        match self.legacy.allow(certificate.signature_algorithm()?.hash()) {
+            true => Ok(key),
+            false => Err(ChainError::LegacyHash),
+        }
+    }
+
+    fn revocation(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<Revocation, ChainError> {
+        // A revoked signer's documents are refused whenever they claim to be signed: the thief of a key sets the date.
+        if let Some(entry) = self.lists.iter().find_map(|list| list.entry(certificate)) {
+            return Err(ChainError::Revoked { at: entry.at });
+        }
+        let of_country = self.lists.iter().filter(|list| list.issuer().country() == certificate.country());
+        Ok(match of_country.max_by_key(|list| list.this_update()) {
+            None => Revocation::NotChecked,
+            Some(list) => {
+                let as_of = list.this_update();
+                let current = list.next_update().is_some_and(|due| at <= due);
+                if current { Revocation::Clear { as_of } } else { Revocation::Stale { as_of } }
+            }
+        })
+    }
+}
+
+/// A signer whose chain was verified. Only a [`TrustStore`] makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedSigner {
+    certificate: Certificate,
+    anchor: Certificate,
+    anchor_key: VerifyingKey,
+    revocation: Revocation,
+}
+
+impl VerifiedSigner {
+    /// The signer's certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The CSCA that issued it.
+    pub fn anchor(&self) -> &Certificate {
+        &self.anchor
+    }
+
+    /// The CSCA's key.
+    pub fn anchor_key(&self) -> &VerifyingKey {
+        &self.anchor_key
+    }
+
+    /// Two-letter country code, the same in signer and CSCA.
+    pub fn country(&self) -> String {
+        self.certificate.country().unwrap_or_default()
+    }
+
+    /// The issuing State as the MRZ has it (`VNM`), from the CSCA's alternative name: to be compared with DG1
+    /// (Doc 9303-11 (8th ed.) §5.1).
+    pub fn issuing_state(&self) -> Option<&str> {
+        self.anchor.extensions().subject_country.as_deref()
+    }
+
+    /// Document types it may sign, if the certificate says.
+    pub fn document_types(&self) -> Option<&[String]> {
+        self.certificate.extensions().document_types.as_deref()
+    }
+
+    /// What is known about its revocation.
+    pub fn revocation(&self) -> Revocation {
+        self.revocation
+    }
+
+    /// Whether the key was allowed to sign at a claimed moment: within the validity and the private key usage period.
+    ///
+    /// # Errors
+    /// [`ChainError::SigningTime`].
+    pub fn allowed_to_sign_at(&self, signed_at: OffsetDateTime) -> Result<(), ChainError> {
+        let Validity { not_before, not_after } = self.certificate.validity();
+        let (from, to) = self.certificate.extensions().private_key_usage.unwrap_or_default();
+        let from = from.map_or(not_before, |from| from.max(not_before));
+        let to = to.map_or(not_after, |to| to.min(not_after));
+        match from <= signed_at && signed_at <= to {
+            true => Ok(()),
+            false => Err(ChainError::SigningTime { signed_at }),
+        }
+    }
+}
+
+/// Whether an authority key identifier may mean this anchor: if both say a key, it must be the same.
+fn identifies(authority_key: Option<&[u8]>, anchor: &Certificate) -> bool {
+    match (authority_key, anchor.subject_key_identifier()) {
+        (Some(wanted), Some(found)) => wanted == found,
+        _ => true,
+    }
+}
+
+fn is_authority(certificate: &Certificate) -> bool {
+    let extensions = certificate.extensions();
+    extensions.basic_constraints.is_some_and(|c| c.authority)
+        && extensions.key_usage.is_some_and(|usage| usage.includes(KeyUsage::CERTIFICATE_SIGN))
+}
+
+fn unexpired(certificate: &Certificate, at: OffsetDateTime) -> Result<(), ChainError> {
+    let Validity { not_before, not_after } = certificate.validity();
+    if at < not_before {
+        return Err(ChainError::NotYetValid { not_before });
+    }
+    if at > not_after {
+        return Err(ChainError::Expired { not_after });
+    }
+    Ok(())
+}
+
+fn allows(certificate: &Certificate, purpose: Purpose) -> bool {
+    let extensions = certificate.extensions();
+    let signs = extensions.key_usage.is_some_and(|usage| {
+        usage.includes(KeyUsage::DIGITAL_SIGNATURE) && !usage.includes(KeyUsage::CERTIFICATE_SIGN)
+    });
+    let purposes = &extensions.extended_key_usage;
+    let critical = extensions.find(&oid::EXTENDED_KEY_USAGE).is_some_and(|extension| extension.critical);
+    let of_lists = [oid::MASTER_LIST_SIGNING_KEY, oid::DEVIATION_LIST_SIGNING_KEY];
+    signs
+        && match purpose {
+            // Table 6 gives document signers no extended usage; one that is critical is meant to forbid everything else.
+            Purpose::Documents => !critical && !purposes.iter().any(|purpose| of_lists.contains(purpose)),
+            Purpose::Lists => purposes.contains(&oid::MASTER_LIST_SIGNING_KEY),
+        }
+}

@@ -1,0 +1,261 @@
+//! The trust bundle: what an inspection terminal trusts until the next one comes, signed by the national trust-list signer.
+//!
+//! A CMS SignedData like a master list (Doc 9303-12 (8th ed.) §9.1), with a content type of our own because it carries more:
+//! revocation lists, revoked documents, and a date by which the next bundle is due.
+//!
+//! ```text
+//! TrustBundle ::= SEQUENCE {                                  -- 2.25.186592837168497836284846886204437489075 (a UUID)
+//!     version          INTEGER { v0(0) },
+//!     issuedAt         GeneralizedTime,
+//!     nextUpdate       GeneralizedTime,
+//!     authorities      SEQUENCE OF Certificate,
+//!     revocationLists  SEQUENCE OF CertificateList,
+//!     revokedDocuments SEQUENCE OF OCTET STRING (SIZE(32)) }  -- SHA-256 of the raw EF.SOD, ascending, none twice
+//! ```
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::{
+    certificate::Certificate,
+    cms::{self, CmsError, SignedData},
+    crl::{Crl, CrlError},
+    der::{self, DerError, GENERALIZED_TIME, Within, value},
+    draft::SignatureMismatch,
+    oid,
+    spki::SpkiError,
+    trust::{ChainError, LegacyHashes, TrustStore, VerifiedSigner},
+};
+use crate::{
+    suite::SignatureAlgorithm,
+    tlv::{self, Reader, Tlv},
+};
+
+/// Why a bundle (or a master list) is not accepted, or not to be signed.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum TrustBundleError {
+    /// The signer is not trusted.
+    #[error("the signer of the bundle: {0}")]
+    Chain(#[from] ChainError),
+    /// The signed data is refused.
+    #[error(transparent)]
+    Cms(#[from] CmsError),
+    /// Malformed content.
+    #[error(transparent)]
+    Der(#[from] DerError),
+    /// It is dated after the moment at which it is opened.
+    #[error("the bundle is dated {issued_at}, in the future")]
+    FromTheFuture {
+        /// Its date.
+        issued_at: OffsetDateTime,
+    },
+    /// The signer's key cannot be used.
+    #[error(transparent)]
+    Key(#[from] SpkiError),
+    /// A revocation list inside is not one of an authority inside.
+    #[error("a revocation list of the bundle: {0}")]
+    List(#[from] CrlError),
+    /// The next update is not after the date of issue.
+    #[error("the next update must come after the date of issue")]
+    Period,
+}
+
+/// What a bundle says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Contents {
+    /// When it was made.
+    pub issued_at: OffsetDateTime,
+    /// When the next is due.
+    pub next_update: OffsetDateTime,
+    /// CSCA certificates to trust, DER.
+    pub cscas: Vec<Vec<u8>>,
+    /// Revocation lists of these authorities, DER.
+    pub crls: Vec<Vec<u8>>,
+    /// SHA-256 of the raw EF.SOD of each revoked document.
+    pub revoked_documents: Vec<[u8; 32]>,
+}
+
+impl Contents {
+    fn encode(&self) -> Vec<u8> {
+        let date = |at: OffsetDateTime| tlv::encode(GENERALIZED_TIME, der::generalized_text(at).as_bytes());
+        let documents: Vec<u8> = self.revoked_documents.iter().flat_map(|hash| der::octets(hash)).collect();
+        der::sequence(&[
+            &der::integer(&[0]),
+            &date(self.issued_at),
+            &date(self.next_update),
+            &tlv::encode(der::SEQUENCE, &self.cscas.concat()),
+            &tlv::encode(der::SEQUENCE, &self.crls.concat()),
+            &tlv::encode(der::SEQUENCE, &documents),
+        ])
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, DerError> {
+        let within = "TrustBundle";
+        let mut fields = Tlv::expect(der::SEQUENCE, bytes).within(within)?.children();
+        let version = fields.expect(der::INTEGER).within(within)?;
+        value("version", der::small(&version).filter(|n| *n == 0))?;
+        let issued_at = der::read_time(&mut fields, "issuedAt")?;
+        let next_update = der::read_time(&mut fields, "nextUpdate")?;
+        let mut list = || -> Result<Vec<Tlv>, DerError> {
+            let mut reader: Reader = fields.expect(der::SEQUENCE).within(within)?.children();
+            let mut elements = Vec::new();
+            while !reader.is_empty() {
+                elements.push(reader.read().within(within)?);
+            }
+            Ok(elements)
+        };
+        let raw = |elements: Vec<Tlv>| elements.iter().map(|tlv| tlv.raw.to_vec()).collect();
+        let (cscas, crls) = (raw(list()?), raw(list()?));
+        let hash =
+            |tlv: &Tlv| value("revokedDocuments", tlv.value.try_into().ok().filter(|_| tlv.tag.0 == der::OCTET_STRING));
+        let revoked_documents = list()?.iter().map(hash).collect::<Result<Vec<[u8; 32]>, _>>()?;
+        fields.finish().within(within)?;
+        if !revoked_documents.is_sorted_by(|a, b| a < b) {
+            return Err(DerError::Value { what: "revokedDocuments" });
+        }
+        Ok(Self { issued_at, next_update, cscas, crls, revoked_documents })
+    }
+}
+
+/// A bundle to be signed.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    contents: Contents,
+    signer: Certificate,
+}
+
+impl Draft {
+    /// Contents, and the trust-list signer's certificate. The order of revoked documents does not matter.
+    pub fn new(mut contents: Contents, signer: &Certificate) -> Self {
+        contents.revoked_documents.sort_unstable();
+        contents.revoked_documents.dedup();
+        Self { contents, signer: signer.clone() }
+    }
+
+    /// Checks that the bundle can be opened: dates, certificates, lists, and that the signer is one of lists under one of the
+    /// authorities.
+    ///
+    /// # Errors
+    /// [`TrustBundleError`].
+    pub fn lint(self) -> Result<Prepared, TrustBundleError> {
+        if self.contents.next_update <= self.contents.issued_at {
+            return Err(TrustBundleError::Period);
+        }
+        let trust = store(&self.contents)?;
+        let signer = trust.verify_list_signer(&self.signer, self.contents.issued_at)?;
+        signer.allowed_to_sign_at(self.contents.issued_at)?;
+        let (content, at) = (self.contents.encode(), self.contents.issued_at);
+        Ok(Prepared(cms::Prepared::new(oid::TRUST_BUNDLE, content, &self.signer, true, at)?))
+    }
+}
+
+/// A linted bundle waiting for its one signature.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Prepared(cms::Prepared);
+
+impl Prepared {
+    /// The bytes to sign, not yet hashed: the signed attributes.
+    pub fn to_be_signed(&self) -> &[u8] {
+        self.0.to_be_signed()
+    }
+
+    /// How to sign them.
+    ///
+    /// # Errors
+    /// [`SpkiError`] if the signer's key cannot be used.
+    pub fn algorithm(&self) -> Result<SignatureAlgorithm, SpkiError> {
+        self.0.algorithm()
+    }
+
+    /// The signed bundle, ready to publish; the signature is verified first.
+    ///
+    /// # Errors
+    /// [`SignatureMismatch`].
+    pub fn attach(self, signature: &[u8]) -> Result<Vec<u8>, SignatureMismatch> {
+        self.0.attach(signature)
+    }
+
+    /// For the store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_bytes()
+    }
+
+    /// Back from the store.
+    ///
+    /// # Errors
+    /// [`TrustBundleError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrustBundleError> {
+        Ok(Self(cms::Prepared::from_bytes(&oid::TRUST_BUNDLE, bytes)?))
+    }
+}
+
+/// A bundle whose signature and signer were verified. Only [`open`] makes one.
+#[derive(Clone, Debug)]
+pub struct TrustBundle {
+    contents: Contents,
+    trust: TrustStore,
+    signer: VerifiedSigner,
+}
+
+impl TrustBundle {
+    /// What it says.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// The anchors and lists, ready to verify documents.
+    pub fn trust_store(&self) -> &TrustStore {
+        &self.trust
+    }
+
+    /// Who signed it.
+    pub fn signer(&self) -> &VerifiedSigner {
+        &self.signer
+    }
+
+    /// When it was made. A terminal keeps the newest it has seen, and takes none that is older.
+    pub fn issued_at(&self) -> OffsetDateTime {
+        self.contents.issued_at
+    }
+
+    /// Whether another was due: still usable, but the verdict must say so.
+    pub fn is_stale(&self, at: OffsetDateTime) -> bool {
+        at > self.contents.next_update
+    }
+
+    /// Whether the document with this EF.SOD (its SHA-256, see [`crate::sod::Sod::fingerprint`]) is revoked.
+    pub fn is_revoked(&self, sod: &[u8; 32]) -> bool {
+        self.contents.revoked_documents.binary_search(sod).is_ok()
+    }
+}
+
+/// Opens a published bundle under the one CSCA certificate that the terminal was given out of band.
+///
+/// # Errors
+/// [`TrustBundleError`]. A bundle past its next update opens; see [`TrustBundle::is_stale`].
+pub fn open(bytes: &[u8], anchor: &Certificate, at: OffsetDateTime) -> Result<TrustBundle, TrustBundleError> {
+    let signed = SignedData::parse(bytes)?;
+    let signer = signed.signer()?;
+    let national = TrustStore::new(vec![anchor.clone()]);
+    national.verify_list_signer(signer, at)?;
+    signed.verify(&oid::TRUST_BUNDLE, signer, LegacyHashes::Refuse)?;
+    let contents = Contents::parse(&signed.content)?;
+    if contents.issued_at > at {
+        return Err(TrustBundleError::FromTheFuture { issued_at: contents.issued_at });
+    }
+    let trust = store(&contents)?;
+    // Once more, under the authorities and revocation lists that the bundle itself brings: a signer that is revoked in them is
+    // not believed.
+    let signer = trust.verify_list_signer(signer, at)?;
+    signer.allowed_to_sign_at(contents.issued_at)?;
+    Ok(TrustBundle { contents, trust, signer })
+}
+
+fn store(contents: &Contents) -> Result<TrustStore, TrustBundleError> {
+    let anchors = contents.cscas.iter().map(|bytes| Certificate::parse(bytes)).collect::<Result<Vec<_>, _>>()?;
+    let mut trust = TrustStore::new(anchors);
+    for bytes in &contents.crls {
+        trust.add_list(Crl::parse(bytes)?)?;
+    }
+    Ok(trust)
+}
