@@ -13,6 +13,8 @@ pub struct ReadBinary {
     pub short_id: Option<u8>,
     /// The most content bytes wanted, 1..=65,536.
     pub length: usize,
+    /// Odd instruction: offset and content travel in data objects. Must be so for offsets that P1-P2 cannot carry.
+    pub odd: bool,
 }
 
 /// Instruction byte with the offset in P1-P2.
@@ -22,19 +24,14 @@ pub const INS: u8 = 0xb0;
 pub const INS_ODD: u8 = 0xb1;
 
 impl ReadBinary {
-    /// From the current file.
+    /// From the current file; beyond 32 KiB by the odd instruction.
     pub fn current(offset: u32, length: usize) -> Self {
-        Self { offset, short_id: None, length }
+        Self { offset, short_id: None, length, odd: offset > 0x7fff }
     }
 
     /// From the start of the file with this short identifier, which becomes current.
     pub fn of(short_id: u8, length: usize) -> Self {
-        Self { offset: 0, short_id: Some(short_id), length }
-    }
-
-    /// Whether the offset is too large for P1-P2, so that the answer comes wrapped in a data object.
-    pub fn is_odd(&self) -> bool {
-        self.offset > if self.short_id.is_some() { 0xff } else { 0x7fff }
+        Self { offset: 0, short_id: Some(short_id), length, odd: false }
     }
 
     /// The content in a response data field.
@@ -42,7 +39,7 @@ impl ReadBinary {
     /// # Errors
     /// [`Fault::Misbehaved`] if the discretionary data object of the odd instruction is malformed.
     pub fn content(&self, data: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        if !self.is_odd() {
+        if !self.odd {
             return Ok(data);
         }
         match Tlv::expect(CONTENT, &data) {
@@ -52,8 +49,8 @@ impl ReadBinary {
     }
 
     /// The response data field that carries `content`.
-    pub fn answer(&self, odd: bool, content: &[u8]) -> Vec<u8> {
-        if odd { tlv::encode(CONTENT, content) } else { content.to_vec() }
+    pub fn answer(&self, content: &[u8]) -> Vec<u8> {
+        if self.odd { tlv::encode(CONTENT, content) } else { content.to_vec() }
     }
 }
 
@@ -62,8 +59,8 @@ impl From<ReadBinary> for Command {
     fn from(read: ReadBinary) -> Self {
         let [.., high, middle, low] = read.offset.to_be_bytes();
         match read.short_id {
-            None if !read.is_odd() => Self::new(INS, middle, low).expecting(read.length),
-            Some(short_id) if !read.is_odd() => Self::new(INS, 0x80 | short_id, low).expecting(read.length),
+            None if !read.odd => Self::new(INS, middle, low).expecting(read.length),
+            Some(short_id) if !read.odd => Self::new(INS, 0x80 | short_id, low).expecting(read.length),
             short_id => {
                 let offset: &[u8] = if high == 0 { &[middle, low] } else { &[high, middle, low] };
                 Self::new(INS_ODD, 0, short_id.unwrap_or(0))
@@ -84,7 +81,7 @@ impl TryFrom<&Command> for ReadBinary {
             (INS, _) if !command.data.is_empty() => Err(Status::WRONG_LENGTH),
             (INS, [hi, lo]) if hi & 0x80 == 0 => Ok(Self::current(u32::from(u16::from_be_bytes([hi, lo])), ne)),
             (INS, [hi, lo]) => {
-                Ok(Self { offset: u32::from(lo), short_id: Some(short_identifier(hi & 0x7f)?), length: ne })
+                Ok(Self { offset: u32::from(lo), short_id: Some(short_identifier(hi & 0x7f)?), length: ne, odd: false })
             }
             (INS_ODD, [0, short_id]) => {
                 let object = Tlv::expect(OFFSET, &command.data).map_err(|_| Status::WRONG_DATA)?;
@@ -95,7 +92,7 @@ impl TryFrom<&Command> for ReadBinary {
                 let short_id = if short_id == 0 { None } else { Some(short_identifier(short_id)?) };
                 // Ne counts the header of the data object 53 too; the longest header that may be needed is taken off.
                 let length = ne.saturating_sub(object_header(ne));
-                if length == 0 { Err(Status::WRONG_LENGTH) } else { Ok(Self { offset, short_id, length }) }
+                if length == 0 { Err(Status::WRONG_LENGTH) } else { Ok(Self { offset, short_id, length, odd: true }) }
             }
             (INS_ODD, _) => Err(Status::WRONG_P1P2),
             _ => Err(Status::INSTRUCTION_NOT_SUPPORTED),
@@ -132,7 +129,7 @@ mod tests {
             (ReadBinary::current(4, 18), "00b0000412"),
             (ReadBinary::current(0x7fff, 256), "00b07fff00"),
             (ReadBinary::of(0x1e, 4), "00b09e0004"),
-            (ReadBinary { offset: 0xff, short_id: Some(1), length: 1 }, "00b081ff01"),
+            (ReadBinary { offset: 0xff, short_id: Some(1), length: 1, odd: false }, "00b081ff01"),
             (ReadBinary::current(0x8000, 100), "00b100000454028000" /* 54 02 8000 */),
             (ReadBinary::current(0x01_0000, 100), "00b1000005540301000066"),
         ] {
@@ -145,8 +142,8 @@ mod tests {
     #[test]
     fn the_odd_instruction_wraps_its_content() {
         let read = ReadBinary::current(0x9000, 200);
-        assert!(read.is_odd());
-        let answer = read.answer(true, &[7; 200]);
+        assert!(read.odd);
+        let answer = read.answer(&[7; 200]);
         assert_eq!(read.content(answer), Ok(vec![7; 200]));
         assert!(read.content(vec![0x53, 2, 1]).is_err());
     }
@@ -154,7 +151,7 @@ mod tests {
     #[test]
     fn a_terminal_may_use_the_odd_instruction_for_a_small_offset() {
         let command = Command::new(INS_ODD, 0, 0).data([0x54, 1, 4]).expecting(256);
-        assert_eq!(ReadBinary::try_from(&command).map(|r| (r.offset, r.length)), Ok((4, 252)));
+        assert_eq!(ReadBinary::try_from(&command).map(|r| (r.offset, r.length, r.odd)), Ok((4, 252, true)));
     }
 
     #[test]
