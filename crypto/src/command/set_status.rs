@@ -1,0 +1,45 @@
+//! SET STATUS of the card: GlobalPlatform Card Specification v2.3 §11.10.
+
+use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::perso::LifeCycle;
+
+/// Moves the card to another life cycle state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SetStatus {
+    /// Where to. The chip decides whether the way leads there from where it is: [`LifeCycle::may_become`].
+    pub life_cycle: LifeCycle,
+}
+
+impl SetStatus {
+    /// Instruction byte.
+    pub const INS: u8 = 0xf0;
+}
+
+/// What the terminal sends.
+impl From<SetStatus> for Command {
+    fn from(it: SetStatus) -> Self {
+        Command::new(SetStatus::INS, CARD, it.life_cycle.byte()).class(cla::GLOBAL_PLATFORM).expecting(SHORT_NE)
+    }
+}
+
+/// What the chip understands.
+impl TryFrom<&Command> for SetStatus {
+    type Error = Status;
+
+    fn try_from(command: &Command) -> Result<Self, Status> {
+        if command.cla != cla::GLOBAL_PLATFORM {
+            return Err(Status::CLASS_NOT_SUPPORTED);
+        }
+        if command.ins != Self::INS {
+            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
+        }
+        let [CARD, state] = command.p else { return Err(Status::WRONG_P1P2) };
+        if !command.data.is_empty() {
+            return Err(Status::WRONG_LENGTH);
+        }
+        LifeCycle::from_byte(state).map(|life_cycle| Self { life_cycle }).ok_or(Status::WRONG_P1P2)
+    }
+}
+
+/// P1: the issuer security domain, that is, the card.
+const CARD: u8 = 0x80;
