@@ -60,7 +60,7 @@ pub enum DocumentNumberError {
     Length(usize),
 }
 
-/// Card access number: the six digits that open the chip by PACE (Doc 9303-11 (8th ed.) §4.4.1).
+/// Card access number: the six digits that open the chip by PACE (Doc 9303-11 (8th ed.) §4.4).
 ///
 /// No secret of the citizen: the 2021 card takes the last six digits of the printed personal number, so it only proves that
 /// somebody could look at the card.

@@ -28,3 +28,6 @@ fn integer_bytes(number: u32) -> Vec<u8> {
     let sign = (bytes[skip] & 0x80 != 0).then_some(0);
     sign.into_iter().chain(bytes[skip..].iter().copied()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::SecurityInfos;
-use crate::tlv::{self, Tlv, TlvError};
+use crate::tlv::{self, Reader, Tlv, TlvError};
 
 /// EF.CardAccess: the protocols, readable before any of them ran and therefore unproved. The same PACE entries are in
 /// DG14 or the signed EF.CardSecurity.
@@ -16,12 +16,12 @@ impl CardAccess {
         self.0.encode()
     }
 
-    /// Reads the file.
+    /// Reads the file. Bytes after the SET are passed over: some cards fill the file up, and nothing here is signed.
     ///
     /// # Errors
     /// [`SecurityFileError`].
     pub fn parse(file: &[u8]) -> Result<Self, SecurityFileError> {
-        let infos = SecurityInfos::parse(file);
+        let infos = Reader::new(file).expect(0x31).and_then(|set| SecurityInfos::parse(set.raw));
         infos.map(Self).map_err(|source| SecurityFileError { file: "EF.CardAccess", source })
     }
 }

@@ -308,10 +308,8 @@ fn known(entry: &Tlv<'_>) -> Option<SecurityInfo> {
         }
         SecurityInfo::ActiveAuthentication { signature_algorithm: read_oid(&mut parts)? }
     } else if protocol == ID_TA {
-        let version = read_integer(&mut parts)?;
-        // TR-03110 up to version 2.05 let the file of the CVCA references follow.
-        parts.optional(0x30).ok()?;
-        SecurityInfo::TerminalAuthentication { version }
+        // Where TR-03110 up to version 2.05 lets a file of CVCA references follow, the entry stays raw, so that nothing is lost.
+        SecurityInfo::TerminalAuthentication { version: read_integer(&mut parts)? }
     } else {
         return None;
     };

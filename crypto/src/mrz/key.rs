@@ -1,10 +1,10 @@
-//! What BAC and PACE derive their keys from: Doc 9303-11 (8th ed.) §4.3.2, §4.4.1, appendix D.2.
+//! What BAC and PACE derive their keys from: Doc 9303-11 (8th ed.) §4.3.2, §4.4, appendix D.2.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Field, MrzError, Td1, check_alphabet, check_digit, verify};
+use super::{Field, MrzError, check_alphabet, check_digit, td1::number_and_optional, verify};
 
 /// Document number, date of birth and date of expiry, as they stand in the MRZ: together they open the chip.
 ///
@@ -49,24 +49,27 @@ impl MrzKey {
     }
 }
 
-/// Reads a whole MRZ (TD1, TD2 or TD3), with or without line breaks, and verifies the check digits that matter here.
+/// Reads a whole MRZ (TD1, TD2 or TD3), with or without line breaks. Verifies the check digits of its three fields only: a
+/// mistake elsewhere does not change the key.
 impl FromStr for MrzKey {
     type Err = MrzError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
         check_alphabet(&zone)?;
-        // Ranges of number, birth and expiry; each is followed by its check digit (Doc 9303-6 and -4, §4.2.2).
-        let [number, birth, expiry] = match zone.len() {
-            90 => return Ok(Td1::parse(zone.as_bytes())?.key()),
-            72 => [36..45, 49..55, 57..63],
-            88 => [44..53, 57..63, 65..71],
+        // Document number with what may continue it, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a check digit follows each.
+        let (number, optional, birth, expiry) = match zone.len() {
+            90 => (5..14, 15..30, 30..36, 38..44),
+            72 => (36..45, 64..71, 49..55, 57..63),
+            // TD3 has no long numbers.
+            88 => (44..53, 44..44, 57..63, 65..71),
             length => return Err(MrzError::Length(length)),
         };
-        for (field, at) in [(Field::DocumentNumber, &number), (Field::Birth, &birth), (Field::Expiry, &expiry)] {
-            verify(field, &zone[at.clone()], &zone[at.end..at.end + 1])?;
-        }
-        Self::new(&zone[number], &zone[birth], &zone[expiry])
+        let digit = |field: &Range<usize>| &zone[field.end..field.end + 1];
+        let (document_number, _) = number_and_optional(&zone[number.clone()], digit(&number), &zone[optional])?;
+        verify(Field::Birth, &zone[birth.clone()], digit(&birth))?;
+        verify(Field::Expiry, &zone[expiry.clone()], digit(&expiry))?;
+        Self::new(document_number.as_str(), &zone[birth], &zone[expiry])
     }
 }
 

@@ -133,7 +133,7 @@ impl Td1 {
         verify(Field::Composite, &covered_by_composite(upper, middle), &middle[29..])?;
         verify(Field::Birth, &middle[..6], &middle[6..7])?;
         verify(Field::Expiry, &middle[8..14], &middle[14..15])?;
-        let (document_number, optional) = number_and_optional(upper)?;
+        let (document_number, optional) = number_and_optional(&upper[5..14], &upper[14..15], &upper[15..])?;
         let stripped = |text: &str| text.trim_end_matches('<').to_owned();
         Ok(Self {
             document_code: stripped(&upper[..2]),
@@ -173,9 +173,13 @@ fn covered_by_composite(upper: &str, middle: &str) -> Zeroizing<String> {
     Zeroizing::new([&upper[5..30], &middle[..7], &middle[8..15], &middle[18..29]].concat())
 }
 
-/// The number, however long, and what is left of the optional data.
-fn number_and_optional(upper: &str) -> Result<(DocumentNumber, String), MrzError> {
-    let (start, digit, optional) = (&upper[5..14], &upper[14..15], upper[15..].trim_end_matches('<'));
+/// The number, however long, and what is left of the optional data; both laid out as note j of §4.2.2 says (TD2 alike).
+pub(super) fn number_and_optional(
+    start: &str,
+    digit: &str,
+    optional: &str,
+) -> Result<(DocumentNumber, String), MrzError> {
+    let optional = optional.trim_end_matches('<');
     let form = |_| MrzError::Form(Field::DocumentNumber);
     if digit != "<" || optional.is_empty() {
         verify(Field::DocumentNumber, start, digit)?;

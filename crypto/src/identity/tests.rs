@@ -1,0 +1,195 @@
+//! People here are invented; province 003 does not exist.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use proptest::prelude::*;
+use time::macros::date;
+
+use super::*;
+
+fn number(text: &str) -> PersonalNumber {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_personal_number_says_where_when_and_who() {
+    let mau = number("003300000017");
+    assert_eq!((mau.province().number(), mau.sex(), mau.birth_year(), mau.serial_part()), (3, Sex::Female, 2000, 17));
+    assert_eq!(mau.last_nine().as_str(), "300000017");
+    assert_eq!(mau.can().as_str(), "000017");
+    assert_eq!(PersonalNumber::compose(mau.province(), Sex::Female, 2000, 17), Ok(mau));
+}
+
+#[test]
+fn the_century_digit_is_even_for_men_and_odd_for_women() {
+    // Circular 07/2016: 20th century 0 and 1, 21st 2 and 3, … 24th 8 and 9.
+    let province = ProvinceCode::new(3).unwrap();
+    for (year, sex, digit) in [
+        (1900, Sex::Male, '0'),
+        (1999, Sex::Female, '1'),
+        (2000, Sex::Male, '2'),
+        (2099, Sex::Female, '3'),
+        (2100, Sex::Male, '4'),
+        (2399, Sex::Female, '9'),
+    ] {
+        let number = PersonalNumber::compose(province, sex, year, 0).unwrap();
+        assert_eq!(number.to_string().chars().nth(3), Some(digit), "{year}");
+        assert_eq!((number.sex(), number.birth_year()), (sex, year));
+    }
+    assert_eq!(PersonalNumber::compose(province, Sex::Male, 1899, 0), Err(PersonalNumberError::BirthYear(1899)));
+    assert_eq!(
+        PersonalNumber::compose(province, Sex::Male, 2000, 1_000_000),
+        Err(PersonalNumberError::Serial(1_000_000))
+    );
+}
+
+#[test]
+fn an_error_names_what_is_wrong_with_a_number() {
+    assert_eq!("00330000001".parse::<PersonalNumber>(), Err(PersonalNumberError::Length(11)));
+    assert_eq!("0033000x0017".parse::<PersonalNumber>(), Err(PersonalNumberError::NotADigit { at: 7 }));
+}
+
+#[test]
+fn debug_shows_nothing_personal() {
+    let name: FullName = "Nguyễn Thị Mẫu".parse().unwrap();
+    let shown =
+        format!("{:?} {:?} {name:?} {:?}", number("003300000017"), Date::Year(1950), number("003300000017").can());
+    assert!(!shown.contains(|c: char| c.is_ascii_digit()) && !shown.contains("Mẫu"), "{shown}");
+}
+
+#[test]
+fn names_that_are_equal_are_equal_strings() {
+    let canonical = |text: &str| text.parse::<FullName>().unwrap().as_str().to_owned();
+    // Decomposed letters, wild spaces, another apostrophe, the other tone placement.
+    assert_eq!(canonical("  Nguye\u{302}\u{303}n  Thi\u{323}\tMa\u{302}\u{303}u "), "Nguyễn Thị Mẫu");
+    assert_eq!(canonical("H’Mai Êban"), "H'Mai Êban");
+    for (written, kept) in [
+        ("Hoà", "Hòa"),
+        ("HOÀ", "HÒA"),
+        ("Hòa", "Hòa"),
+        ("Thuý", "Thúy"),
+        ("Khoẻ", "Khỏe"),
+        ("Qúy", "Quý"),
+        ("Quý", "Quý"),
+        ("Quỳnh", "Quỳnh"),
+        ("Hòang", "Hoàng"),
+        ("Hoàng", "Hoàng"),
+        ("Hùynh", "Huỳnh"),
+        ("Hoài", "Hoài"),
+        ("Nguyễn", "Nguyễn"),
+        ("Tuyết", "Tuyết"),
+        ("Duy", "Duy"),
+        ("Giàu", "Giàu"),
+    ] {
+        assert_eq!(canonical(written), kept, "{written}");
+    }
+    assert_eq!(canonical_spelling("tỉnh  Hoà Bình"), "tỉnh Hòa Bình");
+}
+
+#[test]
+fn a_name_is_refused_with_its_culprit() {
+    assert_eq!("Nguyễn Thị 2".parse::<FullName>(), Err(FullNameError::Character('2')));
+    assert_eq!("Иван".parse::<FullName>(), Err(FullNameError::Character('И')));
+    assert_eq!("Mẫu|x".parse::<FullName>(), Err(FullNameError::Character('|')));
+    assert_eq!(" - ".parse::<FullName>(), Err(FullNameError::Empty));
+    assert_eq!("A".repeat(101).parse::<FullName>(), Err(FullNameError::Length(101)));
+}
+
+#[test]
+fn dates_are_read_in_every_form_of_the_counter() {
+    let full = Date::Full(date!(2000 - 03 - 05));
+    for text in ["05/03/2000", "5/3/2000", "2000-03-05"] {
+        assert_eq!(text.parse::<Date>(), Ok(full), "{text}");
+    }
+    assert_eq!((full.to_string(), Date::Year(1950).to_string()), ("05/03/2000".into(), "1950".into()));
+    assert_eq!("1950".parse::<Date>(), Ok(Date::Year(1950)));
+}
+
+#[test]
+fn impossible_dates_are_refused() {
+    assert_eq!("29/02/2001".parse::<Date>(), Err(DateError::Impossible { year: 2001, month: 2, day: 29 }));
+    assert_eq!("2000-13-01".parse::<Date>(), Err(DateError::Impossible { year: 2000, month: 13, day: 1 }));
+    for text in ["", "05/03/00", "05-03-2000", "2000-3-5", "+5/03/2000", "05/03/2000 ", "0999", "1/2", "1/2/3/4"] {
+        assert_eq!(text.parse::<Date>(), Err(DateError::Form), "{text:?}");
+    }
+}
+
+#[test]
+fn a_card_lasts_to_the_next_age_that_is_more_than_two_years_away() {
+    // Law 59/2014 Art. 21: ages 25, 40, 60; within two years before one of them, to the next.
+    let birth = Date::Full(date!(2000 - 01 - 05));
+    for (issued, expires) in [
+        (date!(2021 - 03 - 15), Some(date!(2025 - 01 - 05))), // the synthetic card of the MRZ and DG13 vectors
+        (date!(2023 - 01 - 04), Some(date!(2025 - 01 - 05))),
+        (date!(2023 - 01 - 05), Some(date!(2040 - 01 - 05))), // the very 23rd birthday
+        (date!(2025 - 01 - 05), Some(date!(2040 - 01 - 05))),
+        (date!(2038 - 01 - 04), Some(date!(2040 - 01 - 05))),
+        (date!(2038 - 01 - 05), Some(date!(2060 - 01 - 05))),
+        (date!(2058 - 01 - 04), Some(date!(2060 - 01 - 05))),
+        (date!(2058 - 01 - 05), None),
+        (date!(2090 - 01 - 01), None),
+    ] {
+        assert_eq!(validity::expiry(birth, issued), expires, "{issued}");
+    }
+}
+
+#[test]
+fn odd_birthdays_are_reached_by_a_rule_that_is_written_down() {
+    assert_eq!(validity::birthday(Date::Full(date!(2000 - 02 - 29)), 25), date!(2025 - 02 - 28));
+    assert_eq!(validity::birthday(Date::Full(date!(2000 - 02 - 29)), 40), date!(2040 - 02 - 29));
+    assert_eq!(validity::birthday(Date::Year(2000), 25), date!(2025 - 12 - 31));
+    assert_eq!(validity::age(Date::Full(date!(2000 - 01 - 05)), date!(2025 - 01 - 04)), 24);
+    assert_eq!(validity::age(Date::Full(date!(2000 - 01 - 05)), date!(2025 - 01 - 05)), 25);
+}
+
+#[test]
+fn every_type_has_one_text_form_in_serde_too() {
+    let serial = CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 0xfe, 0xff]);
+    assert_eq!(serde_json::to_string(&serial).unwrap(), "\"0001020304050607FEFF\"");
+    assert_eq!(serde_json::from_str::<CardSerial>("\"0001020304050607feff\"").unwrap(), serial);
+    assert_eq!(serde_json::from_str::<Date>("\"5/3/2000\"").unwrap(), Date::Full(date!(2000 - 03 - 05)));
+    assert_eq!(serde_json::to_string(&Sex::Female).unwrap(), "\"F\"");
+    assert!(serde_json::from_str::<PersonalNumber>("\"1\"").is_err());
+    assert!("12345".parse::<Can>().is_err() && "12345a".parse::<Can>().is_err());
+    assert!("96".parse::<ProvinceCode>().is_err());
+    assert_eq!("096".parse::<ProvinceCode>().unwrap().to_string(), "096");
+    assert_eq!("A<B<<".parse::<DocumentNumber>().unwrap().as_str(), "A<B");
+    assert_eq!("a".parse::<DocumentNumber>(), Err(DocumentNumberError::Character('a')));
+}
+
+proptest! {
+    #[test]
+    fn what_was_composed_is_read_back(province in 0u16..1000, year in 1900u16..2400, serial in 0u32..1_000_000, woman: bool) {
+        let (province, sex) = (ProvinceCode::new(province).unwrap(), if woman { Sex::Female } else { Sex::Male });
+        let number = PersonalNumber::compose(province, sex, year, serial).unwrap();
+        prop_assert_eq!(number.to_string().parse(), Ok(number));
+        prop_assert_eq!((number.province(), number.sex(), number.birth_year(), number.serial_part()), (province, sex, year, serial));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_but_never_panics(text: String) {
+        let _ = (text.parse::<PersonalNumber>(), text.parse::<Can>(), text.parse::<CardSerial>(), text.parse::<DocumentNumber>());
+        if let Ok(date) = text.parse::<Date>() {
+            prop_assert_eq!(date.to_string().parse(), Ok(date));
+        }
+        if let Ok(name) = text.parse::<FullName>() {
+            prop_assert_eq!(name.as_str().parse(), Ok(name.clone()));
+        }
+    }
+
+    #[test]
+    fn canonical_names_stay_as_they_are(text in "[A-ZĐƯƠÂÊÔa-zđươâêôăáàảãạéèẻẽẹíìỉĩịóòỏõọúùủũụýỳỷỹỵ '-]{1,60}") {
+        if let Ok(name) = text.parse::<FullName>() {
+            prop_assert_eq!(name.as_str().parse(), Ok(name.clone()));
+        }
+    }
+
+    #[test]
+    fn no_card_is_issued_for_less_than_two_years(birth in 0i32..40_000, issued in 0i32..80_000) {
+        let start = date!(1900 - 01 - 01).to_julian_day();
+        let day = |n: i32| time::Date::from_julian_day(start + n).unwrap();
+        if let Some(expires) = validity::expiry(Date::Full(day(birth)), day(issued)) {
+            prop_assert!(expires > day(issued) + time::Duration::days(729));
+        }
+    }
+}
