@@ -1,8 +1,42 @@
 //! Key derivation: Doc 9303-11 (8th ed.) §9.7.
 
-use zeroize::Zeroizing;
+use std::fmt;
 
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::mrz::MrzKey;
 use crate::suite::{Cipher, Hash};
+
+/// SHA-1 of the MRZ information: what BAC and PACE derive their keys from (§9.7.2, §9.7.3), and all that a chip keeps of it.
+///
+/// Wiped when dropped; `Debug` shows nothing.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct MrzSecret([u8; 20]);
+
+impl MrzSecret {
+    /// From the digest, as it is written to the chip.
+    pub fn from_digest(digest: [u8; 20]) -> Self {
+        Self(digest)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
+impl From<&MrzKey> for MrzSecret {
+    fn from(key: &MrzKey) -> Self {
+        let digest = Zeroizing::new(Hash::Sha1.digest(key.information().as_bytes()));
+        Self(digest.as_slice().try_into().expect("SHA-1 gives 20 bytes"))
+    }
+}
+
+impl fmt::Debug for MrzSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MrzSecret(…)")
+    }
+}
 
 /// The key for `cipher` that `secret` gives under this counter: `KDF(K, c)` of §9.7.1, [`Cipher::key_len`] bytes.
 ///
@@ -54,8 +88,15 @@ mod tests {
 
     #[test]
     fn password_key_of_appendix_g1() {
-        let secret = hex!("7E2D2A41C74EA0B38CD36F863939BFA8E9032AAD");
-        assert_eq!(*password_key(Cipher::Aes128, &secret), hex!("89DED1B26624EC1E634C1989302849DD"));
+        let secret = MrzSecret::from(&MrzKey::new("T22000129", "640812", "101031").unwrap());
+        assert_eq!(*secret.digest(), hex!("7E2D2A41C74EA0B38CD36F863939BFA8E9032AAD"));
+        assert_eq!(*password_key(Cipher::Aes128, secret.digest()), hex!("89DED1B26624EC1E634C1989302849DD"));
+    }
+
+    #[test]
+    fn mrz_secret_of_appendix_d2() {
+        let secret = MrzSecret::from(&MrzKey::new("L898902C", "690806", "940623").unwrap());
+        assert_eq!(*secret.digest(), hex!("239AB9CB282DAF66231DC5A4DF6BFBAEDF477565"));
     }
 
     #[test]

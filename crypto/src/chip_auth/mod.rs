@@ -1,1 +1,41 @@
-//! To come.
+//! Chip authentication over elliptic curves: Doc 9303-11 (8th ed.) §6.2.
+//!
+//! The chip proves its key by being able to speak on: the proof is the first protected exchange on the new channel, and it is
+//! worth something only if passive authentication vouches for the key.
+
+pub mod chip;
+pub mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+use crate::sm::Keys;
+use crate::suite::{Cipher, EcError, PrivateKey, PublicKey};
+
+/// Data object of the terminal's ephemeral key (§6.2.4.2).
+const EPHEMERAL_KEY: u32 = 0x80;
+
+/// Session keys of the agreement (§6.2.1 step 3).
+fn session_keys(cipher: Cipher, own: &PrivateKey, peer: &PublicKey) -> Result<Keys, EcError> {
+    Ok(Keys::derive(cipher, &own.agree(peer)?))
+}
+
+/// Random numbers that are not random: for worked examples.
+pub mod hazmat {
+    use super::terminal::ChipAuthentication;
+    use crate::conversation::Fault;
+    use crate::suite::{Cipher, PrivateKey, PublicKey};
+
+    /// Chip authentication with this ephemeral key. Whoever uses it twice gives his sessions away.
+    ///
+    /// # Errors
+    /// [`Fault::Unsupported`] if the two keys are of different curves.
+    pub fn terminal(
+        cipher: Cipher,
+        chip: PublicKey,
+        key_id: Option<u32>,
+        ephemeral: PrivateKey,
+    ) -> Result<ChipAuthentication, Fault> {
+        ChipAuthentication::with_ephemeral(cipher, chip, key_id, ephemeral)
+    }
+}

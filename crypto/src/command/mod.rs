@@ -14,3 +14,10 @@ pub mod read_binary;
 pub mod select;
 pub mod set_status;
 pub mod store_data;
+
+use crate::apdu::{Command, Status, cla};
+
+/// Refuses class bytes of other channels, of other organisations and of secure messaging that nobody took off.
+pub(crate) fn interindustry(command: &Command) -> Result<(), Status> {
+    if command.cla & !cla::CHAINED == cla::PLAIN { Ok(()) } else { Err(Status::CLASS_NOT_SUPPORTED) }
+}

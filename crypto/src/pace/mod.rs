@@ -1,1 +1,145 @@
-//! To come.
+//! PACE with the generic mapping over elliptic curves: Doc 9303-11 (8th ed.) §4.4.
+
+pub mod chip;
+pub mod terminal;
+
+mod messages;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use crate::conversation::Fault;
+use crate::identity::Can;
+use crate::kdf::MrzSecret;
+use crate::lds::security_infos::{KeyAgreement, Mapping, PaceInfo, PaceProtocol, SecurityInfos};
+use crate::suite::{Cipher, Curve};
+
+/// Algorithms of one run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Suite {
+    /// Cipher and MAC of the nonce, the tokens and the channel.
+    pub cipher: Cipher,
+    /// Standardized domain parameters (§9.5.1).
+    pub curve: Curve,
+}
+
+impl Suite {
+    /// Its protocol identifier: always ECDH with the generic mapping.
+    pub fn protocol(self) -> PaceProtocol {
+        PaceProtocol::ecdh_gm(self.cipher)
+    }
+
+    /// What a card that offers it announces in EF.CardAccess.
+    pub fn info(self) -> PaceInfo {
+        PaceInfo { protocol: self.protocol(), version: 2, parameter_id: Some(u32::from(self.curve.parameter_id())) }
+    }
+}
+
+/// What the card announces, if we speak it.
+impl TryFrom<&PaceInfo> for Suite {
+    type Error = Fault;
+
+    fn try_from(info: &PaceInfo) -> Result<Self, Fault> {
+        if info.version != 2 {
+            return Err(Fault::Unsupported("PACE of another version than 2"));
+        }
+        if info.protocol.agreement != KeyAgreement::Ecdh || info.protocol.mapping != Mapping::Generic {
+            return Err(Fault::Unsupported("PACE other than the generic mapping over elliptic curves"));
+        }
+        // Explicit domain parameters of the card are not trusted: weak ones would give the password away (§9.2.2).
+        let curve = info.parameter_id.and_then(|id| u8::try_from(id).ok()).and_then(Curve::from_parameter_id);
+        let curve = curve.ok_or(Fault::Unsupported("PACE over these domain parameters"))?;
+        Ok(Self { cipher: info.protocol.cipher, curve })
+    }
+}
+
+/// A suite of the card, and whether its domain parameters must be named to the chip.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Choice {
+    /// Algorithms.
+    pub suite: Suite,
+    /// The card announces this protocol with several domain parameters, so MSE:Set AT must say which (§4.4.4.1, object 84).
+    pub ambiguous: bool,
+}
+
+impl From<Suite> for Choice {
+    fn from(suite: Suite) -> Self {
+        Self { suite, ambiguous: false }
+    }
+}
+
+/// Chooses among what EF.CardAccess announces: the first suite that we speak, triple DES only if there is nothing else.
+///
+/// # Errors
+/// [`Fault::Unsupported`] if there is none.
+pub fn choose(infos: &SecurityInfos) -> Result<Choice, Fault> {
+    let known: Vec<Suite> = infos.pace().filter_map(|info| Suite::try_from(info).ok()).collect();
+    let best = known.iter().find(|suite| suite.cipher != Cipher::TripleDes).or(known.first());
+    let suite = *best.ok_or(Fault::Unsupported("the card announces no PACE that we speak"))?;
+    let ambiguous = infos.pace().filter(|info| info.protocol == suite.protocol()).count() > 1;
+    Ok(Choice { suite, ambiguous })
+}
+
+/// What opens the card.
+#[derive(Clone)]
+pub enum Password {
+    /// Card access number.
+    Can(Can),
+    /// What the machine-readable zone gives.
+    Mrz(MrzSecret),
+}
+
+impl Password {
+    /// How MSE:Set AT names it (§4.4.4.1, object 83).
+    pub fn reference(&self) -> u8 {
+        match self {
+            Self::Can(_) => 2,
+            Self::Mrz(_) => 1,
+        }
+    }
+
+    /// Its encoding f(π) (§9.7.3, table 14).
+    fn secret(&self) -> &[u8] {
+        match self {
+            Self::Can(can) => can.as_bytes(),
+            Self::Mrz(secret) => secret.digest(),
+        }
+    }
+}
+
+impl From<Can> for Password {
+    fn from(can: Can) -> Self {
+        Self::Can(can)
+    }
+}
+
+impl From<&crate::mrz::MrzKey> for Password {
+    fn from(key: &crate::mrz::MrzKey) -> Self {
+        Self::Mrz(key.into())
+    }
+}
+
+/// Shows the kind only.
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.reference() == 2 { "Password::Can(…)" } else { "Password::Mrz(…)" })
+    }
+}
+
+/// Random numbers that are not random: for worked examples.
+pub mod hazmat {
+    use super::{chip, terminal};
+    use crate::suite::PrivateKey;
+
+    /// These two keys of the terminal. Whoever uses them twice gives his sessions away.
+    pub fn terminal_random(mapping: PrivateKey, ephemeral: PrivateKey) -> terminal::Random {
+        terminal::Random::new(mapping, ephemeral)
+    }
+
+    /// This nonce and these two keys of the chip. Whoever uses them twice gives his sessions away.
+    pub fn chip_random(nonce: [u8; 16], mapping: PrivateKey, ephemeral: PrivateKey) -> chip::Random {
+        chip::Random::new(nonce, vec![(mapping, ephemeral)])
+    }
+}
