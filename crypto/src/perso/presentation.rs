@@ -4,10 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::apdu::{SHORT_NE, Status};
+use crate::command::get_data::{self, GetData};
+use crate::command::read_binary::ReadBinary;
+use crate::command::select::{self, Select};
 use crate::conversation::{Card, Fault};
 use crate::identity::CardSerial;
-use crate::scp03::{ISSUER_SECURITY_DOMAIN, LAST_SEQUENCE_COUNTER};
+use crate::lds::{AtrInfo, File};
+use crate::scp03::ISSUER_SECURITY_DOMAIN;
 use crate::tlv;
 
 /// Life cycle of a chip, coded as GPCS v2.3 §11.1.1 codes that of a card. Forward only.
@@ -116,8 +120,8 @@ pub struct Presentation {
 /// # Errors
 /// The transport's; [`Fault::Refused`] if it is no card of ours; [`Fault::Misbehaved`] if what it says is malformed.
 pub fn present<C: Card>(card: &mut C) -> Result<Presentation, C::Error> {
-    let (max_command, max_response) = lengths(card)?;
-    card.transmit(&select_issuer_security_domain())?.accepted(SELECT)?;
+    let AtrInfo { max_command, max_response } = lengths(card)?;
+    card.transmit(&Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into())?.accepted(select::INS)?;
     let serial = datum(card, tag::SERIAL)?;
     let serial = CardSerial::try_from(&serial[..]).map_err(|_| Fault::Misbehaved("a serial that has not ten bytes"))?;
     let keys = datum(card, tag::KEY_INFORMATION)?;
@@ -132,24 +136,12 @@ pub fn present<C: Card>(card: &mut C) -> Result<Presentation, C::Error> {
     };
     let life_cycle = life_cycle.ok_or(Fault::Misbehaved("a life cycle that does not exist"))?;
     let sequence_counter = u32::from_be_bytes([0, high, middle, low]);
-    debug_assert!(sequence_counter <= LAST_SEQUENCE_COUNTER);
     Ok(Presentation { serial, life_cycle, key_version, sequence_counter, max_command, max_response })
-}
-
-/// SELECT of the issuer security domain by name, no response data wanted.
-pub(super) fn select_issuer_security_domain() -> Command {
-    Command::new(SELECT, 0x04, 0x0c).data(ISSUER_SECURITY_DOMAIN)
-}
-
-/// GET DATA in the GlobalPlatform class.
-pub(super) fn get_data(tag: u16, ne: usize) -> Command {
-    let [p1, p2] = tag.to_be_bytes();
-    Command::new(GET_DATA, p1, p2).class(cla::GLOBAL_PLATFORM).expecting(ne)
 }
 
 /// Value of one data object.
 fn datum<C: Card>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> {
-    let data = card.transmit(&get_data(tag, SHORT_NE))?.accepted(GET_DATA)?;
+    let data = card.transmit(&GetData::global_platform(tag).into())?.accepted(get_data::INS)?;
     let object =
         tlv::Tlv::expect(u32::from(tag), &data).map_err(|_| Fault::Misbehaved("GET DATA gave another object"))?;
     Ok(object.value.to_vec())
@@ -167,29 +159,12 @@ fn key_version(template: &[u8]) -> Result<u8, Fault> {
     Err(Fault::Misbehaved("a key information template without key 1"))
 }
 
-/// What EF.ATR/INFO in the master file announces (ISO/IEC 7816-4:2013 §12.7.1, DO `7F66`), else what every card can do.
-fn lengths<C: Card>(card: &mut C) -> Result<(usize, usize), C::Error> {
-    card.transmit(&Command::new(SELECT, 0x00, 0x0c).data([0x3f, 0x00]))?; // some cards refuse this and have the MF selected anyway
-    let answer = card.transmit(&Command::new(READ_BINARY, 0x81, 0x00).expecting(SHORT_NE))?;
-    let known =
-        matches!(answer.status, Status::SUCCESS | Status::END_OF_FILE).then(|| announced(&answer.data)).flatten();
-    Ok(known.unwrap_or((SHORT_COMMAND, SHORT_RESPONSE)))
+/// What EF.ATR/INFO in the master file announces, else what every card can do. Some cards refuse SELECT of the master file and
+/// have it selected anyway, so its answer does not matter.
+fn lengths<C: Card>(card: &mut C) -> Result<AtrInfo, C::Error> {
+    card.transmit(&Select::MasterFile.into())?;
+    let read = ReadBinary::of(File::AtrInfo.short_id(), SHORT_NE);
+    let answer = card.transmit(&read.into())?;
+    let known = matches!(answer.status, Status::SUCCESS | Status::END_OF_FILE).then(|| AtrInfo::parse(&answer.data));
+    Ok(known.and_then(Result::ok).flatten().unwrap_or(AtrInfo::SHORT))
 }
-
-fn announced(atr_info: &[u8]) -> Option<(usize, usize)> {
-    let object = tlv::find(atr_info, 0x7f66).ok().flatten()?;
-    let mut integers = object.children();
-    let mut next = || {
-        let value = integers.expect(0x02).ok()?.value;
-        (value.len() <= 4).then(|| value.iter().fold(0usize, |n, b| n << 8 | usize::from(*b)))
-    };
-    Some((next()?, next()?))
-}
-
-const SELECT: u8 = 0xa4;
-const READ_BINARY: u8 = 0xb0;
-const GET_DATA: u8 = 0xca;
-/// Header, Lc, 255 data bytes, Le.
-const SHORT_COMMAND: usize = 4 + 1 + 255 + 1;
-/// 256 data bytes and the status.
-const SHORT_RESPONSE: usize = 256 + 2;

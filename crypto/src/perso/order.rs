@@ -1,0 +1,127 @@
+//! What goes to the station and what comes back: [`Order`], [`Receipt`], and [`play`] in between.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+
+use crate::apdu::{Command, Status};
+use crate::conversation::{Card, Fault};
+use crate::identity::CardSerial;
+
+/// What an order is for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// A blank gets its issuer keys and makes its key pairs.
+    Intake,
+    /// Closes a chip to readers.
+    Lock,
+    /// An initialised chip gets its files.
+    Personalize,
+    /// The chip says under R-MAC what it is.
+    Report,
+    /// Ends a chip.
+    Terminate,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Intake => "intake",
+            Self::Lock => "lock",
+            Self::Personalize => "personalize",
+            Self::Report => "report",
+            Self::Terminate => "terminate",
+        })
+    }
+}
+
+/// Commands for one chip and one value of its sequence counter, to be played as they are. Holds no key, and of what it writes
+/// only the length shows.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Order {
+    /// Its name, given by the service; says nothing.
+    pub id: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The chip that it is for.
+    pub serial: CardSerial,
+    /// Raw command APDUs: SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, then sealed ones. Base64 in serde.
+    #[serde(with = "octets")]
+    pub commands: Vec<Vec<u8>>,
+}
+
+/// Shows what it is for and how long it is.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Order({}: {} {}, {} commands)", self.id, self.purpose, self.serial, self.commands.len())
+    }
+}
+
+/// What the chip answered to an order, command by command. May be shorter than the order: the chip was pulled, or refused.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Receipt {
+    /// [`Order::id`].
+    pub order: String,
+    /// Raw response APDUs, in the order of the commands. Base64 in serde.
+    #[serde(with = "octets")]
+    pub responses: Vec<Vec<u8>>,
+}
+
+impl Receipt {
+    /// Whether every command of the order was answered with `9000`. What the station may tell its operator; **not** a proof, which
+    /// only [`crate::perso::Script::verify`] gives.
+    pub fn answers(&self, order: &Order) -> bool {
+        self.order == order.id
+            && self.responses.len() == order.commands.len()
+            && self.responses.iter().all(|response| response.ends_with(&Status::SUCCESS.0.to_be_bytes()))
+    }
+}
+
+/// Shows how long it is.
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Receipt({}: {} responses)", self.order, self.responses.len())
+    }
+}
+
+/// Plays an order on the chip on the reader, and stops at the first answer that is not `9000` (which the receipt then ends with).
+/// `progress` hears how many commands were answered.
+///
+/// Always gives the receipt, however short; beside it the transport's error, if that is why it is short.
+pub fn play<C: Card>(card: &mut C, order: &Order, progress: &mut dyn FnMut(usize)) -> (Receipt, Option<C::Error>) {
+    let mut receipt = Receipt { order: order.id.clone(), responses: Vec::with_capacity(order.commands.len()) };
+    for command in &order.commands {
+        let Ok(command) = Command::parse(command) else {
+            return (receipt, Some(Fault::Unsupported("an order that holds something else than commands").into()));
+        };
+        match card.transmit(&command) {
+            Ok(response) => {
+                receipt.responses.push(response.to_bytes());
+                progress(receipt.responses.len());
+                if response.status != Status::SUCCESS {
+                    break;
+                }
+            }
+            Err(error) => return (receipt, Some(error)),
+        }
+    }
+    (receipt, None)
+}
+
+/// Lists of byte strings as lists of Base64 strings.
+pub(super) mod octets {
+    use serde::{Deserializer, Serializer, de::Error};
+
+    use super::{Deserialize, Engine, STANDARD};
+
+    pub fn serialize<S: Serializer>(all: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(all.iter().map(|bytes| STANDARD.encode(bytes)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        let all = Vec::<String>::deserialize(deserializer)?;
+        all.iter().map(|text| STANDARD.decode(text).map_err(D::Error::custom)).collect()
+    }
+}
