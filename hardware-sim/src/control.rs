@@ -1,0 +1,62 @@
+//! Lines that steer the readers while they run: from standard input, or over a unix socket.
+//!
+//! ```text
+//! insert I | remove I | reset I      I: number of the slot from 0, or all
+//! fault I PLAN                       see faults::Plan: tear-before:N, tear-after:N, torn-write:N, wrong-mac:N, removed:N, …
+//! status                             one line per slot, then ok
+//! quit
+//! ```
+//!
+//! Every line is answered: last with `ok`, or with `error: ` and a sentence.
+
+use crate::slot::Slot;
+
+/// What a line asks for, besides an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Then {
+    /// Go on.
+    Continue,
+    /// End the program.
+    Quit,
+}
+
+/// Does what `line` says; gives the lines to answer.
+pub fn obey(slots: &mut [Slot], line: &str) -> (Vec<String>, Then) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut said = Vec::new();
+    let outcome = match words[..] {
+        [] => return (said, Then::Continue),
+        ["quit"] => return (vec!["ok".into()], Then::Quit),
+        ["status"] => {
+            said.extend(slots.iter().enumerate().map(|(i, slot)| format!("{i} {}", slot.status())));
+            Ok(())
+        }
+        ["insert", which] => each(slots, which, |slot| slot.insert().map_err(|e| e.to_string())),
+        ["remove", which] => each(slots, which, |slot| {
+            slot.remove();
+            Ok(())
+        }),
+        ["reset", which] => each(slots, which, |slot| {
+            slot.reset();
+            Ok(())
+        }),
+        ["fault", which, plan] => plan.parse::<crate::faults::Plan>().map_err(|e| e.to_string()).and_then(|plan| {
+            each(slots, which, |slot| {
+                slot.fail(plan.clone());
+                Ok(())
+            })
+        }),
+        _ => Err("understood are: insert I, remove I, reset I, fault I PLAN, status, quit".into()),
+    };
+    said.push(outcome.map_or_else(|error| format!("error: {error}"), |()| "ok".into()));
+    (said, Then::Continue)
+}
+
+fn each(slots: &mut [Slot], which: &str, mut act: impl FnMut(&mut Slot) -> Result<(), String>) -> Result<(), String> {
+    if which == "all" {
+        return slots.iter_mut().enumerate().try_for_each(|(i, s)| act(s).map_err(|e| format!("slot {i}: {e}")));
+    }
+    let last = slots.len().saturating_sub(1);
+    let slot = which.parse::<usize>().ok().and_then(|i| slots.get_mut(i));
+    act(slot.ok_or_else(|| format!("there is no slot {which:?}; there are 0 to {last}, and all"))?)
+}

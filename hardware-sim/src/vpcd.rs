@@ -1,0 +1,179 @@
+//! The socket to vpcd, the virtual reader in pcscd. Nothing else knows of it.
+//!
+//! The card connects to the reader's port. Each message in either direction is a length of two bytes, big-endian, and a body. A
+//! body of one byte from the reader is a control message (power off, power on, reset, ATR wanted); anything else is a command
+//! APDU. vpcd asks for the ATR every 400 ms to see whether the card is still there.
+//!
+//! vpcd sends length and body apart without TCP_NODELAY. With the delayed acknowledgements that a socket has by default each
+//! command would take 44 ms; so acknowledge at once, and say so before **every** read, because Linux forgets it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::linux::net::TcpStreamExt as _;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// What the reader says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Message {
+    /// A command APDU, two bytes or more (or none: then it is malformed, and the chip will say so).
+    Apdu(Vec<u8>),
+    /// Wants the answer to reset.
+    AnswerToReset,
+    /// Takes the power away.
+    PowerOff,
+    /// Gives power.
+    PowerOn,
+    /// Resets.
+    Reset,
+}
+
+/// The card's end of the socket.
+#[derive(Debug)]
+pub struct Vpcd {
+    stream: TcpStream,
+}
+
+impl Vpcd {
+    /// Puts a card on the reader at `host` and `port`.
+    ///
+    /// Success does not mean that the reader has noticed: a port that another card occupies accepts as well, and never speaks.
+    ///
+    /// # Errors
+    /// [`VpcdError`].
+    pub fn connect(host: &str, port: u16) -> Result<Self, VpcdError> {
+        let reader = format!("{host}:{port}");
+        let unreachable = |source| VpcdError::Unreachable { reader: reader.clone(), source };
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in (host, port).to_socket_addrs().map_err(unreachable)? {
+            match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+                Ok(stream) => {
+                    stream.set_nodelay(true).map_err(unreachable)?;
+                    return Ok(Self { stream });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(match last.kind() {
+            io::ErrorKind::ConnectionRefused => VpcdError::Refused { reader },
+            _ => unreachable(last),
+        })
+    }
+
+    /// A second handle, to shut the socket down from another thread.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn handle(&self) -> io::Result<TcpStream> {
+        self.stream.try_clone()
+    }
+
+    /// The next message; `None` when the reader hung up.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn hear(&mut self) -> io::Result<Option<Message>> {
+        let mut length = [0; 2];
+        if !self.fill(&mut length)? {
+            return Ok(None);
+        }
+        let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+        if !self.fill(&mut body)? {
+            return Ok(None);
+        }
+        Ok(Some(match body[..] {
+            [0] => Message::PowerOff,
+            [1] => Message::PowerOn,
+            [2] => Message::Reset,
+            [4] => Message::AnswerToReset,
+            _ => Message::Apdu(body),
+        }))
+    }
+
+    /// Sends an answer: an ATR or a response APDU.
+    ///
+    /// # Errors
+    /// The operating system's; [`io::ErrorKind::InvalidInput`] beyond 65,535 bytes, which the protocol cannot carry.
+    pub fn say(&mut self, body: &[u8]) -> io::Result<()> {
+        let length = u16::try_from(body.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.stream.write_all(&[&length.to_be_bytes(), body].concat())
+    }
+
+    /// Fills `buffer`; `false` if the other end closed.
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            self.stream.set_quickack(true)?;
+            match self.stream.read(&mut buffer[filled..]) {
+                Ok(0) => return Ok(false),
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+                    return Ok(false);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Why there is no reader.
+#[derive(Debug, Error)]
+pub enum VpcdError {
+    /// Nobody listens there.
+    #[error(
+        "no virtual reader listens on {reader}: start pcscd (`pcscd --foreground --info`; Debian packages pcscd and \
+         vsmartcard-vpcd), or give the port of your reader configuration with --vpcd"
+    )]
+    Refused {
+        /// Host and port.
+        reader: String,
+    },
+    /// Anything else.
+    #[error("the virtual reader on {reader} cannot be reached: {source}")]
+    Unreachable {
+        /// Host and port.
+        reader: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let mut card = Vpcd::connect("127.0.0.1", port).expect("listening");
+        let (mut reader, _) = listener.accept().expect("connected");
+        for part in [&[0, 1][..], &[1], &[0, 1, 2, 0, 1, 4, 0, 5], &[0, 0xa4, 0, 0x0c, 0], &[0, 1, 0, 0]] {
+            reader.write_all(part).expect("open");
+        }
+        let mut heard = || card.hear().expect("open");
+        assert_eq!(heard(), Some(Message::PowerOn));
+        assert_eq!(heard(), Some(Message::Reset));
+        assert_eq!(heard(), Some(Message::AnswerToReset));
+        assert_eq!(heard(), Some(Message::Apdu(vec![0, 0xa4, 0, 0x0c, 0])));
+        assert_eq!(heard(), Some(Message::PowerOff));
+        card.say(&[0x90, 0x00]).expect("open");
+        let mut answer = [0; 4];
+        reader.read_exact(&mut answer).expect("open");
+        assert_eq!(answer, [0, 2, 0x90, 0]);
+        drop(reader);
+        assert_eq!(card.hear().expect("closed, not broken"), None);
+    }
+
+    #[test]
+    fn a_closed_port_is_explained() {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let error = Vpcd::connect("127.0.0.1", port).expect_err("nobody listens");
+        assert!(error.to_string().contains("start pcscd"), "{error}");
+    }
+}
