@@ -87,6 +87,11 @@ impl Sod {
         Hash::Sha256.digest(&self.raw).try_into().expect("SHA-256 has 32 bytes")
     }
 
+    /// What the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes [`VerifiedSod::groups`].
+    pub fn unverified_groups(&self) -> Vec<DataGroup> {
+        self.table.groups.iter().map(|(group, _)| *group).collect()
+    }
+
     /// The document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
     ///
     /// # Errors

@@ -1,0 +1,426 @@
+//! From evidence to a verdict: pure, and the same for a kiosk, a station and a court.
+//!
+//! Two rules carry it. The list of data groups comes from the **verified** hash table only; EF.COM is signed by nobody and is
+//! merely compared. And whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files,
+//! with or without an EF.COM that hides these groups, does not pass.
+
+use time::OffsetDateTime;
+
+use super::{
+    Access, Check, Evidence, FileReading, Finding, Outcome,
+    Outcome::{NotChecked, Proved, Refuted},
+    Password, Protocol, Verdict,
+};
+use crate::{
+    active_auth,
+    conversation::Fault,
+    identity::{Date, FullName, PersonalNumber, Sex},
+    lds::{CardAccess, Com, DataGroup, Dg1, Dg13, Dg14, Dg15, File, dg13::NO_EXPIRY},
+    mrz::{MrzDate, Td1},
+    pki::{Revocation, TrustStore, spki, trust_bundle::TrustBundle},
+    sod::{Sod, SodError, VerifiedSod},
+};
+
+/// Against what a document is judged.
+#[derive(Clone, Copy)]
+pub struct Trust<'a> {
+    store: &'a TrustStore,
+    bundle: Option<&'a TrustBundle>,
+}
+
+impl<'a> From<&'a TrustBundle> for Trust<'a> {
+    fn from(bundle: &'a TrustBundle) -> Self {
+        Self { store: bundle.trust_store(), bundle: Some(bundle) }
+    }
+}
+
+/// Anchors alone: nothing is known of revoked documents then.
+impl<'a> From<&'a TrustStore> for Trust<'a> {
+    fn from(store: &'a TrustStore) -> Self {
+        Self { store, bundle: None }
+    }
+}
+
+/// Judges what was read, at this moment. The day of expiry is counted in the offset of `at`.
+pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Verdict {
+    let mut bench = Bench { evidence, trust: trust.into(), at, findings: Vec::new() };
+    bench.access();
+    let sod = bench.sod();
+    bench.group_list(sod.as_ref());
+    let groups = bench.groups(sod.as_ref());
+    bench.card_access(&groups);
+    bench.clone_protection(sod.as_ref(), &groups);
+    bench.mrz(&groups);
+    bench.validity(&groups);
+    bench.revocation(sod.as_ref());
+    Verdict::new(bench.findings)
+}
+
+/// The data groups whose bytes are what was signed.
+struct Signed<'a>(Vec<(DataGroup, &'a [u8])>);
+
+impl<'a> Signed<'a> {
+    fn get(&self, group: DataGroup) -> Option<&'a [u8]> {
+        self.0.iter().find(|(signed, _)| *signed == group).map(|(_, bytes)| *bytes)
+    }
+}
+
+struct Bench<'a> {
+    evidence: &'a Evidence,
+    trust: Trust<'a>,
+    at: OffsetDateTime,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Bench<'a> {
+    /// A check without whose proof the card is not trusted.
+    fn demand(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
+        self.findings.push(Finding { name, outcome, reason: reason.into(), required: true });
+    }
+
+    /// A check that counts only if it is refuted.
+    fn note(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
+        self.findings.push(Finding { name, outcome, reason: reason.into(), required: false });
+    }
+
+    fn access(&mut self) {
+        let Access { way, failed, pace_announced } = &self.evidence.access;
+        let mut tried: String = failed.iter().map(|(way, fault)| format!("; {way} did not: {fault}")).collect();
+        match way {
+            Some(way) => {
+                if *way == super::Way::Bac {
+                    tried.push_str(match pace_announced {
+                        true => "; fallback: PACE is announced and was not used",
+                        false => "; the chip announces no PACE",
+                    });
+                }
+                self.demand(Check::Access, Proved, format!("{way} opened the chip{tried}"));
+            }
+            None => self.demand(Check::Access, NotChecked, format!("nothing opened the chip{tried}")),
+        }
+    }
+
+    fn sod(&mut self) -> Option<VerifiedSod> {
+        let parsed = match self.evidence.file(File::Sod) {
+            None => Err((NotChecked, "EF.SOD was not read".to_owned())),
+            Some(raw) => Sod::parse(raw).map_err(|error| (Refuted, error.to_string())),
+        };
+        match parsed.map(|sod| sod.verify(self.trust.store, self.at)) {
+            Ok(Ok(sod)) => {
+                let signer = sod.signer();
+                let revocation = match signer.revocation() {
+                    Revocation::Clear { as_of } => format!("not revoked as of {}", as_of.date()),
+                    Revocation::NotChecked => "no revocation list of its country".to_owned(),
+                    Revocation::Stale { as_of } => format!("not revoked as of {}, a newer list was due", as_of.date()),
+                };
+                let chain = format!("signed by the {} CSCA that is trusted; {revocation}", signer.country());
+                let hash = format!("holds, over {} hashes of {:?}", sod.groups().len(), sod.hash());
+                self.demand(Check::SodSignature, Proved, hash);
+                self.demand(Check::DocumentSigner, Proved, chain);
+                Some(sod)
+            }
+            Ok(Err(SodError::Chain(error))) => {
+                let reason = "holds under the certificate inside, which itself is not trusted";
+                self.demand(Check::SodSignature, Proved, reason);
+                self.demand(Check::DocumentSigner, Refuted, error.to_string());
+                None
+            }
+            Ok(Err(error)) => {
+                self.demand(Check::SodSignature, Refuted, error.to_string());
+                self.demand(Check::DocumentSigner, NotChecked, "there is no sound signature to ask about");
+                None
+            }
+            Err((outcome, reason)) => {
+                self.demand(Check::SodSignature, outcome, reason);
+                self.demand(Check::DocumentSigner, NotChecked, "there is no sound signature to ask about");
+                None
+            }
+        }
+    }
+
+    fn group_list(&mut self, sod: Option<&VerifiedSod>) {
+        let (outcome, reason) = match (sod, self.evidence.file(File::Com).map(Com::parse)) {
+            (None, _) => (NotChecked, "no verified hash table to compare EF.COM with".to_owned()),
+            (_, None) => (NotChecked, "EF.COM was not read; it proves nothing anyway".to_owned()),
+            (_, Some(Err(error))) => (Refuted, error.to_string()),
+            (Some(sod), Some(Ok(com))) => {
+                let signed = sod.groups();
+                let hidden: Vec<_> = signed.iter().filter(|group| !com.groups.contains(group)).collect();
+                let added: Vec<_> = com.groups.iter().filter(|group| !signed.contains(group)).collect();
+                if hidden.is_empty() && added.is_empty() {
+                    (Proved, format!("EF.COM and the signed table both list {signed:?}"))
+                } else {
+                    (Refuted, format!("EF.COM hides {hidden:?} and adds {added:?} to what is signed"))
+                }
+            }
+        };
+        self.note(Check::DataGroupList, outcome, reason);
+    }
+
+    fn groups(&mut self, sod: Option<&VerifiedSod>) -> Signed<'a> {
+        let mut signed = Signed(Vec::new());
+        let Some(sod) = sod else {
+            for file in self.evidence.files.keys() {
+                if let File::DataGroup(group) = file {
+                    let reason = "no verified hash table to compare it with";
+                    self.findings.push(Finding {
+                        name: Check::DataGroup(*group),
+                        outcome: NotChecked,
+                        reason: reason.to_owned(),
+                        required: true,
+                    });
+                }
+            }
+            return signed;
+        };
+        for group in sod.groups() {
+            let name = Check::DataGroup(group);
+            match self.evidence.files.get(&File::DataGroup(group)) {
+                Some(FileReading::Read(bytes)) => match sod.check(group, bytes) {
+                    Ok(()) => {
+                        signed.0.push((group, bytes));
+                        self.demand(name, Proved, format!("{} bytes with the signed hash", bytes.len()));
+                    }
+                    Err(error) => self.demand(name, Refuted, error.to_string()),
+                },
+                // Fingers and irises open to terminal authentication only (Doc 9303-11 §7).
+                _ if group == DataGroup::DG3 || group == DataGroup::DG4 => {
+                    self.note(name, NotChecked, "needs terminal authentication");
+                }
+                Some(FileReading::Refused(fault)) => {
+                    self.demand(
+                        name,
+                        Refuted,
+                        format!("it is in the signed table, and the chip does not give it: {fault}"),
+                    );
+                }
+                None => self.demand(name, NotChecked, "it was not read"),
+            }
+        }
+        signed
+    }
+
+    /// What was believed before anything was proved must stand in the signed DG14 too (Doc 9303-11 §4.2, step 6).
+    fn card_access(&mut self, groups: &Signed<'_>) {
+        let Some(raw) = self.evidence.file(File::CardAccess) else {
+            self.note(Check::CardAccess, NotChecked, "the chip has no EF.CardAccess");
+            return;
+        };
+        let (outcome, reason) = match (CardAccess::parse(raw), groups.get(DataGroup::DG14).map(Dg14::parse)) {
+            (Err(error), _) => (Refuted, error.to_string()),
+            (_, None) => (NotChecked, "there is no signed DG14 to confirm it".to_owned()),
+            (_, Some(Err(error))) => (Refuted, error.to_string()),
+            (Ok(access), Some(Ok(dg14))) => match access.0.0.iter().find(|info| !dg14.0.0.contains(info)) {
+                None => (Proved, "every entry stands in the signed DG14".to_owned()),
+                Some(_) => (Refuted, "it has an entry that the signed DG14 does not have".to_owned()),
+            },
+        };
+        self.demand(Check::CardAccess, outcome, reason);
+    }
+
+    fn clone_protection(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) {
+        let chip = self.chip_authentication(sod, groups);
+        let active = self.active_authentication(sod, groups);
+        let Some(sod) = sod else {
+            self.demand(Check::CloneProtection, NotChecked, "no verified hash table says what the chip can prove");
+            return;
+        };
+        let listed: Vec<_> = [DataGroup::DG14, DataGroup::DG15].into_iter().filter(|group| sod.lists(*group)).collect();
+        let demanded = match groups.get(DataGroup::DG14).map(Dg14::parse) {
+            // A DG14 that names protocols but no key gives nothing to prove.
+            Some(Ok(dg14)) if dg14.0.chip_authentication_keys().next().is_none() => sod.lists(DataGroup::DG15),
+            _ => !listed.is_empty(),
+        };
+        match (demanded, [chip, active]) {
+            (false, _) => {
+                self.note(Check::CloneProtection, NotChecked, "this kind of document cannot prove that it is no copy");
+            }
+            (true, [Proved, _]) => self.demand(Check::CloneProtection, Proved, "by chip authentication"),
+            (true, [_, Proved]) => self.demand(Check::CloneProtection, Proved, "by active authentication"),
+            (true, outcomes) => {
+                let unable = outcomes.contains(&NotChecked) && self.unsupported();
+                let outcome = if unable { NotChecked } else { Refuted };
+                let reason =
+                    format!("the signed table lists {listed:?}: the chip must prove that it is no copy, and did not");
+                self.demand(Check::CloneProtection, outcome, reason);
+            }
+        }
+    }
+
+    /// Whether a proof failed on our side, not the chip's.
+    fn unsupported(&self) -> bool {
+        matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
+            || matches!(self.evidence.active_authentication, Protocol::Failed(Fault::Unsupported(_)))
+    }
+
+    fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {
+        let keys = groups.get(DataGroup::DG14).map(Dg14::parse);
+        let (outcome, reason) = match (&self.evidence.chip_authentication, keys) {
+            (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG14)) => {
+                (NotChecked, "the document has no DG14".to_owned())
+            }
+            (_, None) => (NotChecked, "there is no signed DG14 to take the key from".to_owned()),
+            (_, Some(Err(error))) => (Refuted, error.to_string()),
+            (Protocol::Done(done), Some(Ok(dg14))) => {
+                match dg14.0.chip_authentication_keys().any(|key| key.spki == done.spki) {
+                    true => {
+                        (Proved, "the chip speaks under a key that only the signed one's owner can agree".to_owned())
+                    }
+                    false => (Refuted, "it was run with a key that is not in the signed DG14".to_owned()),
+                }
+            }
+            (Protocol::Failed(fault @ Fault::Unsupported(_)), Some(Ok(_))) => (NotChecked, fault.to_string()),
+            (Protocol::Failed(fault), Some(Ok(_))) => (Refuted, fault.to_string()),
+            (Protocol::NotTried, Some(Ok(_))) => (NotChecked, "it was not run".to_owned()),
+        };
+        self.note(Check::ChipAuthentication, outcome, reason);
+        outcome
+    }
+
+    fn active_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {
+        let key = groups.get(DataGroup::DG15).map(Dg15::parse);
+        let (outcome, reason) = match (&self.evidence.active_authentication, key) {
+            (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG15)) => {
+                (NotChecked, "the document has no DG15".to_owned())
+            }
+            (_, None) => (NotChecked, "there is no signed DG15 to take the key from".to_owned()),
+            (_, Some(Err(error))) => (Refuted, error.to_string()),
+            (Protocol::Done(done), Some(Ok(dg15))) => {
+                let dg14 = groups.get(DataGroup::DG14).and_then(|raw| Dg14::parse(raw).ok());
+                let hash = dg14.and_then(|dg14| dg14.0.active_authentication()).and_then(active_auth::hash_of);
+                match spki::parse(&dg15.spki) {
+                    Err(error) => (NotChecked, format!("the key in DG15: {error}")),
+                    Ok(key) => match active_auth::terminal::verify(&key, hash, &done.challenge, &done.signature) {
+                        Ok(()) => (Proved, "the chip signed the challenge with the key in the signed DG15".to_owned()),
+                        Err(error) => (Refuted, error.to_string()),
+                    },
+                }
+            }
+            (Protocol::Failed(fault @ Fault::Unsupported(_)), Some(Ok(_))) => (NotChecked, fault.to_string()),
+            (Protocol::Failed(fault), Some(Ok(_))) => (Refuted, fault.to_string()),
+            (Protocol::NotTried, Some(Ok(_))) => (NotChecked, "it was not run".to_owned()),
+        };
+        self.note(Check::ActiveAuthentication, outcome, reason);
+        outcome
+    }
+
+    fn mrz(&mut self, groups: &Signed<'_>) {
+        let Some(dg1) = groups.get(DataGroup::DG1) else {
+            self.demand(Check::MrzConsistency, NotChecked, "there is no signed DG1");
+            return;
+        };
+        let (outcome, reason) = match Dg1::parse(dg1) {
+            Err(error) => (Refuted, error.to_string()),
+            Ok(dg1) => match agree(&dg1, groups.get(DataGroup::DG13), self.evidence.password.as_ref()) {
+                Ok(agreed) if agreed.is_empty() => (NotChecked, "there is nothing to compare DG1 with".to_owned()),
+                Ok(agreed) => (Proved, format!("DG1 agrees with {}", agreed.join(", "))),
+                Err(reason) => (Refuted, reason.to_owned()),
+            },
+        };
+        self.demand(Check::MrzConsistency, outcome, reason);
+    }
+
+    fn validity(&mut self, groups: &Signed<'_>) {
+        let today = self.at.date();
+        let expiry = groups.get(DataGroup::DG1).map(|raw| Dg1::parse(raw).map(|dg1| expiry(&dg1)));
+        let (outcome, reason) = match expiry {
+            None => (NotChecked, "there is no signed DG1".to_owned()),
+            Some(Ok(Some(MrzDate::NO_EXPIRY))) => (Proved, "the card does not expire".to_owned()),
+            Some(Ok(Some(date))) => match date.expiry() {
+                Some(day) if day >= today => (Proved, format!("valid until {day}")),
+                Some(day) => (Refuted, format!("expired on {day}")),
+                None => (Refuted, "the date of expiry is no date".to_owned()),
+            },
+            Some(_) => (NotChecked, "the MRZ is of no size that we know".to_owned()),
+        };
+        self.demand(Check::Validity, outcome, reason);
+    }
+
+    fn revocation(&mut self, sod: Option<&VerifiedSod>) {
+        let Some(bundle) = self.trust.bundle else {
+            self.demand(Check::Revocation, NotChecked, "there is no trust bundle, so no list of revoked documents");
+            return;
+        };
+        let (issued, stale) = (bundle.issued_at(), bundle.is_stale(self.at));
+        let (outcome, reason) = match sod {
+            None => (NotChecked, "no verified EF.SOD to look for".to_owned()),
+            Some(sod) if bundle.is_revoked(sod.fingerprint()) => {
+                (Refuted, format!("the document is on the list of revoked documents of {}", issued.date()))
+            }
+            Some(_) if stale => (NotChecked, format!("not on the list of {}, but a newer list was due", issued.date())),
+            Some(_) => (Proved, format!("not on the list of revoked documents of {}", issued.date())),
+        };
+        self.demand(Check::Revocation, outcome, reason);
+        let due = bundle.contents().next_update;
+        match stale {
+            true => {
+                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {}", due.date()))
+            }
+            false => self.demand(Check::BundleFreshness, Proved, format!("the next bundle is due on {}", due.date())),
+        }
+    }
+}
+
+/// What agrees with what, or what contradicts what.
+fn agree(dg1: &Dg1, dg13: Option<&[u8]>, password: Option<&Password>) -> Result<Vec<&'static str>, &'static str> {
+    let mut agreed = Vec::new();
+    if let Some(Password::Mrz(printed)) = password {
+        match dg1.key() {
+            Ok(key) if key.information() == printed.information() => agreed.push("the printed MRZ"),
+            _ => return Err("the printed MRZ is not that of DG1"),
+        }
+    }
+    let Some(td1) = dg1.td1() else {
+        return if dg13.is_some() { Err("DG1 has no sound TD1 zone to compare DG13 with") } else { Ok(agreed) };
+    };
+    agreed.push("its own check digits");
+    if let Some(raw) = dg13 {
+        let dg13 = Dg13::parse(raw).map_err(|_| "DG13 cannot be read")?;
+        let implied = zone_of(&dg13).ok_or("DG13 lacks what the MRZ is made of")?;
+        let same = implied.compose().ok().zip(td1.compose().ok()).is_some_and(|(a, b)| a == b);
+        if !same {
+            return Err("DG1 and DG13 speak of different persons or cards");
+        }
+        agreed.push("DG13");
+        // The card access number of the citizen card is a rule of its issuer, so it is asked only of cards that have a DG13.
+        if let (Some(Password::Can(can)), Some(number)) = (password, td1.personal_number()) {
+            if number.can() != *can {
+                return Err("the printed CAN does not belong to the personal number");
+            }
+            agreed.push("the printed CAN");
+        }
+    }
+    Ok(agreed)
+}
+
+/// The MRZ that follows from DG13.
+fn zone_of(dg13: &Dg13) -> Option<Td1> {
+    let number: PersonalNumber = dg13.number.as_ref()?.parse().ok()?;
+    let name: FullName = dg13.name.as_ref()?.parse().ok()?;
+    let birth: Date = dg13.birth.as_ref()?.parse().ok()?;
+    let sex: Sex = dg13.sex.as_ref()?.parse().ok()?;
+    let expiry = match dg13.expiry.as_ref()?.as_str() {
+        NO_EXPIRY => None,
+        date => Some(date.parse::<Date>().ok()?.full()?),
+    };
+    Td1::of_citizen(&number, &name, sex, birth, expiry).ok()
+}
+
+/// The date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
+fn expiry(dg1: &Dg1) -> Option<MrzDate> {
+    match dg1 {
+        Dg1::Td1(td1) => Some(td1.expiry),
+        Dg1::Other(zone) => {
+            let at = match zone.len() {
+                72 => 57, // TD2
+                88 => 65, // TD3
+                90 => 38, // TD1 with wrong check digits
+                _ => return None,
+            };
+            std::str::from_utf8(zone.get(at..at + 6)?).ok()?.parse().ok()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

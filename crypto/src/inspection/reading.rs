@@ -1,0 +1,410 @@
+//! The reading procedure of Doc 9303-11 (8th ed.) §4.2, as a list of steps over any card.
+//!
+//! It reads the way the standard allows and no more: files by short identifier, no SELECT of a file, no probe of a length. The first
+//! READ BINARY of a file asks for as much as one response can carry, and what comes back says how long the file is. So a chip is
+//! read in exactly [`super::minimum_reads`] commands.
+
+use std::{collections::BTreeSet, fmt};
+
+use rand_core::CryptoRng;
+
+use super::{
+    Access, ActiveAuthenticated, ChipAuthenticated, Evidence, FileReading, Line, Password, Protocol, Way,
+    most_plaintext,
+};
+use crate::{
+    active_auth,
+    apdu::{Command, Status},
+    bac,
+    chip_auth::terminal::ChipAuthentication,
+    command::{
+        internal_authenticate,
+        read_binary::ReadBinary,
+        select::{self, Select},
+    },
+    conversation::{Card, Fault},
+    kdf::MrzSecret,
+    lds::{AtrInfo, CardAccess, Com, DataGroup, Dg14, File},
+    pace,
+    pki::spki,
+    sod::Sod,
+    suite::VerifyingKey,
+    tlv,
+};
+
+/// A step of the procedure.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Step {
+    /// EF.ATR/INFO: how long may a response be?
+    AtrInfo,
+    /// EF.CardAccess: does the chip speak PACE?
+    CardAccess,
+    /// PACE, while the master file is selected.
+    Pace,
+    /// SELECT of the LDS1 application.
+    Select,
+    /// Basic access control, if PACE was not run.
+    Bac,
+    /// EF.COM, which is merely compared.
+    Com,
+    /// EF.SOD.
+    Sod,
+    /// DG14 and chip authentication: what is read after it comes from the chip that has the key.
+    ChipAuthentication,
+    /// DG15 and active authentication.
+    ActiveAuthentication,
+    /// The other data groups.
+    DataGroups,
+}
+
+impl Step {
+    /// The procedure.
+    pub const PROCEDURE: [Self; 10] = [
+        Self::AtrInfo,
+        Self::CardAccess,
+        Self::Pace,
+        Self::Select,
+        Self::Bac,
+        Self::Com,
+        Self::Sod,
+        Self::ChipAuthentication,
+        Self::ActiveAuthentication,
+        Self::DataGroups,
+    ];
+
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AtrInfo => "atr-info",
+            Self::CardAccess => "card-access",
+            Self::Pace => "pace",
+            Self::Select => "select",
+            Self::Bac => "bac",
+            Self::Com => "com",
+            Self::Sod => "sod",
+            Self::ChipAuthentication => "chip-authentication",
+            Self::ActiveAuthentication => "active-authentication",
+            Self::DataGroups => "data-groups",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What to read, and with what.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Opens the chip. With an MRZ, basic access control can stand in for PACE.
+    pub password: Password,
+    /// Eight bytes for the chip to sign, never used before.
+    pub challenge: [u8; 8],
+    /// Data groups wanted besides DG14 and DG15; `None` for all that the document has. DG3 and DG4 are never tried.
+    pub groups: Option<BTreeSet<DataGroup>>,
+}
+
+/// Reads a chip whose master file is selected, as it is after a reset. `watch` hears each step before it begins.
+///
+/// What the chip refuses or does wrong is evidence and stands in the answer.
+///
+/// # Errors
+/// The transport's only: without a card there is no evidence.
+pub fn read<T: Card>(
+    card: &mut T,
+    request: &Request,
+    rng: &mut (impl CryptoRng + ?Sized),
+    watch: &mut dyn FnMut(Step),
+) -> Result<Evidence, T::Error> {
+    let mut reading = Reading {
+        line: Line::new(card),
+        request,
+        max_response: AtrInfo::SHORT.max_response,
+        evidence: Evidence { password: Some(request.password.clone()), ..Evidence::default() },
+    };
+    for step in Step::PROCEDURE {
+        watch(step);
+        let before = reading.line.commands();
+        reading.take(step, rng)?;
+        let count = reading.line.commands() - before;
+        if count > 0 {
+            reading.evidence.commands.push((step, count));
+        }
+    }
+    Ok(reading.evidence)
+}
+
+struct Reading<'a, T: Card> {
+    line: Line<'a, T>,
+    request: &'a Request,
+    max_response: usize,
+    evidence: Evidence,
+}
+
+impl<T: Card> Reading<'_, T> {
+    fn take(&mut self, step: Step, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
+        let open = self.evidence.access.way.is_some();
+        match step {
+            Step::AtrInfo => self.atr_info(),
+            Step::CardAccess => self.card_access(),
+            Step::Pace => self.pace(rng),
+            Step::Select => self.select(),
+            Step::Bac if !open => self.bac(rng),
+            Step::Com if open => self.file(File::Com),
+            Step::Sod if open => self.file(File::Sod),
+            Step::ChipAuthentication if open => self.chip_authentication(rng),
+            Step::ActiveAuthentication if open => self.active_authentication(),
+            Step::DataGroups if open => self.data_groups(),
+            _ => Ok(()),
+        }
+    }
+
+    /// A chip without the file, or one that does not say, is spoken to in short APDUs.
+    fn atr_info(&mut self) -> Result<(), T::Error> {
+        self.file(File::AtrInfo)?;
+        if let Some(Ok(Some(info))) = self.evidence.file(File::AtrInfo).map(AtrInfo::parse) {
+            self.max_response = info.max_response.max(AtrInfo::SHORT.max_response);
+        }
+        Ok(())
+    }
+
+    /// Chips that were not reset, or that select an application by themselves, want the master file selected first; others need not
+    /// know the command. So it is tried only if the file is not found.
+    fn card_access(&mut self) -> Result<(), T::Error> {
+        self.file(File::CardAccess)?;
+        if self.evidence.file(File::CardAccess).is_none()
+            && matches!(self.line.exchange(&Select::MasterFile.into())?, Ok(answer) if answer.status == Status::SUCCESS)
+        {
+            self.file(File::CardAccess)?;
+        }
+        Ok(())
+    }
+
+    fn pace(&mut self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
+        let Some(Ok(access)) = self.evidence.file(File::CardAccess).map(CardAccess::parse) else { return Ok(()) };
+        if access.0.pace().next().is_none() {
+            return Ok(());
+        }
+        self.evidence.access.pace_announced = true;
+        let (way, password) = match &self.request.password {
+            Password::Can(can) => (Way::PaceCan, pace::Password::from(can.clone())),
+            Password::Mrz(key) => (Way::PaceMrz, pace::Password::from(key)),
+        };
+        let talk = pace::choose(&access.0).and_then(|choice| {
+            let random = pace::terminal::Random::generate(choice.suite.curve, rng);
+            pace::terminal::Pace::new(choice, password, random)
+        });
+        let result = match talk {
+            Ok(talk) => self.line.hold(talk)?,
+            Err(fault) => Err(fault),
+        };
+        match result {
+            Ok(established) => {
+                self.line.protect(established.channel);
+                self.evidence.access.way = Some(way);
+            }
+            Err(fault) => self.evidence.access.failed.push((way, fault)),
+        }
+        Ok(())
+    }
+
+    fn select(&mut self) -> Result<(), T::Error> {
+        let answer = self.line.exchange(&Select::lds1().into())?;
+        if let Err(fault) = answer.and_then(|answer| answer.accepted(select::INS)) {
+            // A chip without the application gives nothing, however it was opened.
+            let Access { way, failed, .. } = &mut self.evidence.access;
+            failed.push((way.take().unwrap_or(Way::Bac), fault));
+        }
+        Ok(())
+    }
+
+    /// Not after a wrong password: it would be the same one.
+    fn bac(&mut self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
+        let Password::Mrz(key) = &self.request.password else { return Ok(()) };
+        let hopeless = |(way, fault): &(Way, Fault)| *way == Way::Bac || matches!(fault, Fault::WrongPassword { .. });
+        if self.evidence.access.failed.iter().any(hopeless) {
+            return Ok(());
+        }
+        let keys = bac::AccessKeys::new(&MrzSecret::from(key));
+        match self.line.hold(bac::terminal::Bac::new(keys, bac::Random::generate(rng)))? {
+            Ok(channel) => {
+                self.line.protect(channel);
+                self.evidence.access.way = Some(Way::Bac);
+            }
+            Err(fault) => self.evidence.access.failed.push((Way::Bac, fault)),
+        }
+        Ok(())
+    }
+
+    fn chip_authentication(&mut self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
+        if !self.listed().contains(&DataGroup::DG14) {
+            return Ok(());
+        }
+        self.file(File::DataGroup(DataGroup::DG14))?;
+        let Some(Ok(dg14)) = self.evidence.group(DataGroup::DG14).map(Dg14::parse) else { return Ok(()) };
+        let Some((spki, talk)) = chip_authentication_of(&dg14, rng) else { return Ok(()) };
+        let result = match talk {
+            Ok(talk) => self.line.hold(talk)?,
+            Err(fault) => Err(fault),
+        };
+        self.evidence.chip_authentication = match result {
+            Ok(channel) => {
+                self.line.protect(channel);
+                // Begun, not proved: the first answer under the new channel proves it.
+                self.prove(ChipAuthenticated { spki })?
+            }
+            Err(fault) => Protocol::Failed(fault),
+        };
+        Ok(())
+    }
+
+    /// Reads the next file that will be needed anyway, so that the proof costs no command of its own.
+    fn prove(&mut self, done: ChipAuthenticated) -> Result<Protocol<ChipAuthenticated>, T::Error> {
+        let Some(next) = self.wanted().into_iter().find(|group| self.evidence.group(*group).is_none()) else {
+            return Ok(Protocol::Failed(Fault::Unsupported("nothing is left to be read under the new channel")));
+        };
+        self.file(File::DataGroup(next))?;
+        Ok(match self.evidence.files.get(&File::DataGroup(next)) {
+            Some(FileReading::Read(_)) => Protocol::Done(done),
+            Some(FileReading::Refused(fault)) => Protocol::Failed(fault.clone()),
+            None => Protocol::NotTried,
+        })
+    }
+
+    fn active_authentication(&mut self) -> Result<(), T::Error> {
+        if !self.listed().contains(&DataGroup::DG15) {
+            return Ok(());
+        }
+        self.file(File::DataGroup(DataGroup::DG15))?;
+        if self.evidence.group(DataGroup::DG15).is_none() {
+            return Ok(());
+        }
+        let challenge = self.request.challenge;
+        let answer = self.line.exchange(&active_auth::terminal::command(challenge))?;
+        self.evidence.active_authentication =
+            match answer.and_then(|answer| answer.accepted(internal_authenticate::INS)) {
+                Ok(signature) => Protocol::Done(ActiveAuthenticated { challenge, signature }),
+                Err(fault) => Protocol::Failed(fault),
+            };
+        Ok(())
+    }
+
+    fn data_groups(&mut self) -> Result<(), T::Error> {
+        for group in self.wanted() {
+            self.file(File::DataGroup(group))?;
+        }
+        Ok(())
+    }
+
+    /// What to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what EF.COM lists.
+    fn listed(&self) -> Vec<DataGroup> {
+        let sod = self.evidence.file(File::Sod).and_then(|raw| Sod::parse(raw).ok());
+        let com = || self.evidence.file(File::Com).and_then(|raw| Com::parse(raw).ok());
+        sod.map(|sod| sod.unverified_groups()).or_else(|| com().map(|com| com.groups)).unwrap_or_default()
+    }
+
+    /// DG15 first: short, and needed next.
+    fn wanted(&self) -> Vec<DataGroup> {
+        let asked = |group: &DataGroup| match &self.request.groups {
+            Some(groups) => groups.contains(group) || PROOFS.contains(group),
+            None => true,
+        };
+        let mut groups: Vec<_> =
+            self.listed().into_iter().filter(|group| !BIOMETRICS.contains(group)).filter(asked).collect();
+        groups.sort_by_key(|group| (*group != DataGroup::DG15, *group));
+        groups
+    }
+
+    /// Reads a file once.
+    fn file(&mut self, file: File) -> Result<(), T::Error> {
+        if self.evidence.file(file).is_none() {
+            let reading = self.read_file(file)?;
+            self.evidence.files.insert(file, reading);
+        }
+        Ok(())
+    }
+
+    fn read_file(&mut self, file: File) -> Result<FileReading, T::Error> {
+        let most = most_plaintext(self.line.cipher(), self.max_response);
+        let mut bytes = match self.read_binary(ReadBinary::of(file.short_id(), most))? {
+            Ok(bytes) => bytes,
+            Err(fault) => return Ok(FileReading::Refused(fault)),
+        };
+        // EF.ATR/INFO is several objects, and never longer than one answer.
+        let whole = match file.tag() {
+            None => bytes.len(),
+            Some(_) => match tlv::announced_length(&bytes) {
+                Ok(length) if length <= LONGEST_FILE => length,
+                Ok(_) => {
+                    return Ok(FileReading::Refused(Fault::Misbehaved("a file that announces more than a mebibyte")));
+                }
+                Err(_) => {
+                    return Ok(FileReading::Refused(Fault::Misbehaved(
+                        "a file that does not begin with a data object",
+                    )));
+                }
+            },
+        };
+        while bytes.len() < whole {
+            let offset = u32::try_from(bytes.len()).expect("less than a mebibyte");
+            match self.read_binary(ReadBinary::current(offset, most.min(whole - bytes.len())))? {
+                Ok(more) if more.is_empty() => {
+                    return Ok(FileReading::Refused(Fault::Misbehaved("a file that ends before its announced length")));
+                }
+                Ok(more) => bytes.extend(more),
+                Err(fault) => return Ok(FileReading::Refused(fault)),
+            }
+        }
+        bytes.truncate(whole);
+        Ok(FileReading::Read(bytes))
+    }
+
+    /// `6282` is no fault: the file is shorter than what was asked for.
+    fn read_binary(&mut self, mut read: ReadBinary) -> Result<Result<Vec<u8>, Fault>, T::Error> {
+        if read.odd {
+            // The object around the content takes up to four bytes of the response.
+            read.length = read.length.saturating_sub(4).max(1);
+        }
+        let command = Command::from(read);
+        let ins = command.ins;
+        Ok(self.line.exchange(&command)?.and_then(|answer| match answer.status {
+            Status::SUCCESS | Status::END_OF_FILE => read.content(answer.data),
+            status => Err(Fault::Refused { ins, status }),
+        }))
+    }
+}
+
+/// The first announced protocol whose key we can use, with the key's SubjectPublicKeyInfo; none if none is announced.
+fn chip_authentication_of(
+    dg14: &Dg14,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Option<(Vec<u8>, Result<ChipAuthentication, Fault>)> {
+    let infos = &dg14.0;
+    let several = infos.chip_authentication_keys().count() > 1;
+    let mut unusable = None;
+    // A key without a ChipAuthenticationInfo is for triple DES (Doc 9303-11 §9.2.5).
+    let announced = infos.chip_authentication().filter_map(|info| Some((info.protocol.cipher, infos.key_of(info)?)));
+    let bare = infos.chip_authentication_keys().map(|key| (crate::suite::Cipher::TripleDes, key));
+    let offers: Vec<_> = announced.collect();
+    let offers = if offers.is_empty() { bare.collect() } else { offers };
+    for (cipher, key) in offers {
+        match spki::parse(&key.spki) {
+            Ok(VerifyingKey::Ec(point)) => {
+                let key_id = if several { key.key_id } else { None };
+                return Some((key.spki.clone(), Ok(ChipAuthentication::new(cipher, point, key_id, rng))));
+            }
+            _ => unusable = Some(key.spki.clone()),
+        }
+    }
+    let unsupported = Fault::Unsupported("the chip's key for chip authentication is of a kind that we do not speak");
+    unusable.map(|spki| (spki, Err(unsupported)))
+}
+
+/// Open to terminal authentication only.
+const BIOMETRICS: [DataGroup; 2] = [DataGroup::DG3, DataGroup::DG4];
+/// Read whether asked for or not: they say how the chip proves itself.
+const PROOFS: [DataGroup; 2] = [DataGroup::DG14, DataGroup::DG15];
+/// No file of a travel document comes near a mebibyte; a chip that claims so would keep us reading.
+const LONGEST_FILE: usize = 1 << 20;
