@@ -106,7 +106,7 @@ pub const TABLE: [Rule; 17] = {
         Rule { operation: O::PutKey,               who: A::Issuer,    states: &[Blank],        otherwise: LATER },
         Rule { operation: O::GenerateKeyPair,      who: A::Issuer,    states: &[Blank],        otherwise: LATER },
         Rule { operation: O::StoreData,            who: A::Issuer,    states: &[Initialised],  otherwise: LATER },
-        Rule { operation: O::Report,               who: A::Issuer,    states: ALWAYS,          otherwise: LATER },
+        Rule { operation: O::Report,               who: A::Issuer,    states: LIVING,          otherwise: LATER },
         Rule { operation: O::SetStatus,            who: A::Issuer,    states: LIVING,          otherwise: LATER },
     ]
 };

@@ -1,11 +1,14 @@
 //! The chip's end of whatever protects the conversation now.
 
 use crypto::apdu::{Command, Response, Status, cla};
-use crypto::scp03;
+use crypto::suite::Cipher;
+use crypto::{scp03, sm};
 
 /// How commands are protected at the moment. At most one session exists.
 #[derive(Default)]
 pub(crate) enum Channel {
+    /// Secure messaging of Doc 9303-11 §9.8, opened by BAC, PACE or chip authentication.
+    Bearer { session: Box<sm::Chip>, cipher: Cipher },
     /// SCP03 with the issuer.
     Issuer(Box<scp03::chip::Session>),
     /// None.
@@ -37,6 +40,7 @@ impl Protection {
 impl Channel {
     pub(crate) fn protection(&self) -> Protection {
         match self {
+            Self::Bearer { .. } => Protection::Iso,
             Self::Issuer(_) => Protection::GlobalPlatform,
             Self::Plain => Protection::None,
         }
@@ -45,6 +49,7 @@ impl Channel {
     /// The plain command.
     pub(crate) fn open(&mut self, command: &Command) -> Result<Command, Status> {
         match self {
+            Self::Bearer { session, .. } => session.open(command),
             Self::Issuer(session) => session.open(command),
             Self::Plain => Ok(command.clone()),
         }
@@ -52,6 +57,7 @@ impl Channel {
 
     pub(crate) fn seal(&mut self, response: Response) -> Response {
         match self {
+            Self::Bearer { session, .. } => session.seal(response),
             Self::Issuer(session) => session.seal(response),
             Self::Plain => response,
         }
@@ -60,6 +66,7 @@ impl Channel {
     /// The most plain data bytes of which the sealed answer has at most `limit` bytes.
     pub(crate) fn room(&self, limit: usize) -> usize {
         match self {
+            Self::Bearer { cipher, .. } => sm::response_capacity(*cipher, limit),
             Self::Issuer(_) => ((limit.saturating_sub(8) / 16) * 16).saturating_sub(1),
             Self::Plain => limit,
         }

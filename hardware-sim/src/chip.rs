@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crypto::apdu::{Command, EXTENDED_NE, Response, SHORT_NE, Status, cla};
 use crypto::identity::CardSerial;
 use crypto::lds::File;
-use crypto::perso::LifeCycle;
+use crypto::perso::{Collector, LifeCycle};
 use crypto::scp03::{self, KeySet, SecurityLevel};
 
 use crate::access::{self, Authority, Operation};
@@ -47,7 +47,8 @@ pub(crate) struct Volatile {
     /// Takes the place of `channel` once the answer is sealed: a protocol's last word is still under the old protection.
     pub next_channel: Option<Channel>,
     pub dialogue: applet::Dialogue,
-    pub loading: applet::issuer_domain::Loading,
+    /// The stream of STORE DATA, one per issuer session.
+    pub loading: Collector,
     chain: Option<Command>,
 }
 
@@ -256,7 +257,11 @@ impl Chip {
         if let Some(next) = self.volatile.next_channel.take() {
             self.volatile.channel = next;
         }
-        if sealed.data.len() > limit { Status::WRONG_LENGTH.into() } else { sealed }
+        if sealed.data.len() > limit {
+            self.end_session(); // the terminal cannot count on with us
+            return Status::WRONG_LENGTH.into();
+        }
+        sealed
     }
 
     /// The command, and whether it came in the extended form.
@@ -323,6 +328,7 @@ impl Chip {
     pub(crate) fn authority(&self) -> Authority {
         match &self.volatile.channel {
             Channel::Plain => Authority::Anyone,
+            Channel::Bearer { .. } => Authority::Bearer,
             Channel::Issuer(session) if session.level() == Some(SecurityLevel::FULL) => Authority::Issuer,
             Channel::Issuer(_) => Authority::Anyone,
         }
@@ -351,7 +357,7 @@ impl Chip {
             self.volatile.dialogue = applet::Dialogue::None;
         }
         self.volatile.next_channel = None;
-        self.volatile.loading = applet::issuer_domain::Loading::default();
+        self.volatile.loading = Collector::new();
         self.volatile.chain = None;
     }
 

@@ -23,6 +23,7 @@ use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crypto::identity::{Can, CardSerial};
+use crypto::kdf::MrzSecret;
 use crypto::lds::File;
 use crypto::perso::LifeCycle;
 use crypto::scp03::KeySet;
@@ -57,13 +58,13 @@ pub struct Persistent {
     /// Key pair of active authentication.
     pub active_auth: Option<PrivateKey>,
     /// Key pair of chip authentication.
-    pub chip_auth: Option<PrivateKey>,
+    pub chip_auth: Option<Arc<PrivateKey>>,
     /// What personalization wrote.
     pub files: Files,
     /// Card access number.
     pub can: Option<Can>,
     /// SHA-1 of the MRZ information: the MRZ as a password, and the seed of the BAC keys.
-    pub mrz: Option<Zeroizing<[u8; 20]>>,
+    pub mrz: Option<MrzSecret>,
 }
 
 impl Persistent {
@@ -87,13 +88,18 @@ impl Persistent {
         }
     }
 
+    /// Makes room for a new package: no file and no password of an earlier one may survive under it.
+    pub fn discard_package(&mut self) {
+        self.files = Files::default();
+        self.can = None;
+        self.mrz = None;
+    }
+
     /// What termination leaves: no files, no passwords, no private key. The issuer's keys stay, for the last receipt.
     pub fn erase(&mut self) {
         self.active_auth = None;
         self.chip_auth = None;
-        self.files = Files::default();
-        self.can = None;
-        self.mrz = None;
+        self.discard_package();
     }
 
     /// The bytes of the state file.
@@ -334,10 +340,10 @@ impl From<&Persistent> for Record {
             openings: state.openings,
             failures: state.failures,
             active_auth: state.active_auth.as_ref().map(key),
-            chip_auth: state.chip_auth.as_ref().map(key),
+            chip_auth: state.chip_auth.as_deref().map(key),
             files: state.files.iter().map(|(file, content)| (file, hex::encode(content))).collect(),
             can: state.can,
-            mrz: state.mrz.as_ref().map(|hash| hex::encode(&**hash)),
+            mrz: state.mrz.as_ref().map(|hash| hex::encode(hash.digest())),
         }
     }
 }
@@ -365,7 +371,7 @@ impl TryFrom<&Record> for Persistent {
             None => None,
             Some(hash) => {
                 let hash = bytes(hash)?;
-                Some(Zeroizing::new(
+                Some(MrzSecret::from_digest(
                     hash[..].try_into().map_err(|_| StateError::Corrupt("the MRZ hash has not 20 bytes"))?,
                 ))
             }
@@ -383,7 +389,7 @@ impl TryFrom<&Record> for Persistent {
             openings: record.openings,
             failures: record.failures,
             active_auth: key(&record.active_auth)?,
-            chip_auth: key(&record.chip_auth)?,
+            chip_auth: key(&record.chip_auth)?.map(Arc::new),
             files,
             can: record.can,
             mrz,

@@ -1,6 +1,6 @@
 //! The issuer security domain: who the chip is, whose keys it has, what it carries. GlobalPlatform Card Specification v2.3.
 
-use zeroize::Zeroizing;
+use std::sync::Arc;
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::generate_key_pair::{GenerateKeyPair, KeyUse, encode_public_key};
@@ -11,8 +11,8 @@ use crypto::command::put_key::PutKey;
 use crypto::command::set_status::SetStatus;
 use crypto::command::store_data::StoreData;
 use crypto::conversation::{Reply, Respondent as _};
-use crypto::lds::File;
-use crypto::perso::tag;
+use crypto::kdf::MrzSecret;
+use crypto::perso::{Grouping, LifeCycle, Report, digest, tag};
 use crypto::scp03;
 use crypto::suite::ec::PrivateKey;
 use crypto::tlv;
@@ -22,14 +22,6 @@ use crate::access::Operation;
 use crate::channel::Channel;
 use crate::chip::Chip;
 use crate::lifecycle;
-
-/// The stream of data groupings that STORE DATA is bringing. A grouping may run on from block to block; each is committed when
-/// it is complete, so a stream that is cut leaves whole files only.
-#[derive(Default)]
-pub(crate) struct Loading {
-    next_block: u8,
-    pending: Zeroizing<Vec<u8>>,
-}
 
 pub(super) fn act(chip: &mut Chip, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     match command.ins {
@@ -45,13 +37,7 @@ pub(super) fn act(chip: &mut Chip, command: &Command, dialogue: Dialogue) -> Res
         PutKey::INS => put_key(chip, command),
         GenerateKeyPair::INS => generate_key_pair(chip, command),
         StoreData::INS => store_data(chip, command),
-        SetStatus::INS => {
-            chip.allow(Operation::SetStatus)?;
-            let to = SetStatus::try_from(command)?.life_cycle;
-            lifecycle::advance(&mut chip.persistent, to)?;
-            chip.commit()?;
-            Ok(Response::success([]))
-        }
+        SetStatus::INS => set_status(chip, command),
         _ => Err(Status::INSTRUCTION_NOT_SUPPORTED),
     }
 }
@@ -120,90 +106,64 @@ fn generate_key_pair(chip: &mut Chip, command: &Command) -> Result<Response, Sta
     let public = encode_public_key(&key.public());
     match wanted.key_use {
         KeyUse::ActiveAuthentication => chip.persistent.active_auth = Some(key),
-        KeyUse::ChipAuthentication => chip.persistent.chip_auth = Some(key),
+        KeyUse::ChipAuthentication => chip.persistent.chip_auth = Some(Arc::new(key)),
     }
     chip.commit()?;
     Ok(Response::success(public))
 }
 
+/// The stream of data groupings. Each block is committed with the groupings that it completes.
 fn store_data(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
     chip.allow(Operation::StoreData)?;
     let block = StoreData::try_from(command)?;
-    let loading = &mut chip.volatile.loading;
-    if block.block == 0 && loading.next_block != 0 && loading.pending.is_empty() {
-        *loading = Loading::default(); // a stream from its beginning again
-    }
-    if block.block != loading.next_block {
-        return Err(Status::WRONG_P1P2);
-    }
-    loading.next_block = loading.next_block.wrapping_add(1);
-    loading.pending.extend_from_slice(&block.data);
-    if loading.pending.len() > LARGEST_GROUPING {
-        *loading = Loading::default();
+    let first = chip.volatile.loading.is_untouched();
+    let groupings = chip.volatile.loading.take(&block)?;
+    let brought: usize =
+        groupings.iter().map(|g| if let Grouping::File(_, content) = g { content.len() } else { 0 }).sum();
+    if brought + if first { 0 } else { chip.persistent.files.size() } > MEMORY {
         return Err(Status::NOT_ENOUGH_MEMORY);
     }
-    let stream = std::mem::take(&mut loading.pending);
-    let mut rest = &stream[..];
-    while let Some((id, value, after)) = grouping(rest) {
-        write(chip, id, value)?;
-        rest = after;
+    let changes = first || !groupings.is_empty();
+    let state = &mut chip.persistent;
+    if first {
+        state.discard_package();
     }
-    if rest.len() < stream.len() {
+    for grouping in groupings {
+        match grouping {
+            Grouping::Can(can) => state.can = Some(can),
+            Grouping::File(file, content) => state.files.put(file, content),
+            Grouping::MrzSeed(digest) => state.mrz = Some(MrzSecret::from_digest(digest)),
+        }
+    }
+    if changes {
         chip.commit()?;
     }
-    if block.last {
-        chip.volatile.loading = Loading::default();
-        return if rest.is_empty() { Ok(Response::success([])) } else { Err(Status::WRONG_DATA) };
-    }
-    chip.volatile.loading.pending = Zeroizing::new(rest.to_vec());
     Ok(Response::success([]))
 }
 
-/// The first grouping of the stream, if it is all there, and what follows it: tag (2), length (1, or `FF` and 2), value.
-fn grouping(stream: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let [t1, t2, rest @ ..] = stream else { return None };
-    let (length, rest) = match rest {
-        [0xff, hi, lo, rest @ ..] => (usize::from(u16::from_be_bytes([*hi, *lo])), rest),
-        [0xff, ..] | [] => return None,
-        [length, rest @ ..] => (usize::from(*length), rest),
-    };
-    let (value, after) = rest.split_at_checked(length)?;
-    Some((u16::from_be_bytes([*t1, *t2]), value, after))
-}
-
-/// Puts one grouping where it belongs, in memory; the caller commits.
-fn write(chip: &mut Chip, id: u16, value: &[u8]) -> Result<(), Status> {
-    let state = &mut chip.persistent;
-    match id {
-        CAN_GROUPING => {
-            let digits = std::str::from_utf8(value).map_err(|_| Status::WRONG_DATA)?;
-            state.can = Some(digits.parse().map_err(|_| Status::WRONG_DATA)?);
-        }
-        MRZ_GROUPING => {
-            state.mrz = Some(Zeroizing::new(value.try_into().map_err(|_| Status::WRONG_DATA)?));
-        }
-        _ => {
-            let file = File::in_application(id).or_else(|| File::in_master_file(id)).ok_or(Status::FILE_NOT_FOUND)?;
-            let before = state.files.content(file).map_or(0, <[u8]>::len);
-            if state.files.size() - before + value.len() > MEMORY {
-                return Err(Status::NOT_ENOUGH_MEMORY);
-            }
-            state.files.put(file, value.to_vec());
-        }
+/// SET STATUS. A chip is personalized only by the session that brought the whole package.
+fn set_status(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
+    chip.allow(Operation::SetStatus)?;
+    let to = SetStatus::try_from(command)?.life_cycle;
+    if to == LifeCycle::Personalized && !chip.volatile.loading.is_complete() {
+        return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
-    Ok(())
+    lifecycle::advance(&mut chip.persistent, to)?;
+    chip.commit()?;
+    Ok(Response::success([]))
 }
 
 /// What the issuer asks for as the last word of every order.
 fn report(chip: &Chip) -> Vec<u8> {
-    vec![chip.persistent.life_cycle.byte()]
+    let state = &chip.persistent;
+    Report {
+        life_cycle: state.life_cycle,
+        digest: digest(state.files.iter()),
+        active_auth: state.active_auth.as_ref().map(PrivateKey::public),
+        chip_auth: state.chip_auth.as_deref().map(PrivateKey::public),
+    }
+    .encode()
 }
 
-/// The longest grouping: header and 65,535 bytes.
-const LARGEST_GROUPING: usize = 5 + 0xffff;
 /// Bytes for files.
 const MEMORY: usize = 144 * 1024;
-/// Card access number, six ASCII digits.
-const CAN_GROUPING: u16 = 0x8010;
-/// SHA-1 of the MRZ information.
-const MRZ_GROUPING: u16 = 0x8011;
