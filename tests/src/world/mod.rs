@@ -2,6 +2,7 @@
 //! process of its own, all on loopback.
 
 mod pcscd;
+mod postgres;
 mod programs;
 
 use std::fs::{self, File};
@@ -13,6 +14,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 pub use pcscd::Pcscd;
+pub use postgres::Postgres;
 pub use programs::{Running, program};
 use serde_json::Value;
 

@@ -1,0 +1,125 @@
+//! Intake, personalize, hand over, inspect: over the real pcscd, with the programs as their users start them.
+
+use std::fs;
+
+use serde_json::Value;
+use tests::road::{self, text};
+use tests::world::{Options, Postgres, World, scratch};
+use tests::{citizen, road::Issued};
+
+fn verdict(output: &std::process::Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+        panic!("{e}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+fn outcome(verdict: &Value, check: &str) -> String {
+    let found = verdict["checks"].as_array().into_iter().flatten().find(|c| c["name"] == check);
+    found.map_or_else(|| format!("no check {check} in {verdict}"), |c| text(c, "outcome"))
+}
+
+fn the_road_ends_in_a_trusted_card(world: &World) -> Issued {
+    let issued = road::issue(world, 0, &citizen::declaration()).unwrap();
+    let folder = world.dir.join("read");
+    let said = road::inspect(world, 0, &["--can", &issued.number[6..], "--out", &folder.to_string_lossy()]).unwrap();
+    let verdict = verdict(&said);
+    assert!(said.status.success(), "{verdict:#}");
+    assert_eq!(verdict["verdict"], "trusted", "{verdict:#}");
+    for name in [
+        "portrait.jpg",
+        "com.bin",
+        "sod.bin",
+        "dg1.bin",
+        "dg2.bin",
+        "dg13.bin",
+        "dg14.bin",
+        "dg15.bin",
+        "cardaccess.bin",
+        "ds.der",
+    ] {
+        assert!(fs::metadata(folder.join(name)).is_ok_and(|m| m.len() > 20), "{name} was not written");
+    }
+    let portrait = fs::read(folder.join("portrait.jpg")).unwrap();
+    assert!((15_000..=20_480).contains(&portrait.len()), "portrait of {} bytes", portrait.len());
+    assert!(image::load_from_memory(&portrait).is_ok());
+    issued
+}
+
+#[test]
+fn a_citizen_walks_the_whole_road_on_sqlite() {
+    let scratch = scratch();
+    let world = World::begin(&scratch.path().join("world"), &Options::default()).unwrap();
+    let issued = the_road_ends_in_a_trusted_card(&world);
+
+    // The same card by the MRZ, which is what a kiosk without the CAN has.
+    let dg1 = fs::read(world.dir.join("read/dg1.bin")).unwrap();
+    let mrz = world.dir.join("mrz.txt");
+    fs::write(&mrz, &dg1[dg1.len() - 90..]).unwrap();
+    let said = road::inspect(&world, 0, &["--mrz-file", &mrz.to_string_lossy()]).unwrap();
+    assert!(said.status.success(), "{:#}", verdict(&said));
+
+    // Lost: the next bundle says so, and the kiosk refuses.
+    let counter = &world.officers.counter;
+    counter.post(&format!("/api/cards/{}/loss", issued.card), serde_json::json!({ "reported_by": "holder" })).unwrap();
+    let said = road::inspect(&world, 0, &["--can", &issued.number[6..]]).unwrap();
+    let verdict = verdict(&said);
+    assert!(!said.status.success(), "a revoked card was trusted: {verdict:#}");
+    assert_eq!(verdict["verdict"], "refused", "{verdict:#}");
+
+    // Every read of personal data left an audit row.
+    let rows = world.officers.auditor.get(&format!("/api/audit?object={}", issued.person)).unwrap();
+    assert!(rows.to_string().contains("registrar"), "{rows}");
+}
+
+#[test]
+fn a_citizen_walks_the_whole_road_on_postgresql() {
+    let scratch = scratch();
+    let Some(postgres) = Postgres::start(&scratch.path().join("postgres")).unwrap() else {
+        return crate::skipped("PostgreSQL is not installed: tests/setup.sh test installs it");
+    };
+    let options = Options { database: Some(postgres.url()), ..Options::default() };
+    let world = World::begin(&scratch.path().join("world"), &options).unwrap();
+    the_road_ends_in_a_trusted_card(&world);
+}
+
+#[test]
+fn two_cards_in_two_readers_at_once_do_not_mix() {
+    let scratch = scratch();
+    let world = World::begin(&scratch.path().join("world"), &Options::default()).unwrap();
+    let people = [("Trần Văn Một", "01/02/1990", "Nam"), ("Lê Thị Hai", "03/04/1985", "Nữ")];
+    let applications: Vec<Issued> = people
+        .iter()
+        .map(|(name, birth, sex)| road::approved(&world, &citizen::declaration_of(name, birth, sex)).unwrap())
+        .collect();
+    let at_once = |act: fn(&World, usize) -> Result<String, road::Blocked>| {
+        std::thread::scope(|scope| {
+            let stations: Vec<_> = [0, 1]
+                .map(|slot| {
+                    scope.spawn({
+                        let world = &world;
+                        move || act(world, slot)
+                    })
+                })
+                .into_iter()
+                .collect();
+            stations.into_iter().for_each(|s| drop(s.join().unwrap().unwrap()));
+        });
+    };
+    at_once(road::intake);
+    at_once(road::personalize);
+
+    let mut cards = Vec::new();
+    for issued in &applications {
+        let application = world.officers.capture.get(&format!("/api/applications/{}", issued.application)).unwrap();
+        let card = world.officers.counter.get(&format!("/api/cards/{}", text(&application, "card_id"))).unwrap();
+        world.officers.counter.hands_over(&text(&application, "card_id"), &issued.slip).unwrap();
+        cards.push((text(&card, "serial"), issued.number.clone()));
+    }
+    assert_ne!(cards[0].0, cards[1].0, "two applications on one chip");
+    for (serial, number) in cards {
+        let slot = world.serials.iter().position(|s| *s == serial).unwrap();
+        let said = road::inspect(&world, slot, &["--can", &number[6..]]).unwrap();
+        assert!(said.status.success(), "{:#}", verdict(&said));
+        assert_eq!(outcome(&verdict(&said), "active authentication"), "proved");
+    }
+}
