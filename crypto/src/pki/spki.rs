@@ -133,18 +133,23 @@ fn curve_of(parameters: &[u8]) -> Result<(Curve, CurveForm), SpkiError> {
 fn recognise(parameters: &Tlv) -> Result<Curve, SpkiError> {
     let within = "ECParameters";
     let mut fields = parameters.children();
-    fields.expect(der::INTEGER).within(within)?;
+    let version = fields.expect(der::INTEGER).within(within)?;
+    value("ecpVer", der::small(&version).filter(|n| (1..=3).contains(n)))?; // SEC 1 (v2.0) C.2 has three
     let mut field = fields.expect(der::SEQUENCE).within(within)?.children();
     if der::read_oid(&mut field, "fieldType")? != oid::PRIME_FIELD {
         return Err(SpkiError::Parameters);
     }
     let prime = field.expect(der::INTEGER).within(within)?.value;
+    field.finish().within(within)?;
     let mut coefficients = fields.expect(der::SEQUENCE).within(within)?.children();
     let a = coefficients.expect(der::OCTET_STRING).within(within)?.value;
     let b = coefficients.expect(der::OCTET_STRING).within(within)?.value;
+    coefficients.optional(der::BIT_STRING).within(within)?; // the seed: how a and b were found, nothing more
+    coefficients.finish().within(within)?;
     let base = fields.expect(der::OCTET_STRING).within(within)?.value;
     let order = fields.expect(der::INTEGER).within(within)?.value;
     let cofactor = fields.optional(der::INTEGER).within(within)?.map(|tlv| tlv.value);
+    fields.finish().within(within)?;
     // Coefficients are field elements of full length (X9.62 §4.3.3), but some certificates cut their leading zeros.
     fn number(bytes: &[u8]) -> &[u8] {
         &bytes[bytes.iter().take_while(|b| **b == 0).count()..]
