@@ -284,11 +284,11 @@ pub(crate) fn check_signed(
     key.verify(algorithm, message, signature).map_err(SignedError::Signature)
 }
 
+/// Body, algorithm identifier, signature.
+type SignedParts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
 /// Splits `SEQUENCE { body, algorithm, signature }` into body, algorithm (both raw) and the signature's octets.
-pub(crate) fn signed_parts<'a>(
-    bytes: &'a [u8],
-    within: &'static str,
-) -> Result<(&'a [u8], &'a [u8], &'a [u8]), DerError> {
+pub(crate) fn signed_parts<'a>(bytes: &'a [u8], within: &'static str) -> Result<SignedParts<'a>, DerError> {
     let mut parts = Tlv::expect(der::SEQUENCE, bytes).within(within)?.children();
     let body = parts.expect(der::SEQUENCE).within(within)?;
     let algorithm = parts.expect(der::SEQUENCE).within(within)?;

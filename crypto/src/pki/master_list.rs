@@ -19,7 +19,7 @@ use crate::tlv::Tlv;
 /// A master list as it was read; nothing verified.
 #[derive(Clone, Debug)]
 pub struct MasterList {
-    signed: SignedData,
+    pub(super) signed: SignedData,
     entries: Vec<Vec<u8>>,
 }
 

@@ -15,7 +15,7 @@ mod extensions;
 mod lint;
 mod master_list;
 mod name;
-mod oid;
+pub(crate) mod oid;
 pub mod spki;
 mod trust;
 pub mod trust_bundle;

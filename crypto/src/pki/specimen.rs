@@ -1,5 +1,7 @@
 //! Test authorities and signers of Utopia (`UT`/`UTO`), forgeries that no lint would let pass, and OpenSSL as an oracle.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -13,7 +15,7 @@ use super::{
     SerialNumber, Validity, algorithm, der, draft::usual_algorithm, extensions, spki,
 };
 use crate::{
-    suite::{Curve, PrivateKey, VerifyingKey},
+    suite::{Curve, PrivateKey, SignatureAlgorithm, VerifyingKey},
     tlv,
 };
 
@@ -174,7 +176,10 @@ impl Forgery {
     }
 
     pub(crate) fn sign(&self, key: &PrivateKey) -> Certificate {
-        let algorithm = usual_algorithm(&key.public().into());
+        self.sign_with(key, usual_algorithm(&key.public().into()))
+    }
+
+    pub(crate) fn sign_with(&self, key: &PrivateKey, algorithm: SignatureAlgorithm) -> Certificate {
         let written = algorithm::write_signature(algorithm);
         let validity = der::sequence(&[&der::time(self.validity.not_before), &der::time(self.validity.not_after)]);
         let list: Vec<Vec<u8>> = self

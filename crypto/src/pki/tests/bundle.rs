@@ -113,6 +113,7 @@ fn any_flipped_bit_in_a_bundle_is_refused() {
     let state = state(CurveForm::Named);
     let good = published(&state, contents(&state));
     for at in 0..good.len() {
+        // One bit of each byte: the bundle is long, and its verification takes four signatures.
         let mut bytes = good.clone();
         bytes[at] ^= 1 << (at % 8);
         assert!(open(&bytes, &state.root.certificate, NOW).is_err(), "byte {at}");
