@@ -134,6 +134,13 @@ impl CertificateDraft {
 }
 
 /// A linted body waiting for its one signature. Not `Clone`: whoever attaches has spent it.
+///
+/// ```compile_fail,E0382
+/// fn twice(prepared: crypto::pki::PreparedCertificate, signature: &[u8]) {
+///     let _ = prepared.attach(signature);
+///     let _ = prepared.attach(signature); // use of moved value
+/// }
+/// ```
 #[derive(Debug)]
 pub struct PreparedCertificate {
     body: Vec<u8>,

@@ -136,6 +136,13 @@ impl Draft {
 
 /// A linted security object waiting for its one signature. To be stored ([`Prepared::to_bytes`]) before it is signed. Not
 /// `Clone`: whoever attaches has spent it.
+///
+/// ```compile_fail,E0382
+/// fn twice(prepared: crypto::sod::Prepared, signature: &[u8]) {
+///     let _ = prepared.attach(signature);
+///     let _ = prepared.attach(signature); // use of moved value
+/// }
+/// ```
 #[derive(Debug, Eq, PartialEq)]
 pub struct Prepared(PreparedSignedData);
 

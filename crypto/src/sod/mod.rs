@@ -82,7 +82,8 @@ impl Sod {
         &self.raw
     }
 
-    /// SHA-256 of the raw file: how a document is named in card status and in the trust bundle.
+    /// SHA-256 of the raw file: how a document is named in card status and in the trust bundle. It names the file, not what is
+    /// signed: whoever stands between chip and reader can add unsigned parts that change it, and nothing else.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.raw).try_into().expect("SHA-256 has 32 bytes")
     }
@@ -123,6 +124,10 @@ impl Sod {
 }
 
 /// A hash table that a trusted document signer signed. Only [`Sod::verify`] makes one.
+///
+/// ```compile_fail,E0599
+/// let nobody_verified_this = crypto::sod::VerifiedSod::default();
+/// ```
 #[derive(Clone, Debug)]
 pub struct VerifiedSod {
     table: LdsSecurityObject,

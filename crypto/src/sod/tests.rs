@@ -379,6 +379,22 @@ fn one_signer_is_expected_no_more_and_no_less() {
 }
 
 #[test]
+fn whoever_stands_between_chip_and_reader_can_change_the_fingerprint_but_nothing_that_is_signed() {
+    // A known limit of naming documents by the hash of the file (docs/divergences.md): unsigned parts can be added.
+    let state = state();
+    let sod = signed(&state.signer);
+    let stranger = csca(Curve::P256, CurveForm::Named, 45).certificate;
+    let raw = rebuilt(sod.raw(), |at, element| match at {
+        3 => der::context(0, &[Tlv::expect(0xa0, element).unwrap().value, stranger.der()].concat()),
+        _ => element.to_vec(),
+    });
+    let altered = Sod::parse(&raw).unwrap();
+    let [one, two] = [&sod, &altered].map(|sod| sod.verify(&state.trust, NOW).unwrap());
+    assert_eq!((&one.table, one.signed_at()), (&two.table, two.signed_at()));
+    assert_ne!(one.fingerprint(), two.fingerprint());
+}
+
+#[test]
 fn signed_data_of_another_kind_is_no_security_object() {
     let state = state();
     let other =
