@@ -40,7 +40,7 @@ mod report;
 mod script;
 mod stream;
 #[cfg(test)]
-mod tests {}
+mod tests;
 mod verify;
 
 pub use order::{Order, Purpose, Receipt, play};
