@@ -267,7 +267,7 @@ fn every_cut_is_healed_by_new_orders() {
                     }
                 }
             }
-            assert_eq!(armed.is_none() && proved == Some(package.digest()), true, "{cut:?}");
+            assert!(armed.is_none() && proved == Some(package.digest()), "{cut:?}");
             assert_eq!(chip.life_cycle, LifeCycle::Personalized);
         }
     }
@@ -343,7 +343,9 @@ fn the_collector_refuses_what_is_no_stream() {
     let block = |number, last, data: &[u8]| StoreData { last, block: number, data: data.to_vec() };
     let taken = |blocks: &[StoreData]| {
         let mut collector = Collector::new();
-        blocks.iter().fold(Ok(vec![]), |_, block| collector.take(block))
+        let (last, before) = blocks.split_last().unwrap();
+        before.iter().for_each(|block| drop(collector.take(block).unwrap()));
+        collector.take(last)
     };
     assert_eq!(taken(&[block(1, true, &[])]), Err(Status::WRONG_P1P2));
     assert_eq!(taken(&[block(0, false, &[]), block(0, true, &[])]), Err(Status::WRONG_P1P2));
