@@ -1,8 +1,8 @@
 //! The chip's side: ECDSA only.
 
 use crate::apdu::{Command, Response, Status};
-use crate::command::interindustry;
 use crate::command::internal_authenticate::InternalAuthenticate;
+use crate::command::unchained;
 use crate::suite::{Hash, PrivateKey};
 
 /// Signs the challenge of an INTERNAL AUTHENTICATE command: `r || s` (§6.1.2.3).
@@ -10,10 +10,7 @@ use crate::suite::{Hash, PrivateKey};
 /// # Errors
 /// The status of a command that is not that one.
 pub fn sign(key: &PrivateKey, hash: Hash, command: &Command) -> Result<Response, Status> {
-    interindustry(command)?;
-    if command.is_chained() {
-        return Err(Status::CHAINING_NOT_SUPPORTED);
-    }
+    unchained(command)?;
     let asked = InternalAuthenticate::try_from(command)?;
     let signature = key.sign_plain(hash, &asked.challenge);
     if signature.len() > asked.longest { Err(Status::WRONG_LENGTH) } else { Ok(Response::success(signature)) }

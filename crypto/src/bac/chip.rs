@@ -4,7 +4,7 @@ use super::messages::{AccessKeys, Random, session};
 use crate::apdu::{Command, Response, Status};
 use crate::command::external_authenticate::ExternalAuthenticate;
 use crate::command::get_challenge::GetChallenge;
-use crate::command::interindustry;
+use crate::command::unchained;
 use crate::conversation::{Reply, Respondent};
 use crate::sm;
 
@@ -29,13 +29,13 @@ impl Bac {
     }
 
     fn challenge(&self, command: &Command) -> Result<Response, Status> {
-        interindustry(command)?;
+        unchained(command)?;
         GetChallenge::try_from(command)?;
         Ok(Response::success(self.random.nonce))
     }
 
     fn authenticate(&self, command: &Command) -> Result<(sm::Chip, Response), Status> {
-        interindustry(command)?;
+        unchained(command)?;
         let cryptogram = ExternalAuthenticate::try_from(command)?.cryptogram;
         let terminal = self.keys.open(&cryptogram, &self.random.nonce).ok_or(Status::AUTHENTICATION_FAILED)?;
         let answer = self.keys.cryptogram(&self.random, &terminal.nonce);

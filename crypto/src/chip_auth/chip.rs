@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{EPHEMERAL_KEY, session_keys};
 use crate::apdu::{Command, Response, Status};
 use crate::command::general_authenticate::{GeneralAuthenticate, empty_answer};
-use crate::command::interindustry;
 use crate::command::mse::{self, SetInternal, SetKeyAgreement};
+use crate::command::unchained;
 use crate::conversation::{Reply, Respondent};
 use crate::lds::security_infos::ChipAuthenticationProtocol;
 use crate::sm;
@@ -82,11 +82,8 @@ impl Respondent for ChipAuthentication {
     type Output = sm::Chip;
 
     fn answer(self, command: &Command) -> Reply<Self> {
-        if let Err(status) = interindustry(command) {
+        if let Err(status) = unchained(command) {
             return Reply::Refused(status);
-        }
-        if command.is_chained() {
-            return Reply::Refused(Status::CHAINING_NOT_SUPPORTED);
         }
         match &self.state {
             State::AwaitSelection if command.p == mse::KEY_AGREEMENT => match self.set_key_agreement(command) {

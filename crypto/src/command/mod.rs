@@ -21,3 +21,9 @@ use crate::apdu::{Command, Status, cla};
 pub(crate) fn interindustry(command: &Command) -> Result<(), Status> {
     if command.cla & !cla::CHAINED == cla::PLAIN { Ok(()) } else { Err(Status::CLASS_NOT_SUPPORTED) }
 }
+
+/// Refuses what [`interindustry`] refuses, and parts of a chain where there is nothing to chain.
+pub(crate) fn unchained(command: &Command) -> Result<(), Status> {
+    interindustry(command)?;
+    if command.is_chained() { Err(Status::CHAINING_NOT_SUPPORTED) } else { Ok(()) }
+}

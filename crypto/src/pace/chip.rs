@@ -7,8 +7,8 @@ use super::messages::{hide_nonce, is_token, object, session_keys, token};
 use super::{Password, Suite};
 use crate::apdu::{Command, Response, Status};
 use crate::command::general_authenticate::{GeneralAuthenticate, answer};
-use crate::command::interindustry;
 use crate::command::mse::SetMutual;
+use crate::command::{interindustry, unchained};
 use crate::conversation::{Reply, Respondent};
 use crate::lds::security_infos::PaceProtocol;
 use crate::sm::{self, Keys};
@@ -143,10 +143,8 @@ impl State {
 }
 
 fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random: Random) -> Result<Step, Status> {
+    unchained(command)?;
     let set = SetMutual::try_from(command)?;
-    if command.is_chained() {
-        return Err(Status::CHAINING_NOT_SUPPORTED);
-    }
     let cipher = PaceProtocol::from_oid(&set.protocol)
         .filter(|protocol| *protocol == PaceProtocol::ecdh_gm(protocol.cipher))
         .ok_or(Status::WRONG_DATA)?
