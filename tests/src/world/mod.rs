@@ -8,6 +8,7 @@ mod programs;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -22,6 +23,8 @@ use crate::roles::{Caller, Refusal, Service};
 
 /// The office where everybody works.
 pub const OFFICE: &str = "003-001";
+/// Beside the service's folder: what the manufacturer gave us with the blanks.
+const TRANSPORT_MASTER: &str = "transport-master.hex";
 
 /// How a world begins.
 pub struct Options {
@@ -59,14 +62,10 @@ pub struct Officers {
     pub auditor: Caller,
 }
 
-/// Everything running. Dropped in the order of the fields: clients before servers.
-pub struct World {
+/// The service with its people and one station, without a card in sight. What tests with chips in process need.
+pub struct Offices {
     /// The issuance service's process.
     pub issuance: Running,
-    /// The simulator's process.
-    pub simulator: Running,
-    /// The readers.
-    pub pcscd: Pcscd,
     /// Where all this lives.
     pub dir: PathBuf,
     /// The service as HTTP clients see it.
@@ -75,8 +74,27 @@ pub struct World {
     pub officers: Officers,
     /// Identifier of the station.
     pub station_id: String,
+}
+
+/// Everything running: the offices, and cards in the virtual readers of a private pcscd. Dropped clients first.
+pub struct World {
+    /// Service, people, station.
+    pub offices: Offices,
+    /// The simulator's process.
+    pub simulator: Running,
+    /// The readers.
+    pub pcscd: Pcscd,
     /// Serials of the blanks, by slot.
     pub serials: Vec<String>,
+}
+
+/// A world has everything that its offices have.
+impl Deref for World {
+    type Target = Offices;
+
+    fn deref(&self) -> &Offices {
+        &self.offices
+    }
 }
 
 /// Why a world could not begin.
@@ -98,31 +116,26 @@ pub enum WorldError {
     Refused(#[from] Refusal),
 }
 
-impl World {
-    /// Begins everything below `dir`, which must be empty or absent.
+impl Offices {
+    /// Begins service, people and station below `dir`, which must be empty or absent.
     ///
     /// # Errors
     /// [`WorldError`], naming the part that would not start.
     pub fn begin(dir: &Path, options: &Options) -> Result<Self, WorldError> {
         fs::create_dir_all(dir)?;
         let dir = fs::canonicalize(dir)?;
-        let pcscd = Pcscd::start(
-            &{
-                let d = dir.join("pcscd");
-                fs::create_dir_all(&d)?;
-                d
-            },
-            options.readers,
-        )?;
-        let transport = dir.join("transport-master.hex");
+        let transport = dir.join(TRANSPORT_MASTER);
         fs::write(&transport, hex::encode(rand::random::<[u8; 32]>()))?;
-        let (simulator, serials) = simulator(&dir, &pcscd, &transport, options)?;
         let (issuance, address) = issuance(&dir, &transport, options)?;
         let service = Service::new(&address, &dir.join("issuance/tls-ca.pem"));
         let officers = officers(&dir, &service)?;
         let station_id = station(&dir, &service, &officers.administrator)?;
-        officers.stock.takes_in("2026-01", &serials, &station_id)?;
-        Ok(Self { issuance, simulator, pcscd, dir, service, officers, station_id, serials })
+        Ok(Self { issuance, dir, service, officers, station_id })
+    }
+
+    /// The file with the manufacturer's master of transport keys, in hexadecimal.
+    pub fn transport_master(&self) -> PathBuf {
+        self.dir.join(TRANSPORT_MASTER)
     }
 
     /// The station's folder: credentials and journal.
@@ -133,6 +146,22 @@ impl World {
     /// The exported national CSCA certificate.
     pub fn csca(&self) -> PathBuf {
         self.dir.join("issuance/csca.der")
+    }
+}
+
+impl World {
+    /// Begins everything below `dir`, which must be empty or absent; the blanks are delivered and in the station's custody.
+    ///
+    /// # Errors
+    /// [`WorldError`], naming the part that would not start.
+    pub fn begin(dir: &Path, options: &Options) -> Result<Self, WorldError> {
+        let offices = Offices::begin(dir, options)?;
+        let readers = offices.dir.join("pcscd");
+        fs::create_dir_all(&readers)?;
+        let pcscd = Pcscd::start(&readers, options.readers)?;
+        let (simulator, serials) = simulator(&offices, &pcscd, options)?;
+        offices.officers.stock.takes_in("2026-01", &serials, &offices.station_id)?;
+        Ok(Self { offices, simulator, pcscd, serials })
     }
 
     /// `card-agent` with these arguments, speaking to the private pcscd.
@@ -175,12 +204,8 @@ pub fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("citizen-card-").tempdir().expect("a temporary folder can be made")
 }
 
-fn simulator(
-    dir: &Path,
-    pcscd: &Pcscd,
-    transport: &Path,
-    options: &Options,
-) -> Result<(Running, Vec<String>), WorldError> {
+fn simulator(offices: &Offices, pcscd: &Pcscd, options: &Options) -> Result<(Running, Vec<String>), WorldError> {
+    let dir = &offices.dir;
     let state = dir.join("chips");
     let control = dir.join("simulator.sock");
     let child = Command::new(program("hardware-sim")?)
@@ -192,7 +217,7 @@ fn simulator(
         .arg("--control")
         .arg(&control)
         .arg("--transport-master")
-        .arg(transport)
+        .arg(offices.transport_master())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(File::create(dir.join("simulator.log"))?)
