@@ -48,7 +48,7 @@ impl Package {
         self.files.iter().map(|(file, content)| (*file, &content[..]))
     }
 
-    /// What the chip will report once it holds these files: [`digest`].
+    /// What the chip will report once it holds these files: [`digest()`].
     pub fn digest(&self) -> [u8; 32] {
         digest(self.files())
     }

@@ -15,7 +15,7 @@ use crate::tlv::{self, Tlv};
 pub struct Report {
     /// Where it stands.
     pub life_cycle: LifeCycle,
-    /// [`crate::perso::digest`] over its files; over none if it has none.
+    /// [`crate::perso::digest()`] over its files; over none if it has none.
     pub digest: [u8; 32],
     /// Its public key for active authentication, once it made the pair.
     pub active_auth: Option<PublicKey>,

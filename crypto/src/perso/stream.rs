@@ -86,6 +86,7 @@ pub struct Collector {
     blocks: usize,
     pending: Zeroizing<Vec<u8>>,
     complete: bool,
+    spoiled: bool,
 }
 
 impl Collector {
@@ -104,14 +105,21 @@ impl Collector {
         self.complete
     }
 
+    /// The chip could not keep what a block brought (memory full, write failed): takes no further block and is never complete, so
+    /// that a station that plays on past the error cannot have a chip closed with a file missing.
+    pub fn spoil(&mut self) {
+        (self.spoiled, self.complete) = (true, false);
+        self.pending = Zeroizing::default();
+    }
+
     /// Takes the next block. Nothing is taken of a block that is refused.
     ///
     /// # Errors
-    /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block, [`Status::WRONG_P1P2`] for a block out of turn,
+    /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block or [`Collector::spoil`], [`Status::WRONG_P1P2`] for a block out of turn,
     /// [`Status::WRONG_DATA`] for a malformed grouping or one that the last block cuts short,
     /// [`Status::REFERENCED_DATA_NOT_FOUND`] for a tag that the chip has no place for.
     pub fn take(&mut self, block: &StoreData) -> Result<Vec<Grouping>, Status> {
-        if self.complete {
+        if self.complete || self.spoiled {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
         if block.block != self.blocks as u8 {

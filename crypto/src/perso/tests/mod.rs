@@ -355,6 +355,11 @@ fn the_collector_refuses_what_is_no_stream() {
     assert_eq!(taken(&[block(0, true, &[0x42, 0x42, 1, 1])]), Err(Status::REFERENCED_DATA_NOT_FOUND));
     assert_eq!(taken(&[block(0, true, b"\x80\x10\x0612345x")]), Err(Status::WRONG_DATA));
     assert_eq!(taken(&[block(0, true, &[0x80, 0x11, 1, 1])]), Err(Status::WRONG_DATA));
+    let mut spoiled = Collector::new();
+    spoiled.take(&block(0, true, &[0x01, 0x1e, 1, 1])).unwrap();
+    spoiled.spoil();
+    assert!(!spoiled.is_complete() && !spoiled.is_untouched());
+    assert_eq!(spoiled.take(&block(1, true, &[])), Err(Status::CONDITIONS_NOT_SATISFIED));
     let whole = Grouping::File(File::Com, vec![1, 2, 3]);
     assert_eq!(taken(&[block(0, false, &[0x01, 0x1e]), block(1, true, &[3, 1, 2, 3])]), Ok(vec![whole]));
 }
