@@ -1,2 +1,325 @@
-//! Binary.
-fn main() {}
+//! `card-agent readers | enrol | intake | personalize | spoil | inspect`.
+//!
+//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not understood; every
+//! other one stands in `docs/failure-codes.md`. Results go to standard output, what happens and what failed to standard error.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use card_agent::{
+    failure::{Code, Failure},
+    kiosk,
+    session::{Session, Stop},
+    station::{
+        Folder, Station,
+        enrolment::Settings,
+        journal::{Journal, Kind},
+    },
+    transport::{
+        Reader,
+        pcsc::{self, Patience, PcscCard},
+    },
+};
+use clap::{Args, Parser, Subcommand};
+use crypto::{
+    identity::CardSerial,
+    inspection::{Check, Password, Request},
+};
+use zeroize::Zeroizing;
+
+/// Station and kiosk of the Citizen Card: writes chips for the issuance service, inspects cards without it.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// List the PC/SC readers and what is in them.
+    Readers,
+    /// Make this station known: first a key and a request (csr.pem), later with --certificate.
+    Enrol(Enrol),
+    /// Take in the blank in the reader: it makes its keys, and becomes stock.
+    Intake(AtStation),
+    /// Make the chip in the reader the card of the next approved application, and read it back.
+    Personalize(AtStation),
+    /// Account for a chip that cannot be presented any more.
+    Spoil(Spoil),
+    /// Read the card in the reader and judge it against a trust bundle.
+    Inspect(Inspect),
+}
+
+#[derive(Args)]
+struct Enrol {
+    /// Folder of the station.
+    #[arg(long)]
+    station: PathBuf,
+    /// Name of the station.
+    #[arg(long, required_unless_present = "certificate")]
+    name: Option<String>,
+    /// Address of the issuance service, https://host:port.
+    #[arg(long, required_unless_present = "certificate")]
+    service: Option<String>,
+    /// The service's TLS authority, PEM.
+    #[arg(long)]
+    service_ca: Option<PathBuf>,
+    /// National CSCA certificate (csca.der): finished cards are then read back against the trust bundle too.
+    #[arg(long)]
+    anchor: Option<PathBuf>,
+    /// Second half: the certificate that the administrator gave for the request.
+    #[arg(long, conflicts_with_all = ["name", "service"])]
+    certificate: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct AtStation {
+    /// Reader, by name or any unique part of it.
+    #[arg(long)]
+    reader: String,
+    /// Folder of the station.
+    #[arg(long)]
+    station: PathBuf,
+    /// Write one JSON line per APDU here: header, lengths, status, microseconds; no bodies.
+    #[arg(long)]
+    log: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Spoil {
+    /// Folder of the station.
+    #[arg(long)]
+    station: PathBuf,
+    /// Serial number of the chip, 20 hexadecimal digits.
+    #[arg(long)]
+    serial: String,
+    /// Why, for the stock ledger.
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Args)]
+struct Inspect {
+    /// Reader, by name or any unique part of it.
+    #[arg(long)]
+    reader: String,
+    /// Signed trust bundle.
+    #[arg(long)]
+    bundle: PathBuf,
+    /// National CSCA certificate, DER: the anchor under which the bundle is opened.
+    #[arg(long)]
+    anchor: PathBuf,
+    /// Card access number: the six digits of the front.
+    #[arg(long, env = "CITIZEN_CARD_CAN", hide_env_values = true)]
+    can: Option<String>,
+    /// File with the MRZ (`-` for standard input); wins over --can. Without either, CITIZEN_CARD_MRZ or standard input is read.
+    #[arg(long)]
+    mrz_file: Option<PathBuf>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write the files of the card into this folder.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Write one JSON line per APDU here: header, lengths, status, microseconds; no bodies.
+    #[arg(long)]
+    log: Option<PathBuf>,
+    /// Demand the proof of this check too (repeatable): active-authentication, data-group-13, …
+    #[arg(long, value_name = "CHECK")]
+    require: Vec<Check>,
+    /// Do without the proof of this check (repeatable); a refutation still counts.
+    #[arg(long, value_name = "CHECK")]
+    tolerate: Vec<Check>,
+    /// Demand PACE: a card that only BAC opened is not accepted.
+    #[arg(long)]
+    require_pace: bool,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("card_agent=info")),
+        )
+        .with_writer(io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    let stop = Stop::default();
+    watch_signals(stop.clone());
+    let done = match Arguments::parse().command {
+        Task::Readers => readers(),
+        Task::Enrol(arguments) => enrol(&arguments),
+        Task::Intake(arguments) => at_station(&arguments, Kind::Intake, stop),
+        Task::Personalize(arguments) => at_station(&arguments, Kind::Personalize, stop),
+        Task::Spoil(arguments) => spoil(&arguments),
+        Task::Inspect(arguments) => inspect(&arguments, stop),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.code.exit())
+        }
+    }
+}
+
+fn readers() -> Result<(), Failure> {
+    let readers = pcsc::readers(Patience::default())?;
+    if readers.is_empty() {
+        eprintln!("no reader is connected");
+    }
+    for reader in readers {
+        let card = if reader.card_present { format!("card {}", hex::encode(&reader.atr)) } else { "empty".to_owned() };
+        println!("{}\t{card}", reader.name);
+    }
+    Ok(())
+}
+
+fn enrol(arguments: &Enrol) -> Result<(), Failure> {
+    let folder = Folder::new(&arguments.station);
+    let authority = arguments.service_ca.as_deref().map(read).transpose()?;
+    let anchor = arguments.anchor.as_deref().map(read).transpose()?;
+    match (&arguments.certificate, &arguments.name, &arguments.service) {
+        (Some(certificate), _, _) => {
+            folder.certify(&read(certificate)?, authority.as_deref())?;
+            println!("enrolled: {}", arguments.station.display());
+        }
+        (None, Some(name), Some(service)) => {
+            let settings = Settings { name: name.clone(), service: service.clone() };
+            let request = folder.request(&settings, authority.as_deref())?;
+            println!("{}", request.display());
+            eprintln!("have this request registered, then: card-agent enrol --station … --certificate certificate.pem");
+        }
+        _ => return Err(Failure::new(Code::InputUnusable, "enrol needs --name and --service, or --certificate")),
+    }
+    match anchor {
+        Some(anchor) => folder.keep_anchor(&anchor),
+        None => Ok(()),
+    }
+}
+
+fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failure> {
+    let folder = Folder::new(&arguments.station);
+    let service = folder.service()?;
+    let mut station = Station::new(&service, Journal::open(folder.path())?, kiosk::now);
+    if let (Kind::Personalize, Some(anchor)) = (kind, folder.anchor()) {
+        station = station.trusting(kiosk::open_trust(&service.trust_bundle()?, &anchor, kiosk::now())?);
+    }
+    let reader = pcsc::find(&arguments.reader, Patience::default())?;
+    station.settle(&reader, None)?; // needs no card
+    let card = PcscCard::connect(&reader, Patience::default())?;
+    let mut session = observed(card, arguments.log.as_deref(), stop)?;
+    let done = station.run(kind, &mut session, &reader)?;
+    println!(
+        "{}\t{}\t{}",
+        done.serial,
+        done.outcome.outcome,
+        done.outcome.card_id.as_deref().unwrap_or(if done.resumed { "resumed" } else { "" })
+    );
+    Ok(())
+}
+
+fn spoil(arguments: &Spoil) -> Result<(), Failure> {
+    let serial: CardSerial =
+        arguments.serial.parse().map_err(|e| Failure::new(Code::InputUnusable, format!("--serial: {e}")))?;
+    let folder = Folder::new(&arguments.station);
+    let service = folder.service()?;
+    Station::new(&service, Journal::open(folder.path())?, kiosk::now).spoil(serial, "", &arguments.reason)?;
+    println!("{serial}\tspoiled");
+    Ok(())
+}
+
+fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
+    let at = kiosk::now();
+    let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at)?;
+    let request = Request { password: password(arguments)?, challenge: rand::random(), groups: None };
+    let card = PcscCard::connect(&arguments.reader, Patience::default())?;
+    let mut session = observed(card, arguments.log.as_deref(), stop)?;
+    let (evidence, mut verdict) = kiosk::inspect(&mut session, &request, &trust, at)?;
+    arguments.require.iter().for_each(|check| verdict.require(*check));
+    arguments.tolerate.iter().for_each(|check| verdict.tolerate(*check));
+    if let Some(folder) = &arguments.out {
+        kiosk::write_files(folder, &evidence)?;
+    }
+    let text = match arguments.json {
+        true => serde_json::to_string_pretty(&verdict).expect("a verdict is JSON"),
+        false => verdict.to_string(),
+    };
+    writeln!(io::stdout(), "{text}")
+        .map_err(|e| Failure::new(Code::OutputUnusable, format!("standard output: {e}")))?;
+    kiosk::conclude(&evidence, &verdict)?;
+    match evidence.access.way {
+        Some(crypto::inspection::Way::Bac) if arguments.require_pace => {
+            Err(Failure::new(Code::Undecided, "PACE was demanded, and BAC opened the card"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// From the arguments, the environment or standard input; never from a place that `ps` shows unless the operator chose --can.
+fn password(arguments: &Inspect) -> Result<Password, Failure> {
+    let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
+    let mrz = match (&arguments.mrz_file, &arguments.can) {
+        (Some(path), _) if path.as_os_str() != "-" => {
+            Zeroizing::new(String::from_utf8_lossy(&read(path)?).into_owned())
+        }
+        (None, Some(can)) => return Ok(Password::Can(can.parse().map_err(|e| unusable("the CAN", &e))?)),
+        _ => match std::env::var("CITIZEN_CARD_MRZ") {
+            Ok(mrz) if arguments.mrz_file.is_none() => Zeroizing::new(mrz),
+            _ => {
+                let mut text = Zeroizing::new(String::new());
+                io::stdin().read_to_string(&mut text).map_err(|e| unusable("standard input", &e))?;
+                text
+            }
+        },
+    };
+    Ok(Password::Mrz(mrz.parse().map_err(|e| unusable("the MRZ", &e))?))
+}
+
+fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop) -> Result<Session<'a, R>, Failure> {
+    let session = Session::new(card).stopping(stop);
+    match log {
+        None => Ok(session),
+        Some(path) => {
+            let file = File::create(path)
+                .map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", path.display())))?;
+            Ok(session.logging(io::LineWriter::new(file)))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|e| Failure::new(Code::InputUnusable, format!("{}: {e}", path.display())))
+}
+
+/// The first Ctrl-C (or SIGTERM) ends the work before the next command; the second ends the process. Both are safe: the journal is
+/// ahead of the chip.
+fn watch_signals(stop: Stop) {
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if stop.request() > 0 {
+                    std::process::exit(i32::from(Code::Interrupted.exit()));
+                }
+                eprintln!("stopping before the next command; once more to abort");
+            }
+        });
+    });
+}

@@ -4,7 +4,9 @@
 //! `crypto::inspection::Line`: it lies above this, so the log shows what travelled.
 
 use std::{
+    cell::Cell,
     io::Write,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -36,6 +38,17 @@ impl Stop {
     }
 }
 
+/// What a session's commands are for, as the log names it.
+#[derive(Clone, Debug, Default)]
+pub struct Phase(Rc<Cell<&'static str>>);
+
+impl Phase {
+    /// From now on.
+    pub fn begins(&self, name: &'static str) {
+        self.0.set(name);
+    }
+}
+
 /// A line of the APDU log.
 #[derive(Debug, Serialize)]
 struct Entry<'a> {
@@ -61,7 +74,7 @@ struct Entry<'a> {
 pub struct Session<'a, R> {
     reader: R,
     log: Option<Box<dyn Write + 'a>>,
-    phase: &'static str,
+    phase: Phase,
     commands: usize,
     stop: Stop,
 }
@@ -69,7 +82,7 @@ pub struct Session<'a, R> {
 impl<'a, R: Reader> Session<'a, R> {
     /// Observes `reader` without writing a log.
     pub fn new(reader: R) -> Self {
-        Self { reader, log: None, phase: "", commands: 0, stop: Stop::default() }
+        Self { reader, log: None, phase: Phase::default(), commands: 0, stop: Stop::default() }
     }
 
     /// Ends with [`TransportError::Interrupted`] before the next command once `stop` was requested.
@@ -84,9 +97,9 @@ impl<'a, R: Reader> Session<'a, R> {
         self
     }
 
-    /// Names what the following commands are for.
-    pub fn phase(&mut self, phase: &'static str) {
-        self.phase = phase;
+    /// Where to name what the following commands are for, also while something else holds the session.
+    pub fn phase(&self) -> Phase {
+        self.phase.clone()
     }
 
     /// Commands that travelled so far.
@@ -115,7 +128,7 @@ impl<R: Reader> Card for Session<'_, R> {
             let [p1, p2] = command.p;
             let entry = Entry {
                 n: self.commands,
-                phase: self.phase,
+                phase: self.phase.0.get(),
                 header: format!("{:02X}{:02X}{p1:02X}{p2:02X}", command.cla, command.ins),
                 nc: command.data.len(),
                 ne: command.ne,
@@ -171,7 +184,7 @@ mod tests {
     fn the_log_shows_header_lengths_status_and_no_body() {
         let mut log = Vec::new();
         let mut session = Session::new(Echo).logging(&mut log);
-        session.phase("test");
+        session.phase().begins("test");
         session.transmit(&Command::new(0xb0, 0x9e, 0).data([0xca, 0xfe]).expecting(256)).expect("echo");
         assert_eq!(session.commands(), 1);
         drop(session);

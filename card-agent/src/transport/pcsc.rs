@@ -74,6 +74,15 @@ pub fn readers(patience: Patience) -> Result<Vec<ReaderState>, TransportError> {
     })
 }
 
+/// Full name of the reader whose name is `wanted`, or is the only one to contain it.
+///
+/// # Errors
+/// [`TransportError`]: no pcscd, no such reader, several.
+pub fn find(wanted: &str, patience: Patience) -> Result<String, TransportError> {
+    let wanted = wanted.to_owned();
+    on_thread(patience.service, "pcscd", move || Ok(text(choose(&wanted, &list(&establish()?)?)?)))
+}
+
 /// A card in a PC/SC reader.
 pub struct PcscCard {
     reader: String,

@@ -1,0 +1,85 @@
+//! A kiosk: reads a card, with or without the service, and says what it is worth.
+//!
+//! It needs two files: the anchor `csca.der`, given once by a trusted way, and the signed trust bundle, brought now and then by any
+//! way.
+
+mod output;
+
+use crypto::{
+    conversation::Fault,
+    inspection::{self, Conclusion, Evidence, Request, Verdict},
+    pki::{
+        Certificate,
+        trust_bundle::{self, TrustBundle},
+    },
+};
+use time::{OffsetDateTime, UtcOffset};
+
+pub use output::write_files;
+
+use crate::{
+    failure::{Code, Failure},
+    session::Session,
+    transport::Reader,
+};
+
+/// Opens a trust bundle under the anchor.
+///
+/// # Errors
+/// [`Code::TrustBundleUnusable`].
+pub fn open_trust(bundle: &[u8], anchor: &[u8], at: OffsetDateTime) -> Result<TrustBundle, Failure> {
+    let anchor = Certificate::parse(anchor)
+        .map_err(|e| Failure::new(Code::TrustBundleUnusable, format!("the anchor is no certificate: {e}")))?;
+    trust_bundle::open(bundle, &anchor, at).map_err(|e| Failure::new(Code::TrustBundleUnusable, e))
+}
+
+/// This moment in the offset of Việt Nam, where the day of expiry ends.
+pub fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc().to_offset(UtcOffset::from_hms(7, 0, 0).expect("seven hours are an offset"))
+}
+
+/// Reads the card and judges it.
+///
+/// # Errors
+/// [`Failure`] of the transport; what the card does wrong is in the verdict.
+pub fn inspect<R: Reader>(
+    session: &mut Session<'_, R>,
+    request: &Request,
+    trust: &TrustBundle,
+    at: OffsetDateTime,
+) -> Result<(Evidence, Verdict), Failure> {
+    session.reset()?;
+    let phase = session.phase();
+    let evidence = inspection::read(session, request, &mut rand::rng(), &mut |step| phase.begins(step.name()))?;
+    let verdict = inspection::judge(&evidence, trust, at);
+    Ok((evidence, verdict))
+}
+
+/// Succeeds if everything required held.
+///
+/// # Errors
+/// [`Code::WrongPassword`], [`Code::AccessFailed`], [`Code::Refused`], [`Code::Undecided`].
+pub fn conclude(evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
+    let access = &evidence.access;
+    if access.way.is_none() {
+        let wrong = access.failed.iter().any(|(_, fault)| matches!(fault, Fault::WrongPassword { .. }));
+        let tried: Vec<_> = access.failed.iter().map(|(way, fault)| format!("{way}: {fault}")).collect();
+        let tried = if tried.is_empty() {
+            "the chip speaks no PACE, and BAC needs the MRZ".to_owned()
+        } else {
+            tried.join("; ")
+        };
+        return Err(Failure::new(if wrong { Code::WrongPassword } else { Code::AccessFailed }, tried));
+    }
+    let names = |wanted: &dyn Fn(&inspection::Finding) -> bool| {
+        let names: Vec<_> = verdict.findings().iter().filter(|f| wanted(f)).map(|f| f.name.to_string()).collect();
+        names.join(", ")
+    };
+    match verdict.conclusion() {
+        Conclusion::Trusted => Ok(()),
+        Conclusion::Refused => Err(Failure::new(Code::Refused, names(&|f| f.outcome == inspection::Outcome::Refuted))),
+        Conclusion::Undecided => {
+            Err(Failure::new(Code::Undecided, names(&|f| f.required && f.outcome == inspection::Outcome::NotChecked)))
+        }
+    }
+}

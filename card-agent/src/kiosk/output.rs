@@ -1,0 +1,50 @@
+//! The files of a card, as the chip gave them, for whoever wants to look with other tools.
+
+use std::{fs, path::Path};
+
+use crypto::{
+    inspection::{Evidence, FileReading},
+    lds::{DataGroup, Dg2, File, ImageFormat},
+    sod::Sod,
+};
+
+use crate::failure::{Code, Failure};
+
+/// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`), the face as `portrait.jpg` (or `.jp2`) and the
+/// document signer's certificate from the EF.SOD as `ds.der`. Bytes as read: what they are worth says the verdict.
+///
+/// # Errors
+/// [`Code::OutputUnusable`].
+pub fn write_files(folder: &Path, evidence: &Evidence) -> Result<(), Failure> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", path.display())))
+    };
+    fs::create_dir_all(folder).map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", folder.display())))?;
+    for (file, reading) in &evidence.files {
+        if let FileReading::Read(bytes) = reading {
+            write(&name(*file), bytes)?;
+        }
+    }
+    if let Some(Ok(dg2)) = evidence.group(DataGroup::DG2).map(Dg2::parse) {
+        write(if dg2.format == ImageFormat::Jpeg { "portrait.jpg" } else { "portrait.jp2" }, &dg2.image)?;
+    }
+    if let Some(Ok(sod)) = evidence.file(File::Sod).map(Sod::parse)
+        && let Ok(signer) = sod.signer_certificate()
+    {
+        write("ds.der", signer.der())?;
+    }
+    Ok(())
+}
+
+fn name(file: File) -> String {
+    match file {
+        File::AtrInfo => "atrinfo.bin".to_owned(),
+        File::CardAccess => "cardaccess.bin".to_owned(),
+        File::CardSecurity => "cardsecurity.bin".to_owned(),
+        File::Com => "com.bin".to_owned(),
+        File::DataGroup(group) => format!("dg{}.bin", group.number()),
+        File::Dir => "dir.bin".to_owned(),
+        File::Sod => "sod.bin".to_owned(),
+    }
+}

@@ -1,0 +1,311 @@
+//! The station's journal: what was begun with which chip, on disk before it is done or reported.
+//!
+//! One append-only file for all readers of a station, `journal.jsonl`. A line is the first eight bytes of the SHA-256 of its
+//! record in hexadecimal, a space, the record as JSON, a line feed; it is written whole and fsynced under a file lock. A power cut
+//! leaves at most an unterminated last line, which opening (or the next append) cuts off: that record was never acted upon,
+//! because acting waits for the fsync. A terminated line that fails its checksum is not a power cut, and is an error.
+//!
+//! No keys and no personal data: serial numbers, order ids, sealed receipts, and public signatures.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use crypto::{identity::CardSerial, perso::Receipt};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::client::ActiveAuthenticationProof;
+
+/// Why the journal cannot be used.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// A whole line fails its checksum or is no record.
+    #[error("{}: line {line} is damaged", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// The file system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What is being done with a chip.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A blank becomes initialised stock.
+    Intake,
+    /// An initialised chip becomes a citizen's card.
+    Personalize,
+}
+
+/// What happened, in the order in which it can happen. Every entry ends with `Finished`, `Withdrawn` or `Accounted`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum Event {
+    /// A chip was presented; nothing was asked for yet.
+    Begun {
+        /// Intake or personalization.
+        kind: Kind,
+        /// The chip.
+        serial: CardSerial,
+        /// Full name of the reader it lay in.
+        reader: String,
+    },
+    /// The service gave an order; its first command may have reached the chip from now on.
+    Ordered {
+        /// The order's id.
+        order: String,
+    },
+    /// The chip answered, wholly or until it was cut.
+    Played {
+        /// Its sealed answers.
+        receipt: Receipt,
+    },
+    /// The finished chip signed the service's challenge.
+    Proved {
+        /// Challenge and signature.
+        proof: ActiveAuthenticationProof,
+    },
+    /// The service has taken the receipt, and it was not enough: the chip needs a new order.
+    Incomplete,
+    /// The service has confirmed that the chip is where it should be.
+    Finished,
+    /// The chip is given up; the service has still to be told.
+    Spoiled {
+        /// Why, in a stable word.
+        reason: String,
+        /// What was seen.
+        evidence: String,
+    },
+    /// The service has accounted for the spoiled chip.
+    Accounted,
+    /// The service gave no (further) order, and the chip is what the ledger believes it to be.
+    Withdrawn {
+        /// The service's word.
+        reason: String,
+    },
+}
+
+/// How far an unfinished entry got.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Nothing reached the chip, or a receipt was reported and found incomplete: a new order is needed.
+    AwaitOrder,
+    /// An order was out and its receipt is lost: the chip may have taken any part of it. A new order finds out.
+    AwaitReceipt,
+    /// The receipt is here, and has still to be reported.
+    AwaitReport {
+        /// The chip's answers.
+        receipt: Receipt,
+        /// Its signature over the service's challenge, if read back.
+        proof: Option<ActiveAuthenticationProof>,
+    },
+    /// Given up, and the service has still to be told.
+    AwaitAccount {
+        /// Why.
+        reason: String,
+        /// What was seen.
+        evidence: String,
+    },
+}
+
+/// Unfinished work on one chip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Names it in the journal, and in idempotency keys.
+    pub id: Uuid,
+    /// Intake or personalization.
+    pub kind: Kind,
+    /// The chip.
+    pub serial: CardSerial,
+    /// Reader in which it was begun.
+    pub reader: String,
+    /// Whether an order was ever out for it.
+    pub ordered: bool,
+    /// How far it got.
+    pub stage: Stage,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Record {
+    entry: Uuid,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// An open journal.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    unfinished: Vec<Entry>,
+}
+
+impl Journal {
+    /// Opens or creates `journal.jsonl` in `station`, cutting off a torn last line.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open(station: &Path) -> Result<Self, JournalError> {
+        let path = station.join("journal.jsonl");
+        let fail = |source| JournalError::Io { path: path.clone(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fail)?;
+        File::open(station).and_then(|folder| folder.sync_all()).map_err(fail)?;
+        file.lock().map_err(fail)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        let (records, sound) = read(&bytes).map_err(|line| JournalError::Corrupt { path: path.clone(), line })?;
+        if sound < bytes.len() {
+            file.set_len(sound as u64).and_then(|()| file.sync_all()).map_err(fail)?;
+        }
+        file.unlock().map_err(fail)?;
+        let mut unfinished = Vec::new();
+        for record in records {
+            apply(&mut unfinished, record.entry, record.event);
+        }
+        Ok(Self { path, file, unfinished })
+    }
+
+    /// Entries that are neither finished nor accounted for, oldest first.
+    pub fn unfinished(&self) -> &[Entry] {
+        &self.unfinished
+    }
+
+    /// The unfinished entry with this id.
+    pub fn entry(&self, id: Uuid) -> Option<&Entry> {
+        self.unfinished.iter().find(|entry| entry.id == id)
+    }
+
+    /// Begins an entry; on return it is on disk.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn begin(
+        &mut self,
+        kind: Kind,
+        serial: CardSerial,
+        reader: &str,
+        at: OffsetDateTime,
+    ) -> Result<Uuid, JournalError> {
+        let id = Uuid::now_v7();
+        self.record(id, Event::Begun { kind, serial, reader: reader.to_owned() }, at)?;
+        Ok(id)
+    }
+
+    /// Adds what happened to an entry; on return it is on disk.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn record(&mut self, entry: Uuid, event: Event, at: OffsetDateTime) -> Result<(), JournalError> {
+        let record = Record { entry, at, event };
+        self.append(&line(&record)).map_err(|source| JournalError::Io { path: self.path.clone(), source })?;
+        apply(&mut self.unfinished, entry, record.event);
+        Ok(())
+    }
+
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.file.lock()?;
+        let done = self.append_locked(line);
+        self.file.unlock()?;
+        done
+    }
+
+    /// Another process of the same station may have died in the middle of its line: cut that off first.
+    fn append_locked(&mut self, line: &[u8]) -> io::Result<()> {
+        let end = self.file.seek(SeekFrom::End(0))?;
+        let sound = self.end_of_last_line(end)?;
+        if sound < end {
+            self.file.set_len(sound)?;
+        }
+        self.file.seek(SeekFrom::Start(sound))?;
+        self.file.write_all(line)?;
+        self.file.sync_all()
+    }
+
+    fn end_of_last_line(&mut self, end: u64) -> io::Result<u64> {
+        let mut at = end;
+        let mut byte = [0];
+        while at > 0 {
+            self.file.seek(SeekFrom::Start(at - 1))?;
+            self.file.read_exact(&mut byte)?;
+            if byte == *b"\n" {
+                break;
+            }
+            at -= 1;
+        }
+        Ok(at)
+    }
+}
+
+fn apply(unfinished: &mut Vec<Entry>, id: Uuid, event: Event) {
+    if let Event::Begun { kind, serial, reader } = event {
+        unfinished.push(Entry { id, kind, serial, reader, ordered: false, stage: Stage::AwaitOrder });
+        return;
+    }
+    let Some(at) = unfinished.iter().position(|entry| entry.id == id) else { return };
+    let entry = &mut unfinished[at];
+    match event {
+        Event::Begun { .. } => {}
+        Event::Ordered { .. } => {
+            entry.ordered = true;
+            entry.stage = Stage::AwaitReceipt;
+        }
+        Event::Played { receipt } => entry.stage = Stage::AwaitReport { receipt, proof: None },
+        Event::Proved { proof: new } => {
+            if let Stage::AwaitReport { proof, .. } = &mut entry.stage {
+                *proof = Some(new);
+            }
+        }
+        Event::Incomplete => entry.stage = Stage::AwaitOrder,
+        Event::Spoiled { reason, evidence } => entry.stage = Stage::AwaitAccount { reason, evidence },
+        Event::Accounted | Event::Finished | Event::Withdrawn { .. } => {
+            unfinished.remove(at);
+        }
+    }
+}
+
+fn line(record: &Record) -> Vec<u8> {
+    let json = serde_json::to_vec(record).expect("a record is JSON");
+    let mut line = hex::encode(&Sha256::digest(&json)[..8]).into_bytes();
+    line.push(b' ');
+    line.extend_from_slice(&json);
+    line.push(b'\n');
+    line
+}
+
+/// The records, and how many bytes of the file they take; or the number of a whole line that is damaged.
+fn read(bytes: &[u8]) -> Result<(Vec<Record>, usize), usize> {
+    let sound = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let records = bytes[..sound]
+        .split_inclusive(|b| *b == b'\n')
+        .enumerate()
+        .map(|(number, line)| parse(line).ok_or(number + 1))
+        .collect::<Result<_, _>>()?;
+    Ok((records, sound))
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    let line = line.strip_suffix(b"\n")?;
+    let (checksum, json) = (line.get(..16)?, line.get(16..)?.strip_prefix(b" ")?);
+    (hex::encode(&Sha256::digest(json)[..8]).as_bytes() == checksum).then(|| serde_json::from_slice(json).ok())?
+}
+
+#[cfg(test)]
+mod tests;

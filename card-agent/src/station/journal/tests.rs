@@ -1,0 +1,86 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+
+use super::*;
+
+const AT: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+fn serial(last: u8) -> CardSerial {
+    CardSerial([0, 0, 0, 0, 0, 0, 0, 0, 0, last])
+}
+
+fn receipt() -> Receipt {
+    Receipt { order: "0190-order".to_owned(), responses: vec![vec![0x90, 0x00], vec![0x63, 0x00]] }
+}
+
+/// A journal with two chips in two readers: one finished, one spoiled but not yet accounted for, one in the middle.
+fn busy(folder: &Path) -> Vec<u8> {
+    let mut journal = Journal::open(folder).unwrap();
+    let first = journal.begin(Kind::Intake, serial(1), "A", AT).unwrap();
+    journal.record(first, Event::Ordered { order: "o1".to_owned() }, AT).unwrap();
+    let second = journal.begin(Kind::Personalize, serial(2), "B", AT).unwrap();
+    journal.record(first, Event::Played { receipt: receipt() }, AT).unwrap();
+    journal.record(second, Event::Ordered { order: "o2".to_owned() }, AT).unwrap();
+    journal.record(first, Event::Finished, AT).unwrap();
+    journal.record(second, Event::Played { receipt: receipt() }, AT).unwrap();
+    let spoiled = Event::Spoiled { reason: "chip-refused".to_owned(), evidence: "6F00".to_owned() };
+    journal.record(second, spoiled, AT).unwrap();
+    fs::read(folder.join("journal.jsonl")).unwrap()
+}
+
+#[test]
+fn killed_at_every_byte_it_reopens_to_the_last_whole_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = busy(folder.path());
+    let path = folder.path().join("journal.jsonl");
+    for length in 0..=whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let mut journal = Journal::open(folder.path()).unwrap();
+        let lines = whole[..length].iter().filter(|b| **b == b'\n').count();
+        let kept = fs::read(&path).unwrap();
+        assert_eq!(kept.iter().filter(|b| **b == b'\n').count(), lines, "cut at {length}");
+        assert!(whole.starts_with(&kept));
+        if length % 50 != 0 {
+            continue; // each append waits for the disk
+        }
+        let id = journal.begin(Kind::Intake, serial(9), "C", AT).unwrap();
+        assert!(Journal::open(folder.path()).unwrap().entry(id).is_some());
+    }
+}
+
+#[test]
+fn an_unfinished_entry_comes_back_as_far_as_it_got() {
+    let folder = tempfile::tempdir().unwrap();
+    busy(folder.path());
+    let journal = Journal::open(folder.path()).unwrap();
+    let [entry] = journal.unfinished() else { panic!("one is unfinished") };
+    assert_eq!((entry.kind, entry.serial, entry.reader.as_str()), (Kind::Personalize, serial(2), "B"));
+    assert!(matches!(&entry.stage, Stage::AwaitAccount { reason, .. } if reason == "chip-refused"));
+}
+
+#[test]
+fn a_flipped_bit_in_a_whole_line_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = busy(folder.path());
+    let path = folder.path().join("journal.jsonl");
+    for at in 0..whole.len() - 1 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        fs::write(&path, &bytes).unwrap();
+        assert!(matches!(Journal::open(folder.path()), Err(JournalError::Corrupt { .. })), "byte {at}");
+    }
+}
+
+#[test]
+fn a_line_torn_by_another_process_is_cut_off_by_the_next_append() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut mine = Journal::open(folder.path()).unwrap();
+    let id = mine.begin(Kind::Intake, serial(1), "A", AT).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"0011223344556677 {\"entry\":\"01");
+    fs::write(&path, bytes).unwrap();
+    mine.record(id, Event::Finished, AT).unwrap();
+    assert!(Journal::open(folder.path()).unwrap().unfinished().is_empty());
+}
