@@ -24,6 +24,7 @@ pub struct ChipAuthentication {
     state: State,
 }
 
+#[expect(clippy::enum_variant_names, reason = "a state is called by what it waits for")]
 #[derive(Debug)]
 enum State {
     AwaitAgreement,

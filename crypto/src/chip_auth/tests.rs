@@ -184,10 +184,10 @@ fn every_flipped_bit_leaves_no_common_channel() {
             message
         });
         assert_eq!(transcript.len(), messages);
-        for number in 0..messages {
+        for (number, message) in transcript.iter().enumerate() {
             // The expected length at the end of GENERAL AUTHENTICATE is no part of the protocol. In a real run the old channel
             // covers it, and everything else here too.
-            let covered = transcript[number].len() - usize::from(number == 2);
+            let covered = message.len() - usize::from(number == 2);
             for bit in 0..covered * 8 {
                 let (terminal, chip) =
                     talk(terminal(private.public(), cipher, 3), chip(&private, cipher), |at, mut message| {

@@ -60,6 +60,7 @@ pub struct Established {
     pub suite: Suite,
 }
 
+#[expect(clippy::enum_variant_names, reason = "a state is called by what it waits for")]
 enum State {
     AwaitSelection { offered: Vec<Suite>, passwords: Vec<Password>, random: Random },
     AwaitNonceRequest { run: Run, nonce: Zeroizing<[u8; 16]>, mapping: PrivateKey, ephemeral: PrivateKey },

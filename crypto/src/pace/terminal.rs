@@ -49,6 +49,7 @@ pub struct Established {
     pub suite: Suite,
 }
 
+#[expect(clippy::enum_variant_names, reason = "a state is called by what it waits for")]
 #[derive(Debug)]
 enum State {
     AwaitSelection,

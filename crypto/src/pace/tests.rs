@@ -365,10 +365,10 @@ fn every_flipped_bit_leaves_no_common_channel() {
         message
     });
     assert_eq!(transcript.len(), 10);
-    for number in 0..transcript.len() {
+    for (number, message) in transcript.iter().enumerate() {
         // Not covered by any token: the expected length of a GENERAL AUTHENTICATE. Another one lengthens or shortens the
         // answer that is wanted, and nothing else; the transport would see to it.
-        let covered = transcript[number].len() - usize::from([2, 4, 6, 8].contains(&number));
+        let covered = message.len() - usize::from([2, 4, 6, 8].contains(&number));
         for bit in 0..covered * 8 {
             let byte = bit / 8;
             let (terminal, chip) = fresh();

@@ -200,7 +200,7 @@ mod tests {
         fn padding_comes_off_as_it_went_on(data: Vec<u8>) {
             for block in [8, 16] {
                 let padded = pad(&data, block);
-                prop_assert!(padded.len() % block == 0 && padded.len() > data.len());
+                prop_assert!(padded.len().is_multiple_of(block) && padded.len() > data.len());
                 prop_assert_eq!(unpad(&padded), Some(&data[..]));
             }
         }
