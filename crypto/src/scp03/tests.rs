@@ -1,7 +1,5 @@
 //! The nine published sessions byte for byte on both sides; then both sides against each other; then every flipped bit.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,7 +1,5 @@
 //! The way of a chip from delivery to its end, and everything that can be done to an order or a receipt on that way.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod attacks;
 mod chip;
 
