@@ -8,7 +8,7 @@
 //!     issuerUniqueID [1] OPTIONAL, subjectUniqueID [2] OPTIONAL, extensions [3] EXPLICIT Extensions OPTIONAL }
 //! ```
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use time::OffsetDateTime;
 
@@ -130,13 +130,13 @@ impl Body {
     }
 }
 
-/// A certificate as it was read. It proves nothing until a [`super::TrustStore`] has verified it.
+/// A certificate as it was read. It proves nothing until a [`super::TrustStore`] has verified it. Cheap to clone.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Certificate {
-    der: Vec<u8>,
-    pub(crate) body: Body,
-    algorithm: Vec<u8>,
-    signature: Vec<u8>,
+    der: Arc<[u8]>,
+    pub(crate) body: Arc<Body>,
+    algorithm: Arc<[u8]>,
+    signature: Arc<[u8]>,
 }
 
 impl Certificate {
@@ -148,7 +148,7 @@ impl Certificate {
     pub fn parse(bytes: &[u8]) -> Result<Self, DerError> {
         let (body, algorithm, signature) = signed_parts(bytes, "Certificate")?;
         let body = Body::parse(body)?;
-        Ok(Self { der: bytes.to_vec(), body, algorithm: algorithm.to_vec(), signature: signature.to_vec() })
+        Ok(Self { der: bytes.into(), body: Arc::new(body), algorithm: algorithm.into(), signature: signature.into() })
     }
 
     /// The bytes as read.

@@ -26,7 +26,7 @@ use super::{
     trust::LegacyHashes,
 };
 use crate::{
-    suite::{Hash, SignatureAlgorithm, SignatureError},
+    suite::{Hash, SignatureAlgorithm, SignatureError, VerifyingKey},
     tlv::{self, Tlv},
 };
 
@@ -270,9 +270,10 @@ pub(crate) struct Prepared {
     content_type: Oid,
     content: Vec<u8>,
     attributes: Vec<u8>,
-    digest: Hash,
     certificate: Certificate,
     signer: SignerId,
+    key: VerifyingKey,
+    algorithm: SignatureAlgorithm,
 }
 
 impl Prepared {
@@ -285,7 +286,9 @@ impl Prepared {
         by_subject_key: bool,
         signing_time: OffsetDateTime,
     ) -> Result<Self, SpkiError> {
-        let digest = usual_algorithm(&certificate.verifying_key()?).hash();
+        let key = certificate.verifying_key()?;
+        let algorithm = usual_algorithm(&key);
+        let digest = algorithm.hash();
         let attribute = |kind: &Oid, value: Vec<u8>| der::sequence(&[&der::oid(kind), &der::set_of(vec![value])]);
         let attributes = der::set_of(vec![
             attribute(&oid::CONTENT_TYPE, der::oid(&content_type)),
@@ -296,7 +299,7 @@ impl Prepared {
             Some(key) if by_subject_key => SignerId::SubjectKey(key.to_vec()),
             _ => SignerId::IssuerAndSerial(certificate.issuer().clone(), certificate.serial().content().to_vec()),
         };
-        Ok(Self { content_type, content, attributes, digest, certificate: certificate.clone(), signer })
+        Ok(Self { content_type, content, attributes, certificate: certificate.clone(), signer, key, algorithm })
     }
 
     pub(crate) fn to_be_signed(&self) -> &[u8] {
@@ -311,29 +314,31 @@ impl Prepared {
         &self.certificate
     }
 
-    pub(crate) fn algorithm(&self) -> Result<SignatureAlgorithm, SpkiError> {
-        Ok(usual_algorithm(&self.certificate.verifying_key()?))
+    pub(crate) fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
     }
 
     /// The ContentInfo, after verifying the signature.
     pub(crate) fn attach(self, signature: &[u8]) -> Result<Vec<u8>, SignatureMismatch> {
-        let key = self.certificate.verifying_key().map_err(|_| SignatureError::OtherKey)?;
-        let algorithm = usual_algorithm(&key);
-        key.verify(algorithm, &self.attributes, signature)?;
+        self.key.verify(self.algorithm, &self.attributes, signature)?;
+        Ok(self.attach_unverified(signature))
+    }
+
+    pub(crate) fn attach_unverified(self, signature: &[u8]) -> Vec<u8> {
         let (version, sid) = match &self.signer {
             SignerId::SubjectKey(key) => (3, tlv::encode(0x80, key)),
             SignerId::IssuerAndSerial(issuer, serial) => {
                 (1, der::sequence(&[issuer.der(), &tlv::encode(der::INTEGER, serial)]))
             }
         };
-        let digest = algorithm::write_hash(self.digest);
+        let digest = algorithm::write_hash(self.algorithm.hash());
         let attributes = Tlv::expect(der::SET, &self.attributes).expect("prepared attributes are a SET").value;
         let signer_info = der::sequence(&[
             &der::integer(&[version]),
             &sid,
             &digest,
             &der::context(0, attributes),
-            &algorithm::write_signature(algorithm),
+            &algorithm::write_signature(self.algorithm),
             &der::octets(signature),
         ]);
         let encapsulated =
@@ -345,7 +350,7 @@ impl Prepared {
             &der::context(0, self.certificate.der()),
             &der::set_of(vec![signer_info]),
         ]);
-        Ok(der::sequence(&[&der::oid(&oid::SIGNED_DATA), &der::context(0, &signed_data)]))
+        der::sequence(&[&der::oid(&oid::SIGNED_DATA), &der::context(0, &signed_data)])
     }
 
     /// For the store: everything but the signature.

@@ -7,7 +7,7 @@
 //!     crlExtensions [0] EXPLICIT Extensions OPTIONAL }
 //! ```
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
@@ -51,12 +51,9 @@ pub enum CrlError {
     /// The issuer's key is not supported.
     #[error(transparent)]
     Key(#[from] SpkiError),
-    /// Made in the future of the moment of inspection.
-    #[error("the list is dated {this_update}, after the moment of inspection")]
-    NotYet {
-        /// The list's date.
-        this_update: OffsetDateTime,
-    },
+    /// SHA-1, where the policy does not allow it.
+    #[error("SHA-1 is not accepted")]
+    LegacyHash,
     /// The next update is not later than this one, or more than 90 days later (Doc 9303-12 (8th ed.) §4.1.5).
     #[error("the next update must come after this one, within 90 days; no revocation may be later than the list")]
     Period,
@@ -262,10 +259,9 @@ impl CrlDraft {
         if period <= Duration::ZERO || period > Duration::days(90) || !in_time {
             return Err(CrlError::Period);
         }
-        for (at, entry) in self.revoked.iter().enumerate() {
-            if self.revoked[..at].iter().any(|other| other.serial == entry.serial) {
-                return Err(CrlError::Duplicate { serial: entry.serial.clone() });
-            }
+        let mut listed = HashSet::new();
+        if let Some(entry) = self.revoked.iter().find(|entry| !listed.insert(&entry.serial)) {
+            return Err(CrlError::Duplicate { serial: entry.serial.clone() });
         }
         let key_identifier = self.issuer.subject_key_identifier().filter(|_| may_sign(&self.issuer));
         let key_identifier = key_identifier.ok_or(CrlError::Issuer)?;

@@ -199,10 +199,10 @@ impl TrustStore {
                 break;
             }
         }
-        if !self.legacy.allow(list.signature_algorithm()?.hash()) {
-            outcome = outcome.and(Err(CrlError::Signature(SignatureError::Mismatch)));
-        }
         outcome?;
+        if !self.legacy.allow(list.signature_algorithm()?.hash()) {
+            return Err(CrlError::LegacyHash);
+        }
         self.lists.push(list);
         Ok(())
     }

@@ -160,10 +160,7 @@ impl Prepared {
     }
 
     /// How to sign them.
-    ///
-    /// # Errors
-    /// [`SpkiError`] if the signer's key cannot be used.
-    pub fn algorithm(&self) -> Result<SignatureAlgorithm, SpkiError> {
+    pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }
 

@@ -153,10 +153,7 @@ impl Prepared {
     }
 
     /// How to sign them.
-    ///
-    /// # Errors
-    /// [`SpkiError`] if the signer's key cannot be used.
-    pub fn algorithm(&self) -> Result<SignatureAlgorithm, SpkiError> {
+    pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }
 
@@ -177,6 +174,12 @@ impl Prepared {
     pub fn attach(self, signature: &[u8]) -> Result<Sod, SignatureMismatch> {
         let raw = tlv::encode(TAG, &self.0.attach(signature)?);
         Ok(Sod::parse(&raw).expect("a linted table with a signature is an EF.SOD"))
+    }
+
+    /// The raw EF.SOD, nothing verified: for bulk production, which verifies each one as a border guard would
+    /// ([`Sod::parse`], [`Sod::verify`]) and need not do so twice. Everybody else wants [`Prepared::attach`].
+    pub fn attach_unverified(self, signature: &[u8]) -> Vec<u8> {
+        tlv::encode(TAG, &self.0.attach_unverified(signature))
     }
 
     /// For the store: everything but the signature.

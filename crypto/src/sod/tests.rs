@@ -438,6 +438,12 @@ fn only_the_signers_own_signature_over_this_table_is_attached() {
     assert!(mismatch(prepared(&state.signer).attach(&by_another)));
     assert!(mismatch(prepared(&state.signer).attach(&state.signer.sign(b"another table"))));
     assert!(mismatch(prepared(&state.signer).attach(b"no signature")));
+    // The bulk way out checks nothing, and so gives bytes only, which the border guard's way in refuses.
+    let raw = prepared(&state.signer).attach_unverified(&by_another);
+    let refused = refusal(&Sod::parse(&raw).unwrap(), &state.trust);
+    assert!(matches!(refused, SodError::Cms(CmsError::Signature(_))));
+    let raw = prepared(&state.signer).attach_unverified(&state.signer.sign(prepared(&state.signer).to_be_signed()));
+    assert_eq!(raw, signed(&state.signer).raw());
 }
 
 #[test]
