@@ -4,6 +4,7 @@ mod architecture;
 mod bad_input;
 mod issuing;
 mod openssl;
+mod power_cuts;
 
 /// Says aloud that a test could not run here; `make test` counts these lines.
 fn skipped(why: &str) {
