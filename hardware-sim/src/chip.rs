@@ -273,6 +273,7 @@ impl Chip {
         }
         let command = Command::parse(bytes).map_err(|_| Status::WRONG_LENGTH)?;
         match command.cla & !cla::CHAINED {
+            _ if command.cla == 0xff => Err(Status::CLASS_NOT_SUPPORTED), // never a class (ISO/IEC 7816-4:2013 §5.4.1)
             0x00 | 0x0c | 0x80 | 0x84 => Ok((command, extended)),
             0x01..=0x0f | 0x40..=0x7f | 0xc0..=0xfe => Err(Status::CHANNEL_NOT_SUPPORTED),
             _ => Err(Status::CLASS_NOT_SUPPORTED),

@@ -1,0 +1,8 @@
+//! The chip from outside: what a station, a reader, a thief and a power cut see of it.
+
+mod bearer;
+mod cast;
+mod faults;
+mod issuer;
+mod memory;
+mod strangers;
