@@ -6,8 +6,9 @@ use rand::rngs::{ChaCha20Rng, SysRng};
 use rand::{Rng, SeedableRng};
 use time::OffsetDateTime;
 
+use crate::StartError;
 use crate::config::Config;
-use crate::pki::Secrets;
+use crate::pki::{CardKeys, KeyStore, Secrets, Signer, TlsAuthority};
 use crate::store::{Db, StoreError, Tx};
 
 /// Handle to the running service; clones share it.
@@ -16,24 +17,70 @@ pub struct App(Arc<Parts>);
 
 /// What an [`App`] is made of.
 #[derive(Debug)]
-pub struct Parts {
+struct Parts {
     /// Settings.
-    pub config: Config,
+    config: Config,
     /// The database, migrated.
-    pub db: Db,
+    db: Db,
     /// The clock.
-    pub clock: Clock,
+    clock: Clock,
     /// The source of randomness.
-    pub randomness: Randomness,
-    /// Keys at rest.
-    pub secrets: Secrets,
+    randomness: Randomness,
+    /// Encryption at rest.
+    secrets: Secrets,
+    /// Keys that sign.
+    signer: Signer,
+    /// Master keys of cards.
+    card_keys: CardKeys,
+    /// Issues the certificates of stations.
+    tls_authority: TlsAuthority,
+    /// One bundle at a time.
+    bundling: tokio::sync::Mutex<()>,
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Opens keys and database of a founded service; the first start also makes the first officer.
+    ///
+    /// # Errors
+    /// [`StartError`], which says what to do.
+    pub async fn open(config: Config, clock: Clock, randomness: Randomness) -> Result<Self, StartError> {
+        let store = KeyStore::open(&config.data, config.key_file.as_deref())?;
+        let db = Db::open(config.database.as_deref(), &config.data, crate::MIGRATIONS).await?;
+        let app = Self(Arc::new(Parts {
+            signer: Signer::open(&store)?,
+            card_keys: CardKeys::open(&store)?,
+            tls_authority: TlsAuthority::open(&store)?,
+            bundling: tokio::sync::Mutex::default(),
+            secrets: store.secrets().clone(),
+            config,
+            db,
+            clock,
+            randomness,
+        }));
+        crate::access::make_first_officer(&app, &store).await?;
+        Ok(app)
+    }
+
+    /// Keys that sign. The service signs through [`App::sign`].
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+    pub fn signer(&self) -> &Signer {
+        &self.0.signer
+    }
+
+    /// Master keys of cards.
+    #[must_use]
+    pub fn card_keys(&self) -> &CardKeys {
+        &self.0.card_keys
+    }
+
+    /// Issues the certificates of stations.
+    #[must_use]
+    pub fn tls_authority(&self) -> &TlsAuthority {
+        &self.0.tls_authority
+    }
+
+    pub(crate) async fn bundling(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.bundling.lock().await
     }
 
     /// Settings.

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 
 use time::Duration;
 
+use crate::population::reference::ExtraProvince;
+
 /// Everything that can be set; [`Config::new`] has the defaults of a development service.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Folder with keys, certificates and (without `database`) the SQLite file. Made by `issuance init`.
     pub data: PathBuf,
+    /// File with the key-encryption key; none: `kek` in `data`.
+    pub key_file: Option<PathBuf>,
     /// `postgres://…`; none: SQLite in `data`.
     pub database: Option<String>,
     /// Where to listen; port 0 takes a free one.
@@ -24,10 +28,20 @@ pub struct Config {
     pub lockout_after: u32,
     /// … for this long.
     pub lockout_for: Duration,
-    /// argon2id: memory in KiB. The default is for development; production takes at least 19456 (with 2 passes).
+    /// argon2id: memory in KiB. Production takes at least 19456 with 2 passes (OWASP); tests take less.
     pub password_memory_kib: u32,
     /// argon2id: passes over the memory.
     pub password_passes: u32,
+    /// A signing key makes at most so many signatures.
+    pub signing_key_limit: u64,
+    /// A trust bundle is made anew after this long, and whenever what it says has changed …
+    pub bundle_renewal: Duration,
+    /// … and is due for replacement after this long.
+    pub bundle_lifetime: Duration,
+    /// A request that takes longer is given up.
+    pub request_limit: std::time::Duration,
+    /// Provinces beside the official ones, for invented people.
+    pub extra_provinces: Vec<ExtraProvince>,
 }
 
 impl Config {
@@ -36,6 +50,7 @@ impl Config {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            key_file: None,
             database: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             body_limit: 4 * 1024 * 1024,
@@ -45,6 +60,11 @@ impl Config {
             lockout_for: Duration::minutes(15),
             password_memory_kib: 19_456,
             password_passes: 2,
+            signing_key_limit: 1_000_000,
+            bundle_renewal: Duration::hours(1),
+            bundle_lifetime: Duration::days(7),
+            request_limit: std::time::Duration::from_secs(60),
+            extra_provinces: Vec::new(),
         }
     }
 }

@@ -16,3 +16,28 @@ pub mod pki;
 pub mod population;
 pub mod production;
 pub mod store;
+
+mod service;
+
+pub use service::{Service, StartError};
+
+/// All tables, office by office.
+pub const MIGRATIONS: &[&[store::Migration]] = &[
+    http::MIGRATIONS,
+    access::MIGRATIONS,
+    audit::MIGRATIONS,
+    pki::MIGRATIONS,
+    population::MIGRATIONS,
+    numbering::MIGRATIONS,
+    applications::MIGRATIONS,
+    production::MIGRATIONS,
+    cards::MIGRATIONS,
+];
+
+/// Starts the service with the computer's clock and randomness.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn serve(config: config::Config) -> Result<Service, StartError> {
+    Service::start(config, app::Clock::System, app::Randomness::System).await
+}

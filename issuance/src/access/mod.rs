@@ -1,12 +1,17 @@
 //! Who may do what: officers with password and session, stations with client certificate, one table of rights.
 
 mod api;
+mod first_officer;
 mod gate;
 mod model;
+mod passwords;
 mod rights;
+mod steps;
 mod store;
 
 pub use api::routes;
+pub use first_officer::FirstOfficer;
+pub(crate) use first_officer::make_first_officer;
 pub use gate::{Peer, gate};
 pub use model::{AccessError, Caller, OfficeCode, Officer, OfficerId, Role, Station, StationId};
 pub use rights::{Permission, Right, TABLE, right};

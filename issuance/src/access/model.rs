@@ -256,6 +256,9 @@ pub enum AccessError {
     /// Station not there.
     #[error("station unknown")]
     StationUnknown,
+    /// A name that is empty or too long.
+    #[error("names have 1 to 64 characters")]
+    Name,
     /// Name taken.
     #[error("name taken")]
     NameTaken,
@@ -311,6 +314,7 @@ impl From<AccessError> for Problem {
                 "Connect with the client certificate of an enrolled station.",
             ),
             E::StationUnknown => (StatusCode::NOT_FOUND, "station-not-found", "Check the id of the station."),
+            E::Name => (StatusCode::UNPROCESSABLE_ENTITY, "name-unfit", "Use 1 to 64 characters."),
             E::NameTaken => (StatusCode::CONFLICT, "name-taken", "Choose another name."),
             E::Authority(_) => return Self::internal(&error),
             E::Store(_) => {

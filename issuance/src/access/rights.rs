@@ -80,6 +80,7 @@ pub const TABLE: &[(Method, &str, Right)] = &[
     (Method::GET, "/health", Anyone),
     (Method::GET, "/openapi.json", Anyone),
     (Method::GET, "/api/trust-bundle", Anyone),
+    (Method::GET, "/api/crl", Anyone),
     (Method::GET, "/api/card-status/{sod_sha256}", Anyone),
     (Method::POST, "/api/sessions", Anyone),
     (Method::DELETE, "/api/sessions/current", SignedIn),

@@ -1,7 +1,10 @@
 //! The audit trail: one row for each write and each read of personal data, in the same transaction as what it tells of.
 
+mod api;
+
 use time::OffsetDateTime;
-use utoipa_axum::router::OpenApiRouter;
+
+pub use api::routes;
 
 use crate::access::Caller;
 use crate::app::App;
@@ -46,9 +49,4 @@ pub async fn record(
     )
     .await?;
     Ok(())
-}
-
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
 }

@@ -2,13 +2,18 @@
 
 mod problem;
 mod router;
+mod tls;
 mod write;
 
 pub use problem::{Problem, ProblemBody};
 pub use router::{document, router};
+pub use tls::{ListenError, TlsListener};
 pub use write::{Answer, Body, IdempotencyKey, Read, Stamp, Write};
 
 use crate::store::Migration;
+
+/// An idempotency key is good for so long; later the same key is a new intention.
+pub const ANSWERS_KEPT: time::Duration = time::Duration::days(7);
 
 /// Tables of the frame.
 pub const MIGRATIONS: &[Migration] = &[Migration {

@@ -73,7 +73,15 @@ async fn identified(State(app): State<App>, request: Request, next: Next) -> Res
     // The path with its parameters would name persons; the pattern does not.
     let pattern = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
     let started = std::time::Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = match tokio::time::timeout(app.config().request_limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "request-too-slow",
+            "Nothing was done. Repeat the request with the same idempotency key.",
+        )
+        .into_response(),
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         tracing::info!(request.id = %id, code = problem.code(), "refused");
         response = problem.answer(&id);

@@ -1,14 +1,16 @@
 //! Encryption at rest: AES-256-GCM under the service's one key-encryption key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// The key-encryption key, opened.
+/// The key-encryption key, opened. Clones share it.
+#[derive(Clone)]
 pub struct Secrets {
-    key: RandomizedNonceKey,
+    key: Arc<RandomizedNonceKey>,
 }
 
 /// Shows no key.
@@ -25,7 +27,7 @@ impl Secrets {
     /// Never: 32 bytes are a key of AES-256.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
-        Self { key: RandomizedNonceKey::new(&AES_256_GCM, key).expect("32 bytes are a key of AES-256") }
+        Self { key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, key).expect("32 bytes are a key of AES-256")) }
     }
 
     /// Encrypts `plain` for the use named `purpose`: nonce (12 bytes), ciphertext, tag (16 bytes).

@@ -13,6 +13,8 @@ mod migrations;
 mod record;
 mod tx;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -55,6 +57,13 @@ impl Db {
             }
             None => {
                 let file = data.join("citizen-card.sqlite");
+                // Made here rather than by SQLite, so that only its owner can read it; SQLite gives its side files the same mode.
+                OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .mode(0o600)
+                    .open(&file)
+                    .map_err(|e| StoreError::Unreachable(format!("{}: {e}", file.display())))?;
                 let options = SqliteConnectOptions::new()
                     .filename(&file)
                     .create_if_missing(true)

@@ -1,0 +1,165 @@
+//! The one listener: TLS 1.2 and 1.3, client certificates optional and verified against our own authority.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::access::Peer;
+use crate::pki::{KeyStore, KeyStoreError, SERVER_KEY};
+
+/// A handshake that takes longer is given up.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Handshakes at once: more wait in the kernel's queue.
+const HANDSHAKES: usize = 256;
+
+/// Accepts connections whose handshake is done. Handshakes happen in tasks of their own, so a slow client stops nobody.
+#[derive(Debug)]
+pub struct TlsListener {
+    address: SocketAddr,
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl TlsListener {
+    /// Binds, and begins to accept.
+    ///
+    /// # Errors
+    /// [`ListenError`]
+    pub async fn bind(address: SocketAddr, store: &KeyStore) -> Result<Self, ListenError> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
+        let tcp = TcpListener::bind(address).await.map_err(|e| match e.kind() {
+            io::ErrorKind::AddrInUse => ListenError::InUse(address),
+            io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
+            _ => ListenError::Bind(address, e),
+        })?;
+        let address = tcp.local_addr().map_err(|e| ListenError::Bind(address, e))?;
+        let (done, ready) = mpsc::channel(64);
+        let accepting = tokio::spawn(accept(tcp, acceptor, done));
+        Ok(Self { address, ready, accepting })
+    }
+
+    /// Where it listens: with the real port, if 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for TlsListener {
+    fn drop(&mut self) {
+        self.accepting.abort(); // frees the port
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.ready.recv().await {
+            Some(connection) => connection,
+            None => std::future::pending().await, // the task only ends with us
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+async fn accept(tcp: TcpListener, acceptor: TlsAcceptor, done: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>) {
+    let turns = Arc::new(Semaphore::new(HANDSHAKES));
+    loop {
+        let turn = Arc::clone(&turns).acquire_owned().await.expect("the semaphore is never closed");
+        let (stream, from) = match tcp.accept().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                // Out of files, for instance: it passes when connections end.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let (acceptor, done) = (acceptor.clone(), done.clone());
+        tokio::spawn(async move {
+            let _turn = turn;
+            let _ = stream.set_nodelay(true);
+            match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => drop(done.send((stream, from)).await),
+                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake refused"),
+                Err(_) => tracing::debug!("TLS handshake given up"),
+            }
+        });
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        let (_, session) = stream.io().get_ref();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        Self { certificate: certificate.map(|der| Sha256::digest(der).into()) }
+    }
+}
+
+fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let certificates = |name: &'static str| -> Result<Vec<CertificateDer<'static>>, ListenError> {
+        CertificateDer::pem_slice_iter(&store.public(name)?)
+            .collect::<Result<_, _>>()
+            .map_err(|_| ListenError::Malformed(name))
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in certificates("tls-ca.pem")? {
+        roots.add(authority).map_err(|_| ListenError::Malformed("tls-ca.pem"))?;
+    }
+    // Optional: officers come without one. What a station may do is decided request by request, in the gate.
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|_| ListenError::Malformed("tls-ca.pem"))?;
+    let key = PrivatePkcs8KeyDer::from(store.take(SERVER_KEY)?.to_vec());
+    let mut settings = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(certificates("server.pem")?, key.into())?;
+    settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(settings)
+}
+
+/// Why nobody listens. Each says what to do.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// Anything else about the address.
+    #[error("cannot listen on {0}: {1}")]
+    Bind(SocketAddr, io::Error),
+    /// A port that needs a privilege.
+    #[error("not allowed to listen on {0}: choose a port above 1023 with --listen")]
+    Forbidden(SocketAddr),
+    /// Somebody else listens there.
+    #[error("{0} is in use: another service runs there; stop it, or choose another address with --listen")]
+    InUse(SocketAddr),
+    /// Not what the file should hold.
+    #[error("{0} does not hold what it should")]
+    Malformed(&'static str),
+    /// The key store.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// The library.
+    #[error("TLS settings: {0}")]
+    Tls(#[from] rustls::Error),
+}

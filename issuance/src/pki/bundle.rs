@@ -1,0 +1,118 @@
+//! The trust bundle of the day: national CSCA, its revocation list, revoked documents; signed when it is asked for and what
+//! it says has changed, or the last one is an hour old.
+
+use crypto::pki::SignatureMismatch;
+use crypto::pki::trust_bundle::{Contents, Draft, TrustBundleError};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::ceremony::CRL;
+use super::signer::{KeyName, SignerError};
+use crate::app::App;
+use crate::args;
+use crate::cards;
+use crate::http::Problem;
+use crate::store::{StoreError, Tx};
+
+/// The current bundle, signed.
+///
+/// # Errors
+/// [`BundleError`]
+pub(super) async fn current(app: &App) -> Result<Vec<u8>, BundleError> {
+    // Everybody may ask for it; only one request at a time makes a new one.
+    let _alone = app.bundling().await;
+    let mut tx = app.begin_read().await?;
+    let documents = cards::revoked_documents(&mut tx).await?;
+    let csca = app.signer().csca().der().to_vec();
+    let crl = crl(app)?;
+    let hash = content_hash(&csca, &crl, &documents);
+    let now = app.now();
+    if let Some(signed) = latest(&mut tx, &hash, now - app.config().bundle_renewal).await? {
+        return Ok(signed);
+    }
+    drop(tx);
+    let at = now.replace_nanosecond(0).expect("0 is a nanosecond");
+    let contents = Contents {
+        issued_at: at,
+        next_update: at + app.config().bundle_lifetime,
+        cscas: vec![csca],
+        crls: vec![crl],
+        revoked_documents: documents,
+    };
+    let prepared = Draft::new(contents, app.signer().certificate(KeyName::TrustListSigner)).lint()?;
+    let id = app.new_id();
+    let mut tx = app.begin().await?;
+    tx.run(
+        "insert into trust_bundle (id, issued_at, content_hash, prepared) values ($1, $2, $3, $4)",
+        args![&id, now, hash, prepared.to_bytes()],
+    )
+    .await?;
+    tx.commit().await?;
+    let signature = app.sign(KeyName::TrustListSigner, prepared.to_be_signed()).await?;
+    let signed = prepared.attach(&signature)?;
+    let mut tx = app.begin().await?;
+    tx.run("update trust_bundle set signed = $1 where id = $2", args![&signed, &id]).await?;
+    tx.commit().await?;
+    Ok(signed)
+}
+
+/// The CSCA's list in force, from the file that the ceremony published.
+pub(super) fn crl(app: &App) -> Result<Vec<u8>, BundleError> {
+    std::fs::read(app.config().data.join(CRL)).map_err(BundleError::Crl)
+}
+
+fn content_hash(csca: &[u8], crl: &[u8], documents: &[[u8; 32]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [csca, crl] {
+        hash.update(Sha256::digest(part));
+    }
+    let mut documents = documents.to_vec();
+    documents.sort_unstable();
+    documents.iter().for_each(|document| hash.update(document));
+    hash.finalize().into()
+}
+
+async fn latest(tx: &mut Tx, hash: &[u8; 32], since: OffsetDateTime) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = tx
+        .one(
+            "select id, signed, content_hash from trust_bundle
+             where signed is not null and issued_at > $1 order by issued_at desc limit 1",
+            args![since],
+        )
+        .await?;
+    match row {
+        Some(row) if row.array::<32>("content_hash")? == *hash => Ok(Some(row.get("signed")?)),
+        _ => Ok(None),
+    }
+}
+
+/// Why there is no bundle.
+#[derive(Debug, Error)]
+pub enum BundleError {
+    /// The revocation list's file.
+    #[error("csca.crl: {0}")]
+    Crl(std::io::Error),
+    /// It cannot be opened by a terminal, so it was not signed: the list or the signer has run out.
+    #[error("the trust bundle would not be accepted: {0}; run `issuance crl`, or renew the trust-list signer")]
+    Draft(#[from] TrustBundleError),
+    /// Not over what was prepared.
+    #[error(transparent)]
+    Signature(#[from] SignatureMismatch),
+    /// Signing failed.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<BundleError> for Problem {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Store(source) => source.into(),
+            BundleError::Signer(source) => source.into(),
+            BundleError::Crl(_) | BundleError::Draft(_) | BundleError::Signature(_) => Self::internal(&error),
+        }
+    }
+}
