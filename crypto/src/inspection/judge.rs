@@ -50,7 +50,7 @@ pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDat
     let groups = bench.groups(sod.as_ref());
     bench.card_access(&groups);
     bench.clone_protection(sod.as_ref(), &groups);
-    bench.mrz(&groups);
+    bench.mrz(sod.as_ref(), &groups);
     bench.validity(&groups);
     bench.revocation(sod.as_ref());
     Verdict::new(bench.findings)
@@ -304,14 +304,14 @@ impl<'a> Bench<'a> {
         outcome
     }
 
-    fn mrz(&mut self, groups: &Signed<'_>) {
+    fn mrz(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) {
         let Some(dg1) = groups.get(DataGroup::DG1) else {
             self.demand(Check::MrzConsistency, NotChecked, "there is no signed DG1");
             return;
         };
         let (outcome, reason) = match Dg1::parse(dg1) {
             Err(error) => (Refuted, error.to_string()),
-            Ok(dg1) => match agree(&dg1, groups.get(DataGroup::DG13), self.evidence.password.as_ref()) {
+            Ok(dg1) => match agree(&dg1, groups.get(DataGroup::DG13), self.evidence.password.as_ref(), sod) {
                 Ok(agreed) if agreed.is_empty() => (NotChecked, "there is nothing to compare DG1 with".to_owned()),
                 Ok(agreed) => (Proved, format!("DG1 agrees with {}", agreed.join(", "))),
                 Err(reason) => (Refuted, reason.to_owned()),
@@ -362,8 +362,24 @@ impl<'a> Bench<'a> {
 }
 
 /// What agrees with what, or what contradicts what.
-fn agree(dg1: &Dg1, dg13: Option<&[u8]>, password: Option<&Password>) -> Result<Vec<&'static str>, &'static str> {
+fn agree(
+    dg1: &Dg1,
+    dg13: Option<&[u8]>,
+    password: Option<&Password>,
+    sod: Option<&VerifiedSod>,
+) -> Result<Vec<&'static str>, &'static str> {
     let mut agreed = Vec::new();
+    if let (Some(sod), Some((code, state))) = (sod, origin(dg1)) {
+        let signer = sod.signer();
+        if signer.issuing_state().is_some_and(|own| own != state) {
+            return Err("the document claims another issuing State than its signer's");
+        }
+        // A type of one letter stands for all that begin with it (Doc 9303-12 §7.1.1).
+        if signer.document_types().is_some_and(|types| !types.iter().any(|own| code.starts_with(own.as_str()))) {
+            return Err("the signer may not sign documents of this type");
+        }
+        agreed.push("the State and the types of its signer");
+    }
     if let Some(Password::Mrz(printed)) = password {
         match dg1.key() {
             Ok(key) if key.information() == printed.information() => agreed.push("the printed MRZ"),
@@ -391,6 +407,19 @@ fn agree(dg1: &Dg1, dg13: Option<&[u8]>, password: Option<&Password>) -> Result<
         }
     }
     Ok(agreed)
+}
+
+/// Document code and issuing State, without fillers, from a zone of any size.
+fn origin(dg1: &Dg1) -> Option<(String, String)> {
+    match dg1 {
+        Dg1::Td1(td1) => Some((td1.document_code.clone(), td1.issuing_state.clone())),
+        Dg1::Other(zone) => {
+            let text = |from: usize, to: usize| {
+                Some(std::str::from_utf8(zone.get(from..to)?).ok()?.trim_end_matches('<').to_owned())
+            };
+            Some((text(0, 2)?, text(2, 5)?))
+        }
+    }
 }
 
 /// The MRZ that follows from DG13.
