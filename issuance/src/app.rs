@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::StartError;
 use crate::config::Config;
+use crate::numbering::Permutation;
 use crate::pki::{CardKeys, KeyStore, Secrets, Signer, TlsAuthority};
 use crate::store::{Db, StoreError, Tx};
 
@@ -32,6 +33,8 @@ struct Parts {
     signer: Signer,
     /// Master keys of cards.
     card_keys: CardKeys,
+    /// The secret of all personal numbers.
+    permutation: Permutation,
     /// Issues the certificates of stations.
     tls_authority: TlsAuthority,
     /// One bundle at a time.
@@ -49,6 +52,7 @@ impl App {
         let app = Self(Arc::new(Parts {
             signer: Signer::open(&store)?,
             card_keys: CardKeys::open(&store)?,
+            permutation: crate::numbering::open(&store)?,
             tls_authority: TlsAuthority::open(&store)?,
             bundling: tokio::sync::Mutex::default(),
             secrets: store.secrets().clone(),
@@ -71,6 +75,12 @@ impl App {
     #[must_use]
     pub fn card_keys(&self) -> &CardKeys {
         &self.0.card_keys
+    }
+
+    /// The secret of all personal numbers.
+    #[must_use]
+    pub fn permutation(&self) -> &Permutation {
+        &self.0.permutation
     }
 
     /// Issues the certificates of stations.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use time::Duration;
 
+use crate::applications::fees::Fees;
 use crate::population::reference::ExtraProvince;
+use crate::production::profile::CardProfile;
 
 /// Everything that can be set; [`Config::new`] has the defaults of a development service.
 #[derive(Clone, Debug)]
@@ -42,6 +44,10 @@ pub struct Config {
     pub request_limit: std::time::Duration,
     /// Provinces beside the official ones, for invented people.
     pub extra_provinces: Vec<ExtraProvince>,
+    /// What an application costs.
+    pub fees: Fees,
+    /// What cards of this series can do.
+    pub card: CardProfile,
 }
 
 impl Config {
@@ -65,6 +71,8 @@ impl Config {
             bundle_lifetime: Duration::days(7),
             request_limit: std::time::Duration::from_secs(60),
             extra_provinces: Vec::new(),
+            fees: Fees::default(),
+            card: CardProfile::default(),
         }
     }
 }

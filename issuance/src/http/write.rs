@@ -138,6 +138,20 @@ impl IntoResponse for Answer {
 }
 
 impl App {
+    /// The stored answer of a request that came before, if it did: for verbs that do something before [`write`](Self::write).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) for a repeated request.
+    pub async fn answered(&self, caller: impl Into<Caller>, stamp: &Stamp) -> Result<Option<Answer>, Problem> {
+        let caller = caller.into().to_string();
+        let mut tx = self.begin_read().await?;
+        let sql = "select 1 as one from answer where caller = $1 and idempotency_key = $2 and sealed is not null";
+        match tx.one(sql, args![&caller, &stamp.key.0]).await? {
+            Some(_) => repeated(&mut tx, self, &caller, stamp).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Runs `verb` in one transaction together with its answer: a repeated request has one effect and the same answer.
     ///
     /// A refusal leaves nothing behind, so the same key may be used again after the cause is gone.

@@ -4,17 +4,12 @@
 //! counts its births, and the count is sent through a keyed permutation of the million values. Nothing is retried, nothing is
 //! looked up, and no two cells share anything, so that a cell lives on whatever shard holds it.
 
+mod api;
 pub mod model;
+pub mod steps;
+pub mod store;
 
-use utoipa_axum::router::OpenApiRouter;
-
-use crate::app::App;
-use crate::store::Migration;
-
-/// Tables of this office; versions 6000 and up.
-pub const MIGRATIONS: &[Migration] = &[];
-
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-}
+pub use api::routes;
+pub use model::Permutation;
+pub use steps::{found, open};
+pub use store::MIGRATIONS;

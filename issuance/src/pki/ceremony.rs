@@ -70,7 +70,7 @@ impl std::fmt::Debug for Founded {
 }
 
 /// Founds a service in `config.data`: key-encryption key, CSCA, document signer, trust-list signer, first CRL, issuer master
-/// key, TLS authority and server certificate, first administrator. Needs no database.
+/// key, secret of the personal numbers, TLS authority and server certificate, first administrator. Needs no database.
 ///
 /// # Errors
 /// [`CeremonyError`]; a folder that already holds keys is left alone.
@@ -83,6 +83,7 @@ pub fn found(
     std::fs::create_dir_all(&config.data).map_err(|e| KeyStoreError::File(config.data.clone(), e))?;
     let store = KeyStore::found(&config.data, config.key_file.as_deref(), rng)?;
     CardKeys::found(&store, rng)?;
+    crate::numbering::found(&store, rng)?;
     for (id, key) in &founding.transport_keys {
         CardKeys::import_transport(&store, id, key)?;
     }

@@ -1,18 +1,11 @@
 //! The register: what a declaration (form DC01) says about one person, and what is wrong with it.
 
+mod api;
 pub mod check;
 pub mod model;
 pub mod reference;
+pub mod steps;
+pub mod store;
 
-use utoipa_axum::router::OpenApiRouter;
-
-use crate::app::App;
-use crate::store::Migration;
-
-/// Tables of this office; versions 5000 and up.
-pub const MIGRATIONS: &[Migration] = &[];
-
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-}
+pub use api::routes;
+pub use store::MIGRATIONS;

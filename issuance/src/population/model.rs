@@ -6,9 +6,9 @@ use std::fmt;
 use crypto::identity::{Date, FullName, PersonalNumber, ProvinceCode, Sex};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::reference::Reference;
+use crate::access::OfficeCode;
 
 /// Form DC01 as it comes in: text, nothing checked yet.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
@@ -175,7 +175,7 @@ impl Place {
             district.map(|unit| unit.name),
             reference.province(self.province),
         ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -210,9 +210,9 @@ pub enum MaritalStatus {
 #[derive(Clone, Debug)]
 pub struct Registered {
     /// Made by the register (UUIDv7), not shown on any card.
-    pub id: Uuid,
+    pub id: String,
     /// The office whose officer declared the person.
-    pub office: String,
+    pub office: OfficeCode,
     /// The person.
     pub person: Person,
     /// What was wrong with the declaration.

@@ -2,9 +2,10 @@
 //! a deployment adds.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crypto::identity::ProvinceCode;
+use crypto::identity::{ProvinceCode, ProvinceCodeError};
 use serde::{Deserialize, Serialize};
 
 /// The tables that a declaration is checked against.
@@ -19,8 +20,18 @@ pub struct Reference {
 pub struct ExtraProvince {
     /// Its three digits.
     pub code: ProvinceCode,
-    /// Its name, as it is printed in addresses.
+    /// Its name, as it is printed in addresses; may be empty.
     pub name: String,
+}
+
+/// Reads `003` or `003=Tỉnh Mẫu`.
+impl FromStr for ExtraProvince {
+    type Err = ProvinceCodeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (code, name) = text.split_once('=').unwrap_or((text, ""));
+        Ok(Self { code: code.parse()?, name: name.to_owned() })
+    }
 }
 
 /// What the tables say about a place.

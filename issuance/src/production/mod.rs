@@ -1,16 +1,16 @@
 //! From a blank in a box to a chip that proved it is the card: stock, orders, receipts.
 
+mod api;
+pub mod compose;
+mod documents;
+mod error;
+pub mod intake;
 pub mod model;
+pub mod personalization;
+pub mod profile;
+pub mod steps;
+mod store;
 
-use utoipa_axum::router::OpenApiRouter;
-
-use crate::app::App;
-use crate::store::Migration;
-
-/// Tables of this office; versions 8000 and up.
-pub const MIGRATIONS: &[Migration] = &[];
-
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-}
+pub use api::routes;
+pub use error::ProductionError;
+pub use store::MIGRATIONS;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::access::StationId;
+use crate::access::{OfficeCode, StationId};
 
 /// One chip in the ledger.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Chip {
     pub delivery: String,
     /// Under which transport master key it came.
     pub transport_key_id: String,
+    /// The office that has it.
+    pub office: OfficeCode,
     /// The station that holds it; none: in the store room.
     pub custody: Option<StationId>,
     /// What it is.
@@ -94,6 +96,14 @@ impl ChipState {
             Self::Bound { .. } => "bound",
             Self::Personalized { .. } => "personalized",
             Self::Spoiled { .. } => "spoiled",
+        }
+    }
+
+    /// The chip's public keys, from its initialisation on until it is spoiled.
+    pub fn keys(&self) -> Option<&ChipKeys> {
+        match self {
+            Self::Delivered | Self::Spoiled { .. } => None,
+            Self::Initialised { keys } | Self::Bound { keys, .. } | Self::Personalized { keys, .. } => Some(keys),
         }
     }
 

@@ -1,0 +1,140 @@
+//! What cards of this series can do: a setting of the service, with the defaults of the 2021 card where those are known.
+
+use const_oid::ObjectIdentifier;
+use crypto::identity::{Can, PersonalNumber};
+use crypto::lds::SecurityInfos;
+use crypto::lds::security_infos::{
+    ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, PaceInfo,
+    PaceProtocol, SecurityInfo,
+};
+use crypto::pki::spki::{self, CurveForm};
+use crypto::sod;
+use crypto::suite::{Cipher, Curve, Hash, PublicKey};
+use rand::{CryptoRng, RngExt};
+
+/// Protocols and parameters of a series of cards.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CardProfile {
+    /// Cipher of PACE with the generic mapping over elliptic curves.
+    pub pace_cipher: Cipher,
+    /// Domain parameters of PACE.
+    pub pace_curve: Curve,
+    /// Cipher of the channel after chip authentication.
+    pub chip_auth_cipher: Cipher,
+    /// Curve of the chip's key for chip authentication.
+    pub chip_auth_curve: Curve,
+    /// Curve of the chip's key for active authentication.
+    pub active_auth_curve: Curve,
+    /// Hash of the signature of active authentication.
+    pub active_auth_hash: Hash,
+    /// Which number opens the chip.
+    pub can: CanPolicy,
+    /// How the hash table is made.
+    pub sod: sod::Profile,
+}
+
+/// Which card access number a card gets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CanPolicy {
+    /// A number of its own, drawn at random; has to be printed on the card.
+    Drawn,
+    /// The last six digits of the personal number, as on the 2021 card, which prints no other.
+    LastSixOfNumber,
+}
+
+/// PACE-ECDH-GM-AES-CBC-CMAC-128 on brainpoolP256r1, chip authentication likewise, active authentication by plain ECDSA on P-256 with
+/// SHA-256, the access number out of the personal number.
+impl Default for CardProfile {
+    fn default() -> Self {
+        Self {
+            pace_cipher: Cipher::Aes128,
+            pace_curve: Curve::BrainpoolP256r1,
+            chip_auth_cipher: Cipher::Aes128,
+            chip_auth_curve: Curve::BrainpoolP256r1,
+            active_auth_curve: Curve::P256,
+            active_auth_hash: Hash::Sha256,
+            can: CanPolicy::LastSixOfNumber,
+            sod: sod::Profile::default(),
+        }
+    }
+}
+
+impl CardProfile {
+    /// EF.CardAccess: how to open the chip.
+    pub fn access_infos(&self) -> SecurityInfos {
+        SecurityInfos(vec![self.pace()])
+    }
+
+    /// DG14: how to open the chip, signed, and the key with which it proves that it is no copy.
+    pub fn security_infos(&self, chip_auth: &PublicKey, form: CurveForm) -> SecurityInfos {
+        SecurityInfos(vec![
+            self.pace(),
+            SecurityInfo::ChipAuthentication(ChipAuthenticationInfo {
+                protocol: ChipAuthenticationProtocol::ecdh(self.chip_auth_cipher),
+                version: 1,
+                key_id: None,
+            }),
+            SecurityInfo::ChipAuthenticationPublicKey(ChipAuthenticationPublicKeyInfo {
+                agreement: KeyAgreement::Ecdh,
+                spki: spki::encode(&chip_auth.clone().into(), form),
+                key_id: None,
+            }),
+            SecurityInfo::ActiveAuthentication { signature_algorithm: plain_ecdsa(self.active_auth_hash) },
+        ])
+    }
+
+    /// The card access number of a new document.
+    pub fn can(&self, number: &PersonalNumber, rng: &mut impl CryptoRng) -> Can {
+        match self.can {
+            CanPolicy::LastSixOfNumber => number.can(),
+            CanPolicy::Drawn => {
+                format!("{:06}", rng.random_range(0..1_000_000)).parse().expect("six digits are an access number")
+            }
+        }
+    }
+
+    fn pace(&self) -> SecurityInfo {
+        SecurityInfo::Pace(PaceInfo {
+            protocol: PaceProtocol::ecdh_gm(self.pace_cipher),
+            version: 2,
+            parameter_id: Some(self.pace_curve.parameter_id().into()),
+        })
+    }
+}
+
+/// `ecdsa-plain-SHA…`: `0.4.0.127.0.7.1.1.4.1.n` (TR-03111 v2.10 §5.2.1).
+fn plain_ecdsa(hash: Hash) -> ObjectIdentifier {
+    let arc = match hash {
+        Hash::Sha1 => 1,
+        Hash::Sha224 => 2,
+        Hash::Sha256 => 3,
+        Hash::Sha384 => 4,
+        Hash::Sha512 => 5,
+    };
+    ECDSA_PLAIN.push_arc(arc).expect("a short identifier")
+}
+
+const ECDSA_PLAIN: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.1.4.1");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The PACE entry is byte for byte the one that readers of the 2021 card carry (its other two entries announce terminal
+    /// authentication, which this card does not have yet, and chip authentication, which we announce in DG14).
+    #[test]
+    fn card_access_is_that_of_the_2021_card() {
+        let file = crypto::lds::CardAccess(CardProfile::default().access_infos()).encode();
+        assert_eq!(hex::encode(file), "31143012060a04007f0007020204020202010202010d");
+    }
+
+    #[test]
+    fn the_access_number_follows_the_policy() {
+        let number: PersonalNumber = "003300000017".parse().expect("a number");
+        let mut rng = <rand::rngs::ChaCha20Rng as rand::SeedableRng>::seed_from_u64(1);
+        let last_six = CardProfile::default();
+        assert_eq!(last_six.can(&number, &mut rng).as_str(), "000017");
+        let drawn = CardProfile { can: CanPolicy::Drawn, ..CardProfile::default() };
+        assert_ne!(drawn.can(&number, &mut rng).as_str(), drawn.can(&number, &mut rng).as_str());
+    }
+}
