@@ -220,9 +220,9 @@ impl TrustBundle {
         at > self.contents.next_update
     }
 
-    /// Whether the document with this EF.SOD (its SHA-256, see [`crate::sod::Sod::fingerprint`]) is revoked.
-    pub fn is_revoked(&self, sod: &[u8; 32]) -> bool {
-        self.contents.revoked_documents.binary_search(sod).is_ok()
+    /// Whether the document of this fingerprint ([`crate::sod::Sod::fingerprint`]) is revoked.
+    pub fn is_revoked(&self, fingerprint: &[u8; 32]) -> bool {
+        self.contents.revoked_documents.binary_search(fingerprint).is_ok()
     }
 }
 

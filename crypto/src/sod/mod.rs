@@ -82,10 +82,11 @@ impl Sod {
         &self.raw
     }
 
-    /// SHA-256 of the raw file: how a document is named in card status and in the trust bundle. It names the file, not what is
-    /// signed: whoever stands between chip and reader can add unsigned parts that change it, and nothing else.
+    /// SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER): how a document is named in card status and in the
+    /// trust bundle. The raw file would not do: whoever stands between chip and reader can change its unsigned parts. The hash
+    /// table covers DG15, so no two chips share a fingerprint.
     pub fn fingerprint(&self) -> [u8; 32] {
-        Hash::Sha256.digest(&self.raw).try_into().expect("SHA-256 has 32 bytes")
+        Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
 
     /// What the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes [`VerifiedSod::groups`].
@@ -180,7 +181,7 @@ impl VerifiedSod {
         self.table.hash
     }
 
-    /// SHA-256 of the raw file.
+    /// SHA-256 of the signed LDSSecurityObject, see [`Sod::fingerprint`].
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }

@@ -87,14 +87,22 @@ impl Counter {
         let serial = hardware_sim::serial(9, self.chips);
         self.chips += 1;
         let keys = master.diversify(&serial, hardware_sim::TRANSPORT_KEY_VERSION);
-        let chip = Chip::blank(Profile::default(), serial, keys, 9, Store::Memory).unwrap();
-        self.offices.officers.stock.takes_in(&format!("cut-{}", self.chips), &[serial.to_string()], &self.offices.station_id).unwrap();
+        let chip = Chip::blank(Profile::default(), serial, keys, 9, Store::memory()).unwrap();
+        self.offices
+            .officers
+            .stock
+            .takes_in(&format!("cut-{}", self.chips), &[serial.to_string()], &self.offices.station_id)
+            .unwrap();
         InProcess::new(chip)
     }
 
     fn approved(&self, person: u32) -> Issued {
         let officers = &self.offices.officers;
-        let declaration = citizen::declaration_of("Nguyễn Văn Thử", &format!("{:02}/{:02}/1975", 1 + person % 28, 1 + person / 28 % 12), "Nam");
+        let declaration = citizen::declaration_of(
+            "Nguyễn Văn Thử",
+            &format!("{:02}/{:02}/1975", 1 + person % 28, 1 + person / 28 % 12),
+            "Nam",
+        );
         let person = text(&officers.registrar.declares(&declaration).unwrap(), "person_id");
         let number = text(&officers.registrar.numbers(&person).unwrap(), "personal_number");
         let application = text(&officers.capture.applies(&person, "first", None, OFFICE).unwrap(), "id");
@@ -153,7 +161,8 @@ fn during_intake() {
         let chip = counter.blank();
         let reached = counter.cut(Kind::Intake, &chip, how, at);
         if reached {
-            let done = counter.run(Kind::Intake, &chip, None).unwrap_or_else(|e| panic!("{how:?} at command {at}: {e}"));
+            let done =
+                counter.run(Kind::Intake, &chip, None).unwrap_or_else(|e| panic!("{how:?} at command {at}: {e}"));
             assert_eq!(done.outcome.outcome, "initialised", "{how:?} at command {at}");
         }
         assert_eq!(chip.chip().life_cycle(), LifeCycle::Initialised, "{how:?} at command {at}");
@@ -176,13 +185,16 @@ fn during_personalization() {
         let issued = counter.approved(person);
         let reached = counter.cut(Kind::Personalize, &chip, how, at);
         if reached {
-            let done = counter.run(Kind::Personalize, &chip, None).unwrap_or_else(|e| panic!("{how:?} at command {at}: {e}"));
+            let done =
+                counter.run(Kind::Personalize, &chip, None).unwrap_or_else(|e| panic!("{how:?} at command {at}: {e}"));
             assert_eq!(done.outcome.outcome, "personalized", "{how:?} at command {at}");
         }
         assert_eq!(chip.chip().life_cycle(), LifeCycle::Personalized, "{how:?} at command {at}");
         assert_eq!(counter.stock(&chip), "personalized", "{how:?} at command {at}");
-        let application = counter.offices.officers.capture.get(&format!("/api/applications/{}", issued.application)).unwrap();
-        let card = counter.offices.officers.counter.get(&format!("/api/cards/{}", text(&application, "card_id"))).unwrap();
+        let application =
+            counter.offices.officers.capture.get(&format!("/api/applications/{}", issued.application)).unwrap();
+        let card =
+            counter.offices.officers.counter.get(&format!("/api/cards/{}", text(&application, "card_id"))).unwrap();
         assert_eq!(text(&card, "serial"), chip.chip().serial().to_string(), "{how:?} at command {at}");
         // The same chip is nobody else's card, whoever waits for one.
         let again = counter.run(Kind::Personalize, &chip, None).expect_err("a card was personalized again");
