@@ -4,7 +4,7 @@
 //! revocation lists, revoked documents, and a date by which the next bundle is due.
 //!
 //! ```text
-//! TrustBundle ::= SEQUENCE {                                  -- 2.25.186592837168497836284846886204437489075 (a UUID)
+//! TrustBundle ::= SEQUENCE {                                  -- 2.25.186575432900031424270620575859423569331 (a UUID)
 //!     version          INTEGER { v0(0) },
 //!     issuedAt         GeneralizedTime,
 //!     nextUpdate       GeneralizedTime,
