@@ -30,7 +30,7 @@ pub struct Chip {
     pub(crate) persistent: Persistent,
     pub(crate) volatile: Volatile,
     pub(crate) rng: ChaCha20Rng,
-    /// Milliseconds that the answer must wait, for throttling.
+    /// How long the next answer must wait.
     pub(crate) owed: Duration,
     store: Store,
     plan: Plan,

@@ -31,6 +31,8 @@ pub fn obey(slots: &mut [Slot], line: &str) -> (Vec<String>, Then) {
             said.extend(slots.iter().enumerate().map(|(i, slot)| format!("{i} {}", slot.status())));
             Ok(())
         }
+        ["insert", "all"] => each(slots, "all", |slot| slot.lay_down().map_err(|e| e.to_string()))
+            .and_then(|()| each(slots, "all", |slot| slot.wait_until_noticed().map_err(|e| e.to_string()))),
         ["insert", which] => each(slots, which, |slot| slot.insert().map_err(|e| e.to_string())),
         ["remove", which] => each(slots, which, |slot| {
             slot.remove();

@@ -27,6 +27,8 @@ pub struct Slot {
 struct Inserted {
     /// To hang up with; replaced at each reconnection. `None` once the card was pulled: the thread ends.
     line: Arc<Mutex<Line>>,
+    /// Hears from the thread whenever the reader speaks.
+    noticed: mpsc::Receiver<()>,
     thread: JoinHandle<()>,
 }
 
@@ -46,27 +48,42 @@ impl Slot {
     /// # Errors
     /// [`SlotError`].
     pub fn insert(&mut self) -> Result<(), SlotError> {
+        self.lay_down()?;
+        self.wait_until_noticed()
+    }
+
+    /// Puts the chip on the reader, which will notice within its polling period of 0.4 s: several can be laid down at once.
+    ///
+    /// # Errors
+    /// [`SlotError`].
+    pub fn lay_down(&mut self) -> Result<(), SlotError> {
         if self.is_inserted() {
             return Err(SlotError::AlreadyInserted);
         }
         let vpcd = Vpcd::connect(&self.host, self.port)?;
         let line = Arc::new(Mutex::new(Line::Open(vpcd.handle().map_err(SlotError::Socket)?)));
         self.chip().insert();
-        let (noticed, notice) = mpsc::channel();
-        let card =
-            Card { chip: self.chip.clone(), line: line.clone(), host: self.host.clone(), port: self.port, noticed };
+        let (tell, noticed) = mpsc::channel();
+        let card = Card { chip: self.chip.clone(), line: line.clone(), host: self.host.clone(), port: self.port, tell };
         let thread = thread::Builder::new()
             .name(format!("slot on port {}", self.port))
             .spawn(move || card.serve(vpcd))
             .map_err(SlotError::Socket)?;
-        self.inserted = Some(Inserted { line, thread });
-        match notice.recv_timeout(Duration::from_secs(5)) {
-            Ok(()) => Ok(()),
-            Err(_) => {
-                self.remove();
-                Err(SlotError::Unnoticed { reader: format!("{}:{}", self.host, self.port) })
-            }
+        self.inserted = Some(Inserted { line, noticed, thread });
+        Ok(())
+    }
+
+    /// Waits until the reader has spoken to the card, at most 5 s; takes the card away again if it does not.
+    ///
+    /// # Errors
+    /// [`SlotError::Unnoticed`].
+    pub fn wait_until_noticed(&mut self) -> Result<(), SlotError> {
+        let noticed = self.inserted.as_ref().map(|inserted| inserted.noticed.recv_timeout(Duration::from_secs(5)));
+        if let Some(Ok(())) = noticed {
+            return Ok(());
         }
+        self.remove();
+        Err(SlotError::Unnoticed { reader: format!("{}:{}", self.host, self.port) })
     }
 
     /// Pulls the chip from the reader. No effect if it is not there.
@@ -119,7 +136,7 @@ struct Card {
     line: Arc<Mutex<Line>>,
     host: String,
     port: u16,
-    noticed: mpsc::Sender<()>,
+    tell: mpsc::Sender<()>,
 }
 
 impl Card {
@@ -154,8 +171,11 @@ impl Card {
     }
 
     fn converse(&self, vpcd: &mut Vpcd) -> std::io::Result<()> {
+        let mut told = false;
         while let Some(message) = vpcd.hear()? {
-            let _ = self.noticed.send(()); // only the first is waited for
+            if !std::mem::replace(&mut told, true) {
+                let _ = self.tell.send(()); // nobody may be waiting
+            }
             match message {
                 Message::PowerOff => lock(&self.chip).power_off(),
                 Message::PowerOn | Message::Reset => drop(lock(&self.chip).reset()),

@@ -5,4 +5,5 @@ mod cast;
 mod faults;
 mod issuer;
 mod memory;
+mod readers;
 mod strangers;

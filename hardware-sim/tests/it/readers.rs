@@ -1,0 +1,101 @@
+//! Slots in front of a reader that is played here, byte for byte as vpcd speaks.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use hardware_sim::control::{Then, obey};
+use hardware_sim::slot::{Slot, SlotError};
+use hardware_sim::{Profile, Store};
+
+use crate::cast::*;
+
+fn slot(port: u16) -> Slot {
+    Slot::new(blank_in(Store::memory(), Profile::default(), 0), "127.0.0.1", port)
+}
+
+/// Inserts the card, powers it, and gives the reader's end.
+fn inserted(listener: &TcpListener, slot: &mut Slot) -> TcpStream {
+    slot.lay_down().expect("the reader listens");
+    let (mut reader, _) = listener.accept().expect("the card comes");
+    reader.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+    say_to(&mut reader, &[1]);
+    slot.wait_until_noticed().expect("it was spoken to");
+    reader
+}
+
+fn say_to(reader: &mut TcpStream, body: &[u8]) {
+    reader.write_all(&(body.len() as u16).to_be_bytes()).expect("open");
+    reader.write_all(body).expect("open");
+}
+
+/// The answer; `None` when the card hung up.
+fn hear_from(reader: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut length = [0; 2];
+    reader.read_exact(&mut length).ok()?;
+    let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+    reader.read_exact(&mut body).ok()?;
+    Some(body)
+}
+
+#[test]
+fn a_card_is_inserted_spoken_to_and_removed() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut slot = slot(listener.local_addr().expect("bound").port());
+    let mut reader = inserted(&listener, &mut slot);
+    assert!(matches!(slot.insert(), Err(SlotError::AlreadyInserted)));
+    say_to(&mut reader, &[4]);
+    assert_eq!(hear_from(&mut reader).expect("the ATR")[0], 0x3b);
+    say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
+    assert_eq!(hear_from(&mut reader), Some(vec![0x90, 0x00]));
+    slot.remove();
+    assert_eq!(hear_from(&mut reader), None);
+    assert!(!slot.is_inserted());
+    let mut reader = inserted(&listener, &mut slot);
+    say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
+    assert_eq!(hear_from(&mut reader), Some(vec![0x90, 0x00]));
+}
+
+#[test]
+fn a_card_whose_power_failed_hangs_up_and_comes_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut slots = [slot(listener.local_addr().expect("bound").port())];
+    let mut reader = inserted(&listener, &mut slots[0]);
+    assert_eq!(obey(&mut slots, "fault 0 tear-after:1"), (vec!["ok".into()], Then::Continue));
+    say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
+    assert_eq!(hear_from(&mut reader), None);
+    drop(reader);
+    let (mut reader, _) = listener.accept().expect("it comes back by itself");
+    say_to(&mut reader, &[1]);
+    say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
+    assert_eq!(hear_from(&mut reader), Some(vec![0x90, 0x00]));
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_called_again_and_a_silent_one_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut slot = slot(listener.local_addr().expect("bound").port());
+    drop(inserted(&listener, &mut slot));
+    let (reader, _) = listener.accept().expect("it calls again");
+    slot.remove();
+    drop(reader);
+    let waiting = thread::spawn(move || listener.accept().map(|(reader, _)| (reader, listener)));
+    assert!(matches!(slot.insert(), Err(SlotError::Unnoticed { .. })));
+    assert!(waiting.join().expect("no panic").is_ok());
+}
+
+#[test]
+fn control_lines_are_answered() {
+    let mut slots = [slot(1)];
+    let mut said = |line: &str| obey(&mut slots, line).0.pop().unwrap_or_default();
+    assert_eq!(said(""), "");
+    assert_eq!(said("status"), "ok");
+    assert_eq!(said("reset 0"), "ok");
+    assert_eq!(said("remove all"), "ok");
+    assert_eq!(said("remove 1"), "error: there is no slot \"1\"; there are 0 to 0, and all");
+    assert!(said("insert 0").contains("start pcscd"));
+    assert!(said("fault 0 tea").starts_with("error: \"tea\" is no fault"));
+    assert!(said("sing").starts_with("error: understood are"));
+    assert_eq!(obey(&mut slots, "quit").1, Then::Quit);
+}
