@@ -296,7 +296,8 @@ impl From<TransitionError> for Problem {
                 StatusCode::FORBIDDEN,
                 "second-officer-needed",
                 "Ask an approver who neither opened, captured nor already approved this application.",
-            ),
+            )
+            .detail(error),
         }
     }
 }
@@ -304,8 +305,9 @@ impl From<TransitionError> for Problem {
 impl From<CounterError> for Problem {
     fn from(error: CounterError) -> Self {
         use CounterError as E;
-        let unfit = |code, remedy| Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, remedy);
-        let conflict = |code, remedy| Self::new(StatusCode::CONFLICT, code, remedy);
+        let said = error.to_string();
+        let unfit = |code, remedy| Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, remedy).detail(&said);
+        let conflict = |code, remedy| Self::new(StatusCode::CONFLICT, code, remedy).detail(&said);
         match error {
             E::Access(source) => source.into(),
             E::AlreadyOpen => conflict("application-open", "Finish or cancel the application that is under way."),
@@ -320,9 +322,7 @@ impl From<CounterError> for Problem {
             E::CardAlreadyHeld => {
                 conflict("card-already-held", "Apply for a change or a re-issue: this person has a card in force.")
             }
-            E::Features => {
-                unfit("features-unfit", "Describe identifying features in 1 to 400 bytes of text.").detail(error)
-            }
+            E::Features => unfit("features-unfit", "Describe identifying features in 1 to 400 bytes of text."),
             E::NotEntitled => conflict(
                 "not-entitled",
                 "Cards are for living citizens of Viet Nam: look at nationality and death in the register.",
@@ -337,7 +337,9 @@ impl From<CounterError> for Problem {
             E::ReasonMissing => unfit("reason-missing", "Say why, in words that the citizen will read."),
             E::Store(source) => source.into(),
             E::Transition(source) => source.into(),
-            E::Unknown => Self::new(StatusCode::NOT_FOUND, "application-unknown", "Check the id of the application."),
+            E::Unknown => {
+                Self::new(StatusCode::NOT_FOUND, "application-unknown", "Check the id of the application.").detail(said)
+            }
         }
     }
 }

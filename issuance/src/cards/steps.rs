@@ -166,7 +166,8 @@ impl From<CardError> for Problem {
                 StatusCode::FORBIDDEN,
                 "slip-mismatch",
                 "Compare the slip number with the slip that the citizen brought; letters I, L, O and U do not occur.",
-            ),
+            )
+            .detail(error),
             E::Stage(source) => source.into(),
             E::Status(source) => Self::new(
                 StatusCode::CONFLICT,
@@ -175,7 +176,7 @@ impl From<CardError> for Problem {
             )
             .detail(source),
             E::Store(source) => source.into(),
-            E::Unknown => Self::new(StatusCode::NOT_FOUND, "card-unknown", "Check the id of the card."),
+            E::Unknown => Self::new(StatusCode::NOT_FOUND, "card-unknown", "Check the id of the card.").detail(error),
         }
     }
 }

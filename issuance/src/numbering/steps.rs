@@ -90,11 +90,12 @@ impl From<EstablishError> for Problem {
         use EstablishError as E;
         match error {
             E::Access(source) => source.into(),
-            E::Numbering(NumberingError::Exhausted(_)) => Self::new(
+            E::Numbering(source @ NumberingError::Exhausted(_)) => Self::new(
                 StatusCode::CONFLICT,
                 "number-cell-exhausted",
                 "All million numbers of this province, sex and year are given: the number space needs a decision of the ministry.",
-            ),
+            )
+            .detail(source),
             E::Numbering(source @ NumberingError::Structure(_)) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "number-structure",

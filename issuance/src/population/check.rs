@@ -16,7 +16,7 @@ use super::reference::Reference;
 
 /// Why nobody can be registered from a declaration. Never empty.
 #[derive(Debug, Error)]
-#[error("{}", .0.iter().map(|f| format!("{}: {}", f.field, f.message)).collect::<Vec<_>>().join("; "))]
+#[error("{}", .0.iter().map(|f| format!("{}: {} ({})", f.field, f.message, f.code)).collect::<Vec<_>>().join("; "))]
 pub struct Declined(pub Vec<Finding>);
 
 /// Reads a declaration as of `today`.
@@ -262,14 +262,21 @@ impl Examination<'_> {
             self.declines(field, "field-missing", "must be declared");
             return None;
         };
-        let value = text.parse::<T>().map_err(|e| self.declines(field, named(code, &text), &e.to_string()));
+        let value = text.parse::<T>().map_err(|e| {
+            let code = named(code, &text);
+            self.declines(field, code, &said(code, &e));
+        });
         value.ok()
     }
 
     /// A field that may be empty; one that cannot be read is put aside with a finding, except for dates that cannot be.
     fn may<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, code: &str) -> Option<T> {
         let text = tidy(text)?;
-        text.parse::<T>().map_err(|e| self.finds(field, named(code, &text), &e.to_string())).ok()
+        let value = text.parse::<T>().map_err(|e| {
+            let code = named(code, &text);
+            self.finds(field, code, &said(code, &e));
+        });
+        value.ok()
     }
 
     fn declines(&mut self, field: &str, code: &str, message: &str) {
@@ -287,6 +294,11 @@ fn named<'a>(code: &'a str, text: &str) -> &'a str {
         Err(DateError::Impossible { .. }) if code == "date-unreadable" => "date-impossible",
         _ => code,
     }
+}
+
+/// The parser's own words, unless they repeat a date: messages end up in logs.
+fn said(code: &str, error: &impl Display) -> String {
+    if code == "date-impossible" { "the calendar has no such day".to_owned() } else { error.to_string() }
 }
 
 /// Text as the register keeps it: NFC, single spaces, nothing invisible; `None` if nothing is left.

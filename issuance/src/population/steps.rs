@@ -67,37 +67,17 @@ impl From<PopulationError> for Problem {
         use PopulationError as E;
         match error {
             E::Access(source) => source.into(),
-            E::Declined(declined) => of_declined(&declined),
+            E::Declined(declined) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "declaration-invalid",
+                "Mend every field that the detail names (docs/failure-codes.md explains each), and send the declaration again.",
+            )
+            .detail(declined),
             E::Store(source) => source.into(),
             E::Unknown => {
                 Self::new(StatusCode::NOT_FOUND, "person-unknown", "Check the id; it is not the personal number.")
+                    .detail(error)
             }
-        }
-    }
-}
-
-/// One reason: its own code. Several: they are listed under one.
-fn of_declined(declined: &Declined) -> Problem {
-    let refused = |code, remedy| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, remedy).detail(declined);
-    let codes: Vec<&str> = declined.0.iter().map(|finding| finding.code.as_str()).collect();
-    match codes[..] {
-        ["name-not-writable"] => refused(
-            "name-not-writable",
-            "Write the name in letters that an MRZ can carry (Latin with diacritics), without digits or signs.",
-        ),
-        ["date-unreadable"] => {
-            refused("date-unreadable", "Write dd/MM/yyyy, yyyy-MM-dd, or yyyy if only the year is known.")
-        }
-        ["date-impossible"] => {
-            refused("date-impossible", "No calendar has this day: look at the birth certificate again.")
-        }
-        ["date-in-future"] => refused("date-in-future", "The date lies ahead: look at the birth certificate again."),
-        ["province-unassigned"] => refused(
-            "province-unassigned",
-            "Use a province of the 2021 table. Deployments add their own with --extra-province.",
-        ),
-        _ => {
-            refused("declaration-incomplete", "Mend every field that the detail names, and send the declaration again.")
         }
     }
 }

@@ -245,6 +245,6 @@ impl From<ChipError> for Problem {
             ChipError::Personalized => ("chip-already-personalized", "The chip is a card: hand it over."),
             ChipError::Spoiled => ("chip-spoiled", "The chip is written off: put it with the spoiled blanks."),
         };
-        Self::new(StatusCode::CONFLICT, code, remedy)
+        Self::new(StatusCode::CONFLICT, code, remedy).detail(error)
     }
 }
