@@ -16,7 +16,9 @@ pub struct Refusal {
     pub status: u16,
     /// Stable code of the problem.
     pub code: String,
-    /// What it says to people.
+    /// What is wrong, in general.
+    pub title: String,
+    /// What is wrong here.
     pub detail: String,
     /// What it advises.
     pub remedy: String,
@@ -24,7 +26,7 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {} {}", self.status, self.code, self.detail, self.remedy)
+        write!(f, "{} {}: {} {} {}", self.status, self.code, self.title, self.detail, self.remedy)
     }
 }
 
@@ -235,9 +237,15 @@ impl Caller {
 
 fn refusal(status: u16, problem: &Value) -> Refusal {
     let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    Refusal { status, code: text("code"), detail: text("detail"), remedy: text("remedy") }
+    Refusal { status, code: text("code"), title: text("title"), detail: text("detail"), remedy: text("remedy") }
 }
 
 fn unreachable_service(error: reqwest::Error) -> Refusal {
-    Refusal { status: 0, code: "unreachable".into(), detail: format!("{error:?}"), remedy: String::new() }
+    Refusal {
+        status: 0,
+        code: "unreachable".into(),
+        title: "The service does not answer.".into(),
+        detail: format!("{error:?}"),
+        remedy: String::new(),
+    }
 }

@@ -67,8 +67,8 @@ fn a_citizen_walks_the_whole_road_on_sqlite() {
     assert_eq!(verdict["verdict"], "refused", "{verdict:#}");
 
     // Every read of personal data left an audit row.
-    let rows = world.officers.auditor.get(&format!("/api/audit?object={}", issued.person)).unwrap();
-    assert!(rows.to_string().contains("registrar"), "{rows}");
+    let rows = world.officers.auditor.get(&format!("/api/audit?object=person/{}", issued.person)).unwrap();
+    assert!(rows.to_string().contains("person-declared"), "{rows}");
 }
 
 #[test]
@@ -120,6 +120,6 @@ fn two_cards_in_two_readers_at_once_do_not_mix() {
         let slot = world.serials.iter().position(|s| *s == serial).unwrap();
         let said = road::inspect(&world, slot, &["--can", &number[6..]]).unwrap();
         assert!(said.status.success(), "{:#}", verdict(&said));
-        assert_eq!(outcome(&verdict(&said), "active authentication"), "proved");
+        assert_eq!(outcome(&verdict(&said), "active-authentication"), "proved");
     }
 }
