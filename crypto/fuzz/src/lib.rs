@@ -1,0 +1,69 @@
+//! What is done with outside bytes, target by target.
+//!
+//! Each target takes any bytes whatever and must come back: no panic, no endless loop, no unbounded memory. Beyond that, each
+//! says what else may never happen: a value that does not survive being written and read back, a forged signature that
+//! verifies, a channel that lives on after an error. The programs under `fuzz_targets/` hand these functions to libFuzzer;
+//! `crypto/tests/corpus/` runs them over the seeds and over mutations of them, without libFuzzer, in every test run.
+
+mod channels;
+mod chip;
+mod files;
+mod perso;
+mod trust;
+
+/// What the seeds are made with.
+pub mod bench {
+    pub use super::channels::{KEY_VERSION, MADE, SECRET, SERIAL, opening, prediction, question, report};
+    pub use super::perso::keys;
+    pub use super::trust::{AT, CSCA, STORE};
+}
+
+/// A parser, or a role, that sees bytes from outside.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name: of the program under `fuzz_targets/` and of the folder under `seeds/`.
+    pub name: &'static str,
+    /// Hands it bytes.
+    pub run: fn(&[u8]),
+    /// How many mutations of each seed a test run can afford.
+    pub mutations: u32,
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    target("tlv", files::tlv, 2_000),
+    target("apdu", files::apdu, 2_000),
+    target("td1_mrz", files::td1_mrz, 2_000),
+    target("atr_info", files::atr_info, 2_000),
+    target("com", files::com, 2_000),
+    target("dg1", files::dg1, 2_000),
+    target("dg2", files::dg2, 2_000),
+    target("dg13", files::dg13, 2_000),
+    target("security_infos", files::security_infos, 1_000),
+    target("certificate", trust::certificate, 300),
+    target("crl", trust::crl, 300),
+    target("sod", trust::sod, 300),
+    target("trust_bundle", trust::trust_bundle, 300),
+    target("master_list", trust::master_list, 300),
+    target("order", perso::order, 1_000),
+    target("receipt", perso::receipt, 500),
+    target("store_data", perso::store_data, 1_000),
+    target("sm_terminal", channels::sm_terminal, 1_000),
+    target("sm_chip", channels::sm_chip, 1_000),
+    target("scp03_terminal", channels::scp03_terminal, 500),
+    target("scp03_chip", channels::scp03_chip, 500),
+    target("inspection", chip::inspection, 100),
+];
+
+const fn target(name: &'static str, run: fn(&[u8]), mutations: u32) -> Target {
+    Target { name, run, mutations }
+}
+
+/// Hands `bytes` to the target with this name.
+///
+/// # Panics
+/// If there is none, and whenever the target finds what may never happen.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target with this name");
+    (target.run)(bytes);
+}

@@ -1,0 +1,380 @@
+//! Makes the seeds: valid messages of an invented authority, an invented citizen and an invented chip.
+
+use std::{fs, path::PathBuf};
+
+use rand::{SeedableRng, rngs::ChaCha20Rng};
+use time::{
+    Duration, OffsetDateTime,
+    macros::{date, datetime},
+};
+
+use crypto::apdu::{Command, Response, Status};
+use crypto::command::read_binary::ReadBinary;
+use crypto::conversation::{Card, Fault};
+use crypto::identity::{Date, FullName, PersonalNumber, Sex};
+use crypto::lds::dg13::{Dg13, Particulars};
+use crypto::lds::security_infos::{
+    ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, PaceInfo,
+    PaceProtocol, SecurityInfo,
+};
+use crypto::lds::{AtrInfo, CardAccess, Com, DataGroup, Dg1, Dg2, Dg14, Dg15, File, SecurityInfos};
+use crypto::mrz::Td1;
+use crypto::perso::{self, LifeCycle, Package, Presentation, Script};
+use crypto::pki::{
+    Certificate, CertificateDraft, Country, CrlDraft, CurveForm, Issuer, Name, RevokedCertificate, Role, SerialNumber,
+    Validity, spki, trust_bundle,
+};
+use crypto::scp03::{self, ISSUER_SECURITY_DOMAIN, KeySet};
+use crypto::sm::{self, Keys};
+use crypto::sod;
+use crypto::suite::{Cipher, Curve, Hash, PrivateKey};
+
+use super::fuzz::bench::{self, KEY_VERSION, MADE, SECRET, SERIAL};
+
+const SIGNED: OffsetDateTime = datetime!(2026-10-01 08:30 UTC);
+
+/// Writes all of them.
+pub fn write() {
+    let files = files();
+    put("tlv", "nested", &files.dg14);
+    put("tlv", "long", &files.dg2);
+    put("atr_info", "extended", &AtrInfo { max_command: 32_767, max_response: 32_767 }.encode());
+    put("com", "five-groups", &files.com);
+    put("dg1", "citizen", &files.dg1);
+    put("dg2", "small", &files.dg2);
+    put("dg13", "citizen", &files.dg13);
+    put("security_infos", "card-access", &files.card_access);
+    put("security_infos", "dg14", &files.dg14);
+    put("security_infos", "dg15", &files.dg15);
+    mrz(&files);
+    apdus();
+    trust(&files);
+    orders(&files);
+    secure_messaging();
+    scp03();
+}
+
+fn put(target: &str, name: &str, bytes: &[u8]) {
+    let folder = super::folder(target);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name), bytes).unwrap();
+}
+
+fn context(name: &str, bytes: &[u8]) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/context");
+    fs::write(folder.join(name), bytes).unwrap();
+}
+
+fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+struct Files {
+    td1: Td1,
+    card_access: Vec<u8>,
+    com: Vec<u8>,
+    dg1: Vec<u8>,
+    dg2: Vec<u8>,
+    dg13: Vec<u8>,
+    dg14: Vec<u8>,
+    dg15: Vec<u8>,
+}
+
+/// Province 099 does not exist.
+fn files() -> Files {
+    let number: PersonalNumber = "099090000017".parse().unwrap();
+    let name: FullName = "Nguyễn Văn Mẫu".parse().unwrap();
+    let birth = Date::Full(date!(1990 - 01 - 01));
+    let expiry = date!(2035 - 01 - 01);
+    let td1 = Td1::of_citizen(&number, &name, Sex::Male, birth, Some(expiry)).unwrap();
+    let particulars = Particulars {
+        number,
+        name,
+        birth,
+        sex: Sex::Male,
+        nationality: "Việt Nam".into(),
+        ethnicity: "Kinh".into(),
+        religion: "Không".into(),
+        origin: "Xã Mẫu, Tỉnh Không Có".into(),
+        residence: "Số 1, Xã Mẫu, Tỉnh Không Có".into(),
+        features: "Không".into(),
+        issued: date!(2026 - 10 - 01),
+        expiry: Some(expiry),
+        father: Some("Nguyễn Văn Cha".parse().unwrap()),
+        mother: None,
+        spouse: None,
+        old_number: Some("099000017".into()),
+        mark: None,
+    };
+    let chip_key =
+        |seed| spki::encode(&PrivateKey::generate(Curve::P256, &mut rng(seed)).public().into(), CurveForm::Explicit);
+    let pace = |cipher| {
+        SecurityInfo::Pace(PaceInfo { protocol: PaceProtocol::ecdh_gm(cipher), version: 2, parameter_id: Some(12) })
+    };
+    let card_access = SecurityInfos(vec![pace(Cipher::Aes128), pace(Cipher::Aes256)]);
+    let mut dg14 = card_access.clone();
+    dg14.0.extend([
+        SecurityInfo::ChipAuthentication(ChipAuthenticationInfo {
+            protocol: ChipAuthenticationProtocol::ecdh(Cipher::Aes128),
+            version: 1,
+            key_id: Some(1),
+        }),
+        SecurityInfo::ChipAuthenticationPublicKey(ChipAuthenticationPublicKeyInfo {
+            agreement: KeyAgreement::Ecdh,
+            spki: chip_key(1),
+            key_id: Some(1),
+        }),
+        SecurityInfo::TerminalAuthentication { version: 1 },
+        SecurityInfo::Unknown(vec![0x30, 3, 0x06, 1, 0x2a]),
+    ]);
+    let portrait = [&[0xff, 0xd8, 0xff, 0xe0][..], &[0x55; 400], &[0xff, 0xd9]].concat();
+    let groups = vec![DataGroup::DG1, DataGroup::DG2, DataGroup::DG13];
+    Files {
+        com: Com { lds_version: "0108".into(), ..Com::new(groups) }.encode().unwrap(),
+        dg1: Dg1::Td1(td1.clone()).encode().unwrap(),
+        td1,
+        card_access: CardAccess(card_access).encode(),
+        dg2: Dg2::new(portrait, 480, 640).unwrap().encode(),
+        dg13: Dg13::new(&particulars).unwrap().encode(),
+        dg14: Dg14(dg14).encode(),
+        dg15: Dg15 { spki: chip_key(2) }.encode(),
+    }
+}
+
+fn mrz(files: &Files) {
+    let zone = files.td1.compose().unwrap();
+    put("td1_mrz", "citizen", &zone);
+    put("td1_mrz", "lines", zone.chunks(30).collect::<Vec<_>>().join(&b'\n').as_slice());
+    put("td1_mrz", "name", "Nguyễn  Thị Hoà".as_bytes());
+    put("td1_mrz", "date", b"1/2/1990");
+    put("td1_mrz", "number", b"099090000017");
+}
+
+fn apdus() {
+    for (name, command) in [
+        ("read", Command::from(ReadBinary::of(1, 256))),
+        ("read-extended", ReadBinary::current(256, 32_000).into()),
+        ("read-odd", ReadBinary::current(70_000, 1_000).into()),
+        ("select", crypto::command::select::Select::lds1().into()),
+        ("chained", Command::new(0x86, 0, 0).class(0x10).data([0x7c, 0]).expecting(256)),
+        ("store", Command::new(0xe2, 0x80, 0).class(0x80).data(vec![1; 300])),
+    ] {
+        put("apdu", name, &command.to_bytes());
+    }
+    put("apdu", "response", &Response::success(vec![7; 28]).to_bytes());
+}
+
+struct Authority {
+    key: PrivateKey,
+    certificate: Certificate,
+}
+
+impl Authority {
+    fn sign(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
+        self.key.sign_der(hash, message)
+    }
+}
+
+fn certificate(role: Role, issuer: Option<&Authority>, curve: Curve, seed: u64) -> Authority {
+    let key = PrivateKey::generate(curve, &mut rng(seed));
+    let country = Country::new("VN", "VNM").unwrap();
+    let name = if issuer.is_some() { format!("Invented signer {seed}") } else { "Invented CSCA".into() };
+    let usage = Validity { not_before: datetime!(2026-09-01 0:00 UTC), not_after: datetime!(2026-12-01 0:00 UTC) };
+    let draft = CertificateDraft {
+        role,
+        subject: Name::new(&country, "Invented authority", None, &name).unwrap(),
+        issuer: issuer.map_or(Issuer::Itself, |csca| Issuer::Csca(Box::new(csca.certificate.clone()))),
+        serial: SerialNumber::generate(&mut rng(seed)),
+        validity: Validity { not_before: usage.not_before, not_after: datetime!(2040-01-01 0:00 UTC) },
+        private_key_usage: usage,
+        key: key.public().into(),
+        form: CurveForm::Explicit,
+        country,
+        contact: Some("https://csca.invalid".into()),
+        crl_distribution_points: vec!["https://csca.invalid/crl".into()],
+    };
+    let prepared = draft.lint().unwrap();
+    let signature =
+        issuer.map_or(&key, |csca| &csca.key).sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+    let certificate = prepared.attach(&signature).unwrap();
+    Authority { key, certificate }
+}
+
+fn trust(files: &Files) {
+    let csca = certificate(Role::Csca, None, Curve::P384, 10);
+    let documents = Role::DocumentSigner { document_types: vec!["ID".into()] };
+    let signer = certificate(documents.clone(), Some(&csca), Curve::P256, 11);
+    let revoked = certificate(documents, Some(&csca), Curve::P256, 12);
+    let lists = certificate(Role::TrustListSigner, Some(&csca), Curve::P256, 13);
+    context("csca.der", csca.certificate.der());
+    put("certificate", "csca", csca.certificate.der());
+    put("certificate", "document-signer", signer.certificate.der());
+    put("certificate", "trust-list-signer", lists.certificate.der());
+
+    let entry = RevokedCertificate { serial: revoked.certificate.serial().clone(), at: SIGNED };
+    let draft = CrlDraft {
+        issuer: csca.certificate.clone(),
+        number: 1,
+        this_update: SIGNED,
+        next_update: SIGNED + Duration::days(90),
+        revoked: vec![entry],
+    };
+    let prepared = draft.lint().unwrap();
+    let signature = csca.sign(Hash::Sha384, prepared.to_be_signed());
+    let crl = prepared.attach(&signature).unwrap();
+    put("crl", "one-revoked", crl.der());
+
+    let groups = [(DataGroup::DG1, &files.dg1[..]), (DataGroup::DG2, &files.dg2), (DataGroup::DG13, &files.dg13)];
+    let draft = sod::Draft::new(&groups, sod::Profile::default(), &signer.certificate, SIGNED);
+    let prepared = draft.lint().unwrap();
+    put("trust_bundle", "prepared-sod", &prepared.to_bytes());
+    let signature = signer.sign(Hash::Sha256, prepared.to_be_signed());
+    let sod = prepared.attach(&signature).unwrap();
+    put("sod", "genuine", sod.raw());
+    put("master_list", "not-one", sod.raw());
+
+    let contents = trust_bundle::Contents {
+        issued_at: SIGNED,
+        next_update: SIGNED + Duration::days(90),
+        cscas: vec![csca.certificate.der().to_vec()],
+        crls: vec![crl.der().to_vec()],
+        revoked_documents: vec![[1; 32], [2; 32]],
+    };
+    let prepared = trust_bundle::Draft::new(contents, &lists.certificate).lint().unwrap();
+    let signature = lists.sign(Hash::Sha256, prepared.to_be_signed());
+    put("trust_bundle", "genuine", &prepared.attach(&signature).unwrap());
+
+    let held = [
+        (File::Com, &files.com[..]),
+        (File::Sod, sod.raw()),
+        (DataGroup::DG1.into(), &files.dg1),
+        (DataGroup::DG2.into(), &files.dg2),
+        (DataGroup::DG13.into(), &files.dg13),
+    ];
+    let mut chip = vec![0];
+    for (file, content) in held {
+        chip.extend(file.id().to_be_bytes());
+        chip.extend((content.len() as u16).to_be_bytes());
+        chip.extend_from_slice(content);
+    }
+    put("inspection", "genuine", &chip);
+    let answers = [&[0x90, 0x00][..], &[0x6a, 0x82], &[1, 2, 3, 4, 5, 6, 7, 8, 0x90, 0x00]];
+    let answers: Vec<u8> = answers.iter().flat_map(|a| [&[0, a.len() as u8][..], a].concat()).collect();
+    put("inspection", "answers", &[&[1][..], &answers].concat());
+}
+
+/// A chip that only reports, as far as the seed of a receipt needs one.
+struct Reporter {
+    keys: KeySet,
+    opening: Option<scp03::chip::Opening>,
+    session: Option<scp03::chip::Session>,
+}
+
+impl Card for Reporter {
+    type Error = Fault;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
+        if let Some(session) = &mut self.session {
+            session.open(command).unwrap();
+            return Ok(session.seal(Response::success(a_report())));
+        }
+        if let Some(opening) = self.opening.take() {
+            self.session = Some(opening.accept(command).unwrap());
+        } else if command.ins == 0x50 {
+            let request = scp03::chip::Request::read(command, KEY_VERSION, 6).unwrap();
+            let (opening, answer) = request.answer(&self.keys, &SERIAL, &ISSUER_SECURITY_DOMAIN);
+            self.opening = Some(opening);
+            return Ok(answer);
+        }
+        Ok(Response::status(Status::SUCCESS))
+    }
+}
+
+fn a_report() -> Vec<u8> {
+    let key = |seed| Some(PrivateKey::generate(Curve::P256, &mut rng(seed)).public());
+    let (active_auth, chip_auth) = (key(2), key(1));
+    perso::Report { life_cycle: LifeCycle::Personalized, digest: [0xd1; 32], active_auth, chip_auth }.encode()
+}
+
+fn orders(files: &Files) {
+    let mut presentation = Presentation {
+        serial: SERIAL,
+        life_cycle: LifeCycle::Personalized,
+        key_version: KEY_VERSION,
+        sequence_counter: 6,
+        max_command: 261,
+        max_response: 258,
+    };
+    let keys = bench::keys();
+    let script = Script::report(&keys, &presentation, &mut rng(20)).unwrap();
+    let order = script.order("01890a5d-ac96-774b-bcce-b302099a8057");
+    let (receipt, error) =
+        perso::play(&mut Reporter { keys: bench::keys(), opening: None, session: None }, &order, &mut |_| {});
+    assert!(error.is_none() && script.verify(&keys, &receipt).is_ok());
+    put("receipt", "genuine.json", &json(&receipt));
+    put("order", "order.json", &json(&order));
+    put("order", "presentation.json", &json(&presentation));
+    put("order", "record.json", &json(&script.to_record()));
+    context("record.json", &json(&script.to_record()));
+
+    presentation.life_cycle = LifeCycle::Initialised;
+    let held = vec![(File::Com, files.com.clone()), (DataGroup::DG1.into(), files.dg1.clone())];
+    let package = Package::new(held, "000017".parse().unwrap(), &files.td1.key()).unwrap();
+    let script = Script::personalize(&keys, &presentation, &package, &mut rng(21)).unwrap();
+    put("order", "personalize-record.json", &json(&script.to_record()));
+
+    let mut stream = vec![100];
+    for (tag, content) in [(0x011e, &files.com[..]), (0x0101, &files.dg1), (0x0102, &files.dg2), (0x8010, b"000017")] {
+        stream.extend(u16::to_be_bytes(tag));
+        match content.len() {
+            short @ 0..0xff => stream.push(short as u8),
+            long => stream.extend([&[0xff][..], &(long as u16).to_be_bytes()].concat()),
+        }
+        stream.extend_from_slice(content);
+    }
+    put("store_data", "three-files", &stream);
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap()
+}
+
+fn secure_messaging() {
+    for (number, cipher) in Cipher::ALL.into_iter().enumerate() {
+        let mut terminal = sm::Terminal::new(Keys::derive(cipher, SECRET));
+        let mut chip = sm::Chip::new(Keys::derive(cipher, SECRET));
+        let sealed = terminal.seal(&bench::question()).unwrap();
+        chip.open(&sealed).unwrap();
+        let answer = chip.seal(Response::success(vec![0x5a; 40]));
+        let name = |what: &str| format!("{what}-{cipher:?}").to_lowercase();
+        let mode = number as u8;
+        put("sm_terminal", &name("as-it-stands"), &[&[mode], &answer.to_bytes()[..]].concat());
+        let before_mac = Response { data: answer.data[..answer.data.len() - 10].to_vec(), ..answer };
+        put("sm_terminal", &name("mac-made"), &[&[mode | MADE], &before_mac.to_bytes()[..]].concat());
+
+        for (what, command) in
+            [("read", bench::question()), ("write", Command::new(0x86, 0, 0).data([7; 20]).expecting(256))]
+        {
+            let mut terminal = sm::Terminal::new(Keys::derive(cipher, SECRET));
+            let sealed = terminal.seal(&command).unwrap();
+            put("sm_chip", &name(what), &[&[mode], &sealed.to_bytes()[..]].concat());
+            let before_mac = sealed.data[..sealed.data.len() - 10].to_vec();
+            let before_mac = Command { data: before_mac, ..sealed };
+            put("sm_chip", &name(&format!("{what}-mac-made")), &[&[mode | MADE], &before_mac.to_bytes()[..]].concat());
+        }
+    }
+}
+
+fn scp03() {
+    let prediction = bench::prediction();
+    put("scp03_terminal", "initialize-update", &[&[1], &prediction.answer.to_bytes()[..]].concat());
+    put("scp03_chip", "external-authenticate", &[&[0], &prediction.external_authenticate.to_bytes()[..]].concat());
+    put("scp03_chip", "plain", &[&[2], &bench::report().data([1, 2, 3]).to_bytes()[..]].concat());
+    let mut chip = bench::opening().accept(&prediction.external_authenticate).unwrap();
+    let mut host = prediction.session;
+    let sealed = host.wrap(&bench::report());
+    put("scp03_chip", "sealed", &[&[1], &sealed.to_bytes()[..]].concat());
+    chip.open(&sealed).unwrap();
+    let answer = chip.seal(Response::success(a_report()));
+    put("scp03_terminal", "report", &[&[0], &answer.to_bytes()[..]].concat());
+}
