@@ -111,13 +111,16 @@ impl App {
         self.0.randomness.draw()
     }
 
-    /// A new identifier: UUID version 7 (RFC 9562) from the service's own clock and randomness, as text.
+    /// A new identifier: UUID version 7 (RFC 9562) from the service's own clock and randomness, as text. Its order is that of
+    /// time, down to a quarter of a microsecond (§6.2, method 3).
     #[must_use]
     pub fn new_id(&self) -> String {
-        let milliseconds = u64::try_from(self.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+        let microseconds = u64::try_from(self.now().unix_timestamp_nanos() / 1_000).unwrap_or(0);
         let mut random = [0; 10];
         self.rng().fill_bytes(&mut random);
-        uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().to_string()
+        let fraction = u16::try_from(microseconds % 1_000 * 4_096 / 1_000).expect("less than 4096");
+        random[..2].copy_from_slice(&fraction.to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(microseconds / 1_000, &random).into_uuid().to_string()
     }
 
     /// Encryption at rest under the service's key-encryption key.

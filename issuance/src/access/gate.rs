@@ -7,10 +7,10 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use super::model::{AccessError, Officer, Station};
-use super::rights::{Right, right};
+use super::rights::{Right, is_known, right};
 use super::store;
 use crate::app::App;
-use crate::http::Problem;
+use crate::http::{Problem, method_not_allowed};
 
 /// Who is at the other end of the connection.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,11 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
         return Ok(next.run(request).await); // the fallbacks: there is nothing behind them
     };
-    match right(request.method(), path.as_str()).ok_or(AccessError::RightsTable)? {
+    let Some(right) = right(request.method(), path.as_str()) else {
+        // Closed either way, whatever the router has there.
+        return Err(if is_known(path.as_str()) { method_not_allowed() } else { AccessError::RightsTable.into() });
+    };
+    match right {
         Right::Anyone => {}
         Right::SignedIn => {
             let officer = officer(&app, token_hash(&request)?).await?;

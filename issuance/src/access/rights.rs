@@ -119,3 +119,8 @@ pub fn right(method: &Method, path: &str) -> Option<Right> {
     let method = if *method == Method::HEAD { &Method::GET } else { method };
     TABLE.iter().find(|(m, p, _)| m == method && *p == path).map(|(_, _, right)| *right)
 }
+
+/// True if the path has a line for some method.
+pub(super) fn is_known(path: &str) -> bool {
+    TABLE.iter().any(|(_, known, _)| *known == path)
+}

@@ -6,6 +6,7 @@ mod tls;
 mod write;
 
 pub use problem::{Problem, ProblemBody};
+pub(crate) use router::method_not_allowed;
 pub use router::{document, router};
 pub use tls::{ListenError, TlsListener};
 pub use write::{Answer, Body, IdempotencyKey, Read, Stamp, Write};

@@ -56,14 +56,17 @@ pub fn router(app: App) -> Router {
                 "The paths of this service are listed in /openapi.json.",
             )
         })
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "See /openapi.json for this path.")
-        })
+        .method_not_allowed_fallback(async || method_not_allowed())
         .layer(middleware::from_fn_with_state(app.clone(), access::gate))
         .layer(DefaultBodyLimit::max(app.config().body_limit))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), identified))
         .with_state(app)
+}
+
+/// The path is there, for other methods.
+pub(crate) fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "See /openapi.json for this path.")
 }
 
 /// Gives the request an id, writes one log line about it, and gives a problem its body.

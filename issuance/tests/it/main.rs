@@ -1,6 +1,17 @@
-//! The offices at the level of their verbs, over SQLite and, where it is installed or named, PostgreSQL. The chip is the chip's side of
-//! SCP03 and nothing more; the simulated card, stations and HTTP are for the `tests` crate.
+//! The service, on SQLite and on PostgreSQL. The frame (access, audit, idempotency, keys, TLS) is asked from outside, over real TLS, by
+//! role clients. The offices are driven at the level of their verbs; the chip there is the chip's side of SCP03 and nothing more; the
+//! simulated card and stations are for the `tests` crate.
 
+mod audit;
 mod chip;
+mod house;
+mod idempotency;
+mod keys;
 mod offices;
+mod postgres;
+mod rights;
 mod road;
+mod sessions;
+mod stations;
+mod store;
+mod trust_bundle;

@@ -1,0 +1,162 @@
+//! A founded service with its people: role clients that speak HTTPS.
+
+use issuance::Service;
+use issuance::access::Role;
+use issuance::app::{Clock, Randomness};
+use issuance::config::Config;
+use issuance::pki::{self, Founding};
+use rcgen::{CertificateParams, KeyPair};
+use reqwest::{Certificate, Client, Identity, Method};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+use crate::postgres;
+
+pub struct House {
+    pub folder: TempDir,
+    pub clock: Clock,
+    pub service: Service,
+    pub admin: Caller,
+}
+
+/// Runs a scenario in a fresh house on SQLite, then in another on PostgreSQL.
+pub async fn on_both(scenario: impl AsyncFn(&House)) {
+    let house = House::open(None).await;
+    scenario(&house).await;
+    house.service.stop().await;
+    if let Some(url) = postgres::fresh_database() {
+        let house = House::open(Some(url)).await;
+        scenario(&house).await;
+        house.service.stop().await;
+    }
+}
+
+/// Cheap passwords, a clock that stands.
+pub fn config(folder: &TempDir, database: Option<String>) -> Config {
+    Config {
+        database,
+        listen: "127.0.0.1:0".parse().unwrap(),
+        password_memory_kib: 64,
+        password_passes: 1,
+        ..Config::new(folder.path().join("data"))
+    }
+}
+
+impl House {
+    pub async fn open(database: Option<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder, database);
+        let clock = Clock::standing(OffsetDateTime::now_utc());
+        let founded =
+            pki::found(&config, &Founding::default(), clock.now(), &mut Randomness::seeded(1).draw()).unwrap();
+        let service = Service::start(config, clock.clone(), Randomness::seeded(2)).await.unwrap();
+        let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
+        admin.token =
+            Some(admin.signs_in("admin", &founded.admin_password).await.body["token"].as_str().unwrap().into());
+        Self { folder, clock, service, admin }
+    }
+
+    /// Somebody without certificate and session.
+    pub fn anyone(&self) -> Caller {
+        Caller { client: client(&self.folder, None), address: address(&self.service), token: None }
+    }
+
+    /// An officer with these roles, signed in.
+    pub async fn officer(&self, name: &str, roles: &[Role], office: &str) -> Caller {
+        let body = json!({"username": name, "password": PASSWORD, "roles": roles, "office": office});
+        let made = self.admin.post("/api/officers", name, body).await;
+        assert_eq!(made.status, 200, "{:?}", made.body);
+        let mut officer = self.anyone();
+        officer.token = Some(officer.signs_in(name, PASSWORD).await.body["token"].as_str().unwrap().into());
+        officer
+    }
+
+    /// An enrolled station, and its id.
+    pub async fn station(&self, name: &str) -> (Caller, String) {
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().pem().unwrap();
+        let body = json!({"name": name, "office": "o-1", "csr_pem": request});
+        let enrolled = self.admin.post("/api/stations", name, body).await;
+        assert_eq!(enrolled.status, 200, "{:?}", enrolled.body);
+        let pem = format!("{}{}", enrolled.body["certificate_pem"].as_str().unwrap(), key.serialize_pem());
+        let client = client(&self.folder, Some(&pem));
+        let station = Caller { client, address: address(&self.service), token: None };
+        (station, enrolled.body["id"].as_str().unwrap().into())
+    }
+
+    /// One number out of the database.
+    pub async fn count(&self, sql: &'static str, arguments: Vec<issuance::store::Argument>) -> i64 {
+        let mut tx = self.service.app().begin_read().await.unwrap();
+        tx.one(sql, arguments).await.unwrap().unwrap().get("n").unwrap()
+    }
+}
+
+pub struct Caller {
+    pub client: Client,
+    pub address: String,
+    pub token: Option<String>,
+}
+
+/// What the service said.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub status: u16,
+    pub body: Value,
+    pub replayed: bool,
+}
+
+impl Said {
+    /// The problem's code; empty if there is none.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl Caller {
+    pub async fn signs_in(&self, name: &str, password: &str) -> Said {
+        self.asks(Method::POST, "/api/sessions", None, Some(json!({"username": name, "password": password}))).await
+    }
+
+    pub async fn get(&self, path: &str) -> Said {
+        self.asks(Method::GET, path, None, None).await
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: Value) -> Said {
+        self.asks(Method::POST, path, Some(key), Some(body)).await
+    }
+
+    pub async fn asks(&self, method: Method, path: &str, key: Option<&str>, body: Option<Value>) -> Said {
+        let mut request = self.client.request(method, format!("{}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let replayed = response.headers().contains_key("idempotency-replayed");
+        let bytes = response.bytes().await.unwrap();
+        Said { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), replayed }
+    }
+}
+
+fn address(service: &Service) -> String {
+    format!("https://{}", service.address())
+}
+
+/// Trusts the house's authority only; shows the certificate, if there is one.
+pub fn client(folder: &TempDir, identity: Option<&str>) -> Client {
+    let authority = std::fs::read(folder.path().join("data/tls-ca.pem")).unwrap();
+    let builder = Client::builder().tls_certs_only([Certificate::from_pem(&authority).unwrap()]).no_proxy();
+    match identity {
+        Some(pem) => builder.identity(Identity::from_pem(pem.as_bytes()).unwrap()).build().unwrap(),
+        None => builder.build().unwrap(),
+    }
+}
+
+pub const PASSWORD: &str = "correct horse battery";

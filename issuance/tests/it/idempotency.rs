@@ -1,0 +1,109 @@
+//! One effect per idempotency key.
+
+use issuance::args;
+use serde_json::json;
+
+use crate::house::{PASSWORD, on_both};
+
+fn officer(name: &str) -> serde_json::Value {
+    json!({"username": name, "password": PASSWORD, "roles": ["capture"], "office": "o-1"})
+}
+
+#[tokio::test]
+async fn a_repeated_request_has_one_effect_and_the_same_answer() {
+    on_both(async |house| {
+        let first = house.admin.post("/api/officers", "k-1", officer("lan")).await;
+        let again = house.admin.post("/api/officers", "k-1", officer("lan")).await;
+        assert_eq!((first.status, again.status), (200, 200));
+        assert_eq!(first.body, again.body);
+        assert_eq!((first.replayed, again.replayed), (false, true));
+        let made = "select count(*) as n from officer where username = $1";
+        assert_eq!(house.count(made, args!["lan"]).await, 1);
+        let told = "select count(*) as n from audit where action = $1";
+        assert_eq!(house.count(told, args!["officer-made"]).await, 2, "the first administrator, and Lan");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ten_requests_at_the_same_moment_have_one_effect() {
+    on_both(async |house| {
+        let asked: Vec<_> = (0..10)
+            .map(|_| {
+                let mut caller = house.anyone();
+                caller.token.clone_from(&house.admin.token);
+                tokio::spawn(async move { caller.post("/api/officers", "k-2", officer("minh")).await })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for one in asked {
+            answers.push(one.await.unwrap());
+        }
+        assert!(answers.iter().all(|said| said.status == 200 && said.body == answers[0].body), "{answers:?}");
+        assert_eq!(answers.iter().filter(|said| !said.replayed).count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_body_is_refused() {
+    on_both(async |house| {
+        house.admin.post("/api/officers", "k-1", officer("lan")).await;
+        let other = house.admin.post("/api/officers", "k-1", officer("hoa")).await;
+        assert_eq!((other.status, other.code()), (422, "idempotency-key-reused"));
+        let elsewhere =
+            house.admin.post("/api/stations", "k-1", json!({"name": "s", "office": "o-1", "csr_pem": ""})).await;
+        assert_eq!(elsewhere.code(), "idempotency-key-reused");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_nothing_and_frees_the_key() {
+    on_both(async |house| {
+        house.admin.post("/api/officers", "k-1", officer("lan")).await;
+        let taken = house.admin.post("/api/officers", "k-2", officer("lan")).await;
+        assert_eq!((taken.status, taken.code()), (409, "name-taken"));
+        let told = "select count(*) as n from audit where action = $1";
+        assert_eq!(house.count(told, args!["officer-made"]).await, 2, "a refused deed leaves no row");
+        let now_free = house.admin.post("/api/officers", "k-2", officer("hoa")).await;
+        assert_eq!((now_free.status, now_free.replayed), (200, false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_without_key_is_refused() {
+    on_both(async |house| {
+        let said = house.admin.asks(reqwest::Method::POST, "/api/officers", None, Some(officer("lan"))).await;
+        assert_eq!((said.status, said.code()), (400, "idempotency-key-missing"));
+        let long = "k".repeat(129);
+        assert_eq!(house.admin.post("/api/officers", &long, officer("lan")).await.code(), "idempotency-key-malformed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stored_answers_rest_encrypted() {
+    on_both(async |house| {
+        let said = house.admin.post("/api/officers", "k-1", officer("lan")).await;
+        let id = said.body["id"].as_str().unwrap().to_owned();
+        let mut tx = house.service.app().begin_read().await.unwrap();
+        let row = tx.one("select sealed from answer where idempotency_key = $1", args!["k-1"]).await.unwrap().unwrap();
+        let sealed: Vec<u8> = row.get("sealed").unwrap();
+        assert!(!sealed.windows(id.len()).any(|window| window == id.as_bytes()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_fit_is_refused_without_quoting_it() {
+    on_both(async |house| {
+        let said = house.admin.post("/api/officers", "k-1", json!({"username": 7_777_777})).await;
+        assert_eq!((said.status, said.code()), (422, "body-invalid"));
+        assert!(!said.body["detail"].as_str().unwrap().contains("7777777"), "{:?}", said.body);
+        assert!(!said.body["request_id"].as_str().unwrap().is_empty());
+        assert!(!said.body["remedy"].as_str().unwrap().is_empty());
+    })
+    .await;
+}

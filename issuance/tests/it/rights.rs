@@ -1,0 +1,107 @@
+//! Each route × each role: closed unless the table says otherwise.
+
+use std::collections::BTreeSet;
+
+use issuance::access::{Right, Role, TABLE, right};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::house::{Caller, House};
+
+/// Method and path of everything in the OpenAPI document.
+fn routes() -> Vec<(Method, String)> {
+    let document = serde_json::to_value(issuance::http::document()).unwrap();
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            if let Ok(method @ (Method::GET | Method::POST | Method::PUT | Method::DELETE | Method::PATCH)) =
+                Method::from_bytes(method.to_uppercase().as_bytes())
+            {
+                routes.push((method, path.clone()));
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn the_document_and_the_table_of_rights_name_the_same_routes() {
+    let documented: BTreeSet<_> = routes().into_iter().map(|(method, path)| (method.to_string(), path)).collect();
+    let listed: BTreeSet<_> = TABLE.iter().map(|(method, path, _)| (method.to_string(), (*path).to_owned())).collect();
+    assert_eq!(listed.len(), TABLE.len(), "a route stands twice in the table");
+    assert_eq!(
+        documented.difference(&listed).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "routes without right"
+    );
+    assert_eq!(
+        listed.difference(&documented).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "rights without route"
+    );
+}
+
+#[test]
+fn a_route_that_is_not_in_the_table_is_closed() {
+    assert_eq!(right(&Method::GET, "/api/everything"), None);
+    assert_eq!(right(&Method::PUT, "/api/officers"), None);
+}
+
+#[tokio::test]
+async fn each_route_for_each_role() {
+    let house = House::open(None).await;
+    let mut officers = Vec::new();
+    for role in Role::ALL {
+        officers.push((Some(role), house.officer(&format!("{role:?}"), &[role], "o-1").await));
+    }
+    officers.push((None, house.officer("no-role", &[], "o-1").await));
+    let (station, _) = house.station("counter-1").await;
+    let anyone = house.anyone();
+    for (method, path) in routes() {
+        if path == "/api/sessions/current" {
+            continue; // it would sign the officers out; see `sessions`
+        }
+        let right = right(&method, &path).unwrap();
+        let asked = async |caller: &Caller| {
+            let path = path.replace("{serial}", "00").replace("{id}", "0").replace("{sod_sha256}", "00");
+            let body = (method != Method::GET).then(|| json!({}));
+            caller.asks(method.clone(), &path, Some("k"), body).await.code().to_owned()
+        };
+        let barred = ["session-needed", "role-missing", "station-certificate-needed", "station-unknown"];
+        for (role, officer) in &officers {
+            let code = asked(officer).await;
+            match right {
+                Right::Anyone | Right::SignedIn => {
+                    assert!(!barred.contains(&&*code), "{method} {path} {role:?}: {code}")
+                }
+                Right::Officer(permission) if role.is_some_and(|role| permission.roles().contains(&role)) => {
+                    assert!(!barred.contains(&&*code), "{method} {path} {role:?}: {code}");
+                }
+                Right::Officer(_) => assert_eq!(code, "role-missing", "{method} {path} {role:?}"),
+                Right::Station => assert_eq!(code, "station-certificate-needed", "{method} {path} {role:?}"),
+            }
+        }
+        let (by_station, by_anyone) = (asked(&station).await, asked(&anyone).await);
+        match right {
+            Right::Anyone => {
+                assert!(!barred.contains(&&*by_station) && !barred.contains(&&*by_anyone), "{method} {path}");
+            }
+            Right::Officer(_) | Right::SignedIn => {
+                assert_eq!((&*by_station, &*by_anyone), ("session-needed", "session-needed"), "{method} {path}");
+            }
+            Right::Station => {
+                assert!(!barred.contains(&&*by_station), "{method} {path}: {by_station}");
+                assert_eq!(by_anyone, "station-certificate-needed", "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_do_not_exist_are_problems_too() {
+    let house = House::open(None).await;
+    let said = house.anyone().get("/api/everything").await;
+    assert_eq!((said.status, said.code()), (404, "no-such-path"));
+    let said = house.anyone().asks(Method::PUT, "/health", None, None).await;
+    assert_eq!((said.status, said.code()), (405, "method-not-allowed"));
+}

@@ -1,0 +1,137 @@
+//! Passwords and sessions.
+
+use issuance::access::Role;
+use issuance::args;
+use reqwest::Method;
+use serde_json::json;
+use time::Duration;
+
+use crate::house::{PASSWORD, on_both};
+
+#[tokio::test]
+async fn a_session_ends_when_idle_when_expired_and_when_told() {
+    on_both(async |house| {
+        let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
+        let asks = async || lan.get("/api/audit?object=card/0").await.code().to_owned();
+        for _ in 0..19 {
+            house.clock.advance(Duration::minutes(29)); // never idle for half an hour
+            assert_eq!(asks().await, "");
+        }
+        house.clock.advance(Duration::hours(1));
+        assert_eq!(asks().await, "session-needed", "ten hours are over");
+
+        let again = house.anyone();
+        let said = again.signs_in("lan", PASSWORD).await;
+        let idle = crate::house::Caller { token: said.body["token"].as_str().map(str::to_owned), ..again };
+        house.clock.advance(Duration::minutes(31));
+        assert_eq!(idle.get("/api/audit?object=card/0").await.code(), "session-needed", "idle");
+
+        let told = house.anyone();
+        let said = told.signs_in("lan", PASSWORD).await;
+        let told = crate::house::Caller { token: said.body["token"].as_str().map(str::to_owned), ..told };
+        assert_eq!(told.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 200);
+        assert_eq!(told.get("/api/audit?object=card/0").await.code(), "session-needed", "signed out");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disabled_officer_is_out_at_once() {
+    on_both(async |house| {
+        let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
+        let id = house
+            .admin
+            .post(
+                "/api/officers",
+                "lan",
+                json!({"username": "lan", "password": PASSWORD, "roles": ["auditor"], "office": "o-1"}),
+            )
+            .await;
+        let path = format!("/api/officers/{}/disablement", id.body["id"].as_str().unwrap());
+        assert_eq!(house.admin.post(&path, "k", json!({"reason": "left"})).await.status, 200);
+        assert_eq!(lan.get("/api/audit?object=card/0").await.code(), "session-needed");
+        assert_eq!(lan.signs_in("lan", PASSWORD).await.code(), "credentials-wrong");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn five_failures_lock_a_name_whether_or_not_somebody_has_it() {
+    on_both(async |house| {
+        let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
+        let mut stories = Vec::new();
+        for name in ["lan", "nobody"] {
+            let mut story = Vec::new();
+            for _ in 0..6 {
+                let said = house.anyone().signs_in(name, "wrong wrong wrong").await;
+                story.push((said.status, said.code().to_owned()));
+            }
+            stories.push(story);
+        }
+        assert_eq!(stories[0], stories[1], "the answers must not tell who exists");
+        assert_eq!(stories[0][4], (401, "credentials-wrong".to_owned()));
+        assert_eq!(stories[0][5], (429, "sign-in-locked".to_owned()));
+        assert_eq!(lan.signs_in("lan", PASSWORD).await.code(), "sign-in-locked", "also with the right password");
+        house.clock.advance(Duration::minutes(16));
+        assert_eq!(lan.signs_in("lan", PASSWORD).await.status, 200, "the lock ends by itself");
+        let refused = "select count(*) as n from audit where action = $1";
+        assert_eq!(house.count(refused, args!["sign-in-refused"]).await, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_password_ends_a_row_of_failures() {
+    on_both(async |house| {
+        house.officer("lan", &[Role::Auditor], "o-1").await;
+        for _ in 0..3 {
+            for _ in 0..4 {
+                assert_eq!(house.anyone().signs_in("lan", "wrong wrong wrong").await.code(), "credentials-wrong");
+            }
+            assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.status, 200);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn neither_password_nor_token_is_stored() {
+    on_both(async |house| {
+        let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
+        let mut tx = house.service.app().begin_read().await.unwrap();
+        let row = tx.one("select password from officer where username = $1", args!["lan"]).await.unwrap().unwrap();
+        assert!(row.get::<String>("password").unwrap().starts_with("$argon2id$v=19$"));
+        let token = lan.token.unwrap();
+        for row in tx.all("select token_hash from session", vec![]).await.unwrap() {
+            let stored: Vec<u8> = row.get("token_hash").unwrap();
+            assert_ne!(hex::encode(&stored), token);
+            assert_ne!(stored, token.as_bytes());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn short_passwords_and_unknown_roles_are_refused() {
+    on_both(async |house| {
+        let short = json!({"username": "a", "password": "short", "roles": ["stock"], "office": "o-1"});
+        assert_eq!(house.admin.post("/api/officers", "k-1", short).await.code(), "password-unfit");
+        let role = json!({"username": "a", "password": PASSWORD, "roles": ["emperor"], "office": "o-1"});
+        assert_eq!(house.admin.post("/api/officers", "k-2", role).await.code(), "body-invalid");
+        let office = json!({"username": "a", "password": PASSWORD, "roles": ["stock"], "office": "Ở đây"});
+        assert_eq!(house.admin.post("/api/officers", "k-3", office).await.code(), "body-invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_administrator_of_one_office_makes_nobody_in_another() {
+    on_both(async |house| {
+        let local = house.officer("local", &[Role::Admin], "o-1").await;
+        let body = |name: &str, office: &str| json!({"username": name, "password": PASSWORD, "roles": ["stock"], "office": office});
+        assert_eq!(local.post("/api/officers", "k-1", body("here", "o-1")).await.status, 200);
+        let there = local.post("/api/officers", "k-2", body("there", "o-2")).await;
+        assert_eq!((there.status, there.code()), (403, "other-office"));
+    })
+    .await;
+}
