@@ -70,7 +70,10 @@ impl<'a, S: Service> Station<'a, S> {
         session.reset()?;
         let presentation = perso::present(session)?;
         let serial = presentation.serial;
-        self.settle(reader, Some(&serial))?;
+        let settled = self.settle(reader, Some(&serial))?;
+        if let Some((.., outcome)) = settled.into_iter().find(|(of, done, _)| *of == serial && *done == kind) {
+            return Ok(Done { serial, outcome, attempts: 0, resumed: true });
+        }
         let unfinished: Vec<Entry> = self.journal.unfinished().to_vec();
         if let Some(other) = unfinished.iter().find(|entry| entry.reader == reader && entry.serial != serial) {
             return Err(Failure::new(
@@ -96,11 +99,16 @@ impl<'a, S: Service> Station<'a, S> {
     }
 
     /// Reports what needs no chip any more: receipts that did not reach the service, spoiled chips it was not told of.
-    /// Only of this reader or this chip; another process may be at work on the others.
+    /// Only of this reader or this chip; another process may be at work on the others. Gives what came to its end by that.
     ///
     /// # Errors
     /// [`Failure`] of the service or the journal.
-    pub fn settle(&mut self, reader: &str, serial: Option<&CardSerial>) -> Result<(), Failure> {
+    pub fn settle(
+        &mut self,
+        reader: &str,
+        serial: Option<&CardSerial>,
+    ) -> Result<Vec<(CardSerial, Kind, Outcome)>, Failure> {
+        let mut finished = Vec::new();
         for entry in self.journal.unfinished().to_vec() {
             if entry.reader != reader && Some(&entry.serial) != serial {
                 continue;
@@ -110,12 +118,13 @@ impl<'a, S: Service> Station<'a, S> {
                     self.account(entry.id, &entry.serial, &reason, &evidence)?
                 }
                 Stage::AwaitReport { receipt, proof } => {
-                    self.report(entry.id, entry.kind, &receipt, proof.as_ref())?;
+                    let outcome = self.report(entry.id, entry.kind, &receipt, proof.as_ref())?;
+                    finished.extend(outcome.map(|outcome| (entry.serial, entry.kind, outcome)));
                 }
                 Stage::AwaitOrder | Stage::AwaitReceipt => {}
             }
         }
-        Ok(())
+        Ok(finished)
     }
 
     /// Gives up a chip that cannot be presented any more, on the operator's word.

@@ -190,7 +190,10 @@ impl Connection {
         // T=0 hands out the data of a case 4 command through GET RESPONSE, and corrects Le by 6Cxx
         // (ISO/IEC 7816-3:2006 §12.2.1): the transport's business, not the procedure's.
         let mut data = Vec::new();
-        while t0 {
+        if !t0 {
+            return Ok(answer);
+        }
+        loop {
             match answer[..] {
                 [.., 0x61, more] => {
                     data.extend_from_slice(&answer[..answer.len() - 2]);

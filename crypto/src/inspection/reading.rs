@@ -189,7 +189,7 @@ impl<T: Card> Reading<'_, T> {
         }
         self.evidence.access.pace_announced = true;
         let (way, password) = match &self.request.password {
-            Password::Can(can) => (Way::PaceCan, pace::Password::from(can.clone())),
+            Password::Can(can) => (Way::PaceCan, pace::Password::from(*can)),
             Password::Mrz(key) => (Way::PaceMrz, pace::Password::from(key)),
         };
         let talk = pace::choose(&access.0).and_then(|choice| {

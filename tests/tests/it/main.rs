@@ -2,6 +2,9 @@
 
 mod architecture;
 mod bad_input;
+mod inspection_bench;
+mod inspection_reading;
+mod inspection_station;
 mod issuing;
 mod openssl;
 mod power_cuts;

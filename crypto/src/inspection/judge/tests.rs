@@ -1,7 +1,5 @@
 //! One sound card, then the same card tampered with one thing at a time.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::BTreeMap;
 
 use time::{Duration, macros::date};
