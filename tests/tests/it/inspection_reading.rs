@@ -1,5 +1,7 @@
 //! A guard reads cards on the bench: by every way in, in the fewest commands, and from chips that mean harm.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use card_agent::failure::Code;
 use card_agent::kiosk;
 use card_agent::session::Session;

@@ -1,5 +1,7 @@
 //! The station on the bench: every cut, every refusal, and what the journal makes of it.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::path::Path;
 
 use card_agent::failure::{Code, Failure};
