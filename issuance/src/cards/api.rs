@@ -66,7 +66,7 @@ struct CardView {
     /// Its chip.
     #[schema(value_type = String)]
     serial: crypto::identity::CardSerial,
-    /// SHA-256 of EF.SOD, hex.
+    /// Fingerprint of EF.SOD (SHA-256 of its signed hash table), hex.
     sod_sha256: String,
     /// Where it is handed over.
     office: OfficeCode,
@@ -146,7 +146,7 @@ async fn report_loss(
     .await
 }
 
-/// What a document is, by SHA-256 of its raw EF.SOD: for kiosks that are online.
+/// What a document is, by the fingerprint of its EF.SOD: for kiosks that are online.
 #[utoipa::path(get, path = "/api/card-status/{sod_sha256}", tag = "cards",
     responses((status = 200, body = StatusView)))]
 async fn status(State(app): State<App>, Path(sod_sha256): Path<String>) -> Read<StatusView> {
@@ -155,7 +155,7 @@ async fn status(State(app): State<App>, Path(sod_sha256): Path<String>) -> Read<
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "hash-malformed",
-            "Send SHA-256 of EF.SOD as 64 hexadecimal digits.",
+            "Send the SHA-256 of the signed hash table in EF.SOD as 64 hexadecimal digits.",
         )
     })?;
     let mut tx = app.begin_read().await?;

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::access::OfficeCode;
 use crate::applications::model::Decision;
 
-/// One card. Its document number repeats from card to card of the same citizen, so `id` and the hash of EF.SOD tell cards apart.
+/// One card. Its document number repeats from card to card of the same citizen, so `id` and the fingerprint of EF.SOD tell cards apart.
 #[derive(Clone, Debug)]
 pub struct Card {
     /// UUIDv7.
@@ -20,7 +20,7 @@ pub struct Card {
     pub application: String,
     /// Its chip.
     pub serial: CardSerial,
-    /// SHA-256 of the raw EF.SOD: how kiosks name a card.
+    /// Fingerprint of its EF.SOD (SHA-256 of the signed hash table): how kiosks name a card.
     pub sod_sha256: [u8; 32],
     /// Where it is handed over.
     pub office: OfficeCode,

@@ -98,7 +98,7 @@ pub(super) async fn revoke_document(
     Ok(())
 }
 
-/// All revoked documents, ascending: SHA-256 of raw EF.SODs, for the trust bundle.
+/// All revoked documents, ascending: fingerprints of EF.SODs, for the trust bundle.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -116,7 +116,7 @@ pub(super) async fn sign(app: &App, id: &str) -> Result<(), ProductionError> {
     Ok(tx.commit().await?)
 }
 
-/// The signed document as the chip will hold it, its access number, and SHA-256 of EF.SOD.
+/// The signed document as the chip will hold it, its access number, and the fingerprint of EF.SOD.
 pub(super) fn package(app: &App, document: &Document) -> Result<(Package, Can, [u8; 32]), ProductionError> {
     let (sod, sod_sha256) = document.signed.as_ref().ok_or(ProductionError::ApplicationGone)?;
     let sod = app.secrets().open(&purpose(&document.id, "sod"), sod)?;

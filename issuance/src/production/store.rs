@@ -146,7 +146,7 @@ pub(super) struct Document {
     pub prepared: Vec<u8>,
     pub issued: Date,
     pub expires: Option<Date>,
-    /// EF.SOD, sealed, and its SHA-256; none before the signature.
+    /// EF.SOD, sealed, and its fingerprint; none before the signature.
     pub signed: Option<(Vec<u8>, [u8; 32])>,
 }
 
