@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use image::imageops::FilterType;
 use serde_json::{Value, json};
@@ -44,6 +45,11 @@ pub const FEATURES: &str = "Nốt ruồi cách 2 cm dưới đuôi mắt trái";
 /// # Panics
 /// If the file in the repository is not the picture it was.
 pub fn photograph() -> Vec<u8> {
+    static JPEG: LazyLock<Vec<u8>> = LazyLock::new(take_photograph);
+    JPEG.clone()
+}
+
+fn take_photograph() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/portrait/astronaut.png");
     let picture = image::open(path).expect("the portrait is in the repository").to_rgb8();
     let head = image::imageops::crop_imm(&picture, 105, 0, 225, 300).to_image();

@@ -2,11 +2,13 @@
 
 mod architecture;
 mod bad_input;
+mod bench;
 mod inspection_bench;
 mod inspection_reading;
 mod inspection_station;
 mod issuing;
 mod openssl;
+mod orders;
 mod power_cuts;
 
 /// Says aloud that a test could not run here; `make test` counts these lines.
