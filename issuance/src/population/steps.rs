@@ -67,12 +67,7 @@ impl From<PopulationError> for Problem {
         use PopulationError as E;
         match error {
             E::Access(source) => source.into(),
-            E::Declined(declined) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "declaration-invalid",
-                "Mend every field that the detail names (docs/failure-codes.md explains each), and send the declaration again.",
-            )
-            .detail(declined),
+            E::Declined(declined) => of_declined(&declined),
             E::Store(source) => source.into(),
             E::Unknown => {
                 Self::new(StatusCode::NOT_FOUND, "person-unknown", "Check the id; it is not the personal number.")
@@ -80,4 +75,24 @@ impl From<PopulationError> for Problem {
             }
         }
     }
+}
+
+/// One reason: its own code. Several: one code, and the detail names each field.
+fn of_declined(declined: &Declined) -> Problem {
+    let codes: Vec<&str> = declined.0.iter().map(|finding| finding.code.as_str()).collect();
+    let (code, remedy) = match codes[..] {
+        ["name-not-writable"] => (
+            "name-not-writable",
+            "Write the name in letters that an MRZ can carry (Latin with diacritics), without digits or signs.",
+        ),
+        ["date-unreadable"] => ("date-unreadable", "Write dd/MM/yyyy, yyyy-MM-dd, or yyyy if only the year is known."),
+        ["date-impossible"] => ("date-impossible", "No calendar has this day: look at the birth certificate again."),
+        ["date-in-future"] => ("date-in-future", "The date lies ahead: look at the birth certificate again."),
+        ["province-unassigned"] => (
+            "province-unassigned",
+            "Use a province of the 2021 table. Deployments add their own with --extra-province.",
+        ),
+        _ => ("declaration-incomplete", "Mend every field that the detail names, and send the declaration again."),
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, remedy).detail(declined)
 }

@@ -99,18 +99,7 @@ impl Offices {
 
     /// A woman who does not exist, with her number.
     pub async fn citizen(&self) -> String {
-        let place = DeclaredPlace { province: "003".into(), detail: "Số 1 Phố Mẫu".into(), ..Default::default() };
-        let declaration = Declaration {
-            full_name: "Nguyễn Thị Mẫu".into(),
-            birth_date: "05/01/2000".into(),
-            sex: "Nữ".into(),
-            birth_registration: place.clone(),
-            place_of_origin: place.clone(),
-            ethnic_group: "01".into(),
-            permanent_residence: Some(place),
-            mother: Some(DeclaredRelative { full_name: "Trần Thị Thử".into(), ..Default::default() }),
-            ..Default::default()
-        };
+        let declaration = declaration();
         let app = &self.app;
         let (person, _) =
             within!(app, tx => population::steps::declare(tx, app, &self.registrar, &declaration)).unwrap();
@@ -249,6 +238,22 @@ pub async fn enrol(tx: &mut Tx, app: &App, station: &Station) {
     )
     .await
     .unwrap();
+}
+
+/// Form DC01 of a woman who does not exist: province 003 is not assigned.
+pub fn declaration() -> Declaration {
+    let place = DeclaredPlace { province: "003".into(), detail: "Số 1 Phố Mẫu".into(), ..Default::default() };
+    Declaration {
+        full_name: "Nguyễn Thị Mẫu".into(),
+        birth_date: "05/01/2000".into(),
+        sex: "Nữ".into(),
+        birth_registration: place.clone(),
+        place_of_origin: place.clone(),
+        ethnic_group: "01".into(),
+        permanent_residence: Some(place),
+        mother: Some(DeclaredRelative { full_name: "Trần Thị Thử".into(), ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 /// Shades, and nobody's face.

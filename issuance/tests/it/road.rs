@@ -11,11 +11,12 @@ use issuance::cards::steps::{self as cards, CardError};
 use issuance::http::Problem;
 use issuance::numbering;
 use issuance::population;
+use issuance::population::model::Declaration;
 use issuance::production::intake::IntakeOutcome;
 use issuance::production::personalization::{PersonalizationOutcome, Proof};
 use issuance::production::{self, ProductionError};
 
-use crate::offices::{Offices, enrol, key_of, photograph, within};
+use crate::offices::{Offices, declaration, enrol, key_of, photograph, within};
 
 /// Runs a test on SQLite, and on PostgreSQL if `ISSUANCE_TEST_DATABASE` names one (an empty database for each run).
 macro_rules! on_sqlite {
@@ -41,6 +42,7 @@ on_sqlite!(
     a_station_is_answered_for_its_own_chips_only,
     blanks_are_accounted_for_from_the_day_they_arrive,
     an_office_sees_its_own,
+    a_declaration_that_no_card_can_carry_is_declined_with_its_reason,
     a_card_is_for_who_may_have_one,
 );
 
@@ -355,6 +357,23 @@ mod walk {
         assert!(portrait.is_some_and(|portrait| portrait.len() < 27_000));
         let object = format!("application/{}", application.id);
         assert!(offices.trail(&object).await.contains(&"application-read".to_owned()));
+    }
+
+    pub async fn a_declaration_that_no_card_can_carry_is_declined_with_its_reason(offices: &Offices) {
+        let app = &offices.app;
+        let declines = async |declaration: &Declaration| {
+            let declined = within!(app, tx => population::steps::declare(tx, app, &offices.registrar, declaration));
+            Problem::from(declined.unwrap_err()).code()
+        };
+        let sound = declaration();
+        let named = Declaration { full_name: "Nguyễn 漢 Mẫu".into(), ..sound.clone() };
+        assert_eq!(declines(&named).await, "name-not-writable");
+        let dated = Declaration { birth_date: "30/02/2000".into(), ..sound.clone() };
+        assert_eq!(declines(&dated).await, "date-impossible");
+        let mut placed = sound;
+        placed.birth_registration.province = "005".into();
+        assert_eq!(declines(&placed).await, "province-unassigned");
+        assert_eq!(declines(&Declaration::default()).await, "declaration-incomplete");
     }
 
     pub async fn a_card_is_for_who_may_have_one(offices: &Offices) {
