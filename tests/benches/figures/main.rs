@@ -1,0 +1,117 @@
+//! `make bench`: the figures of `docs/benchmarks.md`, each beside its anchor, in one run. Prints them as Markdown, leaves them in
+//! `target/figures.md` too, and draws `docs/figures/*.svg`.
+//!
+//! Times are CPU time of this process, so that a neighbour on the machine costs little; counts are exact.
+
+mod anchor;
+mod chart;
+mod commands;
+mod inspections;
+mod numbers;
+mod sods;
+mod subject;
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Shorter rounds with `QUICK=1`, to see whether it works.
+pub fn round() -> Duration {
+    if env::var_os("QUICK").is_some() { Duration::from_millis(100) } else { Duration::from_secs(2) }
+}
+
+/// CPU time that this process has used, user and system.
+pub fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("less than a second"))
+}
+
+/// How often per CPU-second `work` can be done: the best of three rounds, since nothing makes a computer too fast.
+pub fn rate(mut work: impl FnMut()) -> f64 {
+    work();
+    let mut best = 0.0f64;
+    for _ in 0..3 {
+        let (begun, mut times) = (cpu_time(), 0u32);
+        let spent = loop {
+            for _ in 0..16 {
+                work();
+            }
+            times += 16;
+            let spent = cpu_time() - begun;
+            if spent >= round() / 3 {
+                break spent;
+            }
+        };
+        best = best.max(f64::from(times) / spent.as_secs_f64());
+    }
+    best
+}
+
+/// The machine, the day and the compiler's mode, for who reads the figures later.
+fn machine() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line =
+        |name: &str| text.lines().find(|l| l.starts_with(name)).and_then(|l| l.split(": ").nth(1)).unwrap_or("?");
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?").to_owned();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let mode = if cfg!(debug_assertions) { "debug (times mean nothing)" } else { "release" };
+    let today = time::OffsetDateTime::now_utc().date();
+    format!(
+        "{today}, {} ({} MHz), {cores} cores, load {load} at the start, {mode} build",
+        line("model name"),
+        line("cpu MHz")
+    )
+}
+
+/// A row of a Markdown table.
+pub fn row(out: &mut String, cells: &[&str]) {
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+/// A number with thousands apart.
+pub fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // `cargo test --benches` runs this program too, and nobody wants to wait for it there.
+    if env::args().any(|argument| argument == "--test") {
+        return Ok(());
+    }
+    let mut report = format!("{}\n", machine());
+    let mut say = |text: String| {
+        print!("{text}");
+        report.push_str(&text);
+    };
+    println!("{}", machine());
+    let sods = sods::measure()?;
+    say(sods.table);
+    let commands = commands::count()?;
+    say(commands.table);
+    say(inspections::measure()?);
+    say(numbers::measure());
+    fs::create_dir_all(root().join("target"))?;
+    fs::write(root().join("target/figures.md"), &report)?;
+    let figures = root().join("docs/figures");
+    fs::create_dir_all(&figures)?;
+    fs::write(figures.join("sod-rate.svg"), sods.chart)?;
+    fs::write(figures.join("commands.svg"), commands.chart)?;
+    Ok(())
+}
