@@ -25,7 +25,7 @@ interop:
 
 bench:
 	@tests/setup.sh test
-	cargo bench --package tests
+	cargo bench --package tests --bench figures
 
 check:
 	cargo fmt --all --check
