@@ -190,7 +190,7 @@ impl Clock {
 #[derive(Debug)]
 pub enum Randomness {
     /// A seed, for tests: the same requests in the same order see the same values.
-    Seeded(Mutex<ChaCha20Rng>),
+    Seeded(Box<Mutex<ChaCha20Rng>>),
     /// The operating system.
     System,
 }
@@ -199,7 +199,7 @@ impl Randomness {
     /// Deterministic, for tests.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self::Seeded(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))
+        Self::Seeded(Box::new(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
     }
 
     /// A fresh generator.

@@ -1,4 +1,4 @@
-//! `issuance init | serve | transport-key | rotate-ds | crl | renew-server | openapi`
+//! `issuance init | serve | transport-key | rotate | crl | renew-server | openapi`
 
 use std::error::Error;
 use std::io::{IsTerminal as _, Read as _};
@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crypto::pki::{Country, CurveForm, SerialNumber};
 use issuance::app::{Clock, Randomness};
 use issuance::config::Config;
-use issuance::pki::{self, Founding, KeyStore};
+use issuance::pki::{self, Founding, KeyName, KeyStore};
 use issuance::population::reference::ExtraProvince;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
@@ -45,10 +45,14 @@ enum Verb {
         #[arg(value_name = "NAME=FILE")]
         key: String,
     },
-    /// Certifies a new document signer under the CSCA. Restart the service afterwards.
-    RotateDs {
+    /// Certifies a new key under the CSCA, for `ds` (signs for 92 days) or `trust-list-signer` (a year). Restart the service
+    /// afterwards.
+    Rotate {
         #[command(flatten)]
         folder: Folder,
+        /// Whose.
+        #[arg(value_parser = ["ds", "trust-list-signer"])]
+        signer: String,
     },
     /// Issues the next revocation list of the CSCA (due every 90 days).
     Crl {
@@ -132,7 +136,7 @@ fn main() -> ExitCode {
         Verb::Init(init) => found(init),
         Verb::Serve(serve) => serve_until_told(serve),
         Verb::TransportKey { folder, key } => take_in(&folder, &key),
-        Verb::RotateDs { folder } => rotate(&folder),
+        Verb::Rotate { folder, signer } => rotate(&folder, &signer),
         Verb::Crl { folder, revoke } => issue_crl(&folder, &revoke),
         Verb::RenewServer { folder, host } => {
             pki::renew_server(&folder.config(), &host, Clock::System.now(), &mut Randomness::System.draw())
@@ -218,10 +222,11 @@ fn take_in(folder: &Folder, key: &str) -> Outcome {
     Ok(())
 }
 
-fn rotate(folder: &Folder) -> Outcome {
-    let certificate =
-        pki::rotate_document_signer(&folder.config(), Clock::System.now(), &mut Randomness::System.draw())?;
-    println!("Document signer {} is certified; restart the service.", certificate.serial());
+fn rotate(folder: &Folder, signer: &str) -> Outcome {
+    let name = if signer == "ds" { KeyName::DocumentSigner } else { KeyName::TrustListSigner };
+    let mut rng = Randomness::System.draw();
+    let certificate = pki::rotate(&folder.config(), name, Clock::System.now(), &mut rng)?;
+    println!("Certificate {} of {signer} is issued; restart the service.", certificate.serial());
     Ok(())
 }
 
@@ -242,8 +247,11 @@ fn print_document() -> Outcome {
     Ok(())
 }
 
+/// Identifier and key.
+type TransportKey = (String, Zeroizing<Vec<u8>>);
+
 /// `NAME=FILE`
-fn transport_key(text: &str) -> Result<(String, Zeroizing<Vec<u8>>), Box<dyn Error>> {
+fn transport_key(text: &str) -> Result<TransportKey, Box<dyn Error>> {
     let (name, file) = text.split_once('=').ok_or("--transport-key: NAME=FILE is needed")?;
     let mut digits = Zeroizing::new(String::new());
     match file {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::http::{ListenError, TlsListener, router};
 use crate::pki::{CardKeysError, KeyStore, KeyStoreError, SignerError, TlsAuthorityError};
 use crate::store::StoreError;
-use crate::{args, http};
+use crate::{args, http, pki};
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -74,11 +74,14 @@ impl Service {
     }
 }
 
-/// Forgets, once an hour, what nobody will ask for again.
+/// Once an hour: forgets what nobody will ask for again, and says what will run out.
 async fn housekeeping(app: App) {
     let mut hourly = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hourly.tick().await;
+        for ending in pki::endings(&app) {
+            tracing::warn!("{ending}");
+        }
         if let Err(error) = forget(&app).await {
             tracing::warn!(%error, "housekeeping failed, and is tried again in an hour");
         }

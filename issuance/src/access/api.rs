@@ -10,9 +10,8 @@ use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use super::model::{AccessError, Caller, OfficeCode, Officer, OfficerId, Role, StationId};
-use super::{passwords, steps, store};
+use super::{passwords, steps};
 use crate::app::App;
-use crate::audit;
 use crate::http::{Answer, Body, Problem, Read, Write};
 
 /// What this office answers.
@@ -129,8 +128,7 @@ async fn disable_officer(
     Write { stamp, body }: Write<Reason>,
 ) -> Result<Answer, Problem> {
     app.write(&officer, stamp, async |tx| {
-        store::disable_officer(tx, &app, &id).await?;
-        audit::record(tx, &app, &officer, "officer-disabled", &format!("officer/{id}"), &body.reason).await?;
+        steps::disable_officer(tx, &app, &officer, &id, &body.reason).await?;
         Ok(OfficerView { id })
     })
     .await

@@ -109,6 +109,20 @@ impl Role {
     /// All of them.
     pub const ALL: [Self; 7] =
         [Self::Admin, Self::Approver, Self::Auditor, Self::Capture, Self::HandOver, Self::Registrar, Self::Stock];
+
+    /// As it is written in requests and in the document.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+            Self::Capture => "capture",
+            Self::HandOver => "hand-over",
+            Self::Registrar => "registrar",
+            Self::Stock => "stock",
+        }
+    }
 }
 
 /// The officer who asks: extracted from the session that the bearer token opened.

@@ -82,6 +82,24 @@ pub async fn make_officer(
     Ok(id)
 }
 
+/// Closes an officer's account at once, sessions included.
+///
+/// # Errors
+/// [`AccessError::OfficerUnknown`], [`AccessError::OtherOffice`]
+pub(super) async fn disable_officer(
+    tx: &mut Tx,
+    app: &App,
+    by: &Officer,
+    id: &OfficerId,
+    reason: &str,
+) -> Result<(), AccessError> {
+    let office = store::office_of_officer(tx, id).await?.ok_or(AccessError::OfficerUnknown)?;
+    by.may_act_for(&office)?;
+    store::disable_officer(tx, app, id).await?;
+    audit::record(tx, app, by, "officer-disabled", &format!("officer/{id}"), reason).await?;
+    Ok(())
+}
+
 /// Enrols a station: signs its certification request with the service's TLS authority.
 ///
 /// # Errors

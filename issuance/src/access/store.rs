@@ -73,12 +73,16 @@ pub(super) async fn insert_officer(
     if made == 1 { Ok(()) } else { Err(AccessError::NameTaken) }
 }
 
+/// Where an officer works.
+pub(super) async fn office_of_officer(tx: &mut Tx, id: &OfficerId) -> Result<Option<OfficeCode>, StoreError> {
+    let row = tx.one_locked("select id, office from officer where id = $1", args![id]).await?;
+    row.map(|row| row.parsed("office")).transpose()
+}
+
 /// Closes an officer's account; their sessions end with it.
-pub(super) async fn disable_officer(tx: &mut Tx, app: &App, id: &OfficerId) -> Result<(), AccessError> {
-    let touched = tx
-        .run("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2", args![app.now(), id])
-        .await?;
-    if touched == 1 { Ok(()) } else { Err(AccessError::OfficerUnknown) }
+pub(super) async fn disable_officer(tx: &mut Tx, app: &App, id: &OfficerId) -> Result<(), StoreError> {
+    tx.run("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2", args![app.now(), id]).await?;
+    Ok(())
 }
 
 /// A new session.

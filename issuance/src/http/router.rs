@@ -3,16 +3,21 @@
 use std::any::Any;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Problem;
+use crate::access::Right;
 use crate::app::App;
 use crate::{access, applications, audit, cards, numbering, pki, population, production};
 
@@ -39,10 +44,48 @@ fn offices() -> OpenApiRouter<App> {
         .merge(cards::routes())
 }
 
-/// The OpenAPI document of this very program.
+/// The OpenAPI document of this very program. Who may call what is written in from the table of rights, so that it cannot
+/// differ from what the gate does.
 #[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    offices().split_for_parts().1
+pub fn document() -> OpenApiDocument {
+    let mut document = offices().split_for_parts().1;
+    let components = document.components.get_or_insert_default();
+    let bearer =
+        Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("POST /api/sessions gives the token.")).build();
+    components.add_security_scheme("officer", SecurityScheme::Http(bearer));
+    let description = Some("Client certificate from POST /api/stations.".to_owned());
+    let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
+    components.add_security_scheme("station", mutual);
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::DELETE, &mut item.delete),
+        ] {
+            let (Some(operation), Some(right)) = (operation, access::right(&method, path)) else { continue };
+            let none: [&str; 0] = [];
+            match right {
+                Right::Anyone => {}
+                Right::SignedIn => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
+                Right::Station => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
+                Right::Officer(permission) => {
+                    let roles = permission.roles().iter().map(|role| role.name());
+                    operation.security = Some(vec![SecurityRequirement::new("officer", roles)]);
+                }
+            }
+            if method == Method::POST && right != Right::Anyone {
+                let key = ParameterBuilder::new()
+                    .name("Idempotency-Key")
+                    .parameter_in(ParameterIn::Header)
+                    .required(Required::True)
+                    .description(Some("1 to 128 printable ASCII characters, new for each intended effect."))
+                    .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+                operation.parameters.get_or_insert_default().push(RefOr::T(key.build()));
+            }
+        }
+    }
+    document
 }
 
 /// The service: each route behind the gate of [`access`], each request with an id, each problem with its body.
@@ -92,6 +135,8 @@ async fn identified(State(app): State<App>, request: Request, next: Next) -> Res
     let status = response.status().as_u16();
     let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tracing::info!(request.id = %id, %method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
+    // Answers are about people, and some carry tokens: nothing on the way may keep them.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -123,6 +168,6 @@ pub struct Health {
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI 3.1")))]
-async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+async fn openapi() -> Json<OpenApiDocument> {
     Json(document())
 }

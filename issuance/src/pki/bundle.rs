@@ -1,14 +1,14 @@
 //! The trust bundle of the day: national CSCA, its revocation list, revoked documents; signed when it is asked for and what
 //! it says has changed, or the last one is an hour old.
 
-use crypto::pki::SignatureMismatch;
 use crypto::pki::trust_bundle::{Contents, Draft, TrustBundleError};
+use crypto::pki::{Crl, SignatureMismatch};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::ceremony::CRL;
-use super::signer::{KeyName, SignerError};
+use super::signer::{KeyName, SignerError, signing_period};
 use crate::app::App;
 use crate::args;
 use crate::cards;
@@ -62,6 +62,28 @@ pub(super) fn crl(app: &App) -> Result<Vec<u8>, BundleError> {
     std::fs::read(app.config().data.join(CRL)).map_err(BundleError::Crl)
 }
 
+/// What will run out within two weeks, or has, as sentences for the log that say what to do.
+pub(crate) fn endings(app: &App) -> Vec<String> {
+    let soon = app.now() + time::Duration::days(14);
+    let mut endings = Vec::new();
+    let list = crl(app).ok().and_then(|bytes| Crl::parse(&bytes).ok());
+    match list.and_then(|list| list.next_update()) {
+        Some(at) if at > soon => {}
+        Some(at) => {
+            endings.push(format!("the revocation list of the CSCA is due on {}: run `issuance crl`", at.date()))
+        }
+        None => endings.push("csca.crl cannot be read: restore it, or run `issuance crl`".to_owned()),
+    }
+    for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
+        let (_, until) = signing_period(app.signer().certificate(name));
+        if until <= soon {
+            let (name, day) = (name.file(), until.date());
+            endings.push(format!("the key `{name}` may sign until {day}: run `issuance rotate {name}`, then restart"));
+        }
+    }
+    endings
+}
+
 fn content_hash(csca: &[u8], crl: &[u8], documents: &[[u8; 32]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [csca, crl] {
@@ -94,7 +116,7 @@ pub enum BundleError {
     #[error("csca.crl: {0}")]
     Crl(std::io::Error),
     /// It cannot be opened by a terminal, so it was not signed: the list or the signer has run out.
-    #[error("the trust bundle would not be accepted: {0}; run `issuance crl`, or renew the trust-list signer")]
+    #[error("the trust bundle would not be accepted: {0}; run `issuance crl`, or `issuance rotate trust-list-signer`")]
     Draft(#[from] TrustBundleError),
     /// Not over what was prepared.
     #[error(transparent)]

@@ -105,23 +105,27 @@ pub fn found(
     Ok(Founded { admin_password })
 }
 
-/// Certifies a new document signer; the running service takes it at its next start. The old certificate stays valid: cards
-/// carry it.
+/// Certifies a new key for a signer; the running service takes it at its next start. The old certificate stays valid (cards
+/// carry it) and is kept as `<name>-<serial>.der`.
 ///
 /// # Errors
-/// [`CeremonyError`]
-pub fn rotate_document_signer(
+/// [`CeremonyError`]; [`SignerError::Closed`] for the CSCA, whose succession is a matter of link certificates.
+pub fn rotate(
     config: &Config,
+    name: KeyName,
     now: OffsetDateTime,
     rng: &mut impl CryptoRng,
 ) -> Result<Certificate, CeremonyError> {
+    if name == KeyName::Csca {
+        return Err(SignerError::Closed(name).into());
+    }
     let store = KeyStore::open(&config.data, config.key_file.as_deref())?;
     let settings = Settings::read(&store)?;
     let csca = certificate(&store, KeyName::Csca)?;
     let authority = SigningKey::open(&store, KeyName::Csca, &csca)?;
-    let old = certificate(&store, KeyName::DocumentSigner)?;
-    store.publish(&format!("ds-{}.der", old.serial()), old.der())?;
-    let signer = SigningKey::generate(KeyName::DocumentSigner, settings.signer_curve()?, rng)?;
+    let old = certificate(&store, name)?;
+    store.publish(&format!("{}-{}.der", name.file(), old.serial()), old.der())?;
+    let signer = SigningKey::generate(name, settings.signer_curve()?, rng)?;
     issue(&store, &settings, &signer, &authority, Some(&csca), now, rng)
 }
 

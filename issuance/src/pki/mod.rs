@@ -11,8 +11,9 @@ mod signer;
 mod tls_authority;
 
 pub use api::routes;
+pub(crate) use bundle::endings;
 pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION};
-pub use ceremony::{CeremonyError, Founded, Founding, found, issue_crl, renew_server, rotate_document_signer};
+pub use ceremony::{CeremonyError, Founded, Founding, found, issue_crl, renew_server, rotate};
 pub use key_store::{KeyStore, KeyStoreError};
 pub use secrets::{Secrets, SecretsError};
 pub use signer::{KeyName, Signer, SignerError, SigningKey};

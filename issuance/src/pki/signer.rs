@@ -13,6 +13,7 @@ use crypto::suite::{Curve, EcError, PrivateKey, PublicKey, SignatureAlgorithm, V
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::key_store::{KeyStore, KeyStoreError};
@@ -235,6 +236,10 @@ impl App {
     /// [`SignerError::Exhausted`] when the usage limit is reached; the rest as [`SigningKey::sign`].
     pub async fn sign(&self, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let key = self.signer().key(name).ok_or(SignerError::Closed(name))?;
+        let (_, until) = signing_period(self.signer().certificate(name));
+        if self.now() > until {
+            return Err(SignerError::Expired(name));
+        }
         if !take_reserved(key) {
             let mut tx = self.begin().await?;
             let granted = reserve(&mut tx, key, self.config().signing_key_limit).await?;
@@ -244,6 +249,12 @@ impl App {
         }
         key.sign(message)
     }
+}
+
+/// From when until when the key of this certificate may sign: its private key usage period (Doc 9303-12 (8th ed.) §4.1.3).
+pub(crate) fn signing_period(certificate: &Certificate) -> (OffsetDateTime, OffsetDateTime) {
+    let (from, until) = certificate.extensions().private_key_usage.unwrap_or_default();
+    (from.unwrap_or(certificate.not_before()), until.unwrap_or(certificate.not_after()))
 }
 
 fn key_id(public: &PublicKey) -> String {
@@ -292,6 +303,9 @@ pub enum SignerError {
     /// Usage limit reached.
     #[error("the usage limit of {0:?} is reached")]
     Exhausted(KeyName),
+    /// The private key usage period is over.
+    #[error("the signing period of {0:?} is over")]
+    Expired(KeyName),
     /// The library failed.
     #[error("signing failed")]
     Failed,
@@ -319,10 +333,10 @@ impl From<SignerError> for Problem {
     fn from(error: SignerError) -> Self {
         match error {
             SignerError::Store(source) => source.into(),
-            SignerError::Exhausted(_) => Self::new(
+            SignerError::Exhausted(_) | SignerError::Expired(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "signing-key-exhausted",
-                "Whoever runs the service certifies a new signer: `issuance rotate-ds`, then a restart.",
+                "Whoever runs the service certifies a new signer: `issuance rotate`, then a restart.",
             )
             .detail(error),
             _ => Self::internal(&error),

@@ -4,7 +4,7 @@
 //! are text, moments are microseconds since 1970 in UTC, truth is 0 or 1, structures are JSON in text. Every office keeps its
 //! statements in its own `store.rs` and its tables in its own `MIGRATIONS`.
 //!
-//! ```ignore
+//! ```text
 //! let row = tx.one("select id, name from person where id = $1", args![id]).await?.ok_or(Unknown)?;
 //! let name: FullName = row.parsed("name")?;
 //! ```

@@ -142,6 +142,20 @@ async fn usage_is_reserved_before_and_ends_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_key_does_not_sign_after_its_period() {
+    on_both(async |house| {
+        let app = house.service.app();
+        house.clock.advance(time::Duration::days(91));
+        app.sign(KeyName::DocumentSigner, b"message").await.unwrap();
+        house.clock.advance(time::Duration::days(2));
+        let error = app.sign(KeyName::DocumentSigner, b"message").await.unwrap_err();
+        assert!(matches!(error, SignerError::Expired(KeyName::DocumentSigner)));
+        app.sign(KeyName::TrustListSigner, b"message").await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reserved_usage_is_shared_by_both_databases_alike() {
     on_both(async |house| {
         let app = house.service.app();
@@ -161,7 +175,7 @@ fn a_new_document_signer_takes_over_and_the_old_certificate_stays() {
     let now = OffsetDateTime::now_utc();
     pki::found(&config, &Founding::default(), now, rng).unwrap();
     let old = fs::read(config.data.join("ds.der")).unwrap();
-    let new = pki::rotate_document_signer(&config, now, rng).unwrap();
+    let new = pki::rotate(&config, KeyName::DocumentSigner, now, rng).unwrap();
     let store = KeyStore::open(&config.data, None).unwrap();
     let signer = pki::Signer::open(&store).unwrap();
     assert_eq!(signer.certificate(KeyName::DocumentSigner).der(), new.der());

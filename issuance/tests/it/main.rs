@@ -2,6 +2,8 @@
 //! role clients. The offices are driven at the level of their verbs; the chip there is the chip's side of SCP03 and nothing more; the
 //! simulated card and stations are for the `tests` crate.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod audit;
 mod chip;
 mod house;

@@ -67,12 +67,7 @@ fn start() -> Option<PathBuf> {
     let mut server = as_postgres("postgres");
     server.args(["-D", "data", "-c", "listen_addresses=", "-c", "fsync=off", "-k"]).arg(&folder);
     // The server dies with the thread that started it, so that thread lives as long as the tests.
-    std::thread::spawn(move || {
-        let _server = server.spawn().unwrap();
-        loop {
-            std::thread::park();
-        }
-    });
+    std::thread::spawn(move || server.status());
     let until = Instant::now() + Duration::from_secs(30);
     let ready = || Command::new(bin.join("pg_isready")).arg("-q").arg("-h").arg(&folder).status().unwrap().success();
     while !ready() {

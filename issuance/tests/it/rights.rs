@@ -42,6 +42,20 @@ fn the_document_and_the_table_of_rights_name_the_same_routes() {
 }
 
 #[test]
+fn the_document_says_who_may_call() {
+    let document = serde_json::to_value(issuance::http::document()).unwrap();
+    let of = |method: &str, path: &str| document["paths"][path][method]["security"].clone();
+    assert_eq!(of("post", "/api/applications/{id}/approval"), json!([{"officer": ["approver"]}]));
+    assert_eq!(of("post", "/api/station/intake/orders"), json!([{"station": []}]));
+    assert_eq!(of("get", "/health"), json!(null));
+    let parameters = document["paths"]["/api/officers"]["post"]["parameters"].clone();
+    assert_eq!(parameters[0]["name"], "Idempotency-Key");
+    for role in Role::ALL {
+        assert_eq!(json!(role), role.name());
+    }
+}
+
+#[test]
 fn a_route_that_is_not_in_the_table_is_closed() {
     assert_eq!(right(&Method::GET, "/api/everything"), None);
     assert_eq!(right(&Method::PUT, "/api/officers"), None);

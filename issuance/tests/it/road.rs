@@ -17,8 +17,9 @@ use issuance::production::personalization::{PersonalizationOutcome, Proof};
 use issuance::production::{self, ProductionError};
 
 use crate::offices::{Offices, declaration, enrol, key_of, photograph, within};
+use crate::postgres::fresh_database;
 
-/// Runs a test on SQLite, and on PostgreSQL if `ISSUANCE_TEST_DATABASE` names one (an empty database for each run).
+/// Runs a test on SQLite.
 macro_rules! on_sqlite {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,13 +47,12 @@ on_sqlite!(
     a_card_is_for_who_may_have_one,
 );
 
-/// The whole list over PostgreSQL, one after the other on one database. Skipped, aloud, without one.
+/// The long ones over PostgreSQL, one after the other on one database: the test process's own, or the empty one that
+/// `ISSUANCE_TEST_DATABASE` names. Skipped, aloud, without PostgreSQL.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_road_over_postgresql() {
-    let Ok(url) = std::env::var("ISSUANCE_TEST_DATABASE") else {
-        println!("SKIPPED: ISSUANCE_TEST_DATABASE names no empty PostgreSQL database");
-        return;
-    };
+    let named = std::env::var("ISSUANCE_TEST_DATABASE").ok();
+    let Some(url) = named.or_else(fresh_database) else { return };
     let offices = Offices::open(Some(url)).await;
     walk::a_citizen_gets_a_card(&offices).await;
     walk::a_cut_anywhere_is_healed_by_the_next_order(&offices).await;

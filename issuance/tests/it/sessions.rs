@@ -132,6 +132,11 @@ async fn an_administrator_of_one_office_makes_nobody_in_another() {
         assert_eq!(local.post("/api/officers", "k-1", body("here", "o-1")).await.status, 200);
         let there = local.post("/api/officers", "k-2", body("there", "o-2")).await;
         assert_eq!((there.status, there.code()), (403, "other-office"));
+        let other = house.admin.post("/api/officers", "k-3", body("there", "o-2")).await;
+        let path = format!("/api/officers/{}/disablement", other.body["id"].as_str().unwrap());
+        assert_eq!(local.post(&path, "k-4", json!({"reason": "x"})).await.code(), "other-office");
+        let unknown = local.post("/api/officers/nobody/disablement", "k-5", json!({"reason": "x"})).await;
+        assert_eq!((unknown.status, unknown.code()), (404, "officer-not-found"));
     })
     .await;
 }
