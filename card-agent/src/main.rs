@@ -88,6 +88,9 @@ struct AtStation {
     /// Write one JSON line per APDU here: header, lengths, status, microseconds; no bodies.
     #[arg(long)]
     log: Option<PathBuf>,
+    /// Print the result as JSON, with how long each stride took.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -216,6 +219,18 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     let card = PcscCard::connect(&reader, Patience::default())?;
     let mut session = observed(card, arguments.log.as_deref(), stop)?;
     let done = station.run(kind, &mut session, &reader)?;
+    if arguments.json {
+        let said = serde_json::json!({
+            "serial": done.serial,
+            "outcome": done.outcome.outcome,
+            "card_id": done.outcome.card_id,
+            "attempts": done.attempts,
+            "resumed": done.resumed,
+            "strides": done.strides,
+        });
+        println!("{said}");
+        return Ok(());
+    }
     println!(
         "{}\t{}\t{}",
         done.serial,

@@ -1,10 +1,13 @@
 //! Intake and personalization of one chip, and what to do with what was left unfinished.
 
+use std::time::Instant;
+
 use crypto::{
     identity::CardSerial,
     perso::{self, LifeCycle, Order, Presentation, Receipt},
     pki::trust_bundle::TrustBundle,
 };
+use serde::Serialize;
 use time::OffsetDateTime;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -34,6 +37,17 @@ pub struct Done {
     pub attempts: usize,
     /// Whether the chip had been begun earlier.
     pub resumed: bool,
+    /// What was done, in order, and how long each stride took.
+    pub strides: Vec<Stride>,
+}
+
+/// One stride of the work on a chip: a dialogue with the chip or with the service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct Stride {
+    /// `present`, `order`, `play`, `read-back` or `report`.
+    pub name: &'static str,
+    /// From its begin to its end.
+    pub microseconds: u128,
 }
 
 /// A station at work: the service, the journal, the clock.
@@ -42,12 +56,13 @@ pub struct Station<'a, S> {
     journal: Journal,
     trust: Option<TrustBundle>,
     now: fn() -> OffsetDateTime,
+    strides: Vec<Stride>,
 }
 
 impl<'a, S: Service> Station<'a, S> {
     /// A station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
-        Self { service, journal, trust: None, now }
+        Self { service, journal, trust: None, now, strides: Vec::new() }
     }
 
     /// Also judges finished cards against this bundle, as a kiosk would.
@@ -66,13 +81,15 @@ impl<'a, S: Service> Station<'a, S> {
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
     pub fn run<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
+        let begun = Instant::now();
         session.phase().begins("present");
         session.reset()?;
         let presentation = perso::present(session)?;
+        self.strode("present", begun);
         let serial = presentation.serial;
         let settled = self.settle(reader, Some(&serial))?;
         if let Some((.., outcome)) = settled.into_iter().find(|(of, done, _)| *of == serial && *done == kind) {
-            return Ok(Done { serial, outcome, attempts: 0, resumed: true });
+            return Ok(Done { serial, outcome, attempts: 0, resumed: true, strides: self.strides() });
         }
         let unfinished: Vec<Entry> = self.journal.unfinished().to_vec();
         if let Some(other) = unfinished.iter().find(|entry| entry.reader == reader && entry.serial != serial) {
@@ -155,22 +172,30 @@ impl<'a, S: Service> Station<'a, S> {
                 self.give_up(id, &serial, "chip-locked", "the chip announces that it is locked or terminated")?;
                 return Err(Failure::new(Code::ChipSpoiled, format!("chip {serial} is locked")));
             }
+            let begun = Instant::now();
             let (order, back) = self.order(id, kind, &presentation)?;
+            self.strode("order", begun);
             self.note(id, Event::Ordered { order: order.id.clone() })?;
             info!(card.serial = %serial, order.id = %order.id, commands = order.commands.len(), "playing order {}", order.id);
             session.phase().begins(match kind {
                 Kind::Intake => "intake",
                 Kind::Personalize => "personalize",
             });
+            let begun = Instant::now();
             let (receipt, cut) = perso::play(session, &order, &mut |_| {});
+            self.strode("play", begun);
             self.note(id, Event::Played { receipt: receipt.clone() })?;
             let mut proof = None;
             if let (true, Some(back)) = (receipt.answers(&order), back) {
+                let begun = Instant::now();
                 proof = self.read_back(id, &serial, session, &back)?;
+                self.strode("read-back", begun);
             }
+            let begun = Instant::now();
             let outcome = self.report(id, kind, &receipt, proof.as_ref())?;
+            self.strode("report", begun);
             if let Some(outcome) = outcome {
-                return Ok(Done { serial, outcome, attempts, resumed });
+                return Ok(Done { serial, outcome, attempts, resumed, strides: self.strides() });
             }
             if let Some(error) = cut {
                 return Err(error.into());
@@ -191,6 +216,17 @@ impl<'a, S: Service> Station<'a, S> {
         }
         self.give_up(id, &serial, "orders-exhausted", &last)?;
         Err(Failure::new(Code::ChipSpoiled, format!("chip {serial}: {ATTEMPTS} orders did not suffice; {last}")))
+    }
+
+    /// Shows the operator that something was done, and remembers how long it took.
+    fn strode(&mut self, name: &'static str, begun: Instant) {
+        let microseconds = begun.elapsed().as_micros();
+        info!(stride = name, microseconds, "{name} done");
+        self.strides.push(Stride { name, microseconds });
+    }
+
+    fn strides(&mut self) -> Vec<Stride> {
+        std::mem::take(&mut self.strides)
     }
 
     fn order(

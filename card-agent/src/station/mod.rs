@@ -15,4 +15,4 @@ pub mod journal;
 mod read_back;
 
 pub use enrolment::Folder;
-pub use job::{Done, Station};
+pub use job::{Done, Station, Stride};

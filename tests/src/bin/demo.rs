@@ -98,19 +98,7 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         Ok(((), format!("keys made on the chip, transport keys replaced; ledger says {}", text(&blank, "state"))))
     })?;
     let writing = out.join("personalization.jsonl");
-    let card = road.step("5-9", "personalization", || {
-        agent(
-            world,
-            &["personalize", "--reader", &reader, "--station", &station, "--log", &writing.to_string_lossy()],
-        )?;
-        let application = officers.capture.get(&format!("/api/applications/{application}"))?;
-        let card = text(&application, "card_id");
-        let apdus = fs::read_to_string(&writing)?.lines().count();
-        Ok((
-            card,
-            format!("{apdus} APDUs: sealed order played blind, read back, MACs and signature checked by the service"),
-        ))
-    })?;
+    let card = personalize(world, &reader, &station, &writing, road)?;
     road.step("10", "hand-over", || {
         let answer = officers.counter.hands_over(&card, &slip)?;
         Ok(((), format!("the card is {}", text(&answer, "status"))))
@@ -152,6 +140,73 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
     })
 }
 
+/// Steps 5 to 9, which one run of the station does: what each took is what the station says.
+fn personalize(
+    world: &World,
+    reader: &str,
+    station: &str,
+    log: &Path,
+    road: &mut Road,
+) -> Result<String, Box<dyn Error>> {
+    let log = log.to_string_lossy().into_owned();
+    let said = agent(world, &["personalize", "--reader", reader, "--station", station, "--log", &log, "--json"])?;
+    let done: Value = serde_json::from_str(&said)?;
+    let apdus = fs::read_to_string(&log)?;
+    let in_phase =
+        |wanted: &str| apdus.lines().filter(|line| line.contains(&format!("\"phase\":\"{wanted}\""))).count();
+    let (present, play) = (in_phase("present"), in_phase("personalize"));
+    let back = apdus.lines().count() - present - play;
+    let strides = [
+        (
+            "5",
+            "a blank is presented",
+            "present",
+            format!("{present} APDUs in the clear: serial {}, life cycle, counter", text(&done, "serial")),
+        ),
+        (
+            "6-7",
+            "the sealed order",
+            "order",
+            format!(
+                "data groups composed; SOD linted, stored, signed once, verified; {play} commands sealed for this chip and counter"
+            ),
+        ),
+        (
+            "8",
+            "the script is played",
+            "play",
+            format!("{play} APDUs played blind; every answer under the chip's own MAC"),
+        ),
+        (
+            "9",
+            "read back and judged",
+            "read-back",
+            format!("{back} APDUs as a border guard: PACE, passive, chip and active authentication"),
+        ),
+        (
+            "9",
+            "the receipt",
+            "report",
+            "the service checked cryptogram, MACs, digest of the files and the signature over its challenge".to_owned(),
+        ),
+    ];
+    for (number, name, stride, proved) in strides {
+        let microseconds = done["strides"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|s| s["name"] == stride)
+            .and_then(|s| s["microseconds"].as_u64());
+        road.took(
+            number,
+            name,
+            microseconds.ok_or_else(|| format!("the station did not {stride}"))? as f64 / 1000.0,
+            &proved,
+        );
+    }
+    Ok(text(&done, "card_id"))
+}
+
 /// The steps walked so far.
 #[derive(Default)]
 struct Road {
@@ -167,10 +222,14 @@ impl Road {
     ) -> Result<T, Box<dyn Error>> {
         let begun = Instant::now();
         let (value, said) = act().map_err(|e| format!("step {number}, {name}: {e}"))?;
-        let line = format!("{number:>4}  {name:<26} {:>8.1} ms  {said}", begun.elapsed().as_secs_f64() * 1000.0);
+        self.took(number, name, begun.elapsed().as_secs_f64() * 1000.0, &said);
+        Ok(value)
+    }
+
+    fn took(&mut self, number: &str, name: &str, milliseconds: f64, proved: &str) {
+        let line = format!("{number:>4}  {name:<26} {milliseconds:>8.1} ms  {proved}");
         println!("{line}");
         self.lines.push(line);
-        Ok(value)
     }
 
     fn summary(&self, out: &Path) -> Result<String, Box<dyn Error>> {

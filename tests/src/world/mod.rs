@@ -307,7 +307,9 @@ fn station(dir: &Path, service: &Service, administrator: &Caller) -> Result<Stri
         }
     };
     let authority = dir.join("issuance/tls-ca.pem").to_string_lossy().into_owned();
-    enrol(&["--station", &folder, "--name", "counter-1", "--service", &service.address, "--service-ca", &authority])?;
+    let anchor = dir.join("issuance/csca.der").to_string_lossy().into_owned();
+    let told = ["--service", &service.address, "--service-ca", &authority, "--anchor", &anchor];
+    enrol(&[&["--station", &folder, "--name", "counter-1"][..], &told].concat())?;
     let request = fs::read_to_string(station.join("csr.pem"))?;
     let registered: Value = administrator.registers_station("counter-1", OFFICE, &request)?;
     let certificate = dir.join("station-certificate.pem");
