@@ -174,7 +174,10 @@ impl<T: Card> Reading<'_, T> {
     /// know the command. So it is tried only if the file is not found.
     fn card_access(&mut self) -> Result<(), T::Error> {
         self.file(File::CardAccess)?;
+        // Whoever gave EF.ATR/INFO has the master file selected, and simply has no EF.CardAccess.
+        let in_master_file = matches!(self.evidence.file(File::AtrInfo).map(AtrInfo::parse), Some(Ok(Some(_))));
         if self.evidence.file(File::CardAccess).is_none()
+            && !in_master_file
             && matches!(self.line.exchange(&Select::MasterFile.into())?, Ok(answer) if answer.status == Status::SUCCESS)
         {
             self.file(File::CardAccess)?;
