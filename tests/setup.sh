@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the demonstration and the tests need on Debian 12. Nothing is done for what is there already.
-# usage: tests/setup.sh demo | test | interop
+# usage: tests/setup.sh demo | keep | test | interop
 set -euo pipefail
-packages=(gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartcard-vpcd procps)
+packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartcard-vpcd procps)
 case "${1:-demo}" in
   demo) ;;
+  keep) packages+=(opensc curl netcat-openbsd) ;; # for the commands to try next
   test) packages+=(openssl postgresql opensc) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
-  *) echo "usage: $0 demo|test|interop" >&2; exit 2 ;;
+  *) echo "usage: $0 demo|keep|test|interop" >&2; exit 2 ;;
 esac
 missing=()
 for package in "${packages[@]}"; do
@@ -34,3 +35,7 @@ fi
 echo "Installing ${keep[*]}"
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${keep[@]}" >/dev/null
+# With this entry the system's own pcscd would open a port for virtual cards on every interface. Ours is private and has its own.
+case " ${keep[*]} " in
+  *" vsmartcard-vpcd "*) "${as_root[@]}" sed -i 's/^[^#]/#&/' /etc/reader.conf.d/vpcd ;;
+esac

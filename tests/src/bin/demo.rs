@@ -4,7 +4,10 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
@@ -12,6 +15,10 @@ use serde_json::Value;
 use tests::road::{agent, text};
 use tests::world::{OFFICE, Options, World};
 use tests::{citizen, world};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Beside the running offices: what a kiosk is given.
+const BUNDLE: &str = "trust-bundle.cms";
 
 /// One citizen, declared, numbered, captured, approved, personalized, handed over, inspected.
 #[derive(Parser)]
@@ -33,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&arguments.out)?;
     let out = fs::canonicalize(&arguments.out)?;
     let scratch = world::scratch();
-    let mut road = Road::default();
+    let mut road = Road { told_to_stop: told_to_stop()?, lines: Vec::new() };
 
     let world = road.step("0", "the house", || {
         let world = World::begin(
@@ -49,13 +56,42 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok((world, said))
     })?;
     walk(&world, &out, &mut road)?;
-    let summary = road.summary(&out)?;
-    fs::write(out.join("summary.txt"), &summary)?;
-    println!("\n{summary}");
+    let end = ending(&out)?;
+    let steps = road.lines.join("\n");
+    fs::write(
+        out.join("summary.txt"),
+        format!("Citizen Card: one citizen from declaration to a verified chip\n\n{steps}\n{end}"),
+    )?;
+    print!("{end}");
     if arguments.keep {
-        keep(&world);
+        say_what_to_try(&world, &out)?;
+        let _ = road.told_to_stop.recv();
+        println!("Everything is stopped.");
     }
     Ok(())
+}
+
+/// Receives a word at Ctrl-C and its like, so that whatever was started ends with us.
+fn told_to_stop() -> io::Result<Receiver<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .into_iter()
+            .map(signal)
+            .collect::<io::Result<Vec<_>>>()?
+    };
+    let (tell, told) = mpsc::channel();
+    for mut signal in signals.drain(..) {
+        let tell = tell.clone();
+        runtime.spawn(async move {
+            while signal.recv().await.is_some() {
+                let _ = tell.send(());
+            }
+        });
+    }
+    thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    Ok(told)
 }
 
 fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>> {
@@ -103,7 +139,7 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         let answer = officers.counter.hands_over(&card, &slip)?;
         Ok(((), format!("the card is {}", text(&answer, "status"))))
     })?;
-    let bundle = out.join("trust-bundle.cms");
+    let bundle = world.dir.join(BUNDLE);
     road.step("11", "inspection by a kiosk", || {
         fs::write(&bundle, world.service.anyone().get_octets("/api/trust-bundle")?)?;
         fs::copy(world.csca(), out.join("csca.der"))?;
@@ -131,6 +167,7 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
             ],
         )?;
         fs::write(out.join("inspection.json"), &said)?;
+        let _ = fs::remove_file(out.join("atrinfo.bin"));
         let verdict: Value = serde_json::from_str(&said)?;
         let checks = verdict["checks"].as_array().map_or(0, Vec::len);
         let proved =
@@ -208,8 +245,8 @@ fn personalize(
 }
 
 /// The steps walked so far.
-#[derive(Default)]
 struct Road {
+    told_to_stop: Receiver<()>,
     lines: Vec<String>,
 }
 
@@ -220,6 +257,9 @@ impl Road {
         name: &str,
         act: impl FnOnce() -> Result<(T, String), Box<dyn Error>>,
     ) -> Result<T, Box<dyn Error>> {
+        if self.told_to_stop.try_recv().is_ok() {
+            return Err("interrupted; everything is stopped".into());
+        }
         let begun = Instant::now();
         let (value, said) = act().map_err(|e| format!("step {number}, {name}: {e}"))?;
         self.took(number, name, begun.elapsed().as_secs_f64() * 1000.0, &said);
@@ -231,43 +271,44 @@ impl Road {
         println!("{line}");
         self.lines.push(line);
     }
-
-    fn summary(&self, out: &Path) -> Result<String, Box<dyn Error>> {
-        let verdict: Value = serde_json::from_str(&fs::read_to_string(out.join("inspection.json"))?)?;
-        let mut text = String::from("Citizen Card: one citizen from declaration to a verified chip\n\n");
-        for line in &self.lines {
-            writeln!(text, "{line}")?;
-        }
-        writeln!(text, "\nVerdict of the inspection: {}", verdict["verdict"].as_str().unwrap_or("?"))?;
-        for check in verdict["checks"].as_array().into_iter().flatten() {
-            let field = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
-            writeln!(text, "  {:<12} {:<26} {}", field("outcome"), field("name"), field("reason"))?;
-        }
-        writeln!(text, "\nWritten to {}:", out.display())?;
-        let mut files: Vec<_> = fs::read_dir(out)?.collect::<Result<_, _>>()?;
-        files.sort_by_key(fs::DirEntry::file_name);
-        for file in files {
-            writeln!(text, "  {:>7}  {}", file.metadata()?.len(), file.file_name().to_string_lossy())?;
-        }
-        Ok(text)
-    }
 }
 
-fn keep(world: &World) {
-    let agent = world::program("card-agent").unwrap_or_default();
-    println!("Everything is left running until you press Ctrl-C. In another shell:\n");
-    println!("  export PCSCLITE_CSOCK_NAME={}", world.pcscd.socket().display());
-    println!("  {} readers", agent.display());
-    println!("  opensc-tool -l");
-    println!("  curl --cacert {0}/issuance/tls-ca.pem {1}/openapi.json", world.dir.display(), world.service.address);
-    println!(
-        "  {} intake --reader '{}' --station {}",
-        agent.display(),
-        world.pcscd.reader(1),
-        world.station().display()
-    );
-    println!("  echo 'remove 0' | nc -U {}/simulator.sock", world.dir.display());
-    loop {
-        std::thread::park();
+/// The verdict, and what lies in `out`.
+fn ending(out: &Path) -> Result<String, Box<dyn Error>> {
+    let verdict: Value = serde_json::from_str(&fs::read_to_string(out.join("inspection.json"))?)?;
+    let mut text = String::new();
+    writeln!(text, "\nVerdict of the inspection: {}", verdict["verdict"].as_str().unwrap_or("?"))?;
+    for check in verdict["checks"].as_array().into_iter().flatten() {
+        let field = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+        writeln!(text, "  {:<12} {:<22} {}", field("outcome"), field("name"), field("reason"))?;
     }
+    let mut files = fs::read_dir(out)?
+        .map(|file| file.and_then(|file| Ok((file.file_name(), file.metadata()?.len()))))
+        .collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    let named: Vec<_> = files.iter().map(|(name, size)| format!("{} ({size})", name.to_string_lossy())).collect();
+    writeln!(text, "\nWritten to {}, with sizes in bytes:", out.display())?;
+    for line in named.chunks(5) {
+        writeln!(text, "  {}", line.join("  "))?;
+    }
+    writeln!(text, "  summary.txt, which says what stands here")?;
+    Ok(text)
+}
+
+fn say_what_to_try(world: &World, out: &Path) -> io::Result<()> {
+    // The last digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths, then 15 characters before it.
+    let dg1 = fs::read(out.join("dg1.bin"))?;
+    let can = String::from_utf8_lossy(&dg1[26..32]);
+    let agent = world::program("card-agent").unwrap_or_default();
+    let (agent, dir, out) = (agent.display(), world.dir.display(), out.display());
+    let (card, blank, station) = (world.pcscd.reader(0), world.pcscd.reader(1), world.station());
+    println!("\nEverything is left running until you press Ctrl-C. In another shell:\n");
+    println!("  export PCSCLITE_CSOCK_NAME={}", world.pcscd.socket().display());
+    println!("  {agent} readers");
+    println!("  opensc-tool --list-readers");
+    println!("  {agent} inspect --reader '{card}' --bundle {dir}/{BUNDLE} --anchor {out}/csca.der --can {can}");
+    println!("  {agent} intake --reader '{blank}' --station {}", station.display());
+    println!("  curl --cacert {dir}/issuance/tls-ca.pem {}/openapi.json", world.service.address);
+    println!("  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, status\n");
+    Ok(())
 }
