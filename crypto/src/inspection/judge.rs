@@ -101,12 +101,15 @@ impl<'a> Bench<'a> {
     }
 
     fn sod(&mut self) -> Option<VerifiedSod> {
-        let parsed = match self.evidence.file(File::Sod) {
-            None => Err((NotChecked, "EF.SOD was not read".to_owned())),
-            Some(raw) => Sod::parse(raw).map_err(|error| (Refuted, error.to_string())),
+        let unasked = "there is no sound signature to ask about";
+        let Some(raw) = self.evidence.file(File::Sod) else {
+            self.demand(Check::SodSignature, NotChecked, "EF.SOD was not read");
+            self.demand(Check::DocumentSigner, NotChecked, unasked);
+            return None;
         };
-        match parsed.map(|sod| sod.verify(self.trust.store, self.at)) {
-            Ok(Ok(sod)) => {
+        let error = match Sod::parse(raw).and_then(|sod| sod.verify(self.trust.store, self.at)) {
+            Err(error) => error,
+            Ok(sod) => {
                 let signer = sod.signer();
                 let revocation = match signer.revocation() {
                     Revocation::Clear { as_of } => format!("not revoked as of {}", as_of.date()),
@@ -117,25 +120,23 @@ impl<'a> Bench<'a> {
                 let hash = format!("holds, over {} hashes of {:?}", sod.groups().len(), sod.hash());
                 self.demand(Check::SodSignature, Proved, hash);
                 self.demand(Check::DocumentSigner, Proved, chain);
-                Some(sod)
+                return Some(sod);
             }
-            Ok(Err(SodError::Chain(error))) => {
+        };
+        // What we cannot compute is no proof against anybody.
+        let outcome = if error.is_unsupported() { NotChecked } else { Refuted };
+        match error {
+            SodError::Chain(error) => {
                 let reason = "holds under the certificate inside, which itself is not trusted";
                 self.demand(Check::SodSignature, Proved, reason);
-                self.demand(Check::DocumentSigner, Refuted, error.to_string());
-                None
+                self.demand(Check::DocumentSigner, outcome, error.to_string());
             }
-            Ok(Err(error)) => {
-                self.demand(Check::SodSignature, Refuted, error.to_string());
-                self.demand(Check::DocumentSigner, NotChecked, "there is no sound signature to ask about");
-                None
-            }
-            Err((outcome, reason)) => {
-                self.demand(Check::SodSignature, outcome, reason);
-                self.demand(Check::DocumentSigner, NotChecked, "there is no sound signature to ask about");
-                None
+            error => {
+                self.demand(Check::SodSignature, outcome, error.to_string());
+                self.demand(Check::DocumentSigner, NotChecked, unasked);
             }
         }
+        None
     }
 
     fn group_list(&mut self, sod: Option<&VerifiedSod>) {
@@ -200,20 +201,33 @@ impl<'a> Bench<'a> {
         signed
     }
 
-    /// What was believed before anything was proved must stand in the signed DG14 too (Doc 9303-11 §4.2, step 6).
+    /// What was believed before anything was proved must stand in the signed DG14 too (Doc 9303-11 §4.2, step 6), and all PACE that
+    /// stands there must have been announced: whoever hides it makes us fall back to BAC, or to a weaker suite.
     fn card_access(&mut self, groups: &Signed<'_>) {
+        let dg14 = groups.get(DataGroup::DG14).map(Dg14::parse);
         let Some(raw) = self.evidence.file(File::CardAccess) else {
-            self.note(Check::CardAccess, NotChecked, "the chip has no EF.CardAccess");
+            match dg14 {
+                Some(Ok(dg14)) if dg14.0.pace().next().is_some() => {
+                    self.demand(Check::CardAccess, Refuted, "the signed DG14 announces PACE, and the chip hides it");
+                }
+                _ => self.note(Check::CardAccess, NotChecked, "the chip has no EF.CardAccess"),
+            }
             return;
         };
-        let (outcome, reason) = match (CardAccess::parse(raw), groups.get(DataGroup::DG14).map(Dg14::parse)) {
+        let (outcome, reason) = match (CardAccess::parse(raw), dg14) {
             (Err(error), _) => (Refuted, error.to_string()),
             (_, None) => (NotChecked, "there is no signed DG14 to confirm it".to_owned()),
             (_, Some(Err(error))) => (Refuted, error.to_string()),
-            (Ok(access), Some(Ok(dg14))) => match access.0.0.iter().find(|info| !dg14.0.0.contains(info)) {
-                None => (Proved, "every entry stands in the signed DG14".to_owned()),
-                Some(_) => (Refuted, "it has an entry that the signed DG14 does not have".to_owned()),
-            },
+            (Ok(access), Some(Ok(dg14))) => {
+                let (open, signed) = (access.0, dg14.0);
+                if open.0.iter().any(|info| !signed.0.contains(info)) {
+                    (Refuted, "it has an entry that the signed DG14 does not have".to_owned())
+                } else if signed.pace().any(|info| open.pace().all(|announced| announced != info)) {
+                    (Refuted, "it hides PACE that the signed DG14 announces".to_owned())
+                } else {
+                    (Proved, "every entry stands in the signed DG14, and all PACE of that in it".to_owned())
+                }
+            }
         };
         self.demand(Check::CardAccess, outcome, reason);
     }
@@ -238,7 +252,7 @@ impl<'a> Bench<'a> {
             (true, [Proved, _]) => self.demand(Check::CloneProtection, Proved, "by chip authentication"),
             (true, [_, Proved]) => self.demand(Check::CloneProtection, Proved, "by active authentication"),
             (true, outcomes) => {
-                let unable = outcomes.contains(&NotChecked) && self.unsupported();
+                let unable = outcomes.contains(&NotChecked) && self.unsupported(groups);
                 let outcome = if unable { NotChecked } else { Refuted };
                 let reason =
                     format!("the signed table lists {listed:?}: the chip must prove that it is no copy, and did not");
@@ -248,9 +262,11 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether a proof failed on our side, not the chip's.
-    fn unsupported(&self) -> bool {
+    fn unsupported(&self, groups: &Signed<'_>) -> bool {
+        let key = groups.get(DataGroup::DG15).and_then(|raw| Dg15::parse(raw).ok()).map(|dg15| spki::parse(&dg15.spki));
         matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
             || matches!(self.evidence.active_authentication, Protocol::Failed(Fault::Unsupported(_)))
+            || matches!(key, Some(Err(error)) if error.is_unsupported())
     }
 
     fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     active_auth,
-    apdu::{Command, Status},
+    apdu::{Command, SHORT_NE, Status},
     bac,
     chip_auth::terminal::ChipAuthentication,
     command::{
@@ -28,7 +28,7 @@ use crate::{
     pace,
     pki::spki,
     sod::Sod,
-    suite::VerifyingKey,
+    suite::{Cipher, VerifyingKey},
     tlv,
 };
 
@@ -330,8 +330,15 @@ impl<T: Card> Reading<'_, T> {
     }
 
     fn read_file(&mut self, file: File) -> Result<FileReading, T::Error> {
-        let most = most_plaintext(self.line.cipher(), self.max_response);
-        let mut bytes = match self.read_binary(ReadBinary::of(file.short_id(), most))? {
+        let mut most = most_plaintext(self.line.cipher(), self.max_response);
+        let mut first = self.read_binary(ReadBinary::of(file.short_id(), most))?;
+        // A chip that announces more than it gives, or that copied its EF.ATR/INFO from another: short from now on.
+        if matches!(first, Err(Fault::Refused { status: Status::WRONG_LENGTH, .. })) && most > SHORT_NE {
+            self.max_response = AtrInfo::SHORT.max_response;
+            most = most_plaintext(self.line.cipher(), self.max_response);
+            first = self.read_binary(ReadBinary::of(file.short_id(), most))?;
+        }
+        let mut bytes = match first {
             Ok(bytes) => bytes,
             Err(fault) => return Ok(FileReading::Refused(fault)),
         };
@@ -351,6 +358,11 @@ impl<T: Card> Reading<'_, T> {
             },
         };
         while bytes.len() < whole {
+            if self.line.commands() >= MOST_COMMANDS {
+                return Ok(FileReading::Refused(Fault::Misbehaved(
+                    "files in pieces so small that reading them has no end",
+                )));
+            }
             let offset = u32::try_from(bytes.len()).expect("less than a mebibyte");
             match self.read_binary(ReadBinary::current(offset, most.min(whole - bytes.len())))? {
                 Ok(more) if more.is_empty() => {
@@ -379,7 +391,8 @@ impl<T: Card> Reading<'_, T> {
     }
 }
 
-/// The first announced protocol whose key we can use, with the key's SubjectPublicKeyInfo; none if none is announced.
+/// The first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo; none if none is
+/// announced.
 fn chip_authentication_of(
     dg14: &Dg14,
     rng: &mut (impl CryptoRng + ?Sized),
@@ -389,8 +402,9 @@ fn chip_authentication_of(
     let mut unusable = None;
     // A key without a ChipAuthenticationInfo is for triple DES (Doc 9303-11 §9.2.5).
     let announced = infos.chip_authentication().filter_map(|info| Some((info.protocol.cipher, infos.key_of(info)?)));
-    let bare = infos.chip_authentication_keys().map(|key| (crate::suite::Cipher::TripleDes, key));
-    let offers: Vec<_> = announced.collect();
+    let bare = infos.chip_authentication_keys().map(|key| (Cipher::TripleDes, key));
+    let mut offers: Vec<_> = announced.collect();
+    offers.sort_by_key(|(cipher, _)| *cipher == Cipher::TripleDes);
     let offers = if offers.is_empty() { bare.collect() } else { offers };
     for (cipher, key) in offers {
         match spki::parse(&key.spki) {
@@ -411,3 +425,8 @@ const BIOMETRICS: [DataGroup; 2] = [DataGroup::DG3, DataGroup::DG4];
 const PROOFS: [DataGroup; 2] = [DataGroup::DG14, DataGroup::DG15];
 /// No file of a travel document comes near a mebibyte; a chip that claims so would keep us reading.
 const LONGEST_FILE: usize = 1 << 20;
+/// Enough for 900 KB in short APDUs. A chip that gives a byte at a time would keep us reading for hours.
+const MOST_COMMANDS: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

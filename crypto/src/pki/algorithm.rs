@@ -31,6 +31,13 @@ pub enum AlgorithmError {
     },
 }
 
+impl AlgorithmError {
+    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Parameters { .. } | Self::Unknown { .. })
+    }
+}
+
 /// Splits an AlgorithmIdentifier into its identifier and its parameters (raw, empty if absent).
 pub(crate) fn split<'a>(identifier: &Tlv<'a>) -> Result<(Oid, &'a [u8]), DerError> {
     let mut fields = identifier.children();

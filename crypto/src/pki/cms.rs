@@ -89,6 +89,18 @@ pub enum CmsError {
     },
 }
 
+impl CmsError {
+    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    pub fn is_unsupported(&self) -> bool {
+        match self {
+            Self::Algorithm(error) => error.is_unsupported(),
+            Self::Key(error) => error.is_unsupported(),
+            Self::Signature(SignatureError::Unsupported(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// How the signer's certificate is referred to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum SignerId {

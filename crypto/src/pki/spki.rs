@@ -56,6 +56,13 @@ pub enum SpkiError {
     Point(#[from] EcError),
 }
 
+impl SpkiError {
+    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Algorithm { .. } | Self::Curve { .. } | Self::Parameters)
+    }
+}
+
 /// Encodes a key. The form concerns elliptic curves only.
 pub fn encode(key: &VerifyingKey, form: CurveForm) -> Vec<u8> {
     match key {

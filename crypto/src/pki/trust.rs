@@ -107,6 +107,18 @@ pub enum ChainError {
     Usage,
 }
 
+impl ChainError {
+    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    pub fn is_unsupported(&self) -> bool {
+        match self {
+            Self::Algorithm(error) => error.is_unsupported(),
+            Self::Key(error) => error.is_unsupported(),
+            Self::Signature(SignatureError::Unsupported(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Whether hashes that no longer resist collisions are accepted in signatures.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LegacyHashes {

@@ -54,6 +54,18 @@ pub enum SodError {
     LegacyHash,
 }
 
+impl SodError {
+    /// Whether nothing here can verify this document: which says nothing against it.
+    pub fn is_unsupported(&self) -> bool {
+        match self {
+            Self::Chain(error) => error.is_unsupported(),
+            Self::Cms(error) => error.is_unsupported(),
+            Self::HashTable(error) => error.is_unsupported(),
+            Self::File(_) | Self::FromTheFuture { .. } | Self::LegacyHash => false,
+        }
+    }
+}
+
 /// An EF.SOD as it was read. It says nothing about the document until [`Sod::verify`] has verified it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sod {

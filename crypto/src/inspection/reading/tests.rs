@@ -1,0 +1,62 @@
+//! Chips that a whole card in software does not play.
+
+use rand::{SeedableRng, rngs::ChaCha20Rng};
+
+use super::*;
+use crate::{apdu::Response, mrz::MrzKey};
+
+/// Files of the master file, and how the chip gives them.
+struct Chip {
+    atr_info: Vec<u8>,
+    card_access: Vec<u8>,
+    /// The most bytes that one answer carries.
+    piece: usize,
+    /// The largest Ne that it takes.
+    longest_ne: usize,
+    commands: usize,
+}
+
+impl Card for Chip {
+    type Error = Fault;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
+        self.commands += 1;
+        let Ok(read) = ReadBinary::try_from(command) else { return Ok(Status::FILE_NOT_FOUND.into()) };
+        let file = match read.short_id {
+            Some(1) => &self.atr_info,
+            Some(0x1c) | None => &self.card_access,
+            Some(_) => return Ok(Status::FILE_NOT_FOUND.into()),
+        };
+        if read.length > self.longest_ne {
+            return Ok(Status::WRONG_LENGTH.into());
+        }
+        let rest = file.get(read.offset as usize..).unwrap_or_default();
+        Ok(Response::success(read.answer(&rest[..rest.len().min(read.length).min(self.piece)])))
+    }
+}
+
+fn evidence_of(chip: &mut Chip) -> Evidence {
+    let password = Password::Mrz(MrzKey::new("123456789", "850302", "991231").unwrap());
+    let request = Request { password, challenge: [1; 8], groups: None };
+    read(chip, &request, &mut ChaCha20Rng::seed_from_u64(1), &mut |_| {}).unwrap()
+}
+
+#[test]
+fn a_chip_that_gives_a_byte_at_a_time_does_not_keep_the_reader() {
+    let mut card_access = vec![0x31, 0x83, 0x0f, 0xff, 0xf0];
+    card_access.resize(1 << 20, 0);
+    let mut chip = Chip { atr_info: vec![], card_access, piece: 1, longest_ne: 65_536, commands: 0 };
+    // Its header alone takes five answers of one byte, which is refused at once; so it gives eight.
+    chip.piece = 8;
+    let evidence = evidence_of(&mut chip);
+    assert!(matches!(evidence.files[&File::CardAccess], FileReading::Refused(Fault::Misbehaved(_))));
+    assert!(chip.commands < MOST_COMMANDS + 10, "{}", chip.commands);
+}
+
+#[test]
+fn a_chip_that_announces_longer_answers_than_it_gives_is_read_in_short_ones() {
+    let atr_info = AtrInfo { max_command: 32_767, max_response: 32_767 }.encode();
+    let card_access = tlv::encode(0x31, &[0x30; 300]);
+    let mut chip = Chip { atr_info, card_access: card_access.clone(), piece: 256, longest_ne: 256, commands: 0 };
+    assert_eq!(evidence_of(&mut chip).file(File::CardAccess), Some(&card_access[..]));
+}
