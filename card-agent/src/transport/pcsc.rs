@@ -184,35 +184,42 @@ impl Connection {
     }
 
     fn transmit(&self, command: &[u8], buffer: &mut [u8]) -> Result<Vec<u8>, TransportError> {
-        let t0 = self.protocol == Some(Protocol::T0);
-        let first = if t0 { without_le(command)? } else { command.to_vec() };
-        let mut answer = self.exchange(&first, buffer)?;
-        // T=0 hands out the data of a case 4 command through GET RESPONSE, and corrects Le by 6Cxx
-        // (ISO/IEC 7816-3:2006 §12.2.1): the transport's business, not the procedure's.
-        let mut data = Vec::new();
-        if !t0 {
-            return Ok(answer);
+        match self.protocol {
+            Some(Protocol::T0) => over_t0(command, |command| self.exchange(command, buffer)),
+            _ => self.exchange(command, buffer),
         }
-        loop {
-            match answer[..] {
-                [.., 0x61, more] => {
-                    data.extend_from_slice(&answer[..answer.len() - 2]);
-                    answer = self.exchange(&[0x00, 0xc0, 0x00, 0x00, more], buffer)?;
-                }
-                [0x6c, exact] if command.len() == 5 => {
-                    answer = self.exchange(&[command[0], command[1], command[2], command[3], exact], buffer)?;
-                }
-                _ => break,
-            }
-        }
-        data.append(&mut answer);
-        Ok(data)
     }
 
     fn exchange(&self, command: &[u8], buffer: &mut [u8]) -> Result<Vec<u8>, TransportError> {
         let answer = self.card.transmit(command, buffer).map_err(|e| explain(e, &self.reader))?;
         if answer.len() < 2 { Err(TransportError::ShortAnswer { length: answer.len() }) } else { Ok(answer.to_vec()) }
     }
+}
+
+/// T=0 hands out the data of a case 4 command through GET RESPONSE, and corrects Le by `6Cxx` (ISO/IEC 7816-3:2006 §12.2.1): the
+/// transport's business, not the procedure's. A card that always has more to give is not listened to for ever.
+fn over_t0(
+    command: &[u8],
+    mut exchange: impl FnMut(&[u8]) -> Result<Vec<u8>, TransportError>,
+) -> Result<Vec<u8>, TransportError> {
+    let mut answer = exchange(&without_le(command)?)?;
+    let mut data = Vec::new();
+    for _ in 0..MOST_PIECES {
+        match answer[..] {
+            [.., 0x61, more] => {
+                data.extend_from_slice(&answer[..answer.len() - 2]);
+                answer = exchange(&[0x00, 0xc0, 0x00, 0x00, more])?;
+            }
+            [0x6c, exact] if command.len() == 5 => {
+                answer = exchange(&[command[0], command[1], command[2], command[3], exact])?;
+            }
+            _ => {
+                data.append(&mut answer);
+                return Ok(data);
+            }
+        }
+    }
+    Err(TransportError::Fault(Fault::Misbehaved("an answer over T=0 that has no end")))
 }
 
 fn without_le(command: &[u8]) -> Result<Vec<u8>, TransportError> {
@@ -304,6 +311,9 @@ fn wait<T>(from: &Receiver<T>, patience: Duration, who: &str) -> Result<T, Trans
     })
 }
 
+/// Exchanges that one command may take over T=0: an answer of 64 KiB in pieces of 256 bytes, and some.
+const MOST_PIECES: usize = 300;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,5 +345,21 @@ mod tests {
         assert_eq!(without_le(&[0, 0xa4, 4, 12, 1, 7, 0]), Ok(vec![0, 0xa4, 4, 12, 1, 7]));
         assert_eq!(without_le(&[0, 0xb0, 0x9e, 0, 0]), Ok(vec![0, 0xb0, 0x9e, 0, 0]));
         assert!(without_le(&[0, 0xb0, 0, 0, 0, 1, 0]).is_err());
+    }
+
+    #[test]
+    fn an_answer_over_t0_is_put_together_and_has_an_end() {
+        let mut asked = Vec::new();
+        let mut answers = [vec![1, 0x61, 2], vec![2, 3, 0x90, 0]].into_iter();
+        let answer = over_t0(&[0, 0xa4, 4, 0, 1, 7, 0], |command| {
+            asked.push(command.to_vec());
+            Ok(answers.next().expect("two exchanges"))
+        });
+        assert_eq!(answer, Ok(vec![1, 2, 3, 0x90, 0]));
+        assert_eq!(asked, [vec![0, 0xa4, 4, 0, 1, 7], vec![0, 0xc0, 0, 0, 2]]);
+        for endless in [[0x61, 0x01], [0x6c, 0x01]] {
+            let answer = over_t0(&[0, 0xb0, 0x9e, 0, 0], |_| Ok(endless.to_vec()));
+            assert!(matches!(answer, Err(TransportError::Fault(Fault::Misbehaved(_)))), "{endless:02x?}");
+        }
     }
 }
