@@ -35,6 +35,14 @@ pub struct Vpcd {
     stream: TcpStream,
 }
 
+/// The reader must see that the card is gone, whoever else still holds a handle on the line.
+impl Drop for Vpcd {
+    fn drop(&mut self) {
+        // A line that the reader closed first is as closed as one can wish.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+}
+
 impl Vpcd {
     /// Puts a card on the reader at `host` and `port`.
     ///

@@ -161,7 +161,25 @@ impl World {
         let pcscd = Pcscd::start(&readers, options.readers)?;
         let (simulator, serials) = simulator(&offices, &pcscd, options)?;
         offices.officers.stock.takes_in("2026-01", &serials, &offices.station_id)?;
-        Ok(Self { offices, simulator, pcscd, serials })
+        let world = Self { offices, simulator, pcscd, serials };
+        world.wait_for_cards()?;
+        Ok(world)
+    }
+
+    /// pcscd opens its ports before it names its readers, and polls for cards every 0.4 s.
+    fn wait_for_cards(&self) -> Result<(), WorldError> {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let present = self.readers()?.iter().filter(|(_, card)| *card).count();
+            if present >= self.serials.len() {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                let said = format!("only {present} cards seen: {}", tail(&self.dir.join("pcscd/pcscd.log")));
+                return Err(WorldError::Program { program: "pcscd", said });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// `card-agent` with these arguments, speaking to the private pcscd.
@@ -182,17 +200,49 @@ impl World {
         self.card_agent(arguments)?.stdin(Stdio::null()).output()
     }
 
-    /// Tells the simulator `insert 0`, `remove 0`, `reset 0`, and waits until PC/SC has seen it (pcscd polls every 0.4 s).
+    /// Tells the simulator `insert 0`, `remove 0`, `reset 0`, `fault 0 PLAN`, and waits until PC/SC has seen a card come or go.
     ///
     /// # Errors
-    /// If the simulator does not answer.
-    pub fn simulator_does(&self, order: &str) -> io::Result<String> {
+    /// If the simulator does not obey, or PC/SC does not notice within 10 s.
+    pub fn simulator_does(&self, order: &str) -> io::Result<()> {
+        if let Some(("insert", slot)) = order.split_once(' ') {
+            // A card swapped within one poll period is not noticed by vpcd and pcscd; no hand is that quick.
+            self.wait_for_card(slot, false)?;
+        }
         let mut control = UnixStream::connect(self.dir.join("simulator.sock"))?;
         writeln!(control, "{order}")?;
         let mut answer = String::new();
         BufReader::new(control).read_line(&mut answer)?;
-        std::thread::sleep(Duration::from_millis(if order.starts_with("status") { 0 } else { 900 }));
-        Ok(answer.trim().to_owned())
+        if answer.trim() != "ok" {
+            return Err(io::Error::other(format!("{order}: {}", answer.trim())));
+        }
+        match order.split_once(' ') {
+            Some(("insert", slot)) => self.wait_for_card(slot, true),
+            Some(("remove", slot)) => self.wait_for_card(slot, false),
+            _ => Ok(()),
+        }
+    }
+
+    fn wait_for_card(&self, slot: &str, wanted: bool) -> io::Result<()> {
+        let reader = self.pcscd.reader(slot.parse().map_err(|_| io::Error::other("a slot is a number"))?);
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.readers()?.iter().any(|(name, card)| *name == reader && *card != wanted) {
+            if Instant::now() > until {
+                return Err(io::Error::other(format!("PC/SC did not notice the card in {reader}")));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Names of the readers and whether a card is in them, as `card-agent readers` tells.
+    fn readers(&self) -> io::Result<Vec<(String, bool)>> {
+        let said = String::from_utf8_lossy(&self.agent(&["readers"])?.stdout).into_owned();
+        Ok(said
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(name, card)| (name.to_owned(), card != "empty"))
+            .collect())
     }
 }
 

@@ -6,6 +6,7 @@ mod bench;
 mod inspection_bench;
 mod inspection_reading;
 mod inspection_station;
+mod interruptions;
 mod issuing;
 mod openssl;
 mod orders;
