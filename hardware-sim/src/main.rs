@@ -1,6 +1,6 @@
 //! `hardware-sim`: chips in the virtual readers of a running pcscd.
 
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,6 +58,7 @@ const DEMONSTRATION_MASTER: &str = "404142434445464748494a4b4c4d4e4f";
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "hardware_sim=info".into()),
         )

@@ -57,9 +57,10 @@ impl Pcscd {
         let listener = UnixListener::bind(&socket)?;
         let log = fs::File::create(dir.join("pcscd.log"))?;
         // systemd's socket activation without systemd: the listening socket is handed over as descriptor 3.
+        // pcscd lives where only root looks for programs, and runs as anyone.
         let child = Command::new("sh")
             .arg("-c")
-            .arg("exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec pcscd --foreground --info -c \"$0\"")
+            .arg("exec 3<&0 </dev/null; PATH=$PATH:/usr/sbin LISTEN_FDS=1 LISTEN_PID=$$ exec pcscd --foreground --info -c \"$0\"")
             .arg(&config)
             .env("LD_PRELOAD", preload)
             .stdin(Stdio::from(OwnedFd::from(listener)))
@@ -112,7 +113,8 @@ impl Pcscd {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Err(io::Error::new(io::ErrorKind::TimedOut, "pcscd did not open its readers within 20 s: see pcscd.log"))
+        let said = fs::read_to_string(self.socket.with_file_name("pcscd.log")).unwrap_or_default();
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("pcscd did not open its readers within 20 s:\n{said}")))
     }
 }
 
