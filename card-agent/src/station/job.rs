@@ -319,7 +319,13 @@ impl<'a, S: Service> Station<'a, S> {
         match self.service.spoiled(serial, reason, evidence, &IdempotencyKey::of_spoiled(id)) {
             Ok(()) => {}
             // It knows already: another report of the same chip came first.
-            Err(ServiceError::Problem(problem)) if problem.status == 409 => {}
+            Err(ServiceError::Problem(problem)) if problem.code == "chip-spoiled" => {}
+            // It does not account for this chip on this station's word (a finished card takes an officer and a witness), and
+            // never will: the entry ends, and nobody is told that the chip was accounted for.
+            Err(ServiceError::Problem(problem)) if problem.code.starts_with("chip-") => {
+                self.note(id, Event::Withdrawn { reason: problem.code.clone() })?;
+                return Err(ServiceError::Problem(problem).into());
+            }
             Err(error) => return Err(error.into()),
         }
         warn!(card.serial = %serial, "chip {serial} is spoiled and accounted for: {reason}");
