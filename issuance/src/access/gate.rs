@@ -1,16 +1,18 @@
 //! The gate before every route: finds out who asks, and looks the route up in the table of rights. Deny by default.
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
-use super::model::{AccessError, Officer, Station};
+use super::model::{AccessError, Caller, Officer, Station};
 use super::rights::{Right, is_known, right};
 use super::store;
 use crate::app::App;
+use crate::audit;
 use crate::http::{Problem, method_not_allowed};
+use crate::store::StoreError;
 
 /// Who is at the other end of the connection.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,7 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
         // Closed either way, whatever the router has there.
         return Err(if is_known(path.as_str()) { method_not_allowed() } else { AccessError::RightsTable.into() });
     };
+    let mut caller = Caller::Anyone;
     match right {
         Right::Anyone => {}
         Right::SignedIn => {
@@ -40,16 +43,36 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
         Right::Officer(permission) => {
             let officer = officer(&app, token_hash(&request)?).await?;
             if !officer.may(permission) {
-                return Err(AccessError::Permission(permission).into());
+                let problem = AccessError::Permission(permission).into();
+                remember(&app, &Caller::from(&officer), path.as_str(), &problem).await?;
+                return Err(problem);
             }
+            caller = Caller::from(&officer);
             request.extensions_mut().insert(officer);
         }
         Right::Station => {
             let station = station(&app, fingerprint(&request)?).await?;
+            caller = Caller::from(&station);
             request.extensions_mut().insert(station);
         }
     }
-    Ok(next.run(request).await)
+    let asked = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN
+        && let Some(problem) = response.extensions().get::<Problem>().cloned()
+    {
+        // The object is there, or it would have been not found: so what the path names is ours, and no personal data.
+        remember(&app, &caller, &asked, &problem).await?;
+    }
+    Ok(response)
+}
+
+/// A refusal leaves nothing in its transaction; that somebody known reached for what is not theirs is written down on its own.
+async fn remember(app: &App, caller: &Caller, path: &str, problem: &Problem) -> Result<(), StoreError> {
+    let mut tx = app.begin().await?;
+    let object = path.strip_prefix("/api/").unwrap_or(path);
+    audit::record(&mut tx, app, caller, "access-refused", object, problem.code()).await?;
+    tx.commit().await
 }
 
 async fn officer(app: &App, token_hash: [u8; 32]) -> Result<Officer, AccessError> {

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::model::{Application, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, CounterError, Request};
-use crate::access::{OfficeCode, Officer};
+use crate::access::{OfficeCode, Officer, Permission};
 use crate::app::App;
 use crate::http::{Answer, Problem, Read, Write};
 
@@ -83,8 +83,8 @@ struct ApplicationView {
     kind: Kind,
     /// Where.
     office: OfficeCode,
-    /// What the citizen brings to fetch the card.
-    slip: Slip,
+    /// What the citizen brings to fetch the card; shown to who prints it, and not to who asks for it at hand-over.
+    slip: Option<Slip>,
     /// The fee, in đồng.
     fee_dong: u32,
     /// When it was opened.
@@ -105,7 +105,7 @@ struct ApplicationView {
 }
 
 impl ApplicationView {
-    fn new(application: Application, portrait: Option<String>) -> Self {
+    fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
         let (mut features, mut card_id, mut why, mut until) = (None, None, None, None);
         let (stage, chip) = (application.stage.name(), application.stage.chip());
         match application.stage {
@@ -126,7 +126,7 @@ impl ApplicationView {
             person_id: application.person,
             kind: application.kind,
             office: application.office,
-            slip: application.slip,
+            slip: officer.may(Permission::Apply).then_some(application.slip),
             fee_dong: application.fee,
             registered_at: application.registered.at.format(&Rfc3339).unwrap_or_default(),
             chip,
@@ -150,7 +150,7 @@ async fn register(
     app.write(&officer, stamp, async |tx| {
         let kind = Kind::parse(&body.kind, body.reason.as_deref()).map_err(CounterError::from)?;
         let request = Request { person: &body.person_id, kind, office: &body.office, exempt: body.fee_exempt };
-        Ok(ApplicationView::new(steps::register(tx, &app, &officer, request).await?, None))
+        Ok(ApplicationView::new(steps::register(tx, &app, &officer, request).await?, None, &officer))
     })
     .await
 }
@@ -162,7 +162,7 @@ async fn read(State(app): State<App>, officer: Officer, Path(id): Path<String>) 
     let mut tx = app.begin().await?;
     let (application, portrait) = steps::read(&mut tx, &app, &officer, &id).await?;
     tx.commit().await?;
-    Ok(Json(ApplicationView::new(application, portrait)))
+    Ok(Json(ApplicationView::new(application, portrait, &officer)))
 }
 
 /// Takes portrait and features; again while nobody has decided.
@@ -177,7 +177,7 @@ async fn capture(
     let portrait = steps::develop(&app, &body.portrait, body.crop).await?;
     app.write(&officer, stamp, async |tx| {
         let application = steps::capture(tx, &app, &officer, &id, portrait, &body.features).await?;
-        Ok(ApplicationView::new(application, None))
+        Ok(ApplicationView::new(application, None, &officer))
     })
     .await
 }
@@ -192,7 +192,7 @@ async fn approve(
     Write { stamp, body: Nothing {} }: Write<Nothing>,
 ) -> Result<Answer, Problem> {
     app.write(&officer, stamp, async |tx| {
-        Ok(ApplicationView::new(steps::approve(tx, &app, &officer, &id).await?, None))
+        Ok(ApplicationView::new(steps::approve(tx, &app, &officer, &id).await?, None, &officer))
     })
     .await
 }
@@ -207,7 +207,7 @@ async fn refuse(
     Write { stamp, body }: Write<Reason>,
 ) -> Result<Answer, Problem> {
     app.write(&officer, stamp, async |tx| {
-        Ok(ApplicationView::new(steps::refuse(tx, &app, &officer, &id, &body.reason).await?, None))
+        Ok(ApplicationView::new(steps::refuse(tx, &app, &officer, &id, &body.reason).await?, None, &officer))
     })
     .await
 }
@@ -222,7 +222,7 @@ async fn cancel(
     Write { stamp, body }: Write<Reason>,
 ) -> Result<Answer, Problem> {
     app.write(&officer, stamp, async |tx| {
-        Ok(ApplicationView::new(steps::cancel(tx, &app, &officer, &id, &body.reason).await?, None))
+        Ok(ApplicationView::new(steps::cancel(tx, &app, &officer, &id, &body.reason).await?, None, &officer))
     })
     .await
 }

@@ -237,12 +237,13 @@ impl Stage {
         }
     }
 
-    /// `Captured → Approved`, by someone other than who opened the application (`opener`) or captured.
+    /// `Captured → Approved`, by someone who had no hand in it: other than who captured, and than `hands` (who declared the
+    /// person, who opened the application).
     ///
     /// # Errors
     /// [`TransitionError::SameOfficer`], [`TransitionError::NotFrom`]
-    pub fn approve(self, opener: &OfficerId, approval: Decision) -> Result<Self, TransitionError> {
-        let capture = self.decide(opener, &approval)?;
+    pub fn approve(self, hands: &[OfficerId], approval: Decision) -> Result<Self, TransitionError> {
+        let capture = self.decide(hands, &approval)?;
         Ok(Self::Approved { capture, approval })
     }
 
@@ -250,17 +251,17 @@ impl Stage {
     ///
     /// # Errors
     /// As [`approve`](Self::approve).
-    pub fn refuse(self, opener: &OfficerId, decision: Decision, reason: String) -> Result<Self, TransitionError> {
-        let capture = self.decide(opener, &decision)?;
+    pub fn refuse(self, hands: &[OfficerId], decision: Decision, reason: String) -> Result<Self, TransitionError> {
+        let capture = self.decide(hands, &decision)?;
         let appeal_until = decision.at.date() + APPEAL;
         Ok(Self::Refused { capture, decision, reason, appeal_until })
     }
 
-    fn decide(self, opener: &OfficerId, decision: &Decision) -> Result<Capture, TransitionError> {
+    fn decide(self, hands: &[OfficerId], decision: &Decision) -> Result<Capture, TransitionError> {
         match self {
             // Also for one that is already approved: the same person's second approval is that person's mistake, not the stage's.
             Self::Captured { capture } | Self::Approved { capture, .. }
-                if capture.taken.by == decision.by || *opener == decision.by =>
+                if capture.taken.by == decision.by || hands.contains(&decision.by) =>
             {
                 Err(TransitionError::SameOfficer)
             }
@@ -336,7 +337,7 @@ pub enum TransitionError {
     /// The stage has no such way out.
     #[error("not possible while {0}")]
     NotFrom(&'static str),
-    /// Who opened or captured cannot decide, and who approved cannot approve again.
+    /// Who declared, opened or captured cannot decide, and who approved cannot approve again.
     #[error("a second officer is needed")]
     SameOfficer,
 }
@@ -380,8 +381,8 @@ mod tests {
         Stage::Registered.capture(capture).unwrap()
     }
 
-    fn opener() -> OfficerId {
-        OfficerId("opener".into())
+    fn hands() -> [OfficerId; 2] {
+        ["registrar", "opener"].map(|name| OfficerId(name.into()))
     }
 
     fn chip() -> CardSerial {
@@ -390,7 +391,7 @@ mod tests {
 
     #[test]
     fn an_application_goes_its_way() {
-        let stage = captured().approve(&opener(), by("approver")).unwrap().bind(chip()).unwrap();
+        let stage = captured().approve(&hands(), by("approver")).unwrap().bind(chip()).unwrap();
         assert_eq!(stage.chip(), Some(chip()));
         let stage = stage.personalize("card".into()).unwrap().hand_over(by("clerk")).unwrap();
         assert_eq!(stage.name(), "handed-over");
@@ -399,20 +400,20 @@ mod tests {
 
     #[test]
     fn nobody_decides_on_their_own_work() {
-        for name in ["capture", "opener"] {
-            assert_eq!(captured().approve(&opener(), by(name)).unwrap_err(), TransitionError::SameOfficer);
-            let refused = captured().refuse(&opener(), by(name), "…".into());
+        for name in ["capture", "opener", "registrar"] {
+            assert_eq!(captured().approve(&hands(), by(name)).unwrap_err(), TransitionError::SameOfficer);
+            let refused = captured().refuse(&hands(), by(name), "…".into());
             assert_eq!(refused.unwrap_err(), TransitionError::SameOfficer);
         }
-        let approved = captured().approve(&opener(), by("approver")).unwrap();
-        assert_eq!(approved.clone().approve(&opener(), by("approver")).unwrap_err(), TransitionError::SameOfficer);
-        let third = approved.approve(&opener(), by("third"));
+        let approved = captured().approve(&hands(), by("approver")).unwrap();
+        assert_eq!(approved.clone().approve(&hands(), by("approver")).unwrap_err(), TransitionError::SameOfficer);
+        let third = approved.approve(&hands(), by("third"));
         assert_eq!(third.unwrap_err(), TransitionError::NotFrom("approved"));
     }
 
     #[test]
     fn a_refusal_says_until_when_to_complain() {
-        let Stage::Refused { appeal_until, .. } = captured().refuse(&opener(), by("approver"), "…".into()).unwrap()
+        let Stage::Refused { appeal_until, .. } = captured().refuse(&hands(), by("approver"), "…".into()).unwrap()
         else {
             panic!("not refused")
         };
@@ -421,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_spoiled_chip_gives_the_application_back() {
-        let approved = captured().approve(&opener(), by("approver")).unwrap();
+        let approved = captured().approve(&hands(), by("approver")).unwrap();
         let bound = approved.clone().bind(chip()).unwrap();
         assert_eq!(bound.clone().unbind().unwrap(), approved);
         assert_eq!(bound.personalize("card".into()).unwrap().unbind().unwrap(), approved);
@@ -429,7 +430,7 @@ mod tests {
 
     #[test]
     fn what_became_a_card_cannot_be_cancelled() {
-        let stage = captured().approve(&opener(), by("approver")).unwrap().bind(chip()).unwrap();
+        let stage = captured().approve(&hands(), by("approver")).unwrap().bind(chip()).unwrap();
         assert_eq!(stage.clone().cancel(by("x"), "…".into()).unwrap().name(), "cancelled");
         let card = stage.personalize("card".into()).unwrap();
         assert_eq!(card.cancel(by("x"), "…".into()).unwrap_err(), TransitionError::NotFrom("personalized"));
@@ -437,7 +438,7 @@ mod tests {
 
     #[test]
     fn stages_survive_the_store() {
-        let approved = captured().approve(&opener(), by("approver")).unwrap();
+        let approved = captured().approve(&hands(), by("approver")).unwrap();
         for stage in [Stage::Registered, captured(), approved.bind(chip()).unwrap()] {
             let text = serde_json::to_string(&stage).unwrap();
             assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage);

@@ -21,10 +21,10 @@ pub async fn keep(app: &App, bytes: &[u8]) -> Result<String, ObjectError> {
     let path = path(&app.config().data, &name);
     if !fs::try_exists(&path).await? {
         let folder = path.parent().expect("objects lie in a folder");
-        fs::create_dir_all(folder).await?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
         // Two writers of the same object each have their own file until one of them becomes the object.
         let beside = folder.join(format!("{}.new", app.new_id()));
-        let mut file = fs::File::create(&beside).await?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).await?;
         file.write_all(&app.secrets().seal(&purpose(&name), bytes)).await?;
         file.sync_all().await?;
         fs::rename(&beside, &path).await?;

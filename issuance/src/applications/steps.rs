@@ -5,12 +5,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use super::model::{Application, ApplicationError, Capture, Decision, Kind, Slip, Stage, TransitionError, old_enough};
 use super::objects::{self, ObjectError};
 use super::portrait::{Crop, PortraitError, passport_portrait};
 use super::store;
-use crate::access::{AccessError, OfficeCode, Officer};
+use crate::access::{AccessError, OfficeCode, Officer, OfficerId};
 use crate::app::App;
 use crate::audit;
 use crate::cards;
@@ -85,6 +86,7 @@ pub async fn register(
 /// [`CounterError::Portrait`], [`CounterError::Base64`], [`CounterError::Object`]
 pub async fn develop(app: &App, photograph: &str, crop: Option<Crop>) -> Result<String, CounterError> {
     let photograph = STANDARD.decode(photograph).map_err(|_| CounterError::Base64)?;
+    let _turn = AT_ONCE.acquire().await.expect("the semaphore is never closed");
     let developed = tokio::task::spawn_blocking(move || passport_portrait(&photograph, crop)).await;
     let portrait = developed.map_err(|_| PortraitError::Damaged)??;
     Ok(objects::keep(app, &portrait).await?)
@@ -114,7 +116,8 @@ pub async fn capture(
 /// [`CounterError`]
 pub async fn approve(tx: &mut Tx, app: &App, officer: &Officer, id: &str) -> Result<Application, CounterError> {
     let mut application = own(tx, officer, id).await?;
-    application.stage = application.stage.approve(&application.registered.by, act(app, officer))?;
+    let hands = hands(tx, &application).await?;
+    application.stage = application.stage.approve(&hands, act(app, officer))?;
     moved(tx, app, officer, application, "application-approved", "decision").await
 }
 
@@ -131,7 +134,8 @@ pub async fn refuse(
 ) -> Result<Application, CounterError> {
     let mut application = own(tx, officer, id).await?;
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
-    application.stage = application.stage.refuse(&application.registered.by, act(app, officer), reason)?;
+    let hands = hands(tx, &application).await?;
+    application.stage = application.stage.refuse(&hands, act(app, officer), reason)?;
     moved(tx, app, officer, application, "application-refused", "decision").await
 }
 
@@ -186,6 +190,12 @@ pub async fn read(
     Ok((application, portrait))
 }
 
+/// Who had a hand in an application before it was captured: who declared the person, who opened it.
+async fn hands(tx: &mut Tx, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
+    let declarer = population::store::declarer(tx, &application.person).await?;
+    Ok(declarer.into_iter().chain([application.registered.by.clone()]).collect())
+}
+
 /// The application, if it is of the officer's office.
 async fn own(tx: &mut Tx, officer: &Officer, id: &str) -> Result<Application, CounterError> {
     let application = store::application_locked(tx, id).await?.ok_or(CounterError::Unknown)?;
@@ -220,6 +230,9 @@ async fn record(
 fn act(app: &App, officer: &Officer) -> Decision {
     Decision { by: officer.id.clone(), at: app.now() }
 }
+
+/// A photograph may decode to 200 MB: only so many at once, whoever sends them.
+static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
 /// Longest description of features in bytes: what DG13 takes.
 const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
@@ -295,7 +308,7 @@ impl From<TransitionError> for Problem {
             TransitionError::SameOfficer => Self::new(
                 StatusCode::FORBIDDEN,
                 "second-officer-needed",
-                "Ask an approver who neither opened, captured nor already approved this application.",
+                "Ask an approver who neither declared the person nor opened, captured or already approved this application.",
             )
             .detail(error),
         }
@@ -316,7 +329,7 @@ impl From<CounterError> for Problem {
             }
             E::Application(ApplicationError::Reason) => unfit(
                 "reason-unfit",
-                "first has no reason; change and reissue have one of those that /openapi.json lists (Law 59/2014, Art. 23).",
+                "A first card has no reason; change and reissue have one of those that /openapi.json lists (Law 59/2014, Art. 23).",
             ),
             E::Base64 => unfit("portrait-not-base64", "Send the JPEG in standard base64 with padding."),
             E::CardAlreadyHeld => {

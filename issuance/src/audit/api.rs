@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::record;
-use crate::access::Officer;
+use crate::access::{OfficeCode, Officer};
 use crate::app::App;
 use crate::args;
 use crate::http::{Problem, Read};
@@ -62,7 +62,8 @@ struct TrailView {
     more: bool,
 }
 
-/// Reads the audit trail of an object or of an actor. The reading is itself a row of the trail.
+/// Reads the audit trail of an object or of an actor: what people and stations of the auditor's own office did (the national
+/// office: everybody). The reading is itself a row of the trail.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(Which), responses((status = 200, body = TrailView)))]
 async fn trail(
     State(app): State<App>,
@@ -81,8 +82,17 @@ async fn trail(
     let rows = tx
         .all(
             "select id, at, actor, action, object, purpose from audit
-             where ($1 = '' or object = $1) and ($2 = '' or actor = $2) and id > $3 order by id limit 500",
-            args![which.object.unwrap_or_default(), which.actor.unwrap_or_default(), which.after.unwrap_or_default()],
+             where ($1 = '' or object = $1) and ($2 = '' or actor = $2) and id > $3
+               and ($4 = $5 or actor in (select 'officer/' || id from officer where office = $4
+                                         union all select 'station/' || id from station where office = $4))
+             order by id limit 500",
+            args![
+                which.object.unwrap_or_default(),
+                which.actor.unwrap_or_default(),
+                which.after.unwrap_or_default(),
+                officer.office.as_str(),
+                OfficeCode::national().as_str()
+            ],
         )
         .await?;
     record(&mut tx, &app, &officer, "audit-read", &subject, "audit").await?;

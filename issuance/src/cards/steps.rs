@@ -43,6 +43,11 @@ pub async fn hand_over(
     card.status = card.status.activate(handed_over.clone())?;
     let mut revoked = vec![];
     for old in store::active_of(tx, &card.person).await? {
+        // Locked and looked at again: a report of loss may just have been faster, and its reason stays.
+        let old = store::card_locked(tx, &old.id).await?.ok_or(CardError::Unknown)?;
+        if !matches!(old.status, Status::Active { .. }) {
+            continue;
+        }
         revoke(tx, app, officer, &old, Revocation::Replaced).await?;
         revoked.push(old.id);
     }

@@ -124,7 +124,7 @@ async fn identified(State(app): State<App>, request: Request, next: Next) -> Res
         Err(_) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "request-too-slow",
-            "Nothing was done. Repeat the request with the same idempotency key.",
+            "Repeat the request with the same idempotency key: what was done before is not done again.",
         )
         .into_response(),
     };

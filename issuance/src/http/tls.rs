@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
@@ -14,8 +16,10 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -26,12 +30,16 @@ use crate::pki::{KeyStore, KeyStoreError, SERVER_KEY};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Handshakes at once: more wait in the kernel's queue.
 const HANDSHAKES: usize = 256;
+/// Connections at once, so that a process that may open 1024 files keeps some for the database.
+const CONNECTIONS: usize = 800;
+/// A connection on which nothing moves is closed: longer than any request takes.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Accepts connections whose handshake is done. Handshakes happen in tasks of their own, so a slow client stops nobody.
 #[derive(Debug)]
 pub struct TlsListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    ready: mpsc::Receiver<(Connection, SocketAddr)>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -41,6 +49,14 @@ impl TlsListener {
     /// # Errors
     /// [`ListenError`]
     pub async fn bind(address: SocketAddr, store: &KeyStore) -> Result<Self, ListenError> {
+        Self::bind_with(address, store, IDLE).await
+    }
+
+    /// As [`bind`](Self::bind), with another patience for connections on which nothing moves.
+    ///
+    /// # Errors
+    /// [`ListenError`]
+    pub async fn bind_with(address: SocketAddr, store: &KeyStore, idle: Duration) -> Result<Self, ListenError> {
         let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
         let tcp = TcpListener::bind(address).await.map_err(|e| match e.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
@@ -49,7 +65,7 @@ impl TlsListener {
         })?;
         let address = tcp.local_addr().map_err(|e| ListenError::Bind(address, e))?;
         let (done, ready) = mpsc::channel(64);
-        let accepting = tokio::spawn(accept(tcp, acceptor, done));
+        let accepting = tokio::spawn(accept(tcp, acceptor, idle, done));
         Ok(Self { address, ready, accepting })
     }
 
@@ -67,7 +83,7 @@ impl Drop for TlsListener {
 }
 
 impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = Connection;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -82,9 +98,65 @@ impl Listener for TlsListener {
     }
 }
 
-async fn accept(tcp: TcpListener, acceptor: TlsAcceptor, done: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>) {
-    let turns = Arc::new(Semaphore::new(HANDSHAKES));
+/// A connection that is closed when nothing moved on it for a while, and gives its seat back when it ends. Who shakes hands and
+/// then says nothing, or never reads the answer, does not keep others out.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    idle: Duration,
+    until: Pin<Box<Sleep>>,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    fn new(stream: TlsStream<TcpStream>, idle: Duration, seat: OwnedSemaphorePermit) -> Self {
+        Self { stream, idle, until: Box::pin(tokio::time::sleep(idle)), _seat: seat }
+    }
+
+    /// What moved starts the time anew; when it is up the connection ends.
+    fn watched<T>(&mut self, context: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if moved.is_ready() {
+            let until = Instant::now() + self.idle;
+            self.until.as_mut().reset(until);
+            return moved;
+        }
+        self.until.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let moved = Pin::new(&mut self.stream).poll_read(context, into);
+        self.watched(context, moved)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let moved = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watched(context, moved)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Flushing nothing is no movement.
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Pending => self.watched(context, Poll::Pending),
+            done => done,
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Pending => self.watched(context, Poll::Pending),
+            done => done,
+        }
+    }
+}
+
+async fn accept(tcp: TcpListener, acceptor: TlsAcceptor, idle: Duration, done: mpsc::Sender<(Connection, SocketAddr)>) {
+    let (turns, seats) = (Arc::new(Semaphore::new(HANDSHAKES)), Arc::new(Semaphore::new(CONNECTIONS)));
     loop {
+        let seat = Arc::clone(&seats).acquire_owned().await.expect("the semaphore is never closed");
         let turn = Arc::clone(&turns).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, from) = match tcp.accept().await {
             Ok(connection) => connection,
@@ -100,7 +172,7 @@ async fn accept(tcp: TcpListener, acceptor: TlsAcceptor, done: mpsc::Sender<(Tls
             let _turn = turn;
             let _ = stream.set_nodelay(true);
             match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => drop(done.send((stream, from)).await),
+                Ok(Ok(stream)) => drop(done.send((Connection::new(stream, idle, seat), from)).await),
                 Ok(Err(error)) => tracing::debug!(%error, "TLS handshake refused"),
                 Err(_) => tracing::debug!("TLS handshake given up"),
             }
@@ -110,7 +182,7 @@ async fn accept(tcp: TcpListener, acceptor: TlsAcceptor, done: mpsc::Sender<(Tls
 
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        let (_, session) = stream.io().get_ref();
+        let (_, session) = stream.io().stream.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first);
         Self { certificate: certificate.map(|der| Sha256::digest(der).into()) }
     }

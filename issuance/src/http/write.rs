@@ -172,7 +172,7 @@ impl App {
         let answer = verb(&mut tx).await?;
         let body = serde_json::to_vec(&answer).map_err(|e| Problem::internal(&e))?;
         // Answers carry personal data, and outlive the request: they rest encrypted.
-        let sealed = self.secrets().seal("answer", &body);
+        let sealed = self.secrets().seal(&purpose(&caller, &stamp), &body);
         tx.run(
             "update answer set sealed = $1 where caller = $2 and idempotency_key = $3",
             args![sealed, &caller, &stamp.key.0],
@@ -189,7 +189,7 @@ async fn claim(tx: &mut Tx, app: &App, caller: &str, stamp: &Stamp) -> Result<bo
         .run(
             "insert into answer (caller, idempotency_key, request_hash, at) values ($1, $2, $3, $4)
              on conflict (caller, idempotency_key) do nothing",
-            args![caller, &stamp.key.0, stamp.request_hash, app.now()],
+            args![caller, &stamp.key.0, fingerprint(app, stamp), app.now()],
         )
         .await?;
     Ok(inserted == 1)
@@ -206,13 +206,24 @@ async fn repeated(tx: &mut Tx, app: &App, caller: &str, stamp: &Stamp) -> Result
         // The first one was refused between our two statements.
         return Err(Problem::new(StatusCode::CONFLICT, "idempotency-key-in-use", "Repeat the request in a second."));
     };
-    if row.array::<32>("request_hash")? != stamp.request_hash {
+    if row.array::<32>("request_hash")? != fingerprint(app, stamp) {
         let remedy = "Use a new idempotency key for a new intention; repeat the old request unchanged.";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", remedy));
     }
     let sealed: Vec<u8> = row.get("sealed")?;
-    let body = app.secrets().open("answer", &sealed).map_err(|e| Problem::internal(&e))?;
+    let body = app.secrets().open(&purpose(caller, stamp), &sealed).map_err(|e| Problem::internal(&e))?;
     Ok(Answer { status: StatusCode::OK, body: body.to_vec(), repeated: true })
+}
+
+/// Caller and key are part of what is authenticated: nobody who can write into the table passes one answer off as another.
+fn purpose(caller: &str, stamp: &Stamp) -> String {
+    format!("answer/{caller}/{}", stamp.key.0)
+}
+
+/// What is kept of a request. Under a key of the service: bodies hold passwords and personal data, and whoever has the table
+/// could find them from their plain hash by trying.
+fn fingerprint(app: &App, stamp: &Stamp) -> [u8; 32] {
+    app.secrets().fingerprint("request", &stamp.request_hash)
 }
 
 /// What an office answers to a read.

@@ -29,6 +29,7 @@ pub async fn establish(
     let registered = population::store::person_locked(tx, person_id).await?.ok_or(EstablishError::PersonUnknown)?;
     officer.may_act_for(&registered.office)?;
     if let Some(number) = registered.personal_number {
+        audit::record(tx, app, officer, "number-read", &format!("person/{person_id}"), "asked again").await?;
         return Ok(number);
     }
     let person = registered.person;

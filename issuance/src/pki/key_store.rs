@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rand::CryptoRng;
@@ -49,7 +49,8 @@ impl KeyStore {
         if keys.exists() {
             return Err(KeyStoreError::AlreadyFounded(data.to_owned()));
         }
-        fs::create_dir_all(&keys).map_err(|e| KeyStoreError::File(keys, e))?;
+        // Nobody else has any business in there; what is public lies beside it.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(|e| KeyStoreError::File(keys, e))?;
         let path = key_file.map_or_else(|| data.join("kek"), Path::to_owned);
         if !path.exists() {
             let mut key = Zeroizing::new([0; 32]);

@@ -71,6 +71,15 @@ pub async fn person_locked(tx: &mut Tx, id: &str) -> Result<Option<Registered>, 
     tx.one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
 }
 
+/// Who entered a person's declaration.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn declarer(tx: &mut Tx, id: &str) -> Result<Option<OfficerId>, StoreError> {
+    let row = tx.one("select id, declared_by from person where id = $1", args![id]).await?;
+    row.map(|row| row.parsed("declared_by")).transpose()
+}
+
 /// Whether a person applied at an office.
 pub(super) async fn has_applied_at(tx: &mut Tx, id: &str, office: &OfficeCode) -> Result<bool, StoreError> {
     let sql = "select 1 as one from application where person_id = $1 and office = $2 limit 1";

@@ -139,9 +139,8 @@ pub(super) fn public_keys(keys: &ChipKeys, serial: &CardSerial) -> Result<(Publi
 fn verify_as_border_guard(app: &App, sod: &Sod, contents: &Contents) -> Result<(), ProductionError> {
     let mut trust = TrustStore::new(vec![app.signer().csca().clone()]);
     let list = app.config().data.join(CRL);
-    if let Ok(list) = std::fs::read(list) {
-        trust.add_list(Crl::parse(&list).map_err(|_| ProductionError::ListMalformed)?)?;
-    }
+    let list = std::fs::read(list).map_err(|_| ProductionError::ListMalformed)?;
+    trust.add_list(Crl::parse(&list).map_err(|_| ProductionError::ListMalformed)?)?;
     let verified = sod.verify(&trust, app.now())?;
     for stored in &contents.files {
         if let File::DataGroup(group) = stored.file {

@@ -2,6 +2,7 @@
 
 use issuance::args;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::house::{PASSWORD, on_both};
 
@@ -104,6 +105,31 @@ async fn a_body_that_does_not_fit_is_refused_without_quoting_it() {
         assert!(!said.body["detail"].as_str().unwrap().contains("7777777"), "{:?}", said.body);
         assert!(!said.body["request_id"].as_str().unwrap().is_empty());
         assert!(!said.body["remedy"].as_str().unwrap().is_empty());
+    })
+    .await;
+}
+
+/// Whoever has the table must not find the password of a request by trying, as its plain hash would allow, nor pass one answer off
+/// as another.
+#[tokio::test]
+async fn what_is_kept_of_a_request_is_worth_nothing_without_the_key() {
+    on_both(async |house| {
+        for (key, name) in [("k-1", "lan"), ("k-2", "hoa")] {
+            assert_eq!(house.admin.post("/api/officers", key, officer(name)).await.status, 200);
+        }
+        let mut plain = Sha256::new();
+        plain.update(b"POST\0/api/officers\0");
+        plain.update(serde_json::to_vec(&officer("lan")).unwrap());
+        let plain: [u8; 32] = plain.finalize().into();
+        let kept = "select count(*) as n from answer where request_hash = $1";
+        assert_eq!(house.count(kept, args![plain]).await, 0);
+
+        let mut tx = house.service.app().begin().await.unwrap();
+        let swap = "update answer set sealed = (select sealed from answer where idempotency_key = 'k-2')
+                    where idempotency_key = 'k-1'";
+        assert_eq!(tx.run(swap, vec![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(house.admin.post("/api/officers", "k-1", officer("lan")).await.code(), "internal");
     })
     .await;
 }

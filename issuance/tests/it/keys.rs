@@ -46,6 +46,8 @@ fn no_key_rests_in_the_clear() {
         let private = entry.extension().is_some_and(|e| e == "sealed") || entry.ends_with("kek");
         assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{entry:?}");
     }
+    let keys = fs::metadata(config.data.join("keys")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(keys, 0o700);
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -4,8 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod at_once;
 mod audit;
 mod chip;
+mod failure_codes;
 mod house;
 mod idempotency;
 mod keys;

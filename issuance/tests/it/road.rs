@@ -152,7 +152,12 @@ mod walk {
         let early = offices.approves(&offices.approver, &application.id).await;
         assert!(matches!(early, Err(CounterError::Transition(TransitionError::NotFrom("registered")))));
         offices.captures(&application.id).await;
-        let own = offices.approves(&offices.capture, &application.id).await;
+        for own in [&offices.capture, &offices.registrar] {
+            let own = offices.approves(own, &application.id).await;
+            assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
+        }
+        let app = &offices.app;
+        let own = within!(app, tx => counter::refuse(tx, app, &offices.registrar, &application.id, "other face"));
         assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
         offices.approves(&offices.approver, &application.id).await.unwrap();
         let twice = offices.approves(&offices.approver, &application.id).await;

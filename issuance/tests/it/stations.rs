@@ -120,3 +120,24 @@ async fn without_init_there_is_no_service() {
     assert!(matches!(error, StartError::KeyStore(_)));
     assert!(error.to_string().contains("issuance init"), "{error}");
 }
+
+/// Who shakes hands and says nothing more does not hold a connection for good.
+#[tokio::test]
+async fn a_connection_on_which_nothing_moves_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = house::config(&folder, None);
+    let rng = &mut issuance::app::Randomness::seeded(1).draw();
+    issuance::pki::found(&config, &issuance::pki::Founding::default(), time::OffsetDateTime::now_utc(), rng).unwrap();
+    let store = KeyStore::open(&config.data, None).unwrap();
+    let idle = std::time::Duration::from_millis(200);
+    let mut listener = TlsListener::bind_with("127.0.0.1:0".parse().unwrap(), &store, idle).await.unwrap();
+    let address = listener.address();
+    let client = house::client(&folder, None);
+    let silent = tokio::spawn(async move { client.get(format!("https://{address}/health")).send().await });
+    let (mut connection, _) = axum::serve::Listener::accept(&mut listener).await;
+    let mut heard = vec![];
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), connection.read_to_end(&mut heard)).await;
+    assert_eq!(ended.unwrap().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    drop(connection);
+    assert!(silent.await.unwrap().is_err());
+}
