@@ -2,6 +2,9 @@
 //!
 //! Every protocol goes through the one loop [`converse`]; who carries the bytes implements [`Card`].
 
+#[cfg(test)]
+pub(crate) mod rehearsal;
+
 use thiserror::Error;
 
 use crate::apdu::{Command, Response, Status};

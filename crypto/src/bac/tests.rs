@@ -2,10 +2,10 @@ use hex_literal::hex;
 
 use super::*;
 use crate::apdu::{Command, Response, Status};
+use crate::conversation::rehearsal::{genuine, talk};
 use crate::conversation::{Conversation, Fault, Reply, Respondent, Turn};
 use crate::kdf::MrzSecret;
 use crate::mrz::MrzKey;
-use crate::sm;
 
 fn keys(document_number: &str) -> AccessKeys {
     AccessKeys::new(&MrzSecret::from(&MrzKey::new(document_number, "690806", "940623").unwrap()))
@@ -32,48 +32,6 @@ const APPENDIX_D3: [[&[u8]; 2]; 2] = [
 
 /// Appendix D.4, the first protected command: the session keys and the counter are right if it comes out.
 const FIRST_PROTECTED: [u8; 27] = hex!("0CA4020C158709016375432908C044F68E08BF8B92D635FF24F800");
-
-/// Lets a terminal and a chip talk; `forge` may alter each message, numbered 0, 1, 2, … in both directions.
-fn talk(
-    terminal: terminal::Bac,
-    mut chip: chip::Bac,
-    mut forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
-) -> (Result<sm::Terminal, Fault>, Option<sm::Chip>) {
-    let mut turn = terminal.open();
-    let mut number = 0;
-    loop {
-        let (talk, command) = match turn {
-            Ok(Turn::Ask(talk, command)) => (talk, command),
-            Ok(Turn::Done(channel)) => return (Ok(channel), None),
-            Err(fault) => return (Err(fault), None),
-        };
-        let Ok(command) = Command::parse(&forge(number, command.to_bytes())) else {
-            return (Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH }), None);
-        };
-        let (next, channel, response) = match chip.answer(&command) {
-            Reply::More(chip, response) => (Some(chip), None, response),
-            Reply::Done(channel, response) => (None, Some(channel), response),
-            Reply::Refused(status) => (None, None, status.into()),
-        };
-        let heard = talk.hear(Response::parse(&forge(number + 1, response.to_bytes())).unwrap());
-        match next {
-            Some(again) => chip = again,
-            None => {
-                return match heard {
-                    Ok(Turn::Done(terminal)) => (Ok(terminal), channel),
-                    Ok(Turn::Ask(..)) => panic!("the terminal asks on after the chip is done"),
-                    Err(fault) => (Err(fault), channel),
-                };
-            }
-        }
-        turn = heard;
-        number += 2;
-    }
-}
-
-fn genuine(_: usize, message: Vec<u8>) -> Vec<u8> {
-    message
-}
 
 #[test]
 fn worked_example_of_appendix_d3_at_the_terminal() {

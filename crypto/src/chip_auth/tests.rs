@@ -6,7 +6,8 @@ use rand::rngs::ChaCha20Rng;
 
 use super::*;
 use crate::apdu::{Command, Response, Status};
-use crate::conversation::{Conversation, Fault, Reply, Respondent, Turn};
+use crate::conversation::rehearsal::{genuine, talk};
+use crate::conversation::{Fault, Reply, Respondent};
 use crate::kdf;
 use crate::sm;
 use crate::suite::Curve;
@@ -22,48 +23,6 @@ fn chip(private: &Arc<PrivateKey>, cipher: Cipher) -> chip::ChipAuthentication {
 
 fn terminal(public: PublicKey, cipher: Cipher, seed: u64) -> terminal::ChipAuthentication {
     terminal::ChipAuthentication::new(cipher, public, None, &mut ChaCha20Rng::seed_from_u64(seed))
-}
-
-/// Lets a terminal and a chip talk; `forge` may alter each message, numbered 0, 1, 2, … in both directions.
-fn talk(
-    terminal: terminal::ChipAuthentication,
-    mut chip: chip::ChipAuthentication,
-    mut forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
-) -> (Result<sm::Terminal, Fault>, Option<sm::Chip>) {
-    let mut turn = terminal.open();
-    let mut number = 0;
-    loop {
-        let (talk, command) = match turn {
-            Ok(Turn::Ask(talk, command)) => (talk, command),
-            Ok(Turn::Done(terminal)) => return (Ok(terminal), None),
-            Err(fault) => return (Err(fault), None),
-        };
-        let Ok(command) = Command::parse(&forge(number, command.to_bytes())) else {
-            return (Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH }), None);
-        };
-        let (next, channel, response) = match chip.answer(&command) {
-            Reply::More(chip, response) => (Some(chip), None, response),
-            Reply::Done(channel, response) => (None, Some(channel), response),
-            Reply::Refused(status) => (None, None, status.into()),
-        };
-        let heard = talk.hear(Response::parse(&forge(number + 1, response.to_bytes())).unwrap());
-        match next {
-            Some(again) => chip = again,
-            None => {
-                return match heard {
-                    Ok(Turn::Done(terminal)) => (Ok(terminal), channel),
-                    Ok(Turn::Ask(..)) => panic!("the terminal asks on after the chip is done"),
-                    Err(fault) => (Err(fault), channel),
-                };
-            }
-        }
-        turn = heard;
-        number += 2;
-    }
-}
-
-fn genuine(_: usize, message: Vec<u8>) -> Vec<u8> {
-    message
 }
 
 /// The first exchange on the new channel: the proof.

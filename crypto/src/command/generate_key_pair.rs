@@ -3,6 +3,7 @@
 use const_oid::ObjectIdentifier;
 
 use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::command::global_platform;
 use crate::conversation::Fault;
 use crate::suite::ec::{Curve, PublicKey};
 use crate::tlv;
@@ -61,12 +62,7 @@ impl TryFrom<&Command> for GenerateKeyPair {
     type Error = Status;
 
     fn try_from(command: &Command) -> Result<Self, Status> {
-        if command.cla != cla::GLOBAL_PLATFORM {
-            return Err(Status::CLASS_NOT_SUPPORTED);
-        }
-        if command.ins != Self::INS {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
+        global_platform(command, Self::INS)?;
         if command.p != [GENERATE_AND_RETURN, 0] {
             return Err(Status::WRONG_P1P2);
         }

@@ -2,6 +2,7 @@
 //! in ISO/IEC 7816-4, which BAC uses, is another one.
 
 use crate::apdu::{Command, Status, cla};
+use crate::command::global_platform;
 use crate::scp03::SecurityLevel;
 
 /// Authenticates the host and says what the session protects. Sent with a C-MAC, which is not part of this value.
@@ -30,12 +31,7 @@ impl TryFrom<&Command> for ExternalAuthenticate {
     type Error = Status;
 
     fn try_from(command: &Command) -> Result<Self, Status> {
-        if command.cla != cla::GLOBAL_PLATFORM {
-            return Err(Status::CLASS_NOT_SUPPORTED);
-        }
-        if command.ins != Self::INS {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
+        global_platform(command, Self::INS)?;
         let [level, 0] = command.p else { return Err(Status::WRONG_P1P2) };
         let level = SecurityLevel::from_byte(level).ok_or(Status::WRONG_P1P2)?;
         let cryptogram = command.data[..].try_into().map_err(|_| Status::WRONG_LENGTH)?;

@@ -1,6 +1,7 @@
 //! INITIALIZE UPDATE: GlobalPlatform Card Specification v2.3, Amendment D v1.2 §7.1.1.
 
 use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::command::global_platform;
 use crate::conversation::Fault;
 
 /// Opens an SCP03 session.
@@ -32,12 +33,7 @@ impl TryFrom<&Command> for InitializeUpdate {
     type Error = Status;
 
     fn try_from(command: &Command) -> Result<Self, Status> {
-        if command.cla != cla::GLOBAL_PLATFORM {
-            return Err(Status::CLASS_NOT_SUPPORTED);
-        }
-        if command.ins != Self::INS {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
+        global_platform(command, Self::INS)?;
         let [key_version, key_identifier] = command.p;
         if key_identifier != 0 {
             return Err(Status::WRONG_P1P2);

@@ -27,3 +27,12 @@ pub(crate) fn unchained(command: &Command) -> Result<(), Status> {
     interindustry(command)?;
     if command.is_chained() { Err(Status::CHAINING_NOT_SUPPORTED) } else { Ok(()) }
 }
+
+/// Refuses what is not this command of GlobalPlatform's class, its C-MAC taken off.
+pub(crate) fn global_platform(command: &Command, ins: u8) -> Result<(), Status> {
+    match (command.cla, command.ins) {
+        (cla::GLOBAL_PLATFORM, found) if found == ins => Ok(()),
+        (cla::GLOBAL_PLATFORM, _) => Err(Status::INSTRUCTION_NOT_SUPPORTED),
+        _ => Err(Status::CLASS_NOT_SUPPORTED),
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::command::global_platform;
 use crate::scp03::{KeyError, KeySet};
 
 /// Replaces the three keys of a key set by those of another version.
@@ -92,12 +93,7 @@ impl TryFrom<&Command> for PutKey {
     type Error = Status;
 
     fn try_from(command: &Command) -> Result<Self, Status> {
-        if command.cla != cla::GLOBAL_PLATFORM {
-            return Err(Status::CLASS_NOT_SUPPORTED);
-        }
-        if command.ins != Self::INS {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
+        global_platform(command, Self::INS)?;
         let [replaced_version, ALL_FROM_FIRST] = command.p else { return Err(Status::WRONG_P1P2) };
         let (new_version, mut rest) = command.data.split_first().ok_or(Status::WRONG_DATA)?;
         if !(0x01..=0x7f).contains(new_version) {

@@ -1,6 +1,7 @@
 //! SET STATUS of the card: GlobalPlatform Card Specification v2.3 §11.10.
 
 use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::command::global_platform;
 use crate::perso::LifeCycle;
 
 /// Moves the card to another life cycle state.
@@ -27,12 +28,7 @@ impl TryFrom<&Command> for SetStatus {
     type Error = Status;
 
     fn try_from(command: &Command) -> Result<Self, Status> {
-        if command.cla != cla::GLOBAL_PLATFORM {
-            return Err(Status::CLASS_NOT_SUPPORTED);
-        }
-        if command.ins != Self::INS {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
+        global_platform(command, Self::INS)?;
         let [CARD, state] = command.p else { return Err(Status::WRONG_P1P2) };
         if !command.data.is_empty() {
             return Err(Status::WRONG_LENGTH);

@@ -5,6 +5,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 use crate::apdu::{Command, SHORT_NE, Status, cla};
+use crate::command::global_platform;
 
 /// One block of a stream of data groupings. A grouping may run on from block to block.
 #[derive(Clone, Eq, PartialEq)]
@@ -38,12 +39,7 @@ impl TryFrom<&Command> for StoreData {
     type Error = Status;
 
     fn try_from(command: &Command) -> Result<Self, Status> {
-        if command.cla != cla::GLOBAL_PLATFORM {
-            return Err(Status::CLASS_NOT_SUPPORTED);
-        }
-        if command.ins != Self::INS {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
+        global_platform(command, Self::INS)?;
         let [p1, block] = command.p;
         if p1 & !LAST != GROUPINGS {
             return Err(Status::WRONG_P1P2);

@@ -1,7 +1,5 @@
 //! People here are invented; province 003 does not exist.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use proptest::prelude::*;
 use time::macros::date;
 

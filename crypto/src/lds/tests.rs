@@ -1,7 +1,5 @@
 //! Worked examples of Doc 9303-10 (8th ed.) appendix A, samples of real cards, an invented citizen, a published specimen.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::path::PathBuf;
 
 use hex_literal::hex;

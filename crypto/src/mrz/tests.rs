@@ -1,7 +1,5 @@
 //! Worked examples of Doc 9303-3, -5 and -11 (8th ed.); the synthetic citizen is invented (province 003 does not exist).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use proptest::prelude::*;
 use time::macros::date;
 

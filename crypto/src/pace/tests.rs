@@ -4,6 +4,7 @@ use rand::rngs::ChaCha20Rng;
 
 use super::*;
 use crate::apdu::{Command, Response, Status};
+use crate::conversation::rehearsal::{genuine, talk};
 use crate::conversation::{Conversation, Reply, Respondent, Turn};
 use crate::lds::security_infos::SecurityInfo;
 use crate::mrz::MrzKey;
@@ -89,48 +90,6 @@ fn worked_example_of_appendix_g1_at_the_chip() {
         }
     }
     panic!("the chip did not come to an end");
-}
-
-/// Lets a terminal and a chip talk; `forge` may alter each message, numbered 0, 1, 2, … in both directions.
-fn talk(
-    terminal: terminal::Pace,
-    mut chip: chip::Pace,
-    mut forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
-) -> (Result<terminal::Established, Fault>, Option<chip::Established>) {
-    let mut turn = terminal.open();
-    let mut number = 0;
-    loop {
-        let (talk, command) = match turn {
-            Ok(Turn::Ask(talk, command)) => (talk, command),
-            Ok(Turn::Done(_)) => panic!("the terminal is content, the chip is not"),
-            Err(fault) => return (Err(fault), None),
-        };
-        let Ok(command) = Command::parse(&forge(number, command.to_bytes())) else {
-            return (Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH }), None);
-        };
-        let (next, established, response) = match chip.answer(&command) {
-            Reply::More(chip, response) => (Some(chip), None, response),
-            Reply::Done(established, response) => (None, Some(established), response),
-            Reply::Refused(status) => (None, None, status.into()),
-        };
-        let heard = talk.hear(Response::parse(&forge(number + 1, response.to_bytes())).unwrap());
-        match next {
-            Some(again) => chip = again,
-            None => {
-                return match heard {
-                    Ok(Turn::Done(terminal)) => (Ok(terminal), established),
-                    Ok(Turn::Ask(..)) => panic!("the terminal asks on after the chip is done"),
-                    Err(fault) => (Err(fault), established),
-                };
-            }
-        }
-        turn = heard;
-        number += 2;
-    }
-}
-
-fn genuine(_: usize, message: Vec<u8>) -> Vec<u8> {
-    message
 }
 
 fn pair(choice: Choice, offered: &[Suite], password: Password, seed: u64) -> (terminal::Pace, chip::Pace) {

@@ -1,7 +1,5 @@
 //! Test authorities and signers of Utopia (`UT`/`UTO`), forgeries that no lint would let pass, and OpenSSL as an oracle.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::{
     path::{Path, PathBuf},
     process::Command,

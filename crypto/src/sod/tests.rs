@@ -1,7 +1,5 @@
 //! Security objects of Utopia, tampered with one thing at a time; OpenSSL as reader and as writer; specimens.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 
