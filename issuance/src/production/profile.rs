@@ -1,6 +1,6 @@
 //! What cards of this series can do: a setting of the service, with the defaults of the 2021 card where those are known.
 
-use const_oid::ObjectIdentifier;
+use crypto::active_auth;
 use crypto::identity::{Can, PersonalNumber};
 use crypto::lds::SecurityInfos;
 use crypto::lds::security_infos::{
@@ -79,7 +79,9 @@ impl CardProfile {
                 spki: spki::encode(&chip_auth.clone().into(), form),
                 key_id: None,
             }),
-            SecurityInfo::ActiveAuthentication { signature_algorithm: plain_ecdsa(self.active_auth_hash) },
+            SecurityInfo::ActiveAuthentication {
+                signature_algorithm: active_auth::signature_algorithm(self.active_auth_hash),
+            },
         ])
     }
 
@@ -101,20 +103,6 @@ impl CardProfile {
         })
     }
 }
-
-/// `ecdsa-plain-SHA…`: `0.4.0.127.0.7.1.1.4.1.n` (TR-03111 v2.10 §5.2.1).
-fn plain_ecdsa(hash: Hash) -> ObjectIdentifier {
-    let arc = match hash {
-        Hash::Sha1 => 1,
-        Hash::Sha224 => 2,
-        Hash::Sha256 => 3,
-        Hash::Sha384 => 4,
-        Hash::Sha512 => 5,
-    };
-    ECDSA_PLAIN.push_arc(arc).expect("a short identifier")
-}
-
-const ECDSA_PLAIN: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.1.4.1");
 
 #[cfg(test)]
 mod tests {
