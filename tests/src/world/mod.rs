@@ -206,8 +206,10 @@ impl World {
     /// If the simulator does not obey, or PC/SC does not notice within 10 s.
     pub fn simulator_does(&self, order: &str) -> io::Result<()> {
         if let Some(("insert", slot)) = order.split_once(' ') {
-            // A card swapped within one poll period is not noticed by vpcd and pcscd; no hand is that quick.
+            // pcscd polls every 0.4 s and never notices a card that was swapped in between; no hand is that quick. Its reader list
+            // says `empty` earlier, when a client could not reset the card.
             self.wait_for_card(slot, false)?;
+            std::thread::sleep(Duration::from_millis(1000));
         }
         let mut control = UnixStream::connect(self.dir.join("simulator.sock"))?;
         writeln!(control, "{order}")?;
@@ -228,7 +230,10 @@ impl World {
         let until = Instant::now() + Duration::from_secs(10);
         while self.readers()?.iter().any(|(name, card)| *name == reader && *card != wanted) {
             if Instant::now() > until {
-                return Err(io::Error::other(format!("PC/SC did not notice the card in {reader}")));
+                return Err(io::Error::other(format!(
+                    "PC/SC did not notice that a card in {reader} should be there: {wanted}\n{}",
+                    tail(&self.dir.join("pcscd/pcscd.log"))
+                )));
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -7,12 +7,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The driver of Debian's `vsmartcard-vpcd`.
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so.0.8";
 /// One entry of pcscd's reader configuration has two slots; pcscd has 16 at most.
 const SLOTS_PER_ENTRY: usize = 2;
+/// Ports set aside for one pcscd.
+const PORTS: usize = 16;
 
 /// A running pcscd, stopped when dropped.
 pub struct Pcscd {
@@ -133,11 +136,13 @@ fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
     if status.success() { Ok(library) } else { Err(io::Error::other("cc could not compile loopback.c")) }
 }
 
-/// A run of free TCP ports on loopback, below the ephemeral range.
+/// A run of free TCP ports on loopback, below the ephemeral range. No two calls in one process try the same, for pcscd binds them
+/// only later; two processes begin apart.
 fn free_ports(count: usize) -> io::Result<u16> {
-    let seed = std::process::id() as usize * 37;
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    let begin = std::process::id() as usize * 37;
     (0..400)
-        .map(|attempt| 20_000 + ((seed + attempt * 64) % 12_000) as u16)
+        .map(|_| 20_000 + ((begin + TRIED.fetch_add(1, Ordering::Relaxed)) * PORTS % 12_000) as u16)
         .find(|base| (0..count as u16).all(|n| TcpListener::bind(("127.0.0.1", base + n)).is_ok()))
         .ok_or_else(|| io::Error::new(io::ErrorKind::AddrInUse, "no run of free ports between 20000 and 32000"))
 }
