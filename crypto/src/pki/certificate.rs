@@ -137,6 +137,8 @@ pub struct Certificate {
     pub(crate) body: Arc<Body>,
     algorithm: Arc<[u8]>,
     signature: Arc<[u8]>,
+    /// Read once: every document that is issued or inspected asks for it several times.
+    key: Arc<Result<VerifyingKey, SpkiError>>,
 }
 
 impl Certificate {
@@ -148,7 +150,9 @@ impl Certificate {
     pub fn parse(bytes: &[u8]) -> Result<Self, DerError> {
         let (body, algorithm, signature) = signed_parts(bytes, "Certificate")?;
         let body = Body::parse(body)?;
-        Ok(Self { der: bytes.into(), body: Arc::new(body), algorithm: algorithm.into(), signature: signature.into() })
+        let key = Arc::new(spki::parse(&body.spki));
+        let (algorithm, signature) = (algorithm.into(), signature.into());
+        Ok(Self { der: bytes.into(), body: Arc::new(body), algorithm, signature, key })
     }
 
     /// The bytes as read.
@@ -196,7 +200,7 @@ impl Certificate {
     /// # Errors
     /// [`SpkiError`], also for curves that are not supported.
     pub fn verifying_key(&self) -> Result<VerifyingKey, SpkiError> {
-        spki::parse(&self.body.spki)
+        (*self.key).clone()
     }
 
     /// The certified key as it stands: a DER SubjectPublicKeyInfo.

@@ -57,7 +57,7 @@ impl LdsSecurityObject {
         let entry = |(group, digest): &(DataGroup, Vec<u8>)| {
             der::sequence(&[&der::integer(&[group.number()]), &der::octets(digest)])
         };
-        let entries: Vec<u8> = self.groups.iter().flat_map(entry).collect();
+        let entries: Vec<Vec<u8>> = self.groups.iter().map(entry).collect();
         let (version, info) = match &self.version {
             LdsVersion::V17 => (0, Vec::new()),
             LdsVersion::V18 { lds, unicode } => {
@@ -65,7 +65,7 @@ impl LdsSecurityObject {
                 (1, der::sequence(&[&lds, &unicode]))
             }
         };
-        let table = tlv::encode(der::SEQUENCE, &entries);
+        let table = tlv::encode(der::SEQUENCE, &entries.concat());
         der::sequence(&[&der::integer(&[version]), &write_hash(self.hash), &table, &info])
     }
 

@@ -1,5 +1,6 @@
 //! Hash functions: FIPS 180-4.
 
+use aws_lc_rs::digest::{SHA256, SHA384, SHA512};
 use const_oid::ObjectIdentifier;
 use digest::Digest;
 
@@ -27,9 +28,10 @@ impl Hash {
         match self {
             Self::Sha1 => sha1::Sha1::digest(message).to_vec(),
             Self::Sha224 => sha2::Sha224::digest(message).to_vec(),
-            Self::Sha256 => sha2::Sha256::digest(message).to_vec(),
-            Self::Sha384 => sha2::Sha384::digest(message).to_vec(),
-            Self::Sha512 => sha2::Sha512::digest(message).to_vec(),
+            // A tenth faster than portable code, and documents are hashed by the million.
+            Self::Sha256 => aws_lc_rs::digest::digest(&SHA256, message).as_ref().to_vec(),
+            Self::Sha384 => aws_lc_rs::digest::digest(&SHA384, message).as_ref().to_vec(),
+            Self::Sha512 => aws_lc_rs::digest::digest(&SHA512, message).as_ref().to_vec(),
         }
     }
 
