@@ -1,6 +1,8 @@
 //! Every fuzz target over its seeds and over mutations of them, without libFuzzer. `CORPUS_MUTATIONS=20` does twenty times as
 //! many. The targets themselves are those of `crypto/fuzz`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod seeds;

@@ -38,8 +38,11 @@ pub fn openssl(curve: Curve) -> Option<Pace> {
     Some(Pace { sign, verify })
 }
 
+/// A message in, its signature out.
+type Signer = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// Signs as the service's signer signs, and does nothing else.
-pub fn raw_signer(key: &PrivateKey) -> Box<dyn Fn(&[u8]) -> Vec<u8>> {
+pub fn raw_signer(key: &PrivateKey) -> Signer {
     let algorithm = match key.curve() {
         Curve::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
         Curve::P384 => &ECDSA_P384_SHA384_ASN1_SIGNING,

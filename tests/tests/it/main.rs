@@ -1,5 +1,7 @@
 //! The tests that need everybody. Each module reads like a procedure.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod architecture;
 mod bad_input;
 mod bench;

@@ -60,10 +60,8 @@ fn an_order_is_worthless_on_another_chip_and_a_second_time() {
     // A receipt alone is not enough, nor with a signature of nobody's.
     let bare = counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh()).unwrap();
     assert!(bare.is_incomplete(), "{bare:?}");
-    let nobody = proof(
-        &"11".repeat(64),
-        &serde_json::to_value(&ordered.read_back).unwrap()["challenge"].as_str().unwrap().to_owned(),
-    );
+    let nobody =
+        proof(&"11".repeat(64), serde_json::to_value(&ordered.read_back).unwrap()["challenge"].as_str().unwrap());
     let refused = code(counter.service.personalization_receipt(&receipt, Some(&nobody), &IdempotencyKey::fresh()));
     assert!(refused.contains("active-authentication"), "{refused}");
     assert_eq!(counter.stock(&chip), "bound");
