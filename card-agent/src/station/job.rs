@@ -350,3 +350,61 @@ fn status(response: &[u8]) -> String {
 fn is_about_the_chip(problem: &Problem) -> bool {
     matches!(problem.status, 404 | 409 | 410 | 422) || problem.code.starts_with("chip-")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::PersonalizationOrder;
+
+    /// A service that answers every account with this refusal.
+    struct Refusing(&'static str);
+
+    impl Service for Refusing {
+        fn intake_order(&self, _: &Presentation, _: &IdempotencyKey) -> Result<Order, ServiceError> {
+            unreachable!("no chip is presented")
+        }
+
+        fn intake_receipt(&self, _: &Receipt, _: &IdempotencyKey) -> Result<Outcome, ServiceError> {
+            unreachable!("nothing is played")
+        }
+
+        fn personalization_order(
+            &self,
+            _: &Presentation,
+            _: &IdempotencyKey,
+        ) -> Result<PersonalizationOrder, ServiceError> {
+            unreachable!("no chip is presented")
+        }
+
+        fn personalization_receipt(
+            &self,
+            _: &Receipt,
+            _: Option<&ActiveAuthenticationProof>,
+            _: &IdempotencyKey,
+        ) -> Result<Outcome, ServiceError> {
+            unreachable!("nothing is played")
+        }
+
+        fn spoiled(&self, _: &CardSerial, _: &str, _: &str, _: &IdempotencyKey) -> Result<(), ServiceError> {
+            let problem = Problem { code: self.0.to_owned(), status: 409, ..Problem::default() };
+            Err(ServiceError::Problem(Box::new(problem)))
+        }
+    }
+
+    /// What the service made of `spoil`, and how many entries of the journal are left.
+    fn spoils(code: &'static str) -> (Result<(), Failure>, usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(folder.path()).expect("a journal");
+        let service = Refusing(code);
+        let mut station = Station::new(&service, journal, || OffsetDateTime::UNIX_EPOCH);
+        let done = station.spoil(CardSerial([7; 10]), "reader", "bent");
+        (done, station.unfinished().len())
+    }
+
+    #[test]
+    fn a_chip_counts_as_accounted_for_only_if_the_service_says_so() {
+        assert!(matches!(spoils("chip-spoiled"), (Ok(()), 0)), "it knew already");
+        assert!(matches!(spoils("chip-already-personalized"), (Err(_), 0)), "an officer must; the station is done");
+        assert!(matches!(spoils("idempotency-key-in-use"), (Err(_), 1)), "to be told again");
+    }
+}
