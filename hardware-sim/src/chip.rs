@@ -227,8 +227,10 @@ impl Chip {
         let (command, extended) = match self.parse(bytes) {
             Ok(parsed) => parsed,
             Err(status) => {
-                // An unreadable command is a plain one: a session does not outlive it (Doc 9303-11 §9.8.6).
+                // An unreadable command is a plain one, and nobody's next step: neither a session nor a dialogue outlives it
+                // (Doc 9303-11 §9.8.6).
                 self.end_session();
+                self.volatile.dialogue = applet::Dialogue::None;
                 return status.into();
             }
         };

@@ -158,3 +158,44 @@ fn a_reset_forgets_the_session() {
     card.chip().reset();
     assert!(read(&mut reader, File::Com, 200).is_err());
 }
+
+#[test]
+fn whatever_comes_outside_the_channel_ends_it_and_opens_nothing() {
+    let card = personalized(Profile::default());
+    for (what, outside) in [
+        ("SELECT of the application", "00A4040C07A0000002471001"),
+        ("SELECT of the master file", "00A4000C023F00"),
+        ("SELECT of the issuer domain", "00A4040008A00000015100000000"),
+        ("the first half of a chain", "10B0000000"),
+        ("MSE for PACE", "0022C1A40F800A04007F00070202040202830102"),
+        ("GET CHALLENGE", "0084000008"),
+        ("INITIALIZE UPDATE", "8050000008000102030405060700"),
+        ("a command of an issuer session", "84E28000080000000000000000"),
+        ("half a header", "00B0"),
+        ("a wrong Lc", "00A4040C08A000"),
+    ] {
+        let mut reader = pace(&card, can()).expect("PACE");
+        read(&mut reader, File::Com, 200).expect("readable");
+        say(&card, outside);
+        assert!(read(&mut reader, File::Com, 200).is_err(), "{what} left the channel open");
+        assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
+        assert_eq!(say(&card, "00B09E0004"), "6982", "{what}");
+        card.chip().reset();
+    }
+}
+
+#[test]
+fn a_dialogue_that_was_interrupted_cannot_go_on() {
+    let card = personalized(Profile::default());
+    for interruption in ["00B09C0000", "0084000008", "00B0", "00A4000C023F00"] {
+        assert_eq!(say(&card, "0022C1A40F800A04007F00070202040202830102"), "9000");
+        say(&card, interruption);
+        assert_eq!(say(&card, "10860000027C0000"), "6985", "PACE after {interruption}");
+    }
+    assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
+    for interruption in ["00B09C0000", "00B0", "00A4040C07A0000002471001"] {
+        assert_eq!(say(&card, "0084000008").len(), 20);
+        say(&card, interruption);
+        assert_eq!(say(&card, &format!("0082000028{}28", "00".repeat(40))), "6985", "BAC after {interruption}");
+    }
+}

@@ -7,13 +7,15 @@ use crate::{apdu::Response, mrz::MrzKey};
 
 /// Files of the master file, and how the chip gives them.
 struct Chip {
-    atr_info: Vec<u8>,
+    atr_info: Option<Vec<u8>>,
     card_access: Vec<u8>,
     /// The most bytes that one answer carries.
     piece: usize,
     /// The largest Ne that it takes.
     longest_ne: usize,
     commands: usize,
+    /// Commands that asked for more than it takes.
+    too_long: usize,
 }
 
 impl Card for Chip {
@@ -22,12 +24,13 @@ impl Card for Chip {
     fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
         self.commands += 1;
         let Ok(read) = ReadBinary::try_from(command) else { return Ok(Status::FILE_NOT_FOUND.into()) };
-        let file = match read.short_id {
-            Some(1) => &self.atr_info,
-            Some(0x1c) | None => &self.card_access,
-            Some(_) => return Ok(Status::FILE_NOT_FOUND.into()),
+        let file = match (read.short_id, &self.atr_info) {
+            (Some(0x01), Some(atr_info)) => atr_info,
+            (Some(0x1c) | None, _) => &self.card_access,
+            _ => return Ok(Status::FILE_NOT_FOUND.into()),
         };
         if read.length > self.longest_ne {
+            self.too_long += 1;
             return Ok(Status::WRONG_LENGTH.into());
         }
         let rest = file.get(read.offset as usize..).unwrap_or_default();
@@ -42,21 +45,37 @@ fn evidence_of(chip: &mut Chip) -> Evidence {
 }
 
 #[test]
-fn a_chip_that_gives_a_byte_at_a_time_does_not_keep_the_reader() {
+fn a_chip_that_gives_crumbs_does_not_keep_the_reader() {
     let mut card_access = vec![0x31, 0x83, 0x0f, 0xff, 0xf0];
     card_access.resize(1 << 20, 0);
-    let mut chip = Chip { atr_info: vec![], card_access, piece: 1, longest_ne: 65_536, commands: 0 };
-    // Its header alone takes five answers of one byte, which is refused at once; so it gives eight.
-    chip.piece = 8;
+    // A single byte at first would not even be a header, and is refused at once.
+    let mut chip = Chip { atr_info: None, card_access, piece: 8, longest_ne: 65_536, commands: 0, too_long: 0 };
     let evidence = evidence_of(&mut chip);
     assert!(matches!(evidence.files[&File::CardAccess], FileReading::Refused(Fault::Misbehaved(_))));
     assert!(chip.commands < MOST_COMMANDS + 10, "{}", chip.commands);
 }
 
 #[test]
-fn a_chip_that_announces_longer_answers_than_it_gives_is_read_in_short_ones() {
-    let atr_info = AtrInfo { max_command: 32_767, max_response: 32_767 }.encode();
+fn a_chip_that_announces_no_length_is_asked_for_short_answers_only() {
     let card_access = tlv::encode(0x31, &[0x30; 300]);
-    let mut chip = Chip { atr_info, card_access: card_access.clone(), piece: 256, longest_ne: 256, commands: 0 };
+    let mut chip = Chip {
+        atr_info: None,
+        card_access: card_access.clone(),
+        piece: 256,
+        longest_ne: 256,
+        commands: 0,
+        too_long: 0,
+    };
     assert_eq!(evidence_of(&mut chip).file(File::CardAccess), Some(&card_access[..]));
+    assert_eq!(chip.too_long, 0);
+}
+
+#[test]
+fn a_chip_that_announces_longer_answers_than_it_gives_is_read_in_short_ones() {
+    let atr_info = Some(AtrInfo { max_command: 32_767, max_response: 32_767 }.encode());
+    let card_access = tlv::encode(0x31, &[0x30; 300]);
+    let mut chip =
+        Chip { atr_info, card_access: card_access.clone(), piece: 256, longest_ne: 256, commands: 0, too_long: 0 };
+    assert_eq!(evidence_of(&mut chip).file(File::CardAccess), Some(&card_access[..]));
+    assert_eq!(chip.too_long, 1);
 }
