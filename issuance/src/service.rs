@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::http::{ListenError, TlsListener, router};
 use crate::pki::{CardKeysError, KeyStore, KeyStoreError, SignerError, TlsAuthorityError};
 use crate::store::StoreError;
-use crate::{args, http, pki};
+use crate::{access, http, pki};
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -90,9 +90,8 @@ async fn housekeeping(app: App) {
 
 async fn forget(app: &App) -> Result<(), StoreError> {
     let mut tx = app.begin().await?;
-    tx.run("delete from answer where at < $1", args![app.now() - http::ANSWERS_KEPT]).await?;
-    tx.run("delete from sign_in_failure where last_at < $1", args![app.now() - time::Duration::days(1)]).await?;
-    tx.run("delete from session where expires_at < $1", args![app.now() - time::Duration::days(30)]).await?;
+    http::forget(&mut tx, app.now() - http::ANSWERS_KEPT).await?;
+    access::forget(&mut tx, app.now()).await?;
     tx.commit().await
 }
 

@@ -16,6 +16,8 @@ pub use gate::{Peer, gate};
 pub use model::{AccessError, Caller, OfficeCode, Officer, OfficerId, Role, Station, StationId};
 pub use rights::{Permission, Right, TABLE, right};
 
+pub(crate) use store::forget;
+
 use crate::store::Migration;
 
 /// Tables of this office.

@@ -211,3 +211,10 @@ pub(super) async fn station_by_certificate(
 pub(super) async fn any_officer(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.one("select id from officer limit 1", vec![]).await?.is_some())
 }
+
+/// Forgets rows of failures that no lock needs any more, and sessions that ended a month ago.
+pub(crate) async fn forget(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
+    tx.run("delete from sign_in_failure where last_at < $1", args![now - time::Duration::days(1)]).await?;
+    tx.run("delete from session where expires_at < $1", args![now - time::Duration::days(30)]).await?;
+    Ok(())
+}

@@ -11,10 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::record;
-use crate::access::{OfficeCode, Officer};
+use super::{record, store};
+use crate::access::Officer;
 use crate::app::App;
-use crate::args;
 use crate::http::{Problem, Read};
 use crate::store::{Record, StoreError};
 
@@ -79,22 +78,8 @@ async fn trail(
         (None, None) => return Err(Problem::new(StatusCode::BAD_REQUEST, "query-malformed", asked)),
     };
     let mut tx = app.begin().await?;
-    let rows = tx
-        .all(
-            "select id, at, actor, action, object, purpose from audit
-             where ($1 = '' or object = $1) and ($2 = '' or actor = $2) and id > $3
-               and ($4 = $5 or actor in (select 'officer/' || id from officer where office = $4
-                                         union all select 'station/' || id from station where office = $4))
-             order by id limit 500",
-            args![
-                which.object.unwrap_or_default(),
-                which.actor.unwrap_or_default(),
-                which.after.unwrap_or_default(),
-                officer.office.as_str(),
-                OfficeCode::national().as_str()
-            ],
-        )
-        .await?;
+    let [object, actor, after] = [which.object, which.actor, which.after].map(Option::unwrap_or_default);
+    let rows = store::trail(&mut tx, &object, &actor, &after, &officer.office).await?;
     record(&mut tx, &app, &officer, "audit-read", &subject, "audit").await?;
     tx.commit().await?;
     let rows = rows.iter().map(view).collect::<Result<Vec<_>, _>>()?;

@@ -1,52 +1,7 @@
 //! The audit trail: one row for each write and each read of personal data, in the same transaction as what it tells of.
 
 mod api;
-
-use time::OffsetDateTime;
+mod store;
 
 pub use api::routes;
-
-use crate::access::Caller;
-use crate::app::App;
-use crate::args;
-use crate::store::{Migration, StoreError, Tx};
-
-/// Tables of the audit office.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 3001,
-    title: "audit trail",
-    sql: "create table audit (
-        id TEXT primary key,
-        at BIGINT not null,
-        actor TEXT not null,
-        action TEXT not null,
-        object TEXT not null,
-        purpose TEXT not null
-    );
-    create index audit_object on audit (object, at);
-    create index audit_actor on audit (actor, at);",
-}];
-
-/// Writes down who did what to which object, and for what purpose, in the transaction of the deed.
-///
-/// `action` is the office's verb in kebab case (`application-approved`, `person-read`), `object` is `kind/id`
-/// (`person/0197…`, `card/…`, `chip/…`) and `purpose` a short reason; none of them holds personal data.
-///
-/// # Errors
-/// [`StoreError`]: then the deed must not happen either.
-pub async fn record(
-    tx: &mut Tx,
-    app: &App,
-    actor: impl Into<Caller>,
-    action: &'static str,
-    object: &str,
-    purpose: &str,
-) -> Result<(), StoreError> {
-    let at: OffsetDateTime = app.now();
-    tx.run(
-        "insert into audit (id, at, actor, action, object, purpose) values ($1, $2, $3, $4, $5, $6)",
-        args![app.new_id(), at, actor.into().to_string(), action, object, purpose],
-    )
-    .await?;
-    Ok(())
-}
+pub use store::{MIGRATIONS, record};

@@ -16,7 +16,7 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Problem;
+use super::{Problem, store};
 use crate::access::Right;
 use crate::app::App;
 use crate::{access, applications, audit, cards, numbering, pki, population, production};
@@ -153,7 +153,7 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
 async fn health(State(app): State<App>) -> super::Read<Health> {
     let mut tx = app.begin_read().await?;
-    tx.one("select 1 as one", vec![]).await?;
+    store::is_there(&mut tx).await?;
     Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into() }))
 }
 

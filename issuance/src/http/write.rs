@@ -10,11 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::Problem;
+use super::{Problem, store};
 use crate::access::Caller;
 use crate::app::App;
-use crate::args;
-use crate::store::{StoreError, Tx};
+use crate::store::Tx;
 
 /// Header `Idempotency-Key`: 1 to 128 printable ASCII characters, chosen by the caller, one per intended effect.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -145,8 +144,7 @@ impl App {
     pub async fn answered(&self, caller: impl Into<Caller>, stamp: &Stamp) -> Result<Option<Answer>, Problem> {
         let caller = caller.into().to_string();
         let mut tx = self.begin_read().await?;
-        let sql = "select 1 as one from answer where caller = $1 and idempotency_key = $2 and sealed is not null";
-        match tx.one(sql, args![&caller, &stamp.key.0]).await? {
+        match store::answer(&mut tx, &caller, &stamp.key.0).await? {
             Some(_) => repeated(&mut tx, self, &caller, stamp).await.map(Some),
             None => Ok(None),
         }
@@ -166,42 +164,22 @@ impl App {
     ) -> Result<Answer, Problem> {
         let caller = caller.into().to_string();
         let mut tx = self.begin().await?;
-        if !claim(&mut tx, self, &caller, &stamp).await? {
+        let mine = store::claim(&mut tx, &caller, &stamp.key.0, &fingerprint(self, &stamp), self.now()).await?;
+        if !mine {
             return repeated(&mut tx, self, &caller, &stamp).await;
         }
         let answer = verb(&mut tx).await?;
         let body = serde_json::to_vec(&answer).map_err(|e| Problem::internal(&e))?;
         // Answers carry personal data, and outlive the request: they rest encrypted.
         let sealed = self.secrets().seal(&purpose(&caller, &stamp), &body);
-        tx.run(
-            "update answer set sealed = $1 where caller = $2 and idempotency_key = $3",
-            args![sealed, &caller, &stamp.key.0],
-        )
-        .await?;
+        store::keep(&mut tx, &caller, &stamp.key.0, sealed).await?;
         tx.commit().await?;
         Ok(Answer { status: StatusCode::OK, body, repeated: false })
     }
 }
 
-/// True if this request is the first with its key. A second one waits here until the first has committed.
-async fn claim(tx: &mut Tx, app: &App, caller: &str, stamp: &Stamp) -> Result<bool, StoreError> {
-    let inserted = tx
-        .run(
-            "insert into answer (caller, idempotency_key, request_hash, at) values ($1, $2, $3, $4)
-             on conflict (caller, idempotency_key) do nothing",
-            args![caller, &stamp.key.0, fingerprint(app, stamp), app.now()],
-        )
-        .await?;
-    Ok(inserted == 1)
-}
-
 async fn repeated(tx: &mut Tx, app: &App, caller: &str, stamp: &Stamp) -> Result<Answer, Problem> {
-    let row = tx
-        .one(
-            "select request_hash, sealed, idempotency_key as id from answer where caller = $1 and idempotency_key = $2",
-            args![caller, &stamp.key.0],
-        )
-        .await?;
+    let row = store::answer(tx, caller, &stamp.key.0).await?;
     let Some(row) = row else {
         // The first one was refused between our two statements.
         return Err(Problem::new(StatusCode::CONFLICT, "idempotency-key-in-use", "Repeat the request in a second."));

@@ -5,15 +5,14 @@ use crypto::pki::trust_bundle::{Contents, Draft, TrustBundleError};
 use crypto::pki::{Crl, SignatureMismatch};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use time::OffsetDateTime;
 
 use super::ceremony::CRL;
 use super::signer::{KeyName, SignerError, signing_period};
+use super::store;
 use crate::app::App;
-use crate::args;
 use crate::cards;
 use crate::http::Problem;
-use crate::store::{StoreError, Tx};
+use crate::store::StoreError;
 
 /// The current bundle, signed.
 ///
@@ -28,7 +27,7 @@ pub(super) async fn current(app: &App) -> Result<Vec<u8>, BundleError> {
     let crl = crl(app)?;
     let hash = content_hash(&csca, &crl, &documents);
     let now = app.now();
-    if let Some(signed) = latest(&mut tx, &hash, now - app.config().bundle_renewal).await? {
+    if let Some(signed) = store::latest_bundle(&mut tx, &hash, now - app.config().bundle_renewal).await? {
         return Ok(signed);
     }
     drop(tx);
@@ -43,16 +42,12 @@ pub(super) async fn current(app: &App) -> Result<Vec<u8>, BundleError> {
     let prepared = Draft::new(contents, app.signer().certificate(KeyName::TrustListSigner)).lint()?;
     let id = app.new_id();
     let mut tx = app.begin().await?;
-    tx.run(
-        "insert into trust_bundle (id, issued_at, content_hash, prepared) values ($1, $2, $3, $4)",
-        args![&id, now, hash, prepared.to_bytes()],
-    )
-    .await?;
+    store::insert_bundle(&mut tx, &id, now, hash, &prepared.to_bytes()).await?;
     tx.commit().await?;
     let signature = app.sign(KeyName::TrustListSigner, prepared.to_be_signed()).await?;
     let signed = prepared.attach(&signature)?;
     let mut tx = app.begin().await?;
-    tx.run("update trust_bundle set signed = $1 where id = $2", args![&signed, &id]).await?;
+    store::attach_bundle(&mut tx, &id, &signed).await?;
     tx.commit().await?;
     Ok(signed)
 }
@@ -93,20 +88,6 @@ fn content_hash(csca: &[u8], crl: &[u8], documents: &[[u8; 32]]) -> [u8; 32] {
     documents.sort_unstable();
     documents.iter().for_each(|document| hash.update(document));
     hash.finalize().into()
-}
-
-async fn latest(tx: &mut Tx, hash: &[u8; 32], since: OffsetDateTime) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = tx
-        .one(
-            "select id, signed, content_hash from trust_bundle
-             where signed is not null and issued_at > $1 order by issued_at desc limit 1",
-            args![since],
-        )
-        .await?;
-    match row {
-        Some(row) if row.array::<32>("content_hash")? == *hash => Ok(Some(row.get("signed")?)),
-        _ => Ok(None),
-    }
 }
 
 /// Why there is no bundle.

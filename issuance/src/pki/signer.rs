@@ -17,8 +17,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::key_store::{KeyStore, KeyStoreError};
+use super::store;
 use crate::app::App;
-use crate::args;
 use crate::http::Problem;
 use crate::store::{StoreError, Tx};
 
@@ -275,19 +275,10 @@ fn take_reserved(key: &SigningKey) -> bool {
 /// Reserves up to [`BLOCK`] signatures; at least one.
 async fn reserve(tx: &mut Tx, key: &SigningKey, limit: u64) -> Result<u64, SignerError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let id = key.id();
-    tx.run(
-        "insert into signing_key (id, name, used) values ($1, $2, 0) on conflict (id) do nothing",
-        args![&id, key.name.file()],
-    )
-    .await?;
-    let row = tx.one_locked("select id, used from signing_key where id = $1", args![&id]).await?;
-    let used: i64 = row.ok_or(SignerError::Failed)?.get("used")?;
-    let granted = BLOCK.min(limit - used);
+    let granted = store::reserve(tx, &key.id(), key.name.file(), BLOCK, limit).await?;
     if granted < 1 {
         return Err(SignerError::Exhausted(key.name));
     }
-    tx.run("update signing_key set used = used + $1 where id = $2", args![granted, &id]).await?;
     Ok(granted.unsigned_abs())
 }
 

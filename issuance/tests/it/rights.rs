@@ -6,7 +6,7 @@ use issuance::access::{Right, Role, TABLE, right};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::house::{Caller, House};
+use crate::house::{Caller, House, on_both};
 
 /// Method and path of everything in the OpenAPI document.
 fn routes() -> Vec<(Method, String)> {
@@ -118,4 +118,50 @@ async fn paths_and_methods_that_do_not_exist_are_problems_too() {
     assert_eq!((said.status, said.code()), (404, "no-such-path"));
     let said = house.anyone().asks(Method::PUT, "/health", None, None).await;
     assert_eq!((said.status, said.code()), (405, "method-not-allowed"));
+}
+
+/// Over HTTP: what one office opened is closed to every role of another, and the slip is shown to who prints it only.
+#[tokio::test]
+async fn an_office_is_closed_to_the_others_and_a_slip_to_who_asks_for_it() {
+    on_both(async |house| {
+        let capture = house.officer("capture", &[Role::Capture], "o-1").await;
+        let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+        let counter = house.officer("counter", &[Role::HandOver], "o-1").await;
+        let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
+        let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
+            "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
+        let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+        let person = declared.body["person_id"].as_str().unwrap_or_else(|| panic!("{declared:?}")).to_owned();
+        let number = registrar.post(&format!("/api/persons/{person}/number"), "k-2", json!({})).await;
+        assert_eq!(number.status, 200, "{number:?}");
+        let body = json!({"person_id": person, "kind": "first", "office": "o-1"});
+        let opened = capture.post("/api/applications", "k-3", body.clone()).await;
+        assert!(opened.body["slip"].is_string(), "{opened:?}");
+        let application = opened.body["id"].as_str().unwrap();
+        let read = counter.get(&format!("/api/applications/{application}")).await;
+        assert_eq!((read.status, read.body["slip"].is_null()), (200, true), "{read:?}");
+
+        let stranger = house.officer("stranger", &Role::ALL, "o-2").await;
+        for path in [format!("/api/persons/{person}"), format!("/api/applications/{application}")] {
+            assert_eq!(stranger.get(&path).await.code(), "other-office", "{path}");
+        }
+        let reason = json!({"reason": "x"});
+        let capture = json!({"portrait": photograph(), "features": "x"});
+        for (path, body) in [
+            (format!("/api/persons/{person}/number"), json!({})),
+            ("/api/applications".to_owned(), body),
+            (format!("/api/applications/{application}/capture"), capture),
+            (format!("/api/applications/{application}/approval"), json!({})),
+            (format!("/api/applications/{application}/refusal"), reason.clone()),
+            (format!("/api/applications/{application}/cancellation"), reason),
+        ] {
+            assert_eq!(stranger.post(&path, "k", body).await.code(), "other-office", "{path}");
+        }
+    })
+    .await;
+}
+
+fn photograph() -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(crate::offices::photograph())
 }
