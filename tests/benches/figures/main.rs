@@ -30,11 +30,12 @@ pub fn cpu_time() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("less than a second"))
 }
 
-/// How often per CPU-second `work` can be done: the best of three rounds, since nothing makes a computer too fast.
+/// How often per CPU-second `work` can be done: the best of ten short rounds, since a neighbour's use of caches and of the other
+/// half of a core makes a computer slower, and nothing makes it too fast.
 pub fn rate(mut work: impl FnMut()) -> f64 {
     work();
     let mut best = 0.0f64;
-    for _ in 0..3 {
+    for _ in 0..10 {
         let (begun, mut times) = (cpu_time(), 0u32);
         let spent = loop {
             for _ in 0..16 {
@@ -42,7 +43,7 @@ pub fn rate(mut work: impl FnMut()) -> f64 {
             }
             times += 16;
             let spent = cpu_time() - begun;
-            if spent >= round() / 3 {
+            if spent >= round() / 10 {
                 break spent;
             }
         };

@@ -43,10 +43,10 @@ pub fn measure() -> Result<Sods, Box<dyn Error>> {
     row(&mut table, &head);
     row(&mut table, &["---", "---", "---:", "---:", "---:", "---:"]);
     let mut bars = Vec::new();
+    let root = anchor::library(Curve::P384);
     for curve in [Curve::P256, Curve::P384, Curve::BrainpoolP256r1] {
         let openssl = anchor::openssl(curve);
         let library = anchor::library(curve);
-        let root = anchor::library(Curve::P384);
         let hash = anchor::hashing(&files, Hash::Sha256);
         let name = format!("{curve:?}");
         let plain = |table: &mut String, what: &str, rate: f64| row(table, &[&name, what, &grouped(rate), "", "", ""]);

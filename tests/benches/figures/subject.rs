@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use crypto::identity::PersonalNumber;
-use crypto::lds::{AtrInfo, DataGroup, File};
+use crypto::lds::security_infos::SecurityInfo;
+use crypto::lds::{AtrInfo, DataGroup, Dg14, File};
 use crypto::mrz::MrzKey;
 use crypto::perso::{Package, PublicKeys, Script, play, present};
 use crypto::pki::{
@@ -92,6 +93,17 @@ pub fn composed(keys: &PublicKeys, lengths: AtrInfo) -> Result<Composed, Box<dyn
     Ok(compose(holder, chip, &CardProfile::default(), &reference, CurveForm::Explicit)?)
 }
 
+/// As issued for a chip that speaks BAC alone: neither EF.CardAccess nor DG14 may announce PACE.
+fn without_pace(composed: &mut Composed) -> Result<(), Box<dyn Error>> {
+    composed.others.retain(|(file, _)| *file != File::CardAccess);
+    for (_, raw) in composed.groups.iter_mut().filter(|(group, _)| *group == DataGroup::DG14) {
+        let mut infos = Dg14::parse(raw)?.0;
+        infos.0.retain(|info| !matches!(info, SecurityInfo::Pace(_)));
+        *raw = Dg14(infos).encode();
+    }
+    Ok(())
+}
+
 pub fn number() -> PersonalNumber {
     "003300000017".parse().expect("a personal number")
 }
@@ -139,14 +151,16 @@ pub fn issue(profile: Profile) -> Result<Issued, Box<dyn Error>> {
     let presentation = present(&mut card)?;
     let presented = card.commands() - before;
     let (max_command, max_response) = (presentation.max_command, presentation.max_response);
-    let composed = composed(&keys, AtrInfo { max_command, max_response })?;
+    let mut composed = composed(&keys, AtrInfo { max_command, max_response })?;
+    if !with_pace {
+        without_pace(&mut composed)?;
+    }
     let draft = sod::Draft::new(&groups(&composed), sod::Profile::default(), &authority.certificate, NOW);
     let prepared = draft.lint()?;
     let signature = authority.key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
     let sod = prepared.attach(&signature)?;
     let mut files: Vec<(File, Vec<u8>)> = composed.groups.into_iter().map(|(group, raw)| (group.into(), raw)).collect();
-    // A chip without PACE announces none.
-    files.extend(composed.others.into_iter().filter(|(file, _)| with_pace || *file != File::CardAccess));
+    files.extend(composed.others);
     files.push((File::Sod, sod.raw().to_vec()));
     let lengths = files.iter().map(|(file, content)| (*file, content.len())).collect();
     let package = Package::new(files, number().can(), &composed.mrz)?;
