@@ -100,6 +100,7 @@ pub fn router(app: App) -> Router {
             )
         })
         .method_not_allowed_fallback(async || method_not_allowed())
+        .layer(middleware::from_fn_with_state(app.clone(), super::write::heard_out))
         .layer(middleware::from_fn_with_state(app.clone(), access::gate))
         .layer(DefaultBodyLimit::max(app.config().body_limit))
         .layer(CatchPanicLayer::custom(panicked))

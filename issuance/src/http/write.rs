@@ -1,10 +1,14 @@
 //! One effect per idempotency key: the answer is a row of the same transaction as the effect.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,13 +89,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            "Send less: portraits must be cropped and scaled before they are sent.",
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => Problem::new(StatusCode::BAD_REQUEST, "body-cut", "The body ended early. Repeat the request."),
     })
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        "Send less: portraits must be cropped and scaled before they are sent.",
+    )
+}
+
+/// Lets a caller whose body is announced as too large finish sending, up to four times the limit, and refuses it then: a connection
+/// that closes while the other side still sends takes the answer with it.
+pub(super) async fn heard_out(State(app): State<App>, request: Request, next: Next) -> Response {
+    let limit = app.config().body_limit as u64;
+    let announced: Option<u64> =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_none_or(|length| length <= limit) {
+        return next.run(request).await;
+    }
+    let (mut body, mut read) = (request.into_body(), 0);
+    while read < 4 * limit
+        && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
+        read += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
+    too_large().into_response()
 }
 
 /// An empty body reads as `{}`, so that verbs without parameters need none.

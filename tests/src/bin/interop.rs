@@ -54,7 +54,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         }
     }
-    println!("interop: {passed} passed, {failed} failed");
+    println!(
+        "test result: {}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out",
+        if failed == 0 { "ok" } else { "FAILED" }
+    );
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -84,7 +87,8 @@ fn mrz_key(dg1: &Path) -> Result<(String, String, String), Box<dyn Error>> {
 /// JMRTD under Java; its PC/SC provider is told where Debian keeps libpcsclite.
 fn jmrtd(build: &Path) -> Command {
     let mut command = Command::new("java");
-    command.arg("-Dsun.security.smartcardio.library=/usr/lib/x86_64-linux-gnu/libpcsclite.so.1");
+    let machine = std::env::consts::ARCH;
+    command.arg(format!("-Dsun.security.smartcardio.library=/usr/lib/{machine}-linux-gnu/libpcsclite.so.1"));
     command.arg("-cp").arg(format!("{0}/classes:{0}/lib/*", build.display())).arg("interop.ReadWithJmrtd");
     command
 }
