@@ -16,7 +16,9 @@ test:
 	@tests/setup.sh test
 	@mkdir -p target
 	cargo build --workspace --bins
-	@echo cargo test --workspace; status=0; cargo test --workspace --no-fail-fast -- --show-output 2>&1 | tee target/test.log \
+	@echo cargo test --workspace; status=0; { \
+	cargo test --workspace --no-fail-fast --lib --bins --tests -- --show-output && code=0 || code=$$?; \
+	cargo test --workspace --no-fail-fast --doc || code=$$?; exit $$code; } 2>&1 | tee target/test.log \
 	| sed -uE '/^successes:$$/,/^$$/d; /^$$/d; /^running 0 tests/d; /^test result: ok. 0 passed; 0 failed; 0 ignored/d' || status=$$?; \
 	awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } /^SKIPPED/ { skipped[$$0]++; count++ } \
 	END { for (why in skipped) print why (skipped[why] > 1 ? " (" skipped[why] " times)" : ""); \

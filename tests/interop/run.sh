@@ -2,7 +2,7 @@
 # Readers that we did not write, against our chip over the real PC/SC stack. Builds them, then lets the orchestrator compare.
 set -euo pipefail
 cd "$(dirname "$0")"
-mvn -q -B -f jmrtd/pom.xml package
+mvn -q -B -Dstyle.color=never -f jmrtd/pom.xml package
 cargo build --quiet --manifest-path dmrtd/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-../../target}/interop-dmrtd"
 cd ../..
 cargo run --quiet --package tests --bin interop -- \
