@@ -97,6 +97,19 @@ pub struct Finding {
     pub message: String,
 }
 
+impl Finding {
+    /// Somebody of the same name, birth date and sex is in the register.
+    pub(super) fn perhaps_declared_before() -> Self {
+        Self {
+            field: "full_name".into(),
+            code: "perhaps-declared-before".into(),
+            message: "somebody of this name, birth date and sex is in the register: compare parents and papers before \
+                      establishing a number"
+                .into(),
+        }
+    }
+}
+
 /// Someone in the register, as declared and checked.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Person {
@@ -142,6 +155,13 @@ pub struct Person {
     pub old_id_number: Option<String>,
     /// Household book.
     pub household_book_number: Option<String>,
+}
+
+impl Person {
+    /// What two declarations of one person have in common, whoever wrote them down: canonical name, birth date, sex.
+    pub(super) fn likeness(&self) -> String {
+        format!("{}|{}|{}", self.full_name.as_str().to_lowercase(), self.birth, self.sex)
+    }
 }
 
 /// Shows nothing: a person is personal data.

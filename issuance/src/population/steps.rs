@@ -24,7 +24,11 @@ pub async fn declare(
     declaration: &Declaration,
 ) -> Result<(String, Vec<Finding>), PopulationError> {
     let reference = Reference::new(&app.config().extra_provinces);
-    let (person, findings) = check::examine(declaration, &reference, app.now().date())?;
+    let (person, mut findings) = check::examine(declaration, &reference, app.now().date())?;
+    if store::has_like(tx, &person).await? {
+        // Namesakes born on one day exist, so this stops nobody; but a person declared twice must not get two numbers unseen.
+        findings.push(Finding::perhaps_declared_before());
+    }
     let id = app.new_id();
     let entry = store::Entry { id: &id, office: &officer.office, by: &officer.id, at: app.now() };
     store::insert(tx, entry, &person, &findings).await?;

@@ -15,11 +15,13 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         office TEXT not null,
         personal_number TEXT,
         record TEXT not null,
+        likeness TEXT not null,
         findings TEXT not null,
         declared_by TEXT not null,
         declared_at BIGINT not null
     );
-    create index person_number on person (personal_number);",
+    create index person_number on person (personal_number);
+    create index person_likeness on person (likeness);",
 }];
 
 /// Who entered a declaration, where and when.
@@ -39,11 +41,13 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let json = |value: Result<String, serde_json::Error>| value.expect("structures of strings become JSON");
     tx.run(
-        "insert into person (id, office, record, findings, declared_by, declared_at) values ($1, $2, $3, $4, $5, $6)",
+        "insert into person (id, office, record, likeness, findings, declared_by, declared_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
         args![
             entry.id,
             entry.office.as_str(),
             json(serde_json::to_string(person)),
+            person.likeness(),
             json(serde_json::to_string(findings)),
             entry.by,
             entry.at
@@ -51,6 +55,12 @@ pub(super) async fn insert(
     )
     .await?;
     Ok(())
+}
+
+/// Whether somebody like this one is in the register.
+pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
+    let sql = "select 1 as one from person where likeness = $1 limit 1";
+    Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
 }
 
 /// A person by the register's id.

@@ -206,6 +206,15 @@ fn at_the_counter() {
     refused(with("full_name", json!("Nguyễn 漢 Mẫu")), "name-not-writable");
     refused(with("birth_registration", json!({ "province": "005" })), "province-unassigned");
 
+    // The same person a second time is registered, but nobody can overlook it.
+    let findings = |answer: Value| answer["findings"].to_string();
+    assert!(
+        !findings(officers.registrar.declares(&citizen::declaration()).unwrap()).contains("perhaps-declared-before")
+    );
+    assert!(
+        findings(officers.registrar.declares(&citizen::declaration()).unwrap()).contains("perhaps-declared-before")
+    );
+
     let issued_to = |declaration: &Value| {
         let person = text(&officers.registrar.declares(declaration).unwrap(), "person_id");
         officers.registrar.numbers(&person).unwrap();
