@@ -271,7 +271,7 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
         .map_err(|e| Failure::new(Code::OutputUnusable, format!("standard output: {e}")))?;
     kiosk::conclude(&evidence, &verdict)?;
     match evidence.access.way {
-        Some(crypto::inspection::Way::Bac) if arguments.require_pace => {
+        Some(crypto::inspection::AccessProtocol::Bac) if arguments.require_pace => {
             Err(Failure::new(Code::Undecided, "PACE was demanded, and BAC opened the card"))
         }
         _ => Ok(()),

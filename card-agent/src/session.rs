@@ -1,7 +1,7 @@
 //! One session with a chip: every APDU is timed and logged here, and between any two of them a stop can be asked for.
 //!
 //! The log has one JSON object per line and no bodies: header, lengths, status, microseconds. The secure channel itself is
-//! `crypto::inspection::Line`: it lies above this, so the log shows what travelled.
+//! `crypto::inspection::SecureLine`: it lies above this, so the log shows what travelled.
 
 use std::{
     cell::Cell,
@@ -16,7 +16,7 @@ use std::{
 
 use crypto::{
     apdu::{Command, Response},
-    conversation::Card,
+    conversation::CardTransport,
 };
 use serde::Serialize;
 
@@ -113,7 +113,7 @@ impl<'a, R: Reader> Session<'a, R> {
     }
 }
 
-impl<R: Reader> Card for Session<'_, R> {
+impl<R: Reader> CardTransport for Session<'_, R> {
     type Error = TransportError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {
@@ -156,7 +156,7 @@ mod tests {
 
     struct Echo;
 
-    impl Card for Echo {
+    impl CardTransport for Echo {
         type Error = TransportError;
 
         fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {

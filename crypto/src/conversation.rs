@@ -1,6 +1,6 @@
 //! A protocol talks, it does not transmit: terminal roles say which command they want next and hear the answer.
 //!
-//! Every protocol goes through the one loop [`converse`]; who carries the bytes implements [`Card`].
+//! Every protocol goes through the one loop [`converse`]; who carries the bytes implements [`CardTransport`].
 
 #[cfg(test)]
 pub(crate) mod rehearsal;
@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::apdu::{Command, Response, Status};
 
 /// Carries one command to a card and its answer back. PC/SC, the chip in process and an open secure channel are cards.
-pub trait Card {
+pub trait CardTransport {
     /// Why an answer did not come.
     type Error: From<Fault>;
 
@@ -51,7 +51,7 @@ pub enum Turn<C: Conversation> {
 ///
 /// # Errors
 /// The transport's error, or the [`Fault`] with which the conversation ended.
-pub fn converse<T: Card, C: Conversation>(card: &mut T, talk: C) -> Result<C::Output, T::Error> {
+pub fn converse<T: CardTransport, C: Conversation>(card: &mut T, talk: C) -> Result<C::Output, T::Error> {
     let mut turn = talk.open()?;
     loop {
         turn = match turn {

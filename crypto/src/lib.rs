@@ -1,7 +1,7 @@
 //! Everything that two parties must agree on byte for byte: data objects, certificates, card commands, secure channels.
 //!
 //! What this crate does **not** do: no I/O, no clock, no ambient randomness, no `async`, no logging. Time comes in as a
-//! parameter, randomness through [`rand_core::CryptoRng`], bytes through [`conversation::Card`].
+//! parameter, randomness through [`rand_core::CryptoRng`], bytes through [`conversation::CardTransport`].
 //!
 //! *Bytes -> meaning -> arithmetic -> roles*: [`tlv`] and [`apdu`] carry bytes, [`command`], [`lds`], [`mrz`], [`pki`] and
 //! [`sod`] give them meaning, [`suite`] and [`kdf`] compute, and each protocol ([`bac`], [`pace`], [`chip_auth`],

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 use crypto::apdu::{Command, Response};
-use crypto::conversation::{Card, Fault};
+use crypto::conversation::{CardTransport, Fault};
 
 use crate::chip::Chip;
 
@@ -37,7 +37,7 @@ impl InProcess {
     }
 }
 
-impl Card for InProcess {
+impl CardTransport for InProcess {
     type Error = InProcessError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Self::Error> {

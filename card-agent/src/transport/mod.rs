@@ -1,12 +1,12 @@
 //! What carries APDUs: any PC/SC reader here, the chip in process in the tests.
 
-use crypto::conversation::{Card, Fault};
+use crypto::conversation::{CardTransport, Fault};
 use thiserror::Error;
 
 pub mod pcsc;
 
 /// A card that can be powered down and up again, so that a new session owes nothing to the last one.
-pub trait Reader: Card<Error = TransportError> {
+pub trait Reader: CardTransport<Error = TransportError> {
     /// Resets the chip: its volatile state (selected file, secure channel) is gone afterwards.
     ///
     /// # Errors

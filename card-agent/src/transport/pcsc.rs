@@ -17,7 +17,7 @@ use std::{
 
 use crypto::{
     apdu::{Command, Response},
-    conversation::{Card, Fault},
+    conversation::{CardTransport, Fault},
 };
 use pcsc::{Context, Disposition, Protocol, Protocols, Scope, ShareMode, State};
 
@@ -140,7 +140,7 @@ impl PcscCard {
     }
 }
 
-impl Card for PcscCard {
+impl CardTransport for PcscCard {
     type Error = TransportError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {

@@ -7,7 +7,7 @@ use crypto::apdu::{Command, Response, Status};
 use crypto::bac;
 use crypto::command::read_binary::{self, ReadBinary};
 use crypto::command::select;
-use crypto::conversation::{Card, Fault, Reply, Respondent};
+use crypto::conversation::{CardTransport, Fault, Reply, Respondent};
 use crypto::inspection::{self, Conclusion, Password, Request};
 use crypto::kdf::MrzSecret;
 use crypto::lds::File;
@@ -49,7 +49,7 @@ impl From<Fault> for Gone {
     }
 }
 
-impl Card for Hostile<'_> {
+impl CardTransport for Hostile<'_> {
     type Error = Gone;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Gone> {

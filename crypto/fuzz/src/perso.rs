@@ -2,7 +2,7 @@
 
 use crypto::apdu::{Command, Response};
 use crypto::command::store_data::StoreData;
-use crypto::conversation::{Card, Fault};
+use crypto::conversation::{CardTransport, Fault};
 use crypto::perso::{Collector, Order, Presentation, Receipt, Record, Script, play};
 use crypto::scp03::KeySet;
 
@@ -13,7 +13,7 @@ pub fn keys() -> KeySet {
 
 struct Yes;
 
-impl Card for Yes {
+impl CardTransport for Yes {
     type Error = Complaint;
 
     fn transmit(&mut self, _: &Command) -> Result<Response, Complaint> {

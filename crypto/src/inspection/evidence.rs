@@ -11,7 +11,7 @@ use crate::{
 
 /// How a chip was opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Way {
+pub enum AccessProtocol {
     /// Basic access control with the MRZ (Doc 9303-11 §4.3).
     Bac,
     /// PACE with the card access number (Doc 9303-11 §4.4).
@@ -20,7 +20,7 @@ pub enum Way {
     PaceMrz,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for AccessProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bac => "bac",
@@ -53,9 +53,9 @@ impl fmt::Debug for Password {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Access {
     /// What opened the chip; none if nothing did.
-    pub way: Option<Way>,
+    pub way: Option<AccessProtocol>,
     /// What was tried before, or instead, and how it failed.
-    pub failed: Vec<(Way, Fault)>,
+    pub failed: Vec<(AccessProtocol, Fault)>,
     /// Whether EF.CardAccess announces PACE.
     pub pace_announced: bool,
 }

@@ -43,17 +43,17 @@ impl<'a> From<&'a TrustStore> for Trust<'a> {
 
 /// Judges what was read, at this moment. The day of expiry is counted in the offset of `at`.
 pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Verdict {
-    let mut bench = Bench { evidence, trust: trust.into(), at, findings: Vec::new() };
-    bench.access();
-    let sod = bench.sod();
-    bench.group_list(sod.as_ref());
-    let groups = bench.groups(sod.as_ref());
-    bench.card_access(&groups);
-    bench.clone_protection(sod.as_ref(), &groups);
-    bench.mrz(sod.as_ref(), &groups);
-    bench.validity(&groups);
-    bench.revocation(sod.as_ref());
-    Verdict::new(bench.findings)
+    let mut judge = Judge { evidence, trust: trust.into(), at, findings: Vec::new() };
+    judge.access();
+    let sod = judge.sod();
+    judge.group_list(sod.as_ref());
+    let groups = judge.groups(sod.as_ref());
+    judge.card_access(&groups);
+    judge.clone_protection(sod.as_ref(), &groups);
+    judge.mrz(sod.as_ref(), &groups);
+    judge.validity(&groups);
+    judge.revocation(sod.as_ref());
+    Verdict::new(judge.findings)
 }
 
 /// The data groups whose bytes are what was signed.
@@ -65,14 +65,14 @@ impl<'a> Signed<'a> {
     }
 }
 
-struct Bench<'a> {
+struct Judge<'a> {
     evidence: &'a Evidence,
     trust: Trust<'a>,
     at: OffsetDateTime,
     findings: Vec<Finding>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Judge<'a> {
     /// A check without whose proof the card is not trusted.
     fn demand(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
         self.findings.push(Finding { name, outcome, reason: reason.into(), required: true });
@@ -88,7 +88,7 @@ impl<'a> Bench<'a> {
         let mut tried: String = failed.iter().map(|(way, fault)| format!("; {way} did not: {fault}")).collect();
         match way {
             Some(way) => {
-                if *way == super::Way::Bac {
+                if *way == super::AccessProtocol::Bac {
                     tried.push_str(match pace_announced {
                         true => "; fallback: PACE is announced and was not used",
                         false => "; the chip announces no PACE",

@@ -2,20 +2,20 @@
 
 use crate::{
     apdu::{Command, Response},
-    conversation::{Card, Conversation, Fault, Turn},
+    conversation::{CardTransport, Conversation, Fault, Turn},
     sm,
     suite::Cipher,
 };
 
 /// A secure channel as a card over a card. Unlike [`crate::conversation::converse`] it tells apart the two ways to fail: the transport
 /// ([`Card::Error`], there is no going on) and the chip ([`Fault`], which is evidence).
-pub struct Line<'a, T: Card> {
+pub struct SecureLine<'a, T: CardTransport> {
     card: &'a mut T,
     channel: Option<sm::Terminal>,
     commands: usize,
 }
 
-impl<'a, T: Card> Line<'a, T> {
+impl<'a, T: CardTransport> SecureLine<'a, T> {
     /// In the clear.
     pub fn new(card: &'a mut T) -> Self {
         Self { card, channel: None, commands: 0 }

@@ -1,6 +1,6 @@
 //! Inspection: read a chip ([`read`]), then judge what it gave ([`judge`]). Doc 9303-11 (8th ed.) §4 to §6.
 //!
-//! Reading talks to the chip over any [`crate::conversation::Card`] and believes nothing; it leaves [`Evidence`]: raw bytes and
+//! Reading talks to the chip over any [`crate::conversation::CardTransport`] and believes nothing; it leaves [`Evidence`]: raw bytes and
 //! how each protocol ended. Judging is a pure function of that evidence, of whom one trusts, and of the moment. It leaves a
 //! [`Verdict`] with one finding per [`Check`]: proved, refuted or not checked, and why.
 
@@ -11,9 +11,11 @@ mod line;
 mod reading;
 mod verdict;
 
-pub use evidence::{Access, ActiveAuthenticated, ChipAuthenticated, Evidence, FileReading, Password, Protocol, Way};
+pub use evidence::{
+    Access, AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Evidence, FileReading, Password, Protocol,
+};
 pub use judge::{Trust, judge};
 pub use length::{minimum_reads, most_plaintext};
-pub use line::Line;
+pub use line::SecureLine;
 pub use reading::{Request, Step, read};
 pub use verdict::{Check, Conclusion, Finding, Outcome, UnknownCheck, Verdict};

@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, fmt};
 use rand_core::CryptoRng;
 
 use super::{
-    Access, ActiveAuthenticated, ChipAuthenticated, Evidence, FileReading, Line, Password, Protocol, Way,
-    most_plaintext,
+    Access, AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Evidence, FileReading, Password, Protocol,
+    SecureLine, most_plaintext,
 };
 use crate::{
     active_auth,
@@ -22,7 +22,7 @@ use crate::{
         read_binary::ReadBinary,
         select::{self, Select},
     },
-    conversation::{Card, Fault},
+    conversation::{CardTransport, Fault},
     kdf::MrzSecret,
     lds::{AtrInfo, CardAccess, Com, DataGroup, Dg14, File},
     pace,
@@ -112,14 +112,14 @@ pub struct Request {
 ///
 /// # Errors
 /// The transport's only: without a card there is no evidence.
-pub fn read<T: Card>(
+pub fn read<T: CardTransport>(
     card: &mut T,
     request: &Request,
     rng: &mut (impl CryptoRng + ?Sized),
     watch: &mut dyn FnMut(Step),
 ) -> Result<Evidence, T::Error> {
     let mut reading = Reading {
-        line: Line::new(card),
+        line: SecureLine::new(card),
         request,
         max_response: AtrInfo::SHORT.max_response,
         evidence: Evidence { password: Some(request.password.clone()), ..Evidence::default() },
@@ -136,14 +136,14 @@ pub fn read<T: Card>(
     Ok(reading.evidence)
 }
 
-struct Reading<'a, T: Card> {
-    line: Line<'a, T>,
+struct Reading<'a, T: CardTransport> {
+    line: SecureLine<'a, T>,
     request: &'a Request,
     max_response: usize,
     evidence: Evidence,
 }
 
-impl<T: Card> Reading<'_, T> {
+impl<T: CardTransport> Reading<'_, T> {
     fn take(&mut self, step: Step, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
         let open = self.evidence.access.way.is_some();
         match step {
@@ -192,8 +192,8 @@ impl<T: Card> Reading<'_, T> {
         }
         self.evidence.access.pace_announced = true;
         let (way, password) = match &self.request.password {
-            Password::Can(can) => (Way::PaceCan, pace::Password::from(*can)),
-            Password::Mrz(key) => (Way::PaceMrz, pace::Password::from(key)),
+            Password::Can(can) => (AccessProtocol::PaceCan, pace::Password::from(*can)),
+            Password::Mrz(key) => (AccessProtocol::PaceMrz, pace::Password::from(key)),
         };
         let talk = pace::choose(&access.0).and_then(|choice| {
             let random = pace::terminal::Random::generate(choice.suite.curve, rng);
@@ -218,7 +218,7 @@ impl<T: Card> Reading<'_, T> {
         if let Err(fault) = answer.and_then(|answer| answer.accepted(select::INS)) {
             // A chip without the application gives nothing, however it was opened.
             let Access { way, failed, .. } = &mut self.evidence.access;
-            failed.push((way.take().unwrap_or(Way::Bac), fault));
+            failed.push((way.take().unwrap_or(AccessProtocol::Bac), fault));
         }
         Ok(())
     }
@@ -226,7 +226,9 @@ impl<T: Card> Reading<'_, T> {
     /// Not after a wrong password: it would be the same one.
     fn bac(&mut self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
         let Password::Mrz(key) = &self.request.password else { return Ok(()) };
-        let hopeless = |(way, fault): &(Way, Fault)| *way == Way::Bac || matches!(fault, Fault::WrongPassword { .. });
+        let hopeless = |(way, fault): &(AccessProtocol, Fault)| {
+            *way == AccessProtocol::Bac || matches!(fault, Fault::WrongPassword { .. })
+        };
         if self.evidence.access.failed.iter().any(hopeless) {
             return Ok(());
         }
@@ -234,9 +236,9 @@ impl<T: Card> Reading<'_, T> {
         match self.line.hold(bac::terminal::Bac::new(keys, bac::Random::generate(rng)))? {
             Ok(channel) => {
                 self.line.protect(channel);
-                self.evidence.access.way = Some(Way::Bac);
+                self.evidence.access.way = Some(AccessProtocol::Bac);
             }
-            Err(fault) => self.evidence.access.failed.push((Way::Bac, fault)),
+            Err(fault) => self.evidence.access.failed.push((AccessProtocol::Bac, fault)),
         }
         Ok(())
     }

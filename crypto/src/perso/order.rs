@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 use crate::apdu::{Command, Status};
-use crate::conversation::{Card, Fault};
+use crate::conversation::{CardTransport, Fault};
 use crate::identity::CardSerial;
 
 /// What an order is for.
@@ -90,7 +90,11 @@ impl fmt::Debug for Receipt {
 /// `progress` hears how many commands were answered.
 ///
 /// Always gives the receipt, however short; beside it the transport's error, if that is why it is short.
-pub fn play<C: Card>(card: &mut C, order: &Order, progress: &mut dyn FnMut(usize)) -> (Receipt, Option<C::Error>) {
+pub fn play<C: CardTransport>(
+    card: &mut C,
+    order: &Order,
+    progress: &mut dyn FnMut(usize),
+) -> (Receipt, Option<C::Error>) {
     let mut receipt = Receipt { order: order.id.clone(), responses: Vec::with_capacity(order.commands.len()) };
     for command in &order.commands {
         let Ok(command) = Command::parse(command) else {

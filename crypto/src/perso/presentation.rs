@@ -8,7 +8,7 @@ use crate::apdu::{SHORT_NE, Status};
 use crate::command::get_data::{self, GetData};
 use crate::command::read_binary::ReadBinary;
 use crate::command::select::{self, Select};
-use crate::conversation::{Card, Fault};
+use crate::conversation::{CardTransport, Fault};
 use crate::identity::CardSerial;
 use crate::lds::{AtrInfo, File};
 use crate::scp03::ISSUER_SECURITY_DOMAIN;
@@ -119,7 +119,7 @@ pub struct Presentation {
 ///
 /// # Errors
 /// The transport's; [`Fault::Refused`] if it is no card of ours; [`Fault::Misbehaved`] if what it says is malformed.
-pub fn present<C: Card>(card: &mut C) -> Result<Presentation, C::Error> {
+pub fn present<C: CardTransport>(card: &mut C) -> Result<Presentation, C::Error> {
     let AtrInfo { max_command, max_response } = lengths(card)?;
     card.transmit(&Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into())?.accepted(select::INS)?;
     let serial = datum(card, tag::SERIAL)?;
@@ -140,7 +140,7 @@ pub fn present<C: Card>(card: &mut C) -> Result<Presentation, C::Error> {
 }
 
 /// Value of one data object.
-fn datum<C: Card>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> {
+fn datum<C: CardTransport>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> {
     let data = card.transmit(&GetData::global_platform(tag).into())?.accepted(get_data::INS)?;
     let object =
         tlv::Tlv::expect(u32::from(tag), &data).map_err(|_| Fault::Misbehaved("GET DATA gave another object"))?;
@@ -161,7 +161,7 @@ fn key_version(template: &[u8]) -> Result<u8, Fault> {
 
 /// What EF.ATR/INFO in the master file announces, else what every card can do. Some cards refuse SELECT of the master file and
 /// have it selected anyway, so its answer does not matter.
-fn lengths<C: Card>(card: &mut C) -> Result<AtrInfo, C::Error> {
+fn lengths<C: CardTransport>(card: &mut C) -> Result<AtrInfo, C::Error> {
     card.transmit(&Select::MasterFile.into())?;
     let read = ReadBinary::of(File::AtrInfo.short_id(), SHORT_NE);
     let answer = card.transmit(&read.into())?;

@@ -10,7 +10,7 @@ use time::{
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::read_binary::ReadBinary;
-use crypto::conversation::{Card, Fault};
+use crypto::conversation::{CardTransport, Fault};
 use crypto::identity::{Date, FullName, PersonalNumber, Sex};
 use crypto::lds::dg13::{Dg13, Particulars};
 use crypto::lds::security_infos::{
@@ -270,7 +270,7 @@ struct Reporter {
     session: Option<scp03::chip::Session>,
 }
 
-impl Card for Reporter {
+impl CardTransport for Reporter {
     type Error = Fault;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {

@@ -2,7 +2,7 @@
 
 use crypto::active_auth;
 use crypto::chip_auth::terminal::ChipAuthentication;
-use crypto::conversation::{Card as _, Fault, converse};
+use crypto::conversation::{CardTransport as _, Fault, converse};
 use crypto::lds::{DataGroup, Dg14, Dg15, File};
 use crypto::pki::spki;
 use crypto::suite::VerifyingKey;

@@ -4,7 +4,7 @@ use crypto::apdu::{Command, Response, Status};
 use crypto::bac;
 use crypto::command::read_binary::ReadBinary;
 use crypto::command::select::Select;
-use crypto::conversation::{Card, converse};
+use crypto::conversation::{CardTransport, converse};
 use crypto::identity::{Can, CardSerial};
 use crypto::lds::security_infos::{
     ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, SecurityInfo,
@@ -134,7 +134,7 @@ pub struct Secured {
     pub channel: sm::Terminal,
 }
 
-impl Card for Secured {
+impl CardTransport for Secured {
     type Error = InProcessError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, InProcessError> {
@@ -162,13 +162,13 @@ pub fn bac(card: &InProcess, key: &MrzKey) -> Result<Secured, InProcessError> {
     Ok(Secured { card, channel })
 }
 
-pub fn select_lds<C: Card>(card: &mut C) -> Result<(), C::Error> {
+pub fn select_lds<C: CardTransport>(card: &mut C) -> Result<(), C::Error> {
     card.transmit(&Select::lds1().into())?.accepted(0xa4)?;
     Ok(())
 }
 
 /// The whole file, by identifier and then piece by piece.
-pub fn read<C: Card>(card: &mut C, file: File, piece: usize) -> Result<Vec<u8>, C::Error> {
+pub fn read<C: CardTransport>(card: &mut C, file: File, piece: usize) -> Result<Vec<u8>, C::Error> {
     card.transmit(&Select::File(file.id()).into())?.accepted(0xa4)?;
     let mut content = Vec::new();
     loop {

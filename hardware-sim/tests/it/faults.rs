@@ -1,6 +1,6 @@
 //! Power cuts, everywhere.
 
-use crypto::conversation::{Card as _, Fault as Broken};
+use crypto::conversation::{CardTransport as _, Fault as Broken};
 use crypto::lds::File;
 use crypto::perso::{LifeCycle, present};
 use hardware_sim::faults::{Fault, Plan};

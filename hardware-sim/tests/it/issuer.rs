@@ -5,7 +5,7 @@ use crypto::command::generate_key_pair::{GenerateKeyPair, KeyUse};
 use crypto::command::put_key::PutKey;
 use crypto::command::set_status::SetStatus;
 use crypto::command::store_data::StoreData;
-use crypto::conversation::{Card as _, converse};
+use crypto::conversation::{CardTransport as _, converse};
 use crypto::perso::{LifeCycle, Script, play, present, tag};
 use crypto::scp03::{SecurityLevel, terminal};
 use crypto::suite::Curve;

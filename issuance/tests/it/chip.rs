@@ -5,7 +5,7 @@ use crypto::command::generate_key_pair::{GenerateKeyPair, KeyUse, encode_public_
 use crypto::command::put_key::PutKey;
 use crypto::command::set_status::SetStatus;
 use crypto::command::store_data::StoreData;
-use crypto::conversation::{Card, Fault};
+use crypto::conversation::{CardTransport, Fault};
 use crypto::identity::CardSerial;
 use crypto::lds::File;
 use crypto::perso::{Collector, Grouping, LifeCycle, Presentation, Report, digest};
@@ -155,7 +155,7 @@ impl Chip {
     }
 }
 
-impl Card for Chip {
+impl CardTransport for Chip {
     type Error = Fault;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {

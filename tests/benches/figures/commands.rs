@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use crypto::apdu::{Command, Response};
-use crypto::conversation::Card;
+use crypto::conversation::CardTransport;
 use crypto::inspection::{self, Conclusion, Password, Request};
 use crypto::lds::{DataGroup, File};
 use hardware_sim::Profile;
@@ -54,7 +54,7 @@ pub struct Tap<'a, C> {
     pub others: usize,
 }
 
-impl<C: Card> Card for Tap<'_, C> {
+impl<C: CardTransport> CardTransport for Tap<'_, C> {
     type Error = C::Error;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, C::Error> {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crypto::apdu::{Command, Response};
-use crypto::conversation::{Card, Fault};
+use crypto::conversation::{CardTransport, Fault};
 use crypto::inspection::{self, Evidence, Request};
 
 use crate::commands::scenarios;
@@ -18,7 +18,7 @@ struct Recorder<'a, C> {
     answers: Vec<(Command, Response)>,
 }
 
-impl<C: Card> Card for Recorder<'_, C> {
+impl<C: CardTransport> CardTransport for Recorder<'_, C> {
     type Error = C::Error;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, C::Error> {
@@ -31,7 +31,7 @@ impl<C: Card> Card for Recorder<'_, C> {
 /// A card that says what it said before.
 struct Playback<'a>(std::slice::Iter<'a, (Command, Response)>);
 
-impl Card for Playback<'_> {
+impl CardTransport for Playback<'_> {
     type Error = Fault;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
@@ -71,7 +71,7 @@ pub fn measure() -> Result<String, Box<dyn Error>> {
     Ok(table)
 }
 
-fn read<C: Card>(card: &mut C, request: &Request) -> Result<Evidence, C::Error> {
+fn read<C: CardTransport>(card: &mut C, request: &Request) -> Result<Evidence, C::Error> {
     inspection::read(card, request, &mut subject::rng(), &mut |_| {})
 }
 

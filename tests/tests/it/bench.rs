@@ -7,7 +7,7 @@ use card_agent::station::journal::{Journal, Kind};
 use card_agent::station::{Done, Folder, Station};
 use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response};
-use crypto::conversation::Card;
+use crypto::conversation::CardTransport;
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
 use tests::citizen;
 use tests::road::{Issued, text};
@@ -33,7 +33,7 @@ pub struct Bench {
     dies: Option<Death>,
 }
 
-impl Card for Bench {
+impl CardTransport for Bench {
     type Error = TransportError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {

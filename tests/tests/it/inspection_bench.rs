@@ -10,7 +10,7 @@ use card_agent::client::{
 use card_agent::transport::{Reader, TransportError};
 use crypto::active_auth;
 use crypto::apdu::{Command, Response};
-use crypto::conversation::Card;
+use crypto::conversation::CardTransport;
 use crypto::identity::{CardSerial, Sex};
 use crypto::lds::dg13::Particulars;
 use crypto::lds::security_infos::{
@@ -41,7 +41,7 @@ pub fn now() -> OffsetDateTime {
 /// The chip on the bench as a reader.
 pub struct Bench(pub InProcess);
 
-impl Card for Bench {
+impl CardTransport for Bench {
     type Error = TransportError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {

@@ -8,8 +8,8 @@ use card_agent::session::Session;
 use card_agent::station::Station;
 use card_agent::station::journal::{Journal, Kind};
 use crypto::inspection::{
-    Check, Conclusion, Evidence, FileReading, Outcome, Password, Protocol, Request, Step, Verdict, Way, minimum_reads,
-    most_plaintext,
+    AccessProtocol, Check, Conclusion, Evidence, FileReading, Outcome, Password, Protocol, Request, Step, Verdict,
+    minimum_reads, most_plaintext,
 };
 use crypto::lds::{DataGroup, File};
 use crypto::pace;
@@ -61,12 +61,12 @@ fn minimum(evidence: &Evidence, cipher: Cipher, max_response: usize) -> usize {
 fn every_way_in_reads_the_whole_card_and_trusts_it() {
     let desk = Desk::new();
     for (profile, password, way) in [
-        (Profile::default(), can(), Way::PaceCan),
-        (Profile::default(), Password::Mrz(mrz()), Way::PaceMrz),
-        (Profile::bac_only(), Password::Mrz(mrz()), Way::Bac),
-        (Profile::pace_only(), can(), Way::PaceCan),
-        (Profile::viet_nam(), can(), Way::PaceCan),
-        (Profile::short(), Password::Mrz(mrz()), Way::PaceMrz),
+        (Profile::default(), can(), AccessProtocol::PaceCan),
+        (Profile::default(), Password::Mrz(mrz()), AccessProtocol::PaceMrz),
+        (Profile::bac_only(), Password::Mrz(mrz()), AccessProtocol::Bac),
+        (Profile::pace_only(), can(), AccessProtocol::PaceCan),
+        (Profile::viet_nam(), can(), AccessProtocol::PaceCan),
+        (Profile::short(), Password::Mrz(mrz()), AccessProtocol::PaceMrz),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let chip = desk.blank(profile.clone());
@@ -74,7 +74,7 @@ fn every_way_in_reads_the_whole_card_and_trusts_it() {
         station.run(Kind::Intake, &mut Session::new(Bench(chip.clone())), "bench").unwrap();
         let done = station.run(Kind::Personalize, &mut Session::new(Bench(chip.clone())), "bench");
         // Reading back takes the CAN, which BAC does not know: such a chip is written, and then given up.
-        assert_eq!(done.is_ok(), way != Way::Bac);
+        assert_eq!(done.is_ok(), way != AccessProtocol::Bac);
         let (evidence, verdict) = inspect(&desk, &chip, password);
         assert_eq!(evidence.access.way, Some(way), "{:?}", evidence.access);
         assert_eq!(verdict.conclusion(), Conclusion::Trusted, "{way} {profile:?}\n{verdict}");

@@ -10,7 +10,7 @@ use card_agent::station::journal::{Journal, Kind};
 use card_agent::station::{Done, Station};
 use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response};
-use crypto::conversation::Card;
+use crypto::conversation::CardTransport;
 use crypto::perso::LifeCycle;
 use hardware_sim::faults::{Fault, Plan};
 use hardware_sim::{InProcess, Profile};
@@ -106,7 +106,7 @@ fn a_receipt_that_the_network_swallowed_is_reported_on_the_next_start() {
 /// A reader with a bad contact: the card cryptogram of each INITIALIZE UPDATE comes out wrong.
 struct BadContact(Bench);
 
-impl Card for BadContact {
+impl CardTransport for BadContact {
     type Error = TransportError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {

@@ -7,7 +7,7 @@ use time::{Duration, macros::date};
 
 use super::*;
 use crate::{
-    inspection::{ActiveAuthenticated, ChipAuthenticated, Conclusion, Way},
+    inspection::{AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Conclusion},
     lds::{
         Dg2,
         dg13::Particulars,
@@ -141,7 +141,7 @@ impl Issuer {
         files.extend(groups.into_iter().map(|(group, raw)| (File::DataGroup(group), FileReading::Read(raw))));
         let signature = self.active.sign_plain(Hash::Sha256, &CHALLENGE);
         Evidence {
-            access: Access { way: Some(Way::PaceMrz), failed: vec![], pace_announced: true },
+            access: Access { way: Some(AccessProtocol::PaceMrz), failed: vec![], pace_announced: true },
             files,
             chip_authentication: Protocol::Done(ChipAuthenticated { spki: self.spki(&self.chip) }),
             active_authentication: Protocol::Done(ActiveAuthenticated { challenge: CHALLENGE, signature }),
@@ -204,7 +204,7 @@ fn a_card_without_expiry_does_not_expire() {
     let issuer = issuer();
     let mut card = issuer.card(issuer.groups(None));
     card.password = Some(Password::Can("000042".parse().unwrap()));
-    card.access.way = Some(Way::PaceCan);
+    card.access.way = Some(AccessProtocol::PaceCan);
     assert_eq!(issuer.verdict(&card).conclusion(), Conclusion::Trusted, "{}", issuer.verdict(&card));
 }
 
@@ -404,7 +404,7 @@ fn a_card_access_file_that_hides_signed_pace_is_refused() {
     *bytes_of(&mut card, File::CardAccess) = CardAccess(SecurityInfos(vec![])).encode();
     assert_eq!(refuted(&issuer.verdict(&card)), [Check::CardAccess]);
     card.files.remove(&File::CardAccess);
-    card.access = Access { way: Some(Way::Bac), failed: vec![], pace_announced: false };
+    card.access = Access { way: Some(AccessProtocol::Bac), failed: vec![], pace_announced: false };
     assert_eq!(refuted(&issuer.verdict(&card)), [Check::CardAccess]);
 }
 
@@ -441,8 +441,8 @@ fn what_nobody_here_can_compute_is_undecided_and_no_forgery() {
 fn a_fallback_to_bac_is_visible() {
     let issuer = issuer();
     let mut card = issuer.sound();
-    card.access.way = Some(Way::Bac);
-    card.access.failed = vec![(Way::PaceMrz, Fault::Misbehaved("the chip's PACE token is wrong"))];
+    card.access.way = Some(AccessProtocol::Bac);
+    card.access.failed = vec![(AccessProtocol::PaceMrz, Fault::Misbehaved("the chip's PACE token is wrong"))];
     let verdict = issuer.verdict(&card);
     let reason = &verdict.finding(Check::Access).unwrap().reason;
     assert!(reason.contains("bac") && reason.contains("pace-mrz") && reason.contains("fallback"), "{reason}");
@@ -468,7 +468,7 @@ fn a_document_without_chip_keys_is_trusted_unless_more_is_required() {
     card.chip_authentication = Protocol::NotTried;
     card.active_authentication = Protocol::NotTried;
     card.files.remove(&File::CardAccess);
-    card.access.way = Some(Way::Bac);
+    card.access.way = Some(AccessProtocol::Bac);
     let mut verdict = issuer.verdict(&card);
     assert_eq!(verdict.conclusion(), Conclusion::Trusted, "{verdict}");
     verdict.require(Check::CloneProtection);

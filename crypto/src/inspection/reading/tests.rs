@@ -18,7 +18,7 @@ struct Chip {
     too_long: usize,
 }
 
-impl Card for Chip {
+impl CardTransport for Chip {
     type Error = Fault;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {

@@ -13,7 +13,7 @@ use crate::command::select::{self, Select};
 use crate::command::set_status::SetStatus;
 use crate::command::store_data::StoreData;
 use crate::command::{gp_external_authenticate::ExternalAuthenticate, read_binary};
-use crate::conversation::{Card, Fault};
+use crate::conversation::{CardTransport, Fault};
 use crate::identity::CardSerial;
 use crate::lds::{AtrInfo, File};
 use crate::perso::{Collector, Grouping, LifeCycle, Report, digest, tag};
@@ -69,7 +69,7 @@ impl From<Fault> for Trouble {
     }
 }
 
-impl Card for TestChip {
+impl CardTransport for TestChip {
     type Error = Trouble;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Trouble> {
