@@ -36,6 +36,8 @@
 mod order;
 mod package;
 mod presentation;
+pub mod problem;
+pub mod protocol;
 mod report;
 mod script;
 mod stream;
