@@ -1,43 +1,31 @@
-//! The office that decides: register, numbers, applications, production, cards. It alone has a database and asks the signer.
+//! The service that decides: register, numbers, applications, production, cards. It alone has a database and asks the signer.
 //!
-//! One folder per office ([`population`], [`numbering`], [`applications`], [`production`], [`cards`], [`pki`], [`access`],
-//! [`audit`]), and around them [`http`] (router, problems, TLS), [`store`] (two databases, one SQL) and [`app`] (what every
-//! handler is given). In an office: `model.rs` is pure, `steps.rs` holds the verbs, `store.rs` the SQL, `api.rs` the handlers.
+//! Offices stand on a ground, in one direction; each folder imports only those that stand before it here:
+//!
+//! 1. [`store`] (two databases), [`ground`] (clock, identifiers, callers, secrets, objects), [`deed`] (a verb under way and its audit trail)
+//! 2. [`web`] (problems, idempotent writes, routes with their right), [`jobs`], [`keys`]
+//! 3. [`access`] (officers, stations, gate), [`audit`] (the trail, read)
+//! 4. [`population`], [`cards`], [`numbering`], [`applications`], [`production`], [`trust`]
+//! 5. [`server`] puts them together; [`cli`] is the command line
+//!
+//! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure, `steps.rs` holds the verbs over a
+//! [`deed::Deed`], `store.rs` the SQL, `api.rs` the handlers, `problem.rs` what a caller is told.
 
 pub mod access;
-pub mod app;
 pub mod applications;
 pub mod audit;
 pub mod cards;
-pub mod config;
-pub mod http;
+pub mod cli;
+pub mod deed;
+pub mod ground;
+pub mod jobs;
+pub mod keys;
 pub mod numbering;
-pub mod pki;
 pub mod population;
 pub mod production;
+pub mod server;
 pub mod store;
+pub mod trust;
+pub mod web;
 
-mod service;
-
-pub use service::{Service, StartError};
-
-/// All tables, office by office.
-pub const MIGRATIONS: &[&[store::Migration]] = &[
-    http::MIGRATIONS,
-    access::MIGRATIONS,
-    audit::MIGRATIONS,
-    pki::MIGRATIONS,
-    population::MIGRATIONS,
-    numbering::MIGRATIONS,
-    applications::MIGRATIONS,
-    production::MIGRATIONS,
-    cards::MIGRATIONS,
-];
-
-/// Starts the service with the computer's clock and randomness.
-///
-/// # Errors
-/// [`StartError`], which says what to do.
-pub async fn serve(config: config::Config) -> Result<Service, StartError> {
-    Service::start(config, app::Clock::System, app::Randomness::System).await
-}
+pub use server::{Service, StartError};

@@ -1,28 +1,32 @@
 //! Sessions, officers, stations over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, State};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
-use super::model::{AccessError, Caller, OfficeCode, Officer, OfficerId, Role, StationId};
-use super::{passwords, steps};
-use crate::app::App;
-use crate::http::{Answer, Body, Problem, Read, Write};
+use super::{Access, AccessError, passwords, steps};
+use crate::ground::ids::{OfficerId, StationId};
+use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::web::{Answered, Body, Desk, Looked, Named, Right, Routes, Write};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(sign_in))
-        .routes(routes!(sign_out))
-        .routes(routes!(make_officer))
-        .routes(routes!(disable_officer))
-        .routes(routes!(enrol_station))
-        .routes(routes!(revoke_station))
+/// The routes of this office.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Access: FromRef<S>,
+    Desk: FromRef<S>,
+{
+    let administers = Right::Officer(Permission::Administer);
+    Routes::new()
+        .add(Right::Anyone, routes!(sign_in))
+        .add(Right::SignedIn, routes!(sign_out))
+        .add(administers, routes!(make_officer))
+        .add(administers, routes!(disable_officer))
+        .add(administers, routes!(enrol_station))
+        .add(administers, routes!(revoke_station))
 }
 
 /// Body of a sign-in.
@@ -50,22 +54,23 @@ struct SessionView {
 /// Opens a session. No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
 #[utoipa::path(post, path = "/api/sessions", tag = "access", request_body = Credentials,
     responses((status = 200, body = SessionView)))]
-async fn sign_in(State(app): State<App>, Body(body): Body<Credentials>) -> Read<SessionView> {
-    let session = steps::sign_in(&app, &body.username, Zeroizing::new(body.password)).await?;
+async fn sign_in(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    Body(body): Body<Credentials>,
+) -> Looked<SessionView> {
+    let session = steps::sign_in(&access, desk.deeds(), &body.username, Zeroizing::new(body.password)).await?;
     Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
 }
 
-/// Nothing more to say.
+/// The verb is done, and has no particulars.
 #[derive(Serialize, ToSchema)]
 struct Done {}
 
 /// Ends the session under way. Idempotent by itself.
 #[utoipa::path(delete, path = "/api/sessions/current", tag = "access", responses((status = 200, body = Done)))]
-async fn sign_out(State(app): State<App>, officer: Officer) -> Read<Done> {
-    let mut tx = app.begin().await?;
-    steps::sign_out(&mut tx, &app, &officer).await?;
-    tx.commit().await?;
-    Ok(Json(Done {}))
+async fn sign_out(State(desk): State<Desk>, officer: Officer) -> Looked<Done> {
+    desk.look(officer, async |deed| steps::sign_out(deed).await.map(|()| Done {})).await
 }
 
 /// Body of a new officer.
@@ -76,9 +81,9 @@ struct NewOfficer {
     username: String,
     /// 12 to 256 characters.
     password: String,
-    /// What for.
+    /// What the officer is employed for.
     roles: Vec<Role>,
-    /// Where.
+    /// The office where the officer works.
     office: OfficeCode,
 }
 
@@ -93,24 +98,23 @@ struct OfficerView {
 #[utoipa::path(post, path = "/api/officers", tag = "access", request_body = NewOfficer,
     responses((status = 200, body = OfficerView)))]
 async fn make_officer(
-    State(app): State<App>,
+    State(access): State<Access>,
+    State(desk): State<Desk>,
     officer: Officer,
     Write { stamp, body }: Write<NewOfficer>,
-) -> Result<Answer, Problem> {
+) -> Answered {
     officer.may_act_for(&body.office)?;
-    if !(1..=64).contains(&body.username.chars().count()) {
-        return Err(AccessError::Name.into());
-    }
-    let hash = passwords::hash(&app, Zeroizing::new(body.password)).await?;
-    app.write(&officer, stamp, async |tx| {
-        let by = Caller::from(&officer);
-        let id = steps::make_officer(tx, &app, &by, &body.username, &hash, &body.roles, &body.office).await?;
-        Ok(OfficerView { id })
+    steps::fit_name(&body.username)?;
+    let mut rng = desk.deeds().source().rng();
+    let hash = passwords::hash(&access.settings, Zeroizing::new(body.password), &mut rng).await?;
+    desk.write(officer, stamp, async |deed| {
+        let id = steps::make_officer(deed, &body.username, &hash, &body.roles, &body.office).await?;
+        Ok::<_, AccessError>(OfficerView { id })
     })
     .await
 }
 
-/// Why.
+/// The reason of an administrator's act.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
@@ -122,14 +126,13 @@ struct Reason {
 #[utoipa::path(post, path = "/api/officers/{id}/disablement", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
 async fn disable_officer(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
-    Path(id): Path<OfficerId>,
+    Named(id): Named<OfficerId>,
     Write { stamp, body }: Write<Reason>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        steps::disable_officer(tx, &app, &officer, &id, &body.reason).await?;
-        Ok(OfficerView { id })
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        steps::disable_officer(deed, id, &body.reason).await.map(|()| OfficerView { id })
     })
     .await
 }
@@ -140,7 +143,7 @@ async fn disable_officer(
 struct NewStation {
     /// Unique; for people.
     name: String,
-    /// Where it stands.
+    /// The office where it stands.
     office: OfficeCode,
     /// PKCS#10 request in PEM. Its key is certified; name and wishes in it are not.
     csr_pem: String,
@@ -161,24 +164,26 @@ struct StationView {
 #[utoipa::path(post, path = "/api/stations", tag = "access", request_body = NewStation,
     responses((status = 200, body = StationView)))]
 async fn enrol_station(
-    State(app): State<App>,
+    State(access): State<Access>,
+    State(desk): State<Desk>,
     officer: Officer,
     Write { stamp, body }: Write<NewStation>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
         let (id, certificate_pem) =
-            steps::enrol_station(tx, &app, &officer, &body.name, &body.office, &body.csr_pem).await?;
-        Ok(StationView { id, certificate_pem, ca_pem: app.tls_authority().certificate_pem().to_owned() })
+            steps::enrol_station(deed, &access, &body.name, &body.office, &body.csr_pem).await?;
+        let ca_pem = access.tls_authority.certificate_pem().to_owned();
+        Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
     })
     .await
 }
 
-/// A station that may ask nothing any more.
+/// A station whose certificate is revoked.
 #[derive(Serialize, ToSchema)]
 struct Revocation {
     /// Identifier.
     id: StationId,
-    /// Since when.
+    /// The moment of its first revocation.
     #[serde(with = "time::serde::rfc3339")]
     revoked_at: OffsetDateTime,
 }
@@ -187,14 +192,13 @@ struct Revocation {
 #[utoipa::path(post, path = "/api/stations/{id}/revocation", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = Revocation)))]
 async fn revoke_station(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
-    Path(id): Path<StationId>,
+    Named(id): Named<StationId>,
     Write { stamp, body }: Write<Reason>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        let revoked_at = steps::revoke_station(tx, &app, &officer, &id, &body.reason).await?;
-        Ok(Revocation { id, revoked_at })
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        steps::revoke_station(deed, id, &body.reason).await.map(|revoked_at| Revocation { id, revoked_at })
     })
     .await
 }

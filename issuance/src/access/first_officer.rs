@@ -1,17 +1,18 @@
-//! The first administrator: invented at the founding, made when the service first opens an empty database.
+//! The first administrator: invented by `issuance init`, made when the service first opens an empty database.
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
 use rand::{CryptoRng, RngExt as _};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::model::{AccessError, Caller, OfficeCode, Role};
-use super::{passwords, steps, store};
-use crate::StartError;
-use crate::app::App;
-use crate::config::Config;
-use crate::pki::{KeyStore, KeyStoreError};
+use super::{AccessError, Settings, passwords, steps, store};
+use crate::deed::{DeedError, Deeds};
+use crate::ground::actor::Service;
+use crate::ground::{OfficeCode, Role};
+use crate::keys::{KeyStore, KeyStoreError};
+use crate::store::StoreError;
 
 /// Name, and argon2id hash of the password. Rests sealed beside the keys.
 #[derive(Deserialize, Serialize)]
@@ -20,48 +21,75 @@ pub struct FirstOfficer {
     password: String,
 }
 
+/// Shows neither name nor hash.
+impl std::fmt::Debug for FirstOfficer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FirstOfficer")
+    }
+}
+
+/// Why there is no first officer.
+#[derive(Debug, Error)]
+pub enum FirstOfficerError {
+    /// The officer.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The record.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The sealed name and hash.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl FirstOfficer {
-    /// Invents a password of 100 random bits.
+    /// Invents a password of 100 random bits. Returns the officer and the password.
     ///
     /// # Errors
     /// [`AccessError::Name`]
-    pub(crate) fn invent(
+    pub fn invent(
         username: &str,
-        config: &Config,
+        settings: &Settings,
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Zeroizing<String>), AccessError> {
-        if !(1..=64).contains(&username.chars().count()) {
-            return Err(AccessError::Name);
-        }
-        // Nothing that looks like something else on paper.
+        steps::fit_name(username)?;
+        // No character that looks like another one on paper.
         let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
         let word: String = (0..20).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect();
         let password = Zeroizing::new(word);
-        let hash: PasswordHash = passwords::hasher(config)
+        let hash: PasswordHash = passwords::hasher(settings)
             .hash_password_with_salt(password.as_bytes(), &passwords::salt(rng))
             .expect("twenty letters can be hashed");
         Ok((Self { username: username.to_owned(), password: hash.to_string() }, password))
     }
 
-    /// Seals it for the first start.
-    pub(crate) fn keep(&self, store: &KeyStore) -> Result<(), KeyStoreError> {
-        store.put(FILE, &serde_json::to_vec(self).expect("two texts"))
+    /// Seals name and hash for the first start.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn keep(&self, store: &KeyStore) -> Result<(), KeyStoreError> {
+        store.put(FILE, &serde_json::to_vec(self).expect("two texts become JSON"))
     }
 }
 
-/// Makes the first officer if there is none at all.
-pub(crate) async fn make_first_officer(app: &App, keys: &KeyStore) -> Result<(), StartError> {
-    let mut tx = app.begin().await?;
-    if store::any_officer(&mut tx).await? {
+/// Makes the first officer if there is no officer at all.
+///
+/// # Errors
+/// [`FirstOfficerError`]
+pub async fn make_first_officer(deeds: &Deeds, keys: &KeyStore) -> Result<(), FirstOfficerError> {
+    let mut deed = deeds.open(Service).await?;
+    if store::any_officer(deed.tx()).await? {
         return Ok(());
     }
-    let sealed = keys.take(FILE)?;
+    let sealed = keys.load(FILE)?;
     let first: FirstOfficer =
         serde_json::from_slice(&sealed).map_err(|_| KeyStoreError::Malformed(format!("{FILE}.sealed").into()))?;
-    let (by, office) = (Caller::Service, OfficeCode::national());
-    steps::make_officer(&mut tx, app, &by, &first.username, &first.password, &[Role::Admin], &office).await?;
-    tx.commit().await?;
-    Ok(())
+    let office = OfficeCode::national();
+    steps::make_officer(&mut deed, &first.username, &first.password, &[Role::Admin], &office).await?;
+    Ok(deed.commit().await?)
 }
 
 const FILE: &str = "first-officer";

@@ -1,96 +1,132 @@
-//! The gate before every route: finds out who asks, and looks the route up in the table of rights. Deny by default.
+//! The gate before every route: finds out who asks and whether the route's right admits the caller. Deny by default.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use crypto::perso::problem::ProblemCode;
 use sha2::{Digest, Sha256};
 
-use super::model::{AccessError, Caller, Officer, Station};
-use super::rights::{Right, is_known, right};
-use super::store;
-use crate::app::App;
-use crate::audit;
-use crate::http::{Problem, method_not_allowed};
-use crate::store::StoreError;
+use super::{Access, AccessError, store};
+use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::{Actor, Anyone};
+use crate::ground::{Officer, Station};
+use crate::web::{Problem, Right};
 
-/// Who is at the other end of the connection.
+/// The peer at the other end of the connection.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// SHA-256 of the client certificate (DER), if one was shown and verified against our TLS authority.
     pub certificate: Option<[u8; 32]>,
 }
 
+/// What the gate needs: the right of each route, as the routes carry it.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    access: Access,
+    deeds: Deeds,
+    rights: Arc<BTreeMap<(String, String), Right>>,
+}
+
+impl Gate {
+    /// A gate before routes with these rights, by method and path pattern.
+    #[must_use]
+    pub fn new(access: Access, deeds: Deeds, rights: BTreeMap<(String, String), Right>) -> Self {
+        Self { access, deeds, rights: Arc::new(rights) }
+    }
+
+    fn right(&self, method: &Method, path: &str) -> Option<Right> {
+        // HEAD is answered by the handler of GET.
+        let method = if *method == Method::HEAD { Method::GET.as_str() } else { method.as_str() };
+        self.rights.get(&(method.to_owned(), path.to_owned())).copied()
+    }
+}
+
 /// Lets a request pass only if its route has a right and the caller has that right.
 ///
 /// # Errors
 /// [`AccessError`] as a problem.
-pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Result<Response, Problem> {
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
         return Ok(next.run(request).await); // the fallbacks: there is nothing behind them
     };
-    let Some(right) = right(request.method(), path.as_str()) else {
-        // Closed either way, whatever the router has there.
-        return Err(if is_known(path.as_str()) { method_not_allowed() } else { AccessError::RightsTable.into() });
+    let Some(right) = gate.right(request.method(), path.as_str()) else {
+        return Err(Problem::new(ProblemCode::MethodNotAllowed));
     };
-    let mut caller = Caller::Anyone;
+    let asked = request.uri().path().to_owned();
     match right {
-        Right::Anyone => {}
+        Right::Anyone => pass(&gate, Anyone, request, next, &asked).await,
         Right::SignedIn => {
-            let officer = officer(&app, token_hash(&request)?).await?;
-            request.extensions_mut().insert(officer);
+            let officer = officer(&gate, token_hash(&request)?).await?;
+            request.extensions_mut().insert(officer.clone());
+            pass(&gate, officer, request, next, &asked).await
         }
         Right::Officer(permission) => {
-            let officer = officer(&app, token_hash(&request)?).await?;
+            let officer = officer(&gate, token_hash(&request)?).await?;
             if !officer.may(permission) {
                 let problem = AccessError::Permission(permission).into();
-                remember(&app, &Caller::from(&officer), path.as_str(), &problem).await?;
+                record_refusal(&gate, officer, path.as_str(), &problem).await?;
                 return Err(problem);
             }
-            caller = Caller::from(&officer);
-            request.extensions_mut().insert(officer);
+            request.extensions_mut().insert(officer.clone());
+            pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {
-            let station = station(&app, fingerprint(&request)?).await?;
-            caller = Caller::from(&station);
-            request.extensions_mut().insert(station);
+            let station = station(&gate, fingerprint(&request)?).await?;
+            request.extensions_mut().insert(station.clone());
+            pass(&gate, station, request, next, &asked).await
         }
     }
-    let asked = request.uri().path().to_owned();
+}
+
+/// Runs the handler, and audits its refusal.
+async fn pass<A: Actor>(
+    gate: &Gate,
+    actor: A,
+    request: Request,
+    next: Next,
+    asked: &str,
+) -> Result<Response, Problem> {
     let response = next.run(request).await;
     if response.status() == StatusCode::FORBIDDEN
         && let Some(problem) = response.extensions().get::<Problem>().cloned()
     {
         // The object is there, or it would have been not found: so what the path names is ours, and no personal data.
-        remember(&app, &caller, &asked, &problem).await?;
+        record_refusal(gate, actor, asked, &problem).await?;
     }
     Ok(response)
 }
 
-/// A refusal leaves nothing in its transaction; that somebody known reached for what is not theirs is written down on its own.
-async fn remember(app: &App, caller: &Caller, path: &str, problem: &Problem) -> Result<(), StoreError> {
-    let mut tx = app.begin().await?;
-    let object = path.strip_prefix("/api/").unwrap_or(path);
-    audit::record(&mut tx, app, caller, "access-refused", object, problem.code()).await?;
-    tx.commit().await
+/// Audits a refusal in a deed of its own, since the refused one is rolled back.
+async fn record_refusal<A: Actor>(gate: &Gate, actor: A, path: &str, problem: &Problem) -> Result<(), DeedError> {
+    let mut deed = gate.deeds.open(actor).await?;
+    let object = Object::Path(path.strip_prefix("/api/").unwrap_or(path).to_owned());
+    let entry = Entry::new(Action::AccessRefused, object, Purpose::Work).refused(problem.code());
+    deed.enter(entry).await?;
+    deed.commit().await
 }
 
-async fn officer(app: &App, token_hash: [u8; 32]) -> Result<Officer, AccessError> {
-    let mut tx = app.begin_read().await?;
-    let (officer, seen_at) = store::session(&mut tx, app, &token_hash).await?.ok_or(AccessError::Session)?;
+async fn officer(gate: &Gate, token_hash: [u8; 32]) -> Result<Officer, AccessError> {
+    let (settings, now) = (&gate.access.settings, gate.deeds.source().now());
+    let mut tx = gate.deeds.db().begin_read().await?;
+    let found = store::session(&mut tx, settings, &token_hash, now).await?;
+    let (officer, seen_at) = found.ok_or(AccessError::Session)?;
     drop(tx);
     // Noted at most once in a while, so that reading does not become writing.
-    if app.now() - seen_at > app.config().session_idle / 10 {
-        let mut tx = app.begin().await?;
-        store::session_seen(&mut tx, app, &officer.session_id).await?;
+    if now - seen_at > settings.session_idle / 10 {
+        let mut tx = gate.deeds.db().begin_upkeep().await?;
+        store::session_seen(&mut tx, officer.session, now).await?;
         tx.commit().await?;
     }
     Ok(officer)
 }
 
-async fn station(app: &App, fingerprint: [u8; 32]) -> Result<Station, AccessError> {
-    let mut tx = app.begin_read().await?;
-    store::station_by_certificate(&mut tx, app, &fingerprint).await
+async fn station(gate: &Gate, fingerprint: [u8; 32]) -> Result<Station, AccessError> {
+    let mut tx = gate.deeds.db().begin_read().await?;
+    store::station_by_certificate(&mut tx, &fingerprint, gate.deeds.source().now()).await
 }
 
 fn token_hash(request: &Request) -> Result<[u8; 32], AccessError> {

@@ -5,13 +5,15 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::model::{AccessError, Caller, OfficeCode, Officer, OfficerId, Role, StationId};
-use super::{passwords, store};
-use crate::app::App;
-use crate::audit;
+use super::{Access, AccessError, passwords, store};
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::{Actor, Anyone};
+use crate::ground::ids::{OfficerId, StationId};
+use crate::ground::{OfficeCode, Officer, Role};
 use crate::store::Tx;
+use crate::web::Problem;
 
-/// What a successful sign-in gives.
+/// An open session, as its officer learns of it.
 pub(super) struct Session {
     /// Bearer token: 32 random bytes in hex. Only its SHA-256 is stored.
     pub token: Zeroizing<String>,
@@ -21,64 +23,104 @@ pub(super) struct Session {
     pub roles: Vec<Role>,
 }
 
+/// Why a sign-in does not end in a session.
+pub(super) enum SignInError {
+    Access(AccessError),
+    Deed(DeedError),
+}
+
+impl<E: Into<AccessError>> From<E> for SignInError {
+    fn from(error: E) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Access(source) => source.into(),
+            SignInError::Deed(source) => source.into(),
+        }
+    }
+}
+
 /// Opens a session. Name unknown, password wrong and account closed are one refusal, after the same work.
 ///
 /// # Errors
 /// [`AccessError::Credentials`], [`AccessError::Locked`]
-pub(super) async fn sign_in(app: &App, username: &str, password: Zeroizing<String>) -> Result<Session, AccessError> {
-    // By hash of the name, whether or not somebody has it: the lock says nothing about who exists.
+pub(super) async fn sign_in(
+    access: &Access,
+    deeds: &Deeds,
+    username: &str,
+    password: Zeroizing<String>,
+) -> Result<Session, SignInError> {
+    let settings = &access.settings;
+    // By hash of the name, whether or not an officer has it: the lock says nothing about who exists.
     let name: [u8; 32] = Sha256::digest(username).into();
-    let mut tx = app.begin().await?;
+    let mut tx = deeds.db().begin_upkeep().await?;
     // Counted before the password is looked at: guesses made at the same moment must not share one count.
-    let failures = store::count_sign_in(&mut tx, app, &name).await?;
+    let failures = store::count_sign_in(&mut tx, settings, &name, deeds.source().now()).await?;
     let account = store::account(&mut tx, username).await?;
     tx.commit().await?;
-    if failures > app.config().lockout_after {
-        return Err(AccessError::Locked);
+    if failures > settings.lockout_after {
+        return Err(AccessError::Locked.into());
     }
-    let right = passwords::verify(app, password, account.as_ref().map(|account| account.password.clone())).await?;
-    let object = format!("sign-in/{}", hex::encode(&name[..8]));
-    let mut tx = app.begin().await?;
+    let right = passwords::verify(settings, password, account.as_ref().map(|account| account.password.clone())).await;
+    let typed = Object::SignIn(name[..8].try_into().expect("a hash is longer than eight bytes"));
     let Some(account) = account.filter(|_| right) else {
-        audit::record(&mut tx, app, &Caller::Anyone, "sign-in-refused", &object, "wrong name or password").await?;
-        tx.commit().await?;
-        return Err(AccessError::Credentials);
+        let mut deed = deeds.open(Anyone).await?;
+        deed.enter(Entry::new(Action::SignInRefused, typed, Purpose::Work)).await?;
+        deed.commit().await.map_err(SignInError::Deed)?;
+        return Err(AccessError::Credentials.into());
     };
-    store::forget_failures(&mut tx, &name).await?;
+    let session = deeds.source().id();
+    let officer = Officer { id: account.id, office: account.office, roles: account.roles.clone(), session };
+    let mut deed = deeds.open(officer).await?;
+    store::forget_failures(deed.tx(), &name).await?;
     let mut token = Zeroizing::new([0; 32]);
-    app.rng().fill_bytes(&mut *token);
+    deed.rng().fill_bytes(&mut *token);
     let token = Zeroizing::new(hex::encode(*token));
-    let expires_at = app.now() + app.config().session_lifetime;
+    let (at, expires_at) = (deed.at(), deed.at() + settings.session_lifetime);
     let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    store::open_session(&mut tx, app, &hash, &account.id, expires_at).await?;
-    audit::record(&mut tx, app, &Caller::Officer(account.id), "signed-in", &object, "work").await?;
-    tx.commit().await?;
+    store::open_session(deed.tx(), session, &hash, account.id, at, expires_at).await?;
+    deed.enter(Entry::new(Action::SignedIn, typed, Purpose::Work)).await?;
+    deed.commit().await.map_err(SignInError::Deed)?;
     Ok(Session { token, expires_at, roles: account.roles })
 }
 
 /// Ends the session under way.
-pub(super) async fn sign_out(tx: &mut Tx, app: &App, officer: &Officer) -> Result<(), AccessError> {
-    store::close_session(tx, app, &officer.session_id).await?;
-    audit::record(tx, app, officer, "signed-out", &format!("officer/{}", officer.id), "work").await?;
+///
+/// # Errors
+/// [`AccessError::Store`]
+pub(super) async fn sign_out(deed: &mut Deed<Officer>) -> Result<(), AccessError> {
+    let (officer, session, at) = (deed.actor().id, deed.actor().session, deed.at());
+    store::close_session(deed.tx(), session, at).await?;
+    deed.record(Action::SignedOut, Object::Officer(officer), None, Purpose::Work).await?;
     Ok(())
 }
 
-/// A new officer. The password was hashed before the transaction began: hashing takes long, and nobody should wait for it.
+/// Refuses a name that is empty or longer than 64 characters.
+///
+/// # Errors
+/// [`AccessError::Name`]
+pub(super) fn fit_name(name: &str) -> Result<(), AccessError> {
+    if (1..=64).contains(&name.chars().count()) { Ok(()) } else { Err(AccessError::Name) }
+}
+
+/// Makes a new officer. The password was hashed before the deed began: hashing takes long, and other writers would wait for it.
 ///
 /// # Errors
 /// [`AccessError::NameTaken`]
-pub async fn make_officer(
-    tx: &mut Tx,
-    app: &App,
-    by: &Caller,
+pub(super) async fn make_officer<A: Actor>(
+    deed: &mut Deed<A>,
     username: &str,
     password_hash: &str,
     roles: &[Role],
     office: &OfficeCode,
 ) -> Result<OfficerId, AccessError> {
-    let id = OfficerId(app.new_id());
-    store::insert_officer(tx, app, &id, username, password_hash, roles, office).await?;
-    audit::record(tx, app, by, "officer-made", &format!("officer/{id}"), "administration").await?;
+    let (id, at) = (deed.id(), deed.at());
+    store::insert_officer(deed.tx(), id, username, password_hash, roles, office, at).await?;
+    deed.record(Action::OfficerMade, Object::Officer(id), None, Purpose::Administration).await?;
     Ok(id)
 }
 
@@ -87,53 +129,64 @@ pub async fn make_officer(
 /// # Errors
 /// [`AccessError::OfficerUnknown`], [`AccessError::OtherOffice`]
 pub(super) async fn disable_officer(
-    tx: &mut Tx,
-    app: &App,
-    by: &Officer,
-    id: &OfficerId,
+    deed: &mut Deed<Officer>,
+    id: OfficerId,
     reason: &str,
 ) -> Result<(), AccessError> {
-    let office = store::office_of_officer(tx, id).await?.ok_or(AccessError::OfficerUnknown)?;
-    by.may_act_for(&office)?;
-    store::disable_officer(tx, app, id).await?;
-    audit::record(tx, app, by, "officer-disabled", &format!("officer/{id}"), reason).await?;
+    let office = store::office_of_officer(deed.tx(), id).await?.ok_or(AccessError::OfficerUnknown)?;
+    deed.actor().may_act_for(&office)?;
+    let at = deed.at();
+    store::disable_officer(deed.tx(), id, at).await?;
+    let entry = Entry::new(Action::OfficerDisabled, Object::Officer(id), Purpose::Administration).because(reason);
+    deed.enter(entry).await?;
     Ok(())
 }
 
-/// Enrols a station: signs its certification request with the service's TLS authority.
+/// Enrols a station: signs its certification request with the service's TLS authority. Returns id and certificate (PEM).
 ///
 /// # Errors
 /// [`AccessError::CertificationRequest`], [`AccessError::NameTaken`]
 pub(super) async fn enrol_station(
-    tx: &mut Tx,
-    app: &App,
-    by: &Officer,
+    deed: &mut Deed<Officer>,
+    access: &Access,
     name: &str,
     office: &OfficeCode,
     request_pem: &str,
 ) -> Result<(StationId, String), AccessError> {
-    by.may_act_for(office)?;
-    let id = StationId(app.new_id());
-    let certificate = app.tls_authority().station(&id.0, request_pem, app.now(), &mut app.rng())?;
-    store::insert_station(tx, app, &id, name, office, &certificate).await?;
-    audit::record(tx, app, by, "station-enrolled", &format!("station/{id}"), "administration").await?;
+    deed.actor().may_act_for(office)?;
+    fit_name(name)?;
+    let (id, at): (StationId, _) = (deed.id(), deed.at());
+    let certificate = access.tls_authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
+    store::insert_station(deed.tx(), id, name, office, &certificate, at).await?;
+    deed.record(Action::StationEnrolled, Object::Station(id), None, Purpose::Administration).await?;
     Ok((id, certificate.pem))
 }
 
-/// Revokes a station: its next request is refused.
+/// Revokes a station: its next request is refused. Returns the moment of its (first) revocation.
 ///
 /// # Errors
 /// [`AccessError::StationUnknown`], [`AccessError::OtherOffice`]
 pub(super) async fn revoke_station(
-    tx: &mut Tx,
-    app: &App,
-    by: &Officer,
-    id: &StationId,
+    deed: &mut Deed<Officer>,
+    id: StationId,
     reason: &str,
 ) -> Result<OffsetDateTime, AccessError> {
-    let office = store::office_of_station(tx, id).await?.ok_or(AccessError::StationUnknown)?;
-    by.may_act_for(&office)?;
-    let at = store::revoke_station(tx, app, id, reason).await?;
-    audit::record(tx, app, by, "station-revoked", &format!("station/{id}"), reason).await?;
-    Ok(at)
+    let office = store::office_of_any_station(deed.tx(), id).await?.ok_or(AccessError::StationUnknown)?;
+    deed.actor().may_act_for(&office)?;
+    let at = deed.at();
+    let revoked_at = store::revoke_station(deed.tx(), id, reason, at).await?;
+    let entry = Entry::new(Action::StationRevoked, Object::Station(id), Purpose::Administration).because(reason);
+    deed.enter(entry).await?;
+    Ok(revoked_at)
+}
+
+/// Returns the office where a station stands; `None` if it is unknown or revoked.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn office_of_station(
+    tx: &mut Tx,
+    id: StationId,
+) -> Result<Option<OfficeCode>, crate::store::StoreError> {
+    store::office_of_station_in_use(tx, id).await
 }

@@ -1,29 +1,33 @@
 //! Applications over HTTP.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, State};
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Application, Kind, Slip, Stage};
 use super::portrait::Crop;
-use super::steps::{self, CounterError, Request};
-use crate::access::{OfficeCode, Officer, Permission};
-use crate::app::App;
-use crate::http::{Answer, Problem, Read, Write};
+use super::steps::{self, Request};
+use super::{Counter, CounterError, hand_over};
+use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(register))
-        .routes(routes!(read))
-        .routes(routes!(capture))
-        .routes(routes!(approve))
-        .routes(routes!(refuse))
-        .routes(routes!(cancel))
+/// The routes of this office. Cancellation is a route of `production`, since a chip may go with it.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Counter: FromRef<S>,
+    Desk: FromRef<S>,
+{
+    Routes::new()
+        .add(Right::Officer(Permission::Apply), routes!(register))
+        .add(Right::Officer(Permission::ReadApplication), routes!(read))
+        .add(Right::Officer(Permission::Capture), routes!(capture))
+        .add(Right::Officer(Permission::Decide), routes!(approve))
+        .add(Right::Officer(Permission::Decide), routes!(refuse))
+        .add(Right::Officer(Permission::Decide), routes!(release))
+        .merge(hand_over::routes())
 }
 
 /// What a citizen asks for.
@@ -31,7 +35,8 @@ pub fn routes() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 struct Registration {
     /// The register's id of the person.
-    person_id: String,
+    #[schema(value_type = String)]
+    person_id: PersonId,
     /// `first`, `change` or `reissue`.
     kind: String,
     /// For a change `age-reached`, `damaged`, `name-or-features-changed`, `sex-or-origin-redetermined`, `error-on-card` or
@@ -56,7 +61,7 @@ struct Captured {
     features: String,
 }
 
-/// Why.
+/// The reason of a decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
@@ -64,61 +69,60 @@ struct Reason {
     reason: String,
 }
 
-/// Nothing to say.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 /// An application as it stands.
 #[derive(Debug, Serialize, ToSchema)]
-struct ApplicationView {
+pub(crate) struct ApplicationView {
     /// Identifier.
-    id: String,
-    /// `registered`, `captured`, `approved`, `refused`, `in-production`, `personalized`, `handed-over` or `cancelled`.
+    #[schema(value_type = String)]
+    id: ApplicationId,
+    /// `registered`, `captured`, `approved`, `held`, `refused`, `in-production`, `personalized`, `handed-over` or `cancelled`.
     stage: &'static str,
-    /// Whose.
-    person_id: String,
+    /// The person who applies.
+    #[schema(value_type = String)]
+    person_id: PersonId,
     /// What is applied for, and why.
     #[schema(value_type = Object)]
     kind: Kind,
-    /// Where.
+    /// The office.
     office: OfficeCode,
-    /// What the citizen brings to fetch the card; shown to who prints it, and not to who asks for it at hand-over.
+    /// What the citizen brings to fetch the card; shown at the counter that prints it, and not at hand-over, which asks for it.
     slip: Option<Slip>,
     /// The fee, in đồng.
     fee_dong: u32,
-    /// When it was opened.
-    registered_at: String,
+    /// The moment at which it was opened.
+    #[serde(with = "time::serde::rfc3339")]
+    registered_at: OffsetDateTime,
     /// The chip that it is being written on.
     #[schema(value_type = Option<String>)]
     chip: Option<crypto::identity::CardSerial>,
     /// The card that it became.
-    card_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    card_id: Option<CardId>,
     /// Identifying features.
     features: Option<String>,
     /// The portrait as it goes on the chip, base64; only when read.
     portrait: Option<String>,
-    /// Why it was refused or cancelled.
+    /// Why it was refused, cancelled or held.
     reason: Option<String>,
+    /// The role that mends what a held application is held for.
+    held_for: Option<Role>,
     /// Until when the citizen may complain about a refusal.
     appeal_until: Option<String>,
 }
 
 impl ApplicationView {
-    fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
-        let (mut features, mut card_id, mut why, mut until) = (None, None, None, None);
+    pub(crate) fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
         let (stage, chip) = (application.stage.name(), application.stage.chip());
+        let features = application.stage.capture_of().map(|capture| capture.features.clone());
+        let (mut card_id, mut reason, mut appeal_until, mut held_for) = (None, None, None, None);
         match application.stage {
-            Stage::Registered => {}
-            Stage::Captured { capture } | Stage::Approved { capture, .. } | Stage::InProduction { capture, .. } => {
-                features = Some(capture.features);
+            Stage::Registered | Stage::Captured { .. } | Stage::Approved { .. } | Stage::InProduction { .. } => {}
+            Stage::Held { hold, .. } => (reason, held_for) = (Some(hold.reason.word().to_owned()), Some(hold.owner)),
+            Stage::Refused { reason: why, appeal_until: until, .. } => {
+                (reason, appeal_until) = (Some(why), Some(until.to_string()));
             }
-            Stage::Refused { capture, reason, appeal_until, .. } => {
-                (features, why, until) = (Some(capture.features), Some(reason), Some(appeal_until.to_string()));
-            }
-            Stage::Personalized { capture, card, .. } => (features, card_id) = (Some(capture.features), Some(card)),
-            Stage::HandedOver { card, .. } => card_id = Some(card),
-            Stage::Cancelled { reason, .. } => why = Some(reason),
+            Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => card_id = Some(card),
+            Stage::Cancelled { reason: why, .. } => reason = Some(why),
         }
         Self {
             id: application.id,
@@ -128,13 +132,14 @@ impl ApplicationView {
             office: application.office,
             slip: officer.may(Permission::Apply).then_some(application.slip),
             fee_dong: application.fee,
-            registered_at: application.registered.at.format(&Rfc3339).unwrap_or_default(),
+            registered_at: application.registered.at,
             chip,
             card_id,
             features,
             portrait,
-            reason: why,
-            appeal_until: until,
+            reason,
+            held_for,
+            appeal_until,
         }
     }
 }
@@ -143,14 +148,16 @@ impl ApplicationView {
 #[utoipa::path(post, path = "/api/applications", tag = "applications", request_body = Registration,
     responses((status = 200, body = ApplicationView)))]
 async fn register(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
     Write { stamp, body }: Write<Registration>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        let kind = Kind::parse(&body.kind, body.reason.as_deref()).map_err(CounterError::from)?;
-        let request = Request { person: &body.person_id, kind, office: &body.office, exempt: body.fee_exempt };
-        Ok(ApplicationView::new(steps::register(tx, &app, &officer, request).await?, None, &officer))
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let kind = Kind::parse(&body.kind, body.reason.as_deref())?;
+        let request = Request { person: body.person_id, kind, office: &body.office, exempt: body.fee_exempt };
+        let application = steps::register(deed, &counter, request).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }
@@ -158,26 +165,33 @@ async fn register(
 /// An application as it stands, with the portrait that was taken.
 #[utoipa::path(get, path = "/api/applications/{id}", tag = "applications",
     responses((status = 200, body = ApplicationView)))]
-async fn read(State(app): State<App>, officer: Officer, Path(id): Path<String>) -> Read<ApplicationView> {
-    let mut tx = app.begin().await?;
-    let (application, portrait) = steps::read(&mut tx, &app, &officer, &id).await?;
-    tx.commit().await?;
-    Ok(Json(ApplicationView::new(application, portrait, &officer)))
+async fn read(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+) -> Looked<ApplicationView> {
+    desk.look(officer.clone(), async |deed| {
+        let (application, portrait) = steps::read(deed, &counter, id).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, portrait, &officer))
+    })
+    .await
 }
 
-/// Takes portrait and features; again while nobody has decided.
+/// Takes portrait and features; again before the decision.
 #[utoipa::path(post, path = "/api/applications/{id}/capture", tag = "applications", request_body = Captured,
     responses((status = 200, body = ApplicationView)))]
 async fn capture(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
-    Path(id): Path<String>,
+    Named(id): Named<ApplicationId>,
     Write { stamp, body }: Write<Captured>,
-) -> Result<Answer, Problem> {
-    let portrait = steps::develop(&app, &body.portrait, body.crop).await?;
-    app.write(&officer, stamp, async |tx| {
-        let application = steps::capture(tx, &app, &officer, &id, portrait, &body.features).await?;
-        Ok(ApplicationView::new(application, None, &officer))
+) -> Answered {
+    let portrait = steps::develop(&counter, body.portrait, body.crop).await?;
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::capture(deed, id, portrait, &body.features).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }
@@ -186,13 +200,15 @@ async fn capture(
 #[utoipa::path(post, path = "/api/applications/{id}/approval", tag = "applications", request_body = Nothing,
     responses((status = 200, body = ApplicationView)))]
 async fn approve(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
-    Path(id): Path<String>,
+    Named(id): Named<ApplicationId>,
     Write { stamp, body: Nothing {} }: Write<Nothing>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        Ok(ApplicationView::new(steps::approve(tx, &app, &officer, &id).await?, None, &officer))
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::approve(deed, &counter, id).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }
@@ -201,28 +217,31 @@ async fn approve(
 #[utoipa::path(post, path = "/api/applications/{id}/refusal", tag = "applications", request_body = Reason,
     responses((status = 200, body = ApplicationView)))]
 async fn refuse(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
-    Path(id): Path<String>,
+    Named(id): Named<ApplicationId>,
     Write { stamp, body }: Write<Reason>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        Ok(ApplicationView::new(steps::refuse(tx, &app, &officer, &id, &body.reason).await?, None, &officer))
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::refuse(deed, id, &body.reason).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }
 
-/// Ends an application before there is a card.
-#[utoipa::path(post, path = "/api/applications/{id}/cancellation", tag = "applications", request_body = Reason,
+/// A held application goes back into the queue, once a card can carry it.
+#[utoipa::path(post, path = "/api/applications/{id}/release", tag = "applications", request_body = Nothing,
     responses((status = 200, body = ApplicationView)))]
-async fn cancel(
-    State(app): State<App>,
+async fn release(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
-    Path(id): Path<String>,
-    Write { stamp, body }: Write<Reason>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        Ok(ApplicationView::new(steps::cancel(tx, &app, &officer, &id, &body.reason).await?, None, &officer))
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::release(deed, &counter, id).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }

@@ -1,12 +1,47 @@
-//! From the counter to the decision: an application, what is captured for it, and the second person who decides.
+//! From the counter to the decision, and from the finished card to its holder: an application, what is captured for it, the second officer who
+//! decides, hand-over.
 
 mod api;
 pub mod fees;
+pub mod hand_over;
 pub mod model;
-pub mod objects;
 pub mod portrait;
+mod problem;
 pub mod steps;
 pub mod store;
 
+use std::sync::Arc;
+
+pub(crate) use api::ApplicationView;
 pub use api::routes;
+pub use steps::CounterError;
 pub use store::MIGRATIONS;
+
+use crate::cards::CardProfile;
+use crate::ground::objects::Objects;
+use crate::population::Register;
+use fees::Fees;
+
+/// Settings of the counter.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What an application costs.
+    pub fees: Fees,
+}
+
+/// What the counter has: the fee table, the large objects, and what a card of this series can carry.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    settings: Arc<Settings>,
+    objects: Objects,
+    register: Register,
+    profile: Arc<CardProfile>,
+}
+
+impl Counter {
+    /// The counter with these settings.
+    #[must_use]
+    pub fn new(settings: Settings, objects: Objects, register: Register, profile: Arc<CardProfile>) -> Self {
+        Self { settings: Arc::new(settings), objects, register, profile }
+    }
+}

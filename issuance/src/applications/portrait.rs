@@ -12,6 +12,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
+use crate::cards::compose::Portrait;
+
 /// Largest photograph taken, bytes.
 pub const MAX_UPLOAD: usize = 2_900_000;
 /// Largest portrait written, bytes: what the chip has room for.
@@ -89,6 +91,12 @@ pub fn passport_portrait(photograph: &[u8], crop: Option<Crop>) -> Result<Vec<u8
         .resize_exact(WIDTH, HEIGHT, FilterType::Lanczos3)
         .to_rgb8();
     fit(&scaled)
+}
+
+/// A portrait that [`passport_portrait`] made, as it goes on the chip.
+pub fn on_chip(jpeg: &[u8]) -> Portrait<'_> {
+    let pixels = |n: u32| u16::try_from(n).expect("a portrait has fewer than 65536 pixels a side");
+    Portrait { jpeg, width: pixels(WIDTH), height: pixels(HEIGHT) }
 }
 
 impl Crop {

@@ -1,55 +1,66 @@
-//! The audit trail over HTTP. Who reads it is in it.
+//! The audit trail over HTTP.
 
-use axum::Json;
-use axum::extract::Query;
-use axum::extract::State;
-use axum::extract::rejection::QueryRejection;
-use axum::http::StatusCode;
+use axum::extract::{FromRef, State};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{record, store};
-use crate::access::Officer;
-use crate::app::App;
-use crate::http::{Problem, Read};
-use crate::store::{Record, StoreError};
+use super::steps::{self, AuditError, Row};
+use super::store::{PAGE, Question};
+use crate::ground::ids::{EntryId, PersonId};
+use crate::ground::{Officer, Permission};
+use crate::web::{Desk, Looked, Parameters, Right, Routes};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(trail))
+/// The routes of this office.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    Routes::new().add(Right::Officer(Permission::ReadAudit), routes!(trail))
 }
 
-/// Which rows: at least one of `object` and `actor`.
+/// The rows wanted: at least one of `object`, `actor` and `person`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Which {
+#[into_params(parameter_in = Query)]
+struct Wanted {
     /// `person/<id>`, `card/<id>`, `chip/<serial>`, `officer/<id>`, …
     object: Option<String>,
     /// `officer/<id>` or `station/<id>`.
     actor: Option<String>,
+    /// Everything about this person, whatever was acted on.
+    #[param(value_type = Option<String>)]
+    person: Option<PersonId>,
     /// Only rows with an id after this one: the `id` of the last row of the page before.
-    after: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<EntryId>,
 }
 
 /// One row.
 #[derive(Debug, Serialize, ToSchema)]
 struct RowView {
     /// Ascends with time.
-    id: String,
-    /// When.
+    #[schema(value_type = String)]
+    id: EntryId,
+    /// The moment.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// Who.
+    /// The caller.
     actor: String,
-    /// What.
+    /// What was done.
     action: String,
-    /// To which object.
+    /// What it was done to.
     object: String,
-    /// For what purpose.
+    /// The person whom it is about.
+    #[schema(value_type = Option<String>)]
+    person_id: Option<PersonId>,
+    /// What for.
     purpose: String,
+    /// A second object: the chip of an application, the order for a chip.
+    related: Option<String>,
+    /// An officer's own words or the code of a refusal.
+    reason: Option<String>,
 }
 
 /// At most 500 rows, oldest first.
@@ -61,38 +72,24 @@ struct TrailView {
     more: bool,
 }
 
-/// Reads the audit trail of an object or of an actor: what people and stations of the auditor's own office did (the national
-/// office: everybody). The reading is itself a row of the trail.
-#[utoipa::path(get, path = "/api/audit", tag = "audit", params(Which), responses((status = 200, body = TrailView)))]
+/// Reads the audit trail of an object, of a caller or of a person: what people and stations of the auditor's own office did (the national
+/// office: of every office). The reading is itself a row of the trail.
+#[utoipa::path(get, path = "/api/audit", tag = "audit", params(Wanted), responses((status = 200, body = TrailView)))]
 async fn trail(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Read<TrailView> {
-    let asked = "Ask with object=…, actor=… or both.";
-    let unfit = |_| Problem::new(StatusCode::BAD_REQUEST, "query-malformed", asked);
-    let Query(which) = which.map_err(unfit)?;
-    let subject = match (&which.object, &which.actor) {
-        (Some(object), _) => object.clone(),
-        (None, Some(actor)) => format!("trail-of/{actor}"),
-        (None, None) => return Err(Problem::new(StatusCode::BAD_REQUEST, "query-malformed", asked)),
-    };
-    let mut tx = app.begin().await?;
-    let [object, actor, after] = [which.object, which.actor, which.after].map(Option::unwrap_or_default);
-    let rows = store::trail(&mut tx, &object, &actor, &after, &officer.office).await?;
-    record(&mut tx, &app, &officer, "audit-read", &subject, "audit").await?;
-    tx.commit().await?;
-    let rows = rows.iter().map(view).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(TrailView { more: rows.len() == 500, rows }))
+    Parameters(wanted): Parameters<Wanted>,
+) -> Looked<TrailView> {
+    let Wanted { object, actor, person, after } = wanted;
+    let question = Question { object, actor, person, after };
+    desk.look(officer, async |deed| {
+        let rows = steps::trail(deed, &question).await?;
+        Ok::<_, AuditError>(TrailView { more: rows.len() == PAGE, rows: rows.into_iter().map(view).collect() })
+    })
+    .await
 }
 
-fn view(row: &Record) -> Result<RowView, StoreError> {
-    Ok(RowView {
-        id: row.get("id")?,
-        at: row.get("at")?,
-        actor: row.get("actor")?,
-        action: row.get("action")?,
-        object: row.get("object")?,
-        purpose: row.get("purpose")?,
-    })
+fn view(row: Row) -> RowView {
+    let Row { id, at, actor, action, object, person, purpose, related, reason } = row;
+    RowView { id, at, actor, action, object, person_id: person, purpose, related, reason }
 }

@@ -1,7 +1,8 @@
-//! The audit trail: one row for each write and each read of personal data, in the same transaction as what it tells of.
+//! The audit trail, read: what was done to an object, by a caller, about a person. Written by [`crate::deed`].
 
 mod api;
+mod problem;
+mod steps;
 mod store;
 
 pub use api::routes;
-pub use store::{MIGRATIONS, record};

@@ -1,68 +1,53 @@
-//! SQL of the audit office.
+//! SQL of the audit office: it reads the trail through the view that `deed` publishes.
 
-use time::OffsetDateTime;
+use crate::ground::OfficeCode;
+use crate::ground::ids::{EntryId, PersonId};
+use crate::store::{Record, StoreError, Tx};
+use crate::{args, sql};
 
-use crate::access::{Caller, OfficeCode};
-use crate::app::App;
-use crate::args;
-use crate::store::{Migration, Record, StoreError, Tx};
-
-/// Tables of the audit office.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 3001,
-    title: "audit trail",
-    sql: "create table audit (
-        id TEXT primary key,
-        at BIGINT not null,
-        actor TEXT not null,
-        action TEXT not null,
-        object TEXT not null,
-        purpose TEXT not null
-    );
-    create index audit_object on audit (object, at);
-    create index audit_actor on audit (actor, at);",
-}];
-
-/// Writes down who did what to which object, and for what purpose, in the transaction of the deed.
-///
-/// `action` is the office's verb in kebab case (`application-approved`, `person-read`), `object` is `kind/id`
-/// (`person/0197…`, `card/…`, `chip/…`) and `purpose` a short reason; none of them holds personal data.
-///
-/// # Errors
-/// [`StoreError`]: then the deed must not happen either.
-pub async fn record(
-    tx: &mut Tx,
-    app: &App,
-    actor: impl Into<Caller>,
-    action: &'static str,
-    object: &str,
-    purpose: &str,
-) -> Result<(), StoreError> {
-    let at: OffsetDateTime = app.now();
-    tx.run(
-        "insert into audit (id, at, actor, action, object, purpose) values ($1, $2, $3, $4, $5, $6)",
-        args![app.new_id(), at, actor.into().to_string(), action, object, purpose],
-    )
-    .await?;
-    Ok(())
+/// What is asked of the trail. An absent part asks for any.
+#[derive(Debug, Default)]
+pub(super) struct Question {
+    /// `kind/identifier`.
+    pub object: Option<String>,
+    /// `officer/…` or `station/…`.
+    pub actor: Option<String>,
+    /// The person whom it is about.
+    pub person: Option<PersonId>,
+    /// Only rows after this one.
+    pub after: Option<EntryId>,
 }
 
-/// At most 500 rows about an object, by an actor, or both (an empty text asks for any), after a row, oldest first: what people and
-/// stations of this office did; the national office sees everybody.
+/// Rows of one page.
+pub(super) const PAGE: usize = 500;
+
+/// Returns at most [`PAGE`] rows, oldest first: what people and stations of this office did; for the national office, what all did.
 pub(super) async fn trail(
     tx: &mut Tx,
-    object: &str,
-    actor: &str,
-    after: &str,
+    question: &Question,
     office: &OfficeCode,
 ) -> Result<Vec<Record>, StoreError> {
     tx.all(
-        "select id, at, actor, action, object, purpose from audit
-         where ($1 = '' or object = $1) and ($2 = '' or actor = $2) and id > $3
-           and ($4 = $5 or actor in (select 'officer/' || id from officer where office = $4
-                                     union all select 'station/' || id from station where office = $4))
-         order by id limit 500",
-        args![object, actor, after, office.as_str(), OfficeCode::national().as_str()],
+        sql!(
+            pg "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                where ($1::text is null or object = $1) and ($2::text is null or actor = $2)
+                  and ($3::uuid is null or person_id = $3) and ($4::uuid is null or id > $4)
+                  and ($5 = $6 or office = $5)
+                order by id limit 500",
+            lite "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                where ($1 is null or object = $1) and ($2 is null or actor = $2)
+                  and ($3 is null or person_id = $3) and ($4 is null or id > $4)
+                  and ($5 = $6 or office = $5)
+                order by id limit 500",
+        ),
+        args![
+            question.object.as_deref(),
+            question.actor.as_deref(),
+            question.person,
+            question.after,
+            office,
+            &OfficeCode::national()
+        ],
     )
     .await
 }

@@ -1,45 +1,27 @@
 //! Cards over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{FromRef, Path, State};
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Card, Status};
 use super::steps;
-use crate::access::{OfficeCode, Officer};
-use crate::app::App;
-use crate::http::{Answer, Problem, Read, Write};
+use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::{OfficeCode, Officer, Permission};
+use crate::web::{Answered, Desk, Looked, Named, Right, Routes, Write};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(hand_over))
-        .routes(routes!(read))
-        .routes(routes!(report_loss))
-        .routes(routes!(status))
-}
-
-/// The citizen came for the card.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct HandOver {
-    /// The number of the appointment slip.
-    #[serde(default)]
-    slip: String,
-}
-
-/// The citizen has the card.
-#[derive(Debug, Serialize, ToSchema)]
-struct HandedOver {
-    /// `active`
-    status: &'static str,
-    /// Cards that it replaced.
-    revoked: Vec<String>,
+/// The routes of this office.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    Routes::new()
+        .add(Right::Officer(Permission::ReadCard), routes!(read))
+        .add(Right::Officer(Permission::ReportLoss), routes!(report_loss))
+        .add(Right::Anyone, routes!(status))
 }
 
 /// A card is lost.
@@ -54,21 +36,24 @@ struct Loss {
 #[derive(Debug, Serialize, ToSchema)]
 struct CardView {
     /// Identifier.
-    id: String,
+    #[schema(value_type = String)]
+    id: CardId,
     /// `personalized`, `active` or `revoked`.
     status: &'static str,
     /// Why it is revoked.
     reason: Option<&'static str>,
-    /// Whose.
-    person_id: String,
+    /// The holder.
+    #[schema(value_type = String)]
+    person_id: PersonId,
     /// What it was issued for.
-    application_id: String,
+    #[schema(value_type = String)]
+    application_id: ApplicationId,
     /// Its chip.
     #[schema(value_type = String)]
     serial: crypto::identity::CardSerial,
     /// Fingerprint of EF.SOD (SHA-256 of its signed hash table), hex.
     sod_sha256: String,
-    /// Where it is handed over.
+    /// The office that hands it over.
     office: OfficeCode,
     /// Day of issue.
     issued: String,
@@ -102,63 +87,35 @@ impl From<Card> for CardView {
 struct StatusView {
     /// `active`, `personalized`, `revoked` or `unknown`.
     status: String,
-    /// As of when, RFC 3339.
-    as_of: String,
-}
-
-/// Hands a card over; the old one is revoked with it.
-#[utoipa::path(post, path = "/api/cards/{id}/hand-over", tag = "cards", request_body = HandOver,
-    responses((status = 200, body = HandedOver)))]
-async fn hand_over(
-    State(app): State<App>,
-    officer: Officer,
-    Path(id): Path<String>,
-    Write { stamp, body }: Write<HandOver>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        let revoked = steps::hand_over(tx, &app, &officer, &id, &body.slip).await?;
-        Ok(HandedOver { status: "active", revoked })
-    })
-    .await
+    /// The moment of the answer.
+    #[serde(with = "time::serde::rfc3339")]
+    as_of: OffsetDateTime,
 }
 
 /// A card, as it stands.
 #[utoipa::path(get, path = "/api/cards/{id}", tag = "cards", responses((status = 200, body = CardView)))]
-async fn read(State(app): State<App>, officer: Officer, Path(id): Path<String>) -> Read<CardView> {
-    let mut tx = app.begin().await?;
-    let card = steps::read(&mut tx, &app, &officer, &id).await?;
-    tx.commit().await?;
-    Ok(Json(card.into()))
+async fn read(State(desk): State<Desk>, officer: Officer, Named(id): Named<CardId>) -> Looked<CardView> {
+    desk.look(officer, async |deed| steps::read(deed, id).await.map(CardView::from)).await
 }
 
 /// A card is reported lost, and revoked.
 #[utoipa::path(post, path = "/api/cards/{id}/loss", tag = "cards", request_body = Loss,
     responses((status = 200, body = CardView)))]
 async fn report_loss(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
-    Path(id): Path<String>,
+    Named(id): Named<CardId>,
     Write { stamp, body }: Write<Loss>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        Ok(CardView::from(steps::report_loss(tx, &app, &officer, &id, &body.reported_by).await?))
-    })
-    .await
+) -> Answered {
+    let by_holder = body.reported_by == "holder";
+    desk.write(officer, stamp, async |deed| steps::report_loss(deed, id, by_holder).await.map(CardView::from)).await
 }
 
 /// What a document is, by the fingerprint of its EF.SOD: for kiosks that are online.
 #[utoipa::path(get, path = "/api/card-status/{sod_sha256}", tag = "cards",
     responses((status = 200, body = StatusView)))]
-async fn status(State(app): State<App>, Path(sod_sha256): Path<String>) -> Read<StatusView> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(&sod_sha256, &mut hash).map_err(|_| {
-        Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "hash-malformed",
-            "Send the SHA-256 of the signed hash table in EF.SOD as 64 hexadecimal digits.",
-        )
-    })?;
-    let mut tx = app.begin_read().await?;
-    let status = steps::status(&mut tx, &hash).await?;
-    Ok(Json(StatusView { status, as_of: app.now().format(&Rfc3339).unwrap_or_default() }))
+async fn status(State(desk): State<Desk>, Path(sod_sha256): Path<String>) -> Looked<StatusView> {
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let status = steps::status(&mut tx, &sod_sha256).await?;
+    Ok(Json(StatusView { status, as_of: desk.deeds().source().now() }))
 }

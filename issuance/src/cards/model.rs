@@ -6,18 +6,18 @@ use thiserror::Error;
 use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 
-use crate::access::OfficeCode;
-use crate::applications::model::Decision;
+use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::{Decision, OfficeCode};
 
 /// One card. Its document number repeats from card to card of the same citizen, so `id` and the fingerprint of EF.SOD tell cards apart.
 #[derive(Clone, Debug)]
 pub struct Card {
-    /// UUIDv7.
-    pub id: String,
+    /// Identifier.
+    pub id: CardId,
     /// Whose: identifier in the register.
-    pub person: String,
+    pub person: PersonId,
     /// What it was issued for.
-    pub application: String,
+    pub application: ApplicationId,
     /// Its chip.
     pub serial: CardSerial,
     /// Fingerprint of its EF.SOD (SHA-256 of the signed hash table): how kiosks name a card.
@@ -40,20 +40,20 @@ pub enum Status {
     Personalized,
     /// In the citizen's hand.
     Active {
-        /// By whom and when.
+        /// The officer and the moment.
         handed_over: Decision,
     },
     /// Counts no more.
     Revoked {
-        /// Why.
+        /// The reason.
         reason: Revocation,
-        /// Since when.
+        /// The moment.
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
     },
 }
 
-/// Why a card counts no more.
+/// Why a card is revoked.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revocation {
@@ -61,7 +61,7 @@ pub enum Revocation {
     Lost,
     /// Another card took its place.
     Replaced,
-    /// The chip was destroyed before anybody got the card.
+    /// The chip was destroyed before the citizen had the card.
     Spoiled,
 }
 
@@ -119,12 +119,12 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::access::OfficerId;
+    use crate::ground::Id;
 
     #[test]
     fn nothing_comes_back_from_revocation() {
         let at = datetime!(2026-11-22 08:00 UTC);
-        let by = || Decision { by: OfficerId("clerk".into()), at };
+        let by = || Decision { by: Id::from_uuid(uuid::Uuid::from_u128(1)), at };
         let active = Status::Personalized.activate(by()).unwrap();
         assert_eq!(active.clone().activate(by()), Err(StatusError("active")));
         let lost = active.revoke(Revocation::Lost, at).unwrap();

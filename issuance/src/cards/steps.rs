@@ -1,19 +1,16 @@
-//! The verbs of the counter that hands cards over.
+//! The verbs of the registry of cards.
 
-use axum::http::StatusCode;
 use thiserror::Error;
 
 use super::model::{Card, Revocation, Status, StatusError};
 use super::store;
-use crate::access::{AccessError, Caller, Officer};
-use crate::app::App;
-use crate::applications;
-use crate::applications::model::{Decision, TransitionError};
-use crate::audit;
-use crate::http::Problem;
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Actor;
+use crate::ground::ids::{CardId, PersonId};
+use crate::ground::{Decision, Officer, OtherOffice};
 use crate::store::{StoreError, Tx};
 
-/// A card came to be: its chip proved it.
+/// Inserts the card of a chip whose receipt was verified.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -21,167 +18,138 @@ pub async fn issue(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
     store::insert(tx, card).await
 }
 
-/// `Personalized → Active`: the citizen brought the slip and has the card. What the citizen had before is revoked in the same
-/// transaction; gives the ids of those cards.
+/// `Personalized → Active`. What the citizen had before is revoked in the same transaction. Returns the ids of those cards. The caller
+/// records the hand-over.
 ///
 /// # Errors
 /// [`CardError`]
-pub async fn hand_over(
-    tx: &mut Tx,
-    app: &App,
-    officer: &Officer,
-    id: &str,
-    slip: &str,
-) -> Result<Vec<String>, CardError> {
-    let mut card = own(tx, officer, id).await?;
-    let mut application =
-        applications::store::application_locked(tx, &card.application).await?.ok_or(CardError::Unknown)?;
-    if !application.slip.read(slip) {
-        return Err(CardError::Slip);
-    }
-    let handed_over = Decision { by: officer.id.clone(), at: app.now() };
-    card.status = card.status.activate(handed_over.clone())?;
+pub async fn activate<A: Actor>(
+    deed: &mut Deed<A>,
+    card: &mut Card,
+    handed_over: Decision,
+) -> Result<Vec<CardId>, CardError> {
+    card.status = card.status.clone().activate(handed_over)?;
     let mut revoked = vec![];
-    for old in store::active_of(tx, &card.person).await? {
+    for old in store::active_of(deed, card.person).await? {
         // Locked and looked at again: a report of loss may just have been faster, and its reason stays.
-        let old = store::card_locked(tx, &old.id).await?.ok_or(CardError::Unknown)?;
+        let old = store::card_locked(deed, old.id).await?.ok_or(CardError::Unknown)?;
         if !matches!(old.status, Status::Active { .. }) {
             continue;
         }
-        revoke(tx, app, officer, &old, Revocation::Replaced).await?;
+        revoke(deed, &old, Revocation::Replaced, Purpose::Replacement).await?;
         revoked.push(old.id);
     }
-    store::set_status(tx, id, &card.status).await?;
-    application.stage = application.stage.hand_over(handed_over)?;
-    applications::store::move_to(tx, &application.id, &application.stage).await?;
-    audit::record(tx, app, officer, "card-handed-over", &format!("card/{id}"), "hand-over").await?;
+    store::set_status(deed.tx(), card.id, &card.status).await?;
     Ok(revoked)
 }
 
-/// A card in a citizen's hand is lost: it counts no more, whoever finds it.
+/// Revokes a card that its holder, or another person, reports as lost.
 ///
 /// # Errors
 /// [`CardError`]
-pub async fn report_loss(
-    tx: &mut Tx,
-    app: &App,
-    officer: &Officer,
-    id: &str,
-    reported_by: &str,
-) -> Result<Card, CardError> {
+pub async fn report_loss(deed: &mut Deed<Officer>, id: CardId, by_holder: bool) -> Result<Card, CardError> {
     // Reported anywhere: a citizen who lost the card away from home must not have to travel.
-    let mut card = store::card_locked(tx, id).await?.ok_or(CardError::Unknown)?;
+    let mut card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
     if card.status == Status::Personalized {
         return Err(CardError::Status(StatusError("personalized")));
     }
-    card.status = revoke(tx, app, officer, &card, Revocation::Lost).await?;
-    let purpose = format!("loss reported by {}", if reported_by == "holder" { "holder" } else { "another" });
-    audit::record(tx, app, officer, "card-loss-reported", &format!("card/{id}"), &purpose).await?;
+    let purpose = if by_holder { Purpose::LossByHolder } else { Purpose::LossByOther };
+    card.status = revoke(deed, &card, Revocation::Lost, purpose).await?;
+    deed.record(Action::CardLossReported, Object::Card(id), Some(card.person), purpose).await?;
     Ok(card)
 }
 
-/// A card whose chip was written off before the citizen had it.
+/// Revokes a card whose chip was written off before the citizen had it.
 ///
 /// # Errors
 /// [`CardError`]
-pub async fn spoil(tx: &mut Tx, app: &App, caller: impl Into<Caller>, id: &str) -> Result<(), CardError> {
-    let card = store::card_locked(tx, id).await?.ok_or(CardError::Unknown)?;
+pub async fn spoil<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<(), CardError> {
+    let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
     if card.status != Status::Personalized {
         return Err(CardError::Status(StatusError(card.status.word())));
     }
-    revoke(tx, app, caller, &card, Revocation::Spoiled).await?;
+    revoke(deed, &card, Revocation::Spoiled, Purpose::Stock).await?;
     Ok(())
 }
 
-/// A document that was signed and will never be a card.
+/// Revokes a document that was signed and will never be a card.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn revoke_unissued(tx: &mut Tx, app: &App, sod_sha256: &[u8; 32]) -> Result<(), StoreError> {
-    store::revoke_document(tx, sod_sha256, Revocation::Spoiled, app.now()).await
+pub async fn revoke_unissued<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32]) -> Result<(), StoreError> {
+    store::revoke_document(deed, sod_sha256, Revocation::Spoiled).await
 }
 
-/// A card, read by an officer of its office.
+/// Returns a card to an officer of its office.
 ///
 /// # Errors
 /// [`CardError`]
-pub async fn read(tx: &mut Tx, app: &App, officer: &Officer, id: &str) -> Result<Card, CardError> {
-    let card = own(tx, officer, id).await?;
-    audit::record(tx, app, officer, "card-read", &format!("card/{id}"), "look-up").await?;
+pub async fn read(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
+    let card = of_office(deed, id).await?;
+    deed.record(Action::CardRead, Object::Card(id), Some(card.person), Purpose::LookUp).await?;
     Ok(card)
 }
 
-/// What a document is to a kiosk: `active`, `personalized`, `revoked` or `unknown`.
+/// Returns what a document is to a kiosk: `active`, `personalized`, `revoked` or `unknown`. Takes the SHA-256 of the signed hash table as 64
+/// hexadecimal digits.
+///
+/// # Errors
+/// [`CardError::Hash`], [`CardError::Store`]
+pub async fn status(tx: &mut Tx, sod_sha256: &str) -> Result<String, CardError> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(sod_sha256, &mut hash).map_err(|_| CardError::Hash)?;
+    Ok(store::status_of(tx, &hash).await?.unwrap_or_else(|| "unknown".to_owned()))
+}
+
+/// True if a person has a card in hand.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn status(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<String, StoreError> {
-    Ok(store::status_of(tx, sod_sha256).await?.unwrap_or_else(|| "unknown".to_owned()))
+pub async fn has_active<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<bool, StoreError> {
+    Ok(!store::active_of(deed, person).await?.is_empty())
 }
 
-async fn own(tx: &mut Tx, officer: &Officer, id: &str) -> Result<Card, CardError> {
-    let card = store::card_locked(tx, id).await?.ok_or(CardError::Unknown)?;
-    officer.may_act_for(&card.office)?;
+/// Returns the card, kept from other writers, if it is of the officer's office.
+///
+/// # Errors
+/// [`CardError::Unknown`], [`CardError::OtherOffice`]
+pub async fn of_office(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
+    let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
+    deed.actor().may_act_for(&card.office)?;
     Ok(card)
 }
 
-async fn revoke(
-    tx: &mut Tx,
-    app: &App,
-    caller: impl Into<Caller>,
+async fn revoke<A: Actor>(
+    deed: &mut Deed<A>,
     card: &Card,
     reason: Revocation,
+    purpose: Purpose,
 ) -> Result<Status, CardError> {
-    let status = card.status.clone().revoke(reason, app.now())?;
-    store::set_status(tx, &card.id, &status).await?;
-    store::revoke_document(tx, &card.sod_sha256, reason, app.now()).await?;
-    audit::record(tx, app, caller, "card-revoked", &format!("card/{}", card.id), reason.word()).await?;
+    let at = deed.at();
+    let status = card.status.clone().revoke(reason, at)?;
+    store::set_status(deed.tx(), card.id, &status).await?;
+    store::revoke_document(deed, &card.sod_sha256, reason).await?;
+    let entry = Entry::new(Action::CardRevoked, Object::Card(card.id), purpose).about(card.person);
+    deed.enter(entry.because(reason.word())).await?;
     Ok(status)
 }
 
 /// Why a card stays what it is.
 #[derive(Debug, Error)]
 pub enum CardError {
-    /// Not the officer's office.
+    /// Not a fingerprint.
+    #[error("a fingerprint has 64 hexadecimal digits")]
+    Hash,
+    /// Another office's card.
     #[error(transparent)]
-    Access(#[from] AccessError),
-    /// The slip is another one.
-    #[error("the slip does not belong to this card")]
-    Slip,
+    OtherOffice(#[from] OtherOffice),
     /// The card's status.
     #[error(transparent)]
     Status(#[from] StatusError),
-    /// The application's stage.
-    #[error(transparent)]
-    Stage(#[from] TransitionError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No such card.
     #[error("card unknown")]
     Unknown,
-}
-
-impl From<CardError> for Problem {
-    fn from(error: CardError) -> Self {
-        use CardError as E;
-        match error {
-            E::Access(source) => source.into(),
-            E::Slip => Self::new(
-                StatusCode::FORBIDDEN,
-                "slip-mismatch",
-                "Compare the slip number with the slip that the citizen brought; letters I, L, O and U do not occur.",
-            )
-            .detail(error),
-            E::Stage(source) => source.into(),
-            E::Status(source) => Self::new(
-                StatusCode::CONFLICT,
-                "card-status-does-not-allow",
-                "Look the card up: only personalized cards are handed over, only active ones are lost.",
-            )
-            .detail(source),
-            E::Store(source) => source.into(),
-            E::Unknown => Self::new(StatusCode::NOT_FOUND, "card-unknown", "Check the id of the card.").detail(error),
-        }
-    }
 }

@@ -1,25 +1,23 @@
 //! Numbers over HTTP.
 
-use axum::extract::{Path, State};
-use serde::{Deserialize, Serialize};
+use axum::extract::{FromRef, State};
+use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::steps;
-use crate::access::Officer;
-use crate::app::App;
-use crate::http::{Answer, Problem, Write};
+use super::{EstablishError, Numbers, steps};
+use crate::ground::ids::PersonId;
+use crate::ground::{Officer, Permission};
+use crate::web::{Answered, Desk, Named, Nothing, Right, Routes, Write};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(establish))
+/// The routes of this office.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+    Numbers: FromRef<S>,
+{
+    Routes::new().add(Right::Officer(Permission::Number), routes!(establish))
 }
-
-/// Nothing to say.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// The number for life.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,18 +27,19 @@ struct Established {
     personal_number: crypto::identity::PersonalNumber,
 }
 
-/// Establishes a person's number for life; who has one keeps it.
+/// Establishes a person's number for life; a person who has one keeps it.
 #[utoipa::path(post, path = "/api/persons/{id}/number", tag = "numbering", request_body = Nothing,
     responses((status = 200, body = Established)))]
 async fn establish(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(numbers): State<Numbers>,
     officer: Officer,
-    Path(id): Path<String>,
+    Named(id): Named<PersonId>,
     Write { stamp, body: Nothing {} }: Write<Nothing>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        let personal_number = steps::establish(tx, &app, &officer, &id).await?;
-        Ok(Established { personal_number })
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        let personal_number = steps::establish(deed, &numbers, id).await?;
+        Ok::<_, EstablishError>(Established { personal_number })
     })
     .await
 }

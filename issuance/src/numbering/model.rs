@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// How many numbers a cell holds: `NNNNNN` has six digits.
 pub const CELL_SIZE: u32 = 1_000_000;
 
-/// One cell of the number space: everyone of one sex whose birth in one year was registered in one province.
+/// One cell of the number space: all people of one sex whose birth in one year was registered in one province.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Cell {
     /// Province of birth registration (`PPP`).
@@ -37,7 +37,7 @@ pub enum NumberingError {
 ///
 /// FF1 of NIST SP 800-38G with AES-256, radix 10, six numerals, the cell's six digits `PPPGYY` as tweak; 10^6 is the smallest
 /// domain that Revision 1 of that publication allows. The aim is that a number tells nothing about how many people or who came
-/// before, and not that the mapping resists somebody who holds a large part of the register.
+/// before, and not that the mapping resists a reader who holds a large part of the register.
 pub struct Permutation(FF1<Aes256>);
 
 impl Permutation {
@@ -150,7 +150,7 @@ mod tests {
 
     /// All of one cell: a million positions, a million different numbers.
     #[test]
-    fn nobody_shares_a_number_within_a_cell() {
+    fn no_number_comes_twice_within_a_cell() {
         let permutation = Permutation::new(&Zeroizing::new([7; 32]));
         let seen: Vec<AtomicBool> = (0..CELL_SIZE).map(|_| AtomicBool::new(false)).collect();
         thread::scope(|scope| {

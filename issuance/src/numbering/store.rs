@@ -1,63 +1,41 @@
 //! SQL of the numbers.
 
 use crypto::identity::PersonalNumber;
-use time::OffsetDateTime;
 
 use super::model::Cell;
-use crate::access::OfficerId;
-use crate::args;
+use crate::ground::Decision;
+use crate::ground::ids::PersonId;
 use crate::store::{Migration, StoreError, Tx};
+use crate::{args, migration, sql};
 
-/// A row per cell with its counter, and every number that was ever given, under the number itself: the distribution key of a
-/// sharded register, so that the shard that holds a number also sees that nobody else has it.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 6001,
-    title: "cells of numbers, numbers given",
-    sql: "create table number_cell (
-        id TEXT primary key,
-        next BIGINT not null
-    );
-    create table personal_number (
-        personal_number TEXT primary key,
-        person_id TEXT not null,
-        established_by TEXT not null,
-        established_at BIGINT not null
-    );",
-}];
+/// Tables of cells and of numbers given.
+pub const MIGRATIONS: &[Migration] = &[migration!(8, "0008_numbering_numbers")];
 
-/// Takes the next position of a cell; waits for whoever is taking one.
+/// Takes the next position of a cell, counted from zero; waits for a transaction that is taking one.
 pub(super) async fn next_position(tx: &mut Tx, cell: &Cell) -> Result<u32, StoreError> {
     let id = format!("{}-{}-{}", cell.province, cell.sex.letter(), cell.birth_year);
-    tx.run("insert into number_cell (id, next) values ($1, 0) on conflict (id) do nothing", args![&id]).await?;
-    let row = tx.one_locked("select id, next from number_cell where id = $1", args![&id]).await?;
-    let row = row.ok_or_else(|| StoreError::Inconsistent {
-        table: "number_cell".into(),
-        column: "id".into(),
-        id: id.clone(),
-    })?;
-    let position = row.number("next")?;
-    tx.run("update number_cell set next = next + 1 where id = $1", args![&id]).await?;
+    tx.run(sql!("insert into number_cell (id, next) values ($1, 0) on conflict (id) do nothing"), args![&id]).await?;
+    let row = tx.one_locked(sql!("select id, next from number_cell where id = $1"), args![&id]).await?;
+    let position = row.ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?.number("next")?;
+    tx.run(sql!("update number_cell set next = next + 1 where id = $1"), args![&id]).await?;
     Ok(position)
 }
 
-/// Gives a number to a person; false if somebody has it (numbers that came from elsewhere do not follow our counters).
+/// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do not follow our counters).
 pub(super) async fn give(
     tx: &mut Tx,
     number: &PersonalNumber,
-    person: &str,
-    by: &OfficerId,
-    at: OffsetDateTime,
+    person: PersonId,
+    established: &Decision,
 ) -> Result<bool, StoreError> {
     let given = tx
         .run(
-            "insert into personal_number (personal_number, person_id, established_by, established_at)
-             values ($1, $2, $3, $4) on conflict (personal_number) do nothing",
-            args![number.as_str(), person, by, at],
+            sql!(
+                "insert into personal_number (personal_number, person_id, established_by, established_at)
+                 values ($1, $2, $3, $4) on conflict (personal_number) do nothing"
+            ),
+            args![number.as_str(), person, established.by, established.at],
         )
         .await?;
-    if given == 1 {
-        let sql = "update person set personal_number = $1 where id = $2 and personal_number is null";
-        tx.run(sql, args![number.as_str(), person]).await?;
-    }
     Ok(given == 1)
 }

@@ -1,28 +1,33 @@
 //! The register over HTTP.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, State};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::{Declaration, Finding, Person};
-use super::steps;
-use crate::access::Officer;
-use crate::app::App;
-use crate::http::{Answer, Problem, Read, Write};
+use super::model::{Declaration, Finding, Person, Registered};
+use super::{PopulationError, Register, steps};
+use crate::ground::ids::PersonId;
+use crate::ground::{OfficeCode, Officer, Permission};
+use crate::web::{Answered, Desk, Looked, Named, Right, Routes, Write};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(declare)).routes(routes!(read))
+/// The routes of this office.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+    Register: FromRef<S>,
+{
+    Routes::new()
+        .add(Right::Officer(Permission::Declare), routes!(declare))
+        .add(Right::Officer(Permission::ReadPerson), routes!(read))
 }
 
 /// A person was registered.
 #[derive(Debug, Serialize, ToSchema)]
 struct Declared {
     /// The register's own id.
-    person_id: String,
+    #[schema(value_type = String)]
+    person_id: PersonId,
     /// What someone should look at.
     findings: Vec<Finding>,
 }
@@ -31,9 +36,11 @@ struct Declared {
 #[derive(Debug, Serialize, ToSchema)]
 struct PersonView {
     /// The register's own id.
-    person_id: String,
+    #[schema(value_type = String)]
+    person_id: PersonId,
     /// Office that registered the person.
-    office: String,
+    #[schema(value_type = String)]
+    office: OfficeCode,
     /// The number for life, once established.
     #[schema(value_type = Option<String>)]
     personal_number: Option<crypto::identity::PersonalNumber>,
@@ -48,28 +55,25 @@ struct PersonView {
 #[utoipa::path(post, path = "/api/declarations", tag = "population", request_body = Declaration,
     responses((status = 200, body = Declared)))]
 async fn declare(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(register): State<Register>,
     officer: Officer,
     Write { stamp, body }: Write<Declaration>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        let (person_id, findings) = steps::declare(tx, &app, &officer, &body).await?;
-        Ok(Declared { person_id, findings })
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        let (person_id, findings) = steps::declare(deed, &register, &body).await?;
+        Ok::<_, PopulationError>(Declared { person_id, findings })
     })
     .await
 }
 
 /// A person, as registered.
 #[utoipa::path(get, path = "/api/persons/{id}", tag = "population", responses((status = 200, body = PersonView)))]
-async fn read(State(app): State<App>, officer: Officer, Path(id): Path<String>) -> Read<PersonView> {
-    let mut tx = app.begin().await?;
-    let found = steps::read(&mut tx, &app, &officer, &id).await?;
-    tx.commit().await?;
-    Ok(Json(PersonView {
-        person_id: found.id,
-        office: found.office.to_string(),
-        personal_number: found.personal_number,
-        person: found.person,
-        findings: found.findings,
-    }))
+async fn read(State(desk): State<Desk>, officer: Officer, Named(id): Named<PersonId>) -> Looked<PersonView> {
+    desk.look(officer, async |deed| steps::read(deed, id).await.map(view)).await
+}
+
+fn view(registered: Registered) -> PersonView {
+    let Registered { id, office, person, findings, personal_number } = registered;
+    PersonView { person_id: id, office, personal_number, person, findings }
 }

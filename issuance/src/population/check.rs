@@ -1,4 +1,4 @@
-//! Checks one declaration as far as one person's data allow: "đúng, đủ, sạch" without asking anybody else; pure.
+//! Checks one declaration as far as one person's data allow: "đúng, đủ, sạch" without looking at other persons; pure.
 //!
 //! What the register, the card or the number cannot do without declines the declaration ([`Declined`], all reasons at once). What
 //! someone should look at becomes a [`Finding`] and the person is registered all the same: the census of 2021 showed that people whose
@@ -8,13 +8,16 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use crypto::identity::{Date, DateError, FullName, PersonalNumber, ProvinceCode, Sex, validity};
+use crypto::lds::Dg13;
 use thiserror::Error;
-use unicode_normalization::UnicodeNormalization;
 
-use super::model::{Declaration, DeclaredPlace, DeclaredRelative, Finding, MaritalStatus, Person, Place, Relative};
+use super::model::{
+    CardText, Declaration, DeclaredPlace, DeclaredRelative, Finding, MaritalStatus, Person, Place, Relative,
+};
 use super::reference::Reference;
+use crate::ground::text::{NotPrintable, tidy};
 
-/// Why nobody can be registered from a declaration. Never empty.
+/// Why no person can be registered from a declaration. Never empty.
 #[derive(Debug, Error)]
 #[error("{}", .0.iter().map(|f| format!("{}: {} ({})", f.field, f.message, f.code)).collect::<Vec<_>>().join("; "))]
 pub struct Declined(pub Vec<Finding>);
@@ -56,6 +59,7 @@ impl Examination<'_> {
         let place_of_origin = self.place("place_of_origin", Some(&d.place_of_origin), true);
         let ethnic_group = self.ethnic_group(&d.ethnic_group);
         let nationality = self.nationality("nationality", &d.nationality);
+        let religion = self.card_text("religion", &d.religion);
         let marital_status = self.marital_status(&d.marital_status);
         let died = self.may("died", &d.died, "date-unreadable").filter(|day| self.not_ahead("died", *day));
         let old_id_number = self.old_number("old_id_number", &d.old_id_number);
@@ -74,7 +78,7 @@ impl Examination<'_> {
             birth_registration: birth_registration?,
             place_of_origin: place_of_origin?,
             ethnic_group: ethnic_group?,
-            religion: tidy(&d.religion),
+            religion,
             nationality: nationality?,
             marital_status,
             permanent_residence,
@@ -154,8 +158,12 @@ impl Examination<'_> {
             province,
             district: tidy(&declared.district),
             commune: tidy(&declared.commune),
-            detail: tidy(&declared.detail),
+            detail: self.card_text(&format!("{field}.detail"), &declared.detail),
         };
+        let most = Dg13::MAX_TEXT;
+        if place.in_words(self.reference).len() > most {
+            self.declines(field, "text-too-long", &format!("the address in words is longer than {most} bytes"));
+        }
         // The 2021 tables know nothing below a province that they do not know.
         if !self.reference.is_extra(province) {
             self.units(field, &place);
@@ -195,6 +203,11 @@ impl Examination<'_> {
         let old_id_number = self.old_number(&format!("{field}.old_id_number"), &declared.old_id_number);
         let nationality = self.nationality(&format!("{field}.nationality"), &declared.nationality)?;
         Some(Relative { full_name: full_name?, personal_number, old_id_number, nationality })
+    }
+
+    /// A text that is printed on the card: one that a card has no room for declines the declaration.
+    fn card_text(&mut self, field: &str, declared: &str) -> Option<CardText> {
+        tidy(declared)?.parse().map_err(|e: NotPrintable| self.declines(field, "text-too-long", &e.to_string())).ok()
     }
 
     fn ethnic_group(&mut self, declared: &str) -> Option<String> {
@@ -301,14 +314,7 @@ fn said(code: &str, error: &impl Display) -> String {
     if code == "date-impossible" { "the calendar has no such day".to_owned() } else { error.to_string() }
 }
 
-/// Text as the register keeps it: NFC, single spaces, nothing invisible; `None` if nothing is left.
-pub fn tidy(text: &str) -> Option<String> {
-    let visible: String = text.nfc().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words: Vec<&str> = visible.split_whitespace().collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
-/// Years that nobody alive is believed to exceed without a second look.
+/// Years that a living person is not believed to exceed without a second look.
 const OLDEST: i32 = 110;
 /// Years between a parent's birth and a child's.
 const YOUNGEST_PARENT: u16 = 12;

@@ -3,9 +3,42 @@
 mod api;
 pub mod check;
 pub mod model;
+mod problem;
 pub mod reference;
 pub mod steps;
 pub mod store;
 
+use std::sync::Arc;
+
 pub use api::routes;
+pub use steps::PopulationError;
 pub use store::MIGRATIONS;
+
+use reference::{ExtraProvince, Reference};
+
+/// Settings of the register.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Provinces beside the official ones, for invented people.
+    pub extra_provinces: Vec<ExtraProvince>,
+}
+
+/// What the register has: the tables that declarations are checked against.
+#[derive(Clone, Debug)]
+pub struct Register {
+    reference: Arc<Reference>,
+}
+
+impl Register {
+    /// The register with these settings.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self { reference: Arc::new(Reference::new(&settings.extra_provinces)) }
+    }
+
+    /// Provinces, districts, communes, ethnic groups.
+    #[must_use]
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+}

@@ -4,11 +4,14 @@
 use std::fmt;
 
 use crypto::identity::{Date, FullName, PersonalNumber, ProvinceCode, Sex};
+use crypto::lds::Dg13;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::reference::Reference;
-use crate::access::OfficeCode;
+use crate::ground::OfficeCode;
+use crate::ground::ids::PersonId;
+use crate::ground::text::PrintedText;
 
 /// Form DC01 as it comes in: text, nothing checked yet.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
@@ -72,7 +75,7 @@ pub struct DeclaredPlace {
     pub detail: String,
 }
 
-/// Somebody the person belongs to.
+/// A relative of the person.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeclaredRelative {
@@ -98,19 +101,19 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Somebody of the same name, birth date and sex is in the register.
+    /// A person of the same name, birth date and sex is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
         Self {
             field: "full_name".into(),
             code: "perhaps-declared-before".into(),
-            message: "somebody of this name, birth date and sex is in the register: compare parents and papers before \
+            message: "a person of this name, birth date and sex is in the register: compare parents and papers before \
                       establishing a number"
                 .into(),
         }
     }
 }
 
-/// Someone in the register, as declared and checked.
+/// A person of the register, as declared and checked.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Person {
     /// 1 Name at birth.
@@ -126,7 +129,7 @@ pub struct Person {
     /// 6 Ethnic group, two digits.
     pub ethnic_group: String,
     /// 7 Religion.
-    pub religion: Option<String>,
+    pub religion: Option<CardText>,
     /// 8 Nationality, three letters.
     pub nationality: String,
     /// 9 Marital status.
@@ -158,7 +161,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// What two declarations of one person have in common, whoever wrote them down: canonical name, birth date, sex.
+    /// Returns what two declarations of one person have in common: canonical name, birth date, sex.
     pub(super) fn likeness(&self) -> String {
         format!("{}|{}|{}", self.full_name.as_str().to_lowercase(), self.birth, self.sex)
     }
@@ -181,8 +184,11 @@ pub struct Place {
     /// Commune, five digits.
     pub commune: Option<String>,
     /// The rest in words.
-    pub detail: Option<String>,
+    pub detail: Option<CardText>,
 }
+
+/// Text of one field of DG13: the register lets nothing longer in.
+pub type CardText = PrintedText<{ Dg13::MAX_TEXT }>;
 
 impl Place {
     /// The address in words, smallest unit first, as it is printed on the card and written in DG13.
@@ -190,7 +196,7 @@ impl Place {
         let district = self.district.as_deref().and_then(|code| reference.district(code));
         let commune = self.commune.as_deref().and_then(|code| reference.commune(code));
         let parts = [
-            self.detail.as_deref(),
+            self.detail.as_ref().map(CardText::as_str),
             commune.map(|unit| unit.name),
             district.map(|unit| unit.name),
             reference.province(self.province),
@@ -199,7 +205,7 @@ impl Place {
     }
 }
 
-/// Somebody the person belongs to.
+/// A relative of the person.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Relative {
     /// Full name.
@@ -229,8 +235,8 @@ pub enum MaritalStatus {
 /// A person as the register keeps one: with an identity of its own before there is a number.
 #[derive(Clone, Debug)]
 pub struct Registered {
-    /// Made by the register (UUIDv7), not shown on any card.
-    pub id: String,
+    /// Made by the register, not shown on any card.
+    pub id: PersonId,
     /// The office whose officer declared the person.
     pub office: OfficeCode,
     /// The person.

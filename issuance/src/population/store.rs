@@ -1,104 +1,113 @@
 //! SQL of the register.
 
-use super::model::{Finding, Person, Registered};
-use crate::access::{OfficeCode, OfficerId};
-use crate::args;
-use crate::store::{Migration, Record, StoreError, Tx};
+use crypto::identity::PersonalNumber;
 use time::OffsetDateTime;
 
-/// Tables of the register. A person is found by the register's own id until there is a number.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 5001,
-    title: "persons",
-    sql: "create table person (
-        id TEXT primary key,
-        office TEXT not null,
-        personal_number TEXT,
-        record TEXT not null,
-        likeness TEXT not null,
-        findings TEXT not null,
-        declared_by TEXT not null,
-        declared_at BIGINT not null
-    );
-    create index person_number on person (personal_number);
-    create index person_likeness on person (likeness);",
-}];
+use super::model::{Finding, Person, Registered};
+use crate::deed::Deed;
+use crate::ground::actor::Actor;
+use crate::ground::ids::{OfficerId, PersonId};
+use crate::ground::{Decision, Id, OfficeCode};
+use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::{args, migration, sql};
 
-/// Who entered a declaration, where and when.
-#[derive(Debug)]
-pub(super) struct Entry<'a> {
-    pub id: &'a str,
-    pub office: &'a OfficeCode,
-    pub by: &'a OfficerId,
-    pub at: OffsetDateTime,
-}
+/// Tables of the register.
+pub const MIGRATIONS: &[Migration] = &[migration!(6, "0006_population_persons")];
 
 pub(super) async fn insert(
     tx: &mut Tx,
-    entry: Entry<'_>,
+    id: PersonId,
+    office: &OfficeCode,
+    declared: &Decision,
     person: &Person,
     findings: &[Finding],
 ) -> Result<(), StoreError> {
-    let json = |value: Result<String, serde_json::Error>| value.expect("structures of strings become JSON");
     tx.run(
-        "insert into person (id, office, record, likeness, findings, declared_by, declared_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        sql!(
+            "insert into person (id, office, record, likeness, findings, declared_by, declared_at)
+             values ($1, $2, $3, $4, $5, $6, $7)"
+        ),
         args![
-            entry.id,
-            entry.office.as_str(),
-            json(serde_json::to_string(person)),
+            id,
+            office,
+            Argument::json(person),
             person.likeness(),
-            json(serde_json::to_string(findings)),
-            entry.by,
-            entry.at
+            Argument::json(&findings),
+            declared.by,
+            declared.at
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Whether somebody like this one is in the register.
+/// True if a person of the same name, birth date and sex is in the register.
 pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
-    let sql = "select 1 as one from person where likeness = $1 limit 1";
+    let sql = sql!("select id from person where likeness = $1 limit 1");
     Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
 }
 
-/// A person by the register's id.
+/// Returns a person by the register's id. The deed owes a record that names the person.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn person(tx: &mut Tx, id: &str) -> Result<Option<Registered>, StoreError> {
-    let sql = "select id, office, personal_number, record, findings from person where id = $1";
-    tx.one(sql, args![id]).await?.map(|row| read(&row)).transpose()
+pub async fn person<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
+    deed.saw(id);
+    let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
+    deed.tx().one(sql, args![id]).await?.map(|row| read(&row)).transpose()
 }
 
-/// The same, kept from other writers until the transaction ends.
+/// As [`person`], kept from other writers until the deed ends.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn person_locked(tx: &mut Tx, id: &str) -> Result<Option<Registered>, StoreError> {
-    let sql = "select id, office, personal_number, record, findings from person where id = $1";
-    tx.one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
+pub async fn person_locked<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
+    deed.saw(id);
+    let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
+    deed.tx().one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
 }
 
-/// Who entered a person's declaration.
+/// Returns the officer who entered a person's declaration.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn declarer(tx: &mut Tx, id: &str) -> Result<Option<OfficerId>, StoreError> {
-    let row = tx.one("select id, declared_by from person where id = $1", args![id]).await?;
-    row.map(|row| row.parsed("declared_by")).transpose()
+pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, StoreError> {
+    let row = tx.one(sql!("select id, declared_by from person where id = $1"), args![id]).await?;
+    row.map(|row| Id::of(&row, "declared_by")).transpose()
 }
 
-/// Whether a person applied at an office.
-pub(super) async fn has_applied_at(tx: &mut Tx, id: &str, office: &OfficeCode) -> Result<bool, StoreError> {
-    let sql = "select 1 as one from application where person_id = $1 and office = $2 limit 1";
-    Ok(tx.one(sql, args![id, office.as_str()]).await?.is_some())
+/// Writes a person's number for life, once.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn set_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
+    let sql = sql!("update person set personal_number = $1 where id = $2 and personal_number is null");
+    tx.run(sql, args![number.as_str(), id]).await?;
+    Ok(())
+}
+
+/// Lets an office that has a case of a person read the person.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn open_to(tx: &mut Tx, id: PersonId, office: &OfficeCode, at: OffsetDateTime) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into person_reader (person_id, office, since) values ($1, $2, $3)
+         on conflict (person_id, office) do nothing"
+    );
+    tx.run(sql, args![id, office, at]).await?;
+    Ok(())
+}
+
+/// True if an office has a case of a person.
+pub(super) async fn is_open_to(tx: &mut Tx, id: PersonId, office: &OfficeCode) -> Result<bool, StoreError> {
+    let sql = sql!("select person_id from person_reader where person_id = $1 and office = $2");
+    Ok(tx.one(sql, args![id, office]).await?.is_some())
 }
 
 fn read(row: &Record) -> Result<Registered, StoreError> {
     Ok(Registered {
-        id: row.get("id")?,
+        id: Id::of(row, "id")?,
         office: row.parsed("office")?,
         personal_number: row.parsed_optional("personal_number")?,
         person: row.json("record")?,

@@ -1,35 +1,43 @@
 //! Stock and stations over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, State};
 use crypto::identity::CardSerial;
-use crypto::perso::{Order, Presentation, Receipt};
+use crypto::perso::protocol::{
+    IntakeOrder, IntakeReceipt, Next, Outcome, PersonalizationOrder, PersonalizationReceipt, Presented, ReadBack, Spoiled,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::error::ProductionError;
 use super::intake::{self, IntakeOutcome};
 use super::model::Chip;
 use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
-use crate::access::{Officer, Station, StationId};
-use crate::app::App;
-use crate::http::{Answer, Problem, Read, Write};
+use super::{Production, ProductionError, withdrawal};
+use crate::applications::ApplicationView;
+use crate::ground::ids::{ApplicationId, DeliveryId, StationId};
+use crate::ground::{OfficeCode, Officer, Permission, Station};
+use crate::web::{Answered, Desk, Looked, Named, Problem, Right, Routes, Write};
 
-/// What this office answers.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(deliver))
-        .routes(routes!(give_custody))
-        .routes(routes!(read))
-        .routes(routes!(write_off))
-        .routes(routes!(order_intake))
-        .routes(routes!(receive_intake))
-        .routes(routes!(order_personalization))
-        .routes(routes!(receive_personalization))
-        .routes(routes!(spoil))
+/// The routes of this office.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+    Production: FromRef<S>,
+{
+    let keeps_stock = Right::Officer(Permission::Stock);
+    Routes::new()
+        .add(keeps_stock, routes!(deliver))
+        .add(keeps_stock, routes!(give_custody))
+        .add(Right::Officer(Permission::ReadStock), routes!(read))
+        .add(keeps_stock, routes!(write_off))
+        .add(Right::Officer(Permission::Apply), routes!(cancel))
+        .add(Right::Station, routes!(order_intake))
+        .add(Right::Station, routes!(receive_intake))
+        .add(Right::Station, routes!(order_personalization))
+        .add(Right::Station, routes!(receive_personalization))
+        .add(Right::Station, routes!(spoil))
 }
 
 /// A delivery note.
@@ -51,7 +59,8 @@ struct DeliveryNote {
 #[derive(Debug, Serialize, ToSchema)]
 struct Received {
     /// Its id.
-    id: String,
+    #[schema(value_type = String)]
+    id: DeliveryId,
     /// How many blanks.
     count: usize,
 }
@@ -60,10 +69,11 @@ struct Received {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Custody {
-    /// Which.
+    /// Their serials, 20 hexadecimal digits each.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
-    /// Whose.
+    /// The station that gets them.
+    #[schema(value_type = String)]
     station_id: StationId,
 }
 
@@ -71,6 +81,7 @@ struct Custody {
 #[derive(Debug, Serialize, ToSchema)]
 struct Given {
     /// The station.
+    #[schema(value_type = String)]
     station_id: StationId,
     /// How many blanks.
     count: usize,
@@ -85,13 +96,16 @@ struct ChipView {
     /// `delivered`, `initialised`, `bound`, `personalized` or `spoiled`.
     state: &'static str,
     /// The delivery that it came with.
-    delivery_id: String,
+    #[schema(value_type = String)]
+    delivery_id: DeliveryId,
     /// The office that has it.
-    office: String,
+    office: OfficeCode,
     /// The station that holds it.
+    #[schema(value_type = Option<String>)]
     station_id: Option<StationId>,
     /// The application that it is or was bound to.
-    application_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    application_id: Option<ApplicationId>,
 }
 
 impl From<Chip> for ChipView {
@@ -100,129 +114,44 @@ impl From<Chip> for ChipView {
             serial: chip.serial,
             state: chip.state.name(),
             delivery_id: chip.delivery,
-            office: chip.office.to_string(),
+            office: chip.office,
             station_id: chip.custody,
-            application_id: chip.state.application().map(str::to_owned),
+            application_id: chip.state.application(),
         }
     }
 }
 
-/// Why a chip is written off, and who saw it.
+/// Why a chip is written off, and the witness.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WriteOff {
     /// What happened.
     reason: String,
-    /// Who saw it.
+    /// Who saw it happen.
     witness: String,
 }
 
-/// Why a station gives a chip up.
+/// Why an application ends.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Spoiled {
-    /// What happened.
+struct CancellationReason {
+    /// In words that the citizen will read.
     reason: String,
-    /// What shows it.
-    evidence: String,
-}
-
-/// What a station read from a chip.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Presented {
-    /// In the clear, believed by nobody.
-    #[schema(value_type = Object)]
-    presentation: Presentation,
-}
-
-/// An order of intake.
-#[derive(Serialize, ToSchema)]
-struct IntakeOrder {
-    /// To be played as it is.
-    #[schema(value_type = Object)]
-    order: Order,
-}
-
-/// What the chip answered to an order of intake.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct IntakeReceipt {
-    /// All answers.
-    #[schema(value_type = Object)]
-    receipt: Receipt,
-}
-
-/// What came of a receipt.
-#[derive(Debug, Serialize, ToSchema)]
-struct OutcomeView {
-    /// `initialised`, `personalized` or `incomplete`.
-    outcome: &'static str,
-    /// The card.
-    card_id: Option<String>,
-    /// When incomplete: `present` (present the chip again) or `active-authentication` (let it sign the challenge).
-    next: Option<&'static str>,
-}
-
-/// An order of personalization.
-#[derive(Serialize, ToSchema)]
-struct PersonalizationOrder {
-    /// To be played as it is.
-    #[schema(value_type = Object)]
-    order: Order,
-    /// For the reading afterwards.
-    read_back: ReadBack,
-    /// The application that the chip is bound to.
-    application_id: String,
-}
-
-/// What the station needs to read the card back.
-#[derive(Serialize, ToSchema)]
-struct ReadBack {
-    /// Card access number, six digits.
-    can: String,
-    /// Eight bytes, hex.
-    challenge: String,
-}
-
-/// What the chip answered to an order of personalization, and its signature.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PersonalizationReceipt {
-    /// All answers.
-    #[schema(value_type = Object)]
-    receipt: Receipt,
-    /// The chip's signature over the order's challenge.
-    active_authentication: Option<ActiveAuthentication>,
-}
-
-/// Active authentication, Doc 9303-11 §6.1.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ActiveAuthentication {
-    /// Eight bytes, hex.
-    #[serde(with = "hex::serde")]
-    #[schema(value_type = String)]
-    challenge: Vec<u8>,
-    /// `r || s`, hex.
-    #[serde(with = "hex::serde")]
-    #[schema(value_type = String)]
-    signature: Vec<u8>,
 }
 
 /// Enters a delivery of blanks.
 #[utoipa::path(post, path = "/api/stock/deliveries", tag = "production", request_body = DeliveryNote,
     responses((status = 200, body = Received)))]
 async fn deliver(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(production): State<Production>,
     officer: Officer,
     Write { stamp, body }: Write<DeliveryNote>,
-) -> Result<Answer, Problem> {
+) -> Answered {
     let DeliveryNote { manufacturer, batch, transport_key_id, serials } = &body;
-    app.write(&officer, stamp, async |tx| {
-        let id =
-            steps::deliver(tx, &app, &officer, Delivery { manufacturer, batch, transport_key_id, serials }).await?;
-        Ok(Received { id, count: serials.len() })
+    let delivery = Delivery { manufacturer, batch, transport_key_id, serials };
+    desk.write(officer, stamp, async |deed| {
+        steps::deliver(deed, &production, delivery).await.map(|id| Received { id, count: serials.len() })
     })
     .await
 }
@@ -231,21 +160,21 @@ async fn deliver(
 #[utoipa::path(post, path = "/api/stock/custody", tag = "production", request_body = Custody,
     responses((status = 200, body = Given)))]
 async fn give_custody(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
     Write { stamp, body }: Write<Custody>,
-) -> Result<Answer, Problem> {
-    app.write(&officer, stamp, async |tx| {
-        steps::give_custody(tx, &app, &officer, &body.serials, &body.station_id).await?;
-        Ok(Given { station_id: body.station_id, count: body.serials.len() })
+) -> Answered {
+    let Custody { serials, station_id } = body;
+    desk.write(officer, stamp, async |deed| {
+        steps::give_custody(deed, &serials, station_id).await.map(|()| Given { station_id, count: serials.len() })
     })
     .await
 }
 
 /// A chip of the ledger.
 #[utoipa::path(get, path = "/api/stock/{serial}", tag = "production", responses((status = 200, body = ChipView)))]
-async fn read(State(app): State<App>, officer: Officer, Path(serial): Path<String>) -> Read<ChipView> {
-    let mut tx = app.begin_read().await?;
+async fn read(State(desk): State<Desk>, officer: Officer, Named(serial): Named<String>) -> Looked<ChipView> {
+    let mut tx = desk.deeds().db().begin_read().await?;
     Ok(Json(steps::read(&mut tx, &officer, &known(&serial)?).await?.into()))
 }
 
@@ -253,121 +182,150 @@ async fn read(State(app): State<App>, officer: Officer, Path(serial): Path<Strin
 #[utoipa::path(post, path = "/api/stock/{serial}/write-off", tag = "production", request_body = WriteOff,
     responses((status = 200, body = ChipView)))]
 async fn write_off(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     officer: Officer,
-    Path(serial): Path<String>,
+    Named(serial): Named<String>,
     Write { stamp, body }: Write<WriteOff>,
-) -> Result<Answer, Problem> {
+) -> Answered {
     let serial = known(&serial)?;
-    app.write(&officer, stamp, async |tx| {
-        let chip = steps::write_off(tx, &app, &officer, &serial, &body.reason, &body.witness).await?;
-        Ok(ChipView::from(chip))
+    desk.write(officer, stamp, async |deed| {
+        withdrawal::write_off(deed, &serial, &body.reason, &body.witness).await.map(ChipView::from)
+    })
+    .await
+}
+
+/// Ends an application before there is a card; its chip is written off with it.
+#[utoipa::path(post, path = "/api/applications/{id}/cancellation", tag = "production",
+    request_body = CancellationReason, responses((status = 200, body = ApplicationView)))]
+async fn cancel(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<CancellationReason>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = withdrawal::cancel(deed, id, &body.reason).await?;
+        Ok::<_, ProductionError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }
 
 /// A station gives a chip up.
-#[utoipa::path(post, path = "/api/station/chips/{serial}/spoiled", tag = "production", request_body = Spoiled,
+#[utoipa::path(post, path = "/api/station/chips/{serial}/spoiled", tag = "production", request_body = Object,
     responses((status = 200, body = ChipView)))]
 async fn spoil(
-    State(app): State<App>,
+    State(desk): State<Desk>,
     station: Station,
-    Path(serial): Path<String>,
+    Named(serial): Named<String>,
     Write { stamp, body }: Write<Spoiled>,
-) -> Result<Answer, Problem> {
+) -> Answered {
     let serial = known(&serial)?;
-    app.write(&station, stamp, async |tx| {
-        let chip = steps::spoil(tx, &app, &station, &serial, &body.reason, &body.evidence).await?;
-        Ok(ChipView::from(chip))
+    desk.write(station, stamp, async |deed| {
+        withdrawal::spoil(deed, &serial, &body.reason, &body.evidence).await.map(ChipView::from)
     })
     .await
 }
 
 /// An order that initialises a blank.
-#[utoipa::path(post, path = "/api/station/intake/orders", tag = "production", request_body = Presented,
-    responses((status = 200, body = IntakeOrder)))]
+#[utoipa::path(post, path = "/api/station/intake/orders", tag = "production", request_body = Object,
+    responses((status = 200, body = Object)))]
 async fn order_intake(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(production): State<Production>,
     station: Station,
     Write { stamp, body }: Write<Presented>,
-) -> Result<Answer, Problem> {
-    app.write(&station, stamp, async |tx| {
-        Ok(IntakeOrder { order: intake::order(tx, &app, &station, &body.presentation).await? })
+) -> Answered {
+    desk.write(station, stamp, async |deed| {
+        intake::order(deed, &production, &body.presentation).await.map(|order| IntakeOrder { order })
     })
     .await
 }
 
 /// What a blank answered.
-#[utoipa::path(post, path = "/api/station/intake/receipts", tag = "production", request_body = IntakeReceipt,
-    responses((status = 200, body = OutcomeView)))]
+#[utoipa::path(post, path = "/api/station/intake/receipts", tag = "production", request_body = Object,
+    responses((status = 200, body = Object)))]
 async fn receive_intake(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(production): State<Production>,
     station: Station,
     Write { stamp, body }: Write<IntakeReceipt>,
-) -> Result<Answer, Problem> {
-    let answer = app
-        .write(&station, stamp, async |tx| Ok(intake::receipt(tx, &app, &station, &body.receipt).await?.into_view()))
+) -> Answered {
+    let answer = desk
+        .write(station.clone(), stamp, async |deed| {
+            intake::receipt(deed, &production, &body.receipt).await.map(Outcome::from)
+        })
         .await;
-    steps::remember_refusal(&app, &station, &body.receipt.order, answer).await
+    refused_receipt(&desk, station, &body.receipt.order, answer).await
 }
 
 /// An order that personalizes an initialised chip, or asks for its report.
-#[utoipa::path(post, path = "/api/station/personalization/orders", tag = "production", request_body = Presented,
-    responses((status = 200, body = PersonalizationOrder)))]
+#[utoipa::path(post, path = "/api/station/personalization/orders", tag = "production", request_body = Object,
+    responses((status = 200, body = Object)))]
 async fn order_personalization(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(production): State<Production>,
     station: Station,
     Write { stamp, body }: Write<Presented>,
-) -> Result<Answer, Problem> {
-    if let Some(answer) = app.answered(&station, &stamp).await? {
+) -> Answered {
+    if let Some(answer) = desk.answered(&station, &stamp).await? {
         return Ok(answer);
     }
-    personalization::prepare(&app, &station, &body.presentation).await?;
-    app.write(&station, stamp, async |tx| {
-        let ordered = personalization::order(tx, &app, &station, &body.presentation).await?;
-        let read_back = ReadBack { can: ordered.can.to_string(), challenge: hex::encode(ordered.challenge) };
-        Ok(PersonalizationOrder { order: ordered.order, read_back, application_id: ordered.application })
+    personalization::prepare(desk.deeds(), &production, &station, &body.presentation).await?;
+    desk.write(station, stamp, async |deed| {
+        let ordered = personalization::order(deed, &production, &body.presentation).await?;
+        let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
+        let application_id = ordered.application.to_string();
+        Ok::<_, ProductionError>(PersonalizationOrder { order: ordered.order, read_back, application_id })
     })
     .await
 }
 
 /// What a chip answered, and its signature.
-#[utoipa::path(post, path = "/api/station/personalization/receipts", tag = "production",
-    request_body = PersonalizationReceipt, responses((status = 200, body = OutcomeView)))]
+#[utoipa::path(post, path = "/api/station/personalization/receipts", tag = "production", request_body = Object,
+    responses((status = 200, body = Object)))]
 async fn receive_personalization(
-    State(app): State<App>,
+    State(desk): State<Desk>,
+    State(production): State<Production>,
     station: Station,
     Write { stamp, body }: Write<PersonalizationReceipt>,
-) -> Result<Answer, Problem> {
+) -> Answered {
     let proof = body.active_authentication.as_ref();
     let proof = proof.map(|proof| Proof { challenge: &proof.challenge, signature: &proof.signature });
-    let answer = app
-        .write(&station, stamp, async |tx| {
-            Ok(personalization::receipt(tx, &app, &station, &body.receipt, proof).await?.into_view())
+    let answer = desk
+        .write(station.clone(), stamp, async |deed| {
+            personalization::receipt(deed, &production, &body.receipt, proof).await.map(Outcome::from)
         })
         .await;
-    steps::remember_refusal(&app, &station, &body.receipt.order, answer).await
+    refused_receipt(&desk, station, &body.receipt.order, answer).await
 }
 
-impl IntakeOutcome {
-    fn into_view(self) -> OutcomeView {
-        match self {
-            Self::Incomplete => OutcomeView { outcome: "incomplete", card_id: None, next: Some("present") },
-            Self::Initialised => OutcomeView { outcome: "initialised", card_id: None, next: None },
+/// Audits a refused receipt, if it names an order.
+async fn refused_receipt(desk: &Desk, station: Station, order: &str, answer: Answered) -> Answered {
+    if let (Err(problem), Ok(order)) = (&answer, order.parse()) {
+        steps::record_refused_receipt(desk.deeds(), station, order, problem.code()).await?;
+    }
+    answer
+}
+
+impl From<IntakeOutcome> for Outcome {
+    fn from(outcome: IntakeOutcome) -> Self {
+        match outcome {
+            IntakeOutcome::Incomplete => Self::Incomplete { next: Next::Present },
+            IntakeOutcome::Initialised => Self::Initialised,
         }
     }
 }
 
-impl PersonalizationOutcome {
-    fn into_view(self) -> OutcomeView {
-        match self {
-            Self::Incomplete { next } => OutcomeView { outcome: "incomplete", card_id: None, next: Some(next) },
-            Self::Personalized { card } => OutcomeView { outcome: "personalized", card_id: Some(card), next: None },
+impl From<PersonalizationOutcome> for Outcome {
+    fn from(outcome: PersonalizationOutcome) -> Self {
+        match outcome {
+            PersonalizationOutcome::Incomplete { next } => Self::Incomplete { next },
+            PersonalizationOutcome::Personalized { card } => Self::Personalized { card_id: card.to_string() },
         }
     }
 }
 
 /// A path that holds no serial names no chip.
-fn known(serial: &str) -> Result<CardSerial, ProductionError> {
-    serial.parse().map_err(|_| ProductionError::ChipUnknown)
+fn known(serial: &str) -> Result<CardSerial, Problem> {
+    serial.parse().map_err(|_| ProductionError::ChipUnknown.into())
 }

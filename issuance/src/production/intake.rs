@@ -5,15 +5,15 @@ use crypto::pki::spki::{self, CurveForm};
 use crypto::scp03::KeySet;
 use rand::Rng as _;
 
+use super::Production;
 use super::error::ProductionError;
 use super::model::{ChipError, ChipKeys, ChipState};
 use super::steps::{in_custody, under};
 use super::store::{self, StoredOrder};
-use crate::access::Station;
-use crate::app::App;
-use crate::audit;
-use crate::pki::ISSUER_KEY_VERSION;
-use crate::store::Tx;
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::Station;
+use crate::ground::ids::OrderId;
+use crate::keys::ISSUER_KEY_VERSION;
 
 /// What came of a receipt of intake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,17 +24,16 @@ pub enum IntakeOutcome {
     Initialised,
 }
 
-/// The order for a blank: everything, or what a cut left to do, or only its report if it did all and nobody heard.
+/// The order for a blank: everything, or what a cut left to do, or only its report if it did all and its receipt was lost.
 ///
 /// # Errors
 /// [`ProductionError`]
 pub async fn order(
-    tx: &mut Tx,
-    app: &App,
-    station: &Station,
+    deed: &mut Deed<Station>,
+    production: &Production,
     presentation: &Presentation,
 ) -> Result<Order, ProductionError> {
-    let chip = in_custody(tx, station, &presentation.serial).await?;
+    let chip = in_custody(deed, &presentation.serial).await?;
     match &chip.state {
         ChipState::Delivered => {}
         ChipState::Initialised { .. } => return Err(ChipError::Initialised.into()),
@@ -42,34 +41,34 @@ pub async fn order(
         ChipState::Personalized { .. } => return Err(ChipError::Personalized.into()),
         ChipState::Spoiled { .. } => return Err(ChipError::Spoiled.into()),
     }
-    let current = keys(app, &chip.transport_key_id, presentation)?;
-    let issuer = app.card_keys().issuer(&presentation.serial, ISSUER_KEY_VERSION);
-    let profile = &app.config().card;
+    let current = keys(production, &chip.transport_key_id, presentation)?;
+    let issuer = production.card_keys.issuer(&presentation.serial, ISSUER_KEY_VERSION);
+    let profile = &production.profile;
     let script = match presentation.life_cycle {
         LifeCycle::Blank => {
             // A cut after PUT KEY: the chip has our keys already.
             let new = (presentation.key_version != ISSUER_KEY_VERSION).then_some((&issuer, ISSUER_KEY_VERSION));
             let (chip_auth, active_auth) = (profile.chip_auth_curve, profile.active_auth_curve);
-            Script::intake(&current, presentation, new, chip_auth, active_auth, &mut app.rng())?
+            Script::intake(&current, presentation, new, chip_auth, active_auth, &mut deed.rng())?
         }
-        LifeCycle::Initialised => Script::report(&issuer, &under(presentation, ISSUER_KEY_VERSION), &mut app.rng())?,
+        LifeCycle::Initialised => Script::report(&issuer, &under(presentation, ISSUER_KEY_VERSION), &mut deed.rng())?,
         other => return Err(ProductionError::LifeCycle(other)),
     };
-    let id = app.new_id();
+    let (id, at): (OrderId, _) = (deed.id(), deed.at());
     let mut challenge = [0; 8];
-    app.rng().fill_bytes(&mut challenge);
+    deed.rng().fill_bytes(&mut challenge);
     let stored = StoredOrder {
         serial: presentation.serial,
-        station: station.id.clone(),
+        station: deed.actor().id,
         document: None,
         script: script.to_record(),
         challenge,
         challenge_used: false,
     };
-    store::insert_order(tx, &id, &stored, app.now()).await?;
-    let object = format!("chip/{}", presentation.serial);
-    audit::record(tx, app, station, "intake-ordered", &object, &format!("order {id}")).await?;
-    Ok(script.order(id))
+    store::insert_order(deed.tx(), id, &stored, at).await?;
+    let entry = Entry::new(Action::IntakeOrdered, Object::Chip(presentation.serial), Purpose::Intake);
+    deed.enter(entry.with(Object::Order(id))).await?;
+    Ok(script.order(id.to_string()))
 }
 
 /// Judges a receipt of intake by the chip's own MACs.
@@ -77,36 +76,41 @@ pub async fn order(
 /// # Errors
 /// [`ProductionError::Receipt`] if the answers are not the chip's.
 pub async fn receipt(
-    tx: &mut Tx,
-    app: &App,
-    station: &Station,
+    deed: &mut Deed<Station>,
+    production: &Production,
     receipt: &Receipt,
 ) -> Result<IntakeOutcome, ProductionError> {
-    let order = store::order(tx, &receipt.order).await?.ok_or(ProductionError::OrderUnknown)?;
-    if order.station != station.id || order.document.is_some() {
+    let id: OrderId = receipt.order.parse().map_err(|_| ProductionError::OrderUnknown)?;
+    let order = store::order(deed.tx(), id).await?.ok_or(ProductionError::OrderUnknown)?;
+    if order.station != deed.actor().id || order.document.is_some() {
         return Err(ProductionError::OrderUnknown);
     }
-    let mut chip = in_custody(tx, station, &order.serial).await?;
+    let mut chip = in_custody(deed, &order.serial).await?;
     let version = order.script.key_version();
     let keys = if version == ISSUER_KEY_VERSION {
-        app.card_keys().issuer(&order.serial, version)
+        production.card_keys.issuer(&order.serial, version)
     } else {
-        app.card_keys().transport(&chip.transport_key_id, &order.serial, version)?
+        production.card_keys.transport(&chip.transport_key_id, &order.serial, version)?
     };
-    let object = format!("chip/{}", order.serial);
+    let chip_object = || Object::Chip(order.serial);
+    let incomplete = |why: &dyn std::fmt::Display| {
+        let entry = Entry::new(Action::IntakeIncomplete, chip_object(), Purpose::Intake);
+        entry.with(Object::Order(id)).because(why.to_string())
+    };
     let outcome = match Script::from_record(order.script).verify(&keys, receipt) {
         Ok(outcome) => outcome,
         Err(error) if matches!(error.reason, Reason::Incomplete | Reason::Refused(_)) => {
-            audit::record(tx, app, station, "intake-incomplete", &object, &error.to_string()).await?;
+            deed.enter(incomplete(&error)).await?;
             return Ok(IntakeOutcome::Incomplete);
         }
         Err(error) => return Err(error.into()),
     };
     let initialised = outcome.report.is_some_and(|report| report.life_cycle == LifeCycle::Initialised);
     let Some(PublicKeys { active_auth, chip_auth }) = outcome.public_keys.filter(|_| initialised) else {
+        deed.enter(incomplete(&"the chip does not report that it is initialised")).await?;
         return Ok(IntakeOutcome::Incomplete);
     };
-    let profile = &app.config().card;
+    let profile = &production.profile;
     if (active_auth.curve(), chip_auth.curve()) != (profile.active_auth_curve, profile.chip_auth_curve) {
         return Err(ProductionError::ChipDiffers("keys on other curves"));
     }
@@ -117,16 +121,20 @@ pub async fn receipt(
         chip_auth: spki(chip_auth.into()),
     };
     chip.state = chip.state.initialise(keys)?;
-    store::set_state(tx, &chip.serial, &chip.state).await?;
-    audit::record(tx, app, station, "chip-initialised", &object, "intake").await?;
+    store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
+    deed.record(Action::ChipInitialised, chip_object(), None, Purpose::Intake).await?;
     Ok(IntakeOutcome::Initialised)
 }
 
 /// The keys that a blank of the ledger may be opened with: those it came with, or ours.
-fn keys(app: &App, transport_key_id: &str, presentation: &Presentation) -> Result<KeySet, ProductionError> {
+fn keys(
+    production: &Production,
+    transport_key_id: &str,
+    presentation: &Presentation,
+) -> Result<KeySet, ProductionError> {
     let (serial, version) = (&presentation.serial, presentation.key_version);
     if version == ISSUER_KEY_VERSION {
-        return Ok(app.card_keys().issuer(serial, version));
+        return Ok(production.card_keys.issuer(serial, version));
     }
-    Ok(app.card_keys().transport(transport_key_id, serial, version)?)
+    Ok(production.card_keys.transport(transport_key_id, serial, version)?)
 }

@@ -1,16 +1,53 @@
-//! From a blank in a box to a chip that proved it is the card: stock, orders, receipts.
+//! From a blank in a box to a chip that proved it is the card: stock, orders, receipts; and what becomes of an application or a card that
+//! loses its chip.
 
 mod api;
-pub mod compose;
 mod documents;
 mod error;
 pub mod intake;
 pub mod model;
 pub mod personalization;
-pub mod profile;
+mod problem;
 pub mod steps;
 mod store;
+pub mod withdrawal;
+
+use std::sync::Arc;
 
 pub use api::routes;
 pub use error::ProductionError;
 pub use store::MIGRATIONS;
+
+use crate::cards::CardProfile;
+use crate::ground::Secrets;
+use crate::ground::objects::Objects;
+use crate::keys::{CardKeys, CurrentCrl, Signer};
+use crate::population::Register;
+
+/// What production has: card keys, the signer and the list in force, the series' profile, the objects and secrets that documents rest under.
+#[derive(Clone, Debug)]
+pub struct Production {
+    card_keys: Arc<CardKeys>,
+    signer: Signer,
+    crl: CurrentCrl,
+    profile: Arc<CardProfile>,
+    register: Register,
+    objects: Objects,
+    secrets: Secrets,
+}
+
+impl Production {
+    /// Production with these keys, this profile and these objects.
+    #[must_use]
+    pub fn new(
+        card_keys: CardKeys,
+        signer: Signer,
+        crl: CurrentCrl,
+        profile: Arc<CardProfile>,
+        register: Register,
+        objects: Objects,
+        secrets: Secrets,
+    ) -> Self {
+        Self { card_keys: Arc::new(card_keys), signer, crl, profile, register, objects, secrets }
+    }
+}

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::access::{OfficeCode, StationId};
+use crate::ground::OfficeCode;
+use crate::ground::ids::{ApplicationId, CardId, DeliveryId, StationId};
 
 /// One chip in the ledger.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub struct Chip {
     /// Its serial, as the manufacturer announced it.
     pub serial: CardSerial,
     /// The delivery that it came with.
-    pub delivery: String,
+    pub delivery: DeliveryId,
     /// Under which transport master key it came.
     pub transport_key_id: String,
     /// The office that has it.
@@ -40,23 +41,23 @@ pub enum ChipState {
         /// The public halves.
         keys: ChipKeys,
         /// That application.
-        application: String,
+        application: ApplicationId,
     },
     /// It proved that it carries the card.
     Personalized {
         /// The public halves.
         keys: ChipKeys,
         /// The application.
-        application: String,
+        application: ApplicationId,
         /// The card.
-        card: String,
+        card: CardId,
     },
     /// Will never be a card (again).
     Spoiled {
-        /// Why, and who answers for it.
+        /// The account that was given of it.
         account: Account,
         /// The application that it was bound to, if any.
-        application: Option<String>,
+        application: Option<ApplicationId>,
     },
 }
 
@@ -73,16 +74,16 @@ pub struct ChipKeys {
     pub chip_auth: Vec<u8>,
 }
 
-/// Who answers for a chip that became no card.
+/// The account of a chip that became no card.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Account {
     /// What happened.
     pub reason: String,
     /// What shows it (a station's journal entry, a witness, a protocol of destruction).
     pub evidence: String,
-    /// Who said so (`station/…`, `officer/…`).
+    /// The caller who gave the account (`station/…`, `officer/…`).
     pub by: String,
-    /// When.
+    /// The moment.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
@@ -108,11 +109,11 @@ impl ChipState {
     }
 
     /// The application that the chip is or was bound to.
-    pub fn application(&self) -> Option<&str> {
+    pub fn application(&self) -> Option<ApplicationId> {
         match self {
             Self::Delivered | Self::Initialised { .. } => None,
-            Self::Bound { application, .. } | Self::Personalized { application, .. } => Some(application),
-            Self::Spoiled { application, .. } => application.as_deref(),
+            Self::Bound { application, .. } | Self::Personalized { application, .. } => Some(*application),
+            Self::Spoiled { application, .. } => *application,
         }
     }
 
@@ -131,7 +132,7 @@ impl ChipState {
     ///
     /// # Errors
     /// [`ChipError`]
-    pub fn bind(self, application: String) -> Result<Self, ChipError> {
+    pub fn bind(self, application: ApplicationId) -> Result<Self, ChipError> {
         match self {
             Self::Initialised { keys } => Ok(Self::Bound { keys, application }),
             other => Err(other.refusal()),
@@ -142,7 +143,7 @@ impl ChipState {
     ///
     /// # Errors
     /// [`ChipError`]
-    pub fn personalize(self, card: String) -> Result<Self, ChipError> {
+    pub fn personalize(self, card: CardId) -> Result<Self, ChipError> {
         match self {
             Self::Bound { keys, application } => Ok(Self::Personalized { keys, application, card }),
             other => Err(other.refusal()),
@@ -156,7 +157,7 @@ impl ChipState {
     pub fn spoil(self, account: Account) -> Result<Self, ChipError> {
         match self {
             Self::Spoiled { .. } => Err(ChipError::Spoiled),
-            other => Ok(Self::Spoiled { application: other.application().map(str::to_owned), account }),
+            other => Ok(Self::Spoiled { application: other.application(), account }),
         }
     }
 
@@ -196,6 +197,11 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::ground::Id;
+
+    fn id<T>(n: u128) -> Id<T> {
+        Id::from_uuid(uuid::Uuid::from_u128(n))
+    }
 
     fn keys() -> ChipKeys {
         ChipKeys { key_version: 1, active_auth: vec![1], chip_auth: vec![2] }
@@ -208,16 +214,16 @@ mod tests {
 
     #[test]
     fn a_blank_becomes_one_card() {
-        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind("a".into()).unwrap();
-        assert_eq!(bound.clone().bind("b".into()), Err(ChipError::Bound));
-        let card = bound.personalize("c".into()).unwrap();
-        assert_eq!(card.clone().bind("b".into()), Err(ChipError::Personalized));
-        assert_eq!(card.personalize("d".into()), Err(ChipError::Personalized));
+        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind(id(1)).unwrap();
+        assert_eq!(bound.clone().bind(id(2)), Err(ChipError::Bound));
+        let card = bound.personalize(id(3)).unwrap();
+        assert_eq!(card.clone().bind(id(2)), Err(ChipError::Personalized));
+        assert_eq!(card.personalize(id(4)), Err(ChipError::Personalized));
     }
 
     #[test]
     fn a_blank_without_keys_takes_no_application() {
-        assert_eq!(ChipState::Delivered.bind("a".into()), Err(ChipError::NotInitialised));
+        assert_eq!(ChipState::Delivered.bind(id(1)), Err(ChipError::NotInitialised));
     }
 
     #[test]
@@ -229,21 +235,21 @@ mod tests {
     #[test]
     fn every_state_can_be_accounted_for_and_stays_so() {
         let initialised = ChipState::Delivered.initialise(keys()).unwrap();
-        let bound = initialised.clone().bind("a".into()).unwrap();
-        let card = bound.clone().personalize("c".into()).unwrap();
+        let bound = initialised.clone().bind(id(1)).unwrap();
+        let card = bound.clone().personalize(id(3)).unwrap();
         for (state, application) in
-            [(ChipState::Delivered, None), (initialised, None), (bound, Some("a")), (card, Some("a"))]
+            [(ChipState::Delivered, None), (initialised, None), (bound, Some(id(1))), (card, Some(id(1)))]
         {
             let spoiled = state.spoil(account()).unwrap();
             assert_eq!(spoiled.application(), application);
             assert_eq!(spoiled.clone().spoil(account()), Err(ChipError::Spoiled));
-            assert_eq!(spoiled.bind("b".into()), Err(ChipError::Spoiled));
+            assert_eq!(spoiled.bind(id(2)), Err(ChipError::Spoiled));
         }
     }
 
     #[test]
     fn states_survive_the_store() {
-        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind("a".into()).unwrap();
+        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind(id(1)).unwrap();
         let text = serde_json::to_string(&bound).unwrap();
         assert_eq!(serde_json::from_str::<ChipState>(&text).unwrap(), bound);
     }

@@ -8,23 +8,24 @@
 
 use crypto::identity::{Can, CardSerial};
 use crypto::lds::AtrInfo;
+use crypto::perso::protocol::Next;
 use crypto::perso::{LifeCycle, Order, Outcome, Presentation, Reason, Receipt, Script};
 use crypto::suite::VerifyingKey;
 use rand::Rng as _;
 
-use super::documents;
 use super::error::ProductionError;
 use super::model::{Chip, ChipError, ChipState};
 use super::steps::{in_custody, under};
 use super::store::{self, Document, StoredOrder};
-use crate::access::Station;
-use crate::app::App;
-use crate::applications::model::{Application, Stage};
+use super::{Production, documents};
+use crate::applications::model::{Application, Hold, HoldReason, Stage};
 use crate::applications::store as applications;
-use crate::audit;
 use crate::cards;
 use crate::cards::model::{Card, Status};
-use crate::store::Tx;
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::ground::Station;
+use crate::ground::ids::{ApplicationId, CardId, DocumentId, OrderId};
+use crate::store::StoreError;
 
 /// An order, and what the station needs to read the card back.
 #[derive(Debug)]
@@ -35,22 +36,22 @@ pub struct Ordered {
     pub can: Can,
     /// To be signed by the chip.
     pub challenge: [u8; 8],
-    /// Which application the chip is bound to.
-    pub application: String,
+    /// The application that the chip is bound to.
+    pub application: ApplicationId,
 }
 
 /// What came of a receipt of personalization.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PersonalizationOutcome {
-    /// Not proved yet: present the chip again (`next`: `present`), or let it sign the challenge (`active-authentication`).
+    /// Not proved yet.
     Incomplete {
-        /// What is missing.
-        next: &'static str,
+        /// What the station does next.
+        next: Next,
     },
     /// It is a card.
     Personalized {
         /// The card's id.
-        card: String,
+        card: CardId,
     },
 }
 
@@ -64,68 +65,164 @@ pub struct Proof<'a> {
 }
 
 /// Binds the chip to an application (the same one as before, or the next one that waits), composes and stores the document,
-/// and has it signed. Opens and commits its own transactions; whatever is repeated has no second effect.
+/// and has it signed. Opens and commits its own deeds; whatever is repeated has no second effect.
 ///
 /// # Errors
 /// [`ProductionError`]
-pub async fn prepare(app: &App, station: &Station, presentation: &Presentation) -> Result<(), ProductionError> {
-    let mut tx = app.begin().await?;
-    let chip = in_custody(&mut tx, station, &presentation.serial).await?;
+pub async fn prepare(
+    deeds: &Deeds,
+    production: &Production,
+    station: &Station,
+    presentation: &Presentation,
+) -> Result<(), ProductionError> {
+    let mut deed = deeds.open(station.clone()).await?;
+    let chip = in_custody(&mut deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
-    let (chip, application) = bound(&mut tx, app, station, chip).await?;
-    let mut document = store::document(&mut tx, &application.id, &chip.serial).await?;
-    if let Some(stale) = document.take_if(|document| documents::is_stale(app, document).unwrap_or(false)) {
-        store::discard_unsigned(&mut tx, &stale.id).await?;
-    }
-    let id = match document {
-        Some(document) => document.id,
-        None => {
-            let lengths = AtrInfo { max_command: presentation.max_command, max_response: presentation.max_response };
-            let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
-            documents::prepare(&mut tx, app, &application, &chip.serial, keys, lengths).await?
+    let lengths = AtrInfo { max_command: presentation.max_command, max_response: presentation.max_response };
+    let id = if let ChipState::Initialised { .. } = chip.state {
+        let (bound, held) = bind_next(&mut deed, production, chip, lengths).await?;
+        // What is held stays held, also if no application is left.
+        if bound.is_some() || held > 0 {
+            deed.commit().await?;
+        }
+        bound.ok_or(ProductionError::NothingToPersonalize)?
+    } else {
+        let application = application_of(&mut deed, &chip).await?;
+        let mut document = store::document(deed.tx(), application.id, &chip.serial).await?;
+        if let Some(stale) = document.take_if(|document| documents::is_stale(production, document).unwrap_or(false)) {
+            store::discard_unsigned(deed.tx(), stale.id).await?;
+        }
+        match document {
+            Some(document) => document.id,
+            None => {
+                let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
+                let draft =
+                    documents::draft(&mut deed, production, &application, &chip.serial, keys, lengths).await?;
+                let id = documents::store_prepared(&mut deed, production, &application, &chip.serial, draft).await?;
+                deed.enter(bound_to(&application, &chip).because("prepared anew")).await?;
+                deed.commit().await?;
+                id
+            }
         }
     };
-    tx.commit().await?;
-    documents::sign(app, &id).await
+    documents::sign(production, deeds, id).await
+}
+
+/// Binds an initialised chip to the application of its office that waits longest and can become a card; what cannot is held with its
+/// reason, and the queue goes on. Returns the id of the stored document, `None` if no application is left, and how many were held.
+async fn bind_next(
+    deed: &mut Deed<Station>,
+    production: &Production,
+    mut chip: Chip,
+    lengths: AtrInfo,
+) -> Result<(Option<DocumentId>, usize), ProductionError> {
+    let (office, keys) = (deed.actor().office.clone(), chip.state.keys().cloned().ok_or(ChipError::Spoiled)?);
+    let mut held = 0;
+    loop {
+        let Some(id) = applications::claim_approved(deed.tx(), &office).await? else { return Ok((None, held)) };
+        let application = match applications::application_locked(deed, id).await {
+            Ok(application) => application.ok_or(ProductionError::ApplicationGone)?,
+            // Its row has no meaning, so no stage can be made of it: only the queue forgets it.
+            Err(StoreError::Inconsistent { .. }) => {
+                applications::set_aside(deed.tx(), id).await?;
+                let entry = Entry::new(Action::ApplicationHeld, Object::Application(id), Purpose::Personalization);
+                deed.enter(entry.because(HoldReason::RecordInconsistent.word())).await?;
+                held += 1;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match documents::draft(deed, production, &application, &chip.serial, &keys, lengths).await {
+            Ok(draft) => {
+                let mut application = application;
+                application.stage = application.stage.bind(chip.serial)?;
+                applications::move_to(deed.tx(), application.id, &application.stage).await?;
+                chip.state = chip.state.bind(application.id)?;
+                store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
+                let id = documents::store_prepared(deed, production, &application, &chip.serial, draft).await?;
+                deed.enter(bound_to(&application, &chip)).await?;
+                return Ok((Some(id), held));
+            }
+            Err(error) => {
+                let reason = hold_reason(&error).ok_or(error)?;
+                hold(deed, application, reason).await?;
+                held += 1;
+            }
+        }
+    }
+}
+
+/// The reason to hold an application, if the error is a fault of this one application; `None` for a fault that every one would meet.
+fn hold_reason(error: &ProductionError) -> Option<HoldReason> {
+    match error {
+        ProductionError::Compose(_) => Some(HoldReason::NotComposable),
+        ProductionError::Object(object) if object.is_lost() => Some(HoldReason::PortraitLost),
+        ProductionError::Store(StoreError::Inconsistent { table, .. }) if table != "chip" => {
+            Some(HoldReason::RecordInconsistent)
+        }
+        _ => None,
+    }
+}
+
+/// `Approved → Held`: takes an application out of the queue, with the reason and the role that mends it.
+async fn hold(
+    deed: &mut Deed<Station>,
+    mut application: Application,
+    reason: HoldReason,
+) -> Result<(), ProductionError> {
+    tracing::warn!(application.id = %application.id, reason = reason.word(), "held: it cannot become a card as it stands");
+    application.stage = application.stage.hold(Hold { reason, owner: reason.owner(), at: deed.at() })?;
+    applications::move_to(deed.tx(), application.id, &application.stage).await?;
+    let object = Object::Application(application.id);
+    let entry = Entry::new(Action::ApplicationHeld, object, Purpose::Personalization).about(application.person);
+    deed.enter(entry.because(reason.word())).await?;
+    Ok(())
+}
+
+/// The record that an application and a chip belong together.
+fn bound_to(application: &Application, chip: &Chip) -> Entry {
+    let object = Object::Application(application.id);
+    let entry = Entry::new(Action::ApplicationBound, object, Purpose::Personalization);
+    entry.about(application.person).with(Object::Chip(chip.serial))
 }
 
 /// The sealed order for a chip that is bound and whose document is signed ([`prepare`]): all files, or, if the chip says that it is
-/// personalized and nobody heard of it, its report.
+/// personalized and its receipt was lost, its report.
 ///
 /// # Errors
 /// [`ProductionError`]
 pub async fn order(
-    tx: &mut Tx,
-    app: &App,
-    station: &Station,
+    deed: &mut Deed<Station>,
+    production: &Production,
     presentation: &Presentation,
 ) -> Result<Ordered, ProductionError> {
-    let chip = in_custody(tx, station, &presentation.serial).await?;
+    let chip = in_custody(deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
-    let (application, document) = in_production(tx, &chip).await?;
+    let (application, document) = in_production(deed, &chip).await?;
     let key_version = chip.state.keys().ok_or(ChipError::Spoiled)?.key_version;
-    let keys = app.card_keys().issuer(&chip.serial, key_version);
+    let keys = production.card_keys.issuer(&chip.serial, key_version);
     let presentation = under(presentation, key_version);
-    let (package, can, _) = documents::package(app, &document)?;
+    let (package, can, _) = documents::package(production, &document)?;
     let script = match presentation.life_cycle {
-        LifeCycle::Personalized => Script::report(&keys, &presentation, &mut app.rng())?,
-        _ => Script::personalize(&keys, &presentation, &package, &mut app.rng())?,
+        LifeCycle::Personalized => Script::report(&keys, &presentation, &mut deed.rng())?,
+        _ => Script::personalize(&keys, &presentation, &package, &mut deed.rng())?,
     };
-    let id = app.new_id();
+    let (id, at): (OrderId, _) = (deed.id(), deed.at());
     let mut challenge = [0; 8];
-    app.rng().fill_bytes(&mut challenge);
+    deed.rng().fill_bytes(&mut challenge);
     let stored = StoredOrder {
         serial: chip.serial,
-        station: station.id.clone(),
+        station: deed.actor().id,
         document: Some(document.id),
         script: script.to_record(),
         challenge,
         challenge_used: false,
     };
-    store::insert_order(tx, &id, &stored, app.now()).await?;
-    let object = format!("chip/{}", chip.serial);
-    audit::record(tx, app, station, "personalization-ordered", &object, &format!("order {id}")).await?;
-    Ok(Ordered { order: script.order(id), can, challenge, application: application.id })
+    store::insert_order(deed.tx(), id, &stored, at).await?;
+    let object = Object::Chip(chip.serial);
+    let entry = Entry::new(Action::PersonalizationOrdered, object, Purpose::Personalization);
+    deed.enter(entry.about(application.person).with(Object::Order(id))).await?;
+    Ok(Ordered { order: script.order(id.to_string()), can, challenge, application: application.id })
 }
 
 /// Judges a receipt: every answer under the chip's MAC, the files that it reports, and its signature over the order's challenge.
@@ -133,50 +230,58 @@ pub async fn order(
 /// # Errors
 /// [`ProductionError`]
 pub async fn receipt(
-    tx: &mut Tx,
-    app: &App,
-    station: &Station,
+    deed: &mut Deed<Station>,
+    production: &Production,
     receipt: &Receipt,
     proof: Option<Proof<'_>>,
 ) -> Result<PersonalizationOutcome, ProductionError> {
-    let order = store::order(tx, &receipt.order).await?.ok_or(ProductionError::OrderUnknown)?;
-    let Some(document) = order.document.clone().filter(|_| order.station == station.id) else {
+    let id: OrderId = receipt.order.parse().map_err(|_| ProductionError::OrderUnknown)?;
+    let order = store::order(deed.tx(), id).await?.ok_or(ProductionError::OrderUnknown)?;
+    let Some(document) = order.document.filter(|_| order.station == deed.actor().id) else {
         return Err(ProductionError::OrderUnknown);
     };
-    let mut chip = in_custody(tx, station, &order.serial).await?;
+    let mut chip = in_custody(deed, &order.serial).await?;
     if order.challenge_used {
         return Err(ProductionError::ChallengeUsed);
     }
-    let (mut application, current) = in_production(tx, &chip).await?;
+    let (mut application, current) = in_production(deed, &chip).await?;
     if current.id != document {
         return Err(ProductionError::OrderUnknown);
     }
-    let object = format!("chip/{}", order.serial);
-    let keys = app.card_keys().issuer(&order.serial, order.script.key_version());
+    let person = application.person;
+    let incomplete = |why: &dyn std::fmt::Display| {
+        let object = Object::Chip(order.serial);
+        let entry = Entry::new(Action::PersonalizationIncomplete, object, Purpose::Personalization);
+        entry.about(person).with(Object::Order(id)).because(why.to_string())
+    };
+    let keys = production.card_keys.issuer(&order.serial, order.script.key_version());
     let challenge = order.challenge;
     let outcome = match Script::from_record(order.script).verify(&keys, receipt) {
         Ok(outcome) => outcome,
         Err(error) if matches!(error.reason, Reason::Incomplete | Reason::Refused(_)) => {
-            audit::record(tx, app, station, "personalization-incomplete", &object, &error.to_string()).await?;
-            return Ok(PersonalizationOutcome::Incomplete { next: "present" });
+            deed.enter(incomplete(&error)).await?;
+            return Ok(PersonalizationOutcome::Incomplete { next: Next::Present });
         }
         Err(error) => return Err(error.into()),
     };
-    let (package, _, sod_sha256) = documents::package(app, &current)?;
+    let (package, _, sod_sha256) = documents::package(production, &current)?;
     if !reports(&outcome, &chip, &package.digest())? {
-        return Ok(PersonalizationOutcome::Incomplete { next: "present" });
+        deed.enter(incomplete(&"the chip does not report that it is personalized")).await?;
+        return Ok(PersonalizationOutcome::Incomplete { next: Next::Present });
     }
     let Some(proof) = proof else {
-        return Ok(PersonalizationOutcome::Incomplete { next: "active-authentication" });
+        deed.enter(incomplete(&"without active authentication")).await?;
+        return Ok(PersonalizationOutcome::Incomplete { next: Next::ActiveAuthentication });
     };
-    active_authentication(app, &chip, &challenge, proof)?;
-    if !store::use_challenge(tx, &receipt.order, app.now()).await? {
+    active_authentication(production, &chip, &challenge, proof)?;
+    let at = deed.at();
+    if !store::use_challenge(deed.tx(), id, at).await? {
         return Err(ProductionError::ChallengeUsed);
     }
     let card = Card {
-        id: app.new_id(),
-        person: application.person.clone(),
-        application: application.id.clone(),
+        id: deed.id(),
+        person,
+        application: application.id,
         serial: chip.serial,
         sod_sha256,
         office: application.office.clone(),
@@ -184,12 +289,13 @@ pub async fn receipt(
         expires: current.expires,
         status: Status::Personalized,
     };
-    cards::steps::issue(tx, &card).await?;
-    chip.state = chip.state.personalize(card.id.clone())?;
-    store::set_state(tx, &chip.serial, &chip.state).await?;
-    application.stage = application.stage.personalize(card.id.clone())?;
-    applications::move_to(tx, &application.id, &application.stage).await?;
-    audit::record(tx, app, station, "card-personalized", &format!("card/{}", card.id), &object).await?;
+    cards::steps::issue(deed.tx(), &card).await?;
+    chip.state = chip.state.personalize(card.id)?;
+    store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
+    application.stage = application.stage.personalize(card.id)?;
+    applications::move_to(deed.tx(), application.id, &application.stage).await?;
+    let entry = Entry::new(Action::CardPersonalized, Object::Card(card.id), Purpose::Personalization).about(person);
+    deed.enter(entry.with(Object::Chip(chip.serial))).await?;
     Ok(PersonalizationOutcome::Personalized { card: card.id })
 }
 
@@ -197,7 +303,7 @@ pub async fn receipt(
 fn expects(presentation: &Presentation, chip: &Chip) -> Result<(), ProductionError> {
     let fits = match (&chip.state, presentation.life_cycle) {
         (ChipState::Initialised { .. } | ChipState::Bound { .. }, LifeCycle::Initialised) => true,
-        // It did everything, and nobody heard of it.
+        // It did everything, and its receipt was lost.
         (ChipState::Bound { .. }, LifeCycle::Personalized) => true,
         (ChipState::Initialised { .. } | ChipState::Bound { .. }, _) => false,
         // The ledger's own word comes first for these.
@@ -206,46 +312,27 @@ fn expects(presentation: &Presentation, chip: &Chip) -> Result<(), ProductionErr
     if fits { Ok(()) } else { Err(ProductionError::LifeCycle(presentation.life_cycle)) }
 }
 
-/// The chip with its application: bound before, or now to the next one that waits at the station's office.
-async fn bound(
-    tx: &mut Tx,
-    app: &App,
-    station: &Station,
-    mut chip: Chip,
-) -> Result<(Chip, Application), ProductionError> {
-    if !matches!(chip.state, ChipState::Initialised { .. }) {
-        let application = application_of(tx, &chip).await?;
-        return Ok((chip, application));
-    }
-    let waiting = applications::claim_approved(tx, &station.office).await?;
-    let mut application = waiting.ok_or(ProductionError::NothingToPersonalize)?;
-    application.stage = application.stage.bind(chip.serial)?;
-    applications::move_to(tx, &application.id, &application.stage).await?;
-    chip.state = chip.state.bind(application.id.clone())?;
-    store::set_state(tx, &chip.serial, &chip.state).await?;
-    let (object, purpose) = (format!("application/{}", application.id), format!("chip {}", chip.serial));
-    audit::record(tx, app, station, "application-bound", &object, &purpose).await?;
-    Ok((chip, application))
-}
-
 /// The application and the signed document of a bound chip.
-async fn in_production(tx: &mut Tx, chip: &Chip) -> Result<(Application, Document), ProductionError> {
-    let application = application_of(tx, chip).await?;
-    let document = store::document(tx, &application.id, &chip.serial).await?;
+async fn in_production(
+    deed: &mut Deed<Station>,
+    chip: &Chip,
+) -> Result<(Application, Document), ProductionError> {
+    let application = application_of(deed, chip).await?;
+    let document = store::document(deed.tx(), application.id, &chip.serial).await?;
     let document = document.filter(|document| document.signed.is_some()).ok_or(ProductionError::ApplicationGone)?;
     Ok((application, document))
 }
 
 /// The application that a bound chip is being written for.
-async fn application_of(tx: &mut Tx, chip: &Chip) -> Result<Application, ProductionError> {
+async fn application_of(deed: &mut Deed<Station>, chip: &Chip) -> Result<Application, ProductionError> {
     let id = match &chip.state {
-        ChipState::Bound { application, .. } => application,
+        ChipState::Bound { application, .. } => *application,
         ChipState::Delivered => return Err(ChipError::NotInitialised.into()),
         ChipState::Initialised { .. } => return Err(ProductionError::ApplicationGone),
         ChipState::Personalized { .. } => return Err(ChipError::Personalized.into()),
         ChipState::Spoiled { application, .. } => {
             let cancelled = match application {
-                Some(id) => applications::application_locked(tx, id).await?,
+                Some(id) => applications::application_locked(deed, *id).await?,
                 None => None,
             };
             return Err(match cancelled.map(|application| application.stage) {
@@ -254,14 +341,14 @@ async fn application_of(tx: &mut Tx, chip: &Chip) -> Result<Application, Product
             });
         }
     };
-    let application = applications::application_locked(tx, id).await?.ok_or(ProductionError::ApplicationGone)?;
+    let application = applications::application_locked(deed, id).await?.ok_or(ProductionError::ApplicationGone)?;
     match application.stage.chip() {
         Some(serial) if serial == chip.serial => Ok(application),
         _ => Err(ProductionError::ApplicationGone),
     }
 }
 
-/// Whether the chip says, under its MAC, that it is the finished card. False if it is simply not finished.
+/// True if the chip says, under its MAC, that it is the finished card; false if it is simply not finished.
 fn reports(outcome: &Outcome, chip: &Chip, digest: &[u8; 32]) -> Result<bool, ProductionError> {
     let Some(report) = outcome.report.as_ref().filter(|report| report.life_cycle == LifeCycle::Personalized) else {
         return Ok(false);
@@ -277,13 +364,18 @@ fn reports(outcome: &Outcome, chip: &Chip, digest: &[u8; 32]) -> Result<bool, Pr
 }
 
 /// Doc 9303-11 §6.1 with the challenge of this order: the chip on the reader has the private key of DG15, now.
-fn active_authentication(app: &App, chip: &Chip, challenge: &[u8; 8], proof: Proof<'_>) -> Result<(), ProductionError> {
+fn active_authentication(
+    production: &Production,
+    chip: &Chip,
+    challenge: &[u8; 8],
+    proof: Proof<'_>,
+) -> Result<(), ProductionError> {
     if proof.challenge != challenge {
         return Err(ProductionError::ChallengeUnknown);
     }
     let (active_auth, _) = keys_of(chip, &chip.serial)?;
     VerifyingKey::Ec(active_auth)
-        .verify_plain(app.config().card.active_auth_hash, challenge, proof.signature)
+        .verify_plain(production.profile.active_auth_hash, challenge, proof.signature)
         .map_err(|_| ProductionError::ActiveAuthentication)
 }
 

@@ -1,18 +1,17 @@
-//! The verbs of the stock office, and how a chip is accounted for.
+//! The verbs of the stock office.
 
 use crypto::identity::CardSerial;
-use crypto::perso::Presentation;
+use crypto::perso::{Presentation, problem::ProblemCode};
 
 use super::error::ProductionError;
-use super::model::{Account, Chip, ChipError, ChipState};
-use super::store::{self, Delivered};
-use crate::access::{Caller, Officer, Station, StationId};
-use crate::app::App;
-use crate::applications;
-use crate::audit;
-use crate::cards;
-use crate::http::Problem;
-use crate::population::check::tidy;
+use super::model::{Chip, ChipError, ChipState};
+use super::{Production, store};
+use crate::access;
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::ids::{DeliveryId, OrderId, StationId};
+use crate::ground::text::tidy;
+use crate::ground::{Officer, Station};
+use crate::keys::CardKeysError;
 use crate::store::Tx;
 
 /// A delivery note.
@@ -28,40 +27,45 @@ pub struct Delivery<'a> {
     pub serials: &'a [CardSerial],
 }
 
-/// Enters a delivery of blanks; from now on each has to be accounted for. Gives the delivery's id.
+/// Enters a delivery of blanks; from now on each has to be accounted for. Returns the delivery's id.
 ///
 /// # Errors
 /// [`ProductionError`]
 pub async fn deliver(
-    tx: &mut Tx,
-    app: &App,
-    officer: &Officer,
+    deed: &mut Deed<Officer>,
+    production: &Production,
     delivery: Delivery<'_>,
-) -> Result<String, ProductionError> {
+) -> Result<DeliveryId, ProductionError> {
     let named = tidy(delivery.manufacturer).zip(tidy(delivery.batch));
     let (manufacturer, batch) = named.filter(|_| !delivery.serials.is_empty()).ok_or(ProductionError::DeliveryEmpty)?;
     let transport_key_id = delivery.transport_key_id;
-    if !app.card_keys().knows_transport(transport_key_id) {
-        return Err(crate::pki::CardKeysError::Unknown(transport_key_id.to_owned()).into());
+    if !production.card_keys.knows_transport(transport_key_id) {
+        return Err(CardKeysError::Unknown(transport_key_id.to_owned()).into());
     }
-    let (id, at, by) = (app.new_id(), app.now(), &officer.id);
-    let note = Delivered { id: &id, manufacturer: &manufacturer, batch: &batch, transport_key_id, by, at };
-    store::insert_delivery(tx, &note).await?;
+    let (id, received, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
+    let note = store::Delivered {
+        id,
+        manufacturer: &manufacturer,
+        batch: &batch,
+        transport_key_id,
+        received: &received,
+    };
+    store::insert_delivery(deed.tx(), &note).await?;
     for serial in delivery.serials {
         let chip = Chip {
             serial: *serial,
-            delivery: id.clone(),
+            delivery: id,
             transport_key_id: transport_key_id.to_owned(),
-            office: officer.office.clone(),
+            office: office.clone(),
             custody: None,
             state: ChipState::Delivered,
         };
-        if !store::insert_chip(tx, &chip).await? {
+        if !store::insert_chip(deed.tx(), &chip).await? {
             return Err(ProductionError::SerialKnown(*serial));
         }
     }
-    let purpose = format!("{} blanks", delivery.serials.len());
-    audit::record(tx, app, officer, "stock-delivered", &format!("delivery/{id}"), &purpose).await?;
+    let entry = Entry::new(Action::StockDelivered, Object::Delivery(id), Purpose::Stock);
+    deed.enter(entry.because(format!("{} blanks", delivery.serials.len()))).await?;
     Ok(id)
 }
 
@@ -70,35 +74,36 @@ pub async fn deliver(
 /// # Errors
 /// [`ProductionError`]
 pub async fn give_custody(
-    tx: &mut Tx,
-    app: &App,
-    officer: &Officer,
+    deed: &mut Deed<Officer>,
     serials: &[CardSerial],
-    station: &StationId,
+    station: StationId,
 ) -> Result<(), ProductionError> {
-    let office = store::office_of_station(tx, station).await?.ok_or(ProductionError::StationUnknown)?;
-    officer.may_act_for(&office)?;
-    // One order for everybody who locks several chips.
+    let office = access::office_of_station(deed.tx(), station).await?.ok_or(ProductionError::StationUnknown)?;
+    deed.actor().may_act_for(&office)?;
+    // One order for all transactions that lock several chips.
     let mut serials = serials.to_vec();
     serials.sort_unstable();
     serials.dedup();
+    if serials.is_empty() {
+        return Err(ProductionError::DeliveryEmpty);
+    }
     for serial in &serials {
-        let chip = store::chip_locked(tx, serial).await?.ok_or(ProductionError::ChipUnknown)?;
-        officer.may_act_for(&chip.office)?;
+        let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
+        deed.actor().may_act_for(&chip.office)?;
         match chip.state {
             ChipState::Delivered | ChipState::Initialised { .. } => {}
             ChipState::Bound { .. } => return Err(ChipError::Bound.into()),
             ChipState::Personalized { .. } => return Err(ChipError::Personalized.into()),
             ChipState::Spoiled { .. } => return Err(ChipError::Spoiled.into()),
         }
-        store::set_custody(tx, serial, &office, station).await?;
-        let purpose = format!("custody of station {station}");
-        audit::record(tx, app, officer, "chip-custody-given", &format!("chip/{serial}"), &purpose).await?;
+        store::set_custody(deed.tx(), serial, &office, station).await?;
+        let entry = Entry::new(Action::ChipCustodyGiven, Object::Chip(*serial), Purpose::Stock);
+        deed.enter(entry.with(Object::Station(station))).await?;
     }
     Ok(())
 }
 
-/// A chip of the ledger, read by an officer of its office.
+/// Returns a chip of the ledger to an officer of its office.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -108,67 +113,10 @@ pub async fn read(tx: &mut Tx, officer: &Officer, serial: &CardSerial) -> Result
     Ok(chip)
 }
 
-/// An officer writes a chip off, before a witness. One that is personalized and not handed over may be written off too: its card
-/// is revoked with it.
-///
-/// # Errors
-/// [`ProductionError`]
-pub async fn write_off(
-    tx: &mut Tx,
-    app: &App,
-    officer: &Officer,
-    serial: &CardSerial,
-    reason: &str,
-    witness: &str,
-) -> Result<Chip, ProductionError> {
-    let chip = read(tx, officer, serial).await?;
-    account_for(tx, app, officer.into(), chip, reason, witness).await
-}
-
-/// A station gives a chip up that became no card.
-///
-/// # Errors
-/// [`ProductionError`]; [`ChipError::Personalized`] for a card: that takes an officer and a witness.
-pub async fn spoil(
-    tx: &mut Tx,
-    app: &App,
-    station: &Station,
-    serial: &CardSerial,
-    reason: &str,
-    evidence: &str,
-) -> Result<Chip, ProductionError> {
-    let chip = in_custody(tx, station, serial).await?;
-    if let ChipState::Personalized { .. } = chip.state {
-        return Err(ChipError::Personalized.into());
-    }
-    account_for(tx, app, station.into(), chip, reason, evidence).await
-}
-
-/// Keeps a chip from other writers until the transaction ends.
-///
-/// # Errors
-/// [`ProductionError`]
-pub async fn lock(tx: &mut Tx, serial: &CardSerial) -> Result<(), ProductionError> {
-    store::chip_locked(tx, serial).await?.map(drop).ok_or(ProductionError::ChipUnknown)
-}
-
-/// The chip of an application that is being cancelled: written off, and its application left to the caller.
-///
-/// # Errors
-/// [`ProductionError`]
-pub async fn abandon(tx: &mut Tx, app: &App, officer: &Officer, serial: &CardSerial) -> Result<(), ProductionError> {
-    let mut chip = store::chip_locked(tx, serial).await?.ok_or(ProductionError::ChipUnknown)?;
-    end_document(tx, app, &chip).await?;
-    chip.state = chip.state.spoil(account(app, &officer.into(), "application cancelled", "its cancellation"))?;
-    store::set_state(tx, serial, &chip.state).await?;
-    audit::record(tx, app, officer, "chip-spoiled", &format!("chip/{serial}"), "application cancelled").await?;
-    Ok(())
-}
-
-/// The chip, if it is in the ledger and in this station's custody.
-pub(super) async fn in_custody(tx: &mut Tx, station: &Station, serial: &CardSerial) -> Result<Chip, ProductionError> {
-    let chip = store::chip_locked(tx, serial).await?.ok_or(ProductionError::ChipUnknown)?;
-    if chip.custody.as_ref() == Some(&station.id) { Ok(chip) } else { Err(ProductionError::OtherCustody) }
+/// Returns the chip, kept from other writers, if it is in the ledger and in this station's custody.
+pub(super) async fn in_custody(deed: &mut Deed<Station>, serial: &CardSerial) -> Result<Chip, ProductionError> {
+    let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    if chip.custody == Some(deed.actor().id) { Ok(chip) } else { Err(ProductionError::OtherCustody) }
 }
 
 /// What a presentation says, but for the key version: which keys open a chip is the ledger's to say, not the station's.
@@ -176,64 +124,18 @@ pub(super) fn under(presentation: &Presentation, key_version: u8) -> Presentatio
     Presentation { key_version, ..presentation.clone() }
 }
 
-/// Whatever state the chip is in, it will be no card (any more): its document is revoked, its application waits for another chip.
-async fn account_for(
-    tx: &mut Tx,
-    app: &App,
-    caller: Caller,
-    mut chip: Chip,
-    reason: &str,
-    evidence: &str,
-) -> Result<Chip, ProductionError> {
-    let (reason, evidence) = tidy(reason).zip(tidy(evidence)).ok_or(ProductionError::EvidenceMissing)?;
-    let account = account(app, &caller, &reason, &evidence);
-    if let ChipState::Personalized { card, .. } = &chip.state {
-        cards::steps::spoil(tx, app, &caller, card).await?;
-    }
-    if let ChipState::Bound { application, .. } | ChipState::Personalized { application, .. } = &chip.state {
-        end_document(tx, app, &chip).await?;
-        let found = applications::store::application_locked(tx, application).await?;
-        let mut application = found.ok_or(ProductionError::ApplicationGone)?;
-        application.stage = application.stage.unbind()?;
-        applications::store::move_to(tx, &application.id, &application.stage).await?;
-        let object = format!("application/{}", application.id);
-        audit::record(tx, app, &caller, "application-unbound", &object, "its chip is spoiled").await?;
-    }
-    chip.state = chip.state.spoil(account)?;
-    store::set_state(tx, &chip.serial, &chip.state).await?;
-    // The reason is the station's own text; the ledger keeps it, and the trail says that there is one.
-    audit::record(tx, app, &caller, "chip-spoiled", &format!("chip/{}", chip.serial), "accounted for").await?;
-    Ok(chip)
-}
-
-/// A document that was signed may stand on the chip: kiosks must refuse it. One that was not will never be.
-async fn end_document(tx: &mut Tx, app: &App, chip: &Chip) -> Result<(), ProductionError> {
-    let Some(application) = chip.state.application() else { return Ok(()) };
-    let Some(document) = store::document(tx, application, &chip.serial).await? else { return Ok(()) };
-    store::drop_document(tx, &document.id).await?;
-    if let Some((_, sod_sha256)) = document.signed {
-        cards::steps::revoke_unissued(tx, app, &sod_sha256).await?;
-    }
-    Ok(())
-}
-
-fn account(app: &App, caller: &Caller, reason: &str, evidence: &str) -> Account {
-    Account { reason: reason.to_owned(), evidence: evidence.to_owned(), by: caller.to_string(), at: app.now() }
-}
-
-/// A refused receipt leaves nothing in its transaction; that somebody tried is written down on its own.
-pub(super) async fn remember_refusal<T>(
-    app: &App,
-    station: &Station,
-    order: &str,
-    answer: Result<T, Problem>,
-) -> Result<T, Problem> {
-    if let Err(problem) = &answer
-        && order.parse::<uuid::Uuid>().is_ok()
-    {
-        let mut tx = app.begin().await?;
-        audit::record(&mut tx, app, station, "receipt-refused", &format!("order/{order}"), problem.code()).await?;
-        tx.commit().await?;
-    }
-    answer
+/// Audits a refused receipt in a deed of its own, since the refused one is rolled back.
+///
+/// # Errors
+/// [`DeedError`]
+pub(super) async fn record_refused_receipt(
+    deeds: &Deeds,
+    station: Station,
+    order: OrderId,
+    code: ProblemCode,
+) -> Result<(), DeedError> {
+    let mut deed = deeds.open(station).await?;
+    let entry = Entry::new(Action::ReceiptRefused, Object::Order(order), Purpose::Personalization).refused(code);
+    deed.enter(entry).await?;
+    deed.commit().await
 }

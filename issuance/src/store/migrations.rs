@@ -1,41 +1,54 @@
-//! Tables, as constants of the offices that own them.
+//! The tables, as files per engine under `issuance/migrations/{pg,lite}`; each belongs to the office that its name carries.
 
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
+use super::db::Engine;
 use super::{Db, StoreError};
 
 /// One step of one office's tables. Additive: what was once released is never edited, only followed.
-///
-/// Types are `BIGINT`, `TEXT` and `BYTEA` (which becomes `BLOB` on SQLite); several statements may stand in one text.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// Office × 1000 + running number: frame 1000, access 2000, audit 3000, pki 4000, population 5000, numbering 6000,
-    /// applications 7000, production 8000, cards 9000.
+    /// Number in the file name: ascending over all offices.
     pub version: i64,
-    /// What it does, in a few words.
-    pub title: &'static str,
-    /// The statements.
-    pub sql: &'static str,
+    /// File name without ending: `NNNN_office_what`.
+    pub name: &'static str,
+    /// The statements for PostgreSQL.
+    pub pg: &'static str,
+    /// The statements for SQLite.
+    pub lite: &'static str,
+}
+
+/// Reads the two files of a migration into the program.
+#[macro_export]
+macro_rules! migration {
+    ($version:literal, $name:literal) => {
+        $crate::store::Migration {
+            version: $version,
+            name: $name,
+            pg: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/pg/", $name, ".sql")),
+            lite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/lite/", $name, ".sql")),
+        }
+    };
 }
 
 /// Applies what is missing, in order of version, and refuses when an applied text has been edited since.
-pub(super) async fn run(db: &Db, offices: &[&[Migration]]) -> Result<(), StoreError> {
-    let steps = offices.iter().copied().flatten().map(|step| {
-        let text = match db {
-            Db::Pg(_) => step.sql.to_owned(),
-            Db::Lite(_) => step.sql.replace("BYTEA", "BLOB"),
+pub(super) async fn run(db: &Db, migrations: &[&Migration]) -> Result<(), StoreError> {
+    let steps = migrations.iter().map(|step| {
+        let text = match db.engine() {
+            Engine::Pg(_) => step.pg,
+            Engine::Lite(_) => step.lite,
         };
-        // Only constants of this program come here, so no caller can put a statement of their own.
+        // Only files of this program come here, so no caller can put a statement of their own.
         let sql = AssertSqlSafe(text).into_sql_str();
-        sqlx::migrate::Migration::new(step.version, Cow::Borrowed(step.title), MigrationType::Simple, sql, false)
+        sqlx::migrate::Migration::new(step.version, Cow::Borrowed(step.name), MigrationType::Simple, sql, false)
     });
     let migrator = Migrator::with_migrations(steps.collect());
-    match db {
-        Db::Pg(pool) => migrator.run(pool).await,
-        Db::Lite(pool) => migrator.run(pool).await,
+    match db.engine() {
+        Engine::Pg(pool) => migrator.run(pool).await,
+        Engine::Lite(pool) => migrator.run(pool).await,
     }
     .map_err(|e| StoreError::Migration(e.to_string()))
 }

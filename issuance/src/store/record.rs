@@ -7,11 +7,12 @@ use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
-use super::StoreError;
+use super::{Sql, StoreError};
 
-/// A row as the driver gave it.
+/// A row as the driver returned it.
 pub(super) enum Row {
     Pg(PgRow),
     Lite(SqliteRow),
@@ -20,7 +21,7 @@ pub(super) enum Row {
 /// One row. A column that does not parse is [`StoreError::Inconsistent`] with table, column and the row's `id`.
 pub struct Record {
     row: Row,
-    sql: &'static str,
+    sql: Sql,
 }
 
 /// Shows nothing of the row.
@@ -31,11 +32,12 @@ impl std::fmt::Debug for Record {
 }
 
 impl Record {
-    pub(super) fn new(row: Row, sql: &'static str) -> Self {
+    pub(super) fn new(row: Row, sql: Sql) -> Self {
         Self { row, sql }
     }
 
-    /// The column as one of the stored types: `i64`, `bool`, `String`, `Vec<u8>`, [`OffsetDateTime`], or `Option` of them.
+    /// Returns the column as one of the stored types: `i64`, `bool`, `String`, `Vec<u8>`, [`OffsetDateTime`], [`Date`], [`Uuid`],
+    /// [`serde_json::Value`], or `Option` of them.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]
@@ -43,7 +45,7 @@ impl Record {
         T::read(self, column)
     }
 
-    /// A text column as what it means.
+    /// Returns a text column as what it means.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]
@@ -51,7 +53,7 @@ impl Record {
         self.get::<String>(column)?.parse().map_err(|_| self.inconsistent(column))
     }
 
-    /// A text column as what it means, if it is there.
+    /// Returns a text column as what it means, if it is there.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]
@@ -59,15 +61,15 @@ impl Record {
         self.get::<Option<String>>(column)?.map(|text| text.parse()).transpose().map_err(|_| self.inconsistent(column))
     }
 
-    /// A text column that holds JSON.
+    /// Returns a JSON column as what it means.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]
     pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
-        serde_json::from_str(&self.get::<String>(column)?).map_err(|_| self.inconsistent(column))
+        serde_json::from_value(self.get(column)?).map_err(|_| self.inconsistent(column))
     }
 
-    /// A number column as a smaller number.
+    /// Returns an integer column as a smaller number.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]
@@ -75,7 +77,7 @@ impl Record {
         T::try_from(self.get::<i64>(column)?).map_err(|_| self.inconsistent(column))
     }
 
-    /// A byte column of known length.
+    /// Returns a byte column of known length.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]
@@ -83,13 +85,17 @@ impl Record {
         self.get::<Vec<u8>>(column)?.try_into().map_err(|_| self.inconsistent(column))
     }
 
-    /// The error for a column that an office could not make sense of.
+    /// Returns the error for a column whose content has no meaning.
     #[must_use]
     pub fn inconsistent(&self, column: &str) -> StoreError {
         let id = match &self.row {
+            Row::Pg(row) => row.try_get::<Uuid, _>("id").map(|id| id.to_string()).ok(),
+            Row::Lite(_) => None,
+        };
+        let id = id.or_else(|| match &self.row {
             Row::Pg(row) => row.try_get::<String, _>("id").ok(),
             Row::Lite(row) => row.try_get::<String, _>("id").ok(),
-        };
+        });
         StoreError::Inconsistent {
             table: self.table(),
             column: column.to_owned(),
@@ -99,7 +105,7 @@ impl Record {
 
     /// The first table that the statement names.
     fn table(&self) -> String {
-        let mut words = self.sql.split_whitespace();
+        let mut words = self.sql.lite().split_whitespace();
         while let Some(word) = words.next() {
             if ["from", "into", "update"].iter().any(|verb| word.eq_ignore_ascii_case(verb)) {
                 return words.next().unwrap_or("?").trim_end_matches(['(', ',', ';']).to_owned();
@@ -109,7 +115,7 @@ impl Record {
     }
 }
 
-/// What a column can be read as.
+/// A type that a column can be read as.
 pub trait Column: Sized {
     /// Reads it.
     ///
@@ -119,15 +125,20 @@ pub trait Column: Sized {
 }
 
 macro_rules! columns {
-    ($($stored:ty as $meant:ty: $value:ident => $into:expr;)*) => { $(
+    ($($meant:ty: pg $pg:ty => $of_pg:expr, lite $lite:ty => $of_lite:expr;)*) => { $(
         impl Column for Option<$meant> {
             fn read(record: &Record, column: &str) -> Result<Self, StoreError> {
-                let value: Option<$stored> = match &record.row {
-                    Row::Pg(row) => row.try_get(column),
-                    Row::Lite(row) => row.try_get(column),
+                match &record.row {
+                    Row::Pg(row) => {
+                        let value: Option<$pg> = row.try_get(column).map_err(|_| record.inconsistent(column))?;
+                        value.map($of_pg).transpose()
+                    }
+                    Row::Lite(row) => {
+                        let value: Option<$lite> = row.try_get(column).map_err(|_| record.inconsistent(column))?;
+                        value.map($of_lite).transpose()
+                    }
                 }
-                .map_err(|_| record.inconsistent(column))?;
-                value.map(|$value| $into).transpose().map_err(|()| record.inconsistent(column))
+                .map_err(|()| record.inconsistent(column))
             }
         }
         impl Column for $meant {
@@ -139,9 +150,34 @@ macro_rules! columns {
 }
 
 columns! {
-    i64 as i64: n => Ok::<_, ()>(n);
-    String as String: text => Ok::<_, ()>(text);
-    Vec<u8> as Vec<u8>: bytes => Ok::<_, ()>(bytes);
-    i64 as bool: n => match n { 0 => Ok(false), 1 => Ok(true), _ => Err(()) };
-    i64 as OffsetDateTime: n => OffsetDateTime::from_unix_timestamp_nanos(i128::from(n) * 1_000).map_err(|_| ());
+    i64: pg i64 => Ok::<_, ()>, lite i64 => Ok::<_, ()>;
+    String: pg String => Ok::<_, ()>, lite String => Ok::<_, ()>;
+    Vec<u8>: pg Vec<u8> => Ok::<_, ()>, lite Vec<u8> => Ok::<_, ()>;
+    bool: pg bool => Ok::<_, ()>, lite i64 => truth;
+    OffsetDateTime: pg OffsetDateTime => Ok::<_, ()>, lite i64 => moment;
+    Date: pg Date => Ok::<_, ()>, lite String => |text: String| day(&text);
+    Uuid: pg Uuid => Ok::<_, ()>, lite String => |text: String| text.parse().map_err(|_| ());
+    serde_json::Value: pg serde_json::Value => Ok::<_, ()>,
+        lite String => |text: String| serde_json::from_str(&text).map_err(|_| ());
+}
+
+fn truth(n: i64) -> Result<bool, ()> {
+    match n {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(()),
+    }
+}
+
+fn moment(microseconds: i64) -> Result<OffsetDateTime, ()> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1_000).map_err(|_| ())
+}
+
+/// `yyyy-MM-dd`.
+fn day(text: &str) -> Result<Date, ()> {
+    let mut parts = text.splitn(3, '-');
+    let mut part = || parts.next().and_then(|digits| digits.parse::<u16>().ok()).ok_or(());
+    let (year, month, day) = (part()?, part()?, part()?);
+    let month = u8::try_from(month).ok().and_then(|month| time::Month::try_from(month).ok()).ok_or(())?;
+    Date::from_calendar_date(year.into(), month, u8::try_from(day).map_err(|_| ())?).map_err(|_| ())
 }

@@ -1,100 +1,106 @@
 //! A transaction, and the statements in it.
 
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
-use time::OffsetDateTime;
+use std::pin::Pin;
 
-use super::{Record, StoreError};
+use futures_util::{Stream, StreamExt as _};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, Transaction};
+
+use super::argument::{Argument, day, microseconds};
+use super::record::Row;
+use super::{Record, Sql, StoreError};
 
 /// One transaction. Dropped without [`commit`](Tx::commit), it never happened.
 #[derive(Debug)]
-pub enum Tx {
-    /// On PostgreSQL (READ COMMITTED: lock what you decide on with [`one_locked`](Tx::one_locked)).
+pub struct Tx(Side);
+
+/// The driver's own transaction.
+#[derive(Debug)]
+enum Side {
+    /// On PostgreSQL (READ COMMITTED: lock what you decide on with [`Tx::one_locked`]).
     Pg(Transaction<'static, Postgres>),
     /// On SQLite (the only writer).
     Lite(Transaction<'static, Sqlite>),
 }
 
-/// What stands for `$1`, `$2`, … Made by [`args!`](crate::args).
-#[derive(Clone, Debug)]
-pub enum Argument {
-    /// `BIGINT`
-    Integer(Option<i64>),
-    /// `TEXT`
-    Text(Option<String>),
-    /// `BYTEA`
-    Bytes(Option<Vec<u8>>),
-}
-
-/// The arguments of a statement: anything that is [`Into<Argument>`]: `i64`, `u32`, `bool`, `&str`, `String`, `&[u8]`,
-/// `Vec<u8>`, [`OffsetDateTime`], and `Option` of them.
-#[macro_export]
-macro_rules! args {
-    ($($value:expr),* $(,)?) => { vec![$($crate::store::Argument::from($value)),*] };
-}
-
-/// One text, two drivers: binds the arguments and runs `$verb` on the connection of either.
-macro_rules! on {
-    ($tx:expr, $sql:expr, $arguments:expr, $row:ident, $verb:ident) => {
-        match $tx {
-            Tx::Pg(tx) => {
-                let mut query = sqlx::query::<Postgres>($sql);
-                for argument in $arguments {
-                    query = match argument {
-                        Argument::Integer(value) => query.bind(value),
-                        Argument::Text(value) => query.bind(value),
-                        Argument::Bytes(value) => query.bind(value),
-                    };
-                }
-                on!(@result $row, Pg, query.$verb(&mut **tx).await?)
-            }
-            Tx::Lite(tx) => {
-                let mut query = sqlx::query::<Sqlite>($sql);
-                for argument in $arguments {
-                    query = match argument {
-                        Argument::Integer(value) => query.bind(value),
-                        Argument::Text(value) => query.bind(value),
-                        Argument::Bytes(value) => query.bind(value),
-                    };
-                }
-                on!(@result $row, Lite, query.$verb(&mut **tx).await?)
-            }
+/// Binds the arguments to a query of PostgreSQL, each in its column's own type.
+macro_rules! bind_pg {
+    ($sql:expr, $arguments:expr) => {{
+        let mut query = sqlx::query::<Postgres>($sql);
+        for argument in $arguments {
+            query = match argument {
+                Argument::Bytes(value) => query.bind(value),
+                Argument::Day(value) => query.bind(value),
+                Argument::Integer(value) => query.bind(value),
+                Argument::Json(value) => query.bind(value),
+                Argument::Moment(value) => query.bind(value),
+                Argument::Text(value) => query.bind(value),
+                Argument::Texts(value) => query.bind(value),
+                Argument::Truth(value) => query.bind(value),
+                Argument::Uuid(value) => query.bind(value),
+                Argument::Uuids(value) => query.bind(value),
+            };
         }
-    };
-    (@result count, $side:ident, $done:expr) => { $done.rows_affected() };
-    (@result option, $side:ident, $done:expr) => { $done.map(Row::$side) };
-    (@result list, $side:ident, $done:expr) => { $done.into_iter().map(Row::$side).collect::<Vec<_>>() };
+        query
+    }};
 }
 
-use super::record::Row;
+/// Binds the arguments to a query of SQLite, in the forms that it has.
+macro_rules! bind_lite {
+    ($sql:expr, $arguments:expr) => {{
+        let mut query = sqlx::query::<Sqlite>($sql);
+        for argument in $arguments {
+            query = match argument {
+                Argument::Bytes(value) => query.bind(value),
+                Argument::Day(value) => query.bind(value.map(day)),
+                Argument::Integer(value) => query.bind(value),
+                Argument::Json(value) => query.bind(value.map(|json| json.to_string())),
+                Argument::Moment(value) => query.bind(value.map(microseconds)),
+                Argument::Text(value) => query.bind(value),
+                Argument::Texts(value) => query.bind(serde_json::json!(value).to_string()),
+                Argument::Truth(value) => query.bind(value),
+                Argument::Uuid(value) => query.bind(value.map(|id| id.to_string())),
+                Argument::Uuids(value) => query.bind(serde_json::json!(value).to_string()),
+            };
+        }
+        query
+    }};
+}
 
 impl Tx {
-    /// Runs a statement; gives the number of rows it touched.
+    pub(super) fn of_pg(tx: Transaction<'static, Postgres>) -> Self {
+        Self(Side::Pg(tx))
+    }
+
+    pub(super) fn of_lite(tx: Transaction<'static, Sqlite>) -> Self {
+        Self(Side::Lite(tx))
+    }
+
+    /// Runs a statement. Returns the number of rows that it touched.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] if a unique constraint holds, [`StoreError::Database`] otherwise.
-    pub async fn run(&mut self, sql: &'static str, arguments: Vec<Argument>) -> Result<u64, StoreError> {
-        Ok(on!(self, sql, arguments, count, execute))
+    pub async fn run(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<u64, StoreError> {
+        Ok(match &mut self.0 {
+            Side::Pg(tx) => bind_pg!(sql.pg(), arguments).execute(&mut **tx).await?.rows_affected(),
+            Side::Lite(tx) => bind_lite!(sql.lite(), arguments).execute(&mut **tx).await?.rows_affected(),
+        })
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row, if there is one.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn one(&mut self, sql: &'static str, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
-        self.one_of(sql.into_sql_str(), sql, arguments).await
+    pub async fn one(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
+        self.first(sql, "", arguments).await
     }
 
-    /// The first row, kept from other writers until this transaction ends: `select … for update` on PostgreSQL; on SQLite
-    /// the transaction is the only writer anyway.
+    /// Returns the first row and keeps it from other writers until this transaction ends: `select … for update` on PostgreSQL; on SQLite
+    /// a writing transaction is the only writer anyway.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn one_locked(
-        &mut self,
-        sql: &'static str,
-        arguments: Vec<Argument>,
-    ) -> Result<Option<Record>, StoreError> {
-        self.one_of(self.suffixed(sql, "for update"), sql, arguments).await
+    pub async fn one_locked(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
+        self.first(sql, " for update", arguments).await
     }
 
     /// As [`one_locked`](Self::one_locked), but passes over rows that another transaction holds: how a worker claims the
@@ -102,17 +108,59 @@ impl Tx {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn claim(&mut self, sql: &'static str, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
-        self.one_of(self.suffixed(sql, "for update skip locked"), sql, arguments).await
+    pub async fn claim(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
+        self.first(sql, " for update skip locked", arguments).await
     }
 
-    /// All rows.
+    /// Returns all rows.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn all(&mut self, sql: &'static str, arguments: Vec<Argument>) -> Result<Vec<Record>, StoreError> {
-        let rows = on!(self, sql, arguments, list, fetch_all);
-        Ok(rows.into_iter().map(|row| Record::new(row, sql)).collect())
+    pub async fn all(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Vec<Record>, StoreError> {
+        Ok(match &mut self.0 {
+            Side::Pg(tx) => {
+                let rows = bind_pg!(sql.pg(), arguments).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(|row| Record::new(Row::Pg(row), sql)).collect()
+            }
+            Side::Lite(tx) => {
+                let rows = bind_lite!(sql.lite(), arguments).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(|row| Record::new(Row::Lite(row), sql)).collect()
+            }
+        })
+    }
+
+    /// Returns the rows one after the other as the database sends them, so that a long list never lies in memory at once.
+    pub fn stream(
+        &mut self,
+        sql: Sql,
+        arguments: Vec<Argument>,
+    ) -> Pin<Box<dyn Stream<Item = Result<Record, StoreError>> + Send + '_>> {
+        match &mut self.0 {
+            Side::Pg(tx) => {
+                let rows = bind_pg!(sql.pg(), arguments).fetch(&mut **tx);
+                Box::pin(rows.map(move |row| Ok(Record::new(Row::Pg(row?), sql))))
+            }
+            Side::Lite(tx) => {
+                let rows = bind_lite!(sql.lite(), arguments).fetch(&mut **tx);
+                Box::pin(rows.map(move |row| Ok(Record::new(Row::Lite(row?), sql))))
+            }
+        }
+    }
+
+    /// The driver of PostgreSQL, for what only it has (`COPY`, `LISTEN`); `None` on SQLite. For an office's `store/pg.rs`.
+    pub fn pg(&mut self) -> Option<&mut PgConnection> {
+        match &mut self.0 {
+            Side::Pg(tx) => Some(&mut *tx),
+            Side::Lite(_) => None,
+        }
+    }
+
+    /// The driver of SQLite; `None` on PostgreSQL. For an office's `store/lite.rs`.
+    pub fn lite(&mut self) -> Option<&mut SqliteConnection> {
+        match &mut self.0 {
+            Side::Pg(_) => None,
+            Side::Lite(tx) => Some(&mut *tx),
+        }
     }
 
     /// Makes everything true at once.
@@ -120,61 +168,32 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`]: then nothing happened.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Pg(tx) => tx.commit().await?,
-            Self::Lite(tx) => tx.commit().await?,
+        match self.0 {
+            Side::Pg(tx) => tx.commit().await?,
+            Side::Lite(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
-    async fn one_of(
+    /// The first row of a statement; on PostgreSQL with `lock` at its end.
+    async fn first(
         &mut self,
-        text: SqlStr,
-        sql: &'static str,
+        sql: Sql,
+        lock: &'static str,
         arguments: Vec<Argument>,
     ) -> Result<Option<Record>, StoreError> {
-        let row = on!(self, text, arguments, option, fetch_optional);
+        let row = match &mut self.0 {
+            Side::Pg(tx) => {
+                let row = bind_pg!(locked(sql.pg(), lock), arguments).fetch_optional(&mut **tx).await?;
+                row.map(Row::Pg)
+            }
+            Side::Lite(tx) => bind_lite!(sql.lite(), arguments).fetch_optional(&mut **tx).await?.map(Row::Lite),
+        };
         Ok(row.map(|row| Record::new(row, sql)))
     }
-
-    fn suffixed(&self, sql: &'static str, lock: &'static str) -> SqlStr {
-        match self {
-            Self::Pg(_) => AssertSqlSafe(format!("{sql} {lock}")).into_sql_str(),
-            Self::Lite(_) => sql.into_sql_str(),
-        }
-    }
 }
 
-macro_rules! arguments {
-    ($($from:ty => $side:ident, $value:ident => $into:expr;)*) => { $(
-        impl From<$from> for Argument {
-            fn from($value: $from) -> Self { Self::$side(Some($into)) }
-        }
-        impl From<Option<$from>> for Argument {
-            fn from(value: Option<$from>) -> Self { Self::$side(value.map(|$value| $into)) }
-        }
-    )* };
-}
-
-arguments! {
-    i64 => Integer, n => n;
-    i32 => Integer, n => n.into();
-    u32 => Integer, n => n.into();
-    u16 => Integer, n => n.into();
-    u8 => Integer, n => n.into();
-    bool => Integer, truth => truth.into();
-    OffsetDateTime => Integer, at => microseconds(at);
-    &str => Text, text => text.to_owned();
-    &String => Text, text => text.clone();
-    String => Text, text => text;
-    &[u8] => Bytes, bytes => bytes.to_vec();
-    &Vec<u8> => Bytes, bytes => bytes.clone();
-    Vec<u8> => Bytes, bytes => bytes;
-    [u8; 32] => Bytes, bytes => bytes.to_vec();
-    &[u8; 32] => Bytes, bytes => bytes.to_vec();
-}
-
-/// A moment as it is stored: microseconds since 1970, so that both databases keep the same.
-pub(super) fn microseconds(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000)).unwrap_or(i64::MAX)
+/// Two constants of this program, joined.
+fn locked(sql: &'static str, lock: &'static str) -> SqlStr {
+    if lock.is_empty() { sql.into_sql_str() } else { AssertSqlSafe(format!("{sql}{lock}")).into_sql_str() }
 }

@@ -1,0 +1,31 @@
+//! What a caller is told when access is refused.
+
+use crypto::perso::problem::ProblemCode as Code;
+
+use super::AccessError;
+use crate::web::Problem;
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        use AccessError as E;
+        match error {
+            E::Authority(_) => Self::internal(&error),
+            E::CertificateUnknown => Self::new(Code::StationUnknown),
+            E::CertificationRequest(_) => Self::new(Code::CertificationRequestUnfit).detail(error),
+            E::Credentials => Self::new(Code::CredentialsWrong),
+            E::Locked => Self::new(Code::SignInLocked),
+            E::Name => Self::new(Code::NameUnfit),
+            E::NameTaken => Self::new(Code::NameTaken),
+            E::OfficeCode(source) => source.into(),
+            E::OfficerUnknown => Self::new(Code::OfficerNotFound),
+            E::OtherOffice(source) => source.into(),
+            E::PasswordLength => Self::new(Code::PasswordUnfit),
+            E::Permission(_) => Self::new(Code::RoleMissing).detail(error),
+            E::Session => Self::new(Code::SessionNeeded),
+            E::StationNeeded => Self::new(Code::StationCertificateNeeded),
+            E::StationRevoked => Self::new(Code::StationRevoked),
+            E::StationUnknown => Self::new(Code::StationNotFound),
+            E::Store(source) => source.into(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Hand-over: the citizen brings the slip and takes the card; what the citizen had before is revoked in the same transaction.
+
+use axum::extract::{FromRef, State};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::model::TransitionError;
+use super::store;
+use crate::cards::{self, CardError};
+use crate::deed::{Action, Deed, Object, Purpose};
+use crate::ground::ids::CardId;
+use crate::ground::{Officer, Permission};
+use crate::store::StoreError;
+use crate::web::{Answered, Desk, Named, Right, Routes, Write};
+
+/// `Personalized → HandedOver`, and the card is active. Returns the ids of the cards that it replaced.
+///
+/// # Errors
+/// [`HandOverError`]
+pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Result<Vec<CardId>, HandOverError> {
+    let mut card = cards::steps::of_office(deed, id).await?;
+    let application = store::application_locked(deed, card.application).await?;
+    let mut application = application.ok_or(CardError::Unknown)?;
+    if !application.slip.matches(slip) {
+        return Err(HandOverError::Slip);
+    }
+    let handed_over = deed.decision();
+    let revoked = cards::steps::activate(deed, &mut card, handed_over.clone()).await?;
+    application.stage = application.stage.hand_over(handed_over)?;
+    store::move_to(deed.tx(), application.id, &application.stage).await?;
+    deed.record(Action::CardHandedOver, Object::Card(id), Some(card.person), Purpose::HandOver).await?;
+    Ok(revoked)
+}
+
+/// Why a card is not handed over.
+#[derive(Debug, Error)]
+pub enum HandOverError {
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The slip is another one.
+    #[error("the slip does not belong to this card")]
+    Slip,
+    /// The application's stage.
+    #[error(transparent)]
+    Stage(#[from] TransitionError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The route of hand-over.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    Routes::new().add(Right::Officer(Permission::HandOver), routes!(hand_over_card))
+}
+
+/// The citizen came for the card.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HandOver {
+    /// The number of the appointment slip.
+    #[serde(default)]
+    slip: String,
+}
+
+/// The citizen has the card.
+#[derive(Debug, Serialize, ToSchema)]
+struct HandedOver {
+    /// `active`
+    status: &'static str,
+    /// Cards that it replaced.
+    #[schema(value_type = Vec<String>)]
+    revoked: Vec<CardId>,
+}
+
+/// Hands a card over; the old one is revoked with it.
+#[utoipa::path(post, path = "/api/cards/{id}/hand-over", tag = "applications", request_body = HandOver,
+    responses((status = 200, body = HandedOver)))]
+async fn hand_over_card(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<CardId>,
+    Write { stamp, body }: Write<HandOver>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        hand_over(deed, id, &body.slip).await.map(|revoked| HandedOver { status: "active", revoked })
+    })
+    .await
+}

@@ -1,0 +1,71 @@
+//! What a caller is told when the counter does not do what was asked.
+
+use crypto::perso::problem::ProblemCode as Code;
+
+use super::CounterError;
+use super::hand_over::HandOverError;
+use super::model::{ApplicationError, TransitionError};
+use super::portrait::PortraitError;
+use crate::web::Problem;
+
+impl From<CounterError> for Problem {
+    fn from(error: CounterError) -> Self {
+        use CounterError as E;
+        let said = error.to_string();
+        let of = |code| Self::new(code).detail(&said);
+        match error {
+            E::AlreadyOpen => of(Code::ApplicationOpen),
+            E::Application(ApplicationError::TooYoung) => of(Code::AgeBelowFourteen),
+            E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),
+            E::Base64 => of(Code::PortraitNotBase64),
+            E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
+            E::Compose(source) => source.into(),
+            E::Features => of(Code::FeaturesUnfit),
+            E::NotEntitled => of(Code::NotEntitled),
+            E::NumberMissing => of(Code::NumberMissing),
+            E::Object(source) => Self::internal(&source),
+            E::OtherOffice(source) => source.into(),
+            E::Person(source) => source.into(),
+            E::Portrait(source) => source.into(),
+            E::ReasonMissing => of(Code::ReasonMissing),
+            E::Store(source) => source.into(),
+            E::Transition(source) => source.into(),
+            E::Unknown => of(Code::ApplicationUnknown),
+        }
+    }
+}
+
+impl From<HandOverError> for Problem {
+    fn from(error: HandOverError) -> Self {
+        match error {
+            HandOverError::Card(source) => source.into(),
+            HandOverError::Slip => Self::new(Code::SlipMismatch).detail(error),
+            HandOverError::Stage(source) => source.into(),
+            HandOverError::Store(source) => source.into(),
+        }
+    }
+}
+
+impl From<TransitionError> for Problem {
+    fn from(error: TransitionError) -> Self {
+        match error {
+            TransitionError::Held => Self::new(Code::ApplicationHeld).detail(error),
+            TransitionError::NotFrom(_) => Self::new(Code::StageDoesNotAllow).detail(error),
+            TransitionError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),
+        }
+    }
+}
+
+impl From<PortraitError> for Problem {
+    fn from(error: PortraitError) -> Self {
+        let code = match error {
+            PortraitError::Crop { .. } => Code::CropOutside,
+            PortraitError::Damaged => Code::PortraitDamaged,
+            PortraitError::NotJpeg => Code::PortraitNotJpeg,
+            PortraitError::Oversize => Code::PortraitOversize,
+            PortraitError::Restless => Code::PortraitRestless,
+            PortraitError::TooSmall { .. } => Code::PortraitTooSmall,
+        };
+        Self::new(code).detail(error)
+    }
+}

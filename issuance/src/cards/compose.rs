@@ -1,0 +1,166 @@
+//! From a person and a chip to the files of one card; pure.
+
+use crypto::identity::{FullName, PersonalNumber, validity};
+use crypto::lds::dg13::Particulars;
+use crypto::lds::{
+    AtrInfo, CardAccess, Com, ComError, DataGroup, Dg1, Dg2, Dg2Error, Dg13, Dg13Error, Dg14, Dg15, File,
+};
+use crypto::mrz::{MrzError, MrzKey, Td1};
+use crypto::pki::spki::{self, CurveForm};
+use crypto::sod::LdsVersion;
+use crypto::suite::{Curve, PrivateKey, PublicKey};
+use thiserror::Error;
+use time::Date;
+
+use super::profile::CardProfile;
+use crate::population::model::{Person, Relative};
+use crate::population::reference::Reference;
+
+/// The holder of a card, and its day of issue.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    /// As in the register.
+    pub person: &'a Person,
+    /// The number for life.
+    pub number: PersonalNumber,
+    /// The passport portrait.
+    pub portrait: Portrait<'a>,
+    /// Identifying features.
+    pub features: &'a str,
+    /// Day of issue.
+    pub issued: Date,
+}
+
+/// A portrait as it goes on the chip.
+#[derive(Clone, Copy, Debug)]
+pub struct Portrait<'a> {
+    /// JPEG.
+    pub jpeg: &'a [u8],
+    /// Width in pixels.
+    pub width: u16,
+    /// Height in pixels.
+    pub height: u16,
+}
+
+/// What the chip said about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ChipFacts<'a> {
+    /// Public key of active authentication.
+    pub active_auth: &'a PublicKey,
+    /// Public key of chip authentication.
+    pub chip_auth: &'a PublicKey,
+    /// How long its commands and responses may be.
+    pub lengths: AtrInfo,
+}
+
+/// The files of one card but EF.SOD, and what goes with them.
+#[derive(Debug)]
+pub struct Composed {
+    /// Data groups as the chip will hold them, by ascending number.
+    pub groups: Vec<(DataGroup, Vec<u8>)>,
+    /// EF.COM, EF.CardAccess, EF.ATR/INFO.
+    pub others: Vec<(File, Vec<u8>)>,
+    /// What opens the chip by its MRZ.
+    pub mrz: MrzKey,
+    /// Day of expiry; none: without limit.
+    pub expires: Option<Date>,
+}
+
+/// Writes DG1, DG2, DG13, DG14, DG15, EF.COM, EF.CardAccess and EF.ATR/INFO.
+///
+/// # Errors
+/// [`ComposeError`] naming the file that cannot be written.
+pub fn compose(
+    holder: Holder<'_>,
+    chip: ChipFacts<'_>,
+    profile: &CardProfile,
+    reference: &Reference,
+    form: CurveForm,
+) -> Result<Composed, ComposeError> {
+    let person = holder.person;
+    let expires = validity::expiry(person.birth, holder.issued);
+    let mrz = Td1::of_citizen(&holder.number, &person.full_name, person.sex, person.birth, expires)?;
+    let Portrait { jpeg, width, height } = holder.portrait;
+    let dg13 = Dg13::new(&particulars(holder, reference, expires))?;
+    let groups = vec![
+        (DataGroup::DG1, Dg1::Td1(mrz.clone()).encode()?),
+        (DataGroup::DG2, Dg2::new(jpeg.to_vec(), width, height)?.encode()),
+        (DataGroup::DG13, dg13.encode()),
+        (DataGroup::DG14, Dg14(profile.security_infos(chip.chip_auth, form)).encode()),
+        (DataGroup::DG15, Dg15 { spki: spki::encode(&chip.active_auth.clone().into(), form) }.encode()),
+    ];
+    let mut com = Com::new(groups.iter().map(|(group, _)| *group).collect());
+    // EF.COM and the hash table name the same version, or inspection systems complain.
+    if let LdsVersion::V18 { lds, unicode } = &profile.sod.lds_version {
+        (com.lds_version, com.unicode_version) = (lds.clone(), unicode.clone());
+    }
+    let others = vec![
+        (File::Com, com.encode()?),
+        (File::CardAccess, CardAccess(profile.access_infos()).encode()),
+        (File::AtrInfo, chip.lengths.encode()),
+    ];
+    Ok(Composed { groups, others, mrz: mrz.key(), expires })
+}
+
+/// Composes the card as [`compose`] would, with a chip that does not exist: to find out before a chip is used whether a card can carry
+/// what the register and the counter hold.
+///
+/// # Errors
+/// [`ComposeError`]
+pub fn rehearse(holder: Holder<'_>, profile: &CardProfile, reference: &Reference) -> Result<(), ComposeError> {
+    let sample = |curve| PrivateKey::from_bytes(curve, &one(curve)).expect("one is a private key on every curve").public();
+    let (active_auth, chip_auth) = (sample(profile.active_auth_curve), sample(profile.chip_auth_curve));
+    let lengths = AtrInfo { max_command: 4096, max_response: 4096 };
+    let chip = ChipFacts { active_auth: &active_auth, chip_auth: &chip_auth, lengths };
+    compose(holder, chip, profile, reference, CurveForm::Explicit).map(drop)
+}
+
+/// The scalar 1, big-endian in the curve's width.
+fn one(curve: Curve) -> Vec<u8> {
+    let mut scalar = vec![0; curve.field_len()];
+    if let Some(last) = scalar.last_mut() {
+        *last = 1;
+    }
+    scalar
+}
+
+fn particulars(holder: Holder<'_>, reference: &Reference, expiry: Option<Date>) -> Particulars {
+    let person = holder.person;
+    let name = |relative: &Option<Relative>| -> Option<FullName> { relative.as_ref().map(|r| r.full_name.clone()) };
+    Particulars {
+        number: holder.number,
+        name: person.full_name.clone(),
+        birth: person.birth,
+        sex: person.sex,
+        nationality: "Việt Nam".into(),
+        ethnicity: reference.ethnic_group(&person.ethnic_group).unwrap_or_default().into(),
+        religion: person.religion.as_ref().map_or_else(|| "Không".into(), |religion| religion.as_str().to_owned()),
+        origin: person.place_of_origin.in_words(reference),
+        residence: person.permanent_residence.as_ref().map(|place| place.in_words(reference)).unwrap_or_default(),
+        features: holder.features.into(),
+        issued: holder.issued,
+        expiry,
+        father: name(&person.father),
+        mother: name(&person.mother),
+        spouse: name(&person.spouse),
+        old_number: person.old_id_number.clone().filter(|number| number.len() == 9),
+        mark: None,
+    }
+}
+
+/// The file that cannot be written. The register lets in only what a card has room for, so this is rare.
+#[derive(Debug, Error)]
+pub enum ComposeError {
+    /// EF.COM.
+    #[error("EF.COM: {0}")]
+    Com(#[from] ComError),
+    /// DG2.
+    #[error("DG2: {0}")]
+    Dg2(#[from] Dg2Error),
+    /// DG13.
+    #[error("DG13: {0}")]
+    Dg13(#[from] Dg13Error),
+    /// DG1.
+    #[error("DG1: {0}")]
+    Mrz(#[from] MrzError),
+}

@@ -1,0 +1,93 @@
+//! `issuance init`
+
+use clap::Args;
+use crypto::pki::{Country, CurveForm};
+use time::UtcOffset;
+
+use super::{Folder, Outcome, now, rng, transport_key};
+use crate::keys::InitOptions;
+use crate::server;
+
+/// Makes a service: keys, CSCA, document signer, trust-list signer, TLS authority, first administrator.
+///
+/// Leaves csca.der, ds.der, trust-list-signer.der, csca.crl and tls-ca.pem in the folder for clients, and the first
+/// administrator's password in admin-password (mode 0600).
+#[derive(Args)]
+pub(super) struct Init {
+    #[command(flatten)]
+    folder: Folder,
+    /// Name of the first administrator.
+    #[arg(long, default_value = "admin")]
+    admin: String,
+    /// Name or address under which the service is reached. May be repeated.
+    #[arg(long, default_values = ["localhost", "127.0.0.1", "::1"])]
+    host: Vec<String>,
+    /// Base of the URLs in certificates (CRL distribution point).
+    #[arg(long, default_value = "https://citizen-card.invalid")]
+    public_url: String,
+    /// The State, in names and in the MRZ.
+    #[arg(long, default_value = "VN/VNM")]
+    country: Country,
+    /// The State's civil time, ahead of UTC: days of issue and ages are counted by it.
+    #[arg(long, value_name = "±HH:MM", default_value = "+07:00", value_parser = utc_offset)]
+    utc_offset: UtcOffset,
+    /// The authority, as certificates name it.
+    #[arg(long, default_value = "Citizen Card development authority")]
+    organization: String,
+    /// Certificates with named curves instead of explicit parameters, for verifiers that refuse the standard's form.
+    #[arg(long)]
+    named_curves: bool,
+    /// NAME=FILE: a transport master key to take in (see transport-key). May be repeated.
+    #[arg(long, value_name = "NAME=FILE")]
+    transport_key: Vec<String>,
+}
+
+impl Init {
+    pub(super) fn run(self) -> Outcome {
+        let settings = self.folder.settings();
+        let options = InitOptions {
+            hosts: self.host,
+            country: self.country,
+            utc_offset: self.utc_offset,
+            organization: self.organization,
+            curve_form: if self.named_curves { CurveForm::Named } else { CurveForm::Explicit },
+            public_url: self.public_url,
+            transport_keys: self.transport_key.iter().map(|text| transport_key::read(text)).collect::<Result<_, _>>()?,
+            ..InitOptions::default()
+        };
+        server::init(&settings, &options, &self.admin, now(), &mut rng())?;
+        let (data, admin) = (settings.data.display(), self.admin);
+        println!("Founded in {data}.");
+        println!("Administrator `{admin}`, password in {data}/admin-password (delete it once you know it).");
+        println!("For clients: {data}/tls-ca.pem, {data}/csca.der, {data}/ds.der.");
+        println!("Next: issuance serve --data {data}");
+        Ok(())
+    }
+}
+
+/// `+07:00`
+fn utc_offset(text: &str) -> Result<UtcOffset, String> {
+    let unfit = || format!("`{text}` is no offset: write it like +07:00");
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(unfit()),
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or_else(unfit)?;
+    let number = |digits: &str| digits.parse::<i8>().ok().filter(|n| (0..60).contains(n)).ok_or_else(unfit);
+    UtcOffset::from_hms(sign * number(hours)?, sign * number(minutes)?, 0).map_err(|_| unfit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn civil_time_is_written_as_hours_and_minutes() {
+        assert_eq!(utc_offset("+07:00"), Ok(UtcOffset::from_hms(7, 0, 0).unwrap()));
+        assert_eq!(utc_offset("-03:30"), Ok(UtcOffset::from_hms(-3, -30, 0).unwrap()));
+        for unfit in ["7", "+7", "07:00", "+07:60", "+27:00", "+-7:00", ""] {
+            assert!(utc_offset(unfit).is_err(), "{unfit}");
+        }
+    }
+}

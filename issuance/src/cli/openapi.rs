@@ -1,0 +1,18 @@
+//! `issuance openapi`
+
+use clap::Args;
+
+use super::Outcome;
+use crate::server;
+
+/// Prints the OpenAPI document, generated from the code.
+#[derive(Args)]
+pub(super) struct Openapi {}
+
+impl Openapi {
+    pub(super) fn run(self) -> Outcome {
+        let Self {} = self;
+        println!("{}", server::document().to_pretty_json()?);
+        Ok(())
+    }
+}

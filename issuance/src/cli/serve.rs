@@ -1,0 +1,80 @@
+//! `issuance serve`
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::{Folder, Outcome};
+use crate::ground::Randomness;
+use crate::population;
+use crate::population::reference::ExtraProvince;
+use crate::server::{Service, Settings};
+
+/// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
+///
+/// Log level by `RUST_LOG` (default: info); the log holds no personal data and no keys.
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    folder: Folder,
+    /// Where to listen; port 0 takes a free one, and the first line on standard output says which.
+    #[arg(long, default_value = "127.0.0.1:8443", env = "ISSUANCE_LISTEN")]
+    listen: SocketAddr,
+    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR]. Prefer the environment: arguments are visible to others.
+    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// CODE or CODE=NAME: a province beside the official ones, for invented people. May be repeated.
+    #[arg(long, value_name = "CODE[=NAME]")]
+    extra_province: Vec<String>,
+    /// Log lines as JSON.
+    #[arg(long)]
+    log_json: bool,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Outcome {
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let log = log.with_ansi(std::io::stderr().is_terminal());
+        if self.log_json {
+            log.json().init();
+        } else {
+            log.init();
+        }
+        let extra_provinces =
+            self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
+        let settings = Settings {
+            listen: self.listen,
+            database: self.database,
+            population: population::Settings { extra_provinces },
+            ..self.folder.settings()
+        };
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let service = Service::start(&settings, None, Randomness::System).await?;
+            println!("issuance listens on https://{}", service.address());
+            std::io::stdout().flush()?;
+            stop_requested().await?;
+            eprintln!("issuance: finishing requests under way");
+            service.stop().await;
+            Ok(())
+        })
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn stop_requested() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// `CODE` or `CODE=NAME`
+fn province(text: &str) -> Result<ExtraProvince, String> {
+    let (code, name) = text.split_once('=').unwrap_or((text, "Tỉnh Mẫu"));
+    let code = code.parse().map_err(|e| format!("--extra-province {text}: {e}"))?;
+    Ok(ExtraProvince { code, name: name.to_owned() })
+}

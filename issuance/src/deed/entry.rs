@@ -1,0 +1,280 @@
+//! What the audit trail tells: closed lists of actions, kinds of objects and purposes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crypto::identity::CardSerial;
+use crypto::perso::problem::ProblemCode;
+
+use crate::ground::Caller;
+use crate::ground::ids::{ApplicationId, CardId, DeliveryId, OfficerId, OrderId, PersonId, StationId};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word, as stored and answered.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.word()) }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|known| known.word() == text).ok_or(UnknownWord)
+            }
+        }
+    };
+}
+
+/// A word that is none of a closed list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("unknown word")]
+pub struct UnknownWord;
+
+words! {
+    /// What was done.
+    Action {
+        /// A caller reached for what is not theirs.
+        AccessRefused = "access-refused",
+        /// A second officer agreed.
+        ApplicationApproved = "application-approved",
+        /// A chip was bound to an application.
+        ApplicationBound = "application-bound",
+        /// An application ended before there was a card.
+        ApplicationCancelled = "application-cancelled",
+        /// Portrait and features were taken.
+        ApplicationCaptured = "application-captured",
+        /// An application cannot become a card as it stands, and was taken out of the queue.
+        ApplicationHeld = "application-held",
+        /// An application was read.
+        ApplicationRead = "application-read",
+        /// A second officer disagreed.
+        ApplicationRefused = "application-refused",
+        /// An application was opened.
+        ApplicationRegistered = "application-registered",
+        /// A held application went back into the queue.
+        ApplicationReleased = "application-released",
+        /// An application lost its chip.
+        ApplicationUnbound = "application-unbound",
+        /// The audit trail was read.
+        AuditRead = "audit-read",
+        /// A card was handed over.
+        CardHandedOver = "card-handed-over",
+        /// A card was reported lost.
+        CardLossReported = "card-loss-reported",
+        /// A chip proved that it is a card.
+        CardPersonalized = "card-personalized",
+        /// A card was read.
+        CardRead = "card-read",
+        /// A card counts no more.
+        CardRevoked = "card-revoked",
+        /// A blank was given to a station.
+        ChipCustodyGiven = "chip-custody-given",
+        /// A blank has our keys and its own.
+        ChipInitialised = "chip-initialised",
+        /// A chip will never be a card.
+        ChipSpoiled = "chip-spoiled",
+        /// An order of intake did not end.
+        IntakeIncomplete = "intake-incomplete",
+        /// An order of intake was made.
+        IntakeOrdered = "intake-ordered",
+        /// A number for life was established.
+        NumberEstablished = "number-established",
+        /// A number for life was asked for again.
+        NumberRead = "number-read",
+        /// An officer's access was ended.
+        OfficerDisabled = "officer-disabled",
+        /// An officer was appointed.
+        OfficerMade = "officer-made",
+        /// A person entered the register.
+        PersonDeclared = "person-declared",
+        /// A person was read.
+        PersonRead = "person-read",
+        /// An order of personalization did not end.
+        PersonalizationIncomplete = "personalization-incomplete",
+        /// An order of personalization was made.
+        PersonalizationOrdered = "personalization-ordered",
+        /// A receipt was not the chip's.
+        ReceiptRefused = "receipt-refused",
+        /// A sign-in failed.
+        SignInRefused = "sign-in-refused",
+        /// A session was opened.
+        SignedIn = "signed-in",
+        /// A session was ended.
+        SignedOut = "signed-out",
+        /// A station was enrolled.
+        StationEnrolled = "station-enrolled",
+        /// A station was revoked.
+        StationRevoked = "station-revoked",
+        /// A delivery of blanks entered the ledger.
+        StockDelivered = "stock-delivered",
+        /// Units, holidays or deputies of the authority changed.
+        UnitChanged = "unit-changed",
+    }
+}
+
+words! {
+    /// What for. Each stands for a task that the law gives to the caller.
+    Purpose {
+        /// Officers, stations, units.
+        Administration = "administration",
+        /// Inspection of the trail itself.
+        Audit = "audit",
+        /// The end of an application at the citizen's or the office's wish.
+        Cancellation = "cancellation",
+        /// Capture at the counter (Circular 59/2021/TT-BCA, Art. 11).
+        Capture = "capture",
+        /// The second officer's decision (Circular 60/2021/TT-BCA, Art. 7).
+        Decision = "decision",
+        /// Form DC01 enters the register.
+        Declaration = "declaration",
+        /// Hand-over of the card (Circular 60/2021/TT-BCA, Art. 11).
+        HandOver = "hand-over",
+        /// Intake of blanks.
+        Intake = "intake",
+        /// A single look-up at the counter.
+        LookUp = "look-up",
+        /// Loss reported by the holder.
+        LossByHolder = "loss-by-holder",
+        /// Loss reported by another person.
+        LossByOther = "loss-by-other",
+        /// The number for life (Decree 137/2015/NĐ-CP, Art. 13 and 14).
+        Numbering = "numbering",
+        /// The card is written on a chip.
+        Personalization = "personalization",
+        /// An application is opened (Law 59/2014/QH13, Art. 19 and 23).
+        Registration = "registration",
+        /// A newer card takes the place of an older one.
+        Replacement = "replacement",
+        /// The ledger of blanks.
+        Stock = "stock",
+        /// The officer's working day.
+        Work = "work",
+    }
+}
+
+/// What was acted on: kind and identifier, `kind/identifier` as text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Object {
+    /// An application.
+    Application(ApplicationId),
+    /// A card.
+    Card(CardId),
+    /// A chip.
+    Chip(CardSerial),
+    /// A delivery of blanks.
+    Delivery(DeliveryId),
+    /// An officer.
+    Officer(OfficerId),
+    /// An order for a chip.
+    Order(OrderId),
+    /// A person.
+    Person(PersonId),
+    /// What a question to the trail named, by its text.
+    Asked(String),
+    /// What the path of a refused request names; no personal data stands in our paths.
+    Path(String),
+    /// A name that was typed at sign-in, by the first eight bytes of its SHA-256.
+    SignIn([u8; 8]),
+    /// A station.
+    Station(StationId),
+    /// The trail of something, by the text of the question.
+    Trail(String),
+    /// A unit of the authority, by its code.
+    Unit(String),
+}
+
+impl Object {
+    /// The caller as an object.
+    #[must_use]
+    pub fn of_caller(caller: &Caller) -> Self {
+        match caller {
+            Caller::Officer(id, _) => Self::Officer(*id),
+            Caller::Station(id, _) => Self::Station(*id),
+            Caller::Anyone | Caller::Service => Self::Trail(caller.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Application(id) => write!(f, "application/{id}"),
+            Self::Asked(text) => f.write_str(text),
+            Self::Card(id) => write!(f, "card/{id}"),
+            Self::Chip(serial) => write!(f, "chip/{serial}"),
+            Self::Delivery(id) => write!(f, "delivery/{id}"),
+            Self::Officer(id) => write!(f, "officer/{id}"),
+            Self::Order(id) => write!(f, "order/{id}"),
+            Self::Person(id) => write!(f, "person/{id}"),
+            Self::Path(path) => f.write_str(path),
+            Self::SignIn(hash) => write!(f, "sign-in/{}", hex::encode(hash)),
+            Self::Station(id) => write!(f, "station/{id}"),
+            Self::Trail(of) => write!(f, "trail-of/{of}"),
+            Self::Unit(code) => write!(f, "unit/{code}"),
+        }
+    }
+}
+
+/// One record of the trail, but for caller and moment, which the deed knows.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What was done.
+    pub action: Action,
+    /// To which object.
+    pub object: Object,
+    /// About which person: whose log shows it.
+    pub person: Option<PersonId>,
+    /// What for.
+    pub purpose: Purpose,
+    /// A second object: the chip of an application, the order for a chip.
+    pub related: Option<Object>,
+    /// An officer's own words or a problem code. No personal data.
+    pub reason: Option<String>,
+}
+
+impl Entry {
+    /// A record about no person, without more to say.
+    #[must_use]
+    pub fn new(action: Action, object: Object, purpose: Purpose) -> Self {
+        Self { action, object, person: None, purpose, related: None, reason: None }
+    }
+
+    /// Names the person whom it is about.
+    #[must_use]
+    pub fn about(self, person: PersonId) -> Self {
+        Self { person: Some(person), ..self }
+    }
+
+    /// Names a second object.
+    #[must_use]
+    pub fn with(self, related: Object) -> Self {
+        Self { related: Some(related), ..self }
+    }
+
+    /// Says why, in an officer's own words.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
+
+    /// Says why, by the code of the refusal.
+    #[must_use]
+    pub fn refused(self, code: ProblemCode) -> Self {
+        self.because(code.word())
+    }
+}

@@ -1,0 +1,187 @@
+//! A verb under way, and the audit trail that it writes.
+//!
+//! The trail stands under the deed (ADR 0011): the table `audit_entry` belongs to this folder, which only writes it; the office `audit`
+//! reads it through the view `v_audit_entry`.
+
+mod entry;
+mod store;
+
+use std::collections::BTreeSet;
+
+use rand::rngs::ChaCha20Rng;
+use thiserror::Error;
+use time::{Date, OffsetDateTime};
+
+pub use entry::{Action, Entry, Object, Purpose};
+pub use store::MIGRATIONS;
+
+use crate::ground::actor::{Actor, Caller, Decision, Officer};
+use crate::ground::ids::PersonId;
+use crate::ground::{Id, Source};
+use crate::store::{Db, StoreError, Tx};
+
+/// Opens deeds: database, clock, randomness. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Deeds {
+    db: Db,
+    source: Source,
+}
+
+impl Deeds {
+    /// Deeds in this database, by this clock.
+    #[must_use]
+    pub fn new(db: Db, source: Source) -> Self {
+        Self { db, source }
+    }
+
+    /// Begins a verb of this caller.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn open<A: Actor>(&self, actor: A) -> Result<Deed<A>, StoreError> {
+        let tx = self.db.begin().await?;
+        let (at, source) = (self.source.now(), self.source.clone());
+        Ok(Deed { tx, actor, at, source, seen: BTreeSet::new(), entries: 0 })
+    }
+
+    /// The database, for reads of nothing personal and for upkeep.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Clock and randomness.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// A verb under way: transaction, caller, moment, identifiers.
+///
+/// Personal data is read only through it: what hands out a person's data marks the person as [seen](Self::saw), and
+/// [`commit`](Self::commit) refuses while a person was seen of whom no record tells, or while there is no record at all. So the audit
+/// trail and the citizen's log are complete by construction. Dropped without a commit, the verb never happened.
+#[derive(Debug)]
+pub struct Deed<A> {
+    tx: Tx,
+    actor: A,
+    at: OffsetDateTime,
+    source: Source,
+    /// Persons whose data was read and of whom no record tells yet.
+    seen: BTreeSet<PersonId>,
+    /// Records written.
+    entries: usize,
+}
+
+impl<A: Actor> Deed<A> {
+    /// The transaction, for an office's own store.
+    pub fn tx(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+
+    /// The caller.
+    #[must_use]
+    pub fn actor(&self) -> &A {
+        &self.actor
+    }
+
+    /// The caller, as the audit trail names it.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        self.actor.caller()
+    }
+
+    /// The moment of the verb: one for all that it writes, in UTC.
+    #[must_use]
+    pub fn at(&self) -> OffsetDateTime {
+        self.at
+    }
+
+    /// The State's civil day of the verb.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.source.clock().day_of(self.at)
+    }
+
+    /// Returns a new identifier.
+    #[must_use]
+    pub fn id<T>(&self) -> Id<T> {
+        self.source.id()
+    }
+
+    /// Returns a fresh random generator.
+    #[must_use]
+    pub fn rng(&self) -> ChaCha20Rng {
+        self.source.rng()
+    }
+
+    /// Marks a person's data as read: a record that names the person is due before the commit.
+    pub fn saw(&mut self, person: PersonId) {
+        self.seen.insert(person);
+    }
+
+    /// Writes what the caller did to which object, about which person and for what purpose, in the transaction of the verb.
+    ///
+    /// # Errors
+    /// [`StoreError`]: then the verb must not happen either.
+    pub async fn record(
+        &mut self,
+        action: Action,
+        object: Object,
+        person: Option<PersonId>,
+        purpose: Purpose,
+    ) -> Result<(), StoreError> {
+        self.enter(Entry { action, object, person, purpose, related: None, reason: None }).await
+    }
+
+    /// As [`record`](Self::record), with a second object or a reason.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn enter(&mut self, entry: Entry) -> Result<(), StoreError> {
+        let id = self.source.id();
+        store::insert(&mut self.tx, id, self.at, &self.actor.caller(), &entry).await?;
+        if let Some(person) = entry.person {
+            self.seen.remove(&person);
+        }
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// Makes everything true at once.
+    ///
+    /// # Errors
+    /// [`DeedError::Unrecorded`] if the verb left no record, or read a person's data without a record that names the person: a fault of
+    /// this program, after which nothing happened.
+    pub async fn commit(self) -> Result<(), DeedError> {
+        if self.entries == 0 || !self.seen.is_empty() {
+            return Err(DeedError::Unrecorded { entries: self.entries, unnamed: self.seen.len() });
+        }
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl Deed<Officer> {
+    /// The officer's act at this moment.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        Decision { by: self.actor.id, at: self.at }
+    }
+}
+
+/// Why a verb does not become true.
+#[derive(Debug, Error)]
+pub enum DeedError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The verb is not in the audit trail as it must be.
+    #[error("a verb with {entries} records in the audit trail read {unnamed} persons whom no record names")]
+    Unrecorded {
+        /// Records written.
+        entries: usize,
+        /// Persons read without a record that names them.
+        unnamed: usize,
+    },
+}

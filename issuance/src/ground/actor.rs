@@ -1,0 +1,304 @@
+//! The callers of this service and what they may do: pure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::ids::{OfficerId, SessionId, StationId};
+
+/// Code of an office of the authority: 1 to 16 of `a-z 0-9 -`. [`OfficeCode::national`] stands above all others.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct OfficeCode(String);
+
+/// A text that is no code of an office.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("office codes have 1 to 16 of a-z, 0-9 and -")]
+pub struct OfficeCodeMalformed;
+
+impl OfficeCode {
+    /// The office whose officers act for every other.
+    #[must_use]
+    pub fn national() -> Self {
+        Self("national".to_owned())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for OfficeCode {
+    type Err = OfficeCodeMalformed;
+
+    fn from_str(text: &str) -> Result<Self, OfficeCodeMalformed> {
+        let fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if (1..=16).contains(&text.len()) && fits { Ok(Self(text.to_owned())) } else { Err(OfficeCodeMalformed) }
+    }
+}
+
+impl TryFrom<String> for OfficeCode {
+    type Error = OfficeCodeMalformed;
+
+    fn try_from(text: String) -> Result<Self, OfficeCodeMalformed> {
+        text.parse()
+    }
+}
+
+impl From<OfficeCode> for String {
+    fn from(code: OfficeCode) -> Self {
+        code.0
+    }
+}
+
+impl From<&OfficeCode> for crate::store::Argument {
+    fn from(code: &OfficeCode) -> Self {
+        Self::from(code.as_str())
+    }
+}
+
+impl fmt::Display for OfficeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an officer is employed for. What a role may do stands in [`Permission::roles`].
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Registers officers and stations; sees no citizen.
+    Admin,
+    /// Decides applications that others captured.
+    Approver,
+    /// Reads the audit trail.
+    Auditor,
+    /// Captures applications at a counter.
+    Capture,
+    /// Hands cards over, takes reports of loss.
+    HandOver,
+    /// Keeps the register and gives numbers.
+    Registrar,
+    /// Keeps the stock of blank chips.
+    Stock,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Admin, Self::Approver, Self::Auditor, Self::Capture, Self::HandOver, Self::Registrar, Self::Stock];
+
+    /// The role as it is written in requests and in the document.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+            Self::Capture => "capture",
+            Self::HandOver => "hand-over",
+            Self::Registrar => "registrar",
+            Self::Stock => "stock",
+        }
+    }
+}
+
+/// Something that officers do, and only some of them may.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+pub enum Permission {
+    /// Make and disable officers, make and revoke stations, look after keys.
+    Administer,
+    /// Open and cancel applications.
+    Apply,
+    /// Take features and portrait.
+    Capture,
+    /// Approve, refuse and release.
+    Decide,
+    /// Enter declarations.
+    Declare,
+    /// Hand a card over.
+    HandOver,
+    /// Give a number for life.
+    Number,
+    /// Read applications.
+    ReadApplication,
+    /// Read the audit trail.
+    ReadAudit,
+    /// Read cards.
+    ReadCard,
+    /// Read persons.
+    ReadPerson,
+    /// Read the stock.
+    ReadStock,
+    /// Take a report of loss.
+    ReportLoss,
+    /// Deliveries, custody, write-offs.
+    Stock,
+}
+
+impl Permission {
+    /// The roles that carry the permission.
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
+        use Role::{Admin, Approver, Auditor, Capture, HandOver, Registrar, Stock};
+        match self {
+            Self::Administer => &[Admin],
+            Self::Apply | Self::Capture => &[Capture],
+            Self::Decide => &[Approver],
+            Self::Declare | Self::Number => &[Registrar],
+            Self::HandOver | Self::ReadCard => &[HandOver],
+            Self::ReadApplication => &[Approver, Capture, HandOver],
+            Self::ReadAudit => &[Auditor],
+            Self::ReadPerson => &[Approver, Capture, Registrar],
+            Self::ReadStock | Self::Stock => &[Stock],
+            Self::ReportLoss => &[Capture, HandOver],
+        }
+    }
+}
+
+/// The officer who asks, by the session that the bearer token opened.
+#[derive(Clone, Debug)]
+pub struct Officer {
+    /// Identifier.
+    pub id: OfficerId,
+    /// Office; see [`may_act_for`](Self::may_act_for).
+    pub office: OfficeCode,
+    /// Roles.
+    pub roles: Vec<Role>,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// The object belongs to an office that the officer does not act for.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("the object belongs to another office")]
+pub struct OtherOffice;
+
+impl Officer {
+    /// True if one of the roles carries the permission.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.roles.iter().any(|role| permission.roles().contains(role))
+    }
+
+    /// Object-level right: an officer touches the objects of their own office only, the national office those of all.
+    ///
+    /// # Errors
+    /// [`OtherOffice`]
+    pub fn may_act_for(&self, office: &OfficeCode) -> Result<(), OtherOffice> {
+        if self.office == *office || self.office == OfficeCode::national() { Ok(()) } else { Err(OtherOffice) }
+    }
+}
+
+/// The station that asks, by its TLS client certificate.
+#[derive(Clone, Debug)]
+pub struct Station {
+    /// Identifier.
+    pub id: StationId,
+    /// Name that people gave it.
+    pub name: String,
+    /// Office where it stands.
+    pub office: OfficeCode,
+}
+
+/// The caller of a verb, as the audit trail names it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Caller {
+    /// A caller who is not known: a public question.
+    Anyone,
+    /// An officer.
+    Officer(OfficerId, OfficeCode),
+    /// The service itself (its jobs, its ceremonies).
+    Service,
+    /// A station.
+    Station(StationId, OfficeCode),
+}
+
+impl Caller {
+    /// The office that the caller belongs to.
+    #[must_use]
+    pub fn office(&self) -> Option<&OfficeCode> {
+        match self {
+            Self::Anyone | Self::Service => None,
+            Self::Officer(_, office) | Self::Station(_, office) => Some(office),
+        }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("anyone"),
+            Self::Officer(id, _) => write!(f, "officer/{id}"),
+            Self::Service => f.write_str("service"),
+            Self::Station(id, _) => write!(f, "station/{id}"),
+        }
+    }
+}
+
+/// An unknown caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Anyone;
+
+/// The service itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Service;
+
+/// A kind of caller. A verb says in its type which kind it is for: `Deed<Officer>`, `Deed<Station>`.
+pub trait Actor: Clone + Send + Sync + 'static {
+    /// The caller, as the audit trail names it.
+    fn caller(&self) -> Caller;
+}
+
+impl Actor for Officer {
+    fn caller(&self) -> Caller {
+        Caller::Officer(self.id, self.office.clone())
+    }
+}
+
+impl Actor for Station {
+    fn caller(&self) -> Caller {
+        Caller::Station(self.id, self.office.clone())
+    }
+}
+
+impl Actor for Anyone {
+    fn caller(&self) -> Caller {
+        Caller::Anyone
+    }
+}
+
+impl Actor for Service {
+    fn caller(&self) -> Caller {
+        Caller::Service
+    }
+}
+
+/// An officer's act.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Decision {
+    /// The officer.
+    pub by: OfficerId,
+    /// The moment.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn office_codes_are_short_and_plain() {
+        assert!("003-001".parse::<OfficeCode>().is_ok());
+        for code in ["", "Ở đây", "UPPER", "a/b", "seventeen-letters"] {
+            assert!(code.parse::<OfficeCode>().is_err(), "{code}");
+        }
+    }
+}

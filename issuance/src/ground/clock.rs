@@ -1,0 +1,176 @@
+//! Time and randomness, both parameters: the service's own, or those that a test sets.
+
+use std::sync::{Arc, Mutex};
+
+use rand::rngs::{ChaCha20Rng, SysRng};
+use rand::{Rng, SeedableRng};
+use time::{Date, OffsetDateTime, UtcOffset};
+
+use super::Id;
+
+/// A clock with the civil day of the State.
+///
+/// A moment is a moment everywhere; a day is one of the State's: between 0 and 7 o'clock in Viet Nam it is still yesterday in UTC.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    hands: Hands,
+    offset: UtcOffset,
+}
+
+/// Where time comes from.
+#[derive(Clone, Debug)]
+enum Hands {
+    /// A moment that a test sets.
+    Set(Arc<Mutex<OffsetDateTime>>),
+    /// The computer's clock.
+    System,
+}
+
+/// Seven hours ahead of UTC, all year: Decision 134/2002/QĐ-TTg.
+pub const VIET_NAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
+    Ok(offset) => offset,
+    Err(_) => UtcOffset::UTC,
+};
+
+impl Clock {
+    /// The computer's clock in a State whose civil time is `offset` ahead of UTC.
+    #[must_use]
+    pub fn system(offset: UtcOffset) -> Self {
+        Self { hands: Hands::System, offset }
+    }
+
+    /// A clock that stands still at `at`, in Viet Nam. For tests.
+    #[must_use]
+    pub fn standing(at: OffsetDateTime) -> Self {
+        Self { hands: Hands::Set(Arc::new(Mutex::new(at))), offset: VIET_NAM }
+    }
+
+    /// Moves a set clock; the computer's clock stays as it is.
+    pub fn advance(&self, by: time::Duration) {
+        if let Hands::Set(at) = &self.hands {
+            *at.lock().expect("the lock is held for an addition only") += by;
+        }
+    }
+
+    /// Returns the moment, in UTC, in whole microseconds: what both databases keep.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        let at = match &self.hands {
+            #[expect(clippy::disallowed_methods, reason = "the one place that asks the computer's clock")]
+            Hands::System => OffsetDateTime::now_utc(),
+            Hands::Set(at) => *at.lock().expect("the lock is held for an addition only"),
+        };
+        at.replace_nanosecond(at.microsecond() * 1_000).unwrap_or(at)
+    }
+
+    /// Returns the State's civil day at a moment.
+    #[must_use]
+    pub fn day_of(&self, at: OffsetDateTime) -> Date {
+        at.to_offset(self.offset).date()
+    }
+
+    /// Returns the State's civil day now.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.day_of(self.now())
+    }
+}
+
+/// Where randomness comes from.
+#[derive(Debug)]
+pub enum Randomness {
+    /// A seed, for tests: the same requests in the same order see the same values.
+    Seeded(Box<Mutex<ChaCha20Rng>>),
+    /// The operating system.
+    System,
+}
+
+impl Randomness {
+    /// Deterministic randomness, for tests.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self::Seeded(Box::new(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
+    }
+
+    /// Returns a fresh generator.
+    #[must_use]
+    pub fn draw(&self) -> ChaCha20Rng {
+        match self {
+            Self::Seeded(source) => {
+                let mut seed = [0; 32];
+                source.lock().expect("the lock is held for one draw only").fill_bytes(&mut seed);
+                ChaCha20Rng::from_seed(seed)
+            }
+            Self::System => ChaCha20Rng::try_from_rng(&mut SysRng).expect("the operating system has randomness"),
+        }
+    }
+}
+
+/// Clock and randomness of one service, and the identifiers made of them; clones share both.
+#[derive(Clone, Debug)]
+pub struct Source {
+    clock: Clock,
+    randomness: Arc<Randomness>,
+}
+
+impl Source {
+    /// A source of this clock and this randomness.
+    #[must_use]
+    pub fn new(clock: Clock, randomness: Randomness) -> Self {
+        Self { clock, randomness: Arc::new(randomness) }
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Returns the moment; see [`Clock::now`].
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// Returns a fresh generator for one request.
+    #[must_use]
+    pub fn rng(&self) -> ChaCha20Rng {
+        self.randomness.draw()
+    }
+
+    /// Returns a new identifier: UUID version 7 (RFC 9562) of this clock and this randomness. Its order is that of time, down to a
+    /// quarter of a microsecond (§6.2, method 3).
+    #[must_use]
+    pub fn id<T>(&self) -> Id<T> {
+        let microseconds = u64::try_from(self.now().unix_timestamp_nanos() / 1_000).unwrap_or(0);
+        let mut random = [0; 10];
+        self.rng().fill_bytes(&mut random);
+        let fraction = u16::try_from(microseconds % 1_000 * 4_096 / 1_000).expect("less than 4096");
+        random[..2].copy_from_slice(&fraction.to_be_bytes());
+        Id::from_uuid(uuid::Builder::from_unix_timestamp_millis(microseconds / 1_000, &random).into_uuid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::{date, datetime};
+
+    use super::*;
+
+    #[test]
+    fn the_day_is_that_of_the_state() {
+        let clock = Clock::standing(datetime!(2026-11-24 17:30 UTC));
+        assert_eq!(clock.today(), date!(2026 - 11 - 25), "half past midnight in Viet Nam");
+        assert_eq!(clock.now(), datetime!(2026-11-24 17:30 UTC));
+        clock.advance(time::Duration::hours(-1));
+        assert_eq!(clock.today(), date!(2026 - 11 - 24));
+    }
+
+    #[test]
+    fn identifiers_ascend_with_time() {
+        let source = Source::new(Clock::standing(datetime!(2026-11-24 17:30 UTC)), Randomness::seeded(1));
+        let first: Id<()> = source.id();
+        source.clock().advance(time::Duration::microseconds(1));
+        assert!(first < source.id());
+    }
+}

@@ -1,0 +1,222 @@
+//! Identifiers, one type per kind of thing: a person's id cannot be passed where an application's is wanted.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::RefOr;
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+use crate::store::{Argument, Record, StoreError};
+
+/// Identifier of a `T`: a UUID (version 7 when made here), as text in lower case with hyphens.
+pub struct Id<T>(Uuid, PhantomData<fn() -> T>);
+
+/// The kinds of things that have identifiers. Types without values.
+pub mod of {
+    macro_rules! kinds {
+        ($($(#[$doc:meta])* $kind:ident;)*) => { $($(#[$doc])* #[derive(Debug)] pub enum $kind {})* };
+    }
+    kinds! {
+        /// An application for a card.
+        Application;
+        /// A trust bundle.
+        Bundle;
+        /// A card.
+        Card;
+        /// A delivery of blank chips.
+        Delivery;
+        /// A document in the making: the files of one card.
+        Document;
+        /// A row of the audit trail.
+        Entry;
+        /// An officer.
+        Officer;
+        /// An order for a chip.
+        Order;
+        /// A person of the register.
+        Person;
+        /// A request to this service.
+        Request;
+        /// An officer's session.
+        Session;
+        /// A station.
+        Station;
+    }
+}
+
+/// Identifier of an application.
+pub type ApplicationId = Id<of::Application>;
+/// Identifier of a trust bundle.
+pub type BundleId = Id<of::Bundle>;
+/// Identifier of a card.
+pub type CardId = Id<of::Card>;
+/// Identifier of a delivery.
+pub type DeliveryId = Id<of::Delivery>;
+/// Identifier of a document.
+pub type DocumentId = Id<of::Document>;
+/// Identifier of a row of the audit trail.
+pub type EntryId = Id<of::Entry>;
+/// Identifier of an officer.
+pub type OfficerId = Id<of::Officer>;
+/// Identifier of an order.
+pub type OrderId = Id<of::Order>;
+/// Identifier of a person in the register; shown on no card.
+pub type PersonId = Id<of::Person>;
+/// Identifier of a request.
+pub type RequestId = Id<of::Request>;
+/// Identifier of a session.
+pub type SessionId = Id<of::Session>;
+/// Identifier of a station.
+pub type StationId = Id<of::Station>;
+
+/// A text that is no identifier.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("an identifier is a UUID: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12")]
+pub struct IdMalformed;
+
+impl<T> Id<T> {
+    /// From a UUID.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// Reads the column that holds the identifier.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`]
+    pub fn of(record: &Record, column: &str) -> Result<Self, StoreError> {
+        record.get(column).map(Self::from_uuid)
+    }
+
+    /// Reads a column that may hold an identifier.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`]
+    pub fn of_optional(record: &Record, column: &str) -> Result<Option<Self>, StoreError> {
+        Ok(record.get::<Option<Uuid>>(column)?.map(Self::from_uuid))
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Id<T> {}
+
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for Id<T> {}
+
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<T> fmt::Display for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<T> FromStr for Id<T> {
+    type Err = IdMalformed;
+
+    fn from_str(text: &str) -> Result<Self, IdMalformed> {
+        // One spelling only: the store and the audit compare text.
+        let uuid: Uuid = text.parse().map_err(|_| IdMalformed)?;
+        if uuid.to_string() == text { Ok(Self::from_uuid(uuid)) } else { Err(IdMalformed) }
+    }
+}
+
+impl<T> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Id<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T> PartialSchema for Id<T> {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl<T> ToSchema for Id<T> {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Id".into()
+    }
+}
+
+impl<T> From<Id<T>> for Argument {
+    fn from(id: Id<T>) -> Self {
+        Self::Uuid(Some(id.0))
+    }
+}
+
+impl<T> From<Option<Id<T>>> for Argument {
+    fn from(id: Option<Id<T>>) -> Self {
+        Self::Uuid(id.map(|id| id.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_has_one_spelling() {
+        let text = "0197a3f0-1234-7abc-8def-0123456789ab";
+        let id: PersonId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{text}\""));
+        for other in ["", "0", "0197A3F0-1234-7ABC-8DEF-0123456789AB", "0197a3f012347abc8def0123456789ab"] {
+            assert_eq!(other.parse::<PersonId>(), Err(IdMalformed), "{other}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What every office stands on: clock and civil day, identifiers, callers, encryption at rest, large objects, blocking work.
+
+pub mod actor;
+pub mod blocking;
+pub mod clock;
+pub mod files;
+pub mod ids;
+pub mod objects;
+pub mod secrets;
+pub mod text;
+
+pub use actor::{Caller, Decision, OfficeCode, Officer, OtherOffice, Permission, Role, Station};
+pub use clock::{Clock, Randomness, Source};
+pub use ids::Id;
+pub use secrets::{Secrets, SecretsError};

@@ -1,0 +1,76 @@
+//! Recurring work of the service: each job is a row that says when it is due and which process has it.
+//!
+//! Several processes may serve one database: a job is leased by one of them at a time, and a lease that is not given back runs out.
+
+mod store;
+
+use time::{Duration, OffsetDateTime};
+
+pub use store::MIGRATIONS;
+
+use crate::deed::Deeds;
+use crate::ground::Id;
+use crate::store::StoreError;
+
+/// A process that runs jobs. Types without values.
+#[derive(Debug)]
+pub enum Worker {}
+
+/// The jobs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Job {
+    /// Purges expired answers and sessions.
+    PurgeExpired,
+    /// Makes the trust bundle anew.
+    TrustBundle,
+    /// Warns of what will expire.
+    Warnings,
+}
+
+impl Job {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
+
+    /// The name, as stored and logged.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PurgeExpired => "purge-expired",
+            Self::TrustBundle => "trust-bundle",
+            Self::Warnings => "warnings",
+        }
+    }
+}
+
+/// A lease on a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    job: Job,
+    worker: Id<Worker>,
+}
+
+/// Leases a job to this process if it is due and no other process has it. Returns `None` otherwise.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn lease(deeds: &Deeds, job: Job, worker: Id<Worker>) -> Result<Option<Lease>, StoreError> {
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_upkeep().await?;
+    let leased = store::lease(&mut tx, job.name(), worker, now, now + LEASE).await?;
+    tx.commit().await?;
+    Ok(leased.then_some(Lease { job, worker }))
+}
+
+/// Gives a lease back: the job is done and due again at `next`, or it failed and is due again then.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn give_back(deeds: &Deeds, lease: Lease, done: bool, next: OffsetDateTime) -> Result<(), StoreError> {
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_upkeep().await?;
+    store::give_back(&mut tx, lease.job.name(), lease.worker, done, now, next).await?;
+    tx.commit().await
+}
+
+/// A process that died gives its jobs free after this.
+const LEASE: Duration = Duration::minutes(5);

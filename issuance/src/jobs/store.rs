@@ -1,0 +1,58 @@
+//! SQL of the jobs.
+
+use time::OffsetDateTime;
+
+use super::Worker;
+use crate::ground::Id;
+use crate::store::{Migration, StoreError, Tx};
+use crate::{args, migration, sql};
+
+/// The table of jobs.
+pub const MIGRATIONS: &[Migration] = &[migration!(3, "0003_jobs_schedule")];
+
+/// Leases a job if it is due and free. A job that has no row yet is due at once.
+pub(super) async fn lease(
+    tx: &mut Tx,
+    job: &str,
+    worker: Id<Worker>,
+    now: OffsetDateTime,
+    until: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    tx.run(
+        sql!("insert into job (id, due_at, failures) values ($1, $2, 0) on conflict (id) do nothing"),
+        args![job, now],
+    )
+    .await?;
+    let leased = tx
+        .run(
+            sql!(
+                "update job set leased_by = $1, leased_until = $2
+                 where id = $3 and due_at <= $4 and (leased_until is null or leased_until <= $4)"
+            ),
+            args![worker, until, job, now],
+        )
+        .await?;
+    Ok(leased == 1)
+}
+
+/// Ends a lease, unless it ran out and another process has the job.
+pub(super) async fn give_back(
+    tx: &mut Tx,
+    job: &str,
+    worker: Id<Worker>,
+    done: bool,
+    now: OffsetDateTime,
+    next: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let done_at = done.then_some(now);
+    tx.run(
+        sql!(
+            "update job set leased_by = null, leased_until = null, due_at = $1, done_at = coalesce($2, done_at),
+                 failures = case when $3 then 0 else failures + 1 end
+             where id = $4 and leased_by = $5"
+        ),
+        args![next, done_at, done, job, worker],
+    )
+    .await?;
+    Ok(())
+}

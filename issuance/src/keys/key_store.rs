@@ -1,0 +1,171 @@
+//! Keys at rest: one sealed file per key under `DATA/keys`, the key-encryption key in a file of its own.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rand::CryptoRng;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::ground::{Secrets, files};
+
+/// The folder of sealed keys and public certificates, with the key-encryption key opened.
+#[derive(Debug)]
+pub struct KeyStore {
+    data: PathBuf,
+    secrets: Secrets,
+}
+
+impl KeyStore {
+    /// Opens the store under `data`. The key-encryption key is 64 hex digits in `key_file`, or in `data/kek` when there is
+    /// none; production keeps it on another medium than the data, or gets it from a secret mount.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]: not there, readable by others than its owner, malformed.
+    pub fn open(data: &Path, key_file: Option<&Path>) -> Result<Self, KeyStoreError> {
+        let path = key_file.map_or_else(|| data.join("kek"), Path::to_owned);
+        let file = File::open(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => KeyStoreError::Missing(path.clone()),
+            _ => KeyStoreError::File(path.clone(), e),
+        })?;
+        let mode = file.metadata().map_err(|e| KeyStoreError::File(path.clone(), e))?.mode();
+        if mode & 0o077 != 0 {
+            return Err(KeyStoreError::ReadableByOthers(path));
+        }
+        let text = Zeroizing::new(fs::read_to_string(&path).map_err(|e| KeyStoreError::File(path.clone(), e))?);
+        let mut key = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| KeyStoreError::Malformed(path))?;
+        Ok(Self { data: data.to_owned(), secrets: Secrets::new(&key) })
+    }
+
+    /// Makes the folder and, unless `key_file` already holds one, a new key-encryption key.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]: also if there already is a store ([`KeyStoreError::AlreadyThere`]).
+    pub fn init(data: &Path, key_file: Option<&Path>, rng: &mut impl CryptoRng) -> Result<Self, KeyStoreError> {
+        let keys = data.join("keys");
+        if keys.exists() {
+            return Err(KeyStoreError::AlreadyThere(data.to_owned()));
+        }
+        // Only the service's account reads what is in there; what is public lies beside it.
+        files::private_folder(&keys).map_err(|e| KeyStoreError::File(keys, e))?;
+        let path = key_file.map_or_else(|| data.join("kek"), Path::to_owned);
+        if !path.exists() {
+            let mut key = Zeroizing::new([0; 32]);
+            rng.fill_bytes(&mut *key);
+            let text = Zeroizing::new(hex::encode(*key) + "\n");
+            write_private(&path, text.as_bytes())?;
+        }
+        Self::open(data, key_file)
+    }
+
+    /// The service's encryption at rest.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Seals a key under its name. What is there already is replaced atomically.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn put(&self, name: &str, key: &[u8]) -> Result<(), KeyStoreError> {
+        write_private(&self.path(name), &self.secrets.seal(&purpose(name), key))
+    }
+
+    /// Loads a key by its name.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]: not there, or sealed under another key-encryption key, or under another name.
+    pub fn load(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        let path = self.path(name);
+        let sealed = match fs::read(&path) {
+            Ok(sealed) => sealed,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(KeyStoreError::Missing(path)),
+            Err(e) => return Err(KeyStoreError::File(path, e)),
+        };
+        self.secrets.open(&purpose(name), &sealed).map_err(|_| KeyStoreError::NotOurs(path))
+    }
+
+    /// Names of the keys that begin with `prefix`, without it.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn names(&self, prefix: &str) -> Result<Vec<String>, KeyStoreError> {
+        let folder = self.data.join("keys");
+        let entries = fs::read_dir(&folder).map_err(|e| KeyStoreError::File(folder.clone(), e))?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| Some(name.strip_suffix(".sealed")?.strip_prefix(prefix)?.to_owned()))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A public file beside the keys (`csca.der`, `tls-ca.pem`, …), for clients.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn public(&self, name: &str) -> Result<Vec<u8>, KeyStoreError> {
+        let path = self.data.join(name);
+        fs::read(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => KeyStoreError::Missing(path),
+            _ => KeyStoreError::File(path, e),
+        })
+    }
+
+    /// Writes a public file.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn publish(&self, name: &str, bytes: &[u8]) -> Result<(), KeyStoreError> {
+        write(&self.data.join(name), bytes, files::PUBLIC)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.data.join("keys").join(format!("{name}.sealed"))
+    }
+}
+
+/// The name is part of what is authenticated: one sealed key does not pass for another.
+fn purpose(name: &str) -> String {
+    format!("key/{name}")
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyStoreError> {
+    write(path, bytes, files::PRIVATE)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyStoreError> {
+    files::replace(path, &path.with_extension("new"), bytes, mode).map_err(|e| KeyStoreError::File(path.to_owned(), e))
+}
+
+/// Why a key or certificate cannot be had. Each says what to do.
+#[derive(Debug, Error)]
+pub enum KeyStoreError {
+    /// The ceremony was held here before.
+    #[error("{0} already holds the keys of a service; choose another --data, or remove it if none of its cards is in use")]
+    AlreadyThere(PathBuf),
+    /// The file system.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// Not what this file should hold.
+    #[error("{0} does not hold what it should")]
+    Malformed(PathBuf),
+    /// No such file.
+    #[error("{0} is not there; run `issuance init` first, or check --data and --key-file")]
+    Missing(PathBuf),
+    /// Sealed under another key-encryption key or another name, or changed.
+    #[error(
+        "{0} was sealed under another key-encryption key or name, or was changed; restore the file that belongs to it"
+    )]
+    NotOurs(PathBuf),
+    /// Mode too wide.
+    #[error(
+        "{0} can be read by others than its owner; run `chmod 600` on it, and consider what it protects as exposed"
+    )]
+    ReadableByOthers(PathBuf),
+}

@@ -1,0 +1,34 @@
+//! Keys and certificates: the key store, the signer, the national CSCA and its list, master keys of cards, and the TLS authority of
+//! the service itself.
+
+mod card_keys;
+mod ceremony;
+mod crl;
+mod key_store;
+mod problem;
+mod signer;
+mod store;
+mod tls_authority;
+
+pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION};
+pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
+pub use crl::{CurrentCrl, CrlFileError};
+pub use key_store::{KeyStore, KeyStoreError};
+pub(crate) use signer::signing_period;
+pub use signer::{KeyName, Signer, SignerError, SigningKey};
+pub use store::MIGRATIONS;
+pub(crate) use tls_authority::SERVER as SERVER_KEY;
+pub use tls_authority::{IssuedCertificate, TlsAuthority, TlsAuthorityError};
+
+/// Settings of the keys.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A signing key makes at most so many signatures.
+    pub signing_key_limit: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { signing_key_limit: 1_000_000 }
+    }
+}

@@ -1,0 +1,324 @@
+//! The signer: keys that sign certificates, security objects and the trust bundle. Where the private half lives is a seam
+//! ([`Side`]): in this process for development, behind PKCS#11 later. Usage is reserved before, and every signature is
+//! verified before it leaves.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
+use crypto::pki::Certificate;
+use crypto::suite::{Curve, EcError, PrivateKey, PublicKey, SignatureAlgorithm, VerifyingKey};
+use rand::CryptoRng;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::key_store::{KeyStore, KeyStoreError};
+use super::{Settings, store};
+use crate::deed::Deeds;
+use crate::store::{StoreError, Tx};
+
+/// What a signing key is for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum KeyName {
+    /// The national country signing CA. Opened in ceremonies only, never by the running service.
+    Csca,
+    /// Signs security objects.
+    DocumentSigner,
+    /// Signs the trust bundle.
+    TrustListSigner,
+}
+
+impl KeyName {
+    /// Name of the certificate's file (with `.der`), and prefix of the key's.
+    #[must_use]
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Csca => "csca",
+            Self::DocumentSigner => "ds",
+            Self::TrustListSigner => "trust-list-signer",
+        }
+    }
+}
+
+/// One signing key.
+pub struct SigningKey {
+    name: KeyName,
+    public: PublicKey,
+    side: Side,
+    /// Signatures that are already counted as used in the database but not made yet.
+    reserved: Mutex<u64>,
+}
+
+/// Where the private half lives. A PKCS#11 session becomes a third variant: handle and slot, the same two verbs.
+enum Side {
+    /// NIST curves in this process: several times faster than portable code.
+    AwsLc { pair: Box<EcdsaKeyPair>, scalar: Zeroizing<Vec<u8>> },
+    /// Every other curve in this process.
+    Suite(PrivateKey),
+}
+
+/// Shows what it is for and its identifier.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({:?}, {})", self.name, self.id())
+    }
+}
+
+impl SigningKey {
+    /// A new key.
+    ///
+    /// # Errors
+    /// [`SignerError`] if the library refuses what it just made.
+    pub fn generate(name: KeyName, curve: Curve, rng: &mut impl CryptoRng) -> Result<Self, SignerError> {
+        Self::from_private(name, PrivateKey::generate(curve, rng))
+    }
+
+    /// The key that this certificate certifies, from the store.
+    ///
+    /// # Errors
+    /// [`SignerError`]
+    pub fn open(store: &KeyStore, name: KeyName, certificate: &Certificate) -> Result<Self, SignerError> {
+        let Ok(VerifyingKey::Ec(public)) = certificate.verifying_key() else {
+            return Err(SignerError::Malformed(name));
+        };
+        let bytes = store.load(&file(name, &public))?;
+        let (&id, scalar) = bytes.split_first().ok_or(SignerError::Malformed(name))?;
+        let curve = Curve::from_parameter_id(id).ok_or(SignerError::Malformed(name))?;
+        let key = Self::from_private(name, PrivateKey::from_bytes(curve, scalar)?)?;
+        if key.public == public { Ok(key) } else { Err(SignerError::OtherKey(name)) }
+    }
+
+    /// Seals the key into the store: standardized domain parameter identifier (Doc 9303-11), then the scalar. Its file is
+    /// named after the key, so that publishing the certificate is the one moment at which a new key takes over.
+    ///
+    /// # Errors
+    /// [`SignerError`]
+    pub fn keep(&self, store: &KeyStore) -> Result<(), SignerError> {
+        let mut bytes = Zeroizing::new(vec![self.public.curve().parameter_id()]);
+        match &self.side {
+            Side::AwsLc { scalar, .. } => bytes.extend_from_slice(scalar),
+            Side::Suite(key) => bytes.extend_from_slice(&key.to_bytes()),
+        }
+        Ok(store.put(&file(self.name, &self.public), &bytes)?)
+    }
+
+    fn from_private(name: KeyName, key: PrivateKey) -> Result<Self, SignerError> {
+        let public = key.public();
+        let side = match key.curve() {
+            curve @ (Curve::P256 | Curve::P384) => {
+                let algorithm = match curve {
+                    Curve::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
+                    _ => &ECDSA_P384_SHA384_ASN1_SIGNING,
+                };
+                let scalar = key.to_bytes();
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &scalar, public.to_sec1())
+                    .map_err(|_| SignerError::Malformed(name))?;
+                Side::AwsLc { pair: Box::new(pair), scalar }
+            }
+            _ => Side::Suite(key),
+        };
+        Ok(Self { name, public, side, reserved: Mutex::new(0) })
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn name(&self) -> KeyName {
+        self.name
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        VerifyingKey::Ec(self.public.clone())
+    }
+
+    /// ECDSA with the hash function of the curve's strength.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::Ecdsa(self.public.curve().usual_hash())
+    }
+
+    /// First 20 bytes of SHA-256 over the public point, in hex: how usage is counted.
+    #[must_use]
+    pub fn id(&self) -> String {
+        key_id(&self.public)
+    }
+
+    /// Signs, and verifies what was signed. Does not count usage: the service signs through [`Signer::sign`]; ceremonies and
+    /// benchmarks come here.
+    ///
+    /// # Errors
+    /// [`SignerError::Failed`], [`SignerError::Unverified`]
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        let signature = match &self.side {
+            Side::AwsLc { pair, .. } => {
+                pair.sign(&SystemRandom::new(), message).map_err(|_| SignerError::Failed)?.as_ref().to_vec()
+            }
+            Side::Suite(key) => key.sign_der(self.public.curve().usual_hash(), message),
+        };
+        // A fault while signing can give the private key away, so a wrong signature must not leave.
+        self.verifying_key()
+            .verify(self.algorithm(), message, &signature)
+            .map_err(|_| SignerError::Unverified(self.name))?;
+        Ok(signature)
+    }
+}
+
+/// The signing keys of the running service, each with its certificate; clones share them.
+#[derive(Clone, Debug)]
+pub struct Signer(Arc<Keys>);
+
+#[derive(Debug)]
+struct Keys {
+    document_signer: (SigningKey, Certificate),
+    trust_list_signer: (SigningKey, Certificate),
+    csca: Certificate,
+    settings: Settings,
+}
+
+impl Signer {
+    /// Opens what the running service needs: never the CSCA's key.
+    ///
+    /// # Errors
+    /// [`SignerError`]
+    pub fn open(store: &KeyStore, settings: Settings) -> Result<Self, SignerError> {
+        let with_certificate = |name: KeyName| -> Result<(SigningKey, Certificate), SignerError> {
+            let certificate = certificate(store, name)?;
+            let key = SigningKey::open(store, name, &certificate)?;
+            Ok((key, certificate))
+        };
+        Ok(Self(Arc::new(Keys {
+            document_signer: with_certificate(KeyName::DocumentSigner)?,
+            trust_list_signer: with_certificate(KeyName::TrustListSigner)?,
+            csca: certificate(store, KeyName::Csca)?,
+            settings,
+        })))
+    }
+
+    /// The national CSCA certificate.
+    #[must_use]
+    pub fn csca(&self) -> &Certificate {
+        &self.0.csca
+    }
+
+    /// The certificate that goes with signatures of this key.
+    #[must_use]
+    pub fn certificate(&self, name: KeyName) -> &Certificate {
+        match name {
+            KeyName::Csca => &self.0.csca,
+            KeyName::DocumentSigner => &self.0.document_signer.1,
+            KeyName::TrustListSigner => &self.0.trust_list_signer.1,
+        }
+    }
+
+    /// The key itself; `None` for the CSCA, which only ceremonies open.
+    #[must_use]
+    pub fn key(&self, name: KeyName) -> Option<&SigningKey> {
+        match name {
+            KeyName::Csca => None,
+            KeyName::DocumentSigner => Some(&self.0.document_signer.0),
+            KeyName::TrustListSigner => Some(&self.0.trust_list_signer.0),
+        }
+    }
+}
+
+/// The certificate of a key, from its public file.
+pub(super) fn certificate(store: &KeyStore, name: KeyName) -> Result<Certificate, SignerError> {
+    Certificate::parse(&store.public(&format!("{}.der", name.file()))?).map_err(|_| SignerError::Malformed(name))
+}
+
+impl Signer {
+    /// Signs with a key of the service. Usage is reserved in a transaction of its own first (in blocks: a crash forfeits
+    /// what was reserved, and never exceeds the limit), so call it **between** transactions: what will be signed was stored
+    /// by the one before.
+    ///
+    /// # Errors
+    /// [`SignerError::Exhausted`] when the usage limit is reached; the rest as [`SigningKey::sign`].
+    pub async fn sign(&self, deeds: &Deeds, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        let key = self.key(name).ok_or(SignerError::Closed(name))?;
+        let (_, until) = signing_period(self.certificate(name));
+        if deeds.source().now() > until {
+            return Err(SignerError::Expired(name));
+        }
+        if !take_reserved(key) {
+            let mut tx = deeds.db().begin_upkeep().await?;
+            let granted = reserve(&mut tx, key, self.0.settings.signing_key_limit).await?;
+            tx.commit().await?;
+            // One of the block is for this signature.
+            *key.reserved.lock().expect("the lock is held for an addition only") += granted - 1;
+        }
+        key.sign(message)
+    }
+}
+
+/// Returns the first and the last moment at which the key of this certificate may sign: its private key usage period (Doc 9303-12 (8th ed.) §4.1.3).
+pub(crate) fn signing_period(certificate: &Certificate) -> (OffsetDateTime, OffsetDateTime) {
+    let (from, until) = certificate.extensions().private_key_usage.unwrap_or_default();
+    (from.unwrap_or(certificate.not_before()), until.unwrap_or(certificate.not_after()))
+}
+
+fn key_id(public: &PublicKey) -> String {
+    hex::encode(&Sha256::digest(public.to_sec1())[..20])
+}
+
+fn file(name: KeyName, public: &PublicKey) -> String {
+    format!("{}-{}", name.file(), key_id(public))
+}
+
+fn take_reserved(key: &SigningKey) -> bool {
+    let mut reserved = key.reserved.lock().expect("the lock is held for an addition only");
+    let any = *reserved > 0;
+    *reserved -= u64::from(any);
+    any
+}
+
+/// Reserves up to [`BLOCK`] signatures; at least one.
+async fn reserve(tx: &mut Tx, key: &SigningKey, limit: u64) -> Result<u64, SignerError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let granted = store::reserve(tx, &key.id(), key.name.file(), BLOCK, limit).await?;
+    if granted < 1 {
+        return Err(SignerError::Exhausted(key.name));
+    }
+    Ok(granted.unsigned_abs())
+}
+
+/// Signatures reserved at once: one commit in so many signatures, and so many lost at most by a crash.
+const BLOCK: i64 = 32;
+
+/// Why nothing was signed.
+#[derive(Debug, Error)]
+pub enum SignerError {
+    /// The running service does not hold this key.
+    #[error("the key {0:?} is opened in ceremonies only")]
+    Closed(KeyName),
+    /// Usage limit reached.
+    #[error("the usage limit of {0:?} is reached")]
+    Exhausted(KeyName),
+    /// The private key usage period is over.
+    #[error("the signing period of {0:?} is over")]
+    Expired(KeyName),
+    /// The library failed.
+    #[error("signing failed")]
+    Failed,
+    /// Not a key or certificate.
+    #[error("key or certificate of {0:?} is malformed")]
+    Malformed(KeyName),
+    /// Certificate of another key.
+    #[error("the certificate of {0:?} belongs to another key")]
+    OtherKey(KeyName),
+    /// The signature that was just made does not verify.
+    #[error("a signature of {0:?} did not verify and was withheld")]
+    Unverified(KeyName),
+    /// Not a key on its curve.
+    #[error(transparent)]
+    Curve(#[from] EcError),
+    /// The key store.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,190 @@
+//! The service's own TLS authority: the server's certificate, and the client certificates of stations. It has nothing to do
+//! with the CSCA: this one lets machines talk, that one makes documents.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use rand::CryptoRng;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    SanType, SerialNumber,
+};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use time::{Duration, OffsetDateTime};
+
+use super::key_store::{KeyStore, KeyStoreError};
+
+/// The authority, with its key opened.
+pub struct TlsAuthority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate_pem: String,
+}
+
+/// Shows no key.
+impl fmt::Debug for TlsAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsAuthority")
+    }
+}
+
+/// A certificate just issued.
+#[derive(Clone, Debug)]
+pub struct IssuedCertificate {
+    /// DER.
+    pub der: Vec<u8>,
+    /// PEM.
+    pub pem: String,
+    /// Last moment of validity.
+    pub not_after: OffsetDateTime,
+}
+
+impl IssuedCertificate {
+    /// SHA-256 over the DER: how a station is recognised.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.der).into()
+    }
+}
+
+impl TlsAuthority {
+    /// Makes the authority and the server's certificate for `hosts` (names or addresses), and keeps both.
+    ///
+    /// # Errors
+    /// [`TlsAuthorityError`]
+    pub fn init(
+        store: &KeyStore,
+        hosts: &[String],
+        now: OffsetDateTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), TlsAuthorityError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
+        let mut params = named("Citizen Card service TLS authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        valid(&mut params, now, Duration::days(3652), rng);
+        let certificate = params.self_signed(&key)?;
+        store.put(AUTHORITY, key.serialized_der())?;
+        store.publish("tls-ca.pem", certificate.pem().as_bytes())?;
+        Self::open(store)?.renew_server(store, hosts, now, rng)
+    }
+
+    /// Opens the authority.
+    ///
+    /// # Errors
+    /// [`TlsAuthorityError`]
+    pub fn open(store: &KeyStore) -> Result<Self, TlsAuthorityError> {
+        let der = PrivatePkcs8KeyDer::from(store.load(AUTHORITY)?.to_vec());
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P384_SHA384)?;
+        let certificate_pem =
+            String::from_utf8(store.public("tls-ca.pem")?).map_err(|_| TlsAuthorityError::Malformed("tls-ca.pem"))?;
+        Ok(Self { issuer: Issuer::from_ca_cert_pem(&certificate_pem, key)?, certificate_pem })
+    }
+
+    /// Issues the server's certificate anew (two years), with a new key.
+    ///
+    /// # Errors
+    /// [`TlsAuthorityError`]
+    pub fn renew_server(
+        &self,
+        store: &KeyStore,
+        hosts: &[String],
+        now: OffsetDateTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), TlsAuthorityError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = named("Citizen Card issuance");
+        params.subject_alt_names = hosts
+            .iter()
+            .map(|host| match host.parse::<IpAddr>() {
+                Ok(address) => Ok(SanType::IpAddress(address)),
+                Err(_) => Ok(SanType::DnsName(host.as_str().try_into()?)),
+            })
+            .collect::<Result<_, rcgen::Error>>()?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        valid(&mut params, now, Duration::days(730), rng);
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        store.put(SERVER, key.serialized_der())?;
+        Ok(store.publish("server.pem", certificate.pem().as_bytes())?)
+    }
+
+    /// The authority's own certificate.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// Certifies the key of a station for a year. From the request only the key is taken: the name is `id`, and what the
+    /// certificate may be used for is ours to say.
+    ///
+    /// # Errors
+    /// [`TlsAuthorityError::Request`] if the request is malformed or not signed by its own key.
+    pub fn station(
+        &self,
+        id: &str,
+        request_pem: &str,
+        now: OffsetDateTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<IssuedCertificate, TlsAuthorityError> {
+        let mut request = CertificateSigningRequestParams::from_pem(request_pem)
+            .map_err(|e| TlsAuthorityError::Request(e.to_string()))?;
+        if ![&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384].contains(&request.public_key.algorithm()) {
+            return Err(TlsAuthorityError::Request("the key is not on P-256 or P-384".to_owned()));
+        }
+        request.params = named(id);
+        request.params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        request.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        request.params.use_authority_key_identifier_extension = true;
+        let not_after = valid(&mut request.params, now, Duration::days(365), rng);
+        let certificate = request.signed_by(&self.issuer)?;
+        Ok(IssuedCertificate { der: certificate.der().to_vec(), pem: certificate.pem(), not_after })
+    }
+}
+
+fn named(common_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+}
+
+/// Validity in whole seconds, begun an hour ago so that clocks may differ, and a random serial number.
+fn valid(
+    params: &mut CertificateParams,
+    now: OffsetDateTime,
+    lasts: Duration,
+    rng: &mut impl CryptoRng,
+) -> OffsetDateTime {
+    let now = now.replace_nanosecond(0).expect("0 is a nanosecond");
+    params.not_before = now - Duration::hours(1);
+    params.not_after = now + lasts;
+    let mut serial = [0; 16];
+    rng.fill_bytes(&mut serial);
+    serial[0] = serial[0] & 0x7f | 0x40; // positive, and all sixteen bytes needed
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    params.not_after
+}
+
+const AUTHORITY: &str = "tls-ca";
+pub(crate) const SERVER: &str = "tls-server";
+
+/// Why the authority cannot work.
+#[derive(Debug, Error)]
+pub enum TlsAuthorityError {
+    /// The library.
+    #[error("TLS certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// Not what the file should hold.
+    #[error("{0} does not hold what it should")]
+    Malformed(&'static str),
+    /// The key store.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// The certification request of a station cannot be used.
+    #[error("certification request: {0}")]
+    Request(String),
+}

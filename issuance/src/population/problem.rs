@@ -1,0 +1,33 @@
+//! What a caller is told when the register does not do what was asked.
+
+use crypto::perso::problem::ProblemCode as Code;
+
+use super::PopulationError;
+use super::check::Declined;
+use crate::web::Problem;
+
+impl From<PopulationError> for Problem {
+    fn from(error: PopulationError) -> Self {
+        use PopulationError as E;
+        match error {
+            E::Declined(declined) => of_declined(&declined),
+            E::OtherOffice(source) => source.into(),
+            E::Store(source) => source.into(),
+            E::Unknown => Self::new(Code::PersonUnknown).detail(error),
+        }
+    }
+}
+
+/// One reason: its own code. Several: one code, and the detail names each field.
+fn of_declined(declined: &Declined) -> Problem {
+    let codes: Vec<&str> = declined.0.iter().map(|finding| finding.code.as_str()).collect();
+    let code = match codes[..] {
+        ["name-not-writable"] => Code::NameNotWritable,
+        ["date-unreadable"] => Code::DateUnreadable,
+        ["date-impossible"] => Code::DateImpossible,
+        ["date-in-future"] => Code::DateInFuture,
+        ["province-unassigned"] => Code::ProvinceUnassigned,
+        _ => Code::DeclarationIncomplete,
+    };
+    Problem::new(code).detail(declined)
+}

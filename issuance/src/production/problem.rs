@@ -1,0 +1,66 @@
+//! What a station or a stock keeper is told when production does not do what was asked.
+
+use crypto::perso::problem::ProblemCode as Code;
+
+use super::ProductionError;
+use super::model::ChipError;
+use crate::web::Problem;
+
+impl From<ProductionError> for Problem {
+    fn from(error: ProductionError) -> Self {
+        use ProductionError as E;
+        let code = match error {
+            E::Application(source) => return source.into(),
+            E::Card(source) => return source.into(),
+            E::Chip(source) => return source.into(),
+            E::Compose(source) => return source.into(),
+            E::Crl(source) => return source.into(),
+            E::Deed(source) => return source.into(),
+            E::OtherOffice(source) => return source.into(),
+            E::Signer(source) => return source.into(),
+            E::Stage(source) => return source.into(),
+            E::Store(source) => return source.into(),
+            E::TransportKey(source) => return source.into(),
+            E::List(_)
+            | E::Object(_)
+            | E::Package(_)
+            | E::Secrets(_)
+            | E::Signature(_)
+            | E::SignerKey(_)
+            | E::Sod(_)
+            | E::SodGroup(_)
+            | E::SodLint(_) => return Self::internal(&error),
+            E::ActiveAuthentication => Code::ActiveAuthenticationFailed,
+            E::ApplicationCancelled => Code::ApplicationCancelled,
+            E::ApplicationGone => Code::ApplicationMovedOn,
+            E::ChallengeUnknown => Code::ChallengeUnknown,
+            E::ChallengeUsed => Code::ChallengeUsed,
+            E::ChipDiffers(_) => Code::ChipDiffers,
+            E::ChipUnknown => Code::ChipUnknown,
+            E::DeliveryEmpty => Code::DeliveryEmpty,
+            E::EvidenceMissing => Code::EvidenceMissing,
+            E::LifeCycle(_) => Code::ChipLifeCycleUnexpected,
+            E::NothingToPersonalize => Code::NothingToPersonalize,
+            E::OrderUnknown => Code::OrderUnknown,
+            E::OtherCustody => Code::ChipInOtherCustody,
+            E::Receipt(_) => Code::ReceiptForged,
+            E::Script(_) => Code::PresentationUnfit,
+            E::SerialKnown(_) => Code::SerialAlreadyDelivered,
+            E::StationUnknown => Code::StationNotFound,
+        };
+        Self::new(code).detail(error)
+    }
+}
+
+impl From<ChipError> for Problem {
+    fn from(error: ChipError) -> Self {
+        let code = match error {
+            ChipError::Bound => Code::ChipBound,
+            ChipError::Initialised => Code::ChipAlreadyInitialised,
+            ChipError::NotInitialised => Code::ChipNotInitialised,
+            ChipError::Personalized => Code::ChipAlreadyPersonalized,
+            ChipError::Spoiled => Code::ChipSpoiled,
+        };
+        Self::new(code).detail(error)
+    }
+}

@@ -1,0 +1,16 @@
+//! Puts the offices together and runs them: settings, router, TLS, worker, service. No office imports it.
+
+mod compose;
+mod init;
+mod router;
+mod service;
+mod settings;
+mod tls;
+mod worker;
+
+pub use compose::{Offices, StartError, migrations};
+pub use init::{InitError, Initialised, init};
+pub use router::{document, rights, router};
+pub use service::Service;
+pub use settings::Settings;
+pub use tls::{ListenError, TlsListener};

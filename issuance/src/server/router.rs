@@ -1,0 +1,173 @@
+//! All offices under one roof; gate, rights and the OpenAPI document are derived from the same routes.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use crypto::perso::problem::ProblemCode;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+use utoipa::OpenApi;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
+use utoipa_axum::routes;
+
+use super::Offices;
+use crate::access::{Gate, gate};
+use crate::ground::ids::RequestId;
+use crate::web::{Desk, Looked, Problem, Right, Routes, drain_oversized_body, operations};
+use crate::{access, applications, audit, cards, numbering, population, production, trust};
+
+/// Title and security of the document; the paths come from the offices.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Citizen Card issuance",
+    description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
+))]
+struct Title;
+
+/// The right of each method and path pattern.
+pub type Rights = BTreeMap<(String, String), Right>;
+
+/// All routes of this service.
+fn offices() -> Routes<Offices> {
+    Routes::with_document(Title::openapi())
+        .add(Right::Anyone, routes!(health))
+        .add(Right::Anyone, routes!(openapi))
+        .merge(access::routes())
+        .merge(audit::routes())
+        .merge(population::routes())
+        .merge(numbering::routes())
+        .merge(cards::routes())
+        .merge(applications::routes())
+        .merge(production::routes())
+        .merge(trust::routes())
+}
+
+/// Returns the right of each route, as the routes carry it.
+#[must_use]
+pub fn rights() -> Rights {
+    offices().split().2
+}
+
+/// Returns the OpenAPI document of this very program. Who may call what is written in from the routes, so that it cannot
+/// differ from what the gate does.
+#[must_use]
+pub fn document() -> OpenApiDocument {
+    let (_, mut document, rights) = offices().split();
+    let components = document.components.get_or_insert_default();
+    let bearer =
+        Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("POST /api/sessions gives the token.")).build();
+    components.add_security_scheme("officer", SecurityScheme::Http(bearer));
+    let description = Some("Client certificate from POST /api/stations.".to_owned());
+    let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
+    components.add_security_scheme("station", mutual);
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            let right = rights.get(&(method.to_string(), path.clone())).copied();
+            let none: [&str; 0] = [];
+            match right {
+                None | Some(Right::Anyone) => {}
+                Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
+                Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
+                Some(Right::Officer(permission)) => {
+                    let roles = permission.roles().iter().map(|role| role.name());
+                    operation.security = Some(vec![SecurityRequirement::new("officer", roles)]);
+                }
+            }
+            if method == Method::POST && right != Some(Right::Anyone) {
+                let key = ParameterBuilder::new()
+                    .name("Idempotency-Key")
+                    .parameter_in(ParameterIn::Header)
+                    .required(Required::True)
+                    .description(Some("1 to 128 printable ASCII characters, new for each intended effect."))
+                    .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+                operation.parameters.get_or_insert_default().push(RefOr::T(key.build()));
+            }
+        }
+    }
+    document
+}
+
+/// Returns the service: each route behind the gate of [`access`], each request with an id, each problem with its body.
+pub fn router(state: Offices) -> Router {
+    let (routes, _, rights) = offices().split();
+    let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
+    routes
+        .fallback(async || Problem::new(ProblemCode::NoSuchPath))
+        .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
+        .layer(middleware::from_fn_with_state(state.web.clone(), drain_oversized_body))
+        .layer(middleware::from_fn_with_state(guard, gate))
+        .layer(DefaultBodyLimit::max(state.web.body_limit))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), identified))
+        .with_state(state)
+}
+
+/// Gives the request an id and a span of the log that carries it, logs the cause of a failure once, and gives a problem its body.
+async fn identified(State(state): State<Offices>, request: Request, next: Next) -> Response {
+    let id: RequestId = state.deeds().source().id();
+    // Everything that is logged while the request is answered carries its id.
+    answered(state, request, next, id).instrument(tracing::info_span!("request", request.id = %id)).await
+}
+
+async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -> Response {
+    let method = request.method().clone();
+    // The path with its parameters would name persons; the pattern does not.
+    let pattern = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    #[expect(clippy::disallowed_methods, reason = "measures how long an answer takes; tells no time")]
+    let started = std::time::Instant::now();
+    let mut response = match tokio::time::timeout(state.web.request_limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(ProblemCode::RequestTooSlow).into_response(),
+    };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        match problem.cause() {
+            Some(cause) => tracing::error!(code = %problem.code(), cause, "a request failed inside the service"),
+            None => tracing::info!(code = %problem.code(), "refused"),
+        }
+        response = problem.answer(id);
+    }
+    let status = response.status().as_u16();
+    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
+    // Answers are about people, and some carry tokens: no cache on the way may keep them.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+/// Answers for a handler that panicked. The panic hook has written where; what it said stays out of the answer.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    Problem::new(ProblemCode::Internal).into_response()
+}
+
+/// Is the service up, and does its database answer?
+#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
+async fn health(State(desk): State<Desk>) -> Looked<Health> {
+    desk.deeds().db().ping().await?;
+    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into() }))
+}
+
+/// Answer of `GET /health`.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct Health {
+    /// `ok`
+    pub status: String,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI 3.1")))]
+async fn openapi() -> Json<OpenApiDocument> {
+    Json(document())
+}

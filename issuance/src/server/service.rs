@@ -1,0 +1,78 @@
+//! One running service, for the command line and for tests that run it in process.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Offices, Settings, StartError, TlsListener, router, worker};
+use crate::access::Peer;
+use crate::ground::{Clock, Randomness};
+use crate::keys::KeyStore;
+
+/// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
+#[derive(Debug)]
+pub struct Service {
+    address: SocketAddr,
+    offices: Offices,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<std::io::Result<()>>,
+    worker: JoinHandle<()>,
+}
+
+impl Service {
+    /// Starts a service: opens keys and database, builds the trust bundle if it is due, listens. Without a `clock`, by the computer's.
+    ///
+    /// # Errors
+    /// [`StartError`], which says what to do.
+    pub async fn start(
+        settings: &Settings,
+        clock: Option<Clock>,
+        randomness: Randomness,
+    ) -> Result<Self, StartError> {
+        let offices = Offices::open(settings, clock, randomness).await?;
+        let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+        worker::begin(&offices).await;
+        let listener = TlsListener::bind(settings.listen, &store).await?;
+        let address = listener.address();
+        let (stop, mut stopped) = watch::channel(false);
+        let service = router(offices.clone()).into_make_service_with_connect_info::<Peer>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            // A dropped sender is no request to stop: the handle was let go, and the service goes on.
+            if stopped.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+        let serving = tokio::spawn(serving.into_future());
+        let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
+        tracing::info!(%address, "issuance listens on https://{address}");
+        Ok(Self { address, offices, stop, serving, worker })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The offices that its handlers are given.
+    #[must_use]
+    pub fn offices(&self) -> &Offices {
+        &self.offices
+    }
+
+    /// Takes no new connections, lets requests under way finish (fifteen seconds at most), closes the database.
+    pub async fn stop(self) {
+        let Self { offices, stop, mut serving, worker, .. } = self;
+        worker.abort();
+        let _ = stop.send(true);
+        if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+            tracing::warn!("requests under way were cut; their transactions are rolled back");
+            serving.abort();
+        }
+        offices.deeds().db().close().await;
+    }
+}
+
+const GRACE: Duration = Duration::from_secs(15);

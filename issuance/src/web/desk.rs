@@ -1,0 +1,102 @@
+//! Where requests become verbs: opens deeds, keeps answers.
+
+use axum::Json;
+use serde::Serialize;
+
+use super::write::{Answer, Looked, Stamp, repeated, seal_purpose};
+use super::{Problem, store};
+use crate::deed::{Deed, Deeds};
+use crate::ground::Secrets;
+use crate::ground::actor::Actor;
+
+/// Settings of the web.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// A request that takes longer is given up.
+    pub request_limit: std::time::Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { body_limit: 4 * 1024 * 1024, request_limit: std::time::Duration::from_mins(1) }
+    }
+}
+
+/// What every handler needs: deeds, and the secrets under which answers rest.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    deeds: Deeds,
+    secrets: Secrets,
+}
+
+impl Desk {
+    /// A desk over these deeds.
+    #[must_use]
+    pub fn new(deeds: Deeds, secrets: Secrets) -> Self {
+        Self { deeds, secrets }
+    }
+
+    /// Opens deeds.
+    #[must_use]
+    pub fn deeds(&self) -> &Deeds {
+        &self.deeds
+    }
+
+    /// Runs `verb` as a deed of its own and returns what it answers: for reads, whose record is all that they write.
+    ///
+    /// # Errors
+    /// What `verb` says.
+    pub async fn look<A: Actor, T, E: Into<Problem>>(
+        &self,
+        actor: A,
+        verb: impl AsyncFnOnce(&mut Deed<A>) -> Result<T, E>,
+    ) -> Looked<T> {
+        let mut deed = self.deeds.open(actor).await?;
+        let answer = verb(&mut deed).await.map_err(Into::into)?;
+        deed.commit().await?;
+        Ok(Json(answer))
+    }
+
+    /// Returns the stored answer of a request that came before, if it did: for verbs that do something before
+    /// [`write`](Self::write).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) for a repeated request.
+    pub async fn answered(&self, actor: &impl Actor, stamp: &Stamp) -> Result<Option<Answer>, Problem> {
+        let caller = actor.caller().to_string();
+        let mut tx = self.deeds.db().begin_read().await?;
+        match store::answer(&mut tx, &caller, stamp.key.as_str()).await? {
+            Some(_) => repeated(&mut tx, &self.secrets, &caller, stamp).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Runs `verb` in one transaction together with its answer: a repeated request has one effect and the same answer.
+    ///
+    /// A refusal leaves nothing behind, so the same key may be used again after the cause is gone.
+    ///
+    /// # Errors
+    /// What `verb` says; `idempotency-key-reused` if the key came before with another request.
+    pub async fn write<A: Actor, T: Serialize, E: Into<Problem>>(
+        &self,
+        actor: A,
+        stamp: Stamp,
+        verb: impl AsyncFnOnce(&mut Deed<A>) -> Result<T, E>,
+    ) -> Result<Answer, Problem> {
+        let mut deed = self.deeds.open(actor).await?;
+        let (caller, at) = (deed.caller().to_string(), deed.at());
+        let hash = self.secrets.fingerprint("request", &stamp.request_hash);
+        if !store::claim(deed.tx(), &caller, stamp.key.as_str(), &hash, at).await? {
+            return repeated(deed.tx(), &self.secrets, &caller, &stamp).await;
+        }
+        let answer = verb(&mut deed).await.map_err(Into::into)?;
+        let body = serde_json::to_vec(&answer).map_err(|e| Problem::internal(&e))?;
+        // Answers carry personal data, and outlive the request: they rest encrypted.
+        let sealed = self.secrets.seal(&seal_purpose(&caller, &stamp), &body);
+        store::keep(deed.tx(), &caller, stamp.key.as_str(), sealed).await?;
+        deed.commit().await?;
+        Ok(Answer::fresh(body))
+    }
+}

@@ -1,0 +1,53 @@
+//! What stands in the path and in the query, and the caller whom the gate found out; each refuses with our problems.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use crypto::perso::problem::ProblemCode;
+use serde::de::DeserializeOwned;
+
+use super::Problem;
+use crate::ground::{Officer, Station};
+
+/// What the path names: an identifier or a serial.
+#[derive(Debug)]
+pub struct Named<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
+        // Not the library's sentence: it quotes what stood in the path.
+        let malformed = |_| Problem::new(ProblemCode::IdentifierMalformed);
+        named.map(|Path(value)| Self(value)).map_err(malformed)
+    }
+}
+
+/// The parameters of the query.
+#[derive(Debug)]
+pub struct Parameters<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let asked: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        asked.map(|Query(value)| Self(value)).map_err(|_| Problem::new(ProblemCode::QueryMalformed))
+    }
+}
+
+macro_rules! known_by_the_gate {
+    ($($caller:ident),*) => { $(
+        /// The gate has found out who asks; a handler that wants another kind of caller than its route's right admits is a fault of
+        /// this program.
+        impl<S: Sync> FromRequestParts<S> for $caller {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+                parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::new(ProblemCode::RouteWithoutRight))
+            }
+        }
+    )* };
+}
+known_by_the_gate!(Officer, Station);

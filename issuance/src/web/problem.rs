@@ -1,0 +1,217 @@
+//! What a caller is told when something does not work: `application/problem+json` (RFC 9457) with a code of the one catalogue.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use crypto::perso::problem::{About, ProblemCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::deed::DeedError;
+use crate::ground::OtherOffice;
+use crate::ground::actor::OfficeCodeMalformed;
+use crate::ground::ids::{IdMalformed, RequestId};
+use crate::store::StoreError;
+
+/// A refusal or a failure, as a caller sees it. Each office maps each of its errors here in one place, its `problem.rs`.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    code: ProblemCode,
+    detail: Option<String>,
+    /// The cause of a failure inside the service. Logged once, with the request's id; never answered.
+    cause: Option<String>,
+}
+
+/// The body of a problem.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// `https://citizen-card.invalid/problems/<code>`
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Stable, in kebab case: programs decide by it.
+    #[schema(value_type = String)]
+    pub code: ProblemCode,
+    /// `request`, `chip`, `station` or `service`: what the problem is about, and so who can mend it.
+    #[schema(value_type = String)]
+    pub about: About,
+    /// The code in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What exactly, if there is more to say.
+    pub detail: Option<String>,
+    /// What the caller can do about it.
+    pub remedy: String,
+    /// To find the log lines of this request.
+    #[schema(value_type = String)]
+    pub request_id: RequestId,
+}
+
+/// An entry of `docs/problems/service.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogued {
+    /// HTTP status.
+    pub status: u16,
+    /// In English.
+    pub en: Said,
+    /// In Vietnamese.
+    pub vi: Said,
+}
+
+/// Cause and remedy in one language.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// What it means.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+static CATALOGUE: LazyLock<HashMap<String, Catalogued>> = LazyLock::new(|| {
+    let text = include_str!("../../../docs/problems/service.toml");
+    toml::from_str(text).expect("docs/problems/service.toml is complete: a test holds that")
+});
+
+/// Returns the catalogue's entry for a code.
+///
+/// # Panics
+/// If `docs/problems/service.toml` lacks the code; a test holds that it has every one.
+#[must_use]
+pub fn catalogued(code: ProblemCode) -> &'static Catalogued {
+    CATALOGUE.get(code.word()).expect("docs/problems/service.toml has every code: a test holds that")
+}
+
+impl Problem {
+    /// A problem of this code.
+    #[must_use]
+    pub fn new(code: ProblemCode) -> Self {
+        Self { code, detail: None, cause: None }
+    }
+
+    /// Says what exactly. No personal data: details end up in the logs of callers.
+    #[must_use]
+    pub fn detail(mut self, detail: impl ToString) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// A fault of the service. The cause goes into the log, with the request's id, and is not answered.
+    #[must_use]
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        Self::caused(ProblemCode::Internal, cause)
+    }
+
+    /// A problem whose cause goes into the log.
+    #[must_use]
+    pub fn caused(code: ProblemCode, cause: &(dyn std::error::Error + 'static)) -> Self {
+        Self { code, detail: None, cause: Some(cause.to_string()) }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> ProblemCode {
+        self.code
+    }
+
+    /// The HTTP status, from the catalogue.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(catalogued(self.code).status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The cause of a failure inside the service, for the log.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The answer to the request with this id.
+    pub(crate) fn answer(&self, request_id: RequestId) -> Response {
+        let status = self.status();
+        let body = ProblemBody {
+            kind: format!("https://citizen-card.invalid/problems/{}", self.code),
+            code: self.code,
+            about: self.code.about(),
+            title: self.code.word().replace('-', " "),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            remedy: catalogued(self.code).en.remedy.clone(),
+            request_id,
+        };
+        let mut response = (status, axum::Json(body)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Leaves the problem in the extensions; the router's outermost layer writes it down together with the request id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unreachable(_) => Self::caused(ProblemCode::DatabaseUnreachable, &error),
+            StoreError::Duplicate { .. } => Self::new(ProblemCode::AlreadyThere).detail(error),
+            StoreError::Database(_) | StoreError::Inconsistent { .. } | StoreError::Migration(_) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<DeedError> for Problem {
+    fn from(error: DeedError) -> Self {
+        match error {
+            DeedError::Store(source) => source.into(),
+            DeedError::Unrecorded { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<OtherOffice> for Problem {
+    fn from(_: OtherOffice) -> Self {
+        Self::new(ProblemCode::OtherOffice)
+    }
+}
+
+impl From<OfficeCodeMalformed> for Problem {
+    fn from(error: OfficeCodeMalformed) -> Self {
+        Self::new(ProblemCode::OfficeCodeMalformed).detail(error)
+    }
+}
+
+impl From<IdMalformed> for Problem {
+    fn from(error: IdMalformed) -> Self {
+        Self::new(ProblemCode::IdentifierMalformed).detail(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_in_the_catalogue_and_no_other() {
+        for code in ProblemCode::ALL {
+            let entry = catalogued(*code);
+            assert!((400..=599).contains(&entry.status), "{code}");
+            let words = [&entry.en.cause, &entry.en.remedy, &entry.vi.cause, &entry.vi.remedy];
+            assert!(words.iter().all(|text| !text.trim().is_empty()), "{code}");
+        }
+        assert_eq!(CATALOGUE.len(), ProblemCode::ALL.len(), "docs/problems/service.toml has a code that is not answered");
+    }
+}

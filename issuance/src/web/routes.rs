@@ -1,0 +1,103 @@
+//! Routes that carry their right: a route cannot be added without one, and gate, table of rights and document are derived from it.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, PathItem};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use crate::ground::Permission;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Right {
+    /// Every caller, known or not.
+    Anyone,
+    /// Officers with this permission.
+    Officer(Permission),
+    /// Any officer with a session.
+    SignedIn,
+    /// Enrolled stations.
+    Station,
+}
+
+/// The routes of an office, each with its right, over the state `S` of the whole service.
+pub struct Routes<S> {
+    router: OpenApiRouter<S>,
+    rights: BTreeMap<(String, String), Right>,
+}
+
+/// Shows how many routes there are.
+impl<S> std::fmt::Debug for Routes<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Routes({})", self.rights.len())
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// No routes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { router: OpenApiRouter::new(), rights: BTreeMap::new() }
+    }
+
+    /// No routes, with this document's head.
+    #[must_use]
+    pub fn with_document(document: OpenApi) -> Self {
+        Self { router: OpenApiRouter::with_openapi(document), rights: BTreeMap::new() }
+    }
+
+    /// Adds the handlers that `routes!` made, with the right to call them.
+    ///
+    /// # Panics
+    /// If a method of a path is added twice: a fault of this program, seen at every start.
+    #[must_use]
+    pub fn add(mut self, right: Right, (schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in operations(item) {
+                // The function's name alone (`read`) occurs in several offices.
+                let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+                let name = operation.operation_id.clone().unwrap_or_default();
+                operation.operation_id = Some(format!("{tag}_{name}"));
+                let twice = self.rights.insert((method.to_string(), path.clone()), right);
+                assert!(twice.is_none(), "{method} {path} stands twice among the routes");
+            }
+        }
+        self.router = self.router.routes((schemas, paths, router));
+        self
+    }
+
+    /// Adds the routes of another office.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.rights.extend(other.rights);
+        self
+    }
+
+    /// Returns router, document and the right of each method and path.
+    #[must_use]
+    pub fn split(self) -> (axum::Router<S>, OpenApi, BTreeMap<(String, String), Right>) {
+        let (router, document) = self.router.split_for_parts();
+        (router, document, self.rights)
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns the operations of a path, with their methods.
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let all = [
+        (Method::GET, &mut item.get),
+        (Method::POST, &mut item.post),
+        (Method::PUT, &mut item.put),
+        (Method::PATCH, &mut item.patch),
+        (Method::DELETE, &mut item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}

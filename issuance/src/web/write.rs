@@ -1,0 +1,201 @@
+//! One effect per idempotency key: the answer is a row of the same transaction as the effect.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::Json;
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use crypto::perso::problem::ProblemCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::{Problem, Settings, store};
+use crate::ground::Secrets;
+use crate::store::Tx;
+
+/// Header `Idempotency-Key`: 1 to 128 printable ASCII characters, chosen by the caller, one per intended effect.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Err(Problem::new(ProblemCode::IdempotencyKeyMissing));
+        };
+        match value.to_str() {
+            Ok(key) if (1..=128).contains(&key.len()) => Ok(Self(key.to_owned())),
+            _ => Err(Problem::new(ProblemCode::IdempotencyKeyMalformed)),
+        }
+    }
+}
+
+/// What makes a request the same request: its idempotency key, and the SHA-256 of method, path and body.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// Chosen by the caller.
+    pub key: IdempotencyKey,
+    /// SHA-256 over method, path with query, and body.
+    pub request_hash: [u8; 32],
+}
+
+/// Extracts a write: the stamp, and the JSON body as `T`. Comes last among a handler's arguments.
+#[derive(Debug)]
+pub struct Write<T> {
+    /// What makes it the same request.
+    pub stamp: Stamp,
+    /// The parsed body.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Write<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let key = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+        let mut hash = Sha256::new();
+        let uri = parts.uri.path_and_query().map_or(parts.uri.path(), |whole| whole.as_str());
+        for part in [parts.method.as_str(), uri] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let bytes = body_of(Request::from_parts(parts, body), state).await?;
+        hash.update(&bytes);
+        let stamp = Stamp { key, request_hash: hash.finalize().into() };
+        Ok(Self { stamp, body: parsed(&bytes)? })
+    }
+}
+
+/// Extracts a JSON body that is no write (so without idempotency key); refuses with our problems.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Ok(Self(parsed(&body_of(request, state).await?)?))
+    }
+}
+
+async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => Problem::new(ProblemCode::BodyCut),
+    })
+}
+
+fn too_large() -> Problem {
+    Problem::new(ProblemCode::BodyTooLarge)
+}
+
+/// Reads a body that is announced as too large to its end, up to four times the limit, and refuses the request then: a connection
+/// that closes while the other side still sends takes the answer with it.
+pub(crate) async fn drain_oversized_body(State(settings): State<Settings>, request: Request, next: Next) -> Response {
+    let limit = settings.body_limit as u64;
+    let announced: Option<u64> =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_none_or(|length| length <= limit) {
+        return next.run(request).await;
+    }
+    let (mut body, mut read) = (request.into_body(), 0);
+    while read < 4 * limit
+        && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
+        read += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
+    too_large().into_response()
+}
+
+/// An empty body reads as `{}`, so that verbs without parameters need none.
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|e| {
+        let code = if e.is_data() { ProblemCode::BodyInvalid } else { ProblemCode::BodyMalformed };
+        // Line and column, not serde's sentence: that one quotes the value, which may be personal.
+        Problem::new(code).detail(place(&e))
+    })
+}
+
+/// Where, and for a missing or unknown field which one (names of fields are ours, not personal).
+fn place(error: &serde_json::Error) -> String {
+    let sentence = error.to_string();
+    let named = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let what = if named { sentence.split(" at line").next().unwrap_or_default() } else { "a value does not fit" };
+    format!("{what}, line {} column {}", error.line(), error.column())
+}
+
+/// The answer to a write: fresh, or the stored answer of the first time.
+#[derive(Debug)]
+pub struct Answer {
+    body: Vec<u8>,
+    repeated: bool,
+}
+
+impl Answer {
+    pub(super) fn fresh(body: Vec<u8>) -> Self {
+        Self { body, repeated: false }
+    }
+}
+
+/// The body of a verb without parameters: `{}`, or empty.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = self.body.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.repeated {
+            headers.insert(HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// Returns the stored answer of the first request with this key.
+pub(super) async fn repeated(tx: &mut Tx, secrets: &Secrets, caller: &str, stamp: &Stamp) -> Result<Answer, Problem> {
+    let row = store::answer(tx, caller, stamp.key.as_str()).await?;
+    let Some(row) = row else {
+        // The first one was refused between our two statements.
+        return Err(Problem::new(ProblemCode::IdempotencyKeyInUse));
+    };
+    // Under a key of the service: bodies hold passwords and personal data, which a thief of the table could find from a plain hash
+    // by trying.
+    if row.array::<32>("request_hash")? != secrets.fingerprint("request", &stamp.request_hash) {
+        return Err(Problem::new(ProblemCode::IdempotencyKeyReused));
+    }
+    let sealed: Vec<u8> = row.get("sealed")?;
+    let body = secrets.open(&seal_purpose(caller, stamp), &sealed).map_err(|e| Problem::internal(&e))?;
+    Ok(Answer { body: body.to_vec(), repeated: true })
+}
+
+/// Caller and key are part of what is authenticated: a writer into the table cannot pass one answer off as another.
+pub(super) fn seal_purpose(caller: &str, stamp: &Stamp) -> String {
+    format!("answer/{caller}/{}", stamp.key.as_str())
+}
+
+/// What a handler of a write returns.
+pub type Answered = Result<Answer, Problem>;
+
+/// What a handler of a read returns.
+pub type Looked<T> = Result<Json<T>, Problem>;
