@@ -144,7 +144,8 @@ fn comment_faults(lines: &[&str]) -> Vec<Fault> {
         if fenced || fence {
             continue;
         }
-        let words = comment.body.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
+        let prose = comment.body.split('`').step_by(2); // code spans left out
+        let words = prose.flat_map(|text| text.split(|c: char| !c.is_alphabetic())).map(str::to_lowercase);
         for word in words.filter(|word| RIDDLES.contains(&word.as_str())) {
             let what = format!("\"{word}\" hides who is meant; name the actor");
             faults.push(Fault { line: at, kind: "riddle", what });
