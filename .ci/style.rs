@@ -23,7 +23,7 @@ const SPAN: usize = 60;
 /// A last line shorter than this takes words from the lines before.
 const SHORT: usize = 24;
 /// Words that hide the actor; see "The rule of words" in CONTRIBUTING.md.
-const RIDDLES: &[&str] = &["everybody", "nobody", "somebody", "whoever"];
+const RIDDLES: &[&str] = &["everybody", "no one", "nobody", "somebody", "whoever"];
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
@@ -146,7 +146,9 @@ fn comment_faults(lines: &[&str]) -> Vec<Fault> {
         }
         let prose = comment.body.split('`').step_by(2); // code spans left out
         let words = prose.flat_map(|text| text.split(|c: char| !c.is_alphabetic())).map(str::to_lowercase);
-        for word in words.filter(|word| RIDDLES.contains(&word.as_str())) {
+        let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+        let pairs = words.windows(2).map(|pair| pair.join(" "));
+        for word in words.iter().cloned().chain(pairs).filter(|word| RIDDLES.contains(&word.as_str())) {
             let what = format!("\"{word}\" hides who is meant; name the actor");
             faults.push(Fault { line: at, kind: "riddle", what });
         }
