@@ -67,4 +67,6 @@ advisories: ## known vulnerabilities of what we depend on; fetches the database 
 
 target/style: .ci/style.rs rust-toolchain.toml
 	@mkdir -p target
+	rustc --edition 2024 --test -o $@-tests $<
+	$@-tests --quiet
 	rustc --edition 2024 -O -o $@ $<

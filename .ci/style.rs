@@ -399,3 +399,46 @@ fn judge_run(run: &[Import], faults: &mut Vec<Fault>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<(usize, &'static str)> {
+        let lines: Vec<&str> = text.lines().collect();
+        let faults = comment_faults(&lines).into_iter().chain(import_faults(&lines));
+        faults.map(|fault| (fault.line, fault.kind)).collect()
+    }
+
+    #[test]
+    fn imports_stand_in_three_blocks_one_per_module() {
+        let good =
+            "use std::fmt::{self, Debug};\nuse std::fs;\n\npub use image::Rgb;\nuse time::Date;\n\nuse super::Deed;\n";
+        assert_eq!(found(good), []);
+        assert_eq!(found("use std::{fmt, fs};\n\nuse time::Date;\nuse crate::Deed;\n"), [(3, "import")]);
+        assert_eq!(found("use time::Date;\n\nuse std::fs;\n"), [(2, "import")]);
+        assert_eq!(found("use std::fmt;\n\nuse std::fs;\n"), [(2, "import"), (2, "import")]);
+        assert_eq!(found("use crypto::{\n    lds::Com,\n    sod,\n};\n"), [(0, "import")]);
+    }
+
+    #[test]
+    fn riddles_are_found_in_prose_only() {
+        assert_eq!(
+            found("/// Which.\nfn a() {}\n// Nobody knows, and no one asks.\n"),
+            [(0, "riddle"), (2, "riddle"), (2, "riddle"),]
+        );
+        assert_eq!(found("/// Calls `nobody`.\nlet a = \"somebody\";\n"), []);
+    }
+
+    #[test]
+    fn long_paragraphs_are_refilled_and_nothing_else() {
+        let words = "word ".repeat(30);
+        let table = format!("//! | a | {words} |\n//! ```text\n//! {words}\n//! ```\n");
+        assert_eq!(wrap(&table), table);
+        let item = format!("    /// * {}\n    ///   end.\n    /// * next\n", words.trim());
+        let wrapped = wrap(&item);
+        assert!(wrapped.lines().all(|line| line.chars().count() <= WIDTH), "{wrapped}");
+        assert!(wrapped.contains("\n    ///   word") && wrapped.ends_with("word end.\n    /// * next\n"), "{wrapped}");
+        assert_eq!(wrap(&wrapped), wrapped);
+    }
+}
