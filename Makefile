@@ -66,6 +66,7 @@ advisories: ## known vulnerabilities of what we depend on; fetches the database 
 	cargo deny --locked check --hide-inclusion-graph advisories
 
 target/style: .ci/style.rs rust-toolchain.toml
+	@tests/setup.sh check
 	@mkdir -p target
 	rustc --edition 2024 --test -o $@-tests $<
 	$@-tests --quiet
