@@ -1,18 +1,25 @@
-# make demo [KEEP=1]   one citizen from declaration to a verified chip; leaves demo-out/
-# make test            every test, skipped ones counted
-# make interop         readers that we did not write read our chip over the real PC/SC stack
-# make bench           figures with their anchors, for docs/benchmarks.md
-# make check           formatting and lints
-.PHONY: demo test interop bench check
+.DEFAULT_GOAL := help
+.PHONY: help demo test interop bench check format advisories
 SHELL := /bin/bash -o pipefail
+# Where tests/setup.sh puts the tools of `make check`.
+export PATH := $(HOME)/.cache/citizen-card/tools/bin:$(PATH)
+# Where rustup has the version of rust-toolchain.toml only under the name stable, that is taken instead of a download.
+PINNED := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+ifeq ($(shell [ -z "$$RUSTUP_TOOLCHAIN" ] && command -v rustup >/dev/null && ! rustup toolchain list | grep -q '^$(PINNED)-' \
+  && rustc +stable --version 2>/dev/null | grep -qF 'rustc $(PINNED) ' && echo yes),yes)
+export RUSTUP_TOOLCHAIN := stable
+endif
 
-demo:
+help: ## this list
+	@awk -F ' *## *' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## one citizen from declaration to a verified chip; leaves demo-out/; with KEEP=1 leaves everything running
 	@tests/setup.sh $(if $(KEEP),keep,demo)
 	@cargo build --bins
 	@cargo run --quiet --package tests --bin demo -- $(if $(KEEP),--keep)
 
 # Everything is in target/test.log; shown without the lists of what passed. A test that cannot run here says SKIPPED and why, and passes.
-test:
+test: ## every test; skipped ones are printed and counted
 	@tests/setup.sh test
 	@mkdir -p target
 	cargo build --workspace --bins
@@ -25,15 +32,42 @@ test:
 	printf "\nIn all: %d passed, %d failed, %d ignored; of those passed, %d said that they skipped something\n", passed, failed, ignored, count }' \
 	target/test.log; exit $$status
 
-interop:
+interop: ## readers that we did not write read our chip over the real PC/SC stack
 	@tests/setup.sh interop
 	cargo build --workspace --bins
 	tests/interop/run.sh
 
-bench:
+bench: ## figures with their anchors, for docs/benchmarks.md
 	@tests/setup.sh test
 	cargo bench --package tests --bench figures
 
-check:
+# What the work tree holds, to see that the run left it alone.
+tree = { git status --porcelain; git diff | git hash-object --stdin; }
+
+check: target/style ## formatting, comments, imports, spelling, dependencies, lints, documentation; no test
+	@tests/setup.sh check
+	@$(tree) > target/tree
 	cargo fmt --all --check
+	rustfmt --check .ci/style.rs
+	target/style check
+	typos
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	cargo clippy --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+	@$(tree) | diff target/tree - || { echo 'make check: the run changed the work tree' >&2; exit 1; }
+
+format: target/style ## formats the code and rewraps comments over the limit
+	cargo fmt --all
+	rustfmt .ci/style.rs
+	target/style wrap
+
+advisories: ## known vulnerabilities of what we depend on; fetches the database of the RustSec project
+	@tests/setup.sh check
+	cargo deny --locked check --hide-inclusion-graph advisories
+
+target/style: .ci/style.rs rust-toolchain.toml
+	@tests/setup.sh check
+	@mkdir -p target
+	rustc --edition 2024 --test -o $@-tests $<
+	$@-tests --quiet
+	rustc --edition 2024 -O -o $@ $<

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# Installs what the demonstration and the tests need on Debian 12. Nothing is done for what is there already.
-# usage: tests/setup.sh demo | keep | test | interop
+# Installs what the demonstration, the tests and the checks need on Debian 12. Nothing is done for what is there already.
+# usage: tests/setup.sh demo | keep | test | interop | check
 set -euo pipefail
+# The tools of `make check`, each at the version that judges.
+tools=(cargo-deny@0.20.2 typos-cli@1.52.0)
+folder="$HOME/.cache/citizen-card/tools"
 packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartcard-vpcd procps)
 case "${1:-demo}" in
   demo) ;;
   keep) packages+=(opensc curl netcat-openbsd) ;; # for the commands to try next
   test) packages+=(openssl postgresql opensc) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
-  *) echo "usage: $0 demo|keep|test|interop" >&2; exit 2 ;;
+  check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) ;; # what the crates need to compile
+  *) echo "usage: $0 demo|keep|test|interop|check" >&2; exit 2 ;;
 esac
 missing=()
 for package in "${packages[@]}"; do
@@ -26,16 +30,28 @@ for package in "${missing[@]}"; do
   keep+=("$package")
 done
 command -v cargo >/dev/null || { echo "cargo is missing: install a Rust toolchain (1.95 or newer) first, see README.md" >&2; exit 1; }
-[ ${#keep[@]} -gt 0 ] || exit 0
-as_root=()
-if [ "$(id -u)" != 0 ]; then
-  command -v sudo >/dev/null || { echo "Run as root, or install sudo: these Debian packages are missing: ${keep[*]}" >&2; exit 1; }
-  as_root=(sudo)
+if [ ${#keep[@]} -gt 0 ]; then
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "Run as root, or install sudo: these Debian packages are missing: ${keep[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  echo "Installing ${keep[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${keep[@]}" >/dev/null
+  # With this entry the system's own pcscd would open a port for virtual cards on every interface. Ours is private and has its own.
+  case " ${keep[*]} " in
+    *" vsmartcard-vpcd "*) "${as_root[@]}" sed -i 's/^[^#]/#&/' /etc/reader.conf.d/vpcd ;;
+  esac
 fi
-echo "Installing ${keep[*]}"
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${keep[@]}" >/dev/null
-# With this entry the system's own pcscd would open a port for virtual cards on every interface. Ours is private and has its own.
-case " ${keep[*]} " in
-  *" vsmartcard-vpcd "*) "${as_root[@]}" sed -i 's/^[^#]/#&/' /etc/reader.conf.d/vpcd ;;
-esac
+[ "${1:-demo}" = check ] || exit 0
+# Built from crates.io, in the dev profile since it is quick enough; found again by its version, so that later runs need no network.
+PATH="$folder/bin:$PATH"
+for tool in "${tools[@]}"; do
+  name="${tool%@*}" version="${tool#*@}"
+  case "$("${name%-cli}" --version 2>/dev/null || true)" in
+    *" $version") continue ;;
+  esac
+  echo "Building $name $version, once on this machine: about two minutes"
+  env -u CARGO_TARGET_DIR nice cargo install --quiet --debug --locked --root "$folder" --version "=$version" "$name"
+done
