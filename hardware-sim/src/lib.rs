@@ -13,6 +13,7 @@ pub mod atr;
 pub mod control;
 pub mod faults;
 pub mod filesystem;
+pub mod hostile;
 pub mod lifecycle;
 pub mod profile;
 pub mod slot;
@@ -22,6 +23,8 @@ pub mod vpcd;
 mod applet;
 mod channel;
 mod chip;
+mod core;
+mod dialogue;
 mod in_process;
 mod manufacture;
 

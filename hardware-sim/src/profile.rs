@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::hostile::Malice;
+
 /// Everything that differs from one kind of chip to the next and never changes in a chip's life.
 ///
 /// Written into the state file; a field that a later version adds gets the value of [`Profile::default`] there.
@@ -28,7 +30,7 @@ pub struct Profile {
     pub directory: bool,
     /// How it slows guessing down.
     pub throttle: Throttle,
-    /// Deliberate misbehaviour.
+    /// How it misbehaves on purpose.
     pub malice: Malice,
 }
 
@@ -61,25 +63,6 @@ impl Throttle {
     }
 }
 
-/// What a forged, broken or hostile chip does to its reader.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Malice {
-    /// Reads answer `9000` without a byte: a reader that waits for more never ends.
-    EmptyReads,
-    /// Random bytes of random length instead of answers.
-    Garbage,
-    /// None.
-    #[default]
-    None,
-    /// Reads give one byte each.
-    OneByteReads,
-    /// Half of every answer is lost.
-    Truncated,
-    /// Every protected answer carries a wrong MAC.
-    WrongMacs,
-}
-
 impl Default for Profile {
     fn default() -> Self {
         Self {
@@ -91,7 +74,7 @@ impl Default for Profile {
             selects_master_file: true,
             directory: false,
             throttle: Throttle { free: 5, first_ms: 100, longest_ms: 3_200 },
-            malice: Malice::None,
+            malice: Malice::NONE,
         }
     }
 }
@@ -123,44 +106,40 @@ impl Profile {
         Self { malice, ..Self::default() }
     }
 
-    /// Names that [`FromStr`] understands.
-    pub const NAMES: [&str; 10] = [
-        "citizen",
-        "viet-nam",
-        "short",
-        "bac-only",
-        "pace-only",
-        "hostile-empty-reads",
-        "hostile-garbage",
-        "hostile-one-byte-reads",
-        "hostile-truncated",
-        "hostile-wrong-macs",
-    ];
+    /// Returns the names that [`FromStr`] understands.
+    pub fn names() -> impl Iterator<Item = String> {
+        let hostile = Malice::all().map(|malice| format!("{HOSTILE}{}", malice.name()));
+        BEHAVED.iter().map(|(name, _)| (*name).to_owned()).chain(hostile)
+    }
 }
 
 impl FromStr for Profile {
     type Err = UnknownProfile;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Ok(match name {
-            "citizen" => Self::default(),
-            "viet-nam" => Self::viet_nam(),
-            "short" => Self::short(),
-            "bac-only" => Self::bac_only(),
-            "pace-only" => Self::pace_only(),
-            "hostile-empty-reads" => Self::hostile(Malice::EmptyReads),
-            "hostile-garbage" => Self::hostile(Malice::Garbage),
-            "hostile-one-byte-reads" => Self::hostile(Malice::OneByteReads),
-            "hostile-truncated" => Self::hostile(Malice::Truncated),
-            "hostile-wrong-macs" => Self::hostile(Malice::WrongMacs),
-            _ => return Err(UnknownProfile(name.to_owned())),
-        })
+        if let Some(malice) = name.strip_prefix(HOSTILE).and_then(Malice::named) {
+            return Ok(Self::hostile(malice));
+        }
+        let behaved = BEHAVED.iter().find(|(known, _)| *known == name);
+        behaved.map(|(_, make)| make()).ok_or_else(|| UnknownProfile(name.to_owned()))
     }
 }
 
+/// The profiles that behave, by name.
+const BEHAVED: [(&str, fn() -> Profile); 5] = [
+    ("citizen", Profile::default),
+    ("viet-nam", Profile::viet_nam),
+    ("short", Profile::short),
+    ("bac-only", Profile::bac_only),
+    ("pace-only", Profile::pace_only),
+];
+
+/// What the names of hostile profiles begin with.
+const HOSTILE: &str = "hostile-";
+
 /// No profile has this name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("there is no chip profile {0:?}; there are {names}", names = Profile::NAMES.join(", "))]
+#[error("there is no chip profile {0:?}; there are {names}", names = Profile::names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownProfile(String);
 
 #[cfg(test)]
@@ -169,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_name_is_a_profile() {
-        for name in Profile::NAMES {
+        for name in Profile::names() {
             assert!(name.parse::<Profile>().is_ok(), "{name}");
         }
         assert!("visa".parse::<Profile>().is_err());

@@ -11,19 +11,18 @@ use crypto::tlv;
 
 use crate::access::{Authority, Operation};
 use crate::atr;
-use crate::chip::Chip;
+use crate::core::Core;
 use crate::filesystem::{self, Application};
-use crate::profile::Malice;
 
 /// SELECT of the master file, an application by its whole name, or a file by its identifier.
-pub(super) fn select(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    chip.volatile.current = None;
+pub(super) fn select(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    core.volatile.current = None;
     let information = command.p[1] != 0x0c;
     match Select::try_from(command)? {
-        Select::MasterFile if !chip.persistent.profile.selects_master_file => Err(Status::INSTRUCTION_NOT_SUPPORTED),
+        Select::MasterFile if !core.persistent.profile.selects_master_file => Err(Status::INSTRUCTION_NOT_SUPPORTED),
         Select::MasterFile => {
-            chip.allow(Operation::SelectOther)?;
-            chip.volatile.application = Application::MasterFile;
+            core.allow(Operation::SelectOther)?;
+            core.volatile.application = Application::MasterFile;
             Ok(control_information(command, information.then_some(&[0x3f, 0x00]), 0x83))
         }
         Select::Application(name) | Select::ApplicationWithInformation(name) => {
@@ -32,44 +31,39 @@ pub(super) fn select(chip: &mut Chip, command: &Command) -> Result<Response, Sta
                 n if n == LDS1_APPLICATION => (Application::Lds, Operation::SelectLds),
                 _ => return Err(Status::FILE_NOT_FOUND),
             };
-            chip.allow(operation)?;
-            chip.volatile.application = application;
+            core.allow(operation)?;
+            core.volatile.application = application;
             Ok(control_information(command, information.then_some(&name), 0x84))
         }
         Select::File(id) => {
-            let file = allowed(chip, chip.volatile.application.file(id))?;
-            chip.volatile.current = Some(file);
+            let file = allowed(core, core.volatile.application.file(id))?;
+            core.volatile.current = Some(file);
             Ok(control_information(command, information.then_some(&id.to_be_bytes()), 0x83))
         }
     }
 }
 
 /// READ BINARY of the current file or of one named by its short identifier, which becomes current.
-pub(super) fn read(chip: &mut Chip, command: &Command, room: usize) -> Result<Response, Status> {
+pub(super) fn read(core: &mut Core, command: &Command, room: usize) -> Result<Response, Status> {
     let read = ReadBinary::try_from(command)?;
     let file = match read.short_id {
         Some(short_id) => {
-            chip.volatile.current = None;
-            let file = allowed(chip, chip.volatile.application.file_by_short_id(short_id))?;
-            chip.volatile.current = Some(file);
+            core.volatile.current = None;
+            let file = allowed(core, core.volatile.application.file_by_short_id(short_id))?;
+            core.volatile.current = Some(file);
             file
         }
-        None => match chip.volatile.current {
-            Some(file) => allowed(chip, Some(file))?,
+        None => match core.volatile.current {
+            Some(file) => allowed(core, Some(file))?,
             // Where files are hidden, there being no current one looks like there being a forbidden one.
-            None if hides(chip) => return Err(Status::SECURITY_NOT_SATISFIED),
+            None if hides(core) => return Err(Status::SECURITY_NOT_SATISFIED),
             None => return Err(Status::NO_CURRENT_FILE),
         },
     };
     let room = if read.odd { room.saturating_sub(5) } else { room };
-    let content = content(chip, file).ok_or(Status::FILE_NOT_FOUND)?;
+    let content = content(core, file).ok_or(Status::FILE_NOT_FOUND)?;
     let offset = usize::try_from(read.offset).map_err(|_| Status::OFFSET_OUTSIDE_FILE)?;
     let mut response = filesystem::read(&content, offset, read.length, room);
-    match chip.persistent.profile.malice {
-        Malice::EmptyReads => response = Response::success([]),
-        Malice::OneByteReads => response.data.truncate(1),
-        _ => {}
-    }
     if read.odd && !response.data.is_empty() {
         response.data = read.answer(&response.data);
     }
@@ -78,22 +72,22 @@ pub(super) fn read(chip: &mut Chip, command: &Command, room: usize) -> Result<Re
 
 /// The file, if it exists and may be read now. Before authentication the files of the LDS application look alike, those that
 /// exist and those that do not: which data groups a card has is already personal.
-fn allowed(chip: &Chip, file: Option<File>) -> Result<File, Status> {
+fn allowed(core: &Core, file: Option<File>) -> Result<File, Status> {
     let Some(file) = file else {
-        return Err(if hides(chip) { Status::SECURITY_NOT_SATISFIED } else { Status::FILE_NOT_FOUND });
+        return Err(if hides(core) { Status::SECURITY_NOT_SATISFIED } else { Status::FILE_NOT_FOUND });
     };
-    chip.allow(Operation::reading(file))?;
-    content(chip, file).map(|_| file).ok_or(Status::FILE_NOT_FOUND)
+    core.allow(Operation::reading(file))?;
+    content(core, file).map(|_| file).ok_or(Status::FILE_NOT_FOUND)
 }
 
-fn hides(chip: &Chip) -> bool {
-    chip.volatile.application == Application::Lds && chip.authority() == Authority::Anyone
+fn hides(core: &Core) -> bool {
+    core.volatile.application == Application::Lds && core.authority() == Authority::Anyone
 }
 
 /// What the file holds: what was written, or what every chip says of itself.
-fn content(chip: &Chip, file: File) -> Option<Cow<'_, [u8]>> {
-    let profile = &chip.persistent.profile;
-    match (chip.persistent.files.content(file), file) {
+fn content(core: &Core, file: File) -> Option<Cow<'_, [u8]>> {
+    let profile = &core.persistent.profile;
+    match (core.persistent.files.content(file), file) {
         (Some(content), _) => Some(Cow::Borrowed(content)),
         (None, File::AtrInfo) => Some(Cow::Owned(atr::info(profile))),
         (None, File::Dir) if profile.directory => Some(Cow::Owned(atr::directory())),

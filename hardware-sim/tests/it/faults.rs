@@ -4,7 +4,7 @@ use crypto::conversation::{CardTransport as _, Fault as Broken};
 use crypto::lds::File;
 use crypto::perso::{LifeCycle, present};
 use hardware_sim::faults::{Fault, Plan};
-use hardware_sim::profile::Malice;
+use hardware_sim::hostile::Malice;
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
 
 use crate::cast::*;
@@ -135,17 +135,17 @@ fn a_wrong_mac_is_noticed_by_the_reader() {
 
 #[test]
 fn hostile_chips_are_hostile() {
-    for (malice, wanted) in [(Malice::EmptyReads, "9000"), (Malice::OneByteReads, "319000"), (Malice::Truncated, "")] {
+    for (name, wanted) in [("empty-reads", "9000"), ("one-byte-reads", "319000"), ("truncated", "")] {
         let store = Store::memory();
         let mut card = InProcess::new(blank_in(store.clone(), Profile::default(), 0));
         let keys = intake(&mut card).expect("the chip");
         personalize(&mut card, &package(&keys)).expect("the chip");
         drop(card);
         let mut state = store.load().expect("a chip");
-        state.profile = Profile::hostile(malice);
+        state.profile = Profile::hostile(Malice::named(name).expect("in the table"));
         store.commit(&state, false).expect("memory");
         let card = InProcess::new(Chip::open(store, SEED).expect("the chip"));
         let said = say(&card, "00B09C0004");
-        assert!(if wanted.is_empty() { said.len() < 12 } else { said == wanted }, "{malice:?} {said}");
+        assert!(if wanted.is_empty() { said.len() < 12 } else { said == wanted }, "{name} {said}");
     }
 }

@@ -3,7 +3,9 @@
 mod bearer;
 mod cast;
 mod faults;
+mod hostile;
 mod issuer;
 mod memory;
+mod order;
 mod readers;
 mod strangers;

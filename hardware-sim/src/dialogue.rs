@@ -1,0 +1,27 @@
+//! A protocol between two of its commands: what the chip keeps from one step to the next.
+
+use crypto::suite::Cipher;
+use crypto::{bac, chip_auth, pace, scp03};
+
+/// The protocol that has begun and waits for its next command. There is at most one; any command that is not its own ends it.
+#[derive(Default)]
+pub(crate) enum Dialogue {
+    /// BAC waits for EXTERNAL AUTHENTICATE.
+    Bac(Box<bac::chip::Bac>),
+    /// Chip authentication waits for GENERAL AUTHENTICATE.
+    ChipAuthentication { talk: Box<chip_auth::chip::ChipAuthentication>, cipher: Cipher },
+    /// SCP03 waits for EXTERNAL AUTHENTICATE.
+    Issuer(scp03::chip::Opening),
+    /// No protocol has begun.
+    #[default]
+    None,
+    /// PACE waits for GENERAL AUTHENTICATE.
+    Pace(Box<pace::chip::Pace>),
+}
+
+impl Dialogue {
+    /// Returns whether SCP03 waits for the issuer's EXTERNAL AUTHENTICATE.
+    pub(crate) fn awaits_the_issuer(&self) -> bool {
+        matches!(self, Self::Issuer(_))
+    }
+}
