@@ -1,4 +1,4 @@
-//! One chip: open the channel, parse, act, seal.
+//! One chip, driven by APDUs: parse, open the channel, act, seal.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::hostile::Scene;
 use crate::profile::Profile;
 use crate::state::{Persistent, StateError, Store};
 
-/// Version of the keys under which a manufacturer delivers chips. PUT KEY gives versions 01 to 7F only, so it never comes back.
+/// Version of the transport keys under which a manufacturer delivers chips. PUT KEY sets versions 01 to 7F only, so no later key has it.
 pub const TRANSPORT_KEY_VERSION: u8 = 0xff;
 
 /// A chip: bytes of command APDUs in, bytes of response APDUs out. The other methods are for the test bench: power, removal, faults.
@@ -30,7 +30,7 @@ impl Chip {
     /// Makes a blank chip in an empty store.
     ///
     /// # Errors
-    /// [`StateError::Occupied`] if there is a chip already: its history cannot be undone. [`StateError::Io`].
+    /// [`StateError::Occupied`] if the store holds a chip already, [`StateError::Io`] if it cannot be written.
     pub fn blank(
         profile: Profile,
         serial: CardSerial,
@@ -51,7 +51,7 @@ impl Chip {
     /// restart repeats no nonce.
     ///
     /// # Errors
-    /// [`StateError`].
+    /// [`StateError`] if the state cannot be read, or the number of openings not written.
     pub fn open(store: Store, seed: u64) -> Result<Self, StateError> {
         Ok(Self { core: Core::open(store, seed)?, commands: 0 })
     }
@@ -128,48 +128,49 @@ impl Chip {
         self.core.power() == Power::Removed
     }
 
-    /// Answer to reset.
+    /// Returns the answer to reset.
     pub fn atr(&self) -> Vec<u8> {
         atr::answer_to_reset(&self.core.persistent.profile)
     }
 
-    /// From now on fail like this. Commands and commits are counted from here.
+    /// Installs a plan of faults. It counts commands and commits from now on.
     pub fn fail(&mut self, plan: Plan) {
         self.core.plan = plan;
     }
 
-    /// Command APDUs that reached it since it was opened.
+    /// Returns how many command APDUs reached the chip since it was opened.
     pub fn commands(&self) -> u64 {
         self.commands
     }
 
-    /// How long the answers given since the last call should have taken in addition (throttling, planned slowness). Whoever
-    /// stands between the chip and a real reader waits that long; tests just look.
+    /// Returns how much longer than usual the answers given since the last call should have taken (throttling, planned slowness).
+    /// [`crate::slot`] waits that long before it answers the reader; tests only compare.
     pub fn take_delay(&mut self) -> Duration {
         std::mem::take(&mut self.core.delay)
     }
 
-    /// Its name.
+    /// Returns the serial of the chip.
     pub fn serial(&self) -> CardSerial {
         self.core.persistent.serial
     }
 
-    /// Where it stands.
+    /// Returns the life cycle state.
     pub fn life_cycle(&self) -> LifeCycle {
         self.core.persistent.life_cycle
     }
 
-    /// How it was made.
+    /// Returns the profile with which the chip was made.
     pub fn profile(&self) -> &Profile {
         &self.core.persistent.profile
     }
 
+    /// Serves the bytes of one command. Returns the answer, sealed if there is a session.
     fn respond(&mut self, bytes: &[u8]) -> Response {
         let (command, extended) = match self.parse(bytes) {
             Ok(parsed) => parsed,
             Err(status) => {
-                // An unreadable command is a plain one, and nobody's next step: neither a session nor a dialogue outlives it
-                // (Doc 9303-11 §9.8.6).
+                // A command that cannot be parsed counts as a plain one that belongs to no dialogue: it ends the session and the
+                // dialogue (Doc 9303-11 (8th ed.) §9.8.6).
                 self.core.end_session();
                 self.core.volatile.dialogue = Dialogue::None;
                 return status.into();
@@ -178,7 +179,7 @@ impl Chip {
         let protection = Protection::of(command.cla);
         if self.core.volatile.channel.protection() != protection {
             self.core.end_session();
-            // EXTERNAL AUTHENTICATE carries its MAC before there is a session; its dialogue checks it.
+            // EXTERNAL AUTHENTICATE of SCP03 carries a MAC before the session exists; the dialogue checks it.
             let opens = protection == Protection::GlobalPlatform && self.core.volatile.dialogue.awaits_the_issuer();
             if protection != Protection::None && !opens {
                 return Status::SECURITY_NOT_SATISFIED.into();
@@ -201,13 +202,16 @@ impl Chip {
             self.core.volatile.channel = next;
         }
         if sealed.data.len() > limit {
-            self.core.end_session(); // the terminal cannot count on with us
+            self.core.end_session(); // our counter went on, the terminal will not hear of it
             return Status::WRONG_LENGTH.into();
         }
         sealed
     }
 
-    /// The command, and whether it came in the extended form.
+    /// Returns the command, and whether it came in the extended form.
+    ///
+    /// # Errors
+    /// The status to answer to bytes that are no command, or none for this chip.
     fn parse(&self, bytes: &[u8]) -> Result<(Command, bool), Status> {
         let profile = &self.core.persistent.profile;
         let extended = bytes.len() >= 7 && bytes[4] == 0;
@@ -223,7 +227,7 @@ impl Chip {
         }
     }
 
-    /// The most data bytes that an answer to this command may have on the wire.
+    /// Returns how many data bytes the answer to this command may have on the wire.
     fn longest_answer(&self, command: &Command, extended: bool) -> usize {
         let most = self.core.persistent.profile.max_response.saturating_sub(2);
         match command.ne {
@@ -233,9 +237,9 @@ impl Chip {
         }
     }
 
-    /// Collects the links of a command chain (ISO/IEC 7816-4:2013 §5.3.3); acts when the last has come.
+    /// Collects the links of a command chain (ISO/IEC 7816-4:2013 §5.3.3) and serves the command when the last has come.
     fn link(&mut self, mut command: Command, room: usize) -> Response {
-        // The steps of GENERAL AUTHENTICATE are chained by their class, but each is whole and gets its own answer.
+        // The class bytes of GENERAL AUTHENTICATE chain the steps of a protocol, but each step is a whole command with its answer.
         if command.ins == crypto::command::general_authenticate::INS {
             self.core.volatile.chain = None;
             return self.act(&command, room);
@@ -246,7 +250,7 @@ impl Chip {
             Some(before) if before.ins == command.ins && before.p == command.p && before.cla == command.cla => {
                 command.data = [before.data, command.data].concat();
             }
-            // A chain that is broken off is forgotten, and the command that broke it is served.
+            // A chain that another command interrupts is dropped; the other command is served.
             _ => {}
         }
         if command.data.len() > self.core.persistent.profile.max_command.max(LONGEST_CHAIN) {
@@ -287,7 +291,7 @@ impl std::fmt::Debug for Chip {
     }
 }
 
-/// A chain may grow to this many bytes even where single commands may not.
+/// Bytes that the data of a chain may have even where a single command may be no longer than this.
 const LONGEST_CHAIN: usize = 4_096;
 
 #[cfg(test)]

@@ -96,10 +96,9 @@ impl Core {
     /// Returns what the terminal has proved by the session that is open.
     pub(crate) fn authority(&self) -> Authority {
         match &self.volatile.channel {
-            Channel::Plain => Authority::Anyone,
             Channel::Bearer { .. } => Authority::Bearer,
             Channel::Issuer(session) if session.level() == Some(SecurityLevel::FULL) => Authority::Issuer,
-            Channel::Issuer(_) => Authority::Anyone,
+            Channel::Issuer(_) | Channel::Plain => Authority::None,
         }
     }
 

@@ -1,58 +1,58 @@
-//! The files on the chip, and how READ BINARY cuts pieces from them: ISO/IEC 7816-4:2013 §7 and §11.2, Doc 9303-10 (8th ed.) §3.
+//! The files on the chip and what READ BINARY returns of them: ISO/IEC 7816-4:2013 §7 and §11.2, Doc 9303-10 (8th ed.) §3.
 
 use std::collections::BTreeMap;
 
 use crypto::apdu::{Response, Status};
 use crypto::lds::File;
 
-/// The elementary files that exist, with their content. Transparent files, each exactly as long as what was written.
+/// The elementary files that exist, with their content. They are transparent, and each is as long as what was written to it.
 #[derive(Clone, Default)]
 pub struct Files(BTreeMap<File, Vec<u8>>);
 
 impl Files {
-    /// Makes `content` the whole of `file`.
+    /// Replaces the content of `file`, or makes the file.
     pub fn put(&mut self, file: File, content: Vec<u8>) {
         self.0.insert(file, content);
     }
 
-    /// The content of `file`, if it exists.
+    /// Returns the content of `file`, if it exists.
     pub fn content(&self, file: File) -> Option<&[u8]> {
         self.0.get(&file).map(Vec::as_slice)
     }
 
-    /// All files with their content.
+    /// Returns all files with their content.
     pub fn iter(&self) -> impl Iterator<Item = (File, &[u8])> {
         self.0.iter().map(|(file, content)| (*file, content.as_slice()))
     }
 
-    /// Bytes in all files together.
+    /// Returns the number of bytes in all files together.
     pub fn size(&self) -> usize {
         self.0.values().map(Vec::len).sum()
     }
 }
 
-/// Shows which files there are and how long, never what is in them.
+/// Shows the files and their lengths, never their content.
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map().entries(self.iter().map(|(file, content)| (file, content.len()))).finish()
     }
 }
 
-/// The dedicated file that SELECT made current: where file identifiers are looked up, and which commands exist.
+/// The dedicated file that SELECT made current. It decides where file identifiers are looked up and which commands exist.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Application {
-    /// GlobalPlatform issuer security domain.
+    /// The issuer security domain of GlobalPlatform.
     IssuerDomain,
-    /// LDS1 eMRTD application.
+    /// The LDS1 eMRTD application.
     Lds,
-    /// Nothing: the master file itself. So after every reset.
+    /// No application: the master file itself, as after every reset.
     #[default]
     MasterFile,
 }
 
 impl Application {
-    /// The file with this identifier here. Files of the master file are found from everywhere: readers differ in whether
-    /// they go back to it before EF.CardAccess, and some chips (Viet Nam's) do not even know how.
+    /// Returns the file that this identifier means here. Files of the master file are found from every application, because not all
+    /// readers select the master file before EF.CardAccess, and some chips (Viet Nam's) cannot select it.
     pub fn file(self, id: u16) -> Option<File> {
         match self {
             Self::Lds => File::in_application(id).or_else(|| File::in_master_file(id)),
@@ -60,7 +60,8 @@ impl Application {
         }
     }
 
-    /// The file with this short identifier here; `01` to `10`, `1D` and `1E` are the application's while it is selected.
+    /// Returns the file that this short identifier means here; `01` to `10`, `1D` and `1E` mean files of the LDS application while it
+    /// is selected.
     pub fn file_by_short_id(self, short_id: u8) -> Option<File> {
         match self {
             Self::Lds => {

@@ -5,9 +5,9 @@
 //!
 //! | hook | is called | may |
 //! | --- | --- | --- |
-//! | `before` | with the bytes of each command, before the chip looks at them | answer in the chip's place |
-//! | `plain` | with each command that was served and its plain answer, before it is sealed | change the answer |
-//! | `wire` | with the bytes of each response APDU, after sealing | replace them |
+//! | [`Before`] | with the bytes of each command, before the chip looks at them | answer in the chip's place |
+//! | [`Plain`] | with each command that was served and its plain answer, before it is sealed | change the answer |
+//! | [`Wire`] | with the bytes of each response APDU, after sealing | replace them |
 //!
 //! A hook sees the chip only through its [`Scene`].
 
@@ -29,14 +29,23 @@ pub struct Hostile {
     pub name: &'static str,
     /// One sentence: what a terminal meets.
     pub summary: &'static str,
-    /// Called with the bytes of a command APDU before the chip looks at them. Returns the bytes to answer instead of what the chip
-    /// would answer (possibly none at all), or `None` to let the chip serve the command.
-    pub before: Option<fn(&mut Scene<'_>, &[u8]) -> Option<Vec<u8>>>,
-    /// Called with a served command in the clear (a chain put together) and its answer before it is sealed.
-    pub plain: Option<fn(&mut Scene<'_>, &Command, &mut Response)>,
-    /// Called with the bytes of a response APDU that is ready to leave. Returns the bytes that leave.
-    pub wire: Option<fn(&mut Scene<'_>, Vec<u8>) -> Vec<u8>>,
+    /// The hook before a command.
+    pub before: Option<Before>,
+    /// The hook on a plain answer.
+    pub plain: Option<Plain>,
+    /// The hook on the wire.
+    pub wire: Option<Wire>,
 }
+
+/// Called with the bytes of a command APDU before the chip looks at them. Returns the bytes to answer in the chip's place (possibly
+/// none at all), or `None` to let the chip serve the command.
+pub type Before = fn(&mut Scene<'_>, &[u8]) -> Option<Vec<u8>>;
+
+/// Called with a served command in the clear (a chain put together) and its answer before it is sealed. Changes the answer.
+pub type Plain = fn(&mut Scene<'_>, &Command, &mut Response);
+
+/// Called with the bytes of a response APDU that is ready to leave. Returns the bytes that leave.
+pub type Wire = fn(&mut Scene<'_>, Vec<u8>) -> Vec<u8>;
 
 /// What a hook sees of the chip, and what it may change besides the answer.
 pub struct Scene<'a> {

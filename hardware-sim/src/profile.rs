@@ -1,4 +1,4 @@
-//! How a chip was made to behave: sizes, protocols, quirks of real chips and the malice of forged ones.
+//! The profile of a chip: sizes, protocols and quirks of real chips, and the misbehaviour of hostile ones.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,29 +13,32 @@ use crate::hostile::Malice;
 /// Written into the state file; a field that a later version adds gets the value of [`Profile::default`] there.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag is one property of a chip, independent of the others")]
 pub struct Profile {
-    /// Longest command APDU, in bytes, all included. 261 is a short one.
+    /// Longest command APDU, in bytes, header included. 261 allows every short one.
     pub max_command: usize,
-    /// Longest response APDU, in bytes, status included. 258 is a short one.
+    /// Longest response APDU, in bytes, status included. 258 allows every short one.
     pub max_response: usize,
     /// Whether extended length is understood and announced.
     pub extended_length: bool,
     /// Whether BAC opens the holder's files besides PACE.
     pub basic_access_control: bool,
-    /// Whether PACE is spoken. Which suites, says the EF.CardAccess that personalization writes.
+    /// Whether PACE is offered. The EF.CardAccess that personalization writes says with which suites.
     pub pace: bool,
     /// Whether SELECT of the master file is understood; if not, `6D00`.
     pub selects_master_file: bool,
     /// Whether there is an EF.DIR.
     pub directory: bool,
-    /// How it slows guessing down.
+    /// How wrong passwords slow the chip down.
     pub throttle: Throttle,
     /// How it misbehaves on purpose.
     pub malice: Malice,
 }
 
-/// Wrong passwords make the chip slow, never mute: a card access number cannot be blocked (Doc 9303-11 (8th ed.) §4.4.1), or
-/// anybody near a card could make it useless.
+/// How wrong passwords delay the next try.
+///
+/// They never block it: a card access number cannot be blocked (Doc 9303-11 (8th ed.) §4.4.1), because then any reader near a card
+/// could make it useless.
 ///
 /// After `free` wrong tries in a row the next PACE or BAC waits `first_ms`, then twice that, and so on up to `longest_ms`. The
 /// count survives power cuts; a right password clears it.
@@ -50,10 +53,10 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// No delay ever.
+    /// Throttling switched off.
     pub const OFF: Self = Self { free: 0, first_ms: 0, longest_ms: 0 };
 
-    /// How long the chip waits before the next try, after `failures` wrong ones in a row.
+    /// Returns how long the chip waits before the next try, after `failures` wrong ones in a row.
     pub fn delay(&self, failures: u32) -> Duration {
         if self.first_ms == 0 || failures <= self.free {
             return Duration::ZERO;
@@ -80,28 +83,28 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// What the reports of travellers and developers say of Viet Nam's card of 2021: SELECT of the master file in any form is
-    /// answered `6D00`, EF.CardAccess is selected directly after reset.
+    /// Returns a profile like Viet Nam's card of 2021, according to reports of travellers and developers: SELECT of the master file in
+    /// any form is answered `6D00`; EF.CardAccess is selected directly after reset.
     pub fn viet_nam() -> Self {
         Self { selects_master_file: false, ..Self::default() }
     }
 
-    /// Short APDUs only.
+    /// Returns the profile of a chip with short APDUs only.
     pub fn short() -> Self {
         Self { max_command: 261, max_response: 258, extended_length: false, ..Self::default() }
     }
 
-    /// BAC alone, as documents before 2014.
+    /// Returns the profile of a chip with BAC alone, as documents before 2014.
     pub fn bac_only() -> Self {
         Self { pace: false, ..Self::default() }
     }
 
-    /// PACE alone, as documents after 2018 may be.
+    /// Returns the profile of a chip with PACE alone, as documents after 2018 may be.
     pub fn pace_only() -> Self {
         Self { basic_access_control: false, ..Self::default() }
     }
 
-    /// The default chip turned bad.
+    /// Returns the default profile with this misbehaviour.
     pub fn hostile(malice: Malice) -> Self {
         Self { malice, ..Self::default() }
     }
@@ -125,8 +128,11 @@ impl FromStr for Profile {
     }
 }
 
+/// Makes a profile.
+type Make = fn() -> Profile;
+
 /// The profiles that behave, by name.
-const BEHAVED: [(&str, fn() -> Profile); 5] = [
+const BEHAVED: &[(&str, Make)] = &[
     ("citizen", Profile::default),
     ("viet-nam", Profile::viet_nam),
     ("short", Profile::short),
@@ -137,7 +143,7 @@ const BEHAVED: [(&str, fn() -> Profile); 5] = [
 /// What the names of hostile profiles begin with.
 const HOSTILE: &str = "hostile-";
 
-/// No profile has this name.
+/// There is no profile with this name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("there is no chip profile {0:?}; there are {names}", names = Profile::names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownProfile(String);
@@ -155,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn guessing_gets_slow_but_never_impossible() {
+    fn wrong_passwords_delay_the_next_try_but_never_block_it() {
         let throttle = Throttle { free: 2, first_ms: 100, longest_ms: 1_000 };
         let delays: Vec<_> = (0..9).map(|failures| throttle.delay(failures).as_millis()).collect();
         assert_eq!(delays, [0, 0, 0, 100, 200, 400, 800, 1_000, 1_000]);

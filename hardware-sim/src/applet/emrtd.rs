@@ -1,4 +1,5 @@
-//! The LDS1 eMRTD application: how the bearer's files are opened, and how the chip proves that it is the chip. Doc 9303-11 (8th ed.).
+//! The protocols of the LDS1 eMRTD application: PACE and BAC, which open the files of the holder, and chip and active
+//! authentication, by which the chip proves that it is genuine. Doc 9303-11 (8th ed.).
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use crate::channel::Channel;
 use crate::core::Core;
 use crate::dialogue::Dialogue;
 
-/// MSE:Set AT begins PACE without a session and chip authentication in one; MSE:Set KAT is the whole of the latter with triple DES.
+/// MANAGE SECURITY ENVIRONMENT. Set AT begins PACE, or in a session chip authentication; Set KAT is the whole of chip
+/// authentication with triple DES.
 pub(super) fn manage_security_environment(core: &mut Core, command: &Command) -> Result<Response, Status> {
     match command.p {
         mse::MUTUAL => begin_pace(core, command),
@@ -37,7 +39,7 @@ pub(super) fn manage_security_environment(core: &mut Core, command: &Command) ->
     }
 }
 
-/// The next step of PACE or chip authentication.
+/// GENERAL AUTHENTICATE: the next step of PACE or chip authentication.
 pub(super) fn general_authenticate(core: &mut Core, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     match dialogue {
         Dialogue::ChipAuthentication { talk, cipher } => go_on_with_chip_authentication(core, *talk, cipher, command),
@@ -46,7 +48,7 @@ pub(super) fn general_authenticate(core: &mut Core, command: &Command, dialogue:
     }
 }
 
-/// GET CHALLENGE begins BAC. Each challenge serves once.
+/// GET CHALLENGE begins BAC. Each challenge can be used once.
 pub(super) fn get_challenge(core: &mut Core, command: &Command) -> Result<Response, Status> {
     if !core.persistent.profile.basic_access_control {
         return Err(Status::INSTRUCTION_NOT_SUPPORTED);
@@ -64,7 +66,7 @@ pub(super) fn get_challenge(core: &mut Core, command: &Command) -> Result<Respon
     }
 }
 
-/// EXTERNAL AUTHENTICATE ends BAC, one way or the other.
+/// EXTERNAL AUTHENTICATE ends BAC: with a session, or with a refusal that spends the challenge.
 pub(super) fn external_authenticate(
     core: &mut Core,
     command: &Command,
@@ -124,7 +126,7 @@ fn go_on_with_pace(core: &mut Core, talk: pace::chip::Pace, command: &Command) -
     }
 }
 
-/// With the one static key of this chip, for the ciphers that DG14 announces.
+/// Returns chip authentication with the one static key of this chip, for the ciphers that DG14 announces.
 fn chip_authentication(core: &Core) -> Result<chip_auth::chip::ChipAuthentication, Status> {
     core.allow(Operation::ChipAuthentication)?;
     let private = core.persistent.chip_auth.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
@@ -161,23 +163,25 @@ fn go_on_with_chip_authentication(
     }
 }
 
-/// From the next command on.
+/// Opens the session for the next command; the answer to this one is still under the old protection.
 fn open(core: &mut Core, session: crypto::sm::Chip, cipher: Cipher) {
     core.volatile.next_channel = Some(Channel::Bearer { session: Box::new(session), cipher });
 }
 
-/// BAC and PACE open a first session; neither is spoken inside one.
+/// Checks that BAC or PACE may be run now. Both open a first session; neither is allowed inside one.
 fn opens(core: &Core, operation: Operation) -> Result<(), Status> {
     core.allow(operation)?;
-    if core.authority() == Authority::Anyone { Ok(()) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
+    if core.authority() == Authority::None { Ok(()) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
 }
 
-/// Whoever guessed wrong too often waits, with a right password too: see [`crate::profile::Throttle`].
+/// Delays the answer after too many wrong passwords, even if the next one is right: see [`crate::profile::Throttle`].
 fn slow_down(core: &mut Core) {
     core.delay += core.persistent.profile.throttle.delay(core.persistent.failures);
 }
 
-/// Counts a wrong password. Committed before the answer leaves, so that pulling the card after it does not save the try.
+/// Counts a wrong password, if `status` says that it was one. Returns the status to answer.
+///
+/// The count is committed before the answer leaves, so that an attacker cannot undo it by cutting the power.
 fn failed(core: &mut Core, status: Status) -> Status {
     if status != Status::AUTHENTICATION_FAILED {
         return status;
@@ -189,15 +193,16 @@ fn failed(core: &mut Core, status: Status) -> Status {
     }
 }
 
+/// Clears the count of wrong passwords.
 fn succeed(core: &mut Core) -> Result<(), Status> {
     if core.persistent.failures == 0 {
-        return Ok(()); // saves the memory a write per inspection
+        return Ok(()); // spares the memory one write per inspection
     }
     core.persistent.failures = 0;
     core.commit()
 }
 
-/// What a file of SecurityInfos announces; nothing if it is not there or not one.
+/// Returns the SecurityInfos in `file`; none if the file does not exist or holds something else.
 fn security_infos(core: &Core, file: File) -> SecurityInfos {
     core.persistent.files.content(file).and_then(|content| announced(file, content)).unwrap_or_default()
 }

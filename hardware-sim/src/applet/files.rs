@@ -1,4 +1,4 @@
-//! SELECT and READ BINARY.
+//! The commands that select and read files: SELECT and READ BINARY.
 
 use std::borrow::Cow;
 
@@ -55,7 +55,7 @@ pub(super) fn read(core: &mut Core, command: &Command, room: usize) -> Result<Re
         }
         None => match core.volatile.current {
             Some(file) => allowed(core, Some(file))?,
-            // Where files are hidden, there being no current one looks like there being a forbidden one.
+            // Where files are hidden, no current file and a forbidden current file get the same answer.
             None if hides(core) => return Err(Status::SECURITY_NOT_SATISFIED),
             None => return Err(Status::NO_CURRENT_FILE),
         },
@@ -70,8 +70,11 @@ pub(super) fn read(core: &mut Core, command: &Command, room: usize) -> Result<Re
     Ok(response)
 }
 
-/// The file, if it exists and may be read now. Before authentication the files of the LDS application look alike, those that
-/// exist and those that do not: which data groups a card has is already personal.
+/// Returns the file if it exists and may be read now.
+///
+/// # Errors
+/// The status to answer. Before authentication it is the same for all files of the LDS application, existing or not: which data
+/// groups a card has is personal already.
 fn allowed(core: &Core, file: Option<File>) -> Result<File, Status> {
     let Some(file) = file else {
         return Err(if hides(core) { Status::SECURITY_NOT_SATISFIED } else { Status::FILE_NOT_FOUND });
@@ -80,11 +83,12 @@ fn allowed(core: &Core, file: Option<File>) -> Result<File, Status> {
     content(core, file).map(|_| file).ok_or(Status::FILE_NOT_FOUND)
 }
 
+/// Returns whether the terminal must not learn which files exist.
 fn hides(core: &Core) -> bool {
-    core.volatile.application == Application::Lds && core.authority() == Authority::Anyone
+    core.volatile.application == Application::Lds && core.authority() == Authority::None
 }
 
-/// What the file holds: what was written, or what every chip says of itself.
+/// Returns the content of the file: what was written, or what every chip announces about itself.
 fn content(core: &Core, file: File) -> Option<Cow<'_, [u8]>> {
     let profile = &core.persistent.profile;
     match (core.persistent.files.content(file), file) {
@@ -95,7 +99,8 @@ fn content(core: &Core, file: File) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// The template that P2 asks for (ISO/IEC 7816-4:2013 §7.4), if it is wanted: only the name or identifier in it.
+/// Returns the answer to SELECT: the template that P2 asks for (ISO/IEC 7816-4:2013 §7.4) with the name or identifier in it, or
+/// nothing if the terminal wants no data.
 fn control_information(command: &Command, name: Option<&[u8]>, tag: u32) -> Response {
     let Some(name) = name.filter(|_| command.ne.is_some()) else { return Response::success([]) };
     let template = if command.p[1] == 0x04 { 0x62 } else { 0x6f };

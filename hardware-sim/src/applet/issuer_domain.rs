@@ -1,4 +1,5 @@
-//! The issuer security domain: who the chip is, whose keys it has, what it carries. GlobalPlatform Card Specification v2.3.
+//! The issuer security domain: identification, keys, personalization and life cycle of the chip. GlobalPlatform Card Specification
+//! v2.3.
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::core::Core;
 use crate::dialogue::Dialogue;
 use crate::lifecycle;
 
+/// Serves a command of the GlobalPlatform class while the issuer domain is selected.
 pub(super) fn act(core: &mut Core, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     match command.ins {
         get_data::INS => get_data(core, command),
@@ -42,6 +44,7 @@ pub(super) fn act(core: &mut Core, command: &Command, dialogue: Dialogue) -> Res
     }
 }
 
+/// GET DATA: serial, key information, sequence counter and life cycle without a session, the report in one of the issuer.
 fn get_data(core: &Core, command: &Command) -> Result<Response, Status> {
     let state = &core.persistent;
     let wanted = GetData::try_from(command)?.tag;
@@ -58,12 +61,13 @@ fn get_data(core: &Core, command: &Command) -> Result<Response, Status> {
     Ok(Response::success(tlv::encode(u32::from(wanted), &value)))
 }
 
-/// `C0 { identifier, version, type AES, length in bytes }` for each of the three keys (GPCS v2.3 §11.3.3.1).
+/// Returns `C0 { identifier, version, type AES, length in bytes }` for each of the three keys (GPCS v2.3 §11.3.3.1).
 fn key_information(core: &Core) -> Vec<u8> {
-    let length = core.persistent.keys.key_length() as u8;
+    let length = u8::try_from(core.persistent.keys.key_length()).expect("an AES key has at most 32 bytes");
     (1..=3).flat_map(|id| tlv::encode(0xc0, &[id, core.persistent.key_version, 0x88, length])).collect()
 }
 
+/// EXTERNAL AUTHENTICATE opens the SCP03 session that INITIALIZE UPDATE began.
 fn external_authenticate(core: &mut Core, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     let Dialogue::Issuer(opening) = dialogue else { return Err(Status::CONDITIONS_NOT_SATISFIED) };
     match opening.answer(command) {
@@ -79,7 +83,7 @@ fn external_authenticate(core: &mut Core, command: &Command, dialogue: Dialogue)
     }
 }
 
-/// Transport keys out, the issuer's in: once in a life.
+/// PUT KEY replaces the transport keys by those of the issuer. It is possible once in the life of a chip.
 fn put_key(core: &mut Core, command: &Command) -> Result<Response, Status> {
     core.allow(Operation::PutKey)?;
     let put = PutKey::try_from(command)?;
@@ -99,6 +103,7 @@ fn put_key(core: &mut Core, command: &Command) -> Result<Response, Status> {
     Ok(Response::success(confirmation))
 }
 
+/// GENERATE ASYMMETRIC KEY PAIR makes a key pair of the chip and returns its public key.
 fn generate_key_pair(core: &mut Core, command: &Command) -> Result<Response, Status> {
     core.allow(Operation::GenerateKeyPair)?;
     let wanted = GenerateKeyPair::try_from(command)?;
@@ -112,7 +117,7 @@ fn generate_key_pair(core: &mut Core, command: &Command) -> Result<Response, Sta
     Ok(Response::success(public))
 }
 
-/// The stream of data groupings. Each block is committed with the groupings that it completes.
+/// STORE DATA takes the next block of the package. Each block is committed with the data groupings that it completes.
 fn store_data(core: &mut Core, command: &Command) -> Result<Response, Status> {
     core.allow(Operation::StoreData)?;
     let block = StoreData::try_from(command)?;
@@ -141,7 +146,7 @@ fn store_data(core: &mut Core, command: &Command) -> Result<Response, Status> {
     Ok(Response::success([]))
 }
 
-/// SET STATUS. A chip is personalized only by the session that brought the whole package.
+/// SET STATUS moves the life cycle on. Only the session that brought the whole package can make the chip personalized.
 fn set_status(core: &mut Core, command: &Command) -> Result<Response, Status> {
     core.allow(Operation::SetStatus)?;
     let to = SetStatus::try_from(command)?.life_cycle;
@@ -153,7 +158,7 @@ fn set_status(core: &mut Core, command: &Command) -> Result<Response, Status> {
     Ok(Response::success([]))
 }
 
-/// What the issuer asks for as the last word of every order.
+/// Returns the report: life cycle, digest of the files, public keys. Every order of the issuer ends by asking for it.
 fn report(core: &Core) -> Vec<u8> {
     let state = &core.persistent;
     Report {
@@ -165,5 +170,5 @@ fn report(core: &Core) -> Vec<u8> {
     .encode()
 }
 
-/// Bytes for files.
+/// Bytes that all files together may have.
 const MEMORY: usize = 144 * 1024;

@@ -1,7 +1,7 @@
 //! What each command does.
 //!
-//! SELECT and READ BINARY are understood everywhere ([`files`]); the rest belongs to the LDS application ([`emrtd`]; its PACE is
-//! also spoken in the master file) or to the issuer domain ([`issuer_domain`]).
+//! SELECT and READ BINARY are served in every application ([`files`]). The other commands belong to the LDS application ([`emrtd`];
+//! PACE also to the master file) or to the issuer domain ([`issuer_domain`]).
 
 use crypto::apdu::{Command, Response, Status, cla};
 use crypto::command::{
@@ -15,7 +15,10 @@ pub(crate) mod emrtd;
 pub(crate) mod files;
 pub(crate) mod issuer_domain;
 
-/// Does what a plain command asks, for an answer of at most `room` data bytes.
+/// Serves a plain command. Returns an answer of at most `room` data bytes.
+///
+/// # Errors
+/// The status to answer.
 pub(crate) fn act(core: &mut Core, command: &Command, room: usize) -> Result<Response, Status> {
     let dialogue = std::mem::take(&mut core.volatile.dialogue);
     let global_platform = command.cla & cla::GLOBAL_PLATFORM != 0;

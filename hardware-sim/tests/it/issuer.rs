@@ -1,4 +1,4 @@
-//! The issuer's commands in every state, from everybody.
+//! The commands of the issuer in every life cycle state, with and without a session.
 
 use crypto::apdu::{Command, Status};
 use crypto::command::generate_key_pair::{GenerateKeyPair, KeyUse};
@@ -40,7 +40,7 @@ fn tell(card: &mut InProcess, state: LifeCycle) {
 
 fn commands() -> Vec<(&'static str, Command)> {
     let serial = hardware_sim::serial(SEED, 0);
-    let get = |tag: u16| Command::new(0xca, (tag >> 8) as u8, tag as u8).class(0x80).expecting(256);
+    let get = |tag: u16| Command::from(crypto::command::get_data::GetData::global_platform(tag));
     vec![
         ("report", get(tag::REPORT)),
         ("generate", GenerateKeyPair { key_use: KeyUse::ActiveAuthentication, curve: Curve::P256 }.into()),
@@ -90,7 +90,7 @@ fn in_a_session_each_state_takes_what_belongs_to_it_and_nothing_goes_back() {
 }
 
 #[test]
-fn a_locked_chip_shows_its_holder_to_nobody_and_a_terminated_one_opens_no_session() {
+fn a_locked_chip_has_no_readable_application_and_a_terminated_one_opens_no_session() {
     let mut card = chip_in(LifeCycle::Locked);
     assert_eq!(say(&card, "00A4040C07A0000002471001"), "6A82");
     assert_eq!(say(&card, "00A4020C02011C"), "6A82");
@@ -103,7 +103,7 @@ fn a_locked_chip_shows_its_holder_to_nobody_and_a_terminated_one_opens_no_sessio
 }
 
 #[test]
-fn the_counter_is_spent_before_the_session_and_an_order_plays_once() {
+fn the_sequence_counter_is_spent_before_the_session_and_an_order_can_be_played_once() {
     let mut card = chip_in(LifeCycle::Initialised);
     let presentation = present(&mut card).expect("the chip");
     let keys = issuer(presentation.serial);
@@ -119,7 +119,7 @@ fn the_counter_is_spent_before_the_session_and_an_order_plays_once() {
 }
 
 #[test]
-fn two_chips_do_not_mix() {
+fn the_order_for_one_chip_is_refused_by_another() {
     let mut one = InProcess::new(blank_in(hardware_sim::Store::memory(), Profile::default(), 0));
     let mut two = InProcess::new(blank_in(hardware_sim::Store::memory(), Profile::default(), 1));
     let (of_one, of_two) = (intake(&mut one).expect("the chip"), intake(&mut two).expect("the chip"));

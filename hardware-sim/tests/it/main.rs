@@ -1,4 +1,4 @@
-//! The chip from outside: what a station, a reader, a thief and a power cut see of it.
+//! Tests of the chip through its APDUs, its store and its virtual reader.
 
 mod bearer;
 mod cast;
@@ -8,4 +8,4 @@ mod issuer;
 mod memory;
 mod order;
 mod readers;
-mod strangers;
+mod unauthenticated;
