@@ -180,8 +180,10 @@ impl Chip {
         if self.core.volatile.channel.protection() != protection {
             self.core.end_session();
             // EXTERNAL AUTHENTICATE of SCP03 carries a MAC before the session exists; the dialogue checks it.
-            let opens = protection == Protection::GlobalPlatform && self.core.volatile.dialogue.awaits_the_issuer();
+            let opens = protection == Protection::GlobalPlatform
+                && self.core.volatile.dialogue.awaits_from_the_issuer(command.ins);
             if protection != Protection::None && !opens {
+                self.core.volatile.dialogue = Dialogue::None;
                 return Status::SECURITY_NOT_SATISFIED.into();
             }
         }
@@ -222,7 +224,8 @@ impl Chip {
         match command.cla & !cla::CHAINED {
             _ if command.cla == 0xff => Err(Status::CLASS_NOT_SUPPORTED), // never a class (ISO/IEC 7816-4:2013 §5.4.1)
             0x00 | 0x0c | 0x80 | 0x84 => Ok((command, extended)),
-            0x01..=0x0f | 0x40..=0x7f | 0xc0..=0xfe => Err(Status::CHANNEL_NOT_SUPPORTED),
+            0x04 | 0x08 | 0x88 | 0x8c => Err(Status::SECURE_MESSAGING_NOT_SUPPORTED),
+            0x01..=0x0f | 0x40..=0x7f | 0x81..=0x8f | 0xc0..=0xfe => Err(Status::CHANNEL_NOT_SUPPORTED),
             _ => Err(Status::CLASS_NOT_SUPPORTED),
         }
     }
@@ -257,6 +260,9 @@ impl Chip {
             return Status::WRONG_LENGTH.into();
         }
         if chained {
+            if !self.core.volatile.dialogue.awaits(command.ins) {
+                self.core.volatile.dialogue = Dialogue::None;
+            }
             self.core.volatile.chain = Some(command);
             return Response::success([]);
         }

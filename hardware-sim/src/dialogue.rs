@@ -1,5 +1,7 @@
 //! A protocol between two of its commands: what the chip keeps from one step to the next.
 
+use crypto::command::gp_external_authenticate::ExternalAuthenticate;
+use crypto::command::{external_authenticate, general_authenticate};
 use crypto::suite::Cipher;
 use crypto::{bac, chip_auth, pace, scp03};
 
@@ -20,8 +22,18 @@ pub(crate) enum Dialogue {
 }
 
 impl Dialogue {
-    /// Returns whether SCP03 waits for the issuer's EXTERNAL AUTHENTICATE.
-    pub(crate) fn awaits_the_issuer(&self) -> bool {
-        matches!(self, Self::Issuer(_))
+    /// Returns whether the next step of the dialogue has this instruction byte.
+    pub(crate) fn awaits(&self, ins: u8) -> bool {
+        match self {
+            Self::Bac(_) => ins == external_authenticate::INS,
+            Self::ChipAuthentication { .. } | Self::Pace(_) => ins == general_authenticate::INS,
+            Self::Issuer(_) => ins == ExternalAuthenticate::INS,
+            Self::None => false,
+        }
+    }
+
+    /// Returns whether SCP03 waits for this instruction byte.
+    pub(crate) fn awaits_from_the_issuer(&self, ins: u8) -> bool {
+        matches!(self, Self::Issuer(_)) && self.awaits(ins)
     }
 }

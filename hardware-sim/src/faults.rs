@@ -103,6 +103,10 @@ impl FromStr for Plan {
             let name = words.next().unwrap_or_default();
             let numbers: Vec<u64> = words.map(|w| w.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
             plan = match (name, numbers[..].as_ref()) {
+                // Commands and commits are counted from 1: this would never happen.
+                ("removed" | "slow" | "tear-after" | "tear-before" | "torn-write" | "wrong-mac", [0, ..]) => {
+                    return Err(wrong());
+                }
                 ("none", []) => plan,
                 ("removed", [n]) => plan.and(*n, Fault::Removed),
                 ("slow", [n, ms]) => plan.and(*n, Fault::Slow(Duration::from_millis(*ms))),
@@ -161,5 +165,8 @@ mod tests {
     fn nonsense_is_named() {
         assert_eq!("slow:1".parse::<Plan>().expect_err("incomplete"), PlanError("slow:1".into()));
         assert!("tear-before:x".parse::<Plan>().is_err());
+        for never in ["removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"] {
+            assert_eq!(never.parse::<Plan>().expect_err("commands are counted from 1"), PlanError(never.into()));
+        }
     }
 }

@@ -72,24 +72,25 @@ impl Application {
     }
 }
 
-/// READ BINARY: at most `ne` bytes from `offset`, of which the channel can carry `room`.
+/// Returns what READ BINARY answers: at most `most` bytes from `offset`, of which the channel can carry `room`. With `all` the command
+/// asked for everything there is (Ne of 256 or 65,536).
 ///
-/// Fewer than asked because the channel has no more room is `9000`, the reader asks again. Fewer because the file ends is
-/// `6282`, except when it asked for all there is (Ne of 256 or 65,536: ISO/IEC 7816-4:2013 §5.1 allows fewer then).
-/// An offset at or behind the end is `6B00`.
-pub fn read(content: &[u8], offset: usize, ne: usize, room: usize) -> Response {
+/// Fewer bytes than asked for are `9000` if the channel has no more room and the file goes on: the reader asks again. They are `6282`
+/// if the file ends, except with `all`, where fewer are allowed (ISO/IEC 7816-4:2013 §5.1). An offset at or behind the end is `6B00`.
+pub fn read(content: &[u8], offset: usize, most: usize, all: bool, room: usize) -> Response {
     if offset >= content.len() {
         return Status::OFFSET_OUTSIDE_FILE.into();
     }
     let rest = &content[offset..];
-    let data = rest[..rest.len().min(ne).min(room)].to_vec();
-    let open_ended = matches!(ne, crypto::apdu::SHORT_NE | crypto::apdu::EXTENDED_NE);
-    let status = if rest.len() < ne.min(room) && !open_ended { Status::END_OF_FILE } else { Status::SUCCESS };
-    Response { data, status }
+    let data = rest[..rest.len().min(most).min(room)].to_vec();
+    let ends = data.len() == rest.len() && data.len() < most;
+    Response { data, status: if ends && !all { Status::END_OF_FILE } else { Status::SUCCESS } }
 }
 
 #[cfg(test)]
 mod tests {
+    use crypto::apdu::{EXTENDED_NE, SHORT_NE};
+
     use super::*;
 
     #[test]
@@ -102,12 +103,13 @@ mod tests {
             (0, 256, 223, 100, Status::SUCCESS),
             (0, 65_536, 223, 100, Status::SUCCESS),
             (0, 101, 50, 50, Status::SUCCESS),
+            (0, 101, 100, 100, Status::END_OF_FILE),
             (99, 1, 223, 1, Status::SUCCESS),
             (99, 2, 223, 1, Status::END_OF_FILE),
             (100, 1, 223, 0, Status::OFFSET_OUTSIDE_FILE),
             (40_000, 256, 223, 0, Status::OFFSET_OUTSIDE_FILE),
         ] {
-            let response = read(&file, offset, ne, room);
+            let response = read(&file, offset, ne, matches!(ne, SHORT_NE | EXTENDED_NE), room);
             assert_eq!((response.data.len(), response.status), (length, status), "{offset} {ne} {room}");
         }
     }

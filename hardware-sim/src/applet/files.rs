@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crypto::apdu::{Command, Response, SHORT_NE, Status};
+use crypto::apdu::{Command, EXTENDED_NE, Response, SHORT_NE, Status};
 use crypto::command::read_binary::ReadBinary;
 use crypto::command::select::{LDS1_APPLICATION, Select};
 use crypto::lds::File;
@@ -63,7 +63,8 @@ pub(super) fn read(core: &mut Core, command: &Command, room: usize) -> Result<Re
     let room = if read.odd { room.saturating_sub(5) } else { room };
     let content = content(core, file).ok_or(Status::FILE_NOT_FOUND)?;
     let offset = usize::try_from(read.offset).map_err(|_| Status::OFFSET_OUTSIDE_FILE)?;
-    let mut response = filesystem::read(&content, offset, read.length, room);
+    let all = matches!(command.ne, Some(SHORT_NE | EXTENDED_NE));
+    let mut response = filesystem::read(&content, offset, read.length, all, room);
     if read.odd && !response.data.is_empty() {
         response.data = read.answer(&response.data);
     }

@@ -126,6 +126,7 @@ fn store_data(core: &mut Core, command: &Command) -> Result<Response, Status> {
     let brought: usize =
         groupings.iter().map(|g| if let Grouping::File(_, content) = g { content.len() } else { 0 }).sum();
     if brought + if first { 0 } else { core.persistent.files.size() } > MEMORY {
+        core.volatile.loading.spoil();
         return Err(Status::NOT_ENOUGH_MEMORY);
     }
     let changes = first || !groupings.is_empty();

@@ -187,15 +187,37 @@ fn a_command_outside_the_channel_ends_it_and_opens_nothing() {
 #[test]
 fn a_dialogue_that_was_interrupted_cannot_be_continued() {
     let card = personalized(Profile::default());
-    for interruption in ["00B09C0000", "0084000008", "00B0", "00A4000C023F00"] {
+    for interruption in
+        ["00B09C0000", "0084000008", "00B0", "00A4000C023F00", "10A4040C03A00000", "0CB09E0000", "84CA004500"]
+    {
         assert_eq!(say(&card, "0022C1A40F800A04007F00070202040202830102"), "9000");
         say(&card, interruption);
         assert_eq!(say(&card, "10860000027C0000"), "6985", "PACE after {interruption}");
     }
     assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
-    for interruption in ["00B09C0000", "00B0", "00A4040C07A0000002471001"] {
+    for interruption in ["00B09C0000", "00B0", "00A4040C07A0000002471001", "10B09C0000", "0CB09E0000", "84CA004500"] {
         assert_eq!(say(&card, "0084000008").len(), 20);
         say(&card, interruption);
         assert_eq!(say(&card, &format!("0082000028{}28", "00".repeat(40))), "6985", "BAC after {interruption}");
+    }
+}
+
+#[test]
+fn a_chained_external_authenticate_continues_its_dialogue() {
+    let card = personalized(Profile::default());
+    assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
+    assert_eq!(say(&card, "0084000008").len(), 20);
+    assert_eq!(say(&card, &format!("1082000014{}", "00".repeat(20))), "9000");
+    assert_eq!(say(&card, &format!("0082000014{}28", "00".repeat(20))), "6300", "a whole cryptogram, and a wrong one");
+}
+
+#[test]
+fn an_odd_read_for_all_there_is_ends_with_its_file_like_an_even_one() {
+    let card = personalized(Profile::default());
+    let length = 0x16; // EF.CardAccess of this cast
+    assert!(say(&card, "00B09C0000").ends_with("9000"));
+    for (le, status) in [("00", "9000"), ("20", "6282")] {
+        let answer = say(&card, &format!("00B1001C03540100{le}"));
+        assert_eq!((answer.len(), &answer[answer.len() - 4..]), (2 * (length + 2) + 4, status), "Le {le}");
     }
 }

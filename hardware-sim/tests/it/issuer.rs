@@ -157,4 +157,41 @@ fn a_chip_is_closed_only_by_the_session_that_brought_the_whole_package() {
     }
 }
 
+#[test]
+fn a_package_that_did_not_fit_does_not_make_a_personalized_chip() {
+    let mut card = chip_in(LifeCycle::Initialised);
+    let presentation = present(&mut card).expect("the chip");
+    let keys = issuer(presentation.serial);
+    let talk = terminal::Authentication::new(&keys, presentation.key_version, SecurityLevel::FULL, [3; 8]);
+    let mut session = converse(&mut card, talk).expect("the right keys").session;
+    let close: Command = SetStatus { life_cycle: LifeCycle::Personalized }.into();
+    let grouping = |tag: u16, content: &[u8]| {
+        let length = u16::try_from(content.len()).expect("short").to_be_bytes();
+        [&tag.to_be_bytes()[..], &[0xff], &length, content].concat()
+    };
+    let passwords = [grouping(0x8010, b"000017"), grouping(0x8011, &[1; 20])].concat();
+    let mut blocks = vec![(passwords, 0x9000)];
+    for (group, status) in [(1, 0x9000), (2, 0x9000), (3, 0x9000), (4, 0x9000), (13, 0x6a84)] {
+        blocks.push((grouping(0x0100 + group, &vec![0; 32_000]), status));
+    }
+    let last = blocks.len() - 1;
+    for (block, (data, status)) in blocks.into_iter().enumerate() {
+        let command = StoreData { last: block == last, block: u8::try_from(block).expect("few"), data };
+        let answer = card.transmit(&session.wrap(&command.into())).expect("the chip");
+        assert_eq!(session.unwrap(answer).expect("genuine").status, Status(status), "block {block}");
+    }
+    let answer = card.transmit(&session.wrap(&close)).expect("the chip");
+    assert_eq!(session.unwrap(answer).expect("genuine").status, Status::CONDITIONS_NOT_SATISFIED);
+    assert_eq!(card.chip().life_cycle(), LifeCycle::Initialised);
+}
+
+#[test]
+fn between_initialize_update_and_external_authenticate_no_other_secured_command_is_served() {
+    let card = chip_in(LifeCycle::Initialised);
+    assert_eq!(say(&card, "00A4040C08A000000151000000"), "9000");
+    assert!(say(&card, "80500000080102030405060708 00").ends_with("9000"));
+    assert_eq!(say(&card, "84CADF2000"), "6982", "its MAC was not checked");
+    assert_eq!(say(&card, &format!("8482330010{}", "00".repeat(16))), "6982", "and the dialogue is over");
+}
+
 const AID: [u8; 8] = crypto::scp03::ISSUER_SECURITY_DOMAIN;
