@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn an_invalid_item_is_named_in_the_error() {
         assert_eq!("slow:1".parse::<Plan>().expect_err("incomplete"), PlanError("slow:1".into()));
         assert!("tear-before:x".parse::<Plan>().is_err());
         for never in ["removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"] {

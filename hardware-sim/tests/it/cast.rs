@@ -129,12 +129,12 @@ pub fn package(keys: &PublicKeys) -> Package {
 }
 
 /// A card transport through the terminal's end of a secure channel.
-pub struct Secured {
-    pub card: InProcess,
+pub struct Secured<C = InProcess> {
+    pub card: C,
     pub channel: sm::Terminal,
 }
 
-impl CardTransport for Secured {
+impl<C: CardTransport<Error = InProcessError>> CardTransport for Secured<C> {
     type Error = InProcessError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, InProcessError> {

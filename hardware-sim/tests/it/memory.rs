@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crypto::perso::LifeCycle;
+use hardware_sim::state::Persistent;
 use hardware_sim::{Chip, InProcess, Profile, StateError, Store};
 
 use crate::cast::*;
@@ -105,6 +106,9 @@ fn states_of_every_version_open() {
         personalize(&mut card, &package).expect("the chip");
         fs::copy(folder.path().join("chip.state"), &kept).expect("copied");
     }
+    let bytes = fs::read(&kept).expect("the file");
+    let state = Persistent::from_bytes(&bytes).expect("version 1");
+    assert!(*state.to_bytes() == bytes, "version 1 is written as it was read");
     let folder = tempfile::tempdir().expect("a folder");
     fs::copy(&kept, folder.path().join("chip.state")).expect("copied");
     let chip = Chip::open(Store::directory(folder.path()).expect("a store"), SEED).expect("version 1 opens");
