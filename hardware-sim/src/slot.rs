@@ -189,7 +189,9 @@ impl Card {
                         let answer = chip.transmit(&command);
                         (answer, chip.take_delay())
                     };
-                    thread::sleep(delay);
+                    if !self.wait(delay) {
+                        return Ok(());
+                    }
                     if answer.is_empty() {
                         let chip = lock(&self.chip);
                         if !chip.is_powered() {
@@ -201,6 +203,19 @@ impl Card {
             }
         }
         Ok(())
+    }
+
+    /// Waits before a slow answer. Returns `false` as soon as the card is pulled.
+    fn wait(&self, mut delay: Duration) -> bool {
+        while !delay.is_zero() {
+            if matches!(*lock(&self.line), Line::Pulled) {
+                return false;
+            }
+            let slice = delay.min(WAIT_SLICE);
+            thread::sleep(slice);
+            delay -= slice;
+        }
+        true
     }
 }
 
@@ -227,6 +242,9 @@ pub enum SlotError {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How long the card thread sleeps at a time during a slow answer, before it checks whether the card was pulled.
+const WAIT_SLICE: Duration = Duration::from_millis(50);
 
 /// vpcd polls every 400 ms; it does not notice that a card was away if it comes back sooner.
 const REINSERT_AFTER: Duration = Duration::from_millis(900);

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hardware_sim::control::{Then, obey};
 use hardware_sim::slot::{Slot, SlotError};
@@ -83,6 +83,22 @@ fn a_card_connects_again_to_a_lost_reader_and_a_silent_reader_is_an_error() {
     let waiting = thread::spawn(move || listener.accept().map(|(reader, _)| (reader, listener)));
     assert!(matches!(slot.insert(), Err(SlotError::Unnoticed { .. })));
     assert!(waiting.join().expect("no panic").is_ok());
+}
+
+#[test]
+fn a_card_is_removed_at_once_even_while_a_slow_answer_is_due() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut slots = [slot(listener.local_addr().expect("bound").port())];
+    let mut reader = inserted(&listener, &mut slots[0]);
+    assert_eq!(obey(&mut slots, "fault 0 slow:1:20000").0, ["ok"]);
+    say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
+    while slots[0].status().ends_with("commands=0") {
+        thread::yield_now(); // until the command has reached the chip
+    }
+    let start = Instant::now();
+    slots[0].remove();
+    assert!(start.elapsed() < Duration::from_secs(10), "the operator waited {:?}", start.elapsed());
+    assert_eq!(hear_from(&mut reader), None);
 }
 
 #[test]
