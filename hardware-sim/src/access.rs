@@ -1,10 +1,10 @@
-//! Who may do what when: one table, and nothing is allowed that is not in it.
+//! The access table: which operation is allowed to which authority in which life cycle state. What is not in it is refused.
 
 use crypto::apdu::Status;
 use crypto::lds::{DataGroup, File};
 use crypto::perso::LifeCycle::{self, Blank, Initialised, Locked, Personalized, Terminated};
 
-/// What somebody wants of the chip.
+/// What a command asks of the chip, as far as its permission is concerned.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
     /// INTERNAL AUTHENTICATE: sign a challenge.
@@ -37,14 +37,14 @@ pub enum Operation {
     SelectLds,
     /// SELECT of the master file or the issuer domain.
     SelectOther,
-    /// SET STATUS; which state may follow which is said in [`crate::lifecycle`].
+    /// SET STATUS. [`crate::lifecycle`] says which state may follow which.
     SetStatus,
     /// STORE DATA.
     StoreData,
 }
 
 impl Operation {
-    /// What reading this file is.
+    /// Returns the operation that selecting or reading `file` is.
     pub fn reading(file: File) -> Self {
         match file {
             File::AtrInfo | File::Dir => Self::ReadAnnouncement,
@@ -55,33 +55,33 @@ impl Operation {
     }
 }
 
-/// Who is asking, as far as the chip can tell.
+/// What the other end has proved to the chip.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Authority {
-    /// Nobody proved anything.
-    Anyone,
-    /// Somebody who has the card in hand: a session opened by BAC, PACE or chip authentication.
+    /// Nothing: there is no session, or one without full protection.
+    None,
+    /// Access to the card itself: a session opened by BAC, PACE or chip authentication.
     Bearer,
     /// The issuer: an SCP03 session with encryption and MACs in both directions.
     Issuer,
-    /// An inspection system with rights from terminal authentication, which this chip does not offer yet: nobody is one.
+    /// Rights from terminal authentication. This chip does not offer it yet, so no terminal has this authority.
     Inspector,
 }
 
-/// A row: `who` may do it in these states.
+/// A row of [`TABLE`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// What.
+    /// The operation that the row is about.
     pub operation: Operation,
-    /// Who; [`Authority::Anyone`] includes everybody.
-    pub who: Authority,
-    /// When.
+    /// The authority that is required; [`Authority::None`] requires none.
+    pub authority: Authority,
+    /// The life cycle states in which it is allowed.
     pub states: &'static [LifeCycle],
-    /// What the chip answers in any other state.
+    /// The status that the chip answers in any other state.
     pub otherwise: Status,
 }
 
-/// The table.
+/// One row for each operation.
 #[rustfmt::skip]
 pub const TABLE: [Rule; 17] = {
     use Operation as O;
@@ -91,35 +91,34 @@ pub const TABLE: [Rule; 17] = {
     const ALWAYS: &[LifeCycle] = &[Blank, Initialised, Personalized, Locked, Terminated];
     const LIVING: &[LifeCycle] = &[Blank, Initialised, Personalized, Locked];
     [
-        Rule { operation: O::SelectOther,          who: A::Anyone,    states: ALWAYS,          otherwise: ABSENT },
-        Rule { operation: O::SelectLds,            who: A::Anyone,    states: &[Personalized], otherwise: ABSENT },
-        Rule { operation: O::ReadAnnouncement,     who: A::Anyone,    states: ALWAYS,          otherwise: ABSENT },
-        Rule { operation: O::ReadCardAccess,       who: A::Anyone,    states: &[Personalized], otherwise: ABSENT },
-        Rule { operation: O::ReadHolder,           who: A::Bearer,    states: &[Personalized], otherwise: ABSENT },
-        Rule { operation: O::ReadBiometrics,       who: A::Inspector, states: &[Personalized], otherwise: ABSENT },
-        Rule { operation: O::Pace,                 who: A::Anyone,    states: &[Personalized], otherwise: LATER },
-        Rule { operation: O::BasicAccessControl,   who: A::Anyone,    states: &[Personalized], otherwise: LATER },
-        Rule { operation: O::ChipAuthentication,   who: A::Bearer,    states: &[Personalized], otherwise: LATER },
-        Rule { operation: O::ActiveAuthentication, who: A::Bearer,    states: &[Personalized], otherwise: LATER },
-        Rule { operation: O::Present,              who: A::Anyone,    states: ALWAYS,          otherwise: LATER },
-        Rule { operation: O::OpenIssuerSession,    who: A::Anyone,    states: LIVING,          otherwise: LATER },
-        Rule { operation: O::PutKey,               who: A::Issuer,    states: &[Blank],        otherwise: LATER },
-        Rule { operation: O::GenerateKeyPair,      who: A::Issuer,    states: &[Blank],        otherwise: LATER },
-        Rule { operation: O::StoreData,            who: A::Issuer,    states: &[Initialised],  otherwise: LATER },
-        Rule { operation: O::Report,               who: A::Issuer,    states: LIVING,          otherwise: LATER },
-        Rule { operation: O::SetStatus,            who: A::Issuer,    states: LIVING,          otherwise: LATER },
+        Rule { operation: O::SelectOther,          authority: A::None,      states: ALWAYS,          otherwise: ABSENT },
+        Rule { operation: O::SelectLds,            authority: A::None,      states: &[Personalized], otherwise: ABSENT },
+        Rule { operation: O::ReadAnnouncement,     authority: A::None,      states: ALWAYS,          otherwise: ABSENT },
+        Rule { operation: O::ReadCardAccess,       authority: A::None,      states: &[Personalized], otherwise: ABSENT },
+        Rule { operation: O::ReadHolder,           authority: A::Bearer,    states: &[Personalized], otherwise: ABSENT },
+        Rule { operation: O::ReadBiometrics,       authority: A::Inspector, states: &[Personalized], otherwise: ABSENT },
+        Rule { operation: O::Pace,                 authority: A::None,      states: &[Personalized], otherwise: LATER },
+        Rule { operation: O::BasicAccessControl,   authority: A::None,      states: &[Personalized], otherwise: LATER },
+        Rule { operation: O::ChipAuthentication,   authority: A::Bearer,    states: &[Personalized], otherwise: LATER },
+        Rule { operation: O::ActiveAuthentication, authority: A::Bearer,    states: &[Personalized], otherwise: LATER },
+        Rule { operation: O::Present,              authority: A::None,      states: ALWAYS,          otherwise: LATER },
+        Rule { operation: O::OpenIssuerSession,    authority: A::None,      states: LIVING,          otherwise: LATER },
+        Rule { operation: O::PutKey,               authority: A::Issuer,    states: &[Blank],        otherwise: LATER },
+        Rule { operation: O::GenerateKeyPair,      authority: A::Issuer,    states: &[Blank],        otherwise: LATER },
+        Rule { operation: O::StoreData,            authority: A::Issuer,    states: &[Initialised],  otherwise: LATER },
+        Rule { operation: O::Report,               authority: A::Issuer,    states: LIVING,          otherwise: LATER },
+        Rule { operation: O::SetStatus,            authority: A::Issuer,    states: LIVING,          otherwise: LATER },
     ]
 };
 
-/// Whether `who` may do `operation` in `state`.
-///
-/// Authority is looked at first: a stranger hears `6982` whether or not the thing exists, and learns nothing.
+/// Checks that a terminal with authority `authority` may do `operation` in `state`.
 ///
 /// # Errors
-/// The status to answer.
-pub fn check(operation: Operation, state: LifeCycle, who: Authority) -> Result<(), Status> {
+/// The status to answer. Authority is checked before the state: without it the answer is `6982` whether or not the file exists, so
+/// that an unauthenticated terminal learns nothing.
+pub fn check(operation: Operation, state: LifeCycle, authority: Authority) -> Result<(), Status> {
     let rule = TABLE.iter().find(|rule| rule.operation == operation).ok_or(Status::SECURITY_NOT_SATISFIED)?;
-    if rule.who != Authority::Anyone && rule.who != who {
+    if rule.authority != Authority::None && rule.authority != authority {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     if rule.states.contains(&state) { Ok(()) } else { Err(rule.otherwise) }
@@ -137,24 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_reads_nothing_of_the_holder_in_any_state() {
+    fn nothing_of_the_holder_is_read_without_access_to_the_card_in_any_state() {
         for state in LifeCycle::ALL {
             for file in File::of_application() {
-                for who in [Authority::Anyone, Authority::Issuer] {
-                    let answer = check(Operation::reading(file), state, who);
-                    assert_eq!(answer, Err(Status::SECURITY_NOT_SATISFIED), "{file} {state:?} {who:?}");
+                for authority in [Authority::None, Authority::Issuer] {
+                    let answer = check(Operation::reading(file), state, authority);
+                    assert_eq!(answer, Err(Status::SECURITY_NOT_SATISFIED), "{file} {state:?} {authority:?}");
                 }
             }
         }
     }
 
     #[test]
-    fn only_the_issuer_writes_and_each_thing_once_in_a_life() {
+    fn only_the_issuer_writes_and_each_operation_in_one_state_only() {
         use Operation as O;
         for operation in [O::PutKey, O::GenerateKeyPair, O::StoreData] {
-            for who in [Authority::Anyone, Authority::Bearer, Authority::Inspector] {
+            for authority in [Authority::None, Authority::Bearer, Authority::Inspector] {
                 for state in LifeCycle::ALL {
-                    assert_eq!(check(operation, state, who), Err(Status::SECURITY_NOT_SATISFIED));
+                    assert_eq!(check(operation, state, authority), Err(Status::SECURITY_NOT_SATISFIED));
                 }
             }
             let open = LifeCycle::ALL.into_iter().filter(|s| check(operation, *s, Authority::Issuer).is_ok()).count();

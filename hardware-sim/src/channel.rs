@@ -1,33 +1,34 @@
-//! The chip's end of whatever protects the conversation now.
+//! The chip's end of the secure channel that protects commands and answers now.
 
 use crypto::apdu::{Command, Response, Status, cla};
 use crypto::suite::Cipher;
 use crypto::{scp03, sm};
 
-/// How commands are protected at the moment. At most one session exists.
+/// How commands and answers are protected now. At most one session exists.
 #[derive(Default)]
 pub(crate) enum Channel {
     /// Secure messaging of Doc 9303-11 §9.8, opened by BAC, PACE or chip authentication.
     Bearer { session: Box<sm::Chip>, cipher: Cipher },
     /// SCP03 with the issuer.
     Issuer(Box<scp03::chip::Session>),
-    /// None.
+    /// No session: commands and answers are plain.
     #[default]
     Plain,
 }
 
-/// How a class byte says that its command is protected.
+/// The protection that a class byte announces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Protection {
-    /// `84`.
+    /// SCP03: class byte `84`.
     GlobalPlatform,
-    /// `0C`.
+    /// Secure messaging with an authenticated header: class byte `0C`.
     Iso,
-    /// `00`, `80`.
+    /// No protection: class bytes `00` and `80`.
     None,
 }
 
 impl Protection {
+    /// Returns what `class` announces; the bit of command chaining does not matter.
     pub(crate) fn of(class: u8) -> Self {
         match class & !cla::CHAINED {
             c if c & 0x80 == 0 && c & cla::SECURE == cla::SECURE => Self::Iso,
@@ -38,6 +39,7 @@ impl Protection {
 }
 
 impl Channel {
+    /// Returns the protection that commands must have now.
     pub(crate) fn protection(&self) -> Protection {
         match self {
             Self::Bearer { .. } => Protection::Iso,
@@ -46,7 +48,10 @@ impl Channel {
         }
     }
 
-    /// The plain command.
+    /// Checks and decrypts a command. Returns the plain one.
+    ///
+    /// # Errors
+    /// The status to answer in the clear; the session must end then.
     pub(crate) fn open(&mut self, command: &Command) -> Result<Command, Status> {
         match self {
             Self::Bearer { session, .. } => session.open(command),
@@ -55,6 +60,7 @@ impl Channel {
         }
     }
 
+    /// Protects an answer. Returns the one to send.
     pub(crate) fn seal(&mut self, response: Response) -> Response {
         match self {
             Self::Bearer { session, .. } => session.seal(response),
@@ -63,7 +69,7 @@ impl Channel {
         }
     }
 
-    /// The most plain data bytes of which the sealed answer has at most `limit` bytes.
+    /// Returns how many plain data bytes an answer may have so that it has at most `limit` once sealed.
     pub(crate) fn room(&self, limit: usize) -> usize {
         match self {
             Self::Bearer { cipher, .. } => sm::response_capacity(*cipher, limit),

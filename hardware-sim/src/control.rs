@@ -1,4 +1,4 @@
-//! Lines that steer the readers while they run: from standard input, or over a unix socket.
+//! Control lines that insert, remove, reset and disturb cards while the program runs, from standard input or a unix socket.
 //!
 //! ```text
 //! insert I | remove I | reset I      I: number of the slot from 0, or all
@@ -7,20 +7,20 @@
 //! quit
 //! ```
 //!
-//! Every line is answered: last with `ok`, or with `error: ` and a sentence.
+//! Every line but an empty one is answered; the last line of the answer is `ok`, or `error: ` and a sentence.
 
 use crate::slot::Slot;
 
-/// What a line asks for, besides an answer.
+/// What the program does after a line was answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Then {
-    /// Go on.
+    /// Continues with the next line.
     Continue,
-    /// End the program.
+    /// Ends.
     Quit,
 }
 
-/// Does what `line` says; gives the lines to answer.
+/// Carries out a control line. Returns the lines of its answer.
 pub fn obey(slots: &mut [Slot], line: &str) -> (Vec<String>, Then) {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut said = Vec::new();
@@ -54,6 +54,7 @@ pub fn obey(slots: &mut [Slot], line: &str) -> (Vec<String>, Then) {
     (said, Then::Continue)
 }
 
+/// Calls `act` for the slots that `which` names: a number, or `all`.
 fn each(slots: &mut [Slot], which: &str, mut act: impl FnMut(&mut Slot) -> Result<(), String>) -> Result<(), String> {
     if which == "all" {
         return slots.iter_mut().enumerate().try_for_each(|(i, s)| act(s).map_err(|e| format!("slot {i}: {e}")));

@@ -1,7 +1,7 @@
-//! Faults on order: the power cut, the pulled card, the torn write, the bad contact.
+//! Planned faults: a power cut, a pulled card, a torn write, a bad contact.
 //!
-//! A plan counts commands and commits from the moment it is installed, from 1. It is deterministic: the same plan, chip and
-//! commands give the same failure.
+//! A plan counts commands and commits from 1, beginning when it is installed. The same plan, chip and commands give the same
+//! failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-/// What happens at a command.
+/// A fault at a command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
     /// The card is pulled before the command; it must be inserted again.
     Removed,
-    /// The answer comes this much later.
+    /// The answer is delayed by this time.
     Slow(Duration),
-    /// The power fails after the command was done and before its answer left.
+    /// The power fails after the command was carried out and before its answer left.
     TearAfter,
     /// The power fails before the command is looked at.
     TearBefore,
@@ -25,7 +25,7 @@ pub enum Fault {
     WrongMac,
 }
 
-/// When what goes wrong. The default plan is: nothing.
+/// Which faults happen at which commands and commits. The default plan has none.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     at_command: BTreeMap<u64, Vec<Fault>>,
@@ -42,7 +42,7 @@ struct Random {
 }
 
 impl Random {
-    /// What happens at the `n`-th command, if anything.
+    /// Returns the fault at the `n`-th command, if there is one.
     fn at(self, n: u64) -> Option<Fault> {
         let digest = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(n.to_be_bytes()).finalize();
         let number = |at: usize| u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]);
@@ -53,28 +53,29 @@ impl Random {
 }
 
 impl Plan {
-    /// `fault` at the `n`-th command, counted from 1.
+    /// Makes a plan with one fault at the `n`-th command, counted from 1.
     pub fn at(n: u64, fault: Fault) -> Self {
         Self::default().and(n, fault)
     }
 
-    /// Besides, `fault` at the `n`-th command.
+    /// Adds a fault at the `n`-th command.
+    #[must_use]
     pub fn and(mut self, n: u64, fault: Fault) -> Self {
         self.at_command.entry(n).or_default().push(fault);
         self
     }
 
-    /// The power fails in the middle of the `n`-th commit, counted from 1.
+    /// Makes a plan in which the power fails during the `n`-th commit, counted from 1.
     pub fn torn_write(n: u64) -> Self {
         Self { torn_commits: [n].into(), ..Self::default() }
     }
 
-    /// One command in about `one_in` fails, in a way that depends on `seed` only.
+    /// Makes a plan in which about one command in `one_in` fails; which ones and how depends on `seed` only.
     pub fn random(seed: u64, one_in: u32) -> Self {
         Self { random: Some(Random { seed, one_in: one_in.max(1) }), ..Self::default() }
     }
 
-    /// What happens at the command that has just come.
+    /// Counts a command. Returns its faults.
     pub(crate) fn next_command(&mut self) -> Vec<Fault> {
         self.commands += 1;
         let mut faults = self.at_command.remove(&self.commands).unwrap_or_default();
@@ -82,14 +83,14 @@ impl Plan {
         faults
     }
 
-    /// Whether the commit that is about to be made is torn.
+    /// Counts a commit. Returns whether it is torn.
     pub(crate) fn next_commit_is_torn(&mut self) -> bool {
         self.commits += 1;
         self.torn_commits.remove(&self.commits)
     }
 }
 
-/// `none`, `tear-before:N`, `tear-after:N`, `torn-write:N`, `wrong-mac:N`, `removed:N`, `slow:N:MILLISECONDS`, `random:SEED:ONE_IN`;
+/// Reads `none`, `tear-before:N`, `tear-after:N`, `torn-write:N`, `wrong-mac:N`, `removed:N`, `slow:N:MILLISECONDS`, `random:SEED:ONE_IN`;
 /// several joined by commas.
 impl FromStr for Plan {
     type Err = PlanError;
@@ -102,6 +103,10 @@ impl FromStr for Plan {
             let name = words.next().unwrap_or_default();
             let numbers: Vec<u64> = words.map(|w| w.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
             plan = match (name, numbers[..].as_ref()) {
+                // Commands and commits are counted from 1: this would never happen.
+                ("removed" | "slow" | "tear-after" | "tear-before" | "torn-write" | "wrong-mac", [0, ..]) => {
+                    return Err(wrong());
+                }
                 ("none", []) => plan,
                 ("removed", [n]) => plan.and(*n, Fault::Removed),
                 ("slow", [n, ms]) => plan.and(*n, Fault::Slow(Duration::from_millis(*ms))),
@@ -123,7 +128,7 @@ impl FromStr for Plan {
     }
 }
 
-/// Not a plan.
+/// A text is not a plan; it names the item that is wrong.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error(
     "{0:?} is no fault: write none, tear-before:N, tear-after:N, torn-write:N, wrong-mac:N, removed:N, slow:N:MILLISECONDS or \
@@ -157,8 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn an_invalid_item_is_named_in_the_error() {
         assert_eq!("slow:1".parse::<Plan>().expect_err("incomplete"), PlanError("slow:1".into()));
         assert!("tear-before:x".parse::<Plan>().is_err());
+        for never in ["removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"] {
+            assert_eq!(never.parse::<Plan>().expect_err("commands are counted from 1"), PlanError(never.into()));
+        }
     }
 }

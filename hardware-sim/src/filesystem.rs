@@ -1,58 +1,58 @@
-//! The files on the chip, and how READ BINARY cuts pieces from them: ISO/IEC 7816-4:2013 §7 and §11.2, Doc 9303-10 (8th ed.) §3.
+//! The files on the chip and what READ BINARY returns of them: ISO/IEC 7816-4:2013 §7 and §11.2, Doc 9303-10 (8th ed.) §3.
 
 use std::collections::BTreeMap;
 
 use crypto::apdu::{Response, Status};
 use crypto::lds::File;
 
-/// The elementary files that exist, with their content. Transparent files, each exactly as long as what was written.
+/// The elementary files that exist, with their content. They are transparent, and each is as long as what was written to it.
 #[derive(Clone, Default)]
 pub struct Files(BTreeMap<File, Vec<u8>>);
 
 impl Files {
-    /// Makes `content` the whole of `file`.
+    /// Replaces the content of `file`, or makes the file.
     pub fn put(&mut self, file: File, content: Vec<u8>) {
         self.0.insert(file, content);
     }
 
-    /// The content of `file`, if it exists.
+    /// Returns the content of `file`, if it exists.
     pub fn content(&self, file: File) -> Option<&[u8]> {
         self.0.get(&file).map(Vec::as_slice)
     }
 
-    /// All files with their content.
+    /// Returns all files with their content.
     pub fn iter(&self) -> impl Iterator<Item = (File, &[u8])> {
         self.0.iter().map(|(file, content)| (*file, content.as_slice()))
     }
 
-    /// Bytes in all files together.
+    /// Returns the number of bytes in all files together.
     pub fn size(&self) -> usize {
         self.0.values().map(Vec::len).sum()
     }
 }
 
-/// Shows which files there are and how long, never what is in them.
+/// Shows the files and their lengths, never their content.
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map().entries(self.iter().map(|(file, content)| (file, content.len()))).finish()
     }
 }
 
-/// The dedicated file that SELECT made current: where file identifiers are looked up, and which commands exist.
+/// The dedicated file that SELECT made current. It decides where file identifiers are looked up and which commands exist.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Application {
-    /// GlobalPlatform issuer security domain.
+    /// The issuer security domain of GlobalPlatform.
     IssuerDomain,
-    /// LDS1 eMRTD application.
+    /// The LDS1 eMRTD application.
     Lds,
-    /// Nothing: the master file itself. So after every reset.
+    /// No application: the master file itself, as after every reset.
     #[default]
     MasterFile,
 }
 
 impl Application {
-    /// The file with this identifier here. Files of the master file are found from everywhere: readers differ in whether
-    /// they go back to it before EF.CardAccess, and some chips (Viet Nam's) do not even know how.
+    /// Returns the file that this identifier means here. Files of the master file are found from every application, because not all
+    /// readers select the master file before EF.CardAccess, and some chips (Viet Nam's) cannot select it.
     pub fn file(self, id: u16) -> Option<File> {
         match self {
             Self::Lds => File::in_application(id).or_else(|| File::in_master_file(id)),
@@ -60,7 +60,8 @@ impl Application {
         }
     }
 
-    /// The file with this short identifier here; `01` to `10`, `1D` and `1E` are the application's while it is selected.
+    /// Returns the file that this short identifier means here; `01` to `10`, `1D` and `1E` mean files of the LDS application while it
+    /// is selected.
     pub fn file_by_short_id(self, short_id: u8) -> Option<File> {
         match self {
             Self::Lds => {
@@ -71,24 +72,25 @@ impl Application {
     }
 }
 
-/// READ BINARY: at most `ne` bytes from `offset`, of which the channel can carry `room`.
+/// Returns what READ BINARY answers: at most `most` bytes from `offset`, of which the channel can carry `room`. With `all` the command
+/// asked for everything there is (Ne of 256 or 65,536).
 ///
-/// Fewer than asked because the channel has no more room is `9000`, the reader asks again. Fewer because the file ends is
-/// `6282`, except when it asked for all there is (Ne of 256 or 65,536: ISO/IEC 7816-4:2013 §5.1 allows fewer then).
-/// An offset at or behind the end is `6B00`.
-pub fn read(content: &[u8], offset: usize, ne: usize, room: usize) -> Response {
+/// Fewer bytes than asked for are `9000` if the channel has no more room and the file goes on: the reader asks again. They are `6282`
+/// if the file ends, except with `all`, where fewer are allowed (ISO/IEC 7816-4:2013 §5.1). An offset at or behind the end is `6B00`.
+pub fn read(content: &[u8], offset: usize, most: usize, all: bool, room: usize) -> Response {
     if offset >= content.len() {
         return Status::OFFSET_OUTSIDE_FILE.into();
     }
     let rest = &content[offset..];
-    let data = rest[..rest.len().min(ne).min(room)].to_vec();
-    let open_ended = matches!(ne, crypto::apdu::SHORT_NE | crypto::apdu::EXTENDED_NE);
-    let status = if rest.len() < ne.min(room) && !open_ended { Status::END_OF_FILE } else { Status::SUCCESS };
-    Response { data, status }
+    let data = rest[..rest.len().min(most).min(room)].to_vec();
+    let ends = data.len() == rest.len() && data.len() < most;
+    Response { data, status: if ends && !all { Status::END_OF_FILE } else { Status::SUCCESS } }
 }
 
 #[cfg(test)]
 mod tests {
+    use crypto::apdu::{EXTENDED_NE, SHORT_NE};
+
     use super::*;
 
     #[test]
@@ -101,12 +103,13 @@ mod tests {
             (0, 256, 223, 100, Status::SUCCESS),
             (0, 65_536, 223, 100, Status::SUCCESS),
             (0, 101, 50, 50, Status::SUCCESS),
+            (0, 101, 100, 100, Status::END_OF_FILE),
             (99, 1, 223, 1, Status::SUCCESS),
             (99, 2, 223, 1, Status::END_OF_FILE),
             (100, 1, 223, 0, Status::OFFSET_OUTSIDE_FILE),
             (40_000, 256, 223, 0, Status::OFFSET_OUTSIDE_FILE),
         ] {
-            let response = read(&file, offset, ne, room);
+            let response = read(&file, offset, ne, matches!(ne, SHORT_NE | EXTENDED_NE), room);
             assert_eq!((response.data.len(), response.status), (length, status), "{offset} {ne} {room}");
         }
     }

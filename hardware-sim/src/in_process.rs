@@ -1,4 +1,4 @@
-//! The same chip without a reader: for tests.
+//! A chip as a card transport without a reader, for tests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,29 +9,29 @@ use crypto::conversation::{CardTransport, Fault};
 
 use crate::chip::Chip;
 
-/// A chip on a reader made of nothing. A clone is another handle on the same chip: one to read with, one to pull it.
+/// A chip that is spoken to by function calls. A clone is another handle on the same chip, for example to pull it during a read.
 #[derive(Clone, Debug)]
 pub struct InProcess {
     chip: Arc<Mutex<Chip>>,
 }
 
 impl InProcess {
-    /// Puts the chip on it.
+    /// Makes the first handle on `chip`.
     pub fn new(chip: Chip) -> Self {
         Self { chip: Arc::new(Mutex::new(chip)) }
     }
 
-    /// The chip itself: to reset, remove or insert it, to plan faults, to count commands.
+    /// Returns the chip itself, locked: to reset, remove or insert it, to plan faults, to count commands.
     pub fn chip(&self) -> MutexGuard<'_, Chip> {
         self.chip.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Command APDUs that reached the chip since it was opened.
+    /// Returns how many command APDUs reached the chip since it was opened.
     pub fn commands(&self) -> u64 {
         self.chip().commands()
     }
 
-    /// The chip again, if this is the last handle.
+    /// Returns the chip if this is the last handle on it.
     pub fn into_chip(self) -> Option<Chip> {
         Some(Arc::try_unwrap(self.chip).ok()?.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
@@ -46,13 +46,13 @@ impl CardTransport for InProcess {
     }
 }
 
-/// How a conversation with a chip in process fails.
+/// Why a conversation with a chip in process failed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum InProcessError {
-    /// The dialogue failed.
+    /// The chip answered something that the protocol does not allow, or refused.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// The chip gave no answer: pulled, or its power failed.
+    /// The chip gave no answer: it was pulled, or its power failed.
     #[error("the chip is gone")]
     Gone,
 }

@@ -1,18 +1,29 @@
 //! The card: a chip in software, for tests in process and, as the program `hardware-sim`, behind a virtual reader of the real
 //! pcscd.
 //!
-//! [`Chip::transmit`] is the whole surface: bytes of a command APDU in, bytes of a response APDU out. Behind it, in the order a
-//! command meets them: `channel` opens its protection, `applet` does what it asks, [`access`] says whether that is allowed,
-//! [`state`] remembers. [`profile`] says what kind of chip it is, [`faults`] what goes wrong and when; [`vpcd`] and [`slot`] put it
-//! on a reader, [`InProcess`] spares the reader.
+//! [`Chip::transmit`] takes the bytes of a command APDU and returns the bytes of a response APDU. The modules import each other in
+//! one direction only, from top to bottom (a test refuses circles):
 //!
-//! What it is not: a secure element. Its memory is a file, and its random numbers are a function of a seed.
+//! | module | what it is |
+//! | --- | --- |
+//! | [`control`] | control lines |
+//! | [`slot`], [`vpcd`], [`InProcess`] | a chip on a virtual reader; the protocol of that reader; a chip without one |
+//! | [`Chip`] | one chip, driven by APDUs: parse, open the channel, act, seal |
+//! | `applet` | what each command does |
+//! | `core`, `dialogue`, `channel` | the state of one chip; a protocol between two commands; the secure channel |
+//! | [`lifecycle`], [`access`] | the steps from one life cycle state to the next; which operation is allowed when |
+//! | [`state`], [`filesystem`] | what survives a power cut; the files |
+//! | [`faults`], [`atr`] | planned faults; what the chip announces about itself |
+//! | [`profile`], [`hostile`] | what kind of chip it is; how it misbehaves |
+//!
+//! It is not a secure element: its memory is a file, and its random numbers are a function of a seed.
 
 pub mod access;
 pub mod atr;
 pub mod control;
 pub mod faults;
 pub mod filesystem;
+pub mod hostile;
 pub mod lifecycle;
 pub mod profile;
 pub mod slot;
@@ -22,6 +33,8 @@ pub mod vpcd;
 mod applet;
 mod channel;
 mod chip;
+mod core;
+mod dialogue;
 mod in_process;
 mod manufacture;
 

@@ -1,18 +1,18 @@
-//! Forward only: how a chip goes from one life cycle state to the next, and what it loses on the way.
+//! The steps from one life cycle state to the next. They lead forward only.
 //!
 //! ```text
 //! blank ──► initialised ──► personalized ──► locked ──► terminated
 //! ```
 //!
-//! Every living state may also be terminated (a spoiled chip must have an exit); which steps there are is said once, in
-//! [`LifeCycle::may_become`], because the issuer must know it too.
+//! Every state but the last may also go to `terminated`, so that a spoiled chip has an exit. [`LifeCycle::may_become`] says which
+//! steps there are; it is in `crypto` because the issuer must know them too.
 
 use crypto::apdu::Status;
 use crypto::perso::LifeCycle;
 
 use crate::state::Persistent;
 
-/// Takes the step, in memory; the caller commits it.
+/// Moves `state` to the life cycle state `to`, in memory; the caller commits it. Termination erases files, passwords and private keys.
 ///
 /// # Errors
 /// [`Status::CONDITIONS_NOT_SATISFIED`] for a step that does not exist, or that lacks what the next state needs: an initialised chip
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_goes_back_and_every_state_has_an_exit() {
+    fn no_step_leads_back_and_every_state_has_an_exit() {
         for (i, from) in LifeCycle::ALL.into_iter().enumerate() {
             for (j, to) in LifeCycle::ALL.into_iter().enumerate() {
                 assert!(j > i || !from.may_become(to), "{from:?} -> {to:?}");

@@ -1,4 +1,4 @@
-//! `hardware-sim`: chips in the virtual readers of a running pcscd.
+//! The program `hardware-sim`: puts chips on the virtual readers of a running pcscd.
 
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -23,19 +23,19 @@ use hardware_sim::{Chip, Profile, StateError, Store, TRANSPORT_KEY_VERSION};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// How many readers, and chips.
+    /// Number of readers and chips.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     readers: u16,
-    /// Where the first virtual reader listens.
+    /// Address of the first virtual reader.
     #[arg(long, default_value = "127.0.0.1:35963", value_name = "HOST:PORT")]
     vpcd: String,
-    /// What serials and random numbers are made from. The same seed gives the same chips.
+    /// Seed of serials and random numbers. The same seed gives the same chips.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Folder of the chips' memories.
+    /// Folder in which the chips are stored.
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// Which cards lie on their readers at the start: none, all, or numbers joined by commas.
+    /// Cards that are inserted at the start: none, all, or numbers joined by commas.
     #[arg(long, default_value = "none", value_name = "WHICH")]
     insert: String,
     /// Unix socket for control lines.
@@ -44,7 +44,7 @@ struct Arguments {
     /// Master key of the manufacturer's transport keys: 32, 48 or 64 hex digits, or a file that holds them.
     #[arg(long, default_value = DEMONSTRATION_MASTER, value_name = "HEX|FILE", env = "CITIZEN_CARD_TRANSPORT_MASTER", hide_env_values = true)]
     transport_master: String,
-    /// What kind of chip a new one is: citizen, viet-nam, short, bac-only, pace-only, hostile-…
+    /// Profile of new chips: citizen, viet-nam, short, bac-only, pace-only, hostile-…
     #[arg(long, default_value = "citizen")]
     profile: Profile,
     /// Print the serials of the chips that this seed makes, one a line, and end. For the stock ledger.
@@ -52,7 +52,7 @@ struct Arguments {
     serials: bool,
 }
 
-/// The published key of development chips. Nobody's secret.
+/// The published key of development chips. It is not a secret.
 const DEMONSTRATION_MASTER: &str = "404142434445464748494a4b4c4d4e4f";
 
 fn main() -> ExitCode {
@@ -72,13 +72,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// What reaches the main thread.
+/// What the other threads send to the main thread.
 enum Event {
-    /// A control line, and where its answers go.
+    /// A control line, and where to send the lines of its answer.
     Line(String, Sender<String>),
+    /// The end of the program.
     Quit,
 }
 
+/// Runs until the end is asked for.
+///
+/// # Errors
+/// A sentence for the operator.
 fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.serials {
         (0..u32::from(arguments.readers)).for_each(|i| println!("{}", hardware_sim::serial(arguments.seed, i)));
@@ -113,7 +118,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let _ = io::stdout().flush();
     while let Ok(Event::Line(line, answers)) = event.recv() {
         let (said, then) = control::obey(&mut slots, &line);
-        said.into_iter().for_each(|line| drop(answers.send(line)));
+        for line in said {
+            let _ = answers.send(line); // fails when the control connection is gone
+        }
         if then == Then::Quit {
             break;
         }
@@ -122,7 +129,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// Opens the chip of a slot, or makes it.
+/// Opens the chip of a slot, or makes a blank one.
 fn prepare(arguments: &Arguments, i: u16) -> Result<Slot, String> {
     let (host, port) = arguments.vpcd.rsplit_once(':').ok_or("--vpcd is HOST:PORT")?;
     let port: u16 = port.parse().map_err(|_| "--vpcd is HOST:PORT")?;
@@ -140,7 +147,7 @@ fn prepare(arguments: &Arguments, i: u16) -> Result<Slot, String> {
     Ok(Slot::new(chip.map_err(state)?, host.trim_matches(['[', ']']), port))
 }
 
-/// SIGTERM and SIGINT end the program as `quit` does.
+/// Makes SIGTERM and SIGINT end the program as the line `quit` does.
 fn watch_signals(events: Sender<Event>) -> Result<(), String> {
     let cannot = |error: io::Error| format!("signals cannot be watched: {error}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(cannot)?;
@@ -157,7 +164,7 @@ fn watch_signals(events: Sender<Event>) -> Result<(), String> {
     Ok(())
 }
 
-/// A control socket for its owner only, removed at the end.
+/// The path of the control socket, which is removed when this is dropped.
 struct Socket(PathBuf);
 
 impl Drop for Socket {
@@ -166,12 +173,13 @@ impl Drop for Socket {
     }
 }
 
+/// Opens a control socket that only its owner may use.
 fn listen(path: &Path, events: Sender<Event>) -> Result<Socket, String> {
     let cannot = |error: io::Error| format!("control socket {}: {error}", path.display());
     if UnixStream::connect(path).is_ok() {
         return Err(format!("control socket {}: another simulator answers there", path.display()));
     }
-    let _ = std::fs::remove_file(path); // left by one that was killed
+    let _ = std::fs::remove_file(path); // left over by a simulator that was killed
     let listener = UnixListener::bind(path).map_err(cannot)?;
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(cannot)?;
     thread::spawn(move || {
@@ -186,13 +194,15 @@ fn listen(path: &Path, events: Sender<Event>) -> Result<Socket, String> {
     Ok(Socket(path.to_owned()))
 }
 
-/// Hands each line to the main thread and says its answers.
+/// Sends each line of `input` to the main thread and calls `say` with each line of its answer.
 fn take_lines(input: impl io::BufRead, events: &Sender<Event>, mut say: impl FnMut(&str)) {
     for line in input.lines().map_while(Result::ok) {
         let (answers, answer) = mpsc::channel();
         if events.send(Event::Line(line, answers)).is_err() {
             return;
         }
-        answer.into_iter().for_each(|line| say(&line));
+        for line in answer {
+            say(&line);
+        }
     }
 }

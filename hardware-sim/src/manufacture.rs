@@ -1,4 +1,4 @@
-//! The manufacturer: serials, and the transport keys under which chips are delivered.
+//! What the manufacturer decides: serials, and the transport keys under which chips are delivered.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crypto::identity::CardSerial;
 use crypto::scp03::MasterKey;
 
-/// Serial of the chip in slot `slot` of a simulation with this seed: `C1`, then nine bytes of a hash.
+/// Returns the serial of the chip in slot `slot` of a simulation with this seed: `C1`, then nine bytes of a hash.
 pub fn serial(seed: u64, slot: u32) -> CardSerial {
     let digest = Sha256::new()
         .chain_update(b"citizen card chip serial")
@@ -21,10 +21,10 @@ pub fn serial(seed: u64, slot: u32) -> CardSerial {
     CardSerial(serial)
 }
 
-/// The transport master key as `--transport-master` gives it: 32, 48 or 64 hex digits, or the name of a file that holds them.
+/// Reads the transport master key as `--transport-master` gives it: 32, 48 or 64 hex digits, or the name of a file that holds them.
 ///
 /// # Errors
-/// [`TransportMasterError`].
+/// [`TransportMasterError`] if `text` is neither.
 pub fn transport_master(text: &str) -> Result<MasterKey, TransportMasterError> {
     let key = |digits: &str| MasterKey::from_bytes(&Zeroizing::new(hex::decode(digits.trim()).ok()?)).ok();
     if let Some(master) = key(text) {
@@ -36,7 +36,7 @@ pub fn transport_master(text: &str) -> Result<MasterKey, TransportMasterError> {
     }
 }
 
-/// Why there is no transport master key.
+/// Why the transport master key cannot be read.
 #[derive(Debug, Error)]
 pub enum TransportMasterError {
     /// The file holds something else.
@@ -45,9 +45,9 @@ pub enum TransportMasterError {
     /// It is neither a key nor a readable file.
     #[error("the transport master is neither 32, 48 or 64 hex digits nor a readable file ({path}: {source})")]
     File {
-        /// What was given.
+        /// The text that was given.
         path: String,
-        /// Why it cannot be read.
+        /// The error of reading it as a file.
         source: std::io::Error,
     },
 }

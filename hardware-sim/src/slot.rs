@@ -1,6 +1,6 @@
-//! A chip in front of one virtual reader: inserted, removed and reset while the reader runs.
+//! A chip and the virtual reader it can be put on: inserted, removed and reset while the reader runs.
 //!
-//! Each inserted card has a thread of its own, so a reader that hangs disturbs no other.
+//! Each inserted card has a thread of its own, so that a reader that hangs does not disturb the others.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
@@ -16,7 +16,7 @@ use crate::chip::Chip;
 use crate::faults;
 use crate::vpcd::{Message, Vpcd, VpcdError};
 
-/// One reader's worth: a chip, and where its reader listens.
+/// A chip and the address on which its virtual reader listens.
 pub struct Slot {
     chip: Arc<Mutex<Chip>>,
     host: String,
@@ -25,9 +25,9 @@ pub struct Slot {
 }
 
 struct Inserted {
-    /// To hang up with; replaced at each reconnection. `None` once the card was pulled: the thread ends.
+    /// The connection to the reader, replaced at each reconnection; [`Line::Pulled`] ends the thread.
     line: Arc<Mutex<Line>>,
-    /// Hears from the thread whenever the reader speaks.
+    /// Receives a message each time a connection carries its first message from the reader.
     noticed: mpsc::Receiver<()>,
     thread: JoinHandle<()>,
 }
@@ -38,24 +38,24 @@ enum Line {
 }
 
 impl Slot {
-    /// A chip in the hand, next to the reader at `host` and `port`.
+    /// Makes a slot for the reader at `host` and `port`, with the chip not inserted.
     pub fn new(chip: Chip, host: impl Into<String>, port: u16) -> Self {
         Self { chip: Arc::new(Mutex::new(chip)), host: host.into(), port, inserted: None }
     }
 
-    /// Puts the chip on the reader and waits until the reader has noticed, at most 5 s.
+    /// Puts the chip on the reader and waits at most 5 s until the reader has spoken to it.
     ///
     /// # Errors
-    /// [`SlotError`].
+    /// [`SlotError`] if it cannot be inserted; it is then not on the reader.
     pub fn insert(&mut self) -> Result<(), SlotError> {
         self.lay_down()?;
         self.wait_until_noticed()
     }
 
-    /// Puts the chip on the reader, which will notice within its polling period of 0.4 s: several can be laid down at once.
+    /// Puts the chip on the reader without waiting for the reader, which polls every 0.4 s; so several can be inserted at once.
     ///
     /// # Errors
-    /// [`SlotError`].
+    /// [`SlotError`] if there is a card already, no reader, or no thread.
     pub fn lay_down(&mut self) -> Result<(), SlotError> {
         if self.is_inserted() {
             return Err(SlotError::AlreadyInserted);
@@ -86,11 +86,11 @@ impl Slot {
         Err(SlotError::Unnoticed { reader: format!("{}:{}", self.host, self.port) })
     }
 
-    /// Pulls the chip from the reader. No effect if it is not there.
+    /// Pulls the chip from the reader, if it is there.
     pub fn remove(&mut self) {
         if let Some(inserted) = self.inserted.take() {
             if let Line::Open(stream) = std::mem::replace(&mut *lock(&inserted.line), Line::Pulled) {
-                // The thread may have closed it already, which is as good.
+                // Fails if the thread has closed it already, which has the same effect.
                 let _ = stream.shutdown(Shutdown::Both);
             }
             let _ = inserted.thread.join();
@@ -98,27 +98,27 @@ impl Slot {
         self.chip().remove();
     }
 
-    /// Resets the chip behind the reader's back, as a dip of the field does.
+    /// Resets the chip without telling the reader, as a short loss of the field does.
     pub fn reset(&mut self) {
         self.chip().reset();
     }
 
-    /// From now on fail like this.
+    /// Installs a plan of faults.
     pub fn fail(&mut self, plan: faults::Plan) {
         self.chip().fail(plan);
     }
 
-    /// Whether it is on the reader.
+    /// Returns whether the chip is on the reader.
     pub fn is_inserted(&self) -> bool {
         self.inserted.as_ref().is_some_and(|inserted| !inserted.thread.is_finished())
     }
 
-    /// The chip's name.
+    /// Returns the serial of the chip.
     pub fn serial(&self) -> CardSerial {
         self.chip().serial()
     }
 
-    /// One line about it: whether it is inserted, serial, life cycle, commands so far.
+    /// Returns one line: inserted or removed, serial, life cycle, number of commands so far.
     pub fn status(&self) -> String {
         let place = if self.is_inserted() { "inserted" } else { "removed" };
         let chip = self.chip();
@@ -130,7 +130,7 @@ impl Slot {
     }
 }
 
-/// The inserted card, on its thread.
+/// The inserted card, as its thread sees it.
 struct Card {
     chip: Arc<Mutex<Chip>>,
     line: Arc<Mutex<Line>>,
@@ -140,8 +140,8 @@ struct Card {
 }
 
 impl Card {
-    /// Answers until it is pulled. A reader that hangs up (pcscd restarts) is called again, and so is one from which the card
-    /// dropped by a planned power cut, once the reader has had time to notice.
+    /// Answers the reader until the card is pulled. After a lost connection (pcscd restarts, a planned power cut) it connects again,
+    /// once the reader has had time to notice.
     fn serve(self, mut vpcd: Vpcd) {
         loop {
             if let Err(error) = self.converse(&mut vpcd) {
@@ -174,7 +174,7 @@ impl Card {
         let mut told = false;
         while let Some(message) = vpcd.hear()? {
             if !std::mem::replace(&mut told, true) {
-                let _ = self.tell.send(()); // nobody may be waiting
+                let _ = self.tell.send(()); // fails when the slot is gone
             }
             match message {
                 Message::PowerOff => lock(&self.chip).power_off(),
@@ -189,11 +189,13 @@ impl Card {
                         let answer = chip.transmit(&command);
                         (answer, chip.take_delay())
                     };
-                    thread::sleep(delay);
+                    if !self.wait(delay) {
+                        return Ok(());
+                    }
                     if answer.is_empty() {
                         let chip = lock(&self.chip);
                         if !chip.is_powered() {
-                            return Ok(()); // hangs up: the power is gone
+                            return Ok(()); // the power is gone: close the connection
                         }
                     }
                     vpcd.say(&answer)?;
@@ -202,24 +204,37 @@ impl Card {
         }
         Ok(())
     }
+
+    /// Waits before a slow answer. Returns `false` as soon as the card is pulled.
+    fn wait(&self, mut delay: Duration) -> bool {
+        while !delay.is_zero() {
+            if matches!(*lock(&self.line), Line::Pulled) {
+                return false;
+            }
+            let slice = delay.min(WAIT_SLICE);
+            thread::sleep(slice);
+            delay -= slice;
+        }
+        true
+    }
 }
 
-/// Why a chip cannot be inserted.
+/// Why a chip could not be inserted.
 #[derive(Debug, Error)]
 pub enum SlotError {
-    /// It is on the reader.
+    /// It is on the reader already.
     #[error("the card is inserted already")]
     AlreadyInserted,
     /// The operating system refuses a thread or a handle.
     #[error("the operating system refuses: {0}")]
     Socket(std::io::Error),
-    /// The port accepts, but nobody speaks.
+    /// The port accepted the connection, but no message came from the reader.
     #[error("the reader on {reader} does not notice the card: is another simulator's card on it?")]
     Unnoticed {
-        /// Host and port.
+        /// Host and port of the reader.
         reader: String,
     },
-    /// There is no reader.
+    /// There is no virtual reader.
     #[error(transparent)]
     Vpcd(#[from] VpcdError),
 }
@@ -228,5 +243,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// vpcd looks every 400 ms; a card that comes back sooner is taken for the one that left.
+/// How long the card thread sleeps at a time during a slow answer, before it checks whether the card was pulled.
+const WAIT_SLICE: Duration = Duration::from_millis(50);
+
+/// vpcd polls every 400 ms; it does not notice that a card was away if it comes back sooner.
 const REINSERT_AFTER: Duration = Duration::from_millis(900);

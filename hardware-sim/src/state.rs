@@ -1,15 +1,15 @@
-//! What the chip remembers: [`Persistent`] through power cuts, [`crate::chip`]'s `Volatile` not even through a reset.
+//! The persistent state of a chip and where it is stored. (The volatile state, which a reset clears, is in `core`.)
 //!
-//! One file, `chip.state`, in a folder of its own per chip, readable by its owner only (0600):
+//! Each chip has a folder of its own with one file, `chip.state`, that only its owner may read (0600):
 //!
 //! ```text
 //! citizen-card chip state 1 <SHA-256 of the body, hex>\n
 //! {"serial":"…", …}                                          body: JSON, binary values in hex
 //! ```
 //!
-//! Every commit writes `chip.state.new`, syncs it, renames it over `chip.state` and syncs the folder: whoever kills the process at
-//! any instant finds the state before or the state after, never a mixture. A left-over `chip.state.new` is ignored. `lock` keeps a
-//! second simulator away from the same chip: two copies of one chip would repeat nonces.
+//! Every commit writes `chip.state.new`, syncs it, renames it over `chip.state` and syncs the folder: if the process is killed at any
+//! instant, the file holds the state before or the state after, never a mixture. A left-over `chip.state.new` is ignored. The file
+//! `lock` keeps a second simulator from the same chip: two copies of one chip would repeat nonces.
 
 use std::fs::{self, File as Handle, OpenOptions};
 use std::io::{self, Write as _};
@@ -32,43 +32,43 @@ use crypto::suite::ec::{Curve, PrivateKey};
 use crate::filesystem::Files;
 use crate::profile::Profile;
 
-/// Version of the state file that this code writes. Older ones are read for ever; `tests/state_test_data` has one of each.
+/// Version of the state file that this code writes. All older versions can be read; `tests/state_test_data` has one of each.
 pub const VERSION: u32 = 1;
 
-/// Everything that survives a power cut. Private keys leave it only towards the state file.
+/// Everything that survives a power cut. Its private keys are written to the state file and nowhere else.
 pub struct Persistent {
-    /// The chip's name, fixed when it was made.
+    /// Serial of the chip, fixed when it was made.
     pub serial: CardSerial,
-    /// How this chip was made to behave.
+    /// Profile of the chip, fixed when it was made.
     pub profile: Profile,
-    /// Where it stands between blank and terminated.
+    /// Life cycle state.
     pub life_cycle: LifeCycle,
     /// Static keys of the issuer domain.
     pub keys: KeySet,
-    /// Their version.
+    /// Version of `keys`.
     pub key_version: u8,
-    /// Whether they are still the manufacturer's.
+    /// Whether `keys` are still the transport keys of the manufacturer.
     pub transport_keys: bool,
     /// Last sequence counter used for an issuer session, at most 24 bits.
     pub sequence_counter: u32,
-    /// How often this memory was powered by a new process; part of the random generator's seed, so that nonces never repeat.
+    /// How often a process opened this state; part of the seed of the random generator, so that nonces never repeat.
     pub openings: u64,
-    /// Wrong passwords and wrong mutual authentications since the last right one.
+    /// Wrong passwords in PACE and BAC since the last right one.
     pub failures: u32,
     /// Key pair of active authentication.
     pub active_auth: Option<PrivateKey>,
     /// Key pair of chip authentication.
     pub chip_auth: Option<Arc<PrivateKey>>,
-    /// What personalization wrote.
+    /// The files that personalization wrote.
     pub files: Files,
     /// Card access number.
     pub can: Option<Can>,
-    /// SHA-1 of the MRZ information: the MRZ as a password, and the seed of the BAC keys.
+    /// SHA-1 of the MRZ information: the password of PACE with the MRZ, and the seed of the BAC keys.
     pub mrz: Option<MrzSecret>,
 }
 
 impl Persistent {
-    /// A chip as the manufacturer delivers it.
+    /// Makes the state of a chip as the manufacturer delivers it.
     pub fn blank(profile: Profile, serial: CardSerial, keys: KeySet, key_version: u8) -> Self {
         Self {
             serial,
@@ -88,21 +88,21 @@ impl Persistent {
         }
     }
 
-    /// Makes room for a new package: no file and no password of an earlier one may survive under it.
+    /// Deletes files and passwords, so that none of an earlier package is left beside those of a new one.
     pub fn discard_package(&mut self) {
         self.files = Files::default();
         self.can = None;
         self.mrz = None;
     }
 
-    /// What termination leaves: no files, no passwords, no private key. The issuer's keys stay, for the last receipt.
+    /// Deletes files, passwords and private keys. The keys of the issuer stay, so that the receipt of the termination can be made.
     pub fn erase(&mut self) {
         self.active_auth = None;
         self.chip_auth = None;
         self.discard_package();
     }
 
-    /// The bytes of the state file.
+    /// Returns the bytes of the state file.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut record = Record::from(self);
         let body = Zeroizing::new(serde_json::to_vec(&record).expect("a record has only strings, numbers and maps"));
@@ -111,10 +111,10 @@ impl Persistent {
         Zeroizing::new([format!("{MAGIC} {VERSION} {digest}\n").as_bytes(), &body].concat())
     }
 
-    /// Reads a state file.
+    /// Reads the bytes of a state file.
     ///
     /// # Errors
-    /// [`StateError::Corrupt`], [`StateError::Version`].
+    /// [`StateError::Corrupt`] if they are not what this program wrote, [`StateError::Version`] if a later one wrote them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let cut = bytes.iter().position(|b| *b == b'\n').ok_or(StateError::Corrupt("there is no first line"))?;
         let (head, body) = (&bytes[..cut], &bytes[cut + 1..]);
@@ -135,19 +135,19 @@ impl Persistent {
     }
 }
 
-/// Shows serial, life cycle and counters only.
+/// Shows serial, life cycle and sequence counter only.
 impl std::fmt::Debug for Persistent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Persistent({} {:?} counter {})", self.serial, self.life_cycle, self.sequence_counter)
     }
 }
 
-/// Where a chip's persistent state lives. A clone is another handle on the same memory.
+/// Where the persistent state of a chip is stored. A clone is another handle on the same store.
 #[derive(Clone)]
 pub enum Store {
-    /// In this process, and gone with its last handle.
+    /// In the memory of this process, until the last handle is dropped.
     Memory(Arc<Mutex<Option<Zeroizing<Vec<u8>>>>>),
-    /// In a folder.
+    /// In a folder of the file system.
     Directory(Arc<Directory>),
 }
 
@@ -158,15 +158,15 @@ pub struct Directory {
 }
 
 impl Store {
-    /// Empty memory of this process.
+    /// Makes an empty store in the memory of this process.
     pub fn memory() -> Self {
         Self::Memory(Arc::default())
     }
 
-    /// A folder, made if it does not exist.
+    /// Opens and locks a folder; makes it if it does not exist.
     ///
     /// # Errors
-    /// [`StateError::InUse`] if another simulator has it open, [`StateError::Io`].
+    /// [`StateError::InUse`] if another simulator has it open, [`StateError::Io`] if the file system refuses.
     pub fn directory(path: impl Into<PathBuf>) -> Result<Self, StateError> {
         let path = path.into();
         fs::create_dir_all(&path).map_err(|e| StateError::io(&path, e))?;
@@ -180,7 +180,7 @@ impl Store {
         }
     }
 
-    /// Whether no chip was ever committed here.
+    /// Returns whether no chip was ever committed here.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Memory(cell) => cell.lock().unwrap_or_else(PoisonError::into_inner).is_none(),
@@ -188,10 +188,10 @@ impl Store {
         }
     }
 
-    /// The last committed state.
+    /// Returns the state that was committed last.
     ///
     /// # Errors
-    /// [`StateError::Empty`] and whatever is wrong with the file.
+    /// [`StateError::Empty`] if there is none, or what is wrong with the file.
     pub fn load(&self) -> Result<Persistent, StateError> {
         match self {
             Self::Memory(cell) => match &*cell.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -209,10 +209,10 @@ impl Store {
         }
     }
 
-    /// Makes `state` the committed one, or leaves the one before. `torn`: the power fails half way.
+    /// Stores `state` in the place of the one before, or not at all. With `torn` the power fails half way.
     ///
     /// # Errors
-    /// [`StateError::Torn`], [`StateError::Io`].
+    /// [`StateError::Torn`] if `torn`, [`StateError::Io`] if the file system refuses. The state before is then still stored.
     pub fn commit(&self, state: &Persistent, torn: bool) -> Result<(), StateError> {
         let bytes = state.to_bytes();
         match self {
@@ -240,7 +240,7 @@ impl Directory {
     }
 }
 
-/// Shows where, never what.
+/// Shows where the state is stored, never the state.
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -250,19 +250,19 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// Why a chip's memory cannot be read or written.
+/// Why the state of a chip cannot be read or written.
 #[derive(Debug, Error)]
 pub enum StateError {
-    /// The file is not what this program wrote.
+    /// The file was damaged, or is not a state file.
     #[error("the chip state is damaged: {0}; put it aside and start with an empty state folder")]
     Corrupt(&'static str),
-    /// A blank chip was to be made where there is one already.
+    /// A blank chip was to be made in a store that holds one already.
     #[error("there is a chip here already")]
     Occupied,
-    /// No chip is stored here.
+    /// The store holds no chip.
     #[error("there is no chip here yet")]
     Empty,
-    /// The folder belongs to a simulator that is running.
+    /// Another simulator that is running has the folder open.
     #[error("the chip in {0} is used by another simulator: stop that one first, or choose another --state")]
     InUse(PathBuf),
     /// The file system refused.
@@ -270,13 +270,13 @@ pub enum StateError {
     Io {
         /// File or folder.
         path: PathBuf,
-        /// What it said.
+        /// The error of the file system.
         source: io::Error,
     },
     /// A planned fault cut the power during the write.
     #[error("the power failed during the write")]
     Torn,
-    /// Written by a later program.
+    /// A later version of this program wrote the file.
     #[error("the chip state has version {0}; this program reads up to version {VERSION}")]
     Version(u32),
 }
@@ -287,14 +287,14 @@ impl StateError {
     }
 }
 
-/// Version 1 of the body.
+/// The body of a state file of version 1.
 #[derive(Deserialize, Serialize)]
 struct Record {
     serial: CardSerial,
     profile: Profile,
     /// The life cycle byte as GET DATA gives it.
     life_cycle: u8,
-    /// Key-ENC, Key-MAC and Key-DEK, one after the other.
+    /// Key-ENC, Key-MAC and Key-DEK, one after the other, in hex.
     keys: String,
     key_version: u8,
     transport_keys: bool,

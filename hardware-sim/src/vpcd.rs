@@ -1,11 +1,11 @@
-//! The socket to vpcd, the virtual reader in pcscd. Nothing else knows of it.
+//! The protocol of vpcd, the virtual reader in pcscd. No other module knows it.
 //!
 //! The card connects to the reader's port. Each message in either direction is a length of two bytes, big-endian, and a body. A
 //! body of one byte from the reader is a control message (power off, power on, reset, ATR wanted); anything else is a command
 //! APDU. vpcd asks for the ATR every 400 ms to see whether the card is still there.
 //!
 //! vpcd sends length and body apart without TCP_NODELAY. With the delayed acknowledgements that a socket has by default each
-//! command would take 44 ms; so acknowledge at once, and say so before **every** read, because Linux forgets it.
+//! command would take 44 ms. So quick acknowledgement is switched on, before **every** read, because Linux switches it off again.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -14,18 +14,18 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// What the reader says.
+/// A message of the reader.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Message {
-    /// A command APDU, two bytes or more (or none: then it is malformed, and the chip will say so).
+    /// The bytes of a command APDU, which may be malformed.
     Apdu(Vec<u8>),
-    /// Wants the answer to reset.
+    /// The reader wants the answer to reset.
     AnswerToReset,
-    /// Takes the power away.
+    /// The reader takes the power away.
     PowerOff,
-    /// Gives power.
+    /// The reader gives power.
     PowerOn,
-    /// Resets.
+    /// The reader resets the card.
     Reset,
 }
 
@@ -35,21 +35,22 @@ pub struct Vpcd {
     stream: TcpStream,
 }
 
-/// The reader must see that the card is gone, whoever else still holds a handle on the line.
+/// Shuts the connection down, so that the reader sees the card go even while another handle on the socket exists.
 impl Drop for Vpcd {
     fn drop(&mut self) {
-        // A line that the reader closed first is as closed as one can wish.
+        // Fails if the reader closed it first, which has the same effect.
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 }
 
 impl Vpcd {
-    /// Puts a card on the reader at `host` and `port`.
+    /// Connects a card to the reader at `host` and `port`.
     ///
-    /// Success does not mean that the reader has noticed: a port that another card occupies accepts as well, and never speaks.
+    /// Success does not mean that the reader has noticed the card: a reader that has another card accepts the connection as well, but
+    /// sends nothing.
     ///
     /// # Errors
-    /// [`VpcdError`].
+    /// [`VpcdError`] if no connection comes about within 5 s.
     pub fn connect(host: &str, port: u16) -> Result<Self, VpcdError> {
         let reader = format!("{host}:{port}");
         let unreachable = |source| VpcdError::Unreachable { reader: reader.clone(), source };
@@ -69,18 +70,18 @@ impl Vpcd {
         })
     }
 
-    /// A second handle, to shut the socket down from another thread.
+    /// Returns a second handle, to shut the socket down from another thread.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     pub fn handle(&self) -> io::Result<TcpStream> {
         self.stream.try_clone()
     }
 
-    /// The next message; `None` when the reader hung up.
+    /// Waits for the next message. Returns `None` when the reader closed the connection.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     pub fn hear(&mut self) -> io::Result<Option<Message>> {
         let mut length = [0; 2];
         if !self.fill(&mut length)? {
@@ -102,13 +103,13 @@ impl Vpcd {
     /// Sends an answer: an ATR or a response APDU.
     ///
     /// # Errors
-    /// The operating system's; [`io::ErrorKind::InvalidInput`] beyond 65,535 bytes, which the protocol cannot carry.
+    /// Those of the operating system; [`io::ErrorKind::InvalidInput`] beyond 65,535 bytes, which the protocol cannot carry.
     pub fn say(&mut self, body: &[u8]) -> io::Result<()> {
         let length = u16::try_from(body.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         self.stream.write_all(&[&length.to_be_bytes(), body].concat())
     }
 
-    /// Fills `buffer`; `false` if the other end closed.
+    /// Fills `buffer` from the socket. Returns `false` if the reader closed the connection first.
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -127,24 +128,24 @@ impl Vpcd {
     }
 }
 
-/// Why there is no reader.
+/// Why a card cannot be connected to a reader.
 #[derive(Debug, Error)]
 pub enum VpcdError {
-    /// Nobody listens there.
+    /// No program listens on the port.
     #[error(
         "no virtual reader listens on {reader}: start pcscd (`pcscd --foreground --info`; Debian packages pcscd and \
          vsmartcard-vpcd), or give the port of your reader configuration with --vpcd"
     )]
     Refused {
-        /// Host and port.
+        /// Host and port of the reader.
         reader: String,
     },
-    /// Anything else.
+    /// The connection failed for another reason.
     #[error("the virtual reader on {reader} cannot be reached: {source}")]
     Unreachable {
-        /// Host and port.
+        /// Host and port of the reader.
         reader: String,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn a_closed_port_is_explained() {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
-        let error = Vpcd::connect("127.0.0.1", port).expect_err("nobody listens");
+        let error = Vpcd::connect("127.0.0.1", port).expect_err("the port is closed");
         assert!(error.to_string().contains("start pcscd"), "{error}");
     }
 }

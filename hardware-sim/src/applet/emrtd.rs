@@ -1,4 +1,5 @@
-//! The LDS1 eMRTD application: how the bearer's files are opened, and how the chip proves that it is the chip. Doc 9303-11 (8th ed.).
+//! The protocols of the LDS1 eMRTD application: PACE and BAC, which open the files of the holder, and chip and active
+//! authentication, by which the chip proves that it is genuine. Doc 9303-11 (8th ed.).
 
 use std::sync::Arc;
 
@@ -14,49 +15,50 @@ use crypto::lds::{DataGroup, File};
 use crypto::pace::{self, Password, Suite};
 use crypto::suite::Cipher;
 
-use super::Dialogue;
 use crate::access::{Authority, Operation};
 use crate::channel::Channel;
-use crate::chip::Chip;
+use crate::core::Core;
+use crate::dialogue::Dialogue;
 
-/// MSE:Set AT begins PACE without a session and chip authentication in one; MSE:Set KAT is the whole of the latter with triple DES.
-pub(super) fn manage_security_environment(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
+/// MANAGE SECURITY ENVIRONMENT. Set AT begins PACE, or in a session chip authentication; Set KAT is the whole of chip
+/// authentication with triple DES.
+pub(super) fn manage_security_environment(core: &mut Core, command: &Command) -> Result<Response, Status> {
     match command.p {
-        mse::MUTUAL => begin_pace(chip, command),
+        mse::MUTUAL => begin_pace(core, command),
         mse::INTERNAL => {
-            let talk = chip_authentication(chip)?;
+            let talk = chip_authentication(core)?;
             let protocol = SetInternal::try_from(command)?.protocol;
             let cipher = ChipAuthenticationProtocol::from_oid(&protocol).ok_or(Status::WRONG_DATA)?.cipher;
-            go_on_with_chip_authentication(chip, talk, cipher, command)
+            go_on_with_chip_authentication(core, talk, cipher, command)
         }
         mse::KEY_AGREEMENT => {
-            let talk = chip_authentication(chip)?;
-            go_on_with_chip_authentication(chip, talk, Cipher::TripleDes, command)
+            let talk = chip_authentication(core)?;
+            go_on_with_chip_authentication(core, talk, Cipher::TripleDes, command)
         }
         _ => Err(Status::WRONG_P1P2),
     }
 }
 
-/// The next step of PACE or chip authentication.
-pub(super) fn general_authenticate(chip: &mut Chip, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
+/// GENERAL AUTHENTICATE: the next step of PACE or chip authentication.
+pub(super) fn general_authenticate(core: &mut Core, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     match dialogue {
-        Dialogue::ChipAuthentication { talk, cipher } => go_on_with_chip_authentication(chip, *talk, cipher, command),
-        Dialogue::Pace(talk) => go_on_with_pace(chip, *talk, command),
+        Dialogue::ChipAuthentication { talk, cipher } => go_on_with_chip_authentication(core, *talk, cipher, command),
+        Dialogue::Pace(talk) => go_on_with_pace(core, *talk, command),
         Dialogue::Bac(_) | Dialogue::Issuer(_) | Dialogue::None => Err(Status::CONDITIONS_NOT_SATISFIED),
     }
 }
 
-/// GET CHALLENGE begins BAC. Each challenge serves once.
-pub(super) fn get_challenge(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    if !chip.persistent.profile.basic_access_control {
+/// GET CHALLENGE begins BAC. Each challenge can be used once.
+pub(super) fn get_challenge(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    if !core.persistent.profile.basic_access_control {
         return Err(Status::INSTRUCTION_NOT_SUPPORTED);
     }
-    opens(chip, Operation::BasicAccessControl)?;
-    let mrz = chip.persistent.mrz.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-    let talk = bac::chip::Bac::new(bac::AccessKeys::new(mrz), bac::Random::generate(&mut chip.rng));
+    opens(core, Operation::BasicAccessControl)?;
+    let mrz = core.persistent.mrz.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+    let talk = bac::chip::Bac::new(bac::AccessKeys::new(mrz), bac::Random::generate(&mut core.rng));
     match talk.answer(command) {
         Reply::More(talk, response) => {
-            chip.volatile.dialogue = Dialogue::Bac(Box::new(talk));
+            core.volatile.dialogue = Dialogue::Bac(Box::new(talk));
             Ok(response)
         }
         Reply::Done(..) => Err(Status::NO_DIAGNOSIS),
@@ -64,71 +66,71 @@ pub(super) fn get_challenge(chip: &mut Chip, command: &Command) -> Result<Respon
     }
 }
 
-/// EXTERNAL AUTHENTICATE ends BAC, one way or the other.
+/// EXTERNAL AUTHENTICATE ends BAC: with a session, or with a refusal that spends the challenge.
 pub(super) fn external_authenticate(
-    chip: &mut Chip,
+    core: &mut Core,
     command: &Command,
     dialogue: Dialogue,
 ) -> Result<Response, Status> {
     let Dialogue::Bac(talk) = dialogue else { return Err(Status::CONDITIONS_NOT_SATISFIED) };
-    opens(chip, Operation::BasicAccessControl)?;
-    slow_down(chip);
+    opens(core, Operation::BasicAccessControl)?;
+    slow_down(core);
     match talk.answer(command) {
         Reply::Done(session, response) => {
-            succeed(chip)?;
-            open(chip, session, Cipher::TripleDes);
+            succeed(core)?;
+            open(core, session, Cipher::TripleDes);
             Ok(response)
         }
         Reply::More(..) => Err(Status::NO_DIAGNOSIS),
-        Reply::Refused(status) => Err(failed(chip, status)),
+        Reply::Refused(status) => Err(failed(core, status)),
     }
 }
 
 /// INTERNAL AUTHENTICATE: the chip signs with the key of DG15.
-pub(super) fn internal_authenticate(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    chip.allow(Operation::ActiveAuthentication)?;
-    let key = chip.persistent.active_auth.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-    let announced = security_infos(chip, DataGroup::DG14.into()).active_authentication().and_then(active_auth::hash_of);
+pub(super) fn internal_authenticate(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    core.allow(Operation::ActiveAuthentication)?;
+    let key = core.persistent.active_auth.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+    let announced = security_infos(core, DataGroup::DG14.into()).active_authentication().and_then(active_auth::hash_of);
     active_auth::chip::sign(key, announced.unwrap_or(key.curve().usual_hash()), command)
 }
 
-fn begin_pace(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    if !chip.persistent.profile.pace {
+fn begin_pace(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    if !core.persistent.profile.pace {
         return Err(Status::INSTRUCTION_NOT_SUPPORTED);
     }
-    opens(chip, Operation::Pace)?;
-    slow_down(chip);
-    let infos = security_infos(chip, File::CardAccess);
+    opens(core, Operation::Pace)?;
+    slow_down(core);
+    let infos = security_infos(core, File::CardAccess);
     let offered: Vec<Suite> = infos.pace().filter_map(|info| Suite::try_from(info).ok()).collect();
-    let state = &chip.persistent;
+    let state = &core.persistent;
     let can = state.can.map(Password::from);
     let mrz = state.mrz.as_ref().map(|mrz: &MrzSecret| Password::Mrz(mrz.clone()));
-    let random = pace::chip::Random::generate(&offered, &mut chip.rng);
+    let random = pace::chip::Random::generate(&offered, &mut core.rng);
     let talk = pace::chip::Pace::new(&offered, mrz.into_iter().chain(can).collect(), random);
-    go_on_with_pace(chip, talk, command)
+    go_on_with_pace(core, talk, command)
 }
 
-fn go_on_with_pace(chip: &mut Chip, talk: pace::chip::Pace, command: &Command) -> Result<Response, Status> {
-    opens(chip, Operation::Pace)?;
+fn go_on_with_pace(core: &mut Core, talk: pace::chip::Pace, command: &Command) -> Result<Response, Status> {
+    opens(core, Operation::Pace)?;
     match talk.answer(command) {
         Reply::Done(established, response) => {
-            succeed(chip)?;
-            open(chip, established.channel, established.suite.cipher);
+            succeed(core)?;
+            open(core, established.channel, established.suite.cipher);
             Ok(response)
         }
         Reply::More(talk, response) => {
-            chip.volatile.dialogue = Dialogue::Pace(Box::new(talk));
+            core.volatile.dialogue = Dialogue::Pace(Box::new(talk));
             Ok(response)
         }
-        Reply::Refused(status) => Err(failed(chip, status)),
+        Reply::Refused(status) => Err(failed(core, status)),
     }
 }
 
-/// With the one static key of this chip, for the ciphers that DG14 announces.
-fn chip_authentication(chip: &Chip) -> Result<chip_auth::chip::ChipAuthentication, Status> {
-    chip.allow(Operation::ChipAuthentication)?;
-    let private = chip.persistent.chip_auth.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-    let infos = security_infos(chip, DataGroup::DG14.into());
+/// Returns chip authentication with the one static key of this chip, for the ciphers that DG14 announces.
+fn chip_authentication(core: &Core) -> Result<chip_auth::chip::ChipAuthentication, Status> {
+    core.allow(Operation::ChipAuthentication)?;
+    let private = core.persistent.chip_auth.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+    let infos = security_infos(core, DataGroup::DG14.into());
     let spoken = |a: KeyAgreement| a == KeyAgreement::Ecdh;
     let ciphers: Vec<Cipher> = infos
         .chip_authentication()
@@ -142,64 +144,67 @@ fn chip_authentication(chip: &Chip) -> Result<chip_auth::chip::ChipAuthenticatio
 }
 
 fn go_on_with_chip_authentication(
-    chip: &mut Chip,
+    core: &mut Core,
     talk: chip_auth::chip::ChipAuthentication,
     cipher: Cipher,
     command: &Command,
 ) -> Result<Response, Status> {
-    chip.allow(Operation::ChipAuthentication)?;
+    core.allow(Operation::ChipAuthentication)?;
     match talk.answer(command) {
         Reply::Done(session, response) => {
-            open(chip, session, cipher);
+            open(core, session, cipher);
             Ok(response)
         }
         Reply::More(talk, response) => {
-            chip.volatile.dialogue = Dialogue::ChipAuthentication { talk: Box::new(talk), cipher };
+            core.volatile.dialogue = Dialogue::ChipAuthentication { talk: Box::new(talk), cipher };
             Ok(response)
         }
         Reply::Refused(status) => Err(status),
     }
 }
 
-/// From the next command on.
-fn open(chip: &mut Chip, session: crypto::sm::Chip, cipher: Cipher) {
-    chip.volatile.next_channel = Some(Channel::Bearer { session: Box::new(session), cipher });
+/// Opens the session for the next command; the answer to this one is still under the old protection.
+fn open(core: &mut Core, session: crypto::sm::Chip, cipher: Cipher) {
+    core.volatile.next_channel = Some(Channel::Bearer { session: Box::new(session), cipher });
 }
 
-/// BAC and PACE open a first session; neither is spoken inside one.
-fn opens(chip: &Chip, operation: Operation) -> Result<(), Status> {
-    chip.allow(operation)?;
-    if chip.authority() == Authority::Anyone { Ok(()) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
+/// Checks that BAC or PACE may be run now. Both open a first session; neither is allowed inside one.
+fn opens(core: &Core, operation: Operation) -> Result<(), Status> {
+    core.allow(operation)?;
+    if core.authority() == Authority::None { Ok(()) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }
 }
 
-/// Whoever guessed wrong too often waits, with a right password too: see [`crate::profile::Throttle`].
-fn slow_down(chip: &mut Chip) {
-    chip.owed += chip.persistent.profile.throttle.delay(chip.persistent.failures);
+/// Delays the answer after too many wrong passwords, even if the next one is right: see [`crate::profile::Throttle`].
+fn slow_down(core: &mut Core) {
+    core.delay += core.persistent.profile.throttle.delay(core.persistent.failures);
 }
 
-/// Counts a wrong password. Committed before the answer leaves, so that pulling the card after it does not save the try.
-fn failed(chip: &mut Chip, status: Status) -> Status {
+/// Counts a wrong password, if `status` says that it was one. Returns the status to answer.
+///
+/// The count is committed before the answer leaves, so that an attacker cannot undo it by cutting the power.
+fn failed(core: &mut Core, status: Status) -> Status {
     if status != Status::AUTHENTICATION_FAILED {
         return status;
     }
-    chip.persistent.failures = chip.persistent.failures.saturating_add(1);
-    match chip.commit() {
+    core.persistent.failures = core.persistent.failures.saturating_add(1);
+    match core.commit() {
         Ok(()) => status,
         Err(memory) => memory,
     }
 }
 
-fn succeed(chip: &mut Chip) -> Result<(), Status> {
-    if chip.persistent.failures == 0 {
-        return Ok(()); // saves the memory a write per inspection
+/// Clears the count of wrong passwords.
+fn succeed(core: &mut Core) -> Result<(), Status> {
+    if core.persistent.failures == 0 {
+        return Ok(()); // spares the memory one write per inspection
     }
-    chip.persistent.failures = 0;
-    chip.commit()
+    core.persistent.failures = 0;
+    core.commit()
 }
 
-/// What a file of SecurityInfos announces; nothing if it is not there or not one.
-fn security_infos(chip: &Chip, file: File) -> SecurityInfos {
-    chip.persistent.files.content(file).and_then(|content| announced(file, content)).unwrap_or_default()
+/// Returns the SecurityInfos in `file`; none if the file does not exist or holds something else.
+fn security_infos(core: &Core, file: File) -> SecurityInfos {
+    core.persistent.files.content(file).and_then(|content| announced(file, content)).unwrap_or_default()
 }
 
 fn announced(file: File, content: &[u8]) -> Option<SecurityInfos> {

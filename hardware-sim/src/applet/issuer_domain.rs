@@ -1,4 +1,5 @@
-//! The issuer security domain: who the chip is, whose keys it has, what it carries. GlobalPlatform Card Specification v2.3.
+//! The issuer security domain: identification, keys, personalization and life cycle of the chip. GlobalPlatform Card Specification
+//! v2.3.
 
 use std::sync::Arc;
 
@@ -17,73 +18,76 @@ use crypto::scp03;
 use crypto::suite::ec::PrivateKey;
 use crypto::tlv;
 
-use super::Dialogue;
 use crate::access::Operation;
 use crate::channel::Channel;
-use crate::chip::Chip;
+use crate::core::Core;
+use crate::dialogue::Dialogue;
 use crate::lifecycle;
 
-pub(super) fn act(chip: &mut Chip, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
+/// Serves a command of the GlobalPlatform class while the issuer domain is selected.
+pub(super) fn act(core: &mut Core, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     match command.ins {
-        get_data::INS => get_data(chip, command),
+        get_data::INS => get_data(core, command),
         InitializeUpdate::INS => {
-            chip.allow(Operation::OpenIssuerSession)?;
-            let (version, counter) = (chip.persistent.key_version, chip.persistent.sequence_counter);
+            core.allow(Operation::OpenIssuerSession)?;
+            let (version, counter) = (core.persistent.key_version, core.persistent.sequence_counter);
             let request = scp03::chip::Request::read(command, version, counter)?;
-            chip.end_session();
-            chip.open_issuer_session(request)
+            core.end_session();
+            core.open_issuer_session(request)
         }
-        ExternalAuthenticate::INS => external_authenticate(chip, command, dialogue),
-        PutKey::INS => put_key(chip, command),
-        GenerateKeyPair::INS => generate_key_pair(chip, command),
-        StoreData::INS => store_data(chip, command),
-        SetStatus::INS => set_status(chip, command),
+        ExternalAuthenticate::INS => external_authenticate(core, command, dialogue),
+        PutKey::INS => put_key(core, command),
+        GenerateKeyPair::INS => generate_key_pair(core, command),
+        StoreData::INS => store_data(core, command),
+        SetStatus::INS => set_status(core, command),
         _ => Err(Status::INSTRUCTION_NOT_SUPPORTED),
     }
 }
 
-fn get_data(chip: &Chip, command: &Command) -> Result<Response, Status> {
-    let state = &chip.persistent;
+/// GET DATA: serial, key information, sequence counter and life cycle without a session, the report in one of the issuer.
+fn get_data(core: &Core, command: &Command) -> Result<Response, Status> {
+    let state = &core.persistent;
     let wanted = GetData::try_from(command)?.tag;
     let operation = if wanted == tag::REPORT { Operation::Report } else { Operation::Present };
-    chip.allow(operation)?;
+    core.allow(operation)?;
     let value = match wanted {
         tag::SERIAL => state.serial.0.to_vec(),
-        tag::KEY_INFORMATION => key_information(chip),
+        tag::KEY_INFORMATION => key_information(core),
         tag::SEQUENCE_COUNTER => state.sequence_counter.to_be_bytes()[1..].to_vec(),
         tag::LIFE_CYCLE => vec![state.life_cycle.byte()],
-        tag::REPORT => return Ok(Response::success(report(chip))),
+        tag::REPORT => return Ok(Response::success(report(core))),
         _ => return Err(Status::REFERENCED_DATA_NOT_FOUND),
     };
     Ok(Response::success(tlv::encode(u32::from(wanted), &value)))
 }
 
-/// `C0 { identifier, version, type AES, length in bytes }` for each of the three keys (GPCS v2.3 §11.3.3.1).
-fn key_information(chip: &Chip) -> Vec<u8> {
-    let length = chip.persistent.keys.key_length() as u8;
-    (1..=3).flat_map(|id| tlv::encode(0xc0, &[id, chip.persistent.key_version, 0x88, length])).collect()
+/// Returns `C0 { identifier, version, type AES, length in bytes }` for each of the three keys (GPCS v2.3 §11.3.3.1).
+fn key_information(core: &Core) -> Vec<u8> {
+    let length = u8::try_from(core.persistent.keys.key_length()).expect("an AES key has at most 32 bytes");
+    (1..=3).flat_map(|id| tlv::encode(0xc0, &[id, core.persistent.key_version, 0x88, length])).collect()
 }
 
-fn external_authenticate(chip: &mut Chip, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
+/// EXTERNAL AUTHENTICATE opens the SCP03 session that INITIALIZE UPDATE began.
+fn external_authenticate(core: &mut Core, command: &Command, dialogue: Dialogue) -> Result<Response, Status> {
     let Dialogue::Issuer(opening) = dialogue else { return Err(Status::CONDITIONS_NOT_SATISFIED) };
     match opening.answer(command) {
         Reply::Done(session, response) => {
-            chip.volatile.next_channel = Some(Channel::Issuer(Box::new(session)));
+            core.volatile.next_channel = Some(Channel::Issuer(Box::new(session)));
             Ok(response)
         }
         Reply::More(opening, response) => {
-            chip.volatile.dialogue = Dialogue::Issuer(opening);
+            core.volatile.dialogue = Dialogue::Issuer(opening);
             Ok(response)
         }
         Reply::Refused(status) => Err(status),
     }
 }
 
-/// Transport keys out, the issuer's in: once in a life.
-fn put_key(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    chip.allow(Operation::PutKey)?;
+/// PUT KEY replaces the transport keys by those of the issuer. It is possible once in the life of a chip.
+fn put_key(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    core.allow(Operation::PutKey)?;
     let put = PutKey::try_from(command)?;
-    let state = &mut chip.persistent;
+    let state = &mut core.persistent;
     if !state.transport_keys {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
@@ -95,36 +99,38 @@ fn put_key(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
     state.keys = new;
     state.key_version = put.new_version;
     state.transport_keys = false;
-    chip.commit()?;
+    core.commit()?;
     Ok(Response::success(confirmation))
 }
 
-fn generate_key_pair(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    chip.allow(Operation::GenerateKeyPair)?;
+/// GENERATE ASYMMETRIC KEY PAIR makes a key pair of the chip and returns its public key.
+fn generate_key_pair(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    core.allow(Operation::GenerateKeyPair)?;
     let wanted = GenerateKeyPair::try_from(command)?;
-    let key = PrivateKey::generate(wanted.curve, &mut chip.rng);
+    let key = PrivateKey::generate(wanted.curve, &mut core.rng);
     let public = encode_public_key(&key.public());
     match wanted.key_use {
-        KeyUse::ActiveAuthentication => chip.persistent.active_auth = Some(key),
-        KeyUse::ChipAuthentication => chip.persistent.chip_auth = Some(Arc::new(key)),
+        KeyUse::ActiveAuthentication => core.persistent.active_auth = Some(key),
+        KeyUse::ChipAuthentication => core.persistent.chip_auth = Some(Arc::new(key)),
     }
-    chip.commit()?;
+    core.commit()?;
     Ok(Response::success(public))
 }
 
-/// The stream of data groupings. Each block is committed with the groupings that it completes.
-fn store_data(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    chip.allow(Operation::StoreData)?;
+/// STORE DATA takes the next block of the package. Each block is committed with the data groupings that it completes.
+fn store_data(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    core.allow(Operation::StoreData)?;
     let block = StoreData::try_from(command)?;
-    let first = chip.volatile.loading.is_untouched();
-    let groupings = chip.volatile.loading.take(&block)?;
+    let first = core.volatile.loading.is_untouched();
+    let groupings = core.volatile.loading.take(&block)?;
     let brought: usize =
         groupings.iter().map(|g| if let Grouping::File(_, content) = g { content.len() } else { 0 }).sum();
-    if brought + if first { 0 } else { chip.persistent.files.size() } > MEMORY {
+    if brought + if first { 0 } else { core.persistent.files.size() } > MEMORY {
+        core.volatile.loading.spoil();
         return Err(Status::NOT_ENOUGH_MEMORY);
     }
     let changes = first || !groupings.is_empty();
-    let state = &mut chip.persistent;
+    let state = &mut core.persistent;
     if first {
         state.discard_package();
     }
@@ -136,26 +142,26 @@ fn store_data(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
         }
     }
     if changes {
-        chip.commit()?;
+        core.commit()?;
     }
     Ok(Response::success([]))
 }
 
-/// SET STATUS. A chip is personalized only by the session that brought the whole package.
-fn set_status(chip: &mut Chip, command: &Command) -> Result<Response, Status> {
-    chip.allow(Operation::SetStatus)?;
+/// SET STATUS moves the life cycle on. Only the session that brought the whole package can make the chip personalized.
+fn set_status(core: &mut Core, command: &Command) -> Result<Response, Status> {
+    core.allow(Operation::SetStatus)?;
     let to = SetStatus::try_from(command)?.life_cycle;
-    if to == LifeCycle::Personalized && !chip.volatile.loading.is_complete() {
+    if to == LifeCycle::Personalized && !core.volatile.loading.is_complete() {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
-    lifecycle::advance(&mut chip.persistent, to)?;
-    chip.commit()?;
+    lifecycle::advance(&mut core.persistent, to)?;
+    core.commit()?;
     Ok(Response::success([]))
 }
 
-/// What the issuer asks for as the last word of every order.
-fn report(chip: &Chip) -> Vec<u8> {
-    let state = &chip.persistent;
+/// Returns the report: life cycle, digest of the files, public keys. Every order of the issuer ends by asking for it.
+fn report(core: &Core) -> Vec<u8> {
+    let state = &core.persistent;
     Report {
         life_cycle: state.life_cycle,
         digest: digest(state.files.iter()),
@@ -165,5 +171,5 @@ fn report(chip: &Chip) -> Vec<u8> {
     .encode()
 }
 
-/// Bytes for files.
+/// Bytes that all files together may have.
 const MEMORY: usize = 144 * 1024;

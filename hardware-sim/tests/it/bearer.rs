@@ -1,4 +1,4 @@
-//! The road of a reader: PACE or BAC, read all, chip authentication, active authentication.
+//! What a reader with the right password does: PACE or BAC, read every file, chip authentication, active authentication.
 
 use crypto::active_auth;
 use crypto::chip_auth::terminal::ChipAuthentication;
@@ -33,7 +33,7 @@ fn reads_everything(mut reader: Secured, piece: usize) {
     active_auth::terminal::verify(&key, hash, &challenge, &signature).expect("the chip has the key");
 }
 
-/// What should be there: made again from the public keys that the chip gives.
+/// Returns the files that personalization wrote, made again from the public keys in DG14 and DG15.
 fn files_of(reader: &mut Secured) -> Vec<(File, Vec<u8>)> {
     let dg14 = Dg14::parse(&read(reader, DataGroup::DG14.into(), 200).expect("DG14")).expect("well formed");
     let dg15 = Dg15::parse(&read(reader, DataGroup::DG15.into(), 200).expect("DG15")).expect("well formed");
@@ -46,13 +46,13 @@ fn files_of(reader: &mut Secured) -> Vec<(File, Vec<u8>)> {
 }
 
 #[test]
-fn a_reader_with_the_can_reads_all_and_knows_the_chip() {
+fn a_reader_with_the_can_reads_all_and_proves_the_chip_genuine() {
     let card = personalized(Profile::default());
     reads_everything(pace(&card, can()).expect("PACE"), 20_000);
 }
 
 #[test]
-fn a_reader_with_the_mrz_reads_all_and_knows_the_chip() {
+fn a_reader_with_the_mrz_reads_all_and_proves_the_chip_genuine() {
     let card = personalized(Profile::default());
     reads_everything(pace(&card, &mrz()).expect("PACE"), 200);
     reads_everything(bac(&card, &mrz()).expect("BAC"), 200);
@@ -64,7 +64,7 @@ fn a_chip_with_short_apdus_is_written_and_read() {
 }
 
 #[test]
-fn a_chip_that_does_not_know_its_master_file_is_read() {
+fn a_chip_that_cannot_select_its_master_file_is_read() {
     let card = personalized(Profile::viet_nam());
     card.chip().reset();
     for select in ["00A4000C", "00A4000C023F00", "00A40000023F0000"] {
@@ -76,7 +76,7 @@ fn a_chip_that_does_not_know_its_master_file_is_read() {
 }
 
 #[test]
-fn a_read_for_all_there_is_gets_as_much_as_the_channel_carries() {
+fn a_read_of_the_whole_file_returns_as_much_as_the_channel_carries() {
     let card = personalized(Profile::default());
     let mut reader = pace(&card, can()).expect("PACE");
     reader.transmit(&crypto::command::select::Select::File(0x0102).into()).expect("selected");
@@ -85,7 +85,7 @@ fn a_read_for_all_there_is_gets_as_much_as_the_channel_carries() {
     assert_eq!((answer.data.len(), answer.status.0), (223, 0x9000));
     let answer = reader.transmit(&ask(0, 65_536)).expect("fits the longest response");
     assert_eq!(answer.data.len(), crypto::sm::response_capacity(crypto::suite::Cipher::Aes128, 32_765));
-    // Behind 32,767 only the odd instruction reaches.
+    // Offsets beyond 32,767 need the odd instruction.
     let answer = reader.transmit(&ask(35_900, 200)).expect("odd");
     assert_eq!((answer.data[0], answer.status.0), (0x53, 0x6282), "the file ends before");
 }
@@ -138,7 +138,7 @@ fn a_forged_command_ends_the_session() {
 }
 
 #[test]
-fn fingerprints_stay_closed_and_absent_groups_are_absent() {
+fn fingerprints_cannot_be_read_and_absent_groups_are_not_found() {
     let card = personalized(Profile::default());
     let mut reader = pace(&card, can()).expect("PACE");
     let mut select = |id: u16| {
@@ -152,7 +152,7 @@ fn fingerprints_stay_closed_and_absent_groups_are_absent() {
 }
 
 #[test]
-fn a_reset_forgets_the_session() {
+fn a_reset_ends_the_session() {
     let card = personalized(Profile::default());
     let mut reader = pace(&card, can()).expect("PACE");
     card.chip().reset();
@@ -160,7 +160,7 @@ fn a_reset_forgets_the_session() {
 }
 
 #[test]
-fn whatever_comes_outside_the_channel_ends_it_and_opens_nothing() {
+fn a_command_outside_the_channel_ends_it_and_opens_nothing() {
     let card = personalized(Profile::default());
     for (what, outside) in [
         ("SELECT of the application", "00A4040C07A0000002471001"),
@@ -185,17 +185,39 @@ fn whatever_comes_outside_the_channel_ends_it_and_opens_nothing() {
 }
 
 #[test]
-fn a_dialogue_that_was_interrupted_cannot_go_on() {
+fn a_dialogue_that_was_interrupted_cannot_be_continued() {
     let card = personalized(Profile::default());
-    for interruption in ["00B09C0000", "0084000008", "00B0", "00A4000C023F00"] {
+    for interruption in
+        ["00B09C0000", "0084000008", "00B0", "00A4000C023F00", "10A4040C03A00000", "0CB09E0000", "84CA004500"]
+    {
         assert_eq!(say(&card, "0022C1A40F800A04007F00070202040202830102"), "9000");
         say(&card, interruption);
         assert_eq!(say(&card, "10860000027C0000"), "6985", "PACE after {interruption}");
     }
     assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
-    for interruption in ["00B09C0000", "00B0", "00A4040C07A0000002471001"] {
+    for interruption in ["00B09C0000", "00B0", "00A4040C07A0000002471001", "10B09C0000", "0CB09E0000", "84CA004500"] {
         assert_eq!(say(&card, "0084000008").len(), 20);
         say(&card, interruption);
         assert_eq!(say(&card, &format!("0082000028{}28", "00".repeat(40))), "6985", "BAC after {interruption}");
+    }
+}
+
+#[test]
+fn a_chained_external_authenticate_continues_its_dialogue() {
+    let card = personalized(Profile::default());
+    assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
+    assert_eq!(say(&card, "0084000008").len(), 20);
+    assert_eq!(say(&card, &format!("1082000014{}", "00".repeat(20))), "9000");
+    assert_eq!(say(&card, &format!("0082000014{}28", "00".repeat(20))), "6300", "a whole cryptogram, and a wrong one");
+}
+
+#[test]
+fn an_odd_read_for_all_there_is_ends_with_its_file_like_an_even_one() {
+    let card = personalized(Profile::default());
+    let length = 0x16; // EF.CardAccess of this cast
+    assert!(say(&card, "00B09C0000").ends_with("9000"));
+    for (le, status) in [("00", "9000"), ("20", "6282")] {
+        let answer = say(&card, &format!("00B1001C03540100{le}"));
+        assert_eq!((answer.len(), &answer[answer.len() - 4..]), (2 * (length + 2) + 4, status), "Le {le}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who plays: an invented citizen's package, the issuer, a reader with a secure channel.
+//! The parties of the tests: an invented citizen's package, the issuer, a reader with a secure channel.
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::bac;
@@ -36,7 +36,7 @@ pub fn can() -> Can {
     CAN.parse().expect("six digits")
 }
 
-/// Of a person whose province does not exist.
+/// Returns the MRZ key of an invented person whose province does not exist.
 pub fn mrz() -> MrzKey {
     MrzKey::new("303000017", "030405", "991231").expect("an MRZ key")
 }
@@ -58,7 +58,7 @@ pub fn blank(profile: Profile) -> InProcess {
     InProcess::new(blank_in(Store::memory(), profile, 0))
 }
 
-/// Intake as the service orders it, whatever a cut left.
+/// Carries out the intake as the service orders it, also after a power cut in an earlier one. Returns the public keys of the chip.
 pub fn intake(card: &mut InProcess) -> Result<PublicKeys, InProcessError> {
     let presentation = present(card)?;
     let (old, new) = (transport(presentation.serial), issuer(presentation.serial));
@@ -74,7 +74,7 @@ pub fn intake(card: &mut InProcess) -> Result<PublicKeys, InProcessError> {
     Ok(outcome.public_keys.expect("two key pairs"))
 }
 
-/// Personalization as the service orders it.
+/// Carries out the personalization as the service orders it.
 pub fn personalize(card: &mut InProcess, package: &Package) -> Result<(), InProcessError> {
     let presentation = present(card)?;
     let keys = issuer(presentation.serial);
@@ -95,7 +95,7 @@ pub fn personalized(profile: Profile) -> InProcess {
     card
 }
 
-/// Contents by group; the portrait is long, so that it takes many reads.
+/// Returns the files of the package. The portrait is long, so that it takes many reads.
 pub fn files(keys: &PublicKeys) -> Vec<(File, Vec<u8>)> {
     let explicit = |key| spki::encode(&VerifyingKey::Ec(key), CurveForm::Explicit);
     let protocol = ChipAuthenticationProtocol::ecdh(Cipher::Aes128);
@@ -116,7 +116,7 @@ pub fn files(keys: &PublicKeys) -> Vec<(File, Vec<u8>)> {
         (File::Com, Com::new(groups).encode().expect("known groups")),
         (File::Sod, tlv::encode(0x77, &[0x30; 1_800])),
         (DataGroup::DG1.into(), tlv::encode(0x61, &tlv::encode(0x5f1f, &[b'<'; 90]))),
-        (DataGroup::DG2.into(), tlv::encode(0x75, &(0..36_000u32).map(|n| n as u8).collect::<Vec<_>>())),
+        (DataGroup::DG2.into(), tlv::encode(0x75, &(0..=255).cycle().take(36_000).collect::<Vec<u8>>())),
         (DataGroup::DG3.into(), tlv::encode(0x63, &[1; 200])),
         (DataGroup::DG13.into(), tlv::encode(0x6d, &[2; 400])),
         (DataGroup::DG14.into(), Dg14(security).encode()),
@@ -128,13 +128,13 @@ pub fn package(keys: &PublicKeys) -> Package {
     Package::new(files(keys), can(), &mrz()).expect("a package")
 }
 
-/// A reader behind its end of the secure channel.
-pub struct Secured {
-    pub card: InProcess,
+/// A card transport through the terminal's end of a secure channel.
+pub struct Secured<C = InProcess> {
+    pub card: C,
     pub channel: sm::Terminal,
 }
 
-impl CardTransport for Secured {
+impl<C: CardTransport<Error = InProcessError>> CardTransport for Secured<C> {
     type Error = InProcessError;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, InProcessError> {
@@ -167,7 +167,7 @@ pub fn select_lds<C: CardTransport>(card: &mut C) -> Result<(), C::Error> {
     Ok(())
 }
 
-/// The whole file, by identifier and then piece by piece.
+/// Selects a file by its identifier and reads it in pieces. Returns the whole content.
 pub fn read<C: CardTransport>(card: &mut C, file: File, piece: usize) -> Result<Vec<u8>, C::Error> {
     card.transmit(&Select::File(file.id()).into())?.accepted(0xa4)?;
     let mut content = Vec::new();
@@ -176,7 +176,7 @@ pub fn read<C: CardTransport>(card: &mut C, file: File, piece: usize) -> Result<
             0 => 4,
             read => piece.min(tlv::announced_length(&content).expect("a header") - read),
         };
-        let ask = ReadBinary::current(content.len() as u32, wanted);
+        let ask = ReadBinary::current(u32::try_from(content.len()).expect("short"), wanted);
         let answer = card.transmit(&Command::from(ask))?;
         assert!(matches!(answer.status, Status::SUCCESS), "{file} at {}: {answer:?}", content.len());
         content.extend(ask.content(answer.data)?);
@@ -186,7 +186,7 @@ pub fn read<C: CardTransport>(card: &mut C, file: File, piece: usize) -> Result<
     }
 }
 
-/// Raw bytes in hex, raw bytes in hex.
+/// Sends a command APDU given in hex. Returns the response APDU in hex.
 pub fn say(card: &InProcess, command: &str) -> String {
     let bytes = hex::decode(command.replace(' ', "")).expect("hex");
     hex::encode_upper(card.chip().transmit(&bytes))

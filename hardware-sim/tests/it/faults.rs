@@ -1,16 +1,16 @@
-//! Power cuts, everywhere.
+//! Planned faults: power cuts at every command and every write, pulled cards, wrong MACs.
 
 use crypto::conversation::{CardTransport as _, Fault as Broken};
 use crypto::lds::File;
 use crypto::perso::{LifeCycle, present};
 use hardware_sim::faults::{Fault, Plan};
-use hardware_sim::profile::Malice;
+use hardware_sim::hostile::Malice;
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
 
 use crate::cast::*;
 
-/// Plays intake and personalization on a chip that fails by `plan`, as a station would: after a cut it begins again with a new
-/// presentation. Gives whether the plan struck.
+/// Carries out intake and personalization on a chip that fails by `plan`, as a station would: after a power cut it begins again with
+/// a new presentation. Returns whether the plan cut the power.
 fn recovers(plan: Plan, reopen: bool) -> bool {
     let store = Store::memory();
     let mut card = InProcess::new(blank_in(store.clone(), Profile::default(), 0));
@@ -20,7 +20,7 @@ fn recovers(plan: Plan, reopen: bool) -> bool {
     for _attempt in 0..3 {
         let state = match present(&mut card) {
             Ok(presentation) => presentation.life_cycle,
-            Err(_) => card.chip().life_cycle(), // the cut came here; begin again
+            Err(_) => card.chip().life_cycle(), // the power was cut here; begin again
         };
         let done = match state {
             LifeCycle::Blank => intake(&mut card).map(|public| keys = Some(public)),
@@ -90,7 +90,7 @@ fn a_torn_write_is_recovered_wherever_it_happens() {
 fn a_lost_answer_to_the_last_commit_leaves_a_personalized_chip() {
     let mut card = blank(Profile::default());
     let keys = intake(&mut card).expect("the chip");
-    // Cut after each command in turn, until it was SET STATUS.
+    // Cuts the power after each command in turn, until that command is SET STATUS.
     for n in 1.. {
         card.chip().fail(Plan::at(n, Fault::TearAfter));
         let _ = personalize(&mut card, &package(&keys));
@@ -134,18 +134,18 @@ fn a_wrong_mac_is_noticed_by_the_reader() {
 }
 
 #[test]
-fn hostile_chips_are_hostile() {
-    for (malice, wanted) in [(Malice::EmptyReads, "9000"), (Malice::OneByteReads, "319000"), (Malice::Truncated, "")] {
+fn hostile_chips_spoil_a_read_as_their_profile_says() {
+    for (name, wanted) in [("empty-reads", "9000"), ("one-byte-reads", "319000"), ("truncated", "")] {
         let store = Store::memory();
         let mut card = InProcess::new(blank_in(store.clone(), Profile::default(), 0));
         let keys = intake(&mut card).expect("the chip");
         personalize(&mut card, &package(&keys)).expect("the chip");
         drop(card);
         let mut state = store.load().expect("a chip");
-        state.profile = Profile::hostile(malice);
+        state.profile = Profile::hostile(Malice::named(name).expect("in the table"));
         store.commit(&state, false).expect("memory");
         let card = InProcess::new(Chip::open(store, SEED).expect("the chip"));
         let said = say(&card, "00B09C0004");
-        assert!(if wanted.is_empty() { said.len() < 12 } else { said == wanted }, "{malice:?} {said}");
+        assert!(if wanted.is_empty() { said.len() < 12 } else { said == wanted }, "{name} {said}");
     }
 }

@@ -1,4 +1,4 @@
-//! The issuer's commands in every state, from everybody.
+//! The commands of the issuer in every life cycle state, with and without a session.
 
 use crypto::apdu::{Command, Status};
 use crypto::command::generate_key_pair::{GenerateKeyPair, KeyUse};
@@ -40,7 +40,7 @@ fn tell(card: &mut InProcess, state: LifeCycle) {
 
 fn commands() -> Vec<(&'static str, Command)> {
     let serial = hardware_sim::serial(SEED, 0);
-    let get = |tag: u16| Command::new(0xca, (tag >> 8) as u8, tag as u8).class(0x80).expecting(256);
+    let get = |tag: u16| Command::from(crypto::command::get_data::GetData::global_platform(tag));
     vec![
         ("report", get(tag::REPORT)),
         ("generate", GenerateKeyPair { key_use: KeyUse::ActiveAuthentication, curve: Curve::P256 }.into()),
@@ -90,7 +90,7 @@ fn in_a_session_each_state_takes_what_belongs_to_it_and_nothing_goes_back() {
 }
 
 #[test]
-fn a_locked_chip_shows_its_holder_to_nobody_and_a_terminated_one_opens_no_session() {
+fn a_locked_chip_has_no_readable_application_and_a_terminated_one_opens_no_session() {
     let mut card = chip_in(LifeCycle::Locked);
     assert_eq!(say(&card, "00A4040C07A0000002471001"), "6A82");
     assert_eq!(say(&card, "00A4020C02011C"), "6A82");
@@ -103,7 +103,7 @@ fn a_locked_chip_shows_its_holder_to_nobody_and_a_terminated_one_opens_no_sessio
 }
 
 #[test]
-fn the_counter_is_spent_before_the_session_and_an_order_plays_once() {
+fn the_sequence_counter_is_spent_before_the_session_and_an_order_can_be_played_once() {
     let mut card = chip_in(LifeCycle::Initialised);
     let presentation = present(&mut card).expect("the chip");
     let keys = issuer(presentation.serial);
@@ -119,7 +119,7 @@ fn the_counter_is_spent_before_the_session_and_an_order_plays_once() {
 }
 
 #[test]
-fn two_chips_do_not_mix() {
+fn the_order_for_one_chip_is_refused_by_another() {
     let mut one = InProcess::new(blank_in(hardware_sim::Store::memory(), Profile::default(), 0));
     let mut two = InProcess::new(blank_in(hardware_sim::Store::memory(), Profile::default(), 1));
     let (of_one, of_two) = (intake(&mut one).expect("the chip"), intake(&mut two).expect("the chip"));
@@ -155,6 +155,43 @@ fn a_chip_is_closed_only_by_the_session_that_brought_the_whole_package() {
         let answer = card.transmit(&sealed).expect("the chip");
         assert_eq!(session.unwrap(answer).expect("genuine").status, Status(status), "{command:?}");
     }
+}
+
+#[test]
+fn a_package_that_did_not_fit_does_not_make_a_personalized_chip() {
+    let mut card = chip_in(LifeCycle::Initialised);
+    let presentation = present(&mut card).expect("the chip");
+    let keys = issuer(presentation.serial);
+    let talk = terminal::Authentication::new(&keys, presentation.key_version, SecurityLevel::FULL, [3; 8]);
+    let mut session = converse(&mut card, talk).expect("the right keys").session;
+    let close: Command = SetStatus { life_cycle: LifeCycle::Personalized }.into();
+    let grouping = |tag: u16, content: &[u8]| {
+        let length = u16::try_from(content.len()).expect("short").to_be_bytes();
+        [&tag.to_be_bytes()[..], &[0xff], &length, content].concat()
+    };
+    let passwords = [grouping(0x8010, b"000017"), grouping(0x8011, &[1; 20])].concat();
+    let mut blocks = vec![(passwords, 0x9000)];
+    for (group, status) in [(1, 0x9000), (2, 0x9000), (3, 0x9000), (4, 0x9000), (13, 0x6a84)] {
+        blocks.push((grouping(0x0100 + group, &vec![0; 32_000]), status));
+    }
+    let last = blocks.len() - 1;
+    for (block, (data, status)) in blocks.into_iter().enumerate() {
+        let command = StoreData { last: block == last, block: u8::try_from(block).expect("few"), data };
+        let answer = card.transmit(&session.wrap(&command.into())).expect("the chip");
+        assert_eq!(session.unwrap(answer).expect("genuine").status, Status(status), "block {block}");
+    }
+    let answer = card.transmit(&session.wrap(&close)).expect("the chip");
+    assert_eq!(session.unwrap(answer).expect("genuine").status, Status::CONDITIONS_NOT_SATISFIED);
+    assert_eq!(card.chip().life_cycle(), LifeCycle::Initialised);
+}
+
+#[test]
+fn between_initialize_update_and_external_authenticate_no_other_secured_command_is_served() {
+    let card = chip_in(LifeCycle::Initialised);
+    assert_eq!(say(&card, "00A4040C08A000000151000000"), "9000");
+    assert!(say(&card, "80500000080102030405060708 00").ends_with("9000"));
+    assert_eq!(say(&card, "84CADF2000"), "6982", "its MAC was not checked");
+    assert_eq!(say(&card, &format!("8482330010{}", "00".repeat(16))), "6982", "and the dialogue is over");
 }
 
 const AID: [u8; 8] = crypto::scp03::ISSUER_SECURITY_DOMAIN;

@@ -1,9 +1,11 @@
-//! The chip from outside: what a station, a reader, a thief and a power cut see of it.
+//! Tests of the chip through its APDUs, its store and its virtual reader.
 
 mod bearer;
 mod cast;
 mod faults;
+mod hostile;
 mod issuer;
 mod memory;
+mod order;
 mod readers;
-mod strangers;
+mod unauthenticated;

@@ -1,10 +1,11 @@
-//! What survives, what does not, and what is the same twice.
+//! The store of a chip: what survives a kill, how damage is noticed, what the seed determines.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crypto::perso::LifeCycle;
+use hardware_sim::state::Persistent;
 use hardware_sim::{Chip, InProcess, Profile, StateError, Store};
 
 use crate::cast::*;
@@ -15,14 +16,14 @@ fn a_killed_process_opens_to_the_last_committed_state() {
     let store = Store::directory(folder.path()).expect("a store");
     let mut card = InProcess::new(blank_in(store.clone(), Profile::default(), 0));
     let keys = intake(&mut card).expect("the chip");
-    drop((card, store)); // without a word
-    let store = Store::directory(folder.path()).expect("the lock is gone with the process");
+    drop((card, store)); // without an orderly end
+    let store = Store::directory(folder.path()).expect("the lock is released");
     let mut card = InProcess::new(Chip::open(store.clone(), SEED).expect("the chip"));
     assert_eq!(card.chip().life_cycle(), LifeCycle::Initialised);
     personalize(&mut card, &package(&keys)).expect("the same keys");
     let path = folder.path().join("chip.state");
     assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
-    // What a kill in the middle of a write leaves is ignored.
+    // The incomplete file that a kill during a write leaves is ignored.
     fs::write(folder.path().join("chip.state.new"), b"citizen-card chip st").expect("written");
     drop((card, store));
     let store = Store::directory(folder.path()).expect("a store");
@@ -31,7 +32,7 @@ fn a_killed_process_opens_to_the_last_committed_state() {
 }
 
 #[test]
-fn one_chip_has_one_simulator() {
+fn a_folder_in_use_is_refused_to_a_second_simulator() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::directory(folder.path()).expect("a store");
     assert!(matches!(Store::directory(folder.path()), Err(StateError::InUse(_))));
@@ -89,7 +90,7 @@ fn the_same_seed_gives_the_same_chip_and_a_restart_gives_new_nonces() {
     assert_eq!(nonces.len(), 4);
 }
 
-/// A file of each version that was ever released is kept under `tests/state_test_data` and must open for ever. To make the one of a
+/// A state file of each released version is kept under `tests/state_test_data` and must still open. To make the file of a
 /// new version: `CITIZEN_CARD_WRITE_STATE=1 cargo test -p hardware-sim states_of`.
 #[test]
 fn states_of_every_version_open() {
@@ -105,6 +106,9 @@ fn states_of_every_version_open() {
         personalize(&mut card, &package).expect("the chip");
         fs::copy(folder.path().join("chip.state"), &kept).expect("copied");
     }
+    let bytes = fs::read(&kept).expect("the file");
+    let state = Persistent::from_bytes(&bytes).expect("version 1");
+    assert!(*state.to_bytes() == bytes, "version 1 is written as it was read");
     let folder = tempfile::tempdir().expect("a folder");
     fs::copy(&kept, folder.path().join("chip.state")).expect("copied");
     let chip = Chip::open(Store::directory(folder.path()).expect("a store"), SEED).expect("version 1 opens");

@@ -1,9 +1,9 @@
-//! Slots in front of a reader that is played here, byte for byte as vpcd speaks.
+//! Slots on a reader that these tests imitate, byte for byte as vpcd does.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hardware_sim::control::{Then, obey};
 use hardware_sim::slot::{Slot, SlotError};
@@ -15,7 +15,7 @@ fn slot(port: u16) -> Slot {
     Slot::new(blank_in(Store::memory(), Profile::default(), 0), "127.0.0.1", port)
 }
 
-/// Inserts the card, powers it, and gives the reader's end.
+/// Inserts the card and powers it. Returns the reader's end of the connection.
 fn inserted(listener: &TcpListener, slot: &mut Slot) -> TcpStream {
     slot.lay_down().expect("the reader listens");
     let (mut reader, _) = listener.accept().expect("the card comes");
@@ -26,11 +26,11 @@ fn inserted(listener: &TcpListener, slot: &mut Slot) -> TcpStream {
 }
 
 fn say_to(reader: &mut TcpStream, body: &[u8]) {
-    reader.write_all(&(body.len() as u16).to_be_bytes()).expect("open");
+    reader.write_all(&u16::try_from(body.len()).expect("short").to_be_bytes()).expect("open");
     reader.write_all(body).expect("open");
 }
 
-/// The answer; `None` when the card hung up.
+/// Returns the next answer, or `None` when the card closed the connection.
 fn hear_from(reader: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 2];
     reader.read_exact(&mut length).ok()?;
@@ -58,7 +58,7 @@ fn a_card_is_inserted_spoken_to_and_removed() {
 }
 
 #[test]
-fn a_card_whose_power_failed_hangs_up_and_comes_back() {
+fn a_card_whose_power_failed_disconnects_and_connects_again() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut slots = [slot(listener.local_addr().expect("bound").port())];
     let mut reader = inserted(&listener, &mut slots[0]);
@@ -66,23 +66,39 @@ fn a_card_whose_power_failed_hangs_up_and_comes_back() {
     say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
     assert_eq!(hear_from(&mut reader), None);
     drop(reader);
-    let (mut reader, _) = listener.accept().expect("it comes back by itself");
+    let (mut reader, _) = listener.accept().expect("it connects again by itself");
     say_to(&mut reader, &[1]);
     say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
     assert_eq!(hear_from(&mut reader), Some(vec![0x90, 0x00]));
 }
 
 #[test]
-fn a_reader_that_hangs_up_is_called_again_and_a_silent_one_is_named() {
+fn a_card_connects_again_to_a_lost_reader_and_a_silent_reader_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut slot = slot(listener.local_addr().expect("bound").port());
     drop(inserted(&listener, &mut slot));
-    let (reader, _) = listener.accept().expect("it calls again");
+    let (reader, _) = listener.accept().expect("it connects again");
     slot.remove();
     drop(reader);
     let waiting = thread::spawn(move || listener.accept().map(|(reader, _)| (reader, listener)));
     assert!(matches!(slot.insert(), Err(SlotError::Unnoticed { .. })));
     assert!(waiting.join().expect("no panic").is_ok());
+}
+
+#[test]
+fn a_card_is_removed_at_once_even_while_a_slow_answer_is_due() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut slots = [slot(listener.local_addr().expect("bound").port())];
+    let mut reader = inserted(&listener, &mut slots[0]);
+    assert_eq!(obey(&mut slots, "fault 0 slow:1:20000").0, ["ok"]);
+    say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
+    while slots[0].status().ends_with("commands=0") {
+        thread::yield_now(); // until the command has reached the chip
+    }
+    let start = Instant::now();
+    slots[0].remove();
+    assert!(start.elapsed() < Duration::from_secs(10), "the operator waited {:?}", start.elapsed());
+    assert_eq!(hear_from(&mut reader), None);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crypto::lds::{DataGroup, File};
 use crypto::pace;
 use crypto::sod::Sod;
 use crypto::suite::{Cipher, Curve};
-use hardware_sim::profile::Malice;
+use hardware_sim::hostile::Malice;
 use hardware_sim::{InProcess, Profile};
 
 use crate::inspection_bench::{Bench, Desk, citizen, mrz, now};
@@ -137,7 +137,7 @@ fn a_revoked_card_is_refused() {
 
 #[test]
 fn a_chip_that_means_harm_is_never_trusted_and_never_keeps_the_reader() {
-    for malice in [Malice::EmptyReads, Malice::Garbage, Malice::OneByteReads, Malice::Truncated, Malice::WrongMacs] {
+    for malice in Malice::all() {
         let desk = Desk::new();
         let chip = desk.blank(Profile::hostile(malice));
         let request = Request { password: can(), challenge: [1; 8], groups: None };

@@ -1,4 +1,4 @@
-//! What somebody gets who has proved nothing.
+//! What a terminal gets from the chip without authentication.
 
 use crypto::lds::File;
 use hardware_sim::Profile;
@@ -37,7 +37,7 @@ fn wrong_mutual_authentications_look_alike() {
 }
 
 #[test]
-fn what_every_card_says_of_itself_is_open_in_all_the_ways_readers_ask() {
+fn announcements_are_readable_in_all_the_ways_in_which_readers_ask() {
     let card = personalized(Profile::default());
     for select in ["00A4000C", "00A4000C023F00", "00A40000", "00A40004023F00"] {
         assert_eq!(say(&card, select), "9000", "{select}");
@@ -52,7 +52,7 @@ fn what_every_card_says_of_itself_is_open_in_all_the_ways_readers_ask() {
     assert_eq!(say(&card, "00B0000100"), format!("{}9000", &say(&card, "00B0000000")[2..44 - 4 + 4]));
     assert!(say(&card, "00B08100 00").starts_with("4703"), "EF.ATR/INFO");
     assert_eq!(say(&card, "00A4020C022F00"), "6A82", "no EF.DIR in this profile");
-    // Also while an earlier session left the application selected.
+    // Also while the LDS application is selected.
     assert_eq!(say(&card, "00A4040C07A0000002471001"), "9000");
     assert_eq!(say(&card, "00A4020C02011C"), "9000");
     assert!(say(&card, "00B09C0000").starts_with("3114"));
@@ -60,7 +60,7 @@ fn what_every_card_says_of_itself_is_open_in_all_the_ways_readers_ask() {
 }
 
 #[test]
-fn the_end_of_a_file_is_said_by_the_rules() {
+fn a_read_beyond_the_end_of_a_file_gets_the_status_of_the_standard() {
     let card = personalized(Profile::default());
     let length = 0x16; // EF.CardAccess of this cast
     assert_eq!(say(&card, "00B09C0000").len(), 2 * length + 4);
@@ -71,7 +71,7 @@ fn the_end_of_a_file_is_said_by_the_rules() {
 }
 
 #[test]
-fn what_is_no_command_gets_its_proper_status() {
+fn commands_that_the_chip_cannot_serve_get_the_status_of_the_standard() {
     let card = personalized(Profile::default());
     for (command, status) in [
         ("", "6700"),
@@ -84,6 +84,15 @@ fn what_is_no_command_gets_its_proper_status() {
         ("00B0000000", "6986"),
         ("00B09F0000", "6A86"),
         ("01A4000C", "6881"),
+        ("0DA4000C", "6881"),
+        ("81CA004500", "6881"),
+        ("87CA004500", "6881"),
+        ("C4CA004500", "6881"),
+        ("04A4000C", "6882"),
+        ("18A4000C", "6882"),
+        ("88CA004500", "6882"),
+        ("8CCA004500", "6882"),
+        ("20A4000C", "6E00"),
         ("A0A40000", "6E00"),
         ("FFCA000000", "6E00"),
         ("0CA4000C", "6982"),
@@ -105,25 +114,25 @@ fn a_chip_without_extended_length_refuses_it() {
 }
 
 #[test]
-fn a_chain_is_put_together_and_one_that_is_broken_off_is_forgotten() {
+fn a_chain_is_put_together_and_an_interrupted_one_is_dropped() {
     let card = personalized(Profile::default());
     assert_eq!(say(&card, "10A4040C03A00000"), "9000");
     assert_eq!(say(&card, "00A4040C0402471001"), "9000");
     assert_eq!(say(&card, "00B0800004"), "6A86");
     assert_eq!(say(&card, "10A4040C03A00000"), "9000");
-    assert!(say(&card, "00B09C0000").ends_with("9000"), "the interrupter is served");
+    assert!(say(&card, "00B09C0000").ends_with("9000"), "the interrupting command is served");
     assert_eq!(say(&card, "00A4040C0402471001"), "6700", "and the rest of the chain stands alone");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// No bytes whatsoever make the chip panic, or give a stranger a byte of the holder.
+    /// No sequence of bytes makes the chip panic or return data of the holder without authentication.
     #[test]
     fn any_bytes_are_answered_and_nothing_of_the_holder_leaks(
         commands in prop::collection::vec(command(), 1..20)
     ) {
-        let store = PERSONALIZED.with(|store| store.clone());
+        let store = PERSONALIZED.with(hardware_sim::Store::clone);
         let card = hardware_sim::InProcess::new(hardware_sim::Chip::open(store, SEED).expect("the chip"));
         let secret = [2; 16]; // in DG13, and nowhere else
         for bytes in commands {
@@ -135,7 +144,7 @@ proptest! {
     }
 }
 
-/// Wild bytes, and tame ones that get further.
+/// Generates random bytes and, more often, nearly valid commands that get further.
 fn command() -> impl Strategy<Value = Vec<u8>> {
     let wild = prop::collection::vec(any::<u8>(), 0..40);
     let class = prop::sample::select(vec![0x00, 0x0c, 0x10, 0x1c, 0x80, 0x84]);
@@ -166,7 +175,7 @@ fn command() -> impl Strategy<Value = Vec<u8>> {
     let tame = (class, instruction, parameters, data, any::<bool>()).prop_map(|(cla, ins, p, data, le)| {
         let mut bytes = vec![cla, ins, p[0], p[1]];
         if !data.is_empty() {
-            bytes.push(data.len() as u8);
+            bytes.push(u8::try_from(data.len()).expect("short"));
             bytes.extend(data);
         }
         if le {
