@@ -125,7 +125,7 @@ impl fmt::Display for Failure {
             Some(problem) => {
                 writeln!(f, "{}: {} ({})", self.code.word(), problem.title, problem.code)?;
                 writeln!(f, "  cause:  {}", problem.detail.as_deref().unwrap_or(&problem.title))?;
-                write!(f, "  remedy: {}", problem.remedy.as_deref().unwrap_or(&words.remedy))
+                write!(f, "  remedy: {}", if problem.remedy.is_empty() { &words.remedy } else { &problem.remedy })
             }
             None => {
                 writeln!(f, "{}: {}", self.code.word(), self.detail)?;

@@ -223,8 +223,8 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     if arguments.json {
         let said = serde_json::json!({
             "serial": done.serial,
-            "outcome": done.outcome.outcome,
-            "card_id": done.outcome.card_id,
+            "outcome": done.outcome.word(),
+            "card_id": done.outcome.card_id(),
             "attempts": done.attempts,
             "resumed": done.resumed,
             "strides": done.strides,
@@ -235,8 +235,8 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     println!(
         "{}\t{}\t{}",
         done.serial,
-        done.outcome.outcome,
-        done.outcome.card_id.as_deref().unwrap_or(if done.resumed { "resumed" } else { "" })
+        done.outcome.word(),
+        done.outcome.card_id().unwrap_or(if done.resumed { "resumed" } else { "" })
     );
     Ok(())
 }

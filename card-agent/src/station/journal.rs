@@ -20,7 +20,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::client::ActiveAuthenticationProof;
+use crate::client::ActiveAuthentication;
 
 /// Why the journal cannot be used.
 #[derive(Debug, Error)]
@@ -79,7 +79,7 @@ pub enum Event {
     /// The finished chip signed the service's challenge.
     Proved {
         /// Challenge and signature.
-        proof: ActiveAuthenticationProof,
+        proof: ActiveAuthentication,
     },
     /// The service has taken the receipt, and it was not enough: the chip needs a new order.
     Incomplete,
@@ -113,7 +113,7 @@ pub enum Stage {
         /// The chip's answers.
         receipt: Receipt,
         /// Its signature over the service's challenge, if read back.
-        proof: Option<ActiveAuthenticationProof>,
+        proof: Option<ActiveAuthentication>,
     },
     /// Given up, and the service has still to be told.
     AwaitAccount {

@@ -13,6 +13,7 @@ pub mod enrolment;
 pub mod job;
 pub mod journal;
 mod read_back;
+mod refusal;
 
 pub use enrolment::Folder;
 pub use job::{Done, Station, Stride};
