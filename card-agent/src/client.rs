@@ -1,7 +1,7 @@
 //! The issuance service as a station sees it.
 //!
-//! Every write carries an `Idempotency-Key`. A request that the network swallowed is sent again under the same key, at once and
-//! after a restart: the service does it once and gives the same answer.
+//! Every write carries an `Idempotency-Key`. A request without an answer is sent again under the same key, at once and after a
+//! restart: the service does it once and gives the same answer.
 
 use std::{error::Error as _, thread, time::Duration};
 
@@ -33,19 +33,19 @@ pub trait Service {
     /// Returns an order that initialises (or, if that was done, reports) this blank.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn intake_order(&self, presentation: &Presentation, key: &IdempotencyKey) -> Result<Order, ServiceError>;
 
     /// Reports what a blank answered. Returns what the service concluded.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn intake_receipt(&self, receipt: &Receipt, key: &IdempotencyKey) -> Result<Outcome, ServiceError>;
 
     /// Returns an order that makes this chip the card of the next approved application (or proves that it already is).
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn personalization_order(
         &self,
         presentation: &Presentation,
@@ -55,7 +55,7 @@ pub trait Service {
     /// Reports what a chip answered, and its signature over the service's challenge. Returns what the service concluded.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn personalization_receipt(
         &self,
         receipt: &Receipt,
@@ -66,7 +66,7 @@ pub trait Service {
     /// Accounts for a chip that is given up.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn spoiled(
         &self,
         serial: &CardSerial,
@@ -161,9 +161,9 @@ impl HttpService {
     /// Returns the signed trust bundle. The request needs no identity.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     pub fn trust_bundle(&self) -> Result<Vec<u8>, ServiceError> {
-        self.send(|| self.http.get(self.at("api/trust-bundle")))
+        Self::send(|| self.http.get(self.at("api/trust-bundle")))
     }
 
     fn post<A: DeserializeOwned>(
@@ -173,7 +173,7 @@ impl HttpService {
         key: &IdempotencyKey,
     ) -> Result<A, ServiceError> {
         let body = Zeroizing::new(serde_json::to_vec(body).expect("our own types are JSON"));
-        let answer = self.send(|| {
+        let answer = Self::send(|| {
             self.http
                 .post(self.at(path))
                 .header(IDEMPOTENCY_KEY, key.as_str())
@@ -189,7 +189,7 @@ impl HttpService {
     }
 
     /// Sends the request until it is answered for good. Returns the body of a success.
-    fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
+    fn send(request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
         patiently(&PAUSES, || {
             let answer = request().send().map_err(|e| Attempt::broken(&e))?;
             let status = answer.status();

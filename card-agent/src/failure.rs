@@ -77,7 +77,7 @@ impl Code {
         self.entry().exit
     }
 
-    /// Returns what the code means and what to do, in this language.
+    /// Returns cause and remedy in this language.
     pub fn words(self, language: Language) -> &'static Words {
         self.entry().words.of(language)
     }
@@ -102,22 +102,22 @@ static BOOK: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
 /// A failure with its particulars.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Which one.
+    /// The stable code, with cause and remedy.
     pub code: Code,
-    /// The particulars, for a person; nothing secret, nothing personal.
+    /// The particulars, for a person. Nothing secret and nothing personal.
     pub detail: String,
-    /// The service's own words, if it was the service that refused.
+    /// The service's own words, if the service refused.
     pub problem: Option<Box<Problem>>,
 }
 
 impl Failure {
-    /// This failure with these particulars.
+    /// Returns a failure with this code and these particulars.
     pub fn new(code: Code, detail: impl fmt::Display) -> Self {
         Self { code, detail: detail.to_string(), problem: None }
     }
 }
 
-/// Three lines: what, why, what to do.
+/// Three lines in English: code and particulars, cause, remedy.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.code.words(Language::English);

@@ -1,7 +1,7 @@
 //! `card-agent readers | enrol | intake | personalize | spoil | inspect`.
 //!
-//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not understood; every
-//! other one stands in `docs/failure-codes.md`. Results go to standard output, what happens and what failed to standard error.
+//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not understood; the
+//! others are listed in `docs/failure-codes.md`. Results go to standard output, progress and failures to standard error.
 
 use std::{
     fs::{self, File},
@@ -43,7 +43,7 @@ struct Arguments {
 enum Task {
     /// List the PC/SC readers and what is in them.
     Readers,
-    /// Make this station known: first a key and a request (csr.pem), later with --certificate.
+    /// Enrol this station: first a key and a request (csr.pem), later with --certificate.
     Enrol(Enrol),
     /// Take in the blank in the reader: it makes its keys, and becomes stock.
     Intake(AtStation),
@@ -101,7 +101,7 @@ struct Spoil {
     /// Serial number of the chip, 20 hexadecimal digits.
     #[arg(long)]
     serial: String,
-    /// Why, for the stock ledger.
+    /// The reason, for the stock ledger.
     #[arg(long)]
     reason: String,
 }
@@ -278,7 +278,7 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     }
 }
 
-/// From the arguments, the environment or standard input; never from a place that `ps` shows unless the operator chose --can.
+/// Reads the password from the arguments, the environment or standard input. `ps` shows it only if the operator chose --can.
 fn password(arguments: &Inspect) -> Result<Password, Failure> {
     let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
     let mrz = match (&arguments.mrz_file, &arguments.can) {
@@ -314,8 +314,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|e| Failure::new(Code::InputUnusable, format!("{}: {e}", path.display())))
 }
 
-/// The first Ctrl-C (or SIGTERM) ends the work before the next command; the second ends the process. Both are safe: the journal is
-/// ahead of the chip.
+/// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both are safe,
+/// because the journal is written before the chip.
 fn watch_signals(stop: Stop) {
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };

@@ -5,9 +5,9 @@ use serde::Deserialize;
 /// A language that causes and remedies are written in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Language {
-    /// English.
+    /// English, as in `en` of the data.
     English,
-    /// Vietnamese.
+    /// Vietnamese, as in `vi` of the data.
     Vietnamese,
 }
 
@@ -15,13 +15,13 @@ pub enum Language {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
-    /// What it means.
+    /// What the code means.
     pub cause: String,
-    /// What to do.
+    /// What the person at the machine can do.
     pub remedy: String,
 }
 
-/// The same words in each language.
+/// Cause and remedy in each language.
 #[derive(Debug, Deserialize)]
 pub(super) struct Translations {
     en: Words,

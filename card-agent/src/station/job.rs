@@ -1,4 +1,4 @@
-//! Intake and personalization of one chip, and what to do with what was left unfinished.
+//! Intake and personalization of one chip, and the resumption of unfinished work.
 
 use std::time::Instant;
 
@@ -24,21 +24,21 @@ use crate::{
     transport::Reader,
 };
 
-/// Orders tried on one chip before it is given up.
+/// The number of orders that are tried on a chip before it is given up.
 const ATTEMPTS: usize = 3;
 
-/// What a finished chip leaves for the operator to see.
+/// The result of the work on a chip, for the operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Done {
-    /// The chip.
+    /// The serial number of the chip.
     pub serial: CardSerial,
-    /// The service's word.
+    /// What the service concluded.
     pub outcome: Outcome,
-    /// Orders that were needed, this time.
+    /// The number of orders that this run needed.
     pub attempts: usize,
     /// Whether the chip had been begun earlier.
     pub resumed: bool,
-    /// What was done, in order, and how long each stride took.
+    /// The strides of this run, in order.
     pub strides: Vec<Stride>,
 }
 
@@ -47,7 +47,7 @@ pub struct Done {
 pub struct Stride {
     /// `present`, `order`, `play`, `read-back` or `report`.
     pub name: &'static str,
-    /// From its begin to its end.
+    /// Its duration.
     pub microseconds: u128,
 }
 
@@ -61,23 +61,24 @@ pub struct Station<'a, S> {
 }
 
 impl<'a, S: Service> Station<'a, S> {
-    /// A station that asks `service` and keeps `journal`.
+    /// Returns a station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
         Self { service, journal, trust: None, now, strides: Vec::new() }
     }
 
-    /// Also judges finished cards against this bundle, as a kiosk would.
+    /// Makes the station judge finished cards against this bundle, as a kiosk does.
+    #[must_use]
     pub fn trusting(mut self, trust: TrustBundle) -> Self {
         self.trust = Some(trust);
         self
     }
 
-    /// What is unfinished.
+    /// Returns the unfinished entries of the journal.
     pub fn unfinished(&self) -> &[Entry] {
         self.journal.unfinished()
     }
 
-    /// Does `kind` with the chip in this reader. Whatever was left unfinished in this reader or with this chip comes first.
+    /// Does this kind of work with the chip in this reader. Unfinished work in this reader or with this chip is done first.
     ///
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
@@ -227,7 +228,7 @@ impl<'a, S: Service> Station<'a, S> {
         Err(Failure::new(Code::ChipSpoiled, format!("chip {serial}: {ATTEMPTS} orders did not suffice; {last}")))
     }
 
-    /// Shows the operator that something was done, and remembers how long it took.
+    /// Logs the end of a stride, and keeps its duration.
     fn strode(&mut self, name: &'static str, begun: Instant) {
         let microseconds = begun.elapsed().as_micros();
         info!(stride = name, microseconds, "{name} done");
@@ -292,7 +293,7 @@ impl<'a, S: Service> Station<'a, S> {
         Ok(result.proof)
     }
 
-    /// The outcome, if it is final; none if another order is needed.
+    /// Reports a receipt. Returns the outcome if it is final, and none if another order is needed.
     fn report(
         &mut self,
         id: Uuid,
@@ -359,7 +360,7 @@ impl<'a, S: Service> Station<'a, S> {
     }
 }
 
-/// The status word at the end of a raw response.
+/// Returns the status word at the end of a raw response, four hexadecimal digits.
 fn status(response: &[u8]) -> String {
     hex::encode_upper(&response[response.len().saturating_sub(2)..])
 }

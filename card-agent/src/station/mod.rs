@@ -1,4 +1,4 @@
-//! A personalization station: blanks become stock, stock becomes cards.
+//! A personalization station: makes blanks into stock, and stock into cards.
 //!
 //! ```text
 //! intake       present -> order -> play -> report                            blank       -> initialised

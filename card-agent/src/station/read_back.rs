@@ -1,7 +1,7 @@
-//! The finished card, read like a border guard reads it, before the service is told.
+//! Reads the finished card as a border guard does, before its receipt is reported.
 //!
-//! The chip signs a challenge of the service, so the service need not take the station's word. With an anchor in its folder the
-//! station judges the whole card too; what it reads stays in memory and is gone with this call.
+//! The chip signs a challenge of the service, so that the service need not trust the station. With an anchor in its folder the
+//! station judges the whole card too. What it reads stays in memory and is dropped at the end of the call.
 
 use std::collections::BTreeSet;
 

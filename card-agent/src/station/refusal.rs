@@ -13,11 +13,9 @@ pub(super) enum Consequence {
 
 /// Returns what follows when the service refuses an order or a receipt.
 pub(super) fn consequence(problem: &Problem) -> Consequence {
-    match (problem.about, &problem.code) {
-        (About::Chip, _) => Consequence::Judged,
-        (About::Request, Code::Known(code)) if is_about_the_form(*code) => Consequence::Open,
-        (About::Request, _) => Consequence::Judged,
-        (About::Service | About::Station, _) => Consequence::Open,
+    match problem.about {
+        About::Chip | About::Request if !is_about_the_form(&problem.code) => Consequence::Judged,
+        About::Chip | About::Request | About::Service | About::Station => Consequence::Open,
     }
 }
 
@@ -43,19 +41,21 @@ pub(super) fn accounting(problem: &Problem) -> Accounting {
 
 /// Whether the request itself was malformed: station and service are of different versions, and chip and application were not
 /// looked at.
-fn is_about_the_form(code: ProblemCode) -> bool {
+fn is_about_the_form(code: &Code) -> bool {
+    use ProblemCode as C;
+    let Code::Known(code) = code else { return false };
     matches!(
         code,
-        ProblemCode::BodyCut
-            | ProblemCode::BodyInvalid
-            | ProblemCode::BodyMalformed
-            | ProblemCode::BodyTooLarge
-            | ProblemCode::IdempotencyKeyMalformed
-            | ProblemCode::IdempotencyKeyMissing
-            | ProblemCode::IdentifierMalformed
-            | ProblemCode::MethodNotAllowed
-            | ProblemCode::NoSuchPath
-            | ProblemCode::QueryMalformed
+        C::BodyCut
+            | C::BodyInvalid
+            | C::BodyMalformed
+            | C::BodyTooLarge
+            | C::IdempotencyKeyMalformed
+            | C::IdempotencyKeyMissing
+            | C::IdentifierMalformed
+            | C::MethodNotAllowed
+            | C::NoSuchPath
+            | C::QueryMalformed
     )
 }
 
