@@ -117,7 +117,7 @@ impl Failure {
     }
 }
 
-/// Three lines in English: code and particulars, cause, remedy.
+/// Lines in English: code and particulars, cause, remedy, and the id of a request that the service refused.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.code.words(Language::English);
@@ -125,7 +125,8 @@ impl fmt::Display for Failure {
             Some(problem) => {
                 writeln!(f, "{}: {} ({})", self.code.word(), problem.title, problem.code)?;
                 writeln!(f, "  cause:  {}", problem.detail.as_deref().unwrap_or(&problem.title))?;
-                write!(f, "  remedy: {}", if problem.remedy.is_empty() { &words.remedy } else { &problem.remedy })
+                write!(f, "  remedy: {}", if problem.remedy.is_empty() { &words.remedy } else { &problem.remedy })?;
+                if problem.request_id.is_empty() { Ok(()) } else { write!(f, "\n  request id: {}", problem.request_id) }
             }
             None => {
                 writeln!(f, "{}: {}", self.code.word(), self.detail)?;
@@ -204,6 +205,8 @@ mod words;
 mod tests {
     use std::collections::HashSet;
 
+    use crypto::perso::problem::ProblemCode;
+
     use super::*;
 
     #[test]
@@ -221,6 +224,15 @@ mod tests {
     fn codes_are_unique() {
         let words: HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_refusal_names_the_request_that_the_remedy_speaks_of() {
+        let mut problem =
+            Problem::new(ProblemCode::Internal, 500, "Report the request id to the operator of the service.");
+        problem.request_id = "0190-request".to_owned();
+        let shown = Failure::from(ServiceError::Problem(Box::new(problem))).to_string();
+        assert!(shown.contains("0190-request"), "{shown}");
     }
 
     #[test]

@@ -180,7 +180,7 @@ fn readers() -> Result<(), Failure> {
     }
     for reader in readers {
         let card = if reader.card_present { format!("card {}", hex::encode(&reader.atr)) } else { "empty".to_owned() };
-        println!("{}\t{card}", reader.name);
+        say(&format!("{}\t{card}", reader.name))?;
     }
     Ok(())
 }
@@ -192,12 +192,12 @@ fn enrol(arguments: &Enrol) -> Result<(), Failure> {
     match (&arguments.certificate, &arguments.name, &arguments.service) {
         (Some(certificate), _, _) => {
             folder.certify(&read(certificate)?, authority.as_deref())?;
-            println!("enrolled: {}", arguments.station.display());
+            say(&format!("enrolled: {}", arguments.station.display()))?;
         }
         (None, Some(name), Some(service)) => {
             let settings = Settings { name: name.clone(), service: service.clone() };
             let request = folder.request(&settings, authority.as_deref())?;
-            println!("{}", request.display());
+            say(&request.display().to_string())?;
             eprintln!("have this request registered, then: card-agent enrol --station … --certificate certificate.pem");
         }
         _ => return Err(Failure::new(Code::InputUnusable, "enrol needs --name and --service, or --certificate")),
@@ -229,16 +229,10 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
             "resumed": done.resumed,
             "strides": done.strides,
         });
-        println!("{said}");
-        return Ok(());
+        return say(&said.to_string());
     }
-    println!(
-        "{}\t{}\t{}",
-        done.serial,
-        done.outcome.word(),
-        done.outcome.card_id().unwrap_or(if done.resumed { "resumed" } else { "" })
-    );
-    Ok(())
+    let id = done.outcome.card_id().unwrap_or(if done.resumed { "resumed" } else { "" });
+    say(&format!("{}\t{}\t{id}", done.serial, done.outcome.word()))
 }
 
 fn spoil(arguments: &Spoil) -> Result<(), Failure> {
@@ -247,8 +241,7 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
     let folder = Folder::new(&arguments.station);
     let service = folder.service()?;
     Station::new(&service, Journal::open(folder.path())?, kiosk::now).spoil(serial, "", &arguments.reason)?;
-    println!("{serial}\tspoiled");
-    Ok(())
+    say(&format!("{serial}\tspoiled"))
 }
 
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
@@ -267,8 +260,7 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
         true => serde_json::to_string_pretty(&verdict).expect("a verdict is JSON"),
         false => verdict.to_string(),
     };
-    writeln!(io::stdout(), "{text}")
-        .map_err(|e| Failure::new(Code::OutputUnusable, format!("standard output: {e}")))?;
+    say(&text)?;
     kiosk::conclude(&evidence, &verdict)?;
     match evidence.access.way {
         Some(crypto::inspection::AccessProtocol::Bac) if arguments.require_pace => {
@@ -283,7 +275,8 @@ fn password(arguments: &Inspect) -> Result<Password, Failure> {
     let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
     let mrz = match (&arguments.mrz_file, &arguments.can) {
         (Some(path), _) if path.as_os_str() != "-" => {
-            Zeroizing::new(String::from_utf8_lossy(&read(path)?).into_owned())
+            let bytes = Zeroizing::new(read(path)?);
+            Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         }
         (None, Some(can)) => return Ok(Password::Can(can.parse().map_err(|e| unusable("the CAN", &e))?)),
         _ => match std::env::var("CITIZEN_CARD_MRZ") {
@@ -308,6 +301,11 @@ fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop) -> Result<Se
             Ok(session.logging(io::LineWriter::new(file)))
         }
     }
+}
+
+/// Writes a line of the result to standard output.
+fn say(line: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{line}").map_err(|e| Failure::new(Code::OutputUnusable, format!("standard output: {e}")))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -87,13 +87,12 @@ impl Folder {
     /// [`Code::StationIncomplete`] if the first half was not done, [`Code::ServiceUntrusted`] if certificate, key and
     /// authority do not go together.
     pub fn certify(&self, certificate: &[u8], authority: Option<&[u8]>) -> Result<(), Failure> {
-        self.settings()?;
-        self.read("key.pem")?;
+        let trusted = authority.map_or_else(|| self.read("tls-ca.pem"), |pem| Ok(pem.to_vec()))?;
+        self.client(certificate, trusted)?;
         if let Some(pem) = authority {
             self.write("tls-ca.pem", pem)?;
         }
-        self.write("certificate.pem", certificate)?;
-        self.service().map(drop)
+        self.write("certificate.pem", certificate)
     }
 
     /// Reads `station.toml`.
@@ -110,14 +109,14 @@ impl Folder {
     /// # Errors
     /// [`Code::StationIncomplete`], [`Code::ServiceUntrusted`].
     pub fn service(&self) -> Result<HttpService, Failure> {
+        self.client(&self.read("certificate.pem")?, self.read("tls-ca.pem")?)
+    }
+
+    fn client(&self, certificate: &[u8], authority: Vec<u8>) -> Result<HttpService, Failure> {
         let mut identity = Zeroizing::new(self.read("key.pem")?);
         identity.push(b'\n');
-        identity.extend_from_slice(&self.read("certificate.pem")?);
-        let connection = Connection {
-            service: self.settings()?.service,
-            authority: self.read("tls-ca.pem")?,
-            identity: Some(identity),
-        };
+        identity.extend_from_slice(certificate);
+        let connection = Connection { service: self.settings()?.service, authority, identity: Some(identity) };
         Ok(HttpService::new(&connection)?)
     }
 
@@ -186,6 +185,17 @@ mod tests {
         folder.request(&settings(), None).expect("again");
         assert_eq!(fs::read(folder.file("key.pem")).expect("key.pem"), key);
         assert_eq!(folder.settings().expect("read back"), settings());
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_fit_replaces_nothing() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), Some(b"authority")).expect("made");
+        fs::write(folder.file("certificate.pem"), b"in use").expect("written");
+        assert!(folder.certify(b"no certificate", Some(b"another")).is_err());
+        assert_eq!(fs::read(folder.file("certificate.pem")).expect("there"), b"in use");
+        assert_eq!(fs::read(folder.file("tls-ca.pem")).expect("there"), b"authority");
     }
 
     #[test]

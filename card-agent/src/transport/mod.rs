@@ -88,13 +88,6 @@ pub enum TransportError {
     Other(String),
 }
 
-impl TransportError {
-    /// Whether the card or its reader is gone or silent, rather than the dialogue refused.
-    pub fn card_is_gone(&self) -> bool {
-        !matches!(self, Self::Fault(_) | Self::Interrupted)
-    }
-}
-
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -90,6 +90,8 @@ pub struct PcscCard {
     patience: Patience,
     jobs: Sender<Job>,
     answers: Receiver<Result<Vec<u8>, TransportError>>,
+    /// Set once an answer did not come in time: it may still come, and would be taken for the answer to the next job.
+    hung: Option<TransportError>,
 }
 
 enum Job {
@@ -121,7 +123,7 @@ impl PcscCard {
             connection.serve(&inbox, &outbox);
         });
         let (reader, atr) = wait(&opening, patience.service, "pcscd")??;
-        Ok(Self { reader, atr, patience, jobs, answers })
+        Ok(Self { reader, atr, patience, jobs, answers, hung: None })
     }
 
     /// Returns the reader's full name.
@@ -135,8 +137,13 @@ impl PcscCard {
     }
 
     fn ask(&mut self, job: Job, patience: Duration) -> Result<Vec<u8>, TransportError> {
+        if let Some(hung) = &self.hung {
+            return Err(hung.clone());
+        }
         self.jobs.send(job).map_err(|_| TransportError::Removed)?;
-        wait(&self.answers, patience, &self.reader)?
+        let answer = wait(&self.answers, patience, &self.reader);
+        self.hung = answer.as_ref().err().cloned();
+        answer?
     }
 }
 
@@ -338,6 +345,20 @@ mod tests {
         assert!(
             matches!(choose("Virtual", &names()), Err(TransportError::ReaderAmbiguous { fits, .. }) if fits.len() == 2)
         );
+    }
+
+    #[test]
+    fn a_late_answer_is_not_taken_for_the_answer_to_the_next_command() {
+        let (jobs, inbox) = channel();
+        let (outbox, answers) = channel();
+        let patience = Patience { service: Duration::from_millis(1), answer: Duration::from_millis(1) };
+        let mut card = PcscCard { reader: "reader".to_owned(), atr: vec![], patience, jobs, answers, hung: None };
+        let first = card.transmit(&Command::new(0xb0, 0, 0));
+        assert!(matches!(first, Err(TransportError::Hung { .. })));
+        outbox.send(Ok(vec![1, 2, 0x90, 0x00])).expect("the card is still held");
+        let second = card.transmit(&Command::new(0x84, 0, 0));
+        assert!(matches!(second, Err(TransportError::Hung { .. })), "{second:?}");
+        drop(inbox);
     }
 
     #[test]
