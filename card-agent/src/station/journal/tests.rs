@@ -87,3 +87,24 @@ fn a_line_torn_by_another_process_is_cut_off_by_the_next_append() {
     mine.record(id, Event::Finished, AT).unwrap();
     assert!(Journal::open(folder.path()).unwrap().unfinished().is_empty());
 }
+
+#[test]
+fn events_have_their_golden_json() {
+    let receipt = r#"{"order":"0190-order","responses":["kAA=","YwA="]}"#;
+    let golden = [
+        r#""event":"begun","kind":"personalize","serial":"00000000000000000001","reader":"A""#.to_owned(),
+        r#""event":"ordered","order":"o1""#.to_owned(),
+        format!(r#""event":"played","receipt":{receipt}"#),
+        r#""event":"proved","proof":{"challenge":"0102030405060708","signature":"abcd"}"#.to_owned(),
+        r#""event":"incomplete""#.to_owned(),
+        r#""event":"finished""#.to_owned(),
+        r#""event":"spoiled","reason":"chip-locked","evidence":"seen""#.to_owned(),
+        r#""event":"accounted""#.to_owned(),
+        r#""event":"withdrawn","reason":"chip-unknown""#.to_owned(),
+    ];
+    for event in golden {
+        let json = format!(r#"{{"entry":"01900000-0000-7000-8000-000000000000","at":"1970-01-01T00:00:00Z",{event}}}"#);
+        let record: Record = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
+    }
+}
