@@ -1,63 +1,72 @@
 //! The issuance service as a station sees it.
 //!
-//! Every write carries an `Idempotency-Key`. A request that the network swallowed is sent again under the same key, at once and
-//! after a restart: the service does it once and gives the same answer.
+//! Every write carries an `Idempotency-Key`. A request without an answer is sent again under the same key, at once and after a
+//! restart: the service does it once and gives the same answer.
 
 use std::{error::Error as _, thread, time::Duration};
 
+pub use crypto::perso::{
+    problem::Problem,
+    protocol::{ActiveAuthentication, Outcome, PersonalizationOrder, ReadBack},
+};
 use crypto::{
     identity::CardSerial,
-    perso::{Order, Presentation, Receipt},
+    perso::{
+        Order, Presentation, Receipt,
+        problem::About,
+        protocol::{IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, Spoiled, path},
+    },
 };
 use reqwest::{
-    Certificate, Identity, Url,
-    blocking::{Client, RequestBuilder, Response},
+    Certificate, Identity, StatusCode, Url,
+    blocking::{Client, RequestBuilder},
     header::HeaderName,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// What a station asks of the service: over HTTPS ([`HttpService`]), and in process in the tests.
+/// The requests of a station to the service: over HTTPS ([`HttpService`]), and in process in the tests.
 pub trait Service {
-    /// An order that initialises (or, if that was done, reports) this blank.
+    /// Returns an order that initialises (or, if that was done, reports) this blank.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn intake_order(&self, presentation: &Presentation, key: &IdempotencyKey) -> Result<Order, ServiceError>;
 
-    /// Reports what a blank answered.
+    /// Reports what a blank answered. Returns what the service concluded.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn intake_receipt(&self, receipt: &Receipt, key: &IdempotencyKey) -> Result<Outcome, ServiceError>;
 
-    /// An order that makes this chip the card of the next approved application (or proves that it already is).
+    /// Returns an order that makes this chip the card of the next approved application (or proves that it already is).
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn personalization_order(
         &self,
         presentation: &Presentation,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError>;
 
-    /// Reports what a chip answered, and its signature over the service's challenge.
+    /// Reports what a chip answered, and its signature over the service's challenge. Returns what the service concluded.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn personalization_receipt(
         &self,
         receipt: &Receipt,
-        proof: Option<&ActiveAuthenticationProof>,
+        proof: Option<&ActiveAuthentication>,
         key: &IdempotencyKey,
     ) -> Result<Outcome, ServiceError>;
 
     /// Accounts for a chip that is given up.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     fn spoiled(
         &self,
         serial: &CardSerial,
@@ -67,124 +76,44 @@ pub trait Service {
     ) -> Result<(), ServiceError>;
 }
 
-/// Names one effect. The same key with the same request has that effect once.
+/// Names one request. However often it is sent under the same key, it has its effect once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// For a request that is new each time it is made (an order for a chip whose counter may have moved).
+    /// Returns a key for a request that is new each time it is made (an order for a chip whose counter may have moved).
     pub fn fresh() -> Self {
         Self(Uuid::now_v7().to_string())
     }
 
-    /// For the one report of this order's receipt, with or without a proof: the two are different requests.
+    /// Returns the key of the report of this order's receipt, with or without a proof: the two are different requests.
     pub fn of_receipt(order: &str, proved: bool) -> Self {
         Self(format!("receipt-{order}-{}", if proved { "proved" } else { "bare" }))
     }
 
-    /// For the one account of this spoiled chip by this journal entry.
-    pub fn of_spoiled(entry: Uuid) -> Self {
-        Self(format!("spoiled-{entry}"))
+    /// Returns the key of the account of a spoiled chip by this journal entry. Another reason or other evidence is another request,
+    /// and has another key.
+    pub fn of_spoiled(entry: Uuid, reason: &str, evidence: &str) -> Self {
+        let said = Sha256::new().chain_update(reason).chain_update([0]).chain_update(evidence).finalize();
+        Self(format!("spoiled-{entry}-{}", hex::encode(&said[..8])))
     }
 
-    /// As it stands in the header.
+    /// Returns the value of the header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What the service made of a receipt.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Outcome {
-    /// `initialised`, `personalized` or `incomplete`.
-    pub outcome: String,
-    /// The card's id at the service, once personalized.
-    #[serde(default)]
-    pub card_id: Option<String>,
-    /// What the service expects next, when incomplete.
-    #[serde(default)]
-    pub next: Option<String>,
-}
-
-impl Outcome {
-    /// Whether the chip needs another order.
-    pub fn is_incomplete(&self) -> bool {
-        self.outcome == "incomplete"
-    }
-}
-
-/// A sealed order and what is needed to read the finished card back.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct PersonalizationOrder {
-    /// The commands.
-    pub order: Order,
-    /// Access and challenge.
-    pub read_back: ReadBack,
-    /// The application that this chip is for.
-    pub application_id: String,
-}
-
-/// What is needed to read the finished card back.
-#[derive(Clone, Deserialize, Serialize)]
-pub struct ReadBack {
-    /// Card access number, six digits.
-    pub can: String,
-    /// Eight bytes that the chip shall sign.
-    #[serde(with = "hex::serde")]
-    pub challenge: [u8; 8],
-}
-
-/// Hides the CAN.
-impl std::fmt::Debug for ReadBack {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ReadBack(…)")
-    }
-}
-
-/// Active authentication over the service's challenge (Doc 9303-11 §6.1).
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct ActiveAuthenticationProof {
-    /// The challenge, eight bytes.
-    #[serde(with = "hex::serde")]
-    pub challenge: Vec<u8>,
-    /// The chip's answer.
-    #[serde(with = "hex::serde")]
-    pub signature: Vec<u8>,
-}
-
-/// A refusal in the service's own words (RFC 9457, with our `code` and `remedy`).
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Problem {
-    /// Stable word.
-    #[serde(default)]
-    pub code: String,
-    /// What it means in general.
-    #[serde(default)]
-    pub title: String,
-    /// HTTP status.
-    #[serde(default)]
-    pub status: u16,
-    /// What it means here.
-    #[serde(default)]
-    pub detail: Option<String>,
-    /// What to do.
-    #[serde(default)]
-    pub remedy: Option<String>,
-    /// Finds the request in the service's log.
-    #[serde(default)]
-    pub request_id: Option<String>,
-}
-
-/// Why the service did not do it.
+/// Why a request to the service had no success.
 #[derive(Debug, Error)]
 pub enum ServiceError {
-    /// Its answer is not what the interface says.
+    /// The answer does not have the form of the interface.
     #[error("the service's answer is not understood: {0}")]
     Answer(String),
-    /// It refuses, and says why.
+    /// The service refuses the request and gives the reason.
     #[error("the service refuses: {} ({})", .0.title, .0.code)]
     Problem(Box<Problem>),
-    /// No answer came, several times.
+    /// No answer came, at any of several attempts.
     #[error("the service does not answer: {0}")]
     Unreachable(String),
     /// The TLS handshake failed over a certificate.
@@ -192,13 +121,13 @@ pub enum ServiceError {
     Untrusted(String),
 }
 
-/// What a client needs to know the service, and to be known by it.
+/// What a client needs to authenticate the service, and to be authenticated by it.
 pub struct Connection {
     /// `https://host:port`.
     pub service: String,
     /// The only authority whose certificate is accepted, PEM.
     pub authority: Vec<u8>,
-    /// Private key and certificate of the station, PEM; none for what anyone may ask.
+    /// Private key and certificate of the station, PEM; none for requests that need no station.
     pub identity: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -209,15 +138,15 @@ pub struct HttpService {
 }
 
 impl HttpService {
-    /// Prepares; nothing is sent yet.
+    /// Prepares a client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ServiceError::Untrusted`] if key, certificate or authority are no usable PEM, [`ServiceError::Unreachable`] if the
-    /// address is none.
+    /// [`ServiceError::Untrusted`] if key, certificate or authority are not usable PEM, [`ServiceError::Unreachable`] if the
+    /// address is not a URL.
     pub fn new(connection: &Connection) -> Result<Self, ServiceError> {
         let untrusted = |e: reqwest::Error| ServiceError::Untrusted(chain(&e));
         let base = Url::parse(&connection.service)
-            .map_err(|e| ServiceError::Unreachable(format!("`{}` is no address: {e}", connection.service)))?;
+            .map_err(|e| ServiceError::Unreachable(format!("`{}` is not an address: {e}", connection.service)))?;
         let mut http = Client::builder()
             .https_only(true)
             .no_proxy()
@@ -229,13 +158,12 @@ impl HttpService {
         Ok(Self { base, http: http.build().map_err(untrusted)? })
     }
 
-    /// The signed trust bundle, as octets. Anyone may ask.
+    /// Returns the signed trust bundle. The request needs no identity.
     ///
     /// # Errors
-    /// [`ServiceError`].
+    /// [`ServiceError`], for every way in which the request fails.
     pub fn trust_bundle(&self) -> Result<Vec<u8>, ServiceError> {
-        let answer = self.send(|| self.http.get(self.at("api/trust-bundle")))?;
-        answer.bytes().map(|bytes| bytes.to_vec()).map_err(|e| ServiceError::Unreachable(chain(&e)))
+        Self::send(|| self.http.get(self.at("api/trust-bundle")))
     }
 
     fn post<A: DeserializeOwned>(
@@ -245,51 +173,40 @@ impl HttpService {
         key: &IdempotencyKey,
     ) -> Result<A, ServiceError> {
         let body = Zeroizing::new(serde_json::to_vec(body).expect("our own types are JSON"));
-        let answer = self.send(|| {
+        let answer = Self::send(|| {
             self.http
                 .post(self.at(path))
                 .header(IDEMPOTENCY_KEY, key.as_str())
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
                 .body(body.to_vec())
         })?;
-        let bytes = answer.bytes().map_err(|e| ServiceError::Unreachable(chain(&e)))?;
-        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|e| ServiceError::Answer(e.to_string()))
+        let answer: &[u8] = if answer.is_empty() { b"null" } else { &answer };
+        serde_json::from_slice(answer).map_err(|e| ServiceError::Answer(e.to_string()))
     }
 
     fn at(&self, path: &str) -> Url {
-        self.base.join(path).expect("our own paths are relative addresses")
+        self.base.join(path.trim_start_matches('/')).expect("our own paths are relative addresses")
     }
 
-    fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, ServiceError> {
-        let mut pauses = PAUSES.iter();
-        loop {
-            let error = match request().send() {
-                Ok(answer) if answer.status().is_success() => return Ok(answer),
-                Ok(answer) if answer.status().as_u16() != 503 => return Err(refusal(answer)),
-                Ok(answer) => refusal(answer),
-                Err(error) if is_about_certificates(&error) => return Err(ServiceError::Untrusted(chain(&error))),
-                Err(error) => ServiceError::Unreachable(chain(&error)),
-            };
-            let Some(pause) = pauses.next() else { return Err(error) };
-            tracing::warn!(pause_ms = pause.as_millis(), "{error}; trying again under the same key");
-            thread::sleep(*pause);
-        }
+    /// Sends the request until it is answered for good. Returns the body of a success.
+    fn send(request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
+        patiently(&PAUSES, || {
+            let answer = request().send().map_err(|e| Attempt::broken(&e))?;
+            let status = answer.status();
+            let body = answer.bytes().map_err(|e| Attempt::broken(&e))?;
+            if status.is_success() { Ok(body.to_vec()) } else { Err(Attempt::refused(status, &body)) }
+        })
     }
 }
 
 impl Service for HttpService {
     fn intake_order(&self, presentation: &Presentation, key: &IdempotencyKey) -> Result<Order, ServiceError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            order: Order,
-        }
-        let answer: Answer = self.post("api/station/intake/orders", &Presented { presentation }, key)?;
-        Ok(answer.order)
+        let body = Presented { presentation: presentation.clone() };
+        self.post(path::INTAKE_ORDERS, &body, key).map(|IntakeOrder { order }| order)
     }
 
     fn intake_receipt(&self, receipt: &Receipt, key: &IdempotencyKey) -> Result<Outcome, ServiceError> {
-        self.post("api/station/intake/receipts", &Received { receipt, active_authentication: None }, key)
+        self.post(path::INTAKE_RECEIPTS, &IntakeReceipt { receipt: receipt.clone() }, key)
     }
 
     fn personalization_order(
@@ -297,17 +214,17 @@ impl Service for HttpService {
         presentation: &Presentation,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
-        self.post("api/station/personalization/orders", &Presented { presentation }, key)
+        self.post(path::PERSONALIZATION_ORDERS, &Presented { presentation: presentation.clone() }, key)
     }
 
     fn personalization_receipt(
         &self,
         receipt: &Receipt,
-        proof: Option<&ActiveAuthenticationProof>,
+        proof: Option<&ActiveAuthentication>,
         key: &IdempotencyKey,
     ) -> Result<Outcome, ServiceError> {
-        let body = Received { receipt, active_authentication: proof };
-        self.post("api/station/personalization/receipts", &body, key)
+        let body = PersonalizationReceipt { receipt: receipt.clone(), active_authentication: proof.cloned() };
+        self.post(path::PERSONALIZATION_RECEIPTS, &body, key)
     }
 
     fn spoiled(
@@ -317,38 +234,75 @@ impl Service for HttpService {
         evidence: &str,
         key: &IdempotencyKey,
     ) -> Result<(), ServiceError> {
-        let body = serde_json::json!({ "reason": reason, "evidence": evidence });
-        self.post::<serde::de::IgnoredAny>(&format!("api/station/chips/{serial}/spoiled"), &body, key).map(drop)
+        let body = Spoiled { reason: reason.to_owned(), evidence: evidence.to_owned() };
+        self.post::<serde::de::IgnoredAny>(&path::spoiled(serial), &body, key).map(drop)
     }
 }
 
-#[derive(Serialize)]
-struct Presented<'a> {
-    presentation: &'a Presentation,
+/// One attempt at a request that had no success.
+#[derive(Debug)]
+struct Attempt {
+    error: ServiceError,
+    /// Whether the same request may succeed shortly.
+    passing: bool,
 }
 
-#[derive(Serialize)]
-struct Received<'a> {
-    receipt: &'a Receipt,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    active_authentication: Option<&'a ActiveAuthenticationProof>,
-}
+impl Attempt {
+    /// The service answered with something else than a success. It may be unable for now; so may a gateway before it, which
+    /// describes no problem and has only the status to say so.
+    fn refused(status: StatusCode, body: &[u8]) -> Self {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) if !problem.code.word().is_empty() => {
+                let passing = problem.about == About::Service;
+                Self { error: ServiceError::Problem(Box::new(problem)), passing }
+            }
+            _ => {
+                let error = ServiceError::Answer(format!("HTTP {status} without a problem description"));
+                Self { error, passing: status.is_server_error() }
+            }
+        }
+    }
 
-fn refusal(answer: Response) -> ServiceError {
-    let status = answer.status();
-    match answer.json::<Problem>() {
-        Ok(problem) if !problem.code.is_empty() => ServiceError::Problem(Box::new(problem)),
-        _ => ServiceError::Answer(format!("HTTP {status} without a problem description")),
+    /// No answer came, or not all of it.
+    fn broken(error: &reqwest::Error) -> Self {
+        let words = chain(error);
+        if is_about_certificates(error) {
+            return Self { error: ServiceError::Untrusted(words), passing: false };
+        }
+        Self { error: ServiceError::Unreachable(words), passing: !error.is_builder() }
     }
 }
 
+/// Makes attempts with these pauses between them, until one succeeds or fails for good.
+fn patiently<T>(pauses: &[Duration], mut attempt: impl FnMut() -> Result<T, Attempt>) -> Result<T, ServiceError> {
+    let mut pauses = pauses.iter();
+    loop {
+        match (attempt(), pauses.next()) {
+            (Ok(answer), _) => return Ok(answer),
+            (Err(Attempt { error, passing: true }), Some(pause)) => {
+                tracing::warn!(pause_ms = pause.as_millis(), "{error}; trying again under the same key");
+                thread::sleep(*pause);
+            }
+            (Err(Attempt { error, .. }), _) => return Err(error),
+        }
+    }
+}
+
+/// Whether the connection failed over a certificate. The outermost words are left out: they contain the address, which may contain
+/// any word.
 fn is_about_certificates(error: &reqwest::Error) -> bool {
-    let words = chain(error).to_lowercase();
+    let words = sources(error).to_lowercase();
     words.contains("certificate") || words.contains("received fatal alert")
 }
 
+/// Returns the error's words and those of all its sources.
 fn chain(error: &reqwest::Error) -> String {
-    let mut words = error.to_string();
+    format!("{error}{}", sources(error))
+}
+
+/// Returns the words of all sources of the error, each after a colon.
+fn sources(error: &reqwest::Error) -> String {
+    let mut words = String::new();
     let mut source = error.source();
     while let Some(inner) = source {
         words.push_str(": ");
@@ -360,22 +314,80 @@ fn chain(error: &reqwest::Error) -> String {
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Between the attempts at one request.
+/// The pauses between the attempts at one request.
 const PAUSES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
 
 #[cfg(test)]
 mod tests {
+    use crypto::perso::problem::ProblemCode;
+
     use super::*;
+
+    fn refused(status: u16, body: &str) -> Attempt {
+        Attempt::refused(StatusCode::from_u16(status).expect("a status"), body.as_bytes())
+    }
 
     #[test]
     fn a_refusal_keeps_the_services_own_words() {
-        let problem: Problem = serde_json::from_str(
-            r#"{"type":"about:nothing-to-personalize","code":"nothing-to-personalize","title":"Nothing to personalize",
-                "status":409,"detail":"no approved application waits for this station","remedy":"Approve one."}"#,
-        )
-        .expect("problem+json");
-        let shown = crate::failure::Failure::from(ServiceError::Problem(Box::new(problem))).to_string();
+        let body = r#"{"type":"about:nothing-to-personalize","code":"nothing-to-personalize","title":"Nothing to personalize",
+                "status":409,"detail":"no approved application waits for this station","remedy":"Approve one."}"#;
+        let shown = crate::failure::Failure::from(refused(409, body).error).to_string();
         assert!(shown.contains("nothing-to-personalize") && shown.contains("Approve one."), "{shown}");
+    }
+
+    #[test]
+    fn an_attempt_is_repeated_only_if_the_service_is_unable_for_now_whatever_the_status() {
+        for code in ProblemCode::ALL {
+            for status in [409, 422, 500, 503] {
+                let body = serde_json::to_string(&Problem::new(*code, status, "")).expect("JSON");
+                let attempt = refused(status, &body);
+                assert_eq!(attempt.passing, code.about() == About::Service, "{code} {status}");
+                assert!(matches!(attempt.error, ServiceError::Problem(problem) if problem.code == *code));
+            }
+        }
+        assert!(refused(422, r#"{"code":"of-a-newer-service","about":"service"}"#).passing);
+        assert!(!refused(503, r#"{"code":"of-a-newer-service","about":"chip"}"#).passing);
+    }
+
+    #[test]
+    fn an_answer_without_a_problem_is_not_understood_and_a_gateways_is_repeated() {
+        for (status, passing) in [(404, false), (500, true), (502, true), (503, true)] {
+            for body in ["", "<html>", "{}", r#"{"code":""}"#] {
+                let attempt = refused(status, body);
+                assert!(matches!(attempt.error, ServiceError::Answer(_)));
+                assert_eq!(attempt.passing, passing, "{status} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn attempts_end_with_a_success_with_a_final_refusal_or_with_the_pauses() {
+        let pauses = [Duration::ZERO; 3];
+        let fails = |passing| Attempt { error: ServiceError::Unreachable(String::new()), passing };
+        let mut attempts = 0;
+        let answer = patiently(&pauses, || {
+            attempts += 1;
+            if attempts < 3 { Err(fails(true)) } else { Ok(attempts) }
+        });
+        assert_eq!(answer.expect("the third succeeds"), 3);
+        for (passing, expected) in [(true, 4), (false, 1)] {
+            let mut attempts = 0;
+            let answer = patiently::<()>(&pauses, || {
+                attempts += 1;
+                Err(fails(passing))
+            });
+            assert!(answer.is_err());
+            assert_eq!(attempts, expected);
+        }
+    }
+
+    #[test]
+    fn an_address_that_speaks_of_certificates_can_be_unreachable() {
+        let connection =
+            Connection { service: "https://127.0.0.1:9/certificates/".to_owned(), authority: vec![], identity: None };
+        let service = HttpService::new(&connection).expect("prepared");
+        let error = service.http.get(service.at("api/trust-bundle")).send().expect_err("port 9 is closed");
+        assert!(matches!(Attempt::broken(&error), Attempt { error: ServiceError::Unreachable(_), passing: true }));
     }
 
     #[test]
@@ -386,10 +398,12 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_not_there_is_unreachable_and_http_is_not_spoken() {
+    fn http_is_not_spoken_and_not_tried_again() {
         let authority = b"".to_vec();
         let connection = Connection { service: "http://127.0.0.1:9".to_owned(), authority, identity: None };
         let service = HttpService::new(&connection).expect("prepared");
+        let begun = std::time::Instant::now();
         assert!(matches!(service.trust_bundle(), Err(ServiceError::Unreachable(_))));
+        assert!(begun.elapsed() < PAUSES[0], "another attempt cannot help");
     }
 }

@@ -1,11 +1,15 @@
-//! Every way in which this program ends without success, once: code, exit status, cause, remedy.
+//! Every way in which this program ends without success: a code here, and its exit status, cause and remedy in
+//! `docs/problems/agent.toml`.
 //!
-//! `docs/failure-codes.md` is the same table for people; a test keeps the two equal. What the service refuses has the
-//! service's own codes and passes through unchanged ([`Failure::problem`]).
+//! `docs/failure-codes.md` is generated from that file. A refusal of the service keeps the service's own code and words
+//! ([`Failure::problem`]).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use crypto::conversation::Fault;
+use serde::Deserialize;
+use words::Translations;
+pub use words::{Language, Words};
 
 use crate::{
     client::{Problem, ServiceError},
@@ -14,167 +18,120 @@ use crate::{
 };
 
 macro_rules! catalogue {
-    ($($variant:ident $code:literal $exit:literal $cause:literal $remedy:literal)*) => {
-        /// What went wrong, as a stable code.
+    ($($variant:ident $word:literal)*) => {
+        /// Why this program ends without success, as a stable code.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum Code {
-            $(#[doc = $cause] $variant,)*
+            $(#[doc = concat!("`", $word, "`; cause and remedy in `docs/problems/agent.toml`.")] $variant,)*
         }
 
         impl Code {
-            /// All of them, in the order of `docs/failure-codes.md`.
+            /// All codes, in the order of their exit statuses.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The stable word.
+            /// Returns the stable word.
             pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $code),* }
-            }
-
-            /// Exit status of the process.
-            pub fn exit(self) -> u8 {
-                match self { $(Self::$variant => $exit),* }
-            }
-
-            /// What it means.
-            pub fn cause(self) -> &'static str {
-                match self { $(Self::$variant => $cause),* }
-            }
-
-            /// What to do.
-            pub fn remedy(self) -> &'static str {
-                match self { $(Self::$variant => $remedy),* }
+                match self { $(Self::$variant => $word),* }
             }
         }
     };
 }
 
 catalogue! {
-    Refused "card-refused" 3
-        "At least one check of the inspection was refuted: the card is forged, altered, revoked or expired."
-        "Do not accept the card; follow the procedure for suspected documents. `--json` names the check."
-    Undecided "card-undecided" 4
-        "Nothing was refuted, but a required check could not be made."
-        "Read the reason of the check; bring a fresh trust bundle, or present the MRZ instead of the CAN."
-    WrongPassword "wrong-password" 5
-        "The CAN or the MRZ is not the one of this card."
-        "Read it again from the card: CAN six digits, MRZ three lines of the back. Repeated errors slow the chip down."
-    AccessFailed "access-failed" 6
-        "Neither PACE nor BAC opened the chip, though the password was not refused."
-        "Try again with the card lying still; if it stays so, the chip is defective or of an unknown kind."
-    PcscNotRunning "pcscd-not-running" 10
-        "The PC/SC service does not answer."
-        "Start it: `sudo systemctl start pcscd`, or without systemd `pcscd --foreground &`. PCSCLITE_CSOCK_NAME names another socket."
-    ReaderUnknown "reader-unknown" 11
-        "No connected reader has this name."
-        "`card-agent readers` lists the readers; any unique part of a name will do."
-    ReaderAmbiguous "reader-ambiguous" 11
-        "The name fits several readers."
-        "Give more of the name; `card-agent readers` lists them."
-    ReaderGone "reader-gone" 12
-        "The reader was unplugged or switched off."
-        "Plug it in again and repeat the command; unfinished work is resumed."
-    ReaderInUse "reader-in-use" 13
-        "Another program holds the reader."
-        "End the other program (pcsc_scan, a browser, another card-agent) and repeat the command."
-    NoCard "no-card" 14
-        "There is no card in the reader."
-        "Insert the card, or lay it on the reader, and repeat the command."
-    CardRemoved "card-removed" 15
-        "The card was pulled out, swapped or lost its power while it was being used."
-        "Insert the same card again and repeat the command: what was begun is resumed."
-    CardUnresponsive "card-unresponsive" 16
-        "The card does not answer to reset."
-        "Clean the contacts, insert it the right way up. A station accounts for a dead chip with `card-agent spoil`."
-    CardHung "card-hung" 17
-        "Card, reader or pcscd gave no answer within the watchdog's time (10 s for pcscd, 30 s for one command)."
-        "Pull the card and insert it again; if that does not help, restart pcscd. Unfinished work is resumed."
-    ReaderFailed "reader-failed" 18
-        "PC/SC reports an error that has no code of its own."
-        "The detail is in PC/SC's words; reconnect the reader and restart pcscd."
-    ChipMisbehaved "chip-misbehaved" 20
-        "The chip said something that no correct chip says: a defect, a bad contact or an attack."
-        "Repeat once. If it happens again keep the card as evidence."
-    ChipRefused "chip-refused" 21
-        "The chip refused a command."
-        "The status word is in the detail. At a station the chip is resumed with a new order or accounted for as spoiled."
-    ChipUnsupported "chip-unsupported" 22
-        "The chip announces nothing that this program can do."
-        "It is not one of our cards, or of another generation."
-    ChipSpoiled "chip-spoiled" 23
-        "The chip could not be brought to a proven state and was accounted for as spoiled."
-        "Put it with the spoiled blanks; its serial number is in the stock ledger. Take the next blank."
-    ReadBackRefused "read-back-refused" 24
-        "The finished card does not read back as it must; the service was told and the chip is accounted for as spoiled."
-        "Put it with the spoiled cards. If the next card fails too, stop the station and report it."
-    UnfinishedEntry "unfinished-entry" 30
-        "The journal has unfinished work on another chip in this reader."
-        "Insert the chip whose serial number is shown and repeat the command, or account for it: `card-agent spoil --serial S --reason R`."
-    JournalUnusable "journal-unusable" 31
-        "The station's journal cannot be read or written."
-        "Check disk space and rights of the station folder. Never edit or delete the journal: it accounts for blanks."
-    JournalCorrupt "journal-corrupt" 32
-        "A whole line of the journal fails its checksum: something other than a power cut changed it."
-        "Keep the file, report it, and reconcile the station's stock with the ledger before going on."
-    StationIncomplete "station-incomplete" 33
-        "The station folder lacks a file that enrolment puts there."
-        "Run `card-agent enrol`, have the request registered, then `card-agent enrol --certificate`."
-    ServiceUnreachable "service-unreachable" 40
-        "The issuance service does not answer."
-        "Check the address and the network. Nothing is lost: repeat the command, the same request is sent under the same key."
-    ServiceUntrusted "service-untrusted" 41
-        "The TLS connection failed: the service's certificate is not from our authority, or it refuses ours."
-        "Check `tls-ca.pem` in the station folder, the host name in the address, and whether the station was revoked."
-    ServiceRefused "service-refused" 42
-        "The service refused the request; its own code, detail and remedy are shown."
-        "Follow the service's remedy."
-    ServiceAnswer "service-answer" 43
-        "The service's answer is not what this program understands."
-        "Agent and service are of different versions; update the agent."
-    TrustBundleUnusable "trust-bundle-unusable" 50
-        "The trust bundle cannot be read, or its signature does not hold under the anchor."
-        "Fetch it again (`GET /api/trust-bundle`), and get the anchor `csca.der` by a way that does not go through the service."
-    InputUnusable "input-unusable" 51
-        "A file or value given on the command line cannot be used."
-        "The detail names it."
-    OutputUnusable "output-unusable" 52
-        "A file cannot be written."
-        "Check the folder, its rights and the disk space."
-    Interrupted "interrupted" 130
-        "Ctrl-C or SIGTERM."
-        "Nothing is lost: the next start resumes what was begun."
+    Refused "card-refused"
+    Undecided "card-undecided"
+    WrongPassword "wrong-password"
+    AccessFailed "access-failed"
+    PcscNotRunning "pcscd-not-running"
+    ReaderUnknown "reader-unknown"
+    ReaderAmbiguous "reader-ambiguous"
+    ReaderGone "reader-gone"
+    ReaderInUse "reader-in-use"
+    NoCard "no-card"
+    CardRemoved "card-removed"
+    CardUnresponsive "card-unresponsive"
+    CardHung "card-hung"
+    ReaderFailed "reader-failed"
+    ChipMisbehaved "chip-misbehaved"
+    ChipRefused "chip-refused"
+    ChipUnsupported "chip-unsupported"
+    ChipSpoiled "chip-spoiled"
+    ReadBackRefused "read-back-refused"
+    UnfinishedEntry "unfinished-entry"
+    JournalUnusable "journal-unusable"
+    JournalCorrupt "journal-corrupt"
+    StationIncomplete "station-incomplete"
+    ServiceUnreachable "service-unreachable"
+    ServiceUntrusted "service-untrusted"
+    ServiceRefused "service-refused"
+    ServiceAnswer "service-answer"
+    TrustBundleUnusable "trust-bundle-unusable"
+    InputUnusable "input-unusable"
+    OutputUnusable "output-unusable"
+    Interrupted "interrupted"
 }
+
+impl Code {
+    /// Returns the exit status of the process.
+    pub fn exit(self) -> u8 {
+        self.entry().exit
+    }
+
+    /// Returns cause and remedy in this language.
+    pub fn words(self, language: Language) -> &'static Words {
+        self.entry().words.of(language)
+    }
+
+    fn entry(self) -> &'static Entry {
+        BOOK.get(self.word()).expect("a test finds every code in docs/problems/agent.toml")
+    }
+}
+
+/// What `docs/problems/agent.toml` says of one code.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    exit: u8,
+    #[serde(flatten)]
+    words: Translations,
+}
+
+static BOOK: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../docs/problems/agent.toml")).expect("a test reads docs/problems/agent.toml")
+});
 
 /// A failure with its particulars.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Which one.
+    /// The stable code, with cause and remedy.
     pub code: Code,
-    /// The particulars, for a person; nothing secret, nothing personal.
+    /// The particulars, for a person. Nothing secret and nothing personal.
     pub detail: String,
-    /// The service's own words, if it was the service that refused.
+    /// The service's own words, if the service refused.
     pub problem: Option<Box<Problem>>,
 }
 
 impl Failure {
-    /// This failure with these particulars.
+    /// Returns a failure with this code and these particulars.
     pub fn new(code: Code, detail: impl fmt::Display) -> Self {
         Self { code, detail: detail.to_string(), problem: None }
     }
 }
 
-/// Three lines: what, why, what to do.
+/// Lines in English: code and particulars, cause, remedy, and the id of a request that the service refused.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.code.words(Language::English);
         match &self.problem {
             Some(problem) => {
                 writeln!(f, "{}: {} ({})", self.code.word(), problem.title, problem.code)?;
                 writeln!(f, "  cause:  {}", problem.detail.as_deref().unwrap_or(&problem.title))?;
-                write!(f, "  remedy: {}", problem.remedy.as_deref().unwrap_or(self.code.remedy()))
+                write!(f, "  remedy: {}", if problem.remedy.is_empty() { &words.remedy } else { &problem.remedy })?;
+                if problem.request_id.is_empty() { Ok(()) } else { write!(f, "\n  request id: {}", problem.request_id) }
             }
             None => {
                 writeln!(f, "{}: {}", self.code.word(), self.detail)?;
-                writeln!(f, "  cause:  {}", self.code.cause())?;
-                write!(f, "  remedy: {}", self.code.remedy())
+                writeln!(f, "  cause:  {}", words.cause)?;
+                write!(f, "  remedy: {}", words.remedy)
             }
         }
     }
@@ -241,24 +198,41 @@ impl From<ServiceError> for Failure {
 }
 
 #[cfg(test)]
+mod book;
+mod words;
+
+#[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use crypto::perso::problem::ProblemCode;
 
     use super::*;
 
     #[test]
-    fn every_code_stands_in_the_book_with_the_same_words() {
-        let book = include_str!("../../docs/failure-codes.md");
+    fn every_code_has_its_words_in_both_languages_and_no_word_is_without_code() {
         for code in Code::ALL {
-            let row = format!("| `{}` | {} | {} | {} |", code.word(), code.exit(), code.cause(), code.remedy());
-            assert!(book.contains(&row), "docs/failure-codes.md lacks:\n{row}");
+            let entry =
+                BOOK.get(code.word()).unwrap_or_else(|| panic!("docs/problems/agent.toml lacks {}", code.word()));
+            assert!(entry.exit > 2, "{}: 0 is success, 1 a panic, 2 the command line", code.word());
+            assert!(entry.words.are_complete(), "{}", code.word());
         }
+        assert_eq!(BOOK.len(), Code::ALL.len(), "docs/problems/agent.toml has entries without code");
     }
 
     #[test]
     fn codes_are_unique() {
         let words: HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_refusal_names_the_request_that_the_remedy_speaks_of() {
+        let mut problem =
+            Problem::new(ProblemCode::Internal, 500, "Report the request id to the operator of the service.");
+        problem.request_id = "0190-request".to_owned();
+        let shown = Failure::from(ServiceError::Problem(Box::new(problem))).to_string();
+        assert!(shown.contains("0190-request"), "{shown}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The hands: a station that writes chips and a kiosk that reads them.
+//! A station that writes chips, and a kiosk that reads them.
 //!
-//! It carries, it does not decide: what a chip is told comes sealed from the issuance service, and whether a card is genuine is
-//! [`crypto::inspection::judge`]'s word. It alone knows PC/SC.
+//! This crate only carries messages. The commands for a chip come sealed from the issuance service, and
+//! [`crypto::inspection::judge`] decides whether a card is genuine. No other crate speaks PC/SC.
 
 pub mod client;
 pub mod failure;

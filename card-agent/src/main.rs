@@ -1,7 +1,7 @@
 //! `card-agent readers | enrol | intake | personalize | spoil | inspect`.
 //!
-//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not understood; every
-//! other one stands in `docs/failure-codes.md`. Results go to standard output, what happens and what failed to standard error.
+//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not understood; the
+//! others are listed in `docs/failure-codes.md`. Results go to standard output, progress and failures to standard error.
 
 use std::{
     fs::{self, File},
@@ -43,7 +43,7 @@ struct Arguments {
 enum Task {
     /// List the PC/SC readers and what is in them.
     Readers,
-    /// Make this station known: first a key and a request (csr.pem), later with --certificate.
+    /// Enrol this station: first a key and a request (csr.pem), later with --certificate.
     Enrol(Enrol),
     /// Take in the blank in the reader: it makes its keys, and becomes stock.
     Intake(AtStation),
@@ -101,7 +101,7 @@ struct Spoil {
     /// Serial number of the chip, 20 hexadecimal digits.
     #[arg(long)]
     serial: String,
-    /// Why, for the stock ledger.
+    /// The reason, for the stock ledger.
     #[arg(long)]
     reason: String,
 }
@@ -180,7 +180,7 @@ fn readers() -> Result<(), Failure> {
     }
     for reader in readers {
         let card = if reader.card_present { format!("card {}", hex::encode(&reader.atr)) } else { "empty".to_owned() };
-        println!("{}\t{card}", reader.name);
+        say(&format!("{}\t{card}", reader.name))?;
     }
     Ok(())
 }
@@ -192,12 +192,12 @@ fn enrol(arguments: &Enrol) -> Result<(), Failure> {
     match (&arguments.certificate, &arguments.name, &arguments.service) {
         (Some(certificate), _, _) => {
             folder.certify(&read(certificate)?, authority.as_deref())?;
-            println!("enrolled: {}", arguments.station.display());
+            say(&format!("enrolled: {}", arguments.station.display()))?;
         }
         (None, Some(name), Some(service)) => {
             let settings = Settings { name: name.clone(), service: service.clone() };
             let request = folder.request(&settings, authority.as_deref())?;
-            println!("{}", request.display());
+            say(&request.display().to_string())?;
             eprintln!("have this request registered, then: card-agent enrol --station … --certificate certificate.pem");
         }
         _ => return Err(Failure::new(Code::InputUnusable, "enrol needs --name and --service, or --certificate")),
@@ -223,22 +223,16 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     if arguments.json {
         let said = serde_json::json!({
             "serial": done.serial,
-            "outcome": done.outcome.outcome,
-            "card_id": done.outcome.card_id,
+            "outcome": done.outcome.word(),
+            "card_id": done.outcome.card_id(),
             "attempts": done.attempts,
             "resumed": done.resumed,
             "strides": done.strides,
         });
-        println!("{said}");
-        return Ok(());
+        return say(&said.to_string());
     }
-    println!(
-        "{}\t{}\t{}",
-        done.serial,
-        done.outcome.outcome,
-        done.outcome.card_id.as_deref().unwrap_or(if done.resumed { "resumed" } else { "" })
-    );
-    Ok(())
+    let id = done.outcome.card_id().unwrap_or(if done.resumed { "resumed" } else { "" });
+    say(&format!("{}\t{}\t{id}", done.serial, done.outcome.word()))
 }
 
 fn spoil(arguments: &Spoil) -> Result<(), Failure> {
@@ -247,8 +241,7 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
     let folder = Folder::new(&arguments.station);
     let service = folder.service()?;
     Station::new(&service, Journal::open(folder.path())?, kiosk::now).spoil(serial, "", &arguments.reason)?;
-    println!("{serial}\tspoiled");
-    Ok(())
+    say(&format!("{serial}\tspoiled"))
 }
 
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
@@ -267,8 +260,7 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
         true => serde_json::to_string_pretty(&verdict).expect("a verdict is JSON"),
         false => verdict.to_string(),
     };
-    writeln!(io::stdout(), "{text}")
-        .map_err(|e| Failure::new(Code::OutputUnusable, format!("standard output: {e}")))?;
+    say(&text)?;
     kiosk::conclude(&evidence, &verdict)?;
     match evidence.access.way {
         Some(crypto::inspection::AccessProtocol::Bac) if arguments.require_pace => {
@@ -278,12 +270,13 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     }
 }
 
-/// From the arguments, the environment or standard input; never from a place that `ps` shows unless the operator chose --can.
+/// Reads the password from the arguments, the environment or standard input. `ps` shows it only if the operator chose --can.
 fn password(arguments: &Inspect) -> Result<Password, Failure> {
     let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
     let mrz = match (&arguments.mrz_file, &arguments.can) {
         (Some(path), _) if path.as_os_str() != "-" => {
-            Zeroizing::new(String::from_utf8_lossy(&read(path)?).into_owned())
+            let bytes = Zeroizing::new(read(path)?);
+            Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         }
         (None, Some(can)) => return Ok(Password::Can(can.parse().map_err(|e| unusable("the CAN", &e))?)),
         _ => match std::env::var("CITIZEN_CARD_MRZ") {
@@ -310,12 +303,17 @@ fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop) -> Result<Se
     }
 }
 
+/// Writes a line of the result to standard output.
+fn say(line: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{line}").map_err(|e| Failure::new(Code::OutputUnusable, format!("standard output: {e}")))
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|e| Failure::new(Code::InputUnusable, format!("{}: {e}", path.display())))
 }
 
-/// The first Ctrl-C (or SIGTERM) ends the work before the next command; the second ends the process. Both are safe: the journal is
-/// ahead of the chip.
+/// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both are safe,
+/// because the journal is written before the chip.
 fn watch_signals(stop: Stop) {
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };

@@ -1,7 +1,7 @@
-//! One session with a chip: every APDU is timed and logged here, and between any two of them a stop can be asked for.
+//! One session with a chip: times and logs every APDU, and stops between two of them on request.
 //!
 //! The log has one JSON object per line and no bodies: header, lengths, status, microseconds. The secure channel itself is
-//! `crypto::inspection::SecureLine`: it lies above this, so the log shows what travelled.
+//! `crypto::inspection::SecureLine`: it lies above this layer, so the log shows what travelled.
 
 use std::{
     cell::Cell,
@@ -22,12 +22,12 @@ use serde::Serialize;
 
 use crate::transport::{Reader, TransportError};
 
-/// Where a stop is asked for (Ctrl-C, SIGTERM) and noticed; clones share it.
+/// A request to stop (Ctrl-C, SIGTERM), shared by all clones.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicUsize>);
 
 impl Stop {
-    /// Asks every session that watches this to stop before its next command; gives how often that was asked before.
+    /// Asks every session with a clone of this to stop before its next command. Returns how often that was asked before.
     pub fn request(&self) -> usize {
         self.0.fetch_add(1, Ordering::SeqCst)
     }
@@ -38,12 +38,12 @@ impl Stop {
     }
 }
 
-/// What a session's commands are for, as the log names it.
+/// The purpose of a session's commands, as the log names it.
 #[derive(Clone, Debug, Default)]
 pub struct Phase(Rc<Cell<&'static str>>);
 
 impl Phase {
-    /// From now on.
+    /// Names the purpose of all commands from now on.
     pub fn begins(&self, name: &'static str) {
         self.0.set(name);
     }
@@ -54,7 +54,7 @@ impl Phase {
 struct Entry<'a> {
     /// Number of the command in this session, from 1.
     n: usize,
-    /// What the session was doing.
+    /// The purpose of the command.
     phase: &'a str,
     /// CLA INS P1 P2 as they travelled, hexadecimal.
     header: String,
@@ -70,7 +70,7 @@ struct Entry<'a> {
     microseconds: u128,
 }
 
-/// A card under observation.
+/// A reader whose commands are timed, logged and stopped.
 pub struct Session<'a, R> {
     reader: R,
     log: Option<Box<dyn Write + 'a>>,
@@ -80,34 +80,36 @@ pub struct Session<'a, R> {
 }
 
 impl<'a, R: Reader> Session<'a, R> {
-    /// Observes `reader` without writing a log.
+    /// Observes `reader`, without a log and without a stop.
     pub fn new(reader: R) -> Self {
         Self { reader, log: None, phase: Phase::default(), commands: 0, stop: Stop::default() }
     }
 
     /// Ends with [`TransportError::Interrupted`] before the next command once `stop` was requested.
+    #[must_use]
     pub fn stopping(mut self, stop: Stop) -> Self {
         self.stop = stop;
         self
     }
 
     /// Writes a line per command to `log`. A log that cannot be written ends the session: evidence is not optional.
+    #[must_use]
     pub fn logging(mut self, log: impl Write + 'a) -> Self {
         self.log = Some(Box::new(log));
         self
     }
 
-    /// Where to name what the following commands are for, also while something else holds the session.
+    /// Returns the handle that names the purpose of the following commands, usable while the session is borrowed.
     pub fn phase(&self) -> Phase {
         self.phase.clone()
     }
 
-    /// Commands that travelled so far.
+    /// Returns the number of commands sent so far.
     pub fn commands(&self) -> usize {
         self.commands
     }
 
-    /// The reader underneath.
+    /// Returns the reader, and ends the observation.
     pub fn into_reader(self) -> R {
         self.reader
     }

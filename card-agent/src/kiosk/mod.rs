@@ -1,7 +1,7 @@
-//! A kiosk: reads a card, with or without the service, and says what it is worth.
+//! A kiosk: reads a card and judges it, with or without the service.
 //!
-//! It needs two files: the anchor `csca.der`, given once by a trusted way, and the signed trust bundle, brought now and then by any
-//! way.
+//! It needs two files: the anchor `csca.der`, obtained once over a trusted channel, and the signed trust bundle, renewed now and then
+//! over any channel.
 
 mod output;
 
@@ -29,11 +29,11 @@ use crate::{
 /// [`Code::TrustBundleUnusable`].
 pub fn open_trust(bundle: &[u8], anchor: &[u8], at: OffsetDateTime) -> Result<TrustBundle, Failure> {
     let anchor = Certificate::parse(anchor)
-        .map_err(|e| Failure::new(Code::TrustBundleUnusable, format!("the anchor is no certificate: {e}")))?;
+        .map_err(|e| Failure::new(Code::TrustBundleUnusable, format!("the anchor is not a certificate: {e}")))?;
     trust_bundle::open(bundle, &anchor, at).map_err(|e| Failure::new(Code::TrustBundleUnusable, e))
 }
 
-/// This moment in the offset of Việt Nam, where the day of expiry ends.
+/// Returns the present moment in the offset of Việt Nam (+07:00), because the day of expiry ends there.
 pub fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc().to_offset(UtcOffset::from_hms(7, 0, 0).expect("seven hours are an offset"))
 }

@@ -1,4 +1,4 @@
-//! The files of a card, as the chip gave them, for whoever wants to look with other tools.
+//! The files of a card as the chip gave them, for analysis with other tools, and the proved portrait.
 
 use std::{fs, path::Path};
 

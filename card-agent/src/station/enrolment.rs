@@ -1,4 +1,4 @@
-//! How a station becomes known: it makes its own TLS key, the service signs a certificate for it.
+//! Enrolment of a station: it makes its own TLS key, and the service signs a certificate for it.
 //!
 //! A station folder holds
 //!
@@ -7,7 +7,7 @@
 //! | `station.toml` | `card-agent enrol`: name and address of the service | |
 //! | `key.pem` | `card-agent enrol`; never leaves the folder | yes, mode 0600 |
 //! | `csr.pem` | `card-agent enrol`; for the administrator | |
-//! | `tls-ca.pem` | the service's own TLS authority, by a trusted way | |
+//! | `tls-ca.pem` | the service's own TLS authority, over a trusted channel | |
 //! | `certificate.pem` | the administrator's answer | |
 //! | `csca.der` | optional: the national anchor; then cards are read back against the trust bundle too | |
 //! | `journal.jsonl` | the station | |
@@ -28,11 +28,11 @@ use crate::{
     failure::{Code, Failure},
 };
 
-/// A station's folder.
+/// The folder of a station, with its key, its certificates and its journal.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
-/// `station.toml`.
+/// The contents of `station.toml`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Settings {
     /// Name of the station, as it will be registered.
@@ -42,18 +42,18 @@ pub struct Settings {
 }
 
 impl Folder {
-    /// This folder; nothing is read or made yet.
+    /// Names a folder. Nothing is read or made yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// First half: makes the folder, a P-256 key that is never overwritten, and the certificate request `csr.pem` with the
-    /// station's name as common name. Gives the path of the request.
+    /// Makes the folder, a P-256 key, and the certificate request `csr.pem` with the station's name as common name: the first half
+    /// of enrolment. An existing key is never overwritten. Returns the path of the request.
     ///
     /// # Errors
     /// [`Code::OutputUnusable`].
@@ -61,7 +61,7 @@ impl Folder {
         fs::create_dir_all(&self.0).map_err(|e| self.unwritten("", &e))?;
         let key = match fs::read_to_string(self.file("key.pem")) {
             Ok(pem) => KeyPair::from_pem(&Zeroizing::new(pem))
-                .map_err(|e| Failure::new(Code::StationIncomplete, format!("key.pem is no private key: {e}")))?,
+                .map_err(|e| Failure::new(Code::StationIncomplete, format!("key.pem is not a private key: {e}")))?,
             Err(_) => self.make_key()?,
         };
         let mut parameters = CertificateParams::default();
@@ -81,22 +81,21 @@ impl Folder {
         Ok(self.file("csr.pem"))
     }
 
-    /// Second half: takes the certificate (and the service's TLS authority, if the first half did not).
+    /// Stores the certificate (and the service's TLS authority, if the first half did not): the second half of enrolment.
     ///
     /// # Errors
     /// [`Code::StationIncomplete`] if the first half was not done, [`Code::ServiceUntrusted`] if certificate, key and
     /// authority do not go together.
     pub fn certify(&self, certificate: &[u8], authority: Option<&[u8]>) -> Result<(), Failure> {
-        self.settings()?;
-        self.read("key.pem")?;
+        let trusted = authority.map_or_else(|| self.read("tls-ca.pem"), |pem| Ok(pem.to_vec()))?;
+        self.client(certificate, trusted)?;
         if let Some(pem) = authority {
             self.write("tls-ca.pem", pem)?;
         }
-        self.write("certificate.pem", certificate)?;
-        self.service().map(drop)
+        self.write("certificate.pem", certificate)
     }
 
-    /// Name and service.
+    /// Reads `station.toml`.
     ///
     /// # Errors
     /// [`Code::StationIncomplete`].
@@ -105,23 +104,23 @@ impl Folder {
         toml::from_str(&text).map_err(|e| Failure::new(Code::StationIncomplete, format!("station.toml: {e}")))
     }
 
-    /// The service, as this station.
+    /// Returns a client that the service knows as this station.
     ///
     /// # Errors
     /// [`Code::StationIncomplete`], [`Code::ServiceUntrusted`].
     pub fn service(&self) -> Result<HttpService, Failure> {
+        self.client(&self.read("certificate.pem")?, self.read("tls-ca.pem")?)
+    }
+
+    fn client(&self, certificate: &[u8], authority: Vec<u8>) -> Result<HttpService, Failure> {
         let mut identity = Zeroizing::new(self.read("key.pem")?);
         identity.push(b'\n');
-        identity.extend_from_slice(&self.read("certificate.pem")?);
-        let connection = Connection {
-            service: self.settings()?.service,
-            authority: self.read("tls-ca.pem")?,
-            identity: Some(identity),
-        };
+        identity.extend_from_slice(certificate);
+        let connection = Connection { service: self.settings()?.service, authority, identity: Some(identity) };
         Ok(HttpService::new(&connection)?)
     }
 
-    /// Keeps the national anchor `csca.der`.
+    /// Stores the national anchor as `csca.der`.
     ///
     /// # Errors
     /// [`Code::OutputUnusable`].
@@ -129,7 +128,7 @@ impl Folder {
         self.write("csca.der", anchor)
     }
 
-    /// The national anchor, if the folder has one.
+    /// Returns the national anchor, DER, if the folder has one.
     pub fn anchor(&self) -> Option<Vec<u8>> {
         fs::read(self.file("csca.der")).ok()
     }
@@ -186,6 +185,17 @@ mod tests {
         folder.request(&settings(), None).expect("again");
         assert_eq!(fs::read(folder.file("key.pem")).expect("key.pem"), key);
         assert_eq!(folder.settings().expect("read back"), settings());
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_fit_replaces_nothing() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), Some(b"authority")).expect("made");
+        fs::write(folder.file("certificate.pem"), b"in use").expect("written");
+        assert!(folder.certify(b"no certificate", Some(b"another")).is_err());
+        assert_eq!(fs::read(folder.file("certificate.pem")).expect("there"), b"in use");
+        assert_eq!(fs::read(folder.file("tls-ca.pem")).expect("there"), b"authority");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Intake and personalization of one chip, and what to do with what was left unfinished.
+//! Intake and personalization of one chip, and the resumption of unfinished work.
 
 use std::time::Instant;
 
@@ -15,29 +15,30 @@ use uuid::Uuid;
 use super::{
     journal::{Entry, Event, Journal, Kind, Stage},
     read_back::read_back,
+    refusal::{Accounting, Consequence, accounting, consequence},
 };
 use crate::{
-    client::{ActiveAuthenticationProof, IdempotencyKey, Outcome, Problem, ReadBack, Service, ServiceError},
+    client::{ActiveAuthentication, IdempotencyKey, Outcome, ReadBack, Service, ServiceError},
     failure::{Code, Failure},
     session::Session,
     transport::Reader,
 };
 
-/// Orders tried on one chip before it is given up.
+/// The number of orders that are tried on a chip before it is given up.
 const ATTEMPTS: usize = 3;
 
-/// What a finished chip leaves for the operator to see.
+/// The result of the work on a chip, for the operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Done {
-    /// The chip.
+    /// The serial number of the chip.
     pub serial: CardSerial,
-    /// The service's word.
+    /// What the service concluded.
     pub outcome: Outcome,
-    /// Orders that were needed, this time.
+    /// The number of orders that this run needed.
     pub attempts: usize,
     /// Whether the chip had been begun earlier.
     pub resumed: bool,
-    /// What was done, in order, and how long each stride took.
+    /// The strides of this run, in order.
     pub strides: Vec<Stride>,
 }
 
@@ -46,7 +47,7 @@ pub struct Done {
 pub struct Stride {
     /// `present`, `order`, `play`, `read-back` or `report`.
     pub name: &'static str,
-    /// From its begin to its end.
+    /// Its duration.
     pub microseconds: u128,
 }
 
@@ -60,27 +61,29 @@ pub struct Station<'a, S> {
 }
 
 impl<'a, S: Service> Station<'a, S> {
-    /// A station that asks `service` and keeps `journal`.
+    /// Returns a station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
         Self { service, journal, trust: None, now, strides: Vec::new() }
     }
 
-    /// Also judges finished cards against this bundle, as a kiosk would.
+    /// Makes the station judge finished cards against this bundle, as a kiosk does.
+    #[must_use]
     pub fn trusting(mut self, trust: TrustBundle) -> Self {
         self.trust = Some(trust);
         self
     }
 
-    /// What is unfinished.
+    /// Returns the unfinished entries of the journal.
     pub fn unfinished(&self) -> &[Entry] {
         self.journal.unfinished()
     }
 
-    /// Does `kind` with the chip in this reader. Whatever was left unfinished in this reader or with this chip comes first.
+    /// Does this kind of work with the chip in this reader. Unfinished work in this reader or with this chip is done first.
     ///
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
     pub fn run<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
+        self.strides.clear();
         let begun = Instant::now();
         session.phase().begins("present");
         session.reset()?;
@@ -115,8 +118,9 @@ impl<'a, S: Service> Station<'a, S> {
         }
     }
 
-    /// Reports what needs no chip any more: receipts that did not reach the service, spoiled chips it was not told of.
-    /// Only of this reader or this chip; another process may be at work on the others. Gives what came to its end by that.
+    /// Reports what needs no chip any more: receipts that did not reach the service, and spoiled chips that it was not told of.
+    /// Only of this reader or this chip, because another process may be at work on the others; and chips spoiled without a reader,
+    /// whose failure does not hold up this reader. Returns the work that was finished by a report.
     ///
     /// # Errors
     /// [`Failure`] of the service or the journal.
@@ -127,28 +131,34 @@ impl<'a, S: Service> Station<'a, S> {
     ) -> Result<Vec<(CardSerial, Kind, Outcome)>, Failure> {
         let mut finished = Vec::new();
         for entry in self.journal.unfinished().to_vec() {
-            if entry.reader != reader && Some(&entry.serial) != serial {
-                continue;
-            }
+            let is_ours = entry.reader == reader || Some(&entry.serial) == serial;
             match entry.stage {
-                Stage::AwaitAccount { reason, evidence } => {
-                    self.account(entry.id, &entry.serial, &reason, &evidence)?
+                Stage::AwaitAccount { reason, evidence } if is_ours => {
+                    self.account(entry.id, &entry.serial, &reason, &evidence)?;
                 }
-                Stage::AwaitReport { receipt, proof } => {
+                Stage::AwaitAccount { reason, evidence } if entry.reader.is_empty() => {
+                    if let Err(failure) = self.account(entry.id, &entry.serial, &reason, &evidence) {
+                        warn!(card.serial = %entry.serial, "chip {} is not accounted for yet: {failure}", entry.serial);
+                    }
+                }
+                Stage::AwaitReport { receipt, proof } if is_ours => {
                     let outcome = self.report(entry.id, entry.kind, &receipt, proof.as_ref())?;
                     finished.extend(outcome.map(|outcome| (entry.serial, entry.kind, outcome)));
                 }
-                Stage::AwaitOrder | Stage::AwaitReceipt => {}
+                Stage::AwaitAccount { .. } | Stage::AwaitOrder | Stage::AwaitReceipt | Stage::AwaitReport { .. } => {}
             }
         }
         Ok(finished)
     }
 
-    /// Gives up a chip that cannot be presented any more, on the operator's word.
+    /// Gives up a chip that cannot be presented any more, on the operator's word. `reader` is empty if it lay in none.
     ///
     /// # Errors
-    /// [`Failure`] of the service or the journal; the next run tells the service again.
+    /// [`Code::InputUnusable`] without a reason; [`Failure`] of the service or the journal: the next run tells the service again.
     pub fn spoil(&mut self, serial: CardSerial, reader: &str, reason: &str) -> Result<(), Failure> {
+        if reason.trim().is_empty() {
+            return Err(Failure::new(Code::InputUnusable, "a chip is not written off without a reason"));
+        }
         let known = self.journal.unfinished().iter().find(|entry| entry.serial == serial).map(|entry| entry.id);
         let id = match known {
             Some(id) => id,
@@ -218,7 +228,7 @@ impl<'a, S: Service> Station<'a, S> {
         Err(Failure::new(Code::ChipSpoiled, format!("chip {serial}: {ATTEMPTS} orders did not suffice; {last}")))
     }
 
-    /// Shows the operator that something was done, and remembers how long it took.
+    /// Logs the end of a stride, and keeps its duration.
     fn strode(&mut self, name: &'static str, begun: Instant) {
         let microseconds = begun.elapsed().as_micros();
         info!(stride = name, microseconds, "{name} done");
@@ -245,17 +255,21 @@ impl<'a, S: Service> Station<'a, S> {
         };
         answer.or_else(|error| {
             if let ServiceError::Problem(problem) = &error
-                && is_about_the_chip(problem)
+                && consequence(problem) == Consequence::Judged
             {
-                // The chip stays what the ledger believes it to be, unless it says that it already is a card.
+                // The chip stays what the ledger has it as, unless it announces that it already is a card.
                 if presentation.life_cycle == LifeCycle::Personalized
                     && kind == Kind::Personalize
                     && self.was_ordered(id)
                 {
-                    self.give_up(id, &presentation.serial, &problem.code, "personalized, and refused by the service")?;
-                } else {
-                    self.note(id, Event::Withdrawn { reason: problem.code.clone() })?;
+                    let (serial, code) = (&presentation.serial, &problem.code);
+                    self.give_up(id, serial, code.word(), "personalized, and refused by the service")?;
+                    return Err(Failure::new(
+                        Code::ChipSpoiled,
+                        format!("chip {serial} is personalized, and the service refuses it: {code}"),
+                    ));
                 }
+                self.note(id, Event::Withdrawn { reason: problem.code.to_string() })?;
             }
             Err(error.into())
         })
@@ -267,7 +281,7 @@ impl<'a, S: Service> Station<'a, S> {
         serial: &CardSerial,
         session: &mut Session<'_, R>,
         back: &ReadBack,
-    ) -> Result<Option<ActiveAuthenticationProof>, Failure> {
+    ) -> Result<Option<ActiveAuthentication>, Failure> {
         let result = read_back(session, back, self.trust.as_ref(), (self.now)())?;
         if let Some(refuted) = result.refuted {
             self.give_up(id, serial, "read-back-refused", &refuted)?;
@@ -279,13 +293,13 @@ impl<'a, S: Service> Station<'a, S> {
         Ok(result.proof)
     }
 
-    /// The outcome, if it is final; none if another order is needed.
+    /// Reports a receipt. Returns the outcome if it is final, and none if another order is needed.
     fn report(
         &mut self,
         id: Uuid,
         kind: Kind,
         receipt: &Receipt,
-        proof: Option<&ActiveAuthenticationProof>,
+        proof: Option<&ActiveAuthentication>,
     ) -> Result<Option<Outcome>, Failure> {
         let key = IdempotencyKey::of_receipt(&receipt.order, proof.is_some());
         let answer = match kind {
@@ -297,12 +311,15 @@ impl<'a, S: Service> Station<'a, S> {
                 self.note(id, Event::Incomplete)?;
                 Ok(None)
             }
+            Ok(outcome) if !ends(kind, &outcome) => {
+                Err(Failure::new(Code::ServiceAnswer, format!("`{}` for a receipt of {kind:?}", outcome.word())))
+            }
             Ok(outcome) => {
                 self.note(id, Event::Finished)?;
                 Ok(Some(outcome))
             }
-            Err(ServiceError::Problem(problem)) if is_about_the_chip(&problem) => {
-                warn!(problem = problem.code, "the service does not take the receipt: {}", problem.title);
+            Err(ServiceError::Problem(problem)) if consequence(&problem) == Consequence::Judged => {
+                warn!(problem = problem.code.word(), "the service does not take the receipt: {}", problem.title);
                 self.note(id, Event::Incomplete)?;
                 Ok(None)
             }
@@ -316,16 +333,18 @@ impl<'a, S: Service> Station<'a, S> {
     }
 
     fn account(&mut self, id: Uuid, serial: &CardSerial, reason: &str, evidence: &str) -> Result<(), Failure> {
-        match self.service.spoiled(serial, reason, evidence, &IdempotencyKey::of_spoiled(id)) {
+        let key = IdempotencyKey::of_spoiled(id, reason, evidence);
+        match self.service.spoiled(serial, reason, evidence, &key) {
             Ok(()) => {}
-            // It knows already: another report of the same chip came first.
-            Err(ServiceError::Problem(problem)) if problem.code == "chip-spoiled" => {}
-            // It does not account for this chip on this station's word (a finished card takes an officer and a witness), and
-            // never will: the entry ends, and nobody is told that the chip was accounted for.
-            Err(ServiceError::Problem(problem)) if problem.code.starts_with("chip-") => {
-                self.note(id, Event::Withdrawn { reason: problem.code.clone() })?;
-                return Err(ServiceError::Problem(problem).into());
-            }
+            Err(ServiceError::Problem(problem)) => match accounting(&problem) {
+                Accounting::Done => {}
+                // A finished card, for example, takes an officer and a witness. The entry ends without an account.
+                Accounting::Impossible => {
+                    self.note(id, Event::Withdrawn { reason: problem.code.to_string() })?;
+                    return Err(ServiceError::Problem(problem).into());
+                }
+                Accounting::Later => return Err(ServiceError::Problem(problem).into()),
+            },
             Err(error) => return Err(error.into()),
         }
         warn!(card.serial = %serial, "chip {serial} is spoiled and accounted for: {reason}");
@@ -341,70 +360,18 @@ impl<'a, S: Service> Station<'a, S> {
     }
 }
 
-/// The status word at the end of a raw response.
+/// Returns the status word at the end of a raw response, four hexadecimal digits.
 fn status(response: &[u8]) -> String {
     hex::encode_upper(&response[response.len().saturating_sub(2)..])
 }
 
-/// Whether a refusal says something of this chip, rather than of the station, the request or the moment.
-fn is_about_the_chip(problem: &Problem) -> bool {
-    matches!(problem.status, 404 | 409 | 410 | 422) || problem.code.starts_with("chip-")
+/// Whether this outcome is the aim of this kind of work.
+fn ends(kind: Kind, outcome: &Outcome) -> bool {
+    match kind {
+        Kind::Intake => matches!(outcome, Outcome::Initialised),
+        Kind::Personalize => matches!(outcome, Outcome::Personalized { .. }),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::PersonalizationOrder;
-
-    /// A service that answers every account with this refusal.
-    struct Refusing(&'static str);
-
-    impl Service for Refusing {
-        fn intake_order(&self, _: &Presentation, _: &IdempotencyKey) -> Result<Order, ServiceError> {
-            unreachable!("no chip is presented")
-        }
-
-        fn intake_receipt(&self, _: &Receipt, _: &IdempotencyKey) -> Result<Outcome, ServiceError> {
-            unreachable!("nothing is played")
-        }
-
-        fn personalization_order(
-            &self,
-            _: &Presentation,
-            _: &IdempotencyKey,
-        ) -> Result<PersonalizationOrder, ServiceError> {
-            unreachable!("no chip is presented")
-        }
-
-        fn personalization_receipt(
-            &self,
-            _: &Receipt,
-            _: Option<&ActiveAuthenticationProof>,
-            _: &IdempotencyKey,
-        ) -> Result<Outcome, ServiceError> {
-            unreachable!("nothing is played")
-        }
-
-        fn spoiled(&self, _: &CardSerial, _: &str, _: &str, _: &IdempotencyKey) -> Result<(), ServiceError> {
-            let problem = Problem { code: self.0.to_owned(), status: 409, ..Problem::default() };
-            Err(ServiceError::Problem(Box::new(problem)))
-        }
-    }
-
-    /// What the service made of `spoil`, and how many entries of the journal are left.
-    fn spoils(code: &'static str) -> (Result<(), Failure>, usize) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::open(folder.path()).expect("a journal");
-        let service = Refusing(code);
-        let mut station = Station::new(&service, journal, || OffsetDateTime::UNIX_EPOCH);
-        let done = station.spoil(CardSerial([7; 10]), "reader", "bent");
-        (done, station.unfinished().len())
-    }
-
-    #[test]
-    fn a_chip_counts_as_accounted_for_only_if_the_service_says_so() {
-        assert!(matches!(spoils("chip-spoiled"), (Ok(()), 0)), "it knew already");
-        assert!(matches!(spoils("chip-already-personalized"), (Err(_), 0)), "an officer must; the station is done");
-        assert!(matches!(spoils("idempotency-key-in-use"), (Err(_), 1)), "to be told again");
-    }
-}
+mod tests;

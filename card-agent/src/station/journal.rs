@@ -1,9 +1,9 @@
-//! The station's journal: what was begun with which chip, on disk before it is done or reported.
+//! The station's journal: records each step with a chip on disk before the step is taken.
 //!
 //! One append-only file for all readers of a station, `journal.jsonl`. A line is the first eight bytes of the SHA-256 of its
 //! record in hexadecimal, a space, the record as JSON, a line feed; it is written whole and fsynced under a file lock. A power cut
 //! leaves at most an unterminated last line, which opening (or the next append) cuts off: that record was never acted upon,
-//! because acting waits for the fsync. A terminated line that fails its checksum is not a power cut, and is an error.
+//! because acting waits for the fsync. A power cut cannot make a terminated line that fails its checksum: that is an error.
 //!
 //! No keys and no personal data: serial numbers, order ids, sealed receipts, and public signatures.
 
@@ -20,30 +20,30 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::client::ActiveAuthenticationProof;
+use crate::client::ActiveAuthentication;
 
 /// Why the journal cannot be used.
 #[derive(Debug, Error)]
 pub enum JournalError {
-    /// A whole line fails its checksum or is no record.
+    /// A whole line fails its checksum or is not a record.
     #[error("{}: line {line} is damaged", path.display())]
     Corrupt {
-        /// The file.
+        /// The journal.
         path: PathBuf,
-        /// From 1.
+        /// The number of the line, from 1.
         line: usize,
     },
-    /// The file system says no.
+    /// The file system refuses an operation.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
+        /// The journal or its folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
-/// What is being done with a chip.
+/// The kinds of work on a chip.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -53,17 +53,17 @@ pub enum Kind {
     Personalize,
 }
 
-/// What happened, in the order in which it can happen. Every entry ends with `Finished`, `Withdrawn` or `Accounted`.
+/// The events of an entry, in the order in which they can happen. Every entry ends with `Finished`, `Withdrawn` or `Accounted`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
-    /// A chip was presented; nothing was asked for yet.
+    /// A chip was presented; no order was asked for yet.
     Begun {
         /// Intake or personalization.
         kind: Kind,
         /// The chip.
         serial: CardSerial,
-        /// Full name of the reader it lay in.
+        /// Full name of the reader it lay in; empty if in none.
         reader: String,
     },
     /// The service gave an order; its first command may have reached the chip from now on.
@@ -71,7 +71,7 @@ pub enum Event {
         /// The order's id.
         order: String,
     },
-    /// The chip answered, wholly or until it was cut.
+    /// The chip answered to the order, wholly or until the session broke.
     Played {
         /// Its sealed answers.
         receipt: Receipt,
@@ -79,24 +79,24 @@ pub enum Event {
     /// The finished chip signed the service's challenge.
     Proved {
         /// Challenge and signature.
-        proof: ActiveAuthenticationProof,
+        proof: ActiveAuthentication,
     },
-    /// The service has taken the receipt, and it was not enough: the chip needs a new order.
+    /// The service has found the receipt insufficient: the chip needs a new order.
     Incomplete,
-    /// The service has confirmed that the chip is where it should be.
+    /// The service has confirmed that the aim of the work is reached.
     Finished,
     /// The chip is given up; the service has still to be told.
     Spoiled {
-        /// Why, in a stable word.
+        /// The reason, as a stable word or in the operator's words.
         reason: String,
-        /// What was seen.
+        /// What shows it.
         evidence: String,
     },
     /// The service has accounted for the spoiled chip.
     Accounted,
-    /// The service gave no (further) order, and the chip is what the ledger believes it to be.
+    /// The service gives no (further) order, and the chip stays what the ledger has it as.
     Withdrawn {
-        /// The service's word.
+        /// The code of the service's refusal.
         reason: String,
     },
 }
@@ -106,20 +106,20 @@ pub enum Event {
 pub enum Stage {
     /// Nothing reached the chip, or a receipt was reported and found incomplete: a new order is needed.
     AwaitOrder,
-    /// An order was out and its receipt is lost: the chip may have taken any part of it. A new order finds out.
+    /// An order was out and its receipt is lost: the chip may have taken any part of it. A new order is needed.
     AwaitReceipt,
-    /// The receipt is here, and has still to be reported.
+    /// The receipt is still to be reported.
     AwaitReport {
         /// The chip's answers.
         receipt: Receipt,
         /// Its signature over the service's challenge, if read back.
-        proof: Option<ActiveAuthenticationProof>,
+        proof: Option<ActiveAuthentication>,
     },
-    /// Given up, and the service has still to be told.
+    /// The chip is given up; the service has still to be told.
     AwaitAccount {
-        /// Why.
+        /// The reason, as in [`Event::Spoiled`].
         reason: String,
-        /// What was seen.
+        /// What shows it.
         evidence: String,
     },
 }
@@ -127,7 +127,7 @@ pub enum Stage {
 /// Unfinished work on one chip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Names it in the journal, and in idempotency keys.
+    /// Identifies the entry in the journal, and in idempotency keys.
     pub id: Uuid,
     /// Intake or personalization.
     pub kind: Kind,
@@ -135,7 +135,7 @@ pub struct Entry {
     pub serial: CardSerial,
     /// Reader in which it was begun.
     pub reader: String,
-    /// Whether an order was ever out for it.
+    /// Whether an order was ever received for it.
     pub ordered: bool,
     /// How far it got.
     pub stage: Stage,
@@ -183,17 +183,17 @@ impl Journal {
         Ok(Self { path, file, unfinished })
     }
 
-    /// Entries that are neither finished nor accounted for, oldest first.
+    /// Returns the entries that have not ended, oldest first.
     pub fn unfinished(&self) -> &[Entry] {
         &self.unfinished
     }
 
-    /// The unfinished entry with this id.
+    /// Returns the unfinished entry with this id.
     pub fn entry(&self, id: Uuid) -> Option<&Entry> {
         self.unfinished.iter().find(|entry| entry.id == id)
     }
 
-    /// Begins an entry; on return it is on disk.
+    /// Begins an entry. On return it is on disk. Returns its id.
     ///
     /// # Errors
     /// [`JournalError::Io`].
@@ -209,7 +209,7 @@ impl Journal {
         Ok(id)
     }
 
-    /// Adds what happened to an entry; on return it is on disk.
+    /// Adds an event to an entry. On return it is on disk.
     ///
     /// # Errors
     /// [`JournalError::Io`].
@@ -227,7 +227,7 @@ impl Journal {
         done
     }
 
-    /// Another process of the same station may have died in the middle of its line: cut that off first.
+    /// Cuts off an unterminated last line, which another process of the station may have left, and appends this one.
     fn append_locked(&mut self, line: &[u8]) -> io::Result<()> {
         let end = self.file.seek(SeekFrom::End(0))?;
         let sound = self.end_of_last_line(end)?;
@@ -290,7 +290,7 @@ fn line(record: &Record) -> Vec<u8> {
     line
 }
 
-/// The records, and how many bytes of the file they take; or the number of a whole line that is damaged.
+/// Returns the records and the number of bytes that they take; or, as an error, the number of a damaged whole line, from 1.
 fn read(bytes: &[u8]) -> Result<(Vec<Record>, usize), usize> {
     let sound = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let records = bytes[..sound]

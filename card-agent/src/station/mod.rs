@@ -1,4 +1,4 @@
-//! A personalization station: blanks become stock, stock becomes cards.
+//! A personalization station: makes blanks into stock, and stock into cards.
 //!
 //! ```text
 //! intake       present -> order -> play -> report                            blank       -> initialised
@@ -13,6 +13,7 @@ pub mod enrolment;
 pub mod job;
 pub mod journal;
 mod read_back;
+mod refusal;
 
 pub use enrolment::Folder;
 pub use job::{Done, Station, Stride};

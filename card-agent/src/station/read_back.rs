@@ -1,7 +1,7 @@
-//! The finished card, read like a border guard reads it, before the service is told.
+//! Reads the finished card as a border guard does, before its receipt is reported.
 //!
-//! The chip signs a challenge of the service, so the service need not take the station's word. With an anchor in its folder the
-//! station judges the whole card too; what it reads stays in memory and is gone with this call.
+//! The chip signs a challenge of the service, so that the service need not trust the station. With an anchor in its folder the
+//! station judges the whole card too. What it reads stays in memory and is dropped at the end of the call.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,17 @@ use crypto::{
 use time::OffsetDateTime;
 
 use crate::{
-    client::{ActiveAuthenticationProof, ReadBack},
+    client::{ActiveAuthentication, ReadBack},
     failure::{Code, Failure},
     session::Session,
     transport::Reader,
 };
 
-/// What reading back brought.
-pub(super) struct Result {
-    /// The chip's signature, if it gave one.
-    pub proof: Option<ActiveAuthenticationProof>,
-    /// Checks that the card fails, if it is judged and does.
+/// What a finished card gave when it was read back.
+pub(super) struct Reading {
+    /// The chip's signature over the service's challenge, if it gave one.
+    pub proof: Option<ActiveAuthentication>,
+    /// The checks that refute the card, with their reasons; none without a trust bundle, or if no check does.
     pub refuted: Option<String>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn read_back<R: Reader>(
     back: &ReadBack,
     trust: Option<&TrustBundle>,
     at: OffsetDateTime,
-) -> std::result::Result<Result, Failure> {
+) -> Result<Reading, Failure> {
     let can = back.can.parse().map_err(|e| Failure::new(Code::ServiceAnswer, format!("read_back.can: {e}")))?;
     session.reset()?;
     // Without an anchor there is nothing to compare the data groups with, so they are not read.
@@ -41,7 +41,7 @@ pub(super) fn read_back<R: Reader>(
     let evidence = inspection::read(session, &request, &mut rand::rng(), &mut |step| phase.begins(step.name()))?;
     let proof = match &evidence.active_authentication {
         Protocol::Done(done) => {
-            Some(ActiveAuthenticationProof { challenge: done.challenge.to_vec(), signature: done.signature.clone() })
+            Some(ActiveAuthentication { challenge: done.challenge.to_vec(), signature: done.signature.clone() })
         }
         Protocol::Failed(_) | Protocol::NotTried => None,
     };
@@ -50,5 +50,5 @@ pub(super) fn read_back<R: Reader>(
         let refuted = verdict.findings().iter().filter(|finding| finding.outcome == Outcome::Refuted);
         refuted.map(|finding| format!("{}: {}", finding.name, finding.reason)).collect::<Vec<_>>().join("; ")
     });
-    Ok(Result { proof, refuted })
+    Ok(Reading { proof, refuted })
 }

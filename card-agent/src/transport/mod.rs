@@ -1,11 +1,11 @@
-//! What carries APDUs: any PC/SC reader here, the chip in process in the tests.
+//! The transport of APDUs: any PC/SC reader here, the chip in process in the tests.
 
 use crypto::conversation::{CardTransport, Fault};
 use thiserror::Error;
 
 pub mod pcsc;
 
-/// A card that can be powered down and up again, so that a new session owes nothing to the last one.
+/// A card that can be reset, so that a new session shares no state with the last one.
 pub trait Reader: CardTransport<Error = TransportError> {
     /// Resets the chip: its volatile state (selected file, secure channel) is gone afterwards.
     ///
@@ -14,18 +14,18 @@ pub trait Reader: CardTransport<Error = TransportError> {
     fn reset(&mut self) -> Result<(), TransportError>;
 }
 
-/// Why an answer did not come. Each has a code with cause and remedy in `docs/failure-codes.md`.
+/// The reasons for which an answer did not come. Each has a code with cause and remedy in `docs/failure-codes.md`.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum TransportError {
     /// A secure channel between here and the chip broke.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// No answer within the watchdog's time. Nothing in PC/SC times out by itself.
+    /// No answer came within the watchdog's time. PC/SC itself has no timeouts.
     #[error("no answer within {seconds} s from {from}")]
     Hung {
-        /// The watchdog's patience.
+        /// The watchdog's time.
         seconds: u64,
-        /// What hangs: a reader's name or `pcscd`.
+        /// The part that hangs: a reader's name or `pcscd`.
         from: String,
     },
     /// The operator asked to stop (Ctrl-C); no command was on its way.
@@ -40,17 +40,17 @@ pub enum TransportError {
     /// No reader's name contains this text.
     #[error("no reader matches `{wanted}`; connected: {}", list(present))]
     ReaderUnknown {
-        /// What was asked for.
+        /// The text that was asked for.
         wanted: String,
-        /// The readers there are.
+        /// Names of the connected readers.
         present: Vec<String>,
     },
     /// Several readers' names contain this text.
     #[error("`{wanted}` fits several readers: {}", list(fits))]
     ReaderAmbiguous {
-        /// What was asked for.
+        /// The text that was asked for.
         wanted: String,
-        /// The readers that fit.
+        /// Names of the readers that contain the text.
         fits: Vec<String>,
     },
     /// The reader itself went away (unplugged).
@@ -71,7 +71,7 @@ pub enum TransportError {
     /// The PC/SC service does not answer.
     #[error("pcscd does not answer")]
     ServiceNotRunning,
-    /// The card was there but said less than a status word: it was pulled in the middle of an answer.
+    /// The answer is shorter than a status word: the card was pulled in the middle of it.
     #[error("the answer has {length} byte(s), a status word has two")]
     ShortAnswer {
         /// Bytes received.
@@ -83,16 +83,9 @@ pub enum TransportError {
         /// The reader's full name.
         reader: String,
     },
-    /// Something else, in PC/SC's words.
+    /// Another error, in PC/SC's words.
     #[error("PC/SC: {0}")]
     Other(String),
-}
-
-impl TransportError {
-    /// Whether the card is gone (or as good as gone) rather than the dialogue refused.
-    pub fn card_is_gone(&self) -> bool {
-        !matches!(self, Self::Fault(_) | Self::Interrupted)
-    }
 }
 
 fn list(names: &[String]) -> String {

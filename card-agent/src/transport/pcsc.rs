@@ -1,12 +1,12 @@
-//! Any PC/SC reader, by name.
+//! Cards in PC/SC readers, found by the reader's name.
 //!
-//! Nothing in the PC/SC stack times out: a hung card blocks its client for ever, even while listing readers. So each
-//! connection lives on a thread of its own, and whoever waits for it waits [`Patience`] at most; a thread that hangs is
-//! left behind (the process ends soon after). Connections are exclusive, so that two programs cannot talk to one chip,
-//! and begin and end with a reset, so that no session inherits or leaves an open channel.
+//! Each connection lives on a thread of its own, and its caller waits for [`Patience`] at most. The PC/SC stack itself has no
+//! timeouts: a hung card blocks its client for ever, even while listing readers. A thread that hangs is left behind (the process
+//! ends soon after). Connections are exclusive, so that two programs cannot talk to one chip, and begin and end with a reset, so
+//! that no session inherits or leaves an open channel.
 //!
-//! A swapped card can go unnoticed by pcscd (it polls presence); whoever writes must prove the chip's identity inside the
-//! secure channel, which SCP03 and chip authentication do.
+//! A swapped card can go unnoticed by pcscd, which polls presence. The chip's identity must therefore be proved inside the secure
+//! channel, as SCP03 and chip authentication do.
 
 use std::{
     ffi::{CStr, CString},
@@ -23,7 +23,7 @@ use pcsc::{Context, Disposition, Protocol, Protocols, Scope, ShareMode, State};
 
 use super::{Reader, TransportError};
 
-/// How long the watchdog waits.
+/// The times that the watchdog waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// For pcscd itself: listing, connecting, resetting.
@@ -42,15 +42,15 @@ impl Default for Patience {
 /// A reader as pcscd sees it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReaderState {
-    /// Its full name.
+    /// The full name of the reader.
     pub name: String,
     /// Whether a card is in it.
     pub card_present: bool,
-    /// Answer to reset of that card, empty without one.
+    /// Answer to reset of the card, empty without a card.
     pub atr: Vec<u8>,
 }
 
-/// All readers and what is in them.
+/// Returns all readers and their state.
 ///
 /// # Errors
 /// [`TransportError::ServiceNotRunning`], [`TransportError::Hung`].
@@ -74,7 +74,7 @@ pub fn readers(patience: Patience) -> Result<Vec<ReaderState>, TransportError> {
     })
 }
 
-/// Full name of the reader whose name is `wanted`, or is the only one to contain it.
+/// Returns the full name of the reader whose name is `wanted`, or is the only one to contain it.
 ///
 /// # Errors
 /// [`TransportError`]: no pcscd, no such reader, several.
@@ -90,6 +90,8 @@ pub struct PcscCard {
     patience: Patience,
     jobs: Sender<Job>,
     answers: Receiver<Result<Vec<u8>, TransportError>>,
+    /// Set once an answer did not come in time: it may still come, and would be taken for the answer to the next job.
+    hung: Option<TransportError>,
 }
 
 enum Job {
@@ -121,22 +123,27 @@ impl PcscCard {
             connection.serve(&inbox, &outbox);
         });
         let (reader, atr) = wait(&opening, patience.service, "pcscd")??;
-        Ok(Self { reader, atr, patience, jobs, answers })
+        Ok(Self { reader, atr, patience, jobs, answers, hung: None })
     }
 
-    /// The reader's full name.
+    /// Returns the reader's full name.
     pub fn reader(&self) -> &str {
         &self.reader
     }
 
-    /// The card's answer to reset.
+    /// Returns the card's answer to reset.
     pub fn atr(&self) -> &[u8] {
         &self.atr
     }
 
     fn ask(&mut self, job: Job, patience: Duration) -> Result<Vec<u8>, TransportError> {
+        if let Some(hung) = &self.hung {
+            return Err(hung.clone());
+        }
         self.jobs.send(job).map_err(|_| TransportError::Removed)?;
-        wait(&self.answers, patience, &self.reader)?
+        let answer = wait(&self.answers, patience, &self.reader);
+        self.hung = answer.as_ref().err().cloned();
+        answer?
     }
 }
 
@@ -155,14 +162,14 @@ impl Reader for PcscCard {
     }
 }
 
-/// The card as its thread holds it.
-struct Connection {
+/// The open connection to a card, on the thread of its own.
+struct OpenCard {
     card: pcsc::Card,
     protocol: Option<Protocol>,
     reader: String,
 }
 
-impl Connection {
+impl OpenCard {
     fn serve(mut self, inbox: &Receiver<Job>, outbox: &Sender<Result<Vec<u8>, TransportError>>) {
         let mut buffer = vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED];
         while let Ok(job) = inbox.recv() {
@@ -196,8 +203,8 @@ impl Connection {
     }
 }
 
-/// T=0 hands out the data of a case 4 command through GET RESPONSE, and corrects Le by `6Cxx` (ISO/IEC 7816-3:2006 §12.2.1): the
-/// transport's business, not the procedure's. A card that always has more to give is not listened to for ever.
+/// Exchanges one command over T=0: fetches the data of a case 4 command by GET RESPONSE and corrects Le on `6Cxx` (ISO/IEC
+/// 7816-3:2006 §12.2.1). An answer that does not end within [`MOST_PIECES`] exchanges is an error.
 fn over_t0(
     command: &[u8],
     mut exchange: impl FnMut(&[u8]) -> Result<Vec<u8>, TransportError>,
@@ -244,7 +251,7 @@ fn list(context: &Context) -> Result<Vec<CString>, TransportError> {
     }
 }
 
-fn open(wanted: &str) -> Result<(Connection, Vec<u8>), TransportError> {
+fn open(wanted: &str) -> Result<(OpenCard, Vec<u8>), TransportError> {
     let context = establish()?;
     let names = list(&context)?;
     let name = choose(wanted, &names)?;
@@ -252,7 +259,7 @@ fn open(wanted: &str) -> Result<(Connection, Vec<u8>), TransportError> {
     let mut card = context.connect(name, ShareMode::Exclusive, Protocols::ANY).map_err(|e| explain(e, &reader))?;
     card.reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard).map_err(|e| explain(e, &reader))?;
     let status = card.status2_owned().map_err(|e| explain(e, &reader))?;
-    Ok((Connection { card, protocol: status.protocol2(), reader }, status.atr().to_vec()))
+    Ok((OpenCard { card, protocol: status.protocol2(), reader }, status.atr().to_vec()))
 }
 
 fn choose<'a>(wanted: &str, names: &'a [CString]) -> Result<&'a CString, TransportError> {
@@ -294,24 +301,24 @@ fn explain(error: pcsc::Error, reader: &str) -> TransportError {
 
 fn on_thread<T: Send + 'static>(
     patience: Duration,
-    who: &str,
+    name: &str,
     work: impl FnOnce() -> Result<T, TransportError> + Send + 'static,
 ) -> Result<T, TransportError> {
     let (done, doing) = channel();
     thread::spawn(move || {
         let _ = done.send(work());
     });
-    wait(&doing, patience, who)?
+    wait(&doing, patience, name)?
 }
 
-fn wait<T>(from: &Receiver<T>, patience: Duration, who: &str) -> Result<T, TransportError> {
+fn wait<T>(from: &Receiver<T>, patience: Duration, name: &str) -> Result<T, TransportError> {
     from.recv_timeout(patience).map_err(|error| match error {
-        RecvTimeoutError::Timeout => TransportError::Hung { seconds: patience.as_secs(), from: who.to_owned() },
+        RecvTimeoutError::Timeout => TransportError::Hung { seconds: patience.as_secs(), from: name.to_owned() },
         RecvTimeoutError::Disconnected => TransportError::Removed,
     })
 }
 
-/// Exchanges that one command may take over T=0: an answer of 64 KiB in pieces of 256 bytes, and some.
+/// The number of exchanges that one command may take over T=0: 64 KiB in pieces of 256 bytes, and a reserve.
 const MOST_PIECES: usize = 300;
 
 #[cfg(test)]
@@ -338,6 +345,20 @@ mod tests {
         assert!(
             matches!(choose("Virtual", &names()), Err(TransportError::ReaderAmbiguous { fits, .. }) if fits.len() == 2)
         );
+    }
+
+    #[test]
+    fn a_late_answer_is_not_taken_for_the_answer_to_the_next_command() {
+        let (jobs, inbox) = channel();
+        let (outbox, answers) = channel();
+        let patience = Patience { service: Duration::from_millis(1), answer: Duration::from_millis(1) };
+        let mut card = PcscCard { reader: "reader".to_owned(), atr: vec![], patience, jobs, answers, hung: None };
+        let first = card.transmit(&Command::new(0xb0, 0, 0));
+        assert!(matches!(first, Err(TransportError::Hung { .. })));
+        outbox.send(Ok(vec![1, 2, 0x90, 0x00])).expect("the card is still held");
+        let second = card.transmit(&Command::new(0x84, 0, 0));
+        assert!(matches!(second, Err(TransportError::Hung { .. })), "{second:?}");
+        drop(inbox);
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl Outcome {
         }
     }
 
+    /// Whether another order is needed.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, Self::Incomplete { .. })
+    }
+
     /// Returns the card's id, once the chip is personalized.
     pub fn card_id(&self) -> Option<&str> {
         match self {

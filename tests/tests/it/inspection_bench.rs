@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use card_agent::client::{
-    ActiveAuthenticationProof, IdempotencyKey, Outcome, PersonalizationOrder, Problem, ReadBack, Service, ServiceError,
+    ActiveAuthentication, IdempotencyKey, Outcome, PersonalizationOrder, Problem, ReadBack, Service, ServiceError,
 };
 use card_agent::transport::{Reader, TransportError};
 use crypto::active_auth;
@@ -20,6 +20,8 @@ use crypto::lds::security_infos::{
 use crypto::lds::{CardAccess, Com, DataGroup, Dg1, Dg2, Dg13, Dg14, Dg15, File};
 use crypto::mrz::{MrzKey, Td1};
 use crypto::pace;
+use crypto::perso::problem::ProblemCode;
+use crypto::perso::protocol::Next;
 use crypto::perso::{LifeCycle, Order, Package, Presentation, Receipt, Script};
 use crypto::pki::trust_bundle::{self, Contents, TrustBundle};
 use crypto::pki::{
@@ -84,8 +86,8 @@ pub struct Desk {
     lists: Signer,
     orders: RefCell<BTreeMap<String, (Script, CardSerial)>>,
     chips: RefCell<BTreeMap<CardSerial, Ledger>>,
-    /// Refuses every request with this code and status, if set.
-    pub refuses: RefCell<Option<(&'static str, u16)>>,
+    /// Refuses every request with this code, if set.
+    pub refuses: RefCell<Option<ProblemCode>>,
     /// Answers nothing, if set.
     pub unreachable: RefCell<bool>,
     pace: pace::Suite,
@@ -168,7 +170,7 @@ impl Desk {
         }
         match *self.refuses.borrow() {
             None => Ok(()),
-            Some((code, status)) => Err(problem(code, status)),
+            Some(code) => Err(problem(code)),
         }
     }
 
@@ -245,7 +247,7 @@ impl Service for Desk {
                 Script::intake(&keys, presentation, new, Curve::P256, Curve::P256, rng)
             }
             LifeCycle::Initialised => Script::report(&keys, presentation, rng),
-            _ => return Err(problem("chip-not-blank", 409)),
+            _ => return Err(problem(ProblemCode::ChipAlreadyInitialised)),
         };
         Ok(self.ordered(script.expect("a script"), serial))
     }
@@ -253,12 +255,12 @@ impl Service for Desk {
     fn intake_receipt(&self, receipt: &Receipt, _: &IdempotencyKey) -> Result<Outcome, ServiceError> {
         self.up()?;
         let keys = self.judged(receipt).and_then(|(serial, outcome)| Some((serial, outcome.public_keys?)));
-        let Some((serial, keys)) = keys else { return Ok(said("incomplete")) };
+        let Some((serial, keys)) = keys else { return Ok(INCOMPLETE) };
         let mut chips = self.chips.borrow_mut();
         let chip = chips.entry(serial).or_default();
         chip.initialised = true;
         chip.keys = Some((keys.active_auth, keys.chip_auth));
-        Ok(said("initialised"))
+        Ok(Outcome::Initialised)
     }
 
     fn personalization_order(
@@ -270,7 +272,7 @@ impl Service for Desk {
         let serial = presentation.serial;
         let (keys, rng) = (self.keys(&serial, presentation.key_version), &mut rand::rng());
         if self.is_personalized(serial) {
-            return Err(problem("nothing-to-personalize", 409));
+            return Err(problem(ProblemCode::NothingToPersonalize));
         }
         let script = match presentation.life_cycle {
             LifeCycle::Initialised => {
@@ -279,13 +281,13 @@ impl Service for Desk {
                     .borrow()
                     .get(&serial)
                     .and_then(|chip| chip.keys.clone())
-                    .ok_or(problem("chip-unknown", 404))?;
+                    .ok_or(problem(ProblemCode::ChipUnknown))?;
                 let package = self.package(&active, &chip);
                 self.chips.borrow_mut().entry(serial).or_default().digest = Some(package.digest());
                 Script::personalize(&keys, presentation, &package, rng)
             }
             LifeCycle::Personalized => Script::report(&keys, presentation, rng),
-            _ => return Err(problem("chip-not-initialised", 409)),
+            _ => return Err(problem(ProblemCode::ChipNotInitialised)),
         };
         let read_back = ReadBack { can: citizen().number.can().as_str().to_owned(), challenge: CHALLENGE };
         let order = self.ordered(script.expect("a script"), serial);
@@ -295,11 +297,11 @@ impl Service for Desk {
     fn personalization_receipt(
         &self,
         receipt: &Receipt,
-        proof: Option<&ActiveAuthenticationProof>,
+        proof: Option<&ActiveAuthentication>,
         _: &IdempotencyKey,
     ) -> Result<Outcome, ServiceError> {
         self.up()?;
-        let Some((serial, outcome)) = self.judged(receipt) else { return Ok(said("incomplete")) };
+        let Some((serial, outcome)) = self.judged(receipt) else { return Ok(INCOMPLETE) };
         let mut chips = self.chips.borrow_mut();
         let chip = chips.entry(serial).or_default();
         let written = outcome
@@ -311,11 +313,11 @@ impl Service for Desk {
                 && active_auth::terminal::verify(&key, Some(Hash::Sha256), &CHALLENGE, &proof.signature).is_ok()
         });
         if !(written && proved) {
-            return Ok(said("incomplete"));
+            return Ok(INCOMPLETE);
         }
         assert!(!chip.personalized, "one chip was made two cards");
         chip.personalized = true;
-        Ok(Outcome { card_id: Some("c1".to_owned()), ..said("personalized") })
+        Ok(Outcome::Personalized { card_id: "c1".to_owned() })
     }
 
     fn spoiled(&self, serial: &CardSerial, reason: &str, _: &str, _: &IdempotencyKey) -> Result<(), ServiceError> {
@@ -357,13 +359,10 @@ pub fn mrz() -> MrzKey {
     zone().key()
 }
 
-fn said(outcome: &str) -> Outcome {
-    Outcome { outcome: outcome.to_owned(), card_id: None, next: None }
-}
+const INCOMPLETE: Outcome = Outcome::Incomplete { next: Next::Present };
 
-fn problem(code: &str, status: u16) -> ServiceError {
-    let (code, title) = (code.to_owned(), code.to_owned());
-    ServiceError::Problem(Box::new(Problem { code, title, status, ..Problem::default() }))
+fn problem(code: ProblemCode) -> ServiceError {
+    ServiceError::Problem(Box::new(Problem::new(code, 409, "")))
 }
 
 fn certificate(role: Role, issuer: Option<&Signer>, key: PrivateKey) -> Signer {

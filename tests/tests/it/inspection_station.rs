@@ -12,6 +12,7 @@ use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
 use crypto::perso::LifeCycle;
+use crypto::perso::problem::ProblemCode;
 use hardware_sim::faults::{Fault, Plan};
 use hardware_sim::{InProcess, Profile};
 
@@ -36,10 +37,10 @@ fn a_blank_becomes_stock_and_stock_becomes_a_card() {
     let chip = desk.blank(Profile::default());
     let serial = chip.chip().serial();
     let done = run(&desk, folder.path(), &chip, Kind::Intake).unwrap();
-    assert_eq!((done.outcome.outcome.as_str(), done.attempts, done.resumed), ("initialised", 1, false));
+    assert_eq!((done.outcome.word(), done.attempts, done.resumed), ("initialised", 1, false));
     let before = chip.commands();
     let done = run(&desk, folder.path(), &chip, Kind::Personalize).unwrap();
-    assert_eq!((done.outcome.outcome.as_str(), done.attempts, done.resumed), ("personalized", 1, false));
+    assert_eq!((done.outcome.word(), done.attempts, done.resumed), ("personalized", 1, false));
     println!("personalization with read-back, extended length: {} commands", chip.commands() - before);
     assert!(desk.is_personalized(serial));
     let again = run(&desk, folder.path(), &chip, Kind::Personalize).unwrap_err();
@@ -161,10 +162,10 @@ fn another_chip_in_the_reader_does_not_take_the_place_of_an_unfinished_one() {
 fn a_refused_request_leaves_the_chip_untouched_and_nothing_unfinished() {
     let (desk, folder) = (Desk::new(), tempfile::tempdir().unwrap());
     let chip = desk.blank(Profile::default());
-    *desk.refuses.borrow_mut() = Some(("chip-in-other-custody", 403));
+    *desk.refuses.borrow_mut() = Some(ProblemCode::ChipInOtherCustody);
     let refused = run(&desk, folder.path(), &chip, Kind::Intake).unwrap_err();
     assert_eq!(refused.code, Code::ServiceRefused);
-    assert_eq!(refused.problem.unwrap().code, "chip-in-other-custody");
+    assert_eq!(refused.problem.unwrap().code, ProblemCode::ChipInOtherCustody);
     assert_eq!((chip.chip().life_cycle(), unfinished(folder.path())), (LifeCycle::Blank, 0));
 }
 

@@ -1,6 +1,6 @@
 //! An order fits one chip, one counter value and one application; a receipt is believed only under the chip's own MACs and signature.
 
-use card_agent::client::{ActiveAuthenticationProof, IdempotencyKey, Service, ServiceError};
+use card_agent::client::{ActiveAuthentication, IdempotencyKey, Service, ServiceError};
 use card_agent::failure::Code;
 use card_agent::station::journal::Kind;
 use crypto::perso::{self, LifeCycle, Presentation, Receipt};
@@ -26,12 +26,12 @@ fn play(chip: &InProcess, order: &perso::Order) -> (Receipt, bool) {
 
 fn code<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> String {
     match answer {
-        Err(ServiceError::Problem(problem)) => problem.code.clone(),
+        Err(ServiceError::Problem(problem)) => problem.code.to_string(),
         other => panic!("it should have been refused: {other:?}"),
     }
 }
 
-fn proof(signature: &str, challenge: &str) -> ActiveAuthenticationProof {
+fn proof(signature: &str, challenge: &str) -> ActiveAuthentication {
     serde_json::from_value(json!({ "challenge": challenge, "signature": signature })).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn an_order_is_worthless_on_another_chip_and_a_second_time() {
     assert_eq!(counter.stock(&chip), "bound");
 
     // The station's ordinary run finishes what was begun here by hand.
-    assert_eq!(counter.run(Kind::Personalize, &chip, None).unwrap().outcome.outcome, "personalized");
+    assert_eq!(counter.run(Kind::Personalize, &chip, None).unwrap().outcome.word(), "personalized");
     assert_eq!(counter.stock(&other), "initialised");
 }
 
@@ -148,7 +148,7 @@ fn lies_about_a_chip_gain_nothing() {
     assert_eq!(code(counter.service.intake_order(&stranger, &IdempotencyKey::fresh())), "chip-unknown");
 
     let done = counter.run(Kind::Personalize, &chip, None).unwrap();
-    assert_eq!(done.outcome.outcome, "personalized");
+    assert_eq!(done.outcome.word(), "personalized");
     let again = counter.run(Kind::Personalize, &chip, None).expect_err("personalized twice");
     assert_eq!(again.code, Code::ServiceRefused);
 }

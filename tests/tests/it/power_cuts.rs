@@ -68,7 +68,7 @@ fn during_intake() {
         if reached {
             let done =
                 counter.run(Kind::Intake, &chip, None).unwrap_or_else(|e| panic!("{how:?} at command {at}: {e}"));
-            assert_eq!(done.outcome.outcome, "initialised", "{how:?} at command {at}");
+            assert_eq!(done.outcome.word(), "initialised", "{how:?} at command {at}");
         }
         assert_eq!(chip.chip().life_cycle(), LifeCycle::Initialised, "{how:?} at command {at}");
         assert_eq!(counter.stock(&chip), "initialised", "{how:?} at command {at}");
@@ -92,7 +92,7 @@ fn during_personalization() {
         if reached {
             let done =
                 counter.run(Kind::Personalize, &chip, None).unwrap_or_else(|e| panic!("{how:?} at command {at}: {e}"));
-            assert_eq!(done.outcome.outcome, "personalized", "{how:?} at command {at}");
+            assert_eq!(done.outcome.word(), "personalized", "{how:?} at command {at}");
         }
         assert_eq!(chip.chip().life_cycle(), LifeCycle::Personalized, "{how:?} at command {at}");
         assert_eq!(counter.stock(&chip), "personalized", "{how:?} at command {at}");

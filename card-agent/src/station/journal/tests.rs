@@ -27,6 +27,11 @@ fn busy(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("journal.jsonl")).unwrap()
 }
 
+/// The number of terminated lines.
+fn lines_of(bytes: &[u8]) -> usize {
+    bytes.split(|b| *b == b'\n').count() - 1
+}
+
 #[test]
 fn killed_at_every_byte_it_reopens_to_the_last_whole_record() {
     let folder = tempfile::tempdir().unwrap();
@@ -35,9 +40,9 @@ fn killed_at_every_byte_it_reopens_to_the_last_whole_record() {
     for length in 0..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let mut journal = Journal::open(folder.path()).unwrap();
-        let lines = whole[..length].iter().filter(|b| **b == b'\n').count();
+        let lines = lines_of(&whole[..length]);
         let kept = fs::read(&path).unwrap();
-        assert_eq!(kept.iter().filter(|b| **b == b'\n').count(), lines, "cut at {length}");
+        assert_eq!(lines_of(&kept), lines, "cut at {length}");
         assert!(whole.starts_with(&kept));
         if length % 50 != 0 {
             continue; // each append waits for the disk
@@ -81,4 +86,25 @@ fn a_line_torn_by_another_process_is_cut_off_by_the_next_append() {
     fs::write(&path, bytes).unwrap();
     mine.record(id, Event::Finished, AT).unwrap();
     assert!(Journal::open(folder.path()).unwrap().unfinished().is_empty());
+}
+
+#[test]
+fn events_have_their_golden_json() {
+    let receipt = r#"{"order":"0190-order","responses":["kAA=","YwA="]}"#;
+    let golden = [
+        r#""event":"begun","kind":"personalize","serial":"00000000000000000001","reader":"A""#.to_owned(),
+        r#""event":"ordered","order":"o1""#.to_owned(),
+        format!(r#""event":"played","receipt":{receipt}"#),
+        r#""event":"proved","proof":{"challenge":"0102030405060708","signature":"abcd"}"#.to_owned(),
+        r#""event":"incomplete""#.to_owned(),
+        r#""event":"finished""#.to_owned(),
+        r#""event":"spoiled","reason":"chip-locked","evidence":"seen""#.to_owned(),
+        r#""event":"accounted""#.to_owned(),
+        r#""event":"withdrawn","reason":"chip-unknown""#.to_owned(),
+    ];
+    for event in golden {
+        let json = format!(r#"{{"entry":"01900000-0000-7000-8000-000000000000","at":"1970-01-01T00:00:00Z",{event}}}"#);
+        let record: Record = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
+    }
 }
