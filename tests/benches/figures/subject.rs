@@ -22,7 +22,7 @@ use issuance::production::compose::{ChipFacts, Composed, Holder, compose};
 use issuance::production::profile::CardProfile;
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
-use tests::citizen;
+use tests::citizen::{self, Citizen};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 /// The day on which everything happens.
@@ -78,7 +78,7 @@ fn certify(key: &PrivateKey, by: &PrivateKey, csca: Option<&Certificate>) -> Res
 pub fn composed(keys: &PublicKeys, lengths: AtrInfo) -> Result<Composed, Box<dyn Error>> {
     let unassigned = ExtraProvince { code: "003".parse()?, name: "Tỉnh Mẫu".into() };
     let reference = Reference::new(&[unassigned]);
-    let declaration: Declaration = serde_json::from_value(citizen::declaration())?;
+    let declaration: Declaration = serde_json::from_value(Citizen::invented(0).declaration())?;
     let (person, _) =
         check::examine(&declaration, &reference, NOW.date()).map_err(|_| "the declaration is declined")?;
     let portrait = passport_portrait(&citizen::photograph(), None)?;
@@ -105,7 +105,7 @@ fn without_pace(composed: &mut Composed) -> Result<(), Box<dyn Error>> {
 }
 
 pub fn number() -> PersonalNumber {
-    "003300000017".parse().expect("a personal number")
+    Citizen::invented(0).personal_number()
 }
 
 /// The data groups, borrowed.

@@ -11,7 +11,7 @@ use card_agent::transport::{Reader, TransportError};
 use crypto::active_auth;
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
-use crypto::identity::{CardSerial, Sex};
+use crypto::identity::CardSerial;
 use crypto::lds::dg13::Particulars;
 use crypto::lds::security_infos::{
     ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, SecurityInfo,
@@ -31,6 +31,7 @@ use crypto::suite::{Cipher, Curve, Hash, PrivateKey, PublicKey, VerifyingKey};
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store, TRANSPORT_KEY_VERSION};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
+use tests::citizen::Citizen;
 use time::{Duration, OffsetDateTime};
 
 /// The moment of everything on this bench.
@@ -325,27 +326,9 @@ impl Service for Desk {
     }
 }
 
-/// An invented person of a province that does not exist.
+/// The holder of every card on this bench.
 pub fn citizen() -> Particulars {
-    Particulars {
-        number: "003185000042".parse().expect("a number"),
-        name: "Nguyễn Thị Thử".parse().expect("a name"),
-        birth: "02/03/1985".parse().expect("a date"),
-        sex: Sex::Female,
-        nationality: "Việt Nam".to_owned(),
-        ethnicity: "Kinh".to_owned(),
-        religion: "Không".to_owned(),
-        origin: "Xã Thử, Tỉnh Thử".to_owned(),
-        residence: "Số 1, Xã Thử, Tỉnh Thử".to_owned(),
-        features: "Nốt ruồi".to_owned(),
-        issued: now().date(),
-        expiry: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        old_number: None,
-        mark: None,
-    }
+    Citizen::invented(0).particulars(now().date())
 }
 
 pub fn zone() -> Td1 {
