@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
-use uuid::Uuid;
+
+use crate::ambient;
 
 /// A request that the service refused: its problem document.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Caller {
 
     /// Posts under a fresh idempotency key.
     fn post(&self, path: &str, body: &Value) -> Answer {
-        self.post_under(&Uuid::now_v7().to_string(), path, body)
+        self.post_under(&ambient::fresh_id(), path, body)
     }
 
     fn post_under(&self, key: &str, path: &str, body: &Value) -> Answer {

@@ -68,7 +68,9 @@ pub fn store_data(bytes: &[u8]) {
     let mut refused = false;
     while let Some((number, block)) = blocks.next() {
         let last = blocks.peek().is_none();
-        refused |= collector.take(&StoreData { last, block: number as u8, data: block.to_vec() }).is_err();
+        #[expect(clippy::cast_possible_truncation, reason = "block numbers wrap after 256")]
+        let block_number = number as u8;
+        refused |= collector.take(&StoreData { last, block: block_number, data: block.to_vec() }).is_err();
     }
     assert!(!(refused && collector.is_complete()), "a stream that was refused in part is complete");
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::Value;
@@ -201,12 +201,8 @@ fn personalize(world: &World, log: &Path, road: &mut Road) -> Result<String, Box
             .flatten()
             .find(|s| s["name"] == stride)
             .and_then(|s| s["microseconds"].as_u64());
-        road.took(
-            number,
-            name,
-            microseconds.ok_or_else(|| format!("the station did not {stride}"))? as f64 / 1000.0,
-            &proved,
-        );
+        let microseconds = microseconds.ok_or_else(|| format!("the station did not {stride}"))?;
+        road.took(number, name, Duration::from_micros(microseconds), &proved);
     }
     Ok(text(&done, "card_id"))
 }
@@ -229,11 +225,12 @@ impl Road {
         }
         let begun = Instant::now();
         let (value, said) = act().map_err(|e| format!("step {number}, {name}: {e}"))?;
-        self.took(number, name, begun.elapsed().as_secs_f64() * 1000.0, &said);
+        self.took(number, name, begun.elapsed(), &said);
         Ok(value)
     }
 
-    fn took(&mut self, number: &str, name: &str, milliseconds: f64, proved: &str) {
+    fn took(&mut self, number: &str, name: &str, time: Duration, proved: &str) {
+        let milliseconds = time.as_secs_f64() * 1000.0;
         let line = format!("{number:>4}  {name:<26} {milliseconds:>8.1} ms  {proved}");
         println!("{line}");
         self.lines.push(line);

@@ -19,6 +19,7 @@ use serde_json::Value;
 pub use pcscd::Pcscd;
 pub use programs::{Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program};
 
+use crate::ambient;
 use crate::roles::{Caller, Refusal, Service};
 use crate::wait::until;
 
@@ -126,7 +127,7 @@ impl Offices {
         fs::create_dir_all(dir)?;
         let dir = fs::canonicalize(dir)?;
         let transport = dir.join(TRANSPORT_MASTER);
-        fs::write(&transport, hex::encode(rand::random::<[u8; 32]>()))?;
+        fs::write(&transport, hex::encode(ambient::bytes::<32>()))?;
         let (issuance, address) = issuance(&dir, &transport, options)?;
         let service = Service::new(&address, &dir.join(TLS_AUTHORITY));
         let officers = officers(&dir, &service)?;
@@ -332,7 +333,7 @@ fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
     let password = fs::read_to_string(dir.join("issuance/admin-password"))?;
     let administrator = service.officer("admin", password.trim())?;
     let appointed = |username: &str, roles: &[&str]| -> Result<Caller, WorldError> {
-        let password = hex::encode(rand::random::<[u8; 12]>());
+        let password = hex::encode(ambient::bytes::<12>());
         administrator.appoints(username, &password, roles, OFFICE)?;
         fs::write(dir.join(format!("password-of-{username}")), &password)?;
         Ok(service.officer(username, &password)?)

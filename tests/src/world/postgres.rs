@@ -122,7 +122,7 @@ impl Server {
             }
             let _ = server.wait();
         });
-        let process = told.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+        let process = told.recv_timeout(Duration::from_mins(1)).unwrap_or_else(|_| {
             let said = fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default();
             panic!("PostgreSQL does not start:\n{said}")
         });

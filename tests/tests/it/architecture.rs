@@ -31,7 +31,7 @@ fn only_the_allowed_edges_exist() {
     assert_eq!(members.len(), allowed.len(), "a crate was added or removed: {members:?}");
     for package in &metadata.packages {
         let name = package.name.as_str();
-        for dependency in package.dependencies.iter() {
+        for dependency in &package.dependencies {
             let uses = dependency.name.as_str();
             if members.iter().any(|m| m == uses) {
                 assert!(allowed[name].contains(&uses), "{name} must not import {uses}");

@@ -9,10 +9,10 @@ use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
+use tests::ambient;
 use tests::citizen::Citizen;
 use tests::road::{self, Issued};
 use tests::world::{Offices, Options};
-use time::OffsetDateTime;
 
 /// The command at which a station dies, counted from 1.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ impl Counter {
     /// Starts the station, opens its journal and works on this chip to the end, or to the station's death.
     pub fn run(&self, kind: Kind, chip: &InProcess, dies: Option<Death>) -> Result<Done, Failure> {
         let journal = Journal::open(&self.offices.dir.join("station")).unwrap();
-        let mut station = Station::new(&self.service, journal, OffsetDateTime::now_utc);
+        let mut station = Station::new(&self.service, journal, ambient::now);
         let mut session = Session::new(Bench { chip: chip.clone(), sent: 0, dies });
         station.run(kind, &mut session, READER)
     }

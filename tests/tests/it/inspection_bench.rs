@@ -31,6 +31,7 @@ use crypto::suite::{Cipher, Curve, Hash, PrivateKey, PublicKey, VerifyingKey};
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store, TRANSPORT_KEY_VERSION};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
+use tests::ambient;
 use tests::citizen::Citizen;
 use time::{Duration, OffsetDateTime};
 
@@ -174,7 +175,7 @@ impl Desk {
     }
 
     fn ordered(&self, script: Script, serial: CardSerial) -> Order {
-        let id = uuid::Uuid::now_v7().to_string();
+        let id = ambient::fresh_id();
         let order = script.order(&id);
         self.orders.borrow_mut().insert(id, (script, serial));
         order
@@ -238,7 +239,7 @@ impl Service for Desk {
     fn intake_order(&self, presentation: &Presentation, _: &IdempotencyKey) -> Result<Order, ServiceError> {
         self.up()?;
         let (serial, version) = (presentation.serial, presentation.key_version);
-        let (keys, rng) = (self.keys(&serial, version), &mut rand::rng());
+        let (keys, rng) = (self.keys(&serial, version), &mut ambient::rng());
         let script = match presentation.life_cycle {
             LifeCycle::Blank => {
                 let new = self.issuer.diversify(&serial, ISSUER_KEY_VERSION);
@@ -269,7 +270,7 @@ impl Service for Desk {
     ) -> Result<PersonalizationOrder, ServiceError> {
         self.up()?;
         let serial = presentation.serial;
-        let (keys, rng) = (self.keys(&serial, presentation.key_version), &mut rand::rng());
+        let (keys, rng) = (self.keys(&serial, presentation.key_version), &mut ambient::rng());
         if self.is_personalized(serial) {
             return Err(problem("nothing-to-personalize", 409));
         }
@@ -358,7 +359,7 @@ fn certificate(role: Role, issuer: Option<&Signer>, key: PrivateKey) -> Signer {
     let draft = CertificateDraft {
         subject: Name::new(&country, "Bench", None, if issuer.is_some() { "Signer" } else { "CSCA" }).expect("a name"),
         issuer: issuer.map_or(Issuer::Itself, |signer| Issuer::Csca(Box::new(signer.certificate.clone()))),
-        serial: SerialNumber::generate(&mut rand::rng()),
+        serial: SerialNumber::generate(&mut ambient::rng()),
         validity: period(if issuer.is_some() { 11 } else { 16 }),
         private_key_usage: Validity {
             not_before: now() - Duration::days(30),

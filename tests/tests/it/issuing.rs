@@ -95,7 +95,9 @@ fn two_cards_in_two_readers_at_once_do_not_mix() {
                 })
                 .into_iter()
                 .collect();
-            stations.into_iter().for_each(|s| drop(s.join().unwrap().unwrap()));
+            for station in stations {
+                station.join().unwrap().unwrap();
+            }
         });
     };
     at_once(road::intake);

@@ -1,5 +1,7 @@
 //! Makes the seeds: valid messages of an invented authority, an invented citizen and an invented chip.
 
+#![expect(clippy::cast_possible_truncation, reason = "the messages are shorter than 64 KiB")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
