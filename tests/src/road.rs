@@ -10,12 +10,12 @@ use crate::citizen::{self, Citizen};
 use crate::roles::Refusal;
 use crate::world::{OFFICE, Offices, World};
 
-/// A card that was issued, and what is printed on it.
+/// An issued card and its holder.
 #[derive(Clone, Debug)]
 pub struct Issued {
     /// Identifier of the person.
     pub person: String,
-    /// The twelve digits.
+    /// The personal number: twelve digits.
     pub number: String,
     /// Identifier of the application.
     pub application: String,
@@ -46,8 +46,8 @@ pub enum Blocked {
     Refused(#[from] Refusal),
 }
 
-/// Steps 1 to 4: declares and numbers this citizen, and has an application captured and approved. The card's identifier is still
-/// empty in what is returned.
+/// Steps 1 to 4: declares and numbers this citizen, and has an application captured and approved. The card's identifier stays
+/// empty until the card exists.
 ///
 /// # Errors
 /// [`Blocked`].

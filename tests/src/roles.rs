@@ -80,7 +80,7 @@ pub struct Caller {
     token: Option<String>,
 }
 
-/// How a request travels: all go through [`asks`](Self::asks).
+/// How a request travels: all go through `asks`.
 impl Caller {
     fn get(&self, path: &str) -> Answer {
         self.asks(Method::GET, path, None, None).map(|octets| parsed(&octets))

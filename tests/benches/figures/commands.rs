@@ -110,7 +110,7 @@ pub fn count() -> Result<Commands, Box<dyn Error>> {
         let evidence = inspection::read(&mut tap, &request, &mut subject::rng(), &mut |_| {})?;
         let (reads, others) = (tap.reads, tap.others);
         let verdict = inspection::judge(&evidence, &issued.trust, NOW);
-        // Without a trust bundle, revocation stays unknown; every other check must be proved.
+        // Without a bundle nothing is known of revoked documents; everything else must be proved.
         if verdict.conclusion() == Conclusion::Refused {
             return Err(format!("{name}: the verdict is\n{verdict}").into());
         }

@@ -1,5 +1,5 @@
-//! `make demo`: one invented citizen from declaration to a verified chip, over the real PC/SC stack, each step with its duration and
-//! what it proved. Leaves `demo-out/`.
+//! `make demo`: one invented citizen from declaration to a verified chip, over the real PC/SC stack. Prints each step with its
+//! duration and result. Leaves `demo-out/`.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -207,7 +207,7 @@ fn personalize(world: &World, log: &Path, road: &mut Road) -> Result<String, Box
     Ok(text(&done, "card_id"))
 }
 
-/// The steps walked so far.
+/// The printed lines of the steps so far, and the channel that tells to stop.
 struct Road {
     told_to_stop: Receiver<()>,
     lines: Vec<String>,

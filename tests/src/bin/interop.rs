@@ -12,7 +12,7 @@ use tests::citizen::Citizen;
 use tests::road;
 use tests::world::{self, Options, World};
 
-/// Compares foreign readers with ours.
+/// Compares readers that we did not write with ours.
 #[derive(Parser)]
 struct Arguments {
     /// Program built from tests/interop/dmrtd.

@@ -340,7 +340,7 @@ fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
     };
     Ok(Officers {
         registrar: appointed("registrar", &["registrar"])?,
-        // May approve, but no application that this officer captured.
+        // May approve, but not an application captured by the same officer.
         capture: appointed("capture", &["capture", "approver"])?,
         approver: appointed("approver", &["approver"])?,
         stock: appointed("stock", &["stock"])?,
@@ -386,7 +386,7 @@ fn tail(log: &str) -> String {
 const CONTROL: &str = "simulator.sock";
 const CSCA: &str = "issuance/csca.der";
 const TLS_AUTHORITY: &str = "issuance/tls-ca.pem";
-/// What the manufacturer delivers with the blanks.
+/// The master of transport keys, which the manufacturer delivers with the blanks.
 const TRANSPORT_MASTER: &str = "transport-master.hex";
 
 /// How long PC/SC may take to notice a card; its poll takes 0.4 s.

@@ -58,23 +58,23 @@ impl Pcscd {
         Ok(started)
     }
 
-    /// The socket's path, which clients need in `PCSCLITE_CSOCK_NAME`.
+    /// Returns the socket's path, which clients need in `PCSCLITE_CSOCK_NAME`.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// TCP port on which slot 0 awaits its card; slot n is `n` ports further.
+    /// Returns the TCP port on which slot 0 awaits its card; slot n is `n` ports further.
     pub fn base_port(&self) -> u16 {
         self.ports.first
     }
 
-    /// Name of the reader of this slot, as PC/SC shows it.
+    /// Returns the name of the reader of this slot, as PC/SC shows it.
     pub fn reader(&self, slot: usize) -> String {
         let per_entry = usize::from(SLOTS_PER_ENTRY);
         format!("Virtual Reader {} 00 {:02X}", slot / per_entry, slot % per_entry)
     }
 
-    /// How many virtual readers there are.
+    /// Returns how many virtual readers there are.
     pub fn readers(&self) -> usize {
         usize::from(self.readers)
     }
@@ -85,12 +85,12 @@ impl Pcscd {
         let _ = self.child.wait();
     }
 
-    /// What pcscd and its drivers have logged so far.
+    /// Returns the log of pcscd and its drivers so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.socket.with_file_name(LOG)).unwrap_or_default()
     }
 
-    /// Whether pcscd's own poll has found the reader of this slot empty since a card was last in it.
+    /// Returns whether pcscd's own poll has found the reader of this slot empty since a card was last in it.
     ///
     /// The list of readers shows `empty` earlier, as soon as a client could not reset the card.
     pub fn saw_removal(&self, slot: usize) -> bool {
@@ -100,7 +100,7 @@ impl Pcscd {
     }
 
     fn wait_until_ready(&mut self) -> io::Result<()> {
-        // The drivers open their ports without a word, so the system's table of sockets is read.
+        // The drivers do not log that they listen, so the system's table of sockets is read.
         let listening = |port: u16| {
             let wanted = format!("0100007F:{port:04X}");
             fs::read_to_string("/proc/net/tcp")

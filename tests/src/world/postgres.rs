@@ -136,7 +136,7 @@ impl Server {
         }
     }
 
-    /// A program of PostgreSQL in the server's folder, as a user who may run it, ending with the thread that starts it.
+    /// Returns a program of PostgreSQL, to be run in the server's folder as the user `postgres`, ending with the thread that starts it.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "INT"]);
@@ -204,7 +204,7 @@ mod tests {
         let socket = server.folder.join(format!(".s.PGSQL.{PORT}"));
         assert!(std::os::unix::net::UnixStream::connect(&socket).is_err(), "the killed server still answers");
         server.restart();
-        // The second database has another name, so the first is still there.
+        // Its name goes on counting; creating it needs the recovered catalogue.
         assert!(server.fresh_database().contains("/fresh_1?"));
     }
 }

@@ -81,7 +81,7 @@ pub fn issuance_serve(data: &Path, listen: &str) -> io::Result<Command> {
     Ok(serve)
 }
 
-/// What `issuance serve` prints before the address when it is ready.
+/// `issuance serve` prints this before its address when it is ready.
 pub(super) const LISTENS_ON: &str = "issuance listens on ";
 
 /// `card-agent` with these arguments.

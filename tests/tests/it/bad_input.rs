@@ -17,7 +17,7 @@ fn complaint(said: &Output) -> String {
     text
 }
 
-/// What `card-agent` said when it refused.
+/// Returns the standard error of a `card-agent` that must have refused.
 fn blocked(outcome: Result<String, Blocked>) -> String {
     match outcome {
         Err(Blocked::Agent { said, .. }) => said,

@@ -55,9 +55,9 @@ impl Reader for Bench {
     }
 }
 
-/// A station with real offices behind it and chips from a drawer.
+/// A station with real offices behind it, and chips that it makes as needed.
 pub struct Counter {
-    /// Service, people, station.
+    /// Service, officers, station.
     pub offices: Offices,
     /// The service as the station sees it.
     pub service: HttpService,

@@ -1,5 +1,5 @@
-//! A bench without offices: chips in process, and a service of a hundred lines that knows one citizen. What the station and the
-//! reader do is tested here; what the real offices decide, elsewhere.
+//! A bench without offices: chips in the test's own process, and a small service in memory (the desk) that knows one citizen. For tests
+//! of station and reader; the decisions of the real offices are tested elsewhere.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ struct Signer {
     certificate: Certificate,
 }
 
-/// What the service knows of a chip.
+/// The service's entry of a chip.
 #[derive(Default)]
 struct Ledger {
     keys: Option<(PublicKey, PublicKey)>,
@@ -88,7 +88,7 @@ pub struct Desk {
     chips: RefCell<BTreeMap<CardSerial, Ledger>>,
     /// Refuses every request with this code and status, if set.
     pub refuses: RefCell<Option<(&'static str, u16)>>,
-    /// Answers nothing, if set.
+    /// Gives no answer at all, if set.
     pub unreachable: RefCell<bool>,
     pace: pace::Suite,
     made: Cell<u32>,
@@ -102,7 +102,7 @@ impl Desk {
         Self::speaking(pace::Suite { cipher: Cipher::Aes128, curve: Curve::P256 })
     }
 
-    /// Cards whose EF.CardAccess announces this suite.
+    /// A desk that issues cards whose EF.CardAccess announces this suite.
     pub fn speaking(pace: pace::Suite) -> Self {
         let key = |seed| PrivateKey::generate(Curve::P256, &mut ChaCha20Rng::seed_from_u64(seed));
         let root = certificate(Role::Csca, None, key(1));
@@ -181,7 +181,7 @@ impl Desk {
         order
     }
 
-    /// What the chip proved by this receipt; none if it is not enough.
+    /// Returns the chip's serial number and what the receipt proves; `None` if the receipt is forged or incomplete.
     fn judged(&self, receipt: &Receipt) -> Option<(CardSerial, crypto::perso::Outcome)> {
         let orders = self.orders.borrow();
         let (script, serial) = orders.get(&receipt.order)?;

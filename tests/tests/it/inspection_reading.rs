@@ -1,4 +1,4 @@
-//! A guard reads cards on the bench: by every way in, in the fewest commands, and from chips that mean harm.
+//! A kiosk reads cards on the bench: by every access protocol, in the fewest commands, and from hostile chips.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -42,7 +42,7 @@ fn inspect(desk: &Desk, chip: &InProcess, password: Password) -> (Evidence, Verd
     (evidence, verdict)
 }
 
-/// READ BINARY commands of a reading: all but those of the protocols.
+/// Returns the number of READ BINARY commands of a reading: all but those of the protocols.
 fn reads(evidence: &Evidence) -> usize {
     let of = |step: Step| evidence.commands.iter().find(|(s, _)| *s == step).map_or(0, |(_, n)| *n);
     let chip = if matches!(evidence.chip_authentication, Protocol::Done(_)) { 2 } else { 0 };

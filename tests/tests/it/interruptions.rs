@@ -1,5 +1,5 @@
-//! What operators do to running programs, over the real pcscd: pull the card, press Ctrl-C, kill the process, restart the service.
-//! The next run resumes.
+//! Interruptions of running programs, over the real pcscd: the card is pulled, Ctrl-C is pressed, the process is killed. The next run
+//! resumes.
 
 use std::path::Path;
 use std::process::{Child, Stdio};

@@ -51,14 +51,14 @@ fn a_citizen_walks_the_whole_road_on_sqlite() {
     let world = World::begin(&scratch.path().join("world"), &Options::default()).unwrap();
     let issued = the_road_ends_in_a_trusted_card(&world);
 
-    // The same card by the MRZ, which is what a kiosk without the CAN has.
+    // The same card by the MRZ, as at a kiosk that does not know the CAN.
     let dg1 = fs::read(world.dir.join("read/dg1.bin")).unwrap();
     let mrz = world.dir.join("mrz.txt");
     fs::write(&mrz, &dg1[dg1.len() - 90..]).unwrap();
     let said = road::inspect(&world, 0, &["--mrz-file", &mrz.to_string_lossy()]).unwrap();
     assert!(said.status.success(), "{:#}", verdict(&said));
 
-    // Lost: the next bundle says so, and the kiosk refuses.
+    // The card is reported lost: the next trust bundle lists it, and the kiosk refuses.
     world.officers.counter.reports_loss(&issued.card).unwrap();
     let said = road::inspect(&world, 0, &["--can", &issued.number[6..]]).unwrap();
     let verdict = verdict(&said);

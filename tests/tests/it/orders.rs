@@ -15,7 +15,7 @@ fn present(chip: &InProcess) -> Presentation {
     perso::present(&mut chip.clone()).unwrap()
 }
 
-/// The chip's answers, and whether the order came to its end.
+/// Plays the order. Returns the chip's answers, and whether the order came to its end.
 fn play(chip: &InProcess, order: &perso::Order) -> (Receipt, bool) {
     chip.chip().reset();
     let (receipt, cut) = perso::play(&mut chip.clone(), order, &mut |_| {});
@@ -134,7 +134,7 @@ fn lies_about_a_chip_gain_nothing() {
         let answer = counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh());
         assert!(answer.map_or(true, |o| o.is_incomplete()), "a lie became a card");
     }
-    // A counter value of the future: the chip does not know this session.
+    // A counter value that the chip has not reached: it refuses the session.
     let lie = Presentation { sequence_counter: honest.sequence_counter + 7, ..present(&chip) };
     let ordered = counter.service.personalization_order(&lie, &IdempotencyKey::fresh()).unwrap();
     assert!(!play(&chip, &ordered.order).1);

@@ -1,5 +1,5 @@
-//! The power fails before and after every APDU of intake and of personalization: once at the chip, once at the station. Whatever was
-//! begun is resumed by presenting the chip again: no lost blank, no second card, no chip that accepts personalization again.
+//! The power fails before and after every APDU of intake and of personalization: once at the chip, once at the station. Presenting the
+//! chip again resumes: no blank is lost, no second card is made, no chip accepts personalization twice.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ use crate::bench::{Counter, Death, LAST_WORDS};
 enum Cut {
     /// The card is torn from the field before the chip has looked at the command.
     ChipBefore,
-    /// The chip has done what was asked; its answer does not leave.
+    /// The chip has executed the command; its answer is lost.
     ChipAfter,
     /// The station dies before it sends.
     StationBefore,

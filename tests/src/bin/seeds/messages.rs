@@ -47,7 +47,7 @@ impl Seeds {
         self.0.insert(Path::new("seeds").join(target).join(name), bytes.to_vec());
     }
 
-    /// A file that the targets themselves hold against forgeries.
+    /// A file that the targets compare forgeries with.
     fn context(&mut self, name: &str, bytes: &[u8]) {
         self.0.insert(Path::new("context").join(name), bytes.to_vec());
     }
@@ -92,7 +92,7 @@ struct Files {
     dg15: Vec<u8>,
 }
 
-/// Province 099 does not exist.
+/// Files of an invented citizen; the province code 099 is not assigned.
 fn files() -> Files {
     let number: PersonalNumber = "099090000017".parse().unwrap();
     let name: FullName = "Nguyễn Văn Mẫu".parse().unwrap();
@@ -275,7 +275,7 @@ fn trust(into: &mut Seeds, files: &Files) {
     into.put("inspection", "answers", &[&[1][..], &answers].concat());
 }
 
-/// A chip that only reports, as far as the seed of a receipt needs one.
+/// A chip that answers SCP03 and reports its state: as much as the seed of a receipt needs.
 struct Reporter {
     keys: KeySet,
     opening: Option<scp03::chip::Opening>,
