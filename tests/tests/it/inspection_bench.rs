@@ -88,7 +88,7 @@ pub struct Desk {
     chips: RefCell<BTreeMap<CardSerial, Ledger>>,
     /// Refuses every request with this code and status, if set.
     pub refuses: RefCell<Option<(&'static str, u16)>>,
-    /// Gives no answer at all, if set.
+    /// Answers nothing, if set.
     pub unreachable: RefCell<bool>,
     pace: pace::Suite,
     made: Cell<u32>,
