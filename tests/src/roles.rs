@@ -1,18 +1,21 @@
-//! The people of the road as HTTP clients: `officer.enrols(..)`, `approver.approves(..)`. They know the interface, nothing else.
+//! The people of the road as HTTP clients: `officer.enrols(..)`, `approver.approves(..)`. Every route of the service that the tests call
+//! stands here, each in one method, and nowhere else.
 
 use std::fmt;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::Method;
+use reqwest::blocking::Client;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-/// The service's answer when it says no: a problem document.
+use crate::ambient;
+
+/// A request that the service refused: its problem document.
 #[derive(Debug)]
 pub struct Refusal {
-    /// HTTP status.
+    /// HTTP status; 0 if there was no answer at all.
     pub status: u16,
     /// Stable code of the problem.
     pub code: String,
@@ -20,7 +23,7 @@ pub struct Refusal {
     pub title: String,
     /// What is wrong here.
     pub detail: String,
-    /// What it advises.
+    /// What to do about it.
     pub remedy: String,
 }
 
@@ -32,13 +35,13 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// What a role hears.
+/// The JSON body of an answer, or a refusal.
 pub type Answer = Result<Value, Refusal>;
 
-/// The service as its clients see it: an address and the certificate authority of its TLS certificate.
+/// The service as its clients see it: an address, and the certificate authority of its TLS certificate.
 #[derive(Clone)]
 pub struct Service {
-    /// `https://127.0.0.1:8443`
+    /// `https://127.0.0.1:PORT`
     pub address: String,
     client: Client,
 }
@@ -55,24 +58,7 @@ impl Service {
         Self { address: address.to_owned(), client }
     }
 
-    /// The same service, as someone who shows this client certificate and key (PEM).
-    ///
-    /// # Panics
-    /// If they are not PEM.
-    pub fn with_certificate(&self, authority: &Path, identity: &[u8]) -> Self {
-        let pem = std::fs::read(authority).expect("the service exports its TLS authority");
-        let root = reqwest::Certificate::from_pem(&pem).expect("the TLS authority is a PEM certificate");
-        let identity = reqwest::Identity::from_pem(identity).expect("certificate and key are PEM");
-        let client = Client::builder()
-            .tls_certs_only([root])
-            .identity(identity)
-            .no_proxy()
-            .build()
-            .expect("a TLS client can be made");
-        Self { address: self.address.clone(), client }
-    }
-
-    /// Someone who is nobody in particular.
+    /// A caller without session.
     pub fn anyone(&self) -> Caller {
         Caller { service: self.clone(), token: None }
     }
@@ -82,157 +68,171 @@ impl Service {
     /// # Errors
     /// The service's refusal.
     pub fn officer(&self, username: &str, password: &str) -> Result<Caller, Refusal> {
-        let session = self.anyone().post("/api/sessions", json!({ "username": username, "password": password }))?;
+        let session = self.anyone().post("/api/sessions", &json!({ "username": username, "password": password }))?;
         Ok(Caller { service: self.clone(), token: session["token"].as_str().map(str::to_owned) })
     }
 }
 
-/// One caller of the service.
+/// One caller of the service: an officer who is signed in, or a client without session.
 #[derive(Clone)]
 pub struct Caller {
     service: Service,
     token: Option<String>,
 }
 
+/// How a request travels: all go through `asks`.
 impl Caller {
-    /// Reads.
-    ///
-    /// # Errors
-    /// The service's refusal.
-    pub fn get(&self, path: &str) -> Answer {
-        self.send(self.service.client.get(self.url(path)))
+    fn get(&self, path: &str) -> Answer {
+        self.asks(Method::GET, path, None, None).map(|octets| parsed(&octets))
     }
 
-    /// Reads octets.
-    ///
-    /// # Errors
-    /// The service's refusal.
-    pub fn get_octets(&self, path: &str) -> Result<Vec<u8>, Refusal> {
-        let answer = self.signed(self.service.client.get(self.url(path))).send().map_err(unreachable_service)?;
-        let status = answer.status().as_u16();
-        let bytes = answer.bytes().map_err(unreachable_service)?.to_vec();
-        if status < 300 { Ok(bytes) } else { Err(refusal(status, &serde_json::from_slice(&bytes).unwrap_or_default())) }
+    /// Posts under a fresh idempotency key.
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_under(&ambient::fresh_id(), path, body)
     }
 
-    /// Writes, once: with a fresh idempotency key.
-    ///
-    /// # Errors
-    /// The service's refusal.
-    pub fn post(&self, path: &str, body: Value) -> Answer {
-        self.post_as(&Uuid::now_v7().to_string(), path, body)
+    fn post_under(&self, key: &str, path: &str, body: &Value) -> Answer {
+        self.asks(Method::POST, path, Some(key), Some(body)).map(|octets| parsed(&octets))
     }
 
-    /// Writes under this idempotency key.
-    ///
-    /// # Errors
-    /// The service's refusal.
-    pub fn post_as(&self, key: &str, path: &str, body: Value) -> Answer {
-        self.send(self.service.client.post(self.url(path)).header("Idempotency-Key", key).json(&body))
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.service.address)
-    }
-
-    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+    fn asks(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Vec<u8>, Refusal> {
+        let mut request = self.service.client.request(method, format!("{}{path}", self.service.address));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
-    }
-
-    fn send(&self, request: RequestBuilder) -> Answer {
-        let answer = self.signed(request).send().map_err(unreachable_service)?;
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().map_err(|error| unreachable_service(&error))?;
         let status = answer.status().as_u16();
-        let bytes = answer.bytes().map_err(unreachable_service)?;
-        let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if status < 300 { Ok(value) } else { Err(refusal(status, &value)) }
+        let octets = answer.bytes().map_err(|error| unreachable_service(&error))?.to_vec();
+        if status < 300 { Ok(octets) } else { Err(refusal(status, &parsed(&octets))) }
     }
 }
 
-/// The acts of the road, each by the officer whose act it is.
+/// The acts of the road, each named for the officer whose act it is. All fail with the service's refusal.
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "said once above: each fails with the service's refusal and with nothing else"
+)]
 impl Caller {
-    /// Administrator: a new officer.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Administrator: appoints an officer.
     pub fn appoints(&self, username: &str, password: &str, roles: &[&str], office: &str) -> Answer {
-        self.post(
-            "/api/officers",
-            json!({ "username": username, "password": password, "roles": roles, "office": office }),
-        )
+        let officer = json!({ "username": username, "password": password, "roles": roles, "office": office });
+        self.post("/api/officers", &officer)
     }
 
-    /// Administrator: a station, from its certificate request.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Administrator: registers a station by its certificate request.
     pub fn registers_station(&self, name: &str, office: &str, csr_pem: &str) -> Answer {
-        self.post("/api/stations", json!({ "name": name, "office": office, "csr_pem": csr_pem }))
+        self.post("/api/stations", &json!({ "name": name, "office": office, "csr_pem": csr_pem }))
     }
 
-    /// Registrar: a declaration enters the register.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Administrator: revokes a station's certificate.
+    pub fn revokes_station(&self, station: &str, reason: &str) -> Answer {
+        self.post(&format!("/api/stations/{station}/revocation"), &json!({ "reason": reason }))
+    }
+
+    /// Registrar: enters a declaration into the register.
     pub fn declares(&self, declaration: &Value) -> Answer {
-        self.post("/api/declarations", declaration.clone())
+        self.post("/api/declarations", declaration)
     }
 
-    /// Registrar: a number for life.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Registrar: the same under a given idempotency key.
+    pub fn declares_under(&self, key: &str, declaration: &Value) -> Answer {
+        self.post_under(key, "/api/declarations", declaration)
+    }
+
+    /// Registrar: establishes the personal number.
     pub fn numbers(&self, person: &str) -> Answer {
-        self.post(&format!("/api/persons/{person}/number"), json!({}))
+        self.post(&format!("/api/persons/{person}/number"), &json!({}))
     }
 
-    /// Capture officer: an application for a card.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Registrar: reads a person's entry in the register.
+    pub fn person(&self, person: &str) -> Answer {
+        self.get(&format!("/api/persons/{person}"))
+    }
+
+    /// Capture officer: takes an application for a card.
     pub fn applies(&self, person: &str, kind: &str, reason: Option<&str>, office: &str) -> Answer {
         let mut body = json!({ "person_id": person, "kind": kind, "office": office });
         if let Some(reason) = reason {
             body["reason"] = json!(reason);
         }
-        self.post("/api/applications", body)
+        self.post("/api/applications", &body)
     }
 
-    /// Capture officer: portrait (JPEG) and features.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Capture officer: adds portrait (JPEG) and features to an application.
     pub fn captures(&self, application: &str, portrait: &[u8], features: &str) -> Answer {
         let body = json!({ "portrait": STANDARD.encode(portrait), "features": features });
-        self.post(&format!("/api/applications/{application}/capture"), body)
+        self.post(&format!("/api/applications/{application}/capture"), &body)
     }
 
-    /// Approving officer: yes.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Capture officer: cancels an application.
+    pub fn cancels(&self, application: &str, reason: &str) -> Answer {
+        self.post(&format!("/api/applications/{application}/cancellation"), &json!({ "reason": reason }))
+    }
+
+    /// Capture officer: reads an application.
+    pub fn application(&self, application: &str) -> Answer {
+        self.get(&format!("/api/applications/{application}"))
+    }
+
+    /// Approving officer: approves an application.
     pub fn approves(&self, application: &str) -> Answer {
-        self.post(&format!("/api/applications/{application}/approval"), json!({}))
+        self.post(&format!("/api/applications/{application}/approval"), &json!({}))
     }
 
-    /// Stock keeper: blanks arrive and are given into a station's custody.
-    ///
-    /// # Errors
-    /// The service's refusal.
+    /// Stock keeper: takes a delivery of blanks and gives them into a station's custody.
     pub fn takes_in(&self, batch: &str, serials: &[String], station: &str) -> Answer {
-        let delivery = json!({ "manufacturer": "Simulated Silicon", "batch": batch, "transport_key_id": "simulator", "serials": serials });
-        self.post("/api/stock/deliveries", delivery)?;
-        self.post("/api/stock/custody", json!({ "serials": serials, "station_id": station }))
+        let delivery = json!({
+            "manufacturer": "Simulated Silicon", "batch": batch, "transport_key_id": "simulator", "serials": serials,
+        });
+        self.post("/api/stock/deliveries", &delivery)?;
+        self.gives_into_custody(serials, station)
     }
 
-    /// Counter officer: hands the card to its holder.
-    ///
-    /// # Errors
-    /// The service's refusal.
-    pub fn hands_over(&self, card: &str, slip: &str) -> Answer {
-        self.post(&format!("/api/cards/{card}/hand-over"), json!({ "slip": slip }))
+    /// Stock keeper: gives chips into a station's custody.
+    pub fn gives_into_custody(&self, serials: &[String], station: &str) -> Answer {
+        self.post("/api/stock/custody", &json!({ "serials": serials, "station_id": station }))
     }
+
+    /// Stock keeper: reads the ledger's entry of a chip.
+    pub fn chip(&self, serial: &str) -> Answer {
+        self.get(&format!("/api/stock/{serial}"))
+    }
+
+    /// Counter officer: hands the card to its holder, who shows the appointment slip.
+    pub fn hands_over(&self, card: &str, slip: &str) -> Answer {
+        self.post(&format!("/api/cards/{card}/hand-over"), &json!({ "slip": slip }))
+    }
+
+    /// Counter officer: enters the holder's report that the card is lost.
+    pub fn reports_loss(&self, card: &str) -> Answer {
+        self.post(&format!("/api/cards/{card}/loss"), &json!({ "reported_by": "holder" }))
+    }
+
+    /// Counter officer: reads a card's entry.
+    pub fn card(&self, card: &str) -> Answer {
+        self.get(&format!("/api/cards/{card}"))
+    }
+
+    /// Auditor: reads the audit rows about a person.
+    pub fn audit_of_person(&self, person: &str) -> Answer {
+        self.get(&format!("/api/audit?object=person/{person}"))
+    }
+
+    /// A kiosk: fetches the signed trust bundle (CMS).
+    pub fn trust_bundle(&self) -> Result<Vec<u8>, Refusal> {
+        self.asks(Method::GET, "/api/trust-bundle", None, None)
+    }
+}
+
+/// A JSON body; null if it is none.
+fn parsed(octets: &[u8]) -> Value {
+    serde_json::from_slice(octets).unwrap_or_default()
 }
 
 fn refusal(status: u16, problem: &Value) -> Refusal {
@@ -240,7 +240,7 @@ fn refusal(status: u16, problem: &Value) -> Refusal {
     Refusal { status, code: text("code"), title: text("title"), detail: text("detail"), remedy: text("remedy") }
 }
 
-fn unreachable_service(error: reqwest::Error) -> Refusal {
+fn unreachable_service(error: &reqwest::Error) -> Refusal {
     Refusal {
         status: 0,
         code: "unreachable".into(),

@@ -5,7 +5,6 @@
 
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
-mod seeds;
 
 use std::{env, fs, panic, path::PathBuf};
 
@@ -21,7 +20,8 @@ use crypto::{
 
 use fuzz::{
     TARGETS, Target,
-    bench::{AT, CSCA, STORE, keys},
+    perso::keys,
+    trust::{AT, CSCA, STORE},
 };
 
 fn folder(target: &str) -> PathBuf {
@@ -122,11 +122,4 @@ fn every_target_has_its_program() {
             target.name
         );
     }
-}
-
-/// `cargo test --package crypto --test corpus -- --ignored`, after a format has changed.
-#[test]
-#[ignore = "writes crypto/fuzz/seeds anew"]
-fn write_the_seeds() {
-    seeds::write();
 }

@@ -1,4 +1,4 @@
-//! What others do on the same machine in the same minute.
+//! Anchors: what other implementations do on the same machine in the same minute.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ pub struct Pace {
     pub verify: f64,
 }
 
-/// `openssl speed`, which counts CPU time as well. None where there is no openssl.
+/// Runs `openssl speed`, which counts CPU time as well. Returns `None` where openssl is not installed.
 pub fn openssl(curve: Curve) -> Option<Pace> {
     let name = match curve {
         Curve::P256 => "ecdsap256",
@@ -38,10 +38,10 @@ pub fn openssl(curve: Curve) -> Option<Pace> {
     Some(Pace { sign, verify })
 }
 
-/// A message in, its signature out.
+/// Signs a message; returns the signature in DER.
 type Signer = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
-/// Signs as the service's signer signs, and does nothing else.
+/// Returns a signer that uses the library of the service's signer, without the verification that follows there.
 pub fn raw_signer(key: &PrivateKey) -> Signer {
     let algorithm = match key.curve() {
         Curve::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
@@ -53,10 +53,12 @@ pub fn raw_signer(key: &PrivateKey) -> Signer {
     };
     let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &key.to_bytes(), key.public().to_sec1());
     let pair = pair.expect("a key pair");
-    Box::new(move |message| pair.sign(&SystemRandom::new(), message).expect("signs").as_ref().to_vec())
+    #[expect(clippy::disallowed_methods, reason = "signing with aws-lc-rs takes no other source of randomness")]
+    let random = SystemRandom::new();
+    Box::new(move |message| pair.sign(&random, message).expect("signs").as_ref().to_vec())
 }
 
-/// The library that the signer uses, by itself, over a message as long as the signed attributes.
+/// Measures the library that the signer uses, by itself, over a message as long as the signed attributes.
 pub fn library(curve: Curve) -> Pace {
     let key = PrivateKey::generate(curve, &mut subject::rng());
     let message = [0x5a; 144];
@@ -79,7 +81,7 @@ pub fn library(curve: Curve) -> Pace {
     Pace { sign, verify }
 }
 
-/// How often per CPU-second these files can be hashed, one by one.
+/// Returns how often per CPU-second these files can be hashed, one by one.
 pub fn hashing(files: &[&[u8]], hash: Hash) -> f64 {
     let algorithm = match hash {
         Hash::Sha384 => &digest::SHA384,
@@ -93,7 +95,7 @@ pub fn hashing(files: &[&[u8]], hash: Hash) -> f64 {
     })
 }
 
-/// The rate at which several things can be done one after the other.
+/// Returns the rate of doing several things one after the other, from the rate of each.
 pub fn together(rates: &[f64]) -> f64 {
     1.0 / rates.iter().map(|rate| 1.0 / rate).sum::<f64>()
 }

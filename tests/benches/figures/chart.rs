@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-/// One bar and the mark that it is measured by.
+/// One bar, and the anchor that it is compared with.
 pub struct Bar {
     pub label: String,
     pub value: f64,
     pub anchor: f64,
 }
 
-/// Horizontal bars, longest to the right, with the anchor as an outline behind each and the share of it in words.
+/// Draws horizontal bars, each with its anchor as a dashed outline and the share of the anchor as text.
 pub fn bars(title: &str, bars: &[Bar], show: impl Fn(f64) -> String) -> String {
     let longest = bars.iter().flat_map(|bar| [bar.value, bar.anchor]).fold(1.0, f64::max);
     let height = TOP + STEP * bars.len() + 30;

@@ -1,5 +1,5 @@
-//! How many commands an inspection and a personalization take, and how few they could take. The minimum is worked out here, from the
-//! lengths of the files and the layout of messages, by arithmetic of its own: what is measured has no part in it.
+//! How many commands an inspection and a personalization take, and how few they could take. The minimum is computed here from the
+//! lengths of the files and the layout of messages, without the code that is measured.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,13 +14,13 @@ use crate::chart::{self, Bar};
 use crate::subject::{self, Issued, NOW};
 use crate::{grouped, row};
 
-/// The tables, and the chart.
+/// The figures as Markdown and as SVG.
 pub struct Commands {
     pub table: String,
     pub chart: String,
 }
 
-/// A way to open a card.
+/// The access protocol that opens a card.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Opening {
     Bac,
@@ -36,7 +36,7 @@ impl Opening {
     }
 }
 
-/// What is inspected and how.
+/// Returns the inspections that are measured: name, chip, access protocol.
 pub fn scenarios() -> [(&'static str, Profile, Opening); 4] {
     let short_bac = Profile { pace: false, ..Profile::short() };
     [
@@ -47,7 +47,7 @@ pub fn scenarios() -> [(&'static str, Profile, Opening); 4] {
     ]
 }
 
-/// A card, counted.
+/// A card whose commands are counted.
 pub struct Tap<'a, C> {
     pub card: &'a mut C,
     pub reads: usize,
@@ -66,11 +66,11 @@ impl<C: CardTransport> CardTransport for Tap<'_, C> {
     }
 }
 
-/// Bytes of a block: AES and triple DES.
+/// Bytes of a cipher's block.
 const AES: usize = 16;
 const TRIPLE_DES: usize = 8;
 
-/// The most plaintext in one protected response: the whole body less the status object (99 02 SW1 SW2), the MAC object (8E 08 …) and
+/// Returns the most bytes of plaintext in one protected response: the whole body less the status object (99 02 SW1 SW2), the MAC object (8E 08 …) and
 /// the header of the cryptogram (87, length, padding indicator); whole blocks, one byte of which at least is padding.
 fn plaintext_per_read(block: usize, max_response: usize) -> usize {
     let body = (max_response - 2).min(65_536);
@@ -88,7 +88,7 @@ fn plaintext_per_read(block: usize, max_response: usize) -> usize {
     (1..=room / block).rev().find(fits).map_or(0, |blocks| blocks * block - 1)
 }
 
-/// The most plaintext in one STORE DATA under C-ENC and C-MAC: whole blocks less one byte of padding, beside a MAC of eight bytes.
+/// Returns the most bytes of plaintext in one STORE DATA under C-ENC and C-MAC: whole blocks less one byte of padding, beside a MAC of eight bytes.
 fn plaintext_per_store(max_command: usize) -> usize {
     let short = 255 - 8;
     // Header 4, Lc 3, Le 2.
@@ -160,7 +160,7 @@ pub fn count() -> Result<Commands, Box<dyn Error>> {
     Ok(Commands { table, chart })
 }
 
-/// The least number of READ BINARY, file by file.
+/// Returns the least number of READ BINARY, and the sum file by file in words.
 fn least_reads(issued: &Issued, opening: Opening) -> (usize, String) {
     let clear = 256;
     let first = match opening {
@@ -178,7 +178,7 @@ fn least_reads(issued: &Issued, opening: Opening) -> (usize, String) {
     let length = |file: File| issued.files.iter().find(|(f, _)| *f == file).map(|(_, length)| *length);
     let group = |number: u8| File::DataGroup(DataGroup::new(number).expect("1 to 16"));
     add("EF.ATR/INFO".into(), length(File::AtrInfo).unwrap_or(1), clear);
-    // One attempt where there is none.
+    // Where the file is absent, one attempt finds that out.
     add("EF.CardAccess".into(), length(File::CardAccess).unwrap_or(1), clear);
     for (file, block) in [
         (File::Com, first),
@@ -195,7 +195,7 @@ fn least_reads(issued: &Issued, opening: Opening) -> (usize, String) {
     (sum, words.join(", "))
 }
 
-/// Commands that are no reads, one by one.
+/// Returns the number of commands other than reads, and the sum one by one in words.
 fn fixed_part(opening: Opening) -> (usize, String) {
     let opened: &[(&str, usize)] = match opening {
         Opening::Bac => &[("SELECT", 1), ("GET CHALLENGE", 1), ("EXTERNAL AUTHENTICATE", 1)],

@@ -1,5 +1,5 @@
-//! CPU time of a full inspection, the terminal's share alone: a reading is recorded once, then played back against the same
-//! random numbers, so that the chip costs nothing.
+//! CPU time of a full inspection, the terminal's share alone: a reading is recorded once, then played back with the same random
+//! numbers, so that the chip takes no time.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::commands::scenarios;
 use crate::subject::{self, Issued, NOW};
 use crate::{cpu_time, round, row};
 
-/// A card that notes what it answers.
+/// A card whose commands and answers are recorded.
 struct Recorder<'a, C> {
     card: &'a mut C,
     answers: Vec<(Command, Response)>,
@@ -28,7 +28,7 @@ impl<C: CardTransport> CardTransport for Recorder<'_, C> {
     }
 }
 
-/// A card that says what it said before.
+/// Recorded answers, played back to the same commands.
 struct Playback<'a>(std::slice::Iter<'a, (Command, Response)>);
 
 impl CardTransport for Playback<'_> {
@@ -54,7 +54,7 @@ pub fn measure() -> Result<String, Box<dyn Error>> {
         let answers = recorder.answers;
         let (mut reading, mut judging, mut both) = (Vec::new(), Vec::new(), Vec::new());
         let begun = cpu_time();
-        while cpu_time() - begun < round() || reading.len() < 5 {
+        while cpu_time().saturating_sub(begun) < round() || reading.len() < 5 {
             let (evidence, time) = timed(|| read(&mut Playback(answers.iter()), &request));
             let evidence = evidence?;
             if evidence.files != expected.files {
@@ -83,10 +83,10 @@ fn with_chip(issued: &mut Issued, request: &Request) {
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = cpu_time();
     let done = work();
-    (done, cpu_time() - begun)
+    (done, cpu_time().saturating_sub(begun))
 }
 
-/// Milliseconds.
+/// Returns the median in milliseconds.
 fn median(times: &mut [Duration]) -> f64 {
     times.sort();
     1000.0 * times[times.len() / 2].as_secs_f64()

@@ -1,12 +1,15 @@
 //! `make bench`: the figures of `docs/benchmarks.md`, each beside its anchor, in one run. Prints them as Markdown, leaves them in
 //! `target/figures.md` too, and draws `docs/figures/*.svg`.
 //!
-//! Times are CPU time of this process, so that a neighbour on the machine costs little; counts are exact.
+//! Times are CPU time of this process, which other programs on the machine change little; counts are exact.
+
+#![expect(clippy::cast_precision_loss, reason = "counts and lengths here are far below 2^52")]
 
 mod anchor;
 mod chart;
 mod commands;
 mod inspections;
+mod issuance_parts;
 mod numbers;
 mod sods;
 mod subject;
@@ -18,8 +21,9 @@ use std::time::Duration;
 use std::{env, fs};
 
 use rustix::time::{ClockId, clock_gettime};
+use tests::ambient;
 
-/// Shorter rounds with `QUICK=1`, to see whether it works; the charts stay as they are then.
+/// Returns the CPU time of a measurement. `QUICK=1` shortens it, to see whether the benchmark works, and draws no charts.
 pub fn round() -> Duration {
     if quick() { Duration::from_millis(100) } else { Duration::from_secs(2) }
 }
@@ -28,14 +32,14 @@ fn quick() -> bool {
     env::var_os("QUICK").is_some()
 }
 
-/// CPU time that this process has used, user and system.
+/// Returns the CPU time that this process has used, user and system.
 pub fn cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("less than a second"))
 }
 
-/// How often per CPU-second `work` can be done: the best of ten short rounds, since a neighbour's use of caches and of the other
-/// half of a core makes a computer slower, and nothing makes it too fast.
+/// Returns how often per CPU-second `work` can be done: the best of ten short rounds, since other programs' use of caches and of
+/// the other half of a core makes rounds slower, and nothing makes one too fast.
 pub fn rate(mut work: impl FnMut()) -> f64 {
     work();
     let mut best = 0.0f64;
@@ -46,7 +50,7 @@ pub fn rate(mut work: impl FnMut()) -> f64 {
                 work();
             }
             times += 16;
-            let spent = cpu_time() - begun;
+            let spent = cpu_time().saturating_sub(begun);
             if spent >= round() / 10 {
                 break spent;
             }
@@ -56,7 +60,7 @@ pub fn rate(mut work: impl FnMut()) -> f64 {
     best
 }
 
-/// The machine, the day and the compiler's mode, for who reads the figures later.
+/// Returns the day, the machine and the compiler's mode in one line.
 fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line =
@@ -65,7 +69,7 @@ fn machine() -> String {
     let load = load.split(' ').next().unwrap_or("?").to_owned();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let mode = if cfg!(debug_assertions) { "debug (times mean nothing)" } else { "release" };
-    let today = time::OffsetDateTime::now_utc().date();
+    let today = ambient::now().date();
     format!(
         "{today}, {} ({} MHz), {cores} cores, load {load} at the start, {mode} build",
         line("model name"),
@@ -73,12 +77,12 @@ fn machine() -> String {
     )
 }
 
-/// A row of a Markdown table.
+/// Appends a row of a Markdown table.
 pub fn row(out: &mut String, cells: &[&str]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }
 
-/// A number with thousands apart.
+/// Returns a number with its thousands separated.
 pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut out = String::new();
@@ -96,7 +100,7 @@ fn root() -> PathBuf {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // `cargo test --benches` runs this program too, and nobody wants to wait for it there.
+    // `cargo test --benches` runs this program too, where the figures are not wanted.
     if env::args().any(|argument| argument == "--test") {
         return Ok(());
     }

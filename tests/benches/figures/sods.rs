@@ -6,14 +6,14 @@ use crypto::lds::{AtrInfo, DataGroup};
 use crypto::perso::PublicKeys;
 use crypto::sod::{Draft, Prepared, Profile, Sod};
 use crypto::suite::{Curve, Hash, PrivateKey};
-use issuance::pki::{KeyName, KeyStore, SigningKey};
 
 use crate::anchor::{self, together};
 use crate::chart::{self, Bar};
+use crate::issuance_parts::{KeyName, KeyStore, SigningKey};
 use crate::subject::{self, Authority, NOW};
 use crate::{grouped, rate, row};
 
-/// The table, and the chart.
+/// The figures as Markdown and as SVG.
 pub struct Sods {
     pub table: String,
     pub chart: String,
@@ -61,7 +61,7 @@ pub fn measure() -> Result<Sods, Box<dyn Error>> {
         let signing = signing_key(&authority)?;
         let raw = anchor::raw_signer(&authority.key);
         let prepare = || prepared(&groups, &authority);
-        // The share of each anchor, with the checks that the product makes before anything leaves.
+        // A row with the shares of the anchors; `checks` are the verifications that the product makes before an SOD leaves it.
         let mut measured = |what: &str, rate: f64, checks: &[f64]| {
             let ratio = |anchor: f64| format!("{:.0} %", 100.0 * rate / anchor);
             let same: Vec<f64> = [library.sign, hash].iter().chain(checks).copied().collect();
@@ -102,7 +102,7 @@ fn prepared(groups: &[(DataGroup, &[u8])], authority: &Authority) -> Prepared {
     Draft::new(groups, Profile::default(), &authority.certificate, NOW).lint().expect("a proper document")
 }
 
-/// The service's signer with the key of this authority, through its key store as the service opens it.
+/// Returns the service's signer with the key of this authority, opened from a key store as the service opens it.
 fn signing_key(authority: &Authority) -> Result<SigningKey, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let store = KeyStore::found(folder.path(), None, &mut subject::rng())?;

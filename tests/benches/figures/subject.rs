@@ -1,4 +1,4 @@
-//! What is measured: an invented citizen's card, composed as the service composes it, on the chip in process.
+//! The subject of the measurements: an invented citizen's card, composed as the service composes it, on the chip in process.
 
 use std::error::Error;
 
@@ -14,18 +14,17 @@ use crypto::scp03::MasterKey;
 use crypto::sod;
 use crypto::suite::{Curve, PrivateKey};
 use hardware_sim::{Chip, InProcess, Profile, Store, TRANSPORT_KEY_VERSION};
-use issuance::applications::portrait::passport_portrait;
-use issuance::population::check;
-use issuance::population::model::Declaration;
-use issuance::population::reference::{ExtraProvince, Reference};
-use issuance::production::compose::{ChipFacts, Composed, Holder, compose};
-use issuance::production::profile::CardProfile;
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
-use tests::citizen;
+use tests::citizen::{self, Citizen};
+use tests::world::PROVINCE;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-/// The day on which everything happens.
+use crate::issuance_parts::{
+    CardProfile, ChipFacts, Composed, Declaration, ExtraProvince, Holder, Reference, check, compose, passport_portrait,
+};
+
+/// The moment of everything that is measured.
 pub const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 pub fn rng() -> ChaCha20Rng {
@@ -74,11 +73,11 @@ fn certify(key: &PrivateKey, by: &PrivateKey, csca: Option<&Certificate>) -> Res
     Ok(prepared.attach(&signature)?)
 }
 
-/// The files of one card but EF.SOD.
+/// Composes the files of one card, without EF.SOD.
 pub fn composed(keys: &PublicKeys, lengths: AtrInfo) -> Result<Composed, Box<dyn Error>> {
-    let unassigned = ExtraProvince { code: "003".parse()?, name: "Tỉnh Mẫu".into() };
+    let unassigned = ExtraProvince { code: PROVINCE.parse()?, name: "Tỉnh Mẫu".into() };
     let reference = Reference::new(&[unassigned]);
-    let declaration: Declaration = serde_json::from_value(citizen::declaration())?;
+    let declaration: Declaration = serde_json::from_value(Citizen::invented(0).declaration())?;
     let (person, _) =
         check::examine(&declaration, &reference, NOW.date()).map_err(|_| "the declaration is declined")?;
     let portrait = passport_portrait(&citizen::photograph(), None)?;
@@ -93,7 +92,7 @@ pub fn composed(keys: &PublicKeys, lengths: AtrInfo) -> Result<Composed, Box<dyn
     Ok(compose(holder, chip, &CardProfile::default(), &reference, CurveForm::Explicit)?)
 }
 
-/// As issued for a chip that speaks BAC alone: neither EF.CardAccess nor DG14 may announce PACE.
+/// Makes the files those of a chip that speaks BAC alone: neither EF.CardAccess nor DG14 announces PACE.
 fn without_pace(composed: &mut Composed) -> Result<(), Box<dyn Error>> {
     composed.others.retain(|(file, _)| *file != File::CardAccess);
     for (_, raw) in composed.groups.iter_mut().filter(|(group, _)| *group == DataGroup::DG14) {
@@ -105,15 +104,15 @@ fn without_pace(composed: &mut Composed) -> Result<(), Box<dyn Error>> {
 }
 
 pub fn number() -> PersonalNumber {
-    "003300000017".parse().expect("a personal number")
+    Citizen::invented(0).personal_number()
 }
 
-/// The data groups, borrowed.
+/// Borrows the data groups.
 pub fn groups(composed: &Composed) -> Vec<(DataGroup, &[u8])> {
     composed.groups.iter().map(|(group, raw)| (*group, &raw[..])).collect()
 }
 
-/// A chip that went the whole way, and how many commands that took.
+/// A personalized chip, and how many commands that took.
 pub struct Issued {
     pub card: InProcess,
     pub trust: TrustStore,
@@ -122,8 +121,9 @@ pub struct Issued {
     pub files: Vec<(File, usize)>,
     pub max_command: usize,
     pub max_response: usize,
-    /// Commands of `present`, of the order, and of these STORE DATA.
+    /// Number of commands of `present` and of the order.
     pub intake: (u64, usize),
+    /// Number of commands of `present`, of the order, and of the STORE DATA among the latter.
     pub personalization: (u64, usize, usize),
 }
 

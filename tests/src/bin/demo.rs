@@ -1,5 +1,5 @@
-//! `make demo`: one invented citizen from declaration to a verified chip, over the real PC/SC stack, each step with its duration and
-//! what it proved. Leaves `demo-out/`.
+//! `make demo`: one invented citizen from declaration to a verified chip, over the real PC/SC stack. Prints each step with its
+//! duration and result. Leaves `demo-out/`.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -8,25 +8,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::Value;
-use tests::road::{agent, text};
-use tests::world::{OFFICE, Options, World};
-use tests::{citizen, world};
+use tests::citizen::{self, Citizen};
+use tests::road::{self, text};
+use tests::world::{self, OFFICE, Options, World};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Beside the running offices: what a kiosk is given.
-const BUNDLE: &str = "trust-bundle.cms";
 
 /// One citizen, declared, numbered, captured, approved, personalized, handed over, inspected.
 #[derive(Parser)]
 struct Arguments {
-    /// Leave everything running, and say what to try next.
+    /// Leave everything running, and print commands to try next.
     #[arg(long)]
     keep: bool,
-    /// Where the results go.
+    /// Folder of the results.
     #[arg(long, default_value = "demo-out")]
     out: PathBuf,
     /// Certificates with named curves instead of explicit parameters (OpenSSL then accepts the whole chain).
@@ -71,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Receives a word at Ctrl-C and its like, so that whatever was started ends with us.
+/// Returns a channel that receives a message at SIGINT, SIGTERM and SIGHUP, so that the programs started here can be ended.
 fn told_to_stop() -> io::Result<Receiver<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut signals = {
@@ -97,7 +94,7 @@ fn told_to_stop() -> io::Result<Receiver<()>> {
 fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>> {
     let officers = &world.officers;
     let person = road.step("1", "declaration", || {
-        let answer = officers.registrar.declares(&citizen::declaration())?;
+        let answer = officers.registrar.declares(&Citizen::invented(0).declaration())?;
         let findings = answer["findings"].as_array().map_or(0, Vec::len);
         Ok((
             text(&answer, "person_id"),
@@ -125,47 +122,23 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         officers.approver.approves(&application)?;
         Ok(((), format!("the capturing officer was refused ({own}); another one approved")))
     })?;
-    let station = world.station();
-    let station = station.to_string_lossy();
-    let reader = world.pcscd.reader(0);
     road.step("—", "stock intake of the blank", || {
-        agent(world, &["intake", "--reader", &reader, "--station", &station])?;
-        let blank = officers.stock.get(&format!("/api/stock/{}", world.serials[0]))?;
-        Ok(((), format!("keys made on the chip, transport keys replaced; ledger says {}", text(&blank, "state"))))
+        road::intake(world, 0)?;
+        let state = road::stock_state(world, &world.serials[0])?;
+        Ok(((), format!("keys made on the chip, transport keys replaced; ledger says {state}")))
     })?;
     let writing = out.join("personalization.jsonl");
-    let card = personalize(world, &reader, &station, &writing, road)?;
+    let card = personalize(world, &writing, road)?;
     road.step("10", "hand-over", || {
         let answer = officers.counter.hands_over(&card, &slip)?;
         Ok(((), format!("the card is {}", text(&answer, "status"))))
     })?;
-    let bundle = world.dir.join(BUNDLE);
     road.step("11", "inspection by a kiosk", || {
-        fs::write(&bundle, world.service.anyone().get_octets("/api/trust-bundle")?)?;
         fs::copy(world.csca(), out.join("csca.der"))?;
-        let person = officers.registrar.get(&format!("/api/persons/{person}"))?;
-        let number = text(&person, "personal_number");
-        let (bundle, anchor, folder) = (bundle.to_string_lossy(), world.csca(), out.to_string_lossy());
-        let log = out.join("inspection.jsonl");
-        let said = agent(
-            world,
-            &[
-                "inspect",
-                "--reader",
-                &reader,
-                "--bundle",
-                &bundle,
-                "--anchor",
-                &anchor.to_string_lossy(),
-                "--can",
-                &number[6..],
-                "--json",
-                "--out",
-                &folder,
-                "--log",
-                &log.to_string_lossy(),
-            ],
-        )?;
+        let number = text(&officers.registrar.person(&person)?, "personal_number");
+        let (folder, log) = (out.to_string_lossy(), out.join("inspection.jsonl"));
+        let options = ["--can", &number[6..], "--out", &folder, "--log", &log.to_string_lossy()];
+        let said = road::succeeded("inspect", &road::inspect(world, 0, &options)?)?;
         fs::write(out.join("inspection.json"), &said)?;
         let _ = fs::remove_file(out.join("atrinfo.bin"));
         let verdict: Value = serde_json::from_str(&said)?;
@@ -177,16 +150,10 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
     })
 }
 
-/// Steps 5 to 9, which one run of the station does: what each took is what the station says.
-fn personalize(
-    world: &World,
-    reader: &str,
-    station: &str,
-    log: &Path,
-    road: &mut Road,
-) -> Result<String, Box<dyn Error>> {
+/// Steps 5 to 9, which are one run of the station; their durations are the station's own. Returns the card's identifier.
+fn personalize(world: &World, log: &Path, road: &mut Road) -> Result<String, Box<dyn Error>> {
     let log = log.to_string_lossy().into_owned();
-    let said = agent(world, &["personalize", "--reader", reader, "--station", station, "--log", &log, "--json"])?;
+    let said = road::personalize(world, 0, &["--log", &log, "--json"])?;
     let done: Value = serde_json::from_str(&said)?;
     let apdus = fs::read_to_string(&log)?;
     let in_phase =
@@ -234,17 +201,13 @@ fn personalize(
             .flatten()
             .find(|s| s["name"] == stride)
             .and_then(|s| s["microseconds"].as_u64());
-        road.took(
-            number,
-            name,
-            microseconds.ok_or_else(|| format!("the station did not {stride}"))? as f64 / 1000.0,
-            &proved,
-        );
+        let microseconds = microseconds.ok_or_else(|| format!("the station did not {stride}"))?;
+        road.took(number, name, Duration::from_micros(microseconds), &proved);
     }
     Ok(text(&done, "card_id"))
 }
 
-/// The steps walked so far.
+/// The printed lines of the steps so far, and the channel that tells to stop.
 struct Road {
     told_to_stop: Receiver<()>,
     lines: Vec<String>,
@@ -262,18 +225,19 @@ impl Road {
         }
         let begun = Instant::now();
         let (value, said) = act().map_err(|e| format!("step {number}, {name}: {e}"))?;
-        self.took(number, name, begun.elapsed().as_secs_f64() * 1000.0, &said);
+        self.took(number, name, begun.elapsed(), &said);
         Ok(value)
     }
 
-    fn took(&mut self, number: &str, name: &str, milliseconds: f64, proved: &str) {
+    fn took(&mut self, number: &str, name: &str, time: Duration, proved: &str) {
+        let milliseconds = time.as_secs_f64() * 1000.0;
         let line = format!("{number:>4}  {name:<26} {milliseconds:>8.1} ms  {proved}");
         println!("{line}");
         self.lines.push(line);
     }
 }
 
-/// The verdict, and what lies in `out`.
+/// Returns the verdict and the list of files in `out`, as text.
 fn ending(out: &Path) -> Result<String, Box<dyn Error>> {
     let verdict: Value = serde_json::from_str(&fs::read_to_string(out.join("inspection.json"))?)?;
     let mut text = String::new();
@@ -306,7 +270,7 @@ fn say_what_to_try(world: &World, out: &Path) -> io::Result<()> {
     println!("  export PCSCLITE_CSOCK_NAME={}", world.pcscd.socket().display());
     println!("  {agent} readers");
     println!("  opensc-tool --list-readers");
-    println!("  {agent} inspect --reader '{card}' --bundle {dir}/{BUNDLE} --anchor {out}/csca.der --can {can}");
+    println!("  {agent} inspect --reader '{card}' --bundle {dir}/{} --anchor {out}/csca.der --can {can}", road::BUNDLE);
     println!("  {agent} intake --reader '{blank}' --station {}", station.display());
     println!("  curl --cacert {dir}/issuance/tls-ca.pem {}/openapi.json", world.service.address);
     println!("  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, status\n");

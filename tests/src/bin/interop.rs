@@ -8,10 +8,11 @@ use std::process::{Command, ExitCode};
 use clap::Parser;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tests::world::{Options, World};
-use tests::{citizen, road, world};
+use tests::citizen::Citizen;
+use tests::road;
+use tests::world::{self, Options, World};
 
-/// Compares foreign readers with ours.
+/// Compares readers that we did not write with ours.
 #[derive(Parser)]
 struct Arguments {
     /// Program built from tests/interop/dmrtd.
@@ -22,9 +23,9 @@ struct Arguments {
     jmrtd: PathBuf,
 }
 
-/// What is compared.
+/// The files that are compared.
 const FILES: [&str; 4] = ["dg1", "dg2", "dg13", "sod"];
-/// How the chip is opened.
+/// The access protocols and passwords by which the chip is opened.
 const MODES: [&str; 3] = ["bac", "pace-mrz", "pace-can"];
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -33,7 +34,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     for named_curves in [false, true] {
         let scratch = world::scratch();
         let world = World::begin(&scratch.path().join("world"), &Options { named_curves, ..Options::default() })?;
-        let issued = road::issue(&world, 0, &citizen::declaration())?;
+        let issued = road::issue(&world, 0, &Citizen::invented(0))?;
         let ours = our_reading(&world, &issued, scratch.path())?;
         let mrz = mrz_key(&scratch.path().join("read/dg1.bin"))?;
         for (name, mode) in ["dmrtd", "JMRTD"].into_iter().flat_map(|name| MODES.map(|mode| (name, mode))) {
@@ -61,7 +62,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// SHA-256 of the files as our own inspection read them; its verdict must be that the card is to be trusted.
+/// Returns SHA-256 (hexadecimal) of the files as our own inspection read them; an error unless it trusts the card.
 fn our_reading(world: &World, issued: &road::Issued, scratch: &Path) -> Result<[String; 4], Box<dyn Error>> {
     let folder = scratch.join("read");
     let said = road::inspect(world, 0, &["--can", &issued.number[6..], "--out", &folder.to_string_lossy()])?;
@@ -77,14 +78,14 @@ fn our_reading(world: &World, issued: &road::Issued, scratch: &Path) -> Result<[
     Ok(digests)
 }
 
-/// Document number, birth and expiry (six digits each) from the MRZ in DG1.
+/// Returns document number, birth and expiry (six digits each for the dates) from the MRZ in DG1.
 fn mrz_key(dg1: &Path) -> Result<(String, String, String), Box<dyn Error>> {
     let bytes = std::fs::read(dg1)?;
     let mrz = String::from_utf8(bytes[bytes.len() - 90..].to_vec())?;
     Ok((mrz[5..14].to_owned(), mrz[30..36].to_owned(), mrz[38..44].to_owned()))
 }
 
-/// JMRTD under Java; its PC/SC provider is told where Debian keeps libpcsclite.
+/// JMRTD under Java, whose PC/SC provider needs the path of Debian's libpcsclite.
 fn jmrtd(build: &Path) -> Command {
     let mut command = Command::new("java");
     let machine = std::env::consts::ARCH;

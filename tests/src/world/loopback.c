@@ -1,5 +1,5 @@
-/* vpcd binds 0.0.0.0 without authentication: whoever reaches the port becomes the card. Preloaded into our private pcscd,
-   this keeps every IPv4 listener on 127.0.0.1. */
+/* vpcd binds 0.0.0.0 without authentication: a stranger who reaches the port can act as the card. Preloaded into our private
+   pcscd, this keeps every IPv4 listener on 127.0.0.1. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netinet/in.h>

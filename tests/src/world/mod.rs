@@ -1,34 +1,36 @@
-//! The whole road on this machine: a private pcscd with virtual readers, the card simulator, the issuance service and a station, each a
-//! process of its own, all on loopback.
+//! Everything on this machine, each part a process of its own, all on loopback: a private pcscd with virtual readers, the card simulator,
+//! the issuance service and a station.
 
 mod pcscd;
-mod postgres;
+pub mod postgres;
 mod programs;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-pub use pcscd::Pcscd;
-pub use postgres::Postgres;
-pub use programs::{Running, program};
 use serde_json::Value;
 
-use crate::roles::{Caller, Refusal, Service};
+pub use pcscd::Pcscd;
+pub use programs::{Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program};
 
-/// The office where everybody works.
+use crate::ambient;
+use crate::roles::{Caller, Refusal, Service};
+use crate::wait::until;
+
+/// The office of all officers and of the station.
 pub const OFFICE: &str = "003-001";
-/// Beside the service's folder: what the manufacturer gave us with the blanks.
-const TRANSPORT_MASTER: &str = "transport-master.hex";
+/// The unassigned province code of all invented people, which the service is told to accept.
+pub const PROVINCE: &str = "003";
 
 /// How a world begins.
 pub struct Options {
-    /// Virtual readers, and blanks in them.
+    /// Number of virtual readers, each with a blank in it.
     pub readers: usize,
     /// Certificates with named curves instead of explicit parameters.
     pub named_curves: bool,
@@ -52,7 +54,7 @@ pub struct Officers {
     pub registrar: Caller,
     /// Takes applications, portraits and features.
     pub capture: Caller,
-    /// Decides; never on what they captured.
+    /// Decides on applications that other officers captured.
     pub approver: Caller,
     /// Keeps the blanks.
     pub stock: Caller,
@@ -62,11 +64,11 @@ pub struct Officers {
     pub auditor: Caller,
 }
 
-/// The service with its people and one station, without a card in sight. What tests with chips in process need.
+/// The service with its officers and one station, without readers and chips: for tests whose chips run in the test's own process.
 pub struct Offices {
     /// The issuance service's process.
     pub issuance: Running,
-    /// Where all this lives.
+    /// The folder of all files.
     pub dir: PathBuf,
     /// The service as HTTP clients see it.
     pub service: Service,
@@ -76,15 +78,15 @@ pub struct Offices {
     pub station_id: String,
 }
 
-/// Everything running: the offices, and cards in the virtual readers of a private pcscd. Dropped clients first.
+/// The offices, and cards in the virtual readers of a private pcscd. Fields are dropped in this order: clients before what they use.
 pub struct World {
-    /// Service, people, station.
+    /// Service, officers, station.
     pub offices: Offices,
     /// The simulator's process.
     pub simulator: Running,
     /// The readers.
     pub pcscd: Pcscd,
-    /// Serials of the blanks, by slot.
+    /// Serial numbers of the blanks, by slot.
     pub serials: Vec<String>,
 }
 
@@ -100,24 +102,24 @@ impl Deref for World {
 /// Why a world could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
-    /// The system's word.
+    /// The operating system refused.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A program of ours failed.
     #[error("{program} failed: {said}")]
     Program {
-        /// Which.
+        /// The program's name, and its subcommand if it has several.
         program: &'static str,
-        /// The end of what it said.
+        /// The end of its standard error or of its log.
         said: String,
     },
-    /// The service's word.
+    /// The service refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
 impl Offices {
-    /// Begins service, people and station below `dir`, which must be empty or absent.
+    /// Begins service, officers and station below `dir`, which must be empty or absent.
     ///
     /// # Errors
     /// [`WorldError`], naming the part that would not start.
@@ -125,9 +127,9 @@ impl Offices {
         fs::create_dir_all(dir)?;
         let dir = fs::canonicalize(dir)?;
         let transport = dir.join(TRANSPORT_MASTER);
-        fs::write(&transport, hex::encode(rand::random::<[u8; 32]>()))?;
+        fs::write(&transport, hex::encode(ambient::bytes::<32>()))?;
         let (issuance, address) = issuance(&dir, &transport, options)?;
-        let service = Service::new(&address, &dir.join("issuance/tls-ca.pem"));
+        let service = Service::new(&address, &dir.join(TLS_AUTHORITY));
         let officers = officers(&dir, &service)?;
         let station_id = station(&dir, &service, &officers.administrator)?;
         Ok(Self { issuance, dir, service, officers, station_id })
@@ -145,7 +147,12 @@ impl Offices {
 
     /// The exported national CSCA certificate.
     pub fn csca(&self) -> PathBuf {
-        self.dir.join("issuance/csca.der")
+        self.dir.join(CSCA)
+    }
+
+    /// The exported authority of the service's TLS certificate.
+    pub fn tls_authority(&self) -> PathBuf {
+        self.dir.join(TLS_AUTHORITY)
     }
 }
 
@@ -166,29 +173,24 @@ impl World {
         Ok(world)
     }
 
-    /// pcscd opens its ports before it names its readers, and polls for cards every 0.4 s.
+    /// Waits until all cards are seen: pcscd opens its ports before it names its readers, and looks for cards every 0.4 s.
     fn wait_for_cards(&self) -> Result<(), WorldError> {
-        let until = Instant::now() + Duration::from_secs(30);
-        loop {
-            let present = self.readers()?.iter().filter(|(_, card)| *card).count();
-            if present >= self.serials.len() {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                let said = format!("only {present} cards seen: {}", tail(&self.dir.join("pcscd/pcscd.log")));
-                return Err(WorldError::Program { program: "pcscd", said });
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        until(Duration::from_secs(30), "all cards are seen by PC/SC", || {
+            Ok(self.readers()?.iter().filter(|(_, card)| *card).count() >= self.serials.len())
+        })
+        .map_err(|error| WorldError::Program {
+            program: "pcscd",
+            said: format!("{error}\n{}", tail(&self.pcscd.log())),
+        })
     }
 
     /// `card-agent` with these arguments, speaking to the private pcscd.
     ///
     /// # Errors
     /// If the program cannot be found or built.
-    pub fn card_agent(&self, arguments: &[&str]) -> io::Result<Command> {
-        let mut command = Command::new(program("card-agent")?);
-        command.args(arguments).env("PCSCLITE_CSOCK_NAME", self.pcscd.socket());
+    pub fn card_agent<A: AsRef<OsStr>>(&self, arguments: &[A]) -> io::Result<Command> {
+        let mut command = card_agent(arguments)?;
+        command.env("PCSCLITE_CSOCK_NAME", self.pcscd.socket());
         Ok(command)
     }
 
@@ -197,47 +199,68 @@ impl World {
     /// # Errors
     /// If the program cannot be run.
     pub fn agent(&self, arguments: &[&str]) -> io::Result<Output> {
-        self.card_agent(arguments)?.stdin(Stdio::null()).output()
+        self.card_agent(arguments)?.output()
     }
 
-    /// Tells the simulator `insert 0`, `remove 0`, `reset 0`, `fault 0 PLAN`, and waits until PC/SC has seen a card come or go.
+    /// Puts the card of this slot on its reader and waits until PC/SC sees it.
+    ///
+    /// pcscd never notices a card that was swapped between two of its polls, so it must have seen the empty reader first.
     ///
     /// # Errors
-    /// If the simulator does not obey, or PC/SC does not notice within 10 s.
-    pub fn simulator_does(&self, order: &str) -> io::Result<()> {
-        if let Some(("insert", slot)) = order.split_once(' ') {
-            // pcscd polls every 0.4 s and never notices a card that was swapped in between; no hand is that quick. Its reader list
-            // says `empty` earlier, when a client could not reset the card.
-            self.wait_for_card(slot, false)?;
-            std::thread::sleep(Duration::from_millis(1000));
-        }
-        let mut control = UnixStream::connect(self.dir.join("simulator.sock"))?;
-        writeln!(control, "{order}")?;
-        let mut answer = String::new();
-        BufReader::new(control).read_line(&mut answer)?;
-        if answer.trim() != "ok" {
-            return Err(io::Error::other(format!("{order}: {}", answer.trim())));
-        }
-        match order.split_once(' ') {
-            Some(("insert", slot)) => self.wait_for_card(slot, true),
-            Some(("remove", slot)) => self.wait_for_card(slot, false),
-            _ => Ok(()),
-        }
+    /// If the simulator refuses, or PC/SC does not notice within 10 s.
+    pub fn insert(&self, slot: usize) -> io::Result<()> {
+        self.wait_for_card(slot, false)?;
+        until(NOTICED, "pcscd sees the empty reader", || Ok(self.pcscd.saw_removal(slot)))?;
+        self.simulator_does(&format!("insert {slot}"))?;
+        self.wait_for_card(slot, true)
     }
 
-    fn wait_for_card(&self, slot: &str, wanted: bool) -> io::Result<()> {
-        let reader = self.pcscd.reader(slot.parse().map_err(|_| io::Error::other("a slot is a number"))?);
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.readers()?.iter().any(|(name, card)| *name == reader && *card != wanted) {
-            if Instant::now() > until {
-                return Err(io::Error::other(format!(
-                    "PC/SC did not notice that a card in {reader} should be there: {wanted}\n{}",
-                    tail(&self.dir.join("pcscd/pcscd.log"))
-                )));
+    /// Pulls the card of this slot from its reader and waits until PC/SC sees that it is gone.
+    ///
+    /// # Errors
+    /// If the simulator refuses, or PC/SC does not notice within 10 s.
+    pub fn remove(&self, slot: usize) -> io::Result<()> {
+        self.simulator_does(&format!("remove {slot}"))?;
+        self.wait_for_card(slot, false)
+    }
+
+    /// Plans faults for the card of this slot, in the simulator's words: `slow:12:4000`, `removed:11`, `none`.
+    ///
+    /// # Errors
+    /// If the simulator refuses.
+    pub fn plans_fault(&self, slot: usize, plan: &str) -> io::Result<()> {
+        self.simulator_does(&format!("fault {slot} {plan}")).map(drop)
+    }
+
+    /// Returns how many commands the chip of this slot has heard since it was made.
+    ///
+    /// # Errors
+    /// If the simulator does not tell.
+    pub fn commands_heard(&self, slot: usize) -> io::Result<u64> {
+        let said = self.simulator_does("status")?;
+        let line = said.get(slot).and_then(|line| line.rsplit_once("commands=")?.1.parse().ok());
+        line.ok_or_else(|| io::Error::other(format!("no count of slot {slot} in {said:?}")))
+    }
+
+    /// Tells the simulator a line, and returns the lines of its answer before `ok`.
+    fn simulator_does(&self, order: &str) -> io::Result<Vec<String>> {
+        let mut control = UnixStream::connect(self.dir.join(CONTROL))?;
+        writeln!(control, "{order}")?;
+        let mut answer = Vec::new();
+        for line in BufReader::new(control).lines() {
+            match line?.trim() {
+                "ok" => return Ok(answer),
+                line => answer.push(line.to_owned()),
             }
-            std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(())
+        Err(io::Error::other(format!("the simulator refused {order:?}: {}", answer.join("; "))))
+    }
+
+    fn wait_for_card(&self, slot: usize, wanted: bool) -> io::Result<()> {
+        let reader = self.pcscd.reader(slot);
+        let what = format!("PC/SC sees {} in {reader}", if wanted { "the card" } else { "no card" });
+        until(NOTICED, &what, || Ok(self.readers()?.iter().all(|(name, card)| *name != reader || *card == wanted)))
+            .map_err(|error| io::Error::new(error.kind(), format!("{error}\n{}", tail(&self.pcscd.log()))))
     }
 
     /// Names of the readers and whether a card is in them, as `card-agent readers` tells.
@@ -260,69 +283,49 @@ pub fn scratch() -> tempfile::TempDir {
 }
 
 fn simulator(offices: &Offices, pcscd: &Pcscd, options: &Options) -> Result<(Running, Vec<String>), WorldError> {
-    let dir = &offices.dir;
-    let state = dir.join("chips");
-    let control = dir.join("simulator.sock");
+    let log = offices.dir.join("simulator.log");
     let child = Command::new(program("hardware-sim")?)
         .args(["--readers", &options.readers.to_string(), "--seed", &options.seed.to_string(), "--insert", "all"])
         .arg("--vpcd")
         .arg(format!("127.0.0.1:{}", pcscd.base_port()))
         .arg("--state")
-        .arg(&state)
+        .arg(offices.dir.join("chips"))
         .arg("--control")
-        .arg(&control)
+        .arg(offices.dir.join(CONTROL))
         .arg("--transport-master")
         .arg(offices.transport_master())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(File::create(dir.join("simulator.log"))?)
+        .stderr(File::create(&log)?)
         .spawn()?;
     let mut running = Running(child);
-    let serials = lines_until(&mut running.0, "ready", options.readers, "hardware-sim", &dir.join("simulator.log"))?
-        .iter()
-        .map(|line| line.split_whitespace().last().unwrap_or_default().to_owned())
-        .collect();
-    Ok((running, serials))
+    let ready =
+        running.announcements("ready", options.readers).map_err(|error| failed("hardware-sim", &error, &log))?;
+    let serial = |line: &String| line.split_whitespace().last().unwrap_or_default().to_owned();
+    Ok((running, ready.iter().map(serial).collect()))
 }
 
+/// Founds the service and starts it on a port that it takes itself. Returns its process and address.
 fn issuance(dir: &Path, transport: &Path, options: &Options) -> Result<(Running, String), WorldError> {
     let data = dir.join("issuance");
-    let binary = program("issuance")?;
-    let mut init = Command::new(&binary);
-    init.arg("init").arg("--data").arg(&data).arg("--transport-key").arg(format!("simulator={}", transport.display()));
+    let mut init = issuance_init(&data)?;
+    init.arg("--transport-key").arg(format!("simulator={}", transport.display()));
     if options.named_curves {
         init.arg("--named-curves");
     }
-    let said = init.output()?;
-    if !said.status.success() {
-        return Err(WorldError::Program {
-            program: "issuance init",
-            said: String::from_utf8_lossy(&said.stderr).into_owned(),
-        });
-    }
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let mut serve = Command::new(&binary);
-    serve
-        .arg("serve")
-        .arg("--data")
-        .arg(&data)
-        .arg("--listen")
-        .arg(format!("127.0.0.1:{port}"))
-        .args(["--extra-province", "003"]);
+    succeeds("issuance init", &mut init)?;
+    let mut serve = issuance_serve(&data, "127.0.0.1:0")?;
+    serve.args(["--extra-province", PROVINCE]);
     if let Some(database) = &options.database {
         serve.arg("--database").arg(database);
     }
-    let log = File::create(dir.join("issuance.log"))?;
-    let running = Running(serve.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);
-    let address = format!("https://127.0.0.1:{port}");
-    let service = Service::new(&address, &data.join("tls-ca.pem"));
-    let until = Instant::now() + Duration::from_secs(30);
-    while service.anyone().get("/health").is_err() {
-        if Instant::now() > until {
-            return Err(WorldError::Program { program: "issuance serve", said: tail(&dir.join("issuance.log")) });
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let log = dir.join("issuance.log");
+    let mut running = Running(serve.stdout(Stdio::piped()).stderr(File::create(&log)?).spawn()?);
+    let said = running
+        .announcements(programs::LISTENS_ON, 1)
+        .map_err(|error| failed("issuance serve", &error, &log))?
+        .concat();
+    let address = said.trim_start_matches(programs::LISTENS_ON).trim().to_owned();
     Ok((running, address))
 }
 
@@ -330,14 +333,14 @@ fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
     let password = fs::read_to_string(dir.join("issuance/admin-password"))?;
     let administrator = service.officer("admin", password.trim())?;
     let appointed = |username: &str, roles: &[&str]| -> Result<Caller, WorldError> {
-        let password = hex::encode(rand::random::<[u8; 12]>());
+        let password = hex::encode(ambient::bytes::<12>());
         administrator.appoints(username, &password, roles, OFFICE)?;
         fs::write(dir.join(format!("password-of-{username}")), &password)?;
         Ok(service.officer(username, &password)?)
     };
     Ok(Officers {
         registrar: appointed("registrar", &["registrar"])?,
-        // May approve, but not what went through these hands.
+        // May approve, but not an application captured by the same officer.
         capture: appointed("capture", &["capture", "approver"])?,
         approver: appointed("approver", &["approver"])?,
         stock: appointed("stock", &["stock"])?,
@@ -347,56 +350,44 @@ fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
     })
 }
 
+/// Enrols the station `counter-1`. Returns its identifier.
 fn station(dir: &Path, service: &Service, administrator: &Caller) -> Result<String, WorldError> {
     let station = dir.join("station");
-    let folder = station.to_string_lossy().into_owned();
-    let enrol = |arguments: &[&str]| -> Result<(), WorldError> {
-        let said = Command::new(program("card-agent")?).arg("enrol").args(arguments).output()?;
-        if said.status.success() {
-            Ok(())
-        } else {
-            Err(WorldError::Program {
-                program: "card-agent enrol",
-                said: String::from_utf8_lossy(&said.stderr).into_owned(),
-            })
-        }
-    };
-    let authority = dir.join("issuance/tls-ca.pem").to_string_lossy().into_owned();
-    let anchor = dir.join("issuance/csca.der").to_string_lossy().into_owned();
-    let told = ["--service", &service.address, "--service-ca", &authority, "--anchor", &anchor];
-    enrol(&[&["--station", &folder, "--name", "counter-1"][..], &told].concat())?;
+    let mut request = enrol_request(&station, "counter-1", &service.address, &dir.join(TLS_AUTHORITY))?;
+    succeeds("card-agent enrol", request.arg("--anchor").arg(dir.join(CSCA)))?;
     let request = fs::read_to_string(station.join("csr.pem"))?;
     let registered: Value = administrator.registers_station("counter-1", OFFICE, &request)?;
     let certificate = dir.join("station-certificate.pem");
     fs::write(&certificate, registered["certificate_pem"].as_str().unwrap_or_default())?;
-    enrol(&["--station", &folder, "--certificate", &certificate.to_string_lossy()])?;
+    succeeds("card-agent enrol", &mut enrol_certificate(&station, &certificate)?)?;
     Ok(registered["id"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Lines of the child's standard output that contain `wanted`, until there are `count`.
-fn lines_until(
-    child: &mut Child,
-    wanted: &str,
-    count: usize,
-    program: &'static str,
-    log: &Path,
-) -> Result<Vec<String>, WorldError> {
-    let out = child.stdout.take().ok_or_else(|| io::Error::other("standard output was not piped"))?;
-    let mut lines = BufReader::new(out).lines();
-    let mut found = Vec::new();
-    while found.len() < count {
-        match lines.next() {
-            Some(line) => found.extend(Some(line?).filter(|l| l.contains(wanted))),
-            None => return Err(WorldError::Program { program, said: tail(log) }),
-        }
+fn succeeds(program: &'static str, command: &mut Command) -> Result<(), WorldError> {
+    let said = command.output()?;
+    if said.status.success() {
+        return Ok(());
     }
-    // Whoever writes to a closed pipe dies of it: keep reading.
-    std::thread::spawn(move || lines.for_each(drop));
-    Ok(found)
+    Err(WorldError::Program { program, said: String::from_utf8_lossy(&said.stderr).into_owned() })
 }
 
-fn tail(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<_> = text.lines().rev().take(12).collect();
+fn failed(program: &'static str, error: &io::Error, log: &Path) -> WorldError {
+    let said = fs::read_to_string(log).unwrap_or_default();
+    WorldError::Program { program, said: format!("{error}\n{}", tail(&said)) }
+}
+
+/// The last lines of a log.
+fn tail(log: &str) -> String {
+    let lines: Vec<_> = log.lines().rev().take(12).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
+
+/// Files in the folder of the offices.
+const CONTROL: &str = "simulator.sock";
+const CSCA: &str = "issuance/csca.der";
+const TLS_AUTHORITY: &str = "issuance/tls-ca.pem";
+/// The master of transport keys, which the manufacturer delivers with the blanks.
+const TRANSPORT_MASTER: &str = "transport-master.hex";
+
+/// How long PC/SC may take to notice a card; its poll takes 0.4 s.
+const NOTICED: Duration = Duration::from_secs(10);

@@ -1,123 +1,124 @@
-//! A private pcscd with virtual readers, beside whatever runs on the machine already: own socket, own ports, loopback only, no root.
+//! A private pcscd with virtual readers, beside the one that may run on the machine: own socket, own ports, loopback only, not as root
+//! unless the tests run as root.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::wait::until;
 
 /// The driver of Debian's `vsmartcard-vpcd`.
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so.0.8";
-/// One entry of pcscd's reader configuration has two slots; pcscd has 16 at most.
-const SLOTS_PER_ENTRY: usize = 2;
-/// Ports set aside for one pcscd.
-const PORTS: usize = 16;
+/// One entry of pcscd's reader configuration has two slots; pcscd has 16 slots at most.
+const SLOTS_PER_ENTRY: u16 = 2;
+const MOST_ENTRIES: u16 = 8;
 
-/// A running pcscd, stopped when dropped.
+/// A running pcscd, killed when dropped.
 pub struct Pcscd {
     child: Child,
     socket: PathBuf,
-    base_port: u16,
-    readers: usize,
+    ports: Arc<Ports>,
+    readers: u16,
 }
 
 impl Pcscd {
     /// Starts pcscd in `dir` with at least `readers` virtual readers (rounded up to an even number, 16 at most).
     ///
     /// # Errors
-    /// What the system says; `NotFound` names the Debian package that is missing.
+    /// `NotFound` names the Debian package that is missing; `TimedOut` and `AddrInUse` show pcscd's log.
     pub fn start(dir: &Path, readers: usize) -> io::Result<Self> {
-        let entries = readers.div_ceil(SLOTS_PER_ENTRY).clamp(1, 8);
         if !Path::new(DRIVER).exists() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("{DRIVER}: install pcscd and vsmartcard-vpcd (tests/setup.sh does)"),
-            ));
+            let message = format!("{DRIVER}: install pcscd and vsmartcard-vpcd (tests/setup.sh does)");
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
+        let entries = u16::try_from(readers).unwrap_or(u16::MAX).div_ceil(SLOTS_PER_ENTRY).clamp(1, MOST_ENTRIES);
         let dir = fs::canonicalize(dir)?;
-        let (config, drivers) = (dir.join("reader.conf.d"), dir.join("drivers"));
-        fs::create_dir_all(&config)?;
-        fs::create_dir_all(&drivers)?;
         let preload = loopback_only(&dir)?;
-        let base_port = free_ports(entries * SLOTS_PER_ENTRY)?;
-        for entry in 0..entries {
-            // A second entry with the same library path would silently alias the first one's readers.
-            let library = drivers.join(format!("libifdvpcd{entry}.so"));
-            fs::copy(DRIVER, &library)?;
-            let port = base_port + (entry * SLOTS_PER_ENTRY) as u16;
-            let text = format!(
-                "FRIENDLYNAME \"Virtual Reader {entry}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}\n",
-                library.display()
-            );
-            fs::write(config.join(format!("reader{entry}.conf")), text)?;
+        // A program outside these tests may take a port in the moment before pcscd does; then the next ports are tried.
+        let mut tried = Vec::new();
+        loop {
+            let ports = Arc::new(Ports::take(entries * SLOTS_PER_ENTRY)?);
+            match Self::start_on(&dir, entries, &preload, ports.clone()) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tried.len() < 3 => tried.push(ports),
+                outcome => return outcome,
+            }
         }
-        let socket = dir.join("pcscd.comm");
-        let _ = fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket)?;
-        let log = fs::File::create(dir.join("pcscd.log"))?;
-        // systemd's socket activation without systemd: the listening socket is handed over as descriptor 3.
-        // pcscd lives where only root looks for programs, and runs as anyone.
-        let child = Command::new("sh")
-            .arg("-c")
-            .arg("exec 3<&0 </dev/null; PATH=$PATH:/usr/sbin LISTEN_FDS=1 LISTEN_PID=$$ exec pcscd --foreground --info -c \"$0\"")
-            .arg(&config)
-            .env("LD_PRELOAD", preload)
-            .stdin(Stdio::from(OwnedFd::from(listener)))
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        let started = Self { child, socket, base_port, readers: entries * SLOTS_PER_ENTRY };
-        started.wait_for_ports()?;
+    }
+
+    fn start_on(dir: &Path, entries: u16, preload: &Path, ports: Arc<Ports>) -> io::Result<Self> {
+        let child = spawn(dir, entries, preload, ports.first)?;
+        let mut started = Self { child, socket: dir.join(SOCKET), ports, readers: entries * SLOTS_PER_ENTRY };
+        started.wait_until_ready()?;
         Ok(started)
     }
 
-    /// What clients need in `PCSCLITE_CSOCK_NAME`.
+    /// Returns the socket's path, which clients need in `PCSCLITE_CSOCK_NAME`.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// TCP port on which slot 0 awaits its card; slot n is `n` ports further.
+    /// Returns the TCP port on which slot 0 awaits its card; slot n is `n` ports further.
     pub fn base_port(&self) -> u16 {
-        self.base_port
+        self.ports.first
     }
 
-    /// Name of the reader of this slot, as PC/SC shows it.
+    /// Returns the name of the reader of this slot, as PC/SC shows it.
     pub fn reader(&self, slot: usize) -> String {
-        format!("Virtual Reader {} 00 {:02X}", slot / SLOTS_PER_ENTRY, slot % SLOTS_PER_ENTRY)
+        let per_entry = usize::from(SLOTS_PER_ENTRY);
+        format!("Virtual Reader {} 00 {:02X}", slot / per_entry, slot % per_entry)
     }
 
-    /// How many virtual readers there are.
+    /// Returns how many virtual readers there are.
     pub fn readers(&self) -> usize {
-        self.readers
+        usize::from(self.readers)
     }
 
-    /// Kills pcscd without ceremony, as a crash would.
+    /// Ends pcscd by SIGKILL, as a crash would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    fn wait_for_ports(&self) -> io::Result<()> {
+    /// Returns the log of pcscd and its drivers so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.socket.with_file_name(LOG)).unwrap_or_default()
+    }
+
+    /// Returns whether pcscd's own poll has found the reader of this slot empty since a card was last in it.
+    ///
+    /// The list of readers shows `empty` earlier, as soon as a client could not reset the card.
+    pub fn saw_removal(&self, slot: usize) -> bool {
+        let (log, reader) = (self.log(), self.reader(slot));
+        let last = |event: &str| log.rfind(&format!("{event} {reader}"));
+        last("Card Removed From") >= last("Card inserted into")
+    }
+
+    fn wait_until_ready(&mut self) -> io::Result<()> {
+        // The drivers do not log that they listen, so the system's table of sockets is read.
         let listening = |port: u16| {
             let wanted = format!("0100007F:{port:04X}");
             fs::read_to_string("/proc/net/tcp")
                 .is_ok_and(|table| table.lines().any(|line| line.split_whitespace().nth(1) == Some(&wanted)))
         };
-        let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until {
-            if (0..self.readers as u16).all(|slot| listening(self.base_port + slot))
-                && UnixStream::connect(&self.socket).is_ok()
-            {
-                return Ok(());
+        let first = self.base_port();
+        let (log, socket) = (self.socket.with_file_name(LOG), self.socket.clone());
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        let ready = until(Duration::from_secs(20), "pcscd opens its readers", || {
+            if said().contains("Could not initialize connection to virtual ICC") {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "a port of a virtual reader was taken"));
             }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let said = fs::read_to_string(self.socket.with_file_name("pcscd.log")).unwrap_or_default();
-        Err(io::Error::new(io::ErrorKind::TimedOut, format!("pcscd did not open its readers within 20 s:\n{said}")))
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("pcscd ended: {status}")));
+            }
+            Ok((first..first + self.readers).all(listening) && UnixStream::connect(&socket).is_ok())
+        });
+        ready.map_err(|error| io::Error::new(error.kind(), format!("{error}\n{}", said())))
     }
 }
 
@@ -128,6 +129,42 @@ impl Drop for Pcscd {
     }
 }
 
+/// Files in pcscd's folder.
+const SOCKET: &str = "pcscd.comm";
+const LOG: &str = "pcscd.log";
+
+fn spawn(dir: &Path, entries: u16, preload: &Path, first_port: u16) -> io::Result<Child> {
+    let (config, drivers) = (dir.join("reader.conf.d"), dir.join("drivers"));
+    fs::create_dir_all(&config)?;
+    fs::create_dir_all(&drivers)?;
+    for entry in 0..entries {
+        // A second entry with the same library path would silently alias the first one's readers.
+        let library = drivers.join(format!("libifdvpcd{entry}.so"));
+        fs::copy(DRIVER, &library)?;
+        let port = first_port + entry * SLOTS_PER_ENTRY;
+        let text = format!(
+            "FRIENDLYNAME \"Virtual Reader {entry}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}\n",
+            library.display()
+        );
+        fs::write(config.join(format!("reader{entry}.conf")), text)?;
+    }
+    let socket = dir.join(SOCKET);
+    let _ = fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket)?;
+    let log = File::create(dir.join(LOG))?;
+    // The listening socket is handed over as descriptor 3, by the protocol of systemd's socket activation. Debian installs pcscd in
+    // /usr/sbin, which is not in every user's PATH.
+    Command::new("sh")
+        .arg("-c")
+        .arg("exec 3<&0 </dev/null; PATH=$PATH:/usr/sbin LISTEN_FDS=1 LISTEN_PID=$$ exec pcscd --foreground --info -c \"$0\"")
+        .arg(&config)
+        .env("LD_PRELOAD", preload)
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
+
 /// Compiles the preload library that keeps vpcd on loopback (the linker that Rust needs brings `cc`).
 fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
     let (source, library) = (dir.join("loopback.c"), dir.join("libloopback.so"));
@@ -136,13 +173,24 @@ fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
     if status.success() { Ok(library) } else { Err(io::Error::other("cc could not compile loopback.c")) }
 }
 
-/// A run of free TCP ports on loopback, below the ephemeral range. No two calls in one process try the same, for pcscd binds them
-/// only later; two processes begin apart.
-fn free_ports(count: usize) -> io::Result<u16> {
-    static TRIED: AtomicUsize = AtomicUsize::new(0);
-    let begin = std::process::id() as usize * 37;
-    (0..400)
-        .map(|_| 20_000 + ((begin + TRIED.fetch_add(1, Ordering::Relaxed)) * PORTS % 12_000) as u16)
-        .find(|base| (0..count as u16).all(|n| TcpListener::bind(("127.0.0.1", base + n)).is_ok()))
-        .ok_or_else(|| io::Error::new(io::ErrorKind::AddrInUse, "no run of free ports between 20000 and 32000"))
+/// A run of TCP ports for one pcscd. vpcd cannot take port 0, since its second slot listens on the port after the first.
+struct Ports {
+    first: u16,
+    /// Held as long as the ports are: no other test, of this process or another, takes the same run.
+    _lock: File,
+}
+
+impl Ports {
+    /// Takes `count` ports on loopback below the ephemeral range, none of which is in use.
+    fn take(count: u16) -> io::Result<Self> {
+        for first in (20_000..32_000).step_by(usize::from(MOST_ENTRIES * SLOTS_PER_ENTRY)) {
+            let path = std::env::temp_dir().join(format!("citizen-card-ports-{first}.lock"));
+            let Ok(lock) = File::options().create(true).append(true).open(path) else { continue };
+            let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+            if lock.try_lock().is_ok() && (first..first + count).all(free) {
+                return Ok(Self { first, _lock: lock });
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AddrInUse, "no run of free ports between 20000 and 32000"))
+    }
 }

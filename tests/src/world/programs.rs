@@ -1,24 +1,57 @@
-//! Our own programs as child processes, found beside the test that runs.
+//! Our own programs as child processes. Their command lines stand here and in [`road`](crate::road), and nowhere else.
 
-use std::io;
-use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::sync::Mutex;
+use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A child process that ends with its owner.
 pub struct Running(pub Child);
 
 impl Running {
-    /// Asks it to end (SIGTERM) and waits.
+    /// Sends SIGTERM and waits for the end.
     pub fn stop(&mut self) {
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
 
-    /// Kills it without ceremony, as a power cut would.
+    /// Sends SIGKILL, which the program cannot catch, and waits for the end.
     pub fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+
+    /// Waits for lines of the program's standard output that contain `wanted`; it must be piped, and is read to its end.
+    ///
+    /// Returns the first `count` of them.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the program closes its output before, `TimedOut` after 30 s.
+    pub(super) fn announcements(&mut self, wanted: &'static str, count: usize) -> io::Result<Vec<String>> {
+        let out = self.0.stdout.take().ok_or_else(|| io::Error::other("standard output was not piped"))?;
+        let (tell, told) = mpsc::channel();
+        // Reads on after the last wanted line: a program that writes to a closed pipe ends.
+        thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok).filter(|line| line.contains(wanted)) {
+                let _ = tell.send(line);
+            }
+        });
+        let end = Instant::now() + Duration::from_secs(30);
+        (0..count)
+            .map(|_| {
+                told.recv_timeout(end.saturating_duration_since(Instant::now())).map_err(|error| match error {
+                    mpsc::RecvTimeoutError::Disconnected => {
+                        io::Error::new(io::ErrorKind::UnexpectedEof, "the program ended")
+                    }
+                    mpsc::RecvTimeoutError::Timeout => {
+                        io::Error::new(io::ErrorKind::TimedOut, format!("no line with {wanted:?} within 30 s"))
+                    }
+                })
+            })
+            .collect()
     }
 }
 
@@ -28,10 +61,64 @@ impl Drop for Running {
     }
 }
 
-/// Path of one of the workspace's binaries; builds it if a plain `cargo test` has not.
+/// `issuance init`: a new service in the folder `data`.
 ///
 /// # Errors
-/// If the build directory cannot be told or the build fails.
+/// If the program cannot be found or built.
+pub fn issuance_init(data: &Path) -> io::Result<Command> {
+    let mut init = Command::new(program("issuance")?);
+    init.arg("init").arg("--data").arg(data).stdin(Stdio::null()).stdout(Stdio::null());
+    Ok(init)
+}
+
+/// `issuance serve`: runs the service of the folder `data`. With port 0 in `listen` it takes a free port and prints it.
+///
+/// # Errors
+/// If the program cannot be found or built.
+pub fn issuance_serve(data: &Path, listen: &str) -> io::Result<Command> {
+    let mut serve = Command::new(program("issuance")?);
+    serve.arg("serve").arg("--data").arg(data).args(["--listen", listen]).stdin(Stdio::null());
+    Ok(serve)
+}
+
+/// `issuance serve` prints this before its address when it is ready.
+pub(super) const LISTENS_ON: &str = "issuance listens on ";
+
+/// `card-agent` with these arguments.
+///
+/// # Errors
+/// If the program cannot be found or built.
+pub fn card_agent<A: AsRef<OsStr>>(arguments: &[A]) -> io::Result<Command> {
+    let mut command = Command::new(program("card-agent")?);
+    command.args(arguments).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// `card-agent enrol`, first half: makes the station's key and certificate request (`csr.pem`) in the folder `station`.
+///
+/// # Errors
+/// If the program cannot be found or built.
+pub fn enrol_request(station: &Path, name: &str, service: &str, authority: &Path) -> io::Result<Command> {
+    let mut command = card_agent(&["enrol", "--name", name, "--service", service])?;
+    command.arg("--service-ca").arg(authority).arg("--station").arg(station);
+    Ok(command)
+}
+
+/// `card-agent enrol`, second half: takes in the certificate that the administrator gave to the station.
+///
+/// # Errors
+/// If the program cannot be found or built.
+pub fn enrol_certificate(station: &Path, certificate: &Path) -> io::Result<Command> {
+    let mut command = card_agent(&["enrol"])?;
+    command.arg("--station").arg(station).arg("--certificate").arg(certificate);
+    Ok(command)
+}
+
+/// Returns the path of one of the workspace's binaries, beside the test that runs. Builds it if it is not there, as after a
+/// plain `cargo test`.
+///
+/// # Errors
+/// If the program does not run from a cargo target directory or the build fails.
 pub fn program(name: &str) -> io::Result<PathBuf> {
     static BUILD: Mutex<()> = Mutex::new(());
     let here = std::env::current_exe()?;

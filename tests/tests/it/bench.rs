@@ -1,4 +1,4 @@
-//! A counter on the bench: real offices behind it, chips in process before it, so that each command can be watched.
+//! A station with real offices behind it and chips in the test's own process, so that a test can intervene at each command.
 
 use card_agent::client::HttpService;
 use card_agent::failure::Failure;
@@ -9,21 +9,21 @@ use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
-use tests::citizen;
-use tests::road::{Issued, text};
-use tests::world::{OFFICE, Offices, Options};
-use time::OffsetDateTime;
+use tests::ambient;
+use tests::citizen::Citizen;
+use tests::road::{self, Issued};
+use tests::world::{Offices, Options};
 
-/// When a station dies, counted in commands from 1.
+/// The command at which a station dies, counted from 1.
 #[derive(Clone, Copy, Debug)]
 pub enum Death {
-    /// With the answer in its hands.
+    /// After it has received the answer.
     After(u64),
     /// Before it sends.
     Before(u64),
 }
 
-/// What a dying station says; a panic with other words is a real one.
+/// The message of the panic that stands for a station's death; a panic with another message is a real one.
 pub const LAST_WORDS: &str = "power cut at the station";
 
 /// The reader on the bench: the chip in process, and a station that may die at a command.
@@ -55,9 +55,9 @@ impl Reader for Bench {
     }
 }
 
-/// A station with real offices behind it and chips from a drawer.
+/// A station with real offices behind it, and chips that it makes as needed.
 pub struct Counter {
-    /// Service, people, station.
+    /// Service, officers, station.
     pub offices: Offices,
     /// The service as the station sees it.
     pub service: HttpService,
@@ -67,14 +67,14 @@ pub struct Counter {
 const READER: &str = "bench";
 
 impl Counter {
-    /// Opens it.
+    /// Begins the offices below `dir`.
     pub fn open(dir: &std::path::Path) -> Self {
         let offices = Offices::begin(dir, &Options::default()).unwrap();
         let service = Folder::new(offices.dir.join("station")).service().unwrap();
         Self { offices, service, chips: 0 }
     }
 
-    /// A blank, delivered and in this station's custody.
+    /// Makes a blank that is delivered and in this station's custody.
     pub fn blank(&mut self) -> InProcess {
         let master = hardware_sim::transport_master(&self.offices.transport_master().to_string_lossy()).unwrap();
         let serial = hardware_sim::serial(9, self.chips);
@@ -89,33 +89,27 @@ impl Counter {
         InProcess::new(chip)
     }
 
-    /// Someone waits for a card; the number only makes the birth dates differ.
-    pub fn approved(&self, person: u32) -> Issued {
-        let officers = &self.offices.officers;
-        let declaration = citizen::declaration_of(
-            "Nguyễn Văn Thử",
-            &format!("{:02}/{:02}/1975", 1 + person % 28, 1 + person / 28 % 12),
-            "Nam",
-        );
-        let person = text(&officers.registrar.declares(&declaration).unwrap(), "person_id");
-        let number = text(&officers.registrar.numbers(&person).unwrap(), "personal_number");
-        let application = text(&officers.capture.applies(&person, "first", None, OFFICE).unwrap(), "id");
-        let captured = officers.capture.captures(&application, &citizen::photograph(), citizen::FEATURES).unwrap();
-        officers.approver.approves(&application).unwrap();
-        Issued { person, number, application, slip: text(&captured, "slip"), card: String::new() }
+    /// An approved application of the invented citizen with this number.
+    pub fn approved(&self, citizen: u32) -> Issued {
+        road::approved(&self.offices, &Citizen::invented(citizen)).unwrap()
     }
 
-    /// The station starts, opens its journal, does its work, stops.
+    /// Starts the station, opens its journal and works on this chip to the end, or to the station's death.
     pub fn run(&self, kind: Kind, chip: &InProcess, dies: Option<Death>) -> Result<Done, Failure> {
         let journal = Journal::open(&self.offices.dir.join("station")).unwrap();
-        let mut station = Station::new(&self.service, journal, OffsetDateTime::now_utc);
+        let mut station = Station::new(&self.service, journal, ambient::now);
         let mut session = Session::new(Bench { chip: chip.clone(), sent: 0, dies });
         station.run(kind, &mut session, READER)
     }
 
-    /// What the ledger says of the chip.
+    /// Returns the chip's state in the ledger of stock.
     pub fn stock(&self, chip: &InProcess) -> String {
-        let serial = chip.chip().serial();
-        text(&self.offices.officers.stock.get(&format!("/api/stock/{serial}")).unwrap(), "state")
+        road::stock_state(&self.offices, &chip.chip().serial().to_string()).unwrap()
+    }
+
+    /// Returns the serial number of the card that was personalized for this application.
+    pub fn serial_of(&self, issued: &Issued) -> String {
+        let card = road::card_of(&self.offices, issued).unwrap();
+        road::text(&self.offices.officers.counter.card(&card).unwrap(), "serial")
     }
 }

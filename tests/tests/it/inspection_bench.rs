@@ -1,5 +1,5 @@
-//! A bench without offices: chips in process, and a service of a hundred lines that knows one citizen. What the station and the
-//! reader do is tested here; what the real offices decide, elsewhere.
+//! A bench without offices: chips in the test's own process, and a small service in memory (the desk) that knows one citizen. For tests
+//! of station and reader; the decisions of the real offices are tested elsewhere.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use card_agent::transport::{Reader, TransportError};
 use crypto::active_auth;
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
-use crypto::identity::{CardSerial, Sex};
+use crypto::identity::CardSerial;
 use crypto::lds::dg13::Particulars;
 use crypto::lds::security_infos::{
     ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, SecurityInfo,
@@ -33,6 +33,8 @@ use crypto::suite::{Cipher, Curve, Hash, PrivateKey, PublicKey, VerifyingKey};
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store, TRANSPORT_KEY_VERSION};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
+use tests::ambient;
+use tests::citizen::Citizen;
 use time::{Duration, OffsetDateTime};
 
 /// The moment of everything on this bench.
@@ -67,7 +69,7 @@ struct Signer {
     certificate: Certificate,
 }
 
-/// What the service knows of a chip.
+/// The service's entry of a chip.
 #[derive(Default)]
 struct Ledger {
     keys: Option<(PublicKey, PublicKey)>,
@@ -102,7 +104,7 @@ impl Desk {
         Self::speaking(pace::Suite { cipher: Cipher::Aes128, curve: Curve::P256 })
     }
 
-    /// Cards whose EF.CardAccess announces this suite.
+    /// A desk that issues cards whose EF.CardAccess announces this suite.
     pub fn speaking(pace: pace::Suite) -> Self {
         let key = |seed| PrivateKey::generate(Curve::P256, &mut ChaCha20Rng::seed_from_u64(seed));
         let root = certificate(Role::Csca, None, key(1));
@@ -175,13 +177,13 @@ impl Desk {
     }
 
     fn ordered(&self, script: Script, serial: CardSerial) -> Order {
-        let id = uuid::Uuid::now_v7().to_string();
+        let id = ambient::fresh_id();
         let order = script.order(&id);
         self.orders.borrow_mut().insert(id, (script, serial));
         order
     }
 
-    /// What the chip proved by this receipt; none if it is not enough.
+    /// Returns the chip's serial number and what the receipt proves; `None` if the receipt is forged or incomplete.
     fn judged(&self, receipt: &Receipt) -> Option<(CardSerial, crypto::perso::Outcome)> {
         let orders = self.orders.borrow();
         let (script, serial) = orders.get(&receipt.order)?;
@@ -239,7 +241,7 @@ impl Service for Desk {
     fn intake_order(&self, presentation: &Presentation, _: &IdempotencyKey) -> Result<Order, ServiceError> {
         self.up()?;
         let (serial, version) = (presentation.serial, presentation.key_version);
-        let (keys, rng) = (self.keys(&serial, version), &mut rand::rng());
+        let (keys, rng) = (self.keys(&serial, version), &mut ambient::rng());
         let script = match presentation.life_cycle {
             LifeCycle::Blank => {
                 let new = self.issuer.diversify(&serial, ISSUER_KEY_VERSION);
@@ -270,7 +272,7 @@ impl Service for Desk {
     ) -> Result<PersonalizationOrder, ServiceError> {
         self.up()?;
         let serial = presentation.serial;
-        let (keys, rng) = (self.keys(&serial, presentation.key_version), &mut rand::rng());
+        let (keys, rng) = (self.keys(&serial, presentation.key_version), &mut ambient::rng());
         if self.is_personalized(serial) {
             return Err(problem(ProblemCode::NothingToPersonalize));
         }
@@ -327,27 +329,9 @@ impl Service for Desk {
     }
 }
 
-/// An invented person of a province that does not exist.
+/// The holder of every card on this bench.
 pub fn citizen() -> Particulars {
-    Particulars {
-        number: "003185000042".parse().expect("a number"),
-        name: "Nguyễn Thị Thử".parse().expect("a name"),
-        birth: "02/03/1985".parse().expect("a date"),
-        sex: Sex::Female,
-        nationality: "Việt Nam".to_owned(),
-        ethnicity: "Kinh".to_owned(),
-        religion: "Không".to_owned(),
-        origin: "Xã Thử, Tỉnh Thử".to_owned(),
-        residence: "Số 1, Xã Thử, Tỉnh Thử".to_owned(),
-        features: "Nốt ruồi".to_owned(),
-        issued: now().date(),
-        expiry: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        old_number: None,
-        mark: None,
-    }
+    Citizen::invented(0).particulars(now().date())
 }
 
 pub fn zone() -> Td1 {
@@ -374,7 +358,7 @@ fn certificate(role: Role, issuer: Option<&Signer>, key: PrivateKey) -> Signer {
     let draft = CertificateDraft {
         subject: Name::new(&country, "Bench", None, if issuer.is_some() { "Signer" } else { "CSCA" }).expect("a name"),
         issuer: issuer.map_or(Issuer::Itself, |signer| Issuer::Csca(Box::new(signer.certificate.clone()))),
-        serial: SerialNumber::generate(&mut rand::rng()),
+        serial: SerialNumber::generate(&mut ambient::rng()),
         validity: period(if issuer.is_some() { 11 } else { 16 }),
         private_key_usage: Validity {
             not_before: now() - Duration::days(30),

@@ -1,4 +1,4 @@
-//! A guard reads cards on the bench: by every way in, in the fewest commands, and from chips that mean harm.
+//! A kiosk reads cards on the bench: by every access protocol, in the fewest commands, and from hostile chips.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -17,6 +17,7 @@ use crypto::sod::Sod;
 use crypto::suite::{Cipher, Curve};
 use hardware_sim::hostile::Malice;
 use hardware_sim::{InProcess, Profile};
+use tests::ambient;
 
 use crate::inspection_bench::{Bench, Desk, citizen, mrz, now};
 
@@ -34,18 +35,18 @@ fn can() -> Password {
 }
 
 fn inspect(desk: &Desk, chip: &InProcess, password: Password) -> (Evidence, Verdict) {
-    let request = Request { password, challenge: rand::random(), groups: None };
+    let request = Request { password, challenge: ambient::bytes(), groups: None };
     let mut session = Session::new(Bench(chip.clone()));
     let (evidence, verdict) = kiosk::inspect(&mut session, &request, &desk.bundle(vec![]), now()).unwrap();
     assert_eq!(session.commands(), evidence.command_count());
     (evidence, verdict)
 }
 
-/// READ BINARY commands of a reading: all but those of the protocols.
+/// Returns the number of READ BINARY commands of a reading: all but those of the protocols.
 fn reads(evidence: &Evidence) -> usize {
     let of = |step: Step| evidence.commands.iter().find(|(s, _)| *s == step).map_or(0, |(_, n)| *n);
     let chip = if matches!(evidence.chip_authentication, Protocol::Done(_)) { 2 } else { 0 };
-    let active = if matches!(evidence.active_authentication, Protocol::Done(_)) { 1 } else { 0 };
+    let active = usize::from(matches!(evidence.active_authentication, Protocol::Done(_)));
     evidence.command_count() - of(Step::Pace) - of(Step::Select) - of(Step::Bac) - chip - active
 }
 

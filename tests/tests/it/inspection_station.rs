@@ -1,4 +1,4 @@
-//! The station on the bench: every cut, every refusal, and what the journal makes of it.
+//! The station on the bench: after every cut and every refusal, the journal lets the next run resume.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -104,7 +104,7 @@ fn a_receipt_that_the_network_swallowed_is_reported_on_the_next_start() {
     assert!(run(&desk, folder.path(), &chip, Kind::Intake).unwrap().resumed);
 }
 
-/// A reader with a bad contact: the card cryptogram of each INITIALIZE UPDATE comes out wrong.
+/// A reader with a bad contact, which spoils the card cryptogram of each INITIALIZE UPDATE.
 struct BadContact(Bench);
 
 impl CardTransport for BadContact {

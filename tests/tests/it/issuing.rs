@@ -3,9 +3,9 @@
 use std::fs;
 
 use serde_json::Value;
-use tests::road::{self, text};
-use tests::world::{Options, Postgres, World, scratch};
-use tests::{citizen, road::Issued};
+use tests::citizen::Citizen;
+use tests::road::{self, Issued, text};
+use tests::world::{Options, World, postgres, scratch};
 
 fn verdict(output: &std::process::Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
@@ -19,7 +19,7 @@ fn outcome(verdict: &Value, check: &str) -> String {
 }
 
 fn the_road_ends_in_a_trusted_card(world: &World) -> Issued {
-    let issued = road::issue(world, 0, &citizen::declaration()).unwrap();
+    let issued = road::issue(world, 0, &Citizen::invented(0)).unwrap();
     let folder = world.dir.join("read");
     let said = road::inspect(world, 0, &["--can", &issued.number[6..], "--out", &folder.to_string_lossy()]).unwrap();
     let verdict = verdict(&said);
@@ -51,33 +51,30 @@ fn a_citizen_walks_the_whole_road_on_sqlite() {
     let world = World::begin(&scratch.path().join("world"), &Options::default()).unwrap();
     let issued = the_road_ends_in_a_trusted_card(&world);
 
-    // The same card by the MRZ, which is what a kiosk without the CAN has.
+    // The same card by the MRZ, as at a kiosk that does not know the CAN.
     let dg1 = fs::read(world.dir.join("read/dg1.bin")).unwrap();
     let mrz = world.dir.join("mrz.txt");
     fs::write(&mrz, &dg1[dg1.len() - 90..]).unwrap();
     let said = road::inspect(&world, 0, &["--mrz-file", &mrz.to_string_lossy()]).unwrap();
     assert!(said.status.success(), "{:#}", verdict(&said));
 
-    // Lost: the next bundle says so, and the kiosk refuses.
-    let counter = &world.officers.counter;
-    counter.post(&format!("/api/cards/{}/loss", issued.card), serde_json::json!({ "reported_by": "holder" })).unwrap();
+    // The card is reported lost: the next trust bundle lists it, and the kiosk refuses.
+    world.officers.counter.reports_loss(&issued.card).unwrap();
     let said = road::inspect(&world, 0, &["--can", &issued.number[6..]]).unwrap();
     let verdict = verdict(&said);
     assert!(!said.status.success(), "a revoked card was trusted: {verdict:#}");
     assert_eq!(verdict["verdict"], "refused", "{verdict:#}");
 
     // Every read of personal data left an audit row.
-    let rows = world.officers.auditor.get(&format!("/api/audit?object=person/{}", issued.person)).unwrap();
+    let rows = world.officers.auditor.audit_of_person(&issued.person).unwrap();
     assert!(rows.to_string().contains("person-declared"), "{rows}");
 }
 
 #[test]
 fn a_citizen_walks_the_whole_road_on_postgresql() {
+    let Some(database) = postgres::fresh_database() else { return };
     let scratch = scratch();
-    let Some(postgres) = Postgres::start(&scratch.path().join("postgres")).unwrap() else {
-        return crate::skipped("PostgreSQL is not installed: tests/setup.sh test installs it");
-    };
-    let options = Options { database: Some(postgres.url()), ..Options::default() };
+    let options = Options { database: Some(database), ..Options::default() };
     let world = World::begin(&scratch.path().join("world"), &options).unwrap();
     the_road_ends_in_a_trusted_card(&world);
 }
@@ -86,11 +83,7 @@ fn a_citizen_walks_the_whole_road_on_postgresql() {
 fn two_cards_in_two_readers_at_once_do_not_mix() {
     let scratch = scratch();
     let world = World::begin(&scratch.path().join("world"), &Options::default()).unwrap();
-    let people = [("Trần Văn Một", "01/02/1990", "Nam"), ("Lê Thị Hai", "03/04/1985", "Nữ")];
-    let applications: Vec<Issued> = people
-        .iter()
-        .map(|(name, birth, sex)| road::approved(&world, &citizen::declaration_of(name, birth, sex)).unwrap())
-        .collect();
+    let applications = [1, 2].map(|number| road::approved(&world, &Citizen::invented(number)).unwrap());
     let at_once = |act: fn(&World, usize) -> Result<String, road::Blocked>| {
         std::thread::scope(|scope| {
             let stations: Vec<_> = [0, 1]
@@ -102,18 +95,20 @@ fn two_cards_in_two_readers_at_once_do_not_mix() {
                 })
                 .into_iter()
                 .collect();
-            stations.into_iter().for_each(|s| drop(s.join().unwrap().unwrap()));
+            for station in stations {
+                station.join().unwrap().unwrap();
+            }
         });
     };
     at_once(road::intake);
-    at_once(road::personalize);
+    at_once(|world, slot| road::personalize(world, slot, &[]));
 
     let mut cards = Vec::new();
     for issued in &applications {
-        let application = world.officers.capture.get(&format!("/api/applications/{}", issued.application)).unwrap();
-        let card = world.officers.counter.get(&format!("/api/cards/{}", text(&application, "card_id"))).unwrap();
-        world.officers.counter.hands_over(&text(&application, "card_id"), &issued.slip).unwrap();
-        cards.push((text(&card, "serial"), issued.number.clone()));
+        let card = road::card_of(&world, issued).unwrap();
+        let serial = text(&world.officers.counter.card(&card).unwrap(), "serial");
+        world.officers.counter.hands_over(&card, &issued.slip).unwrap();
+        cards.push((serial, issued.number.clone()));
     }
     assert_ne!(cards[0].0, cards[1].0, "two applications on one chip");
     for (serial, number) in cards {

@@ -1,4 +1,4 @@
-//! The tests that need everybody. Each module reads like a procedure.
+//! The tests that need several crates at once. Each module reads like a procedure.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -13,8 +13,3 @@ mod issuing;
 mod openssl;
 mod orders;
 mod power_cuts;
-
-/// Says aloud that a test could not run here; `make test` counts these lines.
-fn skipped(why: &str) {
-    println!("SKIPPED: {why}");
-}

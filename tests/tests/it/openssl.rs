@@ -1,10 +1,11 @@
-//! OpenSSL, which knows nothing of us, accepts what we sign, in the way that each form of curve parameters allows.
+//! OpenSSL, a verifier that we did not write, accepts what we sign, as far as each form of curve parameters allows.
 
 use std::path::Path;
 use std::process::Command;
 
+use tests::citizen::Citizen;
+use tests::road;
 use tests::world::{Options, World, scratch};
-use tests::{citizen, road};
 
 fn openssl(dir: &Path, arguments: &[&str]) -> (bool, String) {
     let said = Command::new("openssl")
@@ -18,7 +19,7 @@ fn openssl(dir: &Path, arguments: &[&str]) -> (bool, String) {
     )
 }
 
-/// Value field of EF.SOD: the CMS SignedData.
+/// Returns the value field of EF.SOD: the CMS SignedData.
 fn content_info(sod: &[u8]) -> &[u8] {
     let mut start = 2;
     if sod[1] > 0x80 {
@@ -30,7 +31,7 @@ fn content_info(sod: &[u8]) -> &[u8] {
 fn issued(named_curves: bool) -> tempfile::TempDir {
     let scratch = scratch();
     let world = World::begin(&scratch.path().join("world"), &Options { named_curves, ..Options::default() }).unwrap();
-    let issued = road::issue(&world, 0, &citizen::declaration()).unwrap();
+    let issued = road::issue(&world, 0, &Citizen::invented(0)).unwrap();
     let read = scratch.path().join("read");
     let said = road::inspect(&world, 0, &["--can", &issued.number[6..], "--out", &read.to_string_lossy()]).unwrap();
     assert!(said.status.success());
@@ -73,7 +74,7 @@ fn with_explicit_parameters_it_accepts_the_sod_and_the_signature_of_the_signer()
         &["cms", "-verify", "-inform", "DER", "-in", "sod.cms", "-noverify", "-binary", "-out", "lds.der"],
     );
     assert!(ok, "{said}");
-    // The chain it refuses by design (explicit parameters below the anchor), so the certificate's signature is checked by hand.
+    // OpenSSL refuses explicit parameters below the anchor by design, so the certificate's signature is checked by hand.
     let ds = std::fs::read(read.join("ds.der")).unwrap();
     let outer = crypto::tlv::Tlv::expect(0x30, &ds).unwrap();
     let mut parts = outer.children();

@@ -15,7 +15,7 @@ fn present(chip: &InProcess) -> Presentation {
     perso::present(&mut chip.clone()).unwrap()
 }
 
-/// The chip's answers, and whether the order came to its end.
+/// Plays the order. Returns the chip's answers, and whether the order came to its end.
 fn play(chip: &InProcess, order: &perso::Order) -> (Receipt, bool) {
     chip.chip().reset();
     let (receipt, cut) = perso::play(&mut chip.clone(), order, &mut |_| {});
@@ -57,12 +57,12 @@ fn an_order_is_worthless_on_another_chip_and_a_second_time() {
     let (_, again) = play(&chip, &ordered.order);
     assert!(!again, "the same order was played twice");
 
-    // A receipt alone is not enough, nor with a signature of nobody's.
+    // A receipt alone is not enough, nor one with a signature that no key made.
     let bare = counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh()).unwrap();
     assert!(bare.is_incomplete(), "{bare:?}");
-    let nobody =
+    let forged =
         proof(&"11".repeat(64), serde_json::to_value(&ordered.read_back).unwrap()["challenge"].as_str().unwrap());
-    let refused = code(counter.service.personalization_receipt(&receipt, Some(&nobody), &IdempotencyKey::fresh()));
+    let refused = code(counter.service.personalization_receipt(&receipt, Some(&forged), &IdempotencyKey::fresh()));
     assert!(refused.contains("active-authentication"), "{refused}");
     assert_eq!(counter.stock(&chip), "bound");
 
@@ -109,17 +109,13 @@ fn a_cancelled_application_ends_the_order() {
     counter.run(Kind::Intake, &chip, None).unwrap();
     let issued = counter.approved(1);
     let ordered = counter.service.personalization_order(&present(&chip), &IdempotencyKey::fresh()).unwrap();
-    let cancelled = counter.offices.officers.capture.post(
-        &format!("/api/applications/{}/cancellation", issued.application),
-        json!({ "reason": "citizen withdrew" }),
-    );
-    cancelled.unwrap();
+    counter.offices.officers.capture.cancels(&issued.application, "citizen withdrew").unwrap();
     let (receipt, _) = play(&chip, &ordered.order);
     let refused = code(counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh()));
     assert_eq!(refused, "application-cancelled");
     let refused = code(counter.service.personalization_order(&present(&chip), &IdempotencyKey::fresh()));
     assert_eq!(refused, "application-cancelled");
-    assert_eq!(counter.stock(&chip), "spoiled", "the chip was written for somebody who is gone");
+    assert_eq!(counter.stock(&chip), "spoiled", "the chip carries a card that was cancelled");
 }
 
 #[test]
@@ -138,11 +134,11 @@ fn lies_about_a_chip_gain_nothing() {
         let answer = counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh());
         assert!(answer.map_or(true, |o| o.is_incomplete()), "a lie became a card");
     }
-    // A counter value of the future: the chip does not know this session.
+    // A counter value that the chip has not reached: it refuses the session.
     let lie = Presentation { sequence_counter: honest.sequence_counter + 7, ..present(&chip) };
     let ordered = counter.service.personalization_order(&lie, &IdempotencyKey::fresh()).unwrap();
     assert!(!play(&chip, &ordered.order).1);
-    // A chip that nobody delivered.
+    // A chip that was never delivered.
     let stranger = Presentation { serial: hardware_sim::serial(77, 7), ..present(&chip) };
     assert_eq!(code(counter.service.personalization_order(&stranger, &IdempotencyKey::fresh())), "chip-unknown");
     assert_eq!(code(counter.service.intake_order(&stranger, &IdempotencyKey::fresh())), "chip-unknown");

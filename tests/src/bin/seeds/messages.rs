@@ -1,12 +1,7 @@
 //! Makes the seeds: valid messages of an invented authority, an invented citizen and an invented chip.
 
-use std::{fs, path::PathBuf};
-
-use rand::{SeedableRng, rngs::ChaCha20Rng};
-use time::{
-    Duration, OffsetDateTime,
-    macros::{date, datetime},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::read_binary::ReadBinary;
@@ -28,41 +23,56 @@ use crypto::scp03::{self, ISSUER_SECURITY_DOMAIN, KeySet};
 use crypto::sm::{self, Keys};
 use crypto::sod;
 use crypto::suite::{Cipher, Curve, Hash, PrivateKey};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
+use time::{
+    Duration, OffsetDateTime,
+    macros::{date, datetime},
+};
 
-use super::fuzz::bench::{self, KEY_VERSION, MADE, SECRET, SERIAL};
+use crate::fuzz::channels::{self, KEY_VERSION, MADE, SECRET, SERIAL};
+use crate::fuzz::perso::keys as card_keys;
 
 const SIGNED: OffsetDateTime = datetime!(2026-10-01 08:30 UTC);
 
-/// Writes all of them.
-pub fn write() {
+/// The files to be written, by their path below `crypto/fuzz`.
+#[derive(Default)]
+pub struct Seeds(pub BTreeMap<PathBuf, Vec<u8>>);
+
+impl Seeds {
+    /// A message for the corpus of this target.
+    fn put(&mut self, target: &str, name: &str, bytes: &[u8]) {
+        self.0.insert(Path::new("seeds").join(target).join(name), bytes.to_vec());
+    }
+
+    /// A file that the targets compare forgeries with.
+    fn context(&mut self, name: &str, bytes: &[u8]) {
+        self.0.insert(Path::new("context").join(name), bytes.to_vec());
+    }
+}
+
+/// Makes all seeds and the context that the targets need.
+pub fn all() -> Seeds {
+    let mut seeds = Seeds::default();
+    let into = &mut seeds;
     let files = files();
-    put("tlv", "nested", &files.dg14);
-    put("tlv", "long", &files.dg2);
-    put("atr_info", "extended", &AtrInfo { max_command: 32_767, max_response: 32_767 }.encode());
-    put("com", "five-groups", &files.com);
-    put("dg1", "citizen", &files.dg1);
-    put("dg2", "small", &files.dg2);
-    put("dg13", "citizen", &files.dg13);
-    put("security_infos", "card-access", &files.card_access);
-    put("security_infos", "dg14", &files.dg14);
-    put("security_infos", "dg15", &files.dg15);
-    mrz(&files);
-    apdus();
-    trust(&files);
-    orders(&files);
-    secure_messaging();
-    scp03();
-}
-
-fn put(target: &str, name: &str, bytes: &[u8]) {
-    let folder = super::folder(target);
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(name), bytes).unwrap();
-}
-
-fn context(name: &str, bytes: &[u8]) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/context");
-    fs::write(folder.join(name), bytes).unwrap();
+    into.put("tlv", "nested", &files.dg14);
+    into.put("tlv", "long", &files.dg2);
+    into.put("atr_info", "extended", &AtrInfo { max_command: 32_767, max_response: 32_767 }.encode());
+    into.put("com", "five-groups", &files.com);
+    into.put("dg1", "citizen", &files.dg1);
+    into.put("dg2", "small", &files.dg2);
+    into.put("dg13", "citizen", &files.dg13);
+    into.put("security_infos", "card-access", &files.card_access);
+    into.put("security_infos", "dg14", &files.dg14);
+    into.put("security_infos", "dg15", &files.dg15);
+    mrz(into, &files);
+    apdus(into);
+    trust(into, &files);
+    orders(into, &files);
+    secure_messaging(into);
+    scp03(into);
+    seeds
 }
 
 fn rng(seed: u64) -> ChaCha20Rng {
@@ -80,7 +90,7 @@ struct Files {
     dg15: Vec<u8>,
 }
 
-/// Province 099 does not exist.
+/// Files of an invented citizen; the province code 099 is not assigned.
 fn files() -> Files {
     let number: PersonalNumber = "099090000017".parse().unwrap();
     let name: FullName = "Nguyễn Văn Mẫu".parse().unwrap();
@@ -141,16 +151,16 @@ fn files() -> Files {
     }
 }
 
-fn mrz(files: &Files) {
+fn mrz(into: &mut Seeds, files: &Files) {
     let zone = files.td1.compose().unwrap();
-    put("td1_mrz", "citizen", &zone);
-    put("td1_mrz", "lines", zone.chunks(30).collect::<Vec<_>>().join(&b'\n').as_slice());
-    put("td1_mrz", "name", "Nguyễn  Thị Hoà".as_bytes());
-    put("td1_mrz", "date", b"1/2/1990");
-    put("td1_mrz", "number", b"099090000017");
+    into.put("td1_mrz", "citizen", &zone);
+    into.put("td1_mrz", "lines", zone.chunks(30).collect::<Vec<_>>().join(&b'\n').as_slice());
+    into.put("td1_mrz", "name", "Nguyễn  Thị Hoà".as_bytes());
+    into.put("td1_mrz", "date", b"1/2/1990");
+    into.put("td1_mrz", "number", b"099090000017");
 }
 
-fn apdus() {
+fn apdus(into: &mut Seeds) {
     for (name, command) in [
         ("read", Command::from(ReadBinary::of(1, 256))),
         ("read-extended", ReadBinary::current(256, 32_000).into()),
@@ -159,9 +169,9 @@ fn apdus() {
         ("chained", Command::new(0x86, 0, 0).class(0x10).data([0x7c, 0]).expecting(256)),
         ("store", Command::new(0xe2, 0x80, 0).class(0x80).data(vec![1; 300])),
     ] {
-        put("apdu", name, &command.to_bytes());
+        into.put("apdu", name, &command.to_bytes());
     }
-    put("apdu", "response", &Response::success(vec![7; 28]).to_bytes());
+    into.put("apdu", "response", &Response::success(vec![7; 28]).to_bytes());
 }
 
 struct Authority {
@@ -200,16 +210,16 @@ fn certificate(role: Role, issuer: Option<&Authority>, curve: Curve, seed: u64) 
     Authority { key, certificate }
 }
 
-fn trust(files: &Files) {
+fn trust(into: &mut Seeds, files: &Files) {
     let csca = certificate(Role::Csca, None, Curve::P384, 10);
     let documents = Role::DocumentSigner { document_types: vec!["ID".into()] };
     let signer = certificate(documents.clone(), Some(&csca), Curve::P256, 11);
     let revoked = certificate(documents, Some(&csca), Curve::P256, 12);
     let lists = certificate(Role::TrustListSigner, Some(&csca), Curve::P256, 13);
-    context("csca.der", csca.certificate.der());
-    put("certificate", "csca", csca.certificate.der());
-    put("certificate", "document-signer", signer.certificate.der());
-    put("certificate", "trust-list-signer", lists.certificate.der());
+    into.context("csca.der", csca.certificate.der());
+    into.put("certificate", "csca", csca.certificate.der());
+    into.put("certificate", "document-signer", signer.certificate.der());
+    into.put("certificate", "trust-list-signer", lists.certificate.der());
 
     let entry = RevokedCertificate { serial: revoked.certificate.serial().clone(), at: SIGNED };
     let draft = CrlDraft {
@@ -222,16 +232,16 @@ fn trust(files: &Files) {
     let prepared = draft.lint().unwrap();
     let signature = csca.sign(Hash::Sha384, prepared.to_be_signed());
     let crl = prepared.attach(&signature).unwrap();
-    put("crl", "one-revoked", crl.der());
+    into.put("crl", "one-revoked", crl.der());
 
     let groups = [(DataGroup::DG1, &files.dg1[..]), (DataGroup::DG2, &files.dg2), (DataGroup::DG13, &files.dg13)];
     let draft = sod::Draft::new(&groups, sod::Profile::default(), &signer.certificate, SIGNED);
     let prepared = draft.lint().unwrap();
-    put("trust_bundle", "prepared-sod", &prepared.to_bytes());
+    into.put("trust_bundle", "prepared-sod", &prepared.to_bytes());
     let signature = signer.sign(Hash::Sha256, prepared.to_be_signed());
     let sod = prepared.attach(&signature).unwrap();
-    put("sod", "genuine", sod.raw());
-    put("master_list", "not-one", sod.raw());
+    into.put("sod", "genuine", sod.raw());
+    into.put("master_list", "not-one", sod.raw());
 
     let contents = trust_bundle::Contents {
         issued_at: SIGNED,
@@ -242,7 +252,7 @@ fn trust(files: &Files) {
     };
     let prepared = trust_bundle::Draft::new(contents, &lists.certificate).lint().unwrap();
     let signature = lists.sign(Hash::Sha256, prepared.to_be_signed());
-    put("trust_bundle", "genuine", &prepared.attach(&signature).unwrap());
+    into.put("trust_bundle", "genuine", &prepared.attach(&signature).unwrap());
 
     let held = [
         (File::Com, &files.com[..]),
@@ -254,16 +264,17 @@ fn trust(files: &Files) {
     let mut chip = vec![0];
     for (file, content) in held {
         chip.extend(file.id().to_be_bytes());
-        chip.extend((content.len() as u16).to_be_bytes());
+        chip.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
         chip.extend_from_slice(content);
     }
-    put("inspection", "genuine", &chip);
+    into.put("inspection", "genuine", &chip);
     let answers = [&[0x90, 0x00][..], &[0x6a, 0x82], &[1, 2, 3, 4, 5, 6, 7, 8, 0x90, 0x00]];
-    let answers: Vec<u8> = answers.iter().flat_map(|a| [&[0, a.len() as u8][..], a].concat()).collect();
-    put("inspection", "answers", &[&[1][..], &answers].concat());
+    let answers: Vec<u8> =
+        answers.iter().flat_map(|a| [&[0, u8::try_from(a.len()).unwrap()][..], a].concat()).collect();
+    into.put("inspection", "answers", &[&[1][..], &answers].concat());
 }
 
-/// A chip that only reports, as far as the seed of a receipt needs one.
+/// A chip that answers SCP03 and reports its state: as much as the seed of a receipt needs.
 struct Reporter {
     keys: KeySet,
     opening: Option<scp03::chip::Opening>,
@@ -296,7 +307,7 @@ fn a_report() -> Vec<u8> {
     perso::Report { life_cycle: LifeCycle::Personalized, digest: [0xd1; 32], active_auth, chip_auth }.encode()
 }
 
-fn orders(files: &Files) {
+fn orders(into: &mut Seeds, files: &Files) {
     let mut presentation = Presentation {
         serial: SERIAL,
         life_cycle: LifeCycle::Personalized,
@@ -305,76 +316,80 @@ fn orders(files: &Files) {
         max_command: 261,
         max_response: 258,
     };
-    let keys = bench::keys();
+    let keys = card_keys();
     let script = Script::report(&keys, &presentation, &mut rng(20)).unwrap();
     let order = script.order("01890a5d-ac96-774b-bcce-b302099a8057");
     let (receipt, error) =
-        perso::play(&mut Reporter { keys: bench::keys(), opening: None, session: None }, &order, &mut |_| {});
+        perso::play(&mut Reporter { keys: card_keys(), opening: None, session: None }, &order, &mut |_| {});
     assert!(error.is_none() && script.verify(&keys, &receipt).is_ok());
-    put("receipt", "genuine.json", &json(&receipt));
-    put("order", "order.json", &json(&order));
-    put("order", "presentation.json", &json(&presentation));
-    put("order", "record.json", &json(&script.to_record()));
-    context("record.json", &json(&script.to_record()));
+    into.put("receipt", "genuine.json", &json(&receipt));
+    into.put("order", "order.json", &json(&order));
+    into.put("order", "presentation.json", &json(&presentation));
+    into.put("order", "record.json", &json(&script.to_record()));
+    into.context("record.json", &json(&script.to_record()));
 
     presentation.life_cycle = LifeCycle::Initialised;
     let held = vec![(File::Com, files.com.clone()), (DataGroup::DG1.into(), files.dg1.clone())];
     let package = Package::new(held, "000017".parse().unwrap(), &files.td1.key()).unwrap();
     let script = Script::personalize(&keys, &presentation, &package, &mut rng(21)).unwrap();
-    put("order", "personalize-record.json", &json(&script.to_record()));
+    into.put("order", "personalize-record.json", &json(&script.to_record()));
 
     let mut stream = vec![100];
     for (tag, content) in [(0x011e, &files.com[..]), (0x0101, &files.dg1), (0x0102, &files.dg2), (0x8010, b"000017")] {
         stream.extend(u16::to_be_bytes(tag));
-        match content.len() {
-            short @ 0..0xff => stream.push(short as u8),
-            long => stream.extend([&[0xff][..], &(long as u16).to_be_bytes()].concat()),
+        match u8::try_from(content.len()) {
+            Ok(short @ 0..=0xfe) => stream.push(short),
+            _ => stream.extend([&[0xff][..], &u16::try_from(content.len()).unwrap().to_be_bytes()].concat()),
         }
         stream.extend_from_slice(content);
     }
-    put("store_data", "three-files", &stream);
+    into.put("store_data", "three-files", &stream);
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap()
 }
 
-fn secure_messaging() {
+fn secure_messaging(into: &mut Seeds) {
     for (number, cipher) in Cipher::ALL.into_iter().enumerate() {
         let mut terminal = sm::Terminal::new(Keys::derive(cipher, SECRET));
         let mut chip = sm::Chip::new(Keys::derive(cipher, SECRET));
-        let sealed = terminal.seal(&bench::question()).unwrap();
+        let sealed = terminal.seal(&channels::question()).unwrap();
         chip.open(&sealed).unwrap();
         let answer = chip.seal(Response::success(vec![0x5a; 40]));
         let name = |what: &str| format!("{what}-{cipher:?}").to_lowercase();
-        let mode = number as u8;
-        put("sm_terminal", &name("as-it-stands"), &[&[mode], &answer.to_bytes()[..]].concat());
+        let mode = u8::try_from(number).unwrap();
+        into.put("sm_terminal", &name("as-it-stands"), &[&[mode], &answer.to_bytes()[..]].concat());
         let before_mac = Response { data: answer.data[..answer.data.len() - 10].to_vec(), ..answer };
-        put("sm_terminal", &name("mac-made"), &[&[mode | MADE], &before_mac.to_bytes()[..]].concat());
+        into.put("sm_terminal", &name("mac-made"), &[&[mode | MADE], &before_mac.to_bytes()[..]].concat());
 
         for (what, command) in
-            [("read", bench::question()), ("write", Command::new(0x86, 0, 0).data([7; 20]).expecting(256))]
+            [("read", channels::question()), ("write", Command::new(0x86, 0, 0).data([7; 20]).expecting(256))]
         {
             let mut terminal = sm::Terminal::new(Keys::derive(cipher, SECRET));
             let sealed = terminal.seal(&command).unwrap();
-            put("sm_chip", &name(what), &[&[mode], &sealed.to_bytes()[..]].concat());
+            into.put("sm_chip", &name(what), &[&[mode], &sealed.to_bytes()[..]].concat());
             let before_mac = sealed.data[..sealed.data.len() - 10].to_vec();
             let before_mac = Command { data: before_mac, ..sealed };
-            put("sm_chip", &name(&format!("{what}-mac-made")), &[&[mode | MADE], &before_mac.to_bytes()[..]].concat());
+            into.put(
+                "sm_chip",
+                &name(&format!("{what}-mac-made")),
+                &[&[mode | MADE], &before_mac.to_bytes()[..]].concat(),
+            );
         }
     }
 }
 
-fn scp03() {
-    let prediction = bench::prediction();
-    put("scp03_terminal", "initialize-update", &[&[1], &prediction.answer.to_bytes()[..]].concat());
-    put("scp03_chip", "external-authenticate", &[&[0], &prediction.external_authenticate.to_bytes()[..]].concat());
-    put("scp03_chip", "plain", &[&[2], &bench::report().data([1, 2, 3]).to_bytes()[..]].concat());
-    let mut chip = bench::opening().accept(&prediction.external_authenticate).unwrap();
+fn scp03(into: &mut Seeds) {
+    let prediction = channels::prediction();
+    into.put("scp03_terminal", "initialize-update", &[&[1], &prediction.answer.to_bytes()[..]].concat());
+    into.put("scp03_chip", "external-authenticate", &[&[0], &prediction.external_authenticate.to_bytes()[..]].concat());
+    into.put("scp03_chip", "plain", &[&[2], &channels::report().data([1, 2, 3]).to_bytes()[..]].concat());
+    let mut chip = channels::opening().accept(&prediction.external_authenticate).unwrap();
     let mut host = prediction.session;
-    let sealed = host.wrap(&bench::report());
-    put("scp03_chip", "sealed", &[&[1], &sealed.to_bytes()[..]].concat());
+    let sealed = host.wrap(&channels::report());
+    into.put("scp03_chip", "sealed", &[&[1], &sealed.to_bytes()[..]].concat());
     chip.open(&sealed).unwrap();
     let answer = chip.seal(Response::success(a_report()));
-    put("scp03_terminal", "report", &[&[0], &answer.to_bytes()[..]].concat());
+    into.put("scp03_terminal", "report", &[&[0], &answer.to_bytes()[..]].concat());
 }
