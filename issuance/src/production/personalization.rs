@@ -93,7 +93,11 @@ pub async fn prepare(
             store::discard_unsigned(deed.tx(), stale.id).await?;
         }
         match document {
-            Some(document) => document.id,
+            Some(document) => {
+                // Nothing was written: the lock must go before the signature is counted.
+                drop(deed);
+                document.id
+            }
             None => {
                 let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
                 let draft =

@@ -1,14 +1,19 @@
 //! Two at the same moment: one has the effect, the other is told so. On SQLite, and on PostgreSQL, where they really meet.
 
 use crypto::perso;
-use issuance::access::{OfficerId, Station, StationId};
+use issuance::applications::hand_over::hand_over;
 use issuance::applications::model::{ChangeReason, Kind};
 use issuance::cards::model::{Revocation, Status};
 use issuance::cards::steps as cards;
+use issuance::deed::Object;
+use issuance::ground::Role;
+use issuance::numbering;
 use issuance::production;
-use issuance::production::personalization;
+use issuance::production::withdrawal;
+use issuance::web::Problem;
+use issuance::{args, sql};
 
-use crate::offices::{Offices, enrol, within};
+use crate::offices::{Offices, appoint, declaration, enrol, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -40,18 +45,17 @@ mod meet {
     use super::*;
 
     pub async fn two_approvals(offices: &Offices) {
-        let mut other = offices.approver.clone();
-        other.id = OfficerId("second approver".into());
+        let other = appoint(offices.state.deeds(), Role::Approver).await;
         for _ in 0..5 {
             let person = offices.citizen().await;
-            let application = offices.applies(&person, Kind::First).await.unwrap();
-            offices.captures(&application.id).await;
+            let application = offices.applies(person, Kind::First).await.unwrap();
+            offices.captures(application.id).await;
             let (one, two) = tokio::join!(
-                offices.approves(&offices.approver, &application.id),
-                offices.approves(&other, &application.id)
+                offices.approves(&offices.approver, application.id),
+                offices.approves(&other, application.id)
             );
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-            let trail = offices.trail(&format!("application/{}", application.id)).await;
+            let trail = offices.trail(Object::Application(application.id)).await;
             assert_eq!(trail.iter().filter(|action| *action == "application-approved").count(), 1);
         }
     }
@@ -59,164 +63,142 @@ mod meet {
     pub async fn two_applications_of_one_person(offices: &Offices) {
         for _ in 0..5 {
             let person = offices.citizen().await;
-            let (one, two) = tokio::join!(offices.applies(&person, Kind::First), offices.applies(&person, Kind::First));
+            let (one, two) = tokio::join!(offices.applies(person, Kind::First), offices.applies(person, Kind::First));
             assert!(one.is_ok() != two.is_ok());
         }
     }
 
     pub async fn two_numbers_for_one_person(offices: &Offices) {
-        let app = &offices.app;
-        let declaration = crate::offices::declaration();
+        let numbers = &offices.state.numbers;
         for _ in 0..5 {
-            let (person, _) = within!(app, tx => {
-                issuance::population::steps::declare(tx, app, &offices.registrar, &declaration)
-            })
-            .unwrap();
+            let person = offices.declares(&declaration()).await;
             let number = async || {
-                within!(app, tx => issuance::numbering::steps::establish(tx, app, &offices.registrar, &person)).unwrap()
+                within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person)).unwrap()
             };
             let (one, two) = tokio::join!(number(), number());
             assert_eq!(one, two);
-            let mut trail = offices.trail(&format!("person/{person}")).await;
-            trail.sort_unstable();
+            let trail = offices.trail(Object::Person(person)).await;
             assert_eq!(trail, ["number-established", "number-read", "person-declared"]);
         }
     }
 
     /// Two stations of one office, one waiting application: one gets it, the other nothing.
     pub async fn two_stations_and_one_application(offices: &Offices) {
-        let app = &offices.app;
         let mut number = 50;
-        let other = Station { id: StationId(app.new_id()), name: "counter-2".into(), ..offices.station.clone() };
-        let mut tx = app.begin().await.unwrap();
-        enrol(&mut tx, app, &other).await;
-        tx.commit().await.unwrap();
+        let other = enrol(offices.state.deeds(), "counter-2").await;
         for _ in 0..3 {
             let mine = offices.initialised(number).await;
             let theirs = offices.initialised(number + 1).await;
             number += 2;
             let serials = [theirs.serial];
-            within!(app, tx => production::steps::give_custody(tx, app, &offices.stock, &serials, &other.id)).unwrap();
+            within!(offices, offices.stock, deed => production::steps::give_custody(deed, &serials, other.id)).unwrap();
             let person = offices.citizen().await;
-            let application = offices.approved(&person, Kind::First).await;
-            let (at_mine, at_theirs) = (mine.presentation(), theirs.presentation());
-            let (one, two) = tokio::join!(
-                personalization::prepare(app, &offices.station, &at_mine),
-                personalization::prepare(app, &other, &at_theirs)
-            );
+            let application = offices.approved(person, Kind::First).await;
+            let (one, two) =
+                tokio::join!(offices.prepares(&offices.station, &mine), offices.prepares(&other, &theirs));
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-            let stage = offices.application(&application.id).await.stage;
+            let stage = offices.application(application.id).await.stage;
             let winner = if one.is_ok() { mine.serial } else { theirs.serial };
             assert_eq!(stage.chip(), Some(winner));
             // A station has no say about a chip of another's.
-            let stolen = personalization::prepare(app, &other, &at_mine).await;
-            assert_eq!(issuance::http::Problem::from(stolen.unwrap_err()).code(), "chip-in-other-custody");
+            let stolen = offices.prepares(&other, &mine).await;
+            assert_eq!(Problem::from(stolen.unwrap_err()).code().word(), "chip-in-other-custody");
         }
     }
 
     /// The same chip presented twice at once: one document, and one card, whichever order is played.
     pub async fn two_orders_and_two_receipts(offices: &Offices) {
         let person = offices.citizen().await;
-        offices.approved(&person, Kind::First).await;
+        offices.approved(person, Kind::First).await;
         let mut chip = offices.initialised(60).await;
         let (one, two) = tokio::join!(offices.orders(&chip), offices.orders(&chip));
         let (one, _two) = (one.unwrap(), two.unwrap());
-        let documents = "select id from document where serial = $1";
-        let mut tx = offices.app.begin_read().await.unwrap();
-        assert_eq!(tx.all(documents, issuance::args![chip.serial.to_string()]).await.unwrap().len(), 1);
+        let documents = sql!("select id from document where serial = $1");
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        assert_eq!(tx.all(documents, args![chip.serial.to_string()]).await.unwrap().len(), 1);
         drop(tx);
         let (receipt, _) = perso::play(&mut chip, &one.order, &mut |_| {});
         let (first, second) =
             tokio::join!(offices.reports(&chip, &one, &receipt), offices.reports(&chip, &one, &receipt));
         assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
-        let cards = "select id from card where serial = $1";
-        let mut tx = offices.app.begin_read().await.unwrap();
-        assert_eq!(tx.all(cards, issuance::args![chip.serial.to_string()]).await.unwrap().len(), 1);
+        let cards = sql!("select id from card where serial = $1");
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        assert_eq!(tx.all(cards, args![chip.serial.to_string()]).await.unwrap().len(), 1);
     }
 
     pub async fn two_hand_overs(offices: &Offices) {
-        let app = &offices.app;
         for number in 70..73 {
             let person = offices.citizen().await;
-            let application = offices.approved(&person, Kind::First).await;
+            let application = offices.approved(person, Kind::First).await;
             let mut chip = offices.initialised(number).await;
             let card = offices.card(&mut chip).await;
             let hand =
-                async || within!(app, tx => cards::hand_over(tx, app, &offices.counter, &card, &application.slip.0));
+                async || within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
             let (one, two) = tokio::join!(hand(), hand());
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-            let mut trail = offices.trail(&format!("card/{card}")).await;
-            trail.sort_unstable();
+            let trail = offices.trail(Object::Card(card)).await;
             assert_eq!(trail, ["card-handed-over", "card-personalized"]);
         }
     }
 
-    /// Whoever is first says why the old card counts no more; it counts no more either way, and the new one does.
+    /// The first of the two says why the old card is revoked; it is revoked either way, and the new one is active.
     pub async fn a_loss_and_a_hand_over(offices: &Offices) {
-        let app = &offices.app;
         for round in 0..3 {
             let person = offices.citizen().await;
-            let first = offices.approved(&person, Kind::First).await;
+            let first = offices.approved(person, Kind::First).await;
             let old = offices.card(&mut offices.initialised(80 + 2 * round).await).await;
-            within!(app, tx => cards::hand_over(tx, app, &offices.counter, &old, &first.slip.0)).unwrap();
-            let change = offices.approved(&person, Kind::Change(ChangeReason::Damaged)).await;
+            within!(offices, offices.counter, deed => hand_over(deed, old, &first.slip.0)).unwrap();
+            let change = offices.approved(person, Kind::Change(ChangeReason::Damaged)).await;
             let new = offices.card(&mut offices.initialised(81 + 2 * round).await).await;
             let hand =
-                async || within!(app, tx => cards::hand_over(tx, app, &offices.counter, &new, &change.slip.0)).unwrap();
-            let lose = async || within!(app, tx => cards::report_loss(tx, app, &offices.counter, &old, "holder"));
+                async || within!(offices, offices.counter, deed => hand_over(deed, new, &change.slip.0)).unwrap();
+            let lose = async || within!(offices, offices.counter, deed => cards::report_loss(deed, old, true));
             let (revoked, lost) = tokio::join!(hand(), lose());
             assert!(revoked.is_empty() == lost.is_ok(), "exactly one of them revoked it");
-            let mut tx = app.begin().await.unwrap();
-            let old = cards::read(&mut tx, app, &offices.counter, &old).await.unwrap();
+            let old = within!(offices, offices.counter, deed => cards::read(deed, old)).unwrap();
             let why = if lost.is_ok() { Revocation::Lost } else { Revocation::Replaced };
             assert!(matches!(old.status, Status::Revoked { reason, .. } if reason == why), "{:?}", old.status);
-            let new = cards::read(&mut tx, app, &offices.counter, &new).await.unwrap();
+            let new = within!(offices, offices.counter, deed => cards::read(deed, new)).unwrap();
             assert!(matches!(new.status, Status::Active { .. }));
         }
     }
 
     /// The chip proves itself while the stock office writes it off: a card and then revoked, or no card at all.
     pub async fn a_receipt_and_a_write_off(offices: &Offices) {
-        let app = &offices.app;
         for number in 100..103 {
             let person = offices.citizen().await;
-            let application = offices.approved(&person, Kind::First).await;
+            let application = offices.approved(person, Kind::First).await;
             let mut chip = offices.initialised(number).await;
             let ordered = offices.orders(&chip).await.unwrap();
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
             let off = async || {
                 let serial = chip.serial;
-                within!(app, tx => production::steps::write_off(tx, app, &offices.stock, &serial, "torn", "witness"))
+                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", "witness"))
             };
             let (_, written) = tokio::join!(offices.reports(&chip, &ordered, &receipt), off());
             written.unwrap();
             assert_eq!(offices.status(chip.file(crypto::lds::File::Sod)).await, "revoked");
-            assert_eq!(offices.application(&application.id).await.stage.name(), "approved");
-            within!(app, tx => {
-                issuance::applications::steps::cancel(tx, app, &offices.capture, &application.id, "end of round")
-            })
-            .unwrap();
+            assert_eq!(offices.application(application.id).await.stage.name(), "approved");
+            let capture = &offices.capture;
+            within!(offices, capture, deed => withdrawal::cancel(deed, application.id, "end of round")).unwrap();
         }
     }
 
-    /// Nothing deadlocks, and no chip stays bound to a cancelled application.
+    /// Neither waits for ever, and no chip stays bound to a cancelled application.
     pub async fn a_cancellation_and_a_binding(offices: &Offices) {
-        let app = &offices.app;
         for number in 110..115 {
             let person = offices.citizen().await;
-            let application = offices.approved(&person, Kind::First).await;
+            let application = offices.approved(person, Kind::First).await;
             let chip = offices.initialised(number).await;
             let cancel = async || {
-                within!(app, tx => {
-                    issuance::applications::steps::cancel(tx, app, &offices.capture, &application.id, "moved")
-                })
+                within!(offices, offices.capture, deed => withdrawal::cancel(deed, application.id, "moved"))
             };
             let (ordered, cancelled) = tokio::join!(offices.orders(&chip), cancel());
             if cancelled.is_err() {
                 // The binding came between its look and its lock: the officer looks again.
                 cancel().await.unwrap();
             }
-            assert_eq!(offices.application(&application.id).await.stage.name(), "cancelled");
+            assert_eq!(offices.application(application.id).await.stage.name(), "cancelled");
             let later = offices.orders(&chip).await;
             assert!(later.is_err(), "{ordered:?} {later:?}");
         }

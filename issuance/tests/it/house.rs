@@ -1,10 +1,10 @@
-//! A founded service with its people: role clients that speak HTTPS.
+//! A running service with its people: role clients that speak HTTPS.
 
 use issuance::Service;
-use issuance::access::Role;
-use issuance::app::{Clock, Randomness};
-use issuance::config::Config;
-use issuance::pki::{self, Founding};
+use issuance::ground::{Clock, Randomness, Role};
+use issuance::keys::InitOptions;
+use issuance::server::{self, Settings};
+use issuance::store::{Argument, Sql};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Certificate, Client, Identity, Method};
 use serde_json::{Value, json};
@@ -33,31 +33,37 @@ pub async fn on_both(scenario: impl AsyncFn(&House)) {
 }
 
 /// Cheap passwords, a clock that stands.
-pub fn config(folder: &TempDir, database: Option<String>) -> Config {
-    Config {
+pub fn settings(folder: &TempDir, database: Option<String>) -> Settings {
+    Settings {
         database,
         listen: "127.0.0.1:0".parse().unwrap(),
-        password_memory_kib: 64,
-        password_passes: 1,
-        ..Config::new(folder.path().join("data"))
+        tick: std::time::Duration::from_millis(20),
+        access: issuance::access::Settings { password_memory_kib: 64, password_passes: 1, ..Default::default() },
+        ..Settings::new(folder.path().join("data"))
     }
+}
+
+/// The moment at which a test begins.
+#[expect(clippy::disallowed_methods, reason = "certificates of reqwest are judged by the computer's clock")]
+pub fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
 }
 
 impl House {
     pub async fn open(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = config(&folder, database);
-        let clock = Clock::standing(OffsetDateTime::now_utc());
-        let founded =
-            pki::found(&config, &Founding::default(), clock.now(), &mut Randomness::seeded(1).draw()).unwrap();
-        let service = Service::start(config, clock.clone(), Randomness::seeded(2)).await.unwrap();
+        let settings = settings(&folder, database);
+        let clock = Clock::standing(now());
+        let rng = &mut Randomness::seeded(1).draw();
+        let made = server::init(&settings, &InitOptions::default(), "admin", clock.now(), rng).unwrap();
+        let service = Service::start(&settings, Some(clock.clone()), Randomness::seeded(2)).await.unwrap();
         let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
         admin.token =
-            Some(admin.signs_in("admin", &founded.admin_password).await.body["token"].as_str().unwrap().into());
+            Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
         Self { folder, clock, service, admin }
     }
 
-    /// Somebody without certificate and session.
+    /// A caller without certificate and session.
     pub fn anyone(&self) -> Caller {
         Caller { client: client(&self.folder, None), address: address(&self.service), token: None }
     }
@@ -86,8 +92,8 @@ impl House {
     }
 
     /// One number out of the database.
-    pub async fn count(&self, sql: &'static str, arguments: Vec<issuance::store::Argument>) -> i64 {
-        let mut tx = self.service.app().begin_read().await.unwrap();
+    pub async fn count(&self, sql: Sql, arguments: Vec<Argument>) -> i64 {
+        let mut tx = self.service.offices().deeds().db().begin_read().await.unwrap();
         tx.one(sql, arguments).await.unwrap().unwrap().get("n").unwrap()
     }
 }
@@ -98,7 +104,7 @@ pub struct Caller {
     pub token: Option<String>,
 }
 
-/// What the service said.
+/// An answer of the service.
 #[derive(Clone, Debug)]
 pub struct Said {
     pub status: u16,

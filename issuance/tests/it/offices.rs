@@ -1,4 +1,4 @@
-//! A founded service without its listener, and the people who work there.
+//! The offices of a service without its listener, and the people who work there.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,50 +6,50 @@ use crypto::identity::CardSerial;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
-use issuance::access::{OfficeCode, Officer, OfficerId, Role, Station, StationId};
-use issuance::app::{App, Clock, Randomness};
 use issuance::applications::model::{Application, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
-use issuance::args;
-use issuance::cards;
-use issuance::config::Config;
-use issuance::numbering;
-use issuance::pki::{self, Founding};
-use issuance::population;
+use issuance::deed::{Action, Deeds, Object, Purpose};
+use issuance::ground::actor::Service;
+use issuance::ground::ids::{ApplicationId, CardId, PersonId};
+use issuance::ground::{Clock, OfficeCode, Officer, Randomness, Role, Station};
+use issuance::keys::InitOptions;
 use issuance::population::model::{Declaration, DeclaredPlace, DeclaredRelative};
 use issuance::production::intake::{self, IntakeOutcome};
 use issuance::production::personalization::{self, Ordered, PersonalizationOutcome, Proof};
 use issuance::production::steps::Delivery;
 use issuance::production::{self, ProductionError};
-use issuance::store::Tx;
+use issuance::server::{self, Settings};
+use issuance::store::Argument;
+use issuance::{args, cards, numbering, population, sql};
 use time::macros::datetime;
 use zeroize::Zeroizing;
 
 use crate::chip::Chip;
 
 pub struct Offices {
-    pub app: App,
+    pub state: server::Offices,
+    pub clock: Clock,
     pub registrar: Officer,
     pub capture: Officer,
     pub approver: Officer,
     pub stock: Officer,
     pub counter: Officer,
     pub station: Station,
-    _data: tempfile::TempDir,
+    pub data: tempfile::TempDir,
 }
 
 const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
 
-/// Commits what a verb did.
+/// Runs a verb as a deed of this caller, and commits it if it went well.
 macro_rules! within {
-    ($app:expr, $tx:ident => $verb:expr) => {{
-        let mut tx = $app.begin().await.unwrap();
+    ($offices:expr, $actor:expr, $deed:ident => $verb:expr) => {{
+        let mut deed = $offices.state.deeds().open($actor.clone()).await.unwrap();
         let done = {
-            let $tx = &mut tx;
+            let $deed = &mut deed;
             $verb.await
         };
         if done.is_ok() {
-            tx.commit().await.unwrap();
+            deed.commit().await.unwrap();
         }
         done
     }};
@@ -59,74 +59,66 @@ pub(crate) use within;
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let clock = Clock::standing(datetime!(2026-11-22 08:00 UTC));
-        let config = Config {
-            database,
-            extra_provinces: vec!["003=Tỉnh Mẫu".parse().unwrap()],
-            password_memory_kib: 64,
-            password_passes: 1,
-            ..Config::new(data.path())
-        };
+        // Half past three in the afternoon in Viet Nam.
+        let clock = Clock::standing(datetime!(2026-11-22 08:30 UTC));
+        let mut settings = Settings { database, ..Settings::new(data.path()) };
+        settings.access.password_memory_kib = 64;
+        settings.access.password_passes = 1;
+        settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(TRANSPORT_MASTER.to_vec()))];
-        let founding = Founding { transport_keys, csca_curve: Curve::P256, ..Founding::default() };
+        let options = InitOptions { transport_keys, csca_curve: Curve::P256, ..InitOptions::default() };
         let randomness = Randomness::seeded(7);
-        pki::found(&config, &founding, clock.now(), &mut randomness.draw()).unwrap();
-        let app = App::open(config, clock, randomness).await.unwrap();
-        let office = "district-1";
-        let officer = |name: &str, role| Officer {
-            id: OfficerId(name.into()),
-            office: office.parse().unwrap(),
-            roles: vec![role],
-            session_id: "s".into(),
-        };
-        let station =
-            Station { id: StationId(app.new_id()), name: "counter-1".into(), office: office.parse().unwrap() };
-        let offices = Self {
-            registrar: officer("registrar", Role::Registrar),
-            capture: officer("capture", Role::Capture),
-            approver: officer("approver", Role::Approver),
-            stock: officer("stock", Role::Stock),
-            counter: officer("counter", Role::HandOver),
-            station,
-            app,
-            _data: data,
-        };
-        let mut tx = offices.app.begin().await.unwrap();
-        enrol(&mut tx, &offices.app, &offices.station).await;
-        tx.commit().await.unwrap();
-        offices
+        server::init(&settings, &options, "admin", clock.now(), &mut randomness.draw()).unwrap();
+        let state = server::Offices::open(&settings, Some(clock.clone()), randomness).await.unwrap();
+        let registrar = appoint(state.deeds(), Role::Registrar).await;
+        Self {
+            capture: appoint(state.deeds(), Role::Capture).await,
+            approver: appoint(state.deeds(), Role::Approver).await,
+            stock: appoint(state.deeds(), Role::Stock).await,
+            counter: appoint(state.deeds(), Role::HandOver).await,
+            station: enrol(state.deeds(), "counter-1").await,
+            registrar,
+            state,
+            clock,
+            data,
+        }
     }
 
     /// A woman who does not exist, with her number.
-    pub async fn citizen(&self) -> String {
-        let declaration = declaration();
-        let app = &self.app;
-        let (person, _) =
-            within!(app, tx => population::steps::declare(tx, app, &self.registrar, &declaration)).unwrap();
-        within!(app, tx => numbering::steps::establish(tx, app, &self.registrar, &person)).unwrap();
+    pub async fn citizen(&self) -> PersonId {
+        let person = self.declares(&declaration()).await;
+        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person)).unwrap();
         person
     }
 
-    pub async fn applies(&self, person: &str, kind: Kind) -> Result<Application, CounterError> {
+    pub async fn declares(&self, declaration: &Declaration) -> PersonId {
+        let register = &self.state.register;
+        let declared =
+            within!(self, self.registrar, deed => population::steps::declare(deed, register, declaration));
+        declared.unwrap().0
+    }
+
+    pub async fn applies(&self, person: PersonId, kind: Kind) -> Result<Application, CounterError> {
         let office: OfficeCode = "district-1".parse().unwrap();
         let request = Request { person, kind, office: &office, exempt: false };
-        within!(self.app, tx => counter::register(tx, &self.app, &self.capture, request))
+        within!(self, self.capture, deed => counter::register(deed, &self.state.counter, request))
     }
 
     /// An application that waits for a chip.
-    pub async fn approved(&self, person: &str, kind: Kind) -> Application {
+    pub async fn approved(&self, person: PersonId, kind: Kind) -> Application {
         let application = self.applies(person, kind).await.unwrap();
-        self.captures(&application.id).await;
-        self.approves(&self.approver, &application.id).await.unwrap()
+        self.captures(application.id).await;
+        self.approves(&self.approver, application.id).await.unwrap()
     }
 
-    pub async fn captures(&self, id: &str) {
-        let portrait = counter::develop(&self.app, &STANDARD.encode(photograph()), None).await.unwrap();
-        within!(self.app, tx => counter::capture(tx, &self.app, &self.capture, id, portrait, "Nốt ruồi")).unwrap();
+    pub async fn captures(&self, id: ApplicationId) {
+        let photograph = STANDARD.encode(photograph());
+        let portrait = counter::develop(&self.state.counter, photograph, None).await.unwrap();
+        within!(self, self.capture, deed => counter::capture(deed, id, portrait, "Nốt ruồi")).unwrap();
     }
 
-    pub async fn approves(&self, officer: &Officer, id: &str) -> Result<Application, CounterError> {
-        within!(self.app, tx => counter::approve(tx, &self.app, officer, id))
+    pub async fn approves(&self, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
+        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id))
     }
 
     /// A blank in the station's custody.
@@ -134,18 +126,19 @@ impl Offices {
         let serial = CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number]);
         let serials = [serial];
         let delivery = Delivery { manufacturer: "Maker", batch: "1", transport_key_id: "maker", serials: &serials };
-        let app = &self.app;
-        within!(app, tx => production::steps::deliver(tx, app, &self.stock, delivery)).unwrap();
-        within!(app, tx => production::steps::give_custody(tx, app, &self.stock, &serials, &self.station.id)).unwrap();
+        let production = &self.state.production;
+        within!(self, self.stock, deed => production::steps::deliver(deed, production, delivery)).unwrap();
+        let station = self.station.id;
+        within!(self, self.stock, deed => production::steps::give_custody(deed, &serials, station)).unwrap();
         let keys = MasterKey::from_bytes(&TRANSPORT_MASTER).unwrap().diversify(&serial, 0xff);
         Chip::blank(serial, keys)
     }
 
     pub async fn takes_in(&self, chip: &mut Chip) -> Result<IntakeOutcome, ProductionError> {
-        let presentation = chip.presentation();
-        let order = within!(self.app, tx => intake::order(tx, &self.app, &self.station, &presentation))?;
+        let (presentation, production) = (chip.presentation(), &self.state.production);
+        let order = within!(self, self.station, deed => intake::order(deed, production, &presentation))?;
         let (receipt, _) = perso::play(chip, &order, &mut |_| {});
-        within!(self.app, tx => intake::receipt(tx, &self.app, &self.station, &receipt))
+        within!(self, self.station, deed => intake::receipt(deed, production, &receipt))
     }
 
     pub async fn initialised(&self, number: u8) -> Chip {
@@ -154,10 +147,16 @@ impl Offices {
         chip
     }
 
+    pub async fn prepares(&self, station: &Station, chip: &Chip) -> Result<(), ProductionError> {
+        let production = &self.state.production;
+        personalization::prepare(self.state.deeds(), production, station, &chip.presentation()).await
+    }
+
     pub async fn orders(&self, chip: &Chip) -> Result<Ordered, ProductionError> {
+        self.prepares(&self.station, chip).await?;
         let presentation = chip.presentation();
-        personalization::prepare(&self.app, &self.station, &presentation).await?;
-        within!(self.app, tx => personalization::order(tx, &self.app, &self.station, &presentation))
+        let production = &self.state.production;
+        within!(self, self.station, deed => personalization::order(deed, production, &presentation))
     }
 
     pub async fn reports(
@@ -176,7 +175,8 @@ impl Offices {
         receipt: &Receipt,
         proof: Option<Proof<'_>>,
     ) -> Result<PersonalizationOutcome, ProductionError> {
-        within!(self.app, tx => personalization::receipt(tx, &self.app, &self.station, receipt, proof))
+        let production = &self.state.production;
+        within!(self, self.station, deed => personalization::receipt(deed, production, receipt, proof))
     }
 
     pub async fn personalizes(&self, chip: &mut Chip) -> Result<PersonalizationOutcome, ProductionError> {
@@ -185,59 +185,74 @@ impl Offices {
         self.reports(chip, &ordered, &receipt).await
     }
 
-    /// The whole of production; gives the card.
-    pub async fn card(&self, chip: &mut Chip) -> String {
+    /// The whole of production. Returns the card.
+    pub async fn card(&self, chip: &mut Chip) -> CardId {
         match self.personalizes(chip).await.unwrap() {
             PersonalizationOutcome::Personalized { card } => card,
-            other => panic!("{other:?}"),
+            other @ PersonalizationOutcome::Incomplete { .. } => panic!("{other:?}"),
         }
     }
 
-    pub async fn application(&self, id: &str) -> Application {
-        let mut tx = self.app.begin_read().await.unwrap();
-        issuance::applications::store::application(&mut tx, id).await.unwrap().unwrap()
+    pub async fn application(&self, id: ApplicationId) -> Application {
+        let mut deed = self.state.deeds().open(Service).await.unwrap();
+        issuance::applications::store::application(&mut deed, id).await.unwrap().unwrap()
     }
 
     pub async fn status(&self, sod: &[u8]) -> String {
-        let hash = crypto::sod::Sod::parse(sod).unwrap().fingerprint();
-        let mut tx = self.app.begin_read().await.unwrap();
+        let hash = hex::encode(crypto::sod::Sod::parse(sod).unwrap().fingerprint());
+        let mut tx = self.state.deeds().db().begin_read().await.unwrap();
         cards::steps::status(&mut tx, &hash).await.unwrap()
     }
 
     pub async fn revoked(&self) -> usize {
-        let mut tx = self.app.begin_read().await.unwrap();
-        cards::revoked_documents(&mut tx).await.unwrap().len()
+        let mut tx = self.state.deeds().db().begin_read().await.unwrap();
+        cards::store::revoked_documents(&mut tx).await.unwrap().len()
     }
 
-    /// What the trail tells of an object.
-    pub async fn trail(&self, object: &str) -> Vec<String> {
-        let mut tx = self.app.begin_read().await.unwrap();
-        let sql = "select id, action from audit where object = $1 order by at, id";
-        let rows = tx.all(sql, args![object]).await.unwrap();
+    /// What the trail tells of an object, in the order of the alphabet: the clock stands still, so it has no other.
+    pub async fn trail(&self, object: Object) -> Vec<String> {
+        let mut tx = self.state.deeds().db().begin_read().await.unwrap();
+        let sql = sql!("select action from v_audit_entry where object = $1 order by action");
+        let rows = tx.all(sql, args![object.to_string()]).await.unwrap();
         rows.iter().map(|row| row.get("action").unwrap()).collect()
     }
 
     pub fn csca(&self) -> crypto::pki::Certificate {
-        self.app.signer().csca().clone()
+        crypto::pki::Certificate::parse(&std::fs::read(self.data.path().join("csca.der")).unwrap()).unwrap()
     }
 }
 
-/// The row that the access office writes when it enrols a station.
-pub async fn enrol(tx: &mut Tx, app: &App, station: &Station) {
-    tx.run(
+/// An officer of the office `district-1`, as the access office would have appointed one.
+pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
+    let source = deeds.source();
+    let officer =
+        Officer { id: source.id(), office: "district-1".parse().unwrap(), roles: vec![role], session: source.id() };
+    let mut deed = deeds.open(Service).await.unwrap();
+    let insert = sql!("insert into officer (id, username, password, roles, office, made_at) values ($1, $2, '', $3, $4, $5)");
+    let name = format!("{}-{}", role.name(), officer.id);
+    let arguments = args![officer.id, name, Argument::json(&officer.roles), &officer.office, source.now()];
+    deed.tx().run(insert, arguments).await.unwrap();
+    deed.record(Action::OfficerMade, Object::Officer(officer.id), None, Purpose::Administration).await.unwrap();
+    deed.commit().await.unwrap();
+    officer
+}
+
+/// A station of the office `district-1`, as the access office would have enrolled one.
+pub async fn enrol(deeds: &Deeds, name: &str) -> Station {
+    let source = deeds.source();
+    let station = Station { id: source.id(), name: name.to_owned(), office: "district-1".parse().unwrap() };
+    let mut deed = deeds.open(Service).await.unwrap();
+    let insert = sql!(
         "insert into station (id, name, office, fingerprint, certificate, made_at, expires_at)
-         values ($1, $2, $3, $4, $4, $5, $6)",
-        args![
-            &station.id,
-            &station.name,
-            station.office.as_str(),
-            station.id.0.as_bytes(),
-            app.now(),
-            app.now() + time::Duration::days(365)
-        ],
-    )
-    .await
-    .unwrap();
+         values ($1, $2, $3, $4, $4, $5, $6)"
+    );
+    let fingerprint = station.id.to_string().into_bytes();
+    let expires_at = source.now() + time::Duration::days(365);
+    let arguments = args![station.id, name, &station.office, fingerprint, source.now(), expires_at];
+    deed.tx().run(insert, arguments).await.unwrap();
+    deed.record(Action::StationEnrolled, Object::Station(station.id), None, Purpose::Administration).await.unwrap();
+    deed.commit().await.unwrap();
+    station
 }
 
 /// Form DC01 of a woman who does not exist: province 003 is not assigned.
@@ -256,7 +271,7 @@ pub fn declaration() -> Declaration {
     }
 }
 
-/// Shades, and nobody's face.
+/// Shades, and no face.
 pub fn photograph() -> Vec<u8> {
     let picture = image::RgbImage::from_fn(480, 640, |x, y| {
         let round = (x.abs_diff(240).pow(2) + y.abs_diff(260).pow(2)).isqrt();

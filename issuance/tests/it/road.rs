@@ -5,16 +5,21 @@ use crypto::perso::{self, LifeCycle, Receipt};
 use crypto::pki::TrustStore;
 use crypto::sod::Sod;
 use crypto::suite::Hash;
+use crypto::perso::protocol::Next;
+use issuance::applications::hand_over::{HandOverError, hand_over};
 use issuance::applications::model::{ChangeReason, Kind, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
-use issuance::cards::steps::{self as cards, CardError};
-use issuance::http::Problem;
-use issuance::numbering;
-use issuance::population;
+use issuance::cards::CardError;
+use issuance::cards::steps as cards;
+use issuance::deed::Object;
+use issuance::ground::Id;
+use issuance::ground::ids::PersonId;
 use issuance::population::model::Declaration;
 use issuance::production::intake::IntakeOutcome;
 use issuance::production::personalization::{PersonalizationOutcome, Proof};
-use issuance::production::{self, ProductionError};
+use issuance::production::{self, ProductionError, withdrawal};
+use issuance::web::Problem;
+use issuance::{numbering, population};
 
 use crate::offices::{Offices, declaration, enrol, key_of, photograph, within};
 use crate::postgres::fresh_database;
@@ -33,7 +38,7 @@ on_sqlite!(
     a_citizen_gets_a_card,
     a_new_card_revokes_the_old_one_in_the_same_act,
     a_number_is_given_once_and_for_life,
-    nobody_approves_their_own_work,
+    an_officer_does_not_approve_their_own_work,
     a_cut_anywhere_is_healed_by_the_next_order,
     a_lost_receipt_is_made_up_for_by_a_report,
     a_spoiled_chip_gives_the_application_to_another,
@@ -66,23 +71,20 @@ mod walk {
 
     pub async fn a_citizen_gets_a_card(offices: &Offices) {
         let person = offices.citizen().await;
-        let application = offices.approved(&person, Kind::First).await;
+        let application = offices.approved(person, Kind::First).await;
         let mut chip = offices.initialised(1).await;
         let card = offices.card(&mut chip).await;
         let sod = chip.file(File::Sod).to_vec();
         assert_eq!(offices.status(&sod).await, "personalized");
-        let app = &offices.app;
-        let wrong = within!(app, tx => cards::hand_over(tx, app, &offices.counter, &card, "0000000000"));
-        assert!(matches!(wrong, Err(CardError::Slip)));
+        let wrong = within!(offices, offices.counter, deed => hand_over(deed, card, "0000000000"));
+        assert!(matches!(wrong, Err(HandOverError::Slip)));
         let slip = application.slip.0.to_lowercase();
-        let revoked = within!(app, tx => cards::hand_over(tx, app, &offices.counter, &card, &slip)).unwrap();
-        assert_eq!(revoked, [""; 0]);
+        let revoked = within!(offices, offices.counter, deed => hand_over(deed, card, &slip)).unwrap();
+        assert_eq!(revoked, []);
         assert_eq!(offices.status(&sod).await, "active");
-        assert_eq!(offices.application(&application.id).await.stage.name(), "handed-over");
+        assert_eq!(offices.application(application.id).await.stage.name(), "handed-over");
         reads_like_a_border_guard(offices, &chip);
-        // The clock stands still, so the trail has no order here.
-        let mut trail = offices.trail(&format!("application/{}", application.id)).await;
-        trail.sort_unstable();
+        let trail = offices.trail(Object::Application(application.id)).await;
         let told = ["application-approved", "application-bound", "application-captured", "application-registered"];
         assert_eq!(trail, told);
     }
@@ -90,7 +92,7 @@ mod walk {
     /// Passive authentication over what the chip really holds, and what it says.
     fn reads_like_a_border_guard(offices: &Offices, chip: &crate::chip::Chip) {
         let sod = Sod::parse(chip.file(File::Sod)).unwrap();
-        let verified = sod.verify(&TrustStore::new(vec![offices.csca()]), offices.app.now()).unwrap();
+        let verified = sod.verify(&TrustStore::new(vec![offices.csca()]), offices.clock.now()).unwrap();
         let groups = [DataGroup::DG1, DataGroup::DG2, DataGroup::DG13, DataGroup::DG14, DataGroup::DG15];
         assert_eq!(verified.groups(), groups);
         for group in groups {
@@ -109,64 +111,62 @@ mod walk {
     }
 
     pub async fn a_new_card_revokes_the_old_one_in_the_same_act(offices: &Offices) {
-        let app = &offices.app;
         let person = offices.citizen().await;
-        let first = offices.approved(&person, Kind::First).await;
+        let first = offices.approved(person, Kind::First).await;
         let mut old_chip = offices.initialised(1).await;
         let old = offices.card(&mut old_chip).await;
-        within!(app, tx => cards::hand_over(tx, app, &offices.counter, &old, &first.slip.0)).unwrap();
-        assert!(matches!(offices.applies(&person, Kind::First).await, Err(CounterError::CardAlreadyHeld)));
-        let change = offices.approved(&person, Kind::Change(ChangeReason::Damaged)).await;
+        within!(offices, offices.counter, deed => hand_over(deed, old, &first.slip.0)).unwrap();
+        assert!(matches!(offices.applies(person, Kind::First).await, Err(CounterError::CardAlreadyHeld)));
+        let change = offices.approved(person, Kind::Change(ChangeReason::Damaged)).await;
         assert_eq!(change.fee, 50_000);
         let mut new_chip = offices.initialised(2).await;
         let new = offices.card(&mut new_chip).await;
         assert_eq!(offices.status(old_chip.file(File::Sod)).await, "active", "until the citizen has the new one");
-        let revoked = within!(app, tx => cards::hand_over(tx, app, &offices.counter, &new, &change.slip.0)).unwrap();
+        let revoked = within!(offices, offices.counter, deed => hand_over(deed, new, &change.slip.0)).unwrap();
         assert_eq!(revoked, [old]);
         assert_eq!(offices.status(old_chip.file(File::Sod)).await, "revoked");
         assert_eq!(offices.status(new_chip.file(File::Sod)).await, "active");
-        within!(app, tx => cards::report_loss(tx, app, &offices.counter, &new, "holder")).unwrap();
+        within!(offices, offices.counter, deed => cards::report_loss(deed, new, true)).unwrap();
         assert_eq!(offices.status(new_chip.file(File::Sod)).await, "revoked");
         assert_eq!(offices.revoked().await, 2);
-        let again = within!(app, tx => cards::report_loss(tx, app, &offices.counter, &new, "holder"));
+        let again = within!(offices, offices.counter, deed => cards::report_loss(deed, new, true));
         assert!(matches!(again, Err(CardError::Status(_))));
     }
 
     pub async fn a_number_is_given_once_and_for_life(offices: &Offices) {
-        let app = &offices.app;
         let person = offices.citizen().await;
-        let establish = async |person: &str| {
-            within!(app, tx => numbering::steps::establish(tx, app, &offices.registrar, person)).unwrap()
+        let numbers = &offices.state.numbers;
+        let establish = async |person: PersonId| {
+            within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person)).unwrap()
         };
-        let number = establish(&person).await;
-        assert_eq!(establish(&person).await, number);
+        let number = establish(person).await;
+        assert_eq!(establish(person).await, number);
         let other = offices.citizen().await;
-        assert_ne!(establish(&other).await, number);
+        assert_ne!(establish(other).await, number);
         assert_eq!(number.province(), "003".parse().unwrap());
     }
 
-    pub async fn nobody_approves_their_own_work(offices: &Offices) {
+    pub async fn an_officer_does_not_approve_their_own_work(offices: &Offices) {
         let person = offices.citizen().await;
-        let application = offices.applies(&person, Kind::First).await.unwrap();
-        assert!(matches!(offices.applies(&person, Kind::First).await, Err(CounterError::AlreadyOpen)));
-        let early = offices.approves(&offices.approver, &application.id).await;
+        let application = offices.applies(person, Kind::First).await.unwrap();
+        assert!(matches!(offices.applies(person, Kind::First).await, Err(CounterError::AlreadyOpen)));
+        let early = offices.approves(&offices.approver, application.id).await;
         assert!(matches!(early, Err(CounterError::Transition(TransitionError::NotFrom("registered")))));
-        offices.captures(&application.id).await;
+        offices.captures(application.id).await;
         for own in [&offices.capture, &offices.registrar] {
-            let own = offices.approves(own, &application.id).await;
+            let own = offices.approves(own, application.id).await;
             assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
         }
-        let app = &offices.app;
-        let own = within!(app, tx => counter::refuse(tx, app, &offices.registrar, &application.id, "other face"));
+        let own = within!(offices, offices.registrar, deed => counter::refuse(deed, application.id, "other face"));
         assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
-        offices.approves(&offices.approver, &application.id).await.unwrap();
-        let twice = offices.approves(&offices.approver, &application.id).await;
+        offices.approves(&offices.approver, application.id).await.unwrap();
+        let twice = offices.approves(&offices.approver, application.id).await;
         assert!(matches!(twice, Err(CounterError::Transition(TransitionError::SameOfficer))));
     }
 
     pub async fn a_cut_anywhere_is_healed_by_the_next_order(offices: &Offices) {
         let person = offices.citizen().await;
-        let application = offices.approved(&person, Kind::First).await;
+        let application = offices.approved(person, Kind::First).await;
         let mut chip = offices.blank(11).await;
         for commands in 0.. {
             chip.dies_after = Some(commands);
@@ -180,22 +180,23 @@ mod walk {
             assert_eq!(ordered.application, application.id, "a chip stays bound to its application");
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
             match offices.reports(&chip, &ordered, &receipt).await.unwrap() {
-                PersonalizationOutcome::Incomplete { next } => assert_eq!(next, "present"),
+                PersonalizationOutcome::Incomplete { next } => assert_eq!(next, Next::Present),
                 PersonalizationOutcome::Personalized { .. } => break,
             }
         }
-        assert_eq!(offices.application(&application.id).await.stage.name(), "personalized");
+        assert_eq!(offices.application(application.id).await.stage.name(), "personalized");
         let over = offices.orders(&chip).await;
         assert_eq!(code(over.unwrap_err()), "chip-already-personalized");
     }
 
     pub async fn a_lost_receipt_is_made_up_for_by_a_report(offices: &Offices) {
         let person = offices.citizen().await;
-        offices.approved(&person, Kind::First).await;
+        offices.approved(person, Kind::First).await;
         let mut chip = offices.blank(1).await;
-        let app = &offices.app;
         let presentation = chip.presentation();
-        let order = within!(app, tx => production::intake::order(tx, app, &offices.station, &presentation)).unwrap();
+        let floor = &offices.state.production;
+        let order =
+            within!(offices, offices.station, deed => production::intake::order(deed, floor, &presentation)).unwrap();
         perso::play(&mut chip, &order, &mut |_| {});
         assert_eq!(chip.life_cycle, LifeCycle::Initialised);
         assert_eq!(offices.takes_in(&mut chip).await.unwrap(), IntakeOutcome::Initialised);
@@ -206,7 +207,7 @@ mod walk {
         assert_eq!(report.order.purpose, perso::Purpose::Report);
         let (receipt, _) = perso::play(&mut chip, &report.order, &mut |_| {});
         let unproved = offices.receives(&receipt, None).await.unwrap();
-        assert_eq!(unproved, PersonalizationOutcome::Incomplete { next: "active-authentication" });
+        assert_eq!(unproved, PersonalizationOutcome::Incomplete { next: Next::ActiveAuthentication });
         assert!(matches!(
             offices.reports(&chip, &report, &receipt).await.unwrap(),
             PersonalizationOutcome::Personalized { .. }
@@ -214,59 +215,57 @@ mod walk {
     }
 
     pub async fn a_spoiled_chip_gives_the_application_to_another(offices: &Offices) {
-        let app = &offices.app;
         let person = offices.citizen().await;
-        let application = offices.approved(&person, Kind::First).await;
+        let application = offices.approved(person, Kind::First).await;
         let mut torn = offices.initialised(21).await;
         let ordered = offices.orders(&torn).await.unwrap();
         perso::play(&mut torn, &ordered.order, &mut |_| {});
         let sod = torn.file(File::Sod).to_vec();
         let (station, serial) = (&offices.station, torn.serial);
-        let silent = within!(app, tx => production::steps::spoil(tx, app, station, &serial, "torn", " "));
+        let silent = within!(offices, station, deed => withdrawal::spoil(deed, &serial, "torn", " "));
         assert_eq!(code(silent.unwrap_err()), "evidence-missing");
-        within!(app, tx => production::steps::spoil(tx, app, station, &serial, "torn", "journal 7")).unwrap();
+        within!(offices, station, deed => withdrawal::spoil(deed, &serial, "torn", "journal 7")).unwrap();
         assert_eq!(offices.status(&sod).await, "revoked", "it may be on the chip");
-        assert_eq!(offices.application(&application.id).await.stage.name(), "approved");
+        assert_eq!(offices.application(application.id).await.stage.name(), "approved");
         assert_eq!(code(offices.orders(&torn).await.unwrap_err()), "chip-spoiled");
-        let twice = within!(app, tx => production::steps::spoil(tx, app, station, &serial, "torn", "journal 7"));
+        let twice = within!(offices, station, deed => withdrawal::spoil(deed, &serial, "torn", "journal 7"));
         assert_eq!(code(twice.unwrap_err()), "chip-spoiled");
         let mut chip = offices.initialised(22).await;
         let card = offices.card(&mut chip).await;
         assert_ne!(chip.file(File::Sod), sod);
         // A finished card takes an officer and a witness.
-        let station = within!(app, tx => production::steps::spoil(tx, app, station, &chip.serial, "torn", "journal 8"));
+        let station = within!(offices, station, deed => withdrawal::spoil(deed, &chip.serial, "torn", "journal 8"));
         assert_eq!(code(station.unwrap_err()), "chip-already-personalized");
         let (stock, serial) = (&offices.stock, chip.serial);
-        within!(app, tx => production::steps::write_off(tx, app, stock, &serial, "blurred print", "Ms Witness"))
+        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", "Ms Witness"))
             .unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
-        let late = within!(app, tx => cards::hand_over(tx, app, &offices.counter, &card, &application.slip.0));
-        assert!(matches!(late, Err(CardError::Status(_))));
-        assert_eq!(offices.application(&application.id).await.stage.name(), "approved");
+        let late = within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
+        assert!(matches!(late, Err(HandOverError::Card(CardError::Status(_)))));
+        assert_eq!(offices.application(application.id).await.stage.name(), "approved");
         let mut third = offices.initialised(23).await;
         offices.card(&mut third).await;
     }
 
     pub async fn a_cancelled_application_takes_its_chip_along(offices: &Offices) {
-        let app = &offices.app;
         let person = offices.citizen().await;
-        let application = offices.approved(&person, Kind::First).await;
+        let application = offices.approved(person, Kind::First).await;
         let mut chip = offices.initialised(31).await;
         let ordered = offices.orders(&chip).await.unwrap();
-        within!(app, tx => counter::cancel(tx, app, &offices.capture, &application.id, "moved abroad")).unwrap();
+        within!(offices, offices.capture, deed => withdrawal::cancel(deed, application.id, "moved abroad")).unwrap();
         let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
         assert_eq!(code(offices.reports(&chip, &ordered, &receipt).await.unwrap_err()), "application-cancelled");
         assert_eq!(code(offices.orders(&chip).await.unwrap_err()), "application-cancelled");
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         // The person may apply again.
-        offices.approved(&person, Kind::First).await;
+        offices.approved(person, Kind::First).await;
         let mut other = offices.initialised(32).await;
         offices.card(&mut other).await;
     }
 
     pub async fn a_receipt_is_believed_only_on_the_chips_own_word(offices: &Offices) {
         let person = offices.citizen().await;
-        offices.approved(&person, Kind::First).await;
+        offices.approved(person, Kind::First).await;
         let mut chip = offices.initialised(41).await;
         let ordered = offices.orders(&chip).await.unwrap();
         let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
@@ -275,7 +274,7 @@ mod walk {
         assert_eq!(code(offices.reports(&chip, &ordered, &forged).await.unwrap_err()), "receipt-forged");
         let short = Receipt { responses: receipt.responses[..4].to_vec(), ..receipt.clone() };
         let outcome = offices.reports(&chip, &ordered, &short).await.unwrap();
-        assert_eq!(outcome, PersonalizationOutcome::Incomplete { next: "present" });
+        assert_eq!(outcome, PersonalizationOutcome::Incomplete { next: Next::Present });
         let signature = chip.signs(b"another ");
         let wrong = Proof { challenge: &ordered.challenge, signature: &signature };
         assert_eq!(code(offices.receives(&receipt, Some(wrong)).await.unwrap_err()), "active-authentication-failed");
@@ -289,7 +288,7 @@ mod walk {
     pub async fn an_order_counts_once(offices: &Offices) {
         for _ in 0..2 {
             let person = offices.citizen().await;
-            offices.approved(&person, Kind::First).await;
+            offices.approved(person, Kind::First).await;
         }
         let mut chip = offices.initialised(1).await;
         let mut other = offices.initialised(2).await;
@@ -304,39 +303,35 @@ mod walk {
     }
 
     pub async fn a_station_is_answered_for_its_own_chips_only(offices: &Offices) {
-        let app = &offices.app;
         let mut chip = offices.blank(1).await;
-        let mut other = offices.station.clone();
-        other.id.0 = app.new_id();
-        other.name = "counter-2".into();
-        within!(app, tx => async { enrol(tx, app, &other).await; Ok::<_, ()>(()) }).unwrap();
+        let other = enrol(offices.state.deeds(), "counter-2").await;
+        let floor = &offices.state.production;
         let presentation = chip.presentation();
-        let foreign = within!(app, tx => production::intake::order(tx, app, &other, &presentation));
+        let foreign = within!(offices, other, deed => production::intake::order(deed, floor, &presentation));
         assert_eq!(code(foreign.unwrap_err()), "chip-in-other-custody");
-        let order = within!(app, tx => production::intake::order(tx, app, &offices.station, &presentation)).unwrap();
+        let order = within!(offices, offices.station, deed => production::intake::order(deed, floor, &presentation)).unwrap();
         let (receipt, _) = perso::play(&mut chip, &order, &mut |_| {});
-        let foreign = within!(app, tx => production::intake::receipt(tx, app, &other, &receipt));
+        let foreign = within!(offices, other, deed => production::intake::receipt(deed, floor, &receipt));
         assert_eq!(code(foreign.unwrap_err()), "order-unknown");
         let mut stranger = chip.presentation();
         stranger.serial.0[0] = 0xee;
-        let unknown = within!(app, tx => production::intake::order(tx, app, &offices.station, &stranger));
+        let unknown = within!(offices, offices.station, deed => production::intake::order(deed, floor, &stranger));
         assert_eq!(code(unknown.unwrap_err()), "chip-unknown");
     }
 
     pub async fn blanks_are_accounted_for_from_the_day_they_arrive(offices: &Offices) {
-        let app = &offices.app;
         let chip = offices.blank(1).await;
         assert_eq!(code(offices.orders(&chip).await.unwrap_err()), "chip-not-initialised");
-        let serials = [chip.serial];
+        let (serials, floor) = ([chip.serial], &offices.state.production);
         let delivery = |key| production::steps::Delivery {
             manufacturer: "Maker",
             batch: "2",
             transport_key_id: key,
             serials: &serials,
         };
-        let twice = within!(app, tx => production::steps::deliver(tx, app, &offices.stock, delivery("maker")));
+        let twice = within!(offices, offices.stock, deed => production::steps::deliver(deed, floor, delivery("maker")));
         assert_eq!(code(twice.unwrap_err()), "serial-already-delivered");
-        let keyless = within!(app, tx => production::steps::deliver(tx, app, &offices.stock, delivery("nobody")));
+        let keyless = within!(offices, offices.stock, deed => production::steps::deliver(deed, floor, delivery("nobody")));
         assert_eq!(code(keyless.unwrap_err()), "transport-key-unknown");
         let waiting = offices.initialised(2).await;
         assert_eq!(code(offices.orders(&waiting).await.unwrap_err()), "nothing-to-personalize");
@@ -348,27 +343,28 @@ mod walk {
     }
 
     pub async fn an_office_sees_its_own(offices: &Offices) {
-        let app = &offices.app;
         let person = offices.citizen().await;
-        let application = offices.approved(&person, Kind::First).await;
+        let application = offices.approved(person, Kind::First).await;
         let mut stranger = offices.capture.clone();
         stranger.office = "district-2".parse().unwrap();
-        let read = within!(app, tx => counter::read(tx, app, &stranger, &application.id));
-        assert_eq!(Problem::from(read.unwrap_err()).code(), "other-office");
-        let read = within!(app, tx => population::steps::read(tx, app, &stranger, &person));
-        assert_eq!(Problem::from(read.unwrap_err()).code(), "other-office");
-        let (seen, portrait) = within!(app, tx => counter::read(tx, app, &offices.approver, &application.id)).unwrap();
+        let read = within!(offices, stranger, deed => counter::read(deed, &offices.state.counter, application.id));
+        assert_eq!(code_of(read.unwrap_err()), "other-office");
+        let read = within!(offices, stranger, deed => population::steps::read(deed, person));
+        assert_eq!(code_of(read.unwrap_err()), "other-office");
+        let read =
+            within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id));
+        let (seen, portrait) = read.unwrap();
         assert_eq!(seen.stage.name(), "approved");
         assert!(portrait.is_some_and(|portrait| portrait.len() < 27_000));
-        let object = format!("application/{}", application.id);
-        assert!(offices.trail(&object).await.contains(&"application-read".to_owned()));
+        assert!(offices.trail(Object::Application(application.id)).await.contains(&"application-read".to_owned()));
     }
 
     pub async fn a_declaration_that_no_card_can_carry_is_declined_with_its_reason(offices: &Offices) {
-        let app = &offices.app;
         let declines = async |declaration: &Declaration| {
-            let declined = within!(app, tx => population::steps::declare(tx, app, &offices.registrar, declaration));
-            Problem::from(declined.unwrap_err()).code()
+            let register = &offices.state.register;
+            let declined =
+                within!(offices, offices.registrar, deed => population::steps::declare(deed, register, declaration));
+            code_of(declined.unwrap_err())
         };
         let sound = declaration();
         let named = Declaration { full_name: "Nguyễn 漢 Mẫu".into(), ..sound.clone() };
@@ -382,25 +378,30 @@ mod walk {
     }
 
     pub async fn a_card_is_for_who_may_have_one(offices: &Offices) {
-        assert_eq!(Problem::from(offices.applies("nobody", Kind::First).await.unwrap_err()).code(), "person-unknown");
+        assert_eq!(code_of(offices.applies(Id::from_uuid(uuid::Uuid::nil()), Kind::First).await.unwrap_err()), "person-unknown");
         let person = offices.citizen().await;
-        let application = offices.applies(&person, Kind::First).await.unwrap();
-        let app = &offices.app;
+        let application = offices.applies(person, Kind::First).await.unwrap();
         let portrait = "no such object".to_owned();
-        let blank = within!(app, tx => counter::capture(tx, app, &offices.capture, &application.id, portrait, " "));
-        assert_eq!(Problem::from(blank.unwrap_err()).code(), "features-unfit");
-        let refused = counter::develop(app, "***", None).await.unwrap_err();
-        assert_eq!(Problem::from(refused).code(), "portrait-not-base64");
+        let blank = within!(offices, offices.capture, deed => counter::capture(deed, application.id, portrait, " "));
+        assert_eq!(code_of(blank.unwrap_err()), "features-unfit");
+        let refused = counter::develop(&offices.state.counter, "***".to_owned(), None).await.unwrap_err();
+        assert_eq!(code_of(refused), "portrait-not-base64");
         assert!(photograph().len() > 20_000);
-        offices.captures(&application.id).await;
-        let unsaid = within!(app, tx => counter::refuse(tx, app, &offices.approver, &application.id, ""));
-        assert_eq!(Problem::from(unsaid.unwrap_err()).code(), "reason-missing");
+        offices.captures(application.id).await;
+        let unsaid = within!(offices, offices.approver, deed => counter::refuse(deed, application.id, ""));
+        assert_eq!(code_of(unsaid.unwrap_err()), "reason-missing");
         let refused =
-            within!(app, tx => counter::refuse(tx, app, &offices.approver, &application.id, "other face")).unwrap();
+            within!(offices, offices.approver, deed => counter::refuse(deed, application.id, "other face")).unwrap();
         assert_eq!(refused.stage.name(), "refused");
     }
 }
 
 fn code(error: ProductionError) -> &'static str {
-    Problem::from(error).code()
+    code_of(error)
+}
+
+/// The word that a caller is told.
+fn code_of(error: impl Into<Problem>) -> &'static str {
+    let problem: Problem = error.into();
+    problem.code().word()
 }
