@@ -130,7 +130,15 @@ pub fn inspection(bytes: &[u8]) {
     };
     let request = Request { password: Password::Mrz(Holder::key()), challenge: [9; 8], groups: None };
     let Ok(evidence) = inspection::read(&mut chip, &request, &mut rng, &mut |_| {}) else { return };
-    let verdict = inspection::judge(&evidence, &*STORE, AT);
+    let inspection::Judgement { verdict, holder } = inspection::judge(&evidence, &*STORE, AT);
+    if let Some(holder) = holder {
+        let seed = include_bytes!("../seeds/inspection/genuine");
+        let zone = holder.dg1().map(|dg1| dg1.encode().expect("it was parsed"));
+        let image = holder.portrait().map(|dg2| dg2.image.clone());
+        for proved in [zone, image].into_iter().flatten() {
+            assert!(seed.windows(proved.len()).any(|window| window == proved), "shown, and not what was signed");
+        }
+    }
     if verdict.conclusion() == Conclusion::Trusted {
         for group in [crypto::lds::DataGroup::DG1, crypto::lds::DataGroup::DG2] {
             let raw = evidence.group(group).expect("a trusted document was read");

@@ -1,50 +1,58 @@
-//! A terminal and a chip talk in a test, and somebody may stand between them.
+//! A terminal and a chip talk in a test, optionally with an attacker between them.
 
-use super::{Conversation, Fault, Reply, Respondent, Turn};
+use super::{CardTransport, Conversation, Fault, Reply, Respondent, converse};
 use crate::apdu::{Command, Response, Status};
 
-/// Lets them talk; `forge` may alter each message, numbered 0, 1, 2, … in both directions. What each of them was left with.
+/// Lets both roles talk. `forge` may alter each message; messages are numbered 0, 1, 2, … in both directions. Returns what each
+/// role was left with.
 ///
 /// # Panics
-/// If one of them is content before the other.
+/// If one role ends the dialogue successfully before the other.
 pub(crate) fn talk<T: Conversation, C: Respondent>(
     terminal: T,
-    mut chip: C,
-    mut forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
+    chip: C,
+    forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
 ) -> (Result<T::Output, Fault>, Option<C::Output>) {
-    let mut turn = terminal.open();
-    let mut number = 0;
-    loop {
-        let (talk, command) = match turn {
-            Ok(Turn::Ask(talk, command)) => (talk, command),
-            Ok(Turn::Done(_)) => panic!("the terminal is content, the chip is not"),
-            Err(fault) => return (Err(fault), None),
+    let mut stage = Stage { chip: Some(chip), output: None, forge, number: 0 };
+    let result = converse(&mut stage, terminal);
+    assert!(result.is_err() || stage.output.is_some(), "the terminal is done, the chip is not");
+    (result, stage.output)
+}
+
+/// The chip's role behind a wire that may be tampered with.
+struct Stage<C: Respondent, F> {
+    chip: Option<C>,
+    output: Option<C::Output>,
+    forge: F,
+    number: usize,
+}
+
+impl<C: Respondent, F: FnMut(usize, Vec<u8>) -> Vec<u8>> CardTransport for Stage<C, F> {
+    type Error = Fault;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
+        let Ok(command) = Command::parse(&(self.forge)(self.number, command.to_bytes())) else {
+            return Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH });
         };
-        let Ok(command) = Command::parse(&forge(number, command.to_bytes())) else {
-            return (Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH }), None);
-        };
-        let (next, output, response) = match chip.answer(&command) {
-            Reply::More(chip, response) => (Some(chip), None, response),
-            Reply::Done(output, response) => (None, Some(output), response),
-            Reply::Refused(status) => (None, None, status.into()),
-        };
-        let heard = talk.hear(Response::parse(&forge(number + 1, response.to_bytes())).unwrap());
-        match next {
-            Some(again) => chip = again,
-            None => {
-                return match heard {
-                    Ok(Turn::Done(terminal)) => (Ok(terminal), output),
-                    Ok(Turn::Ask(..)) => panic!("the terminal asks on after the chip is done"),
-                    Err(fault) => (Err(fault), output),
-                };
+        let chip = self.chip.take().expect("the terminal goes on after the chip is done");
+        let response = match chip.answer(&command) {
+            Reply::More(chip, response) => {
+                self.chip = Some(chip);
+                response
             }
-        }
-        turn = heard;
-        number += 2;
+            Reply::Done(output, response) => {
+                self.output = Some(output);
+                response
+            }
+            Reply::Refused(status) => status.into(),
+        };
+        let response = (self.forge)(self.number + 1, response.to_bytes());
+        self.number += 2;
+        Ok(Response::parse(&response).unwrap())
     }
 }
 
-/// Nobody stands between them.
+/// Leaves each message as it is.
 pub(crate) fn genuine(_: usize, message: Vec<u8>) -> Vec<u8> {
     message
 }

@@ -7,9 +7,10 @@
 use time::OffsetDateTime;
 
 use super::{
-    Access, Check, Evidence, FileReading, Finding, Outcome,
+    Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome,
     Outcome::{NotChecked, Proved, Refuted},
     Password, Protocol, Verdict,
+    holder::SignedGroups,
 };
 use crate::{
     active_auth,
@@ -42,7 +43,9 @@ impl<'a> From<&'a TrustStore> for Trust<'a> {
 }
 
 /// Judges what was read, at this moment. The day of expiry is counted in the offset of `at`.
-pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Verdict {
+///
+/// Returns the verdict, and beside it the holder from the data groups that were proved to be signed.
+pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Judgement {
     let mut judge = Judge { evidence, trust: trust.into(), at, findings: Vec::new() };
     judge.access();
     let sod = judge.sod();
@@ -53,16 +56,7 @@ pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDat
     judge.mrz(sod.as_ref(), &groups);
     judge.validity(&groups);
     judge.revocation(sod.as_ref());
-    Verdict::new(judge.findings)
-}
-
-/// The data groups whose bytes are what was signed.
-struct Signed<'a>(Vec<(DataGroup, &'a [u8])>);
-
-impl<'a> Signed<'a> {
-    fn get(&self, group: DataGroup) -> Option<&'a [u8]> {
-        self.0.iter().find(|(signed, _)| *signed == group).map(|(_, bytes)| *bytes)
-    }
+    Judgement { verdict: Verdict::new(judge.findings), holder: Holder::of(&groups) }
 }
 
 struct Judge<'a> {
@@ -158,8 +152,8 @@ impl<'a> Judge<'a> {
         self.note(Check::DataGroupList, outcome, reason);
     }
 
-    fn groups(&mut self, sod: Option<&VerifiedSod>) -> Signed<'a> {
-        let mut signed = Signed(Vec::new());
+    fn groups(&mut self, sod: Option<&VerifiedSod>) -> SignedGroups<'a> {
+        let mut signed = SignedGroups::default();
         let Some(sod) = sod else {
             for file in self.evidence.files.keys() {
                 if let File::DataGroup(group) = file {
@@ -177,11 +171,8 @@ impl<'a> Judge<'a> {
         for group in sod.groups() {
             let name = Check::DataGroup(group);
             match self.evidence.files.get(&File::DataGroup(group)) {
-                Some(FileReading::Read(bytes)) => match sod.check(group, bytes) {
-                    Ok(()) => {
-                        signed.0.push((group, bytes));
-                        self.demand(name, Proved, format!("{} bytes with the signed hash", bytes.len()));
-                    }
+                Some(FileReading::Read(bytes)) => match signed.admit(sod, group, bytes) {
+                    Ok(()) => self.demand(name, Proved, format!("{} bytes with the signed hash", bytes.len())),
                     Err(error) => self.demand(name, Refuted, error.to_string()),
                 },
                 // Fingers and irises open to terminal authentication only (Doc 9303-11 §7).
@@ -203,7 +194,7 @@ impl<'a> Judge<'a> {
 
     /// What was believed before anything was proved must stand in the signed DG14 too (Doc 9303-11 §4.2, step 6), and all PACE that
     /// stands there must have been announced: whoever hides it makes us fall back to BAC, or to a weaker suite.
-    fn card_access(&mut self, groups: &Signed<'_>) {
+    fn card_access(&mut self, groups: &SignedGroups<'_>) {
         let dg14 = groups.get(DataGroup::DG14).map(Dg14::parse);
         let Some(raw) = self.evidence.file(File::CardAccess) else {
             match dg14 {
@@ -232,7 +223,7 @@ impl<'a> Judge<'a> {
         self.demand(Check::CardAccess, outcome, reason);
     }
 
-    fn clone_protection(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) {
+    fn clone_protection(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) {
         let chip = self.chip_authentication(sod, groups);
         let active = self.active_authentication(sod, groups);
         let Some(sod) = sod else {
@@ -262,14 +253,14 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether a proof failed on our side, not the chip's.
-    fn unsupported(&self, groups: &Signed<'_>) -> bool {
+    fn unsupported(&self, groups: &SignedGroups<'_>) -> bool {
         let key = groups.get(DataGroup::DG15).and_then(|raw| Dg15::parse(raw).ok()).map(|dg15| spki::parse(&dg15.spki));
         matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
             || matches!(self.evidence.active_authentication, Protocol::Failed(Fault::Unsupported(_)))
             || matches!(key, Some(Err(error)) if error.is_unsupported())
     }
 
-    fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {
+    fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) -> Outcome {
         let keys = groups.get(DataGroup::DG14).map(Dg14::parse);
         let (outcome, reason) = match (&self.evidence.chip_authentication, keys) {
             (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG14)) => {
@@ -293,7 +284,7 @@ impl<'a> Judge<'a> {
         outcome
     }
 
-    fn active_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {
+    fn active_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) -> Outcome {
         let key = groups.get(DataGroup::DG15).map(Dg15::parse);
         let (outcome, reason) = match (&self.evidence.active_authentication, key) {
             (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG15)) => {
@@ -320,7 +311,7 @@ impl<'a> Judge<'a> {
         outcome
     }
 
-    fn mrz(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) {
+    fn mrz(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) {
         let Some(dg1) = groups.get(DataGroup::DG1) else {
             self.demand(Check::MrzConsistency, NotChecked, "there is no signed DG1");
             return;
@@ -336,9 +327,9 @@ impl<'a> Judge<'a> {
         self.demand(Check::MrzConsistency, outcome, reason);
     }
 
-    fn validity(&mut self, groups: &Signed<'_>) {
+    fn validity(&mut self, groups: &SignedGroups<'_>) {
         let today = self.at.date();
-        let expiry = groups.get(DataGroup::DG1).map(|raw| Dg1::parse(raw).map(|dg1| expiry(&dg1)));
+        let expiry = groups.get(DataGroup::DG1).map(|raw| Dg1::parse(raw).map(|dg1| expiry_of(&dg1)));
         let (outcome, reason) = match expiry {
             None => (NotChecked, "there is no signed DG1".to_owned()),
             Some(Ok(Some(MrzDate::NO_EXPIRY))) => (Proved, "the card does not expire".to_owned()),
@@ -452,7 +443,7 @@ fn zone_of(dg13: &Dg13) -> Option<Td1> {
 }
 
 /// The date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
-fn expiry(dg1: &Dg1) -> Option<MrzDate> {
+pub(super) fn expiry_of(dg1: &Dg1) -> Option<MrzDate> {
     match dg1 {
         Dg1::Td1(td1) => Some(td1.expiry),
         Dg1::Other(zone) => {

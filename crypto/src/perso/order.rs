@@ -5,9 +5,11 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::apdu::{Command, Status};
-use crate::conversation::{CardTransport, Fault};
-use crate::identity::CardSerial;
+use crate::{
+    apdu::{Command, Response, Status},
+    conversation::{CardTransport, Conversation, Fault, Turn, converse},
+    identity::CardSerial,
+};
 
 /// What an order is for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -86,32 +88,55 @@ impl fmt::Debug for Receipt {
     }
 }
 
-/// Plays an order on the chip on the reader, and stops at the first answer that is not `9000` (which the receipt then ends with).
-/// `progress` hears how many commands were answered.
+/// Plays an order on the chip on the reader, and stops after the first answer that is not `9000`. Calls `progress` with the number
+/// of commands answered so far.
 ///
-/// Always gives the receipt, however short; beside it the transport's error, if that is why it is short.
+/// Returns the receipt in every case, however short; beside it the transport's error, if that is why it is short.
 pub fn play<C: CardTransport>(
     card: &mut C,
     order: &Order,
     progress: &mut dyn FnMut(usize),
 ) -> (Receipt, Option<C::Error>) {
-    let mut receipt = Receipt { order: order.id.clone(), responses: Vec::with_capacity(order.commands.len()) };
-    for command in &order.commands {
-        let Ok(command) = Command::parse(command) else {
-            return (receipt, Some(Fault::Unsupported("an order that holds something else than commands").into()));
-        };
-        match card.transmit(&command) {
-            Ok(response) => {
-                receipt.responses.push(response.to_bytes());
-                progress(receipt.responses.len());
-                if response.status != Status::SUCCESS {
-                    break;
-                }
-            }
-            Err(error) => return (receipt, Some(error)),
-        }
+    let receipt = Receipt { order: order.id.clone(), responses: Vec::with_capacity(order.commands.len()) };
+    let mut recorder = Recorder { card, receipt, progress };
+    let error = converse(&mut recorder, Playback(order.commands.iter())).err();
+    (recorder.receipt, error)
+}
+
+/// The commands of an order as a conversation: asks one after the other, and ends after the first that is not answered with `9000`.
+struct Playback<'a>(std::slice::Iter<'a, Vec<u8>>);
+
+impl Conversation for Playback<'_> {
+    type Output = ();
+
+    fn open(mut self) -> Result<Turn<Self>, Fault> {
+        let Some(command) = self.0.next() else { return Ok(Turn::Done(())) };
+        let command = Command::parse(command)
+            .map_err(|_| Fault::Unsupported("an order that holds something else than commands"))?;
+        Ok(Turn::Ask(self, command))
     }
-    (receipt, None)
+
+    fn hear(self, answer: Response) -> Result<Turn<Self>, Fault> {
+        if answer.status == Status::SUCCESS { self.open() } else { Ok(Turn::Done(())) }
+    }
+}
+
+/// A card that writes down what it answers, so that the answers outlive a dialogue that breaks off.
+struct Recorder<'a, C> {
+    card: &'a mut C,
+    receipt: Receipt,
+    progress: &'a mut dyn FnMut(usize),
+}
+
+impl<C: CardTransport> CardTransport for Recorder<'_, C> {
+    type Error = C::Error;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, C::Error> {
+        let response = self.card.transmit(command)?;
+        self.receipt.responses.push(response.to_bytes());
+        (self.progress)(self.receipt.responses.len());
+        Ok(response)
+    }
 }
 
 /// Lists of byte strings as lists of Base64 strings.
