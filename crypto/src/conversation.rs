@@ -119,7 +119,7 @@ pub enum Reply<R: Respondent> {
 mod tests {
     use std::{fs, path::Path};
 
-    /// Finds the places that take a [`super::Turn`] apart to drive a dialogue: `….hear(answer)`.
+    /// Finds the places that take a [`super::Turn`] apart to drive a dialogue: calls of `hear` with an answer.
     fn loops(folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

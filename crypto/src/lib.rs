@@ -14,6 +14,8 @@ pub mod bac;
 pub mod chip_auth;
 pub mod command;
 pub mod conversation;
+#[cfg(test)]
+mod field_data;
 pub mod identity;
 pub mod inspection;
 pub mod kdf;

@@ -1,9 +1,6 @@
 //! Test authorities and signers of Utopia (`UT`/`UTO`), forgeries that no lint would let pass, and OpenSSL as an oracle.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
 use rand::{SeedableRng, rngs::ChaCha20Rng};
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -197,23 +194,6 @@ impl Forgery {
         ]);
         let signature = key.sign_der(algorithm.hash(), &body);
         Certificate::parse(&der::sequence(&[&body, &written, &der::bit_string(&signature)])).unwrap()
-    }
-}
-
-/// A file under the shared test vectors, or `None` with a line that says so.
-pub(crate) fn shared(path: &str) -> Option<Vec<u8>> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let candidates = match std::env::var_os("CITIZEN_CARD_SHARED") {
-        Some(folder) => vec![PathBuf::from(folder)],
-        None => vec![workspace.join("../shared"), workspace.join("../../shared")],
-    };
-    let found = candidates.iter().map(|folder| folder.join("vectors/data").join(path)).find(|file| file.is_file());
-    match found {
-        Some(file) => Some(std::fs::read(file).unwrap()),
-        None => {
-            println!("SKIPPED: the shared vector {path} is not here");
-            None
-        }
     }
 }
 
