@@ -221,14 +221,31 @@ pub fn encode_all(tag: u32, children: &[&[u8]]) -> Vec<u8> {
     encode(tag, &children.concat())
 }
 
+/// Encodes a non-negative INTEGER from its big-endian magnitude, in the fewest octets (X.690 §8.3).
+pub fn encode_integer(magnitude: &[u8]) -> Vec<u8> {
+    let zeros = magnitude.iter().take_while(|b| **b == 0).count();
+    let mut content = magnitude[zeros..].to_vec();
+    if content.first().is_none_or(|first| first & 0x80 != 0) {
+        content.insert(0, 0);
+    }
+    encode(0x02, &content)
+}
+
+/// Returns how many bytes tag and length take before a value of `length` bytes.
+pub fn header_length(tag: u32, length: usize) -> usize {
+    let mut length_field = Vec::with_capacity(5);
+    push_length(&mut length_field, length);
+    Tag(tag).bytes().len() + length_field.len()
+}
+
 fn push_length(out: &mut Vec<u8>, length: usize) {
-    let bytes = (length as u64).to_be_bytes();
-    match length {
-        0..=0x7f => out.push(length as u8),
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => out.push(short),
         _ => {
-            let skip = bytes.iter().take_while(|b| **b == 0).count();
-            out.push(0x80 | (bytes.len() - skip) as u8);
-            out.extend_from_slice(&bytes[skip..]);
+            let bytes = length.to_be_bytes();
+            let field = &bytes[bytes.iter().take_while(|b| **b == 0).count()..];
+            out.push(0x80 | u8::try_from(field.len()).expect("a length has at most eight bytes"));
+            out.extend_from_slice(field);
         }
     }
 }

@@ -65,7 +65,7 @@ impl From<ReadBinary> for Command {
                 let offset: &[u8] = if high == 0 { &[middle, low] } else { &[high, middle, low] };
                 Self::new(INS_ODD, 0, short_id.unwrap_or(0))
                     .data(tlv::encode(OFFSET, offset))
-                    .expecting((read.length + object_header(read.length)).min(EXTENDED_NE))
+                    .expecting((read.length + tlv::header_length(CONTENT, read.length)).min(EXTENDED_NE))
             }
         }
     }
@@ -91,7 +91,7 @@ impl TryFrom<&Command> for ReadBinary {
                 let offset = object.value.iter().fold(0, |n, b| n << 8 | u32::from(*b));
                 let short_id = if short_id == 0 { None } else { Some(short_identifier(short_id)?) };
                 // Ne counts the header of the data object 53 too; the longest header that may be needed is taken off.
-                let length = ne.saturating_sub(object_header(ne));
+                let length = ne.saturating_sub(tlv::header_length(CONTENT, ne));
                 if length == 0 { Err(Status::WRONG_LENGTH) } else { Ok(Self { offset, short_id, length, odd: true }) }
             }
             (INS_ODD, _) => Err(Status::WRONG_P1P2),
@@ -102,16 +102,6 @@ impl TryFrom<&Command> for ReadBinary {
 
 fn short_identifier(value: u8) -> Result<u8, Status> {
     if (1..=30).contains(&value) { Ok(value) } else { Err(Status::WRONG_P1P2) }
-}
-
-/// Bytes of tag and length before a content of this length.
-fn object_header(length: usize) -> usize {
-    match length {
-        0..=0x7f => 2,
-        0x80..=0xff => 3,
-        0x100..=0xffff => 4,
-        _ => 5,
-    }
 }
 
 /// Data object of the offset in the odd instruction.

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use super::integer_bytes;
 use crate::tlv::{self, Tlv, TlvError};
 
 /// How long commands and responses may be, in bytes of the whole APDU.
@@ -28,7 +27,7 @@ impl AtrInfo {
         let extended = *self != Self::SHORT;
         let capabilities = [0x84, 0x01, if extended { 0x60 } else { 0x20 }];
         let lengths = [self.max_command, self.max_response]
-            .map(|length| tlv::encode(0x02, &integer_bytes(u32::try_from(length).unwrap_or(u32::MAX))));
+            .map(|length| tlv::encode_integer(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()));
         [tlv::encode(0x47, &capabilities), tlv::encode(0x7f66, &lengths.concat())].concat()
     }
 

@@ -185,7 +185,7 @@ impl Dg13 {
             .collect();
         let body = tlv::encode_all(
             SEQUENCE,
-            &[&tlv::encode(INTEGER, &[1]), &tlv::encode(0x06, &ID_UTF8), &tlv::encode(SET, &fields.concat())],
+            &[&tlv::encode_integer(&[1]), &tlv::encode(0x06, &ID_UTF8), &tlv::encode(SET, &fields.concat())],
         );
         tlv::encode(0x6d, &body)
     }
@@ -257,7 +257,7 @@ fn text_field((number, text): (u8, &Option<String>)) -> Option<Vec<u8>> {
 }
 
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    tlv::encode_all(SEQUENCE, &[&tlv::encode(INTEGER, &[number]), content])
+    tlv::encode_all(SEQUENCE, &[&tlv::encode_integer(&[number]), content])
 }
 
 /// The strings of a field in the order they stand, whatever SEQUENCEs they are in.

@@ -78,7 +78,7 @@ impl Dg2 {
             ],
         );
         let template = tlv::encode_all(0x7f60, &[&header, &tlv::encode(0x5f2e, &self.facial_record())]);
-        let group = tlv::encode_all(0x7f61, &[&tlv::encode(0x02, &[1]), &template]);
+        let group = tlv::encode_all(0x7f61, &[&tlv::encode_integer(&[1]), &template]);
         tlv::encode(0x75, &group)
     }
 

@@ -21,13 +21,5 @@ pub use file::{DataGroup, File, UnknownDataGroup, UnknownFile};
 pub use security_files::{CardAccess, Dg14, Dg15, SecurityFileError};
 pub use security_infos::SecurityInfos;
 
-/// Content of a DER INTEGER: shortest, with a leading zero where the first bit would read as a sign.
-fn integer_bytes(number: u32) -> Vec<u8> {
-    let bytes = number.to_be_bytes();
-    let skip = bytes.iter().take(3).take_while(|b| **b == 0).count();
-    let sign = (bytes[skip] & 0x80 != 0).then_some(0);
-    sign.into_iter().chain(bytes[skip..].iter().copied()).collect()
-}
-
 #[cfg(test)]
 mod tests;

@@ -350,7 +350,7 @@ fn oid(oid: &ObjectIdentifier) -> Vec<u8> {
 }
 
 fn integer(number: u32) -> Vec<u8> {
-    tlv::encode(0x02, &super::integer_bytes(number))
+    tlv::encode_integer(&number.to_be_bytes())
 }
 
 fn optional_integer(number: Option<u32>) -> Vec<u8> {

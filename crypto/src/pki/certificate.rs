@@ -185,6 +185,17 @@ impl Certificate {
         self.body.validity
     }
 
+    /// Returns the period in which the certified key may sign: the private key usage period (Doc 9303-12 (8th ed.) §4.1.3),
+    /// limited to the validity. Without that extension it is the validity.
+    pub fn signing_period(&self) -> Validity {
+        let Validity { not_before, not_after } = self.body.validity;
+        let (from, to) = self.body.extensions.private_key_usage.unwrap_or_default();
+        Validity {
+            not_before: from.map_or(not_before, |from| from.max(not_before)),
+            not_after: to.map_or(not_after, |to| to.min(not_after)),
+        }
+    }
+
     /// First moment of its validity.
     pub fn not_before(&self) -> OffsetDateTime {
         self.body.validity.not_before

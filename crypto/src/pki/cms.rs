@@ -19,7 +19,7 @@ use super::{
     algorithm::{self, AlgorithmError},
     certificate::Certificate,
     der::{self, DerError, Within, value},
-    draft::{SignatureMismatch, usual_algorithm},
+    draft::SignatureMismatch,
     name::Name,
     oid::{self, Oid},
     spki::SpkiError,
@@ -299,7 +299,7 @@ impl Prepared {
         signing_time: OffsetDateTime,
     ) -> Result<Self, SpkiError> {
         let key = certificate.verifying_key()?;
-        let algorithm = usual_algorithm(&key);
+        let algorithm = key.usual_algorithm();
         let digest = algorithm.hash();
         let attribute = |kind: &Oid, value: Vec<u8>| der::sequence(&[&der::oid(kind), &der::set_of(vec![value])]);
         let attributes = der::set_of(vec![

@@ -16,7 +16,7 @@ use super::{
     algorithm::{self, AlgorithmError},
     certificate::{self, Certificate, SerialNumber, SignedError},
     der::{self, DerError, Within},
-    draft::{SignatureMismatch, usual_algorithm},
+    draft::SignatureMismatch,
     extensions::{self, KeyUsage, RawExtension},
     name::Name,
     oid::{self, Oid},
@@ -266,7 +266,7 @@ impl CrlDraft {
         let key_identifier = self.issuer.subject_key_identifier().filter(|_| may_sign(&self.issuer));
         let key_identifier = key_identifier.ok_or(CrlError::Issuer)?;
         let signer_key = self.issuer.verifying_key()?;
-        let algorithm = usual_algorithm(&signer_key);
+        let algorithm = signer_key.usual_algorithm();
         let entry = |entry: &RevokedCertificate| {
             der::sequence(&[&crate::tlv::encode(der::INTEGER, entry.serial.content()), &der::time(entry.at)])
         };

@@ -164,15 +164,7 @@ pub(crate) fn oid(oid: &Oid) -> Vec<u8> {
     tlv::encode(OBJECT_IDENTIFIER, oid.content())
 }
 
-/// Non-negative INTEGER from its big-endian magnitude, in the fewest octets.
-pub(crate) fn integer(magnitude: &[u8]) -> Vec<u8> {
-    let zeros = magnitude.iter().take_while(|b| **b == 0).count();
-    let mut content = magnitude[zeros..].to_vec();
-    if content.first().is_none_or(|first| first & 0x80 != 0) {
-        content.insert(0, 0);
-    }
-    tlv::encode(INTEGER, &content)
-}
+pub(crate) use crate::tlv::encode_integer as integer;
 
 pub(crate) fn octets(value: &[u8]) -> Vec<u8> {
     tlv::encode(OCTET_STRING, value)

@@ -10,23 +10,10 @@ use super::{
     lint::{self, Finding, Findings},
     name::{Country, Name},
     oid,
+    role::Role,
     spki::{self, CurveForm},
 };
-use crate::suite::{Curve, Hash, SignatureAlgorithm, SignatureError, VerifyingKey};
-
-/// What the certified key is for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// Country signing CA: a root if it is issued by itself, a link certificate if by another CSCA key of the State.
-    Csca,
-    /// Signs EF.SOD of documents whose MRZ begins with one of these types (`ID`, or `I` for all that begin so).
-    DocumentSigner {
-        /// One or two characters each.
-        document_types: Vec<String>,
-    },
-    /// Signs master lists and our trust bundles.
-    TrustListSigner,
-}
+use crate::suite::{SignatureAlgorithm, SignatureError, VerifyingKey};
 
 /// Whose signature will stand under the certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,7 +64,7 @@ impl CertificateDraft {
                 Err(_) => return Err(Findings(vec![Finding::Issuer])),
             },
         };
-        let algorithm = usual_algorithm(&signer_key);
+        let algorithm = signer_key.usual_algorithm();
         let bytes = self.encode(issuer, algorithm);
         let body = Body::parse(&bytes).map_err(|_| Findings(vec![Finding::Version]))?;
         let findings = lint::lint(&body, &self.role, issuer);
@@ -104,7 +91,7 @@ impl CertificateDraft {
     }
 
     fn extensions(&self, issuer: Option<&Certificate>, spki: &[u8]) -> Vec<u8> {
-        let own_key = lint::identifier_of(spki).expect("a key just encoded has octets");
+        let own_key = spki::identifier_of(spki).expect("a key just encoded has octets");
         let issuer_key = issuer.and_then(Certificate::subject_key_identifier).unwrap_or(&own_key);
         let usage = match self.role {
             Role::Csca => KeyUsage::AUTHORITY,
@@ -175,16 +162,3 @@ impl PreparedCertificate {
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("the signature does not belong to what was prepared: {0}")]
 pub struct SignatureMismatch(#[from] pub SignatureError);
-
-/// The hash that belongs to the key's strength (TR-03116-2 §4, table of hash and curve): SHA-256 for 256-bit curves, SHA-384
-/// for 384, SHA-512 for P-521. RSA signs with RSASSA-PSS, as Doc 9303-12 (8th ed.) §4.1.6.1 recommends.
-pub(crate) fn usual_algorithm(key: &VerifyingKey) -> SignatureAlgorithm {
-    match key {
-        VerifyingKey::Ec(key) => SignatureAlgorithm::Ecdsa(match key.curve() {
-            Curve::P256 | Curve::BrainpoolP256r1 => Hash::Sha256,
-            Curve::P384 | Curve::BrainpoolP384r1 => Hash::Sha384,
-            Curve::P521 => Hash::Sha512,
-        }),
-        VerifyingKey::Rsa(_) => SignatureAlgorithm::RsaPss(Hash::Sha256),
-    }
-}

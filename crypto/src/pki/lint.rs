@@ -10,9 +10,9 @@ use time::Duration;
 use super::{
     algorithm,
     certificate::{Body, Certificate},
-    draft::Role,
     extensions::{BasicConstraints, KeyUsage},
     oid::{self, Oid},
+    role::Role,
     spki,
 };
 use crate::suite::Hash;
@@ -209,7 +209,7 @@ fn usage(body: &Body, role: &Role, demand: &mut impl FnMut(bool, Finding)) {
 }
 
 fn key_identifiers(body: &Body, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, Finding)) {
-    let own = identifier_of(&body.spki);
+    let own = spki::identifier_of(&body.spki);
     let of_issuer = match issuer {
         Some(issuer) => issuer.subject_key_identifier().map(<[u8]>::to_vec),
         None => own.clone(),
@@ -240,17 +240,9 @@ fn periods(body: &Body, role: &Role, issuer: Option<&Certificate>, demand: &mut 
     let Some(issuer) = issuer else { return };
     let constraints = issuer.extensions().basic_constraints;
     let signs_certificates = issuer.extensions().key_usage.is_some_and(|u| u.includes(KeyUsage::CERTIFICATE_SIGN));
-    let (from, to) = issuer.extensions().private_key_usage.unwrap_or_default();
-    let may_sign = issuer.validity().contains(validity.not_before)
-        && from.is_none_or(|from| from <= validity.not_before)
-        && to.is_none_or(|to| validity.not_before <= to);
+    let may_sign = issuer.signing_period().contains(validity.not_before);
     demand(constraints.is_some_and(|c| c.authority) && signs_certificates && may_sign, Finding::Issuer);
     // A link certificate hands over to a key that is meant to outlive the old one.
     let links = matches!(role, Role::Csca);
     demand(links || validity.not_after <= issuer.not_after(), Finding::OutlivesIssuer);
-}
-
-/// SHA-1 of the key's octets: RFC 5280 §4.2.1.2, method (1).
-pub(crate) fn identifier_of(spki: &[u8]) -> Option<Vec<u8>> {
-    spki::key_octets(spki).ok().map(|octets| Hash::Sha1.digest(octets))
 }

@@ -16,6 +16,7 @@ mod lint;
 mod master_list;
 mod name;
 pub(crate) mod oid;
+mod role;
 pub mod spki;
 mod trust;
 pub mod trust_bundle;
@@ -37,12 +38,13 @@ pub use self::{
     cms::CmsError,
     crl::{Crl, CrlDraft, CrlError, PreparedCrl, RevokedCertificate},
     der::DerError,
-    draft::{CertificateDraft, Issuer, PreparedCertificate, Role, SignatureMismatch},
+    draft::{CertificateDraft, Issuer, PreparedCertificate, SignatureMismatch},
     extensions::{BasicConstraints, Extensions, KeyUsage},
     lint::{Finding, Findings},
     master_list::MasterList,
     name::{Country, Name, NameError},
     oid::Oid,
+    role::Role,
     spki::{CurveForm, SpkiError},
     trust::{ChainError, LegacyHashes, Revocation, TrustStore, VerifiedSigner},
 };

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     Certificate, CertificateDraft, Country, Crl, CrlDraft, CurveForm, Issuer, Name, Oid, RevokedCertificate, Role,
-    SerialNumber, Validity, algorithm, der, draft::usual_algorithm, extensions, spki,
+    SerialNumber, Validity, algorithm, der, extensions, spki,
 };
 use crate::{
     suite::{Curve, PrivateKey, SignatureAlgorithm, VerifyingKey},
@@ -27,7 +27,7 @@ pub(crate) struct Issued {
 
 impl Issued {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.key.sign_der(usual_algorithm(&self.key.public().into()).hash(), message)
+        self.key.sign_der(self.key.public().curve().usual_hash(), message)
     }
 }
 
@@ -171,7 +171,7 @@ impl Forgery {
     }
 
     pub(crate) fn sign(&self, key: &PrivateKey) -> Certificate {
-        self.sign_with(key, usual_algorithm(&key.public().into()))
+        self.sign_with(key, VerifyingKey::from(key.public()).usual_algorithm())
     }
 
     pub(crate) fn sign_with(&self, key: &PrivateKey, algorithm: SignatureAlgorithm) -> Certificate {

@@ -16,7 +16,7 @@ use super::{
     oid::{self, Oid},
 };
 use crate::{
-    suite::{Curve, EcError, PublicKey, VerifyingKey},
+    suite::{Curve, EcError, Hash, PublicKey, VerifyingKey},
     tlv::{Reader, Tlv},
 };
 
@@ -109,8 +109,13 @@ pub fn form(bytes: &[u8]) -> Result<Option<CurveForm>, SpkiError> {
     }
 }
 
-/// The octets of `subjectPublicKey`: what key identifiers are hashes of (RFC 5280 §4.2.1.2 (1)).
-pub(crate) fn key_octets(bytes: &[u8]) -> Result<&[u8], DerError> {
+/// Returns the key identifier of a key: SHA-1 of the octets of `subjectPublicKey` (RFC 5280 §4.2.1.2, method (1)).
+pub(super) fn identifier_of(spki: &[u8]) -> Option<Vec<u8>> {
+    key_octets(spki).ok().map(|octets| Hash::Sha1.digest(octets))
+}
+
+/// Returns the octets of `subjectPublicKey`.
+fn key_octets(bytes: &[u8]) -> Result<&[u8], DerError> {
     split(bytes).map(|(_, _, key)| key)
 }
 

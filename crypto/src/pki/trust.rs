@@ -393,11 +393,7 @@ impl VerifiedSigner {
     /// # Errors
     /// [`ChainError::SigningTime`].
     pub fn allowed_to_sign_at(&self, signed_at: OffsetDateTime) -> Result<(), ChainError> {
-        let Validity { not_before, not_after } = self.certificate.validity();
-        let (from, to) = self.certificate.extensions().private_key_usage.unwrap_or_default();
-        let from = from.map_or(not_before, |from| from.max(not_before));
-        let to = to.map_or(not_after, |to| to.min(not_after));
-        match from <= signed_at && signed_at <= to {
+        match self.certificate.signing_period().contains(signed_at) {
             true => Ok(()),
             false => Err(ChainError::SigningTime { signed_at }),
         }

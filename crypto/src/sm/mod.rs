@@ -16,9 +16,11 @@ use zeroize::Zeroizing;
 
 pub use self::chip::Chip;
 pub use self::terminal::Terminal;
-use crate::kdf;
-use crate::suite::Cipher;
-use crate::suite::cipher::MAC_LEN;
+use crate::{
+    kdf,
+    suite::{Cipher, cipher::MAC_LEN},
+    tlv,
+};
 
 /// The two session keys. Wiped when dropped, never cloned, never shown.
 pub struct Keys {
@@ -68,16 +70,8 @@ fn capacity(cipher: Cipher, most: usize, others: usize) -> usize {
     let room = most.saturating_sub(others);
     let block = cipher.block_len();
     // The object 87 around n whole blocks: tag, length, padding indicator.
-    let header = |value: usize| {
-        1 + match value {
-            0..=0x7f => 1,
-            0x80..=0xff => 2,
-            0x100..=0xffff => 3,
-            _ => 4,
-        }
-    };
     let mut blocks = room / block;
-    while blocks > 0 && header(blocks * block + 1) + 1 + blocks * block > room {
+    while blocks > 0 && tlv::header_length(0x87, blocks * block + 1) + 1 + blocks * block > room {
         blocks -= 1;
     }
     (blocks * block).saturating_sub(1) // at least one byte of padding

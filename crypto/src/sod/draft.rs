@@ -123,10 +123,8 @@ impl Draft {
         if !signs || extensions.document_types.is_none() || !extensions.extended_key_usage.is_empty() {
             return Err(LintError::NotADocumentSigner);
         }
-        let (from, to) = extensions.private_key_usage.unwrap_or_default();
         let at = self.signing_time;
-        let in_time = self.signer.validity().contains(at) && from.is_none_or(|f| f <= at) && to.is_none_or(|t| at <= t);
-        if !in_time {
+        if !self.signer.signing_period().contains(at) {
             return Err(LintError::SigningTime { signing_time: at });
         }
         let content = self.table.encode();

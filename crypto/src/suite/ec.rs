@@ -76,7 +76,7 @@ impl Curve {
         }
     }
 
-    /// The hash function as strong as the curve: what we sign with by default.
+    /// Returns the hash function as strong as the curve (TR-03116-2 §4, table of hash and curve), used when signing by default.
     pub fn usual_hash(self) -> Hash {
         match self {
             Self::P256 | Self::BrainpoolP256r1 => Hash::Sha256,

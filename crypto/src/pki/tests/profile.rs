@@ -183,3 +183,15 @@ fn a_point_off_the_curve_is_refused() {
     *encoded.last_mut().unwrap() ^= 1;
     assert!(matches!(spki::parse(&encoded), Err(SpkiError::Point(_))));
 }
+
+#[test]
+fn the_signing_period_is_the_usage_period_within_the_validity() {
+    let root = csca(Curve::P256, CurveForm::Named, 1);
+    let draft = root_draft(&utopia(), root.key.public().into(), CurveForm::Named, 1);
+    assert_eq!(root.certificate.signing_period(), draft.private_key_usage);
+    let bare = Forgery::of(&root.certificate).without(&oid::PRIVATE_KEY_USAGE_PERIOD).sign(&root.key);
+    assert_eq!(bare.signing_period(), draft.validity);
+    let mut shorter = Forgery::of(&root.certificate);
+    shorter.validity.not_after = draft.private_key_usage.not_after - Duration::days(1);
+    assert_eq!(shorter.sign(&root.key).signing_period().not_after, shorter.validity.not_after);
+}
