@@ -61,7 +61,7 @@ pub fn converse<T: CardTransport, C: Conversation>(card: &mut T, talk: C) -> Res
     }
 }
 
-/// How a dialogue with a chip fails, by culprit.
+/// How a dialogue with a chip fails, by culprit. Exhaustive on purpose: the station maps each one to a failure code.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum Fault {
     /// The chip said something that no correct chip says: a defect, a bad contact or an attack.

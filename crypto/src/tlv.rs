@@ -33,6 +33,7 @@ impl std::fmt::Display for Tag {
 
 /// Why bytes are not the data object that was expected.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum TlvError {
     /// A length byte of `80` (indefinite) or of more than four following bytes.
     #[error("tag {tag}: a length in this form is not allowed here")]

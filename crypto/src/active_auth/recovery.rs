@@ -11,7 +11,7 @@ use crate::tlv::Tlv;
 
 /// Verifies the chip's signature; `public` is the DER of an `RSAPublicKey`.
 pub(super) fn verify(public: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Result<(), SignatureError> {
-    let key = Key::parse(public).ok_or(SignatureError::OtherKey)?;
+    let key = RsaKey::parse(public).ok_or(SignatureError::OtherKey)?;
     if signature.len() != key.length {
         return Err(SignatureError::Malformed);
     }
@@ -62,14 +62,14 @@ fn check(representative: &[u8], challenge: &[u8; 8]) -> Result<(), SignatureErro
 }
 
 /// Modulus and exponent of an RSA key.
-struct Key {
+struct RsaKey {
     modulus: Odd<U4096>,
     exponent: U64,
     /// Length of the modulus in bytes.
     length: usize,
 }
 
-impl Key {
+impl RsaKey {
     /// `SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1): 1024 to 4096 bits in whole bytes, an odd
     /// exponent of 3 or more and at most 64 bits.
     fn parse(der: &[u8]) -> Option<Self> {

@@ -13,21 +13,21 @@ pub(crate) fn talk<T: Conversation, C: Respondent>(
     chip: C,
     forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
 ) -> (Result<T::Output, Fault>, Option<C::Output>) {
-    let mut stage = Stage { chip: Some(chip), output: None, forge, number: 0 };
-    let result = converse(&mut stage, terminal);
-    assert!(result.is_err() || stage.output.is_some(), "the terminal is done, the chip is not");
-    (result, stage.output)
+    let mut wire = Wire { chip: Some(chip), output: None, forge, number: 0 };
+    let result = converse(&mut wire, terminal);
+    assert!(result.is_err() || wire.output.is_some(), "the terminal is done, the chip is not");
+    (result, wire.output)
 }
 
 /// The chip's role behind a wire that may be tampered with.
-struct Stage<C: Respondent, F> {
+struct Wire<C: Respondent, F> {
     chip: Option<C>,
     output: Option<C::Output>,
     forge: F,
     number: usize,
 }
 
-impl<C: Respondent, F: FnMut(usize, Vec<u8>) -> Vec<u8>> CardTransport for Stage<C, F> {
+impl<C: Respondent, F: FnMut(usize, Vec<u8>) -> Vec<u8>> CardTransport for Wire<C, F> {
     type Error = Fault;
 
     fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {

@@ -51,6 +51,7 @@ serde_as_text!(DocumentNumber);
 
 /// Why something is no document number.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum DocumentNumberError {
     /// Neither A to Z, 0 to 9 nor the filler.
     #[error("the character {0:?} cannot stand in a document number")]

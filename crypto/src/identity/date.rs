@@ -83,6 +83,7 @@ serde_as_text!(Date);
 
 /// Why something is no date.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum DateError {
     /// None of the four forms.
     #[error("a date is written dd/MM/yyyy, yyyy-MM-dd or, if only the year is known, yyyy")]

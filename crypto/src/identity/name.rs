@@ -70,6 +70,7 @@ serde_as_text!(FullName);
 
 /// Why something is no name.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum FullNameError {
     /// A digit, a sign, or a letter that no MRZ can carry.
     #[error("the character {0:?} cannot stand in a name")]

@@ -107,6 +107,7 @@ serde_as_text!(PersonalNumber);
 
 /// Why something is no personal number.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum PersonalNumberError {
     /// The birth year does not fit the century digit.
     #[error("a personal number cannot hold the birth year {0}: 1900 to 2399 only")]

@@ -71,6 +71,7 @@ impl<T: CardTransport> CardTransport for SecureLine<'_, T> {
 
 /// Why a command over a [`SecureLine`] failed, by culprit.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum LineError<E> {
     /// The chip, the channel to it or the dialogue with it: evidence, and reading goes on.
     Chip(Fault),

@@ -54,6 +54,7 @@ fn value(integer: &Tlv<'_>) -> Result<usize, AtrInfoError> {
 
 /// Why something is no EF.ATR/INFO.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum AtrInfoError {
     /// A length of zero or beyond 32 bits.
     #[error("EF.ATR/INFO gives a length that no APDU has")]

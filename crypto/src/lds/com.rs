@@ -78,6 +78,7 @@ impl Com {
 
 /// Why something is no EF.COM.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ComError {
     /// A data group is listed twice.
     #[error("{0} is listed twice in EF.COM")]

@@ -279,6 +279,7 @@ fn collect_texts(content: &[u8], field: u8, depth: usize, texts: &mut Vec<String
 
 /// Why something is no DG13, or cannot become one.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum Dg13Error {
     /// Field 16 is not 16 letters or digits.
     #[error("field 16 of DG13 has exactly 16 letters or digits")]

@@ -168,6 +168,7 @@ impl fmt::Debug for Dg2 {
 
 /// Why something is no DG2, or cannot become one.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum Dg2Error {
     /// An image without pixels.
     #[error("a portrait has at least one pixel each way")]

@@ -78,6 +78,7 @@ impl std::fmt::Display for Field {
 
 /// Why something is no MRZ, or cannot be written as one.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum MrzError {
     /// A character that no MRZ has, with its position from 0.
     #[error("character {} of the MRZ is {character:?}: only A to Z, 0 to 9 and < can stand there", at + 1)]

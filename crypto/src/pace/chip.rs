@@ -87,20 +87,20 @@ impl Respondent for Pace {
 
     fn answer(self, command: &Command) -> Reply<Self> {
         match self.0.step(command) {
-            Ok(Step::Next(state, response)) => Reply::More(Self(state), response),
-            Ok(Step::Last(established, response)) => Reply::Done(established, response),
+            Ok(Progress::Next(state, response)) => Reply::More(Self(state), response),
+            Ok(Progress::Last(established, response)) => Reply::Done(established, response),
             Err(status) => Reply::Refused(status),
         }
     }
 }
 
-enum Step {
+enum Progress {
     Next(State, Response),
     Last(Established, Response),
 }
 
 impl State {
-    fn step(self, command: &Command) -> Result<Step, Status> {
+    fn step(self, command: &Command) -> Result<Progress, Status> {
         interindustry(command)?;
         match self {
             Self::AwaitSelection { offered, passwords, random } => select(command, &offered, passwords, random),
@@ -109,14 +109,17 @@ impl State {
                     return Err(Status::WRONG_DATA);
                 }
                 let hidden = hide_nonce(run.suite, run.password.secret(), nonce.as_slice());
-                Ok(Step::Next(Self::AwaitMappingKey { run, nonce, mapping, ephemeral }, answer(object::NONCE, &hidden)))
+                Ok(Progress::Next(
+                    Self::AwaitMappingKey { run, nonce, mapping, ephemeral },
+                    answer(object::NONCE, &hidden),
+                ))
             }
             Self::AwaitMappingKey { run, nonce, mapping, ephemeral } => {
                 let own = mapping.public();
                 let peer = key_of_terminal(run.suite, chained(command)?.value(object::TERMINAL_MAPPING)?, &own)?;
                 let generator = Generator::map(nonce.as_slice(), &mapping, &peer).map_err(invalid)?;
                 let response = answer(object::CHIP_MAPPING, own.to_sec1());
-                Ok(Step::Next(Self::AwaitEphemeralKey { run, generator, ephemeral }, response))
+                Ok(Progress::Next(Self::AwaitEphemeralKey { run, generator, ephemeral }, response))
             }
             Self::AwaitEphemeralKey { run, generator, ephemeral } => {
                 let own = generator.public(&ephemeral).map_err(invalid)?;
@@ -125,7 +128,7 @@ impl State {
                 let expected = token(run.suite, &keys, &own);
                 let token = token(run.suite, &keys, &peer);
                 let response = answer(object::CHIP_EPHEMERAL, own.to_sec1());
-                Ok(Step::Next(Self::AwaitToken { run, keys, expected, own: token }, response))
+                Ok(Progress::Next(Self::AwaitToken { run, keys, expected, own: token }, response))
             }
             Self::AwaitToken { run, keys, expected, own } => {
                 // Whatever is wrong now, the answer is the same: a wrong password and garbage look alike.
@@ -137,13 +140,13 @@ impl State {
                 }
                 let (suite, password) = (run.suite, run.password.reference());
                 let channel = sm::Chip::new(keys);
-                Ok(Step::Last(Established { channel, password, suite }, answer(object::CHIP_TOKEN, &own)))
+                Ok(Progress::Last(Established { channel, password, suite }, answer(object::CHIP_TOKEN, &own)))
             }
         }
     }
 }
 
-fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random: Random) -> Result<Step, Status> {
+fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random: Random) -> Result<Progress, Status> {
     unchained(command)?;
     let set = SetMutual::try_from(command)?;
     let cipher = PaceProtocol::from_oid(&set.protocol)
@@ -167,7 +170,7 @@ fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random
         .ok_or(Status::REFERENCED_DATA_NOT_FOUND)?;
     let (nonce, mapping, ephemeral) = random.take(suite).ok_or(Status::REFERENCED_DATA_NOT_FOUND)?;
     let run = Run { suite, password };
-    Ok(Step::Next(State::AwaitNonceRequest { run, nonce, mapping, ephemeral }, Response::success([])))
+    Ok(Progress::Next(State::AwaitNonceRequest { run, nonce, mapping, ephemeral }, Response::success([])))
 }
 
 /// A step that is not the last: it must be chained to the next (§4.4.4.3).

@@ -47,6 +47,6 @@ pub use order::{Order, Purpose, Receipt, play};
 pub use package::{Package, PackageError, digest};
 pub use presentation::{LifeCycle, Presentation, present, tag};
 pub use report::Report;
-pub use script::{Record, Script, ScriptError, Step};
+pub use script::{Record, Script, ScriptError, ScriptStep};
 pub use stream::{Collector, Grouping};
 pub use verify::{Outcome, PublicKeys, Reason, ReceiptError, StepName};

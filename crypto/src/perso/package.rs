@@ -89,6 +89,7 @@ pub fn digest<'a>(files: impl IntoIterator<Item = (File, &'a [u8])>) -> [u8; 32]
 
 /// Why files are no package.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum PackageError {
     /// A file is empty or longer than a data grouping.
     #[error("{file} has {length} bytes: between 1 and 65,535 can be stored")]

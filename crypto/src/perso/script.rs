@@ -98,7 +98,7 @@ pub(super) enum Expected {
 
 /// One command of a script, by name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
+pub enum ScriptStep {
     /// SELECT of the issuer security domain.
     Select,
     /// INITIALIZE UPDATE.
@@ -117,7 +117,7 @@ pub enum Step {
     Report,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for ScriptStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Select => f.write_str("SELECT"),
@@ -253,26 +253,26 @@ impl Script {
     }
 
     /// The commands by name, in their order.
-    pub fn steps(&self) -> Vec<Step> {
+    pub fn steps(&self) -> Vec<ScriptStep> {
         use LifeCycle::{Initialised, Locked, Personalized, Terminated};
-        let mut steps = vec![Step::Select, Step::InitializeUpdate, Step::ExternalAuthenticate];
+        let mut steps = vec![ScriptStep::Select, ScriptStep::InitializeUpdate, ScriptStep::ExternalAuthenticate];
         match &self.record.expected {
             Expected::Intake { confirmation, .. } => {
                 if !confirmation.is_empty() {
-                    steps.push(Step::PutKey);
+                    steps.push(ScriptStep::PutKey);
                 }
-                steps.push(Step::GenerateKeyPair(KeyUse::ActiveAuthentication));
-                steps.push(Step::GenerateKeyPair(KeyUse::ChipAuthentication));
-                steps.extend([Step::SetStatus(Initialised), Step::Report]);
+                steps.push(ScriptStep::GenerateKeyPair(KeyUse::ActiveAuthentication));
+                steps.push(ScriptStep::GenerateKeyPair(KeyUse::ChipAuthentication));
+                steps.extend([ScriptStep::SetStatus(Initialised), ScriptStep::Report]);
             }
             Expected::Personalized { .. } => {
                 let blocks = self.record.commands.len().saturating_sub(steps.len() + 2);
-                steps.extend((0..blocks).map(Step::StoreData));
-                steps.extend([Step::SetStatus(Personalized), Step::Report]);
+                steps.extend((0..blocks).map(ScriptStep::StoreData));
+                steps.extend([ScriptStep::SetStatus(Personalized), ScriptStep::Report]);
             }
-            Expected::Report => steps.push(Step::Report),
-            Expected::Locked => steps.extend([Step::SetStatus(Locked), Step::Report]),
-            Expected::Terminated => steps.push(Step::SetStatus(Terminated)),
+            Expected::Report => steps.push(ScriptStep::Report),
+            Expected::Locked => steps.extend([ScriptStep::SetStatus(Locked), ScriptStep::Report]),
+            Expected::Terminated => steps.push(ScriptStep::SetStatus(Terminated)),
         }
         steps
     }
@@ -287,6 +287,7 @@ impl fmt::Debug for Script {
 
 /// Why there is no script for a presentation.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ScriptError {
     /// The chip says that it takes shorter commands, or gives shorter answers, than this needs.
     #[error("the chip handles APDUs of {has} bytes, and {needs} are needed")]
@@ -386,14 +387,14 @@ impl Composer {
 }
 
 /// How a script begins, and what the chip answers to that.
-pub(super) struct Opening {
+pub(super) struct ScriptOpening {
     pub(super) commands: [Command; 3],
     pub(super) answers: [Response; 3],
     pub(super) session: Session,
 }
 
 impl Record {
-    pub(super) fn predict(&self, keys: &KeySet) -> Opening {
+    pub(super) fn predict(&self, keys: &KeySet) -> ScriptOpening {
         let Prediction { initialize_update, answer, external_authenticate, session } = Prediction::new(
             keys,
             self.key_version,
@@ -404,7 +405,7 @@ impl Record {
             SecurityLevel::FULL,
         );
         let select = Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into();
-        Opening {
+        ScriptOpening {
             commands: [select, initialize_update, external_authenticate],
             answers: [Response::success([]), answer, Response::success([])],
             session,

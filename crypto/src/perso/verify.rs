@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::script::Expected;
-use super::{LifeCycle, Receipt, Report, Script, Step};
+use super::{LifeCycle, Receipt, Report, Script, ScriptStep};
 use crate::apdu::{Command, Response, Status};
 use crate::command::generate_key_pair::{KeyUse, parse_public_key};
 use crate::conversation::Fault;
@@ -47,7 +47,7 @@ pub struct ReceiptError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StepName {
     /// A command of the order.
-    Of(Step),
+    Of(ScriptStep),
     /// No command of the order.
     BehindTheLast,
 }
@@ -147,22 +147,22 @@ struct Heard {
 }
 
 impl Heard {
-    fn take(&mut self, expected: &Expected, step: Step, data: &[u8]) -> Result<(), Reason> {
+    fn take(&mut self, expected: &Expected, step: ScriptStep, data: &[u8]) -> Result<(), Reason> {
         match (step, expected) {
-            (Step::PutKey, Expected::Intake { confirmation, .. }) if data == confirmation => {}
-            (Step::PutKey, _) => return Err(Reason::Unexpected("other check values than those of the new keys")),
-            (Step::GenerateKeyPair(KeyUse::ActiveAuthentication), Expected::Intake { active_auth, .. }) => {
+            (ScriptStep::PutKey, Expected::Intake { confirmation, .. }) if data == confirmation => {}
+            (ScriptStep::PutKey, _) => return Err(Reason::Unexpected("other check values than those of the new keys")),
+            (ScriptStep::GenerateKeyPair(KeyUse::ActiveAuthentication), Expected::Intake { active_auth, .. }) => {
                 self.active_auth = Some(public_key(data, *active_auth)?);
             }
-            (Step::GenerateKeyPair(KeyUse::ChipAuthentication), Expected::Intake { chip_auth, .. }) => {
+            (ScriptStep::GenerateKeyPair(KeyUse::ChipAuthentication), Expected::Intake { chip_auth, .. }) => {
                 self.chip_auth = Some(public_key(data, *chip_auth)?);
             }
-            (Step::Report, _) => {
+            (ScriptStep::Report, _) => {
                 let report = Report::parse(data).map_err(|fault| Reason::Unexpected(name(fault)))?;
                 self.check(expected, &report)?;
                 self.report = Some(report);
             }
-            (Step::SetStatus(life_cycle), _) if data.is_empty() => self.life_cycle = Some(life_cycle),
+            (ScriptStep::SetStatus(life_cycle), _) if data.is_empty() => self.life_cycle = Some(life_cycle),
             (_, _) if data.is_empty() => {}
             _ => return Err(Reason::Unexpected("data where there are none to be had")),
         }

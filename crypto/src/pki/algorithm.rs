@@ -13,6 +13,7 @@ use crate::{
 
 /// Why an algorithm cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum AlgorithmError {
     /// The identifier itself is malformed.
     #[error(transparent)]

@@ -32,6 +32,7 @@ use crate::{
 
 /// Why signed data is refused, the chain of its signer apart.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum CmsError {
     /// A hash or signature algorithm cannot be used.
     #[error(transparent)]
@@ -278,7 +279,7 @@ fn attribute(set: &[u8], kind: &Oid) -> Result<Option<Vec<u8>>, CmsError> {
 
 /// Signed data waiting for its one signature. Not `Clone`.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedSignedData {
     content_type: Oid,
     content: Vec<u8>,
     attributes: Vec<u8>,
@@ -288,7 +289,7 @@ pub(crate) struct Prepared {
     algorithm: SignatureAlgorithm,
 }
 
-impl Prepared {
+impl PreparedSignedData {
     /// Content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's key. The
     /// digest is the one that belongs to the key.
     pub(crate) fn new(

@@ -29,6 +29,7 @@ use crate::{
 
 /// Why a CRL is not accepted, or not to be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum CrlError {
     /// Its algorithm cannot be used.
     #[error(transparent)]

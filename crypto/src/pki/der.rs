@@ -11,6 +11,7 @@ use crate::tlv::{self, Reader, Tlv, TlvError};
 
 /// Why bytes are not the ASN.1 structure that was expected.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum DerError {
     /// The data objects themselves are malformed.
     #[error("{within}: {problem}")]

@@ -7,7 +7,7 @@ use super::{
     certificate::{Body, Certificate, SerialNumber, Validity},
     der,
     extensions::{self, KeyUsage},
-    lint::{self, Finding, Findings},
+    lint::{self, Findings, ProfileFinding},
     name::{Country, Name},
     oid,
     role::Role,
@@ -61,12 +61,12 @@ impl CertificateDraft {
             Issuer::Itself => (None, self.key.clone()),
             Issuer::Csca(csca) => match csca.verifying_key() {
                 Ok(key) => (Some(&**csca), key),
-                Err(_) => return Err(Findings(vec![Finding::Issuer])),
+                Err(_) => return Err(Findings(vec![ProfileFinding::Issuer])),
             },
         };
         let algorithm = signer_key.usual_algorithm();
         let bytes = self.encode(issuer, algorithm);
-        let body = Body::parse(&bytes).map_err(|_| Findings(vec![Finding::Version]))?;
+        let body = Body::parse(&bytes).map_err(|_| Findings(vec![ProfileFinding::Version]))?;
         let findings = lint::lint(&body, &self.role, issuer);
         match findings.is_empty() {
             true => Ok(PreparedCertificate { body: bytes, algorithm, signer_key }),

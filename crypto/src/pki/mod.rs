@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use self::{
     algorithm::{read_hash, write_hash},
-    cms::{Prepared as PreparedSignedData, SignedData},
+    cms::{PreparedSignedData, SignedData},
     oid::LDS_SECURITY_OBJECT,
 };
 
@@ -40,7 +40,7 @@ pub use self::{
     der::DerError,
     draft::{CertificateDraft, Issuer, PreparedCertificate, SignatureMismatch},
     extensions::{BasicConstraints, Extensions, KeyUsage},
-    lint::{Finding, Findings},
+    lint::{Findings, ProfileFinding},
     master_list::MasterList,
     name::{Country, Name, NameError},
     oid::Oid,

@@ -13,6 +13,7 @@ use crate::tlv::{self, Tlv};
 
 /// Why a text cannot be part of a name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum NameError {
     /// The country code is not two upper-case letters (ISO 3166-1 alpha-2), or the other code not one to three.
     #[error("{text:?} is no country code: two upper-case letters, and one to three for the code in the MRZ")]

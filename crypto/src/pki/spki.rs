@@ -31,6 +31,7 @@ pub enum CurveForm {
 
 /// Why a SubjectPublicKeyInfo gives no key.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum SpkiError {
     /// Not a SubjectPublicKeyInfo.
     #[error(transparent)]

@@ -18,6 +18,7 @@ use crate::suite::{Hash, SignatureError, VerifyingKey};
 
 /// Why a certificate is not trusted.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ChainError {
     /// The signature algorithm cannot be used.
     #[error(transparent)]
@@ -154,7 +155,7 @@ pub enum Revocation {
 
 /// What a signer's certificate is used for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Purpose {
+pub(crate) enum SignerPurpose {
     Documents,
     Lists,
 }
@@ -238,7 +239,7 @@ impl TrustStore {
     /// # Errors
     /// [`ChainError`], naming what is wrong.
     pub fn verify_signer(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<VerifiedSigner, ChainError> {
-        self.verify(certificate, Purpose::Documents, at)
+        self.verify(certificate, SignerPurpose::Documents, at)
     }
 
     /// Verifies a certificate that signs master lists or trust bundles (Doc 9303-12 (8th ed.) §7.1.1.3).
@@ -250,13 +251,13 @@ impl TrustStore {
         certificate: &Certificate,
         at: OffsetDateTime,
     ) -> Result<VerifiedSigner, ChainError> {
-        self.verify(certificate, Purpose::Lists, at)
+        self.verify(certificate, SignerPurpose::Lists, at)
     }
 
     pub(crate) fn verify(
         &self,
         certificate: &Certificate,
-        purpose: Purpose,
+        purpose: SignerPurpose,
         at: OffsetDateTime,
     ) -> Result<VerifiedSigner, ChainError> {
         let (anchor, key) = self.anchor_of(certificate, at)?;
@@ -425,7 +426,7 @@ fn unexpired(certificate: &Certificate, at: OffsetDateTime) -> Result<(), ChainE
     Ok(())
 }
 
-fn allows(certificate: &Certificate, purpose: Purpose) -> bool {
+fn allows(certificate: &Certificate, purpose: SignerPurpose) -> bool {
     let extensions = certificate.extensions();
     let signs = extensions.key_usage.is_some_and(|usage| {
         usage.includes(KeyUsage::DIGITAL_SIGNATURE) && !usage.includes(KeyUsage::CERTIFICATE_SIGN)
@@ -436,7 +437,7 @@ fn allows(certificate: &Certificate, purpose: Purpose) -> bool {
     signs
         && match purpose {
             // Table 6 gives document signers no extended usage; one that is critical is meant to forbid everything else.
-            Purpose::Documents => !critical && !purposes.iter().any(|purpose| of_lists.contains(purpose)),
-            Purpose::Lists => purposes.contains(&oid::MASTER_LIST_SIGNING_KEY),
+            SignerPurpose::Documents => !critical && !purposes.iter().any(|purpose| of_lists.contains(purpose)),
+            SignerPurpose::Lists => purposes.contains(&oid::MASTER_LIST_SIGNING_KEY),
         }
 }

@@ -33,6 +33,7 @@ use crate::{
 
 /// Why a bundle (or a master list) is not accepted, or not to be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum TrustBundleError {
     /// The signer is not trusted.
     #[error("the signer of the bundle: {0}")]
@@ -145,13 +146,13 @@ impl Draft {
         let signer = trust.verify_list_signer(&self.signer, self.contents.issued_at)?;
         signer.allowed_to_sign_at(self.contents.issued_at)?;
         let (content, at) = (self.contents.encode(), self.contents.issued_at);
-        Ok(Prepared(cms::Prepared::new(oid::TRUST_BUNDLE, content, &self.signer, true, at)?))
+        Ok(Prepared(cms::PreparedSignedData::new(oid::TRUST_BUNDLE, content, &self.signer, true, at)?))
     }
 }
 
 /// A linted bundle waiting for its one signature.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Prepared(cms::Prepared);
+pub struct Prepared(cms::PreparedSignedData);
 
 impl Prepared {
     /// The bytes to sign, not yet hashed: the signed attributes.
@@ -182,7 +183,7 @@ impl Prepared {
     /// # Errors
     /// [`TrustBundleError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrustBundleError> {
-        Ok(Self(cms::Prepared::from_bytes(&oid::TRUST_BUNDLE, bytes)?))
+        Ok(Self(cms::PreparedSignedData::from_bytes(&oid::TRUST_BUNDLE, bytes)?))
     }
 }
 

@@ -133,7 +133,7 @@ impl fmt::Debug for Opening {
 /// The card's end of an open session: opens commands, seals answers, strictly in turn.
 pub struct Session {
     /// `None` once it is over: the keys are gone then.
-    session: Option<session::Session>,
+    session: Option<session::SessionState>,
 }
 
 impl Session {
@@ -165,7 +165,7 @@ impl Session {
 
     /// What it protects; `None` after its end. A chip whose command demands [`SecurityLevel::FULL`] asks here.
     pub fn level(&self) -> Option<SecurityLevel> {
-        self.session.as_ref().map(session::Session::level)
+        self.session.as_ref().map(session::SessionState::level)
     }
 }
 

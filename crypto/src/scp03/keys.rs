@@ -11,6 +11,7 @@ use crate::identity::CardSerial;
 
 /// Why bytes are not a key set.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum KeyError {
     /// A key has another length than AES knows.
     #[error("an AES key has 16, 24 or 32 bytes, not {length}")]

@@ -35,7 +35,7 @@ pub(super) fn card_challenge(keys: &KeySet, sequence_counter: u32, aid: &[u8]) -
     eight(&keys.enc.derive(&label(constant::CARD_CHALLENGE), &[&counter[1..], aid], 8))
 }
 
-/// Session keys before anything was MACed with them.
+/// SessionState keys before anything was MACed with them.
 pub(super) struct SessionKeys {
     enc: AesKey,
     mac: AesKey,
@@ -66,13 +66,13 @@ impl SessionKeys {
     }
 
     /// The session that begins with EXTERNAL AUTHENTICATE, which is the first link of its MAC chain.
-    pub(super) fn open(self, level: SecurityLevel) -> Session {
-        Session { keys: self, level, chaining_value: [0; BLOCK], counter: 0 }
+    pub(super) fn open(self, level: SecurityLevel) -> SessionState {
+        SessionState { keys: self, level, chaining_value: [0; BLOCK], counter: 0 }
     }
 }
 
-/// Session keys, MAC chaining value and encryption counter.
-pub(super) struct Session {
+/// SessionState keys, MAC chaining value and encryption counter.
+pub(super) struct SessionState {
     keys: SessionKeys,
     level: SecurityLevel,
     chaining_value: [u8; BLOCK],
@@ -87,7 +87,7 @@ enum Direction {
     FromCard,
 }
 
-impl Session {
+impl SessionState {
     pub(super) fn level(&self) -> SecurityLevel {
         self.level
     }
@@ -129,7 +129,7 @@ impl Session {
         self.mac_command(command)
     }
 
-    /// The inverse of [`Session::seal_command`].
+    /// The inverse of [`SessionState::seal_command`].
     pub(super) fn open_command(&mut self, sealed: &Command) -> Result<Command, Status> {
         self.counter += 1;
         let mut command = self.check_command(sealed)?;
@@ -167,7 +167,7 @@ impl Session {
         Response { data, status }
     }
 
-    /// The inverse of [`Session::seal_response`]; says what is wrong with the answer.
+    /// The inverse of [`SessionState::seal_response`]; says what is wrong with the answer.
     pub(super) fn open_response(&self, response: Response) -> Result<Response, &'static str> {
         let Response { data, status } = response;
         if is_error(status) {
@@ -218,9 +218,9 @@ impl Session {
 }
 
 /// Shows the counter only.
-impl fmt::Debug for Session {
+impl fmt::Debug for SessionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session({:?}, {} commands)", self.level, self.counter)
+        write!(f, "SessionState({:?}, {} commands)", self.level, self.counter)
     }
 }
 

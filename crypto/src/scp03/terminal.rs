@@ -139,7 +139,7 @@ impl Conversation for Authentication<'_> {
 
 /// The host's end of an open session: wraps commands, unwraps answers, strictly in turn.
 pub struct Session {
-    session: session::Session,
+    session: session::SessionState,
     broken: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The chip's end.
 
 use super::Keys;
-use super::session::{CRYPTOGRAM, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS, Session};
+use super::session::{CRYPTOGRAM, ChannelState, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS};
 use crate::apdu::{Command, EXTENDED_NE, Response, SHORT_NE, Status, cla};
 use crate::tlv::{self, Reader};
 
@@ -12,9 +12,9 @@ pub struct Chip(State);
 #[derive(Debug)]
 enum State {
     /// Waits for the next protected command.
-    AwaitCommand(Session),
+    AwaitCommand(ChannelState),
     /// Waits for what the chip answers; whether the instruction was odd.
-    AwaitResponse(Session, bool),
+    AwaitResponse(ChannelState, bool),
     /// An error or a plain command ended it.
     Dead,
 }
@@ -27,7 +27,7 @@ impl Chip {
 
     /// A channel that begins with this counter, as after basic access control (§9.8.6.3).
     pub fn with_counter(keys: Keys, counter: u64) -> Self {
-        Self(State::AwaitCommand(Session::new(keys, u128::from(counter))))
+        Self(State::AwaitCommand(ChannelState::new(keys, u128::from(counter))))
     }
 
     /// Whether it can still be used. If not, session keys are gone and what they opened must be closed (§9.8.3).
@@ -69,7 +69,7 @@ impl Chip {
 }
 
 /// `[85 or 87] [97] 8E`, in this order (§9.8.4): 85 with odd instructions, 87 with even ones.
-fn uncover(session: &Session, command: &Command) -> Result<Command, Status> {
+fn uncover(session: &ChannelState, command: &Command) -> Result<Command, Status> {
     if command.cla & cla::SECURE != cla::SECURE {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }

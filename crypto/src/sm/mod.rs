@@ -1,6 +1,6 @@
 //! Secure messaging: Doc 9303-11 (8th ed.) §9.8.
 //!
-//! The two ends are two types over one private `Session`, so the wrong verb does not exist: the terminal seals commands and
+//! The two ends are two types over one private `ChannelState`, so the wrong verb does not exist: the terminal seals commands and
 //! opens responses, the chip opens commands and seals responses. After the first error a channel is dead for good.
 
 mod chip;

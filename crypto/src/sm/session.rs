@@ -11,13 +11,13 @@ use crate::suite::cipher::{MAC_LEN, pad, unpad};
 use crate::tlv;
 
 /// Keys and send sequence counter of one channel.
-pub(super) struct Session {
+pub(super) struct ChannelState {
     keys: Keys,
     /// As long as a block of the cipher; only the low 64 bits for triple DES.
     counter: u128,
 }
 
-impl Session {
+impl ChannelState {
     pub(super) fn new(keys: Keys, counter: u128) -> Self {
         Self { keys, counter }
     }
@@ -41,7 +41,7 @@ impl Session {
         }
     }
 
-    /// The data in the value of an object 87 or 85; `None` if it was not made by [`Session::encrypt`].
+    /// The data in the value of an object 87 or 85; `None` if it was not made by [`ChannelState::encrypt`].
     pub(super) fn decrypt(&self, tag: u32, value: &[u8]) -> Option<Vec<u8>> {
         let hidden = match (tag, value) {
             (CRYPTOGRAM, [PADDED, hidden @ ..]) => hidden,
@@ -88,9 +88,9 @@ impl Session {
 }
 
 /// Shows the counter only.
-impl fmt::Debug for Session {
+impl fmt::Debug for ChannelState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session({:?}, counter {:X})", self.keys.cipher, self.counter)
+        write!(f, "ChannelState({:?}, counter {:X})", self.keys.cipher, self.counter)
     }
 }
 

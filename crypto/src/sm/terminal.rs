@@ -1,7 +1,7 @@
 //! The terminal's end.
 
 use super::Keys;
-use super::session::{CRYPTOGRAM, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS, Session};
+use super::session::{CRYPTOGRAM, ChannelState, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS};
 use crate::apdu::{Command, EXTENDED_NE, Response, SHORT_NE, Status, cla};
 use crate::conversation::Fault;
 use crate::suite::Cipher;
@@ -17,9 +17,9 @@ pub struct Terminal {
 #[derive(Debug)]
 enum State {
     /// Waits for the next command to seal.
-    AwaitCommand(Session),
+    AwaitCommand(ChannelState),
     /// Waits for the response to the command with this instruction byte.
-    AwaitResponse(Session, u8),
+    AwaitResponse(ChannelState, u8),
     /// An error, or a message that was never answered, ended it.
     Dead,
 }
@@ -32,7 +32,7 @@ impl Terminal {
 
     /// A channel that begins with this counter, as after basic access control (§9.8.6.3).
     pub fn with_counter(keys: Keys, counter: u64) -> Self {
-        Self { cipher: keys.cipher, state: State::AwaitCommand(Session::new(keys, u128::from(counter))) }
+        Self { cipher: keys.cipher, state: State::AwaitCommand(ChannelState::new(keys, u128::from(counter))) }
     }
 
     /// Its cipher, by which [`super::response_capacity`] tells how much to ask for.
@@ -101,7 +101,7 @@ impl Terminal {
 }
 
 /// `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an unprotected one proves nothing.
-fn uncover(session: &Session, response: &Response) -> Result<Response, Fault> {
+fn uncover(session: &ChannelState, response: &Response) -> Result<Response, Fault> {
     let malformed = |_| Fault::Misbehaved("the objects of a protected response are not in order");
     let mut objects = Reader::new(&response.data);
     let cryptogram = match objects.optional(CRYPTOGRAM).map_err(malformed)? {

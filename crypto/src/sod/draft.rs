@@ -35,6 +35,7 @@ impl Default for Profile {
 
 /// Why a draft must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum LintError {
     /// A group is given twice.
     #[error("{group:?} is given twice")]
@@ -198,6 +199,7 @@ impl Prepared {
 
 /// Why stored bytes are not a prepared security object.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum StoredError {
     /// The signed data does not agree with itself.
     #[error(transparent)]

@@ -30,6 +30,7 @@ pub(crate) const TAG: u32 = 0x77;
 
 /// Why an EF.SOD is refused.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum SodError {
     /// The document signer is not trusted.
     #[error("the document signer: {0}")]
@@ -201,6 +202,7 @@ impl VerifiedSod {
 
 /// Why a data group does not belong to the document.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum GroupError {
     /// Its hash is not the one that was signed.
     #[error("{group:?} is not what was signed")]

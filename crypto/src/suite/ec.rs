@@ -184,6 +184,7 @@ fn quick(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm
 
 /// Why bytes are not a key or a point.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum EcError {
     /// The mapping came out at the point at infinity; begin again with other random numbers.
     #[error("the mapped generator is the point at infinity")]

@@ -96,6 +96,7 @@ impl fmt::Debug for VerifyingKey {
 
 /// Why a signature is not good.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// The signature cannot even be read.
     #[error("the signature is not a signature of this algorithm")]

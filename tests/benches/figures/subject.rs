@@ -169,7 +169,7 @@ pub fn issue(profile: Profile) -> Result<Issued, Box<dyn Error>> {
     let (receipt, error) = play(&mut card, &order, &mut |_| {});
     error.map_or(Ok(()), Err)?;
     script.verify(&issuer, &receipt)?;
-    let blocks = script.steps().iter().filter(|step| matches!(step, crypto::perso::Step::StoreData(_))).count();
+    let blocks = script.steps().iter().filter(|step| matches!(step, crypto::perso::ScriptStep::StoreData(_))).count();
     let personalization = (presented, order.commands.len(), blocks);
     card.chip().reset();
     Ok(Issued {

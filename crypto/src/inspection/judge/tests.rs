@@ -31,7 +31,7 @@ const CHALLENGE: [u8; 8] = *b"guarding";
 const PORTRAIT: [u8; 6] = [0xff, 0xd8, 0xff, 0xe0, 7, 7];
 
 /// An issuer, a card of it, and the chip's keys.
-struct Issuer {
+struct TestIssuer {
     root: Issued,
     documents: Issued,
     lists: Issued,
@@ -54,9 +54,9 @@ fn signer(root: &Issued, role: Role, seed: u64) -> Issued {
     Issued { key, certificate }
 }
 
-fn issuer() -> Issuer {
+fn issuer() -> TestIssuer {
     let root = csca_of(&viet_nam(), Curve::P384, CurveForm::Explicit, 1);
-    Issuer {
+    TestIssuer {
         documents: signer(&root, documents(), 2),
         lists: signer(&root, Role::TrustListSigner, 3),
         active: key(Curve::P256, 4),
@@ -92,7 +92,7 @@ fn zone(of: &Particulars) -> Td1 {
     Td1::of_citizen(&of.number, &of.name, of.sex, of.birth, of.expiry).unwrap()
 }
 
-impl Issuer {
+impl TestIssuer {
     fn spki(&self, key: &PrivateKey) -> Vec<u8> {
         spki::encode(&key.public().into(), CurveForm::Explicit)
     }
@@ -358,7 +358,7 @@ fn a_stale_bundle_leaves_revocation_open_but_still_knows_the_revoked() {
 fn a_signer_of_another_authority_is_refused() {
     let (issuer, stranger) = (issuer(), {
         let root = csca_of(&viet_nam(), Curve::P384, CurveForm::Explicit, 91);
-        Issuer { documents: signer(&root, documents(), 92), root, ..issuer() }
+        TestIssuer { documents: signer(&root, documents(), 92), root, ..issuer() }
     });
     let verdict = issuer.verdict(&stranger.sound());
     assert_eq!(outcome(&verdict, Check::DocumentSigner), Refuted, "{verdict}");
@@ -541,7 +541,7 @@ fn an_untrusted_signature_and_unread_groups_give_no_holder() {
     let issuer = issuer();
     let stranger = {
         let root = csca_of(&viet_nam(), Curve::P384, CurveForm::Explicit, 91);
-        Issuer { documents: signer(&root, documents(), 92), root, ..self::issuer() }
+        TestIssuer { documents: signer(&root, documents(), 92), root, ..self::issuer() }
     };
     assert!(issuer.holder(&stranger.sound()).is_none());
     assert!(issuer.holder(&Evidence::default()).is_none());

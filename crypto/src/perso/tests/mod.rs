@@ -193,7 +193,7 @@ fn store_data_is_sent_as_rarely_as_can_be() {
         let presented = present(&mut chip).unwrap();
         let package = usual();
         let script = service.personalize(&presented, &package);
-        let blocks = script.steps().iter().filter(|step| matches!(step, Step::StoreData(_))).count();
+        let blocks = script.steps().iter().filter(|step| matches!(step, ScriptStep::StoreData(_))).count();
         let content: usize = package.files().map(|(_, content)| content.len()).sum();
         let most = largest_plaintext(lengths.max_command);
         assert_eq!(blocks, package.stream().len().div_ceil(most));
