@@ -115,6 +115,43 @@ pub enum Reply<R: Respondent> {
     Refused(Status),
 }
 
+/// A chip-side dialogue as a card in process: for examples and tests.
+pub struct Rehearsal<R: Respondent> {
+    role: Option<R>,
+    output: Option<R::Output>,
+}
+
+impl<R: Respondent> Rehearsal<R> {
+    /// Returns a card that answers with this role until the role is done or refuses.
+    pub fn new(role: R) -> Self {
+        Self { role: Some(role), output: None }
+    }
+
+    /// Returns the result of the chip's dialogue, if it succeeded.
+    pub fn into_output(self) -> Option<R::Output> {
+        self.output
+    }
+}
+
+impl<R: Respondent> CardTransport for Rehearsal<R> {
+    type Error = Fault;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
+        let role = self.role.take().ok_or(Fault::Misbehaved("the dialogue of the chip is over"))?;
+        Ok(match role.answer(command) {
+            Reply::More(role, response) => {
+                self.role = Some(role);
+                response
+            }
+            Reply::Done(output, response) => {
+                self.output = Some(output);
+                response
+            }
+            Reply::Refused(status) => status.into(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};

@@ -1,4 +1,17 @@
 //! Active authentication: Doc 9303-11 (8th ed.) §6.1.
+//!
+//! ```
+//! use crypto::active_auth::{chip, terminal};
+//! use crypto::suite::{Curve, Hash, PrivateKey, VerifyingKey};
+//!
+//! let private = PrivateKey::generate(Curve::P256, &mut rand::rng());
+//! let public = VerifyingKey::from(private.public()); // from the signed DG15
+//! let challenge = rand::random();
+//! let answer = chip::sign(&private, Hash::Sha256, &terminal::command(challenge)).expect("a good command");
+//! terminal::verify(&public, Some(Hash::Sha256), &challenge, &answer.data)?;
+//! assert!(terminal::verify(&public, None, b"recorded", &answer.data).is_err());
+//! # Ok::<(), crypto::suite::SignatureError>(())
+//! ```
 
 pub mod chip;
 pub mod terminal;

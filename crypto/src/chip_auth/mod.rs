@@ -2,6 +2,22 @@
 //!
 //! The chip proves its key by being able to speak on: the proof is the first protected exchange on the new channel, and it is
 //! worth something only if passive authentication vouches for the key.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use crypto::chip_auth::{chip, terminal};
+//! use crypto::conversation::{Rehearsal, converse};
+//! use crypto::suite::{Cipher, Curve, PrivateKey};
+//!
+//! let mut rng = rand::rng();
+//! let private = Arc::new(PrivateKey::generate(Curve::P256, &mut rng));
+//! let public = private.public(); // from the signed DG14
+//! let keys = vec![chip::Key { private, key_id: None, ciphers: vec![Cipher::Aes128] }];
+//! let mut card = Rehearsal::new(chip::ChipAuthentication::new(keys));
+//! let channel = converse(&mut card, terminal::ChipAuthentication::new(Cipher::Aes128, public, None, &mut rng))?;
+//! assert!(channel.is_open() && card.into_output().is_some());
+//! # Ok::<(), crypto::conversation::Fault>(())
+//! ```
 
 pub mod chip;
 pub mod terminal;

@@ -4,6 +4,31 @@
 //! how each protocol ended. Judging is a pure function of that evidence, of whom one trusts, and of the moment. It leaves a
 //! [`Judgement`]: a [`Verdict`] with one finding per [`Check`] (proved, refuted or not checked, and why), and the [`Holder`] from
 //! the data groups that were proved to be signed.
+//!
+//! ```
+//! use crypto::apdu::{Command, Response, Status};
+//! use crypto::conversation::{CardTransport, Fault};
+//! use crypto::inspection::{Conclusion, Password, Request, judge, read};
+//! use crypto::pki::TrustStore;
+//!
+//! /// A card that knows no command.
+//! struct Mute;
+//!
+//! impl CardTransport for Mute {
+//!     type Error = Fault;
+//!
+//!     fn transmit(&mut self, _: &Command) -> Result<Response, Fault> {
+//!         Ok(Response::status(Status::INSTRUCTION_NOT_SUPPORTED))
+//!     }
+//! }
+//!
+//! let request = Request { password: Password::Can("000042".parse()?), challenge: rand::random(), groups: None };
+//! let evidence = read(&mut Mute, &request, &mut rand::rng(), &mut |step| println!("{}", step.name()))?;
+//! let judgement = judge(&evidence, &TrustStore::default(), time::OffsetDateTime::now_utc());
+//! assert_eq!(judgement.verdict.conclusion(), Conclusion::Undecided);
+//! assert!(judgement.holder.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod evidence;
 mod holder;

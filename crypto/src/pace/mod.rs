@@ -1,4 +1,20 @@
 //! PACE with the generic mapping over elliptic curves: Doc 9303-11 (8th ed.) §4.4.
+//!
+//! ```
+//! use crypto::conversation::{Rehearsal, converse};
+//! use crypto::pace::{self, Password, Suite};
+//! use crypto::{identity::Can, suite::{Cipher, Curve}};
+//!
+//! let (can, mut rng): (Can, _) = ("000042".parse()?, rand::rng());
+//! let suite = Suite { cipher: Cipher::Aes128, curve: Curve::P256 };
+//! let random = pace::chip::Random::generate(&[suite], &mut rng);
+//! let mut card = Rehearsal::new(pace::chip::Pace::new(&[suite], vec![Password::from(can)], random));
+//! let random = pace::terminal::Random::generate(suite.curve, &mut rng);
+//! let terminal = converse(&mut card, pace::terminal::Pace::new(suite, can, random)?)?;
+//! assert_eq!(terminal.suite, suite);
+//! assert_eq!(card.into_output().map(|chip| chip.password), Some(2)); // the CAN
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod chip;
 pub mod terminal;

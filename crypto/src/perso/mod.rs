@@ -8,6 +8,31 @@
 //!                  Receipt      ->  Script::from_record(..).verify(..) -> Outcome
 //! ```
 //!
+//! ```
+//! use crypto::identity::CardSerial;
+//! use crypto::perso::{LifeCycle, Presentation, Reason, Receipt, Script};
+//! use crypto::scp03::MasterKey;
+//!
+//! let serial = CardSerial([7; 10]);
+//! let keys = MasterKey::from_bytes(&[1; 16])?.diversify(&serial, 3);
+//! let presentation = Presentation {
+//!     serial,
+//!     life_cycle: LifeCycle::Initialised,
+//!     key_version: 3,
+//!     sequence_counter: 41,
+//!     max_command: 261,
+//!     max_response: 258,
+//! };
+//! let script = Script::report(&keys, &presentation, &mut rand::rng())?;
+//! let order = script.order("order-1");
+//! assert_eq!(order.commands.len(), 4);
+//! // A receipt without the chip's answers proves nothing.
+//! let receipt = Receipt { order: order.id, responses: vec![] };
+//! let refused = script.verify(&keys, &receipt).unwrap_err();
+//! assert_eq!((refused.index, refused.reason), (0, Reason::Incomplete));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The argument
 //!
 //! *Who is trusted:* the service, and the chip to the extent that it has the keys diversified for its serial. The station, the wire and

@@ -4,6 +4,28 @@
 //! (`i` = `70`), so that whoever holds the card's static keys and knows its sequence counter can compute a whole session
 //! in advance. [`terminal`] and [`chip`] are the two ends; neither does any I/O.
 //!
+//! ```
+//! use crypto::apdu::{Command, Response};
+//! use crypto::identity::CardSerial;
+//! use crypto::scp03::{ISSUER_SECURITY_DOMAIN as AID, MasterKey, SecurityLevel, chip, terminal::Prediction};
+//!
+//! let serial = CardSerial([7; 10]);
+//! let keys = MasterKey::from_bytes(&[1; 16])?.diversify(&serial, 3);
+//! // The host computes the session without the card; the card's last sequence counter is 41.
+//! let mut host = Prediction::new(&keys, 3, &serial, 42, rand::random(), &AID, SecurityLevel::FULL);
+//! let request = chip::Request::read(&host.initialize_update, 3, 41).expect("a good command");
+//! let (opening, answer) = request.answer(&keys, &serial, &AID);
+//! assert_eq!(answer, host.answer);
+//! let mut card = opening.accept(&host.external_authenticate).expect("the same keys");
+//!
+//! let command = Command::new(0xe2, 0, 0).class(0x80).data([1, 2, 3]).expecting(256);
+//! let wrapped = host.session.wrap(&command);
+//! assert_eq!(card.open(&wrapped).expect("an intact command").data, [1, 2, 3]);
+//! let sealed = card.seal(Response::success([4]));
+//! assert_eq!(host.session.unwrap(sealed)?.data, [4]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The rules that are easy to get wrong, as the published sessions settle them
 //!
 //! * Key derivation: SP 800-108 in counter mode with CMAC. Label: eleven zero bytes and the derivation constant; `00`;

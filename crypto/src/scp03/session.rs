@@ -35,7 +35,7 @@ pub(super) fn card_challenge(keys: &KeySet, sequence_counter: u32, aid: &[u8]) -
     eight(&keys.enc.derive(&label(constant::CARD_CHALLENGE), &[&counter[1..], aid], 8))
 }
 
-/// SessionState keys before anything was MACed with them.
+/// Session keys before anything was MACed with them.
 pub(super) struct SessionKeys {
     enc: AesKey,
     mac: AesKey,
@@ -71,7 +71,7 @@ impl SessionKeys {
     }
 }
 
-/// SessionState keys, MAC chaining value and encryption counter.
+/// Session keys, MAC chaining value and encryption counter.
 pub(super) struct SessionState {
     keys: SessionKeys,
     level: SecurityLevel,
@@ -220,7 +220,7 @@ impl SessionState {
 /// Shows the counter only.
 impl fmt::Debug for SessionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionState({:?}, {} commands)", self.level, self.counter)
+        write!(f, "Session({:?}, {} commands)", self.level, self.counter)
     }
 }
 

@@ -2,6 +2,21 @@
 //!
 //! The two ends are two types over one private `ChannelState`, so the wrong verb does not exist: the terminal seals commands and
 //! opens responses, the chip opens commands and seals responses. After the first error a channel is dead for good.
+//!
+//! ```
+//! use crypto::apdu::{Command, Response};
+//! use crypto::{sm, suite::Cipher};
+//!
+//! let keys = || sm::Keys::derive(Cipher::Aes128, b"from PACE");
+//! let (mut terminal, mut chip) = (sm::Terminal::new(keys()), sm::Chip::new(keys()));
+//! let command = Command::new(0xb0, 0x81, 0).expecting(16);
+//! let sealed = terminal.seal(&command)?;
+//! assert_eq!(chip.open(&sealed), Ok(command));
+//! let answer = chip.seal(Response::success([1, 2, 3]));
+//! assert_eq!(terminal.open(&answer)?.data, [1, 2, 3]);
+//! assert!(terminal.open(&answer).is_err()); // a replay; the channel is dead now
+//! # Ok::<(), crypto::conversation::Fault>(())
+//! ```
 
 mod chip;
 mod session;

@@ -90,7 +90,7 @@ impl ChannelState {
 /// Shows the counter only.
 impl fmt::Debug for ChannelState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChannelState({:?}, counter {:X})", self.keys.cipher, self.counter)
+        write!(f, "Channel({:?}, counter {:X})", self.keys.cipher, self.counter)
     }
 }
 

@@ -2,6 +2,53 @@
 //!
 //! Writing goes *draft -> lint -> prepared (stored) -> attach -> [`Sod`]*; reading goes *[`Sod::parse`] -> [`Sod::verify`] ->
 //! [`VerifiedSod`]*, and only the last one answers what the document's data groups should hash to.
+//!
+//! ```
+//! use crypto::{lds::DataGroup, pki::TrustStore, sod::{Draft, Profile, Sod}};
+//! # use crypto::pki::*;
+//! # use crypto::suite::{Curve, PrivateKey};
+//! # use time::{Duration, OffsetDateTime, macros::datetime};
+//! # let mut rng = rand::rng();
+//! # let at: OffsetDateTime = datetime!(2026-10-01 08:30 UTC);
+//! # let country = Country::new("UT", "UTO")?;
+//! # let period = |days| Validity { not_before: at - Duration::DAY, not_after: at + Duration::days(days) };
+//! # let root_key = PrivateKey::generate(Curve::P384, &mut rng);
+//! # let signer_key = PrivateKey::generate(Curve::P256, &mut rng);
+//! # let mut draft = CertificateDraft {
+//! #     role: Role::Csca,
+//! #     subject: Name::new(&country, "State of Utopia", None, "CSCA")?,
+//! #     issuer: Issuer::Itself,
+//! #     serial: SerialNumber::generate(&mut rng),
+//! #     validity: period(5000),
+//! #     private_key_usage: period(1800),
+//! #     key: root_key.public().into(),
+//! #     form: CurveForm::Explicit,
+//! #     country: country.clone(),
+//! #     contact: None,
+//! #     crl_distribution_points: vec!["https://csca.invalid/crl".to_owned()],
+//! # };
+//! # let prepared = draft.clone().lint()?;
+//! # let signature = root_key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+//! # let root = prepared.attach(&signature)?;
+//! # draft.role = Role::DocumentSigner { document_types: vec!["ID".to_owned()] };
+//! # draft.subject = Name::new(&country, "State of Utopia", None, "Signer")?;
+//! # draft.issuer = Issuer::Csca(Box::new(root.clone()));
+//! # (draft.validity, draft.private_key_usage) = (period(4000), period(90));
+//! # draft.key = signer_key.public().into();
+//! # let prepared = draft.lint()?;
+//! # let signature = root_key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+//! # let signer = prepared.attach(&signature)?;
+//! // `root` is a CSCA, `signer` a document signer of it with the key `signer_key`.
+//! let files = [(DataGroup::DG1, &[0x61, 1, 1][..]), (DataGroup::DG2, &[0x75, 1, 2])];
+//! let prepared = Draft::new(&files, Profile::default(), &signer, at).lint()?;
+//! let signature = signer_key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+//! let sod = prepared.attach(&signature)?;
+//!
+//! let verified = Sod::parse(sod.raw())?.verify(&TrustStore::new(vec![root]), at)?;
+//! assert!(verified.check(DataGroup::DG1, &[0x61, 1, 1]).is_ok());
+//! assert!(verified.check(DataGroup::DG1, &[0x61, 1, 9]).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod draft;
 mod hash_table;
