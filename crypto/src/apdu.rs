@@ -45,18 +45,21 @@ impl Command {
     }
 
     /// With this class byte.
+    #[must_use]
     pub fn class(mut self, cla: u8) -> Self {
         self.cla = cla;
         self
     }
 
     /// With this data field.
+    #[must_use]
     pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.data = data.into();
         self
     }
 
     /// Expecting at most `ne` bytes in answer.
+    #[must_use]
     pub fn expecting(mut self, ne: usize) -> Self {
         self.ne = Some(ne);
         self
@@ -92,19 +95,22 @@ impl Command {
                 out.push(0);
             }
             if !self.data.is_empty() {
-                out.extend_from_slice(&(self.data.len() as u16).to_be_bytes());
+                let length = u16::try_from(self.data.len()).expect("checked above");
+                out.extend_from_slice(&length.to_be_bytes());
                 out.extend_from_slice(&self.data);
             }
             if let Some(ne) = self.ne {
-                out.extend_from_slice(&(ne as u16).to_be_bytes()); // 65,536 becomes 0000, as the standard wants
+                let [.., high, low] = ne.to_be_bytes(); // 65,536 becomes 0000, as the standard wants
+                out.extend_from_slice(&[high, low]);
             }
         } else {
             if !self.data.is_empty() {
-                out.push(self.data.len() as u8);
+                out.push(u8::try_from(self.data.len()).expect("a short command"));
                 out.extend_from_slice(&self.data);
             }
             if let Some(ne) = self.ne {
-                out.push(ne as u8); // 256 becomes 00
+                let [.., low] = ne.to_be_bytes(); // 256 becomes 00
+                out.push(low);
             }
         }
         out

@@ -326,7 +326,7 @@ mod tests {
 
         #[test]
         fn what_was_written_is_read_back(value: Vec<u8>) {
-            for tag in [0x04, 0x30, 0x5f1f, 0x7f61, 0x5f8101] {
+            for tag in [0x04, 0x30, 0x5f1f, 0x7f61, 0x005f_8101] {
                 let encoded = encode(tag, &value);
                 let tlv = Tlv::expect(tag, &encoded).map_err(|e| proptest::test_runner::TestCaseError::fail(e.to_string()))?;
                 proptest::prop_assert_eq!(tlv.value, &value[..]);

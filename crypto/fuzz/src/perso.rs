@@ -67,8 +67,9 @@ pub fn store_data(bytes: &[u8]) {
     let mut blocks = stream.chunks(usize::from(*cut).max(1)).enumerate().peekable();
     let mut refused = false;
     while let Some((number, block)) = blocks.next() {
+        let [.., number] = number.to_be_bytes();
         let last = blocks.peek().is_none();
-        refused |= collector.take(&StoreData { last, block: number as u8, data: block.to_vec() }).is_err();
+        refused |= collector.take(&StoreData { last, block: number, data: block.to_vec() }).is_err();
     }
     assert!(!(refused && collector.is_complete()), "a stream that was refused in part is complete");
 }

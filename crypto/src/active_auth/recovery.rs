@@ -10,7 +10,7 @@ use crate::suite::{Hash, SignatureError};
 use crate::tlv::Tlv;
 
 /// Verifies the chip's signature; `public` is the DER of an `RSAPublicKey`.
-pub(super) fn verify(public: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Result<(), SignatureError> {
+pub(super) fn verify(public: &[u8], challenge: [u8; 8], signature: &[u8]) -> Result<(), SignatureError> {
     let key = RsaKey::parse(public).ok_or(SignatureError::OtherKey)?;
     if signature.len() != key.length {
         return Err(SignatureError::Malformed);
@@ -27,7 +27,7 @@ pub(super) fn verify(public: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Re
 }
 
 /// Whether the representative is well formed and its digest is that of the recovered part and the challenge.
-fn check(representative: &[u8], challenge: &[u8; 8]) -> Result<(), SignatureError> {
+fn check(representative: &[u8], challenge: [u8; 8]) -> Result<(), SignatureError> {
     let (hash, trailer) = match representative {
         [.., 0xbc] => (Hash::Sha1, 1),
         [.., hash @ (0x33 | 0x34 | 0x35 | 0x36 | 0x38), 0xcc] => (
@@ -57,7 +57,7 @@ fn check(representative: &[u8], challenge: &[u8; 8]) -> Result<(), SignatureErro
     let body = &body[..body.len().checked_sub(trailer).ok_or(SignatureError::Mismatch)?];
     let recovered = body.len().checked_sub(hash.output_len()).ok_or(SignatureError::Mismatch)?;
     let (recovered, digest) = body.split_at(recovered);
-    let expected = hash.digest(&[recovered, challenge].concat());
+    let expected = hash.digest(&[recovered, &challenge].concat());
     if expected == digest { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
@@ -132,11 +132,11 @@ mod tests {
             "06B3B4D8F96784D23AA88DB7E1032A405E69325FA91A6E86F5C71AEA978264C4A207446DAD4E7292E2DCDA3024B47DA8C063AA1E6D22FBD976AB0F"
             "E73D94D2D9C6D88127BC"
         );
-        assert_eq!(check(&representative, &CHALLENGE), Ok(()));
-        assert_eq!(check(&representative, &[0; 8]), Err(SignatureError::Mismatch));
+        assert_eq!(check(&representative, CHALLENGE), Ok(()));
+        assert_eq!(check(&representative, [0; 8]), Err(SignatureError::Mismatch));
         for bit in 0..representative.len() * 8 {
             representative[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(check(&representative, &CHALLENGE), Err(SignatureError::Mismatch), "bit {bit}");
+            assert_eq!(check(&representative, CHALLENGE), Err(SignatureError::Mismatch), "bit {bit}");
             representative[bit / 8] ^= 1 << (bit % 8);
         }
     }
@@ -172,7 +172,7 @@ mod tests {
         FixedMontyForm::new(&representative, &field).pow_vartime(&integer(&PRIVATE_EXPONENT).unwrap()).retrieve()
     }
 
-    fn bytes(signature: U4096) -> Vec<u8> {
+    fn bytes(signature: &U4096) -> Vec<u8> {
         signature.to_be_bytes().as_ref()[U4096::BYTES - 160..].to_vec()
     }
 
@@ -187,35 +187,35 @@ mod tests {
         ] {
             for short_by in [0, 1, 3] {
                 let signature = sign(hash, trailer, short_by);
-                assert_eq!(verify(&public(), &CHALLENGE, &bytes(signature)), Ok(()));
+                assert_eq!(verify(&public(), CHALLENGE, &bytes(&signature)), Ok(()));
                 let complement = integer(&MODULUS).unwrap().wrapping_sub(&signature);
-                assert_eq!(verify(&public(), &CHALLENGE, &bytes(complement)), Ok(()));
-                assert_eq!(verify(&public(), &[1; 8], &bytes(signature)), Err(SignatureError::Mismatch));
+                assert_eq!(verify(&public(), CHALLENGE, &bytes(&complement)), Ok(()));
+                assert_eq!(verify(&public(), [1; 8], &bytes(&signature)), Err(SignatureError::Mismatch));
             }
         }
     }
 
     #[test]
     fn forged_signatures_and_strange_keys_are_refused() {
-        let signature = bytes(sign(Hash::Sha256, &[0x34, 0xcc], 0));
+        let signature = bytes(&sign(Hash::Sha256, &[0x34, 0xcc], 0));
         for bit in (0..160 * 8).step_by(37) {
             let mut forged = signature.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert!(verify(&public(), &CHALLENGE, &forged).is_err(), "bit {bit}");
+            assert!(verify(&public(), CHALLENGE, &forged).is_err(), "bit {bit}");
         }
-        assert_eq!(verify(&public(), &CHALLENGE, &signature[1..]), Err(SignatureError::Malformed));
-        assert_eq!(verify(&public(), &CHALLENGE, &[0xff; 160]), Err(SignatureError::Malformed));
+        assert_eq!(verify(&public(), CHALLENGE, &signature[1..]), Err(SignatureError::Malformed));
+        assert_eq!(verify(&public(), CHALLENGE, &[0xff; 160]), Err(SignatureError::Malformed));
         // an exponent of one would let every signature through
         let modulus = tlv::encode(0x02, &[&[0][..], &MODULUS].concat());
         let weak = tlv::encode_all(0x30, &[&modulus, &tlv::encode(0x02, &[1])]);
-        assert_eq!(verify(&weak, &CHALLENGE, &signature), Err(SignatureError::OtherKey));
-        assert_eq!(verify(&[], &CHALLENGE, &signature), Err(SignatureError::OtherKey));
+        assert_eq!(verify(&weak, CHALLENGE, &signature), Err(SignatureError::OtherKey));
+        assert_eq!(verify(&[], CHALLENGE, &signature), Err(SignatureError::OtherKey));
     }
 
     proptest::proptest! {
         #[test]
         fn no_representative_makes_it_panic(bytes: Vec<u8>, challenge: [u8; 8]) {
-            proptest::prop_assert!(check(&bytes, &challenge).is_err());
+            proptest::prop_assert!(check(&bytes, challenge).is_err());
         }
     }
 }

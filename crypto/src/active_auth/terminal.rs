@@ -26,7 +26,7 @@ pub fn verify(
 ) -> Result<(), SignatureError> {
     let VerifyingKey::Ec(point) = key else {
         let VerifyingKey::Rsa(public) = key else { return Err(SignatureError::OtherKey) };
-        return recovery::verify(public, challenge, signature);
+        return recovery::verify(public, *challenge, signature);
     };
     let plain = signature.len() == 2 * point.curve().field_len();
     let verify = |hash: Hash| {

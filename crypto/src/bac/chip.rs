@@ -37,8 +37,8 @@ impl Bac {
     fn authenticate(&self, command: &Command) -> Result<(sm::Chip, Response), Status> {
         unchained(command)?;
         let cryptogram = ExternalAuthenticate::try_from(command)?.cryptogram;
-        let terminal = self.keys.open(&cryptogram, &self.random.nonce).ok_or(Status::AUTHENTICATION_FAILED)?;
-        let answer = self.keys.cryptogram(&self.random, &terminal.nonce);
+        let terminal = self.keys.open(&cryptogram, self.random.nonce).ok_or(Status::AUTHENTICATION_FAILED)?;
+        let answer = self.keys.cryptogram(&self.random, terminal.nonce);
         let (keys, counter) = session(&self.random, &terminal);
         Ok((sm::Chip::with_counter(keys, counter), Response::success(answer)))
     }

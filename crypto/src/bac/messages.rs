@@ -25,22 +25,22 @@ impl AccessKeys {
     }
 
     /// Encrypts sender's nonce, receiver's nonce and sender's keying material, and appends the MAC.
-    pub(super) fn cryptogram(&self, own: &Random, peer: &[u8; 8]) -> [u8; LENGTH] {
-        let plain = Zeroizing::new([&own.nonce[..], peer, &own.keying].concat());
+    pub(super) fn cryptogram(&self, own: &Random, peer: [u8; 8]) -> [u8; LENGTH] {
+        let plain = Zeroizing::new([&own.nonce[..], &peer, &own.keying].concat());
         let mut out = CIPHER.cbc_encrypt_zero_iv(&self.encryption, &plain);
         out.extend(CIPHER.mac(&self.authentication, &out));
         out.try_into().expect("32 bytes of cryptogram and 8 of MAC")
     }
 
     /// Checks the MAC, then the nonces: `own` must come back. Gives the sender's random values, or nothing.
-    pub(super) fn open(&self, cryptogram: &[u8], own: &[u8; 8]) -> Option<Random> {
+    pub(super) fn open(&self, cryptogram: &[u8], own: [u8; 8]) -> Option<Random> {
         let (hidden, mac) = cryptogram.split_at_checked(LENGTH - 8)?;
         if !bool::from(CIPHER.mac(&self.authentication, hidden).as_slice().ct_eq(mac)) {
             return None;
         }
         let plain = Zeroizing::new(CIPHER.cbc_decrypt_zero_iv(&self.encryption, hidden)?);
         let peer = Random::new(plain[..8].try_into().ok()?, plain[16..].try_into().ok()?);
-        bool::from(plain[8..16].ct_eq(own)).then_some(peer)
+        bool::from(plain[8..16].ct_eq(&own)).then_some(peer)
     }
 }
 

@@ -42,7 +42,7 @@ impl Conversation for Bac {
                     .accepted(get_challenge::INS)?
                     .try_into()
                     .map_err(|_| Fault::Misbehaved("the challenge has not eight bytes"))?;
-                let cryptogram = self.keys.cryptogram(&self.random, &challenge);
+                let cryptogram = self.keys.cryptogram(&self.random, challenge);
                 let command = Command::from(ExternalAuthenticate { cryptogram });
                 Ok(Turn::Ask(Self { state: State::AwaitCryptogram, ..self }, command))
             }
@@ -56,7 +56,7 @@ impl Conversation for Bac {
                 }
                 let chip = self
                     .keys
-                    .open(&cryptogram, &self.random.nonce)
+                    .open(&cryptogram, self.random.nonce)
                     .ok_or(Fault::Misbehaved("the cryptogram of basic access control does not verify"))?;
                 let (keys, counter) = session(&chip, &self.random);
                 Ok(Turn::Done(sm::Terminal::with_counter(keys, counter)))

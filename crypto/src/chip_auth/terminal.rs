@@ -40,6 +40,7 @@ impl ChipAuthentication {
         Self::with_ephemeral(cipher, chip, key_id, ephemeral).expect("both keys are of the chip's curve")
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an ephemeral key is spent by its one run")]
     pub(super) fn with_ephemeral(
         cipher: Cipher,
         chip: PublicKey,
@@ -51,8 +52,8 @@ impl ChipAuthentication {
         Ok(Self { cipher, key_id, public: ephemeral.public(), keys, state: State::AwaitSelection })
     }
 
-    fn done(self) -> Result<Turn<Self>, Fault> {
-        Ok(Turn::Done(sm::Terminal::new(self.keys)))
+    fn done(self) -> Turn<Self> {
+        Turn::Done(sm::Terminal::new(self.keys))
     }
 }
 
@@ -79,7 +80,7 @@ impl Conversation for ChipAuthentication {
             State::AwaitAgreement => {
                 // Version 1 answers an empty template; what other versions put there is of no use here.
                 match Tlv::expect(0x7c, &answer.accepted(general_authenticate::INS)?) {
-                    Ok(_) => self.done(),
+                    Ok(_) => Ok(self.done()),
                     Err(_) => {
                         Err(Fault::Misbehaved("chip authentication was not answered by dynamic authentication data"))
                     }
@@ -87,7 +88,7 @@ impl Conversation for ChipAuthentication {
             }
             State::AwaitKeyAgreementTemplate => {
                 answer.accepted(mse::INS)?;
-                self.done()
+                Ok(self.done())
             }
         }
     }

@@ -39,7 +39,7 @@ impl PutKey {
 
     /// Wraps `new` under the Key-DEK of `current`.
     pub fn new(current: &KeySet, replaced_version: u8, new: &KeySet, new_version: u8) -> Self {
-        let length = new.key_length() as u8;
+        let length = u8::try_from(new.key_length()).expect("an AES key has at most 32 bytes");
         let check_values = new.check_values();
         let mut at = 0;
         let keys = current.wrapped(new).map(|wrapped| {
@@ -76,7 +76,8 @@ impl From<PutKey> for Command {
     fn from(it: PutKey) -> Self {
         let mut data = vec![it.new_version];
         for key in &it.keys {
-            data.extend_from_slice(&[KEY_TYPE_AES, 1 + key.wrapped.len() as u8, key.length]);
+            let wrapped = u8::try_from(key.wrapped.len()).expect("a wrapped AES key has at most 32 bytes");
+            data.extend_from_slice(&[KEY_TYPE_AES, 1 + wrapped, key.length]);
             data.extend_from_slice(&key.wrapped);
             data.push(3);
             data.extend_from_slice(&key.check_value);

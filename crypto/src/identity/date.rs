@@ -104,8 +104,9 @@ fn full(year: &str, month: &str, day: &str) -> Result<Date, DateError> {
     let (year, month, day) = (digits(year, 4..=4)?, digits(month, 1..=2)?, digits(day, 1..=2)?);
     four_digit_year(year)?;
     let impossible = DateError::Impossible { year, month, day };
-    let month = Month::try_from(month as u8).map_err(|_| impossible)?;
-    let date = time::Date::from_calendar_date(i32::from(year), month, day as u8).map_err(|_| impossible)?;
+    let month = u8::try_from(month).ok().and_then(|month| Month::try_from(month).ok()).ok_or(impossible)?;
+    let date = u8::try_from(day).ok().and_then(|day| time::Date::from_calendar_date(i32::from(year), month, day).ok());
+    let date = date.ok_or(impossible)?;
     Ok(Date::Full(date))
 }
 

@@ -44,7 +44,7 @@ impl PersonalNumber {
 
     /// Where the birth was registered (not where the citizen lives).
     pub fn province(&self) -> ProvinceCode {
-        ProvinceCode(self.value(0..3) as u16)
+        ProvinceCode(u16::try_from(self.value(0..3)).expect("three digits"))
     }
 
     /// Sex at the time the number was set: the digit `G` is odd for women.
@@ -54,7 +54,7 @@ impl PersonalNumber {
 
     /// Year of birth, 1900..=2399.
     pub fn birth_year(&self) -> u16 {
-        (1900 + 100 * (self.value(3..4) / 2) + self.value(4..6)) as u16
+        u16::try_from(1900 + 100 * (self.value(3..4) / 2) + self.value(4..6)).expect("at most 2399")
     }
 
     /// The last six digits as a number, 0..=999 999.

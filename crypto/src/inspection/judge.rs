@@ -4,6 +4,8 @@
 //! merely compared. And whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files,
 //! with or without an EF.COM that hides these groups, does not pass.
 
+use std::fmt::Write as _;
+
 use time::OffsetDateTime;
 
 use super::{
@@ -79,7 +81,10 @@ impl<'a> Judge<'a> {
 
     fn access(&mut self) {
         let Access { way, failed, pace_announced } = &self.evidence.access;
-        let mut tried: String = failed.iter().map(|(way, fault)| format!("; {way} did not: {fault}")).collect();
+        let mut tried = String::new();
+        for (way, fault) in failed {
+            let _ = write!(tried, "; {way} did not: {fault}"); // writing to a string does not fail
+        }
         match way {
             Some(way) => {
                 if *way == super::AccessProtocol::Bac {
@@ -206,9 +211,8 @@ impl<'a> Judge<'a> {
             return;
         };
         let (outcome, reason) = match (CardAccess::parse(raw), dg14) {
-            (Err(error), _) => (Refuted, error.to_string()),
+            (Err(error), _) | (_, Some(Err(error))) => (Refuted, error.to_string()),
             (_, None) => (NotChecked, "there is no signed DG14 to confirm it".to_owned()),
-            (_, Some(Err(error))) => (Refuted, error.to_string()),
             (Ok(access), Some(Ok(dg14))) => {
                 let (open, signed) = (access.0, dg14.0);
                 if open.0.iter().any(|info| !signed.0.contains(info)) {
@@ -361,7 +365,7 @@ impl<'a> Judge<'a> {
         let due = bundle.contents().next_update;
         match stale {
             true => {
-                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {}", due.date()))
+                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {}", due.date()));
             }
             false => self.demand(Check::BundleFreshness, Proved, format!("the next bundle is due on {}", due.date())),
         }

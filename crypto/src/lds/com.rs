@@ -41,8 +41,11 @@ impl Com {
                 return Err(ComError::Repeated(*group));
             }
         }
-        // All sixteen tags are of one byte.
-        let tags: Vec<u8> = self.groups.iter().map(|group| group.tag() as u8).collect();
+        let tags: Vec<u8> = self
+            .groups
+            .iter()
+            .map(|group| u8::try_from(group.tag()).expect("all sixteen tags are of one byte"))
+            .collect();
         Ok(tlv::encode_all(
             0x60,
             &[

@@ -325,7 +325,11 @@ fn read_integer(parts: &mut Reader<'_>) -> Option<u32> {
     value_of_integer(parts.expect(0x02).ok()?.value)
 }
 
-/// `None` if malformed, `Some(None)` if absent.
+/// Reads an OPTIONAL INTEGER. Returns `None` if it is malformed, `Some(None)` if it is absent.
+#[expect(
+    clippy::option_option,
+    reason = "malformed and absent are two things, and the caller uses `?` on the outer one"
+)]
 fn read_optional_integer(parts: &mut Reader<'_>) -> Option<Option<u32>> {
     match parts.optional(0x02).ok()? {
         Some(integer) => value_of_integer(integer.value).map(Some),

@@ -31,7 +31,7 @@ impl MrzDate {
         [century, century - 100].into_iter().filter_map(|c| self.in_century(c)).find(|date| *date <= latest)
     }
 
-    fn in_century(&self, century: i32) -> Option<time::Date> {
+    fn in_century(self, century: i32) -> Option<time::Date> {
         let number = |at: usize| self.as_str().get(at..at + 2)?.parse::<u8>().ok();
         let month = Month::try_from(number(2)?).ok()?;
         time::Date::from_calendar_date(century + i32::from(number(0)?), month, number(4)?).ok()
@@ -41,9 +41,8 @@ impl MrzDate {
 /// `YYMMDD`.
 impl From<time::Date> for MrzDate {
     fn from(date: time::Date) -> Self {
-        let two = |n: i32| [b'0' + (n.rem_euclid(100) / 10) as u8, b'0' + (n.rem_euclid(10)) as u8];
-        let [[y1, y2], [m1, m2], [d1, d2]] =
-            [two(date.year()), two(u8::from(date.month()).into()), two(date.day().into())];
+        let year = u8::try_from(date.year().rem_euclid(100)).expect("two digits");
+        let [[y1, y2], [m1, m2], [d1, d2]] = [year, date.month().into(), date.day()].map(two_digits);
         Self([y1, y2, m1, m2, d1, d2])
     }
 }
@@ -54,11 +53,15 @@ impl From<Date> for MrzDate {
         match date {
             Date::Full(date) => date.into(),
             Date::Year(year) => {
-                let [y1, y2] = [year / 10 % 10, year % 10].map(|digit| b'0' + digit as u8);
+                let [y1, y2] = two_digits(u8::try_from(year % 100).expect("two digits"));
                 Self([y1, y2, b'<', b'<', b'<', b'<'])
             }
         }
     }
+}
+
+fn two_digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 impl FromStr for MrzDate {

@@ -65,7 +65,7 @@ impl FromStr for MrzKey {
             88 => (44..53, 44..44, 57..63, 65..71),
             length => return Err(MrzError::Length(length)),
         };
-        let digit = |field: &Range<usize>| &zone[field.end..field.end + 1];
+        let digit = |field: &Range<usize>| &zone[field.end..=field.end];
         let (document_number, _) = number_and_optional(&zone[number.clone()], digit(&number), &zone[optional])?;
         verify(Field::Birth, &zone[birth.clone()], digit(&birth))?;
         verify(Field::Expiry, &zone[expiry.clone()], digit(&expiry))?;

@@ -135,7 +135,7 @@ impl State {
                 let failed = Status::AUTHENTICATION_FAILED;
                 let step = GeneralAuthenticate::try_from(command).map_err(|_| failed)?;
                 let received = step.value(object::TERMINAL_TOKEN).map_err(|_| failed)?;
-                if step.chained || !is_token(&expected, received) {
+                if step.chained || !is_token(expected, received) {
                     return Err(failed);
                 }
                 let (suite, password) = (run.suite, run.password.reference());

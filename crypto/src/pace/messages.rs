@@ -47,6 +47,6 @@ pub(super) fn token(suite: Suite, keys: &Keys, receiver: &PublicKey) -> [u8; MAC
 }
 
 /// Whether a token is the one expected, in constant time.
-pub(super) fn is_token(expected: &[u8; MAC_LEN], received: &[u8]) -> bool {
+pub(super) fn is_token(expected: [u8; MAC_LEN], received: &[u8]) -> bool {
     expected.as_slice().ct_eq(received).into()
 }

@@ -81,7 +81,8 @@ pub fn digest<'a>(files: impl IntoIterator<Item = (File, &'a [u8])>) -> [u8; 32]
     let mut hash = Sha256::new();
     for (file, content) in files {
         hash.update(file.id().to_be_bytes());
-        hash.update((content.len() as u32).to_be_bytes());
+        let length = u32::try_from(content.len()).expect("a file of a chip is shorter than 4 GiB");
+        hash.update(length.to_be_bytes());
         hash.update(content);
     }
     hash.finalize().into()

@@ -188,7 +188,8 @@ impl Script {
         let mut blocks = stream.chunks(talk.largest_plaintext).enumerate().peekable();
         while let Some((number, block)) = blocks.next() {
             let last = blocks.peek().is_none();
-            talk.ask(StoreData { last, block: number as u8, data: block.to_vec() }); // the number wraps, see `StoreData`
+            let [.., number] = number.to_be_bytes(); // the number wraps, see `StoreData`
+            talk.ask(StoreData { last, block: number, data: block.to_vec() });
         }
         talk.ask(SetStatus { life_cycle: LifeCycle::Personalized });
         talk.report();

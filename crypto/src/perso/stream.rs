@@ -30,11 +30,12 @@ pub(super) fn file_of(tag: u16) -> Option<File> {
 /// Appends one grouping of at most [`LONGEST`] bytes.
 pub(super) fn push(out: &mut Vec<u8>, tag: u16, content: &[u8]) {
     out.extend_from_slice(&tag.to_be_bytes());
-    match content.len() {
-        short @ 0..0xff => out.push(short as u8),
-        long => {
+    match u8::try_from(content.len()) {
+        Ok(short @ 0..=0xfe) => out.push(short),
+        _ => {
+            let length = u16::try_from(content.len()).expect("at most `LONGEST` bytes");
             out.push(0xff);
-            out.extend_from_slice(&(long as u16).to_be_bytes());
+            out.extend_from_slice(&length.to_be_bytes());
         }
     }
     out.extend_from_slice(content);
@@ -122,7 +123,8 @@ impl Collector {
         if self.complete || self.spoiled {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
-        if block.block != self.blocks as u8 {
+        let [.., expected] = self.blocks.to_be_bytes(); // the number wraps, see `StoreData`
+        if block.block != expected {
             return Err(Status::WRONG_P1P2);
         }
         let mut bytes = Zeroizing::new(Vec::with_capacity(self.pending.len() + block.data.len()));

@@ -123,7 +123,7 @@ impl Script {
                 continue;
             }
             session.retrace(command).map_err(|_| at(index, Reason::Record))?;
-            let plain = session.unwrap(response).map_err(|fault| at(index, Reason::Forged(name(fault))))?;
+            let plain = session.unwrap(response).map_err(|fault| at(index, Reason::Forged(name(&fault))))?;
             heard.take(&self.record.expected, *step, &plain.data).map_err(|reason| at(index, reason))?;
         }
         if receipt.responses.len() > steps.len() {
@@ -158,7 +158,7 @@ impl Heard {
                 self.chip_auth = Some(public_key(data, *chip_auth)?);
             }
             (ScriptStep::Report, _) => {
-                let report = Report::parse(data).map_err(|fault| Reason::Unexpected(name(fault)))?;
+                let report = Report::parse(data).map_err(|fault| Reason::Unexpected(name(&fault)))?;
                 self.check(expected, &report)?;
                 self.report = Some(report);
             }
@@ -199,7 +199,7 @@ impl Heard {
 }
 
 fn public_key(data: &[u8], parameter_id: u8) -> Result<PublicKey, Reason> {
-    let key = parse_public_key(data).map_err(|fault| Reason::Unexpected(name(fault)))?;
+    let key = parse_public_key(data).map_err(|fault| Reason::Unexpected(name(&fault)))?;
     if Some(key.curve()) == Curve::from_parameter_id(parameter_id) {
         Ok(key)
     } else {
@@ -207,7 +207,7 @@ fn public_key(data: &[u8], parameter_id: u8) -> Result<PublicKey, Reason> {
     }
 }
 
-fn name(fault: Fault) -> &'static str {
+fn name(fault: &Fault) -> &'static str {
     match fault {
         Fault::Misbehaved(what) | Fault::Unsupported(what) => what,
         Fault::Refused { .. } | Fault::WrongPassword { .. } => "a refusal",

@@ -42,7 +42,8 @@ impl KeyUsage {
     fn encode(self) -> Vec<u8> {
         let octets = self.0.reverse_bits().to_be_bytes();
         let count = 2 - octets.iter().rev().take_while(|octet| **octet == 0).count();
-        let unused = octets[..count].last().map_or(0, |last| last.trailing_zeros() as u8);
+        let unused =
+            octets[..count].last().map_or(0, |last| u8::try_from(last.trailing_zeros()).expect("at most eight"));
         tlv::encode(der::BIT_STRING, &[&[unused], &octets[..count]].concat())
     }
 }

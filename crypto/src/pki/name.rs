@@ -172,8 +172,7 @@ impl Name {
     pub(crate) fn permutes(&self, other: &Self) -> bool {
         let sorted = |name: &Self| {
             let mut sets = Vec::new();
-            let mut reader =
-                Tlv::expect(SEQUENCE, &name.der).map(|tlv| tlv.children()).unwrap_or(tlv::Reader::new(&[]));
+            let mut reader = Tlv::expect(SEQUENCE, &name.der).map_or(tlv::Reader::new(&[]), |tlv| tlv.children());
             while let Ok(set) = reader.read() {
                 sets.push(set.raw.to_vec());
             }

@@ -99,9 +99,10 @@ impl AesKey {
     /// SP 800-108 in counter mode with CMAC, as Amendment D v1.2 §4.1.5 lays it out: label and constant (12 bytes), `00`,
     /// L in bits (2 bytes), i (1 byte), context.
     pub(super) fn derive(&self, label: &[u8; 12], context: &[&[u8]], length: usize) -> Zeroizing<Vec<u8>> {
-        let bits = ((length * 8) as u16).to_be_bytes();
+        let bits = u16::try_from(length * 8).expect("at most 32 bytes are derived").to_be_bytes();
+        let blocks = u8::try_from(length.div_ceil(BLOCK)).expect("at most two blocks");
         let mut out = Zeroizing::new(Vec::with_capacity(length.next_multiple_of(BLOCK)));
-        for i in 1..=length.div_ceil(BLOCK) as u8 {
+        for i in 1..=blocks {
             let counter = [i];
             let mut parts: Vec<&[u8]> = vec![label, &[0], &bits, &counter];
             parts.extend_from_slice(context);

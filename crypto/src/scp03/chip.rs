@@ -67,7 +67,7 @@ impl Request {
     /// The answer, and what waits for EXTERNAL AUTHENTICATE. `aid` is that of the security domain.
     pub fn answer(self, keys: &KeySet, serial: &CardSerial, aid: &[u8]) -> (Opening, Response) {
         let card_challenge = session::card_challenge(keys, self.sequence_counter, aid);
-        let derived = SessionKeys::derive(keys, &self.host_challenge, &card_challenge);
+        let derived = SessionKeys::derive(keys, self.host_challenge, card_challenge);
         let answer = InitializeUpdateAnswer {
             diversification_data: serial.0,
             key_version: self.key_version,

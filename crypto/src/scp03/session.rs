@@ -48,8 +48,8 @@ pub(super) struct SessionKeys {
 
 impl SessionKeys {
     /// Amendment D v1.2 §6.2.1, §6.2.2.2, §6.2.2.3.
-    pub(super) fn derive(keys: &KeySet, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> Self {
-        let context: [&[u8]; 2] = [host_challenge, card_challenge];
+    pub(super) fn derive(keys: &KeySet, host_challenge: [u8; 8], card_challenge: [u8; 8]) -> Self {
+        let context: [&[u8]; 2] = [&host_challenge, &card_challenge];
         let key = |from: &AesKey, constant: u8| {
             let bytes = from.derive(&label(constant), &context, from.length());
             AesKey::new(&bytes).expect("as long as the static key")
@@ -197,7 +197,7 @@ impl SessionState {
     fn c_mac(&self, sealed: &Command) -> [u8; BLOCK] {
         let [p1, p2] = sealed.p;
         let header = [sealed.cla, sealed.ins, p1, p2];
-        let length = (sealed.data.len() as u32).to_be_bytes();
+        let length = u32::try_from(sealed.data.len()).expect("at most 65,535 bytes").to_be_bytes();
         let lc = if sealed.fits_short() { &length[3..] } else { &length[1..] };
         let data = &sealed.data[..sealed.data.len() - MAC_LENGTH];
         self.keys.mac.cmac(&[&self.chaining_value, &header, lc, data])

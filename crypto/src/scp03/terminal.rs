@@ -41,7 +41,7 @@ impl Prediction {
         level: SecurityLevel,
     ) -> Self {
         let card_challenge = session::card_challenge(keys, sequence_counter, aid);
-        let derived = SessionKeys::derive(keys, &host_challenge, &card_challenge);
+        let derived = SessionKeys::derive(keys, host_challenge, card_challenge);
         let answer = InitializeUpdateAnswer {
             diversification_data: serial.0,
             key_version,
@@ -119,7 +119,7 @@ impl Conversation for Authentication<'_> {
                 if i & 0x01 != 0 {
                     return Err(Fault::Unsupported("SCP03 in S16 mode"));
                 }
-                let derived = SessionKeys::derive(self.keys, &self.host_challenge, &answer.card_challenge);
+                let derived = SessionKeys::derive(self.keys, self.host_challenge, answer.card_challenge);
                 if !bool::from(derived.card_cryptogram.ct_eq(&answer.card_cryptogram)) {
                     return Err(Fault::Misbehaved("SCP03: a wrong card cryptogram: another card, or other keys"));
                 }

@@ -162,7 +162,8 @@ fn check_values_are_the_published_ones() {
 
 /// Static keys of a length, invented.
 fn keys(length: usize) -> KeySet {
-    let key = |from: u8| (0..length as u8).map(|i| from.wrapping_add(i.wrapping_mul(7))).collect::<Vec<_>>();
+    let key =
+        |from: u8| (0..u8::try_from(length).unwrap()).map(|i| from.wrapping_add(i.wrapping_mul(7))).collect::<Vec<_>>();
     KeySet::new(&key(1), &key(2), &key(3)).unwrap()
 }
 
@@ -386,7 +387,7 @@ fn the_largest_plaintext_fits_and_one_more_byte_does_not() {
     for max_command in (30..3_000).chain([4_096, 32_767, 65_544, 1_000_000]) {
         let most = largest_plaintext(max_command);
         let sealed = |data: usize| {
-            let (mut host, _) = both_once(&keys);
+            let mut host = host_session(&keys);
             host.wrap(&Command::new(0xe2, 0, 0).class(0x80).data(vec![0; data]).expecting(256))
         };
         assert!(sealed(most).to_bytes().len() <= max_command, "{max_command}");
@@ -396,9 +397,8 @@ fn the_largest_plaintext_fits_and_one_more_byte_does_not() {
     }
 }
 
-fn both_once(keys: &KeySet) -> (terminal::Session, ()) {
-    let it = Prediction::new(keys, VERSION, &SERIAL, 8, [0; 8], &ISSUER_SECURITY_DOMAIN, SecurityLevel::FULL);
-    (it.session, ())
+fn host_session(keys: &KeySet) -> terminal::Session {
+    Prediction::new(keys, VERSION, &SERIAL, 8, [0; 8], &ISSUER_SECURITY_DOMAIN, SecurityLevel::FULL).session
 }
 
 proptest! {

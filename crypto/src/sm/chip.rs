@@ -54,6 +54,7 @@ impl Chip {
     /// Protects the response to the command that was opened last.
     ///
     /// Without such a command there is nothing to protect it with: the channel dies, and `6985` goes out.
+    #[expect(clippy::needless_pass_by_value, reason = "a response leaves once, sealed")]
     pub fn seal(&mut self, response: Response) -> Response {
         let State::AwaitResponse(mut session, odd) = std::mem::replace(&mut self.0, State::Dead) else {
             return Status::CONDITIONS_NOT_SATISFIED.into();

@@ -43,11 +43,7 @@ impl ChannelState {
 
     /// The data in the value of an object 87 or 85; `None` if it was not made by [`ChannelState::encrypt`].
     pub(super) fn decrypt(&self, tag: u32, value: &[u8]) -> Option<Vec<u8>> {
-        let hidden = match (tag, value) {
-            (CRYPTOGRAM, [PADDED, hidden @ ..]) => hidden,
-            (ODD_CRYPTOGRAM, hidden) => hidden,
-            _ => return None,
-        };
+        let ((CRYPTOGRAM, [PADDED, hidden @ ..]) | (ODD_CRYPTOGRAM, hidden)) = (tag, value) else { return None };
         let padded = Zeroizing::new(self.keys.cipher.cbc_decrypt(&self.keys.encryption, &self.vector(), hidden)?);
         let data = unpad(&padded)?;
         // One padding, no more: a whole block of zeros before it would be another encoding of the same data.

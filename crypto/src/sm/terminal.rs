@@ -62,9 +62,9 @@ impl Terminal {
         let class = command.cla | cla::SECURE;
         let mut objects = session.encrypt(&command.data, command.ins & 1 == 1);
         if let Some(ne) = command.ne {
-            let short = [ne as u8]; // 256 becomes 00
-            let long = (ne as u16).to_be_bytes(); // 65,536 becomes 0000
-            objects.extend(tlv::encode(EXPECTED, if ne <= SHORT_NE { &short } else { &long }));
+            let [.., high, low] = ne.to_be_bytes(); // 256 becomes 00, and 65,536 becomes 0000
+            let expected = [high, low];
+            objects.extend(tlv::encode(EXPECTED, if ne <= SHORT_NE { &expected[1..] } else { &expected }));
         }
         let [p1, p2] = command.p;
         let mac = session.mac(&[class, command.ins, p1, p2], &objects);

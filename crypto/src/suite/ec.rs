@@ -241,7 +241,7 @@ impl PublicKey {
 
     /// The x-coordinate, [`Curve::field_len`] bytes.
     pub fn x(&self) -> &[u8] {
-        &self.point[1..1 + self.curve.field_len()]
+        &self.point[1..=self.curve.field_len()]
     }
 
     /// Verifies an ECDSA signature (TR-03111 §4.2.1) given as `r || s`.

@@ -254,12 +254,13 @@ fn trust(files: &Files) {
     let mut chip = vec![0];
     for (file, content) in held {
         chip.extend(file.id().to_be_bytes());
-        chip.extend((content.len() as u16).to_be_bytes());
+        chip.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
         chip.extend_from_slice(content);
     }
     put("inspection", "genuine", &chip);
     let answers = [&[0x90, 0x00][..], &[0x6a, 0x82], &[1, 2, 3, 4, 5, 6, 7, 8, 0x90, 0x00]];
-    let answers: Vec<u8> = answers.iter().flat_map(|a| [&[0, a.len() as u8][..], a].concat()).collect();
+    let answers: Vec<u8> =
+        answers.iter().flat_map(|a| [&[0, u8::try_from(a.len()).unwrap()][..], a].concat()).collect();
     put("inspection", "answers", &[&[1][..], &answers].concat());
 }
 
@@ -326,9 +327,9 @@ fn orders(files: &Files) {
     let mut stream = vec![100];
     for (tag, content) in [(0x011e, &files.com[..]), (0x0101, &files.dg1), (0x0102, &files.dg2), (0x8010, b"000017")] {
         stream.extend(u16::to_be_bytes(tag));
-        match content.len() {
-            short @ 0..0xff => stream.push(short as u8),
-            long => stream.extend([&[0xff][..], &(long as u16).to_be_bytes()].concat()),
+        match u8::try_from(content.len()) {
+            Ok(short @ 0..=0xfe) => stream.push(short),
+            _ => stream.extend([&[0xff][..], &u16::try_from(content.len()).unwrap().to_be_bytes()].concat()),
         }
         stream.extend_from_slice(content);
     }
@@ -347,7 +348,7 @@ fn secure_messaging() {
         chip.open(&sealed).unwrap();
         let answer = chip.seal(Response::success(vec![0x5a; 40]));
         let name = |what: &str| format!("{what}-{cipher:?}").to_lowercase();
-        let mode = number as u8;
+        let mode = u8::try_from(number).unwrap();
         put("sm_terminal", &name("as-it-stands"), &[&[mode], &answer.to_bytes()[..]].concat());
         let before_mac = Response { data: answer.data[..answer.data.len() - 10].to_vec(), ..answer };
         put("sm_terminal", &name("mac-made"), &[&[mode | MADE], &before_mac.to_bytes()[..]].concat());

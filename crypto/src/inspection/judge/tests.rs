@@ -92,18 +92,18 @@ fn zone(of: &Particulars) -> Td1 {
     Td1::of_citizen(&of.number, &of.name, of.sex, of.birth, of.expiry).unwrap()
 }
 
+fn spki_of(key: &PrivateKey) -> Vec<u8> {
+    spki::encode(&key.public().into(), CurveForm::Explicit)
+}
+
+fn card_access() -> SecurityInfos {
+    SecurityInfos(vec![SecurityInfo::Pace(pace::Suite { cipher: Cipher::Aes128, curve: Curve::P256 }.info())])
+}
+
 impl TestIssuer {
-    fn spki(&self, key: &PrivateKey) -> Vec<u8> {
-        spki::encode(&key.public().into(), CurveForm::Explicit)
-    }
-
-    fn card_access(&self) -> SecurityInfos {
-        SecurityInfos(vec![SecurityInfo::Pace(pace::Suite { cipher: Cipher::Aes128, curve: Curve::P256 }.info())])
-    }
-
     fn groups(&self, expiry: Option<time::Date>) -> BTreeMap<DataGroup, Vec<u8>> {
         let person = particulars(expiry);
-        let mut infos = self.card_access().0;
+        let mut infos = card_access().0;
         infos.push(SecurityInfo::ChipAuthentication(ChipAuthenticationInfo {
             protocol: ChipAuthenticationProtocol::ecdh(Cipher::Aes128),
             version: 1,
@@ -111,7 +111,7 @@ impl TestIssuer {
         }));
         infos.push(SecurityInfo::ChipAuthenticationPublicKey(ChipAuthenticationPublicKeyInfo {
             agreement: KeyAgreement::Ecdh,
-            spki: self.spki(&self.chip),
+            spki: spki_of(&self.chip),
             key_id: None,
         }));
         let signature_algorithm = active_auth::signature_algorithm(Hash::Sha256);
@@ -121,7 +121,7 @@ impl TestIssuer {
             (DataGroup::DG2, Dg2::new(PORTRAIT.to_vec(), 480, 640).unwrap().encode()),
             (DataGroup::DG13, Dg13::new(&person).unwrap().encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
-            (DataGroup::DG15, Dg15 { spki: self.spki(&self.active) }.encode()),
+            (DataGroup::DG15, Dg15 { spki: spki_of(&self.active) }.encode()),
         ]
         .into()
     }
@@ -139,13 +139,13 @@ impl TestIssuer {
         let com = Com::new(groups.keys().copied().collect()).encode().unwrap();
         files.insert(File::Com, FileReading::Read(com));
         files.insert(File::Sod, FileReading::Read(self.sod(&groups)));
-        files.insert(File::CardAccess, FileReading::Read(CardAccess(self.card_access()).encode()));
+        files.insert(File::CardAccess, FileReading::Read(CardAccess(card_access()).encode()));
         files.extend(groups.into_iter().map(|(group, raw)| (File::DataGroup(group), FileReading::Read(raw))));
         let signature = self.active.sign_plain(Hash::Sha256, &CHALLENGE);
         Evidence {
             access: Access { way: Some(AccessProtocol::PaceMrz), failed: vec![], pace_announced: true },
             files,
-            chip_authentication: Protocol::Done(ChipAuthenticated { spki: self.spki(&self.chip) }),
+            chip_authentication: Protocol::Done(ChipAuthenticated { spki: spki_of(&self.chip) }),
             active_authentication: Protocol::Done(ActiveAuthenticated { challenge: CHALLENGE, signature }),
             password: Some(Password::Mrz(zone(&particulars(Some(EXPIRY))).key())),
             commands: vec![],
@@ -286,7 +286,7 @@ fn a_clone_with_keys_of_its_own_is_refused() {
     let issuer = issuer();
     let own = key(Curve::P256, 66);
     let mut clone = issuer.sound();
-    clone.chip_authentication = Protocol::Done(ChipAuthenticated { spki: issuer.spki(&own) });
+    clone.chip_authentication = Protocol::Done(ChipAuthenticated { spki: spki_of(&own) });
     let signature = own.sign_plain(Hash::Sha256, &CHALLENGE);
     clone.active_authentication = Protocol::Done(ActiveAuthenticated { challenge: CHALLENGE, signature });
     let verdict = issuer.verdict(&clone);
@@ -397,7 +397,7 @@ fn a_chip_behind_another_printed_card_is_refused() {
 fn a_card_access_file_that_offers_more_than_was_signed_is_refused() {
     let issuer = issuer();
     let mut card = issuer.sound();
-    let mut infos = issuer.card_access();
+    let mut infos = card_access();
     infos.0.push(SecurityInfo::Pace(pace::Suite { cipher: Cipher::TripleDes, curve: Curve::P256 }.info()));
     *bytes_of(&mut card, File::CardAccess) = CardAccess(infos).encode();
     assert_eq!(refuted(&issuer.verdict(&card)), [Check::CardAccess]);

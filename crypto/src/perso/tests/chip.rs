@@ -122,7 +122,7 @@ impl TestChip {
 
     fn answer(&mut self, command: &Command) -> Response {
         match std::mem::take(&mut self.volatile) {
-            _ if command.ins == select::INS => self.select(command).unwrap_or_else(Response::status),
+            _ if command.ins == select::INS => Self::select(command).unwrap_or_else(Response::status),
             Volatile::Open(mut session, mut collector) => {
                 let response = match session.open(command) {
                     Ok(plain) => {
@@ -145,7 +145,7 @@ impl TestChip {
         }
     }
 
-    fn select(&mut self, command: &Command) -> Result<Response, Status> {
+    fn select(command: &Command) -> Result<Response, Status> {
         if command.cla != 0 {
             return Err(Status::CLASS_NOT_SUPPORTED);
         }
@@ -172,7 +172,7 @@ impl TestChip {
             read_binary::INS => Ok(Response::success(self.lengths.encode())),
             get_data::INS => {
                 let wanted = GetData::try_from(command)?.tag;
-                let length = self.keys.key_length() as u8;
+                let length = u8::try_from(self.keys.key_length()).unwrap();
                 let value = match wanted {
                     tag::SERIAL => self.serial.0.to_vec(),
                     tag::KEY_INFORMATION => {
