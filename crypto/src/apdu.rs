@@ -39,7 +39,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A plain interindustry command without data and without response data.
+    /// Returns a plain interindustry command without data and without response data.
     pub fn new(ins: u8, p1: u8, p2: u8) -> Self {
         Self { cla: cla::PLAIN, ins, p: [p1, p2], data: Vec::new(), ne: None }
     }
@@ -65,17 +65,17 @@ impl Command {
         self
     }
 
-    /// Whether more commands of the same chain follow this one.
+    /// Returns whether more commands of the same chain follow this one.
     pub fn is_chained(&self) -> bool {
         self.cla & cla::CHAINED != 0
     }
 
-    /// Whether the short form can carry it.
+    /// Returns whether the short form can carry it.
     pub fn fits_short(&self) -> bool {
         self.data.len() <= 255 && self.ne.unwrap_or(0) <= SHORT_NE
     }
 
-    /// The bytes on the wire: the short form if it fits, else the extended one.
+    /// Returns the bytes on the wire: the short form if it fits, else the extended one.
     ///
     /// # Panics
     /// If the data field is longer than 65,535 bytes, which no command of this crate builds.
@@ -83,7 +83,7 @@ impl Command {
         self.encode(!self.fits_short())
     }
 
-    /// The bytes on the wire, in the extended form if `extended` (or if the short form cannot carry it).
+    /// Returns the bytes on the wire, in the extended form if `extended` (or if the short form cannot carry it).
     ///
     /// # Panics
     /// If the data field is longer than 65,535 bytes.
@@ -183,12 +183,12 @@ impl Response {
         Self { data: data.into(), status: Status::SUCCESS }
     }
 
-    /// A status without data.
+    /// Returns a status without data.
     pub fn status(status: Status) -> Self {
         Self { data: Vec::new(), status }
     }
 
-    /// The bytes on the wire.
+    /// Returns the bytes on the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.data.clone();
         out.extend_from_slice(&self.status.0.to_be_bytes());
@@ -279,7 +279,7 @@ impl Status {
         Self(0x63c0 | (tries & 0x0f) as u16)
     }
 
-    /// The `x` of `63Cx`.
+    /// Returns the `x` of `63Cx`.
     pub fn remaining_tries(self) -> Option<u8> {
         (self.0 & 0xfff0 == 0x63c0).then_some((self.0 & 0x0f) as u8)
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 pub struct Tag(pub u32);
 
 impl Tag {
-    /// Whether the value is itself a sequence of data objects (bit 6 of the first byte).
+    /// Returns whether the value is itself a sequence of data objects (bit 6 of the first byte).
     pub fn is_constructed(self) -> bool {
         self.bytes()[0] & 0x20 != 0
     }
@@ -99,7 +99,7 @@ impl<'a> Tlv<'a> {
         Reader::new(self.value)
     }
 
-    /// The first object with this tag in the value field, in any order (lenient look-up).
+    /// Returns the first object with this tag in the value field, in any order (lenient look-up).
     ///
     /// # Errors
     /// [`TlvError::Missing`] if there is none; whatever is wrong with the objects before it.
@@ -108,7 +108,7 @@ impl<'a> Tlv<'a> {
     }
 }
 
-/// The first object with this tag among the objects of `bytes`, or `None`.
+/// Returns the first object with this tag among the objects of `bytes`, or `None`.
 ///
 /// # Errors
 /// [`TlvError`] if an object before it is malformed.
@@ -135,17 +135,17 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    /// Whether all was read.
+    /// Returns whether all was read.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// What was not read yet.
+    /// Returns what was not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The next object, whatever its tag.
+    /// Returns the next object, whatever its tag.
     ///
     /// # Errors
     /// [`TlvError::Truncated`], [`TlvError::LengthForm`].
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
         Ok(Tlv { tag, value: &raw[header..], raw })
     }
 
-    /// The next object, which must have this tag.
+    /// Returns the next object, which must have this tag.
     ///
     /// # Errors
     /// [`TlvError::Missing`] at the end, [`TlvError::Unexpected`] for another tag, and what [`Reader::read`] gives.
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
         if tlv.tag == Tag(tag) { Ok(tlv) } else { Err(TlvError::Unexpected { expected: Tag(tag), found: tlv.tag }) }
     }
 
-    /// The next object if it has this tag; otherwise nothing is consumed.
+    /// Returns the next object if it has this tag; otherwise nothing is consumed.
     ///
     /// # Errors
     /// What [`Reader::read`] gives.
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Total length in bytes (tag, length and value) of the object that begins with these bytes, of which at least the
+/// Returns the total length in bytes (tag, length and value) of the object that begins with these bytes, of which at least the
 /// header must be there. A file reader uses it to know how much of an elementary file to read.
 ///
 /// # Errors

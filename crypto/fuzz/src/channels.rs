@@ -18,7 +18,7 @@ use crypto::tlv;
 pub const SECRET: &[u8] = b"an invented shared secret";
 /// Bit of the first byte: the adversary has the keys.
 pub const MADE: u8 = 0x04;
-/// What the terminal has asked.
+/// Returns what the terminal has asked.
 pub fn question() -> Command {
     Command::new(0xb0, 0x9e, 0x00).expecting(223)
 }
@@ -75,7 +75,7 @@ pub const KEY_VERSION: u8 = 0x30;
 /// The counter that it answers.
 pub const COUNTER: u32 = 7;
 
-/// The session that both ends of these targets are in.
+/// Returns the session that both ends of these targets are in.
 pub fn prediction() -> scp03::terminal::Prediction {
     let keys = super::perso::keys();
     let challenge = *b"a nonce!";
@@ -83,13 +83,13 @@ pub fn prediction() -> scp03::terminal::Prediction {
     scp03::terminal::Prediction::new(&keys, KEY_VERSION, &SERIAL, COUNTER, challenge, &ISSUER_SECURITY_DOMAIN, level)
 }
 
-/// The chip, which has answered INITIALIZE UPDATE.
+/// Returns the chip, which has answered INITIALIZE UPDATE.
 pub fn opening() -> scp03::chip::Opening {
     let request = scp03::chip::Request::read(&prediction().initialize_update, KEY_VERSION, COUNTER - 1);
     request.expect("our own command").answer(&super::perso::keys(), &SERIAL, &ISSUER_SECURITY_DOMAIN).0
 }
 
-/// What the host has asked.
+/// Returns what the host has asked.
 pub fn report() -> Command {
     Command::new(0xca, 0xdf, 0x21).class(0x80).expecting(256)
 }

@@ -110,7 +110,7 @@ impl Hostile<'_> {
     }
 }
 
-/// Length (2 bytes), and as many bytes.
+/// Returns the length (2 bytes), and as many bytes.
 fn piece(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))

@@ -1,4 +1,4 @@
-//! The chip's side: ECDSA only.
+//! Chip role: ECDSA only.
 
 use crate::apdu::{Command, Response, Status};
 use crate::command::internal_authenticate::InternalAuthenticate;

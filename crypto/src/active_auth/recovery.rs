@@ -98,7 +98,7 @@ impl RsaKey {
     }
 }
 
-/// The digits of a DER INTEGER without its sign byte.
+/// Returns the digits of a DER INTEGER without its sign byte.
 fn unsigned(value: &[u8]) -> &[u8] {
     match value {
         [0, rest @ ..] => rest,
@@ -106,7 +106,7 @@ fn unsigned(value: &[u8]) -> &[u8] {
     }
 }
 
-/// A big-endian number of at most 512 bytes.
+/// Returns a big-endian number of at most 512 bytes.
 fn integer(bytes: &[u8]) -> Option<U4096> {
     let mut padded = [0; U4096::BYTES];
     let start = padded.len().checked_sub(bytes.len())?;
@@ -158,7 +158,7 @@ mod tests {
         tlv::encode_all(0x30, &[&modulus, &tlv::encode(0x02, &[1, 0, 1])])
     }
 
-    /// What a chip does.
+    /// Returns what a chip does.
     fn sign(hash: Hash, trailer: &[u8], short_by: usize) -> U4096 {
         let recovered = vec![0x5a; 160 - 1 - short_by - hash.output_len() - trailer.len()];
         let digest = hash.digest(&[&recovered[..], &CHALLENGE].concat());

@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use super::recovery;
 use crate::apdu::Command;

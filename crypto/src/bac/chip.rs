@@ -1,4 +1,4 @@
-//! The chip's side.
+//! Chip role.
 
 use super::messages::{AccessKeys, Random, session};
 use crate::apdu::{Command, Response, Status};

@@ -1,4 +1,4 @@
-//! What both sides compute: §4.3.1, §4.3.3.
+//! Computations shared by both roles: §4.3.1, §4.3.3.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct AccessKeys {
 }
 
 impl AccessKeys {
-    /// The keys that the MRZ gives: its seed is the first sixteen bytes of the digest.
+    /// Returns the keys that the MRZ gives: its seed is the first sixteen bytes of the digest.
     pub fn new(secret: &MrzSecret) -> Self {
         let seed = &secret.digest()[..16];
         Self { encryption: kdf::encryption_key(CIPHER, seed), authentication: kdf::authentication_key(CIPHER, seed) }
@@ -59,7 +59,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Fresh ones.
+    /// Generates fresh values.
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut random = Self::new([0; 8], [0; 16]);
         rng.fill_bytes(&mut random.nonce);
@@ -79,7 +79,7 @@ impl fmt::Debug for Random {
     }
 }
 
-/// Session keys and first counter (§4.3.1 step 5, §9.8.6.3).
+/// Returns the session keys and first counter (§4.3.1 step 5, §9.8.6.3).
 pub(super) fn session(chip: &Random, terminal: &Random) -> (Keys, u64) {
     let seed: Zeroizing<Vec<u8>> =
         Zeroizing::new(chip.keying.iter().zip(&terminal.keying).map(|(ic, ifd)| ic ^ ifd).collect());

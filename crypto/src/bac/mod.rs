@@ -28,11 +28,11 @@ mod tests;
 
 pub use self::messages::{AccessKeys, Random};
 
-/// Random numbers that are not random: for worked examples.
+/// Fixed values in place of random ones, for worked examples. Never for a real session.
 pub mod hazmat {
     use super::Random;
 
-    /// This nonce and this keying material. Whoever uses them twice gives his sessions away.
+    /// This nonce and this keying material. Reusing them reveals the session keys.
     pub fn fixed(nonce: [u8; 8], keying: [u8; 16]) -> Random {
         Random::new(nonce, keying)
     }

@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use super::messages::{AccessKeys, Random, session};
 use crate::apdu::{Command, Response, Status};
@@ -65,7 +65,7 @@ impl Conversation for Bac {
     }
 }
 
-/// The standard leaves the status open; these are what cards answer to a wrong key.
+/// Returns the standard leaves the status open; these are what cards answer to a wrong key.
 fn is_wrong_password(status: Status) -> bool {
     status.0 >> 8 == 0x63
         || matches!(status, Status::SECURITY_NOT_SATISFIED | Status::SECURE_MESSAGING_OBJECT_INCORRECT)

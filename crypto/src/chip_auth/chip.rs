@@ -1,4 +1,4 @@
-//! The chip's side.
+//! Chip role.
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl ChipAuthentication {
         Self { keys, state: State::AwaitSelection }
     }
 
-    /// The key that is meant: named, or the only one that can do this cipher.
+    /// Returns the key that is meant: named, or the only one that can do this cipher.
     fn key(&self, cipher: Cipher, key_id: Option<u32>) -> Result<Arc<PrivateKey>, Status> {
         let able: Vec<&Key> = self.keys.iter().filter(|key| key.ciphers.contains(&cipher)).collect();
         let key = match (able.as_slice(), key_id) {

@@ -31,18 +31,18 @@ use crate::suite::{Cipher, EcError, PrivateKey, PublicKey};
 /// Data object of the terminal's ephemeral key (§6.2.4.2).
 const EPHEMERAL_KEY: u32 = 0x80;
 
-/// Session keys of the agreement (§6.2.1 step 3).
+/// Returns the session keys of the agreement (§6.2.1 step 3).
 fn session_keys(cipher: Cipher, own: &PrivateKey, peer: &PublicKey) -> Result<Keys, EcError> {
     Ok(Keys::derive(cipher, &own.agree(peer)?))
 }
 
-/// Random numbers that are not random: for worked examples.
+/// Fixed values in place of random ones, for worked examples. Never for a real session.
 pub mod hazmat {
     use super::terminal::ChipAuthentication;
     use crate::conversation::Fault;
     use crate::suite::{Cipher, PrivateKey, PublicKey};
 
-    /// Chip authentication with this ephemeral key. Whoever uses it twice gives his sessions away.
+    /// Chip authentication with this ephemeral key. Reusing it reveals the session keys.
     ///
     /// # Errors
     /// [`Fault::Unsupported`] if the two keys are of different curves.

@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use rand_core::CryptoRng;
 

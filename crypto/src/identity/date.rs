@@ -1,4 +1,4 @@
-//! Dates as people declare them.
+//! Dates of birth as declared, possibly of the year alone.
 
 use std::{fmt, str::FromStr};
 
@@ -19,16 +19,16 @@ pub enum Date {
 }
 
 impl Date {
-    /// The year.
+    /// Returns the year.
     pub fn year(self) -> u16 {
         match self {
-            // Constructors take four-digit years only; a hand-made `Full` of another era has no year a card could show.
+            // Constructors take four-digit years only. A `Full` made by hand with another year cannot be printed on a card.
             Self::Full(date) => u16::try_from(date.year()).unwrap_or(0),
             Self::Year(year) => year,
         }
     }
 
-    /// The whole date, if it is known.
+    /// Returns the whole date, if it is known.
     pub fn full(self) -> Option<time::Date> {
         match self {
             Self::Full(date) => Some(date),
@@ -81,11 +81,11 @@ impl fmt::Debug for Date {
 
 serde_as_text!(Date);
 
-/// Why something is no date.
+/// Error when reading date.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum DateError {
-    /// None of the four forms.
+    /// The text has none of the four forms.
     #[error("a date is written dd/MM/yyyy, yyyy-MM-dd or, if only the year is known, yyyy")]
     Form,
     /// The calendar has no such day.

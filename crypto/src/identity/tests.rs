@@ -10,7 +10,7 @@ fn number(text: &str) -> PersonalNumber {
 }
 
 #[test]
-fn a_personal_number_says_where_when_and_who() {
+fn a_personal_number_has_province_sex_year_and_serial_part() {
     let mau = number("003300000017");
     assert_eq!((mau.province().number(), mau.sex(), mau.birth_year(), mau.serial_part()), (3, Sex::Female, 2000, 17));
     assert_eq!(mau.last_nine().as_str(), "300000017");

@@ -125,7 +125,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The bytes of a file, if it was read.
+    /// Returns the bytes of a file, if it was read.
     pub fn file(&self, file: File) -> Option<&[u8]> {
         match self.files.get(&file) {
             Some(FileReading::Read(bytes)) => Some(bytes),
@@ -133,12 +133,12 @@ impl Evidence {
         }
     }
 
-    /// The bytes of a data group, if it was read.
+    /// Returns the bytes of a data group, if it was read.
     pub fn group(&self, group: DataGroup) -> Option<&[u8]> {
         self.file(File::DataGroup(group))
     }
 
-    /// All commands of the reading.
+    /// Returns all commands of the reading.
     pub fn command_count(&self) -> usize {
         self.commands.iter().map(|(_, count)| count).sum()
     }

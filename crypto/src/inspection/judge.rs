@@ -256,7 +256,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a proof failed on our side, not the chip's.
+    /// Returns whether a proof failed on our side, not the chip's.
     fn unsupported(&self, groups: &SignedGroups<'_>) -> bool {
         let key = groups.get(DataGroup::DG15).and_then(|raw| Dg15::parse(raw).ok()).map(|dg15| spki::parse(&dg15.spki));
         matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
@@ -372,7 +372,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What agrees with what, or what contradicts what.
+/// Returns what agrees with what, or what contradicts what.
 fn agree(
     dg1: &Dg1,
     dg13: Option<&[u8]>,
@@ -433,7 +433,7 @@ fn origin(dg1: &Dg1) -> Option<(String, String)> {
     }
 }
 
-/// The MRZ that follows from DG13.
+/// Returns the MRZ that follows from DG13.
 fn zone_of(dg13: &Dg13) -> Option<Td1> {
     let number: PersonalNumber = dg13.number.as_ref()?.parse().ok()?;
     let name: FullName = dg13.name.as_ref()?.parse().ok()?;
@@ -446,7 +446,7 @@ fn zone_of(dg13: &Dg13) -> Option<Td1> {
     Td1::of_citizen(&number, &name, sex, birth, expiry).ok()
 }
 
-/// The date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
+/// Returns the date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
 pub(super) fn expiry_of(dg1: &Dg1) -> Option<MrzDate> {
     match dg1 {
         Dg1::Td1(td1) => Some(td1.expiry),

@@ -72,7 +72,7 @@ impl Step {
         Self::DataGroups,
     ];
 
-    /// Its name in logs.
+    /// Returns the name in logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::AtrInfo => "atr-info",
@@ -303,7 +303,7 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// What to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what EF.COM lists.
+    /// Returns what to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what EF.COM lists.
     fn listed(&self) -> Vec<DataGroup> {
         let sod = self.evidence.file(File::Sod).and_then(|raw| Sod::parse(raw).ok());
         let com = || self.evidence.file(File::Com).and_then(|raw| Com::parse(raw).ok());
@@ -393,7 +393,7 @@ impl<T: CardTransport> Reading<'_, T> {
     }
 }
 
-/// The first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo; none if none is
+/// Returns the first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo; none if none is
 /// announced.
 fn chip_authentication_of(
     dg14: &Dg14,

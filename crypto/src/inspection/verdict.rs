@@ -169,12 +169,12 @@ impl Verdict {
         Self { findings }
     }
 
-    /// The findings.
+    /// Returns the findings.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The finding of one check, if it was a question at all.
+    /// Returns the finding of one check, if it was a question at all.
     pub fn finding(&self, check: Check) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.name == check)
     }
@@ -198,7 +198,7 @@ impl Verdict {
         }
     }
 
-    /// What follows.
+    /// Returns what follows.
     pub fn conclusion(&self) -> Conclusion {
         if self.findings.iter().any(|finding| finding.outcome == Outcome::Refuted) {
             Conclusion::Refused

@@ -7,7 +7,7 @@ use time::Month;
 use super::{Field, MrzError};
 use crate::identity::Date;
 
-/// Six characters of date. Holds what is written, which need not be a day of the calendar on foreign documents.
+/// Six characters of a date, as written. On foreign documents they need not be a day of the calendar.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct MrzDate([u8; 6]);
 
@@ -15,17 +15,17 @@ impl MrzDate {
     /// `991231`, which the citizen card writes when it never expires.
     pub const NO_EXPIRY: Self = Self(*b"991231");
 
-    /// The six characters.
+    /// Returns the six characters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("six ASCII characters")
     }
 
-    /// Read as an expiry date in 2000..=2099; `None` for [`MrzDate::NO_EXPIRY`] and for what is no day.
+    /// Returns the date of expiry, in 2000..=2099; `None` for [`MrzDate::NO_EXPIRY`] and for characters that are no day.
     pub fn expiry(&self) -> Option<time::Date> {
         if *self == Self::NO_EXPIRY { None } else { self.in_century(2000) }
     }
 
-    /// Read as a date of birth not after `latest`: the century is the last possible one. `None` for what is no day.
+    /// Returns the date of birth not after `latest`, in the last possible century; `None` for characters that are no day.
     pub fn birth(&self, latest: time::Date) -> Option<time::Date> {
         let century = latest.year().div_euclid(100) * 100;
         [century, century - 100].into_iter().filter_map(|c| self.in_century(c)).find(|date| *date <= latest)
@@ -67,7 +67,7 @@ fn two_digits(number: u8) -> [u8; 2] {
 impl FromStr for MrzDate {
     type Err = MrzError;
 
-    /// Reads six digits or fillers. An error names the date of birth; who reads another date maps it.
+    /// Reads six digits or fillers. An error names the date of birth; a caller that reads another date maps it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match <[u8; 6]>::try_from(text.as_bytes()) {
             Ok(characters) if characters.iter().all(|c| c.is_ascii_digit() || *c == b'<') => Ok(Self(characters)),

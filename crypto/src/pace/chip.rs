@@ -1,4 +1,4 @@
-//! The chip's side.
+//! Chip role.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -23,7 +23,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Fresh ones.
+    /// Generates fresh values.
     pub fn generate(offered: &[Suite], rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut random = Self::new([0; 16], Vec::new());
         rng.fill_bytes(random.nonce.as_mut());
@@ -173,7 +173,7 @@ fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random
     Ok(Progress::Next(State::AwaitNonceRequest { run, nonce, mapping, ephemeral }, Response::success([])))
 }
 
-/// A step that is not the last: it must be chained to the next (§4.4.4.3).
+/// Returns a step that is not the last: it must be chained to the next (§4.4.4.3).
 fn chained(command: &Command) -> Result<GeneralAuthenticate, Status> {
     let step = GeneralAuthenticate::try_from(command)?;
     if step.chained { Ok(step) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }

@@ -42,12 +42,12 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Its protocol identifier: always ECDH with the generic mapping.
+    /// Returns the protocol identifier: always ECDH with the generic mapping.
     pub fn protocol(self) -> PaceProtocol {
         PaceProtocol::ecdh_gm(self.cipher)
     }
 
-    /// What a card that offers it announces in EF.CardAccess.
+    /// Returns what a card that offers it announces in EF.CardAccess.
     pub fn info(self) -> PaceInfo {
         PaceInfo { protocol: self.protocol(), version: 2, parameter_id: Some(u32::from(self.curve.parameter_id())) }
     }
@@ -108,7 +108,7 @@ pub enum Password {
 }
 
 impl Password {
-    /// How MSE:Set AT names it (§4.4.4.1, object 83).
+    /// Returns how MSE:Set AT names it (§4.4.4.1, object 83).
     pub fn reference(&self) -> u8 {
         match self {
             Self::Can(_) => 2,
@@ -116,7 +116,7 @@ impl Password {
         }
     }
 
-    /// Its encoding f(π) (§9.7.3, table 14).
+    /// Returns the encoding f(π) (§9.7.3, table 14).
     fn secret(&self) -> &[u8] {
         match self {
             Self::Can(can) => can.as_bytes(),
@@ -144,17 +144,17 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Random numbers that are not random: for worked examples.
+/// Fixed values in place of random ones, for worked examples. Never for a real session.
 pub mod hazmat {
     use super::{chip, terminal};
     use crate::suite::PrivateKey;
 
-    /// These two keys of the terminal. Whoever uses them twice gives his sessions away.
+    /// These two keys of the terminal. Reusing them reveals the session keys.
     pub fn terminal_random(mapping: PrivateKey, ephemeral: PrivateKey) -> terminal::Random {
         terminal::Random::new(mapping, ephemeral)
     }
 
-    /// This nonce and these two keys of the chip. Whoever uses them twice gives his sessions away.
+    /// This nonce and these two keys of the chip. Reusing them reveals the session keys.
     pub fn chip_random(nonce: [u8; 16], mapping: PrivateKey, ephemeral: PrivateKey) -> chip::Random {
         chip::Random::new(nonce, vec![(mapping, ephemeral)])
     }

@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -21,7 +21,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Fresh ones, for a suite on this curve.
+    /// Generates fresh key pairs for a suite on this curve.
     pub fn generate(curve: Curve, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         Self::new(PrivateKey::generate(curve, rng), PrivateKey::generate(curve, rng))
     }

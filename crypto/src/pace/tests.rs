@@ -164,7 +164,7 @@ fn another_password_is_a_wrong_password() {
     }
 }
 
-/// A chip of G.1 that has heard the first `steps` genuine commands.
+/// Returns a chip of G.1 that has heard the first `steps` genuine commands.
 fn chip_after(steps: usize) -> chip::Pace {
     APPENDIX_G1[..steps].iter().fold(chip_of_g1(), |chip, [asked, _]| match chip.answer(&command(asked)) {
         Reply::More(chip, _) => chip,

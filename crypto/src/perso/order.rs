@@ -72,7 +72,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Whether every command of the order was answered with `9000`. What the station may tell its operator; **not** a proof, which
+    /// Returns whether every command of the order was answered with `9000`. What the station may tell its operator; **not** a proof, which
     /// only [`crate::perso::Script::verify`] gives.
     pub fn answers(&self, order: &Order) -> bool {
         self.order == order.id

@@ -43,17 +43,17 @@ impl Package {
         Ok(Self { files, can, mrz_seed })
     }
 
-    /// The files, by ascending identifier.
+    /// Returns the files, by ascending identifier.
     pub fn files(&self) -> impl Iterator<Item = (File, &[u8])> {
         self.files.iter().map(|(file, content)| (*file, &content[..]))
     }
 
-    /// What the chip will report once it holds these files: [`digest()`].
+    /// Returns what the chip will report once it holds these files: [`digest()`].
     pub fn digest(&self) -> [u8; 32] {
         digest(self.files())
     }
 
-    /// The stream of data groupings that STORE DATA cuts into blocks.
+    /// Returns the stream of data groupings that STORE DATA cuts into blocks.
     pub(super) fn stream(&self) -> Zeroizing<Vec<u8>> {
         let total = self.files.iter().map(|(_, content)| content.len() + 5).sum::<usize>();
         let mut out = Zeroizing::new(Vec::with_capacity(total + 64)); // no reallocation: no stray copy of the plaintext
@@ -95,7 +95,7 @@ pub enum PackageError {
     /// A file is empty or longer than a data grouping.
     #[error("{file} has {length} bytes: between 1 and 65,535 can be stored")]
     Length {
-        /// Which.
+        /// The file.
         file: File,
         /// Its length in bytes.
         length: usize,
@@ -103,13 +103,13 @@ pub enum PackageError {
     /// EF.CardSecurity, which has the identifier of EF.SOD in another directory.
     #[error("{file} is not among the files that personalization writes")]
     NotForUs {
-        /// Which.
+        /// The file.
         file: File,
     },
     /// A file is given twice.
     #[error("{file} is given twice")]
     Twice {
-        /// Which.
+        /// The file.
         file: File,
     },
 }

@@ -34,7 +34,7 @@ impl LifeCycle {
     /// All states, in their order.
     pub const ALL: [Self; 5] = [Self::Blank, Self::Initialised, Self::Personalized, Self::Locked, Self::Terminated];
 
-    /// Its byte in GET DATA `DF20`, in SET STATUS and in the report.
+    /// Returns the byte in GET DATA `DF20`, in SET STATUS and in the report.
     pub fn byte(self) -> u8 {
         match self {
             Self::Blank => 0x01,
@@ -45,12 +45,12 @@ impl LifeCycle {
         }
     }
 
-    /// The state with this byte.
+    /// Returns the state with this byte.
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.byte() == byte)
     }
 
-    /// Whether SET STATUS leads from here to `next`: one step forward, or by Lock and Terminate from any living state.
+    /// Returns whether SET STATUS leads from here to `next`: one step forward, or by Lock and Terminate from any living state.
     ///
     /// | from | to |
     /// | --- | --- |
@@ -101,9 +101,9 @@ pub mod tag {
 /// an order that the chip on the reader cannot open, and nothing else: see [the argument](super).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Presentation {
-    /// Which chip.
+    /// Serial of the chip.
     pub serial: CardSerial,
-    /// Where it stands.
+    /// Its life cycle.
     pub life_cycle: LifeCycle,
     /// Version of its key set.
     pub key_version: u8,
@@ -159,7 +159,7 @@ fn key_version(template: &[u8]) -> Result<u8, Fault> {
     Err(Fault::Misbehaved("a key information template without key 1"))
 }
 
-/// What EF.ATR/INFO in the master file announces, else what every card can do. Some cards refuse SELECT of the master file and
+/// Returns what EF.ATR/INFO in the master file announces, else what every card can do. Some cards refuse SELECT of the master file and
 /// have it selected anyway, so its answer does not matter.
 fn lengths<C: CardTransport>(card: &mut C) -> Result<AtrInfo, C::Error> {
     card.transmit(&Select::MasterFile.into())?;

@@ -13,7 +13,7 @@ use crate::tlv::{self, Tlv};
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// Where it stands.
+    /// Its life cycle.
     pub life_cycle: LifeCycle,
     /// [`crate::perso::digest()`] over its files; over none if it has none.
     pub digest: [u8; 32],
@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The data object, as the chip answers GET DATA `DF21`.
+    /// Returns the data object, as the chip answers GET DATA `DF21`.
     pub fn encode(&self) -> Vec<u8> {
         let key = |of: KeyUse, key: &Option<PublicKey>| {
             key.as_ref().map(|key| tlv::encode(of.template(), &encode_public_key(key))).unwrap_or_default()

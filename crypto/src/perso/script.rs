@@ -46,12 +46,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// What it is for.
+    /// Returns what it is for.
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Which chip it is for.
+    /// Returns which chip it is for.
     pub fn serial(&self) -> CardSerial {
         self.serial
     }
@@ -61,7 +61,7 @@ impl Record {
         self.key_version
     }
 
-    /// The sequence counter of its session. A chip that announces this or more has played it, or skipped it for ever.
+    /// Returns the sequence counter of its session. A chip that announces this or more has played it, or skipped it for ever.
     pub fn sequence_counter(&self) -> u32 {
         self.sequence_counter
     }
@@ -237,13 +237,13 @@ impl Script {
         Ok(talk.finish(expected))
     }
 
-    /// What goes to the station, under this name. Asked twice, it gives the same.
+    /// Returns what goes to the station, under this name. Asked twice, it gives the same.
     pub fn order(&self, id: impl Into<String>) -> Order {
         let Record { purpose, serial, commands, .. } = &self.record;
         Order { id: id.into(), purpose: *purpose, serial: *serial, commands: commands.clone() }
     }
 
-    /// What goes into the store.
+    /// Returns what goes into the store.
     pub fn to_record(&self) -> Record {
         self.record.clone()
     }
@@ -253,7 +253,7 @@ impl Script {
         Self { record }
     }
 
-    /// The commands by name, in their order.
+    /// Returns the commands by name, in their order.
     pub fn steps(&self) -> Vec<ScriptStep> {
         use LifeCycle::{Initialised, Locked, Personalized, Terminated};
         let mut steps = vec![ScriptStep::Select, ScriptStep::InitializeUpdate, ScriptStep::ExternalAuthenticate];

@@ -22,7 +22,7 @@ pub(super) const LONGEST: usize = 0xffff;
 pub(super) const CAN: u16 = 0x8010;
 pub(super) const MRZ_SEED: u16 = 0x8011;
 
-/// The file that a grouping with this tag holds.
+/// Returns the file that a grouping with this tag holds.
 pub(super) fn file_of(tag: u16) -> Option<File> {
     File::in_application(tag).or_else(|| File::in_master_file(tag))
 }
@@ -96,12 +96,12 @@ impl Collector {
         Self::default()
     }
 
-    /// Whether no block came yet.
+    /// Returns whether no block came yet.
     pub fn is_untouched(&self) -> bool {
         self.blocks == 0
     }
 
-    /// Whether the last block came, and ended where a grouping ends.
+    /// Returns whether the last block came, and ended where a grouping ends.
     pub fn is_complete(&self) -> bool {
         self.complete
     }

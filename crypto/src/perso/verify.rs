@@ -39,7 +39,7 @@ pub struct ReceiptError {
     pub index: usize,
     /// Its name.
     pub step: StepName,
-    /// What is wrong.
+    /// The problem.
     pub reason: Reason,
 }
 

@@ -43,7 +43,7 @@ impl SerialNumber {
         Self(content.to_vec())
     }
 
-    /// The content octets of the INTEGER.
+    /// Returns the content octets of the INTEGER.
     pub fn content(&self) -> &[u8] {
         &self.0
     }
@@ -72,7 +72,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Whether the moment lies within.
+    /// Returns whether the moment lies within.
     pub fn contains(&self, at: OffsetDateTime) -> bool {
         self.not_before <= at && at <= self.not_after
     }
@@ -155,7 +155,7 @@ impl Certificate {
         Ok(Self { der: bytes.into(), body: Arc::new(body), algorithm, signature, key })
     }
 
-    /// The bytes as read.
+    /// Returns the bytes as read.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -165,7 +165,7 @@ impl Certificate {
         &self.body.serial
     }
 
-    /// Who issued it.
+    /// Returns the issuer's name.
     pub fn issuer(&self) -> &Name {
         &self.body.issuer
     }
@@ -175,7 +175,7 @@ impl Certificate {
         &self.body.subject
     }
 
-    /// The issuer's two-letter country code, in upper case.
+    /// Returns the issuer's two-letter country code, in upper case.
     pub fn country(&self) -> Option<String> {
         self.body.issuer.country()
     }
@@ -206,7 +206,7 @@ impl Certificate {
         self.body.validity.not_after
     }
 
-    /// The certified key.
+    /// Returns the certified key.
     ///
     /// # Errors
     /// [`SpkiError`], also for curves that are not supported.
@@ -214,12 +214,12 @@ impl Certificate {
         (*self.key).clone()
     }
 
-    /// The certified key as it stands: a DER SubjectPublicKeyInfo.
+    /// Returns the certified key as it stands: a DER SubjectPublicKeyInfo.
     pub fn subject_public_key_info(&self) -> &[u8] {
         &self.body.spki
     }
 
-    /// The extensions.
+    /// Returns the extensions.
     pub fn extensions(&self) -> &Extensions {
         &self.body.extensions
     }
@@ -229,17 +229,17 @@ impl Certificate {
         self.body.extensions.subject_key_identifier.as_deref()
     }
 
-    /// Key identifier of the issuer, if the extension says one.
+    /// Returns the key identifier of the issuer, if the extension says one.
     pub fn authority_key_identifier(&self) -> Option<&[u8]> {
         self.body.extensions.authority_key_identifier.as_deref()
     }
 
-    /// Whether issuer and subject are the same name: a root, or a link certificate without change of name.
+    /// Returns whether issuer and subject are the same name: a root, or a link certificate without change of name.
     pub fn is_self_issued(&self) -> bool {
         self.body.issuer.matches(&self.body.subject)
     }
 
-    /// How it is signed.
+    /// Returns how it is signed.
     ///
     /// # Errors
     /// [`AlgorithmError`].
@@ -247,7 +247,7 @@ impl Certificate {
         algorithm::signature(&self.algorithm)
     }
 
-    /// The part that the signature covers, as read.
+    /// Returns the part that the signature covers, as read.
     pub fn to_be_signed(&self) -> &[u8] {
         Reader::new(&self.der[..])
             .read()

@@ -91,7 +91,7 @@ pub enum CmsError {
 }
 
 impl CmsError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Algorithm(error) => error.is_unsupported(),
@@ -215,12 +215,12 @@ impl SignedData {
         Ok(Self { content_type, content, certificates, signer, digest, attributes, algorithm, signature })
     }
 
-    /// The certificate inside that the signer identifier means.
+    /// Returns the certificate inside that the signer identifier means.
     pub(crate) fn signer(&self) -> Result<&Certificate, CmsError> {
         self.certificates.iter().find(|certificate| self.signer.means(certificate)).ok_or(CmsError::SignerMissing)
     }
 
-    /// The claimed moment of signing, if the signer claims one.
+    /// Returns the claimed moment of signing, if the signer claims one.
     pub(crate) fn signing_time(&self) -> Result<Option<OffsetDateTime>, CmsError> {
         match attribute(&self.attributes, &oid::SIGNING_TIME)? {
             Some(bytes) => Ok(Some(der::read_time(&mut tlv::Reader::new(&bytes), "signingTime")?)),
@@ -258,7 +258,7 @@ fn expect_version(what: &'static str, expected: u64, tlv: &Tlv) -> Result<(), Cm
     if found == expected { Ok(()) } else { Err(CmsError::Version { what, expected, found }) }
 }
 
-/// The one value of an attribute, raw; `None` if the attribute is absent.
+/// Returns the one value of an attribute, raw; `None` if the attribute is absent.
 fn attribute(set: &[u8], kind: &Oid) -> Result<Option<Vec<u8>>, CmsError> {
     let wrong = || CmsError::Attribute { attribute: kind.clone() };
     let mut found = None;
@@ -290,7 +290,7 @@ pub(crate) struct PreparedSignedData {
 }
 
 impl PreparedSignedData {
-    /// Content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's key. The
+    /// Returns the content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's key. The
     /// digest is the one that belongs to the key.
     pub(crate) fn new(
         content_type: Oid,
@@ -331,7 +331,7 @@ impl PreparedSignedData {
         self.algorithm
     }
 
-    /// The ContentInfo, after verifying the signature.
+    /// Returns the ContentInfo, after verifying the signature.
     pub(crate) fn attach(self, signature: &[u8]) -> Result<Vec<u8>, SignatureMismatch> {
         self.key.verify(self.algorithm, &self.attributes, signature)?;
         Ok(self.attach_unverified(signature))

@@ -37,13 +37,13 @@ pub enum CrlError {
     /// A critical extension that is not processed here: delta lists, partitions, indirect lists.
     #[error("critical extension {extension} of the list is not supported")]
     CriticalExtension {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// The draft lists a serial number twice.
     #[error("serial number {serial} is listed twice")]
     Duplicate {
-        /// Which.
+        /// Serial of the chip.
         serial: SerialNumber,
     },
     /// The issuer's certificate may not sign lists.
@@ -74,7 +74,7 @@ pub enum CrlError {
 pub struct RevokedCertificate {
     /// The certificate.
     pub serial: SerialNumber,
-    /// Since when.
+    /// Moment of the revocation.
     pub at: OffsetDateTime,
 }
 
@@ -146,12 +146,12 @@ impl Crl {
         })
     }
 
-    /// The bytes as read.
+    /// Returns the bytes as read.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Who issued it.
+    /// Returns the issuer's name.
     pub fn issuer(&self) -> &Name {
         &self.issuer
     }
@@ -166,18 +166,18 @@ impl Crl {
         self.next_update
     }
 
-    /// What it revokes.
+    /// Returns what it revokes.
     pub fn revoked(&self) -> &[RevokedCertificate] {
         &self.revoked
     }
 
-    /// Its `cRLNumber` as content octets, if it has one.
+    /// Returns the `cRLNumber` as content octets, if it has one.
     pub fn number(&self) -> Option<Vec<u8>> {
         let found = self.extensions.iter().find(|extension| extension.kind == oid::CRL_NUMBER)?;
         Tlv::expect(der::INTEGER, &found.value).ok().and_then(|tlv| der::unsigned(tlv.value).map(<[u8]>::to_vec))
     }
 
-    /// How it is signed.
+    /// Returns how it is signed.
     ///
     /// # Errors
     /// [`AlgorithmError`].
@@ -214,7 +214,7 @@ impl Crl {
         }
     }
 
-    /// The entry of a certificate that this list's country issued, if it is revoked (Doc 9303-12 (8th ed.) §7.1.4, note 1:
+    /// Returns the entry of a certificate that this list's country issued, if it is revoked (Doc 9303-12 (8th ed.) §7.1.4, note 1:
     /// one CSCA and one list for a country, so the country is what tells them apart).
     pub(crate) fn entry(&self, certificate: &Certificate) -> Option<&RevokedCertificate> {
         let same_country = self.issuer.country() == certificate.country();
@@ -303,12 +303,12 @@ pub struct PreparedCrl {
 }
 
 impl PreparedCrl {
-    /// The bytes to sign, not yet hashed.
+    /// Returns the bytes to sign, not yet hashed.
     pub fn to_be_signed(&self) -> &[u8] {
         &self.body
     }
 
-    /// How to sign them.
+    /// Returns how to sign them.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }

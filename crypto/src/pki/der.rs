@@ -18,7 +18,7 @@ pub enum DerError {
     Encoding {
         /// The structure being read.
         within: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: TlvError,
     },
     /// Well formed, but not a value that is allowed here.
@@ -60,20 +60,20 @@ pub(crate) fn value<T>(what: &'static str, read: Option<T>) -> Result<T, DerErro
 
 // --- reading -----------------------------------------------------------------------------------------------------------
 
-/// Content of an INTEGER as a small number; negative or large ones are `None`.
+/// Returns the content of an INTEGER as a small number; negative or large ones are `None`.
 pub(crate) fn small(integer: &Tlv) -> Option<u64> {
     let magnitude = unsigned(integer.value)?;
     (magnitude.len() <= 8).then(|| magnitude.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
 }
 
-/// Magnitude of a non-negative INTEGER's content without leading zeros (empty for zero); `None` if empty or negative.
+/// Returns the magnitude of a non-negative INTEGER's content without leading zeros (empty for zero); `None` if empty or negative.
 pub(crate) fn unsigned(content: &[u8]) -> Option<&[u8]> {
     let first = *content.first()?;
     let zeros = content.iter().take_while(|b| **b == 0).count();
     (first & 0x80 == 0).then(|| &content[zeros..])
 }
 
-/// Whole octets of a BIT STRING; one with unused bits is `None`.
+/// Returns the whole octets of a BIT STRING; one with unused bits is `None`.
 pub(crate) fn bits<'a>(string: &Tlv<'a>) -> Option<&'a [u8]> {
     match string.value.split_first() {
         Some((0, octets)) => Some(octets),
@@ -81,7 +81,7 @@ pub(crate) fn bits<'a>(string: &Tlv<'a>) -> Option<&'a [u8]> {
     }
 }
 
-/// A BOOLEAN's content. Lenient: any non-zero octet is true, as in BER.
+/// Returns a BOOLEAN's content. Lenient: any non-zero octet is true, as in BER.
 pub(crate) fn boolean(value: &[u8]) -> Option<bool> {
     match value {
         [byte] => Some(*byte != 0),
@@ -89,13 +89,13 @@ pub(crate) fn boolean(value: &[u8]) -> Option<bool> {
     }
 }
 
-/// Next element as an object identifier.
+/// Returns the next element as an object identifier.
 pub(crate) fn read_oid(reader: &mut Reader, what: &'static str) -> Result<Oid, DerError> {
     let tlv = reader.expect(OBJECT_IDENTIFIER).within(what)?;
     value(what, Oid::from_content(tlv.value))
 }
 
-/// Next element as UTCTime or GeneralizedTime.
+/// Returns the next element as UTCTime or GeneralizedTime.
 pub(crate) fn read_time(reader: &mut Reader, what: &'static str) -> Result<OffsetDateTime, DerError> {
     let tlv = reader.read().within(what)?;
     value(what, time_of(&tlv))
@@ -112,7 +112,7 @@ pub(crate) fn time_of(tlv: &Tlv) -> Option<OffsetDateTime> {
     time_from_text(std::str::from_utf8(tlv.value).ok()?, year_digits)
 }
 
-/// The content of a GeneralizedTime that is implicitly tagged.
+/// Returns the content of a GeneralizedTime that is implicitly tagged.
 pub(crate) fn generalized_time(content: &[u8]) -> Option<OffsetDateTime> {
     time_from_text(std::str::from_utf8(content).ok()?, 4)
 }
@@ -185,7 +185,7 @@ pub(crate) fn context(number: u32, content: &[u8]) -> Vec<u8> {
     tlv::encode(0xa0 | number, content)
 }
 
-/// A time as certificates write it: UTCTime through 2049, GeneralizedTime from 2050 (Doc 9303-12 (8th ed.) table 5).
+/// Returns a time as certificates write it: UTCTime through 2049, GeneralizedTime from 2050 (Doc 9303-12 (8th ed.) table 5).
 pub(crate) fn time(at: OffsetDateTime) -> Vec<u8> {
     let text = generalized_text(at);
     match at.to_offset(UtcOffset::UTC).year() {

@@ -120,7 +120,7 @@ impl CertificateDraft {
     }
 }
 
-/// A linted body waiting for its one signature. Not `Clone`: whoever attaches has spent it.
+/// A linted body waiting for its one signature. Not `Clone`: attaching a signature spends it.
 ///
 /// ```compile_fail,E0382
 /// fn twice(prepared: crypto::pki::PreparedCertificate, signature: &[u8]) {
@@ -136,12 +136,12 @@ pub struct PreparedCertificate {
 }
 
 impl PreparedCertificate {
-    /// The bytes to sign, not yet hashed.
+    /// Returns the bytes to sign, not yet hashed.
     pub fn to_be_signed(&self) -> &[u8] {
         &self.body
     }
 
-    /// How to sign them.
+    /// Returns how to sign them.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }

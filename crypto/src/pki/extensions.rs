@@ -23,7 +23,7 @@ impl KeyUsage {
     /// Exactly what a CSCA has.
     pub const AUTHORITY: Self = Self(1 << 5 | 1 << 6);
 
-    /// Whether all bits of `other` are set.
+    /// Returns whether all bits of `other` are set.
     pub fn includes(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -38,7 +38,7 @@ impl KeyUsage {
         Ok(Self((0..16).filter(|n| bit(*n)).fold(0, |bits, n| bits | 1 << n)))
     }
 
-    /// A named bit list: trailing zero bits are left out (X.690 §11.2.2).
+    /// Returns a named bit list: trailing zero bits are left out (X.690 §11.2.2).
     fn encode(self) -> Vec<u8> {
         let octets = self.0.reverse_bits().to_be_bytes();
         let count = 2 - octets.iter().rev().take_while(|octet| **octet == 0).count();
@@ -120,7 +120,7 @@ impl Extensions {
         Ok(found)
     }
 
-    /// The first critical extension that this project does not process, if any.
+    /// Returns the first critical extension that this project does not process, if any.
     pub fn unknown_critical(&self) -> Option<&Oid> {
         self.all.iter().filter(|extension| extension.critical).map(|e| &e.kind).find(|kind| !PROCESSED.contains(kind))
     }
@@ -274,7 +274,7 @@ pub(crate) fn write_key_usage(usage: KeyUsage) -> Vec<u8> {
     extension(&oid::KEY_USAGE, true, &usage.encode())
 }
 
-/// An authority with path length 0.
+/// Returns an authority with path length 0.
 pub(crate) fn write_basic_constraints() -> Vec<u8> {
     extension(&oid::BASIC_CONSTRAINTS, true, &der::sequence(&[&[0x01, 0x01, 0xff], &der::integer(&[0])]))
 }

@@ -31,7 +31,7 @@ pub enum ProfileFinding {
     /// The extension's criticality is not the profile's.
     #[error("extension {extension} has the wrong criticality")]
     Criticality {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// No distribution point, or one that is not http, https or ldap.
@@ -43,7 +43,7 @@ pub enum ProfileFinding {
     /// An extension that this kind of certificate must not have.
     #[error("extension {extension} is not allowed in this certificate")]
     Forbidden {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// The issuer is not an authority, or its key may no longer sign at this certificate's start.
@@ -58,7 +58,7 @@ pub enum ProfileFinding {
     /// A mandatory extension is missing.
     #[error("extension {extension} is missing")]
     Missing {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// It would be valid beyond its issuer.

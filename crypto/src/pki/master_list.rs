@@ -41,12 +41,12 @@ impl MasterList {
         Ok(Self { signed, entries })
     }
 
-    /// The certificates listed, each parsed or with what is wrong with it. Not trusted before [`MasterList::verify`].
+    /// Returns the certificates listed, each parsed or with what is wrong with it. Not trusted before [`MasterList::verify`].
     pub fn entries(&self) -> impl Iterator<Item = Result<Certificate, DerError>> + '_ {
         self.entries.iter().map(|bytes| Certificate::parse(bytes))
     }
 
-    /// The certificates that came with the list to verify its signature; not trusted.
+    /// Returns the certificates that came with the list to verify its signature; not trusted.
     pub fn certificates(&self) -> &[Certificate] {
         &self.signed.certificates
     }

@@ -50,12 +50,12 @@ impl Country {
         Ok(Self { in_names: in_names.to_owned(), in_mrz: in_mrz.to_owned() })
     }
 
-    /// The two-letter code.
+    /// Returns the two-letter code.
     pub fn in_names(&self) -> &str {
         &self.in_names
     }
 
-    /// The code in the MRZ.
+    /// Returns the code in the MRZ.
     pub fn in_mrz(&self) -> &str {
         &self.in_mrz
     }
@@ -96,7 +96,7 @@ impl Name {
         Self::of_attributes(&attributes)
     }
 
-    /// The directory name with the code in the MRZ that alternative names carry (§7.1.1.2).
+    /// Returns the directory name with the code in the MRZ that alternative names carry (§7.1.1.2).
     pub(crate) fn locality(country: &Country) -> Self {
         Self::of_attributes(&[(oid::LOCALITY_NAME, country.in_mrz())]).expect("a country code is a fine attribute")
     }
@@ -139,7 +139,7 @@ impl Name {
         Ok(Self { der: bytes.to_vec(), attributes })
     }
 
-    /// The bytes as they were read or built.
+    /// Returns the bytes as they were read or built.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -158,7 +158,7 @@ impl Name {
         self.attributes.iter().find(|(found, _)| found == kind).map(|(_, text)| text.as_str())
     }
 
-    /// The comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of spaces.
+    /// Returns the comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of spaces.
     pub fn matches(&self, other: &Self) -> bool {
         let fold = |name: &Self| -> Vec<(Oid, String)> {
             let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
@@ -167,7 +167,7 @@ impl Name {
         self.der == other.der || fold(self) == fold(other)
     }
 
-    /// Whether both hold the same attributes, byte for byte, in whatever order: some States write the issuer of a signer
+    /// Returns whether both hold the same attributes, byte for byte, in whatever order: some States write the issuer of a signer
     /// identifier in reverse.
     pub(crate) fn permutes(&self, other: &Self) -> bool {
         let sorted = |name: &Self| {

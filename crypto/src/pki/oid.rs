@@ -7,12 +7,12 @@ use std::{borrow::Cow, fmt};
 pub struct Oid(Cow<'static, [u8]>);
 
 impl Oid {
-    /// A constant, from the content octets.
+    /// Returns a constant, from the content octets.
     pub const fn of(content: &'static [u8]) -> Self {
         Self(Cow::Borrowed(content))
     }
 
-    /// The content octets, without tag and length.
+    /// Returns the content octets, without tag and length.
     pub fn content(&self) -> &[u8] {
         &self.0
     }

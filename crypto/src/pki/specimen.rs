@@ -39,7 +39,7 @@ pub(crate) fn key(curve: Curve, seed: u64) -> PrivateKey {
     PrivateKey::generate(curve, &mut ChaCha20Rng::seed_from_u64(seed))
 }
 
-/// The draft of a root, valid 2025 to 2040, its key in use until 2030.
+/// Returns the draft of a root, valid 2025 to 2040, its key in use until 2030.
 pub(crate) fn root_draft(country: &Country, key: VerifyingKey, form: CurveForm, seed: u64) -> CertificateDraft {
     let name = Name::new(country, "State of Utopia", None, "CSCA").unwrap();
     CertificateDraft {
@@ -63,7 +63,7 @@ pub(crate) fn root_draft(country: &Country, key: VerifyingKey, form: CurveForm, 
     }
 }
 
-/// The draft of a signer, valid from September 2026 for ten years, its key in use for three months.
+/// Returns the draft of a signer, valid from September 2026 for ten years, its key in use for three months.
 pub(crate) fn signer_draft(
     issuer: &Certificate,
     role: Role,
@@ -120,7 +120,7 @@ pub(crate) fn issue(issuer: &Issued, draft: CertificateDraft) -> Certificate {
     prepared.attach(&signature).unwrap()
 }
 
-/// A list of three months with these certificates on it.
+/// Returns a list of three months with these certificates on it.
 pub(crate) fn crl(issuer: &Issued, revoked: &[&Certificate], this_update: OffsetDateTime) -> Crl {
     let entry =
         |certificate: &&Certificate| RevokedCertificate { serial: certificate.serial().clone(), at: this_update };
@@ -255,7 +255,7 @@ impl Openssl {
     }
 }
 
-/// The key of an `openssl genrsa -traditional` file, as certificates have it: an RSAPublicKey.
+/// Returns the key of an `openssl genrsa -traditional` file, as certificates have it: an RSAPublicKey.
 pub(crate) fn rsa_public(private_key: &[u8]) -> VerifyingKey {
     let mut fields = tlv::Tlv::expect(der::SEQUENCE, private_key).unwrap().children();
     fields.read().unwrap();
@@ -263,7 +263,7 @@ pub(crate) fn rsa_public(private_key: &[u8]) -> VerifyingKey {
     VerifyingKey::Rsa(der::sequence(&[modulus, exponent]))
 }
 
-/// The key of a named-curve SubjectPublicKeyInfo as PEM, for `openssl dgst -verify`.
+/// Returns the key of a named-curve SubjectPublicKeyInfo as PEM, for `openssl dgst -verify`.
 pub(crate) fn public_pem(key: &VerifyingKey, form: CurveForm) -> Vec<u8> {
     to_pem("PUBLIC KEY", &spki::encode(key, form))
 }

@@ -58,7 +58,7 @@ pub enum SpkiError {
 }
 
 impl SpkiError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::Algorithm { .. } | Self::Curve { .. } | Self::Parameters)
     }
@@ -142,7 +142,7 @@ fn curve_of(parameters: &[u8]) -> Result<(Curve, CurveForm), SpkiError> {
     }
 }
 
-/// The curve of ours that has all of these parameters.
+/// Returns the curve of ours that has all of these parameters.
 fn recognise(parameters: &Tlv) -> Result<Curve, SpkiError> {
     let within = "ECParameters";
     let mut fields = parameters.children();

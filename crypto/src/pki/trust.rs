@@ -26,19 +26,19 @@ pub enum ChainError {
     /// The issuing CSCA is not an authority that may sign certificates.
     #[error("the trust anchor {anchor} is no authority that may sign certificates")]
     AnchorNotAuthority {
-        /// Its subject.
+        /// Subject of the anchor.
         anchor: String,
     },
     /// The issuing CSCA is outside its validity.
     #[error("the trust anchor {anchor} is not valid at the moment of inspection")]
     AnchorNotValid {
-        /// Its subject.
+        /// Subject of the anchor.
         anchor: String,
     },
     /// The issuing CSCA is revoked, and everything below with it.
     #[error("the trust anchor {anchor} is revoked")]
     AnchorRevoked {
-        /// Its subject.
+        /// Subject of the anchor.
         anchor: String,
     },
     /// Issuer and subject are of different countries.
@@ -52,7 +52,7 @@ pub enum ChainError {
     /// A critical extension that is not processed here.
     #[error("critical extension {extension} is not supported")]
     CriticalExtension {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// Past its validity.
@@ -91,7 +91,7 @@ pub enum ChainError {
     /// Listed in a CRL of its country.
     #[error("the certificate was revoked on {at}")]
     Revoked {
-        /// Since when.
+        /// Moment of the revocation.
         at: OffsetDateTime,
     },
     /// The signature does not verify.
@@ -109,7 +109,7 @@ pub enum ChainError {
 }
 
 impl ChainError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Algorithm(error) => error.is_unsupported(),
@@ -181,17 +181,17 @@ impl TrustStore {
         self
     }
 
-    /// The policy for old hashes.
+    /// Returns the policy for old hashes.
     pub fn legacy(&self) -> LegacyHashes {
         self.legacy
     }
 
-    /// The trusted certificates.
+    /// Returns the trusted certificates.
     pub fn anchors(&self) -> &[Certificate] {
         &self.anchors
     }
 
-    /// The verified lists.
+    /// Returns the verified lists.
     pub fn lists(&self) -> &[Crl] {
         &self.lists
     }
@@ -273,7 +273,7 @@ impl TrustStore {
         Ok(VerifiedSigner { certificate: certificate.clone(), anchor: anchor.clone(), anchor_key: key, revocation })
     }
 
-    /// The anchor that issued this certificate: by name, by key identifier, by signature; and fit to issue.
+    /// Returns the anchor that issued this certificate: by name, by key identifier, by signature; and fit to issue.
     fn anchor_of(
         &self,
         certificate: &Certificate,
@@ -353,17 +353,17 @@ pub struct VerifiedSigner {
 }
 
 impl VerifiedSigner {
-    /// The signer's certificate.
+    /// Returns the signer's certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// The CSCA that issued it.
+    /// Returns the CSCA that issued it.
     pub fn anchor(&self) -> &Certificate {
         &self.anchor
     }
 
-    /// The CSCA's key.
+    /// Returns the CSCA's key.
     pub fn anchor_key(&self) -> &VerifyingKey {
         &self.anchor_key
     }
@@ -373,7 +373,7 @@ impl VerifiedSigner {
         self.certificate.country().unwrap_or_default()
     }
 
-    /// The issuing State as the MRZ has it (`VNM`), from the CSCA's alternative name: to be compared with DG1
+    /// Returns the issuing State as the MRZ has it (`VNM`), from the CSCA's alternative name: to be compared with DG1
     /// (Doc 9303-11 (8th ed.) §5.1).
     pub fn issuing_state(&self) -> Option<&str> {
         self.anchor.extensions().subject_country.as_deref()
@@ -384,7 +384,7 @@ impl VerifiedSigner {
         self.certificate.extensions().document_types.as_deref()
     }
 
-    /// What is known about its revocation.
+    /// Returns what is known about its revocation.
     pub fn revocation(&self) -> Revocation {
         self.revocation
     }
@@ -401,7 +401,7 @@ impl VerifiedSigner {
     }
 }
 
-/// Whether an authority key identifier may mean this anchor: if both say a key, it must be the same.
+/// Returns whether an authority key identifier may mean this anchor: if both say a key, it must be the same.
 fn identifies(authority_key: Option<&[u8]>, anchor: &Certificate) -> bool {
     match (authority_key, anchor.subject_key_identifier()) {
         (Some(wanted), Some(found)) => wanted == found,

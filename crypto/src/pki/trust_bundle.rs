@@ -155,17 +155,17 @@ impl Draft {
 pub struct Prepared(cms::PreparedSignedData);
 
 impl Prepared {
-    /// The bytes to sign, not yet hashed: the signed attributes.
+    /// Returns the bytes to sign, not yet hashed: the signed attributes.
     pub fn to_be_signed(&self) -> &[u8] {
         self.0.to_be_signed()
     }
 
-    /// How to sign them.
+    /// Returns how to sign them.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }
 
-    /// The signed bundle, ready to publish; the signature is verified first.
+    /// Returns the signed bundle, ready to publish; the signature is verified first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].
@@ -196,17 +196,17 @@ pub struct TrustBundle {
 }
 
 impl TrustBundle {
-    /// What it says.
+    /// Returns what it says.
     pub fn contents(&self) -> &Contents {
         &self.contents
     }
 
-    /// The anchors and lists, ready to verify documents.
+    /// Returns the anchors and lists, ready to verify documents.
     pub fn trust_store(&self) -> &TrustStore {
         &self.trust
     }
 
-    /// Who signed it.
+    /// Returns the verified signer.
     pub fn signer(&self) -> &VerifiedSigner {
         &self.signer
     }
@@ -216,12 +216,12 @@ impl TrustBundle {
         self.contents.issued_at
     }
 
-    /// Whether another was due: still usable, but the verdict must say so.
+    /// Returns whether another was due: still usable, but the verdict must say so.
     pub fn is_stale(&self, at: OffsetDateTime) -> bool {
         at > self.contents.next_update
     }
 
-    /// Whether the document of this fingerprint ([`crate::sod::Sod::fingerprint`]) is revoked.
+    /// Returns whether the document of this fingerprint ([`crate::sod::Sod::fingerprint`]) is revoked.
     pub fn is_revoked(&self, fingerprint: &[u8; 32]) -> bool {
         self.contents.revoked_documents.binary_search(fingerprint).is_ok()
     }

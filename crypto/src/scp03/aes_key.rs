@@ -76,7 +76,7 @@ impl AesKey {
             .expect(LENGTH).encrypt_padded_vec::<Iso7816>(plain))
     }
 
-    /// The inverse of [`AesKey::seal`]; `None` for a wrong length or padding.
+    /// Returns the inverse of [`AesKey::seal`]; `None` for a wrong length or padding.
     pub(super) fn open(&self, icv: &[u8; BLOCK], sealed: &[u8]) -> Option<Vec<u8>> {
         with_cipher!(self, Aes => cbc::Decryptor::<Aes>::new_from_slices(&self.0, icv)
             .expect(LENGTH).decrypt_padded_vec::<Iso7816>(sealed).ok())
@@ -90,7 +90,7 @@ impl AesKey {
             .expect(LENGTH).encrypt_padded_vec::<NoPadding>(&blocks))
     }
 
-    /// The inverse of [`AesKey::wrap`], padding included; `None` if these are not whole blocks.
+    /// Returns the inverse of [`AesKey::wrap`], padding included; `None` if these are not whole blocks.
     pub(super) fn unwrap(&self, wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         with_cipher!(self, Aes => cbc::Decryptor::<Aes>::new_from_slices(&self.0, &[0; BLOCK])
             .expect(LENGTH).decrypt_padded_vec::<NoPadding>(wrapped).ok().map(Zeroizing::new))

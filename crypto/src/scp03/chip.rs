@@ -59,12 +59,12 @@ impl Request {
         Ok(Self { host_challenge: asked.host_challenge, key_version, sequence_counter: last_counter + 1 })
     }
 
-    /// The counter that the chip must have committed before it calls [`Request::answer`].
+    /// Returns the counter that the chip must have committed before it calls [`Request::answer`].
     pub fn sequence_counter(&self) -> u32 {
         self.sequence_counter
     }
 
-    /// The answer, and what waits for EXTERNAL AUTHENTICATE. `aid` is that of the security domain.
+    /// Returns the answer, and what waits for EXTERNAL AUTHENTICATE. `aid` is that of the security domain.
     pub fn answer(self, keys: &KeySet, serial: &CardSerial, aid: &[u8]) -> (Opening, Response) {
         let card_challenge = session::card_challenge(keys, self.sequence_counter, aid);
         let derived = SessionKeys::derive(keys, self.host_challenge, card_challenge);
@@ -158,12 +158,12 @@ impl Session {
         }
     }
 
-    /// Whether it can go on.
+    /// Returns whether it can go on.
     pub fn is_open(&self) -> bool {
         self.session.is_some()
     }
 
-    /// What it protects; `None` after its end. A chip whose command demands [`SecurityLevel::FULL`] asks here.
+    /// Returns what it protects; `None` after its end. A chip whose command demands [`SecurityLevel::FULL`] asks here.
     pub fn level(&self) -> Option<SecurityLevel> {
         self.session.as_ref().map(session::SessionState::level)
     }

@@ -37,7 +37,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// A key set of these keys.
+    /// Returns a key set of these keys.
     ///
     /// # Errors
     /// [`KeyError::Length`], [`KeyError::Mixed`].
@@ -66,12 +66,12 @@ impl KeySet {
         Zeroizing::new([self.enc.bytes(), self.mac.bytes(), self.dek.bytes()].concat())
     }
 
-    /// Bytes of each of the three keys: 16, 24 or 32.
+    /// Returns the bytes of each of the three keys: 16, 24 or 32.
     pub fn key_length(&self) -> usize {
         self.enc.length()
     }
 
-    /// Check values of Key-ENC, Key-MAC and Key-DEK.
+    /// Returns the check values of Key-ENC, Key-MAC and Key-DEK.
     pub fn check_values(&self) -> [[u8; 3]; 3] {
         self.all().map(check_value_of)
     }
@@ -80,7 +80,7 @@ impl KeySet {
         new.all().map(|key| self.dek.wrap(key.bytes()))
     }
 
-    /// The key set that PUT KEY carries under this set's Key-DEK, each key with its length in bytes and check value.
+    /// Returns the key set that PUT KEY carries under this set's Key-DEK, each key with its length in bytes and check value.
     pub(crate) fn unwrapped(&self, keys: &[(usize, &[u8], [u8; 3]); 3]) -> Result<KeySet, KeyError> {
         let mut plain = Vec::with_capacity(3);
         for (length, wrapped, expected) in keys {
@@ -107,7 +107,7 @@ impl fmt::Debug for KeySet {
     }
 }
 
-/// Check value of an AES key: the first three bytes of sixteen bytes `01` under it (GPCS v2.3 Annex B, AES).
+/// Returns the check value of an AES key: the first three bytes of sixteen bytes `01` under it (GPCS v2.3 Annex B, AES).
 ///
 /// # Errors
 /// [`KeyError::Length`].
@@ -125,7 +125,7 @@ fn check_value_of(key: &AesKey) -> [u8; 3] {
 pub struct MasterKey(AesKey);
 
 impl MasterKey {
-    /// A master key of 16, 24 or 32 bytes; the keys of the chips get the same length.
+    /// Returns a master key of 16, 24 or 32 bytes; the keys of the chips get the same length.
     ///
     /// # Errors
     /// [`KeyError::Length`].
@@ -133,7 +133,7 @@ impl MasterKey {
         AesKey::new(bytes).map(Self)
     }
 
-    /// The key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`], with the
+    /// Returns the key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`], with the
     /// ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as context the serial (10
     /// bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer; this is ours.
     pub fn diversify(&self, serial: &CardSerial, key_version: u8) -> KeySet {

@@ -82,10 +82,10 @@ impl SecurityLevel {
     pub const C_ENC_C_MAC_R_MAC: Self = Self(0x13);
     /// `33`: commands and answers are encrypted and carry a MAC. The only level that personalization uses.
     pub const FULL: Self = Self(0x33);
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 5] = [Self::C_MAC, Self::C_ENC_C_MAC, Self::C_MAC_R_MAC, Self::C_ENC_C_MAC_R_MAC, Self::FULL];
 
-    /// The level with this byte, if the specification has it. `00` (authentication alone) is not taken here.
+    /// Returns the level with this byte, if the specification has it. `00` (authentication alone) is not taken here.
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.0 == byte)
     }
@@ -114,7 +114,7 @@ impl fmt::Debug for SecurityLevel {
     }
 }
 
-/// The most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le field,
+/// Returns the most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le field,
 /// may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short command
 /// fits; 0 if not even an empty protected block does.
 ///
@@ -126,7 +126,7 @@ pub fn largest_plaintext(max_command: usize) -> usize {
     plain(sealed_in(4 + 1 + 1, 255)).max(plain(sealed_in(4 + 3 + 2, 0xffff)))
 }
 
-/// The most data bytes that one answer can carry under R-ENC and R-MAC, when the whole response APDU may have at most
+/// Returns the most data bytes that one answer can carry under R-ENC and R-MAC, when the whole response APDU may have at most
 /// `max_response` bytes (the second integer of DO `7F66` in EF.ATR/INFO).
 pub fn largest_answer(max_response: usize) -> usize {
     (max_response.min(65_536 + 2).saturating_sub(2 + MAC_LENGTH) / BLOCK * BLOCK).saturating_sub(1)

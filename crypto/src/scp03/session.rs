@@ -29,7 +29,7 @@ fn eight(bytes: &[u8]) -> [u8; 8] {
     bytes.try_into().expect("eight bytes were derived")
 }
 
-/// The pseudo-random card challenge (Amendment D v1.2 §6.2.2.1).
+/// Returns the pseudo-random card challenge (Amendment D v1.2 §6.2.2.1).
 pub(super) fn card_challenge(keys: &KeySet, sequence_counter: u32, aid: &[u8]) -> [u8; 8] {
     let counter = sequence_counter.to_be_bytes();
     eight(&keys.enc.derive(&label(constant::CARD_CHALLENGE), &[&counter[1..], aid], 8))
@@ -65,7 +65,7 @@ impl SessionKeys {
         }
     }
 
-    /// The session that begins with EXTERNAL AUTHENTICATE, which is the first link of its MAC chain.
+    /// Returns the session that begins with EXTERNAL AUTHENTICATE, which is the first link of its MAC chain.
     pub(super) fn open(self, level: SecurityLevel) -> SessionState {
         SessionState { keys: self, level, chaining_value: [0; BLOCK], counter: 0 }
     }
@@ -129,7 +129,7 @@ impl SessionState {
         self.mac_command(command)
     }
 
-    /// The inverse of [`SessionState::seal_command`].
+    /// Returns the inverse of [`SessionState::seal_command`].
     pub(super) fn open_command(&mut self, sealed: &Command) -> Result<Command, Status> {
         self.counter += 1;
         let mut command = self.check_command(sealed)?;
@@ -167,7 +167,7 @@ impl SessionState {
         Response { data, status }
     }
 
-    /// The inverse of [`SessionState::seal_response`]; says what is wrong with the answer.
+    /// Returns the inverse of [`SessionState::seal_response`]; says what is wrong with the answer.
     pub(super) fn open_response(&self, response: Response) -> Result<Response, &'static str> {
         let Response { data, status } = response;
         if is_error(status) {

@@ -144,7 +144,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// What the session protects.
+    /// Returns what the session protects.
     pub fn level(&self) -> SecurityLevel {
         self.session.level()
     }

@@ -20,17 +20,17 @@ enum State {
 }
 
 impl Chip {
-    /// A channel that begins with counter zero, as after PACE and chip authentication.
+    /// Returns a channel that begins with counter zero, as after PACE and chip authentication.
     pub fn new(keys: Keys) -> Self {
         Self::with_counter(keys, 0)
     }
 
-    /// A channel that begins with this counter, as after basic access control (§9.8.6.3).
+    /// Returns a channel that begins with this counter, as after basic access control (§9.8.6.3).
     pub fn with_counter(keys: Keys, counter: u64) -> Self {
         Self(State::AwaitCommand(ChannelState::new(keys, u128::from(counter))))
     }
 
-    /// Whether it can still be used. If not, session keys are gone and what they opened must be closed (§9.8.3).
+    /// Returns whether it can still be used. If not, session keys are gone and what they opened must be closed (§9.8.3).
     pub fn is_open(&self) -> bool {
         !matches!(self.0, State::Dead)
     }

@@ -57,7 +57,7 @@ impl Keys {
         self.cipher
     }
 
-    /// An authentication token or MAC outside of secure messaging, under the authentication key.
+    /// Returns an authentication token or MAC outside of secure messaging, under the authentication key.
     pub(crate) fn mac(&self, message: &[u8]) -> [u8; MAC_LEN] {
         self.cipher.mac(&self.authentication, message)
     }
@@ -69,14 +69,14 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// The most plain bytes that fit a protected response data field of `most` bytes: what a terminal may ask for at once.
+/// Returns the most plain bytes that fit a protected response data field of `most` bytes: what a terminal may ask for at once.
 ///
 /// For a short response (`most` = 256) that is 231 bytes under triple DES and 223 under AES.
 pub fn response_capacity(cipher: Cipher, most: usize) -> usize {
     capacity(cipher, most, STATUS_OBJECT + MAC_OBJECT)
 }
 
-/// The most plain bytes that fit a protected command data field of `most` bytes, with an expected length beside them.
+/// Returns the most plain bytes that fit a protected command data field of `most` bytes, with an expected length beside them.
 pub fn command_capacity(cipher: Cipher, most: usize) -> usize {
     capacity(cipher, most, EXPECTED_OBJECT + MAC_OBJECT)
 }

@@ -27,7 +27,7 @@ impl ChannelState {
         self.counter = self.counter.wrapping_add(1);
     }
 
-    /// The object that hides `data`: 87 with its padding indicator, or 85 for odd instructions. Nothing for no data.
+    /// Returns the object that hides `data`: 87 with its padding indicator, or 85 for odd instructions. Nothing for no data.
     pub(super) fn encrypt(&self, data: &[u8], odd: bool) -> Vec<u8> {
         if data.is_empty() {
             return Vec::new();
@@ -41,7 +41,7 @@ impl ChannelState {
         }
     }
 
-    /// The data in the value of an object 87 or 85; `None` if it was not made by [`ChannelState::encrypt`].
+    /// Returns the data in the value of an object 87 or 85; `None` if it was not made by [`ChannelState::encrypt`].
     pub(super) fn decrypt(&self, tag: u32, value: &[u8]) -> Option<Vec<u8>> {
         let ((CRYPTOGRAM, [PADDED, hidden @ ..]) | (ODD_CRYPTOGRAM, hidden)) = (tag, value) else { return None };
         let padded = Zeroizing::new(self.keys.cipher.cbc_decrypt(&self.keys.encryption, &self.vector(), hidden)?);
@@ -50,7 +50,7 @@ impl ChannelState {
         (data.len() + self.keys.cipher.block_len() >= padded.len() && !data.is_empty()).then(|| data.to_vec())
     }
 
-    /// The MAC over the counter, a padded command header (empty for responses) and the data objects (§9.8.4).
+    /// Returns the MAC over the counter, a padded command header (empty for responses) and the data objects (§9.8.4).
     pub(super) fn mac(&self, header: &[u8], objects: &[u8]) -> [u8; MAC_LEN] {
         let block = self.keys.cipher.block_len();
         let mut message = self.block();
@@ -63,7 +63,7 @@ impl ChannelState {
         self.keys.cipher.mac_of_padded(&self.keys.authentication, &padded)
     }
 
-    /// Whether this is the MAC, in constant time.
+    /// Returns whether this is the MAC, in constant time.
     pub(super) fn verifies(&self, header: &[u8], objects: &[u8], mac: &[u8]) -> bool {
         self.mac(header, objects).as_slice().ct_eq(mac).into()
     }
@@ -76,7 +76,7 @@ impl ChannelState {
         }
     }
 
-    /// The counter as one block.
+    /// Returns the counter as one block.
     fn block(&self) -> Vec<u8> {
         let bytes = self.counter.to_be_bytes();
         bytes[bytes.len() - self.keys.cipher.block_len()..].to_vec()

@@ -25,22 +25,22 @@ enum State {
 }
 
 impl Terminal {
-    /// A channel that begins with counter zero, as after PACE and chip authentication.
+    /// Returns a channel that begins with counter zero, as after PACE and chip authentication.
     pub fn new(keys: Keys) -> Self {
         Self::with_counter(keys, 0)
     }
 
-    /// A channel that begins with this counter, as after basic access control (§9.8.6.3).
+    /// Returns a channel that begins with this counter, as after basic access control (§9.8.6.3).
     pub fn with_counter(keys: Keys, counter: u64) -> Self {
         Self { cipher: keys.cipher, state: State::AwaitCommand(ChannelState::new(keys, u128::from(counter))) }
     }
 
-    /// Its cipher, by which [`super::response_capacity`] tells how much to ask for.
+    /// Returns the cipher, by which [`super::response_capacity`] tells how much to ask for.
     pub fn cipher(&self) -> Cipher {
         self.cipher
     }
 
-    /// Whether it can still be used.
+    /// Returns whether it can still be used.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Dead)
     }

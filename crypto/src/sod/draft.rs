@@ -40,13 +40,13 @@ pub enum LintError {
     /// A group is given twice.
     #[error("{group:?} is given twice")]
     Duplicate {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The data groups' hash is SHA-1, or weaker than what the signer signs with allows.
     #[error("{hash:?} must not be used for new documents")]
     Hash {
-        /// Which.
+        /// The hash function.
         hash: Hash,
     },
     /// The signer's key cannot be used.
@@ -55,7 +55,7 @@ pub enum LintError {
     /// A group that every document has is not there (Doc 9303-10 (8th ed.) table 2: DG1 and DG2).
     #[error("{group:?} is missing; every document has it")]
     Missing {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The certificate is not a document signer's, or not one for this kind of signature.
@@ -64,7 +64,7 @@ pub enum LintError {
     /// The file does not begin with its group's tag, or is longer or shorter than it says.
     #[error("the file of {group:?} is not one object with the group's tag")]
     NotThatGroup {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The signer's key may not sign at that moment.
@@ -134,7 +134,7 @@ impl Draft {
 }
 
 /// A linted security object waiting for its one signature. To be stored ([`Prepared::to_bytes`]) before it is signed. Not
-/// `Clone`: whoever attaches has spent it.
+/// `Clone`: attaching a signature spends it.
 ///
 /// ```compile_fail,E0382
 /// fn twice(prepared: crypto::sod::Prepared, signature: &[u8]) {
@@ -146,22 +146,22 @@ impl Draft {
 pub struct Prepared(PreparedSignedData);
 
 impl Prepared {
-    /// The bytes to sign, not yet hashed: the signed attributes as SET OF (RFC 5652 §5.4).
+    /// Returns the bytes to sign, not yet hashed: the signed attributes as SET OF (RFC 5652 §5.4).
     pub fn to_be_signed(&self) -> &[u8] {
         self.0.to_be_signed()
     }
 
-    /// How to sign them.
+    /// Returns how to sign them.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }
 
-    /// The certificate whose key must sign.
+    /// Returns the certificate whose key must sign.
     pub fn signer(&self) -> &Certificate {
         self.0.certificate()
     }
 
-    /// The signed hash table, DER.
+    /// Returns the signed hash table, DER.
     pub fn content(&self) -> &[u8] {
         self.0.content()
     }
@@ -175,7 +175,7 @@ impl Prepared {
         Ok(Sod::parse(&raw).expect("a linted table with a signature is an EF.SOD"))
     }
 
-    /// The raw EF.SOD, nothing verified: for bulk production, which verifies each one as a border guard would
+    /// Returns the raw EF.SOD, nothing verified: for bulk production, which verifies each one as a border guard would
     /// ([`Sod::parse`], [`Sod::verify`]) and need not do so twice. Everybody else wants [`Prepared::attach`].
     pub fn attach_unverified(self, signature: &[u8]) -> Vec<u8> {
         tlv::encode(TAG, &self.0.attach_unverified(signature))

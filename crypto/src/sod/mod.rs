@@ -103,7 +103,7 @@ pub enum SodError {
 }
 
 impl SodError {
-    /// Whether nothing here can verify this document: which says nothing against it.
+    /// Returns whether nothing here can verify this document: which says nothing against it.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Chain(error) => error.is_unsupported(),
@@ -137,7 +137,7 @@ impl Sod {
         Ok(Self { raw: raw.to_vec(), signed, table })
     }
 
-    /// The raw file.
+    /// Returns the raw file.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
@@ -149,12 +149,12 @@ impl Sod {
         Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// What the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes [`VerifiedSod::groups`].
+    /// Returns what the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes [`VerifiedSod::groups`].
     pub fn unverified_groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
 
-    /// The document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
+    /// Returns the document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
     ///
     /// # Errors
     /// [`CmsError::SignerMissing`].
@@ -198,12 +198,12 @@ pub struct VerifiedSod {
 }
 
 impl VerifiedSod {
-    /// The data groups that the document has, from the signed table; EF.COM is signed by nobody.
+    /// Returns the data groups that the document has, from the signed table; EF.COM is signed by nobody.
     pub fn groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
 
-    /// Whether the document has this group.
+    /// Returns whether the document has this group.
     pub fn lists(&self, group: DataGroup) -> bool {
         self.table.groups.iter().any(|(listed, _)| *listed == group)
     }
@@ -221,7 +221,7 @@ impl VerifiedSod {
         }
     }
 
-    /// Who signed.
+    /// Returns the verified signer.
     pub fn signer(&self) -> &VerifiedSigner {
         &self.signer
     }
@@ -231,7 +231,7 @@ impl VerifiedSod {
         self.signed_at
     }
 
-    /// Which layout of the data is signed.
+    /// Returns which layout of the data is signed.
     pub fn lds_version(&self) -> &LdsVersion {
         &self.table.version
     }
@@ -254,13 +254,13 @@ pub enum GroupError {
     /// Its hash is not the one that was signed.
     #[error("{group:?} is not what was signed")]
     Altered {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The signed table does not have it.
     #[error("{group:?} is not in the signed table")]
     NotListed {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
 }

@@ -133,7 +133,7 @@ fn openssl_verifies_what_we_sign() {
     }
 }
 
-/// A document signer with an RSA key of OpenSSL's, in files `ds.pem` and `key.pem`.
+/// Returns a document signer with an RSA key of OpenSSL's, in files `ds.pem` and `key.pem`.
 fn rsa_signer(openssl: &Openssl, root: &Issued) -> Certificate {
     openssl.run("genrsa -traditional -out key.pem 2048").unwrap();
     openssl.run("rsa -in key.pem -outform DER -traditional -out key.der").unwrap();
@@ -339,7 +339,7 @@ fn a_signer_identifier_that_points_elsewhere_is_named() {
     );
 }
 
-/// The same signed data with another certificate inside.
+/// Returns the same signed data with another certificate inside.
 fn with_certificate(raw: &[u8], certificate: &Certificate) -> Vec<u8> {
     rebuilt(raw, |at, element| match at {
         3 => der::context(0, certificate.der()),

@@ -24,10 +24,10 @@ pub enum Cipher {
 pub const MAC_LEN: usize = 8;
 
 impl Cipher {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 4] = [Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256];
 
-    /// Length of a key in bytes.
+    /// Returns the length of a key in bytes.
     pub fn key_len(self) -> usize {
         match self {
             Self::TripleDes | Self::Aes128 => 16,
@@ -36,7 +36,7 @@ impl Cipher {
         }
     }
 
-    /// Length of a block in bytes.
+    /// Returns the length of a block in bytes.
     pub fn block_len(self) -> usize {
         if self == Self::TripleDes { 8 } else { 16 }
     }
@@ -93,7 +93,7 @@ impl Cipher {
         self.cbc_decrypt(key, &[0; 16][..self.block_len()], blocks)
     }
 
-    /// The MAC of `message`: for triple DES the retail MAC (ISO/IEC 9797-1 MAC algorithm 3) after padding method 2, for AES
+    /// Returns the MAC of `message`: for triple DES the retail MAC (ISO/IEC 9797-1 MAC algorithm 3) after padding method 2, for AES
     /// the CMAC cut to eight bytes. Secure messaging pads **before** the CMAC too: see [`Cipher::mac_of_padded`].
     ///
     /// # Panics
@@ -105,7 +105,7 @@ impl Cipher {
         }
     }
 
-    /// The MAC of a message that was padded to whole blocks before.
+    /// Returns the MAC of a message that was padded to whole blocks before.
     ///
     /// # Panics
     /// If the key has a length that this cipher does not allow, or, for triple DES, the message is not whole blocks.
@@ -143,7 +143,7 @@ pub fn pad(data: &[u8], block_len: usize) -> Vec<u8> {
     out
 }
 
-/// The data before the padding, or `None` if there is no padding. Whole blocks are the caller's business.
+/// Returns the data before the padding, or `None` if there is no padding. Whole blocks are the caller's business.
 pub fn unpad(padded: &[u8]) -> Option<&[u8]> {
     let end = padded.iter().rposition(|b| *b != 0)?;
     (padded[end] == 0x80).then(|| &padded[..end])

@@ -22,7 +22,7 @@ pub struct Domain {
 }
 
 impl Curve {
-    /// Its domain parameters.
+    /// Returns the domain parameters.
     pub fn domain(self) -> &'static Domain {
         match self {
             Self::P256 => &P256,

@@ -32,10 +32,10 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 5] = [Self::P256, Self::P384, Self::P521, Self::BrainpoolP256r1, Self::BrainpoolP384r1];
 
-    /// Its object identifier as a named curve (RFC 5480 §2.1.1.1, RFC 5639 §4.1).
+    /// Returns the object identifier as a named curve (RFC 5480 §2.1.1.1, RFC 5639 §4.1).
     pub fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
             Self::P256 => "1.2.840.10045.3.1.7",
@@ -46,12 +46,12 @@ impl Curve {
         })
     }
 
-    /// The curve with this object identifier, if it is one of ours.
+    /// Returns the curve with this object identifier, if it is one of ours.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.oid() == oid)
     }
 
-    /// Its number among the standardized domain parameters (Doc 9303-11 (8th ed.) §9.5.1, table 7).
+    /// Returns the number among the standardized domain parameters (Doc 9303-11 (8th ed.) §9.5.1, table 7).
     pub fn parameter_id(self) -> u8 {
         match self {
             Self::P256 => 12,
@@ -62,12 +62,12 @@ impl Curve {
         }
     }
 
-    /// The curve with this number among the standardized domain parameters, if it is one of ours.
+    /// Returns the curve with this number among the standardized domain parameters, if it is one of ours.
     pub fn from_parameter_id(id: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.parameter_id() == id)
     }
 
-    /// Length of a coordinate, and of a scalar, in bytes.
+    /// Returns the length of a coordinate, and of a scalar, in bytes.
     pub fn field_len(self) -> usize {
         match self {
             Self::P256 | Self::BrainpoolP256r1 => 32,
@@ -165,7 +165,7 @@ macro_rules! verified {
     };
 }
 
-/// What aws-lc-rs verifies: NIST curves with the hash functions that are still in use.
+/// Returns what aws-lc-rs verifies: NIST curves with the hash functions that are still in use.
 fn quick(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm> {
     use aws_lc_rs::signature as by;
     Some(match (curve, hash) {
@@ -229,7 +229,7 @@ impl PublicKey {
         Ok(Self { curve, point: bytes.to_vec() })
     }
 
-    /// Its curve.
+    /// Returns the curve.
     pub fn curve(&self) -> Curve {
         self.curve
     }
@@ -239,7 +239,7 @@ impl PublicKey {
         &self.point
     }
 
-    /// The x-coordinate, [`Curve::field_len`] bytes.
+    /// Returns the x-coordinate, [`Curve::field_len`] bytes.
     pub fn x(&self) -> &[u8] {
         &self.point[1..=self.curve.field_len()]
     }
@@ -276,13 +276,13 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A fresh key, uniform between 1 and the group order.
+    /// Returns a fresh key, uniform between 1 and the group order.
     pub fn generate(curve: Curve, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let scalar = on_curve!(curve, C => elliptic_curve::SecretKey::<C>::generate_from_rng(rng).to_bytes().to_vec());
         Self { curve, scalar }
     }
 
-    /// The key with this big-endian value; leading zeros may be there or not.
+    /// Returns the key with this big-endian value; leading zeros may be there or not.
     ///
     /// # Errors
     /// [`EcError::Scalar`].
@@ -299,17 +299,17 @@ impl PrivateKey {
         Ok(Self { curve, scalar: scalar.to_vec() })
     }
 
-    /// Its curve.
+    /// Returns the curve.
     pub fn curve(&self) -> Curve {
         self.curve
     }
 
-    /// The big-endian value, [`Curve::field_len`] bytes.
+    /// Returns the big-endian value, [`Curve::field_len`] bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.scalar.clone())
     }
 
-    /// The public key that belongs to it.
+    /// Returns the public key that belongs to it.
     pub fn public(&self) -> PublicKey {
         let point = on_curve!(self.curve, C => {
             secret!(self, C).public_key().to_sec1_point(false).to_bytes().to_vec()
@@ -338,7 +338,7 @@ impl PrivateKey {
         on_curve!(self.curve, C => sign!(self, C, &digest).to_vec())
     }
 
-    /// The point `self * peer`, which on a curve of prime order is never infinity.
+    /// Returns the point `self * peer`, which on a curve of prime order is never infinity.
     fn multiply(&self, peer: &PublicKey) -> Result<PublicKey, EcError> {
         if self.curve != peer.curve {
             return Err(EcError::OtherCurve);
@@ -362,12 +362,12 @@ impl fmt::Debug for PrivateKey {
 pub struct Generator(PublicKey);
 
 impl Generator {
-    /// The base point G of the curve itself.
+    /// Returns the base point G of the curve itself.
     pub fn standard(curve: Curve) -> Self {
         Self(PublicKey { curve, point: curve.domain().base_point.to_vec() })
     }
 
-    /// The generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read as a
+    /// Returns the generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read as a
     /// big-endian integer of at most [`Curve::field_len`] bytes.
     ///
     /// # Errors
@@ -392,7 +392,7 @@ impl Generator {
         Ok(Self(PublicKey { curve, point }))
     }
 
-    /// The public key of `key` with respect to this base point.
+    /// Returns the public key of `key` with respect to this base point.
     ///
     /// # Errors
     /// [`EcError::OtherCurve`].
@@ -400,7 +400,7 @@ impl Generator {
         key.multiply(&self.0)
     }
 
-    /// The point, uncompressed.
+    /// Returns the point, uncompressed.
     pub fn to_sec1(&self) -> &[u8] {
         self.0.to_sec1()
     }

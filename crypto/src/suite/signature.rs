@@ -19,7 +19,7 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
-    /// The hash function.
+    /// Returns the hash function.
     pub fn hash(self) -> Hash {
         match self {
             Self::Ecdsa(hash) | Self::RsaPkcs1(hash) | Self::RsaPss(hash) => hash,

@@ -28,7 +28,7 @@ fn folder(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target)
 }
 
-/// The committed seeds of a target, in the order of their names.
+/// Returns the committed seeds of a target, in the order of their names.
 fn seeds_of(target: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = fs::read_dir(folder(target))
         .unwrap_or_else(|error| panic!("seeds of {target}: {error}"))

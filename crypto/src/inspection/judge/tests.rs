@@ -65,7 +65,7 @@ fn issuer() -> TestIssuer {
     }
 }
 
-/// An invented person of a province that does not exist.
+/// Returns an invented person of a province that does not exist.
 fn particulars(expiry: Option<time::Date>) -> Particulars {
     Particulars {
         number: "003185000042".parse().unwrap(),
@@ -133,7 +133,7 @@ impl TestIssuer {
         prepared.attach(&signature).unwrap().raw().to_vec()
     }
 
-    /// What reading a sound card brings.
+    /// Returns what reading a sound card brings.
     fn card(&self, groups: BTreeMap<DataGroup, Vec<u8>>) -> Evidence {
         let mut files: BTreeMap<File, FileReading> = BTreeMap::new();
         let com = Com::new(groups.keys().copied().collect()).encode().unwrap();

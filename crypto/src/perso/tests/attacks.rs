@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A script, its order and the genuine receipt, for an intake and for a personalization.
+/// Returns a script, its order and the genuine receipt, for an intake and for a personalization.
 fn genuine() -> Vec<(Service, Script, Order, Receipt)> {
     let play_one = |purpose: Purpose| {
         let mut service = Service::new();

@@ -81,7 +81,7 @@ impl Service {
     }
 }
 
-/// The station: carries an order over the network, plays it, carries the receipt back.
+/// Returns the station: carries an order over the network, plays it, carries the receipt back.
 fn carry(chip: &mut TestChip, script: &Script) -> Receipt {
     let sent = serde_json::to_string(&script.order("order-1")).unwrap();
     let order: Order = serde_json::from_str(&sent).unwrap();
@@ -109,7 +109,7 @@ fn usual() -> Package {
     package_of(&sizes)
 }
 
-/// A chip that was taken in, and one that holds a package too.
+/// Returns a chip that was taken in, and one that holds a package too.
 fn initialised(service: &mut Service, serial: CardSerial, lengths: AtrInfo) -> TestChip {
     let mut chip = service.blank(serial, lengths);
     let script = service.intake(&present(&mut chip).unwrap());
