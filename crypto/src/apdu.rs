@@ -23,7 +23,7 @@ pub const SHORT_NE: usize = 256;
 /// Largest Ne of an extended command: bytes.
 pub const EXTENDED_NE: usize = 65_536;
 
-/// A command APDU by meaning; [`Command::to_bytes`] chooses the short form whenever it fits.
+/// A command APDU. [`Command::to_bytes`] chooses the short form whenever it fits.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Command {
     /// Class byte.
@@ -44,21 +44,21 @@ impl Command {
         Self { cla: cla::PLAIN, ins, p: [p1, p2], data: Vec::new(), ne: None }
     }
 
-    /// With this class byte.
+    /// Sets the class byte.
     #[must_use]
     pub fn class(mut self, cla: u8) -> Self {
         self.cla = cla;
         self
     }
 
-    /// With this data field.
+    /// Sets the data field.
     #[must_use]
     pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.data = data.into();
         self
     }
 
-    /// Expecting at most `ne` bytes in answer.
+    /// Asks for at most `ne` bytes of response data.
     #[must_use]
     pub fn expecting(mut self, ne: usize) -> Self {
         self.ne = Some(ne);
@@ -178,12 +178,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// `9000` with these data.
+    /// Creates a response with `9000` and these data.
     pub fn success(data: impl Into<Vec<u8>>) -> Self {
         Self { data: data.into(), status: Status::SUCCESS }
     }
 
-    /// Returns a status without data.
+    /// Creates a response with a status and no data.
     pub fn status(status: Status) -> Self {
         Self { data: Vec::new(), status }
     }
@@ -198,7 +198,7 @@ impl Response {
     /// Reads a response APDU.
     ///
     /// # Errors
-    /// [`LengthError`] if there are not even two bytes (a card that was pulled answers so through some readers).
+    /// [`LengthError`] if there are fewer than two bytes (some readers answer so after a card was pulled).
     pub fn parse(bytes: &[u8]) -> Result<Self, LengthError> {
         match bytes {
             [data @ .., sw1, sw2] => Ok(Self { data: data.to_vec(), status: Status(u16::from_be_bytes([*sw1, *sw2])) }),
@@ -220,7 +220,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// A status word (ISO/IEC 7816-4:2013 §5.6), by meaning.
+/// A status word (ISO/IEC 7816-4:2013 §5.6).
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Status(pub u16);
 
@@ -274,7 +274,7 @@ impl Status {
     /// `6F00`: no precise diagnosis.
     pub const NO_DIAGNOSIS: Self = Self(0x6f00);
 
-    /// `63Cx`: verification failed, `x` further tries.
+    /// Returns `63Cx`: verification failed, `x` further tries.
     pub const fn tries_left(tries: u8) -> Self {
         Self(0x63c0 | (tries & 0x0f) as u16)
     }

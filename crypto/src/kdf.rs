@@ -7,14 +7,14 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::mrz::MrzKey;
 use crate::suite::{Cipher, Hash};
 
-/// SHA-1 of the MRZ information: what BAC and PACE derive their keys from (§9.7.2, §9.7.3), and all that a chip keeps of it.
+/// SHA-1 of the MRZ information. BAC and PACE derive their keys from it (§9.7.2, §9.7.3); a chip stores only this digest.
 ///
 /// Wiped when dropped; `Debug` shows nothing.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct MrzSecret([u8; 20]);
 
 impl MrzSecret {
-    /// From the digest, as it is written to the chip.
+    /// Creates it from the digest, as it is written to the chip.
     pub fn from_digest(digest: [u8; 20]) -> Self {
         Self(digest)
     }

@@ -31,7 +31,7 @@ impl std::fmt::Display for Tag {
     }
 }
 
-/// Why bytes are not the data object that was expected.
+/// Error when reading data objects.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum TlvError {
@@ -41,7 +41,7 @@ pub enum TlvError {
         /// The data object's tag.
         tag: Tag,
     },
-    /// The object wanted is not there.
+    /// The wanted object is missing.
     #[error("data object {tag} is missing")]
     Missing {
         /// The tag looked for.
@@ -50,7 +50,7 @@ pub enum TlvError {
     /// Bytes follow the object that should have been the last.
     #[error("{extra} bytes follow where the data object should end")]
     Trailing {
-        /// How many bytes too many.
+        /// Number of extra bytes.
         extra: usize,
     },
     /// The input ends within a tag, a length or a value.
@@ -58,7 +58,7 @@ pub enum TlvError {
     Truncated {
         /// Bytes announced.
         wanted: usize,
-        /// Bytes there.
+        /// Bytes present.
         present: usize,
     },
     /// Another object stands where this one was expected.
@@ -78,7 +78,7 @@ pub struct Tlv<'a> {
     pub tag: Tag,
     /// Its value field.
     pub value: &'a [u8],
-    /// The whole object as it stood: tag, length and value. Hash this, never a re-encoding.
+    /// The whole object as read: tag, length and value. Hash this, never a re-encoding.
     pub raw: &'a [u8],
 }
 
@@ -94,7 +94,7 @@ impl<'a> Tlv<'a> {
         Ok(tlv)
     }
 
-    /// Reader over the objects in the value field.
+    /// Returns a reader over the objects in the value field.
     pub fn children(&self) -> Reader<'a> {
         Reader::new(self.value)
     }
@@ -102,7 +102,7 @@ impl<'a> Tlv<'a> {
     /// Returns the first object with this tag in the value field, in any order (lenient look-up).
     ///
     /// # Errors
-    /// [`TlvError::Missing`] if there is none; whatever is wrong with the objects before it.
+    /// [`TlvError::Missing`] if there is none; the error of a malformed object before it.
     pub fn child(&self, tag: u32) -> Result<Tlv<'a>, TlvError> {
         find(self.value, tag)?.ok_or(TlvError::Missing { tag: Tag(tag) })
     }
@@ -123,7 +123,7 @@ pub fn find(bytes: &[u8], tag: u32) -> Result<Option<Tlv<'_>>, TlvError> {
     Ok(None)
 }
 
-/// Reads data objects one after the other. Never panics, whatever the bytes.
+/// Reads data objects one after the other. Never panics.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Returns what was not read yet.
+    /// Returns the bytes not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
     /// Returns the next object, which must have this tag.
     ///
     /// # Errors
-    /// [`TlvError::Missing`] at the end, [`TlvError::Unexpected`] for another tag, and what [`Reader::read`] gives.
+    /// [`TlvError::Missing`] at the end, [`TlvError::Unexpected`] for another tag, and the errors of [`Reader::read`].
     pub fn expect(&mut self, tag: u32) -> Result<Tlv<'a>, TlvError> {
         if self.is_empty() {
             return Err(TlvError::Missing { tag: Tag(tag) });
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
     /// Returns the next object if it has this tag; otherwise nothing is consumed.
     ///
     /// # Errors
-    /// What [`Reader::read`] gives.
+    /// The errors of [`Reader::read`].
     pub fn optional(&mut self, tag: u32) -> Result<Option<Tlv<'a>>, TlvError> {
         let mut ahead = *self;
         if ahead.is_empty() {
@@ -251,7 +251,7 @@ fn push_length(out: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// Header length, tag, value length.
+/// Returns header length, tag and value length.
 fn header(bytes: &[u8]) -> Result<(usize, Tag, usize), TlvError> {
     let cut = |wanted: usize| TlvError::Truncated { wanted, present: bytes.len() };
     let first = *bytes.first().ok_or(cut(1))?;

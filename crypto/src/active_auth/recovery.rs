@@ -1,4 +1,4 @@
-//! ISO/IEC 9796-2:2010 digital signature scheme 1 with partial recovery: what RSA chips sign with (§6.1.2.2). Reading only.
+//! ISO/IEC 9796-2:2010 digital signature scheme 1 with partial recovery, which RSA chips use (§6.1.2.2). Verification only.
 //!
 //! The signature hides `6A || M1 || H(M1 || M2) || trailer`, M2 being the challenge. Only public values are computed here, so
 //! nothing needs to run in constant time.
@@ -91,7 +91,7 @@ impl RsaKey {
         Some(Self { modulus, exponent: U64::from_u64(value), length })
     }
 
-    /// `base` to the public exponent, modulo the modulus.
+    /// Returns `base` to the public exponent, modulo the modulus.
     fn power(&self, base: &U4096) -> U4096 {
         let field = FixedMontyParams::new_vartime(self.modulus);
         FixedMontyForm::new(base, &field).pow_vartime(&self.exponent).retrieve()
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// A key of 1280 bits made for this test, worth nothing.
+    /// A key of 1280 bits made for this test.
     const MODULUS: [u8; 160] = hex!(
         "ad998869cfb977ce8d73a63dafde3f6d057f568c6e51b53057b5cb4a15925ac0daa006a7028443e8e9256d6852fb103a1fbd2358a89776"
         "2eb05319afe158876539a59e291258a898217a4923154450861830702843ac0dce63f309ef8de310f62f7a7c1ddb34e3db70790cbd4958"
@@ -158,7 +158,7 @@ mod tests {
         tlv::encode_all(0x30, &[&modulus, &tlv::encode(0x02, &[1, 0, 1])])
     }
 
-    /// Returns what a chip does.
+    /// Signs as a chip does.
     fn sign(hash: Hash, trailer: &[u8], short_by: usize) -> U4096 {
         let recovered = vec![0x5a; 160 - 1 - short_by - hash.output_len() - trailer.len()];
         let digest = hash.digest(&[&recovered[..], &CHALLENGE].concat());

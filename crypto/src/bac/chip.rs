@@ -8,7 +8,7 @@ use crate::command::unchained;
 use crate::conversation::{Reply, Respondent};
 use crate::sm;
 
-/// Basic access control, as the chip answers it. One challenge, one try.
+/// Basic access control, chip role. Each challenge allows one try.
 #[derive(Debug)]
 pub struct Bac {
     keys: AccessKeys,
@@ -23,7 +23,7 @@ enum State {
 }
 
 impl Bac {
-    /// With the keys of this document and fresh random numbers.
+    /// Creates the role with the keys of this document and fresh random numbers.
     pub fn new(keys: AccessKeys, random: Random) -> Self {
         Self { keys, random, state: State::AwaitChallengeRequest }
     }

@@ -32,7 +32,7 @@ impl AccessKeys {
         out.try_into().expect("32 bytes of cryptogram and 8 of MAC")
     }
 
-    /// Checks the MAC, then the nonces: `own` must come back. Gives the sender's random values, or nothing.
+    /// Checks the MAC, then the nonces: `own` must come back. Returns the sender's random values, or `None`.
     pub(super) fn open(&self, cryptogram: &[u8], own: [u8; 8]) -> Option<Random> {
         let (hidden, mac) = cryptogram.split_at_checked(LENGTH - 8)?;
         if !bool::from(CIPHER.mac(&self.authentication, hidden).as_slice().ct_eq(mac)) {

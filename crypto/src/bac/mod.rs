@@ -1,4 +1,4 @@
-//! Basic access control: Doc 9303-11 (8th ed.) §4.3. For old foreign documents, and for readers that know nothing better.
+//! Basic access control: Doc 9303-11 (8th ed.) §4.3. For old foreign documents and for readers without PACE.
 //!
 //! ```
 //! use crypto::apdu::Command;
@@ -32,7 +32,7 @@ pub use self::messages::{AccessKeys, Random};
 pub mod hazmat {
     use super::Random;
 
-    /// This nonce and this keying material. Reusing them reveals the session keys.
+    /// Returns this nonce and this keying material. Reusing them reveals the session keys.
     pub fn fixed(nonce: [u8; 8], keying: [u8; 16]) -> Random {
         Random::new(nonce, keying)
     }

@@ -7,7 +7,7 @@ use crate::command::get_challenge::{self, GetChallenge};
 use crate::conversation::{Conversation, Fault, Turn};
 use crate::sm;
 
-/// Basic access control, as the terminal speaks it.
+/// Basic access control, terminal role.
 #[derive(Debug)]
 pub struct Bac {
     keys: AccessKeys,
@@ -22,7 +22,7 @@ enum State {
 }
 
 impl Bac {
-    /// With the keys of this document and fresh random numbers.
+    /// Creates the role with the keys of this document and fresh random numbers.
     pub fn new(keys: AccessKeys, random: Random) -> Self {
         Self { keys, random, state: State::AwaitChallenge }
     }
@@ -65,7 +65,7 @@ impl Conversation for Bac {
     }
 }
 
-/// Returns the standard leaves the status open; these are what cards answer to a wrong key.
+/// Returns whether cards answer so to a wrong key; the standard leaves the status open.
 fn is_wrong_password(status: Status) -> bool {
     status.0 >> 8 == 0x63
         || matches!(status, Status::SECURITY_NOT_SATISFIED | Status::SECURE_MESSAGING_OBJECT_INCORRECT)

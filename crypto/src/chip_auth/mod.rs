@@ -1,7 +1,7 @@
 //! Chip authentication over elliptic curves: Doc 9303-11 (8th ed.) §6.2.
 //!
-//! The chip proves its key by being able to speak on: the proof is the first protected exchange on the new channel, and it is
-//! worth something only if passive authentication vouches for the key.
+//! The chip proves its key by using the new channel: the first protected exchange on it is the proof. It counts only if passive
+//! authentication proves the public key.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -42,7 +42,7 @@ pub mod hazmat {
     use crate::conversation::Fault;
     use crate::suite::{Cipher, PrivateKey, PublicKey};
 
-    /// Chip authentication with this ephemeral key. Reusing it reveals the session keys.
+    /// Creates the terminal role with this ephemeral key. Reusing it reveals the session keys.
     ///
     /// # Errors
     /// [`Fault::Unsupported`] if the two keys are of different curves.

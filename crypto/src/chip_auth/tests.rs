@@ -46,7 +46,7 @@ fn terminal_and_chip_understand_each_other_on_every_curve_under_every_cipher() {
 }
 
 /// BSI's worked example for EAC2 (ECDH). Version 2 of the protocol mixes a nonce of the chip into the keys, where version 1,
-/// which travel documents speak, has none: agreement and derivation are the same otherwise.
+/// which travel documents use, has none: agreement and derivation are the same otherwise.
 #[test]
 fn worked_example_of_bsi() {
     let curve = Curve::BrainpoolP256r1;

@@ -15,7 +15,7 @@ use crate::sm::{self, Keys};
 use crate::suite::cipher::MAC_LEN;
 use crate::suite::{EcError, Generator, PrivateKey, PublicKey};
 
-/// The chip's nonce, and two key pairs for each curve that it offers: which one is used, the terminal says.
+/// The chip's nonce, and two key pairs for each curve that it offers; the terminal chooses the curve.
 pub struct Random {
     nonce: Zeroizing<[u8; 16]>,
     /// Mapping key and ephemeral key.
@@ -46,15 +46,15 @@ impl Random {
     }
 }
 
-/// PACE, as the chip answers it.
+/// PACE, chip role.
 pub struct Pace(State);
 
-/// What PACE leaves at the chip.
+/// Result of PACE at the chip.
 #[derive(Debug)]
 pub struct Established {
-    /// Protects all that follows; the last answer of PACE still goes out in the clear.
+    /// Channel for all that follows; the last answer of PACE still goes out in the clear.
     pub channel: sm::Chip,
-    /// How the password that was used is referred to: 1 MRZ, 2 CAN.
+    /// Reference of the password that was used: 1 MRZ, 2 CAN.
     pub password: u8,
     /// The algorithms that were used.
     pub suite: Suite,
@@ -69,14 +69,14 @@ enum State {
     AwaitToken { run: Run, keys: Keys, expected: [u8; MAC_LEN], own: [u8; MAC_LEN] },
 }
 
-/// What was selected.
+/// The selected suite and password.
 struct Run {
     suite: Suite,
     password: Password,
 }
 
 impl Pace {
-    /// With the suites of EF.CardAccess and the passwords that this card knows.
+    /// Creates the role with the suites of EF.CardAccess and the passwords of this card.
     pub fn new(offered: &[Suite], passwords: Vec<Password>, random: Random) -> Self {
         Self(State::AwaitSelection { offered: offered.to_vec(), passwords, random })
     }
@@ -131,7 +131,7 @@ impl State {
                 Ok(Progress::Next(Self::AwaitToken { run, keys, expected, own: token }, response))
             }
             Self::AwaitToken { run, keys, expected, own } => {
-                // Whatever is wrong now, the answer is the same: a wrong password and garbage look alike.
+                // Every failure from here on has the same answer, so that a wrong password cannot be told from garbage.
                 let failed = Status::AUTHENTICATION_FAILED;
                 let step = GeneralAuthenticate::try_from(command).map_err(|_| failed)?;
                 let received = step.value(object::TERMINAL_TOKEN).map_err(|_| failed)?;

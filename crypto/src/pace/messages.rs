@@ -21,12 +21,12 @@ pub(super) mod object {
     pub const CHIP_TOKEN: u32 = 0x86;
 }
 
-/// `z = E(Kπ, s)` (§4.4.3.3).
+/// Returns `z = E(Kπ, s)` (§4.4.3.3).
 pub(super) fn hide_nonce(suite: Suite, password: &[u8], nonce: &[u8]) -> Vec<u8> {
     suite.cipher.cbc_encrypt_zero_iv(&kdf::password_key(suite.cipher, password), nonce)
 }
 
-/// `s = D(Kπ, z)`; `None` if it is not a nonce of some whole blocks that the curve can take.
+/// Returns `s = D(Kπ, z)`; `None` unless it is whole blocks and short enough for the curve.
 pub(super) fn uncover_nonce(suite: Suite, password: &[u8], hidden: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if hidden.is_empty() || hidden.len() > suite.curve.field_len() {
         return None;

@@ -53,7 +53,7 @@ impl Suite {
     }
 }
 
-/// What the card announces, if we speak it.
+/// Reads an announcement of the card, if it is supported.
 impl TryFrom<&PaceInfo> for Suite {
     type Error = Fault;
 
@@ -64,7 +64,7 @@ impl TryFrom<&PaceInfo> for Suite {
         if info.protocol.agreement != KeyAgreement::Ecdh || info.protocol.mapping != Mapping::Generic {
             return Err(Fault::Unsupported("PACE other than the generic mapping over elliptic curves"));
         }
-        // Explicit domain parameters of the card are not trusted: weak ones would give the password away (§9.2.2).
+        // Explicit domain parameters of the card are not trusted: weak ones would reveal the password (§9.2.2).
         let curve = info.parameter_id.and_then(|id| u8::try_from(id).ok()).and_then(Curve::from_parameter_id);
         let curve = curve.ok_or(Fault::Unsupported("PACE over these domain parameters"))?;
         Ok(Self { cipher: info.protocol.cipher, curve })
@@ -86,7 +86,7 @@ impl From<Suite> for Choice {
     }
 }
 
-/// Chooses among what EF.CardAccess announces: the first suite that we speak, triple DES only if there is nothing else.
+/// Returns the first supported suite that EF.CardAccess announces, triple DES only if there is no other.
 ///
 /// # Errors
 /// [`Fault::Unsupported`] if there is none.
@@ -98,12 +98,12 @@ pub fn choose(infos: &SecurityInfos) -> Result<Choice, Fault> {
     Ok(Choice { suite, ambiguous })
 }
 
-/// What opens the card.
+/// Password of PACE.
 #[derive(Clone)]
 pub enum Password {
     /// Card access number.
     Can(Can),
-    /// What the machine-readable zone gives.
+    /// Digest of the MRZ information.
     Mrz(MrzSecret),
 }
 
@@ -149,12 +149,12 @@ pub mod hazmat {
     use super::{chip, terminal};
     use crate::suite::PrivateKey;
 
-    /// These two keys of the terminal. Reusing them reveals the session keys.
+    /// Returns these two keys of the terminal. Reusing them reveals the session keys.
     pub fn terminal_random(mapping: PrivateKey, ephemeral: PrivateKey) -> terminal::Random {
         terminal::Random::new(mapping, ephemeral)
     }
 
-    /// This nonce and these two keys of the chip. Reusing them reveals the session keys.
+    /// Returns this nonce and these two keys of the chip. Reusing them reveals the session keys.
     pub fn chip_random(nonce: [u8; 16], mapping: PrivateKey, ephemeral: PrivateKey) -> chip::Random {
         chip::Random::new(nonce, vec![(mapping, ephemeral)])
     }

@@ -31,7 +31,7 @@ impl Random {
     }
 }
 
-/// PACE, as the terminal speaks it.
+/// PACE, terminal role.
 #[derive(Debug)]
 pub struct Pace {
     choice: Choice,
@@ -40,10 +40,10 @@ pub struct Pace {
     state: State,
 }
 
-/// What PACE leaves at the terminal.
+/// Result of PACE at the terminal.
 #[derive(Debug)]
 pub struct Established {
-    /// Protects all that follows.
+    /// Channel for all that follows.
     pub channel: sm::Terminal,
     /// The algorithms that were used.
     pub suite: Suite,
@@ -59,7 +59,7 @@ enum State {
     AwaitToken { keys: Keys, expected: [u8; MAC_LEN] },
 }
 
-/// The uncovered nonce, which is as good as the password.
+/// The decrypted nonce, as secret as the password.
 struct Nonce(Zeroizing<Vec<u8>>);
 
 impl std::fmt::Debug for Nonce {
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Nonce {
 }
 
 impl Pace {
-    /// With the suite chosen from EF.CardAccess ([`super::choose`]), the password, and random keys on the suite's curve.
+    /// Creates the role with the suite chosen from EF.CardAccess ([`super::choose`]), the password, and random keys on its curve.
     ///
     /// # Errors
     /// [`Fault::Unsupported`] if the random keys are of another curve.

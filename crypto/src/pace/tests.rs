@@ -325,8 +325,7 @@ fn every_flipped_bit_leaves_no_common_channel() {
     });
     assert_eq!(transcript.len(), 10);
     for (number, message) in transcript.iter().enumerate() {
-        // Not covered by any token: the expected length of a GENERAL AUTHENTICATE. Another one lengthens or shortens the
-        // answer that is wanted, and nothing else; the transport would see to it.
+        // The expected length of a GENERAL AUTHENTICATE is not covered by any token. It only limits the length of the answer.
         let covered = message.len() - usize::from([2, 4, 6, 8].contains(&number));
         for bit in 0..covered * 8 {
             let byte = bit / 8;
@@ -338,7 +337,7 @@ fn every_flipped_bit_leaves_no_common_channel() {
                 message
             });
             assert!(terminal.is_err(), "message {number}, bit {bit}");
-            // Only the last message can fail after the chip is content: then it stands alone with its channel.
+            // Only the last message can fail after the chip has succeeded: then the chip alone has a channel.
             assert!(chip.is_none() || number == 9, "message {number}, bit {bit}");
         }
     }

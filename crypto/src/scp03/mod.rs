@@ -1,7 +1,7 @@
 //! Secure Channel Protocol '03', S8 mode: GlobalPlatform Card Specification v2.3, Amendment D v1.2.
 //!
 //! AES-128, -192 and -256; command MAC and encryption, response MAC and encryption; the card challenge is pseudo-random
-//! (`i` = `70`), so that whoever holds the card's static keys and knows its sequence counter can compute a whole session
+//! (`i` = `70`), so that a host with the card's static keys and its sequence counter can compute a whole session
 //! in advance. [`terminal`] and [`chip`] are the two ends; neither does any I/O.
 //!
 //! ```
@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The rules that are easy to get wrong, as the published sessions settle them
+//! # Rules that are easy to get wrong, as the published sessions show them
 //!
 //! * Key derivation: SP 800-108 in counter mode with CMAC. Label: eleven zero bytes and the derivation constant; `00`;
 //!   L in bits; i; context: host challenge and card challenge. The card challenge itself: constant `02`, static Key-ENC,
@@ -118,7 +118,7 @@ impl fmt::Debug for SecurityLevel {
 /// may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short command
 /// fits; 0 if not even an empty protected block does.
 ///
-/// One byte at least goes into padding; eight are the MAC; an extended command spends three bytes more on its lengths.
+/// Padding takes at least one byte, the MAC eight; an extended command needs three bytes more for its lengths.
 pub fn largest_plaintext(max_command: usize) -> usize {
     let sealed_in = |overhead: usize, limit: usize| max_command.saturating_sub(overhead).min(limit);
     let plain = |data: usize| (data.saturating_sub(MAC_LENGTH) / BLOCK * BLOCK).saturating_sub(1);

@@ -1,4 +1,4 @@
-//! What both ends of a session compute alike. [`super::terminal`] and [`super::chip`] each show half of it.
+//! Computations shared by both ends of a session; [`super::terminal`] and [`super::chip`] each expose half of them.
 
 use std::fmt;
 
@@ -40,14 +40,14 @@ pub(super) struct SessionKeys {
     enc: AesKey,
     mac: AesKey,
     rmac: AesKey,
-    /// What the chip shows to prove that it has the static keys.
+    /// Card cryptogram: the chip's proof that it has the static keys.
     pub(super) card_cryptogram: [u8; 8],
-    /// What the host shows.
+    /// Host cryptogram: the host's proof.
     pub(super) host_cryptogram: [u8; 8],
 }
 
 impl SessionKeys {
-    /// Amendment D v1.2 §6.2.1, §6.2.2.2, §6.2.2.3.
+    /// Derives the keys and cryptograms (Amendment D v1.2 §6.2.1, §6.2.2.2, §6.2.2.3).
     pub(super) fn derive(keys: &KeySet, host_challenge: [u8; 8], card_challenge: [u8; 8]) -> Self {
         let context: [&[u8]; 2] = [&host_challenge, &card_challenge];
         let key = |from: &AesKey, constant: u8| {
@@ -92,18 +92,18 @@ impl SessionState {
         self.level
     }
 
-    /// Appends the C-MAC. Only EXTERNAL AUTHENTICATE takes this road alone.
+    /// Appends the C-MAC. Used alone for EXTERNAL AUTHENTICATE only.
     pub(super) fn mac_command(&mut self, command: Command) -> Command {
         let mut sealed = command;
         sealed.cla |= cla::GLOBAL_PLATFORM_SECURE;
-        sealed.data.extend_from_slice(&[0; MAC_LENGTH]); // first the place, so that the length fields are right
+        sealed.data.extend_from_slice(&[0; MAC_LENGTH]); // reserved first, so that the length fields are right
         self.chaining_value = self.c_mac(&sealed);
         let at = sealed.data.len() - MAC_LENGTH;
         sealed.data[at..].copy_from_slice(&self.chaining_value[..MAC_LENGTH]);
         sealed
     }
 
-    /// Checks and takes off the C-MAC.
+    /// Checks and removes the C-MAC.
     pub(super) fn check_command(&mut self, sealed: &Command) -> Result<Command, Status> {
         if sealed.cla & cla::GLOBAL_PLATFORM_SECURE == 0 {
             return Err(Status::SECURITY_NOT_SATISFIED);
@@ -129,7 +129,7 @@ impl SessionState {
         self.mac_command(command)
     }
 
-    /// Returns the inverse of [`SessionState::seal_command`].
+    /// Opens a command: the inverse of [`SessionState::seal_command`].
     pub(super) fn open_command(&mut self, sealed: &Command) -> Result<Command, Status> {
         self.counter += 1;
         let mut command = self.check_command(sealed)?;
@@ -143,7 +143,7 @@ impl SessionState {
         Ok(command)
     }
 
-    /// Follows a command that was sealed before, without its plaintext: checks that its C-MAC is ours and moves on.
+    /// Advances over a command that was sealed before, without its plaintext: checks its C-MAC and updates the chaining value.
     pub(super) fn retrace(&mut self, sealed: &Command) -> Result<(), Status> {
         self.counter += 1;
         self.check_command(sealed).map(|_| ())
@@ -167,7 +167,7 @@ impl SessionState {
         Response { data, status }
     }
 
-    /// Returns the inverse of [`SessionState::seal_response`]; says what is wrong with the answer.
+    /// Opens a response: the inverse of [`SessionState::seal_response`]. The error says what is wrong with the answer.
     pub(super) fn open_response(&self, response: Response) -> Result<Response, &'static str> {
         let Response { data, status } = response;
         if is_error(status) {
@@ -193,7 +193,7 @@ impl SessionState {
         }
     }
 
-    /// C-MAC over a command whose data field already has the place of the MAC at its end.
+    /// Returns the C-MAC over a command whose data field already ends with room for it.
     fn c_mac(&self, sealed: &Command) -> [u8; BLOCK] {
         let [p1, p2] = sealed.p;
         let header = [sealed.cla, sealed.ins, p1, p2];
@@ -224,7 +224,7 @@ impl fmt::Debug for SessionState {
     }
 }
 
-/// Amendment D v1.2 §6.2.5: all but `9000` and the warnings `62xx` and `63xx`.
+/// Returns whether a status is an error (Amendment D v1.2 §6.2.5): all but `9000` and the warnings `62xx` and `63xx`.
 fn is_error(status: Status) -> bool {
     status != Status::SUCCESS && !matches!(status.0 >> 8, 0x62 | 0x63)
 }

@@ -176,7 +176,7 @@ fn both(keys: &KeySet, level: SecurityLevel) -> (terminal::Session, chip::Sessio
     (prediction.session, session)
 }
 
-/// Over the wire and back: what counts is what the bytes say.
+/// Encodes and decodes a command, as on the wire.
 fn carried(command: &Command) -> Command {
     Command::parse(&command.to_bytes()).unwrap()
 }
@@ -305,8 +305,8 @@ fn every_flipped_bit_of_the_handshake_is_refused() {
         let (opening, _) = ask(&it.initialize_update).unwrap();
         assert!(opening.accept(&command).is_err());
     }
-    // The answer: a live host refuses what it can know; what it cannot (serial, version, counter are the card's word) the
-    // prediction refuses, bit for bit.
+    // The answer: a live host cannot check serial, version and counter, which the card alone states; the prediction compares every
+    // bit.
     for flipped in flips(it.answer.to_bytes()) {
         let answer = Response::parse(&flipped).unwrap();
         assert_ne!(answer, it.answer);

@@ -1,4 +1,4 @@
-//! The chip's end.
+//! Chip's end of a channel.
 
 use super::Keys;
 use super::session::{CRYPTOGRAM, ChannelState, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS};
@@ -13,9 +13,9 @@ pub struct Chip(State);
 enum State {
     /// Waits for the next protected command.
     AwaitCommand(ChannelState),
-    /// Waits for what the chip answers; whether the instruction was odd.
+    /// Waits for the chip's answer; holds whether the instruction was odd.
     AwaitResponse(ChannelState, bool),
-    /// An error or a plain command ended it.
+    /// Closed by an error or a plain command.
     Dead,
 }
 
@@ -35,7 +35,7 @@ impl Chip {
         !matches!(self.0, State::Dead)
     }
 
-    /// Checks and uncovers a protected command.
+    /// Checks and decrypts a protected command.
     ///
     /// # Errors
     /// The status to answer **without** protection; the channel is dead then: `6982` for a plain command, `6987` if an
@@ -53,7 +53,7 @@ impl Chip {
 
     /// Protects the response to the command that was opened last.
     ///
-    /// Without such a command there is nothing to protect it with: the channel dies, and `6985` goes out.
+    /// Without such a command the channel dies, and `6985` goes out.
     #[expect(clippy::needless_pass_by_value, reason = "a response leaves once, sealed")]
     pub fn seal(&mut self, response: Response) -> Response {
         let State::AwaitResponse(mut session, odd) = std::mem::replace(&mut self.0, State::Dead) else {
@@ -86,7 +86,7 @@ fn uncover(session: &ChannelState, command: &Command) -> Result<Command, Status>
     let mac = objects.expect(MAC).map_err(malformed)?;
     objects.finish().map_err(malformed)?;
     let [p1, p2] = command.p;
-    // The header of the object 8E is outside the MAC: only its one proper form will do.
+    // The header of the object 8E is not covered by the MAC: only its one valid form is accepted.
     if mac.raw != tlv::encode(MAC, mac.value)
         || !session.verifies(&[command.cla, command.ins, p1, p2], authenticated, mac.value)
     {
@@ -104,8 +104,8 @@ fn uncover(session: &ChannelState, command: &Command) -> Result<Command, Status>
         Some(&[high, low]) => Some(usize::from(u16::from_be_bytes([high, low]))),
         Some(_) => return Err(Status::SECURE_MESSAGING_OBJECT_INCORRECT),
     };
-    // The outer Le is not authenticated. It must be the one that §9.8.4 draws for this form, or absent: another one was not
-    // meant by the terminal. Readers that always use the extended form are tolerated.
+    // The outer Le is not authenticated. It must be the one that §9.8.4 shows for this form, or absent: the terminal did not send
+    // another one. Readers that always use the extended form are tolerated.
     let long = command.data.len() > 255 || ne.is_some_and(|ne| ne > SHORT_NE);
     match command.ne {
         None | Some(EXTENDED_NE) => {}

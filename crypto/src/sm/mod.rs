@@ -1,7 +1,7 @@
 //! Secure messaging: Doc 9303-11 (8th ed.) §9.8.
 //!
-//! The two ends are two types over one private `ChannelState`, so the wrong verb does not exist: the terminal seals commands and
-//! opens responses, the chip opens commands and seals responses. After the first error a channel is dead for good.
+//! The two ends are two types over one private `ChannelState`: the terminal only seals commands and opens responses, the chip only
+//! opens commands and seals responses. After the first error a channel is dead for good.
 //!
 //! ```
 //! use crypto::apdu::{Command, Response};
@@ -45,14 +45,14 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// From a shared secret, by §9.7.4.
+    /// Derives both keys from a shared secret (§9.7.4).
     pub fn derive(cipher: Cipher, secret: &[u8]) -> Self {
         let (encryption, authentication) =
             (kdf::encryption_key(cipher, secret), kdf::authentication_key(cipher, secret));
         Self { cipher, encryption, authentication }
     }
 
-    /// Their cipher.
+    /// Returns the cipher.
     pub fn cipher(&self) -> Cipher {
         self.cipher
     }

@@ -1,4 +1,4 @@
-//! What both ends share: keys, counter, encryption, MAC.
+//! State of a channel that both ends share: keys, counter, encryption, MAC.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::tlv;
 /// Keys and send sequence counter of one channel.
 pub(super) struct ChannelState {
     keys: Keys,
-    /// As long as a block of the cipher; only the low 64 bits for triple DES.
+    /// Send sequence counter, as long as a block of the cipher; only the low 64 bits for triple DES.
     counter: u128,
 }
 
@@ -27,7 +27,7 @@ impl ChannelState {
         self.counter = self.counter.wrapping_add(1);
     }
 
-    /// Returns the object that hides `data`: 87 with its padding indicator, or 85 for odd instructions. Nothing for no data.
+    /// Returns the object with `data` encrypted: 87 with its padding indicator, or 85 for odd instructions. Empty for no data.
     pub(super) fn encrypt(&self, data: &[u8], odd: bool) -> Vec<u8> {
         if data.is_empty() {
             return Vec::new();
@@ -46,7 +46,7 @@ impl ChannelState {
         let ((CRYPTOGRAM, [PADDED, hidden @ ..]) | (ODD_CRYPTOGRAM, hidden)) = (tag, value) else { return None };
         let padded = Zeroizing::new(self.keys.cipher.cbc_decrypt(&self.keys.encryption, &self.vector(), hidden)?);
         let data = unpad(&padded)?;
-        // One padding, no more: a whole block of zeros before it would be another encoding of the same data.
+        // A whole block of zeros before the padding would be a second encoding of the same data.
         (data.len() + self.keys.cipher.block_len() >= padded.len() && !data.is_empty()).then(|| data.to_vec())
     }
 
@@ -68,7 +68,7 @@ impl ChannelState {
         self.mac(header, objects).as_slice().ct_eq(mac).into()
     }
 
-    /// Initialisation vector (§9.8.6.1, §9.8.7.1).
+    /// Returns the initialisation vector (§9.8.6.1, §9.8.7.1).
     fn vector(&self) -> Vec<u8> {
         match self.keys.cipher {
             Cipher::TripleDes => vec![0; 8],

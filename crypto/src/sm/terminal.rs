@@ -1,4 +1,4 @@
-//! The terminal's end.
+//! Terminal's end of a channel.
 
 use super::Keys;
 use super::session::{CRYPTOGRAM, ChannelState, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS};
@@ -20,7 +20,7 @@ enum State {
     AwaitCommand(ChannelState),
     /// Waits for the response to the command with this instruction byte.
     AwaitResponse(ChannelState, u8),
-    /// An error, or a message that was never answered, ended it.
+    /// Closed by an error or by a message that was never answered.
     Dead,
 }
 
@@ -50,7 +50,7 @@ impl Terminal {
     ///
     /// # Errors
     /// [`Fault::Misbehaved`] if the channel is dead, [`Fault::Unsupported`] for a class byte that cannot be protected.
-    /// Sealing again before the response was opened kills the channel: the counters of both ends would part.
+    /// Sealing again before the response was opened closes the channel: the counters of both ends would differ.
     pub fn seal(&mut self, command: &Command) -> Result<Command, Fault> {
         let State::AwaitCommand(mut session) = std::mem::replace(&mut self.state, State::Dead) else {
             return Err(Fault::Misbehaved("the secure channel is closed"));
@@ -80,7 +80,7 @@ impl Terminal {
         })
     }
 
-    /// Checks and uncovers the response to the command that was sealed last.
+    /// Checks and decrypts the response to the command that was sealed last.
     ///
     /// # Errors
     /// [`Fault::Refused`] if the chip answered without protection, which ends the session on its side too (§9.8.5);
@@ -100,7 +100,7 @@ impl Terminal {
     }
 }
 
-/// `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an unprotected one proves nothing.
+/// Opens a response of the form `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an unprotected one proves nothing.
 fn uncover(session: &ChannelState, response: &Response) -> Result<Response, Fault> {
     let malformed = |_| Fault::Misbehaved("the objects of a protected response are not in order");
     let mut objects = Reader::new(&response.data);
@@ -112,7 +112,7 @@ fn uncover(session: &ChannelState, response: &Response) -> Result<Response, Faul
     let authenticated = &response.data[..response.data.len() - objects.rest().len()];
     let mac = objects.expect(MAC).map_err(malformed)?;
     objects.finish().map_err(malformed)?;
-    // The header of the object 8E is outside the MAC: only its one proper form will do.
+    // The header of the object 8E is not covered by the MAC: only its one valid form is accepted.
     if mac.raw != tlv::encode(MAC, mac.value) || !session.verifies(&[], authenticated, mac.value) {
         return Err(Fault::Misbehaved("the MAC of a protected response is wrong"));
     }

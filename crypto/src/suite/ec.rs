@@ -149,8 +149,8 @@ macro_rules! sign {
     }};
 }
 
-/// Whether the library's signature, which is in range, belongs to this key and message. Public values only, so the fastest code
-/// may do it: aws-lc-rs takes a fifth of the time on P-256, and issuing and inspecting a document is little else.
+/// Returns whether the library's signature, which is in range, belongs to this key and message. Public values only, so the fastest code
+/// may do it: aws-lc-rs takes a fifth of the time on P-256, and it dominates issuing and inspecting a document.
 macro_rules! verified {
     ($key:expr, $lib:ident, $hash:expr, $message:expr, $signature:expr) => {
         match quick($key.curve, $hash) {
@@ -165,7 +165,7 @@ macro_rules! verified {
     };
 }
 
-/// Returns what aws-lc-rs verifies: NIST curves with the hash functions that are still in use.
+/// Returns the algorithm of aws-lc-rs, if it has one: NIST curves with the hash functions that are still in use.
 fn quick(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm> {
     use aws_lc_rs::signature as by;
     Some(match (curve, hash) {
@@ -182,11 +182,11 @@ fn quick(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm
     })
 }
 
-/// Why bytes are not a key or a point.
+/// Error when reading a key or a point.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EcError {
-    /// The mapping came out at the point at infinity; begin again with other random numbers.
+    /// The mapping resulted in the point at infinity; begin again with other random numbers.
     #[error("the mapped generator is the point at infinity")]
     MappedToInfinity,
     /// Two keys, or a key and a generator, are of different curves.
@@ -197,7 +197,7 @@ pub enum EcError {
     Point {
         /// The curve expected.
         curve: Curve,
-        /// Length of what came.
+        /// Length of the given bytes.
         length: usize,
     },
     /// A private key that is zero, not below the group order, or too long.
@@ -223,7 +223,7 @@ impl PublicKey {
     pub fn from_sec1(curve: Curve, bytes: &[u8]) -> Result<Self, EcError> {
         let wrong = EcError::Point { curve, length: bytes.len() };
         if bytes.len() != 1 + 2 * curve.field_len() || bytes[0] != 0x04 {
-            return Err(wrong); // compressed and hybrid forms are read by nobody's card
+            return Err(wrong); // compressed and hybrid forms are not used by cards
         }
         on_curve!(curve, C => elliptic_curve::PublicKey::<C>::from_sec1_bytes(bytes).map(drop).map_err(|_| wrong)?);
         Ok(Self { curve, point: bytes.to_vec() })
@@ -234,7 +234,7 @@ impl PublicKey {
         self.curve
     }
 
-    /// `04 || X || Y`.
+    /// Returns the point as `04 || X || Y`.
     pub fn to_sec1(&self) -> &[u8] {
         &self.point
     }
@@ -317,7 +317,7 @@ impl PrivateKey {
         PublicKey { curve: self.curve, point }
     }
 
-    /// Diffie-Hellman: the x-coordinate of the shared point (TR-03111 §4.3.1).
+    /// Agrees on a secret (Diffie-Hellman): returns the x-coordinate of the shared point (TR-03111 §4.3.1).
     ///
     /// # Errors
     /// [`EcError::OtherCurve`].

@@ -1,4 +1,4 @@
-//! The algorithms, once: hashes, curves, signatures and ciphers behind plain enums.
+//! Hashes, curves, signatures and ciphers behind plain enums.
 //!
 //! Everything above this module names an algorithm by value ([`Curve`], [`enum@Hash`], [`Cipher`]) and never sees a generic
 //! parameter of the libraries below. Arithmetic is RustCrypto's, RSA verification is aws-lc-rs's.

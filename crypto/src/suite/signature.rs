@@ -94,20 +94,20 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Why a signature is not good.
+/// Error when verifying a signature.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// The signature cannot even be read.
+    /// The signature is malformed.
     #[error("the signature is not a signature of this algorithm")]
     Malformed,
     /// The signature does not belong to this message and key.
     #[error("the signature does not verify")]
     Mismatch,
-    /// The algorithm wants another kind of key.
+    /// The algorithm needs another kind of key.
     #[error("the key is not of the kind that the signature algorithm wants")]
     OtherKey,
-    /// Nothing here can verify this algorithm.
+    /// The algorithm is not supported.
     #[error("signatures of this algorithm cannot be verified here: {0:?}")]
     Unsupported(SignatureAlgorithm),
 }
