@@ -20,7 +20,7 @@ pub struct Judgement {
     pub holder: Option<Holder>,
 }
 
-/// Data groups whose bytes have the hash that a verified EF.SOD lists. [`Self::admit`] is the only way in.
+/// Data groups whose bytes have the hash that a verified EF.SOD lists. Only [`Self::admit`] adds one.
 #[derive(Default)]
 pub(super) struct SignedGroups<'a>(BTreeMap<DataGroup, &'a [u8]>);
 

@@ -1,8 +1,8 @@
-//! From evidence to a verdict: pure, and the same for a kiosk, a station and a court.
+//! Judges evidence: a pure function, the same for a kiosk and a station.
 //!
-//! Two rules carry it. The list of data groups comes from the **verified** hash table only; EF.COM is signed by nobody and is
-//! merely compared. And whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files,
-//! with or without an EF.COM that hides these groups, does not pass.
+//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely compared with it.
+//! Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files, with or without an
+//! EF.COM that hides these groups, does not pass.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ use crate::{
     sod::{Sod, SodError, VerifiedSod},
 };
 
-/// Against what a document is judged.
+/// Trust anchors, revocation lists and revoked documents against which a document is judged.
 #[derive(Clone, Copy)]
 pub struct Trust<'a> {
     store: &'a TrustStore,
@@ -37,14 +37,14 @@ impl<'a> From<&'a TrustBundle> for Trust<'a> {
     }
 }
 
-/// Anchors alone: nothing is known of revoked documents then.
+/// Anchors alone, without a list of revoked documents.
 impl<'a> From<&'a TrustStore> for Trust<'a> {
     fn from(store: &'a TrustStore) -> Self {
         Self { store, bundle: None }
     }
 }
 
-/// Judges what was read, at this moment. The day of expiry is counted in the offset of `at`.
+/// Judges the evidence at the moment `at`, whose offset decides on which day a card expires.
 ///
 /// Returns the verdict, and beside it the holder from the data groups that were proved to be signed.
 pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Judgement {
@@ -69,12 +69,12 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A check without whose proof the card is not trusted.
+    /// Adds a finding whose proof is required for a trusted card.
     fn demand(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
         self.findings.push(Finding { name, outcome, reason: reason.into(), required: true });
     }
 
-    /// A check that counts only if it is refuted.
+    /// Adds a finding that counts only if it is refuted.
     fn note(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
         self.findings.push(Finding { name, outcome, reason: reason.into(), required: false });
     }
@@ -122,7 +122,7 @@ impl<'a> Judge<'a> {
                 return Some(sod);
             }
         };
-        // What we cannot compute is no proof against anybody.
+        // An unsupported algorithm is no proof of a forgery.
         let outcome = if error.is_unsupported() { NotChecked } else { Refuted };
         match error {
             SodError::Chain(error) => {
@@ -180,7 +180,7 @@ impl<'a> Judge<'a> {
                     Ok(()) => self.demand(name, Proved, format!("{} bytes with the signed hash", bytes.len())),
                     Err(error) => self.demand(name, Refuted, error.to_string()),
                 },
-                // Fingers and irises open to terminal authentication only (Doc 9303-11 §7).
+                // Fingers and irises can be read after terminal authentication only (Doc 9303-11 §7).
                 _ if group == DataGroup::DG3 || group == DataGroup::DG4 => {
                     self.note(name, NotChecked, "needs terminal authentication");
                 }
@@ -197,8 +197,8 @@ impl<'a> Judge<'a> {
         signed
     }
 
-    /// What was believed before anything was proved must stand in the signed DG14 too (Doc 9303-11 §4.2, step 6), and all PACE that
-    /// stands there must have been announced: whoever hides it makes us fall back to BAC, or to a weaker suite.
+    /// Compares EF.CardAccess, which was read before anything was proved, with the signed DG14 (Doc 9303-11 §4.2, step 6). All PACE in
+    /// DG14 must have been announced: an attacker who hides it makes the terminal fall back to BAC, or to a weaker suite.
     fn card_access(&mut self, groups: &SignedGroups<'_>) {
         let dg14 = groups.get(DataGroup::DG14).map(Dg14::parse);
         let Some(raw) = self.evidence.file(File::CardAccess) else {
@@ -236,7 +236,7 @@ impl<'a> Judge<'a> {
         };
         let listed: Vec<_> = [DataGroup::DG14, DataGroup::DG15].into_iter().filter(|group| sod.lists(*group)).collect();
         let demanded = match groups.get(DataGroup::DG14).map(Dg14::parse) {
-            // A DG14 that names protocols but no key gives nothing to prove.
+            // With a DG14 that names protocols but no key, chip authentication cannot be demanded.
             Some(Ok(dg14)) if dg14.0.chip_authentication_keys().next().is_none() => sod.lists(DataGroup::DG15),
             _ => !listed.is_empty(),
         };
@@ -256,7 +256,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Returns whether a proof failed on our side, not the chip's.
+    /// Returns whether a proof failed because this crate does not support it.
     fn unsupported(&self, groups: &SignedGroups<'_>) -> bool {
         let key = groups.get(DataGroup::DG15).and_then(|raw| Dg15::parse(raw).ok()).map(|dg15| spki::parse(&dg15.spki));
         matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
@@ -372,7 +372,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Returns what agrees with what, or what contradicts what.
+/// Compares DG1 with its signer, the printed password and DG13. Returns what agrees with it; the error says what contradicts it.
 fn agree(
     dg1: &Dg1,
     dg13: Option<&[u8]>,
@@ -420,7 +420,7 @@ fn agree(
     Ok(agreed)
 }
 
-/// Document code and issuing State, without fillers, from a zone of any size.
+/// Returns document code and issuing State, without fillers, from a zone of any size.
 fn origin(dg1: &Dg1) -> Option<(String, String)> {
     match dg1 {
         Dg1::Td1(td1) => Some((td1.document_code.clone(), td1.issuing_state.clone())),

@@ -1,4 +1,4 @@
-//! How few READ BINARY commands a set of files takes.
+//! The least number of READ BINARY commands for a set of files.
 
 use crate::{apdu::EXTENDED_NE, sm, suite::Cipher};
 

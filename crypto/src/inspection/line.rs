@@ -40,7 +40,7 @@ impl<'a, T: CardTransport> SecureLine<'a, T> {
     /// the channel's; after that the channel is dead.
     ///
     /// # Errors
-    /// The transport's.
+    /// The transport's error.
     pub fn exchange(&mut self, command: &Command) -> Result<Result<Response, Fault>, T::Error> {
         LineError::split(self.transmit(command))
     }
@@ -48,7 +48,7 @@ impl<'a, T: CardTransport> SecureLine<'a, T> {
     /// Holds a whole dialogue over this line.
     ///
     /// # Errors
-    /// The transport's; the inner one is the dialogue's.
+    /// The transport's error; the inner one is the dialogue's.
     pub fn hold<C: Conversation>(&mut self, talk: C) -> Result<Result<C::Output, Fault>, T::Error> {
         LineError::split(converse(self, talk))
     }
@@ -69,7 +69,7 @@ impl<T: CardTransport> CardTransport for SecureLine<'_, T> {
     }
 }
 
-/// Why a command over a [`SecureLine`] failed, by culprit.
+/// Error of a command over a [`SecureLine`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LineError<E> {

@@ -1,4 +1,4 @@
-//! Personalization: an order computed by the service, played blind by the station, proved by the chip.
+//! Personalization: the service computes an order, the station plays it without reading it, the chip proves the result.
 //!
 //! ```text
 //! station                          service                             chip
@@ -35,12 +35,12 @@
 //!
 //! # The argument
 //!
-//! *Who is trusted:* the service, and the chip to the extent that it has the keys diversified for its serial. The station, the wire and
+//! *Trusted:* the service, and the chip to the extent that it has the keys diversified for its serial. The station, the wire and
 //! the reader are not.
 //!
 //! * **The station learns nothing.** An [`Order`] is INITIALIZE UPDATE, EXTERNAL AUTHENTICATE and commands sealed under session keys that are
-//!   a function of the chip's static keys, its sequence counter and a fresh host challenge. What shows is the kind of each command and
-//!   its length. Answers ([`Receipt`]) are encrypted alike.
+//!   a function of the chip's static keys, its sequence counter and a fresh host challenge. Only the kind of each command and
+//!   its length are visible. Answers ([`Receipt`]) are encrypted too.
 //! * **The station changes nothing.** Every sealed command is a link of one MAC chain. A changed, dropped, repeated, swapped or foreign command
 //!   has a wrong C-MAC; the chip drops the session and its keys. Only the tail can be cut off.
 //! * **An order works once, on one chip.** The chip commits its counter before it answers INITIALIZE UPDATE, and the card challenge is a
@@ -55,8 +55,8 @@
 //!   SET STATUS commits; a chip found personalized without a receipt proves its digest by a report order.
 //!
 //! *What is left.* Error statuses are not protected, so a station can always pretend failure, and can withhold. It can burn counter values
-//! (2^24 of them). PUT KEY carries the issuer keys under the transport Key-DEK: who knows a chip's transport keys *and* records its intake
-//! order knows the issuer keys of that chip. SCP03 has no forward secrecy: who gets the master key can read recorded orders.
+//! (2^24 of them). PUT KEY carries the issuer keys under the transport Key-DEK: an attacker who knows a chip's transport keys *and* records
+//! its intake order learns the issuer keys of that chip. SCP03 has no forward secrecy: with the master key recorded orders can be read.
 
 mod order;
 mod package;

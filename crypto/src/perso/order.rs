@@ -1,4 +1,4 @@
-//! What goes to the station and what comes back: [`Order`], [`Receipt`], and [`play`] in between.
+//! The [`Order`] for the station, its [`Receipt`], and [`play`], which turns one into the other.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ use crate::{
     identity::CardSerial,
 };
 
-/// What an order is for.
+/// Purpose of an order.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// A blank gets its issuer keys and makes its key pairs.
+    /// Gives a blank its issuer keys and lets it generate its key pairs.
     Intake,
     /// Closes a chip to readers.
     Lock,
-    /// An initialised chip gets its files.
+    /// Writes the files of an initialised chip.
     Personalize,
-    /// The chip says under R-MAC what it is.
+    /// Asks a chip for its report under R-MAC.
     Report,
-    /// Ends a chip.
+    /// Terminates a chip.
     Terminate,
 }
 
@@ -39,29 +39,29 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// Commands for one chip and one value of its sequence counter, to be played as they are. Holds no key, and of what it writes
-/// only the length shows.
+/// Commands for one chip and one value of its sequence counter, to be played as they are. It holds no key, and of the data it
+/// writes only the length is visible.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Order {
-    /// Its name, given by the service; says nothing.
+    /// Identifier given by the service, without meaning.
     pub id: String,
-    /// What it is for.
+    /// Purpose of the order.
     pub purpose: Purpose,
-    /// The chip that it is for.
+    /// Serial of the chip.
     pub serial: CardSerial,
     /// Raw command APDUs: SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, then sealed ones. Base64 in serde.
     #[serde(with = "octets")]
     pub commands: Vec<Vec<u8>>,
 }
 
-/// Shows what it is for and how long it is.
+/// Shows purpose, chip and number of commands.
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Order({}: {} {}, {} commands)", self.id, self.purpose, self.serial, self.commands.len())
     }
 }
 
-/// What the chip answered to an order, command by command. May be shorter than the order: the chip was pulled, or refused.
+/// The chip's answers to an order, command by command. It is shorter than the order if the chip was pulled or refused a command.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Receipt {
     /// [`Order::id`].
@@ -72,7 +72,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Returns whether every command of the order was answered with `9000`. What the station may tell its operator; **not** a proof, which
+    /// Returns whether every command of the order was answered with `9000`: for the station's operator, **not** a proof, which
     /// only [`crate::perso::Script::verify`] gives.
     pub fn answers(&self, order: &Order) -> bool {
         self.order == order.id
@@ -81,7 +81,7 @@ impl Receipt {
     }
 }
 
-/// Shows how long it is.
+/// Shows the number of responses.
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Receipt({}: {} responses)", self.order, self.responses.len())
@@ -121,7 +121,7 @@ impl Conversation for Playback<'_> {
     }
 }
 
-/// A card that writes down what it answers, so that the answers outlive a dialogue that breaks off.
+/// A card whose answers are recorded, so that they are kept if the dialogue breaks off.
 struct Recorder<'a, C> {
     card: &'a mut C,
     receipt: Receipt,
@@ -139,7 +139,7 @@ impl<C: CardTransport> CardTransport for Recorder<'_, C> {
     }
 }
 
-/// Lists of byte strings as lists of Base64 strings.
+/// Serde of lists of byte strings as lists of Base64 strings.
 pub(super) mod octets {
     use serde::{Deserializer, Serializer, de::Error};
 

@@ -1,4 +1,4 @@
-//! What a personalized chip holds: its files and what opens it.
+//! The content of a personalized chip: its files and its passwords.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Puts it together. The MRZ goes to the chip as its SHA-1 alone, which is all that BAC and PACE need.
+    /// Creates a package. Of the MRZ only the SHA-1 goes to the chip, which is all that BAC and PACE need.
     ///
     /// # Errors
     /// [`PackageError`].
@@ -48,7 +48,7 @@ impl Package {
         self.files.iter().map(|(file, content)| (*file, &content[..]))
     }
 
-    /// Returns what the chip will report once it holds these files: [`digest()`].
+    /// Returns the digest that the chip will report once it holds these files: [`digest()`].
     pub fn digest(&self) -> [u8; 32] {
         digest(self.files())
     }
@@ -66,14 +66,14 @@ impl Package {
     }
 }
 
-/// Shows which files, and how long.
+/// Shows names and lengths of the files.
 impl fmt::Debug for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.files().map(|(file, content)| (file.to_string(), content.len()))).finish()
     }
 }
 
-/// Digest over the files of a chip: SHA-256 over, for each file by ascending identifier, identifier (2 bytes), length (4 bytes) and
+/// Returns the digest over the files of a chip: SHA-256 over, for each file by ascending identifier, identifier (2 bytes), length (4 bytes) and
 /// content. The chip computes it over what STORE DATA wrote and reports it; the service over what it sent.
 pub fn digest<'a>(files: impl IntoIterator<Item = (File, &'a [u8])>) -> [u8; 32] {
     let mut files: Vec<_> = files.into_iter().collect();
@@ -88,7 +88,7 @@ pub fn digest<'a>(files: impl IntoIterator<Item = (File, &'a [u8])>) -> [u8; 32]
     hash.finalize().into()
 }
 
-/// Why files are no package.
+/// Error when creating a package.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PackageError {
@@ -100,7 +100,7 @@ pub enum PackageError {
         /// Its length in bytes.
         length: usize,
     },
-    /// EF.CardSecurity, which has the identifier of EF.SOD in another directory.
+    /// A file that personalization does not write: EF.CardSecurity has the identifier of EF.SOD in another directory.
     #[error("{file} is not among the files that personalization writes")]
     NotForUs {
         /// The file.

@@ -1,4 +1,4 @@
-//! What a chip says of itself in the clear: enough to compose an order for it, too little to be believed.
+//! What a chip says of itself in the clear: enough to compose an order for it, without any proof.
 
 use std::fmt;
 
@@ -97,7 +97,7 @@ pub mod tag {
     pub const REPORT: u16 = 0xdf21;
 }
 
-/// What a station reads from a chip before it asks for an order. **Untrusted**: nobody has proved anything yet. A lie here yields
+/// What a station reads from a chip before it asks for an order. **Untrusted**: nothing is proved yet. False values yield
 /// an order that the chip on the reader cannot open, and nothing else: see [the argument](super).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Presentation {
@@ -115,10 +115,10 @@ pub struct Presentation {
     pub max_response: usize,
 }
 
-/// Reads the presentation of the chip on the reader. Leaves the issuer security domain selected and opens nothing.
+/// Reads the presentation of the chip on the reader. Leaves the issuer security domain selected and opens no session.
 ///
 /// # Errors
-/// The transport's; [`Fault::Refused`] if it is no card of ours; [`Fault::Misbehaved`] if what it says is malformed.
+/// The transport's error; [`Fault::Refused`] if it is no card of this issuer; [`Fault::Misbehaved`] if what it says is malformed.
 pub fn present<C: CardTransport>(card: &mut C) -> Result<Presentation, C::Error> {
     let AtrInfo { max_command, max_response } = lengths(card)?;
     card.transmit(&Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into())?.accepted(select::INS)?;
@@ -139,7 +139,7 @@ pub fn present<C: CardTransport>(card: &mut C) -> Result<Presentation, C::Error>
     Ok(Presentation { serial, life_cycle, key_version, sequence_counter, max_command, max_response })
 }
 
-/// Value of one data object.
+/// Reads the value of one data object.
 fn datum<C: CardTransport>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> {
     let data = card.transmit(&GetData::global_platform(tag).into())?.accepted(get_data::INS)?;
     let object =
@@ -147,7 +147,7 @@ fn datum<C: CardTransport>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> 
     Ok(object.value.to_vec())
 }
 
-/// Version of the key with identifier 1 in the key information template.
+/// Returns the version of the key with identifier 1 in the key information template.
 fn key_version(template: &[u8]) -> Result<u8, Fault> {
     let mut keys = tlv::Reader::new(template);
     while !keys.is_empty() {

@@ -1,4 +1,4 @@
-//! The service's side: composes an order from a presentation, and remembers what it needs to judge the receipt.
+//! The service's side: composes an order from a presentation, and keeps what is needed to verify the receipt.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::scp03::terminal::{Prediction, Session};
 use crate::scp03::{self, ISSUER_SECURITY_DOMAIN, KeySet, LAST_SEQUENCE_COUNTER, SecurityLevel};
 use crate::suite::ec::Curve;
 
-/// An order with what the service must remember of it: [`Script::order`] goes to the station, [`Script::to_record`] into the store,
+/// An order with the data that the service keeps of it: [`Script::order`] goes to the station, [`Script::to_record`] into the store,
 /// [`Script::verify`] judges what comes back.
 ///
 /// Composing twice for one presentation gives two scripts of which the chip plays one at most: they need the same counter value.
@@ -28,8 +28,8 @@ pub struct Script {
     pub(super) record: Record,
 }
 
-/// What of a [`Script`] is stored. Holds no key: with the chip's static keys, which the service derives anew, it is enough to compute
-/// the session again. The commands are the sealed ones, as the station sees them.
+/// The stored part of a [`Script`]. It holds no key: with the chip's static keys, which the service derives again, it is enough to
+/// compute the session again. The commands are the sealed ones, as the station sees them.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Record {
     pub(super) purpose: Purpose,
@@ -46,28 +46,28 @@ pub struct Record {
 }
 
 impl Record {
-    /// Returns what it is for.
+    /// Returns the purpose.
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Returns which chip it is for.
+    /// Returns the serial of the chip.
     pub fn serial(&self) -> CardSerial {
         self.serial
     }
 
-    /// Version of the keys that [`Script::verify`] wants: those that open the session, at intake the ones that it replaces.
+    /// Returns the version of the keys that [`Script::verify`] needs: those that open the session, at intake the ones that it replaces.
     pub fn key_version(&self) -> u8 {
         self.key_version
     }
 
-    /// Returns the sequence counter of its session. A chip that announces this or more has played it, or skipped it for ever.
+    /// Returns the sequence counter of its session. A chip that announces this value or more has played the order, or can no longer play it.
     pub fn sequence_counter(&self) -> u32 {
         self.sequence_counter
     }
 }
 
-/// Shows what it is for.
+/// Shows purpose, chip and number of commands.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { purpose, serial, sequence_counter, commands, .. } = self;
@@ -75,13 +75,13 @@ impl fmt::Debug for Record {
     }
 }
 
-/// What a true answer holds.
+/// What a genuine receipt must show.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Expected {
     /// Curves by their number among the standardized domain parameters.
     Intake {
-        /// What PUT KEY is answered with, if there is a PUT KEY.
+        /// Expected answer to PUT KEY; empty if there is none.
         #[serde(with = "hex")]
         confirmation: Vec<u8>,
         active_auth: u8,
@@ -136,12 +136,12 @@ impl fmt::Display for ScriptStep {
 }
 
 impl Script {
-    /// Takes a blank chip in: new keys, two key pairs made on the chip, report.
+    /// Composes the intake of a blank chip: new keys, two key pairs generated on the chip, report.
     ///
     /// `current` are the keys with the version that the presentation names: transport keys, or, after a cut, the new ones already.
     /// `new` are the issuer keys and their version; `None` if the chip has them already. **The caller decides from its own ledger
-    /// which keys a chip may be opened with**: the new keys travel under the current Key-DEK, so who knows transport keys and
-    /// records this order knows the issuer keys of this one chip.
+    /// which keys a chip may be opened with**: the new keys travel under the current Key-DEK, so an attacker who knows the transport
+    /// keys and records this order learns the issuer keys of this one chip.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -172,8 +172,8 @@ impl Script {
         Ok(talk.finish(Expected::Intake { confirmation, active_auth, chip_auth }))
     }
 
-    /// Writes a package to an initialised chip, closes the chip, and asks for its report. After a cut the next order simply writes
-    /// everything again; SET STATUS is the one step after which nothing is written any more.
+    /// Composes the writing of a package to an initialised chip, its closing, and its report. After a power cut the next order writes
+    /// everything again; nothing can be written after SET STATUS.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -196,7 +196,7 @@ impl Script {
         Ok(talk.finish(Expected::Personalized { digest: package.digest() }))
     }
 
-    /// Asks a chip for its report, for example when the receipt of its intake or personalization was lost.
+    /// Composes the request for a chip's report, for example when the receipt of its intake or personalization was lost.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -212,8 +212,8 @@ impl Script {
         Ok(talk.finish(Expected::Report))
     }
 
-    /// Locks or terminates a chip ([`LifeCycle::Locked`], [`LifeCycle::Terminated`]). A locked chip reports; a terminated one says
-    /// nothing more, so that its last answer is the proof.
+    /// Composes the locking or termination of a chip ([`LifeCycle::Locked`], [`LifeCycle::Terminated`]). A locked chip reports; a
+    /// terminated one answers no more, so that its last answer is the proof.
     ///
     /// # Errors
     /// [`ScriptError`]; [`ScriptError::LifeCycle`] for any other state to go to.
@@ -237,18 +237,18 @@ impl Script {
         Ok(talk.finish(expected))
     }
 
-    /// Returns what goes to the station, under this name. Asked twice, it gives the same.
+    /// Returns the order for the station, with this identifier.
     pub fn order(&self, id: impl Into<String>) -> Order {
         let Record { purpose, serial, commands, .. } = &self.record;
         Order { id: id.into(), purpose: *purpose, serial: *serial, commands: commands.clone() }
     }
 
-    /// Returns what goes into the store.
+    /// Returns the record to be stored.
     pub fn to_record(&self) -> Record {
         self.record.clone()
     }
 
-    /// Out of the store.
+    /// Restores a script from its record.
     pub fn from_record(record: Record) -> Self {
         Self { record }
     }
@@ -279,40 +279,40 @@ impl Script {
     }
 }
 
-/// Shows what it is for.
+/// Shows purpose, chip and number of commands.
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.record, f)
     }
 }
 
-/// Why there is no script for a presentation.
+/// Error when composing a script.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ScriptError {
-    /// The chip says that it takes shorter commands, or gives shorter answers, than this needs.
+    /// The chip announces shorter commands or answers than the script needs.
     #[error("the chip handles APDUs of {has} bytes, and {needs} are needed")]
     Buffer {
-        /// What the presentation says.
+        /// Value in the presentation.
         has: usize,
-        /// What the script needs.
+        /// Value that the script needs.
         needs: usize,
     },
-    /// The chip's sequence counter has come to its end: it opens no further session.
+    /// The chip's sequence counter is exhausted: it opens no further session.
     #[error("the sequence counter {counter} of the chip has come to its end")]
     CounterSpent {
-        /// What the presentation says.
+        /// Value in the presentation.
         counter: u32,
     },
-    /// The way does not lead there from where the chip stands.
+    /// The life cycle state does not allow this order.
     #[error("a chip that is {stands} cannot do that")]
     LifeCycle {
-        /// What the presentation says.
+        /// Value in the presentation.
         stands: LifeCycle,
     },
 }
 
-/// A script that is being written.
+/// A script that is being composed.
 struct Composer {
     session: Session,
     record: Record,
@@ -365,7 +365,7 @@ impl Composer {
         })
     }
 
-    /// Refuses an answer that the chip could not give.
+    /// Returns an error if an answer would be longer than the chip supports.
     fn room_for_answer(&self, plain: usize) -> Result<(), ScriptError> {
         if plain <= scp03::largest_answer(self.max_response) {
             return Ok(());
@@ -387,7 +387,7 @@ impl Composer {
     }
 }
 
-/// How a script begins, and what the chip answers to that.
+/// First commands of a script, and the chip's answers to them.
 pub(super) struct ScriptOpening {
     pub(super) commands: [Command; 3],
     pub(super) answers: [Response; 3],
@@ -414,7 +414,7 @@ impl Record {
     }
 }
 
-/// A whole short command; every chip takes that.
+/// Longest short command, which every chip supports.
 const SHORT_COMMAND: usize = 261;
-/// A whole short response.
+/// Longest short response.
 const SHORT_RESPONSE: usize = 258;

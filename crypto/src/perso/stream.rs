@@ -41,12 +41,12 @@ pub(super) fn push(out: &mut Vec<u8>, tag: u16, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-/// One whole data grouping, as the chip takes it.
+/// One whole data grouping, as the chip receives it.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Grouping {
     /// The password that is printed on the card.
     Can(Can),
-    /// A file, whole.
+    /// A whole file.
     File(File, Vec<u8>),
     /// SHA-1 of MRZ_information.
     MrzSeed([u8; 20]),
@@ -66,7 +66,7 @@ impl Grouping {
     }
 }
 
-/// Shows what it is and how long.
+/// Shows kind and length.
 impl fmt::Debug for Grouping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,10 +77,10 @@ impl fmt::Debug for Grouping {
     }
 }
 
-/// The chip's end of the stream: takes STORE DATA block by block, gives the groupings that are whole.
+/// The chip's end of the stream: takes STORE DATA block by block, and returns the groupings that are complete.
 ///
 /// One per SCP03 session, volatile. **Before it takes the first block ([`Collector::is_untouched`]) the chip discards every file and
-/// password that an earlier stream left**: else a file of somebody else could survive under a shorter package. SET STATUS to
+/// password that an earlier stream left**: otherwise a file of another citizen could remain beside a shorter package. SET STATUS to
 /// Personalized is allowed only in a session whose stream [`Collector::is_complete`].
 #[derive(Default)]
 pub struct Collector {
@@ -91,7 +91,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Before the first block.
+    /// Creates a collector before the first block.
     pub fn new() -> Self {
         Self::default()
     }
@@ -106,14 +106,14 @@ impl Collector {
         self.complete
     }
 
-    /// The chip could not keep what a block brought (memory full, write failed): takes no further block and is never complete, so
-    /// that a station that plays on past the error cannot have a chip closed with a file missing.
+    /// Marks the stream as spoiled, when the chip could not store a block (memory full, write failed). No further block is taken and
+    /// the stream is never complete, so that a station that ignores the error cannot close a chip with a file missing.
     pub fn spoil(&mut self) {
         (self.spoiled, self.complete) = (true, false);
         self.pending = Zeroizing::default();
     }
 
-    /// Takes the next block. Nothing is taken of a block that is refused.
+    /// Takes the next block. A refused block leaves the stream unchanged.
     ///
     /// # Errors
     /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block or [`Collector::spoil`], [`Status::WRONG_P1P2`] for a block out of turn,
@@ -146,14 +146,14 @@ impl Collector {
     }
 }
 
-/// Shows how far it is.
+/// Shows the progress.
 impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Collector({} blocks{})", self.blocks, if self.complete { ", complete" } else { "" })
     }
 }
 
-/// Tag, content and what follows; `None` until the grouping is whole.
+/// Returns tag, content and the rest; `None` until the grouping is whole.
 fn split(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (tag, length, rest) = match bytes {
         [a, b, 0xff, hi, lo, rest @ ..] => ([*a, *b], usize::from(u16::from_be_bytes([*hi, *lo])), rest),

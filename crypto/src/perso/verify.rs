@@ -1,4 +1,4 @@
-//! Judges a receipt: by the chip's own MACs, never by the word of who brought it.
+//! Verifies a receipt by the chip's own MACs. The station that delivers it is not trusted.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::conversation::Fault;
 use crate::scp03::KeySet;
 use crate::suite::ec::{Curve, PublicKey};
 
-/// What a chip has proved.
+/// What a verified receipt proves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outcome {
     /// The public keys of its two key pairs, once it has both. After an intake, always.
@@ -31,19 +31,19 @@ pub struct PublicKeys {
     pub chip_auth: PublicKey,
 }
 
-/// Why a receipt proves nothing, and at which command.
+/// Error of a receipt: the first command whose answer proves nothing, and why.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("command {index}, {step}: {reason}")]
 pub struct ReceiptError {
     /// Number of the command in the order, from 0.
     pub index: usize,
-    /// Its name.
+    /// Name of the command.
     pub step: StepName,
     /// The problem.
     pub reason: Reason,
 }
 
-/// A step, or what lies behind the last one.
+/// A step, or the position behind the last one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StepName {
     /// A command of the order.
@@ -64,36 +64,36 @@ impl fmt::Display for StepName {
 /// What is wrong with an answer.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum Reason {
-    /// No answer of this chip: bits changed on the way, another chip, another session, or an invention.
+    /// Not an answer of this chip: altered on the way, of another chip or session, or invented.
     #[error("the answer is not the chip's: {0}")]
     Forged(&'static str),
-    /// The receipt ends before this command. What came before it is genuine; the chip has perhaps executed this one.
+    /// The receipt ends before this command. The answers before it are genuine; the chip may have executed this command.
     #[error("the receipt ends here")]
     Incomplete,
     /// The record does not belong to these keys, or was damaged in the store.
     #[error("the stored order does not belong to these keys")]
     Record,
-    /// The chip refused, or somebody says so: a status that is not `9000` is not always protected.
+    /// The status is not `9000`. It may be forged: an error status is not always protected.
     #[error("the chip refused with {0}")]
     Refused(Status),
     /// There are more answers than commands.
     #[error("there are more answers than commands")]
     Surplus,
-    /// The chip said it under its MAC, and it is not what the order leads to.
+    /// The answer is genuine, but not the expected result of the order.
     #[error("the chip answered something else than it was made to do: {0}")]
     Unexpected(&'static str),
 }
 
 impl Script {
-    /// Checks every answer of a receipt and gives what the chip has proved.
+    /// Checks every answer of a receipt and returns what the chip has proved.
     ///
     /// `keys` are those that open the session (version [`super::Record::key_version`]): at intake the ones that it replaces.
     ///
-    /// Only a receipt that answers every command can succeed. One that is genuine as far as it goes gives [`Reason::Incomplete`]: what
-    /// the chip did then is found out by a new presentation and a new order, never by belief.
+    /// Only a receipt that answers every command can succeed. A genuine but short one is [`Reason::Incomplete`]: then a new
+    /// presentation and a new order find out what the chip did.
     ///
     /// # Errors
-    /// [`ReceiptError`], of the first command whose answer is not what it must be.
+    /// [`ReceiptError`] of the first command with a wrong answer.
     pub fn verify(&self, keys: &KeySet, receipt: &Receipt) -> Result<Outcome, ReceiptError> {
         let steps = self.steps();
         let at = |index: usize, reason: Reason| ReceiptError {
@@ -137,7 +137,7 @@ impl Script {
     }
 }
 
-/// What the chip said so far.
+/// The chip's answers so far.
 #[derive(Default)]
 struct Heard {
     active_auth: Option<PublicKey>,
@@ -169,7 +169,7 @@ impl Heard {
         Ok(())
     }
 
-    /// Whether a report is what the commands before it lead to.
+    /// Checks that a report is the expected result of the commands before it.
     fn check(&self, expected: &Expected, report: &Report) -> Result<(), Reason> {
         if self.life_cycle.is_some_and(|life_cycle| life_cycle != report.life_cycle) {
             return Err(Reason::Unexpected("another life cycle than it was set to"));

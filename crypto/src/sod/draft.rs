@@ -17,7 +17,7 @@ use crate::{
     tlv,
 };
 
-/// How hash tables of a series of documents are made.
+/// Parameters of the hash tables of a series of documents.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Profile {
     /// Hash of the data groups.
@@ -33,7 +33,7 @@ impl Default for Profile {
     }
 }
 
-/// Why a draft must not be signed.
+/// Error of a draft that must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum LintError {
@@ -52,7 +52,7 @@ pub enum LintError {
     /// The signer's key cannot be used.
     #[error(transparent)]
     Key(#[from] SpkiError),
-    /// A group that every document has is not there (Doc 9303-10 (8th ed.) table 2: DG1 and DG2).
+    /// A mandatory group is missing (Doc 9303-10 (8th ed.) table 2: DG1 and DG2).
     #[error("{group:?} is missing; every document has it")]
     Missing {
         /// The data group.
@@ -70,7 +70,7 @@ pub enum LintError {
     /// The signer's key may not sign at that moment.
     #[error("the document signer's key may not sign on {signing_time}")]
     SigningTime {
-        /// The moment.
+        /// The moment of signing.
         signing_time: OffsetDateTime,
     },
 }
@@ -101,7 +101,7 @@ impl Draft {
         }
     }
 
-    /// Checks everything that can be checked before anything secret happens.
+    /// Checks everything that can be checked before a key is used.
     ///
     /// # Errors
     /// [`LintError`].
@@ -166,7 +166,7 @@ impl Prepared {
         self.0.content()
     }
 
-    /// Makes EF.SOD. The signature (DER for ECDSA) is verified under the document signer's key before anything leaves.
+    /// Returns EF.SOD. The signature (DER for ECDSA) is verified under the document signer's key first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].
@@ -176,17 +176,17 @@ impl Prepared {
     }
 
     /// Returns the raw EF.SOD, nothing verified: for bulk production, which verifies each one as a border guard would
-    /// ([`Sod::parse`], [`Sod::verify`]) and need not do so twice. Everybody else wants [`Prepared::attach`].
+    /// ([`Sod::parse`], [`Sod::verify`]) and need not do so twice. All other callers use [`Prepared::attach`].
     pub fn attach_unverified(self, signature: &[u8]) -> Vec<u8> {
         tlv::encode(TAG, &self.0.attach_unverified(signature))
     }
 
-    /// For the store: everything but the signature.
+    /// Returns the form to be stored: everything but the signature.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes()
     }
 
-    /// Back from the store; refused if it does not agree with itself.
+    /// Restores it from its stored form; refuses one that is inconsistent.
     ///
     /// # Errors
     /// [`StoredError`].
@@ -197,11 +197,11 @@ impl Prepared {
     }
 }
 
-/// Why stored bytes are not a prepared security object.
+/// Error when restoring a prepared security object.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum StoredError {
-    /// The signed data does not agree with itself.
+    /// The signed data is inconsistent.
     #[error(transparent)]
     Cms(#[from] CmsError),
     /// The hash table is malformed.

@@ -1,7 +1,7 @@
 //! EF.SOD, the document security object: Doc 9303-10 (8th ed.) §4.6.2 and appendix D.
 //!
 //! Writing goes *draft -> lint -> prepared (stored) -> attach -> [`Sod`]*; reading goes *[`Sod::parse`] -> [`Sod::verify`] ->
-//! [`VerifiedSod`]*, and only the last one answers what the document's data groups should hash to.
+//! [`VerifiedSod`]*; only a verified one compares data groups with their hashes.
 //!
 //! ```
 //! use crypto::{lds::DataGroup, pki::TrustStore, sod::{Draft, Profile, Sod}};
@@ -75,7 +75,7 @@ use crate::{
 /// Tag of EF.SOD (Doc 9303-10 (8th ed.) table 36).
 pub(crate) const TAG: u32 = 0x77;
 
-/// Why an EF.SOD is refused.
+/// Error when reading or verifying an EF.SOD.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SodError {
@@ -85,10 +85,10 @@ pub enum SodError {
     /// The signed data is malformed, or its signature does not hold.
     #[error(transparent)]
     Cms(#[from] CmsError),
-    /// Not a file with tag `77` and nothing after it.
+    /// The file is not one object with tag `77`.
     #[error("EF.SOD: {0}")]
     File(#[from] TlvError),
-    /// Said to be signed after the moment of inspection.
+    /// The claimed moment of signing is after the inspection.
     #[error("the document claims to be signed on {signed_at}, after the moment of inspection")]
     FromTheFuture {
         /// The claimed moment of signing.
@@ -103,7 +103,7 @@ pub enum SodError {
 }
 
 impl SodError {
-    /// Returns whether nothing here can verify this document: which says nothing against it.
+    /// Returns whether this crate cannot verify the document, which is no proof against it.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Chain(error) => error.is_unsupported(),
@@ -142,9 +142,9 @@ impl Sod {
         &self.raw
     }
 
-    /// SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER): how a document is named in card status and in the
-    /// trust bundle. The raw file would not do: whoever stands between chip and reader can change its unsigned parts. The hash
-    /// table covers DG15, so no two chips share a fingerprint.
+    /// Returns SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER). It identifies a document in the card status and
+    /// in the trust bundle. A hash of the raw file would not do: an attacker between chip and reader can change its unsigned parts.
+    /// The hash table covers DG15, so no two chips share a fingerprint.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
@@ -187,7 +187,7 @@ impl Sod {
 /// A hash table that a trusted document signer signed. Only [`Sod::verify`] makes one.
 ///
 /// ```compile_fail,E0599
-/// let nobody_verified_this = crypto::sod::VerifiedSod::default();
+/// let unverified = crypto::sod::VerifiedSod::default();
 /// ```
 #[derive(Clone, Debug)]
 pub struct VerifiedSod {
@@ -198,7 +198,7 @@ pub struct VerifiedSod {
 }
 
 impl VerifiedSod {
-    /// Returns the data groups that the document has, from the signed table; EF.COM is signed by nobody.
+    /// Returns the data groups that the document has, from the signed table; EF.COM is unsigned.
     pub fn groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
@@ -221,43 +221,43 @@ impl VerifiedSod {
         }
     }
 
-    /// Returns the verified signer.
+    /// Returns the verified document signer.
     pub fn signer(&self) -> &VerifiedSigner {
         &self.signer
     }
 
-    /// When it claims to have been signed, if it claims.
+    /// Returns the claimed moment of signing, if there is one.
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.signed_at
     }
 
-    /// Returns which layout of the data is signed.
+    /// Returns the LDS version that is signed.
     pub fn lds_version(&self) -> &LdsVersion {
         &self.table.version
     }
 
-    /// Hash function of the table.
+    /// Returns the hash function of the table.
     pub fn hash(&self) -> Hash {
         self.table.hash
     }
 
-    /// SHA-256 of the signed LDSSecurityObject, see [`Sod::fingerprint`].
+    /// Returns SHA-256 of the signed LDSSecurityObject, see [`Sod::fingerprint`].
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 }
 
-/// Why a data group does not belong to the document.
+/// Error when comparing a data group with the signed table.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum GroupError {
-    /// Its hash is not the one that was signed.
+    /// The group's hash is not the signed one.
     #[error("{group:?} is not what was signed")]
     Altered {
         /// The data group.
         group: DataGroup,
     },
-    /// The signed table does not have it.
+    /// The signed table does not list the group.
     #[error("{group:?} is not in the signed table")]
     NotListed {
         /// The data group.

@@ -1,4 +1,4 @@
-//! Security objects of Utopia, tampered with one thing at a time; OpenSSL as reader and as writer; specimens.
+//! Security objects of Utopia with one thing altered at a time; OpenSSL as reader and as writer; specimens.
 
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
@@ -51,7 +51,7 @@ fn signed(signer: &Issued) -> Sod {
     prepared.attach(&signature).unwrap()
 }
 
-/// Signs whatever content, whoever may: what a lint would never let pass.
+/// Signs any content with any key, without a lint.
 fn forged(content: Vec<u8>, certificate: &Certificate, signer: &Issued, at: OffsetDateTime) -> Sod {
     let impostor = crate::pki::PreparedSignedData::new(LDS_SECURITY_OBJECT, content, certificate, false, at).unwrap();
     let signature = signer.sign(impostor.to_be_signed());
@@ -326,7 +326,7 @@ fn a_signer_identifier_that_points_elsewhere_is_named() {
     elsewhere[at + 5] ^= 1;
     let sod = Sod::parse(&elsewhere).unwrap();
     assert_eq!(refusal(&sod, &state.trust), SodError::Cms(CmsError::SignerMissing));
-    // Pointing to another good signer whose certificate is inside: the signature is not that one's.
+    // The signer identifier names another good signer, whose certificate is inside; the signature is not its own.
     let other = signer(&state.root, documents(), Curve::P256, CurveForm::Explicit, 43);
     let swapped = with_certificate(&raw, &other.certificate);
     assert_eq!(refusal(&Sod::parse(&swapped).unwrap(), &state.trust), SodError::Cms(CmsError::SignerMissing));
@@ -377,7 +377,7 @@ fn one_signer_is_expected_no_more_and_no_less() {
 }
 
 #[test]
-fn whoever_stands_between_chip_and_reader_can_change_the_file_but_not_its_fingerprint() {
+fn an_attacker_between_chip_and_reader_can_change_the_file_but_not_its_fingerprint() {
     // Unsigned parts can be added to the file; a revoked document must not get a new name by that.
     let state = state();
     let sod = signed(&state.signer);
@@ -437,7 +437,7 @@ fn only_the_signers_own_signature_over_this_table_is_attached() {
     assert!(mismatch(prepared(&state.signer).attach(&by_another)));
     assert!(mismatch(prepared(&state.signer).attach(&state.signer.sign(b"another table"))));
     assert!(mismatch(prepared(&state.signer).attach(b"no signature")));
-    // The bulk way out checks nothing, and so gives bytes only, which the border guard's way in refuses.
+    // `attach_unverified` checks nothing and returns bytes only; parsing and verifying refuses them.
     let raw = prepared(&state.signer).attach_unverified(&by_another);
     let refused = refusal(&Sod::parse(&raw).unwrap(), &state.trust);
     assert!(matches!(refused, SodError::Cms(CmsError::Signature(_))));

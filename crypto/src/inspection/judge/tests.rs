@@ -1,4 +1,4 @@
-//! One sound card, then the same card tampered with one thing at a time.
+//! One valid card, then the same card with one thing altered at a time.
 
 use std::collections::BTreeMap;
 
@@ -238,7 +238,7 @@ fn no_flipped_bit_of_the_security_object_is_trusted() {
         let mut card = issuer.sound();
         bytes_of(&mut card, File::Sod)[at] ^= 1 << (at % 8);
         let verdict = judge(&card, &bundle, NOW).verdict;
-        // A bit in the name of an algorithm makes it one that nobody knows: then there is no proof either way.
+        // A bit in an algorithm identifier makes the algorithm unknown: then there is no proof either way.
         let unknown = verdict.findings().iter().any(|f| f.outcome == NotChecked && f.reason.contains("supported"));
         let expected = if unknown { Conclusion::Undecided } else { Conclusion::Refused };
         assert_eq!(verdict.conclusion(), expected, "byte {at}\n{verdict}");
@@ -415,7 +415,7 @@ fn a_card_access_file_that_hides_signed_pace_is_refused() {
 }
 
 #[test]
-fn what_nobody_here_can_compute_is_undecided_and_no_forgery() {
+fn an_unsupported_algorithm_leaves_the_card_undecided_and_is_no_forgery() {
     let issuer = issuer();
     let mut card = issuer.sound();
     let sod = bytes_of(&mut card, File::Sod);

@@ -1,11 +1,11 @@
-//! Chips that a whole card in software does not play.
+//! Readings of faulty chips that `hardware-sim` does not simulate.
 
 use rand::{SeedableRng, rngs::ChaCha20Rng};
 
 use super::*;
 use crate::{apdu::Response, mrz::MrzKey};
 
-/// Files of the master file, and how the chip gives them.
+/// Files of the master file, and the limits of the chip.
 struct ScriptedChip {
     atr_info: Option<Vec<u8>>,
     card_access: Vec<u8>,
@@ -45,7 +45,7 @@ fn evidence_of(chip: &mut ScriptedChip) -> Evidence {
 }
 
 #[test]
-fn a_chip_that_gives_crumbs_does_not_keep_the_reader() {
+fn a_chip_that_gives_tiny_pieces_is_read_in_a_bounded_number_of_commands() {
     let mut card_access = vec![0x31, 0x83, 0x0f, 0xff, 0xf0];
     card_access.resize(1 << 20, 0);
     // A single byte at first would not even be a header, and is refused at once.

@@ -94,7 +94,7 @@ fn an_order_is_played_once() {
     let mut chip = initialised(&mut service, SERIAL, AtrInfo::SHORT);
     let presented = present(&mut chip).unwrap();
     let script = service.personalize(&presented, &small());
-    // Somebody pulled the card after STORE DATA 0 and plays the same order again.
+    // The card was pulled after STORE DATA 0, and the same order is played again.
     chip.power_off();
     chip.cut = Some(Cut::After(3));
     carry(&mut chip, &script);

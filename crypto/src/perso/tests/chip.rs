@@ -1,4 +1,4 @@
-//! A chip that is just good enough to be taken in and personalized: what [`crate::scp03::chip`] asks of its owner, and no more.
+//! A minimal chip that can be taken in and personalized, with what [`crate::scp03::chip`] requires.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::scp03::{ISSUER_SECURITY_DOMAIN, KeySet};
 use crate::suite::ec::PrivateKey;
 use crate::tlv;
 
-/// What survives a power cut, and [`Volatile`], which does not.
+/// A chip: persistent state, and [`Volatile`] state, which a power cut clears.
 pub struct TestChip {
     pub serial: CardSerial,
     pub keys: KeySet,
@@ -159,7 +159,7 @@ impl TestChip {
         }
     }
 
-    /// Outside a session.
+    /// Answers a command outside a session.
     fn plain(&mut self, command: &Command) -> Result<Response, Status> {
         match command.ins {
             InitializeUpdate::INS if self.life_cycle != LifeCycle::Terminated => {
@@ -190,7 +190,7 @@ impl TestChip {
         }
     }
 
-    /// Inside a session.
+    /// Answers a command inside a session.
     fn act(&mut self, command: &Command, collector: &mut Collector) -> Result<Response, Status> {
         match (command.ins, self.life_cycle) {
             (PutKey::INS, LifeCycle::Blank) => {

@@ -1,4 +1,4 @@
-//! The way of a chip from delivery to its end, and everything that can be done to an order or a receipt on that way.
+//! The life of a chip from delivery to termination, and attacks on orders and receipts.
 
 mod attacks;
 mod chip;
@@ -26,7 +26,7 @@ const TRANSPORT: u8 = 0x30;
 const ISSUER: u8 = 0x03;
 const EXTENDED: AtrInfo = AtrInfo { max_command: 2_048, max_response: 2_048 };
 
-/// The service: master keys, randomness, and nothing of the card.
+/// The service: master keys and randomness, without access to the card.
 struct Service {
     transport: MasterKey,
     issuer: MasterKey,
@@ -72,7 +72,7 @@ impl Service {
         Script::report(&self.keys(&chip.serial, chip.key_version), chip, &mut self.rng).unwrap()
     }
 
-    /// As after a restart: out of the store, with keys derived anew.
+    /// Verifies a receipt as after a restart: with the stored record and keys derived again.
     fn judge(&self, script: &Script, receipt: &Receipt) -> Result<Outcome, ReceiptError> {
         let stored = serde_json::to_string(&script.to_record()).unwrap();
         let record: Record = serde_json::from_str(&stored).unwrap();
@@ -81,7 +81,7 @@ impl Service {
     }
 }
 
-/// Returns the station: carries an order over the network, plays it, carries the receipt back.
+/// Plays an order as the station does: from its serialised form to a serialised receipt.
 fn carry(chip: &mut TestChip, script: &Script) -> Receipt {
     let sent = serde_json::to_string(&script.order("order-1")).unwrap();
     let order: Order = serde_json::from_str(&sent).unwrap();
@@ -119,7 +119,7 @@ fn initialised(service: &mut Service, serial: CardSerial, lengths: AtrInfo) -> T
 }
 
 #[test]
-fn a_chip_goes_its_whole_way() {
+fn a_chip_passes_through_its_whole_life_cycle() {
     for (key_length, curves, lengths) in [
         (16, [Curve::P256, Curve::P256], AtrInfo::SHORT),
         (16, [Curve::BrainpoolP256r1, Curve::P256], AtrInfo::SHORT),
