@@ -106,7 +106,7 @@ pub struct Request {
     pub groups: Option<BTreeSet<DataGroup>>,
 }
 
-/// Reads a chip whose master file is selected, as it is after a reset. `watch` hears each step before it begins.
+/// Reads a chip whose master file is selected, as it is after a reset. Calls `watch` with each step before it begins.
 ///
 /// What the chip refuses or does wrong is part of the evidence.
 ///

@@ -1,4 +1,4 @@
-//! AlgorithmIdentifiers of hashes and signatures: RFC 4055, RFC 5754, RFC 5758; which ones, Doc 9303-12 (8th ed.) §4.1.6.
+//! AlgorithmIdentifiers of hashes and signatures: RFC 4055, RFC 5754, RFC 5758; those of Doc 9303-12 (8th ed.) §4.1.6.
 
 use thiserror::Error;
 
@@ -11,7 +11,7 @@ use crate::{
     tlv::{self, Reader, Tlv},
 };
 
-/// Why an algorithm cannot be used.
+/// Error of an algorithm that cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum AlgorithmError {
@@ -24,7 +24,7 @@ pub enum AlgorithmError {
         /// The algorithm.
         algorithm: Oid,
     },
-    /// No algorithm of ours.
+    /// The algorithm is not supported.
     #[error("algorithm {algorithm} is not supported")]
     Unknown {
         /// The algorithm.
@@ -68,12 +68,12 @@ fn hash(identifier: &Tlv) -> Result<Hash, AlgorithmError> {
         .ok_or(AlgorithmError::Unknown { algorithm })
 }
 
-/// Returns a hash algorithm, parameters absent as RFC 5754 §2 prefers.
+/// Encodes a hash algorithm, parameters absent as RFC 5754 §2 prefers.
 pub(crate) fn write_hash(hash: Hash) -> Vec<u8> {
     der::sequence(&[&der::oid(hash_oid(hash))])
 }
 
-/// Returns a signature algorithm from its AlgorithmIdentifier, as certificates have it.
+/// Reads a signature algorithm from its AlgorithmIdentifier, as certificates have it.
 pub(crate) fn signature(identifier: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
     signature_of_signer(identifier, None)
 }
@@ -99,7 +99,7 @@ pub(crate) fn signature_of_signer(
     }
 }
 
-/// RSASSA-PSS-params, RFC 4055 §3.1. One hash for both, salt as long as the hash: what every profile recommends, and what the
+/// Reads RSASSA-PSS-params, RFC 4055 §3.1: one hash for both, salt as long as the hash, as every profile recommends and the
 /// library verifies.
 fn pss(parameters: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
     let refused = || AlgorithmError::Parameters { algorithm: oid::RSASSA_PSS };

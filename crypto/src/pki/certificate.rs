@@ -1,4 +1,4 @@
-//! X.509 certificates as they are read: RFC 5280 §4.1, profile of Doc 9303-12 (8th ed.) §7.1.1.
+//! X.509 certificates as read: RFC 5280 §4.1, profile of Doc 9303-12 (8th ed.) §7.1.1.
 //!
 //! ```text
 //! Certificate    ::= SEQUENCE { tbsCertificate TBSCertificate, signatureAlgorithm AlgorithmIdentifier, signature BIT STRING }
@@ -30,7 +30,7 @@ use crate::{
 pub struct SerialNumber(Vec<u8>);
 
 impl SerialNumber {
-    /// Sixteen random bytes, positive and never zero; the profile allows twenty (Doc 9303-12 (8th ed.) table 5).
+    /// Generates sixteen random bytes, positive and never zero; the profile allows twenty (Doc 9303-12 (8th ed.) table 5).
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -38,7 +38,7 @@ impl SerialNumber {
         Self(bytes.to_vec())
     }
 
-    /// As read: whatever the octets. Real certificates have negative, zero and over-long ones.
+    /// Keeps any octets as read. Real certificates have negative, zero and over-long ones.
     pub fn from_content(content: &[u8]) -> Self {
         Self(content.to_vec())
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for SerialNumber {
     }
 }
 
-/// From when until when, both included.
+/// A period, both ends included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
     /// First moment.
@@ -78,7 +78,7 @@ impl Validity {
     }
 }
 
-/// What a TBSCertificate says.
+/// Content of a TBSCertificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Body {
     pub(crate) version: u64,
@@ -130,20 +130,20 @@ impl Body {
     }
 }
 
-/// A certificate as it was read. It proves nothing until a [`super::TrustStore`] has verified it. Cheap to clone.
+/// A certificate as read. It proves nothing until a [`super::TrustStore`] has verified it. Cheap to clone.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Certificate {
     der: Arc<[u8]>,
     pub(crate) body: Arc<Body>,
     algorithm: Arc<[u8]>,
     signature: Arc<[u8]>,
-    /// Read once: every document that is issued or inspected asks for it several times.
+    /// Parsed once, since it is needed several times for every document.
     key: Arc<Result<VerifyingKey, SpkiError>>,
 }
 
 impl Certificate {
     /// Reads one DER certificate, keeping its bytes. Lenient: any extension set, unsupported keys and algorithms included, so
-    /// that master lists can be read; what cannot be used is told when it is used.
+    /// that master lists can be read; using an unsupported part returns the error.
     ///
     /// # Errors
     /// [`DerError`].
@@ -160,7 +160,7 @@ impl Certificate {
         &self.der
     }
 
-    /// Serial number.
+    /// Returns the serial number.
     pub fn serial(&self) -> &SerialNumber {
         &self.body.serial
     }
@@ -170,7 +170,7 @@ impl Certificate {
         &self.body.issuer
     }
 
-    /// Whose key it certifies.
+    /// Returns the subject, the holder of the certified key.
     pub fn subject(&self) -> &Name {
         &self.body.subject
     }
@@ -180,7 +180,7 @@ impl Certificate {
         self.body.issuer.country()
     }
 
-    /// From when until when it is valid.
+    /// Returns the period of validity.
     pub fn validity(&self) -> Validity {
         self.body.validity
     }
@@ -196,12 +196,12 @@ impl Certificate {
         }
     }
 
-    /// First moment of its validity.
+    /// Returns the first moment of its validity.
     pub fn not_before(&self) -> OffsetDateTime {
         self.body.validity.not_before
     }
 
-    /// Last moment of its validity.
+    /// Returns the last moment of its validity.
     pub fn not_after(&self) -> OffsetDateTime {
         self.body.validity.not_after
     }
@@ -224,7 +224,7 @@ impl Certificate {
         &self.body.extensions
     }
 
-    /// Subject key identifier: the extension, or nothing.
+    /// Returns the subject key identifier of the extension, if there is one.
     pub fn subject_key_identifier(&self) -> Option<&[u8]> {
         self.body.extensions.subject_key_identifier.as_deref()
     }
@@ -256,12 +256,12 @@ impl Certificate {
             .expect("a parsed certificate has a body")
     }
 
-    /// SHA-256 over the whole certificate: how it is referred to in logs and stores.
+    /// Returns SHA-256 over the whole certificate, by which logs and stores refer to it.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.der).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Verifies the certificate's own signature under a key. Nothing else is checked: chains are [`super::TrustStore`]'s.
+    /// Verifies the certificate's own signature under a key. Nothing else is checked; [`super::TrustStore`] verifies chains.
     pub(crate) fn verify_signature(&self, key: &VerifyingKey) -> Result<(), SignedError> {
         check_signed(&self.body.signature_algorithm, &self.algorithm, key, self.to_be_signed(), &self.signature)
     }
@@ -273,7 +273,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// What can be wrong with the signature over a certificate or a CRL.
+/// Error of the signature over a certificate or a CRL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum SignedError {
     /// The algorithm cannot be used.
@@ -284,7 +284,8 @@ pub(crate) enum SignedError {
     Signature(SignatureError),
 }
 
-/// Certificates and CRLs say their algorithm twice, once under the signature; both must be the same (RFC 5280 §4.1.1.2).
+/// Verifies a signature. Certificates and CRLs name its algorithm twice, once in the signed part; both must be the same
+/// (RFC 5280 §4.1.1.2).
 pub(crate) fn check_signed(
     inner: &[u8],
     outer: &[u8],

@@ -1,4 +1,4 @@
-//! CMS SignedData (RFC 5652 §5) as EF.SOD, master lists and trust bundles profile it: one signer, signed attributes, the
+//! CMS SignedData (RFC 5652 §5) in the profile of EF.SOD, master lists and trust bundles: one signer, signed attributes, the
 //! signer's certificate inside. Doc 9303-10 (8th ed.) §4.6.2.2, Doc 9303-12 (8th ed.) §9.1.
 //!
 //! ```text
@@ -30,7 +30,7 @@ use crate::{
     tlv::{self, Tlv},
 };
 
-/// Why signed data is refused, the chain of its signer apart.
+/// Error when reading or verifying signed data; the chain of its signer is not looked at.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CmsError {
@@ -40,18 +40,18 @@ pub enum CmsError {
     /// A signed attribute is missing, appears twice, or has not exactly one value.
     #[error("signed attribute {attribute} must be there once, with one value")]
     Attribute {
-        /// Which.
+        /// The attribute.
         attribute: Oid,
     },
     /// Content of another type than expected, or the signed attribute says another type than the content.
     #[error("the content is of type {found}, expected {expected}")]
     ContentType {
-        /// What was looked for.
+        /// The type expected.
         expected: Oid,
-        /// What is there.
+        /// The type found.
         found: Oid,
     },
-    /// Malformed.
+    /// The data is malformed.
     #[error(transparent)]
     Der(#[from] DerError),
     /// The signer's digest algorithm is not among those announced.
@@ -72,20 +72,20 @@ pub enum CmsError {
     /// Not exactly one signer.
     #[error("{count} signers, exactly one is expected")]
     SignerCount {
-        /// How many.
+        /// Number of signers.
         count: usize,
     },
-    /// No certificate inside is the one that the signer identifier means.
+    /// The certificate that the signer identifier names is not inside.
     #[error("the certificate of the signer is not inside")]
     SignerMissing,
-    /// A version number that does not go with the rest (RFC 5652 §5.1, §5.3).
+    /// The version number contradicts the content (RFC 5652 §5.1, §5.3).
     #[error("{what} has version {found}, expected {expected}")]
     Version {
-        /// Which structure.
+        /// The structure.
         what: &'static str,
-        /// The version that goes with the rest.
+        /// The version expected.
         expected: u64,
-        /// What is there.
+        /// The version found.
         found: u64,
     },
 }
@@ -102,7 +102,7 @@ impl CmsError {
     }
 }
 
-/// How the signer's certificate is referred to.
+/// Reference to the signer's certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum SignerId {
     IssuerAndSerial(Name, Vec<u8>),
@@ -120,7 +120,7 @@ impl SignerId {
     }
 }
 
-/// Signed data as it was read; nothing verified yet.
+/// Signed data as read; nothing is verified yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct SignedData {
     pub(crate) content_type: Oid,
@@ -128,7 +128,7 @@ pub(crate) struct SignedData {
     pub(crate) certificates: Vec<Certificate>,
     signer: SignerId,
     digest: Hash,
-    /// Re-tagged as SET OF: what the signature covers (RFC 5652 §5.4).
+    /// The signed attributes, re-tagged as SET OF, which the signature covers (RFC 5652 §5.4).
     attributes: Vec<u8>,
     algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
@@ -164,7 +164,7 @@ impl SignedData {
                 certificates.push(Certificate::parse(list.read().within("certificates")?.raw)?);
             }
         }
-        fields.optional(0xa1).within("crls")?; // not signed, so not used: lists come with the trust store
+        fields.optional(0xa1).within("crls")?; // unsigned, so not used: revocation lists come with the trust store
         let signers = fields.expect(der::SET).within("signerInfos")?;
         fields.finish().within(within)?;
         let mut count = 0;
@@ -215,7 +215,7 @@ impl SignedData {
         Ok(Self { content_type, content, certificates, signer, digest, attributes, algorithm, signature })
     }
 
-    /// Returns the certificate inside that the signer identifier means.
+    /// Returns the certificate inside that the signer identifier names.
     pub(crate) fn signer(&self) -> Result<&Certificate, CmsError> {
         self.certificates.iter().find(|certificate| self.signer.means(certificate)).ok_or(CmsError::SignerMissing)
     }
@@ -366,7 +366,7 @@ impl PreparedSignedData {
         der::sequence(&[&der::oid(&oid::SIGNED_DATA), &der::context(0, &signed_data)])
     }
 
-    /// For the store: everything but the signature.
+    /// Returns the form to be stored: everything but the signature.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let by_subject_key = u8::from(matches!(self.signer, SignerId::SubjectKey(_)));
         der::sequence(&[
@@ -378,7 +378,7 @@ impl PreparedSignedData {
         ])
     }
 
-    /// Back from the store. What was stored is checked against itself, so that a damaged row is not signed.
+    /// Restores it from its stored form, and checks its consistency, so that a damaged row is not signed.
     pub(crate) fn from_bytes(expected: &Oid, bytes: &[u8]) -> Result<Self, CmsError> {
         let within = "prepared signed data";
         let mut fields = Tlv::expect(der::SEQUENCE, bytes).within(within)?.children();

@@ -27,7 +27,7 @@ use crate::{
     tlv::Tlv,
 };
 
-/// Why a CRL is not accepted, or not to be signed.
+/// Error of a CRL that is not accepted or must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CrlError {
@@ -43,7 +43,7 @@ pub enum CrlError {
     /// The draft lists a serial number twice.
     #[error("serial number {serial} is listed twice")]
     Duplicate {
-        /// Serial of the chip.
+        /// The serial number.
         serial: SerialNumber,
     },
     /// The issuer's certificate may not sign lists.
@@ -61,10 +61,10 @@ pub enum CrlError {
     /// The signature does not verify.
     #[error("the list's signature: {0}")]
     Signature(SignatureError),
-    /// No trust anchor of that country and key.
+    /// No trust anchor has that country and key.
     #[error("no trust anchor has issued the list of {issuer}")]
     NoAnchor {
-        /// Who says to have issued it.
+        /// Issuer named in the list.
         issuer: String,
     },
 }
@@ -72,13 +72,13 @@ pub enum CrlError {
 /// One entry of a CRL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RevokedCertificate {
-    /// The certificate.
+    /// Serial number of the certificate.
     pub serial: SerialNumber,
     /// Moment of the revocation.
     pub at: OffsetDateTime,
 }
 
-/// A list as it was read. It proves nothing until [`Crl::verify`], which [`super::TrustStore::add_list`] calls.
+/// A list as read. It proves nothing until [`Crl::verify`], which [`super::TrustStore::add_list`] calls.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Crl {
     der: Vec<u8>,
@@ -151,17 +151,17 @@ impl Crl {
         &self.der
     }
 
-    /// Returns the issuer's name.
+    /// Returns the issuer.
     pub fn issuer(&self) -> &Name {
         &self.issuer
     }
 
-    /// When it was made.
+    /// Returns the date of issue.
     pub fn this_update(&self) -> OffsetDateTime {
         self.this_update
     }
 
-    /// When the next is due.
+    /// Returns the date by which the next list is due.
     pub fn next_update(&self) -> Option<OffsetDateTime> {
         self.next_update
     }
@@ -190,7 +190,7 @@ impl Crl {
         extensions::authority_key(&found.value).ok().flatten()
     }
 
-    /// Verifies the list under a CSCA certificate: its signature, the issuer's usage, and that nothing critical is unknown.
+    /// Verifies the list under a CSCA certificate: its signature, the issuer's key usage, and that no critical extension is unknown.
     ///
     /// # Errors
     /// [`CrlError`].
@@ -237,15 +237,15 @@ fn may_sign(issuer: &Certificate) -> bool {
 /// A list to be issued.
 #[derive(Clone, Debug)]
 pub struct CrlDraft {
-    /// The CSCA, with its newest key.
+    /// The CSCA's certificate of its newest key.
     pub issuer: Certificate,
-    /// One more than the last list's.
+    /// CRL number: one more than that of the last list.
     pub number: u64,
-    /// Now.
+    /// Date of issue.
     pub this_update: OffsetDateTime,
-    /// At most 90 days later.
+    /// Date by which the next list is due, at most 90 days later.
     pub next_update: OffsetDateTime,
-    /// All certificates of the State that are revoked, under whichever CSCA key they were issued.
+    /// All revoked certificates of the State, under any of its CSCA keys.
     pub revoked: Vec<RevokedCertificate>,
 }
 
@@ -313,7 +313,7 @@ impl PreparedCrl {
         self.algorithm
     }
 
-    /// Makes the list; the signature is verified under the issuer's key first.
+    /// Returns the list; the signature is verified under the issuer's key first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].

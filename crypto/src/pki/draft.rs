@@ -15,7 +15,7 @@ use super::{
 };
 use crate::suite::{SignatureAlgorithm, SignatureError, VerifyingKey};
 
-/// Whose signature will stand under the certificate.
+/// Issuer, whose key will sign the certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Issuer {
     /// The key that is certified: a root.
@@ -27,27 +27,27 @@ pub enum Issuer {
 /// A certificate to be issued.
 #[derive(Clone, Debug)]
 pub struct CertificateDraft {
-    /// What for.
+    /// Role of the certified key.
     pub role: Role,
-    /// Whose key. A root's issuer is the same name.
+    /// Holder of the key. A root's issuer is the same name.
     pub subject: Name,
-    /// By whom.
+    /// Issuer of the certificate.
     pub issuer: Issuer,
     /// Unique for the issuer; see [`SerialNumber::generate`].
     pub serial: SerialNumber,
-    /// As long as anything it signs may be inspected.
+    /// Validity of the certificate: as long as anything that its key signs may be inspected.
     pub validity: Validity,
-    /// As long as the private key may sign; a fraction of the validity.
+    /// Period in which the private key may sign; a fraction of the validity.
     pub private_key_usage: Validity,
-    /// The key.
+    /// The key to be certified.
     pub key: VerifyingKey,
-    /// How the key names its curve. [`CurveForm::Explicit`] is the standard's; see `docs/divergences.md` for the other.
+    /// Form of the curve parameters. The standard demands [`CurveForm::Explicit`]; see `docs/divergences.md` for the other.
     pub form: CurveForm,
-    /// The State, as alternative names tell it.
+    /// The State, for the alternative names.
     pub country: Country,
     /// A URI (`https://…`) or mail address, for the alternative names.
     pub contact: Option<String>,
-    /// Where the CSCA's CRL is published; at least one URI.
+    /// URIs of the CSCA's CRL, at least one.
     pub crl_distribution_points: Vec<String>,
 }
 
@@ -146,7 +146,7 @@ impl PreparedCertificate {
         self.algorithm
     }
 
-    /// Makes the certificate. The signature (DER for ECDSA) is verified under the issuer's key before anything leaves.
+    /// Returns the certificate. The signature (DER for ECDSA) is verified under the issuer's key first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].
@@ -158,7 +158,7 @@ impl PreparedCertificate {
     }
 }
 
-/// The signature offered for something prepared is not one of the expected key over it.
+/// The signature is not one of the expected key over the prepared bytes.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("the signature does not belong to what was prepared: {0}")]
 pub struct SignatureMismatch(#[from] pub SignatureError);

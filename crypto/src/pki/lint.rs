@@ -1,6 +1,6 @@
 //! The profile of Doc 9303-12 (8th ed.) §7.1.1, tables 5 and 6, applied to a certificate before it is signed.
 //!
-//! It judges the encoded body, not the draft: what will be signed is what was checked.
+//! It checks the encoded body, not the draft, so that exactly the checked bytes are signed.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::suite::Hash;
 
-/// One way in which a certificate breaks the profile.
+/// A violation of the profile.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum ProfileFinding {
-    /// Issuer and subject (and root alternative names) do not name the same State, or do not name it as the profile wants.
+    /// Issuer and subject (and root alternative names) do not name the same State, or not in the form of the profile.
     #[error(
         "the country is missing, not two upper-case letters, or not the same in issuer, subject and alternative names"
     )]
@@ -61,7 +61,7 @@ pub enum ProfileFinding {
         /// The extension.
         extension: Oid,
     },
-    /// It would be valid beyond its issuer.
+    /// The certificate would be valid beyond its issuer.
     #[error("the certificate would outlive its issuer's")]
     OutlivesIssuer,
     /// The private key's usage period is empty or outside the validity.
@@ -89,7 +89,7 @@ pub enum ProfileFinding {
     Version,
 }
 
-/// All findings of one lint; never empty as an error.
+/// All findings of one lint; not empty when returned as an error.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub struct Findings(pub Vec<ProfileFinding>);
 
@@ -105,7 +105,7 @@ const AUTHORITY_SIGNS_DAYS: i64 = 5 * 365 + 2;
 /// Three months, and a month of overlap: table 1, footnote 1, lets the extension be "slightly longer".
 const SIGNER_SIGNS_DAYS: i64 = 92 + 31;
 
-/// Judges a body. `issuer` is the issuing CSCA, or `None` for a root.
+/// Checks a body. `issuer` is the issuing CSCA, or `None` for a root.
 pub(crate) fn lint(body: &Body, role: &Role, issuer: Option<&Certificate>) -> Vec<ProfileFinding> {
     let mut findings = Vec::new();
     let mut demand = |holds: bool, finding: ProfileFinding| {
@@ -141,7 +141,7 @@ fn fields(body: &Body, issuer: Option<&Certificate>, demand: &mut impl FnMut(boo
     demand(strong && spki::parse(&body.spki).is_ok(), ProfileFinding::Suite);
 }
 
-/// Table 6: which extensions, and which of them critical.
+/// Checks presence and criticality of the extensions (table 6).
 fn presence(body: &Body, role: &Role, issued: bool, demand: &mut impl FnMut(bool, ProfileFinding)) {
     use Presence::{Forbidden, Mandatory, Optional};
     let authority = matches!(role, Role::Csca);
@@ -245,7 +245,7 @@ fn periods(body: &Body, role: &Role, issuer: Option<&Certificate>, demand: &mut 
     let signs_certificates = issuer.extensions().key_usage.is_some_and(|u| u.includes(KeyUsage::CERTIFICATE_SIGN));
     let may_sign = issuer.signing_period().contains(validity.not_before);
     demand(constraints.is_some_and(|c| c.authority) && signs_certificates && may_sign, ProfileFinding::Issuer);
-    // A link certificate hands over to a key that is meant to outlive the old one.
+    // A link certificate certifies a key that is meant to outlive the old one.
     let links = matches!(role, Role::Csca);
     demand(links || validity.not_after <= issuer.not_after(), ProfileFinding::OutlivesIssuer);
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::tlv::Tlv;
 
-/// A master list as it was read; nothing verified.
+/// A master list as read; nothing is verified.
 #[derive(Clone, Debug)]
 pub struct MasterList {
     pub(super) signed: SignedData,

@@ -3,7 +3,7 @@
 //!
 //! Writing is strict and goes *draft -> lint -> prepared -> attach*: [`CertificateDraft::lint`] gives a
 //! [`PreparedCertificate`], which is spent by attaching the one signature. Reading is lenient about form, because the
-//! certificates of 112 States are, and strict about meaning: a [`VerifiedSigner`] comes only out of a [`TrustStore`].
+//! certificates of 112 States differ, and strict about meaning: only a [`TrustStore`] returns a [`VerifiedSigner`].
 
 mod algorithm;
 mod certificate;

@@ -1,15 +1,15 @@
-//! What a certificate is issued for.
+//! Roles of certified keys.
 
-/// What the certified key is for.
+/// Role of a certified key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Role {
     /// Country signing CA: a root if it is issued by itself, a link certificate if by another CSCA key of the State.
     Csca,
-    /// Signs EF.SOD of documents whose MRZ begins with one of these types (`ID`, or `I` for all that begin so).
+    /// Document signer: signs EF.SOD of documents whose MRZ begins with one of these types (`ID`, or `I` for all that begin so).
     DocumentSigner {
         /// One or two characters each.
         document_types: Vec<String>,
     },
-    /// Signs master lists and our trust bundles.
+    /// Trust-list signer: signs master lists and trust bundles.
     TrustListSigner,
 }

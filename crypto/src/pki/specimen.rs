@@ -197,7 +197,7 @@ impl Forgery {
     }
 }
 
-/// DER of the first PEM block.
+/// Returns the DER of the first PEM block.
 pub(crate) fn from_pem(pem: &[u8]) -> Vec<u8> {
     use base64::Engine;
     let text = String::from_utf8_lossy(pem);
@@ -221,7 +221,7 @@ pub(crate) fn to_pem(label: &str, bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct Openssl(tempfile::TempDir);
 
 impl Openssl {
-    /// `None`, with a line that says so, where the command is missing.
+    /// Returns `None`, after printing that the test is skipped, where the command is missing.
     pub(crate) fn find() -> Option<Self> {
         match Command::new("openssl").arg("version").output() {
             Ok(output) if output.status.success() => Some(Self(tempfile::tempdir().unwrap())),

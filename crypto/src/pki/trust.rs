@@ -16,7 +16,7 @@ use super::{
 };
 use crate::suite::{Hash, SignatureError, VerifyingKey};
 
-/// Why a certificate is not trusted.
+/// Error of a certificate that is not trusted.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ChainError {
@@ -55,10 +55,10 @@ pub enum ChainError {
         /// The extension.
         extension: Oid,
     },
-    /// Past its validity.
+    /// The certificate has expired.
     #[error("the certificate expired on {not_after}")]
     Expired {
-        /// Its last moment.
+        /// Last moment of its validity.
         not_after: OffsetDateTime,
     },
     /// The signer is itself an authority: a CSCA signs certificates, never documents.
@@ -76,19 +76,19 @@ pub enum ChainError {
     /// SHA-1, where the policy does not allow it.
     #[error("SHA-1 is not accepted")]
     LegacyHash,
-    /// No anchor of that name.
+    /// No anchor has that name.
     #[error("no trust anchor is known for {issuer}")]
     NoAnchor {
         /// The issuer looked for.
         issuer: String,
     },
-    /// Before its validity.
+    /// The certificate is not valid yet.
     #[error("the certificate is valid only from {not_before}")]
     NotYetValid {
-        /// Its first moment.
+        /// First moment of its validity.
         not_before: OffsetDateTime,
     },
-    /// Listed in a CRL of its country.
+    /// The certificate is listed in a CRL of its country.
     #[error("the certificate was revoked on {at}")]
     Revoked {
         /// Moment of the revocation.
@@ -97,7 +97,7 @@ pub enum ChainError {
     /// The signature does not verify.
     #[error("the certificate's signature: {0}")]
     Signature(SignatureError),
-    /// What it signed is dated outside its validity or its private key usage period.
+    /// The claimed moment of signing is outside its validity or its private key usage period.
     #[error("what was signed at {signed_at} is outside the time in which the key may sign")]
     SigningTime {
         /// The claimed moment of signing.
@@ -120,7 +120,7 @@ impl ChainError {
     }
 }
 
-/// Whether hashes that no longer resist collisions are accepted in signatures.
+/// Policy for hashes that no longer resist collisions.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LegacyHashes {
     /// SHA-1 in certificates and security objects is accepted: for old foreign documents, on the inspector's responsibility.
@@ -136,7 +136,7 @@ impl LegacyHashes {
     }
 }
 
-/// What is known about the revocation of a signer.
+/// Revocation status of a signer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Revocation {
     /// A list of its country, in force at the moment of inspection, does not name it.
@@ -153,7 +153,7 @@ pub enum Revocation {
     },
 }
 
-/// What a signer's certificate is used for.
+/// Use of a signer's certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SignerPurpose {
     Documents,
@@ -169,7 +169,7 @@ pub struct TrustStore {
 }
 
 impl TrustStore {
-    /// Trusts these certificates. How they were authenticated is the caller's business (Doc 9303-12 (8th ed.) §6.1.1).
+    /// Trusts these certificates. The caller must have authenticated them (Doc 9303-12 (8th ed.) §6.1.1).
     pub fn new(anchors: Vec<Certificate>) -> Self {
         Self { anchors, lists: Vec::new(), legacy: LegacyHashes::Refuse }
     }
@@ -220,7 +220,7 @@ impl TrustStore {
         Ok(())
     }
 
-    /// Trusts a new CSCA key on the word of the old one (link certificate, Doc 9303-12 (8th ed.) §4.1.4.3).
+    /// Trusts a new CSCA key that the old one has certified (link certificate, Doc 9303-12 (8th ed.) §4.1.4.3).
     ///
     /// # Errors
     /// [`ChainError`].
@@ -327,7 +327,7 @@ impl TrustStore {
     }
 
     fn revocation(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<Revocation, ChainError> {
-        // A revoked signer's documents are refused whenever they claim to be signed: the thief of a key sets the date.
+        // A revoked signer's documents are refused whatever their claimed date: with a stolen key any date can be signed.
         if let Some(entry) = self.lists.iter().find_map(|list| list.entry(certificate)) {
             return Err(ChainError::Revoked { at: entry.at });
         }
@@ -368,7 +368,7 @@ impl VerifiedSigner {
         &self.anchor_key
     }
 
-    /// Two-letter country code, the same in signer and CSCA.
+    /// Returns the two-letter country code, the same in signer and CSCA.
     pub fn country(&self) -> String {
         self.certificate.country().unwrap_or_default()
     }
@@ -379,17 +379,17 @@ impl VerifiedSigner {
         self.anchor.extensions().subject_country.as_deref()
     }
 
-    /// Document types it may sign, if the certificate says.
+    /// Returns the document types it may sign, if the certificate names them.
     pub fn document_types(&self) -> Option<&[String]> {
         self.certificate.extensions().document_types.as_deref()
     }
 
-    /// Returns what is known about its revocation.
+    /// Returns its revocation status.
     pub fn revocation(&self) -> Revocation {
         self.revocation
     }
 
-    /// Whether the key was allowed to sign at a claimed moment: within the validity and the private key usage period.
+    /// Checks that the key was allowed to sign at a claimed moment: within the validity and the private key usage period.
     ///
     /// # Errors
     /// [`ChainError::SigningTime`].
@@ -436,7 +436,7 @@ fn allows(certificate: &Certificate, purpose: SignerPurpose) -> bool {
     let of_lists = [oid::MASTER_LIST_SIGNING_KEY, oid::DEVIATION_LIST_SIGNING_KEY];
     signs
         && match purpose {
-            // Table 6 gives document signers no extended usage; one that is critical is meant to forbid everything else.
+            // Table 6 gives document signers no extended usage; a critical one forbids every other use.
             SignerPurpose::Documents => !critical && !purposes.iter().any(|purpose| of_lists.contains(purpose)),
             SignerPurpose::Lists => purposes.contains(&oid::MASTER_LIST_SIGNING_KEY),
         }

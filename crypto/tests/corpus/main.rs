@@ -43,7 +43,7 @@ fn try_out(target: &Target, bytes: &[u8]) {
     assert!(survived, "target {} panics on these {} bytes: {}", target.name, bytes.len(), hex::encode(bytes));
 }
 
-/// One to four changes of the kind that parsers stumble over.
+/// Applies one to four changes that are likely to break parsers.
 fn mutate(seed: &[u8], others: &[Vec<u8>], rng: &mut ChaCha20Rng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..rng.random_range(1..=4) {
@@ -70,7 +70,7 @@ fn mutate(seed: &[u8], others: &[Vec<u8>], rng: &mut ChaCha20Rng) -> Vec<u8> {
     bytes
 }
 
-/// Bytes that mean something: lengths and their forms, tags, fillers, digits.
+/// Bytes with a meaning: lengths and their forms, tags, fillers, digits.
 const TELLING: [u8; 16] = [0, 1, 0x1f, 0x30, 0x31, 0x3c, 0x7f, 0x80, 0x81, 0x82, 0x84, 0x87, 0x90, 0x9f, 0xdf, 0xff];
 
 #[test]
@@ -93,7 +93,7 @@ fn every_target_survives_its_seeds_and_all_that_is_near_them() {
     }
 }
 
-/// Else mutations would only ever scratch the surface.
+/// The seeds are valid, so that mutations reach deep into the parsers.
 #[test]
 fn the_seeds_are_genuine() {
     let read = |target: &str, name: &str| fs::read(folder(target).join(name)).unwrap();

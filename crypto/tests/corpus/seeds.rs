@@ -1,4 +1,4 @@
-//! Makes the seeds: valid messages of an invented authority, an invented citizen and an invented chip.
+//! Generates the seeds: valid messages of an invented authority, citizen and chip.
 
 use std::{fs, path::PathBuf};
 
@@ -264,7 +264,7 @@ fn trust(files: &Files) {
     put("inspection", "answers", &[&[1][..], &answers].concat());
 }
 
-/// A chip that only reports, as far as the seed of a receipt needs one.
+/// A chip that can only report, for the seed of a receipt.
 struct Reporter {
     keys: KeySet,
     opening: Option<scp03::chip::Opening>,

@@ -56,7 +56,7 @@ fn the_german_master_list_is_verified_under_its_root() {
     let root = Certificate::parse(&root).unwrap();
     let list = MasterList::parse(&bytes).unwrap();
     let outcome = list.verify(&TrustStore::new(vec![root.clone()]), AT);
-    // What can be verified here: the list's own signature, under its signer's key.
+    // The list's own signature can be verified under its signer's key.
     let signer = list.signed.signer().unwrap();
     assert_eq!(list.signed.verify(&oid::MASTER_LIST, signer, LegacyHashes::Refuse), Ok(()));
     // The root's brainpoolP512r1 is no curve of ours: refused by that name, not by another.
