@@ -1,7 +1,8 @@
 //! Secure channels: each end receives messages that the other did not send.
 //!
-//! The first byte of the input chooses the cipher and, by its bit `04`, the MAC. Bit clear: the input is the whole message. Bit set:
-//! the input is the message without its MAC, which an adversary with the keys adds; without it no input would pass the MAC check.
+//! The first byte of the input chooses the cipher and, by its bit `04`, the MAC. Bit clear: the input is the whole message. Bit
+//! set: the input is the message without its MAC, which an adversary with the keys adds; without it no input would pass the MAC
+//! check.
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::gp_external_authenticate::ExternalAuthenticate;
@@ -18,7 +19,7 @@ use crypto::tlv;
 pub const SECRET: &[u8] = b"an invented shared secret";
 /// Bit of the first byte: the adversary has the keys.
 pub const MADE: u8 = 0x04;
-/// Returns what the terminal has asked.
+/// Returns the command of the terminal.
 pub fn question() -> Command {
     Command::new(0xb0, 0x9e, 0x00).expecting(223)
 }
@@ -89,7 +90,7 @@ pub fn opening() -> scp03::chip::Opening {
     request.expect("our own command").answer(&super::perso::keys(), &SERIAL, &ISSUER_SECURITY_DOMAIN).0
 }
 
-/// Returns what the host has asked.
+/// Returns the command of the host.
 pub fn report() -> Command {
     Command::new(0xca, 0xdf, 0x21).class(0x80).expecting(256)
 }

@@ -124,7 +124,7 @@ mod tests {
     const CHALLENGE: [u8; 8] = hex!("F173589974BF40C6");
 
     /// Doc 9303-11 (8th ed.) appendix F: the representative. The standard prints no public key, so that raising to the exponent
-    /// is tested with a key of our own.
+    /// is tested with another key.
     #[test]
     fn worked_example_of_appendix_f() {
         let mut representative = hex!(

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         let command = Command::from(ExternalAuthenticate { cryptogram: [7; LENGTH] });
         assert!(ExternalAuthenticate::try_from(&command).is_ok_and(|a| a.cryptogram == [7; LENGTH]));
     }

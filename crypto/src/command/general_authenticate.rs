@@ -83,7 +83,8 @@ pub fn empty_answer() -> Response {
     Response::success(tlv::encode(TEMPLATE, &[]))
 }
 
-/// Reads the value of the first object with this tag in the answer; others (references of certification authorities, §4.4.5.5) may stand beside it.
+/// Reads the value of the first object with this tag in the answer; others (references of certification authorities, §4.4.5.5)
+/// may stand beside it.
 ///
 /// # Errors
 /// [`Fault::Misbehaved`] if the answer is not such a template.
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for step in [
             GeneralAuthenticate::first(),
             GeneralAuthenticate::step(0x81, &[4; 133]),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_chip_answers_the_terminal_hears() {
+    fn what_the_chip_answers_the_terminal_decodes() {
         let response = answer(0x86, &[5; 8]);
         assert_eq!(heard(0x86, &response.data), Ok(vec![5; 8]));
         assert!(heard(0x84, &response.data).is_err());

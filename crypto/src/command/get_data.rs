@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for (get, hex) in
             [(GetData::global_platform(0x00c1), "80ca00c100"), (GetData::interindustry(0x0045), "00ca004500")]
         {

@@ -15,7 +15,8 @@ pub struct InternalAuthenticate {
 pub const INS: u8 = 0x88;
 
 impl InternalAuthenticate {
-    /// Creates the command for a signature that fits a short response: every elliptic curve, RSA up to 1792 bits through secure messaging.
+    /// Creates the command for a signature that fits a short response: every elliptic curve, RSA up to 1792 bits through secure
+    /// messaging.
     pub fn new(challenge: [u8; 8]) -> Self {
         Self { challenge, longest: SHORT_NE }
     }
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         let authenticate = InternalAuthenticate::new(*b"\xf1\x73\x58\x99\x74\xbf\x40\xc6");
         let command = Command::from(authenticate);
         assert_eq!(hex::encode(command.to_bytes()), "0088000008f173589974bf40c600");

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for id in [None, Some(0), Some(13), Some(0x1234), Some(u32::MAX)] {
             let mutual = SetMutual { protocol: PACE, password: 2, parameter_id: id };
             assert_eq!(SetMutual::try_from(&Command::from(mutual)), Ok(mutual));

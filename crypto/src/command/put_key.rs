@@ -63,7 +63,7 @@ impl PutKey {
             .map_err(|_: KeyError| Status::WRONG_DATA)
     }
 
-    /// Returns what the chip answers: the new version and the three check values.
+    /// Returns the chip's answer: the new version and the three check values.
     pub fn confirmation(&self) -> Vec<u8> {
         let mut out = vec![self.new_version];
         self.keys.iter().for_each(|key| out.extend_from_slice(&key.check_value));

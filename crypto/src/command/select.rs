@@ -40,7 +40,8 @@ impl From<Select> for Command {
     }
 }
 
-/// Decodes the command as the chip receives it: the master file also by an empty data field, files with any P2 that wants the first occurrence.
+/// Decodes the command as the chip receives it: the master file also by an empty data field, files with any P2 that wants the
+/// first occurrence.
 impl TryFrom<&Command> for Select {
     type Error = Status;
 
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for select in [
             Select::lds1(),
             Select::ApplicationWithInformation(vec![0xa0, 0, 0, 1, 0x51, 0, 0, 0]),

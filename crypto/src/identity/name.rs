@@ -89,8 +89,8 @@ pub fn canonical_spelling(text: &str) -> String {
     text.split_whitespace().map(traditional_tone_placement).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`, `Thủy`), of a closed one on the
-/// second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`). Anything else stays as it is.
+/// Returns `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`, `Thủy`), of a closed one
+/// on the second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`). Anything else stays as it is.
 fn traditional_tone_placement(word: &str) -> String {
     let mut letters: Vec<(char, Option<char>)> = word.nfc().map(split_tone).collect();
     for first in 0..letters.len().saturating_sub(1) {

@@ -1,8 +1,8 @@
 //! Judges evidence: a pure function, the same for a kiosk and a station.
 //!
-//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely compared with it.
-//! Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files, with or without an
-//! EF.COM that hides these groups, does not pass.
+//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely compared with
+//! it. Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files, with or
+//! without an EF.COM that hides these groups, does not pass.
 
 use std::fmt::Write as _;
 
@@ -197,8 +197,8 @@ impl<'a> Judge<'a> {
         signed
     }
 
-    /// Compares EF.CardAccess, which was read before anything was proved, with the signed DG14 (Doc 9303-11 §4.2, step 6). All PACE in
-    /// DG14 must have been announced: an attacker who hides it makes the terminal fall back to BAC, or to a weaker suite.
+    /// Compares EF.CardAccess, which was read before anything was proved, with the signed DG14 (Doc 9303-11 §4.2, step 6). All
+    /// PACE in DG14 must have been announced: an attacker who hides it makes the terminal fall back to BAC, or to a weaker suite.
     fn card_access(&mut self, groups: &SignedGroups<'_>) {
         let dg14 = groups.get(DataGroup::DG14).map(Dg14::parse);
         let Some(raw) = self.evidence.file(File::CardAccess) else {

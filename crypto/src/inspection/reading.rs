@@ -1,8 +1,8 @@
 //! The reading procedure of Doc 9303-11 (8th ed.) §4.2, as a list of steps over any card.
 //!
-//! It uses the fewest commands that the standard allows: files by short identifier, no SELECT of a file, no probe of a length. The
-//! first READ BINARY of a file asks for as much as one response can carry, and the answer tells the length of the file. So a chip is
-//! read in exactly [`super::minimum_reads`] commands.
+//! It uses the fewest commands that the standard allows: files by short identifier, no SELECT of a file, no probe of a length.
+//! The first READ BINARY of a file asks for as much as one response can carry, and the answer tells the length of the file. So a
+//! chip is read in exactly [`super::minimum_reads`] commands.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -303,7 +303,8 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// Returns what to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what EF.COM lists.
+    /// Returns what to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what
+    /// EF.COM lists.
     fn listed(&self) -> Vec<DataGroup> {
         let sod = self.evidence.file(File::Sod).and_then(|raw| Sod::parse(raw).ok());
         let com = || self.evidence.file(File::Com).and_then(|raw| Com::parse(raw).ok());
@@ -417,7 +418,7 @@ fn chip_authentication_of(
             _ => unusable = Some(key.spki.clone()),
         }
     }
-    let unsupported = Fault::Unsupported("the chip's key for chip authentication is of a kind that we do not speak");
+    let unsupported = Fault::Unsupported("the chip's key for chip authentication is of an unsupported kind");
     unusable.map(|spki| (spki, Err(unsupported)))
 }
 
@@ -427,7 +428,8 @@ const BIOMETRICS: [DataGroup; 2] = [DataGroup::DG3, DataGroup::DG4];
 const PROOFS: [DataGroup; 2] = [DataGroup::DG14, DataGroup::DG15];
 /// Longest file that is read: no file of a travel document comes near a mebibyte.
 const LONGEST_FILE: usize = 1 << 20;
-/// Most commands of one reading: enough for 900 KB in short APDUs. Without a limit a chip that gives a byte at a time is read for hours.
+/// Most commands of one reading: enough for 900 KB in short APDUs. Without a limit a chip that gives a byte at a time is read for
+/// hours.
 const MOST_COMMANDS: usize = 4_096;
 
 #[cfg(test)]

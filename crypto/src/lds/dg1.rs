@@ -50,7 +50,7 @@ impl Dg1 {
         }
     }
 
-    /// Returns what opens the chip, from a zone of any size.
+    /// Returns the fields that open the chip, from a zone of any size.
     ///
     /// # Errors
     /// [`MrzError`] if the zone is of no size known or its check digits do not fit.

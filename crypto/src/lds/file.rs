@@ -169,7 +169,7 @@ impl DataGroup {
         if (1..=16).contains(&number) { Ok(Self(number)) } else { Err(UnknownDataGroup) }
     }
 
-    /// Returns all sixteen, ascending.
+    /// Returns all sixteen data groups, ascending.
     pub fn all() -> impl Iterator<Item = Self> {
         (1..=16).map(Self)
     }

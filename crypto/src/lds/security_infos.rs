@@ -1,7 +1,7 @@
 //! SecurityInfos, the list of protocols that the chip offers: Doc 9303-11 (8th ed.) §9.2.
 //!
-//! Read in any order: sets of real cards are not sorted. Entries that are unknown, of another version or malformed inside are kept raw
-//! and skipped. Written in DER order.
+//! Read in any order: sets of real cards are not sorted. Entries that are unknown, of another version or malformed inside are
+//! kept raw and skipped. Written in DER order.
 
 use const_oid::ObjectIdentifier;
 

@@ -44,7 +44,7 @@ fn dg1_of_appendix_a() {
 }
 
 #[test]
-fn files_and_groups_know_each_other() {
+fn files_and_groups_convert_into_each_other() {
     for file in File::of_application() {
         assert_eq!(File::in_application(file.id()), Some(file));
         assert_eq!(File::in_application_by_short_id(file.short_id()), Some(file));

@@ -39,8 +39,8 @@ pub struct Td1 {
 }
 
 impl Td1 {
-    /// Returns the MRZ of a citizen card, as seen on cards in circulation: the number is the last nine digits of the personal number,
-    /// and the optional data are the whole personal number, two fillers and its own check digit. No expiry is `991231`.
+    /// Returns the MRZ of a citizen card, as seen on cards in circulation: the number is the last nine digits of the personal
+    /// number, and the optional data are the whole personal number, two fillers and its own check digit. No expiry is `991231`.
     ///
     /// # Errors
     /// [`MrzError::Unknown`] naming a letter of the name that no table has; never for a [`FullName`] made by its parser.
@@ -154,7 +154,7 @@ impl Td1 {
         })
     }
 
-    /// Returns what opens the chip.
+    /// Returns the fields that open the chip.
     pub fn key(&self) -> MrzKey {
         MrzKey::new(self.document_number.as_str(), self.birth.as_str(), self.expiry.as_str())
             .expect("number and dates are of the alphabet and of their lengths")
@@ -168,7 +168,8 @@ impl fmt::Debug for Td1 {
     }
 }
 
-/// Returns the characters that the composite check digit covers (§4.2.4): upper line 6 to 30, middle line 1 to 7, 9 to 15 and 19 to 29.
+/// Returns the characters that the composite check digit covers (§4.2.4): upper line 6 to 30, middle line 1 to 7, 9 to 15 and 19
+/// to 29.
 fn covered_by_composite(upper: &str, middle: &str) -> Zeroizing<String> {
     Zeroizing::new([&upper[5..30], &middle[..7], &middle[8..15], &middle[18..29]].concat())
 }

@@ -47,7 +47,7 @@ impl Suite {
         PaceProtocol::ecdh_gm(self.cipher)
     }
 
-    /// Returns what a card that offers it announces in EF.CardAccess.
+    /// Returns the announcement of this suite in EF.CardAccess.
     pub fn info(self) -> PaceInfo {
         PaceInfo { protocol: self.protocol(), version: 2, parameter_id: Some(u32::from(self.curve.parameter_id())) }
     }
@@ -93,7 +93,7 @@ impl From<Suite> for Choice {
 pub fn choose(infos: &SecurityInfos) -> Result<Choice, Fault> {
     let known: Vec<Suite> = infos.pace().filter_map(|info| Suite::try_from(info).ok()).collect();
     let best = known.iter().find(|suite| suite.cipher != Cipher::TripleDes).or(known.first());
-    let suite = *best.ok_or(Fault::Unsupported("the card announces no PACE that we speak"))?;
+    let suite = *best.ok_or(Fault::Unsupported("the card announces no supported PACE"))?;
     let ambiguous = infos.pace().filter(|info| info.protocol == suite.protocol()).count() > 1;
     Ok(Choice { suite, ambiguous })
 }
@@ -108,7 +108,7 @@ pub enum Password {
 }
 
 impl Password {
-    /// Returns how MSE:Set AT names it (§4.4.4.1, object 83).
+    /// Returns the reference in MSE:Set AT (§4.4.4.1, object 83).
     pub fn reference(&self) -> u8 {
         match self {
             Self::Can(_) => 2,

@@ -120,7 +120,7 @@ fn terminal_and_chip_understand_each_other_in_every_suite_with_every_password() 
 }
 
 #[test]
-fn a_chip_with_several_curves_wants_to_hear_which() {
+fn a_chip_with_several_curves_requires_one_to_be_named() {
     let offered = [Curve::P256, Curve::BrainpoolP256r1].map(|curve| Suite { cipher: Cipher::Aes128, curve });
     let infos = SecurityInfos(offered.map(|suite| SecurityInfo::Pace(suite.info())).to_vec());
     let choice = choose(&infos).unwrap();
@@ -134,7 +134,7 @@ fn a_chip_with_several_curves_wants_to_hear_which() {
 }
 
 #[test]
-fn the_choice_avoids_triple_des_and_what_we_do_not_speak() {
+fn the_choice_avoids_triple_des_and_unsupported_protocols() {
     let info = |cipher, mapping, parameter_id| {
         SecurityInfo::Pace(PaceInfo {
             protocol: PaceProtocol { agreement: KeyAgreement::Ecdh, mapping, cipher },
@@ -280,7 +280,7 @@ fn unknown_protocols_passwords_and_parameters_are_refused() {
 }
 
 #[test]
-fn keys_of_another_curve_are_refused_at_the_door() {
+fn keys_of_another_curve_are_refused_before_the_dialogue() {
     let random = terminal::Random::generate(Curve::P256, &mut ChaCha20Rng::seed_from_u64(1));
     assert!(terminal::Pace::new(G1, mrz(), random).is_err());
 }

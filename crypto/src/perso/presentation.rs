@@ -159,8 +159,8 @@ fn key_version(template: &[u8]) -> Result<u8, Fault> {
     Err(Fault::Misbehaved("a key information template without key 1"))
 }
 
-/// Returns what EF.ATR/INFO in the master file announces, else what every card can do. Some cards refuse SELECT of the master file and
-/// have it selected anyway, so its answer does not matter.
+/// Returns the lengths that EF.ATR/INFO in the master file announces, else those that every card supports. Some cards refuse
+/// SELECT of the master file and have it selected anyway, so its answer does not matter.
 fn lengths<C: CardTransport>(card: &mut C) -> Result<AtrInfo, C::Error> {
     card.transmit(&Select::MasterFile.into())?;
     let read = ReadBinary::of(File::AtrInfo.short_id(), SHORT_NE);

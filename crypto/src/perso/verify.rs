@@ -164,7 +164,7 @@ impl Heard {
             }
             (ScriptStep::SetStatus(life_cycle), _) if data.is_empty() => self.life_cycle = Some(life_cycle),
             (_, _) if data.is_empty() => {}
-            _ => return Err(Reason::Unexpected("data where there are none to be had")),
+            _ => return Err(Reason::Unexpected("data where none are expected")),
         }
         Ok(())
     }

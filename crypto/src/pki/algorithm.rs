@@ -33,7 +33,7 @@ pub enum AlgorithmError {
 }
 
 impl AlgorithmError {
-    /// Returns whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::Parameters { .. } | Self::Unknown { .. })
     }

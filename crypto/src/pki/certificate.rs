@@ -239,7 +239,7 @@ impl Certificate {
         self.body.issuer.matches(&self.body.subject)
     }
 
-    /// Returns how it is signed.
+    /// Returns the algorithm of the signature.
     ///
     /// # Errors
     /// [`AlgorithmError`].

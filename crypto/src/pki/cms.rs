@@ -91,7 +91,7 @@ pub enum CmsError {
 }
 
 impl CmsError {
-    /// Returns whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Algorithm(error) => error.is_unsupported(),
@@ -290,8 +290,8 @@ pub(crate) struct PreparedSignedData {
 }
 
 impl PreparedSignedData {
-    /// Returns the content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's key. The
-    /// digest is the one that belongs to the key.
+    /// Prepares content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's
+    /// key. The digest is the one that belongs to the key.
     pub(crate) fn new(
         content_type: Oid,
         content: Vec<u8>,

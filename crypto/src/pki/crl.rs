@@ -166,7 +166,7 @@ impl Crl {
         self.next_update
     }
 
-    /// Returns what it revokes.
+    /// Returns the revoked certificates.
     pub fn revoked(&self) -> &[RevokedCertificate] {
         &self.revoked
     }
@@ -177,7 +177,7 @@ impl Crl {
         Tlv::expect(der::INTEGER, &found.value).ok().and_then(|tlv| der::unsigned(tlv.value).map(<[u8]>::to_vec))
     }
 
-    /// Returns how it is signed.
+    /// Returns the algorithm of the signature.
     ///
     /// # Errors
     /// [`AlgorithmError`].
@@ -190,7 +190,8 @@ impl Crl {
         extensions::authority_key(&found.value).ok().flatten()
     }
 
-    /// Verifies the list under a CSCA certificate: its signature, the issuer's key usage, and that no critical extension is unknown.
+    /// Verifies the list under a CSCA certificate: its signature, the issuer's key usage, and that no critical extension is
+    /// unknown.
     ///
     /// # Errors
     /// [`CrlError`].
@@ -308,7 +309,7 @@ impl PreparedCrl {
         &self.body
     }
 
-    /// Returns how to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }

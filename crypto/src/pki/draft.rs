@@ -141,7 +141,7 @@ impl PreparedCertificate {
         &self.body
     }
 
-    /// Returns how to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }

@@ -79,8 +79,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// Creates a name of `C`, `O`, optionally `OU`, and `CN`, in this order (Doc 9303-12 (8th ed.) §7.1.1.1.1: country and common name are
-    /// required).
+    /// Creates a name of `C`, `O`, optionally `OU`, and `CN`, in this order (Doc 9303-12 (8th ed.) §7.1.1.1.1: country and common
+    /// name are required).
     ///
     /// # Errors
     /// [`NameError::Attribute`].
@@ -158,7 +158,8 @@ impl Name {
         self.attributes.iter().find(|(found, _)| found == kind).map(|(_, text)| text.as_str())
     }
 
-    /// Returns the comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of spaces.
+    /// Returns the comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of
+    /// spaces.
     pub fn matches(&self, other: &Self) -> bool {
         let fold = |name: &Self| -> Vec<(Oid, String)> {
             let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();

@@ -48,8 +48,8 @@ pub enum SpkiError {
         /// The curve.
         curve: Oid,
     },
-    /// The explicit parameters are not exactly those of a supported curve. They are never computed with: an attacker who chooses the
-    /// generator can forge signatures (CVE-2020-0601).
+    /// The explicit parameters are not exactly those of a supported curve. They are never computed with: an attacker who chooses
+    /// the generator can forge signatures (CVE-2020-0601).
     #[error("the explicit curve parameters are those of no supported curve")]
     Parameters,
     /// The point is not on its curve.

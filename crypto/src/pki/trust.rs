@@ -109,7 +109,7 @@ pub enum ChainError {
 }
 
 impl ChainError {
-    /// Returns whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Algorithm(error) => error.is_unsupported(),

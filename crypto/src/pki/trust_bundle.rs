@@ -1,6 +1,6 @@
 //! The trust bundle: anchors, revocation lists and revoked documents for inspection terminals, signed by the trust-list signer.
 //!
-//! A CMS SignedData like a master list (Doc 9303-12 (8th ed.) §9.1), with a content type of our own because it carries more:
+//! A CMS SignedData like a master list (Doc 9303-12 (8th ed.) §9.1), with its own content type because it carries more:
 //! revocation lists, revoked documents, and a date by which the next bundle is due.
 //!
 //! ```text
@@ -160,7 +160,7 @@ impl Prepared {
         self.0.to_be_signed()
     }
 
-    /// Returns how to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }

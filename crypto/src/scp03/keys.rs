@@ -133,9 +133,9 @@ impl MasterKey {
         AesKey::new(bytes).map(Self)
     }
 
-    /// Returns the key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`], with the
-    /// ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as context the serial (10
-    /// bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer.
+    /// Returns the key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`],
+    /// with the ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as context the serial
+    /// (10 bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer.
     pub fn diversify(&self, serial: &CardSerial, key_version: u8) -> KeySet {
         let key = |identifier: u8| {
             let mut label = *b"CARD KEY \0\0\0";

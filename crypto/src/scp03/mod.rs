@@ -114,9 +114,9 @@ impl fmt::Debug for SecurityLevel {
     }
 }
 
-/// Returns the most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le field,
-/// may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short command
-/// fits; 0 if not even an empty protected block does.
+/// Returns the most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le
+/// field, may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short
+/// command fits; 0 if not even an empty protected block does.
 ///
 /// Padding takes at least one byte, the MAC eight; an extended command needs three bytes more for its lengths.
 pub fn largest_plaintext(max_command: usize) -> usize {

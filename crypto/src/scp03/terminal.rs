@@ -173,8 +173,8 @@ impl Session {
         })
     }
 
-    /// Advances over a command that an earlier instance of this session wrapped ([`Prediction`] is reproducible), so that its answer
-    /// can be unwrapped now. The plaintext is not needed.
+    /// Advances over a command that an earlier instance of this session wrapped ([`Prediction`] is reproducible), so that its
+    /// answer can be unwrapped now. The plaintext is not needed.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`] if the command was not wrapped by this session at this point.

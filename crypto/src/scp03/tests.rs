@@ -333,7 +333,7 @@ fn another_counter_other_keys_another_serial_or_aid_do_not_fit() {
 }
 
 #[test]
-fn a_counter_at_its_end_opens_nothing_more() {
+fn an_exhausted_sequence_counter_opens_no_session() {
     let it = Prediction::new(&keys(16), VERSION, &SERIAL, 1, [1; 8], &ISSUER_SECURITY_DOMAIN, SecurityLevel::FULL);
     let read = |last| Request::read(&it.initialize_update, VERSION, last).map(|r| r.sequence_counter());
     assert_eq!(read(LAST_SEQUENCE_COUNTER - 1), Ok(LAST_SEQUENCE_COUNTER));

@@ -151,7 +151,7 @@ impl Prepared {
         self.0.to_be_signed()
     }
 
-    /// Returns how to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }

@@ -142,14 +142,15 @@ impl Sod {
         &self.raw
     }
 
-    /// Returns SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER). It identifies a document in the card status and
-    /// in the trust bundle. A hash of the raw file would not do: an attacker between chip and reader can change its unsigned parts.
-    /// The hash table covers DG15, so no two chips share a fingerprint.
+    /// Returns SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER). It identifies a document in the card status
+    /// and in the trust bundle. A hash of the raw file would not do: an attacker between chip and reader can change its unsigned
+    /// parts. The hash table covers DG15, so no two chips share a fingerprint.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Returns what the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes [`VerifiedSod::groups`].
+    /// Returns what the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes
+    /// [`VerifiedSod::groups`].
     pub fn unverified_groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }

@@ -490,7 +490,7 @@ fn the_specimen_of_2008_is_read_and_refused_by_name() {
     let signer = sod.signer_certificate().unwrap();
     let strict = sod.signed.verify(&LDS_SECURITY_OBJECT, signer, LegacyHashes::Refuse);
     assert_eq!(strict, Err(CmsError::LegacyHash));
-    // ECDSA on brainpoolP224r1, which is none of our curves, even where SHA-1 is accepted.
+    // ECDSA on brainpoolP224r1, which is not supported, even where SHA-1 is accepted.
     let lenient = sod.signed.verify(&LDS_SECURITY_OBJECT, signer, LegacyHashes::AcceptSha1);
     assert_eq!(lenient, Err(CmsError::Key(SpkiError::Parameters)));
     for (group, digest) in &sod.table.groups {

@@ -46,7 +46,7 @@ impl Curve {
         })
     }
 
-    /// Returns the curve with this object identifier, if it is one of ours.
+    /// Returns the curve with this object identifier, if it is supported.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.oid() == oid)
     }
@@ -62,7 +62,7 @@ impl Curve {
         }
     }
 
-    /// Returns the curve with this number among the standardized domain parameters, if it is one of ours.
+    /// Returns the curve with this number among the standardized domain parameters, if it is supported.
     pub fn from_parameter_id(id: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.parameter_id() == id)
     }
@@ -149,8 +149,8 @@ macro_rules! sign {
     }};
 }
 
-/// Returns whether the library's signature, which is in range, belongs to this key and message. Public values only, so the fastest code
-/// may do it: aws-lc-rs takes a fifth of the time on P-256, and it dominates issuing and inspecting a document.
+/// Returns whether the library's signature, which is in range, belongs to this key and message. Public values only, so the
+/// fastest code may do it: aws-lc-rs takes a fifth of the time on P-256, and it dominates issuing and inspecting a document.
 macro_rules! verified {
     ($key:expr, $lib:ident, $hash:expr, $message:expr, $signature:expr) => {
         match quick($key.curve, $hash) {
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_curves_do_not_meet() {
+    fn keys_of_different_curves_do_not_agree() {
         let (a, b) = (keys(Curve::P256, 7), keys(Curve::BrainpoolP256r1, 8));
         assert_eq!(a.agree(&b.public()), Err(EcError::OtherCurve));
         assert_eq!(Generator::map(&[1; 16], &a, &b.public()), Err(EcError::OtherCurve));

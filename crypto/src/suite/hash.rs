@@ -57,7 +57,7 @@ impl Hash {
         })
     }
 
-    /// Returns the hash function with this object identifier, if it is one of ours.
+    /// Returns the hash function with this object identifier, if it is supported.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.into_iter().find(|hash| hash.oid() == oid)
     }

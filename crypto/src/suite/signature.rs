@@ -30,7 +30,7 @@ impl SignatureAlgorithm {
 /// A public key that verifies signatures.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub enum VerifyingKey {
-    /// A point on one of our curves.
+    /// A point on a supported curve.
     Ec(PublicKey),
     /// DER of an `RSAPublicKey` (RFC 8017 appendix A.1.1): modulus and exponent.
     Rsa(Vec<u8>),

@@ -74,7 +74,7 @@ fn mutate(seed: &[u8], others: &[Vec<u8>], rng: &mut ChaCha20Rng) -> Vec<u8> {
 const TELLING: [u8; 16] = [0, 1, 0x1f, 0x30, 0x31, 0x3c, 0x7f, 0x80, 0x81, 0x82, 0x84, 0x87, 0x90, 0x9f, 0xdf, 0xff];
 
 #[test]
-fn every_target_survives_its_seeds_and_all_that_is_near_them() {
+fn every_target_survives_its_seeds_and_mutations_of_them() {
     let factor: u32 = env::var("CORPUS_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     for target in TARGETS {
         let seeds = seeds_of(target.name);

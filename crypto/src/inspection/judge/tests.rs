@@ -133,7 +133,7 @@ impl TestIssuer {
         prepared.attach(&signature).unwrap().raw().to_vec()
     }
 
-    /// Returns what reading a sound card brings.
+    /// Returns the evidence of reading a valid card.
     fn card(&self, groups: BTreeMap<DataGroup, Vec<u8>>) -> Evidence {
         let mut files: BTreeMap<File, FileReading> = BTreeMap::new();
         let com = Com::new(groups.keys().copied().collect()).encode().unwrap();
@@ -182,7 +182,7 @@ impl TestIssuer {
 const EXPIRY: time::Date = date!(2045 - 03 - 02);
 
 fn outcome(verdict: &Verdict, check: Check) -> Outcome {
-    verdict.finding(check).unwrap_or_else(|| panic!("{check} was no question:\n{verdict}")).outcome
+    verdict.finding(check).unwrap_or_else(|| panic!("{check} does not apply:\n{verdict}")).outcome
 }
 
 fn bytes_of(evidence: &mut Evidence, file: File) -> &mut Vec<u8> {

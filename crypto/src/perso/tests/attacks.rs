@@ -146,7 +146,7 @@ fn a_receipt_cut_short_is_incomplete_and_no_success() {
 }
 
 #[test]
-fn answers_do_not_fit_anywhere_else() {
+fn answers_are_refused_at_any_other_place() {
     for (service, script, _, receipt) in genuine() {
         for a in 0..receipt.responses.len() {
             for b in a + 1..receipt.responses.len() {

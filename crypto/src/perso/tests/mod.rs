@@ -221,7 +221,8 @@ fn a_stream_of_more_than_256_blocks_arrives() {
     assert_eq!(service.judge(&script, &receipt).unwrap().report.unwrap().digest, package.digest());
 }
 
-/// Power cut before and after every command of intake and personalization: the table of `docs/adr/0004` brings every chip to its end.
+/// Power cut before and after every command of intake and personalization: the table of `docs/adr/0004` brings every chip to its
+/// end.
 #[test]
 fn every_cut_is_healed_by_new_orders() {
     let package = small();
@@ -292,7 +293,7 @@ fn files_of_an_earlier_stream_do_not_survive() {
 }
 
 #[test]
-fn a_script_is_refused_where_it_cannot_lead_anywhere() {
+fn a_script_is_refused_in_a_state_that_does_not_allow_it() {
     let mut service = Service::new();
     let mut chip = service.blank(SERIAL, AtrInfo::SHORT);
     let presented = present(&mut chip).unwrap();

@@ -59,7 +59,7 @@ fn the_german_master_list_is_verified_under_its_root() {
     // The list's own signature can be verified under its signer's key.
     let signer = list.signed.signer().unwrap();
     assert_eq!(list.signed.verify(&oid::MASTER_LIST, signer, LegacyHashes::Refuse), Ok(()));
-    // The root's brainpoolP512r1 is no curve of ours: refused by that name, not by another.
+    // The root's brainpoolP512r1 is not supported: refused as that, not as anything else.
     assert_eq!(outcome, Err(TrustBundleError::Chain(ChainError::Key(SpkiError::Parameters))));
 }
 
@@ -69,7 +69,7 @@ fn viet_nams_passport_csca_is_read() {
     let certificate = Certificate::parse(&bytes).unwrap();
     assert_eq!(certificate.country().as_deref(), Some("VN"));
     assert_eq!(certificate.extensions().subject_country.as_deref(), Some("VNM"));
-    // brainpoolP512r1 with explicit parameters: no curve of ours, and refused as that.
+    // brainpoolP512r1 with explicit parameters: not supported, and refused as that.
     assert_eq!(certificate.verifying_key(), Err(SpkiError::Parameters));
 }
 
