@@ -303,8 +303,7 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// Returns what to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what
-    /// EF.COM lists.
+    /// Returns the groups to try to read: those of the hash table, still unverified (judging verifies it), else those of EF.COM.
     fn listed(&self) -> Vec<DataGroup> {
         let sod = self.evidence.file(File::Sod).and_then(|raw| Sod::parse(raw).ok());
         let com = || self.evidence.file(File::Com).and_then(|raw| Com::parse(raw).ok());

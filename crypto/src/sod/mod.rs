@@ -149,8 +149,7 @@ impl Sod {
         Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Returns what the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes
-    /// [`VerifiedSod::groups`].
+    /// Returns the groups of the hash table, **unverified**, for a reader to try. A verdict uses [`VerifiedSod::groups`].
     pub fn unverified_groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
