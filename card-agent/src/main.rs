@@ -27,7 +27,7 @@ use card_agent::{
 use clap::{Args, Parser, Subcommand};
 use crypto::{
     identity::CardSerial,
-    inspection::{Check, Password, Request},
+    inspection::{Check, Judgement, Password, Request},
 };
 use zeroize::Zeroizing;
 
@@ -250,11 +250,11 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     let request = Request { password: password(arguments)?, challenge: rand::random(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;
     let mut session = observed(card, arguments.log.as_deref(), stop)?;
-    let (evidence, mut verdict) = kiosk::inspect(&mut session, &request, &trust, at)?;
+    let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;
     arguments.require.iter().for_each(|check| verdict.require(*check));
     arguments.tolerate.iter().for_each(|check| verdict.tolerate(*check));
     if let Some(folder) = &arguments.out {
-        kiosk::write_files(folder, &evidence)?;
+        kiosk::write_files(folder, &evidence, holder.as_ref())?;
     }
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&verdict).expect("a verdict is JSON"),

@@ -23,7 +23,7 @@ pub const SHORT_NE: usize = 256;
 /// Largest Ne of an extended command: bytes.
 pub const EXTENDED_NE: usize = 65_536;
 
-/// A command APDU by meaning; [`Command::to_bytes`] chooses the short form whenever it fits.
+/// A command APDU. [`Command::to_bytes`] chooses the short form whenever it fits.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Command {
     /// Class byte.
@@ -39,40 +39,43 @@ pub struct Command {
 }
 
 impl Command {
-    /// A plain interindustry command without data and without response data.
+    /// Returns a plain interindustry command without data and without response data.
     pub fn new(ins: u8, p1: u8, p2: u8) -> Self {
         Self { cla: cla::PLAIN, ins, p: [p1, p2], data: Vec::new(), ne: None }
     }
 
-    /// With this class byte.
+    /// Sets the class byte.
+    #[must_use]
     pub fn class(mut self, cla: u8) -> Self {
         self.cla = cla;
         self
     }
 
-    /// With this data field.
+    /// Sets the data field.
+    #[must_use]
     pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.data = data.into();
         self
     }
 
-    /// Expecting at most `ne` bytes in answer.
+    /// Asks for at most `ne` bytes of response data.
+    #[must_use]
     pub fn expecting(mut self, ne: usize) -> Self {
         self.ne = Some(ne);
         self
     }
 
-    /// Whether more commands of the same chain follow this one.
+    /// Returns whether more commands of the same chain follow this one.
     pub fn is_chained(&self) -> bool {
         self.cla & cla::CHAINED != 0
     }
 
-    /// Whether the short form can carry it.
+    /// Returns whether the short form can carry it.
     pub fn fits_short(&self) -> bool {
         self.data.len() <= 255 && self.ne.unwrap_or(0) <= SHORT_NE
     }
 
-    /// The bytes on the wire: the short form if it fits, else the extended one.
+    /// Returns the bytes on the wire: the short form if it fits, else the extended one.
     ///
     /// # Panics
     /// If the data field is longer than 65,535 bytes, which no command of this crate builds.
@@ -80,7 +83,7 @@ impl Command {
         self.encode(!self.fits_short())
     }
 
-    /// The bytes on the wire, in the extended form if `extended` (or if the short form cannot carry it).
+    /// Returns the bytes on the wire, in the extended form if `extended` (or if the short form cannot carry it).
     ///
     /// # Panics
     /// If the data field is longer than 65,535 bytes.
@@ -92,19 +95,22 @@ impl Command {
                 out.push(0);
             }
             if !self.data.is_empty() {
-                out.extend_from_slice(&(self.data.len() as u16).to_be_bytes());
+                let length = u16::try_from(self.data.len()).expect("checked above");
+                out.extend_from_slice(&length.to_be_bytes());
                 out.extend_from_slice(&self.data);
             }
             if let Some(ne) = self.ne {
-                out.extend_from_slice(&(ne as u16).to_be_bytes()); // 65,536 becomes 0000, as the standard wants
+                let [.., high, low] = ne.to_be_bytes(); // 65,536 becomes 0000, as the standard wants
+                out.extend_from_slice(&[high, low]);
             }
         } else {
             if !self.data.is_empty() {
-                out.push(self.data.len() as u8);
+                out.push(u8::try_from(self.data.len()).expect("a short command"));
                 out.extend_from_slice(&self.data);
             }
             if let Some(ne) = self.ne {
-                out.push(ne as u8); // 256 becomes 00
+                let [.., low] = ne.to_be_bytes(); // 256 becomes 00
+                out.push(low);
             }
         }
         out
@@ -172,17 +178,17 @@ pub struct Response {
 }
 
 impl Response {
-    /// `9000` with these data.
+    /// Creates a response with `9000` and these data.
     pub fn success(data: impl Into<Vec<u8>>) -> Self {
         Self { data: data.into(), status: Status::SUCCESS }
     }
 
-    /// A status without data.
+    /// Creates a response with a status and no data.
     pub fn status(status: Status) -> Self {
         Self { data: Vec::new(), status }
     }
 
-    /// The bytes on the wire.
+    /// Returns the bytes on the wire.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.data.clone();
         out.extend_from_slice(&self.status.0.to_be_bytes());
@@ -192,7 +198,7 @@ impl Response {
     /// Reads a response APDU.
     ///
     /// # Errors
-    /// [`LengthError`] if there are not even two bytes (a card that was pulled answers so through some readers).
+    /// [`LengthError`] if there are fewer than two bytes (some readers answer so after a card was pulled).
     pub fn parse(bytes: &[u8]) -> Result<Self, LengthError> {
         match bytes {
             [data @ .., sw1, sw2] => Ok(Self { data: data.to_vec(), status: Status(u16::from_be_bytes([*sw1, *sw2])) }),
@@ -214,7 +220,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// A status word (ISO/IEC 7816-4:2013 §5.6), by meaning.
+/// A status word (ISO/IEC 7816-4:2013 §5.6).
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Status(pub u16);
 
@@ -268,12 +274,12 @@ impl Status {
     /// `6F00`: no precise diagnosis.
     pub const NO_DIAGNOSIS: Self = Self(0x6f00);
 
-    /// `63Cx`: verification failed, `x` further tries.
+    /// Returns `63Cx`: verification failed, `x` further tries.
     pub const fn tries_left(tries: u8) -> Self {
         Self(0x63c0 | (tries & 0x0f) as u16)
     }
 
-    /// The `x` of `63Cx`.
+    /// Returns the `x` of `63Cx`.
     pub fn remaining_tries(self) -> Option<u8> {
         (self.0 & 0xfff0 == 0x63c0).then_some((self.0 & 0x0f) as u8)
     }

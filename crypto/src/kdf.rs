@@ -7,19 +7,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::mrz::MrzKey;
 use crate::suite::{Cipher, Hash};
 
-/// SHA-1 of the MRZ information: what BAC and PACE derive their keys from (§9.7.2, §9.7.3), and all that a chip keeps of it.
+/// SHA-1 of the MRZ information. BAC and PACE derive their keys from it (§9.7.2, §9.7.3); a chip stores only this digest.
 ///
 /// Wiped when dropped; `Debug` shows nothing.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct MrzSecret([u8; 20]);
 
 impl MrzSecret {
-    /// From the digest, as it is written to the chip.
+    /// Creates it from the digest, as it is written to the chip.
     pub fn from_digest(digest: [u8; 20]) -> Self {
         Self(digest)
     }
 
-    /// The digest.
+    /// Returns the digest.
     pub fn digest(&self) -> &[u8; 20] {
         &self.0
     }
@@ -38,7 +38,7 @@ impl fmt::Debug for MrzSecret {
     }
 }
 
-/// The key for `cipher` that `secret` gives under this counter: `KDF(K, c)` of §9.7.1, [`Cipher::key_len`] bytes.
+/// Returns the key for `cipher` that `secret` gives under this counter: `KDF(K, c)` of §9.7.1, [`Cipher::key_len`] bytes.
 ///
 /// Parity bits of DES keys are adjusted; the standard leaves that open, and the worked examples do it.
 pub fn derive(cipher: Cipher, secret: &[u8], counter: u32) -> Zeroizing<Vec<u8>> {
@@ -57,17 +57,17 @@ pub fn derive(cipher: Cipher, secret: &[u8], counter: u32) -> Zeroizing<Vec<u8>>
     key
 }
 
-/// The key that encrypts: counter 1 (§9.7.2, §9.7.4).
+/// Returns the key that encrypts: counter 1 (§9.7.2, §9.7.4).
 pub fn encryption_key(cipher: Cipher, secret: &[u8]) -> Zeroizing<Vec<u8>> {
     derive(cipher, secret, 1)
 }
 
-/// The key that authenticates: counter 2 (§9.7.2, §9.7.4).
+/// Returns the key that authenticates: counter 2 (§9.7.2, §9.7.4).
 pub fn authentication_key(cipher: Cipher, secret: &[u8]) -> Zeroizing<Vec<u8>> {
     derive(cipher, secret, 2)
 }
 
-/// The key that encrypts the nonce of PACE: counter 3 (§9.7.3); `secret` is the encoded password.
+/// Returns the key that encrypts the nonce of PACE: counter 3 (§9.7.3); `secret` is the encoded password.
 pub fn password_key(cipher: Cipher, secret: &[u8]) -> Zeroizing<Vec<u8>> {
     derive(cipher, secret, 3)
 }

@@ -1,6 +1,6 @@
 //! Everything that two parties must agree on byte for byte: data objects, certificates, card commands, secure channels.
 //!
-//! What this crate does **not** do: no I/O, no clock, no ambient randomness, no `async`, no logging. Time comes in as a
+//! The crate has no I/O, no clock, no ambient randomness, no `async` and no logging. Time comes in as a
 //! parameter, randomness through [`rand_core::CryptoRng`], bytes through [`conversation::CardTransport`].
 //!
 //! *Bytes -> meaning -> arithmetic -> roles*: [`tlv`] and [`apdu`] carry bytes, [`command`], [`lds`], [`mrz`], [`pki`] and
@@ -14,6 +14,8 @@ pub mod bac;
 pub mod chip_auth;
 pub mod command;
 pub mod conversation;
+#[cfg(test)]
+mod field_data;
 pub mod identity;
 pub mod inspection;
 pub mod kdf;

@@ -7,7 +7,7 @@ use thiserror::Error;
 pub struct Tag(pub u32);
 
 impl Tag {
-    /// Whether the value is itself a sequence of data objects (bit 6 of the first byte).
+    /// Returns whether the value is itself a sequence of data objects (bit 6 of the first byte).
     pub fn is_constructed(self) -> bool {
         self.bytes()[0] & 0x20 != 0
     }
@@ -31,8 +31,9 @@ impl std::fmt::Display for Tag {
     }
 }
 
-/// Why bytes are not the data object that was expected.
+/// Error when reading data objects.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum TlvError {
     /// A length byte of `80` (indefinite) or of more than four following bytes.
     #[error("tag {tag}: a length in this form is not allowed here")]
@@ -40,7 +41,7 @@ pub enum TlvError {
         /// The data object's tag.
         tag: Tag,
     },
-    /// The object wanted is not there.
+    /// The wanted object is missing.
     #[error("data object {tag} is missing")]
     Missing {
         /// The tag looked for.
@@ -49,7 +50,7 @@ pub enum TlvError {
     /// Bytes follow the object that should have been the last.
     #[error("{extra} bytes follow where the data object should end")]
     Trailing {
-        /// How many bytes too many.
+        /// Number of extra bytes.
         extra: usize,
     },
     /// The input ends within a tag, a length or a value.
@@ -57,7 +58,7 @@ pub enum TlvError {
     Truncated {
         /// Bytes announced.
         wanted: usize,
-        /// Bytes there.
+        /// Bytes present.
         present: usize,
     },
     /// Another object stands where this one was expected.
@@ -77,7 +78,7 @@ pub struct Tlv<'a> {
     pub tag: Tag,
     /// Its value field.
     pub value: &'a [u8],
-    /// The whole object as it stood: tag, length and value. Hash this, never a re-encoding.
+    /// The whole object as read: tag, length and value. Hash this, never a re-encoding.
     pub raw: &'a [u8],
 }
 
@@ -93,21 +94,21 @@ impl<'a> Tlv<'a> {
         Ok(tlv)
     }
 
-    /// Reader over the objects in the value field.
+    /// Returns a reader over the objects in the value field.
     pub fn children(&self) -> Reader<'a> {
         Reader::new(self.value)
     }
 
-    /// The first object with this tag in the value field, in any order (lenient look-up).
+    /// Returns the first object with this tag in the value field, in any order (lenient look-up).
     ///
     /// # Errors
-    /// [`TlvError::Missing`] if there is none; whatever is wrong with the objects before it.
+    /// [`TlvError::Missing`] if there is none; the error of a malformed object before it.
     pub fn child(&self, tag: u32) -> Result<Tlv<'a>, TlvError> {
         find(self.value, tag)?.ok_or(TlvError::Missing { tag: Tag(tag) })
     }
 }
 
-/// The first object with this tag among the objects of `bytes`, or `None`.
+/// Returns the first object with this tag among the objects of `bytes`, or `None`.
 ///
 /// # Errors
 /// [`TlvError`] if an object before it is malformed.
@@ -122,7 +123,7 @@ pub fn find(bytes: &[u8], tag: u32) -> Result<Option<Tlv<'_>>, TlvError> {
     Ok(None)
 }
 
-/// Reads data objects one after the other. Never panics, whatever the bytes.
+/// Reads data objects one after the other. Never panics.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -134,17 +135,17 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    /// Whether all was read.
+    /// Returns whether all was read.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// What was not read yet.
+    /// Returns the bytes not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The next object, whatever its tag.
+    /// Returns the next object, whatever its tag.
     ///
     /// # Errors
     /// [`TlvError::Truncated`], [`TlvError::LengthForm`].
@@ -159,10 +160,10 @@ impl<'a> Reader<'a> {
         Ok(Tlv { tag, value: &raw[header..], raw })
     }
 
-    /// The next object, which must have this tag.
+    /// Returns the next object, which must have this tag.
     ///
     /// # Errors
-    /// [`TlvError::Missing`] at the end, [`TlvError::Unexpected`] for another tag, and what [`Reader::read`] gives.
+    /// [`TlvError::Missing`] at the end, [`TlvError::Unexpected`] for another tag, and the errors of [`Reader::read`].
     pub fn expect(&mut self, tag: u32) -> Result<Tlv<'a>, TlvError> {
         if self.is_empty() {
             return Err(TlvError::Missing { tag: Tag(tag) });
@@ -171,10 +172,10 @@ impl<'a> Reader<'a> {
         if tlv.tag == Tag(tag) { Ok(tlv) } else { Err(TlvError::Unexpected { expected: Tag(tag), found: tlv.tag }) }
     }
 
-    /// The next object if it has this tag; otherwise nothing is consumed.
+    /// Returns the next object if it has this tag; otherwise nothing is consumed.
     ///
     /// # Errors
-    /// What [`Reader::read`] gives.
+    /// The errors of [`Reader::read`].
     pub fn optional(&mut self, tag: u32) -> Result<Option<Tlv<'a>>, TlvError> {
         let mut ahead = *self;
         if ahead.is_empty() {
@@ -197,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Total length in bytes (tag, length and value) of the object that begins with these bytes, of which at least the
+/// Returns the total length in bytes (tag, length and value) of the object that begins with these bytes, of which at least the
 /// header must be there. A file reader uses it to know how much of an elementary file to read.
 ///
 /// # Errors
@@ -221,19 +222,36 @@ pub fn encode_all(tag: u32, children: &[&[u8]]) -> Vec<u8> {
     encode(tag, &children.concat())
 }
 
+/// Encodes a non-negative INTEGER from its big-endian magnitude, in the fewest octets (X.690 §8.3).
+pub fn encode_integer(magnitude: &[u8]) -> Vec<u8> {
+    let zeros = magnitude.iter().take_while(|b| **b == 0).count();
+    let mut content = magnitude[zeros..].to_vec();
+    if content.first().is_none_or(|first| first & 0x80 != 0) {
+        content.insert(0, 0);
+    }
+    encode(0x02, &content)
+}
+
+/// Returns how many bytes tag and length take before a value of `length` bytes.
+pub fn header_length(tag: u32, length: usize) -> usize {
+    let mut length_field = Vec::with_capacity(5);
+    push_length(&mut length_field, length);
+    Tag(tag).bytes().len() + length_field.len()
+}
+
 fn push_length(out: &mut Vec<u8>, length: usize) {
-    let bytes = (length as u64).to_be_bytes();
-    match length {
-        0..=0x7f => out.push(length as u8),
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => out.push(short),
         _ => {
-            let skip = bytes.iter().take_while(|b| **b == 0).count();
-            out.push(0x80 | (bytes.len() - skip) as u8);
-            out.extend_from_slice(&bytes[skip..]);
+            let bytes = length.to_be_bytes();
+            let field = &bytes[bytes.iter().take_while(|b| **b == 0).count()..];
+            out.push(0x80 | u8::try_from(field.len()).expect("a length has at most eight bytes"));
+            out.extend_from_slice(field);
         }
     }
 }
 
-/// Header length, tag, value length.
+/// Returns header length, tag and value length.
 fn header(bytes: &[u8]) -> Result<(usize, Tag, usize), TlvError> {
     let cut = |wanted: usize| TlvError::Truncated { wanted, present: bytes.len() };
     let first = *bytes.first().ok_or(cut(1))?;
@@ -308,7 +326,7 @@ mod tests {
 
         #[test]
         fn what_was_written_is_read_back(value: Vec<u8>) {
-            for tag in [0x04, 0x30, 0x5f1f, 0x7f61, 0x5f8101] {
+            for tag in [0x04, 0x30, 0x5f1f, 0x7f61, 0x005f_8101] {
                 let encoded = encode(tag, &value);
                 let tlv = Tlv::expect(tag, &encoded).map_err(|e| proptest::test_runner::TestCaseError::fail(e.to_string()))?;
                 proptest::prop_assert_eq!(tlv.value, &value[..]);

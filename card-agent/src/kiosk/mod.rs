@@ -7,7 +7,7 @@ mod output;
 
 use crypto::{
     conversation::Fault,
-    inspection::{self, Conclusion, Evidence, Request, Verdict},
+    inspection::{self, Conclusion, Evidence, Judgement, Request, Verdict},
     pki::{
         Certificate,
         trust_bundle::{self, TrustBundle},
@@ -38,7 +38,7 @@ pub fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc().to_offset(UtcOffset::from_hms(7, 0, 0).expect("seven hours are an offset"))
 }
 
-/// Reads the card and judges it.
+/// Reads the card and judges it. Only what the judgement calls the holder is proved; the evidence is as read.
 ///
 /// # Errors
 /// [`Failure`] of the transport; what the card does wrong is in the verdict.
@@ -47,12 +47,12 @@ pub fn inspect<R: Reader>(
     request: &Request,
     trust: &TrustBundle,
     at: OffsetDateTime,
-) -> Result<(Evidence, Verdict), Failure> {
+) -> Result<(Evidence, Judgement), Failure> {
     session.reset()?;
     let phase = session.phase();
     let evidence = inspection::read(session, request, &mut rand::rng(), &mut |step| phase.begins(step.name()))?;
-    let verdict = inspection::judge(&evidence, trust, at);
-    Ok((evidence, verdict))
+    let judgement = inspection::judge(&evidence, trust, at);
+    Ok((evidence, judgement))
 }
 
 /// Succeeds if everything required held.

@@ -3,19 +3,20 @@
 use std::{fs, path::Path};
 
 use crypto::{
-    inspection::{Evidence, FileReading},
-    lds::{DataGroup, Dg2, File, ImageFormat},
+    inspection::{Evidence, FileReading, Holder},
+    lds::{File, ImageFormat},
     sod::Sod,
 };
 
 use crate::failure::{Code, Failure};
 
-/// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`), the face as `portrait.jpg` (or `.jp2`) and the
-/// document signer's certificate from the EF.SOD as `ds.der`. Bytes as read: what they are worth says the verdict.
+/// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`) and the document signer's certificate from the EF.SOD
+/// as `ds.der`, as read and unproved: the verdict says which of them hold. The face is written as `portrait.jpg` (or `.jp2`) only
+/// if DG2 was proved to be signed.
 ///
 /// # Errors
 /// [`Code::OutputUnusable`].
-pub fn write_files(folder: &Path, evidence: &Evidence) -> Result<(), Failure> {
+pub fn write_files(folder: &Path, evidence: &Evidence, holder: Option<&Holder>) -> Result<(), Failure> {
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", path.display())))
@@ -26,7 +27,7 @@ pub fn write_files(folder: &Path, evidence: &Evidence) -> Result<(), Failure> {
             write(&name(*file), bytes)?;
         }
     }
-    if let Some(Ok(dg2)) = evidence.group(DataGroup::DG2).map(Dg2::parse) {
+    if let Some(dg2) = holder.and_then(Holder::portrait) {
         write(if dg2.format == ImageFormat::Jpeg { "portrait.jpg" } else { "portrait.jp2" }, &dg2.image)?;
     }
     if let Some(Ok(sod)) = evidence.file(File::Sod).map(Sod::parse)

@@ -45,7 +45,7 @@ pub(super) fn read_back<R: Reader>(
         }
         Protocol::Failed(_) | Protocol::NotTried => None,
     };
-    let verdict = trust.map(|trust| inspection::judge(&evidence, trust, at));
+    let verdict = trust.map(|trust| inspection::judge(&evidence, trust, at).verdict);
     let refuted = verdict.filter(|verdict| verdict.conclusion() == Conclusion::Refused).map(|verdict| {
         let refuted = verdict.findings().iter().filter(|finding| finding.outcome == Outcome::Refuted);
         refuted.map(|finding| format!("{}: {}", finding.name, finding.reason)).collect::<Vec<_>>().join("; ")

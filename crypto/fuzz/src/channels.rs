@@ -1,7 +1,8 @@
-//! Secure channels: what each end makes of a message that the other did not send.
+//! Secure channels: each end receives messages that the other did not send.
 //!
-//! The first byte of the input chooses the cipher and, by its bit `04`, who makes the MAC: nobody (the input is the message as it
-//! stands), or an adversary who has the keys (the input is what stands before the MAC). Else nothing would get behind the MAC.
+//! The first byte of the input chooses the cipher and, by its bit `04`, the MAC. Bit clear: the input is the whole message. Bit
+//! set: the input is the message without its MAC, which an adversary with the keys adds; without it no input would pass the MAC
+//! check.
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::gp_external_authenticate::ExternalAuthenticate;
@@ -14,11 +15,11 @@ use crypto::suite::Cipher;
 use crypto::suite::cipher::pad;
 use crypto::tlv;
 
-/// Both ends of the channel have it.
+/// Shared secret of both ends of the channel.
 pub const SECRET: &[u8] = b"an invented shared secret";
 /// Bit of the first byte: the adversary has the keys.
 pub const MADE: u8 = 0x04;
-/// What the terminal has asked.
+/// Returns the command of the terminal.
 pub fn question() -> Command {
     Command::new(0xb0, 0x9e, 0x00).expecting(223)
 }
@@ -72,10 +73,10 @@ pub fn sm_chip(bytes: &[u8]) {
 pub const SERIAL: CardSerial = CardSerial([0xc0; 10]);
 /// Version of its keys.
 pub const KEY_VERSION: u8 = 0x30;
-/// The counter that it answers.
+/// Sequence counter that the chip answers.
 pub const COUNTER: u32 = 7;
 
-/// The session that both ends of these targets are in.
+/// Returns the session that both ends of these targets are in.
 pub fn prediction() -> scp03::terminal::Prediction {
     let keys = super::perso::keys();
     let challenge = *b"a nonce!";
@@ -83,18 +84,18 @@ pub fn prediction() -> scp03::terminal::Prediction {
     scp03::terminal::Prediction::new(&keys, KEY_VERSION, &SERIAL, COUNTER, challenge, &ISSUER_SECURITY_DOMAIN, level)
 }
 
-/// The chip, which has answered INITIALIZE UPDATE.
+/// Returns the chip, which has answered INITIALIZE UPDATE.
 pub fn opening() -> scp03::chip::Opening {
     let request = scp03::chip::Request::read(&prediction().initialize_update, KEY_VERSION, COUNTER - 1);
     request.expect("our own command").answer(&super::perso::keys(), &SERIAL, &ISSUER_SECURITY_DOMAIN).0
 }
 
-/// What the host has asked.
+/// Returns the command of the host.
 pub fn report() -> Command {
     Command::new(0xca, 0xdf, 0x21).class(0x80).expecting(256)
 }
 
-/// Odd first byte: answers of a chip to the opening dialogue; even: an answer inside the session.
+/// Hands the terminal role answers of a chip: to the opening dialogue (odd first byte) or inside the session (even).
 pub fn scp03_terminal(bytes: &[u8]) {
     let Some((mode, rest)) = bytes.split_first() else { return };
     let Ok(response) = Response::parse(rest) else { return };
@@ -116,7 +117,7 @@ pub fn scp03_terminal(bytes: &[u8]) {
     }
 }
 
-/// First byte: 0 EXTERNAL AUTHENTICATE, 1 a sealed command as it stands, 2 any command, sealed by a host that has the keys.
+/// Hands the chip role a command. First byte: 0 EXTERNAL AUTHENTICATE, 1 a sealed command, 2 a plain command, sealed with the keys.
 pub fn scp03_chip(bytes: &[u8]) {
     let Some((mode, rest)) = bytes.split_first() else { return };
     let Ok(command) = Command::parse(rest) else { return };

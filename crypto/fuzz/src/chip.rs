@@ -1,4 +1,4 @@
-//! A chip that opens by basic access control like any other, and then holds what the input says.
+//! A chip that opens by basic access control, and whose files are the input.
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
@@ -16,7 +16,7 @@ use crypto::sm;
 
 use super::trust::{AT, STORE};
 
-/// Who holds the card: what the terminal reads on its back.
+/// The holder of the card, for the MRZ on its back.
 pub struct Holder;
 
 impl Holder {
@@ -26,15 +26,15 @@ impl Holder {
     }
 }
 
-/// Always the same numbers.
+/// Returns a generator of the same numbers in every run.
 pub fn fixed_rng() -> ChaCha20Rng {
     ChaCha20Rng::from_seed([7; 32])
 }
 
 struct Hostile<'a> {
-    /// What the files hold: identifier (2 bytes), length (2), content.
+    /// The files: identifier (2 bytes), length (2), content.
     files: &'a [u8],
-    /// Answers as they stand, instead of the above: length (2), response.
+    /// Answers in place of the files: length (2), response.
     answers: Option<&'a [u8]>,
     current: Option<File>,
     dialogue: Option<bac::chip::Bac>,
@@ -110,13 +110,13 @@ impl Hostile<'_> {
     }
 }
 
-/// Length (2 bytes), and as many bytes.
+/// Returns the length (2 bytes), and as many bytes.
 fn piece(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Even first byte: files of a chip that speaks well; odd: answers of one that does not.
+/// Inspects a chip. Even first byte: a correct chip with these files; odd: a chip that gives these answers.
 pub fn inspection(bytes: &[u8]) {
     let Some((mode, rest)) = bytes.split_first() else { return };
     let keys = bac::AccessKeys::new(&MrzSecret::from(&Holder::key()));
@@ -130,7 +130,15 @@ pub fn inspection(bytes: &[u8]) {
     };
     let request = Request { password: Password::Mrz(Holder::key()), challenge: [9; 8], groups: None };
     let Ok(evidence) = inspection::read(&mut chip, &request, &mut rng, &mut |_| {}) else { return };
-    let verdict = inspection::judge(&evidence, &*STORE, AT);
+    let inspection::Judgement { verdict, holder } = inspection::judge(&evidence, &*STORE, AT);
+    if let Some(holder) = holder {
+        let seed = include_bytes!("../seeds/inspection/genuine");
+        let zone = holder.dg1().map(|dg1| dg1.encode().expect("it was parsed"));
+        let image = holder.portrait().map(|dg2| dg2.image.clone());
+        for proved in [zone, image].into_iter().flatten() {
+            assert!(seed.windows(proved.len()).any(|window| window == proved), "shown, and not what was signed");
+        }
+    }
     if verdict.conclusion() == Conclusion::Trusted {
         for group in [crypto::lds::DataGroup::DG1, crypto::lds::DataGroup::DG2] {
             let raw = evidence.group(group).expect("a trusted document was read");

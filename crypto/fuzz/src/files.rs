@@ -1,4 +1,4 @@
-//! Bytes and files that a chip hands out.
+//! Bytes and files that a chip returns.
 
 use crypto::apdu::{self, Command, Response};
 use crypto::lds::{AtrInfo, CardAccess, Com, Dg1, Dg2, Dg13, Dg14, Dg15, SecurityInfos, dg13};
@@ -44,7 +44,7 @@ pub fn apdu(bytes: &[u8]) {
     }
 }
 
-/// What a chip makes of a command, whichever it is.
+/// Parses a command as every command that a chip knows.
 fn commands(command: &Command) {
     use crypto::command::{
         external_authenticate::ExternalAuthenticate, general_authenticate::GeneralAuthenticate,

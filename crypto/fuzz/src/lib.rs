@@ -1,7 +1,7 @@
-//! What is done with outside bytes, target by target.
+//! The fuzz targets: each handles bytes from outside.
 //!
-//! Each target takes any bytes whatever and must come back: no panic, no endless loop, no unbounded memory. Beyond that, each
-//! says what else may never happen: a value that does not survive being written and read back, a forged signature that
+//! Each target takes any bytes and must return: no panic, no endless loop, no unbounded memory. Beyond that, each
+//! asserts what else may never happen: a value that does not survive being written and read back, a forged signature that
 //! verifies, a channel that lives on after an error. The programs under `fuzz_targets/` hand these functions to libFuzzer;
 //! `crypto/tests/corpus/` runs them over the seeds and over mutations of them, without libFuzzer, in every test run.
 
@@ -14,11 +14,11 @@ pub mod trust;
 /// A parser, or a role, that sees bytes from outside.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its name: of the program under `fuzz_targets/` and of the folder under `seeds/`.
+    /// Name of the program under `fuzz_targets/` and of the folder under `seeds/`.
     pub name: &'static str,
-    /// Hands it bytes.
+    /// Runs the target on these bytes.
     pub run: fn(&[u8]),
-    /// How many mutations of each seed a test run can afford.
+    /// Number of mutations of each seed in a test run.
     pub mutations: u32,
 }
 
@@ -52,10 +52,10 @@ const fn target(name: &'static str, run: fn(&[u8]), mutations: u32) -> Target {
     Target { name, run, mutations }
 }
 
-/// Hands `bytes` to the target with this name.
+/// Runs the target with this name on `bytes`.
 ///
 /// # Panics
-/// If there is none, and whenever the target finds what may never happen.
+/// If there is no such target, and if the target finds what may never happen.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target with this name");
     (target.run)(bytes);

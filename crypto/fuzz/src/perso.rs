@@ -1,4 +1,4 @@
-//! Orders and receipts: what travels through a station.
+//! Orders and receipts, which travel through a station.
 
 use crypto::apdu::{Command, Response};
 use crypto::command::store_data::StoreData;

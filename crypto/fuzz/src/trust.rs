@@ -1,4 +1,4 @@
-//! Certificates, lists, security objects and bundles: whatever the bytes, nothing verifies that our own keys did not sign.
+//! Certificates, lists, security objects and bundles: no bytes verify that the seeds' own keys did not sign.
 
 use std::sync::LazyLock;
 
@@ -10,11 +10,11 @@ use crypto::sod::Sod;
 /// The moment at which seeds were valid.
 pub const AT: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
-/// Who signed the seeds, in the last resort.
+/// CSCA of the seeds.
 pub static CSCA: LazyLock<Certificate> =
     LazyLock::new(|| Certificate::parse(include_bytes!("../context/csca.der")).expect("our own certificate"));
 
-/// That and nobody else.
+/// Trust store with that CSCA alone.
 pub static STORE: LazyLock<TrustStore> = LazyLock::new(|| TrustStore::new(vec![CSCA.clone()]));
 
 static SIGNER: LazyLock<Certificate> = LazyLock::new(|| {

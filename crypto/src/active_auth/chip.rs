@@ -1,4 +1,4 @@
-//! The chip's side: ECDSA only.
+//! Chip role: ECDSA only.
 
 use crate::apdu::{Command, Response, Status};
 use crate::command::internal_authenticate::InternalAuthenticate;
@@ -8,7 +8,7 @@ use crate::suite::{Hash, PrivateKey};
 /// Signs the challenge of an INTERNAL AUTHENTICATE command: `r || s` (§6.1.2.3).
 ///
 /// # Errors
-/// The status of a command that is not that one.
+/// The status for any other command.
 pub fn sign(key: &PrivateKey, hash: Hash, command: &Command) -> Result<Response, Status> {
     unchained(command)?;
     let asked = InternalAuthenticate::try_from(command)?;

@@ -1,4 +1,17 @@
 //! Active authentication: Doc 9303-11 (8th ed.) §6.1.
+//!
+//! ```
+//! use crypto::active_auth::{chip, terminal};
+//! use crypto::suite::{Curve, Hash, PrivateKey, VerifyingKey};
+//!
+//! let private = PrivateKey::generate(Curve::P256, &mut rand::rng());
+//! let public = VerifyingKey::from(private.public()); // from the signed DG15
+//! let challenge = rand::random();
+//! let answer = chip::sign(&private, Hash::Sha256, &terminal::command(challenge)).expect("a good command");
+//! terminal::verify(&public, Some(Hash::Sha256), &challenge, &answer.data)?;
+//! assert!(terminal::verify(&public, None, b"recorded", &answer.data).is_err());
+//! # Ok::<(), crypto::suite::SignatureError>(())
+//! ```
 
 pub mod chip;
 pub mod terminal;
@@ -12,7 +25,7 @@ use const_oid::ObjectIdentifier;
 
 use crate::suite::Hash;
 
-/// The identifier under which DG14 announces plain ECDSA signatures with this hash (TR-03111 (v2.10) §5.2.1.1).
+/// Returns the identifier under which DG14 announces plain ECDSA signatures with this hash (TR-03111 (v2.10) §5.2.1.1).
 pub fn signature_algorithm(hash: Hash) -> ObjectIdentifier {
     let arc = match hash {
         Hash::Sha1 => 1,
@@ -24,7 +37,7 @@ pub fn signature_algorithm(hash: Hash) -> ObjectIdentifier {
     ECDSA_PLAIN.push_arc(arc).expect("a short identifier")
 }
 
-/// The hash of a signature algorithm in DG14: of plain ECDSA, or of the X9.62 identifiers that some states write there.
+/// Returns the hash of a signature algorithm in DG14: of plain ECDSA, or of the X9.62 identifiers that some states write there.
 pub fn hash_of(signature_algorithm: ObjectIdentifier) -> Option<Hash> {
     if let Some(hash) = Hash::ALL.into_iter().find(|hash| self::signature_algorithm(*hash) == signature_algorithm) {
         return Some(hash);

@@ -1,4 +1,4 @@
-//! ISO/IEC 9796-2:2010 digital signature scheme 1 with partial recovery: what RSA chips sign with (§6.1.2.2). Reading only.
+//! ISO/IEC 9796-2:2010 digital signature scheme 1 with partial recovery, which RSA chips use (§6.1.2.2). Verification only.
 //!
 //! The signature hides `6A || M1 || H(M1 || M2) || trailer`, M2 being the challenge. Only public values are computed here, so
 //! nothing needs to run in constant time.
@@ -10,8 +10,8 @@ use crate::suite::{Hash, SignatureError};
 use crate::tlv::Tlv;
 
 /// Verifies the chip's signature; `public` is the DER of an `RSAPublicKey`.
-pub(super) fn verify(public: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Result<(), SignatureError> {
-    let key = Key::parse(public).ok_or(SignatureError::OtherKey)?;
+pub(super) fn verify(public: &[u8], challenge: [u8; 8], signature: &[u8]) -> Result<(), SignatureError> {
+    let key = RsaKey::parse(public).ok_or(SignatureError::OtherKey)?;
     if signature.len() != key.length {
         return Err(SignatureError::Malformed);
     }
@@ -27,7 +27,7 @@ pub(super) fn verify(public: &[u8], challenge: &[u8; 8], signature: &[u8]) -> Re
 }
 
 /// Whether the representative is well formed and its digest is that of the recovered part and the challenge.
-fn check(representative: &[u8], challenge: &[u8; 8]) -> Result<(), SignatureError> {
+fn check(representative: &[u8], challenge: [u8; 8]) -> Result<(), SignatureError> {
     let (hash, trailer) = match representative {
         [.., 0xbc] => (Hash::Sha1, 1),
         [.., hash @ (0x33 | 0x34 | 0x35 | 0x36 | 0x38), 0xcc] => (
@@ -57,19 +57,19 @@ fn check(representative: &[u8], challenge: &[u8; 8]) -> Result<(), SignatureErro
     let body = &body[..body.len().checked_sub(trailer).ok_or(SignatureError::Mismatch)?];
     let recovered = body.len().checked_sub(hash.output_len()).ok_or(SignatureError::Mismatch)?;
     let (recovered, digest) = body.split_at(recovered);
-    let expected = hash.digest(&[recovered, challenge].concat());
+    let expected = hash.digest(&[recovered, &challenge].concat());
     if expected == digest { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
 /// Modulus and exponent of an RSA key.
-struct Key {
+struct RsaKey {
     modulus: Odd<U4096>,
     exponent: U64,
     /// Length of the modulus in bytes.
     length: usize,
 }
 
-impl Key {
+impl RsaKey {
     /// `SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1): 1024 to 4096 bits in whole bytes, an odd
     /// exponent of 3 or more and at most 64 bits.
     fn parse(der: &[u8]) -> Option<Self> {
@@ -91,14 +91,14 @@ impl Key {
         Some(Self { modulus, exponent: U64::from_u64(value), length })
     }
 
-    /// `base` to the public exponent, modulo the modulus.
+    /// Returns `base` to the public exponent, modulo the modulus.
     fn power(&self, base: &U4096) -> U4096 {
         let field = FixedMontyParams::new_vartime(self.modulus);
         FixedMontyForm::new(base, &field).pow_vartime(&self.exponent).retrieve()
     }
 }
 
-/// The digits of a DER INTEGER without its sign byte.
+/// Returns the digits of a DER INTEGER without its sign byte.
 fn unsigned(value: &[u8]) -> &[u8] {
     match value {
         [0, rest @ ..] => rest,
@@ -106,7 +106,7 @@ fn unsigned(value: &[u8]) -> &[u8] {
     }
 }
 
-/// A big-endian number of at most 512 bytes.
+/// Returns a big-endian number of at most 512 bytes.
 fn integer(bytes: &[u8]) -> Option<U4096> {
     let mut padded = [0; U4096::BYTES];
     let start = padded.len().checked_sub(bytes.len())?;
@@ -124,7 +124,7 @@ mod tests {
     const CHALLENGE: [u8; 8] = hex!("F173589974BF40C6");
 
     /// Doc 9303-11 (8th ed.) appendix F: the representative. The standard prints no public key, so that raising to the exponent
-    /// is tested with a key of our own.
+    /// is tested with another key.
     #[test]
     fn worked_example_of_appendix_f() {
         let mut representative = hex!(
@@ -132,16 +132,16 @@ mod tests {
             "06B3B4D8F96784D23AA88DB7E1032A405E69325FA91A6E86F5C71AEA978264C4A207446DAD4E7292E2DCDA3024B47DA8C063AA1E6D22FBD976AB0F"
             "E73D94D2D9C6D88127BC"
         );
-        assert_eq!(check(&representative, &CHALLENGE), Ok(()));
-        assert_eq!(check(&representative, &[0; 8]), Err(SignatureError::Mismatch));
+        assert_eq!(check(&representative, CHALLENGE), Ok(()));
+        assert_eq!(check(&representative, [0; 8]), Err(SignatureError::Mismatch));
         for bit in 0..representative.len() * 8 {
             representative[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(check(&representative, &CHALLENGE), Err(SignatureError::Mismatch), "bit {bit}");
+            assert_eq!(check(&representative, CHALLENGE), Err(SignatureError::Mismatch), "bit {bit}");
             representative[bit / 8] ^= 1 << (bit % 8);
         }
     }
 
-    /// A key of 1280 bits made for this test, worth nothing.
+    /// A key of 1280 bits made for this test.
     const MODULUS: [u8; 160] = hex!(
         "ad998869cfb977ce8d73a63dafde3f6d057f568c6e51b53057b5cb4a15925ac0daa006a7028443e8e9256d6852fb103a1fbd2358a89776"
         "2eb05319afe158876539a59e291258a898217a4923154450861830702843ac0dce63f309ef8de310f62f7a7c1ddb34e3db70790cbd4958"
@@ -158,7 +158,7 @@ mod tests {
         tlv::encode_all(0x30, &[&modulus, &tlv::encode(0x02, &[1, 0, 1])])
     }
 
-    /// What a chip does.
+    /// Signs as a chip does.
     fn sign(hash: Hash, trailer: &[u8], short_by: usize) -> U4096 {
         let recovered = vec![0x5a; 160 - 1 - short_by - hash.output_len() - trailer.len()];
         let digest = hash.digest(&[&recovered[..], &CHALLENGE].concat());
@@ -172,7 +172,7 @@ mod tests {
         FixedMontyForm::new(&representative, &field).pow_vartime(&integer(&PRIVATE_EXPONENT).unwrap()).retrieve()
     }
 
-    fn bytes(signature: U4096) -> Vec<u8> {
+    fn bytes(signature: &U4096) -> Vec<u8> {
         signature.to_be_bytes().as_ref()[U4096::BYTES - 160..].to_vec()
     }
 
@@ -187,35 +187,35 @@ mod tests {
         ] {
             for short_by in [0, 1, 3] {
                 let signature = sign(hash, trailer, short_by);
-                assert_eq!(verify(&public(), &CHALLENGE, &bytes(signature)), Ok(()));
+                assert_eq!(verify(&public(), CHALLENGE, &bytes(&signature)), Ok(()));
                 let complement = integer(&MODULUS).unwrap().wrapping_sub(&signature);
-                assert_eq!(verify(&public(), &CHALLENGE, &bytes(complement)), Ok(()));
-                assert_eq!(verify(&public(), &[1; 8], &bytes(signature)), Err(SignatureError::Mismatch));
+                assert_eq!(verify(&public(), CHALLENGE, &bytes(&complement)), Ok(()));
+                assert_eq!(verify(&public(), [1; 8], &bytes(&signature)), Err(SignatureError::Mismatch));
             }
         }
     }
 
     #[test]
     fn forged_signatures_and_strange_keys_are_refused() {
-        let signature = bytes(sign(Hash::Sha256, &[0x34, 0xcc], 0));
+        let signature = bytes(&sign(Hash::Sha256, &[0x34, 0xcc], 0));
         for bit in (0..160 * 8).step_by(37) {
             let mut forged = signature.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert!(verify(&public(), &CHALLENGE, &forged).is_err(), "bit {bit}");
+            assert!(verify(&public(), CHALLENGE, &forged).is_err(), "bit {bit}");
         }
-        assert_eq!(verify(&public(), &CHALLENGE, &signature[1..]), Err(SignatureError::Malformed));
-        assert_eq!(verify(&public(), &CHALLENGE, &[0xff; 160]), Err(SignatureError::Malformed));
+        assert_eq!(verify(&public(), CHALLENGE, &signature[1..]), Err(SignatureError::Malformed));
+        assert_eq!(verify(&public(), CHALLENGE, &[0xff; 160]), Err(SignatureError::Malformed));
         // an exponent of one would let every signature through
         let modulus = tlv::encode(0x02, &[&[0][..], &MODULUS].concat());
         let weak = tlv::encode_all(0x30, &[&modulus, &tlv::encode(0x02, &[1])]);
-        assert_eq!(verify(&weak, &CHALLENGE, &signature), Err(SignatureError::OtherKey));
-        assert_eq!(verify(&[], &CHALLENGE, &signature), Err(SignatureError::OtherKey));
+        assert_eq!(verify(&weak, CHALLENGE, &signature), Err(SignatureError::OtherKey));
+        assert_eq!(verify(&[], CHALLENGE, &signature), Err(SignatureError::OtherKey));
     }
 
     proptest::proptest! {
         #[test]
         fn no_representative_makes_it_panic(bytes: Vec<u8>, challenge: [u8; 8]) {
-            proptest::prop_assert!(check(&bytes, &challenge).is_err());
+            proptest::prop_assert!(check(&bytes, challenge).is_err());
         }
     }
 }

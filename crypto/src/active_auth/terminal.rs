@@ -1,20 +1,20 @@
-//! The terminal's side.
+//! Terminal role.
 
 use super::recovery;
 use crate::apdu::Command;
 use crate::command::internal_authenticate::InternalAuthenticate;
 use crate::suite::{Hash, SignatureAlgorithm, SignatureError, VerifyingKey};
 
-/// Asks the chip to sign this challenge, which must never have been used before.
+/// Returns the command that asks the chip to sign this challenge, which must never have been used before.
 pub fn command(challenge: [u8; 8]) -> Command {
     InternalAuthenticate::new(challenge).into()
 }
 
 /// Verifies the chip's signature over the challenge with the key of DG15.
 ///
-/// `hash` is what DG14 announces ([`super::hash_of`]); an ECDSA signature without that announcement is tried with every hash
-/// function, since the curve does not tell it. Chips answer `r || s` as they should, or DER; both are read. RSA signatures
-/// (ISO/IEC 9796-2 scheme 1) carry their hash with them.
+/// `hash` is the one that DG14 announces ([`super::hash_of`]); without that announcement an ECDSA signature is tried with every
+/// hash function, since the curve does not determine it. Chips answer `r || s` as they should, or DER; both are accepted. RSA
+/// signatures (ISO/IEC 9796-2 scheme 1) name their hash themselves.
 ///
 /// # Errors
 /// [`SignatureError`]: the chip does not have the private key.
@@ -26,7 +26,7 @@ pub fn verify(
 ) -> Result<(), SignatureError> {
     let VerifyingKey::Ec(point) = key else {
         let VerifyingKey::Rsa(public) = key else { return Err(SignatureError::OtherKey) };
-        return recovery::verify(public, challenge, signature);
+        return recovery::verify(public, *challenge, signature);
     };
     let plain = signature.len() == 2 * point.curve().field_len();
     let verify = |hash: Hash| {

@@ -1,4 +1,4 @@
-//! The chip's side.
+//! Chip role.
 
 use super::messages::{AccessKeys, Random, session};
 use crate::apdu::{Command, Response, Status};
@@ -8,7 +8,7 @@ use crate::command::unchained;
 use crate::conversation::{Reply, Respondent};
 use crate::sm;
 
-/// Basic access control, as the chip answers it. One challenge, one try.
+/// Basic access control, chip role. Each challenge allows one try.
 #[derive(Debug)]
 pub struct Bac {
     keys: AccessKeys,
@@ -23,7 +23,7 @@ enum State {
 }
 
 impl Bac {
-    /// With the keys of this document and fresh random numbers.
+    /// Creates the role with the keys of this document and fresh random numbers.
     pub fn new(keys: AccessKeys, random: Random) -> Self {
         Self { keys, random, state: State::AwaitChallengeRequest }
     }
@@ -37,8 +37,8 @@ impl Bac {
     fn authenticate(&self, command: &Command) -> Result<(sm::Chip, Response), Status> {
         unchained(command)?;
         let cryptogram = ExternalAuthenticate::try_from(command)?.cryptogram;
-        let terminal = self.keys.open(&cryptogram, &self.random.nonce).ok_or(Status::AUTHENTICATION_FAILED)?;
-        let answer = self.keys.cryptogram(&self.random, &terminal.nonce);
+        let terminal = self.keys.open(&cryptogram, self.random.nonce).ok_or(Status::AUTHENTICATION_FAILED)?;
+        let answer = self.keys.cryptogram(&self.random, terminal.nonce);
         let (keys, counter) = session(&self.random, &terminal);
         Ok((sm::Chip::with_counter(keys, counter), Response::success(answer)))
     }

@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use super::messages::{AccessKeys, Random, session};
 use crate::apdu::{Command, Response, Status};
@@ -7,7 +7,7 @@ use crate::command::get_challenge::{self, GetChallenge};
 use crate::conversation::{Conversation, Fault, Turn};
 use crate::sm;
 
-/// Basic access control, as the terminal speaks it.
+/// Basic access control, terminal role.
 #[derive(Debug)]
 pub struct Bac {
     keys: AccessKeys,
@@ -22,7 +22,7 @@ enum State {
 }
 
 impl Bac {
-    /// With the keys of this document and fresh random numbers.
+    /// Creates the role with the keys of this document and fresh random numbers.
     pub fn new(keys: AccessKeys, random: Random) -> Self {
         Self { keys, random, state: State::AwaitChallenge }
     }
@@ -42,7 +42,7 @@ impl Conversation for Bac {
                     .accepted(get_challenge::INS)?
                     .try_into()
                     .map_err(|_| Fault::Misbehaved("the challenge has not eight bytes"))?;
-                let cryptogram = self.keys.cryptogram(&self.random, &challenge);
+                let cryptogram = self.keys.cryptogram(&self.random, challenge);
                 let command = Command::from(ExternalAuthenticate { cryptogram });
                 Ok(Turn::Ask(Self { state: State::AwaitCryptogram, ..self }, command))
             }
@@ -56,7 +56,7 @@ impl Conversation for Bac {
                 }
                 let chip = self
                     .keys
-                    .open(&cryptogram, &self.random.nonce)
+                    .open(&cryptogram, self.random.nonce)
                     .ok_or(Fault::Misbehaved("the cryptogram of basic access control does not verify"))?;
                 let (keys, counter) = session(&chip, &self.random);
                 Ok(Turn::Done(sm::Terminal::with_counter(keys, counter)))
@@ -65,7 +65,7 @@ impl Conversation for Bac {
     }
 }
 
-/// The standard leaves the status open; these are what cards answer to a wrong key.
+/// Returns whether cards answer so to a wrong key; the standard leaves the status open.
 fn is_wrong_password(status: Status) -> bool {
     status.0 >> 8 == 0x63
         || matches!(status, Status::SECURITY_NOT_SATISFIED | Status::SECURE_MESSAGING_OBJECT_INCORRECT)

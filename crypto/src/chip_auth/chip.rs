@@ -1,4 +1,4 @@
-//! The chip's side.
+//! Chip role.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::lds::security_infos::ChipAuthenticationProtocol;
 use crate::sm;
 use crate::suite::{Cipher, PrivateKey, PublicKey};
 
-/// One of the chip's static keys, and what may be done with it.
+/// One of the chip's static keys, with the ciphers it is for.
 #[derive(Clone)]
 pub struct Key {
     /// The key; its public half stands in DG14.
     pub private: Arc<PrivateKey>,
-    /// Its identifier in DG14, if it has one.
+    /// Identifier in DG14, if it has one.
     pub key_id: Option<u32>,
     /// Ciphers of the ChipAuthenticationInfos that name it.
     pub ciphers: Vec<Cipher>,
@@ -31,7 +31,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Chip authentication, as the chip answers it. If it is refused, the old channel goes on (§6.2.2).
+/// Chip authentication, chip role. If it is refused, the old channel goes on (§6.2.2).
 #[derive(Debug)]
 pub struct ChipAuthentication {
     keys: Vec<Key>,
@@ -45,12 +45,12 @@ enum State {
 }
 
 impl ChipAuthentication {
-    /// With the chip's static keys.
+    /// Creates the role with the chip's static keys.
     pub fn new(keys: Vec<Key>) -> Self {
         Self { keys, state: State::AwaitSelection }
     }
 
-    /// The key that is meant: named, or the only one that can do this cipher.
+    /// Returns the key that is meant: named, or the only one that can do this cipher.
     fn key(&self, cipher: Cipher, key_id: Option<u32>) -> Result<Arc<PrivateKey>, Status> {
         let able: Vec<&Key> = self.keys.iter().filter(|key| key.ciphers.contains(&cipher)).collect();
         let key = match (able.as_slice(), key_id) {
@@ -107,7 +107,7 @@ fn general_authenticate(cipher: Cipher, private: &PrivateKey, command: &Command)
 }
 
 fn agree(cipher: Cipher, private: &PrivateKey, point: &[u8]) -> Result<sm::Chip, Status> {
-    // A point off the curve would give the static key away bit by bit.
+    // A point off the curve would reveal the static key bit by bit.
     let peer = PublicKey::from_sec1(private.curve(), point).map_err(|_| Status::WRONG_DATA)?;
     let keys = session_keys(cipher, private, &peer).map_err(|_| Status::WRONG_DATA)?;
     Ok(sm::Chip::new(keys))

@@ -1,7 +1,23 @@
 //! Chip authentication over elliptic curves: Doc 9303-11 (8th ed.) §6.2.
 //!
-//! The chip proves its key by being able to speak on: the proof is the first protected exchange on the new channel, and it is
-//! worth something only if passive authentication vouches for the key.
+//! The chip proves its key by using the new channel: the first protected exchange on it is the proof. It counts only if passive
+//! authentication proves the public key.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use crypto::chip_auth::{chip, terminal};
+//! use crypto::conversation::{Rehearsal, converse};
+//! use crypto::suite::{Cipher, Curve, PrivateKey};
+//!
+//! let mut rng = rand::rng();
+//! let private = Arc::new(PrivateKey::generate(Curve::P256, &mut rng));
+//! let public = private.public(); // from the signed DG14
+//! let keys = vec![chip::Key { private, key_id: None, ciphers: vec![Cipher::Aes128] }];
+//! let mut card = Rehearsal::new(chip::ChipAuthentication::new(keys));
+//! let channel = converse(&mut card, terminal::ChipAuthentication::new(Cipher::Aes128, public, None, &mut rng))?;
+//! assert!(channel.is_open() && card.into_output().is_some());
+//! # Ok::<(), crypto::conversation::Fault>(())
+//! ```
 
 pub mod chip;
 pub mod terminal;
@@ -15,18 +31,18 @@ use crate::suite::{Cipher, EcError, PrivateKey, PublicKey};
 /// Data object of the terminal's ephemeral key (§6.2.4.2).
 const EPHEMERAL_KEY: u32 = 0x80;
 
-/// Session keys of the agreement (§6.2.1 step 3).
+/// Returns the session keys of the agreement (§6.2.1 step 3).
 fn session_keys(cipher: Cipher, own: &PrivateKey, peer: &PublicKey) -> Result<Keys, EcError> {
     Ok(Keys::derive(cipher, &own.agree(peer)?))
 }
 
-/// Random numbers that are not random: for worked examples.
+/// Fixed values in place of random ones, for worked examples. Never for a real session.
 pub mod hazmat {
     use super::terminal::ChipAuthentication;
     use crate::conversation::Fault;
     use crate::suite::{Cipher, PrivateKey, PublicKey};
 
-    /// Chip authentication with this ephemeral key. Whoever uses it twice gives his sessions away.
+    /// Creates the terminal role with this ephemeral key. Reusing it reveals the session keys.
     ///
     /// # Errors
     /// [`Fault::Unsupported`] if the two keys are of different curves.

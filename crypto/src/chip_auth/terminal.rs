@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use rand_core::CryptoRng;
 
@@ -12,9 +12,9 @@ use crate::sm::{self, Keys};
 use crate::suite::{Cipher, PrivateKey, PublicKey};
 use crate::tlv::Tlv;
 
-/// Chip authentication, as the terminal speaks it **inside** the channel of PACE or basic access control.
+/// Chip authentication, terminal role, to be run **inside** the channel of PACE or basic access control.
 ///
-/// What comes out is a new channel; the old one ends with the last answer.
+/// Results in a new channel; the old one ends with the last answer.
 #[derive(Debug)]
 pub struct ChipAuthentication {
     cipher: Cipher,
@@ -33,13 +33,14 @@ enum State {
 }
 
 impl ChipAuthentication {
-    /// With the chip's public key from DG14, the cipher of its ChipAuthenticationInfo, and the key's identifier if there are
-    /// several keys.
+    /// Creates the role with the chip's public key from DG14, the cipher of its ChipAuthenticationInfo, and the key's identifier if
+    /// there are several keys.
     pub fn new(cipher: Cipher, chip: PublicKey, key_id: Option<u32>, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let ephemeral = PrivateKey::generate(chip.curve(), rng);
         Self::with_ephemeral(cipher, chip, key_id, ephemeral).expect("both keys are of the chip's curve")
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an ephemeral key is spent by its one run")]
     pub(super) fn with_ephemeral(
         cipher: Cipher,
         chip: PublicKey,
@@ -51,8 +52,8 @@ impl ChipAuthentication {
         Ok(Self { cipher, key_id, public: ephemeral.public(), keys, state: State::AwaitSelection })
     }
 
-    fn done(self) -> Result<Turn<Self>, Fault> {
-        Ok(Turn::Done(sm::Terminal::new(self.keys)))
+    fn done(self) -> Turn<Self> {
+        Turn::Done(sm::Terminal::new(self.keys))
     }
 }
 
@@ -60,7 +61,7 @@ impl Conversation for ChipAuthentication {
     type Output = sm::Terminal;
 
     fn open(self) -> Result<Turn<Self>, Fault> {
-        // Triple DES has a command of its own, which chips with triple DES must know; the other form they only may (§6.2.4).
+        // Triple DES has a command of its own, which chips with triple DES must support; the other form is optional (§6.2.4).
         if self.cipher == Cipher::TripleDes {
             let set = SetKeyAgreement { public_key: self.public.to_sec1().to_vec(), key_id: self.key_id };
             return Ok(Turn::Ask(Self { state: State::AwaitKeyAgreementTemplate, ..self }, Command::from(set)));
@@ -77,9 +78,9 @@ impl Conversation for ChipAuthentication {
                 Ok(Turn::Ask(Self { state: State::AwaitAgreement, ..self }, step.into()))
             }
             State::AwaitAgreement => {
-                // Version 1 answers an empty template; what other versions put there is of no use here.
+                // Version 1 answers an empty template; data of other versions are ignored.
                 match Tlv::expect(0x7c, &answer.accepted(general_authenticate::INS)?) {
-                    Ok(_) => self.done(),
+                    Ok(_) => Ok(self.done()),
                     Err(_) => {
                         Err(Fault::Misbehaved("chip authentication was not answered by dynamic authentication data"))
                     }
@@ -87,7 +88,7 @@ impl Conversation for ChipAuthentication {
             }
             State::AwaitKeyAgreementTemplate => {
                 answer.accepted(mse::INS)?;
-                self.done()
+                Ok(self.done())
             }
         }
     }

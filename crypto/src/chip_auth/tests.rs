@@ -25,7 +25,7 @@ fn terminal(public: PublicKey, cipher: Cipher, seed: u64) -> terminal::ChipAuthe
     terminal::ChipAuthentication::new(cipher, public, None, &mut ChaCha20Rng::seed_from_u64(seed))
 }
 
-/// The first exchange on the new channel: the proof.
+/// Returns the first exchange on the new channel: the proof.
 fn is_common(terminal: &mut sm::Terminal, chip: &mut sm::Chip) -> bool {
     let command = Command::new(0xb0, 0x9d, 0).expecting(4);
     let Ok(opened) = terminal.seal(&command).map_err(drop).and_then(|sealed| chip.open(&sealed).map_err(drop)) else {
@@ -46,7 +46,7 @@ fn terminal_and_chip_understand_each_other_on_every_curve_under_every_cipher() {
 }
 
 /// BSI's worked example for EAC2 (ECDH). Version 2 of the protocol mixes a nonce of the chip into the keys, where version 1,
-/// which travel documents speak, has none: agreement and derivation are the same otherwise.
+/// which travel documents use, has none: agreement and derivation are the same otherwise.
 #[test]
 fn worked_example_of_bsi() {
     let curve = Curve::BrainpoolP256r1;

@@ -15,14 +15,14 @@ pub const INS: u8 = 0x82;
 /// Length of a cryptogram with its MAC, in both directions.
 pub const LENGTH: usize = 40;
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<ExternalAuthenticate> for Command {
     fn from(authenticate: ExternalAuthenticate) -> Self {
         Self::new(INS, 0, 0).data(authenticate.cryptogram).expecting(LENGTH)
     }
 }
 
-/// What the chip understands: Ne of 40, or "as much as there is".
+/// Decodes the command as the chip receives it: Ne of 40, or "as much as there is".
 impl TryFrom<&Command> for ExternalAuthenticate {
     type Error = Status;
 
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         let command = Command::from(ExternalAuthenticate { cryptogram: [7; LENGTH] });
         assert!(ExternalAuthenticate::try_from(&command).is_ok_and(|a| a.cryptogram == [7; LENGTH]));
     }

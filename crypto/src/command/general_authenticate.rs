@@ -9,7 +9,7 @@ use crate::tlv::{self, Reader, Tlv};
 pub struct GeneralAuthenticate {
     /// Tag and value; `None` for the empty template that asks for PACE's nonce.
     pub object: Option<(u32, Vec<u8>)>,
-    /// Whether more steps follow: they are chained by the class byte (§4.4.4.3).
+    /// Whether more steps follow; the class byte chains them (§4.4.4.3).
     pub chained: bool,
 }
 
@@ -17,25 +17,25 @@ pub struct GeneralAuthenticate {
 pub const INS: u8 = 0x86;
 
 impl GeneralAuthenticate {
-    /// A step that others follow.
+    /// Returns a step that others follow.
     pub fn step(tag: u32, value: &[u8]) -> Self {
         Self { object: Some((tag, value.to_vec())), chained: true }
     }
 
-    /// The last or only step.
+    /// Returns the last or only step.
     pub fn last(tag: u32, value: &[u8]) -> Self {
         Self { object: Some((tag, value.to_vec())), chained: false }
     }
 
-    /// The first step of PACE, which carries nothing.
+    /// Returns the first step of PACE, which carries nothing.
     pub fn first() -> Self {
         Self { object: None, chained: true }
     }
 
-    /// The value, if the object has this tag.
+    /// Returns the value, if the object has this tag.
     ///
     /// # Errors
-    /// `6A80` if it is another object or none.
+    /// [`Status::WRONG_DATA`] (`6A80`) if the object is missing or has another tag.
     pub fn value(&self, tag: u32) -> Result<&[u8], Status> {
         match &self.object {
             Some((found, value)) if *found == tag => Ok(value),
@@ -44,7 +44,7 @@ impl GeneralAuthenticate {
     }
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<GeneralAuthenticate> for Command {
     fn from(step: GeneralAuthenticate) -> Self {
         let inside = step.object.map(|(tag, value)| tlv::encode(tag, &value)).unwrap_or_default();
@@ -53,7 +53,7 @@ impl From<GeneralAuthenticate> for Command {
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for GeneralAuthenticate {
     type Error = Status;
 
@@ -73,17 +73,18 @@ impl TryFrom<&Command> for GeneralAuthenticate {
     }
 }
 
-/// The chip's answer: one data object inside the dynamic authentication data.
+/// Returns the chip's answer: one data object inside the dynamic authentication data.
 pub fn answer(tag: u32, value: &[u8]) -> Response {
     Response::success(tlv::encode(TEMPLATE, &tlv::encode(tag, value)))
 }
 
-/// The chip's answer to a step that gives nothing back.
+/// Returns the chip's answer to a step that gives nothing back.
 pub fn empty_answer() -> Response {
     Response::success(tlv::encode(TEMPLATE, &[]))
 }
 
-/// Reads the value of the first object with this tag in the answer; others (references of certification authorities, §4.4.5.5) may stand beside it.
+/// Reads the value of the first object with this tag in the answer; others (references of certification authorities, §4.4.5.5)
+/// may stand beside it.
 ///
 /// # Errors
 /// [`Fault::Misbehaved`] if the answer is not such a template.
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for step in [
             GeneralAuthenticate::first(),
             GeneralAuthenticate::step(0x81, &[4; 133]),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_chip_answers_the_terminal_hears() {
+    fn what_the_chip_answers_the_terminal_decodes() {
         let response = answer(0x86, &[5; 8]);
         assert_eq!(heard(0x86, &response.data), Ok(vec![5; 8]));
         assert!(heard(0x84, &response.data).is_err());

@@ -18,7 +18,7 @@ pub enum KeyUse {
 }
 
 impl KeyUse {
-    /// Tag of its control reference template.
+    /// Returns the tag of the control reference template.
     pub fn template(self) -> u32 {
         match self {
             Self::ActiveAuthentication => 0xb6,
@@ -27,7 +27,7 @@ impl KeyUse {
     }
 }
 
-/// Makes a key pair. Whatever pair there was for this use is gone.
+/// Generates a key pair; it replaces an earlier one for this use.
 ///
 /// ```text
 /// data   ::= B6 | A6 { 06 curve }
@@ -35,9 +35,9 @@ impl KeyUse {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct GenerateKeyPair {
-    /// What for.
+    /// Use of the key pair.
     pub key_use: KeyUse,
-    /// On which curve.
+    /// Curve of the key pair.
     pub curve: Curve,
 }
 
@@ -46,7 +46,7 @@ impl GenerateKeyPair {
     pub const INS: u8 = 0x46;
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<GenerateKeyPair> for Command {
     fn from(it: GenerateKeyPair) -> Self {
         let oid = tlv::encode(0x06, it.curve.oid().as_bytes());
@@ -57,7 +57,7 @@ impl From<GenerateKeyPair> for Command {
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for GenerateKeyPair {
     type Error = Status;
 
@@ -82,7 +82,7 @@ impl TryFrom<&Command> for GenerateKeyPair {
     }
 }
 
-/// A public key as the chip reports it: `7F49 { 06 curve, 86 uncompressed point }`.
+/// Returns a public key as the chip reports it: `7F49 { 06 curve, 86 uncompressed point }`.
 pub fn encode_public_key(key: &PublicKey) -> Vec<u8> {
     let oid = tlv::encode(0x06, key.curve().oid().as_bytes());
     tlv::encode_all(0x7f49, &[&oid, &tlv::encode(0x86, key.to_sec1())])

@@ -12,14 +12,14 @@ pub const INS: u8 = 0x84;
 /// Length of the nonce in bytes.
 pub const LENGTH: usize = 8;
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<GetChallenge> for Command {
     fn from(_: GetChallenge) -> Self {
         Self::new(INS, 0, 0).expecting(LENGTH)
     }
 }
 
-/// What the chip understands: Ne of 8, or "as much as there is".
+/// Decodes the command as the chip receives it: Ne of 8, or "as much as there is".
 impl TryFrom<&Command> for GetChallenge {
     type Error = Status;
 

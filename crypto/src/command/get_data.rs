@@ -15,18 +15,18 @@ pub struct GetData {
 pub const INS: u8 = 0xca;
 
 impl GetData {
-    /// With the interindustry class byte.
+    /// Creates the command with the interindustry class byte.
     pub fn interindustry(tag: u16) -> Self {
         Self { tag, global_platform: false }
     }
 
-    /// With the GlobalPlatform class byte.
+    /// Creates the command with the GlobalPlatform class byte.
     pub fn global_platform(tag: u16) -> Self {
         Self { tag, global_platform: true }
     }
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<GetData> for Command {
     fn from(get: GetData) -> Self {
         let [p1, p2] = get.tag.to_be_bytes();
@@ -35,7 +35,7 @@ impl From<GetData> for Command {
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for GetData {
     type Error = Status;
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for (get, hex) in
             [(GetData::global_platform(0x00c1), "80ca00c100"), (GetData::interindustry(0x0045), "00ca004500")]
         {

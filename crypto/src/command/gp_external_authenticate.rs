@@ -1,16 +1,16 @@
 //! EXTERNAL AUTHENTICATE of SCP03: GlobalPlatform Card Specification v2.3, Amendment D v1.2 §7.1.2. The command of the same name
-//! in ISO/IEC 7816-4, which BAC uses, is another one.
+//! in ISO/IEC 7816-4, which BAC uses, is a different one.
 
 use crate::apdu::{Command, Status, cla};
 use crate::command::global_platform;
 use crate::scp03::SecurityLevel;
 
-/// Authenticates the host and says what the session protects. Sent with a C-MAC, which is not part of this value.
+/// Authenticates the host and sets the security level of the session. Sent with a C-MAC, which is not part of this value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ExternalAuthenticate {
-    /// What the session protects.
+    /// Security level of the session.
     pub level: SecurityLevel,
-    /// Proof that the host has the keys.
+    /// Host cryptogram: proof that the host has the keys.
     pub cryptogram: [u8; 8],
 }
 
@@ -19,14 +19,14 @@ impl ExternalAuthenticate {
     pub const INS: u8 = 0x82;
 }
 
-/// What the terminal sends, before its C-MAC.
+/// Encodes the command as the terminal sends it, before its C-MAC.
 impl From<ExternalAuthenticate> for Command {
     fn from(it: ExternalAuthenticate) -> Self {
         Command::new(ExternalAuthenticate::INS, it.level.byte(), 0).class(cla::GLOBAL_PLATFORM).data(it.cryptogram)
     }
 }
 
-/// What the chip understands, after it has taken off the C-MAC.
+/// Decodes the command as the chip receives it, after it has removed the C-MAC.
 impl TryFrom<&Command> for ExternalAuthenticate {
     type Error = Status;
 

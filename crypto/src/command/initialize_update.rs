@@ -18,7 +18,7 @@ impl InitializeUpdate {
     pub const INS: u8 = 0x50;
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<InitializeUpdate> for Command {
     fn from(it: InitializeUpdate) -> Self {
         Command::new(InitializeUpdate::INS, it.key_version, 0)
@@ -28,7 +28,7 @@ impl From<InitializeUpdate> for Command {
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for InitializeUpdate {
     type Error = Status;
 
@@ -43,7 +43,7 @@ impl TryFrom<&Command> for InitializeUpdate {
     }
 }
 
-/// What the card answers.
+/// The card's answer.
 ///
 /// ```text
 /// key diversification data  10      protocol, i     2      card cryptogram   8
@@ -51,22 +51,22 @@ impl TryFrom<&Command> for InitializeUpdate {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InitializeUpdateAnswer {
-    /// What the keys were diversified with: the chip's serial.
+    /// Key diversification data: the chip's serial.
     pub diversification_data: [u8; 10],
     /// Version of the key set used.
     pub key_version: u8,
     /// `03` and the parameter `i`.
     pub protocol: [u8; 2],
-    /// Random, or pseudo-random if a counter follows.
+    /// Card challenge: random, or pseudo-random if a counter follows.
     pub card_challenge: [u8; 8],
-    /// Proof that the card has the keys.
+    /// Card cryptogram: proof that the card has the keys.
     pub card_cryptogram: [u8; 8],
-    /// The counter that the pseudo-random card challenge was made from; at most 24 bits.
+    /// Sequence counter, from which a pseudo-random card challenge is derived; at most 24 bits.
     pub sequence_counter: Option<u32>,
 }
 
 impl InitializeUpdateAnswer {
-    /// The response data field.
+    /// Returns the response data field.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.diversification_data.to_vec();
         out.push(self.key_version);

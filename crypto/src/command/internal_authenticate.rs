@@ -5,9 +5,9 @@ use crate::apdu::{Command, SHORT_NE, Status};
 /// Asks the chip to sign a challenge with its key for active authentication.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InternalAuthenticate {
-    /// Eight bytes that were never used before.
+    /// Challenge of eight bytes, never used before.
     pub challenge: [u8; 8],
-    /// The most signature bytes wanted; signatures of RSA keys may want more than a short response carries.
+    /// The most signature bytes wanted; those of RSA keys may exceed a short response.
     pub longest: usize,
 }
 
@@ -15,20 +15,21 @@ pub struct InternalAuthenticate {
 pub const INS: u8 = 0x88;
 
 impl InternalAuthenticate {
-    /// For a signature that fits a short response: every elliptic curve, RSA up to 1792 bits through secure messaging.
+    /// Creates the command for a signature that fits a short response: every elliptic curve, RSA up to 1792 bits through secure
+    /// messaging.
     pub fn new(challenge: [u8; 8]) -> Self {
         Self { challenge, longest: SHORT_NE }
     }
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<InternalAuthenticate> for Command {
     fn from(authenticate: InternalAuthenticate) -> Self {
         Self::new(INS, 0, 0).data(authenticate.challenge).expecting(authenticate.longest)
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for InternalAuthenticate {
     type Error = Status;
 
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         let authenticate = InternalAuthenticate::new(*b"\xf1\x73\x58\x99\x74\xbf\x40\xc6");
         let command = Command::from(authenticate);
         assert_eq!(hex::encode(command.to_bytes()), "0088000008f173589974bf40c600");

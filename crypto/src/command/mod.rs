@@ -1,4 +1,4 @@
-//! Card commands, one file each, both directions: the terminal turns the value into a command, the chip reads it back.
+//! Card commands, one file each, in both directions: the terminal encodes the value as a command, the chip decodes it.
 
 pub mod external_authenticate;
 pub mod general_authenticate;
@@ -17,18 +17,18 @@ pub mod store_data;
 
 use crate::apdu::{Command, Status, cla};
 
-/// Refuses class bytes of other channels, of other organisations and of secure messaging that nobody took off.
+/// Refuses class bytes of other channels, of other organisations and of secure messaging that is still in place.
 pub(crate) fn interindustry(command: &Command) -> Result<(), Status> {
     if command.cla & !cla::CHAINED == cla::PLAIN { Ok(()) } else { Err(Status::CLASS_NOT_SUPPORTED) }
 }
 
-/// Refuses what [`interindustry`] refuses, and parts of a chain where there is nothing to chain.
+/// Refuses what [`interindustry`] refuses, and parts of a chain.
 pub(crate) fn unchained(command: &Command) -> Result<(), Status> {
     interindustry(command)?;
     if command.is_chained() { Err(Status::CHAINING_NOT_SUPPORTED) } else { Ok(()) }
 }
 
-/// Refuses what is not this command of GlobalPlatform's class, its C-MAC taken off.
+/// Refuses all but this command of GlobalPlatform's class without its C-MAC.
 pub(crate) fn global_platform(command: &Command, ins: u8) -> Result<(), Status> {
     match (command.cla, command.ins) {
         (cla::GLOBAL_PLATFORM, found) if found == ins => Ok(()),

@@ -12,9 +12,9 @@ use crate::tlv::{self, Tlv};
 pub struct SetMutual {
     /// The protocol, one of the identifiers below `id-PACE`.
     pub protocol: ObjectIdentifier,
-    /// Which password is meant: 1 MRZ, 2 CAN; 3 PIN and 4 PUK on other documents.
+    /// Reference of the password: 1 MRZ, 2 CAN; 3 PIN and 4 PUK on other documents.
     pub password: u8,
-    /// Which domain parameters, if the card announces several for this protocol.
+    /// Identifier of the domain parameters, if the card announces several for this protocol.
     pub parameter_id: Option<u32>,
 }
 
@@ -23,7 +23,7 @@ pub struct SetMutual {
 pub struct SetInternal {
     /// The protocol, one of the identifiers below `id-CA`.
     pub protocol: ObjectIdentifier,
-    /// Which key of the chip, if there are several.
+    /// Identifier of the chip's key, if there are several.
     pub key_id: Option<u32>,
 }
 
@@ -32,7 +32,7 @@ pub struct SetInternal {
 pub struct SetKeyAgreement {
     /// The terminal's ephemeral public key, as a plain value (§9.4.5).
     pub public_key: Vec<u8>,
-    /// Which key of the chip, if there are several.
+    /// Identifier of the chip's key, if there are several.
     pub key_id: Option<u32>,
 }
 
@@ -99,7 +99,7 @@ impl TryFrom<&Command> for SetKeyAgreement {
     }
 }
 
-/// The data field, if this is that MSE command. A last byte Le is tolerated: some readers send one.
+/// Returns the data field, if this is that MSE command. A last byte Le is tolerated: some readers send one.
 fn data_of(command: &Command, p: [u8; 2]) -> Result<&[u8], Status> {
     match command {
         Command { ins, .. } if *ins != INS => Err(Status::INSTRUCTION_NOT_SUPPORTED),
@@ -108,7 +108,7 @@ fn data_of(command: &Command, p: [u8; 2]) -> Result<&[u8], Status> {
     }
 }
 
-/// The object with this tag; all objects must be well formed, also those after it.
+/// Returns the object with this tag; all objects must be well formed, also those after it.
 fn optional(data: &[u8], tag: u32) -> Result<Option<Tlv<'_>>, Status> {
     let mut reader = tlv::Reader::new(data);
     while !reader.is_empty() {
@@ -136,7 +136,7 @@ fn referenced(data: &[u8]) -> Result<Option<u32>, Status> {
     }
 }
 
-/// Writes it with as few bytes as it takes, at least one.
+/// Writes the identifier in the fewest bytes, at least one.
 fn reference(id: Option<u32>) -> Vec<u8> {
     let Some(id) = id else { return Vec::new() };
     let bytes = id.to_be_bytes();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for id in [None, Some(0), Some(13), Some(0x1234), Some(u32::MAX)] {
             let mutual = SetMutual { protocol: PACE, password: 2, parameter_id: id };
             assert_eq!(SetMutual::try_from(&Command::from(mutual)), Ok(mutual));

@@ -18,7 +18,7 @@ pub struct PutKey {
     pub replaced_version: u8,
     /// Version of the new keys, `01` to `7F`.
     pub new_version: u8,
-    /// ENC, MAC, DEK.
+    /// The wrapped keys ENC, MAC and DEK.
     pub keys: [WrappedKey; 3],
 }
 
@@ -29,7 +29,7 @@ pub struct WrappedKey {
     pub length: u8,
     /// The key, padded to whole blocks, AES-CBC with a zero ICV.
     pub wrapped: Vec<u8>,
-    /// Its check value.
+    /// Check value of the key.
     pub check_value: [u8; 3],
 }
 
@@ -39,7 +39,7 @@ impl PutKey {
 
     /// Wraps `new` under the Key-DEK of `current`.
     pub fn new(current: &KeySet, replaced_version: u8, new: &KeySet, new_version: u8) -> Self {
-        let length = new.key_length() as u8;
+        let length = u8::try_from(new.key_length()).expect("an AES key has at most 32 bytes");
         let check_values = new.check_values();
         let mut at = 0;
         let keys = current.wrapped(new).map(|wrapped| {
@@ -50,7 +50,7 @@ impl PutKey {
         Self { replaced_version, new_version, keys }
     }
 
-    /// The new key set, once the chip has taken the wrapping off with the Key-DEK of `current`.
+    /// Returns the new key set, once the chip has taken the wrapping off with the Key-DEK of `current`.
     ///
     /// # Errors
     /// [`Status::WRONG_DATA`] (`6A80`) for a wrong length or check value. The chip keeps its keys then.
@@ -63,7 +63,7 @@ impl PutKey {
             .map_err(|_: KeyError| Status::WRONG_DATA)
     }
 
-    /// What the chip answers: the new version and the three check values.
+    /// Returns the chip's answer: the new version and the three check values.
     pub fn confirmation(&self) -> Vec<u8> {
         let mut out = vec![self.new_version];
         self.keys.iter().for_each(|key| out.extend_from_slice(&key.check_value));
@@ -71,12 +71,13 @@ impl PutKey {
     }
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<PutKey> for Command {
     fn from(it: PutKey) -> Self {
         let mut data = vec![it.new_version];
         for key in &it.keys {
-            data.extend_from_slice(&[KEY_TYPE_AES, 1 + key.wrapped.len() as u8, key.length]);
+            let wrapped = u8::try_from(key.wrapped.len()).expect("a wrapped AES key has at most 32 bytes");
+            data.extend_from_slice(&[KEY_TYPE_AES, 1 + wrapped, key.length]);
             data.extend_from_slice(&key.wrapped);
             data.push(3);
             data.extend_from_slice(&key.check_value);
@@ -88,7 +89,7 @@ impl From<PutKey> for Command {
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for PutKey {
     type Error = Status;
 

@@ -4,7 +4,7 @@ use crate::apdu::{Command, EXTENDED_NE, Status};
 use crate::conversation::Fault;
 use crate::tlv::{self, Tlv};
 
-/// Which bytes to read, at most [`ReadBinary::length`] of them.
+/// Reads at most [`ReadBinary::length`] bytes of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ReadBinary {
     /// First byte wanted: 0..=7FFF in the current file, 0..=FF with a short identifier; larger ones take the odd instruction.
@@ -13,7 +13,7 @@ pub struct ReadBinary {
     pub short_id: Option<u8>,
     /// The most content bytes wanted, 1..=65,536.
     pub length: usize,
-    /// Odd instruction: offset and content travel in data objects. Must be so for offsets that P1-P2 cannot carry.
+    /// Whether the odd instruction is used: offset and content travel in data objects. Needed for offsets that P1-P2 cannot carry.
     pub odd: bool,
 }
 
@@ -24,17 +24,17 @@ pub const INS: u8 = 0xb0;
 pub const INS_ODD: u8 = 0xb1;
 
 impl ReadBinary {
-    /// From the current file; beyond 32 KiB by the odd instruction.
+    /// Creates a reading of the current file; beyond 32 KiB by the odd instruction.
     pub fn current(offset: u32, length: usize) -> Self {
         Self { offset, short_id: None, length, odd: offset > 0x7fff }
     }
 
-    /// From the start of the file with this short identifier, which becomes current.
+    /// Creates a reading from the start of the file with this short identifier, which becomes current.
     pub fn of(short_id: u8, length: usize) -> Self {
         Self { offset: 0, short_id: Some(short_id), length, odd: false }
     }
 
-    /// The content in a response data field.
+    /// Returns the content in a response data field.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`] if the discretionary data object of the odd instruction is malformed.
@@ -48,13 +48,13 @@ impl ReadBinary {
         }
     }
 
-    /// The response data field that carries `content`.
+    /// Returns the response data field that carries `content`.
     pub fn answer(&self, content: &[u8]) -> Vec<u8> {
         if self.odd { tlv::encode(CONTENT, content) } else { content.to_vec() }
     }
 }
 
-/// What the terminal sends. With the odd instruction Ne also covers the header of the data object 53.
+/// Encodes the command as the terminal sends it. With the odd instruction Ne also covers the header of the data object 53.
 impl From<ReadBinary> for Command {
     fn from(read: ReadBinary) -> Self {
         let [.., high, middle, low] = read.offset.to_be_bytes();
@@ -65,13 +65,13 @@ impl From<ReadBinary> for Command {
                 let offset: &[u8] = if high == 0 { &[middle, low] } else { &[high, middle, low] };
                 Self::new(INS_ODD, 0, short_id.unwrap_or(0))
                     .data(tlv::encode(OFFSET, offset))
-                    .expecting((read.length + object_header(read.length)).min(EXTENDED_NE))
+                    .expecting((read.length + tlv::header_length(CONTENT, read.length)).min(EXTENDED_NE))
             }
         }
     }
 }
 
-/// What the chip understands. A command without Le wants nothing, which is `6700` here.
+/// Decodes the command as the chip receives it. A command without Le asks for nothing and is refused with `6700`.
 impl TryFrom<&Command> for ReadBinary {
     type Error = Status;
 
@@ -90,8 +90,8 @@ impl TryFrom<&Command> for ReadBinary {
                 }
                 let offset = object.value.iter().fold(0, |n, b| n << 8 | u32::from(*b));
                 let short_id = if short_id == 0 { None } else { Some(short_identifier(short_id)?) };
-                // Ne counts the header of the data object 53 too; the longest header that may be needed is taken off.
-                let length = ne.saturating_sub(object_header(ne));
+                // Ne counts the header of the data object 53 too; the longest possible header is subtracted.
+                let length = ne.saturating_sub(tlv::header_length(CONTENT, ne));
                 if length == 0 { Err(Status::WRONG_LENGTH) } else { Ok(Self { offset, short_id, length, odd: true }) }
             }
             (INS_ODD, _) => Err(Status::WRONG_P1P2),
@@ -102,16 +102,6 @@ impl TryFrom<&Command> for ReadBinary {
 
 fn short_identifier(value: u8) -> Result<u8, Status> {
     if (1..=30).contains(&value) { Ok(value) } else { Err(Status::WRONG_P1P2) }
-}
-
-/// Bytes of tag and length before a content of this length.
-fn object_header(length: usize) -> usize {
-    match length {
-        0..=0x7f => 2,
-        0x80..=0xff => 3,
-        0x100..=0xffff => 4,
-        _ => 5,
-    }
 }
 
 /// Data object of the offset in the odd instruction.

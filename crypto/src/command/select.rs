@@ -2,7 +2,7 @@
 
 use crate::apdu::{Command, Status};
 
-/// What to select.
+/// Selects a file or an application.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Select {
     /// An application by its identifier (DF name), 5 to 16 bytes; no response data wanted.
@@ -22,13 +22,13 @@ pub const INS: u8 = 0xa4;
 pub const LDS1_APPLICATION: [u8; 7] = [0xa0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
 
 impl Select {
-    /// The LDS1 application.
+    /// Returns the LDS1 application.
     pub fn lds1() -> Self {
         Self::Application(LDS1_APPLICATION.to_vec())
     }
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<Select> for Command {
     fn from(select: Select) -> Self {
         match select {
@@ -40,7 +40,8 @@ impl From<Select> for Command {
     }
 }
 
-/// What the chip understands: the master file also by an empty data field, files with any P2 that wants the first occurrence.
+/// Decodes the command as the chip receives it: the master file also by an empty data field, files with any P2 that wants the
+/// first occurrence.
 impl TryFrom<&Command> for Select {
     type Error = Status;
 
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_sends_the_chip_understands() {
+    fn what_the_terminal_encodes_the_chip_decodes() {
         for select in [
             Select::lds1(),
             Select::ApplicationWithInformation(vec![0xa0, 0, 0, 1, 0x51, 0, 0, 0]),

@@ -7,7 +7,7 @@ use crate::perso::LifeCycle;
 /// Moves the card to another life cycle state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SetStatus {
-    /// Where to. The chip decides whether the way leads there from where it is: [`LifeCycle::may_become`].
+    /// The next state. The chip decides whether it is allowed: [`LifeCycle::may_become`].
     pub life_cycle: LifeCycle,
 }
 
@@ -16,14 +16,14 @@ impl SetStatus {
     pub const INS: u8 = 0xf0;
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<SetStatus> for Command {
     fn from(it: SetStatus) -> Self {
         Command::new(SetStatus::INS, CARD, it.life_cycle.byte()).class(cla::GLOBAL_PLATFORM).expecting(SHORT_NE)
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for SetStatus {
     type Error = Status;
 

@@ -23,7 +23,7 @@ impl StoreData {
     pub const INS: u8 = 0xe2;
 }
 
-/// What the terminal sends.
+/// Encodes the command as the terminal sends it.
 impl From<StoreData> for Command {
     fn from(mut it: StoreData) -> Self {
         let p1 = if it.last { LAST | GROUPINGS } else { GROUPINGS };
@@ -34,7 +34,7 @@ impl From<StoreData> for Command {
     }
 }
 
-/// What the chip understands.
+/// Decodes the command as the chip receives it.
 impl TryFrom<&Command> for StoreData {
     type Error = Status;
 

@@ -1,50 +1,47 @@
-//! A terminal and a chip talk in a test, and somebody may stand between them.
+//! A terminal and a chip talk in a test, optionally with an attacker between them.
 
-use super::{Conversation, Fault, Reply, Respondent, Turn};
+use super::{CardTransport, Conversation, Fault, Rehearsal, Respondent, converse};
 use crate::apdu::{Command, Response, Status};
 
-/// Lets them talk; `forge` may alter each message, numbered 0, 1, 2, … in both directions. What each of them was left with.
+/// Lets both roles talk. `forge` may alter each message; messages are numbered 0, 1, 2, … in both directions. Returns what each
+/// role was left with.
 ///
 /// # Panics
-/// If one of them is content before the other.
+/// If the terminal ends the dialogue successfully before the chip.
 pub(crate) fn talk<T: Conversation, C: Respondent>(
     terminal: T,
-    mut chip: C,
-    mut forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
+    chip: C,
+    forge: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
 ) -> (Result<T::Output, Fault>, Option<C::Output>) {
-    let mut turn = terminal.open();
-    let mut number = 0;
-    loop {
-        let (talk, command) = match turn {
-            Ok(Turn::Ask(talk, command)) => (talk, command),
-            Ok(Turn::Done(_)) => panic!("the terminal is content, the chip is not"),
-            Err(fault) => return (Err(fault), None),
+    let mut wire = Wire { chip: Rehearsal::new(chip), forge, number: 0 };
+    let result = converse(&mut wire, terminal);
+    let output = wire.chip.into_output();
+    assert!(result.is_err() || output.is_some(), "the terminal is done, the chip is not");
+    (result, output)
+}
+
+/// A chip behind a wire that may be tampered with.
+struct Wire<C: Respondent, F> {
+    chip: Rehearsal<C>,
+    forge: F,
+    number: usize,
+}
+
+impl<C: Respondent, F: FnMut(usize, Vec<u8>) -> Vec<u8>> CardTransport for Wire<C, F> {
+    type Error = Fault;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, Fault> {
+        let Ok(command) = Command::parse(&(self.forge)(self.number, command.to_bytes())) else {
+            return Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH });
         };
-        let Ok(command) = Command::parse(&forge(number, command.to_bytes())) else {
-            return (Err(Fault::Refused { ins: 0, status: Status::WRONG_LENGTH }), None);
-        };
-        let (next, output, response) = match chip.answer(&command) {
-            Reply::More(chip, response) => (Some(chip), None, response),
-            Reply::Done(output, response) => (None, Some(output), response),
-            Reply::Refused(status) => (None, None, status.into()),
-        };
-        let heard = talk.hear(Response::parse(&forge(number + 1, response.to_bytes())).unwrap());
-        match next {
-            Some(again) => chip = again,
-            None => {
-                return match heard {
-                    Ok(Turn::Done(terminal)) => (Ok(terminal), output),
-                    Ok(Turn::Ask(..)) => panic!("the terminal asks on after the chip is done"),
-                    Err(fault) => (Err(fault), output),
-                };
-            }
-        }
-        turn = heard;
-        number += 2;
+        let response = self.chip.transmit(&command)?;
+        let response = (self.forge)(self.number + 1, response.to_bytes());
+        self.number += 2;
+        Ok(Response::parse(&response).unwrap())
     }
 }
 
-/// Nobody stands between them.
+/// Leaves each message as it is.
 pub(crate) fn genuine(_: usize, message: Vec<u8>) -> Vec<u8> {
     message
 }

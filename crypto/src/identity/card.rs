@@ -1,4 +1,4 @@
-//! Numbers of cards: what is printed, what opens them, what their chip is called.
+//! Numbers of a card: document number, card access number and chip serial.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +13,7 @@ use super::serde_as_text;
 pub struct DocumentNumber(String);
 
 impl DocumentNumber {
-    /// The number without trailing fillers.
+    /// Returns the number without trailing fillers.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,31 +49,32 @@ impl fmt::Debug for DocumentNumber {
 
 serde_as_text!(DocumentNumber);
 
-/// Why something is no document number.
+/// Error when reading document number.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum DocumentNumberError {
-    /// Neither A to Z, 0 to 9 nor the filler.
+    /// A character other than A to Z, 0 to 9 and the filler.
     #[error("the character {0:?} cannot stand in a document number")]
     Character(char),
-    /// Not 1 to 22 characters; the length in bytes.
+    /// Fewer than 1 or more than 22 characters; holds the length in bytes.
     #[error("a document number has 1 to 22 characters, not {0}")]
     Length(usize),
 }
 
 /// Card access number: the six digits that open the chip by PACE (Doc 9303-11 (8th ed.) §4.4).
 ///
-/// No secret of the citizen: the 2021 card takes the last six digits of the printed personal number, so it only proves that
-/// somebody could look at the card.
+/// Not a secret of the citizen: the 2021 card takes the last six digits of the printed personal number, so it proves only that
+/// the reader has seen the card.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Can([u8; 6]);
 
 impl Can {
-    /// The six ASCII digits, as PACE derives its key from them.
+    /// Returns the six ASCII digits, as PACE derives its key from them.
     pub fn as_bytes(&self) -> &[u8; 6] {
         &self.0
     }
 
-    /// The six digits.
+    /// Returns the six digits.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("six ASCII digits")
     }
@@ -105,7 +106,7 @@ impl fmt::Debug for Can {
 
 serde_as_text!(Can);
 
-/// Not six digits.
+/// The text is not six digits.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("a card access number has exactly six digits")]
 pub struct CanError;
@@ -117,7 +118,7 @@ pub struct CanError;
 pub struct CardSerial(pub [u8; 10]);
 
 impl CardSerial {
-    /// The ten bytes.
+    /// Returns the ten bytes.
     pub fn as_bytes(&self) -> &[u8; 10] {
         &self.0
     }
@@ -156,7 +157,7 @@ impl fmt::Debug for CardSerial {
 
 serde_as_text!(CardSerial);
 
-/// Not ten bytes.
+/// The text or value is not ten bytes.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("a card serial has ten bytes: 20 hexadecimal digits")]
 pub struct CardSerialError;

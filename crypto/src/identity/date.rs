@@ -1,4 +1,4 @@
-//! Dates as people declare them.
+//! Dates of birth as declared, possibly of the year alone.
 
 use std::{fmt, str::FromStr};
 
@@ -19,16 +19,16 @@ pub enum Date {
 }
 
 impl Date {
-    /// The year.
+    /// Returns the year.
     pub fn year(self) -> u16 {
         match self {
-            // Constructors take four-digit years only; a hand-made `Full` of another era has no year a card could show.
+            // Constructors take four-digit years only. A `Full` made by hand with another year cannot be printed on a card.
             Self::Full(date) => u16::try_from(date.year()).unwrap_or(0),
             Self::Year(year) => year,
         }
     }
 
-    /// The whole date, if it is known.
+    /// Returns the whole date, if it is known.
     pub fn full(self) -> Option<time::Date> {
         match self {
             Self::Full(date) => Some(date),
@@ -81,10 +81,11 @@ impl fmt::Debug for Date {
 
 serde_as_text!(Date);
 
-/// Why something is no date.
+/// Error when reading date.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum DateError {
-    /// None of the four forms.
+    /// The text has none of the four forms.
     #[error("a date is written dd/MM/yyyy, yyyy-MM-dd or, if only the year is known, yyyy")]
     Form,
     /// The calendar has no such day.
@@ -103,8 +104,9 @@ fn full(year: &str, month: &str, day: &str) -> Result<Date, DateError> {
     let (year, month, day) = (digits(year, 4..=4)?, digits(month, 1..=2)?, digits(day, 1..=2)?);
     four_digit_year(year)?;
     let impossible = DateError::Impossible { year, month, day };
-    let month = Month::try_from(month as u8).map_err(|_| impossible)?;
-    let date = time::Date::from_calendar_date(i32::from(year), month, day as u8).map_err(|_| impossible)?;
+    let month = u8::try_from(month).ok().and_then(|month| Month::try_from(month).ok()).ok_or(impossible)?;
+    let date = u8::try_from(day).ok().and_then(|day| time::Date::from_calendar_date(i32::from(year), month, day).ok());
+    let date = date.ok_or(impossible)?;
     Ok(Date::Full(date))
 }
 

@@ -1,8 +1,8 @@
-//! Who the card speaks of: parsed once, then trusted.
+//! Data about the holder, parsed once into types that are then trusted.
 //!
 //! Every type here has one text form (`Display` and `FromStr`, and the same string in serde). `Debug` of personal data shows
-//! nothing. What this module does **not** do: it holds no table of provinces or communes (the issuing office keeps those, they change by
-//! decree), and it does not judge whether a person may have a card.
+//! nothing. This module has no table of provinces or communes (the issuing office keeps those, they change by
+//! decree), and it does not decide whether a person may have a card.
 
 mod card;
 mod date;
@@ -15,7 +15,7 @@ pub use date::{Date, DateError};
 pub use name::{FullName, FullNameError, canonical_spelling};
 pub use personal_number::{PersonalNumber, PersonalNumberError, ProvinceCode, ProvinceCodeError, Sex, SexError};
 
-/// Serialises a type as its one text form, and reads it back through the same parser as everywhere else.
+/// Implements serde for a type by its text form and its parser.
 macro_rules! serde_as_text {
     ($type:ty) => {
         impl serde::Serialize for $type {

@@ -1,4 +1,4 @@
-//! Names as the register knows them, in one canonical spelling.
+//! Names in one canonical spelling.
 
 use std::{fmt, str::FromStr};
 
@@ -19,17 +19,17 @@ impl FullName {
     /// Longest name, in characters after normalisation.
     pub const MAX_CHARACTERS: usize = 100;
 
-    /// The canonical spelling.
+    /// Returns the canonical spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first word, which is the family name in Viet Nam: primary identifier of the MRZ.
+    /// Returns the first word, which is the family name in Viet Nam: primary identifier of the MRZ.
     pub fn family(&self) -> &str {
         self.0.split(' ').next().unwrap_or_default()
     }
 
-    /// Middle and given names, empty if there is only one word.
+    /// Returns middle and given names, empty if there is only one word.
     pub fn middle_and_given(&self) -> &str {
         self.0.split_once(' ').map_or("", |(_, rest)| rest)
     }
@@ -68,28 +68,29 @@ impl fmt::Debug for FullName {
 
 serde_as_text!(FullName);
 
-/// Why something is no name.
+/// Error when reading name.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum FullNameError {
-    /// A digit, a sign, or a letter that no MRZ can carry.
+    /// A digit, a sign, or a letter that cannot be written in an MRZ.
     #[error("the character {0:?} cannot stand in a name")]
     Character(char),
-    /// No letter at all.
+    /// The name has no letter.
     #[error("a name has at least one letter")]
     Empty,
-    /// Too many characters; how many there are.
+    /// Too many characters; holds their number.
     #[error("a name has at most {max} characters, not {0}", max = FullName::MAX_CHARACTERS)]
     Length(usize),
 }
 
-/// `text` in NFC, with single spaces and every word's tone mark in its traditional place, so that `Hoà Bình` and
+/// Returns `text` in NFC, with single spaces and every word's tone mark in its traditional place, so that `Hoà Bình` and
 /// `Hòa Bình` compare equal. Case and punctuation are kept.
 pub fn canonical_spelling(text: &str) -> String {
     text.split_whitespace().map(traditional_tone_placement).collect::<Vec<_>>().join(" ")
 }
 
-/// `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`, `Thủy`), of a closed one on the
-/// second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`). Anything else stays as it is.
+/// Returns `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`, `Thủy`), of a closed one
+/// on the second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`). Anything else stays as it is.
 fn traditional_tone_placement(word: &str) -> String {
     let mut letters: Vec<(char, Option<char>)> = word.nfc().map(split_tone).collect();
     for first in 0..letters.len().saturating_sub(1) {
@@ -98,7 +99,7 @@ fn traditional_tone_placement(word: &str) -> String {
             continue;
         }
         let after = letters.get(first + 2).map(|l| l.0).filter(|c| c.is_alphabetic());
-        // In `uyê` the tone belongs to the third vowel; nothing here can say where a misplaced one came from.
+        // In `uyê` the tone belongs to the third vowel; a misplaced one cannot be corrected safely, so it stays.
         if after.is_some_and(|c| matches!(c, 'ê' | 'Ê' | 'a' | 'A')) {
             continue;
         }
@@ -111,7 +112,7 @@ fn traditional_tone_placement(word: &str) -> String {
     letters.into_iter().flat_map(|(letter, tone)| [Some(letter), tone]).flatten().nfc().collect()
 }
 
-/// A letter without its tone mark, and the tone mark.
+/// Returns a letter without its tone mark, and the tone mark.
 fn split_tone(letter: char) -> (char, Option<char>) {
     let mut marks: Vec<char> = std::iter::once(letter).nfd().collect();
     let Some(at) = marks.iter().position(|m| TONES.contains(m)) else { return (letter, None) };

@@ -1,4 +1,4 @@
-//! The number for life and what it says: Decree 137/2015/ND-CP Art. 13, Circular 59/2021/TT-BCA Art. 4.
+//! The personal number, given for life, and its parts: Decree 137/2015/ND-CP Art. 13, Circular 59/2021/TT-BCA Art. 4.
 
 use std::{fmt, str::FromStr};
 
@@ -9,13 +9,12 @@ use super::{Can, DocumentNumber, serde_as_text};
 /// A citizen's number for life: `PPP G YY NNNNNN` (Decree 137/2015, Art. 13). No check digit.
 ///
 /// `PPP` province (or country) of birth registration, `G` century and sex, `YY` birth year within the century, `NNNNNN` drawn at
-/// random. Every twelve digits have a meaning, so every twelve digits parse; whether the province exists is for the
-/// issuing office to say.
+/// random. Any twelve digits parse; the issuing office checks whether the province exists.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PersonalNumber([u8; 12]);
 
 impl PersonalNumber {
-    /// Puts a number together from its parts.
+    /// Composes a number from its parts.
     ///
     /// # Errors
     /// [`PersonalNumberError::BirthYear`] outside 1900..=2399 (the digit `G` knows five centuries),
@@ -37,38 +36,38 @@ impl PersonalNumber {
         text.parse()
     }
 
-    /// The twelve digits.
+    /// Returns the twelve digits.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("twelve ASCII digits")
     }
 
-    /// Where the birth was registered (not where the citizen lives).
+    /// Returns the province where the birth was registered (not where the citizen lives).
     pub fn province(&self) -> ProvinceCode {
-        ProvinceCode(self.value(0..3) as u16)
+        ProvinceCode(u16::try_from(self.value(0..3)).expect("three digits"))
     }
 
-    /// Sex at the time the number was set: the digit `G` is odd for women.
+    /// Returns the sex at the time the number was given: the digit `G` is odd for women.
     pub fn sex(&self) -> Sex {
         if self.value(3..4).is_multiple_of(2) { Sex::Male } else { Sex::Female }
     }
 
-    /// Year of birth, 1900..=2399.
+    /// Returns the year of birth, 1900..=2399.
     pub fn birth_year(&self) -> u16 {
-        (1900 + 100 * (self.value(3..4) / 2) + self.value(4..6)) as u16
+        u16::try_from(1900 + 100 * (self.value(3..4) / 2) + self.value(4..6)).expect("at most 2399")
     }
 
-    /// The last six digits as a number, 0..=999 999.
+    /// Returns the last six digits as a number, 0..=999 999.
     pub fn serial_part(&self) -> u32 {
         self.value(6..12)
     }
 
-    /// The last nine digits: the document number in the MRZ of the citizen card. Neither unique per card (a re-issued card
+    /// Returns the last nine digits: the document number in the MRZ of the citizen card. Neither unique per card (a re-issued card
     /// repeats it) nor per person (two provinces may share the nine digits).
     pub fn last_nine(&self) -> DocumentNumber {
         self.as_str()[3..].parse().expect("nine digits are a document number")
     }
 
-    /// The card access number by the policy of the 2021 card: the last six digits of the personal number.
+    /// Returns the card access number by the policy of the 2021 card: the last six digits of the personal number.
     pub fn can(&self) -> Can {
         self.as_str()[6..].parse().expect("six digits are a CAN")
     }
@@ -105,13 +104,14 @@ impl fmt::Debug for PersonalNumber {
 
 serde_as_text!(PersonalNumber);
 
-/// Why something is no personal number.
+/// Error when reading personal number.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum PersonalNumberError {
     /// The birth year does not fit the century digit.
     #[error("a personal number cannot hold the birth year {0}: 1900 to 2399 only")]
     BirthYear(u16),
-    /// Not twelve characters; the length in bytes.
+    /// Not twelve characters; holds the length in bytes.
     #[error("a personal number has 12 digits, not {0}")]
     Length(usize),
     /// A character that is no digit, counted from 0.
@@ -130,7 +130,7 @@ pub enum PersonalNumberError {
 pub struct ProvinceCode(u16);
 
 impl ProvinceCode {
-    /// Accepts 0..=999; whether it is assigned is for the reference tables of the issuing office.
+    /// Accepts 0..=999. The reference tables of the issuing office say whether a code is assigned.
     ///
     /// # Errors
     /// [`ProvinceCodeError`] above 999.
@@ -138,7 +138,7 @@ impl ProvinceCode {
         if number <= 999 { Ok(Self(number)) } else { Err(ProvinceCodeError) }
     }
 
-    /// The code as a number, 0..=999.
+    /// Returns the code as a number, 0..=999.
     pub fn number(self) -> u16 {
         self.0
     }
@@ -163,12 +163,12 @@ impl fmt::Display for ProvinceCode {
 
 serde_as_text!(ProvinceCode);
 
-/// Not three digits.
+/// The code is not three digits.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("a province or country code has exactly three digits")]
 pub struct ProvinceCodeError;
 
-/// Sex as the register and the card know it. An MRZ may leave it out; that is `Option<Sex>` there.
+/// Sex in the register and on the card. An MRZ may leave it unspecified: `Option<Sex>`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Sex {
     /// `F`, `Nữ`.
@@ -178,7 +178,7 @@ pub enum Sex {
 }
 
 impl Sex {
-    /// As printed on the card and written in DG13: `Nam` or `Nữ`.
+    /// Returns the word printed on the card and written in DG13: `Nam` or `Nữ`.
     pub fn vietnamese(self) -> &'static str {
         match self {
             Self::Female => "Nữ",
@@ -208,7 +208,7 @@ impl FromStr for Sex {
     }
 }
 
-/// The letter of the MRZ.
+/// Returns the letter in the MRZ.
 impl fmt::Display for Sex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -220,7 +220,7 @@ impl fmt::Display for Sex {
 
 serde_as_text!(Sex);
 
-/// Neither `M`/`Nam` nor `F`/`Nữ`.
+/// The text is neither `M`/`Nam` nor `F`/`Nữ`.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("sex is M (Nam) or F (Nữ)")]
 pub struct SexError;

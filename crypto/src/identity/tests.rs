@@ -10,7 +10,7 @@ fn number(text: &str) -> PersonalNumber {
 }
 
 #[test]
-fn a_personal_number_says_where_when_and_who() {
+fn a_personal_number_has_province_sex_year_and_serial_part() {
     let mau = number("003300000017");
     assert_eq!((mau.province().number(), mau.sex(), mau.birth_year(), mau.serial_part()), (3, Sex::Female, 2000, 17));
     assert_eq!(mau.last_nine().as_str(), "300000017");
@@ -132,7 +132,7 @@ fn a_card_lasts_to_the_next_age_that_is_more_than_two_years_away() {
 }
 
 #[test]
-fn odd_birthdays_are_reached_by_a_rule_that_is_written_down() {
+fn birthdays_on_29_february_or_of_a_year_alone_follow_the_documented_rule() {
     assert_eq!(validity::birthday(Date::Full(date!(2000 - 02 - 29)), 25), date!(2025 - 02 - 28));
     assert_eq!(validity::birthday(Date::Full(date!(2000 - 02 - 29)), 40), date!(2040 - 02 - 29));
     assert_eq!(validity::birthday(Date::Year(2000), 25), date!(2025 - 12 - 31));

@@ -1,4 +1,4 @@
-//! What a chip gave: raw bytes as read, and how each protocol ended. Nothing is judged here.
+//! Evidence of one reading: raw bytes as read, and how each protocol ended. Nothing is judged here.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,7 +9,7 @@ use crate::{
     mrz::MrzKey,
 };
 
-/// How a chip was opened.
+/// Protocol that gave access to the chip.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AccessProtocol {
     /// Basic access control with the MRZ (Doc 9303-11 §4.3).
@@ -30,12 +30,12 @@ impl fmt::Display for AccessProtocol {
     }
 }
 
-/// What opens a chip.
+/// Password that opens a chip.
 #[derive(Clone)]
 pub enum Password {
     /// Six digits printed on the front.
     Can(Can),
-    /// From the three lines of the back.
+    /// Fields of the MRZ on the back.
     Mrz(MrzKey),
 }
 
@@ -49,27 +49,27 @@ impl fmt::Debug for Password {
     }
 }
 
-/// How access went.
+/// Course of the access protocols.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Access {
-    /// What opened the chip; none if nothing did.
+    /// The protocol that opened the chip, if one did.
     pub way: Option<AccessProtocol>,
-    /// What was tried before, or instead, and how it failed.
+    /// Protocols that failed, and how.
     pub failed: Vec<(AccessProtocol, Fault)>,
     /// Whether EF.CardAccess announces PACE.
     pub pace_announced: bool,
 }
 
-/// One file as the chip gave it.
+/// Result of reading one file.
 #[derive(Clone, Eq, PartialEq)]
 pub enum FileReading {
-    /// Its bytes, to its announced length.
+    /// The file's bytes, to its announced length.
     Read(Vec<u8>),
-    /// The chip did not give it.
+    /// The chip did not give the file.
     Refused(Fault),
 }
 
-/// Length only.
+/// Shows the length only.
 impl fmt::Debug for FileReading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,14 +79,14 @@ impl fmt::Debug for FileReading {
     }
 }
 
-/// A protocol that was or was not run.
+/// Result of a protocol.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Protocol<T> {
-    /// It ran to its end.
+    /// The protocol ran to its end.
     Done(T),
-    /// It was begun and failed.
+    /// The protocol was begun and failed.
     Failed(Fault),
-    /// It was not begun.
+    /// The protocol was not begun.
     #[default]
     NotTried,
 }
@@ -94,11 +94,11 @@ pub enum Protocol<T> {
 /// Chip authentication that ran to its end (Doc 9303-11 §6.2): the new channel carried at least one command.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ChipAuthenticated {
-    /// SubjectPublicKeyInfo used, as it stood in DG14.
+    /// SubjectPublicKeyInfo that was used, as read from DG14.
     pub spki: Vec<u8>,
 }
 
-/// What the chip answered to INTERNAL AUTHENTICATE (Doc 9303-11 §6.1).
+/// The chip's answer to INTERNAL AUTHENTICATE (Doc 9303-11 §6.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ActiveAuthenticated {
     /// Eight bytes that the terminal chose.
@@ -107,25 +107,25 @@ pub struct ActiveAuthenticated {
     pub signature: Vec<u8>,
 }
 
-/// Everything that one reading of a chip brought.
+/// Everything that one reading of a chip produced.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// How the chip was opened.
+    /// Access to the chip.
     pub access: Access,
-    /// Files asked for.
+    /// Files that were asked for.
     pub files: BTreeMap<File, FileReading>,
-    /// Chip authentication.
+    /// Result of chip authentication.
     pub chip_authentication: Protocol<ChipAuthenticated>,
-    /// Active authentication.
+    /// Result of active authentication.
     pub active_authentication: Protocol<ActiveAuthenticated>,
-    /// What was read from the card's surface.
+    /// Password that was used, read from the card's surface.
     pub password: Option<Password>,
-    /// Commands that each step took, in the order of the steps.
+    /// Number of commands of each step, in the order of the steps.
     pub commands: Vec<(super::Step, usize)>,
 }
 
 impl Evidence {
-    /// The bytes of a file, if it was read.
+    /// Returns the bytes of a file, if it was read.
     pub fn file(&self, file: File) -> Option<&[u8]> {
         match self.files.get(&file) {
             Some(FileReading::Read(bytes)) => Some(bytes),
@@ -133,12 +133,12 @@ impl Evidence {
         }
     }
 
-    /// The bytes of a data group, if it was read.
+    /// Returns the bytes of a data group, if it was read.
     pub fn group(&self, group: DataGroup) -> Option<&[u8]> {
         self.file(File::DataGroup(group))
     }
 
-    /// All commands of the reading.
+    /// Returns the number of commands of the whole reading.
     pub fn command_count(&self) -> usize {
         self.commands.iter().map(|(_, count)| count).sum()
     }

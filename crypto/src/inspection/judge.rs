@@ -1,15 +1,18 @@
-//! From evidence to a verdict: pure, and the same for a kiosk, a station and a court.
+//! Judges evidence: a pure function, the same for a kiosk and a station.
 //!
-//! Two rules carry it. The list of data groups comes from the **verified** hash table only; EF.COM is signed by nobody and is
-//! merely compared. And whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files,
-//! with or without an EF.COM that hides these groups, does not pass.
+//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely compared with
+//! it. Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files, with or
+//! without an EF.COM that hides these groups, does not pass.
+
+use std::fmt::Write as _;
 
 use time::OffsetDateTime;
 
 use super::{
-    Access, Check, Evidence, FileReading, Finding, Outcome,
+    Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome,
     Outcome::{NotChecked, Proved, Refuted},
     Password, Protocol, Verdict,
+    holder::SignedGroups,
 };
 use crate::{
     active_auth,
@@ -21,7 +24,7 @@ use crate::{
     sod::{Sod, SodError, VerifiedSod},
 };
 
-/// Against what a document is judged.
+/// Trust anchors, revocation lists and revoked documents against which a document is judged.
 #[derive(Clone, Copy)]
 pub struct Trust<'a> {
     store: &'a TrustStore,
@@ -34,15 +37,17 @@ impl<'a> From<&'a TrustBundle> for Trust<'a> {
     }
 }
 
-/// Anchors alone: nothing is known of revoked documents then.
+/// Anchors alone, without a list of revoked documents.
 impl<'a> From<&'a TrustStore> for Trust<'a> {
     fn from(store: &'a TrustStore) -> Self {
         Self { store, bundle: None }
     }
 }
 
-/// Judges what was read, at this moment. The day of expiry is counted in the offset of `at`.
-pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Verdict {
+/// Judges the evidence at the moment `at`, whose offset decides on which day a card expires.
+///
+/// Returns the verdict, and beside it the holder from the data groups that were proved to be signed.
+pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Judgement {
     let mut judge = Judge { evidence, trust: trust.into(), at, findings: Vec::new() };
     judge.access();
     let sod = judge.sod();
@@ -53,16 +58,7 @@ pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDat
     judge.mrz(sod.as_ref(), &groups);
     judge.validity(&groups);
     judge.revocation(sod.as_ref());
-    Verdict::new(judge.findings)
-}
-
-/// The data groups whose bytes are what was signed.
-struct Signed<'a>(Vec<(DataGroup, &'a [u8])>);
-
-impl<'a> Signed<'a> {
-    fn get(&self, group: DataGroup) -> Option<&'a [u8]> {
-        self.0.iter().find(|(signed, _)| *signed == group).map(|(_, bytes)| *bytes)
-    }
+    Judgement { verdict: Verdict::new(judge.findings), holder: Holder::of(&groups) }
 }
 
 struct Judge<'a> {
@@ -73,19 +69,22 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A check without whose proof the card is not trusted.
+    /// Adds a finding whose proof is required for a trusted card.
     fn demand(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
         self.findings.push(Finding { name, outcome, reason: reason.into(), required: true });
     }
 
-    /// A check that counts only if it is refuted.
+    /// Adds a finding that counts only if it is refuted.
     fn note(&mut self, name: Check, outcome: Outcome, reason: impl Into<String>) {
         self.findings.push(Finding { name, outcome, reason: reason.into(), required: false });
     }
 
     fn access(&mut self) {
         let Access { way, failed, pace_announced } = &self.evidence.access;
-        let mut tried: String = failed.iter().map(|(way, fault)| format!("; {way} did not: {fault}")).collect();
+        let mut tried = String::new();
+        for (way, fault) in failed {
+            let _ = write!(tried, "; {way} did not: {fault}"); // writing to a string does not fail
+        }
         match way {
             Some(way) => {
                 if *way == super::AccessProtocol::Bac {
@@ -123,7 +122,7 @@ impl<'a> Judge<'a> {
                 return Some(sod);
             }
         };
-        // What we cannot compute is no proof against anybody.
+        // An unsupported algorithm is no proof of a forgery.
         let outcome = if error.is_unsupported() { NotChecked } else { Refuted };
         match error {
             SodError::Chain(error) => {
@@ -158,8 +157,8 @@ impl<'a> Judge<'a> {
         self.note(Check::DataGroupList, outcome, reason);
     }
 
-    fn groups(&mut self, sod: Option<&VerifiedSod>) -> Signed<'a> {
-        let mut signed = Signed(Vec::new());
+    fn groups(&mut self, sod: Option<&VerifiedSod>) -> SignedGroups<'a> {
+        let mut signed = SignedGroups::default();
         let Some(sod) = sod else {
             for file in self.evidence.files.keys() {
                 if let File::DataGroup(group) = file {
@@ -177,14 +176,11 @@ impl<'a> Judge<'a> {
         for group in sod.groups() {
             let name = Check::DataGroup(group);
             match self.evidence.files.get(&File::DataGroup(group)) {
-                Some(FileReading::Read(bytes)) => match sod.check(group, bytes) {
-                    Ok(()) => {
-                        signed.0.push((group, bytes));
-                        self.demand(name, Proved, format!("{} bytes with the signed hash", bytes.len()));
-                    }
+                Some(FileReading::Read(bytes)) => match signed.admit(sod, group, bytes) {
+                    Ok(()) => self.demand(name, Proved, format!("{} bytes with the signed hash", bytes.len())),
                     Err(error) => self.demand(name, Refuted, error.to_string()),
                 },
-                // Fingers and irises open to terminal authentication only (Doc 9303-11 §7).
+                // Fingers and irises can be read after terminal authentication only (Doc 9303-11 §7).
                 _ if group == DataGroup::DG3 || group == DataGroup::DG4 => {
                     self.note(name, NotChecked, "needs terminal authentication");
                 }
@@ -201,9 +197,9 @@ impl<'a> Judge<'a> {
         signed
     }
 
-    /// What was believed before anything was proved must stand in the signed DG14 too (Doc 9303-11 §4.2, step 6), and all PACE that
-    /// stands there must have been announced: whoever hides it makes us fall back to BAC, or to a weaker suite.
-    fn card_access(&mut self, groups: &Signed<'_>) {
+    /// Compares EF.CardAccess, which was read before anything was proved, with the signed DG14 (Doc 9303-11 §4.2, step 6). All
+    /// PACE in DG14 must have been announced: an attacker who hides it makes the terminal fall back to BAC, or to a weaker suite.
+    fn card_access(&mut self, groups: &SignedGroups<'_>) {
         let dg14 = groups.get(DataGroup::DG14).map(Dg14::parse);
         let Some(raw) = self.evidence.file(File::CardAccess) else {
             match dg14 {
@@ -215,9 +211,8 @@ impl<'a> Judge<'a> {
             return;
         };
         let (outcome, reason) = match (CardAccess::parse(raw), dg14) {
-            (Err(error), _) => (Refuted, error.to_string()),
+            (Err(error), _) | (_, Some(Err(error))) => (Refuted, error.to_string()),
             (_, None) => (NotChecked, "there is no signed DG14 to confirm it".to_owned()),
-            (_, Some(Err(error))) => (Refuted, error.to_string()),
             (Ok(access), Some(Ok(dg14))) => {
                 let (open, signed) = (access.0, dg14.0);
                 if open.0.iter().any(|info| !signed.0.contains(info)) {
@@ -232,7 +227,7 @@ impl<'a> Judge<'a> {
         self.demand(Check::CardAccess, outcome, reason);
     }
 
-    fn clone_protection(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) {
+    fn clone_protection(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) {
         let chip = self.chip_authentication(sod, groups);
         let active = self.active_authentication(sod, groups);
         let Some(sod) = sod else {
@@ -241,7 +236,7 @@ impl<'a> Judge<'a> {
         };
         let listed: Vec<_> = [DataGroup::DG14, DataGroup::DG15].into_iter().filter(|group| sod.lists(*group)).collect();
         let demanded = match groups.get(DataGroup::DG14).map(Dg14::parse) {
-            // A DG14 that names protocols but no key gives nothing to prove.
+            // With a DG14 that names protocols but no key, chip authentication cannot be demanded.
             Some(Ok(dg14)) if dg14.0.chip_authentication_keys().next().is_none() => sod.lists(DataGroup::DG15),
             _ => !listed.is_empty(),
         };
@@ -261,15 +256,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a proof failed on our side, not the chip's.
-    fn unsupported(&self, groups: &Signed<'_>) -> bool {
+    /// Returns whether a proof failed because this crate does not support it.
+    fn unsupported(&self, groups: &SignedGroups<'_>) -> bool {
         let key = groups.get(DataGroup::DG15).and_then(|raw| Dg15::parse(raw).ok()).map(|dg15| spki::parse(&dg15.spki));
         matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
             || matches!(self.evidence.active_authentication, Protocol::Failed(Fault::Unsupported(_)))
             || matches!(key, Some(Err(error)) if error.is_unsupported())
     }
 
-    fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {
+    fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) -> Outcome {
         let keys = groups.get(DataGroup::DG14).map(Dg14::parse);
         let (outcome, reason) = match (&self.evidence.chip_authentication, keys) {
             (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG14)) => {
@@ -293,7 +288,7 @@ impl<'a> Judge<'a> {
         outcome
     }
 
-    fn active_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) -> Outcome {
+    fn active_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) -> Outcome {
         let key = groups.get(DataGroup::DG15).map(Dg15::parse);
         let (outcome, reason) = match (&self.evidence.active_authentication, key) {
             (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG15)) => {
@@ -320,7 +315,7 @@ impl<'a> Judge<'a> {
         outcome
     }
 
-    fn mrz(&mut self, sod: Option<&VerifiedSod>, groups: &Signed<'_>) {
+    fn mrz(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) {
         let Some(dg1) = groups.get(DataGroup::DG1) else {
             self.demand(Check::MrzConsistency, NotChecked, "there is no signed DG1");
             return;
@@ -336,9 +331,9 @@ impl<'a> Judge<'a> {
         self.demand(Check::MrzConsistency, outcome, reason);
     }
 
-    fn validity(&mut self, groups: &Signed<'_>) {
+    fn validity(&mut self, groups: &SignedGroups<'_>) {
         let today = self.at.date();
-        let expiry = groups.get(DataGroup::DG1).map(|raw| Dg1::parse(raw).map(|dg1| expiry(&dg1)));
+        let expiry = groups.get(DataGroup::DG1).map(|raw| Dg1::parse(raw).map(|dg1| expiry_of(&dg1)));
         let (outcome, reason) = match expiry {
             None => (NotChecked, "there is no signed DG1".to_owned()),
             Some(Ok(Some(MrzDate::NO_EXPIRY))) => (Proved, "the card does not expire".to_owned()),
@@ -370,14 +365,14 @@ impl<'a> Judge<'a> {
         let due = bundle.contents().next_update;
         match stale {
             true => {
-                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {}", due.date()))
+                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {}", due.date()));
             }
             false => self.demand(Check::BundleFreshness, Proved, format!("the next bundle is due on {}", due.date())),
         }
     }
 }
 
-/// What agrees with what, or what contradicts what.
+/// Compares DG1 with its signer, the printed password and DG13. Returns what agrees with it; the error says what contradicts it.
 fn agree(
     dg1: &Dg1,
     dg13: Option<&[u8]>,
@@ -425,7 +420,7 @@ fn agree(
     Ok(agreed)
 }
 
-/// Document code and issuing State, without fillers, from a zone of any size.
+/// Returns document code and issuing State, without fillers, from a zone of any size.
 fn origin(dg1: &Dg1) -> Option<(String, String)> {
     match dg1 {
         Dg1::Td1(td1) => Some((td1.document_code.clone(), td1.issuing_state.clone())),
@@ -438,7 +433,7 @@ fn origin(dg1: &Dg1) -> Option<(String, String)> {
     }
 }
 
-/// The MRZ that follows from DG13.
+/// Returns the MRZ that follows from DG13.
 fn zone_of(dg13: &Dg13) -> Option<Td1> {
     let number: PersonalNumber = dg13.number.as_ref()?.parse().ok()?;
     let name: FullName = dg13.name.as_ref()?.parse().ok()?;
@@ -451,8 +446,8 @@ fn zone_of(dg13: &Dg13) -> Option<Td1> {
     Td1::of_citizen(&number, &name, sex, birth, expiry).ok()
 }
 
-/// The date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
-fn expiry(dg1: &Dg1) -> Option<MrzDate> {
+/// Returns the date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
+pub(super) fn expiry_of(dg1: &Dg1) -> Option<MrzDate> {
     match dg1 {
         Dg1::Td1(td1) => Some(td1.expiry),
         Dg1::Other(zone) => {

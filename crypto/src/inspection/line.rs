@@ -1,14 +1,14 @@
-//! The line to the chip: in the clear first, under secure messaging later.
+//! Connection to the chip during a reading: in the clear first, under secure messaging later.
 
 use crate::{
     apdu::{Command, Response},
-    conversation::{CardTransport, Conversation, Fault, Turn},
+    conversation::{CardTransport, Conversation, Fault, converse},
     sm,
     suite::Cipher,
 };
 
-/// A secure channel as a card over a card. Unlike [`crate::conversation::converse`] it tells apart the two ways to fail: the transport
-/// ([`Card::Error`], there is no going on) and the chip ([`Fault`], which is evidence).
+/// A card over a card: sends commands in the clear until [`Self::protect`], then under the channel. Its errors tell apart the
+/// transport, after which nothing can be read, and the chip, whose faults are evidence.
 pub struct SecureLine<'a, T: CardTransport> {
     card: &'a mut T,
     channel: Option<sm::Terminal>,
@@ -16,59 +16,81 @@ pub struct SecureLine<'a, T: CardTransport> {
 }
 
 impl<'a, T: CardTransport> SecureLine<'a, T> {
-    /// In the clear.
+    /// Returns a line in the clear.
     pub fn new(card: &'a mut T) -> Self {
         Self { card, channel: None, commands: 0 }
     }
 
-    /// From now on under this channel, which replaces an earlier one.
+    /// Protects all further commands with this channel, which replaces an earlier one.
     pub fn protect(&mut self, channel: sm::Terminal) {
         self.channel = Some(channel);
     }
 
-    /// Cipher of the channel, if there is one.
+    /// Returns the cipher of the channel, if there is one.
     pub fn cipher(&self) -> Option<Cipher> {
         self.channel.as_ref().map(sm::Terminal::cipher)
     }
 
-    /// Commands that travelled.
+    /// Returns the number of commands sent.
     pub fn commands(&self) -> usize {
         self.commands
     }
 
-    /// One command and its answer. The outer error is the transport's, the inner one the channel's; after that the channel is dead.
+    /// Sends one command, sealed if there is a channel, and returns its answer. The outer error is the transport's, the inner one
+    /// the channel's; after that the channel is dead.
     ///
     /// # Errors
-    /// The transport's.
+    /// The transport's error.
     pub fn exchange(&mut self, command: &Command) -> Result<Result<Response, Fault>, T::Error> {
-        let Some(channel) = &mut self.channel else {
-            self.commands += 1;
-            return self.card.transmit(command).map(Ok);
-        };
-        let sealed = match channel.seal(command) {
-            Ok(sealed) => sealed,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        self.commands += 1;
-        let answer = self.card.transmit(&sealed)?;
-        Ok(channel.open(&answer))
+        LineError::split(self.transmit(command))
     }
 
     /// Holds a whole dialogue over this line.
     ///
     /// # Errors
-    /// The transport's; the inner one is the dialogue's.
+    /// The transport's error; the inner one is the dialogue's.
     pub fn hold<C: Conversation>(&mut self, talk: C) -> Result<Result<C::Output, Fault>, T::Error> {
-        let mut turn = talk.open();
-        loop {
-            turn = match turn {
-                Ok(Turn::Ask(talk, command)) => match self.exchange(&command)? {
-                    Ok(answer) => talk.hear(answer),
-                    Err(fault) => return Ok(Err(fault)),
-                },
-                Ok(Turn::Done(output)) => return Ok(Ok(output)),
-                Err(fault) => return Ok(Err(fault)),
-            };
+        LineError::split(converse(self, talk))
+    }
+}
+
+impl<T: CardTransport> CardTransport for SecureLine<'_, T> {
+    type Error = LineError<T::Error>;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, Self::Error> {
+        let Some(channel) = &mut self.channel else {
+            self.commands += 1;
+            return self.card.transmit(command).map_err(LineError::Transport);
+        };
+        let sealed = channel.seal(command)?;
+        self.commands += 1;
+        let answer = self.card.transmit(&sealed).map_err(LineError::Transport)?;
+        Ok(channel.open(&answer)?)
+    }
+}
+
+/// Error of a command over a [`SecureLine`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LineError<E> {
+    /// The chip, the channel to it or the dialogue with it: evidence, and reading goes on.
+    Chip(Fault),
+    /// The transport below: reading cannot go on.
+    Transport(E),
+}
+
+impl<E> LineError<E> {
+    fn split<T>(result: Result<T, Self>) -> Result<Result<T, Fault>, E> {
+        match result {
+            Ok(output) => Ok(Ok(output)),
+            Err(Self::Chip(fault)) => Ok(Err(fault)),
+            Err(Self::Transport(error)) => Err(error),
         }
+    }
+}
+
+impl<E> From<Fault> for LineError<E> {
+    fn from(fault: Fault) -> Self {
+        Self::Chip(fault)
     }
 }

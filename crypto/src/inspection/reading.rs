@@ -1,8 +1,8 @@
 //! The reading procedure of Doc 9303-11 (8th ed.) §4.2, as a list of steps over any card.
 //!
-//! It reads the way the standard allows and no more: files by short identifier, no SELECT of a file, no probe of a length. The first
-//! READ BINARY of a file asks for as much as one response can carry, and what comes back says how long the file is. So a chip is
-//! read in exactly [`super::minimum_reads`] commands.
+//! It uses the fewest commands that the standard allows: files by short identifier, no SELECT of a file, no probe of a length.
+//! The first READ BINARY of a file asks for as much as one response can carry, and the answer tells the length of the file. So a
+//! chip is read in exactly [`super::minimum_reads`] commands.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -35,9 +35,9 @@ use crate::{
 /// A step of the procedure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Step {
-    /// EF.ATR/INFO: how long may a response be?
+    /// EF.ATR/INFO, for the longest response.
     AtrInfo,
-    /// EF.CardAccess: does the chip speak PACE?
+    /// EF.CardAccess, for the announcement of PACE.
     CardAccess,
     /// PACE, while the master file is selected.
     Pace,
@@ -58,7 +58,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The procedure.
+    /// The steps of the procedure, in their order.
     pub const PROCEDURE: [Self; 10] = [
         Self::AtrInfo,
         Self::CardAccess,
@@ -72,7 +72,7 @@ impl Step {
         Self::DataGroups,
     ];
 
-    /// Its name in logs.
+    /// Returns the name in logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::AtrInfo => "atr-info",
@@ -95,7 +95,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What to read, and with what.
+/// What to read, with which password and challenge.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Opens the chip. With an MRZ, basic access control can stand in for PACE.
@@ -106,12 +106,12 @@ pub struct Request {
     pub groups: Option<BTreeSet<DataGroup>>,
 }
 
-/// Reads a chip whose master file is selected, as it is after a reset. `watch` hears each step before it begins.
+/// Reads a chip whose master file is selected, as it is after a reset. Calls `watch` with each step before it begins.
 ///
-/// What the chip refuses or does wrong is evidence and stands in the answer.
+/// What the chip refuses or does wrong is part of the evidence.
 ///
 /// # Errors
-/// The transport's only: without a card there is no evidence.
+/// The transport's error: without a card there is no evidence.
 pub fn read<T: CardTransport>(
     card: &mut T,
     request: &Request,
@@ -161,7 +161,7 @@ impl<T: CardTransport> Reading<'_, T> {
         }
     }
 
-    /// A chip without the file, or one that does not say, is spoken to in short APDUs.
+    /// Reads the longest response. A chip that does not announce one is read with short APDUs.
     fn atr_info(&mut self) -> Result<(), T::Error> {
         self.file(File::AtrInfo)?;
         if let Some(Ok(Some(info))) = self.evidence.file(File::AtrInfo).map(AtrInfo::parse) {
@@ -170,11 +170,11 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// Chips that were not reset, or that select an application by themselves, want the master file selected first; others need not
-    /// know the command. So it is tried only if the file is not found.
+    /// Reads EF.CardAccess. Chips that were not reset, or that select an application by themselves, need the master file selected
+    /// first; others need not support that command. So it is tried only if the file is not found.
     fn card_access(&mut self) -> Result<(), T::Error> {
         self.file(File::CardAccess)?;
-        // Whoever gave EF.ATR/INFO has the master file selected, and simply has no EF.CardAccess.
+        // A chip that gave EF.ATR/INFO has the master file selected, and has no EF.CardAccess.
         let in_master_file = matches!(self.evidence.file(File::AtrInfo).map(AtrInfo::parse), Some(Ok(Some(_))));
         if self.evidence.file(File::CardAccess).is_none()
             && !in_master_file
@@ -216,14 +216,14 @@ impl<T: CardTransport> Reading<'_, T> {
     fn select(&mut self) -> Result<(), T::Error> {
         let answer = self.line.exchange(&Select::lds1().into())?;
         if let Err(fault) = answer.and_then(|answer| answer.accepted(select::INS)) {
-            // A chip without the application gives nothing, however it was opened.
+            // Without the application nothing can be read, so the chip counts as not opened.
             let Access { way, failed, .. } = &mut self.evidence.access;
             failed.push((way.take().unwrap_or(AccessProtocol::Bac), fault));
         }
         Ok(())
     }
 
-    /// Not after a wrong password: it would be the same one.
+    /// Runs basic access control, but not after a wrong password, which would fail again.
     fn bac(&mut self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
         let Password::Mrz(key) = &self.request.password else { return Ok(()) };
         let hopeless = |(way, fault): &(AccessProtocol, Fault)| {
@@ -257,7 +257,7 @@ impl<T: CardTransport> Reading<'_, T> {
         self.evidence.chip_authentication = match result {
             Ok(channel) => {
                 self.line.protect(channel);
-                // Begun, not proved: the first answer under the new channel proves it.
+                // Not yet proved: the first answer under the new channel proves it.
                 self.prove(ChipAuthenticated { spki })?
             }
             Err(fault) => Protocol::Failed(fault),
@@ -303,14 +303,14 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// What to try to read: what the hash table lists (still unverified here; judging verifies it), and without one what EF.COM lists.
+    /// Returns the groups to try to read: those of the hash table, still unverified (judging verifies it), else those of EF.COM.
     fn listed(&self) -> Vec<DataGroup> {
         let sod = self.evidence.file(File::Sod).and_then(|raw| Sod::parse(raw).ok());
         let com = || self.evidence.file(File::Com).and_then(|raw| Com::parse(raw).ok());
         sod.map(|sod| sod.unverified_groups()).or_else(|| com().map(|com| com.groups)).unwrap_or_default()
     }
 
-    /// DG15 first: short, and needed next.
+    /// Returns the groups to read, DG15 first: it is short, and needed next.
     fn wanted(&self) -> Vec<DataGroup> {
         let asked = |group: &DataGroup| match &self.request.groups {
             Some(groups) => groups.contains(group) || PROOFS.contains(group),
@@ -334,7 +334,7 @@ impl<T: CardTransport> Reading<'_, T> {
     fn read_file(&mut self, file: File) -> Result<FileReading, T::Error> {
         let mut most = most_plaintext(self.line.cipher(), self.max_response);
         let mut first = self.read_binary(ReadBinary::of(file.short_id(), most))?;
-        // A chip that announces more than it gives, or that copied its EF.ATR/INFO from another: short from now on.
+        // The chip announces more than it supports: short from now on.
         if matches!(first, Err(Fault::Refused { status: Status::WRONG_LENGTH, .. })) && most > SHORT_NE {
             self.max_response = AtrInfo::SHORT.max_response;
             most = most_plaintext(self.line.cipher(), self.max_response);
@@ -378,7 +378,7 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(FileReading::Read(bytes))
     }
 
-    /// `6282` is no fault: the file is shorter than what was asked for.
+    /// Sends one READ BINARY. `6282` is no fault: the file is shorter than what was asked for.
     fn read_binary(&mut self, mut read: ReadBinary) -> Result<Result<Vec<u8>, Fault>, T::Error> {
         if read.odd {
             // The object around the content takes up to four bytes of the response.
@@ -393,7 +393,7 @@ impl<T: CardTransport> Reading<'_, T> {
     }
 }
 
-/// The first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo; none if none is
+/// Returns the first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo; none if none is
 /// announced.
 fn chip_authentication_of(
     dg14: &Dg14,
@@ -417,17 +417,18 @@ fn chip_authentication_of(
             _ => unusable = Some(key.spki.clone()),
         }
     }
-    let unsupported = Fault::Unsupported("the chip's key for chip authentication is of a kind that we do not speak");
+    let unsupported = Fault::Unsupported("the chip's key for chip authentication is of an unsupported kind");
     unusable.map(|spki| (spki, Err(unsupported)))
 }
 
-/// Open to terminal authentication only.
+/// Readable after terminal authentication only.
 const BIOMETRICS: [DataGroup; 2] = [DataGroup::DG3, DataGroup::DG4];
-/// Read whether asked for or not: they say how the chip proves itself.
+/// Always read: they hold the keys by which the chip proves itself.
 const PROOFS: [DataGroup; 2] = [DataGroup::DG14, DataGroup::DG15];
-/// No file of a travel document comes near a mebibyte; a chip that claims so would keep us reading.
+/// Longest file that is read: no file of a travel document comes near a mebibyte.
 const LONGEST_FILE: usize = 1 << 20;
-/// Enough for 900 KB in short APDUs. A chip that gives a byte at a time would keep us reading for hours.
+/// Most commands of one reading: enough for 900 KB in short APDUs. Without a limit a chip that gives a byte at a time is read for
+/// hours.
 const MOST_COMMANDS: usize = 4_096;
 
 #[cfg(test)]

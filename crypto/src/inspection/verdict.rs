@@ -1,4 +1,4 @@
-//! What an inspection concludes: one finding per check, and a conclusion that follows from them.
+//! The verdict of an inspection: one finding per check, and the conclusion from them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lds::DataGroup;
 
-/// A question that an inspection answers. Ordered as they are asked.
+/// A check of an inspection, in the order of the procedure.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Check {
     /// Did PACE or BAC open the chip?
@@ -33,7 +33,7 @@ pub enum Check {
     Validity,
     /// Is the document not on the list of revoked documents?
     Revocation,
-    /// Is the trust bundle fresh enough for that list to be believed?
+    /// Is the trust bundle recent enough for that list to count?
     BundleFreshness,
 }
 
@@ -72,7 +72,7 @@ impl std::str::FromStr for Check {
 }
 
 impl Check {
-    /// All but those of the data groups.
+    /// All checks but those of the data groups.
     pub const SINGLE: [Self; 12] = [
         Self::Access,
         Self::CardAccess,
@@ -95,20 +95,20 @@ impl Serialize for Check {
     }
 }
 
-/// Not the name of a check.
+/// The text is not the name of a check.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("there is no check `{0}`")]
 pub struct UnknownCheck(pub String);
 
-/// The answer to one check.
+/// Outcome of one check.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Yes, by a proof.
+    /// Proved to hold.
     Proved,
-    /// No, by a proof to the contrary.
+    /// Proved not to hold.
     Refuted,
-    /// It could not be asked; the reason says why.
+    /// The check could not be made; the reason says why.
     NotChecked,
 }
 
@@ -122,20 +122,20 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A check, its answer and the reason. The reason holds nothing personal.
+/// A check, its outcome and the reason. The reason holds nothing personal.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Finding {
-    /// The question.
+    /// The check.
     pub name: Check,
-    /// The answer.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Whether the card cannot be trusted unless this is proved.
+    /// Whether the card is trusted only if this is proved.
     pub required: bool,
 }
 
-/// What follows from all findings.
+/// Conclusion from all findings.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conclusion {
@@ -169,17 +169,17 @@ impl Verdict {
         Self { findings }
     }
 
-    /// The findings.
+    /// Returns the findings.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The finding of one check, if it was a question at all.
+    /// Returns the finding of one check, if it applies to this card.
     pub fn finding(&self, check: Check) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.name == check)
     }
 
-    /// Demands one check more. A check that was no question for this card is then one that was not made.
+    /// Makes a check required. A check that does not apply to this card is then one that was not made.
     pub fn require(&mut self, check: Check) {
         match self.findings.iter_mut().find(|finding| finding.name == check) {
             Some(finding) => finding.required = true,
@@ -191,14 +191,14 @@ impl Verdict {
         }
     }
 
-    /// Does without the proof of one check; a refutation still counts.
+    /// Makes a check optional; a refutation still counts.
     pub fn tolerate(&mut self, check: Check) {
         for finding in self.findings.iter_mut().filter(|finding| finding.name == check) {
             finding.required = false;
         }
     }
 
-    /// What follows.
+    /// Returns the conclusion from all findings.
     pub fn conclusion(&self) -> Conclusion {
         if self.findings.iter().any(|finding| finding.outcome == Outcome::Refuted) {
             Conclusion::Refused
@@ -221,7 +221,7 @@ impl Serialize for Verdict {
     }
 }
 
-/// A line per check, and the conclusion.
+/// Writes a line per check, and the conclusion.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {

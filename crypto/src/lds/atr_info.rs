@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use super::integer_bytes;
 use crate::tlv::{self, Tlv, TlvError};
 
 /// How long commands and responses may be, in bytes of the whole APDU.
@@ -19,20 +18,20 @@ pub struct AtrInfo {
 }
 
 impl AtrInfo {
-    /// What every card can do without saying so: a short command of 261 bytes, a response of 258.
+    /// The lengths that every card supports: a short command of 261 bytes, a response of 258.
     pub const SHORT: Self = Self { max_command: 261, max_response: 258 };
 
-    /// The file. Capabilities: selection by DF name and by short identifier, data units of one byte, and extended lengths if the
-    /// numbers need them.
+    /// Returns the file. Capabilities: selection by DF name and by short identifier, data units of one byte, and extended lengths
+    /// if the numbers need them.
     pub fn encode(&self) -> Vec<u8> {
         let extended = *self != Self::SHORT;
         let capabilities = [0x84, 0x01, if extended { 0x60 } else { 0x20 }];
         let lengths = [self.max_command, self.max_response]
-            .map(|length| tlv::encode(0x02, &integer_bytes(u32::try_from(length).unwrap_or(u32::MAX))));
+            .map(|length| tlv::encode_integer(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()));
         [tlv::encode(0x47, &capabilities), tlv::encode(0x7f66, &lengths.concat())].concat()
     }
 
-    /// Reads the file, whatever else is in it; `None` if it does not say how long APDUs may be.
+    /// Reads the file. Returns `None` if it does not say how long APDUs may be. Other objects are skipped.
     ///
     /// # Errors
     /// [`AtrInfoError`].
@@ -44,7 +43,7 @@ impl AtrInfo {
     }
 }
 
-/// Without regard to the sign: some cards leave out the leading zero.
+/// Reads an INTEGER as unsigned: some cards leave out the leading zero.
 fn value(integer: &Tlv<'_>) -> Result<usize, AtrInfoError> {
     let significant = &integer.value[integer.value.iter().take_while(|b| **b == 0).count()..];
     if significant.is_empty() || significant.len() > 4 {
@@ -53,13 +52,14 @@ fn value(integer: &Tlv<'_>) -> Result<usize, AtrInfoError> {
     Ok(significant.iter().fold(0, |n, b| n << 8 | usize::from(*b)))
 }
 
-/// Why something is no EF.ATR/INFO.
+/// Error when reading EF.ATR/INFO.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum AtrInfoError {
     /// A length of zero or beyond 32 bits.
     #[error("EF.ATR/INFO gives a length that no APDU has")]
     Length,
-    /// The data objects.
+    /// The data objects are malformed.
     #[error("EF.ATR/INFO: {0}")]
     Tlv(#[from] TlvError),
 }

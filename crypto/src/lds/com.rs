@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::DataGroup;
 use crate::tlv::{self, Tlv, TlvError};
 
-/// Versions, and the data groups that are there. Unsigned: only the hash table of EF.SOD is to be believed.
+/// Versions and the list of data groups. Unsigned: a verdict relies on the hash table of EF.SOD only.
 ///
 /// ```text
 /// 60 { 5F01 "aabb" LDS version, 5F36 "aabbcc" Unicode version, 5C tags of the data groups }
@@ -21,12 +21,12 @@ pub struct Com {
 }
 
 impl Com {
-    /// EF.COM of version 1.7 with Unicode 4.0.0 over `groups`.
+    /// Creates an EF.COM of version 1.7 with Unicode 4.0.0 over `groups`.
     pub fn new(groups: Vec<DataGroup>) -> Self {
         Self { lds_version: "0107".into(), unicode_version: "040000".into(), groups }
     }
 
-    /// The file.
+    /// Returns the file.
     ///
     /// # Errors
     /// [`ComError::Version`] unless versions have four and six digits; [`ComError::Repeated`] naming a group listed twice.
@@ -41,8 +41,11 @@ impl Com {
                 return Err(ComError::Repeated(*group));
             }
         }
-        // All sixteen tags are of one byte.
-        let tags: Vec<u8> = self.groups.iter().map(|group| group.tag() as u8).collect();
+        let tags: Vec<u8> = self
+            .groups
+            .iter()
+            .map(|group| u8::try_from(group.tag()).expect("all sixteen tags are of one byte"))
+            .collect();
         Ok(tlv::encode_all(
             0x60,
             &[
@@ -53,7 +56,7 @@ impl Com {
         ))
     }
 
-    /// Reads the file; objects in any order, tags that are no data group are passed over.
+    /// Reads the file: objects in any order; tags that are no data group are skipped.
     ///
     /// # Errors
     /// [`ComError`].
@@ -76,16 +79,17 @@ impl Com {
     }
 }
 
-/// Why something is no EF.COM.
+/// Error when reading EF.COM.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ComError {
     /// A data group is listed twice.
     #[error("{0} is listed twice in EF.COM")]
     Repeated(DataGroup),
-    /// The data objects are not those of EF.COM.
+    /// The data objects are not those of an EF.COM.
     #[error("EF.COM: {0}")]
     Tlv(#[from] TlvError),
-    /// A version is not of its digits.
+    /// A version has not the right number of digits.
     #[error("EF.COM gives a version that is not four (LDS) or six (Unicode) digits")]
     Version,
 }

@@ -13,17 +13,17 @@ use crate::{
 /// `61 { 5F1F MRZ without line breaks }`.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Dg1 {
-    /// An MRZ of another size, or of an issuer whose check digits do not fit, as it stands. We never write one.
+    /// An MRZ of another size or with wrong check digits, as it stands. Read only, never written for a citizen card.
     Other(Vec<u8>),
-    /// Three lines of thirty: the citizen card.
+    /// A TD1 zone, as on the citizen card.
     Td1(Td1),
 }
 
 impl Dg1 {
-    /// The file.
+    /// Returns the file.
     ///
     /// # Errors
-    /// What [`Td1::compose`] says.
+    /// The errors of [`Td1::compose`].
     pub fn encode(&self) -> Result<Vec<u8>, MrzError> {
         let zone = match self {
             Self::Other(zone) => zone.clone(),
@@ -32,8 +32,8 @@ impl Dg1 {
         Ok(tlv::encode(0x61, &tlv::encode(0x5f1f, &zone)))
     }
 
-    /// Reads the file. What is no sound TD1 zone is kept as [`Dg1::Other`]: a signed mistake of the issuer is for the
-    /// inspection to report.
+    /// Reads the file. A zone that is no correct TD1 is kept as [`Dg1::Other`]: the inspection reports a signed mistake of the
+    /// issuer.
     ///
     /// # Errors
     /// [`Dg1Error`] if there is no MRZ in the file at all.
@@ -42,7 +42,7 @@ impl Dg1 {
         Ok(Td1::parse(zone).map_or_else(|_| Self::Other(zone.to_vec()), Self::Td1))
     }
 
-    /// The MRZ if it is a TD1 zone.
+    /// Returns the MRZ if it is a TD1 zone.
     pub fn td1(&self) -> Option<&Td1> {
         match self {
             Self::Other(_) => None,
@@ -50,7 +50,7 @@ impl Dg1 {
         }
     }
 
-    /// What opens the chip, from a zone of any size.
+    /// Returns the fields that open the chip, from a zone of any size.
     ///
     /// # Errors
     /// [`MrzError`] if the zone is of no size known or its check digits do not fit.
@@ -81,7 +81,7 @@ impl fmt::Debug for Dg1 {
     }
 }
 
-/// Why something is no DG1.
+/// Error when reading DG1.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("DG1: {0}")]
 pub struct Dg1Error(#[from] TlvError);

@@ -1,7 +1,7 @@
 //! Data group 13: what is printed on the citizen card, in Vietnamese.
 //!
-//! Doc 9303-10 (8th ed.) §4.7.13 leaves the content to the issuer, and Viet Nam has published no layout: this one is as publicly known
-//! reader software understands the cards in circulation.
+//! Doc 9303-10 (8th ed.) §4.7.13 leaves the content to the issuer, and Viet Nam has published no layout. This one is what published
+//! reader software expects of cards in circulation.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
     tlv::{self, Reader, Tlv, TlvError},
 };
 
-/// The sixteen fields as texts, each of which a card may lack. Made from [`Particulars`] when we write one.
+/// The sixteen fields as texts, each optional. For a new card it is made from [`Particulars`].
 ///
 /// ```text
 /// 6D { SEQUENCE { INTEGER 1, OBJECT IDENTIFIER 1.0.10646.1.0.8 (UTF-8),
@@ -60,10 +60,10 @@ pub struct Dg13 {
     pub mark: Option<String>,
 }
 
-/// What a card without expiry says in field 12 and on its front.
+/// Text in field 12 and on the front of a card without expiry.
 pub const NO_EXPIRY: &str = "Không thời hạn";
 
-/// What goes into a new card, checked by its types.
+/// The particulars of a new card, checked by their types.
 #[derive(Clone, Debug)]
 pub struct Particulars {
     /// Personal number.
@@ -98,7 +98,7 @@ pub struct Particulars {
     pub spouse: Option<FullName>,
     /// Nine digits of the old identity card, if there was one.
     pub old_number: Option<String>,
-    /// Field 16: 16 characters, if the issuer has something to say there.
+    /// Field 16: 16 characters, if the issuer uses it.
     pub mark: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Dg13 {
     /// Longest text of a field, in bytes of UTF-8.
     pub const MAX_TEXT: usize = 400;
 
-    /// The fields of a new card; texts in NFC, empty ones stay empty strings.
+    /// Returns the fields of a new card; texts in NFC, empty ones stay empty strings.
     ///
     /// # Errors
     /// [`Dg13Error::Text`] naming a text that is too long or has control characters, [`Dg13Error::OldNumber`],
@@ -150,7 +150,7 @@ impl Dg13 {
         })
     }
 
-    /// The file. A missing field is left out, except that 13 and 14 are always there, empty if nothing is known; of one
+    /// Returns the file. A missing field is left out, except that 13 and 14 are always there, empty if nothing is known; of one
     /// unknown parent there is an empty string.
     pub fn encode(&self) -> Vec<u8> {
         let texts = [
@@ -176,7 +176,7 @@ impl Dg13 {
         let family = [field(13, &parents), field(14, &spouse)];
         let last = [(15, &self.old_number), (16, &self.mark)];
 
-        // By number, which is not DER SET order: readers walk through them as 1, 2, 3.
+        // Ordered by number, which is not DER SET order: readers expect 1, 2, 3.
         let fields: Vec<Vec<u8>> = texts
             .into_iter()
             .filter_map(text_field)
@@ -185,7 +185,7 @@ impl Dg13 {
             .collect();
         let body = tlv::encode_all(
             SEQUENCE,
-            &[&tlv::encode(INTEGER, &[1]), &tlv::encode(0x06, &ID_UTF8), &tlv::encode(SET, &fields.concat())],
+            &[&tlv::encode_integer(&[1]), &tlv::encode(0x06, &ID_UTF8), &tlv::encode(SET, &fields.concat())],
         );
         tlv::encode(0x6d, &body)
     }
@@ -257,10 +257,10 @@ fn text_field((number, text): (u8, &Option<String>)) -> Option<Vec<u8>> {
 }
 
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    tlv::encode_all(SEQUENCE, &[&tlv::encode(INTEGER, &[number]), content])
+    tlv::encode_all(SEQUENCE, &[&tlv::encode_integer(&[number]), content])
 }
 
-/// The strings of a field in the order they stand, whatever SEQUENCEs they are in.
+/// Collects the strings of a field in their order, from nested SEQUENCEs too.
 fn collect_texts(content: &[u8], field: u8, depth: usize, texts: &mut Vec<String>) -> Result<(), Dg13Error> {
     let mut objects = Reader::new(content);
     while !objects.is_empty() {
@@ -277,13 +277,14 @@ fn collect_texts(content: &[u8], field: u8, depth: usize, texts: &mut Vec<String
     Ok(())
 }
 
-/// Why something is no DG13, or cannot become one.
+/// Error when reading or composing DG13.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum Dg13Error {
     /// Field 16 is not 16 letters or digits.
     #[error("field 16 of DG13 has exactly 16 letters or digits")]
     Mark,
-    /// The old number is not of nine digits.
+    /// The old number has not nine digits.
     #[error("the number of the old identity card has nine digits")]
     OldNumber,
     /// A text that cannot be written, or is not UTF-8.
@@ -292,7 +293,7 @@ pub enum Dg13Error {
         /// Number of the field.
         field: u8,
     },
-    /// The data objects.
+    /// The data objects are malformed.
     #[error("DG13: {0}")]
     Tlv(#[from] TlvError),
 }

@@ -16,7 +16,7 @@ use crate::tlv::{self, Reader, Tlv, TlvError};
 pub struct Dg2 {
     /// The image file as it is.
     pub image: Vec<u8>,
-    /// What kind of file that is.
+    /// Format of the image file.
     pub format: ImageFormat,
     /// Width in pixels, 0 if a foreign record does not say.
     pub width: u16,
@@ -34,7 +34,7 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// By the first bytes of the file.
+    /// Returns the format by the first bytes of the file.
     pub fn of(image: &[u8]) -> Option<Self> {
         const JP2: [u8; 12] = *b"\0\0\0\x0cjP  \r\n\x87\n";
         match image {
@@ -47,7 +47,7 @@ impl ImageFormat {
 }
 
 impl Dg2 {
-    /// A portrait to be written. `width` and `height` are the caller's word: whoever checked the picture has decoded it.
+    /// Creates a portrait to be written. `width` and `height` are taken from the caller, who has decoded the image to check it.
     ///
     /// # Errors
     /// [`Dg2Error::NotAnImage`] unless the bytes begin as JPEG or JPEG 2000, [`Dg2Error::Empty`] for a side of 0 pixels,
@@ -66,7 +66,7 @@ impl Dg2 {
     /// Largest image in bytes, so that every byte of the file can be read with READ BINARY's 15-bit offset.
     pub const MAX_IMAGE: usize = 0x7f00;
 
-    /// The file.
+    /// Returns the file.
     pub fn encode(&self) -> Vec<u8> {
         let header = tlv::encode_all(
             0xa1,
@@ -78,7 +78,7 @@ impl Dg2 {
             ],
         );
         let template = tlv::encode_all(0x7f60, &[&header, &tlv::encode(0x5f2e, &self.facial_record())]);
-        let group = tlv::encode_all(0x7f61, &[&tlv::encode(0x02, &[1]), &template]);
+        let group = tlv::encode_all(0x7f61, &[&tlv::encode_integer(&[1]), &template]);
         tlv::encode(0x75, &group)
     }
 
@@ -143,7 +143,7 @@ impl Dg2 {
     }
 }
 
-/// The first primitive object at any depth that is an image file.
+/// Returns the first primitive object at any depth that is an image file.
 fn image_within(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     let mut reader = Reader::new(bytes);
     while let Ok(object) = reader.read() {
@@ -159,15 +159,16 @@ fn image_within(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     None
 }
 
-/// Shows the measures only.
+/// Shows format, size and length only.
 impl fmt::Debug for Dg2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dg2({:?}, {} x {}, {} bytes)", self.format, self.width, self.height, self.image.len())
     }
 }
 
-/// Why something is no DG2, or cannot become one.
+/// Error when reading or composing DG2.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum Dg2Error {
     /// An image without pixels.
     #[error("a portrait has at least one pixel each way")]
@@ -178,10 +179,10 @@ pub enum Dg2Error {
     /// The facial record is cut short or is not one.
     #[error("DG2: the facial record does not have the form of ISO/IEC 19794-5")]
     Record,
-    /// The templates around the record.
+    /// The templates around the record are malformed.
     #[error("DG2: {0}")]
     Tlv(#[from] TlvError),
-    /// More bytes than the file can hold; how many.
+    /// More bytes than the file can hold; holds their number.
     #[error("a portrait of {0} bytes does not fit in DG2: {max} at most", max = Dg2::MAX_IMAGE)]
     TooLarge(usize),
 }

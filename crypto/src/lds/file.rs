@@ -1,4 +1,4 @@
-//! Which files there are: Doc 9303-10 (8th ed.) §3.11 (master file) and §4.6 with table 38 (LDS1 application).
+//! The elementary files: Doc 9303-10 (8th ed.) §3.11 (master file) and §4.6 with table 38 (LDS1 application).
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::identity::serde_as_text;
 
-/// An elementary file of the chip that we know.
+/// An elementary file of the chip.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum File {
     /// EF.ATR/INFO in the master file: how long commands and responses may be.
@@ -26,12 +26,12 @@ pub enum File {
 }
 
 impl File {
-    /// All files of the LDS1 application, by ascending identifier.
+    /// Returns all files of the LDS1 application, by ascending identifier.
     pub fn of_application() -> impl Iterator<Item = Self> {
         DataGroup::all().map(Self::DataGroup).chain([Self::Sod, Self::Com])
     }
 
-    /// File identifier. `011D` is EF.CardSecurity in the master file and EF.SOD in the application.
+    /// Returns the file identifier. `011D` is EF.CardSecurity in the master file and EF.SOD in the application.
     pub fn id(self) -> u16 {
         match self {
             Self::AtrInfo => 0x2f01,
@@ -43,7 +43,7 @@ impl File {
         }
     }
 
-    /// Short file identifier, 1..=30. `1E` is EF.DIR in the master file and EF.COM in the application.
+    /// Returns the short file identifier, 1..=30. `1E` is EF.DIR in the master file and EF.COM in the application.
     pub fn short_id(self) -> u8 {
         match self {
             Self::AtrInfo => 0x01,
@@ -54,7 +54,7 @@ impl File {
         }
     }
 
-    /// Tag of the one data object that the file consists of; `None` for EF.ATR/INFO and EF.DIR, which have several.
+    /// Returns the tag of the one data object that the file consists of; `None` for EF.ATR/INFO and EF.DIR, which have several.
     pub fn tag(self) -> Option<u32> {
         match self {
             Self::AtrInfo | Self::Dir => None,
@@ -66,27 +66,27 @@ impl File {
         }
     }
 
-    /// Whether it stands in the LDS1 application, `A0000002471001`; the others stand in the master file.
+    /// Returns whether it stands in the LDS1 application, `A0000002471001`; the others stand in the master file.
     pub fn is_in_application(self) -> bool {
         matches!(self, Self::Com | Self::DataGroup(_) | Self::Sod)
     }
 
-    /// The file with this identifier in the LDS1 application.
+    /// Returns the file with this identifier in the LDS1 application.
     pub fn in_application(id: u16) -> Option<Self> {
         Self::of_application().find(|file| file.id() == id)
     }
 
-    /// The file with this identifier in the master file.
+    /// Returns the file with this identifier in the master file.
     pub fn in_master_file(id: u16) -> Option<Self> {
         Self::MASTER_FILE.into_iter().find(|file| file.id() == id)
     }
 
-    /// The file with this short identifier in the LDS1 application.
+    /// Returns the file with this short identifier in the LDS1 application.
     pub fn in_application_by_short_id(short_id: u8) -> Option<Self> {
         Self::of_application().find(|file| file.short_id() == short_id)
     }
 
-    /// The file with this short identifier in the master file.
+    /// Returns the file with this short identifier in the master file.
     pub fn in_master_file_by_short_id(short_id: u8) -> Option<Self> {
         Self::MASTER_FILE.into_iter().find(|file| file.short_id() == short_id)
     }
@@ -100,7 +100,7 @@ impl From<DataGroup> for File {
     }
 }
 
-/// Names of Doc 9303-10 (`EF.COM`, `EF.ATR/INFO`, …); a data group by its own, `DG1`.
+/// Writes the name of Doc 9303-10: `EF.COM`, `EF.ATR/INFO`, …, and `DG1` for a data group.
 impl fmt::Display for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -126,7 +126,7 @@ impl FromStr for File {
 
 serde_as_text!(File);
 
-/// No file that we know has this name.
+/// No known file has this name.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("no file of the card has this name")]
 pub struct UnknownFile;
@@ -161,7 +161,7 @@ impl DataGroup {
     /// Persons to notify.
     pub const DG16: Self = Self(16);
 
-    /// The data group with this number.
+    /// Returns the data group with this number.
     ///
     /// # Errors
     /// [`UnknownDataGroup`] outside 1..=16.
@@ -169,22 +169,22 @@ impl DataGroup {
         if (1..=16).contains(&number) { Ok(Self(number)) } else { Err(UnknownDataGroup) }
     }
 
-    /// All sixteen, ascending.
+    /// Returns all sixteen data groups, ascending.
     pub fn all() -> impl Iterator<Item = Self> {
         (1..=16).map(Self)
     }
 
-    /// Its number, 1..=16.
+    /// Returns the number, 1..=16.
     pub fn number(self) -> u8 {
         self.0
     }
 
-    /// Tag of the file's data object (Doc 9303-10 §4.7). Not in the order of the numbers.
+    /// Returns the tag of the file's data object (Doc 9303-10 §4.7). Not in the order of the numbers.
     pub fn tag(self) -> u32 {
         TAGS[usize::from(self.0 - 1)]
     }
 
-    /// The data group whose file begins with this tag.
+    /// Returns the data group whose file begins with this tag.
     pub fn from_tag(tag: u32) -> Option<Self> {
         Self::all().find(|group| group.tag() == tag)
     }
@@ -221,7 +221,7 @@ impl FromStr for DataGroup {
 
 serde_as_text!(DataGroup);
 
-/// Not one of the sixteen data groups.
+/// The number is not that of a data group.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("data groups are numbered from 1 to 16")]
 pub struct UnknownDataGroup;

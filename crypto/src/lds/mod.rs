@@ -1,7 +1,7 @@
 //! The logical data structure: what the files of the chip contain, Doc 9303-10 (8th ed.).
 //!
-//! Written strictly, read leniently: a file of a foreign card is understood as far as it goes, and whoever hashes a file hashes the bytes as
-//! they were read, never a re-encoding.
+//! Written strictly, read leniently: a file of a foreign card is read as far as possible. Hash a file as it was read, never a
+//! re-encoding.
 
 mod atr_info;
 mod com;
@@ -20,14 +20,6 @@ pub use dg13::{Dg13, Dg13Error};
 pub use file::{DataGroup, File, UnknownDataGroup, UnknownFile};
 pub use security_files::{CardAccess, Dg14, Dg15, SecurityFileError};
 pub use security_infos::SecurityInfos;
-
-/// Content of a DER INTEGER: shortest, with a leading zero where the first bit would read as a sign.
-fn integer_bytes(number: u32) -> Vec<u8> {
-    let bytes = number.to_be_bytes();
-    let skip = bytes.iter().take(3).take_while(|b| **b == 0).count();
-    let sign = (bytes[skip] & 0x80 != 0).then_some(0);
-    sign.into_iter().chain(bytes[skip..].iter().copied()).collect()
-}
 
 #[cfg(test)]
 mod tests;

@@ -11,12 +11,12 @@ use crate::tlv::{self, Reader, Tlv, TlvError};
 pub struct CardAccess(pub SecurityInfos);
 
 impl CardAccess {
-    /// The file: one bare SET.
+    /// Returns the file: one bare SET.
     pub fn encode(&self) -> Vec<u8> {
         self.0.encode()
     }
 
-    /// Reads the file. Bytes after the SET are passed over: some cards fill the file up, and nothing here is signed.
+    /// Reads the file. Bytes after the SET are ignored: some cards fill the file up, and nothing in it is signed.
     ///
     /// # Errors
     /// [`SecurityFileError`].
@@ -31,7 +31,7 @@ impl CardAccess {
 pub struct Dg14(pub SecurityInfos);
 
 impl Dg14 {
-    /// The file.
+    /// Returns the file.
     pub fn encode(&self) -> Vec<u8> {
         tlv::encode(0x6e, &self.0.encode())
     }
@@ -54,12 +54,12 @@ pub struct Dg15 {
 }
 
 impl Dg15 {
-    /// The file.
+    /// Returns the file.
     pub fn encode(&self) -> Vec<u8> {
         tlv::encode(0x6f, &self.spki)
     }
 
-    /// Reads the file; the key itself is for `pki::spki` to parse.
+    /// Reads the file; [`crate::pki::spki::parse`] reads the key itself.
     ///
     /// # Errors
     /// [`SecurityFileError`].
@@ -72,12 +72,12 @@ impl Dg15 {
     }
 }
 
-/// Why something is no EF.CardAccess, DG14 or DG15.
+/// Error when reading EF.CardAccess, DG14 or DG15.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("{file}: {source}")]
 pub struct SecurityFileError {
-    /// Which of them.
+    /// The file.
     pub file: &'static str,
-    /// What is wrong.
+    /// The problem.
     pub source: TlvError,
 }

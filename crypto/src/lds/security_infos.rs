@@ -1,7 +1,7 @@
-//! SecurityInfos: which protocols the chip speaks, Doc 9303-11 (8th ed.) §9.2.
+//! SecurityInfos, the list of protocols that the chip offers: Doc 9303-11 (8th ed.) §9.2.
 //!
-//! Read in any order: sets of real cards are not sorted. Entries that are unknown, of another version or malformed inside are kept raw
-//! and skipped. Written in DER order.
+//! Read in any order: sets of real cards are not sorted. Entries that are unknown, of another version or malformed inside are
+//! kept raw and skipped. Written in DER order.
 
 use const_oid::ObjectIdentifier;
 
@@ -37,31 +37,31 @@ impl SecurityInfos {
         Ok(Self(infos))
     }
 
-    /// The SET in DER: entries sorted by their encoding (ITU-T X.690 (2021) §11.6).
+    /// Returns the SET in DER: entries sorted by their encoding (ITU-T X.690 (2021) §11.6).
     pub fn encode(&self) -> Vec<u8> {
         let mut entries: Vec<Vec<u8>> = self.0.iter().map(SecurityInfo::encode).collect();
         entries.sort();
         tlv::encode(0x31, &entries.concat())
     }
 
-    /// What is said of PACE, in the order of the card.
+    /// Returns the PACE entries, in the order of the card.
     pub fn pace(&self) -> impl Iterator<Item = &PaceInfo> {
         self.0.iter().filter_map(|info| if let SecurityInfo::Pace(pace) = info { Some(pace) } else { None })
     }
 
-    /// What is said of chip authentication, in the order of the card.
+    /// Returns the chip authentication entries, in the order of the card.
     pub fn chip_authentication(&self) -> impl Iterator<Item = &ChipAuthenticationInfo> {
         self.0.iter().filter_map(|info| if let SecurityInfo::ChipAuthentication(ca) = info { Some(ca) } else { None })
     }
 
-    /// The chip's public keys for chip authentication, in the order of the card.
+    /// Returns the chip's public keys for chip authentication, in the order of the card.
     pub fn chip_authentication_keys(&self) -> impl Iterator<Item = &ChipAuthenticationPublicKeyInfo> {
         self.0
             .iter()
             .filter_map(|info| if let SecurityInfo::ChipAuthenticationPublicKey(key) = info { Some(key) } else { None })
     }
 
-    /// The key that belongs to `info`: the one with the same key identifier, or the only one of its kind if either side
+    /// Returns the key that belongs to `info`: the one with the same key identifier, or the only one of its kind if either side
     /// names none (old documents name it on one side only).
     pub fn key_of(&self, info: &ChipAuthenticationInfo) -> Option<&ChipAuthenticationPublicKeyInfo> {
         let of_kind: Vec<_> =
@@ -72,7 +72,7 @@ impl SecurityInfos {
         }
     }
 
-    /// Signature algorithm of active authentication (TR-03111 identifiers), if it is said; RSA keys do without.
+    /// Returns the signature algorithm of active authentication (TR-03111 identifiers), if announced; RSA keys need none.
     pub fn active_authentication(&self) -> Option<ObjectIdentifier> {
         self.0.iter().find_map(|info| match info {
             SecurityInfo::ActiveAuthentication { signature_algorithm } => Some(*signature_algorithm),
@@ -86,7 +86,7 @@ impl SecurityInfos {
 pub enum SecurityInfo {
     /// ActiveAuthenticationInfo version 1 (§9.2.4): demanded for ECDSA.
     ActiveAuthentication {
-        /// How the chip signs, one of the identifiers of TR-03111.
+        /// Signature algorithm, one of the identifiers of TR-03111.
         signature_algorithm: ObjectIdentifier,
     },
     /// ChipAuthenticationInfo (§9.2.5).
@@ -100,12 +100,12 @@ pub enum SecurityInfo {
         /// 1, or 2 on documents by TR-03110.
         version: u32,
     },
-    /// Anything else, as it stood: a whole SEQUENCE.
+    /// Any other entry, as read: a whole SEQUENCE.
     Unknown(Vec<u8>),
 }
 
 impl SecurityInfo {
-    /// The entry in DER.
+    /// Returns the entry in DER.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::ActiveAuthentication { signature_algorithm } => {
@@ -127,10 +127,10 @@ impl SecurityInfo {
     }
 }
 
-/// How keys are agreed on.
+/// Kind of key agreement.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum KeyAgreement {
-    /// Integers modulo a prime. Known, not spoken here.
+    /// Integers modulo a prime: recognised, not implemented.
     Dh,
     /// Elliptic curves.
     Ecdh,
@@ -159,7 +159,7 @@ pub enum Mapping {
 /// One of the identifiers below `id-PACE` (§9.2.3).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct PaceProtocol {
-    /// Kind of keys.
+    /// Kind of key agreement.
     pub agreement: KeyAgreement,
     /// Mapping.
     pub mapping: Mapping,
@@ -168,26 +168,26 @@ pub struct PaceProtocol {
 }
 
 impl PaceProtocol {
-    /// The generic mapping over elliptic curves: what the citizen card speaks.
+    /// Returns the generic mapping over elliptic curves: what the citizen card speaks.
     pub const fn ecdh_gm(cipher: Cipher) -> Self {
         Self { agreement: KeyAgreement::Ecdh, mapping: Mapping::Generic, cipher }
     }
 
-    /// Its object identifier.
+    /// Returns the object identifier.
     pub fn oid(self) -> ObjectIdentifier {
         let mapping = match (self.agreement, self.mapping) {
             (KeyAgreement::Dh, Mapping::Generic) => 1,
             (KeyAgreement::Ecdh, Mapping::Generic) => 2,
             (KeyAgreement::Dh, Mapping::Integrated) => 3,
             (KeyAgreement::Ecdh, Mapping::Integrated) => 4,
-            // There is no chip authentication mapping over integers; 5 is unassigned and no reader will know it.
+            // There is no chip authentication mapping over integers; 5 is unassigned.
             (KeyAgreement::Dh, Mapping::ChipAuthentication) => 5,
             (KeyAgreement::Ecdh, Mapping::ChipAuthentication) => 6,
         };
         below(&ID_PACE, [mapping, cipher_arc(self.cipher)])
     }
 
-    /// The protocol with this identifier.
+    /// Returns the protocol with this identifier.
     pub fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
         use {KeyAgreement as K, Mapping as M};
         let (mapping, cipher) = two_arcs(&ID_PACE, oid)?;
@@ -212,7 +212,7 @@ impl PaceProtocol {
 pub struct PaceInfo {
     /// Algorithms.
     pub protocol: PaceProtocol,
-    /// 2; other versions are for the protocol to refuse.
+    /// 2; the protocol refuses other versions.
     pub version: u32,
     /// Standardized domain parameters (§9.5.1, table 12), or a local identifier.
     pub parameter_id: Option<u32>,
@@ -221,24 +221,24 @@ pub struct PaceInfo {
 /// One of the identifiers below `id-CA` (§9.2.7).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ChipAuthenticationProtocol {
-    /// Kind of keys.
+    /// Kind of key agreement.
     pub agreement: KeyAgreement,
     /// Cipher and MAC of the channel that results.
     pub cipher: Cipher,
 }
 
 impl ChipAuthenticationProtocol {
-    /// Over elliptic curves: what the citizen card speaks.
+    /// Creates the protocol over elliptic curves, which the citizen card offers.
     pub const fn ecdh(cipher: Cipher) -> Self {
         Self { agreement: KeyAgreement::Ecdh, cipher }
     }
 
-    /// Its object identifier.
+    /// Returns the object identifier.
     pub fn oid(self) -> ObjectIdentifier {
         below(&ID_CA, [self.agreement.arc(), cipher_arc(self.cipher)])
     }
 
-    /// The protocol with this identifier.
+    /// Returns the protocol with this identifier.
     pub fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
         let (agreement, cipher) = two_arcs(&ID_CA, oid)?;
         Some(Self { agreement: agreement_of_arc(agreement)?, cipher: cipher_of_arc(cipher)? })
@@ -256,7 +256,7 @@ pub struct ChipAuthenticationInfo {
     pub protocol: ChipAuthenticationProtocol,
     /// 1 by Doc 9303; 2 and 3 are of TR-03110.
     pub version: u32,
-    /// Which of several keys.
+    /// Identifier of the key, if the chip has several.
     pub key_id: Option<u32>,
 }
 
@@ -270,11 +270,11 @@ pub struct ChipAuthenticationInfo {
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ChipAuthenticationPublicKeyInfo {
-    /// Kind of key.
+    /// Kind of key agreement.
     pub agreement: KeyAgreement,
     /// SubjectPublicKeyInfo in DER, with explicit domain parameters when we write it.
     pub spki: Vec<u8>,
-    /// Which of several keys.
+    /// Identifier of the key, if the chip has several.
     pub key_id: Option<u32>,
 }
 
@@ -325,7 +325,11 @@ fn read_integer(parts: &mut Reader<'_>) -> Option<u32> {
     value_of_integer(parts.expect(0x02).ok()?.value)
 }
 
-/// `None` if malformed, `Some(None)` if absent.
+/// Reads an OPTIONAL INTEGER. Returns `None` if it is malformed, `Some(None)` if it is absent.
+#[expect(
+    clippy::option_option,
+    reason = "malformed and absent are two things, and the caller uses `?` on the outer one"
+)]
 fn read_optional_integer(parts: &mut Reader<'_>) -> Option<Option<u32>> {
     match parts.optional(0x02).ok()? {
         Some(integer) => value_of_integer(integer.value).map(Some),
@@ -333,7 +337,7 @@ fn read_optional_integer(parts: &mut Reader<'_>) -> Option<Option<u32>> {
     }
 }
 
-/// Not negative, at most 32 bits.
+/// Reads an INTEGER that is not negative and has at most 32 bits.
 fn value_of_integer(bytes: &[u8]) -> Option<u32> {
     if bytes.is_empty() || bytes.len() > 5 || bytes[0] & 0x80 != 0 {
         return None;
@@ -350,7 +354,7 @@ fn oid(oid: &ObjectIdentifier) -> Vec<u8> {
 }
 
 fn integer(number: u32) -> Vec<u8> {
-    tlv::encode(0x02, &super::integer_bytes(number))
+    tlv::encode_integer(&number.to_be_bytes())
 }
 
 fn optional_integer(number: Option<u32>) -> Vec<u8> {
@@ -361,7 +365,7 @@ fn below(root: &ObjectIdentifier, arcs: [u32; 2]) -> ObjectIdentifier {
     arcs.into_iter().fold(*root, |oid, arc| oid.push_arc(arc).expect("a short identifier"))
 }
 
-/// The two arcs of `oid` below `root`.
+/// Returns the two arcs of `oid` below `root`.
 fn two_arcs(root: &ObjectIdentifier, oid: &ObjectIdentifier) -> Option<(u32, u32)> {
     let parent = oid.parent()?;
     (parent.parent()? == *root).then_some((parent.arcs().last()?, oid.arcs().last()?))
@@ -375,7 +379,7 @@ fn agreement_of_arc(arc: u32) -> Option<KeyAgreement> {
     }
 }
 
-/// Last arc of PACE and chip authentication identifiers.
+/// Returns the last arc of PACE and chip authentication identifiers.
 fn cipher_arc(cipher: Cipher) -> u32 {
     match cipher {
         Cipher::TripleDes => 1,

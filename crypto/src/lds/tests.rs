@@ -1,7 +1,5 @@
 //! Worked examples of Doc 9303-10 (8th ed.) appendix A, samples of real cards, an invented citizen, a published specimen.
 
-use std::path::PathBuf;
-
 use hex_literal::hex;
 use proptest::prelude::*;
 use time::macros::date;
@@ -14,7 +12,7 @@ use super::{
     },
     *,
 };
-use crate::{identity::Date, mrz::Td1, suite::Cipher};
+use crate::{field_data::field_data, identity::Date, mrz::Td1, suite::Cipher};
 
 #[test]
 fn ef_com_of_appendix_a() {
@@ -46,7 +44,7 @@ fn dg1_of_appendix_a() {
 }
 
 #[test]
-fn files_and_groups_know_each_other() {
+fn files_and_groups_convert_into_each_other() {
     for file in File::of_application() {
         assert_eq!(File::in_application(file.id()), Some(file));
         assert_eq!(File::in_application_by_short_id(file.short_id()), Some(file));
@@ -301,22 +299,10 @@ fn atr_info_says_how_long_apdus_may_be() {
     assert_eq!(AtrInfo::parse(&AtrInfo::SHORT.encode()), Ok(Some(AtrInfo::SHORT)));
 }
 
-/// A file of the shared test data, or `None` after saying so.
-fn shared(path: &str) -> Option<Vec<u8>> {
-    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let root = std::env::var_os("CITIZEN_CARD_SHARED").map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    let file = root.join("vectors/data").join(path);
-    let read = std::fs::read(&file).ok();
-    if read.is_none() {
-        println!("SKIPPED: {} is not here", file.display());
-    }
-    read
-}
-
 #[test]
 fn the_bsi_specimen_is_read() {
     // BSI TR-03105-5 reference data set: a fictitious holder.
-    let file = |name: &str| shared(&format!("specimen_bsi_tr03105/{name}"));
+    let file = |name: &str| field_data(&format!("specimen_bsi_tr03105/{name}"));
     let Some(dg1) = file("Datagroup1.bin") else { return };
     let dg1 = Dg1::parse(&dg1).unwrap();
     assert!(matches!(&dg1, Dg1::Other(zone) if zone.len() == 88));
@@ -339,9 +325,21 @@ fn the_bsi_specimen_is_read() {
 }
 
 #[test]
+fn a_portrait_in_an_invented_file_of_the_newer_format_is_found() {
+    // ISO/IEC 39794-5 inside a 7F2E: the image is a primitive object, some levels deep.
+    let image = hex!("ffd8ffe0 0102");
+    let other = crate::tlv::encode(0x80, &[0xff, 0xd8]);
+    let block = crate::tlv::encode_all(0xa1, &[&other, &crate::tlv::encode(0xa0, &crate::tlv::encode(0x82, &image))]);
+    let template = crate::tlv::encode(0x7f60, &crate::tlv::encode(0x7f2e, &block));
+    let file = crate::tlv::encode(0x75, &crate::tlv::encode(0x7f61, &template));
+    let dg2 = Dg2::parse(&file).unwrap();
+    assert_eq!((&dg2.image[..], dg2.format, dg2.width, dg2.height), (&image[..], ImageFormat::Jpeg, 0, 0));
+}
+
+#[test]
 fn a_portrait_in_the_newer_format_is_found() {
     for name in ["ICAO_39794_5_AP_DG2_MandFields.dat", "ICAO_39794_5_AP_DG2_AllFields.dat"] {
-        let Some(file) = shared(&format!("iso39794/{name}")) else { return };
+        let Some(file) = field_data(&format!("iso39794/{name}")) else { return };
         assert_eq!(Dg2::parse(&file).unwrap().format, ImageFormat::Jpeg2000, "{name}");
     }
 }

@@ -7,7 +7,7 @@ use time::Month;
 use super::{Field, MrzError};
 use crate::identity::Date;
 
-/// Six characters of date. Holds what is written, which need not be a day of the calendar on foreign documents.
+/// Six characters of a date, as written. On foreign documents they need not be a day of the calendar.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct MrzDate([u8; 6]);
 
@@ -15,23 +15,23 @@ impl MrzDate {
     /// `991231`, which the citizen card writes when it never expires.
     pub const NO_EXPIRY: Self = Self(*b"991231");
 
-    /// The six characters.
+    /// Returns the six characters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("six ASCII characters")
     }
 
-    /// Read as an expiry date in 2000..=2099; `None` for [`MrzDate::NO_EXPIRY`] and for what is no day.
+    /// Returns the date of expiry, in 2000..=2099; `None` for [`MrzDate::NO_EXPIRY`] and for characters that are no day.
     pub fn expiry(&self) -> Option<time::Date> {
         if *self == Self::NO_EXPIRY { None } else { self.in_century(2000) }
     }
 
-    /// Read as a date of birth not after `latest`: the century is the last possible one. `None` for what is no day.
+    /// Returns the date of birth not after `latest`, in the last possible century; `None` for characters that are no day.
     pub fn birth(&self, latest: time::Date) -> Option<time::Date> {
         let century = latest.year().div_euclid(100) * 100;
         [century, century - 100].into_iter().filter_map(|c| self.in_century(c)).find(|date| *date <= latest)
     }
 
-    fn in_century(&self, century: i32) -> Option<time::Date> {
+    fn in_century(self, century: i32) -> Option<time::Date> {
         let number = |at: usize| self.as_str().get(at..at + 2)?.parse::<u8>().ok();
         let month = Month::try_from(number(2)?).ok()?;
         time::Date::from_calendar_date(century + i32::from(number(0)?), month, number(4)?).ok()
@@ -41,9 +41,8 @@ impl MrzDate {
 /// `YYMMDD`.
 impl From<time::Date> for MrzDate {
     fn from(date: time::Date) -> Self {
-        let two = |n: i32| [b'0' + (n.rem_euclid(100) / 10) as u8, b'0' + (n.rem_euclid(10)) as u8];
-        let [[y1, y2], [m1, m2], [d1, d2]] =
-            [two(date.year()), two(u8::from(date.month()).into()), two(date.day().into())];
+        let year = u8::try_from(date.year().rem_euclid(100)).expect("two digits");
+        let [[y1, y2], [m1, m2], [d1, d2]] = [year, date.month().into(), date.day()].map(two_digits);
         Self([y1, y2, m1, m2, d1, d2])
     }
 }
@@ -54,17 +53,21 @@ impl From<Date> for MrzDate {
         match date {
             Date::Full(date) => date.into(),
             Date::Year(year) => {
-                let [y1, y2] = [year / 10 % 10, year % 10].map(|digit| b'0' + digit as u8);
+                let [y1, y2] = two_digits(u8::try_from(year % 100).expect("two digits"));
                 Self([y1, y2, b'<', b'<', b'<', b'<'])
             }
         }
     }
 }
 
+fn two_digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
+}
+
 impl FromStr for MrzDate {
     type Err = MrzError;
 
-    /// Reads six digits or fillers. An error names the date of birth; who reads another date maps it.
+    /// Reads six digits or fillers. An error names the date of birth; a caller that reads another date maps it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match <[u8; 6]>::try_from(text.as_bytes()) {
             Ok(characters) if characters.iter().all(|c| c.is_ascii_digit() || *c == b'<') => Ok(Self(characters)),

@@ -1,4 +1,4 @@
-//! What BAC and PACE derive their keys from: Doc 9303-11 (8th ed.) §4.3.2, §4.4, appendix D.2.
+//! The fields of the MRZ from which BAC and PACE derive their keys: Doc 9303-11 (8th ed.) §4.3.2, §4.4, appendix D.2.
 
 use std::{fmt, ops::Range, str::FromStr};
 
@@ -6,7 +6,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{Field, MrzError, check_alphabet, check_digit, td1::number_and_optional, verify};
 
-/// Document number, date of birth and date of expiry, as they stand in the MRZ: together they open the chip.
+/// Document number, date of birth and date of expiry as in the MRZ; together they open the chip.
 ///
 /// Wiped when dropped; `Debug` shows nothing.
 #[derive(Clone, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
@@ -15,7 +15,7 @@ pub struct MrzKey {
 }
 
 impl MrzKey {
-    /// From the three fields without their check digits: number of at most 22 characters (shorter than nine is
+    /// Creates it from the three fields without their check digits: number of at most 22 characters (shorter than nine is
     /// padded with fillers), dates as `YYMMDD` with fillers for what is unknown.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl MrzKey {
         Ok(Self { information })
     }
 
-    /// `MRZ_information` of Doc 9303-11 §4.3.2: number, birth and expiry, each followed by its check digit. BAC and PACE
+    /// Returns `MRZ_information` of Doc 9303-11 §4.3.2: number, birth and expiry, each followed by its check digit. BAC and PACE
     /// hash it with SHA-1.
     pub fn information(&self) -> Zeroizing<String> {
         Zeroizing::new(self.information.clone())
@@ -57,7 +57,7 @@ impl FromStr for MrzKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
         check_alphabet(&zone)?;
-        // Document number with what may continue it, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a check digit follows each.
+        // Document number, field of its continuation, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a check digit follows each.
         let (number, optional, birth, expiry) = match zone.len() {
             90 => (5..14, 15..30, 30..36, 38..44),
             72 => (36..45, 64..71, 49..55, 57..63),
@@ -65,7 +65,7 @@ impl FromStr for MrzKey {
             88 => (44..53, 44..44, 57..63, 65..71),
             length => return Err(MrzError::Length(length)),
         };
-        let digit = |field: &Range<usize>| &zone[field.end..field.end + 1];
+        let digit = |field: &Range<usize>| &zone[field.end..=field.end];
         let (document_number, _) = number_and_optional(&zone[number.clone()], digit(&number), &zone[optional])?;
         verify(Field::Birth, &zone[birth.clone()], digit(&birth))?;
         verify(Field::Expiry, &zone[expiry.clone()], digit(&expiry))?;

@@ -1,7 +1,6 @@
 //! The machine readable zone of a TD1 card, and the key to the chip that is in it: Doc 9303-3 and -5 (8th ed.).
 //!
-//! What this module does **not** do: it reads no images, and it only knows the TD1 layout in full. Of TD2 and TD3 documents it
-//! takes no more than [`MrzKey`] needs.
+//! It reads no images. Only the TD1 layout is read in full; of TD2 and TD3 it reads what [`MrzKey`] needs.
 
 mod date;
 mod key;
@@ -17,7 +16,7 @@ pub use name::MrzName;
 pub use td1::Td1;
 pub use transliteration::{UnknownCharacter, is_letter, transliterate};
 
-/// Check digit over characters of an MRZ: weights 7, 3, 1, modulo 10 (Doc 9303-3 (8th ed.) §4.9). `None` if a character
+/// Returns the check digit over characters of an MRZ: weights 7, 3, 1, modulo 10 (Doc 9303-3 (8th ed.) §4.9). `None` if a character
 /// is neither a digit, a capital letter nor the filler.
 pub fn check_digit(characters: &[u8]) -> Option<char> {
     let mut sum = 0;
@@ -34,12 +33,12 @@ pub fn check_digit(characters: &[u8]) -> Option<char> {
     char::from_digit(sum, 10)
 }
 
-/// Part of an MRZ, for errors.
+/// Part of an MRZ, named in errors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Field {
     /// Date of birth.
     Birth,
-    /// The whole, by its composite check digit.
+    /// All fields together, by the composite check digit.
     Composite,
     /// Document number.
     DocumentNumber,
@@ -76,35 +75,36 @@ impl std::fmt::Display for Field {
     }
 }
 
-/// Why something is no MRZ, or cannot be written as one.
+/// Error when reading or composing MRZ.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum MrzError {
-    /// A character that no MRZ has, with its position from 0.
+    /// A character that is not allowed in an MRZ.
     #[error("character {} of the MRZ is {character:?}: only A to Z, 0 to 9 and < can stand there", at + 1)]
     Character {
-        /// Where, from 0, line breaks not counted.
+        /// Position from 0, line breaks not counted.
         at: usize,
-        /// The culprit.
+        /// The character.
         character: char,
     },
-    /// A check digit does not fit what it covers.
+    /// A check digit is not that of the characters it covers.
     #[error("the check digit of the {0} does not fit: misread or forged")]
     CheckDigit(Field),
     /// A field has a value that its clause does not allow.
     #[error("the {0} does not have the form the MRZ gives it")]
     Form(Field),
-    /// Not as many characters as any MRZ known here; how many there are.
+    /// The number of characters is not that of a known MRZ; holds that number.
     #[error("an MRZ has 3 lines of 30, 2 of 36 or 2 of 44 characters; this has {0} characters")]
     Length(usize),
-    /// A number, name or text that does not fit its field.
+    /// A number, name or text is longer than its field.
     #[error("the {0} is too long for the MRZ")]
     TooLong(Field),
-    /// A letter that the tables of Doc 9303-3 §6 do not have.
+    /// A letter is not in the tables of Doc 9303-3 §6.
     #[error(transparent)]
     Unknown(#[from] UnknownCharacter),
 }
 
-/// Refuses characters that no MRZ has.
+/// Refuses characters that are not allowed in an MRZ.
 fn check_alphabet(characters: &str) -> Result<(), MrzError> {
     let allowed = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase() || c == '<';
     match characters.chars().enumerate().find(|(_, c)| !allowed(*c)) {
@@ -113,7 +113,7 @@ fn check_alphabet(characters: &str) -> Result<(), MrzError> {
     }
 }
 
-/// `text` is over the alphabet already; compares a check digit, where the filler counts as 0 (a blank optional number).
+/// Compares a check digit with that of `text`, whose alphabet was checked. A filler counts as 0 (a blank optional number).
 fn verify(field: Field, covered: &str, digit: &str) -> Result<(), MrzError> {
     let expected = check_digit(covered.as_bytes());
     let written = digit.chars().next().map(|c| if c == '<' { '0' } else { c });

@@ -21,30 +21,30 @@ impl MrzName {
         Ok(Self { primary: transliterate(primary)?, secondary: transliterate(secondary)? })
     }
 
-    /// A citizen's name: the first word, the family name, is the primary identifier.
+    /// Returns a citizen's name: the first word, the family name, is the primary identifier.
     ///
     /// # Errors
     /// [`UnknownCharacter`]; not for a name that was parsed by [`FullName`].
     pub fn of_citizen(name: &FullName) -> Result<Self, UnknownCharacter> {
         let parts = Self::new(name.family(), name.middle_and_given())?;
-        // A family name of signs only would leave the field without a primary identifier.
+        // A family name without letters would leave the field without a primary identifier.
         if parts.primary.is_empty() { Self::new(&parts.secondary, "") } else { Ok(parts) }
     }
 
-    /// Primary identifier.
+    /// Returns the primary identifier.
     pub fn primary(&self) -> &str {
         &self.primary
     }
 
-    /// Secondary identifier, empty if there is none.
+    /// Returns the secondary identifier, empty if there is none.
     pub fn secondary(&self) -> &str {
         &self.secondary
     }
 
-    /// The name field of `width` characters, truncated if it must be.
+    /// Returns the name field of `width` characters, truncated if it must be.
     ///
-    /// Of the methods that §4.2.3 leaves to the issuer this is a): the last components become initials first, and the room
-    /// left is given back from the front. Primary components are only cut to make room for `<<` and one letter.
+    /// Uses method a) of §4.2.3: the last components become initials first, then the remaining room is returned to components from
+    /// the front. Primary components are only cut to make room for `<<` and one letter.
     pub fn field(&self, width: usize) -> String {
         let whole = if self.secondary.is_empty() {
             self.primary.clone()
@@ -119,7 +119,7 @@ fn initials_from_the_back(components: &[String], room: usize) -> Vec<String> {
     kept
 }
 
-/// As many components as fit with one letter each, and the room left given to them from the front.
+/// Returns as many components as fit with one letter each; the remaining room is given to them from the front.
 fn fill(components: &[String], room: usize) -> String {
     let count = components.len().min(room.div_ceil(2));
     let mut spare = (room + 1).saturating_sub(2 * count);

@@ -1,4 +1,4 @@
-//! Three lines of thirty characters: Doc 9303-5 (8th ed.) §4.2.2 to §4.2.4.
+//! The MRZ of three lines of thirty characters: Doc 9303-5 (8th ed.) §4.2.2 to §4.2.4.
 
 use std::fmt;
 
@@ -34,13 +34,13 @@ pub struct Td1 {
     pub nationality: String,
     /// Optional data of the middle line without trailing fillers, at most 11 characters.
     pub optional_middle: String,
-    /// The holder. What was parsed may have been truncated by the issuer.
+    /// Name of the holder. A parsed one may have been truncated by the issuer.
     pub name: MrzName,
 }
 
 impl Td1 {
-    /// The MRZ of a citizen card, as seen on cards in circulation: the number is the last nine digits of the personal number,
-    /// and the optional data are the whole personal number, two fillers and its own check digit. No expiry is `991231`.
+    /// Returns the MRZ of a citizen card, as seen on cards in circulation: the number is the last nine digits of the personal
+    /// number, and the optional data are the whole personal number, two fillers and its own check digit. No expiry is `991231`.
     ///
     /// # Errors
     /// [`MrzError::Unknown`] naming a letter of the name that no table has; never for a [`FullName`] made by its parser.
@@ -66,7 +66,7 @@ impl Td1 {
         })
     }
 
-    /// The personal number in the optional data of a citizen card, if it is there with a right check digit.
+    /// Returns the personal number in the optional data of a citizen card, if it is there with a right check digit.
     pub fn personal_number(&self) -> Option<PersonalNumber> {
         let (number, digit) = (self.optional.get(..12)?, self.optional.get(12..)?.strip_prefix("<<")?);
         verify(Field::Optional, number, digit).ok()?;
@@ -79,7 +79,7 @@ impl Td1 {
     /// [`MrzError::TooLong`] or [`MrzError::Form`] naming the field that does not fit the layout.
     pub fn compose(&self) -> Result<[u8; 90], MrzError> {
         let number = self.document_number.as_str();
-        // Note j of §4.2.2: of a longer number the filler stands for the check digit, which follows the rest.
+        // Note j of §4.2.2: a longer number has a filler in place of its check digit, which follows the rest.
         let (number, digit, optional) = match number.split_at_checked(9) {
             Some((start, rest)) if !rest.is_empty() => {
                 (start.to_owned(), '<', format!("{rest}{}<{}", digit_of(number)?, self.optional))
@@ -117,7 +117,7 @@ impl Td1 {
 
     /// Reads 90 characters, or three lines of thirty with line breaks, and verifies every check digit.
     ///
-    /// Lenient towards what issuers do: dates that are no days, any document code, codes of states that no list has.
+    /// Accepts what foreign issuers write: dates that are no days, any document code, unlisted codes of states.
     ///
     /// # Errors
     /// [`MrzError`] naming the field.
@@ -154,26 +154,27 @@ impl Td1 {
         })
     }
 
-    /// What opens the chip.
+    /// Returns the fields that open the chip.
     pub fn key(&self) -> MrzKey {
         MrzKey::new(self.document_number.as_str(), self.birth.as_str(), self.expiry.as_str())
             .expect("number and dates are of the alphabet and of their lengths")
     }
 }
 
-/// Shows the codes only.
+/// Shows document code and State only.
 impl fmt::Debug for Td1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Td1({}{}, …)", self.document_code, self.issuing_state)
     }
 }
 
-/// §4.2.4: upper line 6 to 30, middle line 1 to 7, 9 to 15 and 19 to 29.
+/// Returns the characters that the composite check digit covers (§4.2.4): upper line 6 to 30, middle line 1 to 7, 9 to 15 and 19
+/// to 29.
 fn covered_by_composite(upper: &str, middle: &str) -> Zeroizing<String> {
     Zeroizing::new([&upper[5..30], &middle[..7], &middle[8..15], &middle[18..29]].concat())
 }
 
-/// The number, however long, and what is left of the optional data; both laid out as note j of §4.2.2 says (TD2 alike).
+/// Returns the number, however long, and what is left of the optional data; both laid out as note j of §4.2.2 says (TD2 alike).
 pub(super) fn number_and_optional(
     start: &str,
     digit: &str,
@@ -199,7 +200,7 @@ fn digit_of(text: &str) -> Result<char, MrzError> {
     check_digit(text.as_bytes()).ok_or(MrzError::Form(Field::Composite))
 }
 
-/// `text` filled up to `width`.
+/// Returns `text` filled up to `width` with fillers.
 fn field(name: Field, text: &str, width: usize) -> Result<String, MrzError> {
     check_alphabet(text)?;
     if text.len() > width { Err(MrzError::TooLong(name)) } else { Ok(format!("{text:<<width$}")) }

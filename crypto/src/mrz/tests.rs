@@ -72,7 +72,7 @@ fn a_card_without_expiry_says_991231_and_a_year_alone_leaves_fillers() {
 }
 
 #[test]
-fn a_century_is_guessed_from_what_is_possible() {
+fn the_century_of_a_birth_is_the_last_possible_one() {
     let date = |text: &str| text.parse::<MrzDate>().unwrap();
     assert_eq!(date("000105").birth(date!(2021 - 03 - 15)), Some(date!(2000 - 01 - 05)));
     assert_eq!(date("500105").birth(date!(2021 - 03 - 15)), Some(date!(1950 - 01 - 05)));
@@ -130,7 +130,7 @@ fn one_letter_components_still_end_in_the_last_position() {
 }
 
 #[test]
-fn punctuation_goes_as_part_3_says() {
+fn punctuation_is_removed_or_separates_as_part_3_says() {
     for (written, expected) in [
         ("D’Artagnan", "DARTAGNAN"),
         ("D'Artagnan", "DARTAGNAN"),

@@ -1,4 +1,4 @@
-//! From national letters to A to Z: Doc 9303-3 (8th ed.) §6 A, and §4.6 for what is no letter.
+//! Transliteration of national letters to A to Z (Doc 9303-3 (8th ed.) §6 A) and of other characters (§4.6).
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
@@ -10,9 +10,9 @@ pub struct UnknownCharacter(pub char);
 
 /// Writes a name with A to Z and fillers between its components.
 ///
-/// Letters by the table of Doc 9303-3 §6 A, the first recommendation where it gives several. The table ends at U+017E, before most of Viet
-/// Nam's letters (`Ơ`, `Ư`, and U+1EA0 to U+1EF9): those lose their diacritics, as the table does with all their kin (`Ă`, `Ê`, `Đ`).
-/// Punctuation by §4.6: apostrophes and other signs vanish, hyphen and comma part two components.
+/// Letters by the table of Doc 9303-3 §6 A, the first recommendation where it gives several. The table ends at U+017E, before
+/// most of Viet Nam's letters (`Ơ`, `Ư`, and U+1EA0 to U+1EF9): those lose their diacritics, as similar letters of the table do
+/// (`Ă`, `Ê`, `Đ`). Punctuation by §4.6: apostrophes and other signs vanish, hyphen and comma part two components.
 ///
 /// # Errors
 /// [`UnknownCharacter`] naming the first character that is neither: a digit, a letter of another script.
@@ -33,7 +33,7 @@ pub fn transliterate(text: &str) -> Result<String, UnknownCharacter> {
     Ok(written)
 }
 
-/// Whether [`transliterate`] knows this letter, in either case.
+/// Returns whether [`transliterate`] knows this letter, in either case.
 pub fn is_letter(character: char) -> bool {
     letter(character).is_some()
 }
@@ -52,7 +52,7 @@ fn letter(character: char) -> Option<String> {
     Some(capitals)
 }
 
-/// The base letter of a Vietnamese letter that the table lacks.
+/// Returns the base letter of a Vietnamese letter that the table lacks.
 fn vietnamese(capital: char) -> Option<char> {
     let mut parts = std::iter::once(capital).nfd();
     let base = parts.next().filter(char::is_ascii_uppercase)?;

@@ -1,4 +1,4 @@
-//! The chip's side.
+//! Chip role.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use crate::sm::{self, Keys};
 use crate::suite::cipher::MAC_LEN;
 use crate::suite::{EcError, Generator, PrivateKey, PublicKey};
 
-/// The chip's nonce, and two key pairs for each curve that it offers: which one is used, the terminal says.
+/// The chip's nonce, and two key pairs for each curve that it offers; the terminal chooses the curve.
 pub struct Random {
     nonce: Zeroizing<[u8; 16]>,
     /// Mapping key and ephemeral key.
@@ -23,7 +23,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Fresh ones.
+    /// Generates fresh values.
     pub fn generate(offered: &[Suite], rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut random = Self::new([0; 16], Vec::new());
         rng.fill_bytes(random.nonce.as_mut());
@@ -46,15 +46,15 @@ impl Random {
     }
 }
 
-/// PACE, as the chip answers it.
+/// PACE, chip role.
 pub struct Pace(State);
 
-/// What PACE leaves at the chip.
+/// Result of PACE at the chip.
 #[derive(Debug)]
 pub struct Established {
-    /// Protects all that follows; the last answer of PACE still goes out in the clear.
+    /// Channel for all that follows; the last answer of PACE still goes out in the clear.
     pub channel: sm::Chip,
-    /// How the password that was used is referred to: 1 MRZ, 2 CAN.
+    /// Reference of the password that was used: 1 MRZ, 2 CAN.
     pub password: u8,
     /// The algorithms that were used.
     pub suite: Suite,
@@ -69,14 +69,14 @@ enum State {
     AwaitToken { run: Run, keys: Keys, expected: [u8; MAC_LEN], own: [u8; MAC_LEN] },
 }
 
-/// What was selected.
+/// The selected suite and password.
 struct Run {
     suite: Suite,
     password: Password,
 }
 
 impl Pace {
-    /// With the suites of EF.CardAccess and the passwords that this card knows.
+    /// Creates the role with the suites of EF.CardAccess and the passwords of this card.
     pub fn new(offered: &[Suite], passwords: Vec<Password>, random: Random) -> Self {
         Self(State::AwaitSelection { offered: offered.to_vec(), passwords, random })
     }
@@ -87,20 +87,20 @@ impl Respondent for Pace {
 
     fn answer(self, command: &Command) -> Reply<Self> {
         match self.0.step(command) {
-            Ok(Step::Next(state, response)) => Reply::More(Self(state), response),
-            Ok(Step::Last(established, response)) => Reply::Done(established, response),
+            Ok(Progress::Next(state, response)) => Reply::More(Self(state), response),
+            Ok(Progress::Last(established, response)) => Reply::Done(established, response),
             Err(status) => Reply::Refused(status),
         }
     }
 }
 
-enum Step {
+enum Progress {
     Next(State, Response),
     Last(Established, Response),
 }
 
 impl State {
-    fn step(self, command: &Command) -> Result<Step, Status> {
+    fn step(self, command: &Command) -> Result<Progress, Status> {
         interindustry(command)?;
         match self {
             Self::AwaitSelection { offered, passwords, random } => select(command, &offered, passwords, random),
@@ -109,14 +109,17 @@ impl State {
                     return Err(Status::WRONG_DATA);
                 }
                 let hidden = hide_nonce(run.suite, run.password.secret(), nonce.as_slice());
-                Ok(Step::Next(Self::AwaitMappingKey { run, nonce, mapping, ephemeral }, answer(object::NONCE, &hidden)))
+                Ok(Progress::Next(
+                    Self::AwaitMappingKey { run, nonce, mapping, ephemeral },
+                    answer(object::NONCE, &hidden),
+                ))
             }
             Self::AwaitMappingKey { run, nonce, mapping, ephemeral } => {
                 let own = mapping.public();
                 let peer = key_of_terminal(run.suite, chained(command)?.value(object::TERMINAL_MAPPING)?, &own)?;
                 let generator = Generator::map(nonce.as_slice(), &mapping, &peer).map_err(invalid)?;
                 let response = answer(object::CHIP_MAPPING, own.to_sec1());
-                Ok(Step::Next(Self::AwaitEphemeralKey { run, generator, ephemeral }, response))
+                Ok(Progress::Next(Self::AwaitEphemeralKey { run, generator, ephemeral }, response))
             }
             Self::AwaitEphemeralKey { run, generator, ephemeral } => {
                 let own = generator.public(&ephemeral).map_err(invalid)?;
@@ -125,25 +128,25 @@ impl State {
                 let expected = token(run.suite, &keys, &own);
                 let token = token(run.suite, &keys, &peer);
                 let response = answer(object::CHIP_EPHEMERAL, own.to_sec1());
-                Ok(Step::Next(Self::AwaitToken { run, keys, expected, own: token }, response))
+                Ok(Progress::Next(Self::AwaitToken { run, keys, expected, own: token }, response))
             }
             Self::AwaitToken { run, keys, expected, own } => {
-                // Whatever is wrong now, the answer is the same: a wrong password and garbage look alike.
+                // Every failure from here on has the same answer, so that a wrong password cannot be told from garbage.
                 let failed = Status::AUTHENTICATION_FAILED;
                 let step = GeneralAuthenticate::try_from(command).map_err(|_| failed)?;
                 let received = step.value(object::TERMINAL_TOKEN).map_err(|_| failed)?;
-                if step.chained || !is_token(&expected, received) {
+                if step.chained || !is_token(expected, received) {
                     return Err(failed);
                 }
                 let (suite, password) = (run.suite, run.password.reference());
                 let channel = sm::Chip::new(keys);
-                Ok(Step::Last(Established { channel, password, suite }, answer(object::CHIP_TOKEN, &own)))
+                Ok(Progress::Last(Established { channel, password, suite }, answer(object::CHIP_TOKEN, &own)))
             }
         }
     }
 }
 
-fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random: Random) -> Result<Step, Status> {
+fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random: Random) -> Result<Progress, Status> {
     unchained(command)?;
     let set = SetMutual::try_from(command)?;
     let cipher = PaceProtocol::from_oid(&set.protocol)
@@ -167,10 +170,10 @@ fn select(command: &Command, offered: &[Suite], passwords: Vec<Password>, random
         .ok_or(Status::REFERENCED_DATA_NOT_FOUND)?;
     let (nonce, mapping, ephemeral) = random.take(suite).ok_or(Status::REFERENCED_DATA_NOT_FOUND)?;
     let run = Run { suite, password };
-    Ok(Step::Next(State::AwaitNonceRequest { run, nonce, mapping, ephemeral }, Response::success([])))
+    Ok(Progress::Next(State::AwaitNonceRequest { run, nonce, mapping, ephemeral }, Response::success([])))
 }
 
-/// A step that is not the last: it must be chained to the next (§4.4.4.3).
+/// Returns a step that is not the last: it must be chained to the next (§4.4.4.3).
 fn chained(command: &Command) -> Result<GeneralAuthenticate, Status> {
     let step = GeneralAuthenticate::try_from(command)?;
     if step.chained { Ok(step) } else { Err(Status::CONDITIONS_NOT_SATISFIED) }

@@ -1,4 +1,20 @@
 //! PACE with the generic mapping over elliptic curves: Doc 9303-11 (8th ed.) §4.4.
+//!
+//! ```
+//! use crypto::conversation::{Rehearsal, converse};
+//! use crypto::pace::{self, Password, Suite};
+//! use crypto::{identity::Can, suite::{Cipher, Curve}};
+//!
+//! let (can, mut rng): (Can, _) = ("000042".parse()?, rand::rng());
+//! let suite = Suite { cipher: Cipher::Aes128, curve: Curve::P256 };
+//! let random = pace::chip::Random::generate(&[suite], &mut rng);
+//! let mut card = Rehearsal::new(pace::chip::Pace::new(&[suite], vec![Password::from(can)], random));
+//! let random = pace::terminal::Random::generate(suite.curve, &mut rng);
+//! let terminal = converse(&mut card, pace::terminal::Pace::new(suite, can, random)?)?;
+//! assert_eq!(terminal.suite, suite);
+//! assert_eq!(card.into_output().map(|chip| chip.password), Some(2)); // the CAN
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod chip;
 pub mod terminal;
@@ -26,18 +42,18 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Its protocol identifier: always ECDH with the generic mapping.
+    /// Returns the protocol identifier: always ECDH with the generic mapping.
     pub fn protocol(self) -> PaceProtocol {
         PaceProtocol::ecdh_gm(self.cipher)
     }
 
-    /// What a card that offers it announces in EF.CardAccess.
+    /// Returns the announcement of this suite in EF.CardAccess.
     pub fn info(self) -> PaceInfo {
         PaceInfo { protocol: self.protocol(), version: 2, parameter_id: Some(u32::from(self.curve.parameter_id())) }
     }
 }
 
-/// What the card announces, if we speak it.
+/// Reads an announcement of the card, if it is supported.
 impl TryFrom<&PaceInfo> for Suite {
     type Error = Fault;
 
@@ -48,7 +64,7 @@ impl TryFrom<&PaceInfo> for Suite {
         if info.protocol.agreement != KeyAgreement::Ecdh || info.protocol.mapping != Mapping::Generic {
             return Err(Fault::Unsupported("PACE other than the generic mapping over elliptic curves"));
         }
-        // Explicit domain parameters of the card are not trusted: weak ones would give the password away (§9.2.2).
+        // Explicit domain parameters of the card are not trusted: weak ones would reveal the password (§9.2.2).
         let curve = info.parameter_id.and_then(|id| u8::try_from(id).ok()).and_then(Curve::from_parameter_id);
         let curve = curve.ok_or(Fault::Unsupported("PACE over these domain parameters"))?;
         Ok(Self { cipher: info.protocol.cipher, curve })
@@ -70,29 +86,29 @@ impl From<Suite> for Choice {
     }
 }
 
-/// Chooses among what EF.CardAccess announces: the first suite that we speak, triple DES only if there is nothing else.
+/// Returns the first supported suite that EF.CardAccess announces, triple DES only if there is no other.
 ///
 /// # Errors
 /// [`Fault::Unsupported`] if there is none.
 pub fn choose(infos: &SecurityInfos) -> Result<Choice, Fault> {
     let known: Vec<Suite> = infos.pace().filter_map(|info| Suite::try_from(info).ok()).collect();
     let best = known.iter().find(|suite| suite.cipher != Cipher::TripleDes).or(known.first());
-    let suite = *best.ok_or(Fault::Unsupported("the card announces no PACE that we speak"))?;
+    let suite = *best.ok_or(Fault::Unsupported("the card announces no supported PACE"))?;
     let ambiguous = infos.pace().filter(|info| info.protocol == suite.protocol()).count() > 1;
     Ok(Choice { suite, ambiguous })
 }
 
-/// What opens the card.
+/// Password of PACE.
 #[derive(Clone)]
 pub enum Password {
     /// Card access number.
     Can(Can),
-    /// What the machine-readable zone gives.
+    /// Digest of the MRZ information.
     Mrz(MrzSecret),
 }
 
 impl Password {
-    /// How MSE:Set AT names it (§4.4.4.1, object 83).
+    /// Returns the reference in MSE:Set AT (§4.4.4.1, object 83).
     pub fn reference(&self) -> u8 {
         match self {
             Self::Can(_) => 2,
@@ -100,7 +116,7 @@ impl Password {
         }
     }
 
-    /// Its encoding f(π) (§9.7.3, table 14).
+    /// Returns the encoding f(π) (§9.7.3, table 14).
     fn secret(&self) -> &[u8] {
         match self {
             Self::Can(can) => can.as_bytes(),
@@ -128,17 +144,17 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Random numbers that are not random: for worked examples.
+/// Fixed values in place of random ones, for worked examples. Never for a real session.
 pub mod hazmat {
     use super::{chip, terminal};
     use crate::suite::PrivateKey;
 
-    /// These two keys of the terminal. Whoever uses them twice gives his sessions away.
+    /// Returns these two keys of the terminal. Reusing them reveals the session keys.
     pub fn terminal_random(mapping: PrivateKey, ephemeral: PrivateKey) -> terminal::Random {
         terminal::Random::new(mapping, ephemeral)
     }
 
-    /// This nonce and these two keys of the chip. Whoever uses them twice gives his sessions away.
+    /// Returns this nonce and these two keys of the chip. Reusing them reveals the session keys.
     pub fn chip_random(nonce: [u8; 16], mapping: PrivateKey, ephemeral: PrivateKey) -> chip::Random {
         chip::Random::new(nonce, vec![(mapping, ephemeral)])
     }

@@ -1,4 +1,4 @@
-//! The terminal's side.
+//! Terminal role.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -21,7 +21,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Fresh ones, for a suite on this curve.
+    /// Generates fresh key pairs for a suite on this curve.
     pub fn generate(curve: Curve, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         Self::new(PrivateKey::generate(curve, rng), PrivateKey::generate(curve, rng))
     }
@@ -31,7 +31,7 @@ impl Random {
     }
 }
 
-/// PACE, as the terminal speaks it.
+/// PACE, terminal role.
 #[derive(Debug)]
 pub struct Pace {
     choice: Choice,
@@ -40,10 +40,10 @@ pub struct Pace {
     state: State,
 }
 
-/// What PACE leaves at the terminal.
+/// Result of PACE at the terminal.
 #[derive(Debug)]
 pub struct Established {
-    /// Protects all that follows.
+    /// Channel for all that follows.
     pub channel: sm::Terminal,
     /// The algorithms that were used.
     pub suite: Suite,
@@ -59,7 +59,7 @@ enum State {
     AwaitToken { keys: Keys, expected: [u8; MAC_LEN] },
 }
 
-/// The uncovered nonce, which is as good as the password.
+/// The decrypted nonce, as secret as the password.
 struct Nonce(Zeroizing<Vec<u8>>);
 
 impl std::fmt::Debug for Nonce {
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Nonce {
 }
 
 impl Pace {
-    /// With the suite chosen from EF.CardAccess ([`super::choose`]), the password, and random keys on the suite's curve.
+    /// Creates the role with the suite chosen from EF.CardAccess ([`super::choose`]), the password, and random keys on its curve.
     ///
     /// # Errors
     /// [`Fault::Unsupported`] if the random keys are of another curve.
@@ -81,8 +81,8 @@ impl Pace {
         Ok(Self { choice, password, random, state: State::AwaitSelection })
     }
 
-    fn ask(self, state: State, step: GeneralAuthenticate) -> Result<Turn<Self>, Fault> {
-        Ok(Turn::Ask(Self { state, ..self }, step.into()))
+    fn ask(self, state: State, step: GeneralAuthenticate) -> Turn<Self> {
+        Turn::Ask(Self { state, ..self }, step.into())
     }
 
     /// Reads the chip's point: on the curve, and not ours sent back (§4.4.1 step 3 d).
@@ -114,14 +114,14 @@ impl Conversation for Pace {
                 if answer.status.remaining_tries().is_none() {
                     answer.accepted(mse::INS)?;
                 }
-                self.ask(State::AwaitNonce, GeneralAuthenticate::first())
+                Ok(self.ask(State::AwaitNonce, GeneralAuthenticate::first()))
             }
             State::AwaitNonce => {
                 let hidden = heard(object::NONCE, &answer.accepted(general_authenticate::INS)?)?;
                 let nonce = uncover_nonce(suite, self.password.secret(), &hidden)
                     .ok_or(Fault::Misbehaved("the encrypted nonce of PACE has a wrong length"))?;
                 let step = GeneralAuthenticate::step(object::TERMINAL_MAPPING, self.random.mapping.public().to_sec1());
-                self.ask(State::AwaitMappingKey { nonce: Nonce(nonce) }, step)
+                Ok(self.ask(State::AwaitMappingKey { nonce: Nonce(nonce) }, step))
             }
             State::AwaitMappingKey { nonce } => {
                 let bytes = heard(object::CHIP_MAPPING, &answer.accepted(general_authenticate::INS)?)?;
@@ -130,7 +130,7 @@ impl Conversation for Pace {
                     .map_err(|_| Fault::Misbehaved("the chip's PACE key maps to infinity"))?;
                 let own = generator.public(&self.random.ephemeral).map_err(|_| OTHER_CURVE)?;
                 let step = GeneralAuthenticate::step(object::TERMINAL_EPHEMERAL, own.to_sec1());
-                self.ask(State::AwaitEphemeralKey { own }, step)
+                Ok(self.ask(State::AwaitEphemeralKey { own }, step))
             }
             State::AwaitEphemeralKey { own } => {
                 let bytes = heard(object::CHIP_EPHEMERAL, &answer.accepted(general_authenticate::INS)?)?;
@@ -138,7 +138,7 @@ impl Conversation for Pace {
                 let keys = session_keys(suite, &self.random.ephemeral, &peer).map_err(|_| OTHER_CURVE)?;
                 let expected = token(suite, &keys, own);
                 let step = GeneralAuthenticate::last(object::TERMINAL_TOKEN, &token(suite, &keys, &peer));
-                self.ask(State::AwaitToken { keys, expected }, step)
+                Ok(self.ask(State::AwaitToken { keys, expected }, step))
             }
             State::AwaitToken { .. } => self.finish(answer),
         }
@@ -155,7 +155,7 @@ impl Pace {
         }
         let received = heard(object::CHIP_TOKEN, &answer.accepted(general_authenticate::INS)?)?;
         // The chip accepted our token, so it knows the password: a wrong token of its own is no wrong password.
-        if !is_token(&expected, &received) {
+        if !is_token(expected, &received) {
             return Err(Fault::Misbehaved("the chip's PACE token is wrong"));
         }
         Ok(Turn::Done(Established { channel: sm::Terminal::new(keys), suite: self.choice.suite }))

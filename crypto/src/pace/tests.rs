@@ -120,7 +120,7 @@ fn terminal_and_chip_understand_each_other_in_every_suite_with_every_password() 
 }
 
 #[test]
-fn a_chip_with_several_curves_wants_to_hear_which() {
+fn a_chip_with_several_curves_requires_one_to_be_named() {
     let offered = [Curve::P256, Curve::BrainpoolP256r1].map(|curve| Suite { cipher: Cipher::Aes128, curve });
     let infos = SecurityInfos(offered.map(|suite| SecurityInfo::Pace(suite.info())).to_vec());
     let choice = choose(&infos).unwrap();
@@ -134,7 +134,7 @@ fn a_chip_with_several_curves_wants_to_hear_which() {
 }
 
 #[test]
-fn the_choice_avoids_triple_des_and_what_we_do_not_speak() {
+fn the_choice_avoids_triple_des_and_unsupported_protocols() {
     let info = |cipher, mapping, parameter_id| {
         SecurityInfo::Pace(PaceInfo {
             protocol: PaceProtocol { agreement: KeyAgreement::Ecdh, mapping, cipher },
@@ -164,7 +164,7 @@ fn another_password_is_a_wrong_password() {
     }
 }
 
-/// A chip of G.1 that has heard the first `steps` genuine commands.
+/// Returns a chip of G.1 that has heard the first `steps` genuine commands.
 fn chip_after(steps: usize) -> chip::Pace {
     APPENDIX_G1[..steps].iter().fold(chip_of_g1(), |chip, [asked, _]| match chip.answer(&command(asked)) {
         Reply::More(chip, _) => chip,
@@ -280,7 +280,7 @@ fn unknown_protocols_passwords_and_parameters_are_refused() {
 }
 
 #[test]
-fn keys_of_another_curve_are_refused_at_the_door() {
+fn keys_of_another_curve_are_refused_before_the_dialogue() {
     let random = terminal::Random::generate(Curve::P256, &mut ChaCha20Rng::seed_from_u64(1));
     assert!(terminal::Pace::new(G1, mrz(), random).is_err());
 }
@@ -325,8 +325,7 @@ fn every_flipped_bit_leaves_no_common_channel() {
     });
     assert_eq!(transcript.len(), 10);
     for (number, message) in transcript.iter().enumerate() {
-        // Not covered by any token: the expected length of a GENERAL AUTHENTICATE. Another one lengthens or shortens the
-        // answer that is wanted, and nothing else; the transport would see to it.
+        // The expected length of a GENERAL AUTHENTICATE is not covered by any token. It only limits the length of the answer.
         let covered = message.len() - usize::from([2, 4, 6, 8].contains(&number));
         for bit in 0..covered * 8 {
             let byte = bit / 8;
@@ -338,7 +337,7 @@ fn every_flipped_bit_leaves_no_common_channel() {
                 message
             });
             assert!(terminal.is_err(), "message {number}, bit {bit}");
-            // Only the last message can fail after the chip is content: then it stands alone with its channel.
+            // Only the last message can fail after the chip has succeeded: then the chip alone has a channel.
             assert!(chip.is_none() || number == 9, "message {number}, bit {bit}");
         }
     }

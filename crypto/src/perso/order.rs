@@ -1,27 +1,29 @@
-//! What goes to the station and what comes back: [`Order`], [`Receipt`], and [`play`] in between.
+//! The [`Order`] for the station, its [`Receipt`], and [`play`], which turns one into the other.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::apdu::{Command, Status};
-use crate::conversation::{CardTransport, Fault};
-use crate::identity::CardSerial;
+use crate::{
+    apdu::{Command, Response, Status},
+    conversation::{CardTransport, Conversation, Fault, Turn, converse},
+    identity::CardSerial,
+};
 
-/// What an order is for.
+/// Purpose of an order.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// A blank gets its issuer keys and makes its key pairs.
+    /// Gives a blank its issuer keys and lets it generate its key pairs.
     Intake,
     /// Closes a chip to readers.
     Lock,
-    /// An initialised chip gets its files.
+    /// Writes the files of an initialised chip.
     Personalize,
-    /// The chip says under R-MAC what it is.
+    /// Asks a chip for its report under R-MAC.
     Report,
-    /// Ends a chip.
+    /// Terminates a chip.
     Terminate,
 }
 
@@ -37,29 +39,29 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// Commands for one chip and one value of its sequence counter, to be played as they are. Holds no key, and of what it writes
-/// only the length shows.
+/// Commands for one chip and one value of its sequence counter, to be played as they are. It holds no key, and of the data it
+/// writes only the length is visible.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Order {
-    /// Its name, given by the service; says nothing.
+    /// Identifier given by the service, without meaning.
     pub id: String,
-    /// What it is for.
+    /// Purpose of the order.
     pub purpose: Purpose,
-    /// The chip that it is for.
+    /// Serial of the chip.
     pub serial: CardSerial,
     /// Raw command APDUs: SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, then sealed ones. Base64 in serde.
     #[serde(with = "octets")]
     pub commands: Vec<Vec<u8>>,
 }
 
-/// Shows what it is for and how long it is.
+/// Shows purpose, chip and number of commands.
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Order({}: {} {}, {} commands)", self.id, self.purpose, self.serial, self.commands.len())
     }
 }
 
-/// What the chip answered to an order, command by command. May be shorter than the order: the chip was pulled, or refused.
+/// The chip's answers to an order, command by command. It is shorter than the order if the chip was pulled or refused a command.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Receipt {
     /// [`Order::id`].
@@ -70,7 +72,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Whether every command of the order was answered with `9000`. What the station may tell its operator; **not** a proof, which
+    /// Returns whether every command of the order was answered with `9000`: for the station's operator, **not** a proof, which
     /// only [`crate::perso::Script::verify`] gives.
     pub fn answers(&self, order: &Order) -> bool {
         self.order == order.id
@@ -79,42 +81,65 @@ impl Receipt {
     }
 }
 
-/// Shows how long it is.
+/// Shows the number of responses.
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Receipt({}: {} responses)", self.order, self.responses.len())
     }
 }
 
-/// Plays an order on the chip on the reader, and stops at the first answer that is not `9000` (which the receipt then ends with).
-/// `progress` hears how many commands were answered.
+/// Plays an order on the chip on the reader, and stops after the first answer that is not `9000`. Calls `progress` with the number
+/// of commands answered so far.
 ///
-/// Always gives the receipt, however short; beside it the transport's error, if that is why it is short.
+/// Returns the receipt in every case, however short; beside it the transport's error, if that is why it is short.
 pub fn play<C: CardTransport>(
     card: &mut C,
     order: &Order,
     progress: &mut dyn FnMut(usize),
 ) -> (Receipt, Option<C::Error>) {
-    let mut receipt = Receipt { order: order.id.clone(), responses: Vec::with_capacity(order.commands.len()) };
-    for command in &order.commands {
-        let Ok(command) = Command::parse(command) else {
-            return (receipt, Some(Fault::Unsupported("an order that holds something else than commands").into()));
-        };
-        match card.transmit(&command) {
-            Ok(response) => {
-                receipt.responses.push(response.to_bytes());
-                progress(receipt.responses.len());
-                if response.status != Status::SUCCESS {
-                    break;
-                }
-            }
-            Err(error) => return (receipt, Some(error)),
-        }
-    }
-    (receipt, None)
+    let receipt = Receipt { order: order.id.clone(), responses: Vec::with_capacity(order.commands.len()) };
+    let mut recorder = Recorder { card, receipt, progress };
+    let error = converse(&mut recorder, Playback(order.commands.iter())).err();
+    (recorder.receipt, error)
 }
 
-/// Lists of byte strings as lists of Base64 strings.
+/// The commands of an order as a conversation: asks one after the other, and ends after the first that is not answered with `9000`.
+struct Playback<'a>(std::slice::Iter<'a, Vec<u8>>);
+
+impl Conversation for Playback<'_> {
+    type Output = ();
+
+    fn open(mut self) -> Result<Turn<Self>, Fault> {
+        let Some(command) = self.0.next() else { return Ok(Turn::Done(())) };
+        let command = Command::parse(command)
+            .map_err(|_| Fault::Unsupported("an order that holds something else than commands"))?;
+        Ok(Turn::Ask(self, command))
+    }
+
+    fn hear(self, answer: Response) -> Result<Turn<Self>, Fault> {
+        if answer.status == Status::SUCCESS { self.open() } else { Ok(Turn::Done(())) }
+    }
+}
+
+/// A card whose answers are recorded, so that they are kept if the dialogue breaks off.
+struct Recorder<'a, C> {
+    card: &'a mut C,
+    receipt: Receipt,
+    progress: &'a mut dyn FnMut(usize),
+}
+
+impl<C: CardTransport> CardTransport for Recorder<'_, C> {
+    type Error = C::Error;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, C::Error> {
+        let response = self.card.transmit(command)?;
+        self.receipt.responses.push(response.to_bytes());
+        (self.progress)(self.receipt.responses.len());
+        Ok(response)
+    }
+}
+
+/// Serde of lists of byte strings as lists of Base64 strings.
 pub(super) mod octets {
     use serde::{Deserializer, Serializer, de::Error};
 

@@ -1,4 +1,4 @@
-//! What a personalized chip holds: its files and what opens it.
+//! The content of a personalized chip: its files and its passwords.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Puts it together. The MRZ goes to the chip as its SHA-1 alone, which is all that BAC and PACE need.
+    /// Creates a package. Of the MRZ only the SHA-1 goes to the chip, which is all that BAC and PACE need.
     ///
     /// # Errors
     /// [`PackageError`].
@@ -43,17 +43,17 @@ impl Package {
         Ok(Self { files, can, mrz_seed })
     }
 
-    /// The files, by ascending identifier.
+    /// Returns the files, by ascending identifier.
     pub fn files(&self) -> impl Iterator<Item = (File, &[u8])> {
         self.files.iter().map(|(file, content)| (*file, &content[..]))
     }
 
-    /// What the chip will report once it holds these files: [`digest()`].
+    /// Returns the digest that the chip will report once it holds these files: [`digest()`].
     pub fn digest(&self) -> [u8; 32] {
         digest(self.files())
     }
 
-    /// The stream of data groupings that STORE DATA cuts into blocks.
+    /// Returns the stream of data groupings that STORE DATA cuts into blocks.
     pub(super) fn stream(&self) -> Zeroizing<Vec<u8>> {
         let total = self.files.iter().map(|(_, content)| content.len() + 5).sum::<usize>();
         let mut out = Zeroizing::new(Vec::with_capacity(total + 64)); // no reallocation: no stray copy of the plaintext
@@ -66,48 +66,50 @@ impl Package {
     }
 }
 
-/// Shows which files, and how long.
+/// Shows names and lengths of the files.
 impl fmt::Debug for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.files().map(|(file, content)| (file.to_string(), content.len()))).finish()
     }
 }
 
-/// Digest over the files of a chip: SHA-256 over, for each file by ascending identifier, identifier (2 bytes), length (4 bytes) and
-/// content. The chip computes it over what STORE DATA wrote and reports it; the service over what it sent.
+/// Returns the digest over the files of a chip: SHA-256 over, for each file by ascending identifier, identifier (2 bytes), length
+/// (4 bytes) and content. The chip computes it over what STORE DATA wrote and reports it; the service over what it sent.
 pub fn digest<'a>(files: impl IntoIterator<Item = (File, &'a [u8])>) -> [u8; 32] {
     let mut files: Vec<_> = files.into_iter().collect();
     files.sort_by_key(|(file, _)| file.id());
     let mut hash = Sha256::new();
     for (file, content) in files {
         hash.update(file.id().to_be_bytes());
-        hash.update((content.len() as u32).to_be_bytes());
+        let length = u32::try_from(content.len()).expect("a file of a chip is shorter than 4 GiB");
+        hash.update(length.to_be_bytes());
         hash.update(content);
     }
     hash.finalize().into()
 }
 
-/// Why files are no package.
+/// Error when creating a package.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum PackageError {
     /// A file is empty or longer than a data grouping.
     #[error("{file} has {length} bytes: between 1 and 65,535 can be stored")]
     Length {
-        /// Which.
+        /// The file.
         file: File,
         /// Its length in bytes.
         length: usize,
     },
-    /// EF.CardSecurity, which has the identifier of EF.SOD in another directory.
+    /// A file that personalization does not write: EF.CardSecurity has the identifier of EF.SOD in another directory.
     #[error("{file} is not among the files that personalization writes")]
     NotForUs {
-        /// Which.
+        /// The file.
         file: File,
     },
     /// A file is given twice.
     #[error("{file} is given twice")]
     Twice {
-        /// Which.
+        /// The file.
         file: File,
     },
 }

@@ -1,4 +1,4 @@
-//! What a chip says of itself in the clear: enough to compose an order for it, too little to be believed.
+//! What a chip says of itself in the clear: enough to compose an order for it, without any proof.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ impl LifeCycle {
     /// All states, in their order.
     pub const ALL: [Self; 5] = [Self::Blank, Self::Initialised, Self::Personalized, Self::Locked, Self::Terminated];
 
-    /// Its byte in GET DATA `DF20`, in SET STATUS and in the report.
+    /// Returns the byte in GET DATA `DF20`, in SET STATUS and in the report.
     pub fn byte(self) -> u8 {
         match self {
             Self::Blank => 0x01,
@@ -45,12 +45,12 @@ impl LifeCycle {
         }
     }
 
-    /// The state with this byte.
+    /// Returns the state with this byte.
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.byte() == byte)
     }
 
-    /// Whether SET STATUS leads from here to `next`: one step forward, or by Lock and Terminate from any living state.
+    /// Returns whether SET STATUS leads from here to `next`: one step forward, or by Lock and Terminate from any living state.
     ///
     /// | from | to |
     /// | --- | --- |
@@ -97,13 +97,13 @@ pub mod tag {
     pub const REPORT: u16 = 0xdf21;
 }
 
-/// What a station reads from a chip before it asks for an order. **Untrusted**: nobody has proved anything yet. A lie here yields
+/// What a station reads from a chip before it asks for an order. **Untrusted**: nothing is proved yet. False values yield
 /// an order that the chip on the reader cannot open, and nothing else: see [the argument](super).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Presentation {
-    /// Which chip.
+    /// Serial of the chip.
     pub serial: CardSerial,
-    /// Where it stands.
+    /// Its life cycle.
     pub life_cycle: LifeCycle,
     /// Version of its key set.
     pub key_version: u8,
@@ -115,10 +115,10 @@ pub struct Presentation {
     pub max_response: usize,
 }
 
-/// Reads the presentation of the chip on the reader. Leaves the issuer security domain selected and opens nothing.
+/// Reads the presentation of the chip on the reader. Leaves the issuer security domain selected and opens no session.
 ///
 /// # Errors
-/// The transport's; [`Fault::Refused`] if it is no card of ours; [`Fault::Misbehaved`] if what it says is malformed.
+/// The transport's error; [`Fault::Refused`] if it is no card of this issuer; [`Fault::Misbehaved`] if what it says is malformed.
 pub fn present<C: CardTransport>(card: &mut C) -> Result<Presentation, C::Error> {
     let AtrInfo { max_command, max_response } = lengths(card)?;
     card.transmit(&Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into())?.accepted(select::INS)?;
@@ -139,7 +139,7 @@ pub fn present<C: CardTransport>(card: &mut C) -> Result<Presentation, C::Error>
     Ok(Presentation { serial, life_cycle, key_version, sequence_counter, max_command, max_response })
 }
 
-/// Value of one data object.
+/// Reads the value of one data object.
 fn datum<C: CardTransport>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> {
     let data = card.transmit(&GetData::global_platform(tag).into())?.accepted(get_data::INS)?;
     let object =
@@ -147,7 +147,7 @@ fn datum<C: CardTransport>(card: &mut C, tag: u16) -> Result<Vec<u8>, C::Error> 
     Ok(object.value.to_vec())
 }
 
-/// Version of the key with identifier 1 in the key information template.
+/// Returns the version of the key with identifier 1 in the key information template.
 fn key_version(template: &[u8]) -> Result<u8, Fault> {
     let mut keys = tlv::Reader::new(template);
     while !keys.is_empty() {
@@ -159,8 +159,8 @@ fn key_version(template: &[u8]) -> Result<u8, Fault> {
     Err(Fault::Misbehaved("a key information template without key 1"))
 }
 
-/// What EF.ATR/INFO in the master file announces, else what every card can do. Some cards refuse SELECT of the master file and
-/// have it selected anyway, so its answer does not matter.
+/// Returns the lengths that EF.ATR/INFO in the master file announces, else those that every card supports. Some cards refuse
+/// SELECT of the master file and have it selected anyway, so its answer does not matter.
 fn lengths<C: CardTransport>(card: &mut C) -> Result<AtrInfo, C::Error> {
     card.transmit(&Select::MasterFile.into())?;
     let read = ReadBinary::of(File::AtrInfo.short_id(), SHORT_NE);

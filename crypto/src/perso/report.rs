@@ -1,4 +1,4 @@
-//! What a chip says of itself under R-MAC: data object `DF21`.
+//! The report of a chip under R-MAC: data object `DF21`.
 
 use crate::command::generate_key_pair::{KeyUse, encode_public_key, parse_public_key};
 use crate::conversation::Fault;
@@ -6,25 +6,25 @@ use crate::perso::{LifeCycle, tag};
 use crate::suite::ec::PublicKey;
 use crate::tlv::{self, Tlv};
 
-/// State of a chip in its own words. Trusted only out of [`crate::perso::Script::verify`].
+/// State of a chip as it reports it. Trusted only if [`crate::perso::Script::verify`] returned it.
 ///
 /// ```text
 /// DF21 { 9F70 life cycle (1), DF22 digest (32), B6 { 7F49 { 06, 86 } }?, A6 { 7F49 { 06, 86 } }? }
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// Where it stands.
+    /// Its life cycle.
     pub life_cycle: LifeCycle,
     /// [`crate::perso::digest()`] over its files; over none if it has none.
     pub digest: [u8; 32],
-    /// Its public key for active authentication, once it made the pair.
+    /// Public key for active authentication, once the pair was generated.
     pub active_auth: Option<PublicKey>,
-    /// Its public key for chip authentication, once it made the pair.
+    /// Public key for chip authentication, once the pair was generated.
     pub chip_auth: Option<PublicKey>,
 }
 
 impl Report {
-    /// The data object, as the chip answers GET DATA `DF21`.
+    /// Returns the data object, as the chip answers GET DATA `DF21`.
     pub fn encode(&self) -> Vec<u8> {
         let key = |of: KeyUse, key: &Option<PublicKey>| {
             key.as_ref().map(|key| tlv::encode(of.template(), &encode_public_key(key))).unwrap_or_default()
@@ -38,7 +38,7 @@ impl Report {
         tlv::encode(u32::from(tag::REPORT), &parts.concat())
     }
 
-    /// Reads it.
+    /// Reads the data object.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`], [`Fault::Unsupported`].

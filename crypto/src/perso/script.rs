@@ -1,4 +1,4 @@
-//! The service's side: composes an order from a presentation, and remembers what it needs to judge the receipt.
+//! The service's side: composes an order from a presentation, and keeps what is needed to verify the receipt.
 
 use std::fmt;
 
@@ -20,16 +20,16 @@ use crate::scp03::terminal::{Prediction, Session};
 use crate::scp03::{self, ISSUER_SECURITY_DOMAIN, KeySet, LAST_SEQUENCE_COUNTER, SecurityLevel};
 use crate::suite::ec::Curve;
 
-/// An order with what the service must remember of it: [`Script::order`] goes to the station, [`Script::to_record`] into the store,
-/// [`Script::verify`] judges what comes back.
+/// An order with the data that the service keeps of it: [`Script::order`] goes to the station, [`Script::to_record`] into the
+/// store, [`Script::verify`] judges what comes back.
 ///
 /// Composing twice for one presentation gives two scripts of which the chip plays one at most: they need the same counter value.
 pub struct Script {
     pub(super) record: Record,
 }
 
-/// What of a [`Script`] is stored. Holds no key: with the chip's static keys, which the service derives anew, it is enough to compute
-/// the session again. The commands are the sealed ones, as the station sees them.
+/// The stored part of a [`Script`]. It holds no key: with the chip's static keys, which the service derives again, it is enough to
+/// compute the session again. The commands are the sealed ones, as the station sees them.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Record {
     pub(super) purpose: Purpose,
@@ -46,28 +46,30 @@ pub struct Record {
 }
 
 impl Record {
-    /// What it is for.
+    /// Returns the purpose.
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Which chip it is for.
+    /// Returns the serial of the chip.
     pub fn serial(&self) -> CardSerial {
         self.serial
     }
 
-    /// Version of the keys that [`Script::verify`] wants: those that open the session, at intake the ones that it replaces.
+    /// Returns the version of the keys that [`Script::verify`] needs: those that open the session, at intake the ones that it
+    /// replaces.
     pub fn key_version(&self) -> u8 {
         self.key_version
     }
 
-    /// The sequence counter of its session. A chip that announces this or more has played it, or skipped it for ever.
+    /// Returns the sequence counter of its session. A chip that announces this value or more has played the order, or can no
+    /// longer play it.
     pub fn sequence_counter(&self) -> u32 {
         self.sequence_counter
     }
 }
 
-/// Shows what it is for.
+/// Shows purpose, chip and number of commands.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { purpose, serial, sequence_counter, commands, .. } = self;
@@ -75,13 +77,13 @@ impl fmt::Debug for Record {
     }
 }
 
-/// What a true answer holds.
+/// What a genuine receipt must show.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Expected {
     /// Curves by their number among the standardized domain parameters.
     Intake {
-        /// What PUT KEY is answered with, if there is a PUT KEY.
+        /// Expected answer to PUT KEY; empty if there is none.
         #[serde(with = "hex")]
         confirmation: Vec<u8>,
         active_auth: u8,
@@ -98,7 +100,7 @@ pub(super) enum Expected {
 
 /// One command of a script, by name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
+pub enum ScriptStep {
     /// SELECT of the issuer security domain.
     Select,
     /// INITIALIZE UPDATE.
@@ -117,7 +119,7 @@ pub enum Step {
     Report,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for ScriptStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Select => f.write_str("SELECT"),
@@ -136,12 +138,12 @@ impl fmt::Display for Step {
 }
 
 impl Script {
-    /// Takes a blank chip in: new keys, two key pairs made on the chip, report.
+    /// Composes the intake of a blank chip: new keys, two key pairs generated on the chip, report.
     ///
-    /// `current` are the keys with the version that the presentation names: transport keys, or, after a cut, the new ones already.
-    /// `new` are the issuer keys and their version; `None` if the chip has them already. **The caller decides from its own ledger
-    /// which keys a chip may be opened with**: the new keys travel under the current Key-DEK, so who knows transport keys and
-    /// records this order knows the issuer keys of this one chip.
+    /// `current` are the keys with the version that the presentation names: transport keys, or, after a cut, the new ones
+    /// already. `new` are the issuer keys and their version; `None` if the chip has them already. **The caller decides from its
+    /// own ledger which keys a chip may be opened with**: the new keys travel under the current Key-DEK, so an attacker who knows
+    /// the transport keys and records this order learns the issuer keys of this one chip.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -172,8 +174,8 @@ impl Script {
         Ok(talk.finish(Expected::Intake { confirmation, active_auth, chip_auth }))
     }
 
-    /// Writes a package to an initialised chip, closes the chip, and asks for its report. After a cut the next order simply writes
-    /// everything again; SET STATUS is the one step after which nothing is written any more.
+    /// Composes the writing of a package to an initialised chip, its closing, and its report. After a power cut the next order
+    /// writes everything again; nothing can be written after SET STATUS.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -188,14 +190,15 @@ impl Script {
         let mut blocks = stream.chunks(talk.largest_plaintext).enumerate().peekable();
         while let Some((number, block)) = blocks.next() {
             let last = blocks.peek().is_none();
-            talk.ask(StoreData { last, block: number as u8, data: block.to_vec() }); // the number wraps, see `StoreData`
+            let [.., number] = number.to_be_bytes(); // the number wraps, see `StoreData`
+            talk.ask(StoreData { last, block: number, data: block.to_vec() });
         }
         talk.ask(SetStatus { life_cycle: LifeCycle::Personalized });
         talk.report();
         Ok(talk.finish(Expected::Personalized { digest: package.digest() }))
     }
 
-    /// Asks a chip for its report, for example when the receipt of its intake or personalization was lost.
+    /// Composes the request for a chip's report, for example when the receipt of its intake or personalization was lost.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -211,8 +214,8 @@ impl Script {
         Ok(talk.finish(Expected::Report))
     }
 
-    /// Locks or terminates a chip ([`LifeCycle::Locked`], [`LifeCycle::Terminated`]). A locked chip reports; a terminated one says
-    /// nothing more, so that its last answer is the proof.
+    /// Composes the locking or termination of a chip ([`LifeCycle::Locked`], [`LifeCycle::Terminated`]). A locked chip reports; a
+    /// terminated one answers no more, so that its last answer is the proof.
     ///
     /// # Errors
     /// [`ScriptError`]; [`ScriptError::LifeCycle`] for any other state to go to.
@@ -236,81 +239,82 @@ impl Script {
         Ok(talk.finish(expected))
     }
 
-    /// What goes to the station, under this name. Asked twice, it gives the same.
+    /// Returns the order for the station, with this identifier.
     pub fn order(&self, id: impl Into<String>) -> Order {
         let Record { purpose, serial, commands, .. } = &self.record;
         Order { id: id.into(), purpose: *purpose, serial: *serial, commands: commands.clone() }
     }
 
-    /// What goes into the store.
+    /// Returns the record to be stored.
     pub fn to_record(&self) -> Record {
         self.record.clone()
     }
 
-    /// Out of the store.
+    /// Restores a script from its record.
     pub fn from_record(record: Record) -> Self {
         Self { record }
     }
 
-    /// The commands by name, in their order.
-    pub fn steps(&self) -> Vec<Step> {
+    /// Returns the commands by name, in their order.
+    pub fn steps(&self) -> Vec<ScriptStep> {
         use LifeCycle::{Initialised, Locked, Personalized, Terminated};
-        let mut steps = vec![Step::Select, Step::InitializeUpdate, Step::ExternalAuthenticate];
+        let mut steps = vec![ScriptStep::Select, ScriptStep::InitializeUpdate, ScriptStep::ExternalAuthenticate];
         match &self.record.expected {
             Expected::Intake { confirmation, .. } => {
                 if !confirmation.is_empty() {
-                    steps.push(Step::PutKey);
+                    steps.push(ScriptStep::PutKey);
                 }
-                steps.push(Step::GenerateKeyPair(KeyUse::ActiveAuthentication));
-                steps.push(Step::GenerateKeyPair(KeyUse::ChipAuthentication));
-                steps.extend([Step::SetStatus(Initialised), Step::Report]);
+                steps.push(ScriptStep::GenerateKeyPair(KeyUse::ActiveAuthentication));
+                steps.push(ScriptStep::GenerateKeyPair(KeyUse::ChipAuthentication));
+                steps.extend([ScriptStep::SetStatus(Initialised), ScriptStep::Report]);
             }
             Expected::Personalized { .. } => {
                 let blocks = self.record.commands.len().saturating_sub(steps.len() + 2);
-                steps.extend((0..blocks).map(Step::StoreData));
-                steps.extend([Step::SetStatus(Personalized), Step::Report]);
+                steps.extend((0..blocks).map(ScriptStep::StoreData));
+                steps.extend([ScriptStep::SetStatus(Personalized), ScriptStep::Report]);
             }
-            Expected::Report => steps.push(Step::Report),
-            Expected::Locked => steps.extend([Step::SetStatus(Locked), Step::Report]),
-            Expected::Terminated => steps.push(Step::SetStatus(Terminated)),
+            Expected::Report => steps.push(ScriptStep::Report),
+            Expected::Locked => steps.extend([ScriptStep::SetStatus(Locked), ScriptStep::Report]),
+            Expected::Terminated => steps.push(ScriptStep::SetStatus(Terminated)),
         }
         steps
     }
 }
 
-/// Shows what it is for.
+/// Shows purpose, chip and number of commands.
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.record, f)
     }
 }
 
-/// Why there is no script for a presentation.
+/// Error when composing a script.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ScriptError {
-    /// The chip says that it takes shorter commands, or gives shorter answers, than this needs.
+    /// The chip announces shorter commands or answers than the script needs.
     #[error("the chip handles APDUs of {has} bytes, and {needs} are needed")]
     Buffer {
-        /// What the presentation says.
+        /// Value in the presentation.
         has: usize,
-        /// What the script needs.
+        /// Value that the script needs.
         needs: usize,
     },
-    /// The chip's sequence counter has come to its end: it opens no further session.
+    /// The chip's sequence counter is exhausted: it opens no further session.
     #[error("the sequence counter {counter} of the chip has come to its end")]
     CounterSpent {
-        /// What the presentation says.
+        /// Value in the presentation.
         counter: u32,
     },
-    /// The way does not lead there from where the chip stands.
+    /// The life cycle state does not allow this order.
     #[error("a chip that is {stands} cannot do that")]
     LifeCycle {
-        /// What the presentation says.
+        /// Value in the presentation.
         stands: LifeCycle,
     },
 }
 
-/// A script that is being written.
+/// A script that is being composed.
 struct Composer {
     session: Session,
     record: Record,
@@ -363,7 +367,7 @@ impl Composer {
         })
     }
 
-    /// Refuses an answer that the chip could not give.
+    /// Returns an error if an answer would be longer than the chip supports.
     fn room_for_answer(&self, plain: usize) -> Result<(), ScriptError> {
         if plain <= scp03::largest_answer(self.max_response) {
             return Ok(());
@@ -385,15 +389,15 @@ impl Composer {
     }
 }
 
-/// How a script begins, and what the chip answers to that.
-pub(super) struct Opening {
+/// First commands of a script, and the chip's answers to them.
+pub(super) struct ScriptOpening {
     pub(super) commands: [Command; 3],
     pub(super) answers: [Response; 3],
     pub(super) session: Session,
 }
 
 impl Record {
-    pub(super) fn predict(&self, keys: &KeySet) -> Opening {
+    pub(super) fn predict(&self, keys: &KeySet) -> ScriptOpening {
         let Prediction { initialize_update, answer, external_authenticate, session } = Prediction::new(
             keys,
             self.key_version,
@@ -404,7 +408,7 @@ impl Record {
             SecurityLevel::FULL,
         );
         let select = Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into();
-        Opening {
+        ScriptOpening {
             commands: [select, initialize_update, external_authenticate],
             answers: [Response::success([]), answer, Response::success([])],
             session,
@@ -412,7 +416,7 @@ impl Record {
     }
 }
 
-/// A whole short command; every chip takes that.
+/// Longest short command, which every chip supports.
 const SHORT_COMMAND: usize = 261;
-/// A whole short response.
+/// Longest short response.
 const SHORT_RESPONSE: usize = 258;

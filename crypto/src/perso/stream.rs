@@ -1,6 +1,6 @@
 //! Data groupings in STORE DATA: a tag of two bytes, a length of one byte or of `FF` and two, the content (GlobalPlatform Card
-//! Specification v2.3 §11.11; EMV Card Personalization Specification v1.1 §2). Groupings follow each other without regard to where a
-//! command ends, so that every command but the last is full.
+//! Specification v2.3 §11.11; EMV Card Personalization Specification v1.1 §2). Groupings follow each other without regard to
+//! where a command ends, so that every command but the last is full.
 //!
 //! | tag | content |
 //! | --- | --- |
@@ -22,7 +22,7 @@ pub(super) const LONGEST: usize = 0xffff;
 pub(super) const CAN: u16 = 0x8010;
 pub(super) const MRZ_SEED: u16 = 0x8011;
 
-/// The file that a grouping with this tag holds.
+/// Returns the file that a grouping with this tag holds.
 pub(super) fn file_of(tag: u16) -> Option<File> {
     File::in_application(tag).or_else(|| File::in_master_file(tag))
 }
@@ -30,22 +30,23 @@ pub(super) fn file_of(tag: u16) -> Option<File> {
 /// Appends one grouping of at most [`LONGEST`] bytes.
 pub(super) fn push(out: &mut Vec<u8>, tag: u16, content: &[u8]) {
     out.extend_from_slice(&tag.to_be_bytes());
-    match content.len() {
-        short @ 0..0xff => out.push(short as u8),
-        long => {
+    match u8::try_from(content.len()) {
+        Ok(short @ 0..=0xfe) => out.push(short),
+        _ => {
+            let length = u16::try_from(content.len()).expect("at most `LONGEST` bytes");
             out.push(0xff);
-            out.extend_from_slice(&(long as u16).to_be_bytes());
+            out.extend_from_slice(&length.to_be_bytes());
         }
     }
     out.extend_from_slice(content);
 }
 
-/// One whole data grouping, as the chip takes it.
+/// One whole data grouping, as the chip receives it.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Grouping {
     /// The password that is printed on the card.
     Can(Can),
-    /// A file, whole.
+    /// A whole file.
     File(File, Vec<u8>),
     /// SHA-1 of MRZ_information.
     MrzSeed([u8; 20]),
@@ -65,7 +66,7 @@ impl Grouping {
     }
 }
 
-/// Shows what it is and how long.
+/// Shows kind and length.
 impl fmt::Debug for Grouping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,11 +77,11 @@ impl fmt::Debug for Grouping {
     }
 }
 
-/// The chip's end of the stream: takes STORE DATA block by block, gives the groupings that are whole.
+/// The chip's end of the stream: takes STORE DATA block by block, and returns the groupings that are complete.
 ///
-/// One per SCP03 session, volatile. **Before it takes the first block ([`Collector::is_untouched`]) the chip discards every file and
-/// password that an earlier stream left**: else a file of somebody else could survive under a shorter package. SET STATUS to
-/// Personalized is allowed only in a session whose stream [`Collector::is_complete`].
+/// One per SCP03 session, volatile. **Before it takes the first block ([`Collector::is_untouched`]) the chip discards every file
+/// and password that an earlier stream left**: otherwise a file of another citizen could remain beside a shorter package. SET
+/// STATUS to Personalized is allowed only in a session whose stream [`Collector::is_complete`].
 #[derive(Default)]
 pub struct Collector {
     blocks: usize,
@@ -90,39 +91,40 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Before the first block.
+    /// Creates a collector before the first block.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether no block came yet.
+    /// Returns whether no block came yet.
     pub fn is_untouched(&self) -> bool {
         self.blocks == 0
     }
 
-    /// Whether the last block came, and ended where a grouping ends.
+    /// Returns whether the last block came, and ended where a grouping ends.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The chip could not keep what a block brought (memory full, write failed): takes no further block and is never complete, so
-    /// that a station that plays on past the error cannot have a chip closed with a file missing.
+    /// Marks the stream as spoiled, when the chip could not store a block (memory full, write failed). No further block is taken
+    /// and the stream is never complete, so that a station that ignores the error cannot close a chip with a file missing.
     pub fn spoil(&mut self) {
         (self.spoiled, self.complete) = (true, false);
         self.pending = Zeroizing::default();
     }
 
-    /// Takes the next block. Nothing is taken of a block that is refused.
+    /// Takes the next block. A refused block leaves the stream unchanged.
     ///
     /// # Errors
-    /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block or [`Collector::spoil`], [`Status::WRONG_P1P2`] for a block out of turn,
-    /// [`Status::WRONG_DATA`] for a malformed grouping or one that the last block cuts short,
+    /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block or [`Collector::spoil`], [`Status::WRONG_P1P2`] for a block out
+    /// of turn, [`Status::WRONG_DATA`] for a malformed grouping or one that the last block cuts short,
     /// [`Status::REFERENCED_DATA_NOT_FOUND`] for a tag that the chip has no place for.
     pub fn take(&mut self, block: &StoreData) -> Result<Vec<Grouping>, Status> {
         if self.complete || self.spoiled {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
-        if block.block != self.blocks as u8 {
+        let [.., expected] = self.blocks.to_be_bytes(); // the number wraps, see `StoreData`
+        if block.block != expected {
             return Err(Status::WRONG_P1P2);
         }
         let mut bytes = Zeroizing::new(Vec::with_capacity(self.pending.len() + block.data.len()));
@@ -144,14 +146,14 @@ impl Collector {
     }
 }
 
-/// Shows how far it is.
+/// Shows the progress.
 impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Collector({} blocks{})", self.blocks, if self.complete { ", complete" } else { "" })
     }
 }
 
-/// Tag, content and what follows; `None` until the grouping is whole.
+/// Returns tag, content and the rest; `None` until the grouping is whole.
 fn split(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (tag, length, rest) = match bytes {
         [a, b, 0xff, hi, lo, rest @ ..] => ([*a, *b], usize::from(u16::from_be_bytes([*hi, *lo])), rest),

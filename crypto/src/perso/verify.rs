@@ -1,18 +1,18 @@
-//! Judges a receipt: by the chip's own MACs, never by the word of who brought it.
+//! Verifies a receipt by the chip's own MACs. The station that delivers it is not trusted.
 
 use std::fmt;
 
 use thiserror::Error;
 
 use super::script::Expected;
-use super::{LifeCycle, Receipt, Report, Script, Step};
+use super::{LifeCycle, Receipt, Report, Script, ScriptStep};
 use crate::apdu::{Command, Response, Status};
 use crate::command::generate_key_pair::{KeyUse, parse_public_key};
 use crate::conversation::Fault;
 use crate::scp03::KeySet;
 use crate::suite::ec::{Curve, PublicKey};
 
-/// What a chip has proved.
+/// What a verified receipt proves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outcome {
     /// The public keys of its two key pairs, once it has both. After an intake, always.
@@ -31,23 +31,23 @@ pub struct PublicKeys {
     pub chip_auth: PublicKey,
 }
 
-/// Why a receipt proves nothing, and at which command.
+/// Error of a receipt: the first command whose answer proves nothing, and why.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("command {index}, {step}: {reason}")]
 pub struct ReceiptError {
     /// Number of the command in the order, from 0.
     pub index: usize,
-    /// Its name.
+    /// Name of the command.
     pub step: StepName,
-    /// What is wrong.
+    /// The problem.
     pub reason: Reason,
 }
 
-/// A step, or what lies behind the last one.
+/// A step, or the position behind the last one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StepName {
     /// A command of the order.
-    Of(Step),
+    Of(ScriptStep),
     /// No command of the order.
     BehindTheLast,
 }
@@ -64,36 +64,36 @@ impl fmt::Display for StepName {
 /// What is wrong with an answer.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum Reason {
-    /// No answer of this chip: bits changed on the way, another chip, another session, or an invention.
+    /// Not an answer of this chip: altered on the way, of another chip or session, or invented.
     #[error("the answer is not the chip's: {0}")]
     Forged(&'static str),
-    /// The receipt ends before this command. What came before it is genuine; the chip has perhaps executed this one.
+    /// The receipt ends before this command. The answers before it are genuine; the chip may have executed this command.
     #[error("the receipt ends here")]
     Incomplete,
     /// The record does not belong to these keys, or was damaged in the store.
     #[error("the stored order does not belong to these keys")]
     Record,
-    /// The chip refused, or somebody says so: a status that is not `9000` is not always protected.
+    /// The status is not `9000`. It may be forged: an error status is not always protected.
     #[error("the chip refused with {0}")]
     Refused(Status),
     /// There are more answers than commands.
     #[error("there are more answers than commands")]
     Surplus,
-    /// The chip said it under its MAC, and it is not what the order leads to.
+    /// The answer is genuine, but not the expected result of the order.
     #[error("the chip answered something else than it was made to do: {0}")]
     Unexpected(&'static str),
 }
 
 impl Script {
-    /// Checks every answer of a receipt and gives what the chip has proved.
+    /// Checks every answer of a receipt and returns what the chip has proved.
     ///
     /// `keys` are those that open the session (version [`super::Record::key_version`]): at intake the ones that it replaces.
     ///
-    /// Only a receipt that answers every command can succeed. One that is genuine as far as it goes gives [`Reason::Incomplete`]: what
-    /// the chip did then is found out by a new presentation and a new order, never by belief.
+    /// Only a receipt that answers every command can succeed. A genuine but short one is [`Reason::Incomplete`]: then a new
+    /// presentation and a new order find out what the chip did.
     ///
     /// # Errors
-    /// [`ReceiptError`], of the first command whose answer is not what it must be.
+    /// [`ReceiptError`] of the first command with a wrong answer.
     pub fn verify(&self, keys: &KeySet, receipt: &Receipt) -> Result<Outcome, ReceiptError> {
         let steps = self.steps();
         let at = |index: usize, reason: Reason| ReceiptError {
@@ -123,7 +123,7 @@ impl Script {
                 continue;
             }
             session.retrace(command).map_err(|_| at(index, Reason::Record))?;
-            let plain = session.unwrap(response).map_err(|fault| at(index, Reason::Forged(name(fault))))?;
+            let plain = session.unwrap(response).map_err(|fault| at(index, Reason::Forged(name(&fault))))?;
             heard.take(&self.record.expected, *step, &plain.data).map_err(|reason| at(index, reason))?;
         }
         if receipt.responses.len() > steps.len() {
@@ -137,7 +137,7 @@ impl Script {
     }
 }
 
-/// What the chip said so far.
+/// The chip's answers so far.
 #[derive(Default)]
 struct Heard {
     active_auth: Option<PublicKey>,
@@ -147,29 +147,29 @@ struct Heard {
 }
 
 impl Heard {
-    fn take(&mut self, expected: &Expected, step: Step, data: &[u8]) -> Result<(), Reason> {
+    fn take(&mut self, expected: &Expected, step: ScriptStep, data: &[u8]) -> Result<(), Reason> {
         match (step, expected) {
-            (Step::PutKey, Expected::Intake { confirmation, .. }) if data == confirmation => {}
-            (Step::PutKey, _) => return Err(Reason::Unexpected("other check values than those of the new keys")),
-            (Step::GenerateKeyPair(KeyUse::ActiveAuthentication), Expected::Intake { active_auth, .. }) => {
+            (ScriptStep::PutKey, Expected::Intake { confirmation, .. }) if data == confirmation => {}
+            (ScriptStep::PutKey, _) => return Err(Reason::Unexpected("other check values than those of the new keys")),
+            (ScriptStep::GenerateKeyPair(KeyUse::ActiveAuthentication), Expected::Intake { active_auth, .. }) => {
                 self.active_auth = Some(public_key(data, *active_auth)?);
             }
-            (Step::GenerateKeyPair(KeyUse::ChipAuthentication), Expected::Intake { chip_auth, .. }) => {
+            (ScriptStep::GenerateKeyPair(KeyUse::ChipAuthentication), Expected::Intake { chip_auth, .. }) => {
                 self.chip_auth = Some(public_key(data, *chip_auth)?);
             }
-            (Step::Report, _) => {
-                let report = Report::parse(data).map_err(|fault| Reason::Unexpected(name(fault)))?;
+            (ScriptStep::Report, _) => {
+                let report = Report::parse(data).map_err(|fault| Reason::Unexpected(name(&fault)))?;
                 self.check(expected, &report)?;
                 self.report = Some(report);
             }
-            (Step::SetStatus(life_cycle), _) if data.is_empty() => self.life_cycle = Some(life_cycle),
+            (ScriptStep::SetStatus(life_cycle), _) if data.is_empty() => self.life_cycle = Some(life_cycle),
             (_, _) if data.is_empty() => {}
-            _ => return Err(Reason::Unexpected("data where there are none to be had")),
+            _ => return Err(Reason::Unexpected("data where none are expected")),
         }
         Ok(())
     }
 
-    /// Whether a report is what the commands before it lead to.
+    /// Checks that a report is the expected result of the commands before it.
     fn check(&self, expected: &Expected, report: &Report) -> Result<(), Reason> {
         if self.life_cycle.is_some_and(|life_cycle| life_cycle != report.life_cycle) {
             return Err(Reason::Unexpected("another life cycle than it was set to"));
@@ -199,7 +199,7 @@ impl Heard {
 }
 
 fn public_key(data: &[u8], parameter_id: u8) -> Result<PublicKey, Reason> {
-    let key = parse_public_key(data).map_err(|fault| Reason::Unexpected(name(fault)))?;
+    let key = parse_public_key(data).map_err(|fault| Reason::Unexpected(name(&fault)))?;
     if Some(key.curve()) == Curve::from_parameter_id(parameter_id) {
         Ok(key)
     } else {
@@ -207,7 +207,7 @@ fn public_key(data: &[u8], parameter_id: u8) -> Result<PublicKey, Reason> {
     }
 }
 
-fn name(fault: Fault) -> &'static str {
+fn name(fault: &Fault) -> &'static str {
     match fault {
         Fault::Misbehaved(what) | Fault::Unsupported(what) => what,
         Fault::Refused { .. } | Fault::WrongPassword { .. } => "a refusal",

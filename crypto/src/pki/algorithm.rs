@@ -1,4 +1,4 @@
-//! AlgorithmIdentifiers of hashes and signatures: RFC 4055, RFC 5754, RFC 5758; which ones, Doc 9303-12 (8th ed.) §4.1.6.
+//! AlgorithmIdentifiers of hashes and signatures: RFC 4055, RFC 5754, RFC 5758; those of Doc 9303-12 (8th ed.) §4.1.6.
 
 use thiserror::Error;
 
@@ -11,8 +11,9 @@ use crate::{
     tlv::{self, Reader, Tlv},
 };
 
-/// Why an algorithm cannot be used.
+/// Error of an algorithm that cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum AlgorithmError {
     /// The identifier itself is malformed.
     #[error(transparent)]
@@ -23,7 +24,7 @@ pub enum AlgorithmError {
         /// The algorithm.
         algorithm: Oid,
     },
-    /// No algorithm of ours.
+    /// The algorithm is not supported.
     #[error("algorithm {algorithm} is not supported")]
     Unknown {
         /// The algorithm.
@@ -32,7 +33,7 @@ pub enum AlgorithmError {
 }
 
 impl AlgorithmError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::Parameters { .. } | Self::Unknown { .. })
     }
@@ -50,7 +51,7 @@ pub(crate) fn split<'a>(identifier: &Tlv<'a>) -> Result<(Oid, &'a [u8]), DerErro
     Ok((kind, parameters))
 }
 
-/// Next element as a hash algorithm. Parameters may be absent or NULL (RFC 5754 §2; Doc 9303-12 (8th ed.) §9.1, note).
+/// Returns the next element as a hash algorithm. Parameters may be absent or NULL (RFC 5754 §2; Doc 9303-12 (8th ed.) §9.1, note).
 pub(crate) fn read_hash(reader: &mut Reader, within: &'static str) -> Result<Hash, AlgorithmError> {
     hash(&reader.expect(der::SEQUENCE).within(within)?)
 }
@@ -67,17 +68,17 @@ fn hash(identifier: &Tlv) -> Result<Hash, AlgorithmError> {
         .ok_or(AlgorithmError::Unknown { algorithm })
 }
 
-/// A hash algorithm, parameters absent as RFC 5754 §2 prefers.
+/// Encodes a hash algorithm, parameters absent as RFC 5754 §2 prefers.
 pub(crate) fn write_hash(hash: Hash) -> Vec<u8> {
     der::sequence(&[&der::oid(hash_oid(hash))])
 }
 
-/// A signature algorithm from its AlgorithmIdentifier, as certificates have it.
+/// Reads a signature algorithm from its AlgorithmIdentifier, as certificates have it.
 pub(crate) fn signature(identifier: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
     signature_of_signer(identifier, None)
 }
 
-/// The same, as a CMS SignerInfo has it: a bare `rsaEncryption` (RFC 3370 §3.2) takes its hash from the digest algorithm.
+/// Returns the same, as a CMS SignerInfo has it: a bare `rsaEncryption` (RFC 3370 §3.2) takes its hash from the digest algorithm.
 pub(crate) fn signature_of_signer(
     identifier: &[u8],
     digest: Option<Hash>,
@@ -98,7 +99,7 @@ pub(crate) fn signature_of_signer(
     }
 }
 
-/// RSASSA-PSS-params, RFC 4055 §3.1. One hash for both, salt as long as the hash: what every profile recommends, and what the
+/// Reads RSASSA-PSS-params, RFC 4055 §3.1: one hash for both, salt as long as the hash, as every profile recommends and the
 /// library verifies.
 fn pss(parameters: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
     let refused = || AlgorithmError::Parameters { algorithm: oid::RSASSA_PSS };
@@ -132,7 +133,7 @@ fn pss(parameters: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
     }
 }
 
-/// The AlgorithmIdentifier of a signature.
+/// Returns the AlgorithmIdentifier of a signature.
 pub(crate) fn write_signature(algorithm: SignatureAlgorithm) -> Vec<u8> {
     let plain = |parameters: &[u8]| {
         let known = SIGNATURES.iter().find(|(_, found)| *found == algorithm);

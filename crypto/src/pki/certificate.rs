@@ -1,4 +1,4 @@
-//! X.509 certificates as they are read: RFC 5280 §4.1, profile of Doc 9303-12 (8th ed.) §7.1.1.
+//! X.509 certificates as read: RFC 5280 §4.1, profile of Doc 9303-12 (8th ed.) §7.1.1.
 //!
 //! ```text
 //! Certificate    ::= SEQUENCE { tbsCertificate TBSCertificate, signatureAlgorithm AlgorithmIdentifier, signature BIT STRING }
@@ -30,7 +30,7 @@ use crate::{
 pub struct SerialNumber(Vec<u8>);
 
 impl SerialNumber {
-    /// Sixteen random bytes, positive and never zero; the profile allows twenty (Doc 9303-12 (8th ed.) table 5).
+    /// Generates sixteen random bytes, positive and never zero; the profile allows twenty (Doc 9303-12 (8th ed.) table 5).
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -38,12 +38,12 @@ impl SerialNumber {
         Self(bytes.to_vec())
     }
 
-    /// As read: whatever the octets. Real certificates have negative, zero and over-long ones.
+    /// Keeps any octets as read. Real certificates have negative, zero and over-long ones.
     pub fn from_content(content: &[u8]) -> Self {
         Self(content.to_vec())
     }
 
-    /// The content octets of the INTEGER.
+    /// Returns the content octets of the INTEGER.
     pub fn content(&self) -> &[u8] {
         &self.0
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for SerialNumber {
     }
 }
 
-/// From when until when, both included.
+/// A period, both ends included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
     /// First moment.
@@ -72,13 +72,13 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Whether the moment lies within.
+    /// Returns whether the moment lies within.
     pub fn contains(&self, at: OffsetDateTime) -> bool {
         self.not_before <= at && at <= self.not_after
     }
 }
 
-/// What a TBSCertificate says.
+/// Content of a TBSCertificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Body {
     pub(crate) version: u64,
@@ -130,20 +130,20 @@ impl Body {
     }
 }
 
-/// A certificate as it was read. It proves nothing until a [`super::TrustStore`] has verified it. Cheap to clone.
+/// A certificate as read. It proves nothing until a [`super::TrustStore`] has verified it. Cheap to clone.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Certificate {
     der: Arc<[u8]>,
     pub(crate) body: Arc<Body>,
     algorithm: Arc<[u8]>,
     signature: Arc<[u8]>,
-    /// Read once: every document that is issued or inspected asks for it several times.
+    /// Parsed once, since it is needed several times for every document.
     key: Arc<Result<VerifyingKey, SpkiError>>,
 }
 
 impl Certificate {
     /// Reads one DER certificate, keeping its bytes. Lenient: any extension set, unsupported keys and algorithms included, so
-    /// that master lists can be read; what cannot be used is told when it is used.
+    /// that master lists can be read; using an unsupported part returns the error.
     ///
     /// # Errors
     /// [`DerError`].
@@ -155,47 +155,58 @@ impl Certificate {
         Ok(Self { der: bytes.into(), body: Arc::new(body), algorithm, signature, key })
     }
 
-    /// The bytes as read.
+    /// Returns the bytes as read.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Serial number.
+    /// Returns the serial number.
     pub fn serial(&self) -> &SerialNumber {
         &self.body.serial
     }
 
-    /// Who issued it.
+    /// Returns the issuer's name.
     pub fn issuer(&self) -> &Name {
         &self.body.issuer
     }
 
-    /// Whose key it certifies.
+    /// Returns the subject, the holder of the certified key.
     pub fn subject(&self) -> &Name {
         &self.body.subject
     }
 
-    /// The issuer's two-letter country code, in upper case.
+    /// Returns the issuer's two-letter country code, in upper case.
     pub fn country(&self) -> Option<String> {
         self.body.issuer.country()
     }
 
-    /// From when until when it is valid.
+    /// Returns the period of validity.
     pub fn validity(&self) -> Validity {
         self.body.validity
     }
 
-    /// First moment of its validity.
+    /// Returns the period in which the certified key may sign: the private key usage period (Doc 9303-12 (8th ed.) §4.1.3),
+    /// limited to the validity. Without that extension it is the validity.
+    pub fn signing_period(&self) -> Validity {
+        let Validity { not_before, not_after } = self.body.validity;
+        let (from, to) = self.body.extensions.private_key_usage.unwrap_or_default();
+        Validity {
+            not_before: from.map_or(not_before, |from| from.max(not_before)),
+            not_after: to.map_or(not_after, |to| to.min(not_after)),
+        }
+    }
+
+    /// Returns the first moment of its validity.
     pub fn not_before(&self) -> OffsetDateTime {
         self.body.validity.not_before
     }
 
-    /// Last moment of its validity.
+    /// Returns the last moment of its validity.
     pub fn not_after(&self) -> OffsetDateTime {
         self.body.validity.not_after
     }
 
-    /// The certified key.
+    /// Returns the certified key.
     ///
     /// # Errors
     /// [`SpkiError`], also for curves that are not supported.
@@ -203,32 +214,32 @@ impl Certificate {
         (*self.key).clone()
     }
 
-    /// The certified key as it stands: a DER SubjectPublicKeyInfo.
+    /// Returns the certified key as it stands: a DER SubjectPublicKeyInfo.
     pub fn subject_public_key_info(&self) -> &[u8] {
         &self.body.spki
     }
 
-    /// The extensions.
+    /// Returns the extensions.
     pub fn extensions(&self) -> &Extensions {
         &self.body.extensions
     }
 
-    /// Subject key identifier: the extension, or nothing.
+    /// Returns the subject key identifier of the extension, if there is one.
     pub fn subject_key_identifier(&self) -> Option<&[u8]> {
         self.body.extensions.subject_key_identifier.as_deref()
     }
 
-    /// Key identifier of the issuer, if the extension says one.
+    /// Returns the key identifier of the issuer, if the extension says one.
     pub fn authority_key_identifier(&self) -> Option<&[u8]> {
         self.body.extensions.authority_key_identifier.as_deref()
     }
 
-    /// Whether issuer and subject are the same name: a root, or a link certificate without change of name.
+    /// Returns whether issuer and subject are the same name: a root, or a link certificate without change of name.
     pub fn is_self_issued(&self) -> bool {
         self.body.issuer.matches(&self.body.subject)
     }
 
-    /// How it is signed.
+    /// Returns the algorithm of the signature.
     ///
     /// # Errors
     /// [`AlgorithmError`].
@@ -236,7 +247,7 @@ impl Certificate {
         algorithm::signature(&self.algorithm)
     }
 
-    /// The part that the signature covers, as read.
+    /// Returns the part that the signature covers, as read.
     pub fn to_be_signed(&self) -> &[u8] {
         Reader::new(&self.der[..])
             .read()
@@ -245,12 +256,12 @@ impl Certificate {
             .expect("a parsed certificate has a body")
     }
 
-    /// SHA-256 over the whole certificate: how it is referred to in logs and stores.
+    /// Returns SHA-256 over the whole certificate, by which logs and stores refer to it.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.der).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Verifies the certificate's own signature under a key. Nothing else is checked: chains are [`super::TrustStore`]'s.
+    /// Verifies the certificate's own signature under a key. Nothing else is checked; [`super::TrustStore`] verifies chains.
     pub(crate) fn verify_signature(&self, key: &VerifyingKey) -> Result<(), SignedError> {
         check_signed(&self.body.signature_algorithm, &self.algorithm, key, self.to_be_signed(), &self.signature)
     }
@@ -262,7 +273,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// What can be wrong with the signature over a certificate or a CRL.
+/// Error of the signature over a certificate or a CRL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum SignedError {
     /// The algorithm cannot be used.
@@ -273,7 +284,8 @@ pub(crate) enum SignedError {
     Signature(SignatureError),
 }
 
-/// Certificates and CRLs say their algorithm twice, once under the signature; both must be the same (RFC 5280 §4.1.1.2).
+/// Verifies a signature. Certificates and CRLs name its algorithm twice, once in the signed part; both must be the same
+/// (RFC 5280 §4.1.1.2).
 pub(crate) fn check_signed(
     inner: &[u8],
     outer: &[u8],

@@ -1,4 +1,4 @@
-//! CMS SignedData (RFC 5652 §5) as EF.SOD, master lists and trust bundles profile it: one signer, signed attributes, the
+//! CMS SignedData (RFC 5652 §5) in the profile of EF.SOD, master lists and trust bundles: one signer, signed attributes, the
 //! signer's certificate inside. Doc 9303-10 (8th ed.) §4.6.2.2, Doc 9303-12 (8th ed.) §9.1.
 //!
 //! ```text
@@ -19,7 +19,7 @@ use super::{
     algorithm::{self, AlgorithmError},
     certificate::Certificate,
     der::{self, DerError, Within, value},
-    draft::{SignatureMismatch, usual_algorithm},
+    draft::SignatureMismatch,
     name::Name,
     oid::{self, Oid},
     spki::SpkiError,
@@ -30,8 +30,9 @@ use crate::{
     tlv::{self, Tlv},
 };
 
-/// Why signed data is refused, the chain of its signer apart.
+/// Error when reading or verifying signed data; the chain of its signer is not looked at.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum CmsError {
     /// A hash or signature algorithm cannot be used.
     #[error(transparent)]
@@ -39,18 +40,18 @@ pub enum CmsError {
     /// A signed attribute is missing, appears twice, or has not exactly one value.
     #[error("signed attribute {attribute} must be there once, with one value")]
     Attribute {
-        /// Which.
+        /// The attribute.
         attribute: Oid,
     },
     /// Content of another type than expected, or the signed attribute says another type than the content.
     #[error("the content is of type {found}, expected {expected}")]
     ContentType {
-        /// What was looked for.
+        /// The type expected.
         expected: Oid,
-        /// What is there.
+        /// The type found.
         found: Oid,
     },
-    /// Malformed.
+    /// The data is malformed.
     #[error(transparent)]
     Der(#[from] DerError),
     /// The signer's digest algorithm is not among those announced.
@@ -71,26 +72,26 @@ pub enum CmsError {
     /// Not exactly one signer.
     #[error("{count} signers, exactly one is expected")]
     SignerCount {
-        /// How many.
+        /// Number of signers.
         count: usize,
     },
-    /// No certificate inside is the one that the signer identifier means.
+    /// The certificate that the signer identifier names is not inside.
     #[error("the certificate of the signer is not inside")]
     SignerMissing,
-    /// A version number that does not go with the rest (RFC 5652 §5.1, §5.3).
+    /// The version number contradicts the content (RFC 5652 §5.1, §5.3).
     #[error("{what} has version {found}, expected {expected}")]
     Version {
-        /// Which structure.
+        /// The structure.
         what: &'static str,
-        /// The version that goes with the rest.
+        /// The version expected.
         expected: u64,
-        /// What is there.
+        /// The version found.
         found: u64,
     },
 }
 
 impl CmsError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Algorithm(error) => error.is_unsupported(),
@@ -101,7 +102,7 @@ impl CmsError {
     }
 }
 
-/// How the signer's certificate is referred to.
+/// Reference to the signer's certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum SignerId {
     IssuerAndSerial(Name, Vec<u8>),
@@ -119,7 +120,7 @@ impl SignerId {
     }
 }
 
-/// Signed data as it was read; nothing verified yet.
+/// Signed data as read; nothing is verified yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct SignedData {
     pub(crate) content_type: Oid,
@@ -127,7 +128,7 @@ pub(crate) struct SignedData {
     pub(crate) certificates: Vec<Certificate>,
     signer: SignerId,
     digest: Hash,
-    /// Re-tagged as SET OF: what the signature covers (RFC 5652 §5.4).
+    /// The signed attributes, re-tagged as SET OF, which the signature covers (RFC 5652 §5.4).
     attributes: Vec<u8>,
     algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
@@ -163,7 +164,7 @@ impl SignedData {
                 certificates.push(Certificate::parse(list.read().within("certificates")?.raw)?);
             }
         }
-        fields.optional(0xa1).within("crls")?; // not signed, so not used: lists come with the trust store
+        fields.optional(0xa1).within("crls")?; // unsigned, so not used: revocation lists come with the trust store
         let signers = fields.expect(der::SET).within("signerInfos")?;
         fields.finish().within(within)?;
         let mut count = 0;
@@ -214,12 +215,12 @@ impl SignedData {
         Ok(Self { content_type, content, certificates, signer, digest, attributes, algorithm, signature })
     }
 
-    /// The certificate inside that the signer identifier means.
+    /// Returns the certificate inside that the signer identifier names.
     pub(crate) fn signer(&self) -> Result<&Certificate, CmsError> {
         self.certificates.iter().find(|certificate| self.signer.means(certificate)).ok_or(CmsError::SignerMissing)
     }
 
-    /// The claimed moment of signing, if the signer claims one.
+    /// Returns the claimed moment of signing, if the signer claims one.
     pub(crate) fn signing_time(&self) -> Result<Option<OffsetDateTime>, CmsError> {
         match attribute(&self.attributes, &oid::SIGNING_TIME)? {
             Some(bytes) => Ok(Some(der::read_time(&mut tlv::Reader::new(&bytes), "signingTime")?)),
@@ -257,7 +258,7 @@ fn expect_version(what: &'static str, expected: u64, tlv: &Tlv) -> Result<(), Cm
     if found == expected { Ok(()) } else { Err(CmsError::Version { what, expected, found }) }
 }
 
-/// The one value of an attribute, raw; `None` if the attribute is absent.
+/// Returns the one value of an attribute, raw; `None` if the attribute is absent.
 fn attribute(set: &[u8], kind: &Oid) -> Result<Option<Vec<u8>>, CmsError> {
     let wrong = || CmsError::Attribute { attribute: kind.clone() };
     let mut found = None;
@@ -278,7 +279,7 @@ fn attribute(set: &[u8], kind: &Oid) -> Result<Option<Vec<u8>>, CmsError> {
 
 /// Signed data waiting for its one signature. Not `Clone`.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedSignedData {
     content_type: Oid,
     content: Vec<u8>,
     attributes: Vec<u8>,
@@ -288,9 +289,9 @@ pub(crate) struct Prepared {
     algorithm: SignatureAlgorithm,
 }
 
-impl Prepared {
-    /// Content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's key. The
-    /// digest is the one that belongs to the key.
+impl PreparedSignedData {
+    /// Prepares content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's
+    /// key. The digest is the one that belongs to the key.
     pub(crate) fn new(
         content_type: Oid,
         content: Vec<u8>,
@@ -299,7 +300,7 @@ impl Prepared {
         signing_time: OffsetDateTime,
     ) -> Result<Self, SpkiError> {
         let key = certificate.verifying_key()?;
-        let algorithm = usual_algorithm(&key);
+        let algorithm = key.usual_algorithm();
         let digest = algorithm.hash();
         let attribute = |kind: &Oid, value: Vec<u8>| der::sequence(&[&der::oid(kind), &der::set_of(vec![value])]);
         let attributes = der::set_of(vec![
@@ -330,7 +331,7 @@ impl Prepared {
         self.algorithm
     }
 
-    /// The ContentInfo, after verifying the signature.
+    /// Returns the ContentInfo, after verifying the signature.
     pub(crate) fn attach(self, signature: &[u8]) -> Result<Vec<u8>, SignatureMismatch> {
         self.key.verify(self.algorithm, &self.attributes, signature)?;
         Ok(self.attach_unverified(signature))
@@ -365,7 +366,7 @@ impl Prepared {
         der::sequence(&[&der::oid(&oid::SIGNED_DATA), &der::context(0, &signed_data)])
     }
 
-    /// For the store: everything but the signature.
+    /// Returns the form to be stored: everything but the signature.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let by_subject_key = u8::from(matches!(self.signer, SignerId::SubjectKey(_)));
         der::sequence(&[
@@ -377,7 +378,7 @@ impl Prepared {
         ])
     }
 
-    /// Back from the store. What was stored is checked against itself, so that a damaged row is not signed.
+    /// Restores it from its stored form, and checks its consistency, so that a damaged row is not signed.
     pub(crate) fn from_bytes(expected: &Oid, bytes: &[u8]) -> Result<Self, CmsError> {
         let within = "prepared signed data";
         let mut fields = Tlv::expect(der::SEQUENCE, bytes).within(within)?.children();

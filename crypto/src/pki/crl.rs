@@ -16,7 +16,7 @@ use super::{
     algorithm::{self, AlgorithmError},
     certificate::{self, Certificate, SerialNumber, SignedError},
     der::{self, DerError, Within},
-    draft::{SignatureMismatch, usual_algorithm},
+    draft::SignatureMismatch,
     extensions::{self, KeyUsage, RawExtension},
     name::Name,
     oid::{self, Oid},
@@ -27,8 +27,9 @@ use crate::{
     tlv::Tlv,
 };
 
-/// Why a CRL is not accepted, or not to be signed.
+/// Error of a CRL that is not accepted or must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum CrlError {
     /// Its algorithm cannot be used.
     #[error(transparent)]
@@ -36,13 +37,13 @@ pub enum CrlError {
     /// A critical extension that is not processed here: delta lists, partitions, indirect lists.
     #[error("critical extension {extension} of the list is not supported")]
     CriticalExtension {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// The draft lists a serial number twice.
     #[error("serial number {serial} is listed twice")]
     Duplicate {
-        /// Which.
+        /// The serial number.
         serial: SerialNumber,
     },
     /// The issuer's certificate may not sign lists.
@@ -60,10 +61,10 @@ pub enum CrlError {
     /// The signature does not verify.
     #[error("the list's signature: {0}")]
     Signature(SignatureError),
-    /// No trust anchor of that country and key.
+    /// No trust anchor has that country and key.
     #[error("no trust anchor has issued the list of {issuer}")]
     NoAnchor {
-        /// Who says to have issued it.
+        /// Issuer named in the list.
         issuer: String,
     },
 }
@@ -71,13 +72,13 @@ pub enum CrlError {
 /// One entry of a CRL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RevokedCertificate {
-    /// The certificate.
+    /// Serial number of the certificate.
     pub serial: SerialNumber,
-    /// Since when.
+    /// Moment of the revocation.
     pub at: OffsetDateTime,
 }
 
-/// A list as it was read. It proves nothing until [`Crl::verify`], which [`super::TrustStore::add_list`] calls.
+/// A list as read. It proves nothing until [`Crl::verify`], which [`super::TrustStore::add_list`] calls.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Crl {
     der: Vec<u8>,
@@ -145,38 +146,38 @@ impl Crl {
         })
     }
 
-    /// The bytes as read.
+    /// Returns the bytes as read.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Who issued it.
+    /// Returns the issuer.
     pub fn issuer(&self) -> &Name {
         &self.issuer
     }
 
-    /// When it was made.
+    /// Returns the date of issue.
     pub fn this_update(&self) -> OffsetDateTime {
         self.this_update
     }
 
-    /// When the next is due.
+    /// Returns the date by which the next list is due.
     pub fn next_update(&self) -> Option<OffsetDateTime> {
         self.next_update
     }
 
-    /// What it revokes.
+    /// Returns the revoked certificates.
     pub fn revoked(&self) -> &[RevokedCertificate] {
         &self.revoked
     }
 
-    /// Its `cRLNumber` as content octets, if it has one.
+    /// Returns the `cRLNumber` as content octets, if it has one.
     pub fn number(&self) -> Option<Vec<u8>> {
         let found = self.extensions.iter().find(|extension| extension.kind == oid::CRL_NUMBER)?;
         Tlv::expect(der::INTEGER, &found.value).ok().and_then(|tlv| der::unsigned(tlv.value).map(<[u8]>::to_vec))
     }
 
-    /// How it is signed.
+    /// Returns the algorithm of the signature.
     ///
     /// # Errors
     /// [`AlgorithmError`].
@@ -189,7 +190,8 @@ impl Crl {
         extensions::authority_key(&found.value).ok().flatten()
     }
 
-    /// Verifies the list under a CSCA certificate: its signature, the issuer's usage, and that nothing critical is unknown.
+    /// Verifies the list under a CSCA certificate: its signature, the issuer's key usage, and that no critical extension is
+    /// unknown.
     ///
     /// # Errors
     /// [`CrlError`].
@@ -213,7 +215,7 @@ impl Crl {
         }
     }
 
-    /// The entry of a certificate that this list's country issued, if it is revoked (Doc 9303-12 (8th ed.) §7.1.4, note 1:
+    /// Returns the entry of a certificate that this list's country issued, if it is revoked (Doc 9303-12 (8th ed.) §7.1.4, note 1:
     /// one CSCA and one list for a country, so the country is what tells them apart).
     pub(crate) fn entry(&self, certificate: &Certificate) -> Option<&RevokedCertificate> {
         let same_country = self.issuer.country() == certificate.country();
@@ -236,15 +238,15 @@ fn may_sign(issuer: &Certificate) -> bool {
 /// A list to be issued.
 #[derive(Clone, Debug)]
 pub struct CrlDraft {
-    /// The CSCA, with its newest key.
+    /// The CSCA's certificate of its newest key.
     pub issuer: Certificate,
-    /// One more than the last list's.
+    /// CRL number: one more than that of the last list.
     pub number: u64,
-    /// Now.
+    /// Date of issue.
     pub this_update: OffsetDateTime,
-    /// At most 90 days later.
+    /// Date by which the next list is due, at most 90 days later.
     pub next_update: OffsetDateTime,
-    /// All certificates of the State that are revoked, under whichever CSCA key they were issued.
+    /// All revoked certificates of the State, under any of its CSCA keys.
     pub revoked: Vec<RevokedCertificate>,
 }
 
@@ -266,7 +268,7 @@ impl CrlDraft {
         let key_identifier = self.issuer.subject_key_identifier().filter(|_| may_sign(&self.issuer));
         let key_identifier = key_identifier.ok_or(CrlError::Issuer)?;
         let signer_key = self.issuer.verifying_key()?;
-        let algorithm = usual_algorithm(&signer_key);
+        let algorithm = signer_key.usual_algorithm();
         let entry = |entry: &RevokedCertificate| {
             der::sequence(&[&crate::tlv::encode(der::INTEGER, entry.serial.content()), &der::time(entry.at)])
         };
@@ -302,17 +304,17 @@ pub struct PreparedCrl {
 }
 
 impl PreparedCrl {
-    /// The bytes to sign, not yet hashed.
+    /// Returns the bytes to sign, not yet hashed.
     pub fn to_be_signed(&self) -> &[u8] {
         &self.body
     }
 
-    /// How to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }
 
-    /// Makes the list; the signature is verified under the issuer's key first.
+    /// Returns the list; the signature is verified under the issuer's key first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].

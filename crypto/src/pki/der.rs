@@ -1,4 +1,4 @@
-//! The universal types of DER (ITU-T X.690) over [`crate::tlv`]: what certificates, lists and signed data are made of.
+//! The universal types of DER (ITU-T X.690) over [`crate::tlv`], used by certificates, lists and signed data.
 //!
 //! The writer is strict DER. The reader keeps bytes as they stand, because signatures cover them, and is lenient only where
 //! real certificates demand it (each place says so).
@@ -9,18 +9,19 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 use super::oid::Oid;
 use crate::tlv::{self, Reader, Tlv, TlvError};
 
-/// Why bytes are not the ASN.1 structure that was expected.
+/// Error when reading an ASN.1 structure.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum DerError {
     /// The data objects themselves are malformed.
     #[error("{within}: {problem}")]
     Encoding {
         /// The structure being read.
         within: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: TlvError,
     },
-    /// Well formed, but not a value that is allowed here.
+    /// The value is well formed, but not allowed here.
     #[error("{what} has a value that is not allowed there")]
     Value {
         /// The field.
@@ -52,27 +53,27 @@ impl<T> Within<T> for Result<T, TlvError> {
     }
 }
 
-/// Reads a value or names the field that is wrong.
+/// Returns the value, or an error that names the field.
 pub(crate) fn value<T>(what: &'static str, read: Option<T>) -> Result<T, DerError> {
     read.ok_or(DerError::Value { what })
 }
 
 // --- reading -----------------------------------------------------------------------------------------------------------
 
-/// Content of an INTEGER as a small number; negative or large ones are `None`.
+/// Returns the content of an INTEGER as a small number; negative or large ones are `None`.
 pub(crate) fn small(integer: &Tlv) -> Option<u64> {
     let magnitude = unsigned(integer.value)?;
     (magnitude.len() <= 8).then(|| magnitude.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
 }
 
-/// Magnitude of a non-negative INTEGER's content without leading zeros (empty for zero); `None` if empty or negative.
+/// Returns the magnitude of a non-negative INTEGER's content without leading zeros (empty for zero); `None` if empty or negative.
 pub(crate) fn unsigned(content: &[u8]) -> Option<&[u8]> {
     let first = *content.first()?;
     let zeros = content.iter().take_while(|b| **b == 0).count();
     (first & 0x80 == 0).then(|| &content[zeros..])
 }
 
-/// Whole octets of a BIT STRING; one with unused bits is `None`.
+/// Returns the whole octets of a BIT STRING; one with unused bits is `None`.
 pub(crate) fn bits<'a>(string: &Tlv<'a>) -> Option<&'a [u8]> {
     match string.value.split_first() {
         Some((0, octets)) => Some(octets),
@@ -80,7 +81,7 @@ pub(crate) fn bits<'a>(string: &Tlv<'a>) -> Option<&'a [u8]> {
     }
 }
 
-/// A BOOLEAN's content. Lenient: any non-zero octet is true, as in BER.
+/// Reads a BOOLEAN's content. Lenient: any non-zero octet is true, as in BER.
 pub(crate) fn boolean(value: &[u8]) -> Option<bool> {
     match value {
         [byte] => Some(*byte != 0),
@@ -88,19 +89,19 @@ pub(crate) fn boolean(value: &[u8]) -> Option<bool> {
     }
 }
 
-/// Next element as an object identifier.
+/// Reads the next element as an object identifier.
 pub(crate) fn read_oid(reader: &mut Reader, what: &'static str) -> Result<Oid, DerError> {
     let tlv = reader.expect(OBJECT_IDENTIFIER).within(what)?;
     value(what, Oid::from_content(tlv.value))
 }
 
-/// Next element as UTCTime or GeneralizedTime.
+/// Reads the next element as UTCTime or GeneralizedTime.
 pub(crate) fn read_time(reader: &mut Reader, what: &'static str) -> Result<OffsetDateTime, DerError> {
     let tlv = reader.read().within(what)?;
     value(what, time_of(&tlv))
 }
 
-/// UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5). Lenient: seconds may be missing, a fraction is dropped, and an offset
+/// Reads a UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5). Lenient: seconds may be missing, a fraction is dropped, and an offset
 /// may stand instead of `Z`; old certificates have all three.
 pub(crate) fn time_of(tlv: &Tlv) -> Option<OffsetDateTime> {
     let year_digits = match tlv.tag.0 {
@@ -111,7 +112,7 @@ pub(crate) fn time_of(tlv: &Tlv) -> Option<OffsetDateTime> {
     time_from_text(std::str::from_utf8(tlv.value).ok()?, year_digits)
 }
 
-/// The content of a GeneralizedTime that is implicitly tagged.
+/// Reads the content of a GeneralizedTime that is implicitly tagged.
 pub(crate) fn generalized_time(content: &[u8]) -> Option<OffsetDateTime> {
     time_from_text(std::str::from_utf8(content).ok()?, 4)
 }
@@ -154,7 +155,7 @@ pub(crate) fn sequence(children: &[&[u8]]) -> Vec<u8> {
     tlv::encode_all(SEQUENCE, children)
 }
 
-/// SET OF: elements in ascending order of their encodings (X.690 §11.6).
+/// Encodes a SET OF: elements in ascending order of their encodings (X.690 §11.6).
 pub(crate) fn set_of(mut children: Vec<Vec<u8>>) -> Vec<u8> {
     children.sort();
     tlv::encode(SET, &children.concat())
@@ -164,21 +165,13 @@ pub(crate) fn oid(oid: &Oid) -> Vec<u8> {
     tlv::encode(OBJECT_IDENTIFIER, oid.content())
 }
 
-/// Non-negative INTEGER from its big-endian magnitude, in the fewest octets.
-pub(crate) fn integer(magnitude: &[u8]) -> Vec<u8> {
-    let zeros = magnitude.iter().take_while(|b| **b == 0).count();
-    let mut content = magnitude[zeros..].to_vec();
-    if content.first().is_none_or(|first| first & 0x80 != 0) {
-        content.insert(0, 0);
-    }
-    tlv::encode(INTEGER, &content)
-}
+pub(crate) use crate::tlv::encode_integer as integer;
 
 pub(crate) fn octets(value: &[u8]) -> Vec<u8> {
     tlv::encode(OCTET_STRING, value)
 }
 
-/// BIT STRING without unused bits.
+/// Encodes a BIT STRING without unused bits.
 pub(crate) fn bit_string(value: &[u8]) -> Vec<u8> {
     tlv::encode(BIT_STRING, &[&[0], value].concat())
 }
@@ -187,12 +180,12 @@ pub(crate) fn null() -> Vec<u8> {
     vec![0x05, 0x00]
 }
 
-/// `[n] EXPLICIT`, or a constructed implicit tag when given the content.
+/// Encodes `[n] EXPLICIT`, or a constructed implicit tag when given the content.
 pub(crate) fn context(number: u32, content: &[u8]) -> Vec<u8> {
     tlv::encode(0xa0 | number, content)
 }
 
-/// A time as certificates write it: UTCTime through 2049, GeneralizedTime from 2050 (Doc 9303-12 (8th ed.) table 5).
+/// Encodes a time as certificates write it: UTCTime through 2049, GeneralizedTime from 2050 (Doc 9303-12 (8th ed.) table 5).
 pub(crate) fn time(at: OffsetDateTime) -> Vec<u8> {
     let text = generalized_text(at);
     match at.to_offset(UtcOffset::UTC).year() {
@@ -201,7 +194,7 @@ pub(crate) fn time(at: OffsetDateTime) -> Vec<u8> {
     }
 }
 
-/// `YYYYMMDDHHMMSSZ`.
+/// Returns the text `YYYYMMDDHHMMSSZ`.
 pub(crate) fn generalized_text(at: OffsetDateTime) -> String {
     let at = at.to_offset(UtcOffset::UTC);
     let (year, month, day) = (at.year(), u8::from(at.month()), at.day());

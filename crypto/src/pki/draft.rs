@@ -7,28 +7,15 @@ use super::{
     certificate::{Body, Certificate, SerialNumber, Validity},
     der,
     extensions::{self, KeyUsage},
-    lint::{self, Finding, Findings},
+    lint::{self, Findings, ProfileFinding},
     name::{Country, Name},
     oid,
+    role::Role,
     spki::{self, CurveForm},
 };
-use crate::suite::{Curve, Hash, SignatureAlgorithm, SignatureError, VerifyingKey};
+use crate::suite::{SignatureAlgorithm, SignatureError, VerifyingKey};
 
-/// What the certified key is for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// Country signing CA: a root if it is issued by itself, a link certificate if by another CSCA key of the State.
-    Csca,
-    /// Signs EF.SOD of documents whose MRZ begins with one of these types (`ID`, or `I` for all that begin so).
-    DocumentSigner {
-        /// One or two characters each.
-        document_types: Vec<String>,
-    },
-    /// Signs master lists and our trust bundles.
-    TrustListSigner,
-}
-
-/// Whose signature will stand under the certificate.
+/// Issuer, whose key will sign the certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Issuer {
     /// The key that is certified: a root.
@@ -40,27 +27,27 @@ pub enum Issuer {
 /// A certificate to be issued.
 #[derive(Clone, Debug)]
 pub struct CertificateDraft {
-    /// What for.
+    /// Role of the certified key.
     pub role: Role,
-    /// Whose key. A root's issuer is the same name.
+    /// Holder of the key. A root's issuer is the same name.
     pub subject: Name,
-    /// By whom.
+    /// Issuer of the certificate.
     pub issuer: Issuer,
     /// Unique for the issuer; see [`SerialNumber::generate`].
     pub serial: SerialNumber,
-    /// As long as anything it signs may be inspected.
+    /// Validity of the certificate: as long as anything that its key signs may be inspected.
     pub validity: Validity,
-    /// As long as the private key may sign; a fraction of the validity.
+    /// Period in which the private key may sign; a fraction of the validity.
     pub private_key_usage: Validity,
-    /// The key.
+    /// The key to be certified.
     pub key: VerifyingKey,
-    /// How the key names its curve. [`CurveForm::Explicit`] is the standard's; see `docs/divergences.md` for the other.
+    /// Form of the curve parameters. The standard demands [`CurveForm::Explicit`]; see `docs/divergences.md` for the other.
     pub form: CurveForm,
-    /// The State, as alternative names tell it.
+    /// The State, for the alternative names.
     pub country: Country,
     /// A URI (`https://…`) or mail address, for the alternative names.
     pub contact: Option<String>,
-    /// Where the CSCA's CRL is published; at least one URI.
+    /// URIs of the CSCA's CRL, at least one.
     pub crl_distribution_points: Vec<String>,
 }
 
@@ -74,12 +61,12 @@ impl CertificateDraft {
             Issuer::Itself => (None, self.key.clone()),
             Issuer::Csca(csca) => match csca.verifying_key() {
                 Ok(key) => (Some(&**csca), key),
-                Err(_) => return Err(Findings(vec![Finding::Issuer])),
+                Err(_) => return Err(Findings(vec![ProfileFinding::Issuer])),
             },
         };
-        let algorithm = usual_algorithm(&signer_key);
+        let algorithm = signer_key.usual_algorithm();
         let bytes = self.encode(issuer, algorithm);
-        let body = Body::parse(&bytes).map_err(|_| Findings(vec![Finding::Version]))?;
+        let body = Body::parse(&bytes).map_err(|_| Findings(vec![ProfileFinding::Version]))?;
         let findings = lint::lint(&body, &self.role, issuer);
         match findings.is_empty() {
             true => Ok(PreparedCertificate { body: bytes, algorithm, signer_key }),
@@ -104,7 +91,7 @@ impl CertificateDraft {
     }
 
     fn extensions(&self, issuer: Option<&Certificate>, spki: &[u8]) -> Vec<u8> {
-        let own_key = lint::identifier_of(spki).expect("a key just encoded has octets");
+        let own_key = spki::identifier_of(spki).expect("a key just encoded has octets");
         let issuer_key = issuer.and_then(Certificate::subject_key_identifier).unwrap_or(&own_key);
         let usage = match self.role {
             Role::Csca => KeyUsage::AUTHORITY,
@@ -133,7 +120,7 @@ impl CertificateDraft {
     }
 }
 
-/// A linted body waiting for its one signature. Not `Clone`: whoever attaches has spent it.
+/// A linted body waiting for its one signature. Not `Clone`: attaching a signature spends it.
 ///
 /// ```compile_fail,E0382
 /// fn twice(prepared: crypto::pki::PreparedCertificate, signature: &[u8]) {
@@ -149,17 +136,17 @@ pub struct PreparedCertificate {
 }
 
 impl PreparedCertificate {
-    /// The bytes to sign, not yet hashed.
+    /// Returns the bytes to sign, not yet hashed.
     pub fn to_be_signed(&self) -> &[u8] {
         &self.body
     }
 
-    /// How to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
     }
 
-    /// Makes the certificate. The signature (DER for ECDSA) is verified under the issuer's key before anything leaves.
+    /// Returns the certificate. The signature (DER for ECDSA) is verified under the issuer's key first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].
@@ -171,20 +158,7 @@ impl PreparedCertificate {
     }
 }
 
-/// The signature offered for something prepared is not one of the expected key over it.
+/// The signature is not one of the expected key over the prepared bytes.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("the signature does not belong to what was prepared: {0}")]
 pub struct SignatureMismatch(#[from] pub SignatureError);
-
-/// The hash that belongs to the key's strength (TR-03116-2 §4, table of hash and curve): SHA-256 for 256-bit curves, SHA-384
-/// for 384, SHA-512 for P-521. RSA signs with RSASSA-PSS, as Doc 9303-12 (8th ed.) §4.1.6.1 recommends.
-pub(crate) fn usual_algorithm(key: &VerifyingKey) -> SignatureAlgorithm {
-    match key {
-        VerifyingKey::Ec(key) => SignatureAlgorithm::Ecdsa(match key.curve() {
-            Curve::P256 | Curve::BrainpoolP256r1 => Hash::Sha256,
-            Curve::P384 | Curve::BrainpoolP384r1 => Hash::Sha384,
-            Curve::P521 => Hash::Sha512,
-        }),
-        VerifyingKey::Rsa(_) => SignatureAlgorithm::RsaPss(Hash::Sha256),
-    }
-}

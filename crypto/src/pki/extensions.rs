@@ -9,21 +9,21 @@ use super::{
 };
 use crate::tlv::{self, Reader, Tlv};
 
-/// What a key may do (RFC 5280 §4.2.1.3). Bit `n` of the number is bit `n` of the standard.
+/// Key usage (RFC 5280 §4.2.1.3). Bit `n` of the number is bit `n` of the standard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyUsage(pub u16);
 
 impl KeyUsage {
-    /// A document signer's or a list signer's only usage.
+    /// `digitalSignature`, the only usage of a document signer or list signer.
     pub const DIGITAL_SIGNATURE: Self = Self(1);
     /// `keyCertSign`.
     pub const CERTIFICATE_SIGN: Self = Self(1 << 5);
     /// `cRLSign`.
     pub const CRL_SIGN: Self = Self(1 << 6);
-    /// Exactly what a CSCA has.
+    /// The usages of a CSCA.
     pub const AUTHORITY: Self = Self(1 << 5 | 1 << 6);
 
-    /// Whether all bits of `other` are set.
+    /// Returns whether all bits of `other` are set.
     pub fn includes(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -38,25 +38,26 @@ impl KeyUsage {
         Ok(Self((0..16).filter(|n| bit(*n)).fold(0, |bits, n| bits | 1 << n)))
     }
 
-    /// A named bit list: trailing zero bits are left out (X.690 §11.2.2).
+    /// Encodes the named bit list: trailing zero bits are left out (X.690 §11.2.2).
     fn encode(self) -> Vec<u8> {
         let octets = self.0.reverse_bits().to_be_bytes();
         let count = 2 - octets.iter().rev().take_while(|octet| **octet == 0).count();
-        let unused = octets[..count].last().map_or(0, |last| last.trailing_zeros() as u8);
+        let unused =
+            octets[..count].last().map_or(0, |last| u8::try_from(last.trailing_zeros()).expect("at most eight"));
         tlv::encode(der::BIT_STRING, &[&[unused], &octets[..count]].concat())
     }
 }
 
-/// Whether the subject is an authority, and how long a path it may head (RFC 5280 §4.2.1.9).
+/// Basic constraints (RFC 5280 §4.2.1.9).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BasicConstraints {
-    /// `cA`.
+    /// `cA`: whether the subject is an authority.
     pub authority: bool,
     /// `pathLenConstraint`: how many authorities may stand below. Doc 9303-12 demands 0.
     pub path_length: Option<u64>,
 }
 
-/// One extension as it stands.
+/// One extension as read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RawExtension {
     pub(crate) kind: Oid,
@@ -64,7 +65,7 @@ pub(crate) struct RawExtension {
     pub(crate) value: Vec<u8>,
 }
 
-/// The extensions of a certificate, those that matter in the eMRTD PKI parsed.
+/// The extensions of a certificate; those used in the eMRTD PKI are parsed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Extensions {
     pub(crate) all: Vec<RawExtension>,
@@ -76,13 +77,13 @@ pub struct Extensions {
     pub key_usage: Option<KeyUsage>,
     /// Basic constraints.
     pub basic_constraints: Option<BasicConstraints>,
-    /// When the private key may sign: not before, not after (RFC 3280 §4.2.1.4).
+    /// Private key usage period: not before, not after (RFC 3280 §4.2.1.4).
     pub private_key_usage: Option<(Option<OffsetDateTime>, Option<OffsetDateTime>)>,
     /// Extended key usages; empty if there is no such extension.
     pub extended_key_usage: Vec<Oid>,
     /// Document types this signer may sign, as the MRZ begins: `P`, `ID` (Doc 9303-12 (8th ed.) §7.1.1.6).
     pub document_types: Option<Vec<String>>,
-    /// Where the CRL is published.
+    /// URIs of the CRL.
     pub crl_distribution_points: Vec<String>,
     /// The code in the MRZ of the subject alternative name (§7.1.1.2).
     pub subject_country: Option<String>,
@@ -106,7 +107,7 @@ impl Extensions {
                 k if k == oid::BASIC_CONSTRAINTS => found.basic_constraints = Some(basic_constraints(bytes)?),
                 k if k == oid::PRIVATE_KEY_USAGE_PERIOD => found.private_key_usage = Some(usage_period(bytes)?),
                 k if k == oid::EXTENDED_KEY_USAGE => found.extended_key_usage = key_purposes(bytes)?,
-                // The next four decide no trust by themselves; certificates of the field that write them wrongly stay readable.
+                // The next four decide no trust by themselves, so certificates that write them wrongly stay readable.
                 k if k == oid::DOCUMENT_TYPE_LIST => found.document_types = document_types(bytes).ok(),
                 k if k == oid::CRL_DISTRIBUTION_POINTS => {
                     found.crl_distribution_points = distribution_points(bytes).unwrap_or_default();
@@ -119,7 +120,7 @@ impl Extensions {
         Ok(found)
     }
 
-    /// The first critical extension that this project does not process, if any.
+    /// Returns the first critical extension that this project does not process, if any.
     pub fn unknown_critical(&self) -> Option<&Oid> {
         self.all.iter().filter(|extension| extension.critical).map(|e| &e.kind).find(|kind| !PROCESSED.contains(kind))
     }
@@ -129,7 +130,7 @@ impl Extensions {
     }
 }
 
-/// Policies are in the list because any policy is acceptable to us (RFC 5280 §6.1.1 (c): any-policy).
+/// The critical extensions that are processed. Any policy is accepted (RFC 5280 §6.1.1 (c): any-policy).
 const PROCESSED: [Oid; 12] = [
     oid::AUTHORITY_KEY_IDENTIFIER,
     oid::BASIC_CONSTRAINTS,
@@ -145,7 +146,7 @@ const PROCESSED: [Oid; 12] = [
     oid::SUBJECT_KEY_IDENTIFIER,
 ];
 
-/// Reads a SEQUENCE OF Extension without looking into the values; one that appears twice is refused.
+/// Reads a SEQUENCE OF Extension without parsing the values; refuses an extension that appears twice.
 pub(crate) fn raw(bytes: &[u8]) -> Result<Vec<RawExtension>, DerError> {
     let mut all: Vec<RawExtension> = Vec::new();
     let mut list = Tlv::expect(der::SEQUENCE, bytes).within("Extensions")?.children();
@@ -166,7 +167,7 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<Vec<RawExtension>, DerError> {
     Ok(all)
 }
 
-/// `keyIdentifier` of an AuthorityKeyIdentifier.
+/// Reads the `keyIdentifier` of an AuthorityKeyIdentifier.
 pub(crate) fn authority_key(bytes: &[u8]) -> Result<Option<Vec<u8>>, DerError> {
     let fields = Tlv::expect(der::SEQUENCE, bytes).within("authorityKeyIdentifier")?;
     let identifier = tlv::find(fields.value, 0x80).within("authorityKeyIdentifier")?;
@@ -221,7 +222,7 @@ fn document_types(bytes: &[u8]) -> Result<Vec<String>, DerError> {
     Ok(list)
 }
 
-/// URIs of the full names of all distribution points.
+/// Reads the URIs of the full names of all distribution points.
 fn distribution_points(bytes: &[u8]) -> Result<Vec<String>, DerError> {
     let within = "cRLDistributionPoints";
     let mut uris = Vec::new();
@@ -241,7 +242,7 @@ fn distribution_points(bytes: &[u8]) -> Result<Vec<String>, DerError> {
     Ok(uris)
 }
 
-/// `localityName` of the directory name of an alternative name.
+/// Reads the `localityName` of the directory name of an alternative name.
 fn locality(bytes: &[u8]) -> Result<Option<String>, DerError> {
     let within = "alternative name";
     let names = Tlv::expect(der::SEQUENCE, bytes).within(within)?;
@@ -254,7 +255,7 @@ const DIRECTORY_NAME: u32 = 0xa4;
 
 // --- writing -----------------------------------------------------------------------------------------------------------
 
-/// One Extension; `critical` is left out when false, because it is the default (table 5).
+/// Encodes one Extension; `critical` is left out when false, because it is the default (table 5).
 pub(crate) fn extension(kind: &Oid, critical: bool, value: &[u8]) -> Vec<u8> {
     let flag: &[u8] = if critical { &[0x01, 0x01, 0xff] } else { &[] };
     der::sequence(&[&der::oid(kind), flag, &der::octets(value)])
@@ -273,7 +274,7 @@ pub(crate) fn write_key_usage(usage: KeyUsage) -> Vec<u8> {
     extension(&oid::KEY_USAGE, true, &usage.encode())
 }
 
-/// An authority with path length 0.
+/// Returns an authority with path length 0.
 pub(crate) fn write_basic_constraints() -> Vec<u8> {
     extension(&oid::BASIC_CONSTRAINTS, true, &der::sequence(&[&[0x01, 0x01, 0xff], &der::integer(&[0])]))
 }
@@ -284,7 +285,7 @@ pub(crate) fn write_usage_period(not_before: OffsetDateTime, not_after: OffsetDa
     extension(&oid::PRIVATE_KEY_USAGE_PERIOD, false, &value)
 }
 
-/// Directory name with the country, and a contact URI or mail address if there is one (§7.1.1.2).
+/// Encodes the directory name with the country, and a contact URI or mail address if there is one (§7.1.1.2).
 pub(crate) fn write_alt_name(kind: &Oid, country: &Country, contact: Option<&str>) -> Vec<u8> {
     const MAIL: u32 = 0x81;
     let contact = contact.map(|text| tlv::encode(if text.contains("://") { URI } else { MAIL }, text.as_bytes()));
@@ -311,12 +312,12 @@ pub(crate) fn write_key_purpose(purpose: &Oid) -> Vec<u8> {
     extension(&oid::EXTENDED_KEY_USAGE, true, &der::sequence(&[&der::oid(purpose)]))
 }
 
-/// CRLNumber or another non-negative integer of a CRL.
+/// Encodes the CRLNumber or another non-negative integer of a CRL.
 pub(crate) fn write_crl_number(number: u64) -> Vec<u8> {
     extension(&oid::CRL_NUMBER, false, &der::integer(&number.to_be_bytes()))
 }
 
-/// Reader over the optional explicitly tagged extensions that end a TBSCertificate (`a3`) or TBSCertList (`a0`).
+/// Returns a reader over the optional explicitly tagged extensions that end a TBSCertificate (`a3`) or TBSCertList (`a0`).
 pub(crate) fn tagged<'a>(fields: &mut Reader<'a>, tag: u32) -> Result<Option<&'a [u8]>, DerError> {
     Ok(fields.optional(tag).within("extensions")?.map(|tlv| tlv.value))
 }

@@ -1,6 +1,6 @@
 //! The profile of Doc 9303-12 (8th ed.) §7.1.1, tables 5 and 6, applied to a certificate before it is signed.
 //!
-//! It judges the encoded body, not the draft: what will be signed is what was checked.
+//! It checks the encoded body, not the draft, so that exactly the checked bytes are signed.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use time::Duration;
 use super::{
     algorithm,
     certificate::{Body, Certificate},
-    draft::Role,
     extensions::{BasicConstraints, KeyUsage},
     oid::{self, Oid},
+    role::Role,
     spki,
 };
 use crate::suite::Hash;
 
-/// One way in which a certificate breaks the profile.
+/// A violation of the profile.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-pub enum Finding {
-    /// Issuer and subject (and root alternative names) do not name the same State, or do not name it as the profile wants.
+pub enum ProfileFinding {
+    /// Issuer and subject (and root alternative names) do not name the same State, or not in the form of the profile.
     #[error(
         "the country is missing, not two upper-case letters, or not the same in issuer, subject and alternative names"
     )]
@@ -31,7 +31,7 @@ pub enum Finding {
     /// The extension's criticality is not the profile's.
     #[error("extension {extension} has the wrong criticality")]
     Criticality {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// No distribution point, or one that is not http, https or ldap.
@@ -43,7 +43,7 @@ pub enum Finding {
     /// An extension that this kind of certificate must not have.
     #[error("extension {extension} is not allowed in this certificate")]
     Forbidden {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
     /// The issuer is not an authority, or its key may no longer sign at this certificate's start.
@@ -58,10 +58,10 @@ pub enum Finding {
     /// A mandatory extension is missing.
     #[error("extension {extension} is missing")]
     Missing {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
-    /// It would be valid beyond its issuer.
+    /// The certificate would be valid beyond its issuer.
     #[error("the certificate would outlive its issuer's")]
     OutlivesIssuer,
     /// The private key's usage period is empty or outside the validity.
@@ -89,9 +89,9 @@ pub enum Finding {
     Version,
 }
 
-/// All findings of one lint; never empty as an error.
+/// All findings of one lint; not empty when returned as an error.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-pub struct Findings(pub Vec<Finding>);
+pub struct Findings(pub Vec<ProfileFinding>);
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,10 +105,10 @@ const AUTHORITY_SIGNS_DAYS: i64 = 5 * 365 + 2;
 /// Three months, and a month of overlap: table 1, footnote 1, lets the extension be "slightly longer".
 const SIGNER_SIGNS_DAYS: i64 = 92 + 31;
 
-/// Judges a body. `issuer` is the issuing CSCA, or `None` for a root.
-pub(crate) fn lint(body: &Body, role: &Role, issuer: Option<&Certificate>) -> Vec<Finding> {
+/// Checks a body. `issuer` is the issuing CSCA, or `None` for a root.
+pub(crate) fn lint(body: &Body, role: &Role, issuer: Option<&Certificate>) -> Vec<ProfileFinding> {
     let mut findings = Vec::new();
-    let mut demand = |holds: bool, finding: Finding| {
+    let mut demand = |holds: bool, finding: ProfileFinding| {
         if !holds {
             findings.push(finding);
         }
@@ -121,28 +121,28 @@ pub(crate) fn lint(body: &Body, role: &Role, issuer: Option<&Certificate>) -> Ve
     findings
 }
 
-fn fields(body: &Body, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, Finding)) {
-    demand(body.version == 2 && !body.unique_ids, Finding::Version);
+fn fields(body: &Body, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, ProfileFinding)) {
+    demand(body.version == 2 && !body.unique_ids, ProfileFinding::Version);
     let serial = body.serial.content();
     let positive = matches!(serial, [first, ..] if first & 0x80 == 0) && serial.iter().any(|b| *b != 0);
     let minimal = !matches!(serial, [0, second, ..] if second & 0x80 == 0);
-    demand(positive && minimal && serial.len() <= 20, Finding::SerialNumber);
+    demand(positive && minimal && serial.len() <= 20, ProfileFinding::SerialNumber);
     let in_subject = body.subject.attribute(&oid::COUNTRY_NAME);
     let in_issuer = body.issuer.attribute(&oid::COUNTRY_NAME);
     let two_letters = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
     let same_state = in_subject.is_some_and(two_letters) && in_subject == in_issuer;
     let alternatives = (&body.extensions.subject_country, &body.extensions.issuer_country);
-    demand(same_state && alternatives.0.is_some() && alternatives.0 == alternatives.1, Finding::Country);
-    demand(body.subject.common_name().is_some() && body.issuer.common_name().is_some(), Finding::CommonName);
+    demand(same_state && alternatives.0.is_some() && alternatives.0 == alternatives.1, ProfileFinding::Country);
+    demand(body.subject.common_name().is_some() && body.issuer.common_name().is_some(), ProfileFinding::CommonName);
     let root_names_itself = issuer.is_some() || body.issuer == body.subject;
     let named_by_issuer = issuer.is_none_or(|issuer| body.issuer == *issuer.subject());
-    demand(root_names_itself && named_by_issuer, Finding::Issuer);
+    demand(root_names_itself && named_by_issuer, ProfileFinding::Issuer);
     let strong = algorithm::signature(&body.signature_algorithm).is_ok_and(|found| found.hash() != Hash::Sha1);
-    demand(strong && spki::parse(&body.spki).is_ok(), Finding::Suite);
+    demand(strong && spki::parse(&body.spki).is_ok(), ProfileFinding::Suite);
 }
 
-/// Table 6: which extensions, and which of them critical.
-fn presence(body: &Body, role: &Role, issued: bool, demand: &mut impl FnMut(bool, Finding)) {
+/// Checks presence and criticality of the extensions (table 6).
+fn presence(body: &Body, role: &Role, issued: bool, demand: &mut impl FnMut(bool, ProfileFinding)) {
     use Presence::{Forbidden, Mandatory, Optional};
     let authority = matches!(role, Role::Csca);
     let only = |yes: bool| if yes { Mandatory } else { Forbidden };
@@ -165,17 +165,17 @@ fn presence(body: &Body, role: &Role, issued: bool, demand: &mut impl FnMut(bool
     ];
     for (extension, presence, critical) in &table {
         match (body.extensions.find(extension), presence) {
-            (None, Mandatory) => demand(false, Finding::Missing { extension: extension.clone() }),
-            (Some(_), Forbidden) => demand(false, Finding::Forbidden { extension: extension.clone() }),
+            (None, Mandatory) => demand(false, ProfileFinding::Missing { extension: extension.clone() }),
+            (Some(_), Forbidden) => demand(false, ProfileFinding::Forbidden { extension: extension.clone() }),
             (Some(found), _) => {
-                demand(found.critical == *critical, Finding::Criticality { extension: extension.clone() });
+                demand(found.critical == *critical, ProfileFinding::Criticality { extension: extension.clone() });
             }
             (None, _) => {}
         }
     }
     let unlisted = body.extensions.all.iter().filter(|found| !table.iter().any(|(kind, ..)| *kind == found.kind));
     for found in unlisted {
-        demand(false, Finding::Forbidden { extension: found.kind.clone() });
+        demand(false, ProfileFinding::Forbidden { extension: found.kind.clone() });
     }
 }
 
@@ -185,7 +185,7 @@ enum Presence {
     Optional,
 }
 
-fn usage(body: &Body, role: &Role, demand: &mut impl FnMut(bool, Finding)) {
+fn usage(body: &Body, role: &Role, demand: &mut impl FnMut(bool, ProfileFinding)) {
     let extensions = &body.extensions;
     let (usage, constraints, purposes) = match role {
         Role::Csca => (KeyUsage::AUTHORITY, Some(BasicConstraints { authority: true, path_length: Some(0) }), vec![]),
@@ -195,38 +195,41 @@ fn usage(body: &Body, role: &Role, demand: &mut impl FnMut(bool, Finding)) {
     let holds = extensions.key_usage == Some(usage)
         && extensions.basic_constraints == constraints
         && extensions.extended_key_usage == purposes;
-    demand(holds, Finding::KeyUsage);
+    demand(holds, ProfileFinding::KeyUsage);
     let points = &extensions.crl_distribution_points;
     let reachable = |uri: &String| ["http://", "https://", "ldap://"].iter().any(|scheme| uri.starts_with(scheme));
-    demand(!points.is_empty() && points.iter().all(reachable), Finding::DistributionPoints);
+    demand(!points.is_empty() && points.iter().all(reachable), ProfileFinding::DistributionPoints);
     if let Role::DocumentSigner { .. } = role {
         let of_the_mrz = |text: &String| {
             (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
         };
         let types = extensions.document_types.as_deref().unwrap_or_default();
-        demand(!types.is_empty() && types.iter().all(of_the_mrz), Finding::DocumentTypes);
+        demand(!types.is_empty() && types.iter().all(of_the_mrz), ProfileFinding::DocumentTypes);
     }
 }
 
-fn key_identifiers(body: &Body, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, Finding)) {
-    let own = identifier_of(&body.spki);
+fn key_identifiers(body: &Body, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, ProfileFinding)) {
+    let own = spki::identifier_of(&body.spki);
     let of_issuer = match issuer {
         Some(issuer) => issuer.subject_key_identifier().map(<[u8]>::to_vec),
         None => own.clone(),
     };
     let authority = &body.extensions.authority_key_identifier;
     let names_issuer = authority.is_none() || *authority == of_issuer;
-    demand(own.is_some() && body.extensions.subject_key_identifier == own && names_issuer, Finding::KeyIdentifier);
+    demand(
+        own.is_some() && body.extensions.subject_key_identifier == own && names_issuer,
+        ProfileFinding::KeyIdentifier,
+    );
 }
 
-fn periods(body: &Body, role: &Role, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, Finding)) {
+fn periods(body: &Body, role: &Role, issuer: Option<&Certificate>, demand: &mut impl FnMut(bool, ProfileFinding)) {
     let validity = body.validity;
-    demand(validity.not_before < validity.not_after, Finding::Validity);
+    demand(validity.not_before < validity.not_after, ProfileFinding::Validity);
     if let Some(period) = body.extensions.private_key_usage {
         let from = period.0.unwrap_or(validity.not_before);
         let to = period.1.unwrap_or(validity.not_after);
         let within = from < to && validity.contains(from) && validity.contains(to);
-        demand(within, Finding::PrivateKeyUsage);
+        demand(within, ProfileFinding::PrivateKeyUsage);
         let allowed = match role {
             Role::Csca => Some(AUTHORITY_SIGNS_DAYS),
             Role::DocumentSigner { .. } => Some(SIGNER_SIGNS_DAYS),
@@ -234,23 +237,15 @@ fn periods(body: &Body, role: &Role, issuer: Option<&Certificate>, demand: &mut 
         };
         if let Some(allowed) = allowed {
             let days = (to - from).whole_days();
-            demand(to - from <= Duration::days(allowed), Finding::PrivateKeyUsageTooLong { days, allowed });
+            demand(to - from <= Duration::days(allowed), ProfileFinding::PrivateKeyUsageTooLong { days, allowed });
         }
     }
     let Some(issuer) = issuer else { return };
     let constraints = issuer.extensions().basic_constraints;
     let signs_certificates = issuer.extensions().key_usage.is_some_and(|u| u.includes(KeyUsage::CERTIFICATE_SIGN));
-    let (from, to) = issuer.extensions().private_key_usage.unwrap_or_default();
-    let may_sign = issuer.validity().contains(validity.not_before)
-        && from.is_none_or(|from| from <= validity.not_before)
-        && to.is_none_or(|to| validity.not_before <= to);
-    demand(constraints.is_some_and(|c| c.authority) && signs_certificates && may_sign, Finding::Issuer);
-    // A link certificate hands over to a key that is meant to outlive the old one.
+    let may_sign = issuer.signing_period().contains(validity.not_before);
+    demand(constraints.is_some_and(|c| c.authority) && signs_certificates && may_sign, ProfileFinding::Issuer);
+    // A link certificate certifies a key that is meant to outlive the old one.
     let links = matches!(role, Role::Csca);
-    demand(links || validity.not_after <= issuer.not_after(), Finding::OutlivesIssuer);
-}
-
-/// SHA-1 of the key's octets: RFC 5280 §4.2.1.2, method (1).
-pub(crate) fn identifier_of(spki: &[u8]) -> Option<Vec<u8>> {
-    spki::key_octets(spki).ok().map(|octets| Hash::Sha1.digest(octets))
+    demand(links || validity.not_after <= issuer.not_after(), ProfileFinding::OutlivesIssuer);
 }

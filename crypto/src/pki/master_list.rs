@@ -16,7 +16,7 @@ use super::{
 };
 use crate::tlv::Tlv;
 
-/// A master list as it was read; nothing verified.
+/// A master list as read; nothing is verified.
 #[derive(Clone, Debug)]
 pub struct MasterList {
     pub(super) signed: SignedData,
@@ -41,12 +41,12 @@ impl MasterList {
         Ok(Self { signed, entries })
     }
 
-    /// The certificates listed, each parsed or with what is wrong with it. Not trusted before [`MasterList::verify`].
+    /// Returns the certificates listed, each parsed or with what is wrong with it. Not trusted before [`MasterList::verify`].
     pub fn entries(&self) -> impl Iterator<Item = Result<Certificate, DerError>> + '_ {
         self.entries.iter().map(|bytes| Certificate::parse(bytes))
     }
 
-    /// The certificates that came with the list to verify its signature; not trusted.
+    /// Returns the certificates that came with the list to verify its signature; not trusted.
     pub fn certificates(&self) -> &[Certificate] {
         &self.signed.certificates
     }

@@ -3,7 +3,7 @@
 //!
 //! Writing is strict and goes *draft -> lint -> prepared -> attach*: [`CertificateDraft::lint`] gives a
 //! [`PreparedCertificate`], which is spent by attaching the one signature. Reading is lenient about form, because the
-//! certificates of 112 States are, and strict about meaning: a [`VerifiedSigner`] comes only out of a [`TrustStore`].
+//! certificates of 112 States differ, and strict about meaning: only a [`TrustStore`] returns a [`VerifiedSigner`].
 
 mod algorithm;
 mod certificate;
@@ -16,6 +16,7 @@ mod lint;
 mod master_list;
 mod name;
 pub(crate) mod oid;
+mod role;
 pub mod spki;
 mod trust;
 pub mod trust_bundle;
@@ -27,7 +28,7 @@ mod tests;
 
 pub(crate) use self::{
     algorithm::{read_hash, write_hash},
-    cms::{Prepared as PreparedSignedData, SignedData},
+    cms::{PreparedSignedData, SignedData},
     oid::LDS_SECURITY_OBJECT,
 };
 
@@ -37,12 +38,13 @@ pub use self::{
     cms::CmsError,
     crl::{Crl, CrlDraft, CrlError, PreparedCrl, RevokedCertificate},
     der::DerError,
-    draft::{CertificateDraft, Issuer, PreparedCertificate, Role, SignatureMismatch},
+    draft::{CertificateDraft, Issuer, PreparedCertificate, SignatureMismatch},
     extensions::{BasicConstraints, Extensions, KeyUsage},
-    lint::{Finding, Findings},
+    lint::{Findings, ProfileFinding},
     master_list::MasterList,
     name::{Country, Name, NameError},
     oid::Oid,
+    role::Role,
     spki::{CurveForm, SpkiError},
     trust::{ChainError, LegacyHashes, Revocation, TrustStore, VerifiedSigner},
 };

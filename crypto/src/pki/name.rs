@@ -1,4 +1,4 @@
-//! Distinguished names (RFC 5280 §4.1.2.4) and the issuing State as certificates tell it (Doc 9303-12 (8th ed.) §7.1.1.1,
+//! Distinguished names (RFC 5280 §4.1.2.4) and the issuing State in certificates (Doc 9303-12 (8th ed.) §7.1.1.1,
 //! §7.1.1.2).
 
 use std::{fmt, str::FromStr};
@@ -11,19 +11,20 @@ use super::{
 };
 use crate::tlv::{self, Tlv};
 
-/// Why a text cannot be part of a name.
+/// Error of a text that cannot be part of a name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum NameError {
-    /// The country code is not two upper-case letters (ISO 3166-1 alpha-2), or the other code not one to three.
+    /// The country code has not two upper-case letters (ISO 3166-1 alpha-2), or the code in the MRZ not one to three.
     #[error("{text:?} is no country code: two upper-case letters, and one to three for the code in the MRZ")]
     CountryCode {
-        /// What was given.
+        /// The given text.
         text: String,
     },
-    /// Empty, or longer than the upper bounds of RFC 5280 appendix A (64 characters), or with control characters.
+    /// The text is empty, longer than the upper bounds of RFC 5280 appendix A (64 characters), or has control characters.
     #[error("{text:?} cannot be a name attribute: one to 64 characters, none of them a control character")]
     Attribute {
-        /// What was given.
+        /// The given text.
         text: String,
     },
 }
@@ -36,7 +37,7 @@ pub struct Country {
 }
 
 impl Country {
-    /// From the two-letter code and the code in the MRZ (one letter for Germany, three for others; Doc 9303-3 §5).
+    /// Creates it from the two-letter code and the code in the MRZ (one letter for Germany, three for others; Doc 9303-3 §5).
     ///
     /// # Errors
     /// [`NameError::CountryCode`].
@@ -49,18 +50,18 @@ impl Country {
         Ok(Self { in_names: in_names.to_owned(), in_mrz: in_mrz.to_owned() })
     }
 
-    /// The two-letter code.
+    /// Returns the two-letter code.
     pub fn in_names(&self) -> &str {
         &self.in_names
     }
 
-    /// The code in the MRZ.
+    /// Returns the code in the MRZ.
     pub fn in_mrz(&self) -> &str {
         &self.in_mrz
     }
 }
 
-/// `VN/VNM`.
+/// Writes `VN/VNM`.
 impl FromStr for Country {
     type Err = NameError;
 
@@ -78,8 +79,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// `C`, `O`, optionally `OU`, and `CN`, in this order (Doc 9303-12 (8th ed.) §7.1.1.1.1: country and common name are
-    /// required).
+    /// Creates a name of `C`, `O`, optionally `OU`, and `CN`, in this order (Doc 9303-12 (8th ed.) §7.1.1.1.1: country and common
+    /// name are required).
     ///
     /// # Errors
     /// [`NameError::Attribute`].
@@ -95,7 +96,7 @@ impl Name {
         Self::of_attributes(&attributes)
     }
 
-    /// The directory name with the code in the MRZ that alternative names carry (§7.1.1.2).
+    /// Returns the directory name with the code in the MRZ that alternative names carry (§7.1.1.2).
     pub(crate) fn locality(country: &Country) -> Self {
         Self::of_attributes(&[(oid::LOCALITY_NAME, country.in_mrz())]).expect("a country code is a fine attribute")
     }
@@ -118,7 +119,7 @@ impl Name {
         Ok(Self { der: tlv::encode(SEQUENCE, &encoded), attributes })
     }
 
-    /// Reads a Name as it stands.
+    /// Reads a Name and keeps its bytes.
     ///
     /// # Errors
     /// [`DerError`].
@@ -138,17 +139,17 @@ impl Name {
         Ok(Self { der: bytes.to_vec(), attributes })
     }
 
-    /// The bytes as they were read or built.
+    /// Returns the bytes as they were read or built.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// `countryName` in upper case, if there is one.
+    /// Returns `countryName` in upper case, if there is one.
     pub fn country(&self) -> Option<String> {
         self.attribute(&oid::COUNTRY_NAME).map(str::to_ascii_uppercase)
     }
 
-    /// `commonName`, if there is one.
+    /// Returns `commonName`, if there is one.
     pub fn common_name(&self) -> Option<&str> {
         self.attribute(&oid::COMMON_NAME)
     }
@@ -157,7 +158,8 @@ impl Name {
         self.attributes.iter().find(|(found, _)| found == kind).map(|(_, text)| text.as_str())
     }
 
-    /// The comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of spaces.
+    /// Returns the comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of
+    /// spaces.
     pub fn matches(&self, other: &Self) -> bool {
         let fold = |name: &Self| -> Vec<(Oid, String)> {
             let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
@@ -166,13 +168,12 @@ impl Name {
         self.der == other.der || fold(self) == fold(other)
     }
 
-    /// Whether both hold the same attributes, byte for byte, in whatever order: some States write the issuer of a signer
+    /// Returns whether both hold the same attributes, byte for byte, in whatever order: some States write the issuer of a signer
     /// identifier in reverse.
     pub(crate) fn permutes(&self, other: &Self) -> bool {
         let sorted = |name: &Self| {
             let mut sets = Vec::new();
-            let mut reader =
-                Tlv::expect(SEQUENCE, &name.der).map(|tlv| tlv.children()).unwrap_or(tlv::Reader::new(&[]));
+            let mut reader = Tlv::expect(SEQUENCE, &name.der).map_or(tlv::Reader::new(&[]), |tlv| tlv.children());
             while let Ok(set) = reader.read() {
                 sets.push(set.raw.to_vec());
             }
@@ -183,7 +184,7 @@ impl Name {
     }
 }
 
-/// `C=UT, O=…, CN=…`, in the order of the certificate.
+/// Writes `C=UT, O=…, CN=…`, in the order of the certificate.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (kind, text)) in self.attributes.iter().enumerate() {
@@ -209,7 +210,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Text of any DirectoryString or IA5String. Lenient: what is not UTF-8 is shown with replacement characters.
+/// Returns the text of any DirectoryString or IA5String. Lenient: invalid UTF-8 becomes replacement characters.
 fn text_of(tlv: &Tlv) -> String {
     const BMP_STRING: u32 = 0x1e;
     match tlv.tag.0 {

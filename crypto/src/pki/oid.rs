@@ -1,4 +1,4 @@
-//! Object identifiers, and the ones that Doc 9303, RFC 5280, RFC 5652 and their algorithms use.
+//! Object identifiers, with those of Doc 9303, RFC 5280, RFC 5652 and their algorithms.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,17 +7,17 @@ use std::{borrow::Cow, fmt};
 pub struct Oid(Cow<'static, [u8]>);
 
 impl Oid {
-    /// A constant, from the content octets.
+    /// Returns a constant, from the content octets.
     pub const fn of(content: &'static [u8]) -> Self {
         Self(Cow::Borrowed(content))
     }
 
-    /// The content octets, without tag and length.
+    /// Returns the content octets, without tag and length.
     pub fn content(&self) -> &[u8] {
         &self.0
     }
 
-    /// From the content octets, as read; `None` if they are no object identifier.
+    /// Creates it from content octets; `None` if they are no object identifier.
     pub fn from_content(content: &[u8]) -> Option<Self> {
         let ends = content.last().is_some_and(|last| last & 0x80 == 0);
         let shortest = content.first() != Some(&0x80) && !content.windows(2).any(|w| w[0] & 0x80 == 0 && w[1] == 0x80);
@@ -25,7 +25,7 @@ impl Oid {
     }
 }
 
-/// Dotted decimal. An arc beyond 128 bits is written as `…`.
+/// Writes dotted decimal. An arc beyond 128 bits is written as `…`.
 impl fmt::Display for Oid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut arc = Some(0u128);
@@ -116,7 +116,7 @@ oids! {
     SHA256 = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
     SHA384 = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2];
     SHA512 = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
-    /// Our own content type: 2.25 and a random UUID (ITU-T X.667 §6), so that no registration is pretended.
+    /// The content type of trust bundles: 2.25 and a random UUID (ITU-T X.667 §6), which needs no registration.
     /// UUID 8c5d1f0e-3b7a-4e62-9d41-6af02c97e5b3.
     TRUST_BUNDLE = &[
         0x69, 0x82, 0x98, 0xdd, 0x8f, 0xc3, 0xc7, 0xb7, 0xd2, 0xb9, 0xc5, 0x9d, 0xa0, 0xda, 0xde, 0x82, 0xe4, 0xdf, 0xcb, 0x33,

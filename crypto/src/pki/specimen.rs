@@ -1,16 +1,13 @@
 //! Test authorities and signers of Utopia (`UT`/`UTO`), forgeries that no lint would let pass, and OpenSSL as an oracle.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
 use rand::{SeedableRng, rngs::ChaCha20Rng};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     Certificate, CertificateDraft, Country, Crl, CrlDraft, CurveForm, Issuer, Name, Oid, RevokedCertificate, Role,
-    SerialNumber, Validity, algorithm, der, draft::usual_algorithm, extensions, spki,
+    SerialNumber, Validity, algorithm, der, extensions, spki,
 };
 use crate::{
     suite::{Curve, PrivateKey, SignatureAlgorithm, VerifyingKey},
@@ -30,7 +27,7 @@ pub(crate) struct Issued {
 
 impl Issued {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.key.sign_der(usual_algorithm(&self.key.public().into()).hash(), message)
+        self.key.sign_der(self.key.public().curve().usual_hash(), message)
     }
 }
 
@@ -42,7 +39,7 @@ pub(crate) fn key(curve: Curve, seed: u64) -> PrivateKey {
     PrivateKey::generate(curve, &mut ChaCha20Rng::seed_from_u64(seed))
 }
 
-/// The draft of a root, valid 2025 to 2040, its key in use until 2030.
+/// Returns the draft of a root, valid 2025 to 2040, its key in use until 2030.
 pub(crate) fn root_draft(country: &Country, key: VerifyingKey, form: CurveForm, seed: u64) -> CertificateDraft {
     let name = Name::new(country, "State of Utopia", None, "CSCA").unwrap();
     CertificateDraft {
@@ -66,7 +63,7 @@ pub(crate) fn root_draft(country: &Country, key: VerifyingKey, form: CurveForm, 
     }
 }
 
-/// The draft of a signer, valid from September 2026 for ten years, its key in use for three months.
+/// Returns the draft of a signer, valid from September 2026 for ten years, its key in use for three months.
 pub(crate) fn signer_draft(
     issuer: &Certificate,
     role: Role,
@@ -123,7 +120,7 @@ pub(crate) fn issue(issuer: &Issued, draft: CertificateDraft) -> Certificate {
     prepared.attach(&signature).unwrap()
 }
 
-/// A list of three months with these certificates on it.
+/// Returns a list of three months with these certificates on it.
 pub(crate) fn crl(issuer: &Issued, revoked: &[&Certificate], this_update: OffsetDateTime) -> Crl {
     let entry =
         |certificate: &&Certificate| RevokedCertificate { serial: certificate.serial().clone(), at: this_update };
@@ -174,7 +171,7 @@ impl Forgery {
     }
 
     pub(crate) fn sign(&self, key: &PrivateKey) -> Certificate {
-        self.sign_with(key, usual_algorithm(&key.public().into()))
+        self.sign_with(key, VerifyingKey::from(key.public()).usual_algorithm())
     }
 
     pub(crate) fn sign_with(&self, key: &PrivateKey, algorithm: SignatureAlgorithm) -> Certificate {
@@ -200,24 +197,7 @@ impl Forgery {
     }
 }
 
-/// A file under the shared test vectors, or `None` with a line that says so.
-pub(crate) fn shared(path: &str) -> Option<Vec<u8>> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let candidates = match std::env::var_os("CITIZEN_CARD_SHARED") {
-        Some(folder) => vec![PathBuf::from(folder)],
-        None => vec![workspace.join("../shared"), workspace.join("../../shared")],
-    };
-    let found = candidates.iter().map(|folder| folder.join("vectors/data").join(path)).find(|file| file.is_file());
-    match found {
-        Some(file) => Some(std::fs::read(file).unwrap()),
-        None => {
-            println!("SKIPPED: the shared vector {path} is not here");
-            None
-        }
-    }
-}
-
-/// DER of the first PEM block.
+/// Returns the DER of the first PEM block.
 pub(crate) fn from_pem(pem: &[u8]) -> Vec<u8> {
     use base64::Engine;
     let text = String::from_utf8_lossy(pem);
@@ -241,7 +221,7 @@ pub(crate) fn to_pem(label: &str, bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct Openssl(tempfile::TempDir);
 
 impl Openssl {
-    /// `None`, with a line that says so, where the command is missing.
+    /// Returns `None`, after printing that the test is skipped, where the command is missing.
     pub(crate) fn find() -> Option<Self> {
         match Command::new("openssl").arg("version").output() {
             Ok(output) if output.status.success() => Some(Self(tempfile::tempdir().unwrap())),
@@ -275,7 +255,7 @@ impl Openssl {
     }
 }
 
-/// The key of an `openssl genrsa -traditional` file, as certificates have it: an RSAPublicKey.
+/// Returns the key of an `openssl genrsa -traditional` file, as certificates have it: an RSAPublicKey.
 pub(crate) fn rsa_public(private_key: &[u8]) -> VerifyingKey {
     let mut fields = tlv::Tlv::expect(der::SEQUENCE, private_key).unwrap().children();
     fields.read().unwrap();
@@ -283,7 +263,7 @@ pub(crate) fn rsa_public(private_key: &[u8]) -> VerifyingKey {
     VerifyingKey::Rsa(der::sequence(&[modulus, exponent]))
 }
 
-/// The key of a named-curve SubjectPublicKeyInfo as PEM, for `openssl dgst -verify`.
+/// Returns the key of a named-curve SubjectPublicKeyInfo as PEM, for `openssl dgst -verify`.
 pub(crate) fn public_pem(key: &VerifyingKey, form: CurveForm) -> Vec<u8> {
     to_pem("PUBLIC KEY", &spki::encode(key, form))
 }

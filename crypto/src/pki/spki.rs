@@ -16,39 +16,40 @@ use super::{
     oid::{self, Oid},
 };
 use crate::{
-    suite::{Curve, EcError, PublicKey, VerifyingKey},
+    suite::{Curve, EcError, Hash, PublicKey, VerifyingKey},
     tlv::{Reader, Tlv},
 };
 
-/// How a key names its curve.
+/// Form in which a key names its curve.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CurveForm {
-    /// All domain parameters written out, the cofactor included: what Doc 9303-12 demands of CSCA and signer certificates.
+    /// All domain parameters, the cofactor included, as Doc 9303-12 demands of CSCA and signer certificates.
     Explicit,
-    /// Only the curve's object identifier (RFC 5480): what chips, stations and most software outside travel documents read.
+    /// Only the curve's object identifier (RFC 5480), as most software outside travel documents expects.
     Named,
 }
 
-/// Why a SubjectPublicKeyInfo gives no key.
+/// Error when reading a SubjectPublicKeyInfo.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum SpkiError {
-    /// Not a SubjectPublicKeyInfo.
+    /// The bytes are not a SubjectPublicKeyInfo.
     #[error(transparent)]
     Der(#[from] DerError),
-    /// Neither elliptic curve nor RSA.
+    /// The key is neither of an elliptic curve nor RSA.
     #[error("keys of algorithm {algorithm} are not supported")]
     Algorithm {
         /// The algorithm.
         algorithm: Oid,
     },
-    /// A named curve that is none of ours.
+    /// The named curve is not supported.
     #[error("curve {curve} is not supported")]
     Curve {
         /// The curve.
         curve: Oid,
     },
-    /// Explicit parameters that are not, one by one, those of a curve of ours. Never computed with: whoever chooses the
-    /// generator chooses the signatures (CVE-2020-0601).
+    /// The explicit parameters are not exactly those of a supported curve. They are never computed with: an attacker who chooses
+    /// the generator can forge signatures (CVE-2020-0601).
     #[error("the explicit curve parameters are those of no supported curve")]
     Parameters,
     /// The point is not on its curve.
@@ -57,7 +58,7 @@ pub enum SpkiError {
 }
 
 impl SpkiError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::Algorithm { .. } | Self::Curve { .. } | Self::Parameters)
     }
@@ -98,7 +99,7 @@ pub fn parse(bytes: &[u8]) -> Result<VerifyingKey, SpkiError> {
     }
 }
 
-/// In which form a key names its curve; `None` for RSA.
+/// Returns the form in which a key names its curve; `None` for RSA.
 ///
 /// # Errors
 /// [`SpkiError`] as [`parse`], but the point is not looked at.
@@ -109,8 +110,13 @@ pub fn form(bytes: &[u8]) -> Result<Option<CurveForm>, SpkiError> {
     }
 }
 
-/// The octets of `subjectPublicKey`: what key identifiers are hashes of (RFC 5280 §4.2.1.2 (1)).
-pub(crate) fn key_octets(bytes: &[u8]) -> Result<&[u8], DerError> {
+/// Returns the key identifier of a key: SHA-1 of the octets of `subjectPublicKey` (RFC 5280 §4.2.1.2, method (1)).
+pub(super) fn identifier_of(spki: &[u8]) -> Option<Vec<u8>> {
+    key_octets(spki).ok().map(|octets| Hash::Sha1.digest(octets))
+}
+
+/// Returns the octets of `subjectPublicKey`.
+fn key_octets(bytes: &[u8]) -> Result<&[u8], DerError> {
     split(bytes).map(|(_, _, key)| key)
 }
 
@@ -136,7 +142,7 @@ fn curve_of(parameters: &[u8]) -> Result<(Curve, CurveForm), SpkiError> {
     }
 }
 
-/// The curve of ours that has all of these parameters.
+/// Returns the supported curve that has all of these parameters.
 fn recognise(parameters: &Tlv) -> Result<Curve, SpkiError> {
     let within = "ECParameters";
     let mut fields = parameters.children();
@@ -151,7 +157,7 @@ fn recognise(parameters: &Tlv) -> Result<Curve, SpkiError> {
     let mut coefficients = fields.expect(der::SEQUENCE).within(within)?.children();
     let a = coefficients.expect(der::OCTET_STRING).within(within)?.value;
     let b = coefficients.expect(der::OCTET_STRING).within(within)?.value;
-    coefficients.optional(der::BIT_STRING).within(within)?; // the seed: how a and b were found, nothing more
+    coefficients.optional(der::BIT_STRING).within(within)?; // the seed of a and b is not needed
     coefficients.finish().within(within)?;
     let base = fields.expect(der::OCTET_STRING).within(within)?.value;
     let order = fields.expect(der::INTEGER).within(within)?.value;

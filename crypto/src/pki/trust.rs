@@ -16,8 +16,9 @@ use super::{
 };
 use crate::suite::{Hash, SignatureError, VerifyingKey};
 
-/// Why a certificate is not trusted.
+/// Error of a certificate that is not trusted.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ChainError {
     /// The signature algorithm cannot be used.
     #[error(transparent)]
@@ -25,19 +26,19 @@ pub enum ChainError {
     /// The issuing CSCA is not an authority that may sign certificates.
     #[error("the trust anchor {anchor} is no authority that may sign certificates")]
     AnchorNotAuthority {
-        /// Its subject.
+        /// Subject of the anchor.
         anchor: String,
     },
     /// The issuing CSCA is outside its validity.
     #[error("the trust anchor {anchor} is not valid at the moment of inspection")]
     AnchorNotValid {
-        /// Its subject.
+        /// Subject of the anchor.
         anchor: String,
     },
     /// The issuing CSCA is revoked, and everything below with it.
     #[error("the trust anchor {anchor} is revoked")]
     AnchorRevoked {
-        /// Its subject.
+        /// Subject of the anchor.
         anchor: String,
     },
     /// Issuer and subject are of different countries.
@@ -51,13 +52,13 @@ pub enum ChainError {
     /// A critical extension that is not processed here.
     #[error("critical extension {extension} is not supported")]
     CriticalExtension {
-        /// Which.
+        /// The extension.
         extension: Oid,
     },
-    /// Past its validity.
+    /// The certificate has expired.
     #[error("the certificate expired on {not_after}")]
     Expired {
-        /// Its last moment.
+        /// Last moment of its validity.
         not_after: OffsetDateTime,
     },
     /// The signer is itself an authority: a CSCA signs certificates, never documents.
@@ -75,28 +76,28 @@ pub enum ChainError {
     /// SHA-1, where the policy does not allow it.
     #[error("SHA-1 is not accepted")]
     LegacyHash,
-    /// No anchor of that name.
+    /// No anchor has that name.
     #[error("no trust anchor is known for {issuer}")]
     NoAnchor {
         /// The issuer looked for.
         issuer: String,
     },
-    /// Before its validity.
+    /// The certificate is not valid yet.
     #[error("the certificate is valid only from {not_before}")]
     NotYetValid {
-        /// Its first moment.
+        /// First moment of its validity.
         not_before: OffsetDateTime,
     },
-    /// Listed in a CRL of its country.
+    /// The certificate is listed in a CRL of its country.
     #[error("the certificate was revoked on {at}")]
     Revoked {
-        /// Since when.
+        /// Moment of the revocation.
         at: OffsetDateTime,
     },
     /// The signature does not verify.
     #[error("the certificate's signature: {0}")]
     Signature(SignatureError),
-    /// What it signed is dated outside its validity or its private key usage period.
+    /// The claimed moment of signing is outside its validity or its private key usage period.
     #[error("what was signed at {signed_at} is outside the time in which the key may sign")]
     SigningTime {
         /// The claimed moment of signing.
@@ -108,7 +109,7 @@ pub enum ChainError {
 }
 
 impl ChainError {
-    /// Whether the fault is ours: nothing here knows the algorithm, the curve or the parameters.
+    /// Returns whether this crate does not support the algorithm, the curve or the parameters.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Algorithm(error) => error.is_unsupported(),
@@ -119,7 +120,7 @@ impl ChainError {
     }
 }
 
-/// Whether hashes that no longer resist collisions are accepted in signatures.
+/// Policy for hashes that no longer resist collisions.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LegacyHashes {
     /// SHA-1 in certificates and security objects is accepted: for old foreign documents, on the inspector's responsibility.
@@ -135,7 +136,7 @@ impl LegacyHashes {
     }
 }
 
-/// What is known about the revocation of a signer.
+/// Revocation status of a signer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Revocation {
     /// A list of its country, in force at the moment of inspection, does not name it.
@@ -152,9 +153,9 @@ pub enum Revocation {
     },
 }
 
-/// What a signer's certificate is used for.
+/// Use of a signer's certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Purpose {
+pub(crate) enum SignerPurpose {
     Documents,
     Lists,
 }
@@ -168,7 +169,7 @@ pub struct TrustStore {
 }
 
 impl TrustStore {
-    /// Trusts these certificates. How they were authenticated is the caller's business (Doc 9303-12 (8th ed.) §6.1.1).
+    /// Trusts these certificates. The caller must have authenticated them (Doc 9303-12 (8th ed.) §6.1.1).
     pub fn new(anchors: Vec<Certificate>) -> Self {
         Self { anchors, lists: Vec::new(), legacy: LegacyHashes::Refuse }
     }
@@ -180,17 +181,17 @@ impl TrustStore {
         self
     }
 
-    /// The policy for old hashes.
+    /// Returns the policy for old hashes.
     pub fn legacy(&self) -> LegacyHashes {
         self.legacy
     }
 
-    /// The trusted certificates.
+    /// Returns the trusted certificates.
     pub fn anchors(&self) -> &[Certificate] {
         &self.anchors
     }
 
-    /// The verified lists.
+    /// Returns the verified lists.
     pub fn lists(&self) -> &[Crl] {
         &self.lists
     }
@@ -219,7 +220,7 @@ impl TrustStore {
         Ok(())
     }
 
-    /// Trusts a new CSCA key on the word of the old one (link certificate, Doc 9303-12 (8th ed.) §4.1.4.3).
+    /// Trusts a new CSCA key that the old one has certified (link certificate, Doc 9303-12 (8th ed.) §4.1.4.3).
     ///
     /// # Errors
     /// [`ChainError`].
@@ -238,7 +239,7 @@ impl TrustStore {
     /// # Errors
     /// [`ChainError`], naming what is wrong.
     pub fn verify_signer(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<VerifiedSigner, ChainError> {
-        self.verify(certificate, Purpose::Documents, at)
+        self.verify(certificate, SignerPurpose::Documents, at)
     }
 
     /// Verifies a certificate that signs master lists or trust bundles (Doc 9303-12 (8th ed.) §7.1.1.3).
@@ -250,13 +251,13 @@ impl TrustStore {
         certificate: &Certificate,
         at: OffsetDateTime,
     ) -> Result<VerifiedSigner, ChainError> {
-        self.verify(certificate, Purpose::Lists, at)
+        self.verify(certificate, SignerPurpose::Lists, at)
     }
 
     pub(crate) fn verify(
         &self,
         certificate: &Certificate,
-        purpose: Purpose,
+        purpose: SignerPurpose,
         at: OffsetDateTime,
     ) -> Result<VerifiedSigner, ChainError> {
         let (anchor, key) = self.anchor_of(certificate, at)?;
@@ -272,7 +273,7 @@ impl TrustStore {
         Ok(VerifiedSigner { certificate: certificate.clone(), anchor: anchor.clone(), anchor_key: key, revocation })
     }
 
-    /// The anchor that issued this certificate: by name, by key identifier, by signature; and fit to issue.
+    /// Returns the anchor that issued this certificate: by name, by key identifier, by signature; and fit to issue.
     fn anchor_of(
         &self,
         certificate: &Certificate,
@@ -326,7 +327,7 @@ impl TrustStore {
     }
 
     fn revocation(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<Revocation, ChainError> {
-        // A revoked signer's documents are refused whenever they claim to be signed: the thief of a key sets the date.
+        // A revoked signer's documents are refused whatever their claimed date: with a stolen key any date can be signed.
         if let Some(entry) = self.lists.iter().find_map(|list| list.entry(certificate)) {
             return Err(ChainError::Revoked { at: entry.at });
         }
@@ -352,59 +353,55 @@ pub struct VerifiedSigner {
 }
 
 impl VerifiedSigner {
-    /// The signer's certificate.
+    /// Returns the signer's certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// The CSCA that issued it.
+    /// Returns the CSCA that issued it.
     pub fn anchor(&self) -> &Certificate {
         &self.anchor
     }
 
-    /// The CSCA's key.
+    /// Returns the CSCA's key.
     pub fn anchor_key(&self) -> &VerifyingKey {
         &self.anchor_key
     }
 
-    /// Two-letter country code, the same in signer and CSCA.
+    /// Returns the two-letter country code, the same in signer and CSCA.
     pub fn country(&self) -> String {
         self.certificate.country().unwrap_or_default()
     }
 
-    /// The issuing State as the MRZ has it (`VNM`), from the CSCA's alternative name: to be compared with DG1
+    /// Returns the issuing State as the MRZ has it (`VNM`), from the CSCA's alternative name: to be compared with DG1
     /// (Doc 9303-11 (8th ed.) §5.1).
     pub fn issuing_state(&self) -> Option<&str> {
         self.anchor.extensions().subject_country.as_deref()
     }
 
-    /// Document types it may sign, if the certificate says.
+    /// Returns the document types it may sign, if the certificate names them.
     pub fn document_types(&self) -> Option<&[String]> {
         self.certificate.extensions().document_types.as_deref()
     }
 
-    /// What is known about its revocation.
+    /// Returns its revocation status.
     pub fn revocation(&self) -> Revocation {
         self.revocation
     }
 
-    /// Whether the key was allowed to sign at a claimed moment: within the validity and the private key usage period.
+    /// Checks that the key was allowed to sign at a claimed moment: within the validity and the private key usage period.
     ///
     /// # Errors
     /// [`ChainError::SigningTime`].
     pub fn allowed_to_sign_at(&self, signed_at: OffsetDateTime) -> Result<(), ChainError> {
-        let Validity { not_before, not_after } = self.certificate.validity();
-        let (from, to) = self.certificate.extensions().private_key_usage.unwrap_or_default();
-        let from = from.map_or(not_before, |from| from.max(not_before));
-        let to = to.map_or(not_after, |to| to.min(not_after));
-        match from <= signed_at && signed_at <= to {
+        match self.certificate.signing_period().contains(signed_at) {
             true => Ok(()),
             false => Err(ChainError::SigningTime { signed_at }),
         }
     }
 }
 
-/// Whether an authority key identifier may mean this anchor: if both say a key, it must be the same.
+/// Returns whether an authority key identifier may mean this anchor: if both say a key, it must be the same.
 fn identifies(authority_key: Option<&[u8]>, anchor: &Certificate) -> bool {
     match (authority_key, anchor.subject_key_identifier()) {
         (Some(wanted), Some(found)) => wanted == found,
@@ -429,7 +426,7 @@ fn unexpired(certificate: &Certificate, at: OffsetDateTime) -> Result<(), ChainE
     Ok(())
 }
 
-fn allows(certificate: &Certificate, purpose: Purpose) -> bool {
+fn allows(certificate: &Certificate, purpose: SignerPurpose) -> bool {
     let extensions = certificate.extensions();
     let signs = extensions.key_usage.is_some_and(|usage| {
         usage.includes(KeyUsage::DIGITAL_SIGNATURE) && !usage.includes(KeyUsage::CERTIFICATE_SIGN)
@@ -439,8 +436,8 @@ fn allows(certificate: &Certificate, purpose: Purpose) -> bool {
     let of_lists = [oid::MASTER_LIST_SIGNING_KEY, oid::DEVIATION_LIST_SIGNING_KEY];
     signs
         && match purpose {
-            // Table 6 gives document signers no extended usage; one that is critical is meant to forbid everything else.
-            Purpose::Documents => !critical && !purposes.iter().any(|purpose| of_lists.contains(purpose)),
-            Purpose::Lists => purposes.contains(&oid::MASTER_LIST_SIGNING_KEY),
+            // Table 6 gives document signers no extended usage; a critical one forbids every other use.
+            SignerPurpose::Documents => !critical && !purposes.iter().any(|purpose| of_lists.contains(purpose)),
+            SignerPurpose::Lists => purposes.contains(&oid::MASTER_LIST_SIGNING_KEY),
         }
 }

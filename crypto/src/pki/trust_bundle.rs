@@ -1,6 +1,6 @@
-//! The trust bundle: what an inspection terminal trusts until the next one comes, signed by the national trust-list signer.
+//! The trust bundle: anchors, revocation lists and revoked documents for inspection terminals, signed by the trust-list signer.
 //!
-//! A CMS SignedData like a master list (Doc 9303-12 (8th ed.) §9.1), with a content type of our own because it carries more:
+//! A CMS SignedData like a master list (Doc 9303-12 (8th ed.) §9.1), with its own content type because it carries more:
 //! revocation lists, revoked documents, and a date by which the next bundle is due.
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //!     nextUpdate       GeneralizedTime,
 //!     authorities      SEQUENCE OF Certificate,
 //!     revocationLists  SEQUENCE OF CertificateList,
-//!     revokedDocuments SEQUENCE OF OCTET STRING (SIZE(32)) }  -- SHA-256 of the raw EF.SOD, ascending, none twice
+//!     revokedDocuments SEQUENCE OF OCTET STRING (SIZE(32)) }  -- fingerprints of EF.SOD, ascending, none twice
 //! ```
 
 use thiserror::Error;
@@ -31,8 +31,9 @@ use crate::{
     tlv::{self, Reader, Tlv},
 };
 
-/// Why a bundle (or a master list) is not accepted, or not to be signed.
+/// Error of a bundle (or a master list) that is not accepted or must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum TrustBundleError {
     /// The signer is not trusted.
     #[error("the signer of the bundle: {0}")]
@@ -40,13 +41,13 @@ pub enum TrustBundleError {
     /// The signed data is refused.
     #[error(transparent)]
     Cms(#[from] CmsError),
-    /// Malformed content.
+    /// The content is malformed.
     #[error(transparent)]
     Der(#[from] DerError),
-    /// It is dated after the moment at which it is opened.
+    /// The date of issue is after the moment at which it is opened.
     #[error("the bundle is dated {issued_at}, in the future")]
     FromTheFuture {
-        /// Its date.
+        /// The date of issue.
         issued_at: OffsetDateTime,
     },
     /// The signer's key cannot be used.
@@ -60,18 +61,18 @@ pub enum TrustBundleError {
     Period,
 }
 
-/// What a bundle says.
+/// Content of a bundle.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Contents {
-    /// When it was made.
+    /// Date of issue.
     pub issued_at: OffsetDateTime,
-    /// When the next is due.
+    /// Date by which the next bundle is due.
     pub next_update: OffsetDateTime,
     /// CSCA certificates to trust, DER.
     pub cscas: Vec<Vec<u8>>,
     /// Revocation lists of these authorities, DER.
     pub crls: Vec<Vec<u8>>,
-    /// SHA-256 of the raw EF.SOD of each revoked document.
+    /// Fingerprint of each revoked document ([`crate::sod::Sod::fingerprint`]).
     pub revoked_documents: Vec<[u8; 32]>,
 }
 
@@ -125,14 +126,14 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Contents, and the trust-list signer's certificate. The order of revoked documents does not matter.
+    /// Creates a draft of contents and the trust-list signer's certificate. Revoked documents may be in any order.
     pub fn new(mut contents: Contents, signer: &Certificate) -> Self {
         contents.revoked_documents.sort_unstable();
         contents.revoked_documents.dedup();
         Self { contents, signer: signer.clone() }
     }
 
-    /// Checks that the bundle can be opened: dates, certificates, lists, and that the signer is one of lists under one of the
+    /// Checks that the bundle can be opened: dates, certificates, lists, and that the signer is a trust-list signer of one of the
     /// authorities.
     ///
     /// # Errors
@@ -145,26 +146,26 @@ impl Draft {
         let signer = trust.verify_list_signer(&self.signer, self.contents.issued_at)?;
         signer.allowed_to_sign_at(self.contents.issued_at)?;
         let (content, at) = (self.contents.encode(), self.contents.issued_at);
-        Ok(Prepared(cms::Prepared::new(oid::TRUST_BUNDLE, content, &self.signer, true, at)?))
+        Ok(Prepared(cms::PreparedSignedData::new(oid::TRUST_BUNDLE, content, &self.signer, true, at)?))
     }
 }
 
 /// A linted bundle waiting for its one signature.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Prepared(cms::Prepared);
+pub struct Prepared(cms::PreparedSignedData);
 
 impl Prepared {
-    /// The bytes to sign, not yet hashed: the signed attributes.
+    /// Returns the bytes to sign, not yet hashed: the signed attributes.
     pub fn to_be_signed(&self) -> &[u8] {
         self.0.to_be_signed()
     }
 
-    /// How to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }
 
-    /// The signed bundle, ready to publish; the signature is verified first.
+    /// Returns the signed bundle, ready to publish; the signature is verified first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].
@@ -172,17 +173,17 @@ impl Prepared {
         self.0.attach(signature)
     }
 
-    /// For the store.
+    /// Returns the form to be stored.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes()
     }
 
-    /// Back from the store.
+    /// Restores it from its stored form.
     ///
     /// # Errors
     /// [`TrustBundleError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrustBundleError> {
-        Ok(Self(cms::Prepared::from_bytes(&oid::TRUST_BUNDLE, bytes)?))
+        Ok(Self(cms::PreparedSignedData::from_bytes(&oid::TRUST_BUNDLE, bytes)?))
     }
 }
 
@@ -195,32 +196,32 @@ pub struct TrustBundle {
 }
 
 impl TrustBundle {
-    /// What it says.
+    /// Returns the content.
     pub fn contents(&self) -> &Contents {
         &self.contents
     }
 
-    /// The anchors and lists, ready to verify documents.
+    /// Returns the anchors and lists, ready to verify documents.
     pub fn trust_store(&self) -> &TrustStore {
         &self.trust
     }
 
-    /// Who signed it.
+    /// Returns the verified signer.
     pub fn signer(&self) -> &VerifiedSigner {
         &self.signer
     }
 
-    /// When it was made. A terminal keeps the newest it has seen, and takes none that is older.
+    /// Returns the date of issue. A terminal keeps the newest bundle it has seen, and takes none that is older.
     pub fn issued_at(&self) -> OffsetDateTime {
         self.contents.issued_at
     }
 
-    /// Whether another was due: still usable, but the verdict must say so.
+    /// Returns whether the next bundle was due at `at`. The bundle is still usable, but the verdict must say so.
     pub fn is_stale(&self, at: OffsetDateTime) -> bool {
         at > self.contents.next_update
     }
 
-    /// Whether the document of this fingerprint ([`crate::sod::Sod::fingerprint`]) is revoked.
+    /// Returns whether the document of this fingerprint ([`crate::sod::Sod::fingerprint`]) is revoked.
     pub fn is_revoked(&self, fingerprint: &[u8; 32]) -> bool {
         self.contents.revoked_documents.binary_search(fingerprint).is_ok()
     }
@@ -241,8 +242,7 @@ pub fn open(bytes: &[u8], anchor: &Certificate, at: OffsetDateTime) -> Result<Tr
         return Err(TrustBundleError::FromTheFuture { issued_at: contents.issued_at });
     }
     let trust = store(&contents)?;
-    // Once more, under the authorities and revocation lists that the bundle itself brings: a signer that is revoked in them is
-    // not believed.
+    // Verified again under the authorities and revocation lists of the bundle itself: a signer that is revoked in them is refused.
     let signer = trust.verify_list_signer(signer, at)?;
     signer.allowed_to_sign_at(contents.issued_at)?;
     Ok(TrustBundle { contents, trust, signer })

@@ -1,4 +1,4 @@
-//! AES with a key of any of the three lengths, and what SCP03 computes with it.
+//! AES with a key of any of the three lengths, and the computations of SCP03.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ impl AesKey {
         }
     }
 
-    /// 16, 24 or 32.
+    /// Returns the length of the key: 16, 24 or 32 bytes.
     pub(super) fn length(&self) -> usize {
         self.0.len()
     }
@@ -53,7 +53,7 @@ impl AesKey {
         &self.0
     }
 
-    /// AES-CMAC (RFC 4493, SP 800-38B) over the concatenation.
+    /// Returns AES-CMAC (RFC 4493, SP 800-38B) over the concatenation.
     pub(super) fn cmac(&self, parts: &[&[u8]]) -> [u8; BLOCK] {
         with_cipher!(self, Aes => {
             let mut mac = <Cmac<Aes> as KeyInit>::new_from_slice(&self.0).expect(LENGTH);
@@ -70,19 +70,19 @@ impl AesKey {
         block.0
     }
 
-    /// CBC with ISO/IEC 7816-4 padding, which is always added.
+    /// Encrypts in CBC mode with ISO/IEC 7816-4 padding, which is always added.
     pub(super) fn seal(&self, icv: &[u8; BLOCK], plain: &[u8]) -> Vec<u8> {
         with_cipher!(self, Aes => cbc::Encryptor::<Aes>::new_from_slices(&self.0, icv)
             .expect(LENGTH).encrypt_padded_vec::<Iso7816>(plain))
     }
 
-    /// The inverse of [`AesKey::seal`]; `None` for a wrong length or padding.
+    /// Returns the inverse of [`AesKey::seal`]; `None` for a wrong length or padding.
     pub(super) fn open(&self, icv: &[u8; BLOCK], sealed: &[u8]) -> Option<Vec<u8>> {
         with_cipher!(self, Aes => cbc::Decryptor::<Aes>::new_from_slices(&self.0, icv)
             .expect(LENGTH).decrypt_padded_vec::<Iso7816>(sealed).ok())
     }
 
-    /// CBC with a zero ICV over whole blocks: how PUT KEY carries a key under Key-DEK (Amendment D v1.2 §7.2).
+    /// Encrypts in CBC mode with a zero ICV over whole blocks, as PUT KEY carries a key under Key-DEK (Amendment D v1.2 §7.2).
     pub(super) fn wrap(&self, key: &[u8]) -> Vec<u8> {
         let mut blocks = Zeroizing::new(key.to_vec());
         blocks.resize(key.len().next_multiple_of(BLOCK), 0);
@@ -90,18 +90,19 @@ impl AesKey {
             .expect(LENGTH).encrypt_padded_vec::<NoPadding>(&blocks))
     }
 
-    /// The inverse of [`AesKey::wrap`], padding included; `None` if these are not whole blocks.
+    /// Returns the inverse of [`AesKey::wrap`], padding included; `None` if these are not whole blocks.
     pub(super) fn unwrap(&self, wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         with_cipher!(self, Aes => cbc::Decryptor::<Aes>::new_from_slices(&self.0, &[0; BLOCK])
             .expect(LENGTH).decrypt_padded_vec::<NoPadding>(wrapped).ok().map(Zeroizing::new))
     }
 
-    /// SP 800-108 in counter mode with CMAC, as Amendment D v1.2 §4.1.5 lays it out: label and constant (12 bytes), `00`,
-    /// L in bits (2 bytes), i (1 byte), context.
+    /// Derives key material by SP 800-108 in counter mode with CMAC, as Amendment D v1.2 §4.1.5 lays it out: label and constant
+    /// (12 bytes), `00`, L in bits (2 bytes), i (1 byte), context.
     pub(super) fn derive(&self, label: &[u8; 12], context: &[&[u8]], length: usize) -> Zeroizing<Vec<u8>> {
-        let bits = ((length * 8) as u16).to_be_bytes();
+        let bits = u16::try_from(length * 8).expect("at most 32 bytes are derived").to_be_bytes();
+        let blocks = u8::try_from(length.div_ceil(BLOCK)).expect("at most two blocks");
         let mut out = Zeroizing::new(Vec::with_capacity(length.next_multiple_of(BLOCK)));
-        for i in 1..=length.div_ceil(BLOCK) as u8 {
+        for i in 1..=blocks {
             let counter = [i];
             let mut parts: Vec<&[u8]> = vec![label, &[0], &bits, &counter];
             parts.extend_from_slice(context);

@@ -1,4 +1,4 @@
-//! The card's end of SCP03.
+//! Card's end of SCP03.
 //!
 //! ```text
 //! INITIALIZE UPDATE      -> Request::read(..)             nothing has happened yet
@@ -47,7 +47,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Status::WRONG_LENGTH`], [`Status::WRONG_P1P2`], [`Status::REFERENCED_DATA_NOT_FOUND`] for keys that the chip does not
-    /// have, [`Status::CONDITIONS_NOT_SATISFIED`] when the counter has come to its end.
+    /// have, [`Status::CONDITIONS_NOT_SATISFIED`] when the counter is exhausted.
     pub fn read(command: &Command, key_version: u8, last_counter: u32) -> Result<Self, Status> {
         let asked = InitializeUpdate::try_from(command)?;
         if asked.key_version != 0 && asked.key_version != key_version {
@@ -59,15 +59,15 @@ impl Request {
         Ok(Self { host_challenge: asked.host_challenge, key_version, sequence_counter: last_counter + 1 })
     }
 
-    /// The counter that the chip must have committed before it calls [`Request::answer`].
+    /// Returns the counter that the chip must have committed before it calls [`Request::answer`].
     pub fn sequence_counter(&self) -> u32 {
         self.sequence_counter
     }
 
-    /// The answer, and what waits for EXTERNAL AUTHENTICATE. `aid` is that of the security domain.
+    /// Returns the answer, and what waits for EXTERNAL AUTHENTICATE. `aid` is that of the security domain.
     pub fn answer(self, keys: &KeySet, serial: &CardSerial, aid: &[u8]) -> (Opening, Response) {
         let card_challenge = session::card_challenge(keys, self.sequence_counter, aid);
-        let derived = SessionKeys::derive(keys, &self.host_challenge, &card_challenge);
+        let derived = SessionKeys::derive(keys, self.host_challenge, card_challenge);
         let answer = InitializeUpdateAnswer {
             diversification_data: serial.0,
             key_version: self.key_version,
@@ -80,7 +80,7 @@ impl Request {
     }
 }
 
-/// Waits for EXTERNAL AUTHENTICATE, and is spent by whatever comes.
+/// Waits for EXTERNAL AUTHENTICATE; any command spends it.
 pub struct Opening {
     keys: SessionKeys,
 }
@@ -132,8 +132,8 @@ impl fmt::Debug for Opening {
 
 /// The card's end of an open session: opens commands, seals answers, strictly in turn.
 pub struct Session {
-    /// `None` once it is over: the keys are gone then.
-    session: Option<session::Session>,
+    /// `None` once the session is over; the keys are wiped then.
+    session: Option<session::SessionState>,
 }
 
 impl Session {
@@ -146,7 +146,7 @@ impl Session {
     pub fn open(&mut self, command: &Command) -> Result<Command, Status> {
         let mut session = self.session.take().ok_or(Status::SECURITY_NOT_SATISFIED)?;
         let plain = session.open_command(command)?;
-        self.session = Some(session); // not after a failure: the keys were dropped with it
+        self.session = Some(session); // after a failure it stays `None`, and the keys are wiped
         Ok(plain)
     }
 
@@ -158,14 +158,14 @@ impl Session {
         }
     }
 
-    /// Whether it can go on.
+    /// Returns whether it can go on.
     pub fn is_open(&self) -> bool {
         self.session.is_some()
     }
 
-    /// What it protects; `None` after its end. A chip whose command demands [`SecurityLevel::FULL`] asks here.
+    /// Returns the security level; `None` after the session's end. A chip checks it for commands that need [`SecurityLevel::FULL`].
     pub fn level(&self) -> Option<SecurityLevel> {
-        self.session.as_ref().map(session::Session::level)
+        self.session.as_ref().map(session::SessionState::level)
     }
 }
 

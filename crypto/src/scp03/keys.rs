@@ -1,4 +1,4 @@
-//! Static keys: the three of a key set, their check values, and how a master key gives each chip its own.
+//! Static keys: the three of a key set, their check values, and their derivation from a master key.
 
 use std::fmt;
 
@@ -9,10 +9,11 @@ use super::BLOCK;
 use super::aes_key::AesKey;
 use crate::identity::CardSerial;
 
-/// Why bytes are not a key set.
+/// Error when reading a key set.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum KeyError {
-    /// A key has another length than AES knows.
+    /// A key has not 16, 24 or 32 bytes.
     #[error("an AES key has 16, 24 or 32 bytes, not {length}")]
     Length {
         /// Bytes given.
@@ -21,14 +22,14 @@ pub enum KeyError {
     /// The three keys of a set differ in length.
     #[error("the three keys of a set have one length")]
     Mixed,
-    /// A key came with a check value that is not its own.
+    /// The check value is not that of the key.
     #[error("the key does not have this check value")]
     CheckValue,
 }
 
 /// The static keys of a security domain: Key-ENC, Key-MAC and Key-DEK (Amendment D v1.2 §4.1.1), all of one length.
 ///
-/// Not `Clone`: whoever needs a second copy goes through [`KeySet::to_bytes`], visibly.
+/// Not `Clone`: a second copy can be made only through [`KeySet::to_bytes`], where it is visible.
 pub struct KeySet {
     pub(super) enc: AesKey,
     pub(super) mac: AesKey,
@@ -36,7 +37,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// A key set of these keys.
+    /// Returns a key set of these keys.
     ///
     /// # Errors
     /// [`KeyError::Length`], [`KeyError::Mixed`].
@@ -60,17 +61,17 @@ impl KeySet {
         }
     }
 
-    /// Key-ENC, Key-MAC and Key-DEK, one after the other: for the chip's own memory, and nowhere else.
+    /// Returns Key-ENC, Key-MAC and Key-DEK, one after the other, for the chip's own memory only.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new([self.enc.bytes(), self.mac.bytes(), self.dek.bytes()].concat())
     }
 
-    /// Bytes of each of the three keys: 16, 24 or 32.
+    /// Returns the bytes of each of the three keys: 16, 24 or 32.
     pub fn key_length(&self) -> usize {
         self.enc.length()
     }
 
-    /// Check values of Key-ENC, Key-MAC and Key-DEK.
+    /// Returns the check values of Key-ENC, Key-MAC and Key-DEK.
     pub fn check_values(&self) -> [[u8; 3]; 3] {
         self.all().map(check_value_of)
     }
@@ -79,7 +80,7 @@ impl KeySet {
         new.all().map(|key| self.dek.wrap(key.bytes()))
     }
 
-    /// The key set that PUT KEY carries under this set's Key-DEK, each key with its length in bytes and check value.
+    /// Returns the key set that PUT KEY carries under this set's Key-DEK, each key with its length in bytes and check value.
     pub(crate) fn unwrapped(&self, keys: &[(usize, &[u8], [u8; 3]); 3]) -> Result<KeySet, KeyError> {
         let mut plain = Vec::with_capacity(3);
         for (length, wrapped, expected) in keys {
@@ -106,7 +107,7 @@ impl fmt::Debug for KeySet {
     }
 }
 
-/// Check value of an AES key: the first three bytes of sixteen bytes `01` under it (GPCS v2.3 Annex B, AES).
+/// Returns the check value of an AES key: the first three bytes of sixteen bytes `01` under it (GPCS v2.3 Annex B, AES).
 ///
 /// # Errors
 /// [`KeyError::Length`].
@@ -119,12 +120,12 @@ fn check_value_of(key: &AesKey) -> [u8; 3] {
     [block[0], block[1], block[2]]
 }
 
-/// A master key, from which every chip gets its own static keys. It lives with the service (or, for transport keys, with the
-/// manufacturer) and is never on a chip.
+/// A master key, from which the static keys of each chip are derived. The service (for transport keys, the manufacturer) keeps it;
+/// it is never on a chip.
 pub struct MasterKey(AesKey);
 
 impl MasterKey {
-    /// A master key of 16, 24 or 32 bytes; the keys of the chips get the same length.
+    /// Returns a master key of 16, 24 or 32 bytes; the keys of the chips get the same length.
     ///
     /// # Errors
     /// [`KeyError::Length`].
@@ -132,9 +133,9 @@ impl MasterKey {
         AesKey::new(bytes).map(Self)
     }
 
-    /// The key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`], with the
-    /// ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as context the serial (10
-    /// bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer; this is ours.
+    /// Returns the key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`],
+    /// with the ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as context the serial
+    /// (10 bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer.
     pub fn diversify(&self, serial: &CardSerial, key_version: u8) -> KeySet {
         let key = |identifier: u8| {
             let mut label = *b"CARD KEY \0\0\0";

@@ -1,10 +1,32 @@
 //! Secure Channel Protocol '03', S8 mode: GlobalPlatform Card Specification v2.3, Amendment D v1.2.
 //!
 //! AES-128, -192 and -256; command MAC and encryption, response MAC and encryption; the card challenge is pseudo-random
-//! (`i` = `70`), so that whoever holds the card's static keys and knows its sequence counter can compute a whole session
+//! (`i` = `70`), so that a host with the card's static keys and its sequence counter can compute a whole session
 //! in advance. [`terminal`] and [`chip`] are the two ends; neither does any I/O.
 //!
-//! # The rules that are easy to get wrong, as the published sessions settle them
+//! ```
+//! use crypto::apdu::{Command, Response};
+//! use crypto::identity::CardSerial;
+//! use crypto::scp03::{ISSUER_SECURITY_DOMAIN as AID, MasterKey, SecurityLevel, chip, terminal::Prediction};
+//!
+//! let serial = CardSerial([7; 10]);
+//! let keys = MasterKey::from_bytes(&[1; 16])?.diversify(&serial, 3);
+//! // The host computes the session without the card; the card's last sequence counter is 41.
+//! let mut host = Prediction::new(&keys, 3, &serial, 42, rand::random(), &AID, SecurityLevel::FULL);
+//! let request = chip::Request::read(&host.initialize_update, 3, 41).expect("a good command");
+//! let (opening, answer) = request.answer(&keys, &serial, &AID);
+//! assert_eq!(answer, host.answer);
+//! let mut card = opening.accept(&host.external_authenticate).expect("the same keys");
+//!
+//! let command = Command::new(0xe2, 0, 0).class(0x80).data([1, 2, 3]).expecting(256);
+//! let wrapped = host.session.wrap(&command);
+//! assert_eq!(card.open(&wrapped).expect("an intact command").data, [1, 2, 3]);
+//! let sealed = card.seal(Response::success([4]));
+//! assert_eq!(host.session.unwrap(sealed)?.data, [4]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Rules that are easy to get wrong, as the published sessions show them
 //!
 //! * Key derivation: SP 800-108 in counter mode with CMAC. Label: eleven zero bytes and the derivation constant; `00`;
 //!   L in bits; i; context: host challenge and card challenge. The card challenge itself: constant `02`, static Key-ENC,
@@ -60,10 +82,10 @@ impl SecurityLevel {
     pub const C_ENC_C_MAC_R_MAC: Self = Self(0x13);
     /// `33`: commands and answers are encrypted and carry a MAC. The only level that personalization uses.
     pub const FULL: Self = Self(0x33);
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 5] = [Self::C_MAC, Self::C_ENC_C_MAC, Self::C_MAC_R_MAC, Self::C_ENC_C_MAC_R_MAC, Self::FULL];
 
-    /// The level with this byte, if the specification has it. `00` (authentication alone) is not taken here.
+    /// Returns the level with this byte, if the specification has it. `00` (authentication alone) is not taken here.
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.0 == byte)
     }
@@ -92,11 +114,11 @@ impl fmt::Debug for SecurityLevel {
     }
 }
 
-/// The most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le field,
-/// may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short command
-/// fits; 0 if not even an empty protected block does.
+/// Returns the most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le
+/// field, may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short
+/// command fits; 0 if not even an empty protected block does.
 ///
-/// One byte at least goes into padding; eight are the MAC; an extended command spends three bytes more on its lengths.
+/// Padding takes at least one byte, the MAC eight; an extended command needs three bytes more for its lengths.
 pub fn largest_plaintext(max_command: usize) -> usize {
     let sealed_in = |overhead: usize, limit: usize| max_command.saturating_sub(overhead).min(limit);
     let plain = |data: usize| (data.saturating_sub(MAC_LENGTH) / BLOCK * BLOCK).saturating_sub(1);
@@ -104,7 +126,7 @@ pub fn largest_plaintext(max_command: usize) -> usize {
     plain(sealed_in(4 + 1 + 1, 255)).max(plain(sealed_in(4 + 3 + 2, 0xffff)))
 }
 
-/// The most data bytes that one answer can carry under R-ENC and R-MAC, when the whole response APDU may have at most
+/// Returns the most data bytes that one answer can carry under R-ENC and R-MAC, when the whole response APDU may have at most
 /// `max_response` bytes (the second integer of DO `7F66` in EF.ATR/INFO).
 pub fn largest_answer(max_response: usize) -> usize {
     (max_response.min(65_536 + 2).saturating_sub(2 + MAC_LENGTH) / BLOCK * BLOCK).saturating_sub(1)

@@ -1,4 +1,4 @@
-//! What both ends of a session compute alike. [`super::terminal`] and [`super::chip`] each show half of it.
+//! Computations shared by both ends of a session; [`super::terminal`] and [`super::chip`] each expose half of them.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ fn eight(bytes: &[u8]) -> [u8; 8] {
     bytes.try_into().expect("eight bytes were derived")
 }
 
-/// The pseudo-random card challenge (Amendment D v1.2 §6.2.2.1).
+/// Returns the pseudo-random card challenge (Amendment D v1.2 §6.2.2.1).
 pub(super) fn card_challenge(keys: &KeySet, sequence_counter: u32, aid: &[u8]) -> [u8; 8] {
     let counter = sequence_counter.to_be_bytes();
     eight(&keys.enc.derive(&label(constant::CARD_CHALLENGE), &[&counter[1..], aid], 8))
@@ -40,16 +40,16 @@ pub(super) struct SessionKeys {
     enc: AesKey,
     mac: AesKey,
     rmac: AesKey,
-    /// What the chip shows to prove that it has the static keys.
+    /// Card cryptogram: the chip's proof that it has the static keys.
     pub(super) card_cryptogram: [u8; 8],
-    /// What the host shows.
+    /// Host cryptogram: the host's proof.
     pub(super) host_cryptogram: [u8; 8],
 }
 
 impl SessionKeys {
-    /// Amendment D v1.2 §6.2.1, §6.2.2.2, §6.2.2.3.
-    pub(super) fn derive(keys: &KeySet, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> Self {
-        let context: [&[u8]; 2] = [host_challenge, card_challenge];
+    /// Derives the keys and cryptograms (Amendment D v1.2 §6.2.1, §6.2.2.2, §6.2.2.3).
+    pub(super) fn derive(keys: &KeySet, host_challenge: [u8; 8], card_challenge: [u8; 8]) -> Self {
+        let context: [&[u8]; 2] = [&host_challenge, &card_challenge];
         let key = |from: &AesKey, constant: u8| {
             let bytes = from.derive(&label(constant), &context, from.length());
             AesKey::new(&bytes).expect("as long as the static key")
@@ -65,14 +65,14 @@ impl SessionKeys {
         }
     }
 
-    /// The session that begins with EXTERNAL AUTHENTICATE, which is the first link of its MAC chain.
-    pub(super) fn open(self, level: SecurityLevel) -> Session {
-        Session { keys: self, level, chaining_value: [0; BLOCK], counter: 0 }
+    /// Returns the session that begins with EXTERNAL AUTHENTICATE, which is the first link of its MAC chain.
+    pub(super) fn open(self, level: SecurityLevel) -> SessionState {
+        SessionState { keys: self, level, chaining_value: [0; BLOCK], counter: 0 }
     }
 }
 
 /// Session keys, MAC chaining value and encryption counter.
-pub(super) struct Session {
+pub(super) struct SessionState {
     keys: SessionKeys,
     level: SecurityLevel,
     chaining_value: [u8; BLOCK],
@@ -87,23 +87,23 @@ enum Direction {
     FromCard,
 }
 
-impl Session {
+impl SessionState {
     pub(super) fn level(&self) -> SecurityLevel {
         self.level
     }
 
-    /// Appends the C-MAC. Only EXTERNAL AUTHENTICATE takes this road alone.
+    /// Appends the C-MAC. Used alone for EXTERNAL AUTHENTICATE only.
     pub(super) fn mac_command(&mut self, command: Command) -> Command {
         let mut sealed = command;
         sealed.cla |= cla::GLOBAL_PLATFORM_SECURE;
-        sealed.data.extend_from_slice(&[0; MAC_LENGTH]); // first the place, so that the length fields are right
+        sealed.data.extend_from_slice(&[0; MAC_LENGTH]); // reserved first, so that the length fields are right
         self.chaining_value = self.c_mac(&sealed);
         let at = sealed.data.len() - MAC_LENGTH;
         sealed.data[at..].copy_from_slice(&self.chaining_value[..MAC_LENGTH]);
         sealed
     }
 
-    /// Checks and takes off the C-MAC.
+    /// Checks and removes the C-MAC.
     pub(super) fn check_command(&mut self, sealed: &Command) -> Result<Command, Status> {
         if sealed.cla & cla::GLOBAL_PLATFORM_SECURE == 0 {
             return Err(Status::SECURITY_NOT_SATISFIED);
@@ -129,7 +129,7 @@ impl Session {
         self.mac_command(command)
     }
 
-    /// The inverse of [`Session::seal_command`].
+    /// Opens a command: the inverse of [`SessionState::seal_command`].
     pub(super) fn open_command(&mut self, sealed: &Command) -> Result<Command, Status> {
         self.counter += 1;
         let mut command = self.check_command(sealed)?;
@@ -143,7 +143,7 @@ impl Session {
         Ok(command)
     }
 
-    /// Follows a command that was sealed before, without its plaintext: checks that its C-MAC is ours and moves on.
+    /// Advances over a command that was sealed before, without its plaintext: checks its C-MAC and updates the chaining value.
     pub(super) fn retrace(&mut self, sealed: &Command) -> Result<(), Status> {
         self.counter += 1;
         self.check_command(sealed).map(|_| ())
@@ -167,7 +167,7 @@ impl Session {
         Response { data, status }
     }
 
-    /// The inverse of [`Session::seal_response`]; says what is wrong with the answer.
+    /// Opens a response: the inverse of [`SessionState::seal_response`]. The error says what is wrong with the answer.
     pub(super) fn open_response(&self, response: Response) -> Result<Response, &'static str> {
         let Response { data, status } = response;
         if is_error(status) {
@@ -193,11 +193,11 @@ impl Session {
         }
     }
 
-    /// C-MAC over a command whose data field already has the place of the MAC at its end.
+    /// Returns the C-MAC over a command whose data field already ends with room for it.
     fn c_mac(&self, sealed: &Command) -> [u8; BLOCK] {
         let [p1, p2] = sealed.p;
         let header = [sealed.cla, sealed.ins, p1, p2];
-        let length = (sealed.data.len() as u32).to_be_bytes();
+        let length = u32::try_from(sealed.data.len()).expect("at most 65,535 bytes").to_be_bytes();
         let lc = if sealed.fits_short() { &length[3..] } else { &length[1..] };
         let data = &sealed.data[..sealed.data.len() - MAC_LENGTH];
         self.keys.mac.cmac(&[&self.chaining_value, &header, lc, data])
@@ -218,13 +218,13 @@ impl Session {
 }
 
 /// Shows the counter only.
-impl fmt::Debug for Session {
+impl fmt::Debug for SessionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({:?}, {} commands)", self.level, self.counter)
     }
 }
 
-/// Amendment D v1.2 §6.2.5: all but `9000` and the warnings `62xx` and `63xx`.
+/// Returns whether a status is an error (Amendment D v1.2 §6.2.5): all but `9000` and the warnings `62xx` and `63xx`.
 fn is_error(status: Status) -> bool {
     status != Status::SUCCESS && !matches!(status.0 >> 8, 0x62 | 0x63)
 }

@@ -1,4 +1,4 @@
-//! The host's end of SCP03: a session computed in advance, or one opened in dialogue with the card.
+//! Host's end of SCP03: a session computed in advance, or one opened in dialogue with the card.
 
 use std::fmt;
 
@@ -16,20 +16,19 @@ use crate::identity::CardSerial;
 pub struct Prediction {
     /// INITIALIZE UPDATE, to be sent as it is.
     pub initialize_update: Command,
-    /// What the card will answer to it, to the last bit, if it is the card that was meant and its counter stands where it was
-    /// said to stand.
+    /// The card's exact answer to it, if it is the intended card and its counter has the assumed value.
     pub answer: Response,
     /// EXTERNAL AUTHENTICATE, to be sent as it is; the card answers `9000` without data.
     pub external_authenticate: Command,
-    /// The session after that.
+    /// The session after EXTERNAL AUTHENTICATE.
     pub session: Session,
 }
 
 impl Prediction {
-    /// Computes it for the card with this serial and these keys.
+    /// Computes the session for the card with this serial and these keys.
     ///
     /// `sequence_counter` is the value that the card will **answer**, one more than the value it used last. `host_challenge`
-    /// must be fresh and unpredictable: it is what keeps two scripts for the same counter apart. `aid` is that of the selected
+    /// must be fresh and unpredictable: it makes two scripts for the same counter differ. `aid` is that of the selected
     /// security domain.
     pub fn new(
         keys: &KeySet,
@@ -41,7 +40,7 @@ impl Prediction {
         level: SecurityLevel,
     ) -> Self {
         let card_challenge = session::card_challenge(keys, sequence_counter, aid);
-        let derived = SessionKeys::derive(keys, &host_challenge, &card_challenge);
+        let derived = SessionKeys::derive(keys, host_challenge, card_challenge);
         let answer = InitializeUpdateAnswer {
             diversification_data: serial.0,
             key_version,
@@ -60,7 +59,7 @@ impl Prediction {
     }
 }
 
-/// EXTERNAL AUTHENTICATE and the session that it opens.
+/// Returns EXTERNAL AUTHENTICATE and the session that it opens.
 fn authenticate(keys: SessionKeys, level: SecurityLevel) -> (Command, Session) {
     let cryptogram = keys.host_cryptogram;
     let mut session = keys.open(level);
@@ -82,17 +81,17 @@ enum Stage {
     AwaitAcceptance { session: Session, answer: InitializeUpdateAnswer },
 }
 
-/// What [`Authentication`] leaves.
+/// Result of [`Authentication`].
 #[derive(Debug)]
 pub struct Authenticated {
     /// The open session.
     pub session: Session,
-    /// How the card introduced itself; its cryptogram was right.
+    /// The card's answer to INITIALIZE UPDATE; its cryptogram was verified.
     pub answer: InitializeUpdateAnswer,
 }
 
 impl<'a> Authentication<'a> {
-    /// With these keys, which the card calls `key_version` (0: whichever it likes), and a fresh challenge.
+    /// Creates the dialogue with these keys, of version `key_version` (0 for the card's first choice), and a fresh challenge.
     pub fn new(keys: &'a KeySet, key_version: u8, level: SecurityLevel, host_challenge: [u8; 8]) -> Self {
         let request = InitializeUpdate { key_version, host_challenge };
         Self { keys, level, host_challenge, request, stage: Stage::AwaitCardCryptogram }
@@ -119,7 +118,7 @@ impl Conversation for Authentication<'_> {
                 if i & 0x01 != 0 {
                     return Err(Fault::Unsupported("SCP03 in S16 mode"));
                 }
-                let derived = SessionKeys::derive(self.keys, &self.host_challenge, &answer.card_challenge);
+                let derived = SessionKeys::derive(self.keys, self.host_challenge, answer.card_challenge);
                 if !bool::from(derived.card_cryptogram.ct_eq(&answer.card_cryptogram)) {
                     return Err(Fault::Misbehaved("SCP03: a wrong card cryptogram: another card, or other keys"));
                 }
@@ -139,12 +138,12 @@ impl Conversation for Authentication<'_> {
 
 /// The host's end of an open session: wraps commands, unwraps answers, strictly in turn.
 pub struct Session {
-    session: session::Session,
+    session: session::SessionState,
     broken: bool,
 }
 
 impl Session {
-    /// What the session protects.
+    /// Returns the security level of the session.
     pub fn level(&self) -> SecurityLevel {
         self.session.level()
     }
@@ -160,7 +159,7 @@ impl Session {
     }
 
     /// Checks and decrypts the answer to the command wrapped last. An answer with an error status is not protected and is
-    /// handed on without data: it may have been put there by whoever carries it.
+    /// returned without data: an attacker on the line may have made it.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`]; from then on every answer is refused.
@@ -174,8 +173,8 @@ impl Session {
         })
     }
 
-    /// Follows a command that this very session wrapped in an earlier life ([`Prediction`] is reproducible), so that its answer
-    /// can be unwrapped now. The plaintext is not needed.
+    /// Advances over a command that an earlier instance of this session wrapped ([`Prediction`] is reproducible), so that its
+    /// answer can be unwrapped now. The plaintext is not needed.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`] if the command was not wrapped by this session at this point.

@@ -162,7 +162,8 @@ fn check_values_are_the_published_ones() {
 
 /// Static keys of a length, invented.
 fn keys(length: usize) -> KeySet {
-    let key = |from: u8| (0..length as u8).map(|i| from.wrapping_add(i.wrapping_mul(7))).collect::<Vec<_>>();
+    let key =
+        |from: u8| (0..u8::try_from(length).unwrap()).map(|i| from.wrapping_add(i.wrapping_mul(7))).collect::<Vec<_>>();
     KeySet::new(&key(1), &key(2), &key(3)).unwrap()
 }
 
@@ -175,7 +176,7 @@ fn both(keys: &KeySet, level: SecurityLevel) -> (terminal::Session, chip::Sessio
     (prediction.session, session)
 }
 
-/// Over the wire and back: what counts is what the bytes say.
+/// Encodes and decodes a command, as on the wire.
 fn carried(command: &Command) -> Command {
     Command::parse(&command.to_bytes()).unwrap()
 }
@@ -304,8 +305,8 @@ fn every_flipped_bit_of_the_handshake_is_refused() {
         let (opening, _) = ask(&it.initialize_update).unwrap();
         assert!(opening.accept(&command).is_err());
     }
-    // The answer: a live host refuses what it can know; what it cannot (serial, version, counter are the card's word) the
-    // prediction refuses, bit for bit.
+    // The answer: a live host cannot check serial, version and counter, which the card alone states; the prediction compares every
+    // bit.
     for flipped in flips(it.answer.to_bytes()) {
         let answer = Response::parse(&flipped).unwrap();
         assert_ne!(answer, it.answer);
@@ -332,7 +333,7 @@ fn another_counter_other_keys_another_serial_or_aid_do_not_fit() {
 }
 
 #[test]
-fn a_counter_at_its_end_opens_nothing_more() {
+fn an_exhausted_sequence_counter_opens_no_session() {
     let it = Prediction::new(&keys(16), VERSION, &SERIAL, 1, [1; 8], &ISSUER_SECURITY_DOMAIN, SecurityLevel::FULL);
     let read = |last| Request::read(&it.initialize_update, VERSION, last).map(|r| r.sequence_counter());
     assert_eq!(read(LAST_SEQUENCE_COUNTER - 1), Ok(LAST_SEQUENCE_COUNTER));
@@ -386,7 +387,7 @@ fn the_largest_plaintext_fits_and_one_more_byte_does_not() {
     for max_command in (30..3_000).chain([4_096, 32_767, 65_544, 1_000_000]) {
         let most = largest_plaintext(max_command);
         let sealed = |data: usize| {
-            let (mut host, _) = both_once(&keys);
+            let mut host = host_session(&keys);
             host.wrap(&Command::new(0xe2, 0, 0).class(0x80).data(vec![0; data]).expecting(256))
         };
         assert!(sealed(most).to_bytes().len() <= max_command, "{max_command}");
@@ -396,9 +397,8 @@ fn the_largest_plaintext_fits_and_one_more_byte_does_not() {
     }
 }
 
-fn both_once(keys: &KeySet) -> (terminal::Session, ()) {
-    let it = Prediction::new(keys, VERSION, &SERIAL, 8, [0; 8], &ISSUER_SECURITY_DOMAIN, SecurityLevel::FULL);
-    (it.session, ())
+fn host_session(keys: &KeySet) -> terminal::Session {
+    Prediction::new(keys, VERSION, &SERIAL, 8, [0; 8], &ISSUER_SECURITY_DOMAIN, SecurityLevel::FULL).session
 }
 
 proptest! {

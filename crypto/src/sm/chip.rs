@@ -1,7 +1,7 @@
-//! The chip's end.
+//! Chip's end of a channel.
 
 use super::Keys;
-use super::session::{CRYPTOGRAM, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS, Session};
+use super::session::{CRYPTOGRAM, ChannelState, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS};
 use crate::apdu::{Command, EXTENDED_NE, Response, SHORT_NE, Status, cla};
 use crate::tlv::{self, Reader};
 
@@ -12,30 +12,30 @@ pub struct Chip(State);
 #[derive(Debug)]
 enum State {
     /// Waits for the next protected command.
-    AwaitCommand(Session),
-    /// Waits for what the chip answers; whether the instruction was odd.
-    AwaitResponse(Session, bool),
-    /// An error or a plain command ended it.
+    AwaitCommand(ChannelState),
+    /// Waits for the chip's answer; holds whether the instruction was odd.
+    AwaitResponse(ChannelState, bool),
+    /// Closed by an error or a plain command.
     Dead,
 }
 
 impl Chip {
-    /// A channel that begins with counter zero, as after PACE and chip authentication.
+    /// Returns a channel that begins with counter zero, as after PACE and chip authentication.
     pub fn new(keys: Keys) -> Self {
         Self::with_counter(keys, 0)
     }
 
-    /// A channel that begins with this counter, as after basic access control (§9.8.6.3).
+    /// Returns a channel that begins with this counter, as after basic access control (§9.8.6.3).
     pub fn with_counter(keys: Keys, counter: u64) -> Self {
-        Self(State::AwaitCommand(Session::new(keys, u128::from(counter))))
+        Self(State::AwaitCommand(ChannelState::new(keys, u128::from(counter))))
     }
 
-    /// Whether it can still be used. If not, session keys are gone and what they opened must be closed (§9.8.3).
+    /// Returns whether it can still be used. If not, session keys are gone and what they opened must be closed (§9.8.3).
     pub fn is_open(&self) -> bool {
         !matches!(self.0, State::Dead)
     }
 
-    /// Checks and uncovers a protected command.
+    /// Checks and decrypts a protected command.
     ///
     /// # Errors
     /// The status to answer **without** protection; the channel is dead then: `6982` for a plain command, `6987` if an
@@ -53,7 +53,8 @@ impl Chip {
 
     /// Protects the response to the command that was opened last.
     ///
-    /// Without such a command there is nothing to protect it with: the channel dies, and `6985` goes out.
+    /// Without such a command the channel dies, and `6985` goes out.
+    #[expect(clippy::needless_pass_by_value, reason = "a response leaves once, sealed")]
     pub fn seal(&mut self, response: Response) -> Response {
         let State::AwaitResponse(mut session, odd) = std::mem::replace(&mut self.0, State::Dead) else {
             return Status::CONDITIONS_NOT_SATISFIED.into();
@@ -69,7 +70,7 @@ impl Chip {
 }
 
 /// `[85 or 87] [97] 8E`, in this order (§9.8.4): 85 with odd instructions, 87 with even ones.
-fn uncover(session: &Session, command: &Command) -> Result<Command, Status> {
+fn uncover(session: &ChannelState, command: &Command) -> Result<Command, Status> {
     if command.cla & cla::SECURE != cla::SECURE {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
@@ -85,7 +86,7 @@ fn uncover(session: &Session, command: &Command) -> Result<Command, Status> {
     let mac = objects.expect(MAC).map_err(malformed)?;
     objects.finish().map_err(malformed)?;
     let [p1, p2] = command.p;
-    // The header of the object 8E is outside the MAC: only its one proper form will do.
+    // The header of the object 8E is not covered by the MAC: only its one valid form is accepted.
     if mac.raw != tlv::encode(MAC, mac.value)
         || !session.verifies(&[command.cla, command.ins, p1, p2], authenticated, mac.value)
     {
@@ -103,8 +104,8 @@ fn uncover(session: &Session, command: &Command) -> Result<Command, Status> {
         Some(&[high, low]) => Some(usize::from(u16::from_be_bytes([high, low]))),
         Some(_) => return Err(Status::SECURE_MESSAGING_OBJECT_INCORRECT),
     };
-    // The outer Le is not authenticated. It must be the one that §9.8.4 draws for this form, or absent: another one was not
-    // meant by the terminal. Readers that always use the extended form are tolerated.
+    // The outer Le is not authenticated. It must be the one that §9.8.4 shows for this form, or absent: the terminal did not send
+    // another one. Readers that always use the extended form are tolerated.
     let long = command.data.len() > 255 || ne.is_some_and(|ne| ne > SHORT_NE);
     match command.ne {
         None | Some(EXTENDED_NE) => {}

@@ -1,4 +1,4 @@
-//! What both ends share: keys, counter, encryption, MAC.
+//! State of a channel that both ends share: keys, counter, encryption, MAC.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::suite::cipher::{MAC_LEN, pad, unpad};
 use crate::tlv;
 
 /// Keys and send sequence counter of one channel.
-pub(super) struct Session {
+pub(super) struct ChannelState {
     keys: Keys,
-    /// As long as a block of the cipher; only the low 64 bits for triple DES.
+    /// Send sequence counter, as long as a block of the cipher; only the low 64 bits for triple DES.
     counter: u128,
 }
 
-impl Session {
+impl ChannelState {
     pub(super) fn new(keys: Keys, counter: u128) -> Self {
         Self { keys, counter }
     }
@@ -27,7 +27,7 @@ impl Session {
         self.counter = self.counter.wrapping_add(1);
     }
 
-    /// The object that hides `data`: 87 with its padding indicator, or 85 for odd instructions. Nothing for no data.
+    /// Returns the object with `data` encrypted: 87 with its padding indicator, or 85 for odd instructions. Empty for no data.
     pub(super) fn encrypt(&self, data: &[u8], odd: bool) -> Vec<u8> {
         if data.is_empty() {
             return Vec::new();
@@ -41,20 +41,16 @@ impl Session {
         }
     }
 
-    /// The data in the value of an object 87 or 85; `None` if it was not made by [`Session::encrypt`].
+    /// Returns the data in the value of an object 87 or 85; `None` if it was not made by [`ChannelState::encrypt`].
     pub(super) fn decrypt(&self, tag: u32, value: &[u8]) -> Option<Vec<u8>> {
-        let hidden = match (tag, value) {
-            (CRYPTOGRAM, [PADDED, hidden @ ..]) => hidden,
-            (ODD_CRYPTOGRAM, hidden) => hidden,
-            _ => return None,
-        };
+        let ((CRYPTOGRAM, [PADDED, hidden @ ..]) | (ODD_CRYPTOGRAM, hidden)) = (tag, value) else { return None };
         let padded = Zeroizing::new(self.keys.cipher.cbc_decrypt(&self.keys.encryption, &self.vector(), hidden)?);
         let data = unpad(&padded)?;
-        // One padding, no more: a whole block of zeros before it would be another encoding of the same data.
+        // A whole block of zeros before the padding would be a second encoding of the same data.
         (data.len() + self.keys.cipher.block_len() >= padded.len() && !data.is_empty()).then(|| data.to_vec())
     }
 
-    /// The MAC over the counter, a padded command header (empty for responses) and the data objects (§9.8.4).
+    /// Returns the MAC over the counter, a padded command header (empty for responses) and the data objects (§9.8.4).
     pub(super) fn mac(&self, header: &[u8], objects: &[u8]) -> [u8; MAC_LEN] {
         let block = self.keys.cipher.block_len();
         let mut message = self.block();
@@ -67,12 +63,12 @@ impl Session {
         self.keys.cipher.mac_of_padded(&self.keys.authentication, &padded)
     }
 
-    /// Whether this is the MAC, in constant time.
+    /// Returns whether this is the MAC, in constant time.
     pub(super) fn verifies(&self, header: &[u8], objects: &[u8], mac: &[u8]) -> bool {
         self.mac(header, objects).as_slice().ct_eq(mac).into()
     }
 
-    /// Initialisation vector (§9.8.6.1, §9.8.7.1).
+    /// Returns the initialisation vector (§9.8.6.1, §9.8.7.1).
     fn vector(&self) -> Vec<u8> {
         match self.keys.cipher {
             Cipher::TripleDes => vec![0; 8],
@@ -80,7 +76,7 @@ impl Session {
         }
     }
 
-    /// The counter as one block.
+    /// Returns the counter as one block.
     fn block(&self) -> Vec<u8> {
         let bytes = self.counter.to_be_bytes();
         bytes[bytes.len() - self.keys.cipher.block_len()..].to_vec()
@@ -88,9 +84,9 @@ impl Session {
 }
 
 /// Shows the counter only.
-impl fmt::Debug for Session {
+impl fmt::Debug for ChannelState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session({:?}, counter {:X})", self.keys.cipher, self.counter)
+        write!(f, "Channel({:?}, counter {:X})", self.keys.cipher, self.counter)
     }
 }
 

@@ -1,7 +1,7 @@
-//! The terminal's end.
+//! Terminal's end of a channel.
 
 use super::Keys;
-use super::session::{CRYPTOGRAM, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS, Session};
+use super::session::{CRYPTOGRAM, ChannelState, EXPECTED, MAC, ODD_CRYPTOGRAM, STATUS};
 use crate::apdu::{Command, EXTENDED_NE, Response, SHORT_NE, Status, cla};
 use crate::conversation::Fault;
 use crate::suite::Cipher;
@@ -17,30 +17,30 @@ pub struct Terminal {
 #[derive(Debug)]
 enum State {
     /// Waits for the next command to seal.
-    AwaitCommand(Session),
+    AwaitCommand(ChannelState),
     /// Waits for the response to the command with this instruction byte.
-    AwaitResponse(Session, u8),
-    /// An error, or a message that was never answered, ended it.
+    AwaitResponse(ChannelState, u8),
+    /// Closed by an error or by a message that was never answered.
     Dead,
 }
 
 impl Terminal {
-    /// A channel that begins with counter zero, as after PACE and chip authentication.
+    /// Returns a channel that begins with counter zero, as after PACE and chip authentication.
     pub fn new(keys: Keys) -> Self {
         Self::with_counter(keys, 0)
     }
 
-    /// A channel that begins with this counter, as after basic access control (§9.8.6.3).
+    /// Returns a channel that begins with this counter, as after basic access control (§9.8.6.3).
     pub fn with_counter(keys: Keys, counter: u64) -> Self {
-        Self { cipher: keys.cipher, state: State::AwaitCommand(Session::new(keys, u128::from(counter))) }
+        Self { cipher: keys.cipher, state: State::AwaitCommand(ChannelState::new(keys, u128::from(counter))) }
     }
 
-    /// Its cipher, by which [`super::response_capacity`] tells how much to ask for.
+    /// Returns the cipher, by which [`super::response_capacity`] tells how much to ask for.
     pub fn cipher(&self) -> Cipher {
         self.cipher
     }
 
-    /// Whether it can still be used.
+    /// Returns whether it can still be used.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Dead)
     }
@@ -50,7 +50,7 @@ impl Terminal {
     ///
     /// # Errors
     /// [`Fault::Misbehaved`] if the channel is dead, [`Fault::Unsupported`] for a class byte that cannot be protected.
-    /// Sealing again before the response was opened kills the channel: the counters of both ends would part.
+    /// Sealing again before the response was opened closes the channel: the counters of both ends would differ.
     pub fn seal(&mut self, command: &Command) -> Result<Command, Fault> {
         let State::AwaitCommand(mut session) = std::mem::replace(&mut self.state, State::Dead) else {
             return Err(Fault::Misbehaved("the secure channel is closed"));
@@ -62,9 +62,9 @@ impl Terminal {
         let class = command.cla | cla::SECURE;
         let mut objects = session.encrypt(&command.data, command.ins & 1 == 1);
         if let Some(ne) = command.ne {
-            let short = [ne as u8]; // 256 becomes 00
-            let long = (ne as u16).to_be_bytes(); // 65,536 becomes 0000
-            objects.extend(tlv::encode(EXPECTED, if ne <= SHORT_NE { &short } else { &long }));
+            let [.., high, low] = ne.to_be_bytes(); // 256 becomes 00, and 65,536 becomes 0000
+            let expected = [high, low];
+            objects.extend(tlv::encode(EXPECTED, if ne <= SHORT_NE { &expected[1..] } else { &expected }));
         }
         let [p1, p2] = command.p;
         let mac = session.mac(&[class, command.ins, p1, p2], &objects);
@@ -80,7 +80,7 @@ impl Terminal {
         })
     }
 
-    /// Checks and uncovers the response to the command that was sealed last.
+    /// Checks and decrypts the response to the command that was sealed last.
     ///
     /// # Errors
     /// [`Fault::Refused`] if the chip answered without protection, which ends the session on its side too (§9.8.5);
@@ -100,8 +100,9 @@ impl Terminal {
     }
 }
 
-/// `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an unprotected one proves nothing.
-fn uncover(session: &Session, response: &Response) -> Result<Response, Fault> {
+/// Opens a response of the form `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an unprotected one proves
+/// nothing.
+fn uncover(session: &ChannelState, response: &Response) -> Result<Response, Fault> {
     let malformed = |_| Fault::Misbehaved("the objects of a protected response are not in order");
     let mut objects = Reader::new(&response.data);
     let cryptogram = match objects.optional(CRYPTOGRAM).map_err(malformed)? {
@@ -112,7 +113,7 @@ fn uncover(session: &Session, response: &Response) -> Result<Response, Fault> {
     let authenticated = &response.data[..response.data.len() - objects.rest().len()];
     let mac = objects.expect(MAC).map_err(malformed)?;
     objects.finish().map_err(malformed)?;
-    // The header of the object 8E is outside the MAC: only its one proper form will do.
+    // The header of the object 8E is not covered by the MAC: only its one valid form is accepted.
     if mac.raw != tlv::encode(MAC, mac.value) || !session.verifies(&[], authenticated, mac.value) {
         return Err(Fault::Misbehaved("the MAC of a protected response is wrong"));
     }

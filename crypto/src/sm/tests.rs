@@ -9,7 +9,7 @@ fn channel(cipher: Cipher) -> (Terminal, Chip) {
     (Terminal::new(Keys::derive(cipher, b"a shared secret")), Chip::new(Keys::derive(cipher, b"a shared secret")))
 }
 
-/// Doc 9303-11 (8th ed.) appendix D.3: what basic access control left.
+/// Doc 9303-11 (8th ed.) appendix D.3: the keys after basic access control.
 fn keys_of_appendix_d() -> Keys {
     Keys::derive(Cipher::TripleDes, &hex!("0036D272F5C350ACAC50C3F572D23600"))
 }

@@ -17,7 +17,7 @@ use crate::{
     tlv,
 };
 
-/// How hash tables of a series of documents are made.
+/// Parameters of the hash tables of a series of documents.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Profile {
     /// Hash of the data groups.
@@ -33,28 +33,29 @@ impl Default for Profile {
     }
 }
 
-/// Why a draft must not be signed.
+/// Error of a draft that must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum LintError {
     /// A group is given twice.
     #[error("{group:?} is given twice")]
     Duplicate {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The data groups' hash is SHA-1, or weaker than what the signer signs with allows.
     #[error("{hash:?} must not be used for new documents")]
     Hash {
-        /// Which.
+        /// The hash function.
         hash: Hash,
     },
     /// The signer's key cannot be used.
     #[error(transparent)]
     Key(#[from] SpkiError),
-    /// A group that every document has is not there (Doc 9303-10 (8th ed.) table 2: DG1 and DG2).
+    /// A mandatory group is missing (Doc 9303-10 (8th ed.) table 2: DG1 and DG2).
     #[error("{group:?} is missing; every document has it")]
     Missing {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The certificate is not a document signer's, or not one for this kind of signature.
@@ -63,13 +64,13 @@ pub enum LintError {
     /// The file does not begin with its group's tag, or is longer or shorter than it says.
     #[error("the file of {group:?} is not one object with the group's tag")]
     NotThatGroup {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
     /// The signer's key may not sign at that moment.
     #[error("the document signer's key may not sign on {signing_time}")]
     SigningTime {
-        /// The moment.
+        /// The moment of signing.
         signing_time: OffsetDateTime,
     },
 }
@@ -100,7 +101,7 @@ impl Draft {
         }
     }
 
-    /// Checks everything that can be checked before anything secret happens.
+    /// Checks everything that can be checked before a key is used.
     ///
     /// # Errors
     /// [`LintError`].
@@ -123,10 +124,8 @@ impl Draft {
         if !signs || extensions.document_types.is_none() || !extensions.extended_key_usage.is_empty() {
             return Err(LintError::NotADocumentSigner);
         }
-        let (from, to) = extensions.private_key_usage.unwrap_or_default();
         let at = self.signing_time;
-        let in_time = self.signer.validity().contains(at) && from.is_none_or(|f| f <= at) && to.is_none_or(|t| at <= t);
-        if !in_time {
+        if !self.signer.signing_period().contains(at) {
             return Err(LintError::SigningTime { signing_time: at });
         }
         let content = self.table.encode();
@@ -135,7 +134,7 @@ impl Draft {
 }
 
 /// A linted security object waiting for its one signature. To be stored ([`Prepared::to_bytes`]) before it is signed. Not
-/// `Clone`: whoever attaches has spent it.
+/// `Clone`: attaching a signature spends it.
 ///
 /// ```compile_fail,E0382
 /// fn twice(prepared: crypto::sod::Prepared, signature: &[u8]) {
@@ -147,27 +146,27 @@ impl Draft {
 pub struct Prepared(PreparedSignedData);
 
 impl Prepared {
-    /// The bytes to sign, not yet hashed: the signed attributes as SET OF (RFC 5652 §5.4).
+    /// Returns the bytes to sign, not yet hashed: the signed attributes as SET OF (RFC 5652 §5.4).
     pub fn to_be_signed(&self) -> &[u8] {
         self.0.to_be_signed()
     }
 
-    /// How to sign them.
+    /// Returns the signature algorithm.
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.algorithm()
     }
 
-    /// The certificate whose key must sign.
+    /// Returns the certificate whose key must sign.
     pub fn signer(&self) -> &Certificate {
         self.0.certificate()
     }
 
-    /// The signed hash table, DER.
+    /// Returns the signed hash table, DER.
     pub fn content(&self) -> &[u8] {
         self.0.content()
     }
 
-    /// Makes EF.SOD. The signature (DER for ECDSA) is verified under the document signer's key before anything leaves.
+    /// Returns EF.SOD. The signature (DER for ECDSA) is verified under the document signer's key first.
     ///
     /// # Errors
     /// [`SignatureMismatch`].
@@ -176,18 +175,18 @@ impl Prepared {
         Ok(Sod::parse(&raw).expect("a linted table with a signature is an EF.SOD"))
     }
 
-    /// The raw EF.SOD, nothing verified: for bulk production, which verifies each one as a border guard would
-    /// ([`Sod::parse`], [`Sod::verify`]) and need not do so twice. Everybody else wants [`Prepared::attach`].
+    /// Returns the raw EF.SOD, nothing verified: for bulk production, which verifies each one as a border guard would
+    /// ([`Sod::parse`], [`Sod::verify`]) and need not do so twice. All other callers use [`Prepared::attach`].
     pub fn attach_unverified(self, signature: &[u8]) -> Vec<u8> {
         tlv::encode(TAG, &self.0.attach_unverified(signature))
     }
 
-    /// For the store: everything but the signature.
+    /// Returns the form to be stored: everything but the signature.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes()
     }
 
-    /// Back from the store; refused if it does not agree with itself.
+    /// Restores it from its stored form; refuses one that is inconsistent.
     ///
     /// # Errors
     /// [`StoredError`].
@@ -198,10 +197,11 @@ impl Prepared {
     }
 }
 
-/// Why stored bytes are not a prepared security object.
+/// Error when restoring a prepared security object.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum StoredError {
-    /// The signed data does not agree with itself.
+    /// The signed data is inconsistent.
     #[error(transparent)]
     Cms(#[from] CmsError),
     /// The hash table is malformed.

@@ -15,22 +15,22 @@ use crate::{
     tlv::{self, Tlv},
 };
 
-/// Which layout of the data the hash table belongs to.
+/// Version of the LDS to which the hash table belongs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LdsVersion {
-    /// LDS 1.7: the table says no version (version 0).
+    /// LDS 1.7: the table names no LDS version (version 0).
     V17,
-    /// LDS 1.8 or later: the table says its LDS and Unicode versions (version 1), as EF.COM does.
+    /// LDS 1.8 or later: the table names its LDS and Unicode versions (version 1), as EF.COM does.
     V18 {
-        /// `0108`.
+        /// LDS version: `0108`.
         lds: String,
-        /// `040000`.
+        /// Unicode version: `040000`.
         unicode: String,
     },
 }
 
 impl LdsVersion {
-    /// LDS 1.8 with Unicode 4.0.0, what we write.
+    /// Returns LDS 1.8 with Unicode 4.0.0, as written into new documents.
     pub fn current() -> Self {
         Self::V18 { lds: "0108".to_owned(), unicode: "040000".to_owned() }
     }
@@ -69,7 +69,7 @@ impl LdsSecurityObject {
         der::sequence(&[&der::integer(&[version]), &write_hash(self.hash), &table, &info])
     }
 
-    /// Lenient: any order, and a single group; strict in what would be ambiguous.
+    /// Reads the table. Accepts any order, and a single group; refuses what would be ambiguous.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, AlgorithmError> {
         let within = "LDSSecurityObject";
         let mut fields = Tlv::expect(der::SEQUENCE, bytes).within(within)?.children();

@@ -1,7 +1,54 @@
 //! EF.SOD, the document security object: Doc 9303-10 (8th ed.) §4.6.2 and appendix D.
 //!
 //! Writing goes *draft -> lint -> prepared (stored) -> attach -> [`Sod`]*; reading goes *[`Sod::parse`] -> [`Sod::verify`] ->
-//! [`VerifiedSod`]*, and only the last one answers what the document's data groups should hash to.
+//! [`VerifiedSod`]*; only a verified one compares data groups with their hashes.
+//!
+//! ```
+//! use crypto::{lds::DataGroup, pki::TrustStore, sod::{Draft, Profile, Sod}};
+//! # use crypto::pki::*;
+//! # use crypto::suite::{Curve, PrivateKey};
+//! # use time::{Duration, OffsetDateTime, macros::datetime};
+//! # let mut rng = rand::rng();
+//! # let at: OffsetDateTime = datetime!(2026-10-01 08:30 UTC);
+//! # let country = Country::new("UT", "UTO")?;
+//! # let period = |days| Validity { not_before: at - Duration::DAY, not_after: at + Duration::days(days) };
+//! # let root_key = PrivateKey::generate(Curve::P384, &mut rng);
+//! # let signer_key = PrivateKey::generate(Curve::P256, &mut rng);
+//! # let mut draft = CertificateDraft {
+//! #     role: Role::Csca,
+//! #     subject: Name::new(&country, "State of Utopia", None, "CSCA")?,
+//! #     issuer: Issuer::Itself,
+//! #     serial: SerialNumber::generate(&mut rng),
+//! #     validity: period(5000),
+//! #     private_key_usage: period(1800),
+//! #     key: root_key.public().into(),
+//! #     form: CurveForm::Explicit,
+//! #     country: country.clone(),
+//! #     contact: None,
+//! #     crl_distribution_points: vec!["https://csca.invalid/crl".to_owned()],
+//! # };
+//! # let prepared = draft.clone().lint()?;
+//! # let signature = root_key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+//! # let root = prepared.attach(&signature)?;
+//! # draft.role = Role::DocumentSigner { document_types: vec!["ID".to_owned()] };
+//! # draft.subject = Name::new(&country, "State of Utopia", None, "Signer")?;
+//! # draft.issuer = Issuer::Csca(Box::new(root.clone()));
+//! # (draft.validity, draft.private_key_usage) = (period(4000), period(90));
+//! # draft.key = signer_key.public().into();
+//! # let prepared = draft.lint()?;
+//! # let signature = root_key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+//! # let signer = prepared.attach(&signature)?;
+//! // `root` is a CSCA, `signer` a document signer of it with the key `signer_key`.
+//! let files = [(DataGroup::DG1, &[0x61, 1, 1][..]), (DataGroup::DG2, &[0x75, 1, 2])];
+//! let prepared = Draft::new(&files, Profile::default(), &signer, at).lint()?;
+//! let signature = signer_key.sign_der(prepared.algorithm().hash(), prepared.to_be_signed());
+//! let sod = prepared.attach(&signature)?;
+//!
+//! let verified = Sod::parse(sod.raw())?.verify(&TrustStore::new(vec![root]), at)?;
+//! assert!(verified.check(DataGroup::DG1, &[0x61, 1, 1]).is_ok());
+//! assert!(verified.check(DataGroup::DG1, &[0x61, 1, 9]).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod draft;
 mod hash_table;
@@ -28,8 +75,9 @@ use crate::{
 /// Tag of EF.SOD (Doc 9303-10 (8th ed.) table 36).
 pub(crate) const TAG: u32 = 0x77;
 
-/// Why an EF.SOD is refused.
+/// Error when reading or verifying an EF.SOD.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum SodError {
     /// The document signer is not trusted.
     #[error("the document signer: {0}")]
@@ -37,10 +85,10 @@ pub enum SodError {
     /// The signed data is malformed, or its signature does not hold.
     #[error(transparent)]
     Cms(#[from] CmsError),
-    /// Not a file with tag `77` and nothing after it.
+    /// The file is not one object with tag `77`.
     #[error("EF.SOD: {0}")]
     File(#[from] TlvError),
-    /// Said to be signed after the moment of inspection.
+    /// The claimed moment of signing is after the inspection.
     #[error("the document claims to be signed on {signed_at}, after the moment of inspection")]
     FromTheFuture {
         /// The claimed moment of signing.
@@ -55,7 +103,7 @@ pub enum SodError {
 }
 
 impl SodError {
-    /// Whether nothing here can verify this document: which says nothing against it.
+    /// Returns whether this crate cannot verify the document, which is no proof against it.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Self::Chain(error) => error.is_unsupported(),
@@ -89,24 +137,24 @@ impl Sod {
         Ok(Self { raw: raw.to_vec(), signed, table })
     }
 
-    /// The raw file.
+    /// Returns the raw file.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
 
-    /// SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER): how a document is named in card status and in the
-    /// trust bundle. The raw file would not do: whoever stands between chip and reader can change its unsigned parts. The hash
-    /// table covers DG15, so no two chips share a fingerprint.
+    /// Returns SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER). It identifies a document in the card status
+    /// and in the trust bundle. A hash of the raw file would not do: an attacker between chip and reader can change its unsigned
+    /// parts. The hash table covers DG15, so no two chips share a fingerprint.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// What the hash table lists, **unverified**: tells a reader what to try to read. A verdict takes [`VerifiedSod::groups`].
+    /// Returns the groups of the hash table, **unverified**, for a reader to try. A verdict uses [`VerifiedSod::groups`].
     pub fn unverified_groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
 
-    /// The document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
+    /// Returns the document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
     ///
     /// # Errors
     /// [`CmsError::SignerMissing`].
@@ -139,7 +187,7 @@ impl Sod {
 /// A hash table that a trusted document signer signed. Only [`Sod::verify`] makes one.
 ///
 /// ```compile_fail,E0599
-/// let nobody_verified_this = crypto::sod::VerifiedSod::default();
+/// let unverified = crypto::sod::VerifiedSod::default();
 /// ```
 #[derive(Clone, Debug)]
 pub struct VerifiedSod {
@@ -150,12 +198,12 @@ pub struct VerifiedSod {
 }
 
 impl VerifiedSod {
-    /// The data groups that the document has, from the signed table; EF.COM is signed by nobody.
+    /// Returns the data groups that the document has, from the signed table; EF.COM is unsigned.
     pub fn groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
 
-    /// Whether the document has this group.
+    /// Returns whether the document has this group.
     pub fn lists(&self, group: DataGroup) -> bool {
         self.table.groups.iter().any(|(listed, _)| *listed == group)
     }
@@ -173,45 +221,46 @@ impl VerifiedSod {
         }
     }
 
-    /// Who signed.
+    /// Returns the verified document signer.
     pub fn signer(&self) -> &VerifiedSigner {
         &self.signer
     }
 
-    /// When it claims to have been signed, if it claims.
+    /// Returns the claimed moment of signing, if there is one.
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.signed_at
     }
 
-    /// Which layout of the data is signed.
+    /// Returns the LDS version that is signed.
     pub fn lds_version(&self) -> &LdsVersion {
         &self.table.version
     }
 
-    /// Hash function of the table.
+    /// Returns the hash function of the table.
     pub fn hash(&self) -> Hash {
         self.table.hash
     }
 
-    /// SHA-256 of the signed LDSSecurityObject, see [`Sod::fingerprint`].
+    /// Returns SHA-256 of the signed LDSSecurityObject, see [`Sod::fingerprint`].
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 }
 
-/// Why a data group does not belong to the document.
+/// Error when comparing a data group with the signed table.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum GroupError {
-    /// Its hash is not the one that was signed.
+    /// The group's hash is not the signed one.
     #[error("{group:?} is not what was signed")]
     Altered {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
-    /// The signed table does not have it.
+    /// The signed table does not list the group.
     #[error("{group:?} is not in the signed table")]
     NotListed {
-        /// Which.
+        /// The data group.
         group: DataGroup,
     },
 }

@@ -1,15 +1,15 @@
-//! Security objects of Utopia, tampered with one thing at a time; OpenSSL as reader and as writer; specimens.
+//! Security objects of Utopia with one thing altered at a time; OpenSSL as reader and as writer; specimens.
 
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 
 use super::*;
 use crate::{
+    field_data::field_data,
     pki::{
         CertificateDraft, CurveForm, LegacyHashes, Revocation, Role, SignatureMismatch, SpkiError, der, oid,
         specimen::{
-            Forgery, Issued, NOW, Openssl, SIGNED, crl, csca, documents, issue, rsa_public, shared, signer,
-            signer_draft,
+            Forgery, Issued, NOW, Openssl, SIGNED, crl, csca, documents, issue, rsa_public, signer, signer_draft,
         },
     },
     suite::{Curve, SignatureAlgorithm, SignatureError},
@@ -51,7 +51,7 @@ fn signed(signer: &Issued) -> Sod {
     prepared.attach(&signature).unwrap()
 }
 
-/// Signs whatever content, whoever may: what a lint would never let pass.
+/// Signs any content with any key, without a lint.
 fn forged(content: Vec<u8>, certificate: &Certificate, signer: &Issued, at: OffsetDateTime) -> Sod {
     let impostor = crate::pki::PreparedSignedData::new(LDS_SECURITY_OBJECT, content, certificate, false, at).unwrap();
     let signature = signer.sign(impostor.to_be_signed());
@@ -133,7 +133,7 @@ fn openssl_verifies_what_we_sign() {
     }
 }
 
-/// A document signer with an RSA key of OpenSSL's, in files `ds.pem` and `key.pem`.
+/// Returns a document signer with an RSA key of OpenSSL's, in files `ds.pem` and `key.pem`.
 fn rsa_signer(openssl: &Openssl, root: &Issued) -> Certificate {
     openssl.run("genrsa -traditional -out key.pem 2048").unwrap();
     openssl.run("rsa -in key.pem -outform DER -traditional -out key.der").unwrap();
@@ -326,7 +326,7 @@ fn a_signer_identifier_that_points_elsewhere_is_named() {
     elsewhere[at + 5] ^= 1;
     let sod = Sod::parse(&elsewhere).unwrap();
     assert_eq!(refusal(&sod, &state.trust), SodError::Cms(CmsError::SignerMissing));
-    // Pointing to another good signer whose certificate is inside: the signature is not that one's.
+    // The signer identifier names another good signer, whose certificate is inside; the signature is not its own.
     let other = signer(&state.root, documents(), Curve::P256, CurveForm::Explicit, 43);
     let swapped = with_certificate(&raw, &other.certificate);
     assert_eq!(refusal(&Sod::parse(&swapped).unwrap(), &state.trust), SodError::Cms(CmsError::SignerMissing));
@@ -339,7 +339,7 @@ fn a_signer_identifier_that_points_elsewhere_is_named() {
     );
 }
 
-/// The same signed data with another certificate inside.
+/// Returns the same signed data with another certificate inside.
 fn with_certificate(raw: &[u8], certificate: &Certificate) -> Vec<u8> {
     rebuilt(raw, |at, element| match at {
         3 => der::context(0, certificate.der()),
@@ -377,7 +377,7 @@ fn one_signer_is_expected_no_more_and_no_less() {
 }
 
 #[test]
-fn whoever_stands_between_chip_and_reader_can_change_the_file_but_not_its_fingerprint() {
+fn an_attacker_between_chip_and_reader_can_change_the_file_but_not_its_fingerprint() {
     // Unsigned parts can be added to the file; a revoked document must not get a new name by that.
     let state = state();
     let sod = signed(&state.signer);
@@ -437,7 +437,7 @@ fn only_the_signers_own_signature_over_this_table_is_attached() {
     assert!(mismatch(prepared(&state.signer).attach(&by_another)));
     assert!(mismatch(prepared(&state.signer).attach(&state.signer.sign(b"another table"))));
     assert!(mismatch(prepared(&state.signer).attach(b"no signature")));
-    // The bulk way out checks nothing, and so gives bytes only, which the border guard's way in refuses.
+    // `attach_unverified` checks nothing and returns bytes only; parsing and verifying refuses them.
     let raw = prepared(&state.signer).attach_unverified(&by_another);
     let refused = refusal(&Sod::parse(&raw).unwrap(), &state.trust);
     assert!(matches!(refused, SodError::Cms(CmsError::Signature(_))));
@@ -465,7 +465,7 @@ fn a_prepared_object_survives_the_store_and_a_damaged_row_does_not() {
 
 #[test]
 fn the_specimen_of_tr_03105_is_read_and_its_signature_holds() {
-    let Some(raw) = shared("specimen_bsi_tr03105/EF_SOD.bin") else { return };
+    let Some(raw) = field_data("specimen_bsi_tr03105/EF_SOD.bin") else { return };
     let sod = Sod::parse(&raw).unwrap();
     // RSASSA-PSS with SHA-256, from the SignerInfo. The CSCA of the set is not published, so the chain cannot be verified.
     let signer = sod.signer_certificate().unwrap();
@@ -474,8 +474,8 @@ fn the_specimen_of_tr_03105_is_read_and_its_signature_holds() {
     assert_eq!(numbers, [1, 2, 3, 14, 4]);
     for (group, digest) in &sod.table.groups {
         let file = format!("specimen_bsi_tr03105/Datagroup{}.bin", group.number());
-        let Some(file) = shared(&file) else { return };
-        println!("{group}: hash {}", if sod.table.hash.digest(&file) == *digest { "agrees" } else { "differs" });
+        let Some(file) = field_data(&file) else { return };
+        assert_eq!(sod.table.hash.digest(&file), *digest, "{group}");
     }
     let unknown = sod.verify(&TrustStore::default(), NOW).map(drop);
     assert!(matches!(unknown, Err(SodError::Chain(ChainError::NoAnchor { .. }))));
@@ -483,20 +483,20 @@ fn the_specimen_of_tr_03105_is_read_and_its_signature_holds() {
 
 #[test]
 fn the_specimen_of_2008_is_read_and_refused_by_name() {
-    let Some(raw) = shared("specimen_jmrtd_bsi2008/EF_SOD.bin") else { return };
+    let Some(raw) = field_data("specimen_jmrtd_bsi2008/EF_SOD.bin") else { return };
     let sod = Sod::parse(&raw).unwrap();
     assert_eq!(sod.table.hash, Hash::Sha1);
     assert_eq!(sod.table.version, LdsVersion::V17);
     let signer = sod.signer_certificate().unwrap();
     let strict = sod.signed.verify(&LDS_SECURITY_OBJECT, signer, LegacyHashes::Refuse);
     assert_eq!(strict, Err(CmsError::LegacyHash));
-    // ECDSA on brainpoolP224r1, which is none of our curves, even where SHA-1 is accepted.
+    // ECDSA on brainpoolP224r1, which is not supported, even where SHA-1 is accepted.
     let lenient = sod.signed.verify(&LDS_SECURITY_OBJECT, signer, LegacyHashes::AcceptSha1);
     assert_eq!(lenient, Err(CmsError::Key(SpkiError::Parameters)));
     for (group, digest) in &sod.table.groups {
         let file = format!("specimen_jmrtd_bsi2008/Datagroup{}.bin", group.number());
-        let Some(file) = shared(&file) else { return };
-        println!("{group}: hash {}", if sod.table.hash.digest(&file) == *digest { "agrees" } else { "differs" });
+        let Some(file) = field_data(&file) else { return };
+        assert_eq!(sod.table.hash.digest(&file), *digest, "{group}");
     }
 }
 

@@ -24,10 +24,10 @@ pub enum Cipher {
 pub const MAC_LEN: usize = 8;
 
 impl Cipher {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 4] = [Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256];
 
-    /// Length of a key in bytes.
+    /// Returns the length of a key in bytes.
     pub fn key_len(self) -> usize {
         match self {
             Self::TripleDes | Self::Aes128 => 16,
@@ -36,7 +36,7 @@ impl Cipher {
         }
     }
 
-    /// Length of a block in bytes.
+    /// Returns the length of a block in bytes.
     pub fn block_len(self) -> usize {
         if self == Self::TripleDes { 8 } else { 16 }
     }
@@ -93,7 +93,7 @@ impl Cipher {
         self.cbc_decrypt(key, &[0; 16][..self.block_len()], blocks)
     }
 
-    /// The MAC of `message`: for triple DES the retail MAC (ISO/IEC 9797-1 MAC algorithm 3) after padding method 2, for AES
+    /// Returns the MAC of `message`: for triple DES the retail MAC (ISO/IEC 9797-1 MAC algorithm 3) after padding method 2, for AES
     /// the CMAC cut to eight bytes. Secure messaging pads **before** the CMAC too: see [`Cipher::mac_of_padded`].
     ///
     /// # Panics
@@ -105,7 +105,7 @@ impl Cipher {
         }
     }
 
-    /// The MAC of a message that was padded to whole blocks before.
+    /// Returns the MAC of a message that was padded to whole blocks before.
     ///
     /// # Panics
     /// If the key has a length that this cipher does not allow, or, for triple DES, the message is not whole blocks.
@@ -117,7 +117,7 @@ impl Cipher {
     }
 }
 
-/// AES-CMAC (NIST SP 800-38B), all sixteen bytes; the key length chooses the cipher.
+/// Returns the AES-CMAC (NIST SP 800-38B), all sixteen bytes; the key length chooses the cipher.
 ///
 /// # Panics
 /// If the key is not 16, 24 or 32 bytes long.
@@ -134,7 +134,7 @@ pub fn aes_cmac(key: &[u8], message: &[u8]) -> [u8; 16] {
     }
 }
 
-/// Padding method 2 of ISO/IEC 9797-1, which is that of ISO/IEC 7816-4: `80`, then zeros up to the block.
+/// Pads by method 2 of ISO/IEC 9797-1, which is that of ISO/IEC 7816-4: `80`, then zeros up to the block.
 pub fn pad(data: &[u8], block_len: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len() + block_len);
     out.extend_from_slice(data);
@@ -143,13 +143,13 @@ pub fn pad(data: &[u8], block_len: usize) -> Vec<u8> {
     out
 }
 
-/// The data before the padding, or `None` if there is no padding. Whole blocks are the caller's business.
+/// Returns the data before the padding, or `None` if there is no padding. The caller checks for whole blocks.
 pub fn unpad(padded: &[u8]) -> Option<&[u8]> {
     let end = padded.iter().rposition(|b| *b != 0)?;
     (padded[end] == 0x80).then(|| &padded[..end])
 }
 
-/// ISO/IEC 9797-1 MAC algorithm 3 on DES: CBC with the first key half, the last block finished with triple DES.
+/// Returns the MAC by ISO/IEC 9797-1 algorithm 3 on DES: CBC with the first key half, the last block finished with triple DES.
 fn retail_mac(key: &[u8], padded: &[u8]) -> [u8; MAC_LEN] {
     let half = <&[u8; 8]>::try_from(&key[..8]).expect("two-key triple DES has 16 bytes");
     let single = Cipher::TripleDes; // EDE2 under K1 || K1 is single DES under K1

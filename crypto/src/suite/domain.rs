@@ -1,4 +1,4 @@
-//! Domain parameters of the curves, for explicit `ECParameters` (Doc 9303-12 (8th ed.) §4.1.6.3 wants them spelled out).
+//! Domain parameters of the curves, for explicit `ECParameters` (Doc 9303-12 (8th ed.) §4.1.6.3 demands them).
 //!
 //! Values: FIPS 186-4 appendix D.1.2 and RFC 5639 §3; the tests compare them with what the arithmetic computes.
 
@@ -22,7 +22,7 @@ pub struct Domain {
 }
 
 impl Curve {
-    /// Its domain parameters.
+    /// Returns the domain parameters.
     pub fn domain(self) -> &'static Domain {
         match self {
             Self::P256 => &P256,

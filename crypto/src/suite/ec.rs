@@ -32,10 +32,10 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 5] = [Self::P256, Self::P384, Self::P521, Self::BrainpoolP256r1, Self::BrainpoolP384r1];
 
-    /// Its object identifier as a named curve (RFC 5480 §2.1.1.1, RFC 5639 §4.1).
+    /// Returns the object identifier as a named curve (RFC 5480 §2.1.1.1, RFC 5639 §4.1).
     pub fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
             Self::P256 => "1.2.840.10045.3.1.7",
@@ -46,12 +46,12 @@ impl Curve {
         })
     }
 
-    /// The curve with this object identifier, if it is one of ours.
+    /// Returns the curve with this object identifier, if it is supported.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.oid() == oid)
     }
 
-    /// Its number among the standardized domain parameters (Doc 9303-11 (8th ed.) §9.5.1, table 7).
+    /// Returns the number among the standardized domain parameters (Doc 9303-11 (8th ed.) §9.5.1, table 7).
     pub fn parameter_id(self) -> u8 {
         match self {
             Self::P256 => 12,
@@ -62,12 +62,12 @@ impl Curve {
         }
     }
 
-    /// The curve with this number among the standardized domain parameters, if it is one of ours.
+    /// Returns the curve with this number among the standardized domain parameters, if it is supported.
     pub fn from_parameter_id(id: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.parameter_id() == id)
     }
 
-    /// Length of a coordinate, and of a scalar, in bytes.
+    /// Returns the length of a coordinate, and of a scalar, in bytes.
     pub fn field_len(self) -> usize {
         match self {
             Self::P256 | Self::BrainpoolP256r1 => 32,
@@ -76,7 +76,7 @@ impl Curve {
         }
     }
 
-    /// The hash function as strong as the curve: what we sign with by default.
+    /// Returns the hash function as strong as the curve (TR-03116-2 §4, table of hash and curve), used when signing by default.
     pub fn usual_hash(self) -> Hash {
         match self {
             Self::P256 | Self::BrainpoolP256r1 => Hash::Sha256,
@@ -149,8 +149,8 @@ macro_rules! sign {
     }};
 }
 
-/// Whether the library's signature, which is in range, belongs to this key and message. Public values only, so the fastest code
-/// may do it: aws-lc-rs takes a fifth of the time on P-256, and issuing and inspecting a document is little else.
+/// Returns whether the library's signature, which is in range, belongs to this key and message. Public values only, so the
+/// fastest code may do it: aws-lc-rs takes a fifth of the time on P-256, and it dominates issuing and inspecting a document.
 macro_rules! verified {
     ($key:expr, $lib:ident, $hash:expr, $message:expr, $signature:expr) => {
         match quick($key.curve, $hash) {
@@ -165,7 +165,7 @@ macro_rules! verified {
     };
 }
 
-/// What aws-lc-rs verifies: NIST curves with the hash functions that are still in use.
+/// Returns the algorithm of aws-lc-rs, if it has one: NIST curves with the hash functions that are still in use.
 fn quick(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm> {
     use aws_lc_rs::signature as by;
     Some(match (curve, hash) {
@@ -182,10 +182,11 @@ fn quick(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm
     })
 }
 
-/// Why bytes are not a key or a point.
+/// Error when reading a key or a point.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum EcError {
-    /// The mapping came out at the point at infinity; begin again with other random numbers.
+    /// The mapping resulted in the point at infinity; begin again with other random numbers.
     #[error("the mapped generator is the point at infinity")]
     MappedToInfinity,
     /// Two keys, or a key and a generator, are of different curves.
@@ -196,7 +197,7 @@ pub enum EcError {
     Point {
         /// The curve expected.
         curve: Curve,
-        /// Length of what came.
+        /// Length of the given bytes.
         length: usize,
     },
     /// A private key that is zero, not below the group order, or too long.
@@ -222,25 +223,25 @@ impl PublicKey {
     pub fn from_sec1(curve: Curve, bytes: &[u8]) -> Result<Self, EcError> {
         let wrong = EcError::Point { curve, length: bytes.len() };
         if bytes.len() != 1 + 2 * curve.field_len() || bytes[0] != 0x04 {
-            return Err(wrong); // compressed and hybrid forms are read by nobody's card
+            return Err(wrong); // compressed and hybrid forms are not used by cards
         }
         on_curve!(curve, C => elliptic_curve::PublicKey::<C>::from_sec1_bytes(bytes).map(drop).map_err(|_| wrong)?);
         Ok(Self { curve, point: bytes.to_vec() })
     }
 
-    /// Its curve.
+    /// Returns the curve.
     pub fn curve(&self) -> Curve {
         self.curve
     }
 
-    /// `04 || X || Y`.
+    /// Returns the point as `04 || X || Y`.
     pub fn to_sec1(&self) -> &[u8] {
         &self.point
     }
 
-    /// The x-coordinate, [`Curve::field_len`] bytes.
+    /// Returns the x-coordinate, [`Curve::field_len`] bytes.
     pub fn x(&self) -> &[u8] {
-        &self.point[1..1 + self.curve.field_len()]
+        &self.point[1..=self.curve.field_len()]
     }
 
     /// Verifies an ECDSA signature (TR-03111 §4.2.1) given as `r || s`.
@@ -275,13 +276,13 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A fresh key, uniform between 1 and the group order.
+    /// Returns a fresh key, uniform between 1 and the group order.
     pub fn generate(curve: Curve, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let scalar = on_curve!(curve, C => elliptic_curve::SecretKey::<C>::generate_from_rng(rng).to_bytes().to_vec());
         Self { curve, scalar }
     }
 
-    /// The key with this big-endian value; leading zeros may be there or not.
+    /// Returns the key with this big-endian value; leading zeros may be there or not.
     ///
     /// # Errors
     /// [`EcError::Scalar`].
@@ -298,17 +299,17 @@ impl PrivateKey {
         Ok(Self { curve, scalar: scalar.to_vec() })
     }
 
-    /// Its curve.
+    /// Returns the curve.
     pub fn curve(&self) -> Curve {
         self.curve
     }
 
-    /// The big-endian value, [`Curve::field_len`] bytes.
+    /// Returns the big-endian value, [`Curve::field_len`] bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.scalar.clone())
     }
 
-    /// The public key that belongs to it.
+    /// Returns the public key that belongs to it.
     pub fn public(&self) -> PublicKey {
         let point = on_curve!(self.curve, C => {
             secret!(self, C).public_key().to_sec1_point(false).to_bytes().to_vec()
@@ -316,7 +317,7 @@ impl PrivateKey {
         PublicKey { curve: self.curve, point }
     }
 
-    /// Diffie-Hellman: the x-coordinate of the shared point (TR-03111 §4.3.1).
+    /// Agrees on a secret (Diffie-Hellman): returns the x-coordinate of the shared point (TR-03111 §4.3.1).
     ///
     /// # Errors
     /// [`EcError::OtherCurve`].
@@ -337,7 +338,7 @@ impl PrivateKey {
         on_curve!(self.curve, C => sign!(self, C, &digest).to_vec())
     }
 
-    /// The point `self * peer`, which on a curve of prime order is never infinity.
+    /// Returns the point `self * peer`, which on a curve of prime order is never infinity.
     fn multiply(&self, peer: &PublicKey) -> Result<PublicKey, EcError> {
         if self.curve != peer.curve {
             return Err(EcError::OtherCurve);
@@ -361,12 +362,12 @@ impl fmt::Debug for PrivateKey {
 pub struct Generator(PublicKey);
 
 impl Generator {
-    /// The base point G of the curve itself.
+    /// Returns the base point G of the curve itself.
     pub fn standard(curve: Curve) -> Self {
         Self(PublicKey { curve, point: curve.domain().base_point.to_vec() })
     }
 
-    /// The generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read as a
+    /// Returns the generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read as a
     /// big-endian integer of at most [`Curve::field_len`] bytes.
     ///
     /// # Errors
@@ -391,7 +392,7 @@ impl Generator {
         Ok(Self(PublicKey { curve, point }))
     }
 
-    /// The public key of `key` with respect to this base point.
+    /// Returns the public key of `key` with respect to this base point.
     ///
     /// # Errors
     /// [`EcError::OtherCurve`].
@@ -399,7 +400,7 @@ impl Generator {
         key.multiply(&self.0)
     }
 
-    /// The point, uncompressed.
+    /// Returns the point, uncompressed.
     pub fn to_sec1(&self) -> &[u8] {
         self.0.to_sec1()
     }
@@ -524,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_curves_do_not_meet() {
+    fn keys_of_different_curves_do_not_agree() {
         let (a, b) = (keys(Curve::P256, 7), keys(Curve::BrainpoolP256r1, 8));
         assert_eq!(a.agree(&b.public()), Err(EcError::OtherCurve));
         assert_eq!(Generator::map(&[1; 16], &a, &b.public()), Err(EcError::OtherCurve));

@@ -20,22 +20,22 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// All of them, weakest first.
+    /// All variants, weakest first.
     pub const ALL: [Self; 5] = [Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
 
-    /// The digest of `message`, [`Hash::output_len`] bytes.
+    /// Returns the digest of `message`, [`Hash::output_len`] bytes.
     pub fn digest(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha1 => sha1::Sha1::digest(message).to_vec(),
             Self::Sha224 => sha2::Sha224::digest(message).to_vec(),
-            // A tenth faster than portable code, and documents are hashed by the million.
+            // A tenth faster than portable code, which matters for millions of documents.
             Self::Sha256 => aws_lc_rs::digest::digest(&SHA256, message).as_ref().to_vec(),
             Self::Sha384 => aws_lc_rs::digest::digest(&SHA384, message).as_ref().to_vec(),
             Self::Sha512 => aws_lc_rs::digest::digest(&SHA512, message).as_ref().to_vec(),
         }
     }
 
-    /// Length of a digest in bytes.
+    /// Returns the length of a digest in bytes.
     pub fn output_len(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -46,7 +46,7 @@ impl Hash {
         }
     }
 
-    /// Its object identifier (RFC 5754 §2, RFC 3370 §2.1 for SHA-1).
+    /// Returns the object identifier (RFC 5754 §2, RFC 3370 §2.1 for SHA-1).
     pub fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
             Self::Sha1 => "1.3.14.3.2.26",
@@ -57,7 +57,7 @@ impl Hash {
         })
     }
 
-    /// The hash function with this object identifier, if it is one of ours.
+    /// Returns the hash function with this object identifier, if it is supported.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.into_iter().find(|hash| hash.oid() == oid)
     }

@@ -1,6 +1,6 @@
-//! The algorithms, once: hashes, curves, signatures and ciphers behind plain enums.
+//! Hashes, curves, signatures and ciphers behind plain enums.
 //!
-//! Everything above this module names an algorithm by value ([`Curve`], [`Hash`], [`Cipher`]) and never sees a generic
+//! Everything above this module names an algorithm by value ([`Curve`], [`enum@Hash`], [`Cipher`]) and never sees a generic
 //! parameter of the libraries below. Arithmetic is RustCrypto's, RSA verification is aws-lc-rs's.
 
 pub mod cipher;

@@ -19,7 +19,7 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
-    /// The hash function.
+    /// Returns the hash function.
     pub fn hash(self) -> Hash {
         match self {
             Self::Ecdsa(hash) | Self::RsaPkcs1(hash) | Self::RsaPss(hash) => hash,
@@ -30,13 +30,22 @@ impl SignatureAlgorithm {
 /// A public key that verifies signatures.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub enum VerifyingKey {
-    /// A point on one of our curves.
+    /// A point on a supported curve.
     Ec(PublicKey),
     /// DER of an `RSAPublicKey` (RFC 8017 appendix A.1.1): modulus and exponent.
     Rsa(Vec<u8>),
 }
 
 impl VerifyingKey {
+    /// Returns the algorithm that a key of this kind signs with by default: ECDSA with [`super::Curve::usual_hash`], or RSASSA-PSS
+    /// with SHA-256, as Doc 9303-12 (8th ed.) §4.1.6.1 recommends for RSA.
+    pub fn usual_algorithm(&self) -> SignatureAlgorithm {
+        match self {
+            Self::Ec(key) => SignatureAlgorithm::Ecdsa(key.curve().usual_hash()),
+            Self::Rsa(_) => SignatureAlgorithm::RsaPss(Hash::Sha256),
+        }
+    }
+
     /// Verifies `signature` over `message`; ECDSA signatures are DER here.
     ///
     /// # Errors
@@ -85,19 +94,20 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Why a signature is not good.
+/// Error when verifying a signature.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
 pub enum SignatureError {
-    /// The signature cannot even be read.
+    /// The signature is malformed.
     #[error("the signature is not a signature of this algorithm")]
     Malformed,
     /// The signature does not belong to this message and key.
     #[error("the signature does not verify")]
     Mismatch,
-    /// The algorithm wants another kind of key.
+    /// The algorithm needs another kind of key.
     #[error("the key is not of the kind that the signature algorithm wants")]
     OtherKey,
-    /// Nothing here can verify this algorithm.
+    /// The algorithm is not supported.
     #[error("signatures of this algorithm cannot be verified here: {0:?}")]
     Unsupported(SignatureAlgorithm),
 }

@@ -83,13 +83,7 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
 }
 
 /// Runs the handler, and audits its refusal.
-async fn pass<A: Actor>(
-    gate: &Gate,
-    actor: A,
-    request: Request,
-    next: Next,
-    asked: &str,
-) -> Result<Response, Problem> {
+async fn pass<A: Actor>(gate: &Gate, actor: A, request: Request, next: Next, asked: &str) -> Result<Response, Problem> {
     let response = next.run(request).await;
     if response.status() == StatusCode::FORBIDDEN
         && let Some(problem) = response.extensions().get::<Problem>().cloned()

@@ -128,11 +128,7 @@ pub(super) async fn make_officer<A: Actor>(
 ///
 /// # Errors
 /// [`AccessError::OfficerUnknown`], [`AccessError::OtherOffice`]
-pub(super) async fn disable_officer(
-    deed: &mut Deed<Officer>,
-    id: OfficerId,
-    reason: &str,
-) -> Result<(), AccessError> {
+pub(super) async fn disable_officer(deed: &mut Deed<Officer>, id: OfficerId, reason: &str) -> Result<(), AccessError> {
     let office = store::office_of_officer(deed.tx(), id).await?.ok_or(AccessError::OfficerUnknown)?;
     deed.actor().may_act_for(&office)?;
     let at = deed.at();

@@ -56,8 +56,7 @@ pub(super) async fn forget_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), 
 
 /// Returns the open account of this name.
 pub(super) async fn account(tx: &mut Tx, username: &str) -> Result<Option<Account>, StoreError> {
-    let sql =
-        sql!("select id, password, roles, office from officer where username = $1 and disabled_at is null");
+    let sql = sql!("select id, password, roles, office from officer where username = $1 and disabled_at is null");
     let Some(row) = tx.one(sql, args![username]).await? else { return Ok(None) };
     Ok(Some(Account {
         id: Id::of(&row, "id")?,

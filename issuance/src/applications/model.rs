@@ -309,7 +309,13 @@ impl Stage {
     ///
     /// # Errors
     /// As [`approve`](Self::approve).
-    pub fn refuse(self, involved: &[OfficerId], decision: Decision, reason: String, today: Date) -> Result<Self, TransitionError> {
+    pub fn refuse(
+        self,
+        involved: &[OfficerId],
+        decision: Decision,
+        reason: String,
+        today: Date,
+    ) -> Result<Self, TransitionError> {
         let capture = self.decide(involved, &decision)?;
         let appeal_until = today + APPEAL;
         Ok(Self::Refused { capture, decision, reason, appeal_until })
@@ -511,7 +517,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_until_when_to_complain() {
-        let Stage::Refused { appeal_until, .. } = captured().refuse(&involved(), by("approver"), "…".into(), TODAY).unwrap()
+        let Stage::Refused { appeal_until, .. } =
+            captured().refuse(&involved(), by("approver"), "…".into(), TODAY).unwrap()
         else {
             panic!("not refused")
         };

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::model::{Application, ApplicationError, Capture, Kind, Slip, Stage, TransitionError, old_enough};
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
-use crate::cards::compose::{self, ComposeError, Holder};
 use crate::cards;
+use crate::cards::compose::{self, ComposeError, Holder};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
@@ -173,11 +173,7 @@ pub async fn read(
 }
 
 /// Composes the card without a chip, to find out before one is used whether a card can carry it.
-async fn rehearse(
-    deed: &mut Deed<Officer>,
-    counter: &Counter,
-    application: &Application,
-) -> Result<(), CounterError> {
+async fn rehearse(deed: &mut Deed<Officer>, counter: &Counter, application: &Application) -> Result<(), CounterError> {
     let Some(capture) = application.stage.capture_of() else { return Err(CounterError::Unknown) };
     let registered = population::store::person(deed, application.person).await?.ok_or(PopulationError::Unknown)?;
     let number = registered.personal_number.ok_or(CounterError::NumberMissing)?;
@@ -193,10 +189,7 @@ async fn rehearse(
 }
 
 /// Returns the officers who had a hand in an application before it was captured: the one who declared the person and the one who opened it.
-async fn involved_officers(
-    deed: &mut Deed<Officer>,
-    application: &Application,
-) -> Result<Vec<OfficerId>, StoreError> {
+async fn involved_officers(deed: &mut Deed<Officer>, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
     let declarer = population::store::declarer(deed.tx(), application.person).await?;
     Ok(declarer.into_iter().chain([application.registered.by]).collect())
 }

@@ -41,10 +41,7 @@ pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(),
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn application<A: Actor>(
-    deed: &mut Deed<A>,
-    id: ApplicationId,
-) -> Result<Option<Application>, StoreError> {
+pub async fn application<A: Actor>(deed: &mut Deed<A>, id: ApplicationId) -> Result<Option<Application>, StoreError> {
     let sql = sql!(
         "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage_data
          from application where id = $1"
@@ -75,9 +72,8 @@ pub async fn application_locked<A: Actor>(
 /// # Errors
 /// [`StoreError`]
 pub async fn claim_approved(tx: &mut Tx, office: &OfficeCode) -> Result<Option<ApplicationId>, StoreError> {
-    let sql = sql!(
-        "select id from application where office = $1 and stage = 'approved' order by approved_at, id limit 1"
-    );
+    let sql =
+        sql!("select id from application where office = $1 and stage = 'approved' order by approved_at, id limit 1");
     tx.claim(sql, args![office]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 

@@ -22,11 +22,7 @@ pub(super) struct Question {
 pub(super) const PAGE: usize = 500;
 
 /// Returns at most [`PAGE`] rows, oldest first: what people and stations of this office did; for the national office, what all did.
-pub(super) async fn trail(
-    tx: &mut Tx,
-    question: &Question,
-    office: &OfficeCode,
-) -> Result<Vec<Record>, StoreError> {
+pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode) -> Result<Vec<Record>, StoreError> {
     tx.all(
         sql!(
             pg "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry

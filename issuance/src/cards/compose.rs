@@ -108,7 +108,8 @@ pub fn compose(
 /// # Errors
 /// [`ComposeError`]
 pub fn rehearse(holder: Holder<'_>, profile: &CardProfile, reference: &Reference) -> Result<(), ComposeError> {
-    let sample = |curve| PrivateKey::from_bytes(curve, &one(curve)).expect("one is a private key on every curve").public();
+    let sample =
+        |curve| PrivateKey::from_bytes(curve, &one(curve)).expect("one is a private key on every curve").public();
     let (active_auth, chip_auth) = (sample(profile.active_auth_curve), sample(profile.chip_auth_curve));
     let lengths = AtrInfo { max_command: 4096, max_response: 4096 };
     let chip = ChipFacts { active_auth: &active_auth, chip_auth: &chip_auth, lengths };

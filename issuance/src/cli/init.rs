@@ -52,7 +52,11 @@ impl Init {
             organization: self.organization,
             curve_form: if self.named_curves { CurveForm::Named } else { CurveForm::Explicit },
             public_url: self.public_url,
-            transport_keys: self.transport_key.iter().map(|text| transport_key::read(text)).collect::<Result<_, _>>()?,
+            transport_keys: self
+                .transport_key
+                .iter()
+                .map(|text| transport_key::read(text))
+                .collect::<Result<_, _>>()?,
             ..InitOptions::default()
         };
         server::init(&settings, &options, &self.admin, now(), &mut rng())?;

@@ -43,8 +43,7 @@ impl Serve {
         } else {
             log.init();
         }
-        let extra_provinces =
-            self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
+        let extra_provinces = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
         let settings = Settings {
             listen: self.listen,
             database: self.database,

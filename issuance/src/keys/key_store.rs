@@ -147,7 +147,9 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyStoreError> {
 #[derive(Debug, Error)]
 pub enum KeyStoreError {
     /// The ceremony was held here before.
-    #[error("{0} already holds the keys of a service; choose another --data, or remove it if none of its cards is in use")]
+    #[error(
+        "{0} already holds the keys of a service; choose another --data, or remove it if none of its cards is in use"
+    )]
     AlreadyThere(PathBuf),
     /// The file system.
     #[error("{0}: {1}")]

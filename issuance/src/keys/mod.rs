@@ -12,9 +12,8 @@ mod tls_authority;
 
 pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION};
 pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
-pub use crl::{CurrentCrl, CrlFileError};
+pub use crl::{CrlFileError, CurrentCrl};
 pub use key_store::{KeyStore, KeyStoreError};
-pub(crate) use signer::signing_period;
 pub use signer::{KeyName, Signer, SignerError, SigningKey};
 pub use store::MIGRATIONS;
 pub(crate) use tls_authority::SERVER as SERVER_KEY;

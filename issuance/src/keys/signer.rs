@@ -12,7 +12,6 @@ use crypto::suite::{Curve, EcError, PrivateKey, PublicKey, SignatureAlgorithm, V
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::key_store::{KeyStore, KeyStoreError};
@@ -239,7 +238,7 @@ impl Signer {
     /// [`SignerError::Exhausted`] when the usage limit is reached; the rest as [`SigningKey::sign`].
     pub async fn sign(&self, deeds: &Deeds, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let key = self.key(name).ok_or(SignerError::Closed(name))?;
-        let (_, until) = signing_period(self.certificate(name));
+        let until = self.certificate(name).signing_period().not_after;
         if deeds.source().now() > until {
             return Err(SignerError::Expired(name));
         }
@@ -252,12 +251,6 @@ impl Signer {
         }
         key.sign(message)
     }
-}
-
-/// Returns the first and the last moment at which the key of this certificate may sign: its private key usage period (Doc 9303-12 (8th ed.) §4.1.3).
-pub(crate) fn signing_period(certificate: &Certificate) -> (OffsetDateTime, OffsetDateTime) {
-    let (from, until) = certificate.extensions().private_key_usage.unwrap_or_default();
-    (from.unwrap_or(certificate.not_before()), until.unwrap_or(certificate.not_after()))
 }
 
 fn key_id(public: &PublicKey) -> String {

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::identity::CardSerial;
 use crypto::perso::protocol::{
-    IntakeOrder, IntakeReceipt, Next, Outcome, PersonalizationOrder, PersonalizationReceipt, Presented, ReadBack, Spoiled,
+    IntakeOrder, IntakeReceipt, Next, Outcome, PersonalizationOrder, PersonalizationReceipt, Presented, ReadBack,
+    Spoiled,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -159,11 +160,7 @@ async fn deliver(
 /// Gives blanks into the custody of a station.
 #[utoipa::path(post, path = "/api/stock/custody", tag = "production", request_body = Custody,
     responses((status = 200, body = Given)))]
-async fn give_custody(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Write { stamp, body }: Write<Custody>,
-) -> Answered {
+async fn give_custody(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<Custody>) -> Answered {
     let Custody { serials, station_id } = body;
     desk.write(officer, stamp, async |deed| {
         steps::give_custody(deed, &serials, station_id).await.map(|()| Given { station_id, count: serials.len() })

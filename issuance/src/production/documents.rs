@@ -60,8 +60,7 @@ pub(super) async fn draft(
 ) -> Result<Composition, ProductionError> {
     let capture = application.stage.capture_of().ok_or(ProductionError::ApplicationGone)?;
     let registered = population::store::person(deed, application.person).await?;
-    let registered =
-        registered.ok_or_else(|| StoreError::inconsistent("application", "person_id", application.id))?;
+    let registered = registered.ok_or_else(|| StoreError::inconsistent("application", "person_id", application.id))?;
     let number = registered.personal_number;
     let number = number.ok_or_else(|| StoreError::inconsistent("person", "personal_number", registered.id))?;
     let jpeg = production.objects.fetch(&capture.portrait).await?;

@@ -100,8 +100,7 @@ pub async fn prepare(
             }
             None => {
                 let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
-                let draft =
-                    documents::draft(&mut deed, production, &application, &chip.serial, keys, lengths).await?;
+                let draft = documents::draft(&mut deed, production, &application, &chip.serial, keys, lengths).await?;
                 let id = documents::store_prepared(&mut deed, production, &application, &chip.serial, draft).await?;
                 deed.enter(bound_to(&application, &chip).because("prepared anew")).await?;
                 deed.commit().await?;
@@ -317,10 +316,7 @@ fn expects(presentation: &Presentation, chip: &Chip) -> Result<(), ProductionErr
 }
 
 /// The application and the signed document of a bound chip.
-async fn in_production(
-    deed: &mut Deed<Station>,
-    chip: &Chip,
-) -> Result<(Application, Document), ProductionError> {
+async fn in_production(deed: &mut Deed<Station>, chip: &Chip) -> Result<(Application, Document), ProductionError> {
     let application = application_of(deed, chip).await?;
     let document = store::document(deed.tx(), application.id, &chip.serial).await?;
     let document = document.filter(|document| document.signed.is_some()).ok_or(ProductionError::ApplicationGone)?;

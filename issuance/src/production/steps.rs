@@ -43,13 +43,8 @@ pub async fn deliver(
         return Err(CardKeysError::Unknown(transport_key_id.to_owned()).into());
     }
     let (id, received, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
-    let note = store::Delivered {
-        id,
-        manufacturer: &manufacturer,
-        batch: &batch,
-        transport_key_id,
-        received: &received,
-    };
+    let note =
+        store::Delivered { id, manufacturer: &manufacturer, batch: &batch, transport_key_id, received: &received };
     store::insert_delivery(deed.tx(), &note).await?;
     for serial in delivery.serials {
         let chip = Chip {

@@ -159,15 +159,9 @@ pub(super) async fn document_by_id(tx: &mut Tx, id: DocumentId) -> Result<Option
 }
 
 /// Stores the signed EF.SOD. Returns false if the document was signed or dropped meanwhile.
-pub(super) async fn attach(
-    tx: &mut Tx,
-    id: DocumentId,
-    sod: &[u8],
-    sod_sha256: &[u8; 32],
-) -> Result<bool, StoreError> {
-    let sql = sql!(
-        "update document set state = 'signed', sod = $1, sod_sha256 = $2 where id = $3 and state = 'prepared'"
-    );
+pub(super) async fn attach(tx: &mut Tx, id: DocumentId, sod: &[u8], sod_sha256: &[u8; 32]) -> Result<bool, StoreError> {
+    let sql =
+        sql!("update document set state = 'signed', sod = $1, sod_sha256 = $2 where id = $3 and state = 'prepared'");
     Ok(tx.run(sql, args![sod, sod_sha256, id]).await? == 1)
 }
 

@@ -52,11 +52,7 @@ pub async fn spoil(
 ///
 /// # Errors
 /// [`ProductionError`]
-pub async fn cancel(
-    deed: &mut Deed<Officer>,
-    id: ApplicationId,
-    reason: &str,
-) -> Result<Application, ProductionError> {
+pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -> Result<Application, ProductionError> {
     let reason = tidy(reason).ok_or(applications::CounterError::ReasonMissing)?;
     // Chip before application: the order in which every verb locks them.
     let bound = applications::store::application(deed, id).await?.and_then(|application| application.stage.chip());
@@ -124,10 +120,5 @@ async fn end_document<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), P
 }
 
 fn account<A: Actor>(deed: &Deed<A>, reason: &str, evidence: &str) -> Account {
-    Account {
-        reason: reason.to_owned(),
-        evidence: evidence.to_owned(),
-        by: deed.caller().to_string(),
-        at: deed.at(),
-    }
+    Account { reason: reason.to_owned(), evidence: evidence.to_owned(), by: deed.caller().to_string(), at: deed.at() }
 }

@@ -71,11 +71,7 @@ impl Offices {
     ///
     /// # Errors
     /// [`StartError`], which says what to do.
-    pub async fn open(
-        settings: &Settings,
-        clock: Option<Clock>,
-        randomness: Randomness,
-    ) -> Result<Self, StartError> {
+    pub async fn open(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
         let clock = match clock {
             Some(clock) => clock,

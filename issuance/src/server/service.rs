@@ -26,11 +26,7 @@ impl Service {
     ///
     /// # Errors
     /// [`StartError`], which says what to do.
-    pub async fn start(
-        settings: &Settings,
-        clock: Option<Clock>,
-        randomness: Randomness,
-    ) -> Result<Self, StartError> {
+    pub async fn start(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let offices = Offices::open(settings, clock, randomness).await?;
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
         worker::begin(&offices).await;

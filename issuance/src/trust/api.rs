@@ -28,11 +28,8 @@ async fn trust_bundle(State(trust): State<Trust>, headers: HeaderMap) -> Result<
         tags.to_str().is_ok_and(|tags| tags.split(',').any(|known| known.trim() == tag || known.trim() == "*"))
     });
     let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::internal(&error))?;
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        typed("application/cms", bundle.signed)
-    };
+    let mut response =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { typed("application/cms", bundle.signed) };
     response.headers_mut().insert(header::ETAG, tag);
     // May be kept, but is asked for again each time.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

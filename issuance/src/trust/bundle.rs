@@ -71,10 +71,8 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
         revoked_documents: cards::store::revoked_documents(&mut tx).await?,
     };
     let signer = trust.signer.clone();
-    let prepared = blocking::run(move || {
-        Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()
-    })
-    .await?;
+    let prepared =
+        blocking::run(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
     store::insert_prepared(&mut tx, id, now, frame_hash, &prepared.to_bytes()).await?;
     tx.commit().await?;
     let signature = trust.signer.sign(deeds, KeyName::TrustListSigner, prepared.to_be_signed()).await?;
@@ -101,7 +99,7 @@ pub async fn expiry_warnings(trust: &Trust, now: OffsetDateTime) -> Vec<String> 
         Err(error) => warnings.push(error.to_string()),
     }
     for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
-        let (_, until) = crate::keys::signing_period(trust.signer.certificate(name));
+        let until = trust.signer.certificate(name).signing_period().not_after;
         if until <= soon {
             let (name, day) = (name.file(), until.date());
             warnings.push(format!("the key `{name}` may sign until {day}: run `issuance rotate {name}`, then restart"));

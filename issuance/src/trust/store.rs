@@ -48,8 +48,7 @@ pub(super) async fn newest_id(tx: &mut Tx) -> Result<Option<BundleId>, StoreErro
 
 /// Returns a signed bundle.
 pub(super) async fn bundle(tx: &mut Tx, id: BundleId) -> Result<Option<Bundle>, StoreError> {
-    let sql =
-        sql!("select id, issued_at, frame_hash, signed from trust_bundle where id = $1 and signed is not null");
+    let sql = sql!("select id, issued_at, frame_hash, signed from trust_bundle where id = $1 and signed is not null");
     let row = tx.one(sql, args![id]).await?;
     row.map(|row| {
         Ok(Bundle {

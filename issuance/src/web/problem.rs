@@ -212,6 +212,10 @@ mod tests {
             let words = [&entry.en.cause, &entry.en.remedy, &entry.vi.cause, &entry.vi.remedy];
             assert!(words.iter().all(|text| !text.trim().is_empty()), "{code}");
         }
-        assert_eq!(CATALOGUE.len(), ProblemCode::ALL.len(), "docs/problems/service.toml has a code that is not answered");
+        assert_eq!(
+            CATALOGUE.len(),
+            ProblemCode::ALL.len(),
+            "docs/problems/service.toml has a code that is not answered"
+        );
     }
 }

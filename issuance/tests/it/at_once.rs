@@ -94,8 +94,7 @@ mod meet {
             within!(offices, offices.stock, deed => production::steps::give_custody(deed, &serials, other.id)).unwrap();
             let person = offices.citizen().await;
             let application = offices.approved(person, Kind::First).await;
-            let (one, two) =
-                tokio::join!(offices.prepares(&offices.station, &mine), offices.prepares(&other, &theirs));
+            let (one, two) = tokio::join!(offices.prepares(&offices.station, &mine), offices.prepares(&other, &theirs));
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
             let stage = offices.application(application.id).await.stage;
             let winner = if one.is_ok() { mine.serial } else { theirs.serial };
@@ -132,8 +131,7 @@ mod meet {
             let application = offices.approved(person, Kind::First).await;
             let mut chip = offices.initialised(number).await;
             let card = offices.card(&mut chip).await;
-            let hand =
-                async || within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
+            let hand = async || within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
             let (one, two) = tokio::join!(hand(), hand());
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
             let trail = offices.trail(Object::Card(card)).await;
@@ -190,9 +188,8 @@ mod meet {
             let person = offices.citizen().await;
             let application = offices.approved(person, Kind::First).await;
             let chip = offices.initialised(number).await;
-            let cancel = async || {
-                within!(offices, offices.capture, deed => withdrawal::cancel(deed, application.id, "moved"))
-            };
+            let cancel =
+                async || within!(offices, offices.capture, deed => withdrawal::cancel(deed, application.id, "moved"));
             let (ordered, cancelled) = tokio::join!(offices.orders(&chip), cancel());
             if cancelled.is_err() {
                 // The binding came between its look and its lock: the officer looks again.

@@ -58,8 +58,7 @@ impl House {
         let made = server::init(&settings, &InitOptions::default(), "admin", clock.now(), rng).unwrap();
         let service = Service::start(&settings, Some(clock.clone()), Randomness::seeded(2)).await.unwrap();
         let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
-        admin.token =
-            Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
+        admin.token = Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
         Self { folder, clock, service, admin }
     }
 

@@ -93,8 +93,7 @@ impl Offices {
 
     pub async fn declares(&self, declaration: &Declaration) -> PersonId {
         let register = &self.state.register;
-        let declared =
-            within!(self, self.registrar, deed => population::steps::declare(deed, register, declaration));
+        let declared = within!(self, self.registrar, deed => population::steps::declare(deed, register, declaration));
         declared.unwrap().0
     }
 
@@ -228,7 +227,8 @@ pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     let officer =
         Officer { id: source.id(), office: "district-1".parse().unwrap(), roles: vec![role], session: source.id() };
     let mut deed = deeds.open(Service).await.unwrap();
-    let insert = sql!("insert into officer (id, username, password, roles, office, made_at) values ($1, $2, '', $3, $4, $5)");
+    let insert =
+        sql!("insert into officer (id, username, password, roles, office, made_at) values ($1, $2, '', $3, $4, $5)");
     let name = format!("{}-{}", role.name(), officer.id);
     let arguments = args![officer.id, name, Argument::json(&officer.roles), &officer.office, source.now()];
     deed.tx().run(insert, arguments).await.unwrap();

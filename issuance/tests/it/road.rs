@@ -1,11 +1,11 @@
 //! Steps 1 to 10 of one citizen, and every way off the road.
 
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
+use crypto::perso::protocol::Next;
 use crypto::perso::{self, LifeCycle, Receipt};
 use crypto::pki::TrustStore;
 use crypto::sod::Sod;
 use crypto::suite::Hash;
-use crypto::perso::protocol::Next;
 use issuance::applications::hand_over::{HandOverError, hand_over};
 use issuance::applications::model::{ChangeReason, Kind, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
@@ -237,8 +237,7 @@ mod walk {
         let station = within!(offices, station, deed => withdrawal::spoil(deed, &chip.serial, "torn", "journal 8"));
         assert_eq!(code(station.unwrap_err()), "chip-already-personalized");
         let (stock, serial) = (&offices.stock, chip.serial);
-        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", "Ms Witness"))
-            .unwrap();
+        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", "Ms Witness")).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         let late = within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
         assert!(matches!(late, Err(HandOverError::Card(CardError::Status(_)))));
@@ -309,7 +308,8 @@ mod walk {
         let presentation = chip.presentation();
         let foreign = within!(offices, other, deed => production::intake::order(deed, floor, &presentation));
         assert_eq!(code(foreign.unwrap_err()), "chip-in-other-custody");
-        let order = within!(offices, offices.station, deed => production::intake::order(deed, floor, &presentation)).unwrap();
+        let order =
+            within!(offices, offices.station, deed => production::intake::order(deed, floor, &presentation)).unwrap();
         let (receipt, _) = perso::play(&mut chip, &order, &mut |_| {});
         let foreign = within!(offices, other, deed => production::intake::receipt(deed, floor, &receipt));
         assert_eq!(code(foreign.unwrap_err()), "order-unknown");
@@ -331,7 +331,8 @@ mod walk {
         };
         let twice = within!(offices, offices.stock, deed => production::steps::deliver(deed, floor, delivery("maker")));
         assert_eq!(code(twice.unwrap_err()), "serial-already-delivered");
-        let keyless = within!(offices, offices.stock, deed => production::steps::deliver(deed, floor, delivery("nobody")));
+        let keyless =
+            within!(offices, offices.stock, deed => production::steps::deliver(deed, floor, delivery("nobody")));
         assert_eq!(code(keyless.unwrap_err()), "transport-key-unknown");
         let waiting = offices.initialised(2).await;
         assert_eq!(code(offices.orders(&waiting).await.unwrap_err()), "nothing-to-personalize");
@@ -378,7 +379,10 @@ mod walk {
     }
 
     pub async fn a_card_is_for_who_may_have_one(offices: &Offices) {
-        assert_eq!(code_of(offices.applies(Id::from_uuid(uuid::Uuid::nil()), Kind::First).await.unwrap_err()), "person-unknown");
+        assert_eq!(
+            code_of(offices.applies(Id::from_uuid(uuid::Uuid::nil()), Kind::First).await.unwrap_err()),
+            "person-unknown"
+        );
         let person = offices.citizen().await;
         let application = offices.applies(person, Kind::First).await.unwrap();
         let portrait = "no such object".to_owned();

@@ -109,7 +109,7 @@ pub fn count() -> Result<Commands, Box<dyn Error>> {
         let mut tap = Tap { card: &mut issued.card, reads: 0, others: 0 };
         let evidence = inspection::read(&mut tap, &request, &mut subject::rng(), &mut |_| {})?;
         let (reads, others) = (tap.reads, tap.others);
-        let verdict = inspection::judge(&evidence, &issued.trust, NOW);
+        let verdict = inspection::judge(&evidence, &issued.trust, NOW).verdict;
         // Without a bundle nothing is known of revoked documents; everything else must be proved.
         if verdict.conclusion() == Conclusion::Refused {
             return Err(format!("{name}: the verdict is\n{verdict}").into());

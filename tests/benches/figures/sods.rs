@@ -105,7 +105,7 @@ fn prepared(groups: &[(DataGroup, &[u8])], authority: &Authority) -> Prepared {
 /// Returns the service's signer with the key of this authority, opened from a key store as the service opens it.
 fn signing_key(authority: &Authority) -> Result<SigningKey, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let store = KeyStore::found(folder.path(), None, &mut subject::rng())?;
+    let store = KeyStore::init(folder.path(), None, &mut subject::rng())?;
     // The same seed gives the same key as the authority has.
     let key = SigningKey::generate(KeyName::DocumentSigner, authority.key.curve(), &mut subject::rng())?;
     key.keep(&store)?;

@@ -21,7 +21,8 @@ use tests::world::PROVINCE;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use crate::issuance_parts::{
-    CardProfile, ChipFacts, Composed, Declaration, ExtraProvince, Holder, Reference, check, compose, passport_portrait,
+    CardProfile, ChipFacts, Composed, Declaration, ExtraProvince, Holder, Reference, check, compose, on_chip,
+    passport_portrait,
 };
 
 /// The moment of everything that is measured.
@@ -84,7 +85,7 @@ pub fn composed(keys: &PublicKeys, lengths: AtrInfo) -> Result<Composed, Box<dyn
     let holder = Holder {
         person: &person,
         number: number(),
-        portrait: &portrait,
+        portrait: on_chip(&portrait),
         features: citizen::FEATURES,
         issued: NOW.date(),
     };
@@ -169,7 +170,7 @@ pub fn issue(profile: Profile) -> Result<Issued, Box<dyn Error>> {
     let (receipt, error) = play(&mut card, &order, &mut |_| {});
     error.map_or(Ok(()), Err)?;
     script.verify(&issuer, &receipt)?;
-    let blocks = script.steps().iter().filter(|step| matches!(step, crypto::perso::Step::StoreData(_))).count();
+    let blocks = script.steps().iter().filter(|step| matches!(step, crypto::perso::ScriptStep::StoreData(_))).count();
     let personalization = (presented, order.commands.len(), blocks);
     card.chip().reset();
     Ok(Issued {

@@ -37,9 +37,9 @@ fn can() -> Password {
 fn inspect(desk: &Desk, chip: &InProcess, password: Password) -> (Evidence, Verdict) {
     let request = Request { password, challenge: ambient::bytes(), groups: None };
     let mut session = Session::new(Bench(chip.clone()));
-    let (evidence, verdict) = kiosk::inspect(&mut session, &request, &desk.bundle(vec![]), now()).unwrap();
+    let (evidence, judgement) = kiosk::inspect(&mut session, &request, &desk.bundle(vec![]), now()).unwrap();
     assert_eq!(session.commands(), evidence.command_count());
-    (evidence, verdict)
+    (evidence, judgement.verdict)
 }
 
 /// Returns the number of READ BINARY commands of a reading: all but those of the protocols.
@@ -131,7 +131,7 @@ fn a_revoked_card_is_refused() {
     let chip = card(&desk, Profile::default());
     let (evidence, _) = inspect(&desk, &chip, can());
     let own = Sod::parse(evidence.file(File::Sod).unwrap()).unwrap().fingerprint();
-    let verdict = crypto::inspection::judge(&evidence, &desk.bundle(vec![own]), now());
+    let verdict = crypto::inspection::judge(&evidence, &desk.bundle(vec![own]), now()).verdict;
     assert_eq!(verdict.finding(Check::Revocation).unwrap().outcome, Outcome::Refuted);
     assert_eq!(kiosk::conclude(&evidence, &verdict).unwrap_err().code, Code::Refused);
 }
@@ -143,7 +143,8 @@ fn a_chip_that_means_harm_is_never_trusted_and_never_keeps_the_reader() {
         let chip = desk.blank(Profile::hostile(malice));
         let request = Request { password: can(), challenge: [1; 8], groups: None };
         let mut session = Session::new(Bench(chip.clone()));
-        if let Ok((evidence, verdict)) = kiosk::inspect(&mut session, &request, &desk.bundle(vec![]), now()) {
+        if let Ok((evidence, judgement)) = kiosk::inspect(&mut session, &request, &desk.bundle(vec![]), now()) {
+            let verdict = judgement.verdict;
             assert_ne!(verdict.conclusion(), Conclusion::Trusted, "{malice:?}");
             assert!(kiosk::conclude(&evidence, &verdict).is_err());
         }
@@ -155,9 +156,10 @@ fn a_chip_that_means_harm_is_never_trusted_and_never_keeps_the_reader() {
 fn the_files_of_a_card_are_written_for_other_tools() {
     let desk = Desk::new();
     let chip = card(&desk, Profile::default());
-    let (evidence, _) = inspect(&desk, &chip, can());
+    let (mut evidence, _) = inspect(&desk, &chip, can());
     let folder = tempfile::tempdir().unwrap();
-    kiosk::write_files(folder.path(), &evidence).unwrap();
+    let judgement = crypto::inspection::judge(&evidence, &desk.bundle(vec![]), now());
+    kiosk::write_files(folder.path(), &evidence, judgement.holder.as_ref()).unwrap();
     for name in [
         "portrait.jpg",
         "com.bin",
@@ -172,5 +174,13 @@ fn the_files_of_a_card_are_written_for_other_tools() {
     ] {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
-    assert!(matches!(evidence.files[&File::DataGroup(DataGroup::DG2)], FileReading::Read(_)));
+    let Some(FileReading::Read(dg2)) = evidence.files.get_mut(&File::DataGroup(DataGroup::DG2)) else {
+        panic!("DG2 was read")
+    };
+    *dg2.last_mut().unwrap() ^= 1;
+    let folder = tempfile::tempdir().unwrap();
+    let judgement = crypto::inspection::judge(&evidence, &desk.bundle(vec![]), now());
+    kiosk::write_files(folder.path(), &evidence, judgement.holder.as_ref()).unwrap();
+    assert!(folder.path().join("dg2.bin").is_file());
+    assert!(!folder.path().join("portrait.jpg").exists(), "a portrait that was not signed");
 }

@@ -1,4 +1,4 @@
-//! One sound card, then the same card tampered with one thing at a time.
+//! One valid card, then the same card with one thing altered at a time.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     inspection::{AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Conclusion},
     lds::{
-        Dg2,
+        Dg2, ImageFormat,
         dg13::Particulars,
         security_infos::{
             ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement,
@@ -27,9 +27,11 @@ use crate::{
 };
 
 const CHALLENGE: [u8; 8] = *b"guarding";
+/// The beginning of a JPEG file.
+const PORTRAIT: [u8; 6] = [0xff, 0xd8, 0xff, 0xe0, 7, 7];
 
 /// An issuer, a card of it, and the chip's keys.
-struct Issuer {
+struct TestIssuer {
     root: Issued,
     documents: Issued,
     lists: Issued,
@@ -52,9 +54,9 @@ fn signer(root: &Issued, role: Role, seed: u64) -> Issued {
     Issued { key, certificate }
 }
 
-fn issuer() -> Issuer {
+fn issuer() -> TestIssuer {
     let root = csca_of(&viet_nam(), Curve::P384, CurveForm::Explicit, 1);
-    Issuer {
+    TestIssuer {
         documents: signer(&root, documents(), 2),
         lists: signer(&root, Role::TrustListSigner, 3),
         active: key(Curve::P256, 4),
@@ -63,7 +65,7 @@ fn issuer() -> Issuer {
     }
 }
 
-/// An invented person of a province that does not exist.
+/// Returns an invented person of a province that does not exist.
 fn particulars(expiry: Option<time::Date>) -> Particulars {
     Particulars {
         number: "003185000042".parse().unwrap(),
@@ -90,18 +92,18 @@ fn zone(of: &Particulars) -> Td1 {
     Td1::of_citizen(&of.number, &of.name, of.sex, of.birth, of.expiry).unwrap()
 }
 
-impl Issuer {
-    fn spki(&self, key: &PrivateKey) -> Vec<u8> {
-        spki::encode(&key.public().into(), CurveForm::Explicit)
-    }
+fn spki_of(key: &PrivateKey) -> Vec<u8> {
+    spki::encode(&key.public().into(), CurveForm::Explicit)
+}
 
-    fn card_access(&self) -> SecurityInfos {
-        SecurityInfos(vec![SecurityInfo::Pace(pace::Suite { cipher: Cipher::Aes128, curve: Curve::P256 }.info())])
-    }
+fn card_access() -> SecurityInfos {
+    SecurityInfos(vec![SecurityInfo::Pace(pace::Suite { cipher: Cipher::Aes128, curve: Curve::P256 }.info())])
+}
 
+impl TestIssuer {
     fn groups(&self, expiry: Option<time::Date>) -> BTreeMap<DataGroup, Vec<u8>> {
         let person = particulars(expiry);
-        let mut infos = self.card_access().0;
+        let mut infos = card_access().0;
         infos.push(SecurityInfo::ChipAuthentication(ChipAuthenticationInfo {
             protocol: ChipAuthenticationProtocol::ecdh(Cipher::Aes128),
             version: 1,
@@ -109,17 +111,17 @@ impl Issuer {
         }));
         infos.push(SecurityInfo::ChipAuthenticationPublicKey(ChipAuthenticationPublicKeyInfo {
             agreement: KeyAgreement::Ecdh,
-            spki: self.spki(&self.chip),
+            spki: spki_of(&self.chip),
             key_id: None,
         }));
         let signature_algorithm = active_auth::signature_algorithm(Hash::Sha256);
         infos.push(SecurityInfo::ActiveAuthentication { signature_algorithm });
         [
             (DataGroup::DG1, Dg1::from(zone(&person)).encode().unwrap()),
-            (DataGroup::DG2, Dg2::new(vec![0xff, 0xd8, 0xff, 0xe0, 7, 7], 480, 640).unwrap().encode()),
+            (DataGroup::DG2, Dg2::new(PORTRAIT.to_vec(), 480, 640).unwrap().encode()),
             (DataGroup::DG13, Dg13::new(&person).unwrap().encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
-            (DataGroup::DG15, Dg15 { spki: self.spki(&self.active) }.encode()),
+            (DataGroup::DG15, Dg15 { spki: spki_of(&self.active) }.encode()),
         ]
         .into()
     }
@@ -131,19 +133,19 @@ impl Issuer {
         prepared.attach(&signature).unwrap().raw().to_vec()
     }
 
-    /// What reading a sound card brings.
+    /// Returns the evidence of reading a valid card.
     fn card(&self, groups: BTreeMap<DataGroup, Vec<u8>>) -> Evidence {
         let mut files: BTreeMap<File, FileReading> = BTreeMap::new();
         let com = Com::new(groups.keys().copied().collect()).encode().unwrap();
         files.insert(File::Com, FileReading::Read(com));
         files.insert(File::Sod, FileReading::Read(self.sod(&groups)));
-        files.insert(File::CardAccess, FileReading::Read(CardAccess(self.card_access()).encode()));
+        files.insert(File::CardAccess, FileReading::Read(CardAccess(card_access()).encode()));
         files.extend(groups.into_iter().map(|(group, raw)| (File::DataGroup(group), FileReading::Read(raw))));
         let signature = self.active.sign_plain(Hash::Sha256, &CHALLENGE);
         Evidence {
             access: Access { way: Some(AccessProtocol::PaceMrz), failed: vec![], pace_announced: true },
             files,
-            chip_authentication: Protocol::Done(ChipAuthenticated { spki: self.spki(&self.chip) }),
+            chip_authentication: Protocol::Done(ChipAuthenticated { spki: spki_of(&self.chip) }),
             active_authentication: Protocol::Done(ActiveAuthenticated { challenge: CHALLENGE, signature }),
             password: Some(Password::Mrz(zone(&particulars(Some(EXPIRY))).key())),
             commands: vec![],
@@ -169,14 +171,18 @@ impl Issuer {
     }
 
     fn verdict(&self, evidence: &Evidence) -> Verdict {
-        judge(evidence, &self.bundle(vec![]), NOW)
+        judge(evidence, &self.bundle(vec![]), NOW).verdict
+    }
+
+    fn holder(&self, evidence: &Evidence) -> Option<Holder> {
+        judge(evidence, &self.bundle(vec![]), NOW).holder
     }
 }
 
 const EXPIRY: time::Date = date!(2045 - 03 - 02);
 
 fn outcome(verdict: &Verdict, check: Check) -> Outcome {
-    verdict.finding(check).unwrap_or_else(|| panic!("{check} was no question:\n{verdict}")).outcome
+    verdict.finding(check).unwrap_or_else(|| panic!("{check} does not apply:\n{verdict}")).outcome
 }
 
 fn bytes_of(evidence: &mut Evidence, file: File) -> &mut Vec<u8> {
@@ -231,8 +237,8 @@ fn no_flipped_bit_of_the_security_object_is_trusted() {
     for at in (0..length).step_by(11) {
         let mut card = issuer.sound();
         bytes_of(&mut card, File::Sod)[at] ^= 1 << (at % 8);
-        let verdict = judge(&card, &bundle, NOW);
-        // A bit in the name of an algorithm makes it one that nobody knows: then there is no proof either way.
+        let verdict = judge(&card, &bundle, NOW).verdict;
+        // A bit in an algorithm identifier makes the algorithm unknown: then there is no proof either way.
         let unknown = verdict.findings().iter().any(|f| f.outcome == NotChecked && f.reason.contains("supported"));
         let expected = if unknown { Conclusion::Undecided } else { Conclusion::Refused };
         assert_eq!(verdict.conclusion(), expected, "byte {at}\n{verdict}");
@@ -280,7 +286,7 @@ fn a_clone_with_keys_of_its_own_is_refused() {
     let issuer = issuer();
     let own = key(Curve::P256, 66);
     let mut clone = issuer.sound();
-    clone.chip_authentication = Protocol::Done(ChipAuthenticated { spki: issuer.spki(&own) });
+    clone.chip_authentication = Protocol::Done(ChipAuthenticated { spki: spki_of(&own) });
     let signature = own.sign_plain(Hash::Sha256, &CHALLENGE);
     clone.active_authentication = Protocol::Done(ActiveAuthenticated { challenge: CHALLENGE, signature });
     let verdict = issuer.verdict(&clone);
@@ -327,7 +333,7 @@ fn a_revoked_document_is_refused() {
     let issuer = issuer();
     let card = issuer.sound();
     let own = Sod::parse(card.file(File::Sod).unwrap()).unwrap().fingerprint();
-    let verdict = judge(&card, &issuer.bundle(vec![[7; 32], own]), NOW);
+    let verdict = judge(&card, &issuer.bundle(vec![[7; 32], own]), NOW).verdict;
     assert_eq!(refuted(&verdict), [Check::Revocation]);
 }
 
@@ -336,7 +342,7 @@ fn a_stale_bundle_leaves_revocation_open_but_still_knows_the_revoked() {
     let issuer = issuer();
     let card = issuer.sound();
     let later = NOW + Duration::days(8);
-    let mut verdict = judge(&card, &issuer.bundle(vec![]), later);
+    let mut verdict = judge(&card, &issuer.bundle(vec![]), later).verdict;
     assert_eq!(outcome(&verdict, Check::Revocation), NotChecked);
     assert_eq!(outcome(&verdict, Check::BundleFreshness), NotChecked);
     assert_eq!(verdict.conclusion(), Conclusion::Undecided);
@@ -344,7 +350,7 @@ fn a_stale_bundle_leaves_revocation_open_but_still_knows_the_revoked() {
     verdict.tolerate(Check::BundleFreshness);
     assert_eq!(verdict.conclusion(), Conclusion::Trusted);
     let own = Sod::parse(card.file(File::Sod).unwrap()).unwrap().fingerprint();
-    let verdict = judge(&card, &issuer.bundle(vec![own]), later);
+    let verdict = judge(&card, &issuer.bundle(vec![own]), later).verdict;
     assert_eq!(verdict.conclusion(), Conclusion::Refused);
 }
 
@@ -352,7 +358,7 @@ fn a_stale_bundle_leaves_revocation_open_but_still_knows_the_revoked() {
 fn a_signer_of_another_authority_is_refused() {
     let (issuer, stranger) = (issuer(), {
         let root = csca_of(&viet_nam(), Curve::P384, CurveForm::Explicit, 91);
-        Issuer { documents: signer(&root, documents(), 92), root, ..issuer() }
+        TestIssuer { documents: signer(&root, documents(), 92), root, ..issuer() }
     });
     let verdict = issuer.verdict(&stranger.sound());
     assert_eq!(outcome(&verdict, Check::DocumentSigner), Refuted, "{verdict}");
@@ -364,7 +370,7 @@ fn a_signer_of_another_authority_is_refused() {
 fn a_signer_past_its_validity_is_refused() {
     let issuer = issuer();
     let late = NOW + Duration::days(365 * 11);
-    let verdict = judge(&issuer.sound(), &issuer.bundle(vec![]), late);
+    let verdict = judge(&issuer.sound(), &issuer.bundle(vec![]), late).verdict;
     assert_eq!(outcome(&verdict, Check::DocumentSigner), Refuted, "{verdict}");
 }
 
@@ -391,7 +397,7 @@ fn a_chip_behind_another_printed_card_is_refused() {
 fn a_card_access_file_that_offers_more_than_was_signed_is_refused() {
     let issuer = issuer();
     let mut card = issuer.sound();
-    let mut infos = issuer.card_access();
+    let mut infos = card_access();
     infos.0.push(SecurityInfo::Pace(pace::Suite { cipher: Cipher::TripleDes, curve: Curve::P256 }.info()));
     *bytes_of(&mut card, File::CardAccess) = CardAccess(infos).encode();
     assert_eq!(refuted(&issuer.verdict(&card)), [Check::CardAccess]);
@@ -409,7 +415,7 @@ fn a_card_access_file_that_hides_signed_pace_is_refused() {
 }
 
 #[test]
-fn what_nobody_here_can_compute_is_undecided_and_no_forgery() {
+fn an_unsupported_algorithm_leaves_the_card_undecided_and_is_no_forgery() {
     let issuer = issuer();
     let mut card = issuer.sound();
     let sod = bytes_of(&mut card, File::Sod);
@@ -453,7 +459,7 @@ fn nothing_read_is_undecided_and_never_trusted() {
     let issuer = issuer();
     assert_eq!(issuer.verdict(&Evidence::default()).conclusion(), Conclusion::Undecided);
     let anchors = TrustStore::new(vec![issuer.root.certificate.clone()]);
-    let verdict = judge(&issuer.sound(), &anchors, NOW);
+    let verdict = judge(&issuer.sound(), &anchors, NOW).verdict;
     assert_eq!(outcome(&verdict, Check::Revocation), NotChecked);
     assert_eq!(verdict.conclusion(), Conclusion::Undecided);
 }
@@ -482,4 +488,84 @@ fn the_verdict_as_json_has_one_entry_per_check() {
     assert_eq!(json["verdict"], "trusted");
     let first = &json["checks"][0];
     assert_eq!((first["name"].as_str(), first["outcome"].as_str()), (Some("access"), Some("proved")));
+}
+
+#[test]
+fn a_sound_card_gives_the_whole_holder() {
+    let issuer = issuer();
+    let person = particulars(Some(EXPIRY));
+    let holder = issuer.holder(&issuer.sound()).unwrap();
+    assert_eq!(holder.name(), Some(&zone(&person).name));
+    assert!(holder.personal_number() == Some(person.number));
+    assert_eq!(holder.birth(), Some(person.birth.into()));
+    assert_eq!(holder.sex(), Some(Sex::Female));
+    assert_eq!(holder.nationality(), Some("VNM"));
+    assert_eq!(holder.document_number(), Some(&person.number.last_nine()));
+    assert_eq!(holder.expiry(), Some(EXPIRY.into()));
+    assert_eq!(holder.portrait().map(|dg2| dg2.image.as_slice()), Some(&PORTRAIT[..]));
+    assert_eq!(holder.portrait().map(|dg2| dg2.format), Some(ImageFormat::Jpeg));
+    assert_eq!(holder.particulars(), Some(&Dg13::new(&person).unwrap()));
+}
+
+#[test]
+fn what_is_not_as_signed_is_no_part_of_the_holder() {
+    let issuer = issuer();
+    for (group, part) in [
+        (DataGroup::DG1, (|holder| holder.dg1().is_some()) as fn(&Holder) -> bool),
+        (DataGroup::DG2, |holder| holder.portrait().is_some()),
+        (DataGroup::DG13, |holder| holder.particulars().is_some()),
+    ] {
+        let length = issuer.sound().group(group).unwrap().len();
+        let mut card = issuer.sound();
+        bytes_of(&mut card, group.into())[length - 1] ^= 1;
+        let holder = issuer.holder(&card).expect("the other groups are as signed");
+        assert!(!part(&holder), "{group}");
+        assert_eq!(holder.name().is_some(), group != DataGroup::DG1);
+        assert_eq!(holder.expiry().is_some(), group != DataGroup::DG1);
+    }
+}
+
+#[test]
+fn a_dg13_outside_the_signed_table_gives_no_particulars() {
+    let issuer = issuer();
+    let mut groups = issuer.groups(Some(EXPIRY));
+    let unsigned = groups.remove(&DataGroup::DG13).unwrap();
+    let mut card = issuer.card(groups);
+    card.files.insert(DataGroup::DG13.into(), FileReading::Read(unsigned));
+    let holder = issuer.holder(&card).expect("DG1 is signed");
+    assert!(holder.name().is_some() && holder.particulars().is_none());
+}
+
+#[test]
+fn an_untrusted_signature_and_unread_groups_give_no_holder() {
+    let issuer = issuer();
+    let stranger = {
+        let root = csca_of(&viet_nam(), Curve::P384, CurveForm::Explicit, 91);
+        TestIssuer { documents: signer(&root, documents(), 92), root, ..self::issuer() }
+    };
+    assert!(issuer.holder(&stranger.sound()).is_none());
+    assert!(issuer.holder(&Evidence::default()).is_none());
+    let mut card = issuer.sound();
+    bytes_of(&mut card, File::Sod)[200] ^= 1;
+    assert!(issuer.holder(&card).is_none());
+}
+
+#[test]
+fn a_revoked_card_has_a_holder_and_is_refused() {
+    let issuer = issuer();
+    let card = issuer.sound();
+    let fingerprint = Sod::parse(card.file(File::Sod).unwrap()).unwrap().fingerprint();
+    let judgement = judge(&card, &issuer.bundle(vec![fingerprint]), NOW);
+    assert_eq!(judgement.verdict.conclusion(), Conclusion::Refused);
+    assert!(judgement.holder.is_some_and(|holder| holder.name().is_some()));
+}
+
+#[test]
+fn the_debug_form_of_a_judgement_shows_nothing_personal() {
+    let issuer = issuer();
+    let shown = format!("{:?}", judge(&issuer.sound(), &issuer.bundle(vec![]), NOW));
+    assert!(shown.contains("Holder { dg1: true, portrait: true, particulars: true }"), "{shown}");
+    for personal in ["003185000042", "185000042", "NGUYEN", "Nguy", "1985", "850302"] {
+        assert!(!shown.contains(personal), "{personal} in {shown}");
+    }
 }

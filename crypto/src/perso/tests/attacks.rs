@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A script, its order and the genuine receipt, for an intake and for a personalization.
+/// Returns a script, its order and the genuine receipt, for an intake and for a personalization.
 fn genuine() -> Vec<(Service, Script, Order, Receipt)> {
     let play_one = |purpose: Purpose| {
         let mut service = Service::new();
@@ -66,7 +66,7 @@ fn every_flipped_bit_of_an_order_is_refused_by_the_chip() {
         let keys = service.keys(&SERIAL, script.to_record().key_version());
         for (index, step) in script.steps().into_iter().enumerate() {
             // Key generation is slow and its command short: every bit of it, but not of what follows it at intake.
-            if purpose == Purpose::Intake && matches!(step, Step::SetStatus(_) | Step::Report) {
+            if purpose == Purpose::Intake && matches!(step, ScriptStep::SetStatus(_) | ScriptStep::Report) {
                 continue;
             }
             let covered = order.commands[index].len() - usize::from(index != 0 && index != 2);
@@ -81,7 +81,7 @@ fn every_flipped_bit_of_an_order_is_refused_by_the_chip() {
                 let error = script.verify(&keys, &receipt).expect_err("a flipped bit");
                 assert_eq!(error.index, index, "{step} bit {bit}: {error}");
                 // SELECT is not protected: with another P2 it selects as well, and the rest of the order is the genuine one.
-                let committed = index == 0 || step == Step::Report;
+                let committed = index == 0 || step == ScriptStep::Report;
                 assert!(committed || chip.life_cycle == start().1.life_cycle, "{step} bit {bit}");
             }
         }
@@ -94,7 +94,7 @@ fn an_order_is_played_once() {
     let mut chip = initialised(&mut service, SERIAL, AtrInfo::SHORT);
     let presented = present(&mut chip).unwrap();
     let script = service.personalize(&presented, &small());
-    // Somebody pulled the card after STORE DATA 0 and plays the same order again.
+    // The card was pulled after STORE DATA 0, and the same order is played again.
     chip.power_off();
     chip.cut = Some(Cut::After(3));
     carry(&mut chip, &script);
@@ -102,7 +102,7 @@ fn an_order_is_played_once() {
     assert_eq!(again.responses.len(), 3, "SELECT, INITIALIZE UPDATE, and the refusal");
     assert_eq!(again.responses[2], [0x63, 0x00]);
     let error = service.judge(&script, &again).unwrap_err();
-    assert_eq!(error.step, StepName::Of(Step::InitializeUpdate), "another challenge than computed");
+    assert_eq!(error.step, StepName::Of(ScriptStep::InitializeUpdate), "another challenge than computed");
     assert_eq!(chip.life_cycle, LifeCycle::Initialised);
     // The two halves together are no receipt either.
     let script = service.personalize(&present(&mut chip).unwrap(), &small());
@@ -123,7 +123,7 @@ fn an_order_for_one_chip_is_refused_by_another() {
     assert_eq!(theirs.life_cycle, LifeCycle::Initialised);
     assert!(theirs.files.is_empty());
     let error = service.judge(&script, &receipt).unwrap_err();
-    assert_eq!(error.step, StepName::Of(Step::InitializeUpdate));
+    assert_eq!(error.step, StepName::Of(ScriptStep::InitializeUpdate));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_receipt_cut_short_is_incomplete_and_no_success() {
 }
 
 #[test]
-fn answers_do_not_fit_anywhere_else() {
+fn answers_are_refused_at_any_other_place() {
     for (service, script, _, receipt) in genuine() {
         for a in 0..receipt.responses.len() {
             for b in a + 1..receipt.responses.len() {
@@ -202,7 +202,7 @@ fn a_chip_that_reports_something_else_is_found_out() {
     let error = service.judge(&script, &receipt).unwrap_err();
     assert_eq!(
         (error.step, error.reason),
-        (StepName::Of(Step::Report), Reason::Unexpected("other files than it was given"))
+        (StepName::Of(ScriptStep::Report), Reason::Unexpected("other files than it was given"))
     );
 }
 
@@ -242,7 +242,7 @@ fn orders_receipts_and_records_show_no_plaintext_and_no_key() {
 fn steps_are_named_as_they_are_sent() {
     let names = |script: &Script| script.steps().iter().map(ToString::to_string).collect::<Vec<_>>();
     let [(_, intake, order, _), (_, personalize, ..)] = &genuine()[..] else { unreachable!() };
-    assert_eq!(intake.steps()[4], Step::GenerateKeyPair(KeyUse::ActiveAuthentication));
+    assert_eq!(intake.steps()[4], ScriptStep::GenerateKeyPair(KeyUse::ActiveAuthentication));
     assert_eq!(intake.steps().len(), order.commands.len());
     assert_eq!(
         names(personalize)[..5],

@@ -1,4 +1,4 @@
-//! A chip that is just good enough to be taken in and personalized: what [`crate::scp03::chip`] asks of its owner, and no more.
+//! A minimal chip that can be taken in and personalized, with what [`crate::scp03::chip`] requires.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::scp03::{ISSUER_SECURITY_DOMAIN, KeySet};
 use crate::suite::ec::PrivateKey;
 use crate::tlv;
 
-/// What survives a power cut, and [`Volatile`], which does not.
+/// A chip: persistent state, and [`Volatile`] state, which a power cut clears.
 pub struct TestChip {
     pub serial: CardSerial,
     pub keys: KeySet,
@@ -122,7 +122,7 @@ impl TestChip {
 
     fn answer(&mut self, command: &Command) -> Response {
         match std::mem::take(&mut self.volatile) {
-            _ if command.ins == select::INS => self.select(command).unwrap_or_else(Response::status),
+            _ if command.ins == select::INS => Self::select(command).unwrap_or_else(Response::status),
             Volatile::Open(mut session, mut collector) => {
                 let response = match session.open(command) {
                     Ok(plain) => {
@@ -145,7 +145,7 @@ impl TestChip {
         }
     }
 
-    fn select(&mut self, command: &Command) -> Result<Response, Status> {
+    fn select(command: &Command) -> Result<Response, Status> {
         if command.cla != 0 {
             return Err(Status::CLASS_NOT_SUPPORTED);
         }
@@ -159,7 +159,7 @@ impl TestChip {
         }
     }
 
-    /// Outside a session.
+    /// Answers a command outside a session.
     fn plain(&mut self, command: &Command) -> Result<Response, Status> {
         match command.ins {
             InitializeUpdate::INS if self.life_cycle != LifeCycle::Terminated => {
@@ -172,7 +172,7 @@ impl TestChip {
             read_binary::INS => Ok(Response::success(self.lengths.encode())),
             get_data::INS => {
                 let wanted = GetData::try_from(command)?.tag;
-                let length = self.keys.key_length() as u8;
+                let length = u8::try_from(self.keys.key_length()).unwrap();
                 let value = match wanted {
                     tag::SERIAL => self.serial.0.to_vec(),
                     tag::KEY_INFORMATION => {
@@ -190,7 +190,7 @@ impl TestChip {
         }
     }
 
-    /// Inside a session.
+    /// Answers a command inside a session.
     fn act(&mut self, command: &Command, collector: &mut Collector) -> Result<Response, Status> {
         match (command.ins, self.life_cycle) {
             (PutKey::INS, LifeCycle::Blank) => {

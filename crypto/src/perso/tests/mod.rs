@@ -1,4 +1,4 @@
-//! The way of a chip from delivery to its end, and everything that can be done to an order or a receipt on that way.
+//! The life of a chip from delivery to termination, and attacks on orders and receipts.
 
 mod attacks;
 mod chip;
@@ -26,7 +26,7 @@ const TRANSPORT: u8 = 0x30;
 const ISSUER: u8 = 0x03;
 const EXTENDED: AtrInfo = AtrInfo { max_command: 2_048, max_response: 2_048 };
 
-/// The service: master keys, randomness, and nothing of the card.
+/// The service: master keys and randomness, without access to the card.
 struct Service {
     transport: MasterKey,
     issuer: MasterKey,
@@ -72,7 +72,7 @@ impl Service {
         Script::report(&self.keys(&chip.serial, chip.key_version), chip, &mut self.rng).unwrap()
     }
 
-    /// As after a restart: out of the store, with keys derived anew.
+    /// Verifies a receipt as after a restart: with the stored record and keys derived again.
     fn judge(&self, script: &Script, receipt: &Receipt) -> Result<Outcome, ReceiptError> {
         let stored = serde_json::to_string(&script.to_record()).unwrap();
         let record: Record = serde_json::from_str(&stored).unwrap();
@@ -81,7 +81,7 @@ impl Service {
     }
 }
 
-/// The station: carries an order over the network, plays it, carries the receipt back.
+/// Plays an order as the station does: from its serialised form to a serialised receipt.
 fn carry(chip: &mut TestChip, script: &Script) -> Receipt {
     let sent = serde_json::to_string(&script.order("order-1")).unwrap();
     let order: Order = serde_json::from_str(&sent).unwrap();
@@ -90,7 +90,10 @@ fn carry(chip: &mut TestChip, script: &Script) -> Receipt {
 }
 
 fn package_of(sizes: &[(File, usize)]) -> Package {
-    let files = sizes.iter().map(|(file, size)| (*file, (0..*size).map(|i| (i * 31) as u8).collect())).collect();
+    let files = sizes
+        .iter()
+        .map(|(file, size)| (*file, (0..*size).map(|i| u8::try_from(i * 31 % 256).unwrap()).collect()))
+        .collect();
     let mrz = MrzKey::new("012345678", "900101", "300101").unwrap();
     Package::new(files, "123456".parse::<Can>().unwrap(), &mrz).unwrap()
 }
@@ -106,7 +109,7 @@ fn usual() -> Package {
     package_of(&sizes)
 }
 
-/// A chip that was taken in, and one that holds a package too.
+/// Returns a chip that was taken in, and one that holds a package too.
 fn initialised(service: &mut Service, serial: CardSerial, lengths: AtrInfo) -> TestChip {
     let mut chip = service.blank(serial, lengths);
     let script = service.intake(&present(&mut chip).unwrap());
@@ -116,7 +119,7 @@ fn initialised(service: &mut Service, serial: CardSerial, lengths: AtrInfo) -> T
 }
 
 #[test]
-fn a_chip_goes_its_whole_way() {
+fn a_chip_passes_through_its_whole_life_cycle() {
     for (key_length, curves, lengths) in [
         (16, [Curve::P256, Curve::P256], AtrInfo::SHORT),
         (16, [Curve::BrainpoolP256r1, Curve::P256], AtrInfo::SHORT),
@@ -193,7 +196,7 @@ fn store_data_is_sent_as_rarely_as_can_be() {
         let presented = present(&mut chip).unwrap();
         let package = usual();
         let script = service.personalize(&presented, &package);
-        let blocks = script.steps().iter().filter(|step| matches!(step, Step::StoreData(_))).count();
+        let blocks = script.steps().iter().filter(|step| matches!(step, ScriptStep::StoreData(_))).count();
         let content: usize = package.files().map(|(_, content)| content.len()).sum();
         let most = largest_plaintext(lengths.max_command);
         assert_eq!(blocks, package.stream().len().div_ceil(most));
@@ -218,7 +221,8 @@ fn a_stream_of_more_than_256_blocks_arrives() {
     assert_eq!(service.judge(&script, &receipt).unwrap().report.unwrap().digest, package.digest());
 }
 
-/// Power cut before and after every command of intake and personalization: the table of `docs/adr/0004` brings every chip to its end.
+/// Power cut before and after every command of intake and personalization: the table of `docs/adr/0004` brings every chip to its
+/// end.
 #[test]
 fn every_cut_is_healed_by_new_orders() {
     let package = small();
@@ -289,7 +293,7 @@ fn files_of_an_earlier_stream_do_not_survive() {
 }
 
 #[test]
-fn a_script_is_refused_where_it_cannot_lead_anywhere() {
+fn a_script_is_refused_in_a_state_that_does_not_allow_it() {
     let mut service = Service::new();
     let mut chip = service.blank(SERIAL, AtrInfo::SHORT);
     let presented = present(&mut chip).unwrap();
@@ -342,7 +346,9 @@ fn the_collector_refuses_what_is_no_stream() {
     let taken = |blocks: &[StoreData]| {
         let mut collector = Collector::new();
         let (last, before) = blocks.split_last().unwrap();
-        before.iter().for_each(|block| drop(collector.take(block).unwrap()));
+        for block in before {
+            collector.take(block).unwrap();
+        }
         collector.take(last)
     };
     assert_eq!(taken(&[block(1, true, &[])]), Err(Status::WRONG_P1P2));
@@ -417,7 +423,8 @@ proptest! {
         let mut collector = Collector::new();
         let mut found = Vec::new();
         for (number, data) in stream.chunks(cut).enumerate() {
-            let block = StoreData { last: number + 1 == blocks, block: number as u8, data: data.to_vec() };
+            let last = number + 1 == blocks;
+            let block = StoreData { last, block: number.to_be_bytes()[size_of::<usize>() - 1], data: data.to_vec() };
             found.extend(collector.take(&block).unwrap());
         }
         prop_assert!(collector.is_complete());

@@ -1,4 +1,4 @@
-//! One chain, and what is wrong with each altered one.
+//! One chain, and the error of each altered one.
 
 use proptest::prelude::*;
 use time::{Duration, macros::datetime};
@@ -69,7 +69,7 @@ fn openssl_reads_and_verifies_the_chain() {
 
 #[test]
 fn openssl_verifies_the_signature_of_an_explicit_certificate() {
-    // OpenSSL 3 refuses explicit parameters below the anchor in a chain, so the signature is shown to it by itself.
+    // OpenSSL 3 refuses explicit parameters below the anchor in a chain, so it verifies the signature alone.
     let Some(openssl) = Openssl::find() else { return };
     for curve in Curve::ALL {
         let root = csca(curve, CurveForm::Explicit, 10);
@@ -106,7 +106,7 @@ fn a_signer_of_another_country_is_refused() {
     let key = Tlv::expect(0x30, &key).unwrap().child(0x04).unwrap().value.to_vec();
     let forged = Forgery::of(&issued.certificate).with(&oid::AUTHORITY_KEY_IDENTIFIER, false, &key).sign(&other.key);
     assert!(matches!(judged(&both, &forged), Err(ChainError::KeyIdentifier { .. })));
-    // And a signer of a country that nobody trusts:
+    // And a signer of a country without an anchor:
     both = TrustStore::new(vec![other.certificate]);
     assert!(matches!(judged(&both, &issued.certificate), Err(ChainError::NoAnchor { .. })));
 }
@@ -160,7 +160,7 @@ fn a_certificate_for_another_use_is_refused() {
 }
 
 #[test]
-fn an_anchor_that_is_no_authority_certifies_nobody() {
+fn an_anchor_that_is_no_authority_certifies_no_signer() {
     let (root, issued, _) = utopian();
     let no_authority = [0x30, 0x00];
     for forgery in [
@@ -175,7 +175,7 @@ fn an_anchor_that_is_no_authority_certifies_nobody() {
 
 #[test]
 fn a_path_of_three_certificates_is_refused() {
-    // pathLenConstraint 0: what a document signer certifies is nobody's.
+    // pathLenConstraint 0: certificates issued by a document signer are refused.
     let (_, issued, trust) = utopian();
     let third = key(Curve::P256, 9);
     let mut forgery = Forgery::of(&issued.certificate).without(&oid::AUTHORITY_KEY_IDENTIFIER);

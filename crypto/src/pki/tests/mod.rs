@@ -1,4 +1,4 @@
-//! Chains of Utopia, tampered with one thing at a time; OpenSSL as the second opinion; certificates of the field.
+//! Chains of Utopia with one thing altered at a time; OpenSSL for comparison; certificates of the field.
 
 mod bundle;
 mod chain;

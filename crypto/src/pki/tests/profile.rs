@@ -4,15 +4,15 @@ use time::Duration;
 
 use crate::{
     pki::{
-        CertificateDraft, Country, CrlDraft, CrlError, CurveForm, Finding, Issuer, Name, Oid, RevokedCertificate, Role,
-        SerialNumber, SpkiError, lint, oid,
+        CertificateDraft, Country, CrlDraft, CrlError, CurveForm, Issuer, Name, Oid, ProfileFinding,
+        RevokedCertificate, Role, SerialNumber, SpkiError, lint, oid,
         specimen::{Forgery, NOW, csca, documents, key, root_draft, signer_draft, utopia},
         spki,
     },
     suite::{Curve, VerifyingKey},
 };
 
-fn findings(draft: CertificateDraft) -> Vec<Finding> {
+fn findings(draft: CertificateDraft) -> Vec<ProfileFinding> {
     draft.lint().map(drop).map_err(|findings| findings.0).err().unwrap_or_default()
 }
 
@@ -36,31 +36,31 @@ fn the_three_kinds_of_certificate_have_no_findings() {
 fn each_broken_rule_has_its_finding() {
     let serial = |content: &[u8]| SerialNumber::from_content(content);
     for content in [&[][..], &[0], &[0x80], &[0, 1], &[1; 21]] {
-        assert_eq!(findings(CertificateDraft { serial: serial(content), ..root() }), [Finding::SerialNumber]);
+        assert_eq!(findings(CertificateDraft { serial: serial(content), ..root() }), [ProfileFinding::SerialNumber]);
     }
     let atlantis = Country::new("AT", "ATL").unwrap();
     let foreign = Name::new(&atlantis, "State of Atlantis", None, "Signer").unwrap();
-    assert_eq!(findings(CertificateDraft { subject: foreign, ..document_signer() }), [Finding::Country]);
+    assert_eq!(findings(CertificateDraft { subject: foreign, ..document_signer() }), [ProfileFinding::Country]);
     for points in [vec![], vec!["ftp://csca.invalid/".to_owned()]] {
         let found = findings(CertificateDraft { crl_distribution_points: points, ..root() });
-        assert_eq!(found, [Finding::DistributionPoints]);
+        assert_eq!(found, [ProfileFinding::DistributionPoints]);
     }
     for types in [vec![], vec!["PASS".to_owned()], vec!["i".to_owned()]] {
         let role = Role::DocumentSigner { document_types: types };
-        assert_eq!(findings(CertificateDraft { role, ..document_signer() }), [Finding::DocumentTypes]);
+        assert_eq!(findings(CertificateDraft { role, ..document_signer() }), [ProfileFinding::DocumentTypes]);
     }
     let mut draft = document_signer();
     draft.validity.not_after += Duration::days(20 * 365);
-    assert_eq!(findings(draft), [Finding::OutlivesIssuer]);
+    assert_eq!(findings(draft), [ProfileFinding::OutlivesIssuer]);
     let mut draft = document_signer();
     draft.private_key_usage.not_before -= Duration::days(1);
-    assert_eq!(findings(draft), [Finding::PrivateKeyUsage]);
+    assert_eq!(findings(draft), [ProfileFinding::PrivateKeyUsage]);
     let mut draft = document_signer();
     draft.private_key_usage.not_after += Duration::days(365);
-    assert_eq!(findings(draft), [Finding::PrivateKeyUsageTooLong { days: 456, allowed: 123 }]);
+    assert_eq!(findings(draft), [ProfileFinding::PrivateKeyUsageTooLong { days: 456, allowed: 123 }]);
     let mut draft = root();
     draft.validity.not_after = draft.validity.not_before;
-    assert!(findings(draft).contains(&Finding::Validity));
+    assert!(findings(draft).contains(&ProfileFinding::Validity));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn only_an_authority_may_issue_and_only_while_its_key_may_sign() {
     let signer = crate::pki::specimen::signer(&authority, documents(), Curve::P256, CurveForm::Explicit, 2);
     let mut draft = document_signer();
     draft.issuer = Issuer::Csca(Box::new(signer.certificate));
-    assert!(findings(draft).contains(&Finding::Issuer));
+    assert!(findings(draft).contains(&ProfileFinding::Issuer));
     let mut draft = document_signer();
     for moment in [
         &mut draft.validity.not_before,
@@ -78,7 +78,7 @@ fn only_an_authority_may_issue_and_only_while_its_key_may_sign() {
     ] {
         *moment += Duration::days(5 * 365);
     }
-    assert_eq!(findings(draft), [Finding::Issuer]);
+    assert_eq!(findings(draft), [ProfileFinding::Issuer]);
 }
 
 #[test]
@@ -92,25 +92,25 @@ fn extensions_are_those_of_table_6_and_no_others() {
     assert_eq!(judge(Forgery::of(&good)), []);
     for (extension, also) in [
         (oid::AUTHORITY_KEY_IDENTIFIER, None),
-        (oid::SUBJECT_KEY_IDENTIFIER, Some(Finding::KeyIdentifier)),
-        (oid::KEY_USAGE, Some(Finding::KeyUsage)),
+        (oid::SUBJECT_KEY_IDENTIFIER, Some(ProfileFinding::KeyIdentifier)),
+        (oid::KEY_USAGE, Some(ProfileFinding::KeyUsage)),
         (oid::PRIVATE_KEY_USAGE_PERIOD, None),
-        (oid::SUBJECT_ALT_NAME, Some(Finding::Country)),
-        (oid::ISSUER_ALT_NAME, Some(Finding::Country)),
-        (oid::CRL_DISTRIBUTION_POINTS, Some(Finding::DistributionPoints)),
-        (oid::DOCUMENT_TYPE_LIST, Some(Finding::DocumentTypes)),
+        (oid::SUBJECT_ALT_NAME, Some(ProfileFinding::Country)),
+        (oid::ISSUER_ALT_NAME, Some(ProfileFinding::Country)),
+        (oid::CRL_DISTRIBUTION_POINTS, Some(ProfileFinding::DistributionPoints)),
+        (oid::DOCUMENT_TYPE_LIST, Some(ProfileFinding::DocumentTypes)),
     ] {
         let found = judge(Forgery::of(&good).without(&extension));
-        assert!(found.contains(&Finding::Missing { extension: extension.clone() }), "{extension}: {found:?}");
+        assert!(found.contains(&ProfileFinding::Missing { extension: extension.clone() }), "{extension}: {found:?}");
         assert!(also.is_none_or(|also| found.contains(&also)), "{extension}: {found:?}");
         let mut forgery = Forgery::of(&good);
         let turned = forgery.extensions.iter_mut().find(|(kind, ..)| *kind == extension).unwrap();
         turned.1 = !turned.1;
-        assert_eq!(judge(forgery), [Finding::Criticality { extension }]);
+        assert_eq!(judge(forgery), [ProfileFinding::Criticality { extension }]);
     }
     for extension in [oid::BASIC_CONSTRAINTS, oid::NAME_CHANGE, Oid::of(&[0x55, 0x1d, 30])] {
         let found = judge(Forgery::of(&good).with(&extension, false, &[0x30, 0x00]));
-        assert!(found.contains(&Finding::Forbidden { extension }), "{found:?}");
+        assert!(found.contains(&ProfileFinding::Forbidden { extension }), "{found:?}");
     }
 }
 
@@ -182,4 +182,16 @@ fn a_point_off_the_curve_is_refused() {
     let mut encoded = spki::encode(&key(Curve::P384, 3).public().into(), CurveForm::Named);
     *encoded.last_mut().unwrap() ^= 1;
     assert!(matches!(spki::parse(&encoded), Err(SpkiError::Point(_))));
+}
+
+#[test]
+fn the_signing_period_is_the_usage_period_within_the_validity() {
+    let root = csca(Curve::P256, CurveForm::Named, 1);
+    let draft = root_draft(&utopia(), root.key.public().into(), CurveForm::Named, 1);
+    assert_eq!(root.certificate.signing_period(), draft.private_key_usage);
+    let bare = Forgery::of(&root.certificate).without(&oid::PRIVATE_KEY_USAGE_PERIOD).sign(&root.key);
+    assert_eq!(bare.signing_period(), draft.validity);
+    let mut shorter = Forgery::of(&root.certificate);
+    shorter.validity.not_after = draft.private_key_usage.not_after - Duration::days(1);
+    assert_eq!(shorter.sign(&root.key).signing_period().not_after, shorter.validity.not_after);
 }
