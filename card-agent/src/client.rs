@@ -1,28 +1,23 @@
 //! The issuance service as a station sees it.
 //!
-//! Every write carries an `Idempotency-Key`. A request without an answer is sent again under the same key, at once and after a
-//! restart: the service does it once and gives the same answer.
+//! Every write carries an `Idempotency-Key`. A request without an answer is sent again under the same key, at once and
+//! after a restart: the service does it once and gives the same answer.
 
-use std::{error::Error as _, thread, time::Duration};
+use std::error::Error as _;
+use std::thread;
+use std::time::Duration;
 
-pub use crypto::perso::{
-    problem::Problem,
-    protocol::{ActiveAuthentication, Outcome, PersonalizationOrder, ReadBack},
-};
-use crypto::{
-    identity::CardSerial,
-    perso::{
-        Order, Presentation, Receipt,
-        problem::About,
-        protocol::{IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, Spoiled, path},
-    },
-};
-use reqwest::{
-    Certificate, Identity, StatusCode, Url,
-    blocking::{Client, RequestBuilder},
-    header::HeaderName,
-};
-use serde::{Serialize, de::DeserializeOwned};
+use crypto::identity::CardSerial;
+use crypto::perso::problem::About;
+pub use crypto::perso::problem::Problem;
+pub use crypto::perso::protocol::{ActiveAuthentication, Outcome, PersonalizationOrder, ReadBack};
+use crypto::perso::protocol::{IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, Spoiled, path};
+use crypto::perso::{Order, Presentation, Receipt};
+use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::header::HeaderName;
+use reqwest::{Certificate, Identity, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
@@ -52,7 +47,8 @@ pub trait Service {
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError>;
 
-    /// Reports what a chip answered, and its signature over the service's challenge. Returns what the service concluded.
+    /// Reports what a chip answered, and its signature over the service's challenge. Returns
+    /// what the service concluded.
     ///
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
@@ -91,8 +87,8 @@ impl IdempotencyKey {
         Self(format!("receipt-{order}-{}", if proved { "proved" } else { "bare" }))
     }
 
-    /// Returns the key of the account of a spoiled chip by this journal entry. Another reason or other evidence is another request,
-    /// and has another key.
+    /// Returns the key of the account of a spoiled chip by this journal entry. Another reason or other evidence is
+    /// another request, and has another key.
     pub fn of_spoiled(entry: Uuid, reason: &str, evidence: &str) -> Self {
         let said = Sha256::new().chain_update(reason).chain_update([0]).chain_update(evidence).finalize();
         Self(format!("spoiled-{entry}-{}", hex::encode(&said[..8])))
@@ -141,8 +137,8 @@ impl HttpService {
     /// Prepares a client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ServiceError::Untrusted`] if key, certificate or authority are not usable PEM, [`ServiceError::Unreachable`] if the
-    /// address is not a URL.
+    /// [`ServiceError::Untrusted`] if key, certificate or authority are not usable PEM, [`ServiceError::Unreachable`]
+    /// if the address is not a URL.
     pub fn new(connection: &Connection) -> Result<Self, ServiceError> {
         let untrusted = |e: reqwest::Error| ServiceError::Untrusted(chain(&e));
         let base = Url::parse(&connection.service)
@@ -248,8 +244,8 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// The service answered with something else than a success. It may be unable for now; so may a gateway before it, which
-    /// describes no problem and has only the status to say so.
+    /// The service answered with something else than a success. It may be unable for now; so may a gateway before it,
+    /// which describes no problem and has only the status to say so.
     fn refused(status: StatusCode, body: &[u8]) -> Self {
         match serde_json::from_slice::<Problem>(body) {
             Ok(problem) if !problem.code.word().is_empty() => {
@@ -288,8 +284,8 @@ fn patiently<T>(pauses: &[Duration], mut attempt: impl FnMut() -> Result<T, Atte
     }
 }
 
-/// Whether the connection failed over a certificate. The outermost words are left out: they contain the address, which may contain
-/// any word.
+/// Whether the connection failed over a certificate. The outermost words are left out: they contain the address,
+/// which may contain any word.
 fn is_about_certificates(error: &reqwest::Error) -> bool {
     let words = sources(error).to_lowercase();
     words.contains("certificate") || words.contains("received fatal alert")

@@ -4,18 +4,18 @@
 //! `docs/failure-codes.md` is generated from that file. A refusal of the service keeps the service's own code and words
 //! ([`Failure::problem`]).
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
 
 use crypto::conversation::Fault;
 use serde::Deserialize;
 use words::Translations;
 pub use words::{Language, Words};
 
-use crate::{
-    client::{Problem, ServiceError},
-    station::journal::JournalError,
-    transport::TransportError,
-};
+use crate::client::{Problem, ServiceError};
+use crate::station::journal::JournalError;
+use crate::transport::TransportError;
 
 macro_rules! catalogue {
     ($($variant:ident $word:literal)*) => {

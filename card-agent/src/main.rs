@@ -1,34 +1,25 @@
 //! `card-agent readers | enrol | intake | personalize | spoil | inspect`.
 //!
-//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not understood; the
-//! others are listed in `docs/failure-codes.md`. Results go to standard output, progress and failures to standard error.
+//! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not
+//! understood; the others are listed in `docs/failure-codes.md`. Results go to standard output, progress and
+//! failures to standard error.
 
-use std::{
-    fs::{self, File},
-    io::{self, IsTerminal as _, Read, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use card_agent::{
-    failure::{Code, Failure},
-    kiosk,
-    session::{Session, Stop},
-    station::{
-        Folder, Station,
-        enrolment::Settings,
-        journal::{Journal, Kind},
-    },
-    transport::{
-        Reader,
-        pcsc::{self, Patience, PcscCard},
-    },
-};
+use card_agent::failure::{Code, Failure};
+use card_agent::kiosk;
+use card_agent::session::{Session, Stop};
+use card_agent::station::enrolment::Settings;
+use card_agent::station::journal::{Journal, Kind};
+use card_agent::station::{Folder, Station};
+use card_agent::transport::Reader;
+use card_agent::transport::pcsc::{self, Patience, PcscCard};
 use clap::{Args, Parser, Subcommand};
-use crypto::{
-    identity::CardSerial,
-    inspection::{Check, Judgement, Password, Request},
-};
+use crypto::identity::CardSerial;
+use crypto::inspection::{Check, Judgement, Password, Request};
 use zeroize::Zeroizing;
 
 /// Station and kiosk of the Citizen Card: writes chips for the issuance service, inspects cards without it.
@@ -120,7 +111,8 @@ struct Inspect {
     /// Card access number: the six digits of the front.
     #[arg(long, env = "CITIZEN_CARD_CAN", hide_env_values = true)]
     can: Option<String>,
-    /// File with the MRZ (`-` for standard input); wins over --can. Without either, CITIZEN_CARD_MRZ or standard input is read.
+    /// File with the MRZ (`-` for standard input); wins over --can. Without either, CITIZEN_CARD_MRZ
+    /// or standard input is read.
     #[arg(long)]
     mrz_file: Option<PathBuf>,
     /// Print the verdict as JSON.
@@ -270,7 +262,8 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     }
 }
 
-/// Reads the password from the arguments, the environment or standard input. `ps` shows it only if the operator chose --can.
+/// Reads the password from the arguments, the environment or standard input. `ps` shows it only if
+/// the operator chose --can.
 fn password(arguments: &Inspect) -> Result<Password, Failure> {
     let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
     let mrz = match (&arguments.mrz_file, &arguments.can) {
@@ -312,8 +305,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|e| Failure::new(Code::InputUnusable, format!("{}: {e}", path.display())))
 }
 
-/// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both are safe,
-/// because the journal is written before the chip.
+/// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both
+/// are safe, because the journal is written before the chip.
 fn watch_signals(stop: Stop) {
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };

@@ -1,23 +1,17 @@
 //! One session with a chip: times and logs every APDU, and stops between two of them on request.
 //!
-//! The log has one JSON object per line and no bodies: header, lengths, status, microseconds. The secure channel itself is
-//! `crypto::inspection::SecureLine`: it lies above this layer, so the log shows what travelled.
+//! The log has one JSON object per line and no bodies: header, lengths, status, microseconds. The secure channel itself
+//! is `crypto::inspection::SecureLine`: it lies above this layer, so the log shows what travelled.
 
-use std::{
-    cell::Cell,
-    io::Write,
-    rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
-};
+use std::cell::Cell;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use crypto::{
-    apdu::{Command, Response},
-    conversation::CardTransport,
-};
+use crypto::apdu::{Command, Response};
+use crypto::conversation::CardTransport;
 use serde::Serialize;
 
 use crate::transport::{Reader, TransportError};
@@ -27,7 +21,8 @@ use crate::transport::{Reader, TransportError};
 pub struct Stop(Arc<AtomicUsize>);
 
 impl Stop {
-    /// Asks every session with a clone of this to stop before its next command. Returns how often that was asked before.
+    /// Asks every session with a clone of this to stop before its next command. Returns how
+    /// often that was asked before.
     pub fn request(&self) -> usize {
         self.0.fetch_add(1, Ordering::SeqCst)
     }

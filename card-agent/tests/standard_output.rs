@@ -1,9 +1,7 @@
 //! Results that cannot be written to standard output are a failure with a code, not a panic.
 
-use std::{
-    fs::OpenOptions,
-    process::{Command, Stdio},
-};
+use std::fs::OpenOptions;
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_full_standard_output_has_its_exit_status() {

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::apdu::{Command, Response, Status};
 
-/// Carries one command to a card and its answer back. Implemented by PC/SC, by the chip in process and by an open secure channel.
+/// Carries one command to a card and its answer back. Implemented by PC/SC, by the chip in process and
+/// by an open secure channel.
 pub trait CardTransport {
     /// Error if no answer came.
     type Error: From<Fault>;
@@ -96,7 +97,8 @@ impl Response {
     }
 }
 
-/// A chip-side dialogue, the mirror of [`Conversation`]. It takes `self` by value, so one that was refused cannot go on.
+/// A chip-side dialogue, the mirror of [`Conversation`]. It takes `self` by value, so one that
+/// was refused cannot go on.
 pub trait Respondent: Sized {
     /// Result of a successful dialogue.
     type Output;
@@ -154,7 +156,8 @@ impl<R: Respondent> CardTransport for Rehearsal<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
+    use std::path::Path;
 
     /// Finds the places that take a [`super::Turn`] apart to drive a dialogue: calls of `hear` with an answer.
     fn loops(folder: &Path, found: &mut Vec<String>) {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// Returns a file under `vectors/data` of the shared folder, which is `$CITIZEN_CARD_SHARED` or `../shared` beside the workspace.
-/// Returns `None` after reporting the calling test as not run; the test must then return at once.
+/// Returns a file under `vectors/data` of the shared folder, which is `$CITIZEN_CARD_SHARED` or `../shared` beside the
+/// workspace. Returns `None` after reporting the calling test as not run; the test must then return at once.
 ///
 /// # Panics
 /// If `CITIZEN_CARD_SHARED` is set and lacks the file: the data were promised, so their absence is a failure.

@@ -7,7 +7,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::mrz::MrzKey;
 use crate::suite::{Cipher, Hash};
 
-/// SHA-1 of the MRZ information. BAC and PACE derive their keys from it (§9.7.2, §9.7.3); a chip stores only this digest.
+/// SHA-1 of the MRZ information. BAC and PACE derive their keys from it (§9.7.2, §9.7.3); a chip
+/// stores only this digest.
 ///
 /// Wiped when dropped; `Debug` shows nothing.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -38,7 +39,8 @@ impl fmt::Debug for MrzSecret {
     }
 }
 
-/// Returns the key for `cipher` that `secret` gives under this counter: `KDF(K, c)` of §9.7.1, [`Cipher::key_len`] bytes.
+/// Returns the key for `cipher` that `secret` gives under this counter: `KDF(K, c)` of §9.7.1,
+/// [`Cipher::key_len`] bytes.
 ///
 /// Parity bits of DES keys are adjusted; the standard leaves that open, and the worked examples do it.
 pub fn derive(cipher: Cipher, secret: &[u8], counter: u32) -> Zeroizing<Vec<u8>> {

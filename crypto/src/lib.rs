@@ -3,10 +3,10 @@
 //! The crate has no I/O, no clock, no ambient randomness, no `async` and no logging. Time comes in as a
 //! parameter, randomness through [`rand_core::CryptoRng`], bytes through [`conversation::CardTransport`].
 //!
-//! *Bytes -> meaning -> arithmetic -> roles*: [`tlv`] and [`apdu`] carry bytes, [`command`], [`lds`], [`mrz`], [`pki`] and
-//! [`sod`] give them meaning, [`suite`] and [`kdf`] compute, and each protocol ([`bac`], [`pace`], [`chip_auth`],
-//! [`active_auth`], [`scp03`]) has a `terminal` and a `chip` side that never import each other. [`perso`] and [`inspection`]
-//! are the two procedures made of them.
+//! *Bytes -> meaning -> arithmetic -> roles*: [`tlv`] and [`apdu`] carry bytes, [`command`], [`lds`], [`mrz`], [`pki`]
+//! and [`sod`] give them meaning, [`suite`] and [`kdf`] compute, and each protocol ([`bac`], [`pace`], [`chip_auth`],
+//! [`active_auth`], [`scp03`]) has a `terminal` and a `chip` side that never import each other. [`perso`] and
+//! [`inspection`] are the two procedures made of them.
 
 pub mod active_auth;
 pub mod apdu;

@@ -1,4 +1,5 @@
-//! BER-TLV data objects as smart cards use them: ISO/IEC 7816-4:2013 §5.2.2 (tags of one to three bytes, definite lengths).
+//! BER-TLV data objects as smart cards use them: ISO/IEC 7816-4:2013 §5.2.2 (tags of one to three
+//! bytes, definite lengths).
 
 use thiserror::Error;
 
@@ -198,8 +199,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns the total length in bytes (tag, length and value) of the object that begins with these bytes, of which at least the
-/// header must be there. A file reader uses it to know how much of an elementary file to read.
+/// Returns the total length in bytes (tag, length and value) of the object that begins with these bytes, of which at
+/// least the header must be there. A file reader uses it to know how much of an elementary file to read.
 ///
 /// # Errors
 /// [`TlvError::Truncated`] if the header itself is cut short, [`TlvError::LengthForm`].

@@ -1,4 +1,5 @@
-//! The access table: which operation is allowed to which authority in which life cycle state. What is not in it is refused.
+//! The access table: which operation is allowed to which authority in which life cycle state. What
+//! is not in it is refused.
 
 use crypto::apdu::Status;
 use crypto::lds::{DataGroup, File};
@@ -114,8 +115,8 @@ pub const TABLE: [Rule; 17] = {
 /// Checks that a terminal with authority `authority` may do `operation` in `state`.
 ///
 /// # Errors
-/// The status to answer. Authority is checked before the state: without it the answer is `6982` whether or not the file exists, so
-/// that an unauthenticated terminal learns nothing.
+/// The status to answer. Authority is checked before the state: without it the answer is `6982` whether or not the file
+/// exists, so that an unauthenticated terminal learns nothing.
 pub fn check(operation: Operation, state: LifeCycle, authority: Authority) -> Result<(), Status> {
     let rule = TABLE.iter().find(|rule| rule.operation == operation).ok_or(Status::SECURITY_NOT_SATISFIED)?;
     if rule.authority != Authority::None && rule.authority != authority {

@@ -5,8 +5,9 @@ use crypto::tlv;
 
 use crate::profile::Profile;
 
-/// Returns the answer to reset, in the form that a PC/SC reader gives to a contactless card (PC/SC part 3 §3.1.3.2.3.1): T=0 and T=1
-/// offered without parameters, the historical bytes of ISO/IEC 7816-4:2013 §12.1.1, the check byte.
+/// Returns the answer to reset, in the form that a PC/SC reader gives to a contactless card (PC/SC part 3
+/// §3.1.3.2.3.1): T=0 and T=1 offered without parameters, the historical bytes of ISO/IEC 7816-4:2013
+/// §12.1.1, the check byte.
 ///
 /// ```text
 /// 3B 87 80 01 | 80 31 98 73 94 01 E0 | TCK
@@ -24,7 +25,8 @@ pub fn answer_to_reset(profile: &Profile) -> Vec<u8> {
     atr
 }
 
-/// Returns the content of EF.ATR/INFO: capabilities and the lengths of the longest APDUs (Doc 9303-10 (8th ed.) §3.11.1).
+/// Returns the content of EF.ATR/INFO: capabilities and the lengths of the longest APDUs (Doc
+/// 9303-10 (8th ed.) §3.11.1).
 pub fn info(profile: &Profile) -> Vec<u8> {
     let lengths = [profile.max_command, profile.max_response].map(|length| tlv::encode(0x02, &unsigned(length)));
     [tlv::encode(0x47, &capabilities(profile)), tlv::encode(0x7f66, &lengths.concat())].concat()

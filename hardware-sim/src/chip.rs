@@ -7,8 +7,6 @@ use crypto::identity::CardSerial;
 use crypto::perso::LifeCycle;
 use crypto::scp03::KeySet;
 
-use crate::applet;
-use crate::atr;
 use crate::channel::Protection;
 use crate::core::{Core, Power};
 use crate::dialogue::Dialogue;
@@ -16,11 +14,14 @@ use crate::faults::{Fault, Plan};
 use crate::hostile::Scene;
 use crate::profile::Profile;
 use crate::state::{Persistent, StateError, Store};
+use crate::{applet, atr};
 
-/// Version of the transport keys under which a manufacturer delivers chips. PUT KEY sets versions 01 to 7F only, so no later key has it.
+/// Version of the transport keys under which a manufacturer delivers chips. PUT KEY sets versions 01 to 7F
+/// only, so no later key has it.
 pub const TRANSPORT_KEY_VERSION: u8 = 0xff;
 
-/// A chip: bytes of command APDUs in, bytes of response APDUs out. The other methods are for the test bench: power, removal, faults.
+/// A chip: bytes of command APDUs in, bytes of response APDUs out. The other methods are for the test
+/// bench: power, removal, faults.
 pub struct Chip {
     core: Core,
     commands: u64,
@@ -47,8 +48,8 @@ impl Chip {
 
     /// Powers the chip that `store` holds, in its last committed state.
     ///
-    /// Random numbers are a function of `seed`, the chip's serial and how often it was opened: two runs of the same scenario agree, a
-    /// restart repeats no nonce.
+    /// Random numbers are a function of `seed`, the chip's serial and how often it was opened: two runs of the same
+    /// scenario agree, a restart repeats no nonce.
     ///
     /// # Errors
     /// [`StateError`] if the state cannot be read, or the number of openings not written.
@@ -56,7 +57,8 @@ impl Chip {
         Ok(Self { core: Core::open(store, seed)?, commands: 0 })
     }
 
-    /// Answers one command APDU with one response APDU. Returns no bytes at all when the chip has no power, or loses it now.
+    /// Answers one command APDU with one response APDU. Returns no bytes at all when the chip has
+    /// no power, or loses it now.
     pub fn transmit(&mut self, bytes: &[u8]) -> Vec<u8> {
         if self.core.power() != Power::On {
             return Vec::new();
@@ -143,8 +145,8 @@ impl Chip {
         self.commands
     }
 
-    /// Returns how much longer than usual the answers given since the last call should have taken (throttling, planned slowness).
-    /// [`crate::slot`] waits that long before it answers the reader; tests only compare.
+    /// Returns how much longer than usual the answers given since the last call should have taken (throttling, planned
+    /// slowness). [`crate::slot`] waits that long before it answers the reader; tests only compare.
     pub fn take_delay(&mut self) -> Duration {
         std::mem::take(&mut self.core.delay)
     }
@@ -169,8 +171,8 @@ impl Chip {
         let (command, extended) = match self.parse(bytes) {
             Ok(parsed) => parsed,
             Err(status) => {
-                // A command that cannot be parsed counts as a plain one that belongs to no dialogue: it ends the session and the
-                // dialogue (Doc 9303-11 (8th ed.) §9.8.6).
+                // A command that cannot be parsed counts as a plain one that belongs to no dialogue: it ends the
+                // session and the dialogue (Doc 9303-11 (8th ed.) §9.8.6).
                 self.core.end_session();
                 self.core.volatile.dialogue = Dialogue::None;
                 return status.into();
@@ -240,9 +242,11 @@ impl Chip {
         }
     }
 
-    /// Collects the links of a command chain (ISO/IEC 7816-4:2013 §5.3.3) and serves the command when the last has come.
+    /// Collects the links of a command chain (ISO/IEC 7816-4:2013 §5.3.3) and serves the
+    /// command when the last has come.
     fn link(&mut self, mut command: Command, room: usize) -> Response {
-        // The class bytes of GENERAL AUTHENTICATE chain the steps of a protocol, but each step is a whole command with its answer.
+        // The class bytes of GENERAL AUTHENTICATE chain the steps of a protocol, but each step is a whole
+        // command with its answer.
         if command.ins == crypto::command::general_authenticate::INS {
             self.core.volatile.chain = None;
             return self.act(&command, room);

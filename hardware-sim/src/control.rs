@@ -1,4 +1,5 @@
-//! Control lines that insert, remove, reset and disturb cards while the program runs, from standard input or a unix socket.
+//! Control lines that insert, remove, reset and disturb cards while the program runs, from
+//! standard input or a unix socket.
 //!
 //! ```text
 //! insert I | remove I | reset I      I: number of the slot from 0, or all

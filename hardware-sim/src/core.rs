@@ -1,15 +1,15 @@
-//! The state of one chip and what may be done with it: memory, session, power. Applets act on it, [`crate::Chip`] drives it.
+//! The state of one chip and what may be done with it: memory, session, power. Applets act on it,
+//! [`crate::Chip`] drives it.
 
 use std::time::Duration;
-
-use rand::SeedableRng as _;
-use rand::rngs::ChaCha20Rng;
-use sha2::{Digest as _, Sha256};
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::lds::File;
 use crypto::perso::Collector;
 use crypto::scp03::{self, SecurityLevel};
+use rand::SeedableRng as _;
+use rand::rngs::ChaCha20Rng;
+use sha2::{Digest as _, Sha256};
 
 use crate::access::{self, Authority, Operation};
 use crate::channel::Channel;
@@ -61,7 +61,8 @@ pub(crate) enum Power {
 }
 
 impl Core {
-    /// Powers the chip that `store` holds, in its last committed state. Counts this opening, so that the random numbers differ.
+    /// Powers the chip that `store` holds, in its last committed state. Counts this opening, so that
+    /// the random numbers differ.
     ///
     /// # Errors
     /// [`StateError`].
@@ -105,7 +106,8 @@ impl Core {
     /// Writes the persistent state to the store.
     ///
     /// # Errors
-    /// [`Status::MEMORY_FAILURE`] if it cannot be written; the chip then has the state of the last commit and no session.
+    /// [`Status::MEMORY_FAILURE`] if it cannot be written; the chip then has the state of the
+    /// last commit and no session.
     pub(crate) fn commit(&mut self) -> Result<(), Status> {
         let torn = self.plan.next_commit_is_torn();
         let Err(error) = self.store.commit(&self.persistent, torn) else { return Ok(()) };
@@ -118,7 +120,8 @@ impl Core {
         Err(Status::MEMORY_FAILURE)
     }
 
-    /// Ends the session that is open, with its dialogue, its STORE DATA stream and its chain. The selected application stays.
+    /// Ends the session that is open, with its dialogue, its STORE DATA stream and its chain. The
+    /// selected application stays.
     pub(crate) fn end_session(&mut self) {
         if !matches!(self.volatile.channel, Channel::Plain) {
             self.volatile.channel = Channel::Plain;

@@ -5,7 +5,8 @@ use crypto::command::{external_authenticate, general_authenticate};
 use crypto::suite::Cipher;
 use crypto::{bac, chip_auth, pace, scp03};
 
-/// The protocol that has begun and waits for its next command. There is at most one; any command that is not its own ends it.
+/// The protocol that has begun and waits for its next command. There is at most one; any command
+/// that is not its own ends it.
 #[derive(Default)]
 pub(crate) enum Dialogue {
     /// BAC waits for EXTERNAL AUTHENTICATE.

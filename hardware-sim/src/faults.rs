@@ -1,7 +1,7 @@
 //! Planned faults: a power cut, a pulled card, a torn write, a bad contact.
 //!
-//! A plan counts commands and commits from 1, beginning when it is installed. The same plan, chip and commands give the same
-//! failure.
+//! A plan counts commands and commits from 1, beginning when it is installed. The same plan, chip and
+//! commands give the same failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -90,8 +90,8 @@ impl Plan {
     }
 }
 
-/// Reads `none`, `tear-before:N`, `tear-after:N`, `torn-write:N`, `wrong-mac:N`, `removed:N`, `slow:N:MILLISECONDS`, `random:SEED:ONE_IN`;
-/// several joined by commas.
+/// Reads `none`, `tear-before:N`, `tear-after:N`, `torn-write:N`, `wrong-mac:N`, `removed:N`, `slow:N:MILLISECONDS`,
+/// `random:SEED:ONE_IN`; several joined by commas.
 impl FromStr for Plan {
     type Err = PlanError;
 

@@ -1,11 +1,13 @@
-//! The files on the chip and what READ BINARY returns of them: ISO/IEC 7816-4:2013 §7 and §11.2, Doc 9303-10 (8th ed.) §3.
+//! The files on the chip and what READ BINARY returns of them: ISO/IEC 7816-4:2013 §7 and §11.2,
+//! Doc 9303-10 (8th ed.) §3.
 
 use std::collections::BTreeMap;
 
 use crypto::apdu::{Response, Status};
 use crypto::lds::File;
 
-/// The elementary files that exist, with their content. They are transparent, and each is as long as what was written to it.
+/// The elementary files that exist, with their content. They are transparent, and each is as long
+/// as what was written to it.
 #[derive(Clone, Default)]
 pub struct Files(BTreeMap<File, Vec<u8>>);
 
@@ -38,7 +40,8 @@ impl std::fmt::Debug for Files {
     }
 }
 
-/// The dedicated file that SELECT made current. It decides where file identifiers are looked up and which commands exist.
+/// The dedicated file that SELECT made current. It decides where file identifiers are looked up
+/// and which commands exist.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Application {
     /// The issuer security domain of GlobalPlatform.
@@ -51,8 +54,9 @@ pub enum Application {
 }
 
 impl Application {
-    /// Returns the file that this identifier means here. Files of the master file are found from every application, because not all
-    /// readers select the master file before EF.CardAccess, and some chips (Viet Nam's) cannot select it.
+    /// Returns the file that this identifier means here. Files of the master file are found from every
+    /// application, because not all readers select the master file before EF.CardAccess, and some chips (Viet
+    /// Nam's) cannot select it.
     pub fn file(self, id: u16) -> Option<File> {
         match self {
             Self::Lds => File::in_application(id).or_else(|| File::in_master_file(id)),
@@ -60,8 +64,8 @@ impl Application {
         }
     }
 
-    /// Returns the file that this short identifier means here; `01` to `10`, `1D` and `1E` mean files of the LDS application while it
-    /// is selected.
+    /// Returns the file that this short identifier means here; `01` to `10`, `1D` and `1E` mean files of the LDS
+    /// application while it is selected.
     pub fn file_by_short_id(self, short_id: u8) -> Option<File> {
         match self {
             Self::Lds => {
@@ -72,11 +76,12 @@ impl Application {
     }
 }
 
-/// Returns what READ BINARY answers: at most `most` bytes from `offset`, of which the channel can carry `room`. With `all` the command
-/// asked for everything there is (Ne of 256 or 65,536).
+/// Returns what READ BINARY answers: at most `most` bytes from `offset`, of which the channel can carry `room`. With
+/// `all` the command asked for everything there is (Ne of 256 or 65,536).
 ///
-/// Fewer bytes than asked for are `9000` if the channel has no more room and the file goes on: the reader asks again. They are `6282`
-/// if the file ends, except with `all`, where fewer are allowed (ISO/IEC 7816-4:2013 §5.1). An offset at or behind the end is `6B00`.
+/// Fewer bytes than asked for are `9000` if the channel has no more room and the file goes on: the reader asks again.
+/// They are `6282` if the file ends, except with `all`, where fewer are allowed (ISO/IEC 7816-4:2013 §5.1). An offset
+/// at or behind the end is `6B00`.
 pub fn read(content: &[u8], offset: usize, most: usize, all: bool, room: usize) -> Response {
     if offset >= content.len() {
         return Status::OFFSET_OUTSIDE_FILE.into();

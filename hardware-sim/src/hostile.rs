@@ -1,7 +1,7 @@
 //! Chips that misbehave on purpose: forged, broken and hostile ones.
 //!
-//! A hostile profile is one entry of [`TABLE`]: a name and up to three hooks. Adding one means adding its entry; the names that
-//! `--profile` understands, the state file and the tests follow from the table.
+//! A hostile profile is one entry of [`TABLE`]: a name and up to three hooks. Adding one means adding its entry; the
+//! names that `--profile` understands, the state file and the tests follow from the table.
 //!
 //! | hook | is called | may |
 //! | --- | --- | --- |
@@ -14,14 +14,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use crypto::apdu::{Command, Response, Status};
+use crypto::command::read_binary::ReadBinary;
+use crypto::lds::File;
 use rand::rngs::ChaCha20Rng;
 use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crypto::apdu::{Command, Response, Status};
-use crypto::command::read_binary::ReadBinary;
-use crypto::lds::File;
 
 /// A named way of misbehaving.
 pub struct Hostile {
@@ -37,11 +36,12 @@ pub struct Hostile {
     pub wire: Option<Wire>,
 }
 
-/// Called with the bytes of a command APDU before the chip looks at them. Returns the bytes to answer in the chip's place (possibly
-/// none at all), or `None` to let the chip serve the command.
+/// Called with the bytes of a command APDU before the chip looks at them. Returns the bytes to answer in the chip's
+/// place (possibly none at all), or `None` to let the chip serve the command.
 pub type Before = fn(&mut Scene<'_>, &[u8]) -> Option<Vec<u8>>;
 
-/// Called with a served command in the clear (a chain put together) and its answer before it is sealed. Changes the answer.
+/// Called with a served command in the clear (a chain put together) and its answer before it is
+/// sealed. Changes the answer.
 pub type Plain = fn(&mut Scene<'_>, &Command, &mut Response);
 
 /// Called with the bytes of a response APDU that is ready to leave. Returns the bytes that leave.
@@ -220,7 +220,8 @@ impl TryFrom<String> for Malice {
 #[error("there is no hostile profile {0:?}")]
 pub struct UnknownMalice(String);
 
-/// Returns the READ BINARY that `command` is, if its answer came from a file; `None` if the read was refused before that.
+/// Returns the READ BINARY that `command` is, if its answer came from a file; `None` if the read
+/// was refused before that.
 fn of_a_file(command: &Command, response: &Response) -> Option<ReadBinary> {
     let reached = matches!(response.status, Status::SUCCESS | Status::END_OF_FILE | Status::OFFSET_OUTSIDE_FILE);
     ReadBinary::try_from(command).ok().filter(|_| reached)

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use thiserror::Error;
-
 use crypto::apdu::{Command, Response};
 use crypto::conversation::{CardTransport, Fault};
+use thiserror::Error;
 
 use crate::chip::Chip;
 
-/// A chip that is spoken to by function calls. A clone is another handle on the same chip, for example to pull it during a read.
+/// A chip that is spoken to by function calls. A clone is another handle on the same chip, for example
+/// to pull it during a read.
 #[derive(Clone, Debug)]
 pub struct InProcess {
     chip: Arc<Mutex<Chip>>,

@@ -1,8 +1,8 @@
-//! The card: a chip in software, for tests in process and, as the program `hardware-sim`, behind a virtual reader of the real
-//! pcscd.
+//! The card: a chip in software, for tests in process and, as the program `hardware-sim`, behind a virtual
+//! reader of the real pcscd.
 //!
-//! [`Chip::transmit`] takes the bytes of a command APDU and returns the bytes of a response APDU. The modules import each other in
-//! one direction only, from top to bottom (a test refuses circles):
+//! [`Chip::transmit`] takes the bytes of a command APDU and returns the bytes of a response APDU. The modules import
+//! each other in one direction only, from top to bottom (a test refuses circles):
 //!
 //! | module | what it is |
 //! | --- | --- |

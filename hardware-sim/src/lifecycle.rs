@@ -4,19 +4,21 @@
 //! blank ──► initialised ──► personalized ──► locked ──► terminated
 //! ```
 //!
-//! Every state but the last may also go to `terminated`, so that a spoiled chip has an exit. [`LifeCycle::may_become`] says which
-//! steps there are; it is in `crypto` because the issuer must know them too.
+//! Every state but the last may also go to `terminated`, so that a spoiled chip has an exit. [`LifeCycle::may_become`]
+//! says which steps there are; it is in `crypto` because the issuer must know them too.
 
 use crypto::apdu::Status;
 use crypto::perso::LifeCycle;
 
 use crate::state::Persistent;
 
-/// Moves `state` to the life cycle state `to`, in memory; the caller commits it. Termination erases files, passwords and private keys.
+/// Moves `state` to the life cycle state `to`, in memory; the caller commits it. Termination erases files,
+/// passwords and private keys.
 ///
 /// # Errors
-/// [`Status::CONDITIONS_NOT_SATISFIED`] for a step that does not exist, or that lacks what the next state needs: an initialised chip
-/// has left its transport keys and has both key pairs, a personalized one has its files and both passwords.
+/// [`Status::CONDITIONS_NOT_SATISFIED`] for a step that does not exist, or that lacks what the next state
+/// needs: an initialised chip has left its transport keys and has both key pairs, a personalized one has its
+/// files and both passwords.
 pub fn advance(state: &mut Persistent, to: LifeCycle) -> Result<(), Status> {
     let ready = match to {
         LifeCycle::Initialised => !state.transport_keys && state.active_auth.is_some() && state.chip_auth.is_some(),

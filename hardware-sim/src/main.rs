@@ -8,18 +8,18 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
-
 use hardware_sim::control::{self, Then};
 use hardware_sim::slot::Slot;
 use hardware_sim::{Chip, Profile, StateError, Store, TRANSPORT_KEY_VERSION};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Chips in software behind the virtual readers of pcscd (vsmartcard-vpcd).
 ///
-/// Slot I talks to the reader on the port given plus I. Its chip lives in STATE/slot-I: a blank one is made when the folder is empty.
-/// Prints `ready I SERIAL` for each slot. Lines on standard input, or on the control socket, steer it: insert I, remove I,
-/// reset I, fault I PLAN, status, quit; each is answered with ok or error. Ends on SIGTERM, SIGINT, quit, and at the end of
-/// standard input unless there is a control socket. Chips keep their last committed state however it ends.
+/// Slot I talks to the reader on the port given plus I. Its chip lives in STATE/slot-I: a blank one is made when
+/// the folder is empty. Prints `ready I SERIAL` for each slot. Lines on standard input, or on the control socket,
+/// steer it: insert I, remove I, reset I, fault I PLAN, status, quit; each is answered with ok or error. Ends on
+/// SIGTERM, SIGINT, quit, and at the end of standard input unless there is a control socket. Chips keep their last
+/// committed state however it ends.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
+use crypto::identity::CardSerial;
+use crypto::scp03::MasterKey;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
-
-use crypto::identity::CardSerial;
-use crypto::scp03::MasterKey;
 
 /// Returns the serial of the chip in slot `slot` of a simulation with this seed: `C1`, then nine bytes of a hash.
 pub fn serial(seed: u64, slot: u32) -> CardSerial {
@@ -21,7 +20,8 @@ pub fn serial(seed: u64, slot: u32) -> CardSerial {
     CardSerial(serial)
 }
 
-/// Reads the transport master key as `--transport-master` gives it: 32, 48 or 64 hex digits, or the name of a file that holds them.
+/// Reads the transport master key as `--transport-master` gives it: 32, 48 or 64 hex digits, or the name
+/// of a file that holds them.
 ///
 /// # Errors
 /// [`TransportMasterError`] if `text` is neither.

@@ -37,11 +37,11 @@ pub struct Profile {
 
 /// How wrong passwords delay the next try.
 ///
-/// They never block it: a card access number cannot be blocked (Doc 9303-11 (8th ed.) §4.4.1), because then any reader near a card
-/// could make it useless.
+/// They never block it: a card access number cannot be blocked (Doc 9303-11 (8th ed.) §4.4.1), because then any reader
+/// near a card could make it useless.
 ///
-/// After `free` wrong tries in a row the next PACE or BAC waits `first_ms`, then twice that, and so on up to `longest_ms`. The
-/// count survives power cuts; a right password clears it.
+/// After `free` wrong tries in a row the next PACE or BAC waits `first_ms`, then twice that, and so on up to
+/// `longest_ms`. The count survives power cuts; a right password clears it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Throttle {
     /// Wrong tries without a delay.
@@ -83,8 +83,8 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// Returns a profile like Viet Nam's card of 2021, according to reports of travellers and developers: SELECT of the master file in
-    /// any form is answered `6D00`; EF.CardAccess is selected directly after reset.
+    /// Returns a profile like Viet Nam's card of 2021, according to reports of travellers and developers: SELECT of the
+    /// master file in any form is answered `6D00`; EF.CardAccess is selected directly after reset.
     pub fn viet_nam() -> Self {
         Self { selects_master_file: false, ..Self::default() }
     }

@@ -3,14 +3,12 @@
 //! Each inserted card has a thread of its own, so that a reader that hangs does not disturb the others.
 
 use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use thiserror::Error;
-
 use crypto::identity::CardSerial;
+use thiserror::Error;
 
 use crate::chip::Chip;
 use crate::faults;
@@ -52,7 +50,8 @@ impl Slot {
         self.wait_until_noticed()
     }
 
-    /// Puts the chip on the reader without waiting for the reader, which polls every 0.4 s; so several can be inserted at once.
+    /// Puts the chip on the reader without waiting for the reader, which polls every 0.4 s; so several
+    /// can be inserted at once.
     ///
     /// # Errors
     /// [`SlotError`] if there is a card already, no reader, or no thread.
@@ -140,8 +139,8 @@ struct Card {
 }
 
 impl Card {
-    /// Answers the reader until the card is pulled. After a lost connection (pcscd restarts, a planned power cut) it connects again,
-    /// once the reader has had time to notice.
+    /// Answers the reader until the card is pulled. After a lost connection (pcscd restarts, a planned power cut) it
+    /// connects again, once the reader has had time to notice.
     fn serve(self, mut vpcd: Vpcd) {
         loop {
             if let Err(error) = self.converse(&mut vpcd) {

@@ -7,9 +7,10 @@
 //! {"serial":"…", …}                                          body: JSON, binary values in hex
 //! ```
 //!
-//! Every commit writes `chip.state.new`, syncs it, renames it over `chip.state` and syncs the folder: if the process is killed at any
-//! instant, the file holds the state before or the state after, never a mixture. A left-over `chip.state.new` is ignored. The file
-//! `lock` keeps a second simulator from the same chip: two copies of one chip would repeat nonces.
+//! Every commit writes `chip.state.new`, syncs it, renames it over `chip.state` and syncs the folder: if the
+//! process is killed at any instant, the file holds the state before or the state after, never a mixture. A
+//! left-over `chip.state.new` is ignored. The file `lock` keeps a second simulator from the same chip: two copies
+//! of one chip would repeat nonces.
 
 use std::fs::{self, File as Handle, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,22 +18,22 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use thiserror::Error;
-use zeroize::{Zeroize as _, Zeroizing};
-
 use crypto::identity::{Can, CardSerial};
 use crypto::kdf::MrzSecret;
 use crypto::lds::File;
 use crypto::perso::LifeCycle;
 use crypto::scp03::KeySet;
 use crypto::suite::ec::{Curve, PrivateKey};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::filesystem::Files;
 use crate::profile::Profile;
 
-/// Version of the state file that this code writes. All older versions can be read; `tests/state_test_data` has one of each.
+/// Version of the state file that this code writes. All older versions can be read;
+/// `tests/state_test_data` has one of each.
 pub const VERSION: u32 = 1;
 
 /// Everything that survives a power cut. Its private keys are written to the state file and nowhere else.
@@ -95,7 +96,8 @@ impl Persistent {
         self.mrz = None;
     }
 
-    /// Deletes files, passwords and private keys. The keys of the issuer stay, so that the receipt of the termination can be made.
+    /// Deletes files, passwords and private keys. The keys of the issuer stay, so that the receipt of the
+    /// termination can be made.
     pub fn erase(&mut self) {
         self.active_auth = None;
         self.chip_auth = None;
@@ -114,7 +116,8 @@ impl Persistent {
     /// Reads the bytes of a state file.
     ///
     /// # Errors
-    /// [`StateError::Corrupt`] if they are not what this program wrote, [`StateError::Version`] if a later one wrote them.
+    /// [`StateError::Corrupt`] if they are not what this program wrote, [`StateError::Version`]
+    /// if a later one wrote them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let cut = bytes.iter().position(|b| *b == b'\n').ok_or(StateError::Corrupt("there is no first line"))?;
         let (head, body) = (&bytes[..cut], &bytes[cut + 1..]);
@@ -212,7 +215,8 @@ impl Store {
     /// Stores `state` in the place of the one before, or not at all. With `torn` the power fails half way.
     ///
     /// # Errors
-    /// [`StateError::Torn`] if `torn`, [`StateError::Io`] if the file system refuses. The state before is then still stored.
+    /// [`StateError::Torn`] if `torn`, [`StateError::Io`] if the file system refuses. The state
+    /// before is then still stored.
     pub fn commit(&self, state: &Persistent, torn: bool) -> Result<(), StateError> {
         let bytes = state.to_bytes();
         match self {

@@ -1,11 +1,12 @@
 //! The protocol of vpcd, the virtual reader in pcscd. No other module knows it.
 //!
-//! The card connects to the reader's port. Each message in either direction is a length of two bytes, big-endian, and a body. A
-//! body of one byte from the reader is a control message (power off, power on, reset, ATR wanted); anything else is a command
-//! APDU. vpcd asks for the ATR every 400 ms to see whether the card is still there.
+//! The card connects to the reader's port. Each message in either direction is a length of two bytes, big-endian, and a
+//! body. A body of one byte from the reader is a control message (power off, power on, reset, ATR wanted); anything
+//! else is a command APDU. vpcd asks for the ATR every 400 ms to see whether the card is still there.
 //!
-//! vpcd sends length and body apart without TCP_NODELAY. With the delayed acknowledgements that a socket has by default each
-//! command would take 44 ms. So quick acknowledgement is switched on, before **every** read, because Linux switches it off again.
+//! vpcd sends length and body apart without TCP_NODELAY. With the delayed acknowledgements that a socket has by
+//! default each command would take 44 ms. So quick acknowledgement is switched on, before **every** read, because
+//! Linux switches it off again.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -46,8 +47,8 @@ impl Drop for Vpcd {
 impl Vpcd {
     /// Connects a card to the reader at `host` and `port`.
     ///
-    /// Success does not mean that the reader has noticed the card: a reader that has another card accepts the connection as well, but
-    /// sends nothing.
+    /// Success does not mean that the reader has noticed the card: a reader that has another card accepts the
+    /// connection as well, but sends nothing.
     ///
     /// # Errors
     /// [`VpcdError`] if no connection comes about within 5 s.
@@ -103,7 +104,8 @@ impl Vpcd {
     /// Sends an answer: an ATR or a response APDU.
     ///
     /// # Errors
-    /// Those of the operating system; [`io::ErrorKind::InvalidInput`] beyond 65,535 bytes, which the protocol cannot carry.
+    /// Those of the operating system; [`io::ErrorKind::InvalidInput`] beyond 65,535 bytes, which
+    /// the protocol cannot carry.
     pub fn say(&mut self, body: &[u8]) -> io::Result<()> {
         let length = u16::try_from(body.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         self.stream.write_all(&[&length.to_be_bytes(), body].concat())

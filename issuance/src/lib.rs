@@ -1,15 +1,18 @@
-//! The service that decides: register, numbers, applications, production, cards. It alone has a database and asks the signer.
+//! The service that decides: register, numbers, applications, production, cards. It alone has a
+//! database and asks the signer.
 //!
 //! Offices stand on a ground, in one direction; each folder imports only those that stand before it here:
 //!
-//! 1. [`store`] (two databases), [`ground`] (clock, identifiers, callers, secrets, objects), [`deed`] (a verb under way and its audit trail)
+//! 1. [`store`] (two databases), [`ground`] (clock, identifiers, callers, secrets, objects), [`deed`] (a verb under
+//!    way and its audit trail)
 //! 2. [`web`] (problems, idempotent writes, routes with their right), [`jobs`], [`keys`]
 //! 3. [`access`] (officers, stations, gate), [`audit`] (the trail, read)
 //! 4. [`population`], [`cards`], [`numbering`], [`applications`], [`production`], [`trust`]
 //! 5. [`server`] puts them together; [`cli`] is the command line
 //!
-//! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure, `steps.rs` holds the verbs over a
-//! [`deed::Deed`], `store.rs` the SQL, `api.rs` the handlers, `problem.rs` what a caller is told.
+//! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure,
+//! `steps.rs` holds the verbs over a [`deed::Deed`], `store.rs` the SQL, `api.rs` the handlers,
+//! `problem.rs` what a caller is told.
 
 pub mod access;
 pub mod applications;

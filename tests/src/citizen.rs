@@ -1,4 +1,5 @@
-//! Invented people, all made by [`Citizen::invented`]. Their personal numbers begin with 003, a province code that is not assigned.
+//! Invented people, all made by [`Citizen::invented`]. Their personal numbers begin with 003, a province
+//! code that is not assigned.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -8,7 +9,8 @@ use crypto::identity::{Date, PersonalNumber, Sex};
 use crypto::lds::dg13::Particulars;
 use image::imageops::FilterType;
 use serde_json::{Value, json};
-use time::{Duration, macros::date};
+use time::Duration;
+use time::macros::date;
 
 use crate::world::PROVINCE;
 
@@ -25,7 +27,8 @@ pub struct Citizen {
 }
 
 impl Citizen {
-    /// Invents the person with this number. Number 0 is Nguyễn Thị Mẫu, born on 5 January 2000, whom the demonstration serves.
+    /// Invents the person with this number. Number 0 is Nguyễn Thị Mẫu, born on 5 January 2000, whom
+    /// the demonstration serves.
     pub fn invented(number: u32) -> Self {
         let at = number as usize;
         let family = FAMILY_NAMES[at % FAMILY_NAMES.len()];
@@ -101,7 +104,8 @@ const GIVEN_NAMES: [&str; 9] = ["Mẫu", "Thử", "Một", "Hai", "Ba", "Tư", "
 /// Personal identification features, as the capture officer describes them.
 pub const FEATURES: &str = "Nốt ruồi cách 2 cm dưới đuôi mắt trái";
 
-/// Returns the picture that a counter's camera takes: the head and shoulders of the public-domain portrait in `tests/data/portrait`, 720 x 960, JPEG.
+/// Returns the picture that a counter's camera takes: the head and shoulders of the public-domain portrait in
+/// `tests/data/portrait`, 720 x 960, JPEG.
 ///
 /// # Panics
 /// If the file in the repository is not the picture it was.

@@ -1,5 +1,6 @@
-//! The only crate that knows all the others: the whole road as real programs on this machine ([`world`]), the people who walk it
-//! ([`roles`]), the strides they take ([`road`]) and the invented people they serve ([`citizen`]). `README.md` explains the words.
+//! The only crate that knows all the others: the whole road as real programs on this machine ([`world`]), the people
+//! who walk it ([`roles`]), the strides they take ([`road`]) and the invented people they serve ([`citizen`]).
+//! `README.md` explains the words.
 
 pub mod ambient;
 pub mod citizen;

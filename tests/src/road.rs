@@ -1,4 +1,5 @@
-//! The road in strides, for tests that need a card and not the story: from a declaration to an active card in a virtual reader.
+//! The road in strides, for tests that need a card and not the story: from a declaration to an active
+//! card in a virtual reader.
 
 use std::io;
 use std::path::Path;
@@ -46,8 +47,8 @@ pub enum Blocked {
     Refused(#[from] Refusal),
 }
 
-/// Steps 1 to 4: declares and numbers this citizen, and has an application captured and approved. The card's identifier stays
-/// empty until the card exists.
+/// Steps 1 to 4: declares and numbers this citizen, and has an application captured and approved. The card's identifier
+/// stays empty until the card exists.
 ///
 /// # Errors
 /// [`Blocked`].
@@ -123,7 +124,8 @@ pub fn station_arguments(world: &World, act: &str, reader: &str, arguments: &[&s
 /// Where [`inspect`] keeps the service's trust bundle.
 pub const BUNDLE: &str = "trust-bundle.cms";
 
-/// `card-agent inspect --json` at the reader of this slot with the service's present trust bundle; more arguments as given.
+/// `card-agent inspect --json` at the reader of this slot with the service's present trust bundle;
+/// more arguments as given.
 ///
 /// # Errors
 /// If it cannot be run at all; the verdict is in the output and the exit code.

@@ -1,5 +1,5 @@
-//! The people of the road as HTTP clients: `officer.enrols(..)`, `approver.approves(..)`. Every route of the service that the tests call
-//! stands here, each in one method, and nowhere else.
+//! The people of the road as HTTP clients: `officer.enrols(..)`, `approver.approves(..)`. Every route of the service
+//! that the tests call stands here, each in one method, and nowhere else.
 
 use std::fmt;
 use std::path::Path;

@@ -1,8 +1,7 @@
 //! Waiting for a condition, with a deadline and a message.
 
-use std::io;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// Time between two looks at a condition.
 const PAUSE: Duration = Duration::from_millis(20);

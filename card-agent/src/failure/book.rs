@@ -2,12 +2,16 @@
 //!
 //! `UPDATE_BOOK=1 cargo test -p card-agent --lib book` rewrites both files; without it the test compares them.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use crypto::perso::problem::{About, ProblemCode};
 use serde::Deserialize;
 
-use super::{Code, Language, words::Translations};
+use super::words::Translations;
+use super::{Code, Language};
 
 /// What `docs/problems/service.toml` says of one code.
 #[derive(Deserialize)]

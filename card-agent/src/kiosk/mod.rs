@@ -1,27 +1,20 @@
 //! A kiosk: reads a card and judges it, with or without the service.
 //!
-//! It needs two files: the anchor `csca.der`, obtained once over a trusted channel, and the signed trust bundle, renewed now and then
-//! over any channel.
+//! It needs two files: the anchor `csca.der`, obtained once over a trusted channel, and the signed trust bundle,
+//! renewed now and then over any channel.
 
 mod output;
 
-use crypto::{
-    conversation::Fault,
-    inspection::{self, Conclusion, Evidence, Judgement, Request, Verdict},
-    pki::{
-        Certificate,
-        trust_bundle::{self, TrustBundle},
-    },
-};
+use crypto::conversation::Fault;
+use crypto::inspection::{self, Conclusion, Evidence, Judgement, Request, Verdict};
+use crypto::pki::Certificate;
+use crypto::pki::trust_bundle::{self, TrustBundle};
+pub use output::write_files;
 use time::{OffsetDateTime, UtcOffset};
 
-pub use output::write_files;
-
-use crate::{
-    failure::{Code, Failure},
-    session::Session,
-    transport::Reader,
-};
+use crate::failure::{Code, Failure};
+use crate::session::Session;
+use crate::transport::Reader;
 
 /// Opens a trust bundle under the anchor.
 ///

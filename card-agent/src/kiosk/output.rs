@@ -1,18 +1,17 @@
 //! The files of a card as the chip gave them, for analysis with other tools, and the proved portrait.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
-use crypto::{
-    inspection::{Evidence, FileReading, Holder},
-    lds::{File, ImageFormat},
-    sod::Sod,
-};
+use crypto::inspection::{Evidence, FileReading, Holder};
+use crypto::lds::{File, ImageFormat};
+use crypto::sod::Sod;
 
 use crate::failure::{Code, Failure};
 
-/// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`) and the document signer's certificate from the EF.SOD
-/// as `ds.der`, as read and unproved: the verdict says which of them hold. The face is written as `portrait.jpg` (or `.jp2`) only
-/// if DG2 was proved to be signed.
+/// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`) and the document signer's certificate
+/// from the EF.SOD as `ds.der`, as read and unproved: the verdict says which of them hold. The face is written as
+/// `portrait.jpg` (or `.jp2`) only if DG2 was proved to be signed.
 ///
 /// # Errors
 /// [`Code::OutputUnusable`].

@@ -12,21 +12,17 @@
 //! | `csca.der` | optional: the national anchor; then cards are read back against the trust bundle too | |
 //! | `journal.jsonl` | the station | |
 
-use std::{
-    fs::{self, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{
-    client::{Connection, HttpService},
-    failure::{Code, Failure},
-};
+use crate::client::{Connection, HttpService};
+use crate::failure::{Code, Failure};
 
 /// The folder of a station, with its key, its certificates and its journal.
 #[derive(Clone, Debug)]
@@ -52,8 +48,8 @@ impl Folder {
         &self.0
     }
 
-    /// Makes the folder, a P-256 key, and the certificate request `csr.pem` with the station's name as common name: the first half
-    /// of enrolment. An existing key is never overwritten. Returns the path of the request.
+    /// Makes the folder, a P-256 key, and the certificate request `csr.pem` with the station's name as common name: the
+    /// first half of enrolment. An existing key is never overwritten. Returns the path of the request.
     ///
     /// # Errors
     /// [`Code::OutputUnusable`].
@@ -81,7 +77,8 @@ impl Folder {
         Ok(self.file("csr.pem"))
     }
 
-    /// Stores the certificate (and the service's TLS authority, if the first half did not): the second half of enrolment.
+    /// Stores the certificate (and the service's TLS authority, if the first half did not): the
+    /// second half of enrolment.
     ///
     /// # Errors
     /// [`Code::StationIncomplete`] if the first half was not done, [`Code::ServiceUntrusted`] if certificate, key and

@@ -2,27 +2,21 @@
 
 use std::time::Instant;
 
-use crypto::{
-    identity::CardSerial,
-    perso::{self, LifeCycle, Order, Presentation, Receipt},
-    pki::trust_bundle::TrustBundle,
-};
+use crypto::identity::CardSerial;
+use crypto::perso::{self, LifeCycle, Order, Presentation, Receipt};
+use crypto::pki::trust_bundle::TrustBundle;
 use serde::Serialize;
 use time::OffsetDateTime;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{
-    journal::{Entry, Event, Journal, Kind, Stage},
-    read_back::read_back,
-    refusal::{Accounting, Consequence, accounting, consequence},
-};
-use crate::{
-    client::{ActiveAuthentication, IdempotencyKey, Outcome, ReadBack, Service, ServiceError},
-    failure::{Code, Failure},
-    session::Session,
-    transport::Reader,
-};
+use super::journal::{Entry, Event, Journal, Kind, Stage};
+use super::read_back::read_back;
+use super::refusal::{Accounting, Consequence, accounting, consequence};
+use crate::client::{ActiveAuthentication, IdempotencyKey, Outcome, ReadBack, Service, ServiceError};
+use crate::failure::{Code, Failure};
+use crate::session::Session;
+use crate::transport::Reader;
 
 /// The number of orders that are tried on a chip before it is given up.
 const ATTEMPTS: usize = 3;
@@ -78,7 +72,8 @@ impl<'a, S: Service> Station<'a, S> {
         self.journal.unfinished()
     }
 
-    /// Does this kind of work with the chip in this reader. Unfinished work in this reader or with this chip is done first.
+    /// Does this kind of work with the chip in this reader. Unfinished work in this reader or with
+    /// this chip is done first.
     ///
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
@@ -118,9 +113,10 @@ impl<'a, S: Service> Station<'a, S> {
         }
     }
 
-    /// Reports what needs no chip any more: receipts that did not reach the service, and spoiled chips that it was not told of.
-    /// Only of this reader or this chip, because another process may be at work on the others; and chips spoiled without a reader,
-    /// whose failure does not hold up this reader. Returns the work that was finished by a report.
+    /// Reports what needs no chip any more: receipts that did not reach the service, and spoiled chips that it
+    /// was not told of. Only of this reader or this chip, because another process may be at work on the others;
+    /// and chips spoiled without a reader, whose failure does not hold up this reader. Returns the work that
+    /// was finished by a report.
     ///
     /// # Errors
     /// [`Failure`] of the service or the journal.
@@ -154,7 +150,8 @@ impl<'a, S: Service> Station<'a, S> {
     /// Gives up a chip that cannot be presented any more, on the operator's word. `reader` is empty if it lay in none.
     ///
     /// # Errors
-    /// [`Code::InputUnusable`] without a reason; [`Failure`] of the service or the journal: the next run tells the service again.
+    /// [`Code::InputUnusable`] without a reason; [`Failure`] of the service or the journal: the next run
+    /// tells the service again.
     pub fn spoil(&mut self, serial: CardSerial, reader: &str, reason: &str) -> Result<(), Failure> {
         if reason.trim().is_empty() {
             return Err(Failure::new(Code::InputUnusable, "a chip is not written off without a reason"));

@@ -1,19 +1,19 @@
 //! The station's journal: records each step with a chip on disk before the step is taken.
 //!
-//! One append-only file for all readers of a station, `journal.jsonl`. A line is the first eight bytes of the SHA-256 of its
-//! record in hexadecimal, a space, the record as JSON, a line feed; it is written whole and fsynced under a file lock. A power cut
-//! leaves at most an unterminated last line, which opening (or the next append) cuts off: that record was never acted upon,
-//! because acting waits for the fsync. A power cut cannot make a terminated line that fails its checksum: that is an error.
+//! One append-only file for all readers of a station, `journal.jsonl`. A line is the first eight bytes of the SHA-256
+//! of its record in hexadecimal, a space, the record as JSON, a line feed; it is written whole and fsynced under a file
+//! lock. A power cut leaves at most an unterminated last line, which opening (or the next append) cuts off: that record
+//! was never acted upon, because acting waits for the fsync. A power cut cannot make a terminated line that fails its
+//! checksum: that is an error.
 //!
 //! No keys and no personal data: serial numbers, order ids, sealed receipts, and public signatures.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
-};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
-use crypto::{identity::CardSerial, perso::Receipt};
+use crypto::identity::CardSerial;
+use crypto::perso::Receipt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -53,7 +53,8 @@ pub enum Kind {
     Personalize,
 }
 
-/// The events of an entry, in the order in which they can happen. Every entry ends with `Finished`, `Withdrawn` or `Accounted`.
+/// The events of an entry, in the order in which they can happen. Every entry ends with `Finished`,
+/// `Withdrawn` or `Accounted`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
@@ -290,7 +291,8 @@ fn line(record: &Record) -> Vec<u8> {
     line
 }
 
-/// Returns the records and the number of bytes that they take; or, as an error, the number of a damaged whole line, from 1.
+/// Returns the records and the number of bytes that they take; or, as an error, the number of a
+/// damaged whole line, from 1.
 fn read(bytes: &[u8]) -> Result<(Vec<Record>, usize), usize> {
     let sound = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let records = bytes[..sound]

@@ -5,9 +5,10 @@
 //! personalize  present -> order -> play -> read back -> report               initialised -> a citizen's card
 //! ```
 //!
-//! Each arrow is a record in the [`journal`], on disk before the next step. A crash, Ctrl-C or a pulled card at any point therefore
-//! ends in one of two ways: the chip is presented again and *resumed* with a new order (an order that was begun is spent, because the
-//! chip counts), or it is *spoiled and accounted for* at the service. The station holds no card key: orders and receipts are sealed.
+//! Each arrow is a record in the [`journal`], on disk before the next step. A crash, Ctrl-C or a pulled card at any
+//! point therefore ends in one of two ways: the chip is presented again and *resumed* with a new order (an order that
+//! was begun is spent, because the chip counts), or it is *spoiled and accounted for* at the service. The station holds
+//! no card key: orders and receipts are sealed.
 
 pub mod enrolment;
 pub mod job;

@@ -1,22 +1,18 @@
 //! Reads the finished card as a border guard does, before its receipt is reported.
 //!
-//! The chip signs a challenge of the service, so that the service need not trust the station. With an anchor in its folder the
-//! station judges the whole card too. What it reads stays in memory and is dropped at the end of the call.
+//! The chip signs a challenge of the service, so that the service need not trust the station. With an anchor in its
+//! folder the station judges the whole card too. What it reads stays in memory and is dropped at the end of the call.
 
 use std::collections::BTreeSet;
 
-use crypto::{
-    inspection::{self, Conclusion, Outcome, Password, Protocol, Request},
-    pki::trust_bundle::TrustBundle,
-};
+use crypto::inspection::{self, Conclusion, Outcome, Password, Protocol, Request};
+use crypto::pki::trust_bundle::TrustBundle;
 use time::OffsetDateTime;
 
-use crate::{
-    client::{ActiveAuthentication, ReadBack},
-    failure::{Code, Failure},
-    session::Session,
-    transport::Reader,
-};
+use crate::client::{ActiveAuthentication, ReadBack};
+use crate::failure::{Code, Failure};
+use crate::session::Session;
+use crate::transport::Reader;
 
 /// What a finished card gave when it was read back.
 pub(super) struct Reading {

@@ -39,8 +39,8 @@ pub(super) fn accounting(problem: &Problem) -> Accounting {
     }
 }
 
-/// Whether the request itself was malformed: station and service are of different versions, and chip and application were not
-/// looked at.
+/// Whether the request itself was malformed: station and service are of different versions, and chip and
+/// application were not looked at.
 fn is_about_the_form(code: &Code) -> bool {
     use ProblemCode as C;
     let Code::Known(code) = code else { return false };

@@ -1,24 +1,20 @@
 //! Cards in PC/SC readers, found by the reader's name.
 //!
-//! Each connection lives on a thread of its own, and its caller waits for [`Patience`] at most. The PC/SC stack itself has no
-//! timeouts: a hung card blocks its client for ever, even while listing readers. A thread that hangs is left behind (the process
-//! ends soon after). Connections are exclusive, so that two programs cannot talk to one chip, and begin and end with a reset, so
-//! that no session inherits or leaves an open channel.
+//! Each connection lives on a thread of its own, and its caller waits for [`Patience`] at most. The PC/SC stack itself
+//! has no timeouts: a hung card blocks its client for ever, even while listing readers. A thread that hangs is left
+//! behind (the process ends soon after). Connections are exclusive, so that two programs cannot talk to one chip, and
+//! begin and end with a reset, so that no session inherits or leaves an open channel.
 //!
-//! A swapped card can go unnoticed by pcscd, which polls presence. The chip's identity must therefore be proved inside the secure
-//! channel, as SCP03 and chip authentication do.
+//! A swapped card can go unnoticed by pcscd, which polls presence. The chip's identity must therefore be proved inside
+//! the secure channel, as SCP03 and chip authentication do.
 
-use std::{
-    ffi::{CStr, CString},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    thread,
-    time::Duration,
-};
+use std::ffi::{CStr, CString};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
-use crypto::{
-    apdu::{Command, Response},
-    conversation::{CardTransport, Fault},
-};
+use crypto::apdu::{Command, Response};
+use crypto::conversation::{CardTransport, Fault};
 use pcsc::{Context, Disposition, Protocol, Protocols, Scope, ShareMode, State};
 
 use super::{Reader, TransportError};
@@ -203,8 +199,8 @@ impl OpenCard {
     }
 }
 
-/// Exchanges one command over T=0: fetches the data of a case 4 command by GET RESPONSE and corrects Le on `6Cxx` (ISO/IEC
-/// 7816-3:2006 §12.2.1). An answer that does not end within [`MOST_PIECES`] exchanges is an error.
+/// Exchanges one command over T=0: fetches the data of a case 4 command by GET RESPONSE and corrects Le on `6Cxx`
+/// (ISO/IEC 7816-3:2006 §12.2.1). An answer that does not end within [`MOST_PIECES`] exchanges is an error.
 fn over_t0(
     command: &[u8],
     mut exchange: impl FnMut(&[u8]) -> Result<Vec<u8>, TransportError>,

@@ -1,19 +1,18 @@
 //! Secure channels: each end receives messages that the other did not send.
 //!
-//! The first byte of the input chooses the cipher and, by its bit `04`, the MAC. Bit clear: the input is the whole message. Bit
-//! set: the input is the message without its MAC, which an adversary with the keys adds; without it no input would pass the MAC
-//! check.
+//! The first byte of the input chooses the cipher and, by its bit `04`, the MAC. Bit clear: the input is the whole
+//! message. Bit set: the input is the message without its MAC, which an adversary with the keys adds; without it no
+//! input would pass the MAC check.
 
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::gp_external_authenticate::ExternalAuthenticate;
 use crypto::conversation::{Conversation, Turn};
 use crypto::identity::CardSerial;
-use crypto::kdf;
 use crypto::scp03::{self, ISSUER_SECURITY_DOMAIN, SecurityLevel};
 use crypto::sm::{self, Keys};
 use crypto::suite::Cipher;
 use crypto::suite::cipher::pad;
-use crypto::tlv;
+use crypto::{kdf, tlv};
 
 /// Shared secret of both ends of the channel.
 pub const SECRET: &[u8] = b"an invented shared secret";
@@ -117,7 +116,8 @@ pub fn scp03_terminal(bytes: &[u8]) {
     }
 }
 
-/// Hands the chip role a command. First byte: 0 EXTERNAL AUTHENTICATE, 1 a sealed command, 2 a plain command, sealed with the keys.
+/// Hands the chip role a command. First byte: 0 EXTERNAL AUTHENTICATE, 1 a sealed command, 2 a plain
+/// command, sealed with the keys.
 pub fn scp03_chip(bytes: &[u8]) {
     let Some((mode, rest)) = bytes.split_first() else { return };
     let Ok(command) = Command::parse(rest) else { return };

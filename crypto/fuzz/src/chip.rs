@@ -1,10 +1,6 @@
 //! A chip that opens by basic access control, and whose files are the input.
 
-use rand::SeedableRng;
-use rand::rngs::ChaCha20Rng;
-
 use crypto::apdu::{Command, Response, Status};
-use crypto::bac;
 use crypto::command::read_binary::{self, ReadBinary};
 use crypto::command::select;
 use crypto::conversation::{CardTransport, Fault, Reply, Respondent};
@@ -12,7 +8,9 @@ use crypto::inspection::{self, Conclusion, Password, Request};
 use crypto::kdf::MrzSecret;
 use crypto::lds::File;
 use crypto::mrz::MrzKey;
-use crypto::sm;
+use crypto::{bac, sm};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
 
 use super::trust::{AT, STORE};
 

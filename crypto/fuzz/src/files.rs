@@ -46,13 +46,19 @@ pub fn apdu(bytes: &[u8]) {
 
 /// Parses a command as every command that a chip knows.
 fn commands(command: &Command) {
-    use crypto::command::{
-        external_authenticate::ExternalAuthenticate, general_authenticate::GeneralAuthenticate,
-        generate_key_pair::GenerateKeyPair, get_challenge::GetChallenge, get_data::GetData,
-        gp_external_authenticate::ExternalAuthenticate as Gp, initialize_update::InitializeUpdate,
-        internal_authenticate::InternalAuthenticate, mse, read_binary::ReadBinary, select::Select,
-        set_status::SetStatus, store_data::StoreData,
-    };
+    use crypto::command::external_authenticate::ExternalAuthenticate;
+    use crypto::command::general_authenticate::GeneralAuthenticate;
+    use crypto::command::generate_key_pair::GenerateKeyPair;
+    use crypto::command::get_challenge::GetChallenge;
+    use crypto::command::get_data::GetData;
+    use crypto::command::gp_external_authenticate::ExternalAuthenticate as Gp;
+    use crypto::command::initialize_update::InitializeUpdate;
+    use crypto::command::internal_authenticate::InternalAuthenticate;
+    use crypto::command::mse;
+    use crypto::command::read_binary::ReadBinary;
+    use crypto::command::select::Select;
+    use crypto::command::set_status::SetStatus;
+    use crypto::command::store_data::StoreData;
     let _ = ExternalAuthenticate::try_from(command);
     let _ = GeneralAuthenticate::try_from(command);
     let _ = GenerateKeyPair::try_from(command);

@@ -1,9 +1,10 @@
 //! The fuzz targets: each handles bytes from outside.
 //!
 //! Each target takes any bytes and must return: no panic, no endless loop, no unbounded memory. Beyond that, each
-//! asserts what else may never happen: a value that does not survive being written and read back, a forged signature that
-//! verifies, a channel that lives on after an error. The programs under `fuzz_targets/` hand these functions to libFuzzer;
-//! `crypto/tests/corpus/` runs them over the seeds and over mutations of them, without libFuzzer, in every test run.
+//! asserts what else may never happen: a value that does not survive being written and read back, a forged
+//! signature that verifies, a channel that lives on after an error. The programs under `fuzz_targets/` hand these
+//! functions to libFuzzer; `crypto/tests/corpus/` runs them over the seeds and over mutations of them, without
+//! libFuzzer, in every test run.
 
 pub mod channels; // public: seeds are made with its keys, and judged with those of `perso` and `trust`
 mod chip;

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use time::{OffsetDateTime, macros::datetime};
-
 use crypto::pki::{Certificate, Crl, MasterList, TrustStore, trust_bundle};
 use crypto::sod::Sod;
+use time::OffsetDateTime;
+use time::macros::datetime;
 
 /// The moment at which seeds were valid.
 pub const AT: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

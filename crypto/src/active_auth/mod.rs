@@ -37,7 +37,8 @@ pub fn signature_algorithm(hash: Hash) -> ObjectIdentifier {
     ECDSA_PLAIN.push_arc(arc).expect("a short identifier")
 }
 
-/// Returns the hash of a signature algorithm in DG14: of plain ECDSA, or of the X9.62 identifiers that some states write there.
+/// Returns the hash of a signature algorithm in DG14: of plain ECDSA, or of the X9.62 identifiers that
+/// some states write there.
 pub fn hash_of(signature_algorithm: ObjectIdentifier) -> Option<Hash> {
     if let Some(hash) = Hash::ALL.into_iter().find(|hash| self::signature_algorithm(*hash) == signature_algorithm) {
         return Some(hash);

@@ -1,7 +1,8 @@
-//! ISO/IEC 9796-2:2010 digital signature scheme 1 with partial recovery, which RSA chips use (§6.1.2.2). Verification only.
+//! ISO/IEC 9796-2:2010 digital signature scheme 1 with partial recovery, which RSA chips use
+//! (§6.1.2.2). Verification only.
 //!
-//! The signature hides `6A || M1 || H(M1 || M2) || trailer`, M2 being the challenge. Only public values are computed here, so
-//! nothing needs to run in constant time.
+//! The signature hides `6A || M1 || H(M1 || M2) || trailer`, M2 being the challenge. Only public values are computed
+//! here, so nothing needs to run in constant time.
 
 use elliptic_curve::bigint::modular::{FixedMontyForm, FixedMontyParams};
 use elliptic_curve::bigint::{Odd, U64, U4096};
@@ -17,7 +18,8 @@ pub(super) fn verify(public: &[u8], challenge: [u8; 8], signature: &[u8]) -> Res
     }
     let signature = integer(signature).filter(|s| *s < *key.modulus).ok_or(SignatureError::Malformed)?;
     let opened = key.power(&signature);
-    // The chip signs with the representative itself, or with the smaller of it and its complement (ISO/IEC 9796-2 B.6, B.4).
+    // The chip signs with the representative itself, or with the smaller of it and its complement
+    // (ISO/IEC 9796-2 B.6, B.4).
     let candidates = [opened, key.modulus.wrapping_sub(&opened)];
     candidates
         .into_iter()
@@ -70,8 +72,8 @@ struct RsaKey {
 }
 
 impl RsaKey {
-    /// `SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1): 1024 to 4096 bits in whole bytes, an odd
-    /// exponent of 3 or more and at most 64 bits.
+    /// `SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1): 1024 to 4096 bits in whole
+    /// bytes, an odd exponent of 3 or more and at most 64 bits.
     fn parse(der: &[u8]) -> Option<Self> {
         let mut numbers = Tlv::expect(0x30, der).ok()?.children();
         let modulus = unsigned(numbers.expect(0x02).ok()?.value);
@@ -123,8 +125,8 @@ mod tests {
 
     const CHALLENGE: [u8; 8] = hex!("F173589974BF40C6");
 
-    /// Doc 9303-11 (8th ed.) appendix F: the representative. The standard prints no public key, so that raising to the exponent
-    /// is tested with another key.
+    /// Doc 9303-11 (8th ed.) appendix F: the representative. The standard prints no public key, so that raising to the
+    /// exponent is tested with another key.
     #[test]
     fn worked_example_of_appendix_f() {
         let mut representative = hex!(

@@ -12,9 +12,9 @@ pub fn command(challenge: [u8; 8]) -> Command {
 
 /// Verifies the chip's signature over the challenge with the key of DG15.
 ///
-/// `hash` is the one that DG14 announces ([`super::hash_of`]); without that announcement an ECDSA signature is tried with every
-/// hash function, since the curve does not determine it. Chips answer `r || s` as they should, or DER; both are accepted. RSA
-/// signatures (ISO/IEC 9796-2 scheme 1) name their hash themselves.
+/// `hash` is the one that DG14 announces ([`super::hash_of`]); without that announcement an ECDSA signature is tried
+/// with every hash function, since the curve does not determine it. Chips answer `r || s` as they should, or DER; both
+/// are accepted. RSA signatures (ISO/IEC 9796-2 scheme 1) name their hash themselves.
 ///
 /// # Errors
 /// [`SignatureError`]: the chip does not have the private key.

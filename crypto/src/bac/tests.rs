@@ -101,9 +101,9 @@ fn a_wrong_mac_and_a_wrong_nonce_look_alike() {
 
 #[test]
 fn every_flipped_bit_leaves_no_common_channel() {
-    // Messages 0 and 2 go to the chip, 1 and 3 to the terminal. The expected length at the end of a command is not covered by
-    // any cryptogram, but the chip accepts only the two values that fit: 8 written as "as much as there is" is one bit away,
-    // gives the same answer, and is the one flip that does no harm.
+    // Messages 0 and 2 go to the chip, 1 and 3 to the terminal. The expected length at the end of a command is not
+    // covered by any cryptogram, but the chip accepts only the two values that fit: 8 written as "as much as there is"
+    // is one bit away, gives the same answer, and is the one flip that does no harm.
     let harmless = (0, 4 * 8 + 3);
     let lengths = [5, 10, 46, 42];
     for (number, length) in lengths.into_iter().enumerate() {

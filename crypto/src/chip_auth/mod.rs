@@ -1,7 +1,7 @@
 //! Chip authentication over elliptic curves: Doc 9303-11 (8th ed.) §6.2.
 //!
-//! The chip proves its key by using the new channel: the first protected exchange on it is the proof. It counts only if passive
-//! authentication proves the public key.
+//! The chip proves its key by using the new channel: the first protected exchange on it is the proof. It counts only if
+//! passive authentication proves the public key.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -33,8 +33,8 @@ enum State {
 }
 
 impl ChipAuthentication {
-    /// Creates the role with the chip's public key from DG14, the cipher of its ChipAuthenticationInfo, and the key's identifier if
-    /// there are several keys.
+    /// Creates the role with the chip's public key from DG14, the cipher of its ChipAuthenticationInfo, and the key's
+    /// identifier if there are several keys.
     pub fn new(cipher: Cipher, chip: PublicKey, key_id: Option<u32>, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let ephemeral = PrivateKey::generate(chip.curve(), rng);
         Self::with_ephemeral(cipher, chip, key_id, ephemeral).expect("both keys are of the chip's curve")
@@ -61,7 +61,8 @@ impl Conversation for ChipAuthentication {
     type Output = sm::Terminal;
 
     fn open(self) -> Result<Turn<Self>, Fault> {
-        // Triple DES has a command of its own, which chips with triple DES must support; the other form is optional (§6.2.4).
+        // Triple DES has a command of its own, which chips with triple DES must support; the other
+        // form is optional (§6.2.4).
         if self.cipher == Cipher::TripleDes {
             let set = SetKeyAgreement { public_key: self.public.to_sec1().to_vec(), key_id: self.key_id };
             return Ok(Turn::Ask(Self { state: State::AwaitKeyAgreementTemplate, ..self }, Command::from(set)));

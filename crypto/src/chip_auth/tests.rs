@@ -8,9 +8,8 @@ use super::*;
 use crate::apdu::{Command, Response, Status};
 use crate::conversation::rehearsal::{genuine, talk};
 use crate::conversation::{Fault, Reply, Respondent};
-use crate::kdf;
-use crate::sm;
 use crate::suite::Curve;
+use crate::{kdf, sm};
 
 fn private(curve: Curve, seed: u64) -> Arc<PrivateKey> {
     Arc::new(PrivateKey::generate(curve, &mut ChaCha20Rng::seed_from_u64(seed)))
@@ -45,8 +44,8 @@ fn terminal_and_chip_understand_each_other_on_every_curve_under_every_cipher() {
     }
 }
 
-/// BSI's worked example for EAC2 (ECDH). Version 2 of the protocol mixes a nonce of the chip into the keys, where version 1,
-/// which travel documents use, has none: agreement and derivation are the same otherwise.
+/// BSI's worked example for EAC2 (ECDH). Version 2 of the protocol mixes a nonce of the chip into the keys, where
+/// version 1, which travel documents use, has none: agreement and derivation are the same otherwise.
 #[test]
 fn worked_example_of_bsi() {
     let curve = Curve::BrainpoolP256r1;
@@ -144,8 +143,8 @@ fn every_flipped_bit_leaves_no_common_channel() {
         });
         assert_eq!(transcript.len(), messages);
         for (number, message) in transcript.iter().enumerate() {
-            // The expected length at the end of GENERAL AUTHENTICATE is no part of the protocol. In a real run the old channel
-            // covers it, and everything else here too.
+            // The expected length at the end of GENERAL AUTHENTICATE is no part of the protocol. In a real run the old
+            // channel covers it, and everything else here too.
             let covered = message.len() - usize::from(number == 2);
             for bit in 0..covered * 8 {
                 let (terminal, chip) =

@@ -83,8 +83,8 @@ pub fn empty_answer() -> Response {
     Response::success(tlv::encode(TEMPLATE, &[]))
 }
 
-/// Reads the value of the first object with this tag in the answer; others (references of certification authorities, §4.4.5.5)
-/// may stand beside it.
+/// Reads the value of the first object with this tag in the answer; others (references of certification authorities,
+/// §4.4.5.5) may stand beside it.
 ///
 /// # Errors
 /// [`Fault::Misbehaved`] if the answer is not such a template.

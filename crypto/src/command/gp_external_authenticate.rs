@@ -1,11 +1,12 @@
-//! EXTERNAL AUTHENTICATE of SCP03: GlobalPlatform Card Specification v2.3, Amendment D v1.2 §7.1.2. The command of the same name
-//! in ISO/IEC 7816-4, which BAC uses, is a different one.
+//! EXTERNAL AUTHENTICATE of SCP03: GlobalPlatform Card Specification v2.3, Amendment D v1.2 §7.1.2. The command of the
+//! same name in ISO/IEC 7816-4, which BAC uses, is a different one.
 
 use crate::apdu::{Command, Status, cla};
 use crate::command::global_platform;
 use crate::scp03::SecurityLevel;
 
-/// Authenticates the host and sets the security level of the session. Sent with a C-MAC, which is not part of this value.
+/// Authenticates the host and sets the security level of the session. Sent with a C-MAC, which
+/// is not part of this value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ExternalAuthenticate {
     /// Security level of the session.

@@ -15,8 +15,8 @@ pub struct InternalAuthenticate {
 pub const INS: u8 = 0x88;
 
 impl InternalAuthenticate {
-    /// Creates the command for a signature that fits a short response: every elliptic curve, RSA up to 1792 bits through secure
-    /// messaging.
+    /// Creates the command for a signature that fits a short response: every elliptic curve, RSA up to 1792 bits
+    /// through secure messaging.
     pub fn new(challenge: [u8; 8]) -> Self {
         Self { challenge, longest: SHORT_NE }
     }

@@ -7,13 +7,15 @@ use crate::tlv::{self, Tlv};
 /// Reads at most [`ReadBinary::length`] bytes of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ReadBinary {
-    /// First byte wanted: 0..=7FFF in the current file, 0..=FF with a short identifier; larger ones take the odd instruction.
+    /// First byte wanted: 0..=7FFF in the current file, 0..=FF with a short identifier; larger ones
+    /// take the odd instruction.
     pub offset: u32,
     /// Short identifier (1..=30) of the file to make current first; `None` for the current file.
     pub short_id: Option<u8>,
     /// The most content bytes wanted, 1..=65,536.
     pub length: usize,
-    /// Whether the odd instruction is used: offset and content travel in data objects. Needed for offsets that P1-P2 cannot carry.
+    /// Whether the odd instruction is used: offset and content travel in data objects. Needed for offsets
+    /// that P1-P2 cannot carry.
     pub odd: bool,
 }
 
@@ -54,7 +56,8 @@ impl ReadBinary {
     }
 }
 
-/// Encodes the command as the terminal sends it. With the odd instruction Ne also covers the header of the data object 53.
+/// Encodes the command as the terminal sends it. With the odd instruction Ne also covers the
+/// header of the data object 53.
 impl From<ReadBinary> for Command {
     fn from(read: ReadBinary) -> Self {
         let [.., high, middle, low] = read.offset.to_be_bytes();

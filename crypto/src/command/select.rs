@@ -40,8 +40,8 @@ impl From<Select> for Command {
     }
 }
 
-/// Decodes the command as the chip receives it: the master file also by an empty data field, files with any P2 that wants the
-/// first occurrence.
+/// Decodes the command as the chip receives it: the master file also by an empty data field, files with any P2 that
+/// wants the first occurrence.
 impl TryFrom<&Command> for Select {
     type Error = Status;
 

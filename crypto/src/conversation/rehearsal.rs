@@ -3,8 +3,8 @@
 use super::{CardTransport, Conversation, Fault, Rehearsal, Respondent, converse};
 use crate::apdu::{Command, Response, Status};
 
-/// Lets both roles talk. `forge` may alter each message; messages are numbered 0, 1, 2, … in both directions. Returns what each
-/// role was left with.
+/// Lets both roles talk. `forge` may alter each message; messages are numbered 0, 1, 2, … in both directions. Returns
+/// what each role was left with.
 ///
 /// # Panics
 /// If the terminal ends the dialogue successfully before the chip.

@@ -1,12 +1,14 @@
 //! Numbers of a card: document number, card access number and chip serial.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
 use super::serde_as_text;
 
-/// Document number of an MRZ: letters, digits and inner fillers, without the trailing fillers (Doc 9303-5 (8th ed.) §4.2.2.1).
+/// Document number of an MRZ: letters, digits and inner fillers, without the trailing fillers (Doc
+/// 9303-5 (8th ed.) §4.2.2.1).
 ///
 /// The citizen card has exactly nine digits; foreign TD1 documents may have up to 22 characters (note j there).
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -63,8 +65,8 @@ pub enum DocumentNumberError {
 
 /// Card access number: the six digits that open the chip by PACE (Doc 9303-11 (8th ed.) §4.4).
 ///
-/// Not a secret of the citizen: the 2021 card takes the last six digits of the printed personal number, so it proves only that
-/// the reader has seen the card.
+/// Not a secret of the citizen: the 2021 card takes the last six digits of the printed personal number, so it proves
+/// only that the reader has seen the card.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Can([u8; 6]);
 

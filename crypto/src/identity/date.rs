@@ -1,6 +1,7 @@
 //! Dates of birth as declared, possibly of the year alone.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 use time::Month;
@@ -22,7 +23,8 @@ impl Date {
     /// Returns the year.
     pub fn year(self) -> u16 {
         match self {
-            // Constructors take four-digit years only. A `Full` made by hand with another year cannot be printed on a card.
+            // Constructors take four-digit years only. A `Full` made by hand with another year
+            // cannot be printed on a card.
             Self::Full(date) => u16::try_from(date.year()).unwrap_or(0),
             Self::Year(year) => year,
         }

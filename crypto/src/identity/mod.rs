@@ -1,7 +1,7 @@
 //! Data about the holder, parsed once into types that are then trusted.
 //!
-//! Every type here has one text form (`Display` and `FromStr`, and the same string in serde). `Debug` of personal data shows
-//! nothing. This module has no table of provinces or communes (the issuing office keeps those, they change by
+//! Every type here has one text form (`Display` and `FromStr`, and the same string in serde). `Debug` of personal data
+//! shows nothing. This module has no table of provinces or communes (the issuing office keeps those, they change by
 //! decree), and it does not decide whether a person may have a card.
 
 mod card;

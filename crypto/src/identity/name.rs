@@ -1,6 +1,7 @@
 //! Names in one canonical spelling.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
@@ -10,8 +11,8 @@ use crate::mrz;
 
 /// A full name with its diacritics, in one canonical spelling, so that equal names are equal strings.
 ///
-/// Canonical is: Unicode NFC, single spaces, the plain apostrophe, and the tone mark where the traditional spelling puts it
-/// (`Hòa`, not `Hoà`; but `Hoàng`, `Quý`). Case is kept as given. Every name can be written in an MRZ.
+/// Canonical is: Unicode NFC, single spaces, the plain apostrophe, and the tone mark where the traditional spelling
+/// puts it (`Hòa`, not `Hoà`; but `Hoàng`, `Quý`). Case is kept as given. Every name can be written in an MRZ.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FullName(String);
 
@@ -83,14 +84,15 @@ pub enum FullNameError {
     Length(usize),
 }
 
-/// Returns `text` in NFC, with single spaces and every word's tone mark in its traditional place, so that `Hoà Bình` and
-/// `Hòa Bình` compare equal. Case and punctuation are kept.
+/// Returns `text` in NFC, with single spaces and every word's tone mark in its traditional place, so that `Hoà Bình`
+/// and `Hòa Bình` compare equal. Case and punctuation are kept.
 pub fn canonical_spelling(text: &str) -> String {
     text.split_whitespace().map(traditional_tone_placement).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`, `Thủy`), of a closed one
-/// on the second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`). Anything else stays as it is.
+/// Returns `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`,
+/// `Thủy`), of a closed one on the second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`).
+/// Anything else stays as it is.
 fn traditional_tone_placement(word: &str) -> String {
     let mut letters: Vec<(char, Option<char>)> = word.nfc().map(split_tone).collect();
     for first in 0..letters.len().saturating_sub(1) {

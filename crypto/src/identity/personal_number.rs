@@ -1,6 +1,7 @@
 //! The personal number, given for life, and its parts: Decree 137/2015/ND-CP Art. 13, Circular 59/2021/TT-BCA Art. 4.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
@@ -8,8 +9,8 @@ use super::{Can, DocumentNumber, serde_as_text};
 
 /// A citizen's number for life: `PPP G YY NNNNNN` (Decree 137/2015, Art. 13). No check digit.
 ///
-/// `PPP` province (or country) of birth registration, `G` century and sex, `YY` birth year within the century, `NNNNNN` drawn at
-/// random. Any twelve digits parse; the issuing office checks whether the province exists.
+/// `PPP` province (or country) of birth registration, `G` century and sex, `YY` birth year within the century, `NNNNNN`
+/// drawn at random. Any twelve digits parse; the issuing office checks whether the province exists.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PersonalNumber([u8; 12]);
 
@@ -61,8 +62,8 @@ impl PersonalNumber {
         self.value(6..12)
     }
 
-    /// Returns the last nine digits: the document number in the MRZ of the citizen card. Neither unique per card (a re-issued card
-    /// repeats it) nor per person (two provinces may share the nine digits).
+    /// Returns the last nine digits: the document number in the MRZ of the citizen card. Neither unique per card (a
+    /// re-issued card repeats it) nor per person (two provinces may share the nine digits).
     pub fn last_nine(&self) -> DocumentNumber {
         self.as_str()[3..].parse().expect("nine digits are a document number")
     }

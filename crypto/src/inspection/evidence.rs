@@ -1,13 +1,12 @@
 //! Evidence of one reading: raw bytes as read, and how each protocol ended. Nothing is judged here.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::{
-    conversation::Fault,
-    identity::Can,
-    lds::{DataGroup, File},
-    mrz::MrzKey,
-};
+use crate::conversation::Fault;
+use crate::identity::Can;
+use crate::lds::{DataGroup, File};
+use crate::mrz::MrzKey;
 
 /// Protocol that gave access to the chip.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

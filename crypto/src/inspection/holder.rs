@@ -1,22 +1,22 @@
 //! The holder of a card, from proved data groups only.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use super::{Verdict, judge::expiry_of};
-use crate::{
-    identity::{DocumentNumber, PersonalNumber, Sex},
-    lds::{DataGroup, Dg1, Dg2, Dg13},
-    mrz::{MrzDate, MrzName, Td1},
-    sod::{GroupError, VerifiedSod},
-};
+use super::Verdict;
+use super::judge::expiry_of;
+use crate::identity::{DocumentNumber, PersonalNumber, Sex};
+use crate::lds::{DataGroup, Dg1, Dg2, Dg13};
+use crate::mrz::{MrzDate, MrzName, Td1};
+use crate::sod::{GroupError, VerifiedSod};
 
 /// Result of [`super::judge`]: the verdict, and the holder as far as the signed data groups tell.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// One finding per check.
     pub verdict: Verdict,
-    /// `None` if no data group about the holder was proved to be signed. A holder alone does not make a card good: it may be
-    /// revoked, expired or a copy, which the verdict says.
+    /// `None` if no data group about the holder was proved to be signed. A holder alone does not make a card good: it
+    /// may be revoked, expired or a copy, which the verdict says.
     pub holder: Option<Holder>,
 }
 
@@ -38,9 +38,11 @@ impl<'a> SignedGroups<'a> {
     }
 }
 
-/// What the signed data groups of a card say of its holder. Only [`super::judge`] makes one, so what it returns may be shown.
+/// What the signed data groups of a card say of its holder. Only [`super::judge`] makes one, so what
+/// it returns may be shown.
 ///
-/// Each part is `None` if its data group was not read, is not in the signed table, has another hash or cannot be parsed.
+/// Each part is `None` if its data group was not read, is not in the signed table, has another
+/// hash or cannot be parsed.
 ///
 /// ```compile_fail,E0451
 /// let unproved = crypto::inspection::Holder { dg1: None, portrait: None, particulars: None };

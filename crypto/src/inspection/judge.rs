@@ -1,28 +1,25 @@
 //! Judges evidence: a pure function, the same for a kiosk and a station.
 //!
-//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely compared with
-//! it. Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files, with or
-//! without an EF.COM that hides these groups, does not pass.
+//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely
+//! compared with it. Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of
+//! all files, with or without an EF.COM that hides these groups, does not pass.
 
 use std::fmt::Write as _;
 
 use time::OffsetDateTime;
 
-use super::{
-    Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome,
-    Outcome::{NotChecked, Proved, Refuted},
-    Password, Protocol, Verdict,
-    holder::SignedGroups,
-};
-use crate::{
-    active_auth,
-    conversation::Fault,
-    identity::{Date, FullName, PersonalNumber, Sex},
-    lds::{CardAccess, Com, DataGroup, Dg1, Dg13, Dg14, Dg15, File, dg13::NO_EXPIRY},
-    mrz::{MrzDate, Td1},
-    pki::{Revocation, TrustStore, spki, trust_bundle::TrustBundle},
-    sod::{Sod, SodError, VerifiedSod},
-};
+use super::Outcome::{NotChecked, Proved, Refuted};
+use super::holder::SignedGroups;
+use super::{Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome, Password, Protocol, Verdict};
+use crate::active_auth;
+use crate::conversation::Fault;
+use crate::identity::{Date, FullName, PersonalNumber, Sex};
+use crate::lds::dg13::NO_EXPIRY;
+use crate::lds::{CardAccess, Com, DataGroup, Dg1, Dg13, Dg14, Dg15, File};
+use crate::mrz::{MrzDate, Td1};
+use crate::pki::trust_bundle::TrustBundle;
+use crate::pki::{Revocation, TrustStore, spki};
+use crate::sod::{Sod, SodError, VerifiedSod};
 
 /// Trust anchors, revocation lists and revoked documents against which a document is judged.
 #[derive(Clone, Copy)]
@@ -197,8 +194,9 @@ impl<'a> Judge<'a> {
         signed
     }
 
-    /// Compares EF.CardAccess, which was read before anything was proved, with the signed DG14 (Doc 9303-11 §4.2, step 6). All
-    /// PACE in DG14 must have been announced: an attacker who hides it makes the terminal fall back to BAC, or to a weaker suite.
+    /// Compares EF.CardAccess, which was read before anything was proved, with the signed DG14 (Doc 9303-11 §4.2,
+    /// step 6). All PACE in DG14 must have been announced: an attacker who hides it makes the terminal fall back to
+    /// BAC, or to a weaker suite.
     fn card_access(&mut self, groups: &SignedGroups<'_>) {
         let dg14 = groups.get(DataGroup::DG14).map(Dg14::parse);
         let Some(raw) = self.evidence.file(File::CardAccess) else {
@@ -372,7 +370,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Compares DG1 with its signer, the printed password and DG13. Returns what agrees with it; the error says what contradicts it.
+/// Compares DG1 with its signer, the printed password and DG13. Returns what agrees with it; the error
+/// says what contradicts it.
 fn agree(
     dg1: &Dg1,
     dg13: Option<&[u8]>,
@@ -409,7 +408,8 @@ fn agree(
             return Err("DG1 and DG13 speak of different persons or cards");
         }
         agreed.push("DG13");
-        // The card access number of the citizen card is a rule of its issuer, so it is asked only of cards that have a DG13.
+        // The card access number of the citizen card is a rule of its issuer, so it is asked only
+        // of cards that have a DG13.
         if let (Some(Password::Can(can)), Some(number)) = (password, td1.personal_number()) {
             if number.can() != *can {
                 return Err("the printed CAN does not belong to the personal number");

@@ -1,17 +1,19 @@
 //! The least number of READ BINARY commands for a set of files.
 
-use crate::{apdu::EXTENDED_NE, sm, suite::Cipher};
+use crate::apdu::EXTENDED_NE;
+use crate::sm;
+use crate::suite::Cipher;
 
-/// Returns the most plaintext bytes that one response APDU of at most `max_response` bytes (status word included) carries: a
-/// short one 256 in the clear, 223 under AES, 231 under triple DES.
+/// Returns the most plaintext bytes that one response APDU of at most `max_response` bytes (status word included)
+/// carries: a short one 256 in the clear, 223 under AES, 231 under triple DES.
 pub fn most_plaintext(channel: Option<Cipher>, max_response: usize) -> usize {
     let body = max_response.saturating_sub(2).clamp(1, EXTENDED_NE);
     channel.map_or(body, |cipher| sm::response_capacity(cipher, body)).max(1)
 }
 
-/// Returns the least number of READ BINARY commands that read files of these lengths, when one response carries `most` bytes of
-/// plaintext. A reader attains it if it opens each file by short identifier, asks for `most` bytes at once and learns the file's
-/// length from what it got.
+/// Returns the least number of READ BINARY commands that read files of these lengths, when one response carries `most`
+/// bytes of plaintext. A reader attains it if it opens each file by short identifier, asks for `most` bytes at once and
+/// learns the file's length from what it got.
 ///
 /// # Panics
 /// If `most` is zero.

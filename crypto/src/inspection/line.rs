@@ -1,14 +1,12 @@
 //! Connection to the chip during a reading: in the clear first, under secure messaging later.
 
-use crate::{
-    apdu::{Command, Response},
-    conversation::{CardTransport, Conversation, Fault, converse},
-    sm,
-    suite::Cipher,
-};
+use crate::apdu::{Command, Response};
+use crate::conversation::{CardTransport, Conversation, Fault, converse};
+use crate::sm;
+use crate::suite::Cipher;
 
-/// A card over a card: sends commands in the clear until [`Self::protect`], then under the channel. Its errors tell apart the
-/// transport, after which nothing can be read, and the chip, whose faults are evidence.
+/// A card over a card: sends commands in the clear until [`Self::protect`], then under the channel. Its errors tell
+/// apart the transport, after which nothing can be read, and the chip, whose faults are evidence.
 pub struct SecureLine<'a, T: CardTransport> {
     card: &'a mut T,
     channel: Option<sm::Terminal>,
@@ -36,8 +34,8 @@ impl<'a, T: CardTransport> SecureLine<'a, T> {
         self.commands
     }
 
-    /// Sends one command, sealed if there is a channel, and returns its answer. The outer error is the transport's, the inner one
-    /// the channel's; after that the channel is dead.
+    /// Sends one command, sealed if there is a channel, and returns its answer. The outer error is the transport's, the
+    /// inner one the channel's; after that the channel is dead.
     ///
     /// # Errors
     /// The transport's error.

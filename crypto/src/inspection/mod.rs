@@ -1,9 +1,9 @@
 //! Inspection: read a chip ([`read`]), then judge the evidence ([`judge`]). Doc 9303-11 (8th ed.) §4 to §6.
 //!
-//! Reading talks to the chip over any [`crate::conversation::CardTransport`] and verifies nothing; it returns [`Evidence`]: raw
-//! bytes and how each protocol ended. Judging is a pure function of that evidence, of the trust anchors, and of the moment. It
-//! returns a [`Judgement`]: a [`Verdict`] with one finding per [`Check`] (proved, refuted or not checked, and why), and the
-//! [`Holder`] from the data groups that were proved to be signed.
+//! Reading talks to the chip over any [`crate::conversation::CardTransport`] and verifies nothing; it returns
+//! [`Evidence`]: raw bytes and how each protocol ended. Judging is a pure function of that evidence, of the trust
+//! anchors, and of the moment. It returns a [`Judgement`]: a [`Verdict`] with one finding per [`Check`] (proved,
+//! refuted or not checked, and why), and the [`Holder`] from the data groups that were proved to be signed.
 //!
 //! ```
 //! use crypto::apdu::{Command, Response, Status};

@@ -1,10 +1,11 @@
 //! The reading procedure of Doc 9303-11 (8th ed.) §4.2, as a list of steps over any card.
 //!
-//! It uses the fewest commands that the standard allows: files by short identifier, no SELECT of a file, no probe of a length.
-//! The first READ BINARY of a file asks for as much as one response can carry, and the answer tells the length of the file. So a
-//! chip is read in exactly [`super::minimum_reads`] commands.
+//! It uses the fewest commands that the standard allows: files by short identifier, no SELECT of a file, no probe of a
+//! length. The first READ BINARY of a file asks for as much as one response can carry, and the answer tells the length
+//! of the file. So a chip is read in exactly [`super::minimum_reads`] commands.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
+use std::fmt;
 
 use rand_core::CryptoRng;
 
@@ -12,25 +13,18 @@ use super::{
     Access, AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Evidence, FileReading, Password, Protocol,
     SecureLine, most_plaintext,
 };
-use crate::{
-    active_auth,
-    apdu::{Command, SHORT_NE, Status},
-    bac,
-    chip_auth::terminal::ChipAuthentication,
-    command::{
-        internal_authenticate,
-        read_binary::ReadBinary,
-        select::{self, Select},
-    },
-    conversation::{CardTransport, Fault},
-    kdf::MrzSecret,
-    lds::{AtrInfo, CardAccess, Com, DataGroup, Dg14, File},
-    pace,
-    pki::spki,
-    sod::Sod,
-    suite::{Cipher, VerifyingKey},
-    tlv,
-};
+use crate::apdu::{Command, SHORT_NE, Status};
+use crate::chip_auth::terminal::ChipAuthentication;
+use crate::command::internal_authenticate;
+use crate::command::read_binary::ReadBinary;
+use crate::command::select::{self, Select};
+use crate::conversation::{CardTransport, Fault};
+use crate::kdf::MrzSecret;
+use crate::lds::{AtrInfo, CardAccess, Com, DataGroup, Dg14, File};
+use crate::pki::spki;
+use crate::sod::Sod;
+use crate::suite::{Cipher, VerifyingKey};
+use crate::{active_auth, bac, pace, tlv};
 
 /// A step of the procedure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -170,8 +164,8 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// Reads EF.CardAccess. Chips that were not reset, or that select an application by themselves, need the master file selected
-    /// first; others need not support that command. So it is tried only if the file is not found.
+    /// Reads EF.CardAccess. Chips that were not reset, or that select an application by themselves, need the master
+    /// file selected first; others need not support that command. So it is tried only if the file is not found.
     fn card_access(&mut self) -> Result<(), T::Error> {
         self.file(File::CardAccess)?;
         // A chip that gave EF.ATR/INFO has the master file selected, and has no EF.CardAccess.
@@ -303,7 +297,8 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(())
     }
 
-    /// Returns the groups to try to read: those of the hash table, still unverified (judging verifies it), else those of EF.COM.
+    /// Returns the groups to try to read: those of the hash table, still unverified (judging verifies
+    /// it), else those of EF.COM.
     fn listed(&self) -> Vec<DataGroup> {
         let sod = self.evidence.file(File::Sod).and_then(|raw| Sod::parse(raw).ok());
         let com = || self.evidence.file(File::Com).and_then(|raw| Com::parse(raw).ok());
@@ -393,8 +388,8 @@ impl<T: CardTransport> Reading<'_, T> {
     }
 }
 
-/// Returns the first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo; none if none is
-/// announced.
+/// Returns the first announced protocol whose key we can use, triple DES last, with the key's SubjectPublicKeyInfo;
+/// none if none is announced.
 fn chip_authentication_of(
     dg14: &Dg14,
     rng: &mut (impl CryptoRng + ?Sized),
@@ -427,8 +422,8 @@ const BIOMETRICS: [DataGroup; 2] = [DataGroup::DG3, DataGroup::DG4];
 const PROOFS: [DataGroup; 2] = [DataGroup::DG14, DataGroup::DG15];
 /// Longest file that is read: no file of a travel document comes near a mebibyte.
 const LONGEST_FILE: usize = 1 << 20;
-/// Most commands of one reading: enough for 900 KB in short APDUs. Without a limit a chip that gives a byte at a time is read for
-/// hours.
+/// Most commands of one reading: enough for 900 KB in short APDUs. Without a limit a chip that gives a byte at
+/// a time is read for hours.
 const MOST_COMMANDS: usize = 4_096;
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ impl AtrInfo {
     /// The lengths that every card supports: a short command of 261 bytes, a response of 258.
     pub const SHORT: Self = Self { max_command: 261, max_response: 258 };
 
-    /// Returns the file. Capabilities: selection by DF name and by short identifier, data units of one byte, and extended lengths
-    /// if the numbers need them.
+    /// Returns the file. Capabilities: selection by DF name and by short identifier, data units of one byte, and
+    /// extended lengths if the numbers need them.
     pub fn encode(&self) -> Vec<u8> {
         let extended = *self != Self::SHORT;
         let capabilities = [0x84, 0x01, if extended { 0x60 } else { 0x20 }];

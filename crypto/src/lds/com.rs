@@ -29,7 +29,8 @@ impl Com {
     /// Returns the file.
     ///
     /// # Errors
-    /// [`ComError::Version`] unless versions have four and six digits; [`ComError::Repeated`] naming a group listed twice.
+    /// [`ComError::Version`] unless versions have four and six digits; [`ComError::Repeated`]
+    /// naming a group listed twice.
     pub fn encode(&self) -> Result<Vec<u8>, ComError> {
         for (version, digits) in [(&self.lds_version, 4), (&self.unicode_version, 6)] {
             if version.len() != digits || !version.bytes().all(|b| b.is_ascii_digit()) {

@@ -5,10 +5,8 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::{
-    mrz::{MrzError, MrzKey, Td1},
-    tlv::{self, Tlv, TlvError},
-};
+use crate::mrz::{MrzError, MrzKey, Td1};
+use crate::tlv::{self, Tlv, TlvError};
 
 /// `61 { 5F1F MRZ without line breaks }`.
 #[derive(Clone, Eq, PartialEq)]
@@ -32,8 +30,8 @@ impl Dg1 {
         Ok(tlv::encode(0x61, &tlv::encode(0x5f1f, &zone)))
     }
 
-    /// Reads the file. A zone that is no correct TD1 is kept as [`Dg1::Other`]: the inspection reports a signed mistake of the
-    /// issuer.
+    /// Reads the file. A zone that is no correct TD1 is kept as [`Dg1::Other`]: the inspection reports a
+    /// signed mistake of the issuer.
     ///
     /// # Errors
     /// [`Dg1Error`] if there is no MRZ in the file at all.

@@ -1,17 +1,15 @@
 //! Data group 13: what is printed on the citizen card, in Vietnamese.
 //!
-//! Doc 9303-10 (8th ed.) §4.7.13 leaves the content to the issuer, and Viet Nam has published no layout. This one is what published
-//! reader software expects of cards in circulation.
+//! Doc 9303-10 (8th ed.) §4.7.13 leaves the content to the issuer, and Viet Nam has published no layout. This one is
+//! what published reader software expects of cards in circulation.
 
 use std::fmt;
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{
-    identity::{Date, FullName, PersonalNumber, Sex},
-    tlv::{self, Reader, Tlv, TlvError},
-};
+use crate::identity::{Date, FullName, PersonalNumber, Sex};
+use crate::tlv::{self, Reader, Tlv, TlvError};
 
 /// The sixteen fields as texts, each optional. For a new card it is made from [`Particulars`].
 ///
@@ -20,8 +18,8 @@ use crate::{
 ///                 SET { SEQUENCE { INTEGER 1, PrintableString }, SEQUENCE { INTEGER 2, UTF8String }, … } } }
 /// ```
 ///
-/// Fields 1, 3, 11, 15 and 16 are PrintableString, the others UTF8String; 13 has a SEQUENCE for each parent, 14 one for the
-/// spouse.
+/// Fields 1, 3, 11, 15 and 16 are PrintableString, the others UTF8String; 13 has a SEQUENCE for each
+/// parent, 14 one for the spouse.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Dg13 {
     /// 1: personal number.
@@ -150,8 +148,8 @@ impl Dg13 {
         })
     }
 
-    /// Returns the file. A missing field is left out, except that 13 and 14 are always there, empty if nothing is known; of one
-    /// unknown parent there is an empty string.
+    /// Returns the file. A missing field is left out, except that 13 and 14 are always there, empty if nothing is
+    /// known; of one unknown parent there is an empty string.
     pub fn encode(&self) -> Vec<u8> {
         let texts = [
             (1, &self.number),
@@ -190,8 +188,9 @@ impl Dg13 {
         tlv::encode(0x6d, &body)
     }
 
-    /// Reads the file: fields in any order, either kind of string, absent, empty or unknown ones, and the parents side by
-    /// side or in a SEQUENCE of their own. Of a repeated field the first counts; an empty string counts as absent in 13 and 14.
+    /// Reads the file: fields in any order, either kind of string, absent, empty or unknown ones, and the
+    /// parents side by side or in a SEQUENCE of their own. Of a repeated field the first counts; an empty string
+    /// counts as absent in 13 and 14.
     ///
     /// # Errors
     /// [`Dg13Error::Tlv`] if the file has another form, [`Dg13Error::Text`] naming a field that is not UTF-8.

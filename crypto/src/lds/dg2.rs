@@ -47,11 +47,12 @@ impl ImageFormat {
 }
 
 impl Dg2 {
-    /// Creates a portrait to be written. `width` and `height` are taken from the caller, who has decoded the image to check it.
+    /// Creates a portrait to be written. `width` and `height` are taken from the caller, who has
+    /// decoded the image to check it.
     ///
     /// # Errors
-    /// [`Dg2Error::NotAnImage`] unless the bytes begin as JPEG or JPEG 2000, [`Dg2Error::Empty`] for a side of 0 pixels,
-    /// [`Dg2Error::TooLarge`] beyond what the file's 16-bit offsets can address.
+    /// [`Dg2Error::NotAnImage`] unless the bytes begin as JPEG or JPEG 2000, [`Dg2Error::Empty`] for a side of 0
+    /// pixels, [`Dg2Error::TooLarge`] beyond what the file's 16-bit offsets can address.
     pub fn new(image: Vec<u8>, width: u16, height: u16) -> Result<Self, Dg2Error> {
         let format = ImageFormat::of(&image).ok_or(Dg2Error::NotAnImage)?;
         if width == 0 || height == 0 {
@@ -106,7 +107,8 @@ impl Dg2 {
         record.extend_from_slice(&1u16.to_be_bytes());
 
         record.extend_from_slice(&block.to_be_bytes());
-        // Feature points, gender, eye and hair colour, feature mask, expression, pose and its uncertainty: not specified.
+        // Feature points, gender, eye and hair colour, feature mask, expression, pose and its
+        // uncertainty: not specified.
         record.extend_from_slice(&[0; 16]);
 
         record.push(IMAGE_TYPE_FULL_FRONTAL);

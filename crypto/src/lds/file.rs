@@ -1,6 +1,7 @@
 //! The elementary files: Doc 9303-10 (8th ed.) §3.11 (master file) and §4.6 with table 38 (LDS1 application).
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
@@ -54,7 +55,8 @@ impl File {
         }
     }
 
-    /// Returns the tag of the one data object that the file consists of; `None` for EF.ATR/INFO and EF.DIR, which have several.
+    /// Returns the tag of the one data object that the file consists of; `None` for EF.ATR/INFO and
+    /// EF.DIR, which have several.
     pub fn tag(self) -> Option<u32> {
         match self {
             Self::AtrInfo | Self::Dir => None,

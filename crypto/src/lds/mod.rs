@@ -1,7 +1,7 @@
 //! The logical data structure: what the files of the chip contain, Doc 9303-10 (8th ed.).
 //!
-//! Written strictly, read leniently: a file of a foreign card is read as far as possible. Hash a file as it was read, never a
-//! re-encoding.
+//! Written strictly, read leniently: a file of a foreign card is read as far as possible. Hash a file as it was
+//! read, never a re-encoding.
 
 mod atr_info;
 mod com;

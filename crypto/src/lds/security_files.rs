@@ -1,4 +1,5 @@
-//! Files around SecurityInfos and keys: EF.CardAccess (Doc 9303-10 (8th ed.) §3.11.3), DG14 (§4.7.14) and DG15 (§4.7.15).
+//! Files around SecurityInfos and keys: EF.CardAccess (Doc 9303-10 (8th ed.) §3.11.3), DG14
+//! (§4.7.14) and DG15 (§4.7.15).
 
 use thiserror::Error;
 

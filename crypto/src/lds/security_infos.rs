@@ -1,14 +1,12 @@
 //! SecurityInfos, the list of protocols that the chip offers: Doc 9303-11 (8th ed.) §9.2.
 //!
-//! Read in any order: sets of real cards are not sorted. Entries that are unknown, of another version or malformed inside are
-//! kept raw and skipped. Written in DER order.
+//! Read in any order: sets of real cards are not sorted. Entries that are unknown, of another version or malformed
+//! inside are kept raw and skipped. Written in DER order.
 
 use const_oid::ObjectIdentifier;
 
-use crate::{
-    suite::Cipher,
-    tlv::{self, Reader, Tlv, TlvError},
-};
+use crate::suite::Cipher;
+use crate::tlv::{self, Reader, Tlv, TlvError};
 
 /// The set, in the order it was read or given.
 ///
@@ -61,8 +59,8 @@ impl SecurityInfos {
             .filter_map(|info| if let SecurityInfo::ChipAuthenticationPublicKey(key) = info { Some(key) } else { None })
     }
 
-    /// Returns the key that belongs to `info`: the one with the same key identifier, or the only one of its kind if either side
-    /// names none (old documents name it on one side only).
+    /// Returns the key that belongs to `info`: the one with the same key identifier, or the only one of its kind if
+    /// either side names none (old documents name it on one side only).
     pub fn key_of(&self, info: &ChipAuthenticationInfo) -> Option<&ChipAuthenticationPublicKeyInfo> {
         let of_kind: Vec<_> =
             self.chip_authentication_keys().filter(|key| key.agreement == info.protocol.agreement).collect();
@@ -72,7 +70,8 @@ impl SecurityInfos {
         }
     }
 
-    /// Returns the signature algorithm of active authentication (TR-03111 identifiers), if announced; RSA keys need none.
+    /// Returns the signature algorithm of active authentication (TR-03111 identifiers), if
+    /// announced; RSA keys need none.
     pub fn active_authentication(&self) -> Option<ObjectIdentifier> {
         self.0.iter().find_map(|info| match info {
             SecurityInfo::ActiveAuthentication { signature_algorithm } => Some(*signature_algorithm),
@@ -189,7 +188,8 @@ impl PaceProtocol {
 
     /// Returns the protocol with this identifier.
     pub fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
-        use {KeyAgreement as K, Mapping as M};
+        use KeyAgreement as K;
+        use Mapping as M;
         let (mapping, cipher) = two_arcs(&ID_PACE, oid)?;
         let (agreement, mapping) = match mapping {
             1 => (K::Dh, M::Generic),
@@ -308,7 +308,8 @@ fn known(entry: &Tlv<'_>) -> Option<SecurityInfo> {
         }
         SecurityInfo::ActiveAuthentication { signature_algorithm: read_oid(&mut parts)? }
     } else if protocol == ID_TA {
-        // Where TR-03110 up to version 2.05 lets a file of CVCA references follow, the entry stays raw, so that nothing is lost.
+        // Where TR-03110 up to version 2.05 lets a file of CVCA references follow, the entry stays raw,
+        // so that nothing is lost.
         SecurityInfo::TerminalAuthentication { version: read_integer(&mut parts)? }
     } else {
         return None;

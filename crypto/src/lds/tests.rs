@@ -1,18 +1,20 @@
-//! Worked examples of Doc 9303-10 (8th ed.) appendix A, samples of real cards, an invented citizen, a published specimen.
+//! Worked examples of Doc 9303-10 (8th ed.) appendix A, samples of real cards, an invented
+//! citizen, a published specimen.
 
 use hex_literal::hex;
 use proptest::prelude::*;
 use time::macros::date;
 
-use super::{
-    dg13::Particulars,
-    security_infos::{
-        ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, Mapping,
-        PaceInfo, PaceProtocol, SecurityInfo,
-    },
-    *,
+use super::dg13::Particulars;
+use super::security_infos::{
+    ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, Mapping,
+    PaceInfo, PaceProtocol, SecurityInfo,
 };
-use crate::{field_data::field_data, identity::Date, mrz::Td1, suite::Cipher};
+use super::*;
+use crate::field_data::field_data;
+use crate::identity::Date;
+use crate::mrz::Td1;
+use crate::suite::Cipher;
 
 #[test]
 fn ef_com_of_appendix_a() {
@@ -94,8 +96,8 @@ fn what_is_no_portrait_is_refused() {
     assert!(Dg2::new(large, 1, 1).unwrap().encode().len() <= 0x7fff);
 }
 
-/// DG13 of an invented citizen (province 003 does not exist), made by an independent encoder whose field heads equal the byte
-/// prefixes that public reader software expects.
+/// DG13 of an invented citizen (province 003 does not exist), made by an independent encoder whose field heads equal
+/// the byte prefixes that public reader software expects.
 const DG13: &[u8] = &hex!(
     "6d82019830820194020101060628d316010008318201853011020101130c30303333303030303030313730190201020c144e677579e1bb856e"
     "205468e1bb8b204de1baab75300f020103130a30352f30312f3230303030090201040c044ee1bbaf300f0201050c0a5669e1bb8774204e616d"

@@ -1,6 +1,7 @@
 //! Dates in the MRZ: `YYMMDD`, unknown parts as fillers (Doc 9303-3 (8th ed.) §4.8).
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use time::Month;
 
@@ -20,12 +21,14 @@ impl MrzDate {
         std::str::from_utf8(&self.0).expect("six ASCII characters")
     }
 
-    /// Returns the date of expiry, in 2000..=2099; `None` for [`MrzDate::NO_EXPIRY`] and for characters that are no day.
+    /// Returns the date of expiry, in 2000..=2099; `None` for [`MrzDate::NO_EXPIRY`] and for
+    /// characters that are no day.
     pub fn expiry(&self) -> Option<time::Date> {
         if *self == Self::NO_EXPIRY { None } else { self.in_century(2000) }
     }
 
-    /// Returns the date of birth not after `latest`, in the last possible century; `None` for characters that are no day.
+    /// Returns the date of birth not after `latest`, in the last possible century; `None` for
+    /// characters that are no day.
     pub fn birth(&self, latest: time::Date) -> Option<time::Date> {
         let century = latest.year().div_euclid(100) * 100;
         [century, century - 100].into_iter().filter_map(|c| self.in_century(c)).find(|date| *date <= latest)

@@ -1,10 +1,13 @@
 //! The fields of the MRZ from which BAC and PACE derive their keys: Doc 9303-11 (8th ed.) §4.3.2, §4.4, appendix D.2.
 
-use std::{fmt, ops::Range, str::FromStr};
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Field, MrzError, check_alphabet, check_digit, td1::number_and_optional, verify};
+use super::td1::number_and_optional;
+use super::{Field, MrzError, check_alphabet, check_digit, verify};
 
 /// Document number, date of birth and date of expiry as in the MRZ; together they open the chip.
 ///
@@ -15,8 +18,8 @@ pub struct MrzKey {
 }
 
 impl MrzKey {
-    /// Creates it from the three fields without their check digits: number of at most 22 characters (shorter than nine is
-    /// padded with fillers), dates as `YYMMDD` with fillers for what is unknown.
+    /// Creates it from the three fields without their check digits: number of at most 22 characters (shorter than nine
+    /// is padded with fillers), dates as `YYMMDD` with fillers for what is unknown.
     ///
     /// # Errors
     /// [`MrzError::TooLong`], [`MrzError::Form`] or [`MrzError::Character`].
@@ -42,22 +45,23 @@ impl MrzKey {
         Ok(Self { information })
     }
 
-    /// Returns `MRZ_information` of Doc 9303-11 §4.3.2: number, birth and expiry, each followed by its check digit. BAC and PACE
-    /// hash it with SHA-1.
+    /// Returns `MRZ_information` of Doc 9303-11 §4.3.2: number, birth and expiry, each followed by its check digit. BAC
+    /// and PACE hash it with SHA-1.
     pub fn information(&self) -> Zeroizing<String> {
         Zeroizing::new(self.information.clone())
     }
 }
 
-/// Reads a whole MRZ (TD1, TD2 or TD3), with or without line breaks. Verifies the check digits of its three fields only: a
-/// mistake elsewhere does not change the key.
+/// Reads a whole MRZ (TD1, TD2 or TD3), with or without line breaks. Verifies the check digits of its three fields
+/// only: a mistake elsewhere does not change the key.
 impl FromStr for MrzKey {
     type Err = MrzError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
         check_alphabet(&zone)?;
-        // Document number, field of its continuation, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a check digit follows each.
+        // Document number, field of its continuation, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a
+        // check digit follows each.
         let (number, optional, birth, expiry) = match zone.len() {
             90 => (5..14, 15..30, 30..36, 38..44),
             72 => (36..45, 64..71, 49..55, 57..63),

@@ -8,16 +8,15 @@ mod name;
 mod td1;
 mod transliteration;
 
-use thiserror::Error;
-
 pub use date::MrzDate;
 pub use key::MrzKey;
 pub use name::MrzName;
 pub use td1::Td1;
+use thiserror::Error;
 pub use transliteration::{UnknownCharacter, is_letter, transliterate};
 
-/// Returns the check digit over characters of an MRZ: weights 7, 3, 1, modulo 10 (Doc 9303-3 (8th ed.) §4.9). `None` if a character
-/// is neither a digit, a capital letter nor the filler.
+/// Returns the check digit over characters of an MRZ: weights 7, 3, 1, modulo 10 (Doc 9303-3 (8th ed.) §4.9). `None` if
+/// a character is neither a digit, a capital letter nor the filler.
 pub fn check_digit(characters: &[u8]) -> Option<char> {
     let mut sum = 0;
     for (character, weight) in characters.iter().zip([7, 3, 1].into_iter().cycle()) {
@@ -113,7 +112,8 @@ fn check_alphabet(characters: &str) -> Result<(), MrzError> {
     }
 }
 
-/// Compares a check digit with that of `text`, whose alphabet was checked. A filler counts as 0 (a blank optional number).
+/// Compares a check digit with that of `text`, whose alphabet was checked. A filler counts as 0
+/// (a blank optional number).
 fn verify(field: Field, covered: &str, digit: &str) -> Result<(), MrzError> {
     let expected = check_digit(covered.as_bytes());
     let written = digit.chars().next().map(|c| if c == '<' { '0' } else { c });

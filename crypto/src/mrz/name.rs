@@ -43,8 +43,8 @@ impl MrzName {
 
     /// Returns the name field of `width` characters, truncated if it must be.
     ///
-    /// Uses method a) of §4.2.3: the last components become initials first, then the remaining room is returned to components from
-    /// the front. Primary components are only cut to make room for `<<` and one letter.
+    /// Uses method a) of §4.2.3: the last components become initials first, then the remaining room is returned to
+    /// components from the front. Primary components are only cut to make room for `<<` and one letter.
     pub fn field(&self, width: usize) -> String {
         let whole = if self.secondary.is_empty() {
             self.primary.clone()

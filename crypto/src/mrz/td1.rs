@@ -39,11 +39,13 @@ pub struct Td1 {
 }
 
 impl Td1 {
-    /// Returns the MRZ of a citizen card, as seen on cards in circulation: the number is the last nine digits of the personal
-    /// number, and the optional data are the whole personal number, two fillers and its own check digit. No expiry is `991231`.
+    /// Returns the MRZ of a citizen card, as seen on cards in circulation: the number is the last nine digits of
+    /// the personal number, and the optional data are the whole personal number, two fillers and its own check
+    /// digit. No expiry is `991231`.
     ///
     /// # Errors
-    /// [`MrzError::Unknown`] naming a letter of the name that no table has; never for a [`FullName`] made by its parser.
+    /// [`MrzError::Unknown`] naming a letter of the name that no table has; never for a
+    /// [`FullName`] made by its parser.
     pub fn of_citizen(
         number: &PersonalNumber,
         name: &FullName,
@@ -168,13 +170,14 @@ impl fmt::Debug for Td1 {
     }
 }
 
-/// Returns the characters that the composite check digit covers (§4.2.4): upper line 6 to 30, middle line 1 to 7, 9 to 15 and 19
-/// to 29.
+/// Returns the characters that the composite check digit covers (§4.2.4): upper line 6 to 30, middle line 1 to
+/// 7, 9 to 15 and 19 to 29.
 fn covered_by_composite(upper: &str, middle: &str) -> Zeroizing<String> {
     Zeroizing::new([&upper[5..30], &middle[..7], &middle[8..15], &middle[18..29]].concat())
 }
 
-/// Returns the number, however long, and what is left of the optional data; both laid out as note j of §4.2.2 says (TD2 alike).
+/// Returns the number, however long, and what is left of the optional data; both laid out as note j of
+/// §4.2.2 says (TD2 alike).
 pub(super) fn number_and_optional(
     start: &str,
     digit: &str,

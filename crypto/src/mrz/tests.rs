@@ -1,4 +1,5 @@
-//! Worked examples of Doc 9303-3, -5 and -11 (8th ed.); the synthetic citizen is invented (province 003 does not exist).
+//! Worked examples of Doc 9303-3, -5 and -11 (8th ed.); the synthetic citizen is invented
+//! (province 003 does not exist).
 
 use proptest::prelude::*;
 use time::macros::date;

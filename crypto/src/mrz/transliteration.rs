@@ -10,9 +10,10 @@ pub struct UnknownCharacter(pub char);
 
 /// Writes a name with A to Z and fillers between its components.
 ///
-/// Letters by the table of Doc 9303-3 §6 A, the first recommendation where it gives several. The table ends at U+017E, before
-/// most of Viet Nam's letters (`Ơ`, `Ư`, and U+1EA0 to U+1EF9): those lose their diacritics, as similar letters of the table do
-/// (`Ă`, `Ê`, `Đ`). Punctuation by §4.6: apostrophes and other signs vanish, hyphen and comma part two components.
+/// Letters by the table of Doc 9303-3 §6 A, the first recommendation where it gives several. The table ends at
+/// U+017E, before most of Viet Nam's letters (`Ơ`, `Ư`, and U+1EA0 to U+1EF9): those lose their diacritics, as
+/// similar letters of the table do (`Ă`, `Ê`, `Đ`). Punctuation by §4.6: apostrophes and other signs vanish, hyphen
+/// and comma part two components.
 ///
 /// # Errors
 /// [`UnknownCharacter`] naming the first character that is neither: a digit, a letter of another script.

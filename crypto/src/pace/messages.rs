@@ -4,11 +4,10 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Suite;
-use crate::kdf;
 use crate::sm::Keys;
 use crate::suite::cipher::MAC_LEN;
 use crate::suite::{EcError, PrivateKey, PublicKey};
-use crate::tlv;
+use crate::{kdf, tlv};
 
 /// Data objects of the dynamic authentication data (§4.4.5, table 4): terminal's, then chip's.
 pub(super) mod object {

@@ -76,7 +76,8 @@ impl TryFrom<&PaceInfo> for Suite {
 pub struct Choice {
     /// Algorithms.
     pub suite: Suite,
-    /// The card announces this protocol with several domain parameters, so MSE:Set AT must say which (§4.4.4.1, object 84).
+    /// The card announces this protocol with several domain parameters, so MSE:Set AT must say
+    /// which (§4.4.4.1, object 84).
     pub ambiguous: bool,
 }
 

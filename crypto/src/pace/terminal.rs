@@ -69,7 +69,8 @@ impl std::fmt::Debug for Nonce {
 }
 
 impl Pace {
-    /// Creates the role with the suite chosen from EF.CardAccess ([`super::choose`]), the password, and random keys on its curve.
+    /// Creates the role with the suite chosen from EF.CardAccess ([`super::choose`]), the password, and
+    /// random keys on its curve.
     ///
     /// # Errors
     /// [`Fault::Unsupported`] if the random keys are of another curve.

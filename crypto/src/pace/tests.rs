@@ -285,7 +285,8 @@ fn keys_of_another_curve_are_refused_before_the_dialogue() {
     assert!(terminal::Pace::new(G1, mrz(), random).is_err());
 }
 
-/// PACE run of BSI's worked example for EAC2 (ECDH). Its password is a PIN, which differs from a CAN only in its reference.
+/// PACE run of BSI's worked example for EAC2 (ECDH). Its password is a PIN, which differs from a
+/// CAN only in its reference.
 #[test]
 fn worked_example_of_bsi() {
     let curve = Curve::BrainpoolP256r1;
@@ -325,7 +326,8 @@ fn every_flipped_bit_leaves_no_common_channel() {
     });
     assert_eq!(transcript.len(), 10);
     for (number, message) in transcript.iter().enumerate() {
-        // The expected length of a GENERAL AUTHENTICATE is not covered by any token. It only limits the length of the answer.
+        // The expected length of a GENERAL AUTHENTICATE is not covered by any token. It only limits
+        // the length of the answer.
         let covered = message.len() - usize::from([2, 4, 6, 8].contains(&number));
         for bit in 0..covered * 8 {
             let byte = bit / 8;

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    apdu::{Command, Response, Status},
-    conversation::{CardTransport, Conversation, Fault, Turn, converse},
-    identity::CardSerial,
-};
+use crate::apdu::{Command, Response, Status};
+use crate::conversation::{CardTransport, Conversation, Fault, Turn, converse};
+use crate::identity::CardSerial;
 
 /// Purpose of an order.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -39,8 +38,8 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// Commands for one chip and one value of its sequence counter, to be played as they are. It holds no key, and of the data it
-/// writes only the length is visible.
+/// Commands for one chip and one value of its sequence counter, to be played as they are. It holds no key, and of the
+/// data it writes only the length is visible.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Order {
     /// Identifier given by the service, without meaning.
@@ -61,7 +60,8 @@ impl fmt::Debug for Order {
     }
 }
 
-/// The chip's answers to an order, command by command. It is shorter than the order if the chip was pulled or refused a command.
+/// The chip's answers to an order, command by command. It is shorter than the order if the chip was
+/// pulled or refused a command.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Receipt {
     /// [`Order::id`].
@@ -72,8 +72,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Returns whether every command of the order was answered with `9000`: for the station's operator, **not** a proof, which
-    /// only [`crate::perso::Script::verify`] gives.
+    /// Returns whether every command of the order was answered with `9000`: for the station's operator, **not** a
+    /// proof, which only [`crate::perso::Script::verify`] gives.
     pub fn answers(&self, order: &Order) -> bool {
         self.order == order.id
             && self.responses.len() == order.commands.len()
@@ -88,8 +88,8 @@ impl fmt::Debug for Receipt {
     }
 }
 
-/// Plays an order on the chip on the reader, and stops after the first answer that is not `9000`. Calls `progress` with the number
-/// of commands answered so far.
+/// Plays an order on the chip on the reader, and stops after the first answer that is not `9000`. Calls `progress` with
+/// the number of commands answered so far.
 ///
 /// Returns the receipt in every case, however short; beside it the transport's error, if that is why it is short.
 pub fn play<C: CardTransport>(
@@ -103,7 +103,8 @@ pub fn play<C: CardTransport>(
     (recorder.receipt, error)
 }
 
-/// The commands of an order as a conversation: asks one after the other, and ends after the first that is not answered with `9000`.
+/// The commands of an order as a conversation: asks one after the other, and ends after the first that is
+/// not answered with `9000`.
 struct Playback<'a>(std::slice::Iter<'a, Vec<u8>>);
 
 impl Conversation for Playback<'_> {
@@ -141,7 +142,8 @@ impl<C: CardTransport> CardTransport for Recorder<'_, C> {
 
 /// Serde of lists of byte strings as lists of Base64 strings.
 pub(super) mod octets {
-    use serde::{Deserializer, Serializer, de::Error};
+    use serde::de::Error;
+    use serde::{Deserializer, Serializer};
 
     use super::{Deserialize, Engine, STANDARD};
 

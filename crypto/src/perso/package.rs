@@ -73,8 +73,9 @@ impl fmt::Debug for Package {
     }
 }
 
-/// Returns the digest over the files of a chip: SHA-256 over, for each file by ascending identifier, identifier (2 bytes), length
-/// (4 bytes) and content. The chip computes it over what STORE DATA wrote and reports it; the service over what it sent.
+/// Returns the digest over the files of a chip: SHA-256 over, for each file by ascending identifier, identifier (2
+/// bytes), length (4 bytes) and content. The chip computes it over what STORE DATA wrote and reports it; the
+/// service over what it sent.
 pub fn digest<'a>(files: impl IntoIterator<Item = (File, &'a [u8])>) -> [u8; 32] {
     let mut files: Vec<_> = files.into_iter().collect();
     files.sort_by_key(|(file, _)| file.id());

@@ -50,7 +50,8 @@ impl LifeCycle {
         Self::ALL.into_iter().find(|state| state.byte() == byte)
     }
 
-    /// Returns whether SET STATUS leads from here to `next`: one step forward, or by Lock and Terminate from any living state.
+    /// Returns whether SET STATUS leads from here to `next`: one step forward, or by Lock and
+    /// Terminate from any living state.
     ///
     /// | from | to |
     /// | --- | --- |
@@ -82,8 +83,8 @@ impl fmt::Display for LifeCycle {
     }
 }
 
-/// Data objects that GET DATA gives (GPCS v2.3 §11.3): all in the clear but the report. The answer is the whole object, tag and
-/// length included.
+/// Data objects that GET DATA gives (GPCS v2.3 §11.3): all in the clear but the report. The answer is the whole object,
+/// tag and length included.
 pub mod tag {
     /// `45`: the chip's serial, ten bytes.
     pub const SERIAL: u16 = 0x0045;
@@ -97,8 +98,8 @@ pub mod tag {
     pub const REPORT: u16 = 0xdf21;
 }
 
-/// What a station reads from a chip before it asks for an order. **Untrusted**: nothing is proved yet. False values yield
-/// an order that the chip on the reader cannot open, and nothing else: see [the argument](super).
+/// What a station reads from a chip before it asks for an order. **Untrusted**: nothing is proved yet. False values
+/// yield an order that the chip on the reader cannot open, and nothing else: see [the argument](super).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Presentation {
     /// Serial of the chip.
@@ -118,7 +119,8 @@ pub struct Presentation {
 /// Reads the presentation of the chip on the reader. Leaves the issuer security domain selected and opens no session.
 ///
 /// # Errors
-/// The transport's error; [`Fault::Refused`] if it is no card of this issuer; [`Fault::Misbehaved`] if what it says is malformed.
+/// The transport's error; [`Fault::Refused`] if it is no card of this issuer; [`Fault::Misbehaved`] if
+/// what it says is malformed.
 pub fn present<C: CardTransport>(card: &mut C) -> Result<Presentation, C::Error> {
     let AtrInfo { max_command, max_response } = lengths(card)?;
     card.transmit(&Select::Application(ISSUER_SECURITY_DOMAIN.to_vec()).into())?.accepted(select::INS)?;
@@ -159,8 +161,8 @@ fn key_version(template: &[u8]) -> Result<u8, Fault> {
     Err(Fault::Misbehaved("a key information template without key 1"))
 }
 
-/// Returns the lengths that EF.ATR/INFO in the master file announces, else those that every card supports. Some cards refuse
-/// SELECT of the master file and have it selected anyway, so its answer does not matter.
+/// Returns the lengths that EF.ATR/INFO in the master file announces, else those that every card supports. Some cards
+/// refuse SELECT of the master file and have it selected anyway, so its answer does not matter.
 fn lengths<C: CardTransport>(card: &mut C) -> Result<AtrInfo, C::Error> {
     card.transmit(&Select::MasterFile.into())?;
     let read = ReadBinary::of(File::AtrInfo.short_id(), SHORT_NE);

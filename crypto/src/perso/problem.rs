@@ -1,7 +1,8 @@
 //! The codes of the problems that the issuance service answers with, and what each of them is about.
 //!
-//! Service and station agree on this closed list: the service answers nothing else, and the station decides by [`About`] and by
-//! code. Status, cause and remedy are data for people, in English and Vietnamese: `docs/problems/service.toml`.
+//! Service and station agree on this closed list: the service answers nothing else, and the station decides by
+//! [`About`] and by code. Status, cause and remedy are data for people, in English and Vietnamese:
+//! `docs/problems/service.toml`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -310,8 +311,8 @@ struct Wire {
     about: Option<About>,
 }
 
-/// The service's own `about` counts. Without it the code's counts, and an unknown code tells nothing of chip or station: it is then
-/// taken for a problem of the service, so that no work is ended by it.
+/// The service's own `about` counts. Without it the code's counts, and an unknown code tells nothing of chip or
+/// station: it is then taken for a problem of the service, so that no work is ended by it.
 impl From<Wire> for Problem {
     fn from(wire: Wire) -> Self {
         let of_code = match &wire.code {

@@ -8,8 +8,8 @@
 //! | [`path::PERSONALIZATION_RECEIPTS`] | [`PersonalizationReceipt`] | [`Outcome`] |
 //! | [`path::SPOILED`] | [`Spoiled`] | the chip as the ledger has it |
 //!
-//! An answer that is no success is a [`Problem`](super::problem::Problem). Requests refuse unknown members, answers ignore them, so
-//! that a service may be newer than its stations.
+//! An answer that is no success is a [`Problem`](super::problem::Problem). Requests refuse unknown members, answers
+//! ignore them, so that a service may be newer than its stations.
 
 use std::fmt;
 

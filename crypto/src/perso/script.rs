@@ -20,16 +20,17 @@ use crate::scp03::terminal::{Prediction, Session};
 use crate::scp03::{self, ISSUER_SECURITY_DOMAIN, KeySet, LAST_SEQUENCE_COUNTER, SecurityLevel};
 use crate::suite::ec::Curve;
 
-/// An order with the data that the service keeps of it: [`Script::order`] goes to the station, [`Script::to_record`] into the
-/// store, [`Script::verify`] judges what comes back.
+/// An order with the data that the service keeps of it: [`Script::order`] goes to the station, [`Script::to_record`]
+/// into the store, [`Script::verify`] judges what comes back.
 ///
-/// Composing twice for one presentation gives two scripts of which the chip plays one at most: they need the same counter value.
+/// Composing twice for one presentation gives two scripts of which the chip plays one at most: they
+/// need the same counter value.
 pub struct Script {
     pub(super) record: Record,
 }
 
-/// The stored part of a [`Script`]. It holds no key: with the chip's static keys, which the service derives again, it is enough to
-/// compute the session again. The commands are the sealed ones, as the station sees them.
+/// The stored part of a [`Script`]. It holds no key: with the chip's static keys, which the service derives again, it
+/// is enough to compute the session again. The commands are the sealed ones, as the station sees them.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Record {
     pub(super) purpose: Purpose,
@@ -56,14 +57,14 @@ impl Record {
         self.serial
     }
 
-    /// Returns the version of the keys that [`Script::verify`] needs: those that open the session, at intake the ones that it
-    /// replaces.
+    /// Returns the version of the keys that [`Script::verify`] needs: those that open the session, at intake
+    /// the ones that it replaces.
     pub fn key_version(&self) -> u8 {
         self.key_version
     }
 
-    /// Returns the sequence counter of its session. A chip that announces this value or more has played the order, or can no
-    /// longer play it.
+    /// Returns the sequence counter of its session. A chip that announces this value or more has played the order,
+    /// or can no longer play it.
     pub fn sequence_counter(&self) -> u32 {
         self.sequence_counter
     }
@@ -140,10 +141,11 @@ impl fmt::Display for ScriptStep {
 impl Script {
     /// Composes the intake of a blank chip: new keys, two key pairs generated on the chip, report.
     ///
-    /// `current` are the keys with the version that the presentation names: transport keys, or, after a cut, the new ones
-    /// already. `new` are the issuer keys and their version; `None` if the chip has them already. **The caller decides from its
-    /// own ledger which keys a chip may be opened with**: the new keys travel under the current Key-DEK, so an attacker who knows
-    /// the transport keys and records this order learns the issuer keys of this one chip.
+    /// `current` are the keys with the version that the presentation names: transport keys, or, after a cut,
+    /// the new ones already. `new` are the issuer keys and their version; `None` if the chip has them already.
+    /// **The caller decides from its own ledger which keys a chip may be opened with**: the new keys travel
+    /// under the current Key-DEK, so an attacker who knows the transport keys and records this order learns the
+    /// issuer keys of this one chip.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -174,8 +176,8 @@ impl Script {
         Ok(talk.finish(Expected::Intake { confirmation, active_auth, chip_auth }))
     }
 
-    /// Composes the writing of a package to an initialised chip, its closing, and its report. After a power cut the next order
-    /// writes everything again; nothing can be written after SET STATUS.
+    /// Composes the writing of a package to an initialised chip, its closing, and its report. After a power cut the
+    /// next order writes everything again; nothing can be written after SET STATUS.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -198,7 +200,8 @@ impl Script {
         Ok(talk.finish(Expected::Personalized { digest: package.digest() }))
     }
 
-    /// Composes the request for a chip's report, for example when the receipt of its intake or personalization was lost.
+    /// Composes the request for a chip's report, for example when the receipt of its intake or
+    /// personalization was lost.
     ///
     /// # Errors
     /// [`ScriptError`].
@@ -214,8 +217,8 @@ impl Script {
         Ok(talk.finish(Expected::Report))
     }
 
-    /// Composes the locking or termination of a chip ([`LifeCycle::Locked`], [`LifeCycle::Terminated`]). A locked chip reports; a
-    /// terminated one answers no more, so that its last answer is the proof.
+    /// Composes the locking or termination of a chip ([`LifeCycle::Locked`], [`LifeCycle::Terminated`]). A locked chip
+    /// reports; a terminated one answers no more, so that its last answer is the proof.
     ///
     /// # Errors
     /// [`ScriptError`]; [`ScriptError::LifeCycle`] for any other state to go to.

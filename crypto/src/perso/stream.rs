@@ -1,6 +1,6 @@
-//! Data groupings in STORE DATA: a tag of two bytes, a length of one byte or of `FF` and two, the content (GlobalPlatform Card
-//! Specification v2.3 §11.11; EMV Card Personalization Specification v1.1 §2). Groupings follow each other without regard to
-//! where a command ends, so that every command but the last is full.
+//! Data groupings in STORE DATA: a tag of two bytes, a length of one byte or of `FF` and two, the content
+//! (GlobalPlatform Card Specification v2.3 §11.11; EMV Card Personalization Specification v1.1 §2). Groupings follow
+//! each other without regard to where a command ends, so that every command but the last is full.
 //!
 //! | tag | content |
 //! | --- | --- |
@@ -79,9 +79,9 @@ impl fmt::Debug for Grouping {
 
 /// The chip's end of the stream: takes STORE DATA block by block, and returns the groupings that are complete.
 ///
-/// One per SCP03 session, volatile. **Before it takes the first block ([`Collector::is_untouched`]) the chip discards every file
-/// and password that an earlier stream left**: otherwise a file of another citizen could remain beside a shorter package. SET
-/// STATUS to Personalized is allowed only in a session whose stream [`Collector::is_complete`].
+/// One per SCP03 session, volatile. **Before it takes the first block ([`Collector::is_untouched`]) the chip discards
+/// every file and password that an earlier stream left**: otherwise a file of another citizen could remain beside a
+/// shorter package. SET STATUS to Personalized is allowed only in a session whose stream [`Collector::is_complete`].
 #[derive(Default)]
 pub struct Collector {
     blocks: usize,
@@ -106,8 +106,9 @@ impl Collector {
         self.complete
     }
 
-    /// Marks the stream as spoiled, when the chip could not store a block (memory full, write failed). No further block is taken
-    /// and the stream is never complete, so that a station that ignores the error cannot close a chip with a file missing.
+    /// Marks the stream as spoiled, when the chip could not store a block (memory full, write failed). No further
+    /// block is taken and the stream is never complete, so that a station that ignores the error cannot close a
+    /// chip with a file missing.
     pub fn spoil(&mut self) {
         (self.spoiled, self.complete) = (true, false);
         self.pending = Zeroizing::default();
@@ -116,8 +117,8 @@ impl Collector {
     /// Takes the next block. A refused block leaves the stream unchanged.
     ///
     /// # Errors
-    /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block or [`Collector::spoil`], [`Status::WRONG_P1P2`] for a block out
-    /// of turn, [`Status::WRONG_DATA`] for a malformed grouping or one that the last block cuts short,
+    /// [`Status::CONDITIONS_NOT_SATISFIED`] after the last block or [`Collector::spoil`], [`Status::WRONG_P1P2`] for a
+    /// block out of turn, [`Status::WRONG_DATA`] for a malformed grouping or one that the last block cuts short,
     /// [`Status::REFERENCED_DATA_NOT_FOUND`] for a tag that the chip has no place for.
     pub fn take(&mut self, block: &StoreData) -> Result<Vec<Grouping>, Status> {
         if self.complete || self.spoiled {

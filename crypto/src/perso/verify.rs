@@ -17,8 +17,8 @@ use crate::suite::ec::{Curve, PublicKey};
 pub struct Outcome {
     /// The public keys of its two key pairs, once it has both. After an intake, always.
     pub public_keys: Option<PublicKeys>,
-    /// Its report; none after termination. After a personalization its digest is the package's; after a report order **the caller**
-    /// compares digest, life cycle and public keys with what it knows.
+    /// Its report; none after termination. After a personalization its digest is the package's; after a report order
+    /// **the caller** compares digest, life cycle and public keys with what it knows.
     pub report: Option<Report>,
 }
 
@@ -67,7 +67,8 @@ pub enum Reason {
     /// Not an answer of this chip: altered on the way, of another chip or session, or invented.
     #[error("the answer is not the chip's: {0}")]
     Forged(&'static str),
-    /// The receipt ends before this command. The answers before it are genuine; the chip may have executed this command.
+    /// The receipt ends before this command. The answers before it are genuine; the chip may
+    /// have executed this command.
     #[error("the receipt ends here")]
     Incomplete,
     /// The record does not belong to these keys, or was damaged in the store.
@@ -87,10 +88,11 @@ pub enum Reason {
 impl Script {
     /// Checks every answer of a receipt and returns what the chip has proved.
     ///
-    /// `keys` are those that open the session (version [`super::Record::key_version`]): at intake the ones that it replaces.
+    /// `keys` are those that open the session (version [`super::Record::key_version`]): at intake
+    /// the ones that it replaces.
     ///
-    /// Only a receipt that answers every command can succeed. A genuine but short one is [`Reason::Incomplete`]: then a new
-    /// presentation and a new order find out what the chip did.
+    /// Only a receipt that answers every command can succeed. A genuine but short one is [`Reason::Incomplete`]: then a
+    /// new presentation and a new order find out what the chip did.
     ///
     /// # Errors
     /// [`ReceiptError`] of the first command with a wrong answer.

@@ -2,14 +2,10 @@
 
 use thiserror::Error;
 
-use super::{
-    der::{self, DerError, Within, value},
-    oid::{self, Oid},
-};
-use crate::{
-    suite::{Hash, SignatureAlgorithm},
-    tlv::{self, Reader, Tlv},
-};
+use super::der::{self, DerError, Within, value};
+use super::oid::{self, Oid};
+use crate::suite::{Hash, SignatureAlgorithm};
+use crate::tlv::{self, Reader, Tlv};
 
 /// Error of an algorithm that cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -18,7 +14,8 @@ pub enum AlgorithmError {
     /// The identifier itself is malformed.
     #[error(transparent)]
     Der(#[from] DerError),
-    /// Parameters where there should be none, or RSASSA-PSS with another mask, hash, salt length or trailer than supported.
+    /// Parameters where there should be none, or RSASSA-PSS with another mask, hash, salt length
+    /// or trailer than supported.
     #[error("algorithm {algorithm} with parameters that are not supported")]
     Parameters {
         /// The algorithm.
@@ -51,7 +48,8 @@ pub(crate) fn split<'a>(identifier: &Tlv<'a>) -> Result<(Oid, &'a [u8]), DerErro
     Ok((kind, parameters))
 }
 
-/// Returns the next element as a hash algorithm. Parameters may be absent or NULL (RFC 5754 §2; Doc 9303-12 (8th ed.) §9.1, note).
+/// Returns the next element as a hash algorithm. Parameters may be absent or NULL (RFC 5754 §2; Doc
+/// 9303-12 (8th ed.) §9.1, note).
 pub(crate) fn read_hash(reader: &mut Reader, within: &'static str) -> Result<Hash, AlgorithmError> {
     hash(&reader.expect(der::SEQUENCE).within(within)?)
 }
@@ -78,7 +76,8 @@ pub(crate) fn signature(identifier: &[u8]) -> Result<SignatureAlgorithm, Algorit
     signature_of_signer(identifier, None)
 }
 
-/// Returns the same, as a CMS SignerInfo has it: a bare `rsaEncryption` (RFC 3370 §3.2) takes its hash from the digest algorithm.
+/// Returns the same, as a CMS SignerInfo has it: a bare `rsaEncryption` (RFC 3370 §3.2) takes its hash
+/// from the digest algorithm.
 pub(crate) fn signature_of_signer(
     identifier: &[u8],
     digest: Option<Hash>,
@@ -99,8 +98,8 @@ pub(crate) fn signature_of_signer(
     }
 }
 
-/// Reads RSASSA-PSS-params, RFC 4055 §3.1: one hash for both, salt as long as the hash, as every profile recommends and the
-/// library verifies.
+/// Reads RSASSA-PSS-params, RFC 4055 §3.1: one hash for both, salt as long as the hash, as every profile recommends
+/// and the library verifies.
 fn pss(parameters: &[u8]) -> Result<SignatureAlgorithm, AlgorithmError> {
     let refused = || AlgorithmError::Parameters { algorithm: oid::RSASSA_PSS };
     let within = "RSASSA-PSS-params";

@@ -8,29 +8,27 @@
 //!     issuerUniqueID [1] OPTIONAL, subjectUniqueID [2] OPTIONAL, extensions [3] EXPLICIT Extensions OPTIONAL }
 //! ```
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{
-    algorithm::{self, AlgorithmError},
-    der::{self, DerError, Within, value},
-    extensions::{self, Extensions},
-    name::Name,
-    spki::{self, SpkiError},
-};
-use crate::{
-    rand_core::CryptoRng,
-    suite::{Hash, SignatureAlgorithm, SignatureError, VerifyingKey},
-    tlv::{Reader, Tlv},
-};
+use super::algorithm::{self, AlgorithmError};
+use super::der::{self, DerError, Within, value};
+use super::extensions::{self, Extensions};
+use super::name::Name;
+use super::spki::{self, SpkiError};
+use crate::rand_core::CryptoRng;
+use crate::suite::{Hash, SignatureAlgorithm, SignatureError, VerifyingKey};
+use crate::tlv::{Reader, Tlv};
 
 /// Number of a certificate, unique for its issuer: the content octets of a positive INTEGER.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct SerialNumber(Vec<u8>);
 
 impl SerialNumber {
-    /// Generates sixteen random bytes, positive and never zero; the profile allows twenty (Doc 9303-12 (8th ed.) table 5).
+    /// Generates sixteen random bytes, positive and never zero; the profile allows twenty (Doc
+    /// 9303-12 (8th ed.) table 5).
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -142,8 +140,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads one DER certificate, keeping its bytes. Lenient: any extension set, unsupported keys and algorithms included, so
-    /// that master lists can be read; using an unsupported part returns the error.
+    /// Reads one DER certificate, keeping its bytes. Lenient: any extension set, unsupported keys and algorithms
+    /// included, so that master lists can be read; using an unsupported part returns the error.
     ///
     /// # Errors
     /// [`DerError`].
@@ -185,8 +183,8 @@ impl Certificate {
         self.body.validity
     }
 
-    /// Returns the period in which the certified key may sign: the private key usage period (Doc 9303-12 (8th ed.) §4.1.3),
-    /// limited to the validity. Without that extension it is the validity.
+    /// Returns the period in which the certified key may sign: the private key usage period (Doc 9303-12 (8th ed.)
+    /// §4.1.3), limited to the validity. Without that extension it is the validity.
     pub fn signing_period(&self) -> Validity {
         let Validity { not_before, not_after } = self.body.validity;
         let (from, to) = self.body.extensions.private_key_usage.unwrap_or_default();
@@ -261,7 +259,8 @@ impl Certificate {
         Hash::Sha256.digest(&self.der).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Verifies the certificate's own signature under a key. Nothing else is checked; [`super::TrustStore`] verifies chains.
+    /// Verifies the certificate's own signature under a key. Nothing else is checked;
+    /// [`super::TrustStore`] verifies chains.
     pub(crate) fn verify_signature(&self, key: &VerifyingKey) -> Result<(), SignedError> {
         check_signed(&self.body.signature_algorithm, &self.algorithm, key, self.to_be_signed(), &self.signature)
     }

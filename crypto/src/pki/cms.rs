@@ -1,5 +1,5 @@
-//! CMS SignedData (RFC 5652 §5) in the profile of EF.SOD, master lists and trust bundles: one signer, signed attributes, the
-//! signer's certificate inside. Doc 9303-10 (8th ed.) §4.6.2.2, Doc 9303-12 (8th ed.) §9.1.
+//! CMS SignedData (RFC 5652 §5) in the profile of EF.SOD, master lists and trust bundles: one signer, signed
+//! attributes, the signer's certificate inside. Doc 9303-10 (8th ed.) §4.6.2.2, Doc 9303-12 (8th ed.) §9.1.
 //!
 //! ```text
 //! SignedData ::= SEQUENCE {
@@ -15,20 +15,16 @@
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::{
-    algorithm::{self, AlgorithmError},
-    certificate::Certificate,
-    der::{self, DerError, Within, value},
-    draft::SignatureMismatch,
-    name::Name,
-    oid::{self, Oid},
-    spki::SpkiError,
-    trust::LegacyHashes,
-};
-use crate::{
-    suite::{Hash, SignatureAlgorithm, SignatureError, VerifyingKey},
-    tlv::{self, Tlv},
-};
+use super::algorithm::{self, AlgorithmError};
+use super::certificate::Certificate;
+use super::der::{self, DerError, Within, value};
+use super::draft::SignatureMismatch;
+use super::name::Name;
+use super::oid::{self, Oid};
+use super::spki::SpkiError;
+use super::trust::LegacyHashes;
+use crate::suite::{Hash, SignatureAlgorithm, SignatureError, VerifyingKey};
+use crate::tlv::{self, Tlv};
 
 /// Error when reading or verifying signed data; the chain of its signer is not looked at.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -228,8 +224,8 @@ impl SignedData {
         }
     }
 
-    /// Verifies content type, message digest and signature under this certificate's key. The certificate itself is verified
-    /// by a [`super::TrustStore`], before or after: both are needed.
+    /// Verifies content type, message digest and signature under this certificate's key. The certificate itself is
+    /// verified by a [`super::TrustStore`], before or after: both are needed.
     pub(crate) fn verify(&self, expected: &Oid, signer: &Certificate, legacy: LegacyHashes) -> Result<(), CmsError> {
         let content_type = |found: &Oid| match found == expected {
             true => Ok(()),
@@ -290,8 +286,8 @@ pub(crate) struct PreparedSignedData {
 }
 
 impl PreparedSignedData {
-    /// Prepares content with the attributes contentType, messageDigest and signingTime, to be signed by this certificate's
-    /// key. The digest is the one that belongs to the key.
+    /// Prepares content with the attributes contentType, messageDigest and signingTime, to be signed by this
+    /// certificate's key. The digest is the one that belongs to the key.
     pub(crate) fn new(
         content_type: Oid,
         content: Vec<u8>,

@@ -7,25 +7,22 @@
 //!     crlExtensions [0] EXPLICIT Extensions OPTIONAL }
 //! ```
 
-use std::{collections::HashSet, fmt};
+use std::collections::HashSet;
+use std::fmt;
 
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use super::{
-    algorithm::{self, AlgorithmError},
-    certificate::{self, Certificate, SerialNumber, SignedError},
-    der::{self, DerError, Within},
-    draft::SignatureMismatch,
-    extensions::{self, KeyUsage, RawExtension},
-    name::Name,
-    oid::{self, Oid},
-    spki::SpkiError,
-};
-use crate::{
-    suite::{SignatureAlgorithm, SignatureError, VerifyingKey},
-    tlv::Tlv,
-};
+use super::algorithm::{self, AlgorithmError};
+use super::certificate::{self, Certificate, SerialNumber, SignedError};
+use super::der::{self, DerError, Within};
+use super::draft::SignatureMismatch;
+use super::extensions::{self, KeyUsage, RawExtension};
+use super::name::Name;
+use super::oid::{self, Oid};
+use super::spki::SpkiError;
+use crate::suite::{SignatureAlgorithm, SignatureError, VerifyingKey};
+use crate::tlv::Tlv;
 
 /// Error of a CRL that is not accepted or must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -190,8 +187,8 @@ impl Crl {
         extensions::authority_key(&found.value).ok().flatten()
     }
 
-    /// Verifies the list under a CSCA certificate: its signature, the issuer's key usage, and that no critical extension is
-    /// unknown.
+    /// Verifies the list under a CSCA certificate: its signature, the issuer's key usage, and that no
+    /// critical extension is unknown.
     ///
     /// # Errors
     /// [`CrlError`].
@@ -215,8 +212,8 @@ impl Crl {
         }
     }
 
-    /// Returns the entry of a certificate that this list's country issued, if it is revoked (Doc 9303-12 (8th ed.) §7.1.4, note 1:
-    /// one CSCA and one list for a country, so the country is what tells them apart).
+    /// Returns the entry of a certificate that this list's country issued, if it is revoked (Doc 9303-12 (8th ed.)
+    /// §7.1.4, note 1: one CSCA and one list for a country, so the country is what tells them apart).
     pub(crate) fn entry(&self, certificate: &Certificate) -> Option<&RevokedCertificate> {
         let same_country = self.issuer.country() == certificate.country();
         self.revoked.iter().find(|entry| same_country && entry.serial == *certificate.serial())

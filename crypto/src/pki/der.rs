@@ -1,7 +1,7 @@
 //! The universal types of DER (ITU-T X.690) over [`crate::tlv`], used by certificates, lists and signed data.
 //!
-//! The writer is strict DER. The reader keeps bytes as they stand, because signatures cover them, and is lenient only where
-//! real certificates demand it (each place says so).
+//! The writer is strict DER. The reader keeps bytes as they stand, because signatures cover them, and is lenient only
+//! where real certificates demand it (each place says so).
 
 use thiserror::Error;
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
@@ -58,7 +58,8 @@ pub(crate) fn value<T>(what: &'static str, read: Option<T>) -> Result<T, DerErro
     read.ok_or(DerError::Value { what })
 }
 
-// --- reading -----------------------------------------------------------------------------------------------------------
+// --- reading
+// -----------------------------------------------------------------------------------------------------------
 
 /// Returns the content of an INTEGER as a small number; negative or large ones are `None`.
 pub(crate) fn small(integer: &Tlv) -> Option<u64> {
@@ -66,7 +67,8 @@ pub(crate) fn small(integer: &Tlv) -> Option<u64> {
     (magnitude.len() <= 8).then(|| magnitude.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
 }
 
-/// Returns the magnitude of a non-negative INTEGER's content without leading zeros (empty for zero); `None` if empty or negative.
+/// Returns the magnitude of a non-negative INTEGER's content without leading zeros (empty for zero);
+/// `None` if empty or negative.
 pub(crate) fn unsigned(content: &[u8]) -> Option<&[u8]> {
     let first = *content.first()?;
     let zeros = content.iter().take_while(|b| **b == 0).count();
@@ -101,8 +103,8 @@ pub(crate) fn read_time(reader: &mut Reader, what: &'static str) -> Result<Offse
     value(what, time_of(&tlv))
 }
 
-/// Reads a UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5). Lenient: seconds may be missing, a fraction is dropped, and an offset
-/// may stand instead of `Z`; old certificates have all three.
+/// Reads a UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5). Lenient: seconds may be missing, a fraction is dropped, and
+/// an offset may stand instead of `Z`; old certificates have all three.
 pub(crate) fn time_of(tlv: &Tlv) -> Option<OffsetDateTime> {
     let year_digits = match tlv.tag.0 {
         UTC_TIME => 2,
@@ -149,7 +151,8 @@ fn time_from_text(text: &str, year_digits: usize) -> Option<OffsetDateTime> {
     }
 }
 
-// --- writing -----------------------------------------------------------------------------------------------------------
+// --- writing
+// -----------------------------------------------------------------------------------------------------------
 
 pub(crate) fn sequence(children: &[&[u8]]) -> Vec<u8> {
     tlv::encode_all(SEQUENCE, children)
@@ -185,7 +188,8 @@ pub(crate) fn context(number: u32, content: &[u8]) -> Vec<u8> {
     tlv::encode(0xa0 | number, content)
 }
 
-/// Encodes a time as certificates write it: UTCTime through 2049, GeneralizedTime from 2050 (Doc 9303-12 (8th ed.) table 5).
+/// Encodes a time as certificates write it: UTCTime through 2049, GeneralizedTime from 2050 (Doc
+/// 9303-12 (8th ed.) table 5).
 pub(crate) fn time(at: OffsetDateTime) -> Vec<u8> {
     let text = generalized_text(at);
     match at.to_offset(UtcOffset::UTC).year() {

@@ -2,17 +2,13 @@
 
 use thiserror::Error;
 
-use super::{
-    algorithm,
-    certificate::{Body, Certificate, SerialNumber, Validity},
-    der,
-    extensions::{self, KeyUsage},
-    lint::{self, Findings, ProfileFinding},
-    name::{Country, Name},
-    oid,
-    role::Role,
-    spki::{self, CurveForm},
-};
+use super::certificate::{Body, Certificate, SerialNumber, Validity};
+use super::extensions::{self, KeyUsage};
+use super::lint::{self, Findings, ProfileFinding};
+use super::name::{Country, Name};
+use super::role::Role;
+use super::spki::{self, CurveForm};
+use super::{algorithm, der, oid};
 use crate::suite::{SignatureAlgorithm, SignatureError, VerifyingKey};
 
 /// Issuer, whose key will sign the certificate.
@@ -41,7 +37,8 @@ pub struct CertificateDraft {
     pub private_key_usage: Validity,
     /// The key to be certified.
     pub key: VerifyingKey,
-    /// Form of the curve parameters. The standard demands [`CurveForm::Explicit`]; see `docs/divergences.md` for the other.
+    /// Form of the curve parameters. The standard demands [`CurveForm::Explicit`]; see
+    /// `docs/divergences.md` for the other.
     pub form: CurveForm,
     /// The State, for the alternative names.
     pub country: Country,

@@ -2,11 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::{
-    der::{self, DerError, Within, value},
-    name::{Country, Name},
-    oid::{self, Oid},
-};
+use super::der::{self, DerError, Within, value};
+use super::name::{Country, Name};
+use super::oid::{self, Oid};
 use crate::tlv::{self, Reader, Tlv};
 
 /// Key usage (RFC 5280 §4.2.1.3). Bit `n` of the number is bit `n` of the standard.
@@ -253,7 +251,8 @@ fn locality(bytes: &[u8]) -> Result<Option<String>, DerError> {
 const URI: u32 = 0x86;
 const DIRECTORY_NAME: u32 = 0xa4;
 
-// --- writing -----------------------------------------------------------------------------------------------------------
+// --- writing
+// -----------------------------------------------------------------------------------------------------------
 
 /// Encodes one Extension; `critical` is left out when false, because it is the default (table 5).
 pub(crate) fn extension(kind: &Oid, critical: bool, value: &[u8]) -> Vec<u8> {
@@ -317,7 +316,8 @@ pub(crate) fn write_crl_number(number: u64) -> Vec<u8> {
     extension(&oid::CRL_NUMBER, false, &der::integer(&number.to_be_bytes()))
 }
 
-/// Returns a reader over the optional explicitly tagged extensions that end a TBSCertificate (`a3`) or TBSCertList (`a0`).
+/// Returns a reader over the optional explicitly tagged extensions that end a TBSCertificate
+/// (`a3`) or TBSCertList (`a0`).
 pub(crate) fn tagged<'a>(fields: &mut Reader<'a>, tag: u32) -> Result<Option<&'a [u8]>, DerError> {
     Ok(fields.optional(tag).within("extensions")?.map(|tlv| tlv.value))
 }

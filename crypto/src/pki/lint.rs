@@ -7,14 +7,11 @@ use std::fmt;
 use thiserror::Error;
 use time::Duration;
 
-use super::{
-    algorithm,
-    certificate::{Body, Certificate},
-    extensions::{BasicConstraints, KeyUsage},
-    oid::{self, Oid},
-    role::Role,
-    spki,
-};
+use super::certificate::{Body, Certificate};
+use super::extensions::{BasicConstraints, KeyUsage};
+use super::oid::{self, Oid};
+use super::role::Role;
+use super::{algorithm, spki};
 use crate::suite::Hash;
 
 /// A violation of the profile.
@@ -67,7 +64,8 @@ pub enum ProfileFinding {
     /// The private key's usage period is empty or outside the validity.
     #[error("the private key usage period is empty or not within the validity")]
     PrivateKeyUsage,
-    /// The private key would be used longer than table 1 allows (five years; for a document signer three months and some days).
+    /// The private key would be used longer than table 1 allows (five years; for a document signer
+    /// three months and some days).
     #[error("the private key would be used for {days} days, {allowed} are allowed")]
     PrivateKeyUsageTooLong {
         /// Days in the draft.

@@ -6,14 +6,12 @@
 
 use time::OffsetDateTime;
 
-use super::{
-    certificate::Certificate,
-    cms::{CmsError, SignedData},
-    der::{self, DerError, Within, value},
-    oid,
-    trust::TrustStore,
-    trust_bundle::TrustBundleError,
-};
+use super::certificate::Certificate;
+use super::cms::{CmsError, SignedData};
+use super::der::{self, DerError, Within, value};
+use super::oid;
+use super::trust::TrustStore;
+use super::trust_bundle::TrustBundleError;
 use crate::tlv::Tlv;
 
 /// A master list as read; nothing is verified.
@@ -24,7 +22,8 @@ pub struct MasterList {
 }
 
 impl MasterList {
-    /// Reads a master list. Its entries are parsed one by one later, so that one bad certificate does not hide the others.
+    /// Reads a master list. Its entries are parsed one by one later, so that one bad certificate
+    /// does not hide the others.
     ///
     /// # Errors
     /// [`CmsError`].
@@ -41,7 +40,8 @@ impl MasterList {
         Ok(Self { signed, entries })
     }
 
-    /// Returns the certificates listed, each parsed or with what is wrong with it. Not trusted before [`MasterList::verify`].
+    /// Returns the certificates listed, each parsed or with what is wrong with it. Not trusted
+    /// before [`MasterList::verify`].
     pub fn entries(&self) -> impl Iterator<Item = Result<Certificate, DerError>> + '_ {
         self.entries.iter().map(|bytes| Certificate::parse(bytes))
     }

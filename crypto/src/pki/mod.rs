@@ -26,25 +26,20 @@ pub(crate) mod specimen;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{
-    algorithm::{read_hash, write_hash},
-    cms::{PreparedSignedData, SignedData},
-    oid::LDS_SECURITY_OBJECT,
-};
-
-pub use self::{
-    algorithm::AlgorithmError,
-    certificate::{Certificate, SerialNumber, Validity},
-    cms::CmsError,
-    crl::{Crl, CrlDraft, CrlError, PreparedCrl, RevokedCertificate},
-    der::DerError,
-    draft::{CertificateDraft, Issuer, PreparedCertificate, SignatureMismatch},
-    extensions::{BasicConstraints, Extensions, KeyUsage},
-    lint::{Findings, ProfileFinding},
-    master_list::MasterList,
-    name::{Country, Name, NameError},
-    oid::Oid,
-    role::Role,
-    spki::{CurveForm, SpkiError},
-    trust::{ChainError, LegacyHashes, Revocation, TrustStore, VerifiedSigner},
-};
+pub use self::algorithm::AlgorithmError;
+pub(crate) use self::algorithm::{read_hash, write_hash};
+pub use self::certificate::{Certificate, SerialNumber, Validity};
+pub use self::cms::CmsError;
+pub(crate) use self::cms::{PreparedSignedData, SignedData};
+pub use self::crl::{Crl, CrlDraft, CrlError, PreparedCrl, RevokedCertificate};
+pub use self::der::DerError;
+pub use self::draft::{CertificateDraft, Issuer, PreparedCertificate, SignatureMismatch};
+pub use self::extensions::{BasicConstraints, Extensions, KeyUsage};
+pub use self::lint::{Findings, ProfileFinding};
+pub use self::master_list::MasterList;
+pub use self::name::{Country, Name, NameError};
+pub(crate) use self::oid::LDS_SECURITY_OBJECT;
+pub use self::oid::Oid;
+pub use self::role::Role;
+pub use self::spki::{CurveForm, SpkiError};
+pub use self::trust::{ChainError, LegacyHashes, Revocation, TrustStore, VerifiedSigner};

@@ -1,14 +1,13 @@
 //! Distinguished names (RFC 5280 §4.1.2.4) and the issuing State in certificates (Doc 9303-12 (8th ed.) §7.1.1.1,
 //! §7.1.1.2).
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{
-    der::{self, DerError, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING, Within},
-    oid::{self, Oid},
-};
+use super::der::{self, DerError, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING, Within};
+use super::oid::{self, Oid};
 use crate::tlv::{self, Tlv};
 
 /// Error of a text that cannot be part of a name.
@@ -21,7 +20,8 @@ pub enum NameError {
         /// The given text.
         text: String,
     },
-    /// The text is empty, longer than the upper bounds of RFC 5280 appendix A (64 characters), or has control characters.
+    /// The text is empty, longer than the upper bounds of RFC 5280 appendix A (64 characters),
+    /// or has control characters.
     #[error("{text:?} cannot be a name attribute: one to 64 characters, none of them a control character")]
     Attribute {
         /// The given text.
@@ -29,7 +29,8 @@ pub enum NameError {
     },
 }
 
-/// The issuing State by both its codes: two letters in names (`VN`), and as the MRZ has it in alternative names (`VNM`).
+/// The issuing State by both its codes: two letters in names (`VN`), and as the MRZ has it in
+/// alternative names (`VNM`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Country {
     in_names: String,
@@ -37,7 +38,8 @@ pub struct Country {
 }
 
 impl Country {
-    /// Creates it from the two-letter code and the code in the MRZ (one letter for Germany, three for others; Doc 9303-3 §5).
+    /// Creates it from the two-letter code and the code in the MRZ (one letter for Germany, three
+    /// for others; Doc 9303-3 §5).
     ///
     /// # Errors
     /// [`NameError::CountryCode`].
@@ -71,7 +73,8 @@ impl FromStr for Country {
     }
 }
 
-/// A distinguished name. Two names are equal (`==`) if their bytes are; see [`Name::matches`] for the comparison of RFC 5280.
+/// A distinguished name. Two names are equal (`==`) if their bytes are; see [`Name::matches`] for
+/// the comparison of RFC 5280.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Name {
     der: Vec<u8>,
@@ -79,8 +82,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// Creates a name of `C`, `O`, optionally `OU`, and `CN`, in this order (Doc 9303-12 (8th ed.) §7.1.1.1.1: country and common
-    /// name are required).
+    /// Creates a name of `C`, `O`, optionally `OU`, and `CN`, in this order (Doc 9303-12 (8th ed.) §7.1.1.1.1: country
+    /// and common name are required).
     ///
     /// # Errors
     /// [`NameError::Attribute`].
@@ -158,8 +161,8 @@ impl Name {
         self.attributes.iter().find(|(found, _)| found == kind).map(|(_, text)| text.as_str())
     }
 
-    /// Returns the comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string type, case and run of
-    /// spaces.
+    /// Returns the comparison of RFC 5280 §7.1: same attributes in the same order, whatever the string
+    /// type, case and run of spaces.
     pub fn matches(&self, other: &Self) -> bool {
         let fold = |name: &Self| -> Vec<(Oid, String)> {
             let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
@@ -168,8 +171,8 @@ impl Name {
         self.der == other.der || fold(self) == fold(other)
     }
 
-    /// Returns whether both hold the same attributes, byte for byte, in whatever order: some States write the issuer of a signer
-    /// identifier in reverse.
+    /// Returns whether both hold the same attributes, byte for byte, in whatever order: some States write the issuer of
+    /// a signer identifier in reverse.
     pub(crate) fn permutes(&self, other: &Self) -> bool {
         let sorted = |name: &Self| {
             let mut sets = Vec::new();

@@ -1,6 +1,7 @@
 //! Object identifiers, with those of Doc 9303, RFC 5280, RFC 5652 and their algorithms.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
 /// An object identifier, kept as its DER content octets (ITU-T X.690 §8.19): arcs of any size, no re-encoding.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]

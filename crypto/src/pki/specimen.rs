@@ -1,18 +1,19 @@
-//! Test authorities and signers of Utopia (`UT`/`UTO`), forgeries that no lint would let pass, and OpenSSL as an oracle.
+//! Test authorities and signers of Utopia (`UT`/`UTO`), forgeries that no lint would let pass,
+//! and OpenSSL as an oracle.
 
 use std::process::Command;
 
-use rand::{SeedableRng, rngs::ChaCha20Rng};
-use time::{Duration, OffsetDateTime, macros::datetime};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
     Certificate, CertificateDraft, Country, Crl, CrlDraft, CurveForm, Issuer, Name, Oid, RevokedCertificate, Role,
     SerialNumber, Validity, algorithm, der, extensions, spki,
 };
-use crate::{
-    suite::{Curve, PrivateKey, SignatureAlgorithm, VerifyingKey},
-    tlv,
-};
+use crate::suite::{Curve, PrivateKey, SignatureAlgorithm, VerifyingKey};
+use crate::tlv;
 
 /// The moment of inspection.
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-22 12:00:00 UTC);

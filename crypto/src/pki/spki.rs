@@ -1,5 +1,5 @@
-//! SubjectPublicKeyInfo: RFC 5480 §2 and, with the domain parameters spelled out, RFC 3279 §2.3.5 as Doc 9303-12 (8th ed.)
-//! §4.1.6.3 demands.
+//! SubjectPublicKeyInfo: RFC 5480 §2 and, with the domain parameters spelled out, RFC 3279 §2.3.5 as Doc 9303-12
+//! (8th ed.) §4.1.6.3 demands.
 //!
 //! ```text
 //! ECParameters ::= SEQUENCE {
@@ -10,15 +10,11 @@
 
 use thiserror::Error;
 
-use super::{
-    algorithm,
-    der::{self, DerError, Within, value},
-    oid::{self, Oid},
-};
-use crate::{
-    suite::{Curve, EcError, Hash, PublicKey, VerifyingKey},
-    tlv::{Reader, Tlv},
-};
+use super::algorithm;
+use super::der::{self, DerError, Within, value};
+use super::oid::{self, Oid};
+use crate::suite::{Curve, EcError, Hash, PublicKey, VerifyingKey};
+use crate::tlv::{Reader, Tlv};
 
 /// Form in which a key names its curve.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,8 +44,8 @@ pub enum SpkiError {
         /// The curve.
         curve: Oid,
     },
-    /// The explicit parameters are not exactly those of a supported curve. They are never computed with: an attacker who chooses
-    /// the generator can forge signatures (CVE-2020-0601).
+    /// The explicit parameters are not exactly those of a supported curve. They are never computed with: an attacker
+    /// who chooses the generator can forge signatures (CVE-2020-0601).
     #[error("the explicit curve parameters are those of no supported curve")]
     Parameters,
     /// The point is not on its curve.
@@ -93,7 +89,8 @@ pub fn parse(bytes: &[u8]) -> Result<VerifyingKey, SpkiError> {
             let (curve, _) = curve_of(parameters)?;
             Ok(VerifyingKey::Ec(PublicKey::from_sec1(curve, key)?))
         }
-        // An RSASSA-PSS key may restrict its own parameters (RFC 4055 §1.2); the signature's parameters are checked instead.
+        // An RSASSA-PSS key may restrict its own parameters (RFC 4055 §1.2); the signature's
+        // parameters are checked instead.
         kind if kind == oid::RSA_ENCRYPTION || kind == oid::RSASSA_PSS => Ok(VerifyingKey::Rsa(key.to_vec())),
         algorithm => Err(SpkiError::Algorithm { algorithm }),
     }

@@ -1,19 +1,17 @@
 //! Trust anchors and the verification of a chain: Doc 9303-12 (8th ed.) §6.1 and appendix D, RFC 5280 §6.
 //!
-//! In the eMRTD PKI every path has two certificates: an anchor (CSCA) and a signer below it. So path length is always within
-//! `pathLenConstraint`, and a signer that is itself an authority is refused.
+//! In the eMRTD PKI every path has two certificates: an anchor (CSCA) and a signer below it. So path length is always
+//! within `pathLenConstraint`, and a signer that is itself an authority is refused.
 
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::{
-    algorithm::AlgorithmError,
-    certificate::{Certificate, SignedError, Validity},
-    crl::{Crl, CrlError},
-    extensions::KeyUsage,
-    oid::{self, Oid},
-    spki::SpkiError,
-};
+use super::algorithm::AlgorithmError;
+use super::certificate::{Certificate, SignedError, Validity};
+use super::crl::{Crl, CrlError};
+use super::extensions::KeyUsage;
+use super::oid::{self, Oid};
+use super::spki::SpkiError;
 use crate::suite::{Hash, SignatureError, VerifyingKey};
 
 /// Error of a certificate that is not trusted.
@@ -123,7 +121,8 @@ impl ChainError {
 /// Policy for hashes that no longer resist collisions.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LegacyHashes {
-    /// SHA-1 in certificates and security objects is accepted: for old foreign documents, on the inspector's responsibility.
+    /// SHA-1 in certificates and security objects is accepted: for old foreign documents, on the
+    /// inspector's responsibility.
     AcceptSha1,
     /// Doc 9303-12 (8th ed.) §4.1.6.4: SHA-224 and better only.
     #[default]
@@ -327,7 +326,8 @@ impl TrustStore {
     }
 
     fn revocation(&self, certificate: &Certificate, at: OffsetDateTime) -> Result<Revocation, ChainError> {
-        // A revoked signer's documents are refused whatever their claimed date: with a stolen key any date can be signed.
+        // A revoked signer's documents are refused whatever their claimed date: with a stolen
+        // key any date can be signed.
         if let Some(entry) = self.lists.iter().find_map(|list| list.entry(certificate)) {
             return Err(ChainError::Revoked { at: entry.at });
         }
@@ -389,7 +389,8 @@ impl VerifiedSigner {
         self.revocation
     }
 
-    /// Checks that the key was allowed to sign at a claimed moment: within the validity and the private key usage period.
+    /// Checks that the key was allowed to sign at a claimed moment: within the validity and the
+    /// private key usage period.
     ///
     /// # Errors
     /// [`ChainError::SigningTime`].

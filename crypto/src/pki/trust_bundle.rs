@@ -1,4 +1,5 @@
-//! The trust bundle: anchors, revocation lists and revoked documents for inspection terminals, signed by the trust-list signer.
+//! The trust bundle: anchors, revocation lists and revoked documents for inspection terminals, signed
+//! by the trust-list signer.
 //!
 //! A CMS SignedData like a master list (Doc 9303-12 (8th ed.) §9.1), with its own content type because it carries more:
 //! revocation lists, revoked documents, and a date by which the next bundle is due.
@@ -16,20 +17,16 @@
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::{
-    certificate::Certificate,
-    cms::{self, CmsError, SignedData},
-    crl::{Crl, CrlError},
-    der::{self, DerError, GENERALIZED_TIME, Within, value},
-    draft::SignatureMismatch,
-    oid,
-    spki::SpkiError,
-    trust::{ChainError, LegacyHashes, TrustStore, VerifiedSigner},
-};
-use crate::{
-    suite::SignatureAlgorithm,
-    tlv::{self, Reader, Tlv},
-};
+use super::certificate::Certificate;
+use super::cms::{self, CmsError, SignedData};
+use super::crl::{Crl, CrlError};
+use super::der::{self, DerError, GENERALIZED_TIME, Within, value};
+use super::draft::SignatureMismatch;
+use super::oid;
+use super::spki::SpkiError;
+use super::trust::{ChainError, LegacyHashes, TrustStore, VerifiedSigner};
+use crate::suite::SignatureAlgorithm;
+use crate::tlv::{self, Reader, Tlv};
 
 /// Error of a bundle (or a master list) that is not accepted or must not be signed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -133,8 +130,8 @@ impl Draft {
         Self { contents, signer: signer.clone() }
     }
 
-    /// Checks that the bundle can be opened: dates, certificates, lists, and that the signer is a trust-list signer of one of the
-    /// authorities.
+    /// Checks that the bundle can be opened: dates, certificates, lists, and that the signer is a trust-list signer
+    /// of one of the authorities.
     ///
     /// # Errors
     /// [`TrustBundleError`].
@@ -242,7 +239,8 @@ pub fn open(bytes: &[u8], anchor: &Certificate, at: OffsetDateTime) -> Result<Tr
         return Err(TrustBundleError::FromTheFuture { issued_at: contents.issued_at });
     }
     let trust = store(&contents)?;
-    // Verified again under the authorities and revocation lists of the bundle itself: a signer that is revoked in them is refused.
+    // Verified again under the authorities and revocation lists of the bundle itself: a signer that is
+    // revoked in them is refused.
     let signer = trust.verify_list_signer(signer, at)?;
     signer.allowed_to_sign_at(contents.issued_at)?;
     Ok(TrustBundle { contents, trust, signer })

@@ -82,7 +82,8 @@ impl AesKey {
             .expect(LENGTH).decrypt_padded_vec::<Iso7816>(sealed).ok())
     }
 
-    /// Encrypts in CBC mode with a zero ICV over whole blocks, as PUT KEY carries a key under Key-DEK (Amendment D v1.2 §7.2).
+    /// Encrypts in CBC mode with a zero ICV over whole blocks, as PUT KEY carries a key under Key-DEK
+    /// (Amendment D v1.2 §7.2).
     pub(super) fn wrap(&self, key: &[u8]) -> Vec<u8> {
         let mut blocks = Zeroizing::new(key.to_vec());
         blocks.resize(key.len().next_multiple_of(BLOCK), 0);
@@ -96,8 +97,8 @@ impl AesKey {
             .expect(LENGTH).decrypt_padded_vec::<NoPadding>(wrapped).ok().map(Zeroizing::new))
     }
 
-    /// Derives key material by SP 800-108 in counter mode with CMAC, as Amendment D v1.2 §4.1.5 lays it out: label and constant
-    /// (12 bytes), `00`, L in bits (2 bytes), i (1 byte), context.
+    /// Derives key material by SP 800-108 in counter mode with CMAC, as Amendment D v1.2 §4.1.5 lays it out: label and
+    /// constant (12 bytes), `00`, L in bits (2 bytes), i (1 byte), context.
     pub(super) fn derive(&self, label: &[u8; 12], context: &[&[u8]], length: usize) -> Zeroizing<Vec<u8>> {
         let bits = u16::try_from(length * 8).expect("at most 32 bytes are derived").to_be_bytes();
         let blocks = u8::try_from(length.div_ceil(BLOCK)).expect("at most two blocks");

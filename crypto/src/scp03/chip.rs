@@ -9,17 +9,19 @@
 //!                           Session::seal(..)             the sealed answer
 //! ```
 //!
-//! **What the chip must keep.** Persistent: its key set with its version and the last sequence counter (one counter per chip; it
-//! survives PUT KEY and never goes back). Volatile, gone at reset, at every SELECT and with the session's end: [`Opening`] or
-//! [`Session`], at most one of them.
+//! **What the chip must keep.** Persistent: its key set with its version and the last sequence counter (one counter per
+//! chip; it survives PUT KEY and never goes back). Volatile, gone at reset, at every SELECT and with the session's end:
+//! [`Opening`] or [`Session`], at most one of them.
 //!
-//! **When.** The incremented counter must be committed *before* the answer to INITIALIZE UPDATE leaves the chip. The card
-//! challenge, and with it every session key, is a function of the counter: a chip that answers first and commits later can be
-//! made, by cutting its power in between, to open the same session twice, and so to play the same script twice.
+//! **When.** The incremented counter must be committed *before* the answer to INITIALIZE UPDATE leaves the chip.
+//! The card challenge, and with it every session key, is a function of the counter: a chip that answers first
+//! and commits later can be made, by cutting its power in between, to open the same session twice, and so to
+//! play the same script twice.
 //!
-//! **What ends a session.** A command whose protection is wrong ([`Session::open`] fails; the status goes out in the clear), a
-//! plain command (drop the session, [`Status::SECURITY_NOT_SATISFIED`], except SELECT, which also drops it but is served),
-//! another INITIALIZE UPDATE, reset. A well-protected command that the applet refuses does **not** end it.
+//! **What ends a session.** A command whose protection is wrong ([`Session::open`] fails; the status goes out
+//! in the clear), a plain command (drop the session, [`Status::SECURITY_NOT_SATISFIED`], except SELECT, which
+//! also drops it but is served), another INITIALIZE UPDATE, reset. A well-protected command that the applet
+//! refuses does **not** end it.
 
 use std::fmt;
 
@@ -42,12 +44,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads INITIALIZE UPDATE on a chip whose only key set has the version `key_version` and whose last committed sequence
-    /// counter is `last_counter`.
+    /// Reads INITIALIZE UPDATE on a chip whose only key set has the version `key_version` and whose last committed
+    /// sequence counter is `last_counter`.
     ///
     /// # Errors
-    /// [`Status::WRONG_LENGTH`], [`Status::WRONG_P1P2`], [`Status::REFERENCED_DATA_NOT_FOUND`] for keys that the chip does not
-    /// have, [`Status::CONDITIONS_NOT_SATISFIED`] when the counter is exhausted.
+    /// [`Status::WRONG_LENGTH`], [`Status::WRONG_P1P2`], [`Status::REFERENCED_DATA_NOT_FOUND`] for keys that the chip
+    /// does not have, [`Status::CONDITIONS_NOT_SATISFIED`] when the counter is exhausted.
     pub fn read(command: &Command, key_version: u8, last_counter: u32) -> Result<Self, Status> {
         let asked = InitializeUpdate::try_from(command)?;
         if asked.key_version != 0 && asked.key_version != key_version {
@@ -90,8 +92,8 @@ impl Opening {
     ///
     /// # Errors
     /// [`Status::AUTHENTICATION_FAILED`] (`6300`) for a wrong host cryptogram,
-    /// [`Status::SECURE_MESSAGING_OBJECT_INCORRECT`] (`6988`) for a wrong C-MAC, [`Status::WRONG_P1P2`] for a level that does not
-    /// exist, [`Status::SECURITY_NOT_SATISFIED`] for any other command.
+    /// [`Status::SECURE_MESSAGING_OBJECT_INCORRECT`] (`6988`) for a wrong C-MAC, [`Status::WRONG_P1P2`] for a level
+    /// that does not exist, [`Status::SECURITY_NOT_SATISFIED`] for any other command.
     pub fn accept(self, command: &Command) -> Result<Session, Status> {
         if command.ins != ExternalAuthenticate::INS {
             return Err(Status::SECURITY_NOT_SATISFIED);
@@ -140,9 +142,10 @@ impl Session {
     /// Checks the C-MAC and decrypts.
     ///
     /// # Errors
-    /// The status to send, in the clear. [`Status::SECURITY_NOT_SATISFIED`] (`6982`) for a command without protection and for any
-    /// command after the session's end, [`Status::SECURE_MESSAGING_OBJECT_MISSING`] (`6987`) if there is no room for a MAC,
-    /// [`Status::SECURE_MESSAGING_OBJECT_INCORRECT`] (`6988`) for a wrong one. Any of them ends the session.
+    /// The status to send, in the clear. [`Status::SECURITY_NOT_SATISFIED`] (`6982`) for a command without
+    /// protection and for any command after the session's end, [`Status::SECURE_MESSAGING_OBJECT_MISSING`] (`6987`)
+    /// if there is no room for a MAC, [`Status::SECURE_MESSAGING_OBJECT_INCORRECT`] (`6988`) for a wrong one. Any
+    /// of them ends the session.
     pub fn open(&mut self, command: &Command) -> Result<Command, Status> {
         let mut session = self.session.take().ok_or(Status::SECURITY_NOT_SATISFIED)?;
         let plain = session.open_command(command)?;
@@ -163,7 +166,8 @@ impl Session {
         self.session.is_some()
     }
 
-    /// Returns the security level; `None` after the session's end. A chip checks it for commands that need [`SecurityLevel::FULL`].
+    /// Returns the security level; `None` after the session's end. A chip checks it for commands that need
+    /// [`SecurityLevel::FULL`].
     pub fn level(&self) -> Option<SecurityLevel> {
         self.session.as_ref().map(session::SessionState::level)
     }

@@ -80,7 +80,8 @@ impl KeySet {
         new.all().map(|key| self.dek.wrap(key.bytes()))
     }
 
-    /// Returns the key set that PUT KEY carries under this set's Key-DEK, each key with its length in bytes and check value.
+    /// Returns the key set that PUT KEY carries under this set's Key-DEK, each key with its length
+    /// in bytes and check value.
     pub(crate) fn unwrapped(&self, keys: &[(usize, &[u8], [u8; 3]); 3]) -> Result<KeySet, KeyError> {
         let mut plain = Vec::with_capacity(3);
         for (length, wrapped, expected) in keys {
@@ -107,7 +108,8 @@ impl fmt::Debug for KeySet {
     }
 }
 
-/// Returns the check value of an AES key: the first three bytes of sixteen bytes `01` under it (GPCS v2.3 Annex B, AES).
+/// Returns the check value of an AES key: the first three bytes of sixteen bytes `01` under it
+/// (GPCS v2.3 Annex B, AES).
 ///
 /// # Errors
 /// [`KeyError::Length`].
@@ -120,8 +122,8 @@ fn check_value_of(key: &AesKey) -> [u8; 3] {
     [block[0], block[1], block[2]]
 }
 
-/// A master key, from which the static keys of each chip are derived. The service (for transport keys, the manufacturer) keeps it;
-/// it is never on a chip.
+/// A master key, from which the static keys of each chip are derived. The service (for transport keys, the
+/// manufacturer) keeps it; it is never on a chip.
 pub struct MasterKey(AesKey);
 
 impl MasterKey {
@@ -133,9 +135,9 @@ impl MasterKey {
         AesKey::new(bytes).map(Self)
     }
 
-    /// Returns the key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of [`super`],
-    /// with the ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as context the serial
-    /// (10 bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer.
+    /// Returns the key set of one chip and one key version: SP 800-108 in counter mode with CMAC, in the layout of
+    /// [`super`], with the ASCII label `CARD KEY `, two zero bytes, the key's identifier (1 ENC, 2 MAC, 3 DEK), and as
+    /// context the serial (10 bytes) and the key version (1 byte). GlobalPlatform leaves diversification to the issuer.
     pub fn diversify(&self, serial: &CardSerial, key_version: u8) -> KeySet {
         let key = |identifier: u8| {
             let mut label = *b"CARD KEY \0\0\0";

@@ -29,12 +29,12 @@
 //! # Rules that are easy to get wrong, as the published sessions show them
 //!
 //! * Key derivation: SP 800-108 in counter mode with CMAC. Label: eleven zero bytes and the derivation constant; `00`;
-//!   L in bits; i; context: host challenge and card challenge. The card challenge itself: constant `02`, static Key-ENC,
-//!   context: sequence counter (3 bytes) and the AID of the security domain.
+//!   L in bits; i; context: host challenge and card challenge. The card challenge itself: constant `02`, static
+//!   Key-ENC, context: sequence counter (3 bytes) and the AID of the security domain.
 //! * The MAC chaining value begins as 16 zero bytes, and EXTERNAL AUTHENTICATE is the first link. Sixteen bytes are
 //!   carried on, eight are sent.
-//! * The C-MAC covers the chaining value, the header with the secure-messaging bit set, Lc **counting the MAC**, and the
-//!   data **after** encryption. Le is never covered.
+//! * The C-MAC covers the chaining value, the header with the secure-messaging bit set, Lc **counting the MAC**, and
+//!   the data **after** encryption. Le is never covered.
 //! * Extended length: the Lc that is covered has the form of the command as sent, `00 hi lo` if the sealed command has
 //!   more than 255 data bytes or wants more than 256 response bytes.
 //! * The encryption counter is 1 for the first command after EXTERNAL AUTHENTICATE and counts **every** command, those
@@ -63,8 +63,8 @@ pub const ISSUER_SECURITY_DOMAIN: [u8; 8] = [0xa0, 0x00, 0x00, 0x01, 0x51, 0x00,
 /// Largest value of the three-byte sequence counter; a chip that has reached it opens no further session.
 pub const LAST_SEQUENCE_COUNTER: u32 = 0x00ff_ffff;
 
-/// Protocol identifier and parameter `i` in the answer to INITIALIZE UPDATE: SCP03, pseudo-random card challenge, R-MAC and
-/// R-ENC supported, S8 mode (Amendment D v1.2 §5.1).
+/// Protocol identifier and parameter `i` in the answer to INITIALIZE UPDATE: SCP03, pseudo-random card challenge, R-MAC
+/// and R-ENC supported, S8 mode (Amendment D v1.2 §5.1).
 pub const PROTOCOL: [u8; 2] = [0x03, 0x70];
 
 /// What a session protects (Amendment D v1.2 §7.1.2.1, P1 of EXTERNAL AUTHENTICATE).
@@ -114,9 +114,9 @@ impl fmt::Debug for SecurityLevel {
     }
 }
 
-/// Returns the most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with an Le
-/// field, may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a whole short
-/// command fits; 0 if not even an empty protected block does.
+/// Returns the most plaintext bytes that one command can carry under C-ENC and C-MAC, when the whole command APDU, with
+/// an Le field, may have at most `max_command` bytes (the first integer of DO `7F66` in EF.ATR/INFO). 239 as soon as a
+/// whole short command fits; 0 if not even an empty protected block does.
 ///
 /// Padding takes at least one byte, the MAC eight; an extended command needs three bytes more for its lengths.
 pub fn largest_plaintext(max_command: usize) -> usize {
@@ -126,8 +126,8 @@ pub fn largest_plaintext(max_command: usize) -> usize {
     plain(sealed_in(4 + 1 + 1, 255)).max(plain(sealed_in(4 + 3 + 2, 0xffff)))
 }
 
-/// Returns the most data bytes that one answer can carry under R-ENC and R-MAC, when the whole response APDU may have at most
-/// `max_response` bytes (the second integer of DO `7F66` in EF.ATR/INFO).
+/// Returns the most data bytes that one answer can carry under R-ENC and R-MAC, when the whole response APDU may have
+/// at most `max_response` bytes (the second integer of DO `7F66` in EF.ATR/INFO).
 pub fn largest_answer(max_response: usize) -> usize {
     (max_response.min(65_536 + 2).saturating_sub(2 + MAC_LENGTH) / BLOCK * BLOCK).saturating_sub(1)
 }

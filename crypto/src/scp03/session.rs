@@ -143,7 +143,8 @@ impl SessionState {
         Ok(command)
     }
 
-    /// Advances over a command that was sealed before, without its plaintext: checks its C-MAC and updates the chaining value.
+    /// Advances over a command that was sealed before, without its plaintext: checks its C-MAC and
+    /// updates the chaining value.
     pub(super) fn retrace(&mut self, sealed: &Command) -> Result<(), Status> {
         self.counter += 1;
         self.check_command(sealed).map(|_| ())

@@ -27,9 +27,9 @@ pub struct Prediction {
 impl Prediction {
     /// Computes the session for the card with this serial and these keys.
     ///
-    /// `sequence_counter` is the value that the card will **answer**, one more than the value it used last. `host_challenge`
-    /// must be fresh and unpredictable: it makes two scripts for the same counter differ. `aid` is that of the selected
-    /// security domain.
+    /// `sequence_counter` is the value that the card will **answer**, one more than the value it used last.
+    /// `host_challenge` must be fresh and unpredictable: it makes two scripts for the same counter differ. `aid` is
+    /// that of the selected security domain.
     pub fn new(
         keys: &KeySet,
         key_version: u8,
@@ -91,7 +91,8 @@ pub struct Authenticated {
 }
 
 impl<'a> Authentication<'a> {
-    /// Creates the dialogue with these keys, of version `key_version` (0 for the card's first choice), and a fresh challenge.
+    /// Creates the dialogue with these keys, of version `key_version` (0 for the card's first
+    /// choice), and a fresh challenge.
     pub fn new(keys: &'a KeySet, key_version: u8, level: SecurityLevel, host_challenge: [u8; 8]) -> Self {
         let request = InitializeUpdate { key_version, host_challenge };
         Self { keys, level, host_challenge, request, stage: Stage::AwaitCardCryptogram }
@@ -148,8 +149,8 @@ impl Session {
         self.session.level()
     }
 
-    /// Encrypts and MACs a command as the level asks. Its Le stays as it is: ask for response data, so that there is room for
-    /// the R-MAC in an ISO case 4 command.
+    /// Encrypts and MACs a command as the level asks. Its Le stays as it is: ask for response data, so that there is
+    /// room for the R-MAC in an ISO case 4 command.
     ///
     /// # Panics
     /// If the data field is longer than 65,519 bytes, which no sealed command can carry.
@@ -158,8 +159,8 @@ impl Session {
         self.session.seal_command(command)
     }
 
-    /// Checks and decrypts the answer to the command wrapped last. An answer with an error status is not protected and is
-    /// returned without data: an attacker on the line may have made it.
+    /// Checks and decrypts the answer to the command wrapped last. An answer with an error status is not protected and
+    /// is returned without data: an attacker on the line may have made it.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`]; from then on every answer is refused.
@@ -173,8 +174,8 @@ impl Session {
         })
     }
 
-    /// Advances over a command that an earlier instance of this session wrapped ([`Prediction`] is reproducible), so that its
-    /// answer can be unwrapped now. The plaintext is not needed.
+    /// Advances over a command that an earlier instance of this session wrapped ([`Prediction`] is reproducible), so
+    /// that its answer can be unwrapped now. The plaintext is not needed.
     ///
     /// # Errors
     /// [`Fault::Misbehaved`] if the command was not wrapped by this session at this point.

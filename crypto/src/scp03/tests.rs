@@ -291,7 +291,8 @@ fn every_flipped_bit_of_the_handshake_is_refused() {
             flipped
         })
     };
-    // INITIALIZE UPDATE: refused at once, or answered so that EXTERNAL AUTHENTICATE fails. Le (the last byte) is not covered.
+    // INITIALIZE UPDATE: refused at once, or answered so that EXTERNAL AUTHENTICATE fails. Le (the
+    // last byte) is not covered.
     let initialize_update = it.initialize_update.to_bytes();
     for flipped in flips(initialize_update[..13].to_vec()) {
         let Ok(command) = Command::parse(&[&flipped[..], &[0]].concat()) else { continue };
@@ -305,8 +306,8 @@ fn every_flipped_bit_of_the_handshake_is_refused() {
         let (opening, _) = ask(&it.initialize_update).unwrap();
         assert!(opening.accept(&command).is_err());
     }
-    // The answer: a live host cannot check serial, version and counter, which the card alone states; the prediction compares every
-    // bit.
+    // The answer: a live host cannot check serial, version and counter, which the card alone states; the
+    // prediction compares every bit.
     for flipped in flips(it.answer.to_bytes()) {
         let answer = Response::parse(&flipped).unwrap();
         assert_ne!(answer, it.answer);

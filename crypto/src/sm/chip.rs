@@ -30,7 +30,8 @@ impl Chip {
         Self(State::AwaitCommand(ChannelState::new(keys, u128::from(counter))))
     }
 
-    /// Returns whether it can still be used. If not, session keys are gone and what they opened must be closed (§9.8.3).
+    /// Returns whether it can still be used. If not, session keys are gone and what they opened
+    /// must be closed (§9.8.3).
     pub fn is_open(&self) -> bool {
         !matches!(self.0, State::Dead)
     }
@@ -104,8 +105,8 @@ fn uncover(session: &ChannelState, command: &Command) -> Result<Command, Status>
         Some(&[high, low]) => Some(usize::from(u16::from_be_bytes([high, low]))),
         Some(_) => return Err(Status::SECURE_MESSAGING_OBJECT_INCORRECT),
     };
-    // The outer Le is not authenticated. It must be the one that §9.8.4 shows for this form, or absent: the terminal did not send
-    // another one. Readers that always use the extended form are tolerated.
+    // The outer Le is not authenticated. It must be the one that §9.8.4 shows for this form, or absent: the terminal
+    // did not send another one. Readers that always use the extended form are tolerated.
     let long = command.data.len() > 255 || ne.is_some_and(|ne| ne > SHORT_NE);
     match command.ne {
         None | Some(EXTENDED_NE) => {}

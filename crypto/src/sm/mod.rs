@@ -1,7 +1,7 @@
 //! Secure messaging: Doc 9303-11 (8th ed.) §9.8.
 //!
-//! The two ends are two types over one private `ChannelState`: the terminal only seals commands and opens responses, the chip only
-//! opens commands and seals responses. After the first error a channel is dead for good.
+//! The two ends are two types over one private `ChannelState`: the terminal only seals commands and opens responses,
+//! the chip only opens commands and seals responses. After the first error a channel is dead for good.
 //!
 //! ```
 //! use crypto::apdu::{Command, Response};
@@ -31,11 +31,9 @@ use zeroize::Zeroizing;
 
 pub use self::chip::Chip;
 pub use self::terminal::Terminal;
-use crate::{
-    kdf,
-    suite::{Cipher, cipher::MAC_LEN},
-    tlv,
-};
+use crate::suite::Cipher;
+use crate::suite::cipher::MAC_LEN;
+use crate::{kdf, tlv};
 
 /// The two session keys. Wiped when dropped, never cloned, never shown.
 pub struct Keys {
@@ -69,14 +67,16 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// Returns the most plain bytes that fit a protected response data field of `most` bytes: what a terminal may ask for at once.
+/// Returns the most plain bytes that fit a protected response data field of `most` bytes: what a
+/// terminal may ask for at once.
 ///
 /// For a short response (`most` = 256) that is 231 bytes under triple DES and 223 under AES.
 pub fn response_capacity(cipher: Cipher, most: usize) -> usize {
     capacity(cipher, most, STATUS_OBJECT + MAC_OBJECT)
 }
 
-/// Returns the most plain bytes that fit a protected command data field of `most` bytes, with an expected length beside them.
+/// Returns the most plain bytes that fit a protected command data field of `most` bytes, with an
+/// expected length beside them.
 pub fn command_capacity(cipher: Cipher, most: usize) -> usize {
     capacity(cipher, most, EXPECTED_OBJECT + MAC_OBJECT)
 }

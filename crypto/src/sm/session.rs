@@ -27,7 +27,8 @@ impl ChannelState {
         self.counter = self.counter.wrapping_add(1);
     }
 
-    /// Returns the object with `data` encrypted: 87 with its padding indicator, or 85 for odd instructions. Empty for no data.
+    /// Returns the object with `data` encrypted: 87 with its padding indicator, or 85 for odd
+    /// instructions. Empty for no data.
     pub(super) fn encrypt(&self, data: &[u8], odd: bool) -> Vec<u8> {
         if data.is_empty() {
             return Vec::new();

@@ -100,8 +100,8 @@ impl Terminal {
     }
 }
 
-/// Opens a response of the form `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an unprotected one proves
-/// nothing.
+/// Opens a response of the form `[85 or 87] 99 8E`, in this order (§9.8.4). The status must be inside: an
+/// unprotected one proves nothing.
 fn uncover(session: &ChannelState, response: &Response) -> Result<Response, Fault> {
     let malformed = |_| Fault::Misbehaved("the objects of a protected response are not in order");
     let mut objects = Reader::new(&response.data);

@@ -3,19 +3,15 @@
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::{
-    Sod, TAG,
-    hash_table::{LdsSecurityObject, LdsVersion},
+use super::hash_table::{LdsSecurityObject, LdsVersion};
+use super::{Sod, TAG};
+use crate::lds::DataGroup;
+use crate::pki::{
+    AlgorithmError, Certificate, CmsError, KeyUsage, LDS_SECURITY_OBJECT, PreparedSignedData, SignatureMismatch,
+    SpkiError,
 };
-use crate::{
-    lds::DataGroup,
-    pki::{
-        AlgorithmError, Certificate, CmsError, KeyUsage, LDS_SECURITY_OBJECT, PreparedSignedData, SignatureMismatch,
-        SpkiError,
-    },
-    suite::{Hash, SignatureAlgorithm},
-    tlv,
-};
+use crate::suite::{Hash, SignatureAlgorithm};
+use crate::tlv;
 
 /// Parameters of the hash tables of a series of documents.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -133,8 +129,8 @@ impl Draft {
     }
 }
 
-/// A linted security object waiting for its one signature. To be stored ([`Prepared::to_bytes`]) before it is signed. Not
-/// `Clone`: attaching a signature spends it.
+/// A linted security object waiting for its one signature. To be stored ([`Prepared::to_bytes`]) before it is signed.
+/// Not `Clone`: attaching a signature spends it.
 ///
 /// ```compile_fail,E0382
 /// fn twice(prepared: crypto::sod::Prepared, signature: &[u8]) {

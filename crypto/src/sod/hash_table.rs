@@ -7,13 +7,11 @@
 //!     ldsVersionInfo SEQUENCE { ldsVersion PrintableString, unicodeVersion PrintableString } OPTIONAL }   -- with v1 only
 //! ```
 
-use crate::{
-    lds::DataGroup,
-    pki::der::{self, DerError, PRINTABLE_STRING, Within, value},
-    pki::{AlgorithmError, read_hash, write_hash},
-    suite::Hash,
-    tlv::{self, Tlv},
-};
+use crate::lds::DataGroup;
+use crate::pki::der::{self, DerError, PRINTABLE_STRING, Within, value};
+use crate::pki::{AlgorithmError, read_hash, write_hash};
+use crate::suite::Hash;
+use crate::tlv::{self, Tlv};
 
 /// Version of the LDS to which the hash table belongs.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,7 +1,7 @@
 //! EF.SOD, the document security object: Doc 9303-10 (8th ed.) §4.6.2 and appendix D.
 //!
-//! Writing goes *draft -> lint -> prepared (stored) -> attach -> [`Sod`]*; reading goes *[`Sod::parse`] -> [`Sod::verify`] ->
-//! [`VerifiedSod`]*; only a verified one compares data groups with their hashes.
+//! Writing goes *draft -> lint -> prepared (stored) -> attach -> [`Sod`]*; reading goes *[`Sod::parse`] ->
+//! [`Sod::verify`] -> [`VerifiedSod`]*; only a verified one compares data groups with their hashes.
 //!
 //! ```
 //! use crypto::{lds::DataGroup, pki::TrustStore, sod::{Draft, Profile, Sod}};
@@ -58,19 +58,15 @@ mod tests;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+pub use self::draft::{Draft, LintError, Prepared, Profile, StoredError};
 use self::hash_table::LdsSecurityObject;
-pub use self::{
-    draft::{Draft, LintError, Prepared, Profile, StoredError},
-    hash_table::LdsVersion,
+pub use self::hash_table::LdsVersion;
+use crate::lds::DataGroup;
+use crate::pki::{
+    AlgorithmError, Certificate, ChainError, CmsError, LDS_SECURITY_OBJECT, SignedData, TrustStore, VerifiedSigner,
 };
-use crate::{
-    lds::DataGroup,
-    pki::{
-        AlgorithmError, Certificate, ChainError, CmsError, LDS_SECURITY_OBJECT, SignedData, TrustStore, VerifiedSigner,
-    },
-    suite::Hash,
-    tlv::{Tlv, TlvError},
-};
+use crate::suite::Hash;
+use crate::tlv::{Tlv, TlvError};
 
 /// Tag of EF.SOD (Doc 9303-10 (8th ed.) table 36).
 pub(crate) const TAG: u32 = 0x77;
@@ -142,19 +138,21 @@ impl Sod {
         &self.raw
     }
 
-    /// Returns SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER). It identifies a document in the card status
-    /// and in the trust bundle. A hash of the raw file would not do: an attacker between chip and reader can change its unsigned
-    /// parts. The hash table covers DG15, so no two chips share a fingerprint.
+    /// Returns SHA-256 of the LDSSecurityObject as it was signed (the eContent, DER). It identifies a document in the
+    /// card status and in the trust bundle. A hash of the raw file would not do: an attacker between chip and reader
+    /// can change its unsigned parts. The hash table covers DG15, so no two chips share a fingerprint.
     pub fn fingerprint(&self) -> [u8; 32] {
         Hash::Sha256.digest(&self.signed.content).try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Returns the groups of the hash table, **unverified**, for a reader to try. A verdict uses [`VerifiedSod::groups`].
+    /// Returns the groups of the hash table, **unverified**, for a reader to try. A verdict uses
+    /// [`VerifiedSod::groups`].
     pub fn unverified_groups(&self) -> Vec<DataGroup> {
         self.table.groups.iter().map(|(group, _)| *group).collect()
     }
 
-    /// Returns the document signer's certificate inside, unverified: for looking up what is missing, never for a verdict.
+    /// Returns the document signer's certificate inside, unverified: for looking up what is
+    /// missing, never for a verdict.
     ///
     /// # Errors
     /// [`CmsError::SignerMissing`].

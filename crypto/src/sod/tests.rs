@@ -4,17 +4,13 @@ use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 
 use super::*;
-use crate::{
-    field_data::field_data,
-    pki::{
-        CertificateDraft, CurveForm, LegacyHashes, Revocation, Role, SignatureMismatch, SpkiError, der, oid,
-        specimen::{
-            Forgery, Issued, NOW, Openssl, SIGNED, crl, csca, documents, issue, rsa_public, signer, signer_draft,
-        },
-    },
-    suite::{Curve, SignatureAlgorithm, SignatureError},
-    tlv,
+use crate::field_data::field_data;
+use crate::pki::specimen::{
+    Forgery, Issued, NOW, Openssl, SIGNED, crl, csca, documents, issue, rsa_public, signer, signer_draft,
 };
+use crate::pki::{CertificateDraft, CurveForm, LegacyHashes, Revocation, Role, SignatureMismatch, SpkiError, der, oid};
+use crate::suite::{Curve, SignatureAlgorithm, SignatureError};
+use crate::tlv;
 
 const DG1: &[u8] = &[0x61, 3, 1, 2, 3];
 const DG2: &[u8] = &[0x75, 2, 9, 9];
@@ -117,7 +113,8 @@ fn openssl_verifies_what_we_sign() {
             let sod = signed(&state.signer);
             openssl.file("sod", Tlv::expect(TAG, sod.raw()).unwrap().value);
             openssl.certificate("csca.pem", &state.root.certificate);
-            // OpenSSL 3 refuses explicit parameters anywhere but in the anchor, so there only the signature is verified.
+            // OpenSSL 3 refuses explicit parameters anywhere but in the anchor, so there only
+            // the signature is verified.
             let chain = match form {
                 CurveForm::Explicit => "-noverify".to_owned(),
                 CurveForm::Named => format!("-attime {} -CAfile csca.pem", NOW.unix_timestamp()),
@@ -347,7 +344,8 @@ fn with_certificate(raw: &[u8], certificate: &Certificate) -> Vec<u8> {
     })
 }
 
-/// Puts the signed data together again from its altered elements: 0 version, 1 digests, 2 content, 3 certificates, 4 signers.
+/// Puts the signed data together again from its altered elements: 0 version, 1 digests, 2 content, 3
+/// certificates, 4 signers.
 fn rebuilt(raw: &[u8], alter: impl Fn(usize, &[u8]) -> Vec<u8>) -> Vec<u8> {
     let info = Tlv::expect(TAG, raw).unwrap().children().read().unwrap();
     let mut parts = info.children();
@@ -467,7 +465,8 @@ fn a_prepared_object_survives_the_store_and_a_damaged_row_does_not() {
 fn the_specimen_of_tr_03105_is_read_and_its_signature_holds() {
     let Some(raw) = field_data("specimen_bsi_tr03105/EF_SOD.bin") else { return };
     let sod = Sod::parse(&raw).unwrap();
-    // RSASSA-PSS with SHA-256, from the SignerInfo. The CSCA of the set is not published, so the chain cannot be verified.
+    // RSASSA-PSS with SHA-256, from the SignerInfo. The CSCA of the set is not published, so the
+    // chain cannot be verified.
     let signer = sod.signer_certificate().unwrap();
     assert_eq!(sod.signed.verify(&LDS_SECURITY_OBJECT, signer, LegacyHashes::Refuse), Ok(()));
     let numbers: Vec<u8> = sod.table.groups.iter().map(|(group, _)| group.number()).collect();

@@ -93,8 +93,9 @@ impl Cipher {
         self.cbc_decrypt(key, &[0; 16][..self.block_len()], blocks)
     }
 
-    /// Returns the MAC of `message`: for triple DES the retail MAC (ISO/IEC 9797-1 MAC algorithm 3) after padding method 2, for AES
-    /// the CMAC cut to eight bytes. Secure messaging pads **before** the CMAC too: see [`Cipher::mac_of_padded`].
+    /// Returns the MAC of `message`: for triple DES the retail MAC (ISO/IEC 9797-1 MAC algorithm 3) after padding
+    /// method 2, for AES the CMAC cut to eight bytes. Secure messaging pads **before** the CMAC too: see
+    /// [`Cipher::mac_of_padded`].
     ///
     /// # Panics
     /// If the key has a length that this cipher does not allow.
@@ -149,7 +150,8 @@ pub fn unpad(padded: &[u8]) -> Option<&[u8]> {
     (padded[end] == 0x80).then(|| &padded[..end])
 }
 
-/// Returns the MAC by ISO/IEC 9797-1 algorithm 3 on DES: CBC with the first key half, the last block finished with triple DES.
+/// Returns the MAC by ISO/IEC 9797-1 algorithm 3 on DES: CBC with the first key half, the last block
+/// finished with triple DES.
 fn retail_mac(key: &[u8], padded: &[u8]) -> [u8; MAC_LEN] {
     let half = <&[u8; 8]>::try_from(&key[..8]).expect("two-key triple DES has 16 bytes");
     let single = Cipher::TripleDes; // EDE2 under K1 || K1 is single DES under K1

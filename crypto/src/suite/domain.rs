@@ -4,7 +4,8 @@
 
 use super::Curve;
 
-/// The parameters of a curve `y² = x³ + ax + b` over a prime field; all integers big-endian, [`Curve::field_len`] bytes.
+/// The parameters of a curve `y² = x³ + ax + b` over a prime field; all integers big-endian,
+/// [`Curve::field_len`] bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Domain {
     /// The prime p of the field.

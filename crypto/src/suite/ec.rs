@@ -76,7 +76,8 @@ impl Curve {
         }
     }
 
-    /// Returns the hash function as strong as the curve (TR-03116-2 §4, table of hash and curve), used when signing by default.
+    /// Returns the hash function as strong as the curve (TR-03116-2 §4, table of hash and curve), used
+    /// when signing by default.
     pub fn usual_hash(self) -> Hash {
         match self {
             Self::P256 | Self::BrainpoolP256r1 => Hash::Sha256,
@@ -149,8 +150,9 @@ macro_rules! sign {
     }};
 }
 
-/// Returns whether the library's signature, which is in range, belongs to this key and message. Public values only, so the
-/// fastest code may do it: aws-lc-rs takes a fifth of the time on P-256, and it dominates issuing and inspecting a document.
+/// Returns whether the library's signature, which is in range, belongs to this key and message. Public values
+/// only, so the fastest code may do it: aws-lc-rs takes a fifth of the time on P-256, and it dominates issuing
+/// and inspecting a document.
 macro_rules! verified {
     ($key:expr, $lib:ident, $hash:expr, $message:expr, $signature:expr) => {
         match quick($key.curve, $hash) {
@@ -367,8 +369,8 @@ impl Generator {
         Self(PublicKey { curve, point: curve.domain().base_point.to_vec() })
     }
 
-    /// Returns the generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read as a
-    /// big-endian integer of at most [`Curve::field_len`] bytes.
+    /// Returns the generic mapping: `s * G + own * peer` (Doc 9303-11 (8th ed.) §4.4.3.3.1), `s` being the nonce read
+    /// as a big-endian integer of at most [`Curve::field_len`] bytes.
     ///
     /// # Errors
     /// [`EcError::OtherCurve`], [`EcError::MappedToInfinity`], [`EcError::Scalar`] for a nonce that is too long.

@@ -1,7 +1,7 @@
 //! Hashes, curves, signatures and ciphers behind plain enums.
 //!
-//! Everything above this module names an algorithm by value ([`Curve`], [`enum@Hash`], [`Cipher`]) and never sees a generic
-//! parameter of the libraries below. Arithmetic is RustCrypto's, RSA verification is aws-lc-rs's.
+//! Everything above this module names an algorithm by value ([`Curve`], [`enum@Hash`], [`Cipher`]) and never sees a
+//! generic parameter of the libraries below. Arithmetic is RustCrypto's, RSA verification is aws-lc-rs's.
 
 pub mod cipher;
 pub mod ec;

@@ -37,8 +37,8 @@ pub enum VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// Returns the algorithm that a key of this kind signs with by default: ECDSA with [`super::Curve::usual_hash`], or RSASSA-PSS
-    /// with SHA-256, as Doc 9303-12 (8th ed.) §4.1.6.1 recommends for RSA.
+    /// Returns the algorithm that a key of this kind signs with by default: ECDSA with [`super::Curve::usual_hash`], or
+    /// RSASSA-PSS with SHA-256, as Doc 9303-12 (8th ed.) §4.1.6.1 recommends for RSA.
     pub fn usual_algorithm(&self) -> SignatureAlgorithm {
         match self {
             Self::Ec(key) => SignatureAlgorithm::Ecdsa(key.curve().usual_hash()),

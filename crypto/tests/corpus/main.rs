@@ -1,28 +1,24 @@
-//! Every fuzz target over its seeds and over mutations of them, without libFuzzer. `CORPUS_MUTATIONS=20` does twenty times as
-//! many. The targets themselves are those of `crypto/fuzz`.
+//! Every fuzz target over its seeds and over mutations of them, without libFuzzer. `CORPUS_MUTATIONS=20` does twenty
+//! times as many. The targets themselves are those of `crypto/fuzz`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
-use std::{env, fs, panic, path::PathBuf};
+use std::path::PathBuf;
+use std::{env, fs, panic};
 
-use rand::{RngExt, SeedableRng, rngs::ChaCha20Rng};
-
-use crypto::{
-    lds::{Dg2, Dg13},
-    mrz::Td1,
-    perso::{Receipt, Record, Script},
-    pki::{Certificate, Crl, trust_bundle},
-    sod::Sod,
-};
-
-use fuzz::{
-    TARGETS, Target,
-    perso::keys,
-    trust::{AT, CSCA, STORE},
-};
+use crypto::lds::{Dg2, Dg13};
+use crypto::mrz::Td1;
+use crypto::perso::{Receipt, Record, Script};
+use crypto::pki::{Certificate, Crl, trust_bundle};
+use crypto::sod::Sod;
+use fuzz::perso::keys;
+use fuzz::trust::{AT, CSCA, STORE};
+use fuzz::{TARGETS, Target};
+use rand::rngs::ChaCha20Rng;
+use rand::{RngExt, SeedableRng};
 
 fn folder(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target)

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use crypto::active_auth;
 use crypto::apdu::{Command, Response, Status};
-use crypto::bac;
-use crypto::chip_auth;
 use crypto::command::mse::{self, SetInternal};
 use crypto::conversation::{Reply, Respondent};
 use crypto::kdf::MrzSecret;
@@ -14,6 +11,7 @@ use crypto::lds::security_infos::{ChipAuthenticationProtocol, KeyAgreement, Secu
 use crypto::lds::{DataGroup, File};
 use crypto::pace::{self, Password, Suite};
 use crypto::suite::Cipher;
+use crypto::{active_auth, bac, chip_auth};
 
 use crate::access::{Authority, Operation};
 use crate::channel::Channel;

@@ -74,8 +74,8 @@ pub(super) fn read(core: &mut Core, command: &Command, room: usize) -> Result<Re
 /// Returns the file if it exists and may be read now.
 ///
 /// # Errors
-/// The status to answer. Before authentication it is the same for all files of the LDS application, existing or not: which data
-/// groups a card has is personal already.
+/// The status to answer. Before authentication it is the same for all files of the LDS application, existing or not:
+/// which data groups a card has is personal already.
 fn allowed(core: &Core, file: Option<File>) -> Result<File, Status> {
     let Some(file) = file else {
         return Err(if hides(core) { Status::SECURITY_NOT_SATISFIED } else { Status::FILE_NOT_FOUND });
@@ -100,8 +100,8 @@ fn content(core: &Core, file: File) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// Returns the answer to SELECT: the template that P2 asks for (ISO/IEC 7816-4:2013 §7.4) with the name or identifier in it, or
-/// nothing if the terminal wants no data.
+/// Returns the answer to SELECT: the template that P2 asks for (ISO/IEC 7816-4:2013 §7.4) with the name or identifier
+/// in it, or nothing if the terminal wants no data.
 fn control_information(command: &Command, name: Option<&[u8]>, tag: u32) -> Response {
     let Some(name) = name.filter(|_| command.ne.is_some()) else { return Response::success([]) };
     let template = if command.p[1] == 0x04 { 0x62 } else { 0x6f };

@@ -1,5 +1,5 @@
-//! The issuer security domain: identification, keys, personalization and life cycle of the chip. GlobalPlatform Card Specification
-//! v2.3.
+//! The issuer security domain: identification, keys, personalization and life cycle of the chip. GlobalPlatform
+//! Card Specification v2.3.
 
 use std::sync::Arc;
 
@@ -14,9 +14,8 @@ use crypto::command::store_data::StoreData;
 use crypto::conversation::{Reply, Respondent as _};
 use crypto::kdf::MrzSecret;
 use crypto::perso::{Grouping, LifeCycle, Report, digest, tag};
-use crypto::scp03;
 use crypto::suite::ec::PrivateKey;
-use crypto::tlv;
+use crypto::{scp03, tlv};
 
 use crate::access::Operation;
 use crate::channel::Channel;
@@ -44,7 +43,8 @@ pub(super) fn act(core: &mut Core, command: &Command, dialogue: Dialogue) -> Res
     }
 }
 
-/// GET DATA: serial, key information, sequence counter and life cycle without a session, the report in one of the issuer.
+/// GET DATA: serial, key information, sequence counter and life cycle without a session, the
+/// report in one of the issuer.
 fn get_data(core: &Core, command: &Command) -> Result<Response, Status> {
     let state = &core.persistent;
     let wanted = GetData::try_from(command)?.tag;

@@ -1,7 +1,7 @@
 //! What each command does.
 //!
-//! SELECT and READ BINARY are served in every application ([`files`]). The other commands belong to the LDS application ([`emrtd`];
-//! PACE also to the master file) or to the issuer domain ([`issuer_domain`]).
+//! SELECT and READ BINARY are served in every application ([`files`]). The other commands belong to the LDS application
+//! ([`emrtd`]; PACE also to the master file) or to the issuer domain ([`issuer_domain`]).
 
 use crypto::apdu::{Command, Response, Status, cla};
 use crypto::command::{

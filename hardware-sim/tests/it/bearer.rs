@@ -1,4 +1,5 @@
-//! What a reader with the right password does: PACE or BAC, read every file, chip authentication, active authentication.
+//! What a reader with the right password does: PACE or BAC, read every file, chip
+//! authentication, active authentication.
 
 use crypto::active_auth;
 use crypto::chip_auth::terminal::ChipAuthentication;

@@ -1,7 +1,6 @@
 //! The parties of the tests: an invented citizen's package, the issuer, a reader with a secure channel.
 
 use crypto::apdu::{Command, Response, Status};
-use crypto::bac;
 use crypto::command::read_binary::ReadBinary;
 use crypto::command::select::Select;
 use crypto::conversation::{CardTransport, converse};
@@ -16,9 +15,8 @@ use crypto::pace::{self, Suite};
 use crypto::perso::{Package, PublicKeys, Script, play, present};
 use crypto::pki::{CurveForm, spki};
 use crypto::scp03::{KeySet, MasterKey};
-use crypto::sm;
 use crypto::suite::{Cipher, Curve, Hash, VerifyingKey};
-use crypto::{active_auth, tlv};
+use crypto::{active_auth, bac, sm, tlv};
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store, TRANSPORT_KEY_VERSION};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha20Rng;
@@ -58,7 +56,8 @@ pub fn blank(profile: Profile) -> InProcess {
     InProcess::new(blank_in(Store::memory(), profile, 0))
 }
 
-/// Carries out the intake as the service orders it, also after a power cut in an earlier one. Returns the public keys of the chip.
+/// Carries out the intake as the service orders it, also after a power cut in an earlier one. Returns the
+/// public keys of the chip.
 pub fn intake(card: &mut InProcess) -> Result<PublicKeys, InProcessError> {
     let presentation = present(card)?;
     let (old, new) = (transport(presentation.serial), issuer(presentation.serial));

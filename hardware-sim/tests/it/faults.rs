@@ -9,8 +9,8 @@ use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
 
 use crate::cast::*;
 
-/// Carries out intake and personalization on a chip that fails by `plan`, as a station would: after a power cut it begins again with
-/// a new presentation. Returns whether the plan cut the power.
+/// Carries out intake and personalization on a chip that fails by `plan`, as a station would: after a power cut it
+/// begins again with a new presentation. Returns whether the plan cut the power.
 fn recovers(plan: Plan, reopen: bool) -> bool {
     let store = Store::memory();
     let mut card = InProcess::new(blank_in(store.clone(), Profile::default(), 0));

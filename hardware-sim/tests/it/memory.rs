@@ -90,8 +90,8 @@ fn the_same_seed_gives_the_same_chip_and_a_restart_gives_new_nonces() {
     assert_eq!(nonces.len(), 4);
 }
 
-/// A state file of each released version is kept under `tests/state_test_data` and must still open. To make the file of a
-/// new version: `CITIZEN_CARD_WRITE_STATE=1 cargo test -p hardware-sim states_of`.
+/// A state file of each released version is kept under `tests/state_test_data` and must still open. To make the file of
+/// a new version: `CITIZEN_CARD_WRITE_STATE=1 cargo test -p hardware-sim states_of`.
 #[test]
 fn states_of_every_version_open() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/state_test_data/v1/personalized.state");

@@ -11,8 +11,6 @@ mod store;
 
 use std::sync::Arc;
 
-use time::Duration;
-
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub use gate::{Gate, Peer, gate};
@@ -20,6 +18,7 @@ pub use model::AccessError;
 pub(crate) use steps::office_of_station;
 pub use store::MIGRATIONS;
 pub(crate) use store::purge_expired;
+use time::Duration;
 
 use crate::keys::TlsAuthority;
 

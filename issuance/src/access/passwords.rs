@@ -29,7 +29,8 @@ pub(super) async fn hash(
     .await)
 }
 
-/// True if the password is the one that was hashed. Without a hash (a name that no officer has) it takes just as long, and is false.
+/// True if the password is the one that was hashed. Without a hash (a name that no officer has) it takes
+/// just as long, and is false.
 pub(super) async fn verify(settings: &Settings, password: Zeroizing<String>, hash: Option<String>) -> bool {
     let hasher = hasher(settings);
     blocking::run(move || {

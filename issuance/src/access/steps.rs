@@ -107,7 +107,8 @@ pub(super) fn fit_name(name: &str) -> Result<(), AccessError> {
     if (1..=64).contains(&name.chars().count()) { Ok(()) } else { Err(AccessError::Name) }
 }
 
-/// Makes a new officer. The password was hashed before the deed began: hashing takes long, and other writers would wait for it.
+/// Makes a new officer. The password was hashed before the deed began: hashing takes long, and other
+/// writers would wait for it.
 ///
 /// # Errors
 /// [`AccessError::NameTaken`]
@@ -138,7 +139,8 @@ pub(super) async fn disable_officer(deed: &mut Deed<Officer>, id: OfficerId, rea
     Ok(())
 }
 
-/// Enrols a station: signs its certification request with the service's TLS authority. Returns id and certificate (PEM).
+/// Enrols a station: signs its certification request with the service's TLS authority. Returns
+/// id and certificate (PEM).
 ///
 /// # Errors
 /// [`AccessError::CertificationRequest`], [`AccessError::NameTaken`]

@@ -21,8 +21,8 @@ pub(super) struct Account {
     pub office: OfficeCode,
 }
 
-/// Counts one more attempt under this name. Returns the number of attempts in a row. While the name is locked no attempt is
-/// counted, so that a lock ends.
+/// Counts one more attempt under this name. Returns the number of attempts in a row. While the name is locked no
+/// attempt is counted, so that a lock ends.
 pub(super) async fn count_sign_in(
     tx: &mut Tx,
     settings: &Settings,

@@ -39,8 +39,8 @@ struct Registration {
     person_id: PersonId,
     /// `first`, `change` or `reissue`.
     kind: String,
-    /// For a change `age-reached`, `damaged`, `name-or-features-changed`, `sex-or-origin-redetermined`, `error-on-card` or
-    /// `on-request`; for a re-issue `lost` or `nationality-regained`.
+    /// For a change `age-reached`, `damaged`, `name-or-features-changed`, `sex-or-origin-redetermined`, `error-on-card`
+    /// or `on-request`; for a re-issue `lost` or `nationality-regained`.
     reason: Option<String>,
     /// The office where the card will be handed over.
     office: OfficeCode,
@@ -75,7 +75,8 @@ pub(crate) struct ApplicationView {
     /// Identifier.
     #[schema(value_type = String)]
     id: ApplicationId,
-    /// `registered`, `captured`, `approved`, `held`, `refused`, `in-production`, `personalized`, `handed-over` or `cancelled`.
+    /// `registered`, `captured`, `approved`, `held`, `refused`, `in-production`, `personalized`,
+    /// `handed-over` or `cancelled`.
     stage: &'static str,
     /// The person who applies.
     #[schema(value_type = String)]
@@ -85,7 +86,8 @@ pub(crate) struct ApplicationView {
     kind: Kind,
     /// The office.
     office: OfficeCode,
-    /// What the citizen brings to fetch the card; shown at the counter that prints it, and not at hand-over, which asks for it.
+    /// What the citizen brings to fetch the card; shown at the counter that prints it, and not at
+    /// hand-over, which asks for it.
     slip: Option<Slip>,
     /// The fee, in đồng.
     fee_dong: u32,

@@ -25,8 +25,9 @@ impl Default for Fees {
 }
 
 impl Fees {
-    /// Returns the fee of an application in đồng. Nothing is due for the first card from fourteen, for a change at 25, 40 or 60, for a card
-    /// that the authority got wrong (Art. 5(2)), and from anyone `exempt` (Art. 5(1): relatives of martyrs, poor households, …).
+    /// Returns the fee of an application in đồng. Nothing is due for the first card from fourteen, for a change at 25,
+    /// 40 or 60, for a card that the authority got wrong (Art. 5(2)), and from anyone `exempt` (Art. 5(1): relatives of
+    /// martyrs, poor households, …).
     pub fn of(&self, kind: Kind, has_old_card: bool, exempt: bool) -> u32 {
         let full = match kind {
             _ if exempt => 0,

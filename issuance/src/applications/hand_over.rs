@@ -1,4 +1,5 @@
-//! Hand-over: the citizen brings the slip and takes the card; what the citizen had before is revoked in the same transaction.
+//! Hand-over: the citizen brings the slip and takes the card; what the citizen had before is revoked
+//! in the same transaction.
 
 use axum::extract::{FromRef, State};
 use serde::{Deserialize, Serialize};

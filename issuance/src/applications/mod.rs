@@ -1,5 +1,5 @@
-//! From the counter to the decision, and from the finished card to its holder: an application, what is captured for it, the second officer who
-//! decides, hand-over.
+//! From the counter to the decision, and from the finished card to its holder: an application, what is captured for it,
+//! the second officer who decides, hand-over.
 
 mod api;
 pub mod fees;
@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 pub(crate) use api::ApplicationView;
 pub use api::routes;
+use fees::Fees;
 pub use steps::CounterError;
 pub use store::MIGRATIONS;
 
 use crate::cards::CardProfile;
 use crate::ground::objects::Objects;
 use crate::population::Register;
-use fees::Fees;
 
 /// Settings of the counter.
 #[derive(Clone, Debug, Default)]

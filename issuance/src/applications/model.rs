@@ -283,8 +283,8 @@ impl Stage {
         }
     }
 
-    /// `Registered → Captured`, and again before the decision: a better portrait replaces the first. Of a held application too, which then
-    /// needs a new decision.
+    /// `Registered → Captured`, and again before the decision: a better portrait replaces the first. Of a held
+    /// application too, which then needs a new decision.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
@@ -295,8 +295,8 @@ impl Stage {
         }
     }
 
-    /// `Captured → Approved`, by an officer who neither captured it nor is among the `involved` (the officers who declared the person and
-    /// opened the application).
+    /// `Captured → Approved`, by an officer who neither captured it nor is among the `involved` (the officers who
+    /// declared the person and opened the application).
     ///
     /// # Errors
     /// [`TransitionError::SameOfficer`], [`TransitionError::NotFrom`]
@@ -305,7 +305,8 @@ impl Stage {
         Ok(Self::Approved { capture, approval })
     }
 
-    /// `Captured → Refused`, by such an officer likewise. The citizen may complain for 90 days from `today`, the civil day.
+    /// `Captured → Refused`, by such an officer likewise. The citizen may complain for 90 days
+    /// from `today`, the civil day.
     ///
     /// # Errors
     /// As [`approve`](Self::approve).
@@ -323,7 +324,8 @@ impl Stage {
 
     fn decide(self, involved: &[OfficerId], decision: &Decision) -> Result<Capture, TransitionError> {
         match self {
-            // Also for one that is already approved: the same person's second approval is that person's mistake, not the stage's.
+            // Also for one that is already approved: the same person's second approval is that person's
+            // mistake, not the stage's.
             Self::Captured { capture } | Self::Approved { capture, .. }
                 if capture.taken.by == decision.by || involved.contains(&decision.by) =>
             {
@@ -369,7 +371,8 @@ impl Stage {
         }
     }
 
-    /// `InProduction | Personalized → Approved`: the chip was spoiled before the citizen had it, another one may take its place.
+    /// `InProduction | Personalized → Approved`: the chip was spoiled before the citizen had it,
+    /// another one may take its place.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
@@ -404,7 +407,8 @@ impl Stage {
         }
     }
 
-    /// Any stage before the chip proved itself → `Cancelled`. The chip of an application in production is spoiled with it.
+    /// Any stage before the chip proved itself → `Cancelled`. The chip of an application in
+    /// production is spoiled with it.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]

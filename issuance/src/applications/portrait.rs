@@ -1,7 +1,8 @@
 //! From a photograph to the portrait on the chip: a JPEG of 420 × 560 pixels and 15 to 20 KB; pure.
 //!
-//! 3:4 is the ratio of the 2021 capture stations, and 420 pixels are the least width at which ISO/IEC 19794-5:2005 §8.3.5 gets its 90 pixels
-//! between the eyes. The file is always encoded anew, so that neither metadata nor a second payload of the photograph comes along.
+//! 3:4 is the ratio of the 2021 capture stations, and 420 pixels are the least width at which ISO/IEC 19794-5:2005
+//! §8.3.5 gets its 90 pixels between the eyes. The file is always encoded anew, so that neither metadata nor a second
+//! payload of the photograph comes along.
 
 use std::io::Cursor;
 
@@ -74,8 +75,8 @@ pub enum PortraitError {
     NotJpeg,
 }
 
-/// Makes the portrait: turns the photograph upright, cuts `crop` out of it (the centre without one) at 3:4, scales it and
-/// looks for the best quality that fits.
+/// Makes the portrait: turns the photograph upright, cuts `crop` out of it (the centre without one) at 3:4, scales it
+/// and looks for the best quality that fits.
 ///
 /// # Errors
 /// [`PortraitError`]

@@ -31,7 +31,8 @@ pub struct Request<'a> {
     pub exempt: bool,
 }
 
-/// Opens an application: the person must have a number, be fourteen, alive and a citizen, and have no other one under way.
+/// Opens an application: the person must have a number, be fourteen, alive and a citizen, and
+/// have no other one under way.
 ///
 /// # Errors
 /// [`CounterError`]
@@ -79,8 +80,8 @@ pub async fn register(
     Ok(application)
 }
 
-/// Makes the passport portrait of a photograph (base64) and keeps it. Returns the object's name. Needs no deed, so that no other writer
-/// waits while it computes.
+/// Makes the passport portrait of a photograph (base64) and keeps it. Returns the object's name. Needs no deed, so that
+/// no other writer waits while it computes.
 ///
 /// # Errors
 /// [`CounterError::Portrait`], [`CounterError::Base64`], [`CounterError::Object`]
@@ -188,7 +189,8 @@ async fn rehearse(deed: &mut Deed<Officer>, counter: &Counter, application: &App
     Ok(compose::rehearse(holder, &counter.profile, counter.register.reference())?)
 }
 
-/// Returns the officers who had a hand in an application before it was captured: the one who declared the person and the one who opened it.
+/// Returns the officers who had a hand in an application before it was captured: the one who declared the person
+/// and the one who opened it.
 async fn involved_officers(deed: &mut Deed<Officer>, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
     let declarer = population::store::declarer(deed.tx(), application.person).await?;
     Ok(declarer.into_iter().chain([application.registered.by]).collect())

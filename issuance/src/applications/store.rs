@@ -66,8 +66,8 @@ pub async fn application_locked<A: Actor>(
     seen(deed, row.as_ref())
 }
 
-/// Returns the id of the application of an office that was approved first and has no chip yet, if there is one; passes over those that
-/// another station is taking.
+/// Returns the id of the application of an office that was approved first and has no chip yet, if there is one; passes
+/// over those that another station is taking.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -72,8 +72,8 @@ struct TrailView {
     more: bool,
 }
 
-/// Reads the audit trail of an object, of a caller or of a person: what people and stations of the auditor's own office did (the national
-/// office: of every office). The reading is itself a row of the trail.
+/// Reads the audit trail of an object, of a caller or of a person: what people and stations of the auditor's own office
+/// did (the national office: of every office). The reading is itself a row of the trail.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(Wanted), responses((status = 200, body = TrailView)))]
 async fn trail(
     State(desk): State<Desk>,

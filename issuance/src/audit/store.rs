@@ -21,7 +21,8 @@ pub(super) struct Question {
 /// Rows of one page.
 pub(super) const PAGE: usize = 500;
 
-/// Returns at most [`PAGE`] rows, oldest first: what people and stations of this office did; for the national office, what all did.
+/// Returns at most [`PAGE`] rows, oldest first: what people and stations of this office did; for the
+/// national office, what all did.
 pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode) -> Result<Vec<Record>, StoreError> {
     tx.all(
         sql!(

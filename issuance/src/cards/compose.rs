@@ -102,8 +102,8 @@ pub fn compose(
     Ok(Composed { groups, others, mrz: mrz.key(), expires })
 }
 
-/// Composes the card as [`compose`] would, with a chip that does not exist: to find out before a chip is used whether a card can carry
-/// what the register and the counter hold.
+/// Composes the card as [`compose`] would, with a chip that does not exist: to find out before a chip is used whether a
+/// card can carry what the register and the counter hold.
 ///
 /// # Errors
 /// [`ComposeError`]

@@ -1,5 +1,5 @@
-//! What a card is and holds: the registry of cards and of revoked documents, the series' profile, and the files of one card. It knows no
-//! application and no chip in the making.
+//! What a card is and holds: the registry of cards and of revoked documents, the series' profile, and the files of one
+//! card. It knows no application and no chip in the making.
 
 mod api;
 pub mod compose;

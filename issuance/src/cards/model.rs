@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::{Decision, OfficeCode};
 
-/// One card. Its document number repeats from card to card of the same citizen, so `id` and the fingerprint of EF.SOD tell cards apart.
+/// One card. Its document number repeats from card to card of the same citizen, so `id` and the fingerprint of
+/// EF.SOD tell cards apart.
 #[derive(Clone, Debug)]
 pub struct Card {
     /// Identifier.

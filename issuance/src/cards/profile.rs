@@ -1,6 +1,6 @@
-//! What cards of this series can do: a setting of the service, with the defaults of the 2021 card where those are known.
+//! What cards of this series can do: a setting of the service, with the defaults of the 2021
+//! card where those are known.
 
-use crypto::active_auth;
 use crypto::identity::{Can, PersonalNumber};
 use crypto::lds::SecurityInfos;
 use crypto::lds::security_infos::{
@@ -8,8 +8,8 @@ use crypto::lds::security_infos::{
     PaceProtocol, SecurityInfo,
 };
 use crypto::pki::spki::{self, CurveForm};
-use crypto::sod;
 use crypto::suite::{Cipher, Curve, Hash, PublicKey};
+use crypto::{active_auth, sod};
 use rand::{CryptoRng, RngExt};
 
 /// Protocols and parameters of a series of cards.
@@ -42,8 +42,8 @@ pub enum CanPolicy {
     LastSixOfNumber,
 }
 
-/// PACE-ECDH-GM-AES-CBC-CMAC-128 on brainpoolP256r1, chip authentication likewise, active authentication by plain ECDSA on P-256 with
-/// SHA-256, the access number out of the personal number.
+/// PACE-ECDH-GM-AES-CBC-CMAC-128 on brainpoolP256r1, chip authentication likewise, active authentication by plain ECDSA
+/// on P-256 with SHA-256, the access number out of the personal number.
 impl Default for CardProfile {
     fn default() -> Self {
         Self {
@@ -108,8 +108,8 @@ impl CardProfile {
 mod tests {
     use super::*;
 
-    /// The PACE entry is byte for byte the one that readers of the 2021 card carry (its other two entries announce terminal
-    /// authentication, which this card does not have yet, and chip authentication, which we announce in DG14).
+    /// The PACE entry is byte for byte the one that readers of the 2021 card carry (its other two entries announce
+    /// terminal authentication, which this card does not have yet, and chip authentication, which we announce in DG14).
     #[test]
     fn card_access_is_that_of_the_2021_card() {
         let file = crypto::lds::CardAccess(CardProfile::default().access_infos()).encode();

@@ -18,8 +18,8 @@ pub async fn issue(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
     store::insert(tx, card).await
 }
 
-/// `Personalized → Active`. What the citizen had before is revoked in the same transaction. Returns the ids of those cards. The caller
-/// records the hand-over.
+/// `Personalized → Active`. What the citizen had before is revoked in the same transaction. Returns the ids of those
+/// cards. The caller records the hand-over.
 ///
 /// # Errors
 /// [`CardError`]
@@ -90,8 +90,8 @@ pub async fn read(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardErro
     Ok(card)
 }
 
-/// Returns what a document is to a kiosk: `active`, `personalized`, `revoked` or `unknown`. Takes the SHA-256 of the signed hash table as 64
-/// hexadecimal digits.
+/// Returns what a document is to a kiosk: `active`, `personalized`, `revoked` or `unknown`. Takes the SHA-256 of the
+/// signed hash table as 64 hexadecimal digits.
 ///
 /// # Errors
 /// [`CardError::Hash`], [`CardError::Store`]

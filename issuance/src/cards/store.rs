@@ -87,8 +87,8 @@ pub(super) async fn revoke_document<A: Actor>(
     Ok(())
 }
 
-/// True if the list of revoked documents changed since its marks were last taken. Cheap, so that the list is read only when it is
-/// another one.
+/// True if the list of revoked documents changed since its marks were last taken. Cheap, so that the list is read
+/// only when it is another one.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -96,7 +96,8 @@ pub async fn has_revocation_marks(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.one(sql!("select id from revocation_mark limit 1"), args![]).await?.is_some())
 }
 
-/// Takes the marks of the changes so far: the caller reads the list afterwards, in the same transaction, and so sees all of them.
+/// Takes the marks of the changes so far: the caller reads the list afterwards, in the same transaction,
+/// and so sees all of them.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -21,8 +21,8 @@ use crate::server::Settings;
 
 /// The service that decides: register, numbers, applications, production, cards.
 ///
-/// `issuance init` makes a service in a folder, `issuance serve` runs it. Exit code 0: done; 1: refused, with the reason and
-/// what to do on standard error; 2: wrong arguments.
+/// `issuance init` makes a service in a folder, `issuance serve` runs it. Exit code 0: done; 1: refused, with the
+/// reason and what to do on standard error; 2: wrong arguments.
 #[derive(Parser)]
 #[command(name = "issuance", version)]
 struct Arguments {

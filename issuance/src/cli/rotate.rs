@@ -5,8 +5,8 @@ use clap::Args;
 use super::{Folder, Outcome, now, rng};
 use crate::keys::{self, KeyName};
 
-/// Certifies a new key under the CSCA, for `ds` (signs for 92 days) or `trust-list-signer` (a year). Restart the service
-/// afterwards.
+/// Certifies a new key under the CSCA, for `ds` (signs for 92 days) or `trust-list-signer` (a year).
+/// Restart the service afterwards.
 #[derive(Args)]
 pub(super) struct Rotate {
     #[command(flatten)]

@@ -22,7 +22,8 @@ pub(super) struct Serve {
     /// Where to listen; port 0 takes a free one, and the first line on standard output says which.
     #[arg(long, default_value = "127.0.0.1:8443", env = "ISSUANCE_LISTEN")]
     listen: SocketAddr,
-    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR]. Prefer the environment: arguments are visible to others.
+    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR]. Prefer the environment:
+    /// arguments are visible to others.
     #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// CODE or CODE=NAME: a province beside the official ones, for invented people. May be repeated.

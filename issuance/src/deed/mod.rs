@@ -1,19 +1,18 @@
 //! A verb under way, and the audit trail that it writes.
 //!
-//! The trail stands under the deed (ADR 0011): the table `audit_entry` belongs to this folder, which only writes it; the office `audit`
-//! reads it through the view `v_audit_entry`.
+//! The trail stands under the deed (ADR 0011): the table `audit_entry` belongs to this folder, which only writes it;
+//! the office `audit` reads it through the view `v_audit_entry`.
 
 mod entry;
 mod store;
 
 use std::collections::BTreeSet;
 
+pub use entry::{Action, Entry, Object, Purpose};
 use rand::rngs::ChaCha20Rng;
+pub use store::MIGRATIONS;
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
-
-pub use entry::{Action, Entry, Object, Purpose};
-pub use store::MIGRATIONS;
 
 use crate::ground::actor::{Actor, Caller, Decision, Officer};
 use crate::ground::ids::PersonId;
@@ -60,8 +59,9 @@ impl Deeds {
 /// A verb under way: transaction, caller, moment, identifiers.
 ///
 /// Personal data is read only through it: what hands out a person's data marks the person as [seen](Self::saw), and
-/// [`commit`](Self::commit) refuses while a person was seen of whom no record tells, or while there is no record at all. So the audit
-/// trail and the citizen's log are complete by construction. Dropped without a commit, the verb never happened.
+/// [`commit`](Self::commit) refuses while a person was seen of whom no record tells, or while there is no
+/// record at all. So the audit trail and the citizen's log are complete by construction. Dropped without a
+/// commit, the verb never happened.
 #[derive(Debug)]
 pub struct Deed<A> {
     tx: Tx,
@@ -121,7 +121,8 @@ impl<A: Actor> Deed<A> {
         self.seen.insert(person);
     }
 
-    /// Writes what the caller did to which object, about which person and for what purpose, in the transaction of the verb.
+    /// Writes what the caller did to which object, about which person and for what purpose, in the
+    /// transaction of the verb.
     ///
     /// # Errors
     /// [`StoreError`]: then the verb must not happen either.
@@ -152,8 +153,8 @@ impl<A: Actor> Deed<A> {
     /// Makes everything true at once.
     ///
     /// # Errors
-    /// [`DeedError::Unrecorded`] if the verb left no record, or read a person's data without a record that names the person: a fault of
-    /// this program, after which nothing happened.
+    /// [`DeedError::Unrecorded`] if the verb left no record, or read a person's data without a record that names the
+    /// person: a fault of this program, after which nothing happened.
     pub async fn commit(self) -> Result<(), DeedError> {
         if self.entries == 0 || !self.seen.is_empty() {
             return Err(DeedError::Unrecorded { entries: self.entries, unnamed: self.seen.len() });

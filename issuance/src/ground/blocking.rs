@@ -1,7 +1,8 @@
 //! The one bounded pool for work that blocks: files, image decoding, password hashing, lists.
 //!
-//! Policy: so many pieces of work at once as [`AT_ONCE`] says, the rest wait in the order of their arrival. Each piece may hold tens to hundreds of
-//! megabytes (argon2, a photograph of 64 million pixels), so the bound is on memory as much as on threads.
+//! Policy: so many pieces of work at once as [`AT_ONCE`] says, the rest wait in the order of their arrival. Each
+//! piece may hold tens to hundreds of megabytes (argon2, a photograph of 64 million pixels), so the bound is on
+//! memory as much as on threads.
 
 use tokio::sync::Semaphore;
 

@@ -10,7 +10,8 @@ use super::Id;
 
 /// A clock with the civil day of the State.
 ///
-/// A moment is a moment everywhere; a day is one of the State's: between 0 and 7 o'clock in Viet Nam it is still yesterday in UTC.
+/// A moment is a moment everywhere; a day is one of the State's: between 0 and 7 o'clock in Viet Nam it
+/// is still yesterday in UTC.
 #[derive(Clone, Debug)]
 pub struct Clock {
     hands: Hands,
@@ -138,8 +139,8 @@ impl Source {
         self.randomness.draw()
     }
 
-    /// Returns a new identifier: UUID version 7 (RFC 9562) of this clock and this randomness. Its order is that of time, down to a
-    /// quarter of a microsecond (§6.2, method 3).
+    /// Returns a new identifier: UUID version 7 (RFC 9562) of this clock and this randomness. Its order is that of
+    /// time, down to a quarter of a microsecond (§6.2, method 3).
     #[must_use]
     pub fn id<T>(&self) -> Id<T> {
         let microseconds = u64::try_from(self.now().unix_timestamp_nanos() / 1_000).unwrap_or(0);

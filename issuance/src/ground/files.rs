@@ -1,4 +1,5 @@
-//! Files that survive a power cut, and folders that only their owner reads. Blocking: call from [`super::blocking`] or from a command.
+//! Files that survive a power cut, and folders that only their owner reads. Blocking: call from
+//! [`super::blocking`] or from a command.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,8 +11,8 @@ pub const PRIVATE: u32 = 0o600;
 /// Mode of a file that every account of the machine may read.
 pub const PUBLIC: u32 = 0o644;
 
-/// Writes a file whole or not at all: written beside (as `beside`), flushed to the disk, renamed, the folder flushed too. A power cut
-/// leaves the old file or the new one.
+/// Writes a file whole or not at all: written beside (as `beside`), flushed to the disk, renamed, the folder flushed
+/// too. A power cut leaves the old file or the new one.
 ///
 /// # Errors
 /// The file system's.

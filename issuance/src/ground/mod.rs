@@ -1,4 +1,5 @@
-//! What every office stands on: clock and civil day, identifiers, callers, encryption at rest, large objects, blocking work.
+//! What every office stands on: clock and civil day, identifiers, callers, encryption at rest,
+//! large objects, blocking work.
 
 pub mod actor;
 pub mod blocking;

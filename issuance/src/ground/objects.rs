@@ -1,6 +1,7 @@
 //! Large objects (portraits): sealed, in files named by the SHA-256 of what is in them, under `DATA/objects`.
 //!
-//! The file is on the disk before its name enters a transaction. A transaction that fails leaves at most a file that no row names.
+//! The file is on the disk before its name enters a transaction. A transaction that fails leaves at most
+//! a file that no row names.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ impl Objects {
         Self { folder: data.join("objects"), secrets, source }
     }
 
-    /// Keeps an object. Returns its name (64 hexadecimal digits). The same bytes have the same name; a file of that name that is broken is
-    /// replaced.
+    /// Keeps an object. Returns its name (64 hexadecimal digits). The same bytes have the same name; a file of that
+    /// name that is broken is replaced.
     ///
     /// # Errors
     /// [`ObjectError::File`]

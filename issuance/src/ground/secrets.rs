@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 /// The key-encryption key, opened. Clones share it.
 ///
-/// Each purpose has a key of its own (HMAC-SHA-256 of the purpose under the key-encryption key). Purposes name single records, so
-/// random nonces of 12 bytes do not wear a key out, however many records there are.
+/// Each purpose has a key of its own (HMAC-SHA-256 of the purpose under the key-encryption key). Purposes name single
+/// records, so random nonces of 12 bytes do not wear a key out, however many records there are.
 #[derive(Clone)]
 pub struct Secrets {
     key: Arc<Zeroizing<[u8; 32]>>,
@@ -31,8 +31,8 @@ impl Secrets {
         Self { key: Arc::new(Zeroizing::new(*key)) }
     }
 
-    /// Returns a keyed fingerprint of `bytes` for the use named `purpose`: the same for the same bytes, and without the key worth
-    /// nothing.
+    /// Returns a keyed fingerprint of `bytes` for the use named `purpose`: the same for the same bytes, and
+    /// without the key worth nothing.
     #[must_use]
     pub fn fingerprint(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.derived("fingerprint", purpose));

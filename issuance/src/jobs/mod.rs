@@ -1,12 +1,12 @@
 //! Recurring work of the service: each job is a row that says when it is due and which process has it.
 //!
-//! Several processes may serve one database: a job is leased by one of them at a time, and a lease that is not given back runs out.
+//! Several processes may serve one database: a job is leased by one of them at a time, and a lease that is
+//! not given back runs out.
 
 mod store;
 
-use time::{Duration, OffsetDateTime};
-
 pub use store::MIGRATIONS;
+use time::{Duration, OffsetDateTime};
 
 use crate::deed::Deeds;
 use crate::ground::Id;

@@ -17,7 +17,8 @@ pub struct CardKeys {
     transport: BTreeMap<String, MasterKey>,
 }
 
-/// Version of the issuer's keys on a chip. Transport keys have the version that the chip announces, which is never this one.
+/// Version of the issuer's keys on a chip. Transport keys have the version that the chip announces,
+/// which is never this one.
 pub const ISSUER_KEY_VERSION: u8 = 0x01;
 
 impl CardKeys {

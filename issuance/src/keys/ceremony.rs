@@ -1,4 +1,5 @@
-//! Ceremonies: the first keys of a service, a new document signer, a new revocation list. Only here the CSCA's key is opened.
+//! Ceremonies: the first keys of a service, a new document signer, a new revocation list. Only here
+//! the CSCA's key is opened.
 
 use crypto::pki::{
     Certificate, CertificateDraft, Country, Crl, CrlDraft, CrlError, CurveForm, Findings, Issuer, Name, NameError,
@@ -55,8 +56,8 @@ impl Default for InitOptions {
     }
 }
 
-/// Makes the keys of a service in a new store: CSCA, document signer, trust-list signer, first CRL, issuer master key, TLS authority and
-/// server certificate.
+/// Makes the keys of a service in a new store: CSCA, document signer, trust-list signer, first CRL, issuer master key,
+/// TLS authority and server certificate.
 ///
 /// # Errors
 /// [`CeremonyError`]
@@ -84,8 +85,8 @@ pub fn init(
     Ok(())
 }
 
-/// Certifies a new key for a signer; the running service takes it at its next start. The old certificate stays valid (cards
-/// carry it) and is kept as `<name>-<serial>.der`.
+/// Certifies a new key for a signer; the running service takes it at its next start. The old certificate stays valid
+/// (cards carry it) and is kept as `<name>-<serial>.der`.
 ///
 /// # Errors
 /// [`CeremonyError`]; [`SignerError::Closed`] for the CSCA, whose succession is a matter of link certificates.
@@ -125,7 +126,8 @@ pub fn issue_crl(store: &KeyStore, revoke: &[SerialNumber], now: OffsetDateTime)
     publish_crl(store, &authority, csca, number + 1, revoked, now)
 }
 
-/// Issues the TLS certificate of the server anew, for these names and addresses; without any, for those that it had. Returns them.
+/// Issues the TLS certificate of the server anew, for these names and addresses; without any, for those
+/// that it had. Returns them.
 ///
 /// # Errors
 /// [`CeremonyError`]

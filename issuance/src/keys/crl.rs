@@ -1,4 +1,5 @@
-//! The CSCA's revocation list in force, from the file that the ceremonies publish: read again when the file has changed.
+//! The CSCA's revocation list in force, from the file that the ceremonies publish: read again
+//! when the file has changed.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

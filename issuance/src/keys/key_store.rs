@@ -19,8 +19,8 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// Opens the store under `data`. The key-encryption key is 64 hex digits in `key_file`, or in `data/kek` when there is
-    /// none; production keeps it on another medium than the data, or gets it from a secret mount.
+    /// Opens the store under `data`. The key-encryption key is 64 hex digits in `key_file`, or in `data/kek` when there
+    /// is none; production keeps it on another medium than the data, or gets it from a secret mount.
     ///
     /// # Errors
     /// [`KeyStoreError`]: not there, readable by others than its owner, malformed.

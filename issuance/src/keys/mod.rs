@@ -1,5 +1,5 @@
-//! Keys and certificates: the key store, the signer, the national CSCA and its list, master keys of cards, and the TLS authority of
-//! the service itself.
+//! Keys and certificates: the key store, the signer, the national CSCA and its list, master keys of cards, and the TLS
+//! authority of the service itself.
 
 mod card_keys;
 mod ceremony;

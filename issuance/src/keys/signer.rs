@@ -1,6 +1,6 @@
-//! The signer: keys that sign certificates, security objects and the trust bundle. Where the private half lives is a seam
-//! ([`Side`]): in this process for development, behind PKCS#11 later. Usage is reserved before, and every signature is
-//! verified before it leaves.
+//! The signer: keys that sign certificates, security objects and the trust bundle. Where the private half lives is a
+//! seam ([`Side`]): in this process for development, behind PKCS#11 later. Usage is reserved before, and every
+//! signature is verified before it leaves.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -90,8 +90,8 @@ impl SigningKey {
         if key.public == public { Ok(key) } else { Err(SignerError::OtherKey(name)) }
     }
 
-    /// Seals the key into the store: standardized domain parameter identifier (Doc 9303-11), then the scalar. Its file is
-    /// named after the key, so that publishing the certificate is the one moment at which a new key takes over.
+    /// Seals the key into the store: standardized domain parameter identifier (Doc 9303-11), then the scalar. Its file
+    /// is named after the key, so that publishing the certificate is the one moment at which a new key takes over.
     ///
     /// # Errors
     /// [`SignerError`]
@@ -146,8 +146,8 @@ impl SigningKey {
         key_id(&self.public)
     }
 
-    /// Signs, and verifies what was signed. Does not count usage: the service signs through [`Signer::sign`]; ceremonies and
-    /// benchmarks come here.
+    /// Signs, and verifies what was signed. Does not count usage: the service signs through [`Signer::sign`];
+    /// ceremonies and benchmarks come here.
     ///
     /// # Errors
     /// [`SignerError::Failed`], [`SignerError::Unverified`]
@@ -230,9 +230,9 @@ pub(super) fn certificate(store: &KeyStore, name: KeyName) -> Result<Certificate
 }
 
 impl Signer {
-    /// Signs with a key of the service. Usage is reserved in a transaction of its own first (in blocks: a crash forfeits
-    /// what was reserved, and never exceeds the limit), so call it **between** transactions: what will be signed was stored
-    /// by the one before.
+    /// Signs with a key of the service. Usage is reserved in a transaction of its own first (in blocks: a crash
+    /// forfeits what was reserved, and never exceeds the limit), so call it **between** transactions: what will be
+    /// signed was stored by the one before.
     ///
     /// # Errors
     /// [`SignerError::Exhausted`] when the usage limit is reached; the rest as [`SigningKey::sign`].

@@ -6,8 +6,8 @@ use crate::{args, migration, sql};
 /// The table of usage.
 pub const MIGRATIONS: &[Migration] = &[migration!(4, "0004_keys_usage")];
 
-/// Counts up to `most` signatures of a key as used, as far as the limit allows. Returns how many. Waits for another transaction that
-/// counts the same key.
+/// Counts up to `most` signatures of a key as used, as far as the limit allows. Returns how many. Waits for another
+/// transaction that counts the same key.
 pub(super) async fn reserve(tx: &mut Tx, id: &str, name: &str, most: i64, limit: i64) -> Result<i64, StoreError> {
     tx.run(
         sql!("insert into signing_key (id, name, used) values ($1, $2, 0) on conflict (id) do nothing"),

@@ -1,5 +1,5 @@
-//! The service's own TLS authority: the server's certificate, and the client certificates of stations. It has nothing to do
-//! with the CSCA: this one lets machines talk, that one makes documents.
+//! The service's own TLS authority: the server's certificate, and the client certificates of stations. It has nothing
+//! to do with the CSCA: this one lets machines talk, that one makes documents.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -118,8 +118,8 @@ impl TlsAuthority {
         &self.certificate_pem
     }
 
-    /// Certifies the key of a station for a year. From the request only the key is taken: the name is `id`, and what the
-    /// certificate may be used for is ours to say.
+    /// Certifies the key of a station for a year. From the request only the key is taken: the name is `id`, and what
+    /// the certificate may be used for is ours to say.
     ///
     /// # Errors
     /// [`TlsAuthorityError::Request`] if the request is malformed or not signed by its own key.

@@ -1,8 +1,8 @@
 //! A number for life: `PPP G YY NNNNNN` (Decree 137/2015, Art. 13), established once, never given to a second person.
 //!
 //! `NNNNNN` looks random without the key, and yet is never drawn twice: each cell (province, century and sex, year)
-//! counts its births, and the count is sent through a keyed permutation of the million values. Nothing is retried, nothing is
-//! looked up, and no two cells share anything, so that a cell may live on any shard.
+//! counts its births, and the count is sent through a keyed permutation of the million values. Nothing is retried,
+//! nothing is looked up, and no two cells share anything, so that a cell may live on any shard.
 
 mod api;
 pub mod model;

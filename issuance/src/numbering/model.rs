@@ -35,9 +35,9 @@ pub enum NumberingError {
 
 /// The secret permutation that turns the n-th birth of a cell into its `NNNNNN`.
 ///
-/// FF1 of NIST SP 800-38G with AES-256, radix 10, six numerals, the cell's six digits `PPPGYY` as tweak; 10^6 is the smallest
-/// domain that Revision 1 of that publication allows. The aim is that a number tells nothing about how many people or who came
-/// before, and not that the mapping resists a reader who holds a large part of the register.
+/// FF1 of NIST SP 800-38G with AES-256, radix 10, six numerals, the cell's six digits `PPPGYY` as tweak; 10^6 is the
+/// smallest domain that Revision 1 of that publication allows. The aim is that a number tells nothing about how many
+/// people or who came before, and not that the mapping resists a reader who holds a large part of the register.
 pub struct Permutation(FF1<Aes256>);
 
 impl Permutation {
@@ -49,7 +49,8 @@ impl Permutation {
     /// The number of the `position`-th person of `cell`, counted from zero.
     ///
     /// # Errors
-    /// [`NumberingError::Exhausted`] from position 1,000,000; [`NumberingError::Structure`] for a birth year outside 1900 to 2399.
+    /// [`NumberingError::Exhausted`] from position 1,000,000; [`NumberingError::Structure`] for a birth
+    /// year outside 1900 to 2399.
     pub fn number(&self, cell: Cell, position: u32) -> Result<PersonalNumber, NumberingError> {
         if position >= CELL_SIZE {
             return Err(NumberingError::Exhausted(cell));
@@ -139,8 +140,8 @@ mod tests {
         Cell { province: "003".parse().unwrap(), sex: Sex::Female, birth_year: year }
     }
 
-    /// Expected values: an implementation written apart from this one (Python, from the text of SP 800-38G), which gives the
-    /// publication's own sample 1 (`2433477484`).
+    /// Expected values: an implementation written apart from this one (Python, from the text of SP 800-38G), which
+    /// gives the publication's own sample 1 (`2433477484`).
     #[test]
     fn the_permutation_is_ff1_of_sp_800_38g() {
         let permutation = Permutation::new(&Zeroizing::new(std::array::from_fn(|i| i as u8)));

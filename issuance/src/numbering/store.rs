@@ -21,7 +21,8 @@ pub(super) async fn next_position(tx: &mut Tx, cell: &Cell) -> Result<u32, Store
     Ok(position)
 }
 
-/// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do not follow our counters).
+/// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do
+/// not follow our counters).
 pub(super) async fn give(
     tx: &mut Tx,
     number: &PersonalNumber,

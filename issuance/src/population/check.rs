@@ -1,8 +1,8 @@
 //! Checks one declaration as far as one person's data allow: "đúng, đủ, sạch" without looking at other persons; pure.
 //!
-//! What the register, the card or the number cannot do without declines the declaration ([`Declined`], all reasons at once). What
-//! someone should look at becomes a [`Finding`] and the person is registered all the same: the census of 2021 showed that people whose
-//! papers disagree are many, and that they get well only inside the register.
+//! What the register, the card or the number cannot do without declines the declaration ([`Declined`], all reasons at
+//! once). What someone should look at becomes a [`Finding`] and the person is registered all the same: the census of
+//! 2021 showed that people whose papers disagree are many, and that they get well only inside the register.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -11,10 +11,9 @@ pub mod store;
 use std::sync::Arc;
 
 pub use api::routes;
+use reference::{ExtraProvince, Reference};
 pub use steps::PopulationError;
 pub use store::MIGRATIONS;
-
-use reference::{ExtraProvince, Reference};
 
 /// Settings of the register.
 #[derive(Clone, Debug, Default)]

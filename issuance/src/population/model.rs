@@ -1,5 +1,5 @@
-//! A declaration as it was written on form DC01 (Circular 66/2015/TT-BCA, version of 104/2020), and the person that it declares:
-//! the fields of Law 59/2014/QH13, Art. 9(1).
+//! A declaration as it was written on form DC01 (Circular 66/2015/TT-BCA, version of 104/2020), and the person that it
+//! declares: the fields of Law 59/2014/QH13, Art. 9(1).
 
 use std::fmt;
 

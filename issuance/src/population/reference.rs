@@ -1,5 +1,5 @@
-//! Provinces, districts, communes and ethnic groups as of November 2021 (`issuance/data/README.md`), and the provinces that
-//! a deployment adds.
+//! Provinces, districts, communes and ethnic groups as of November 2021 (`issuance/data/README.md`), and the
+//! provinces that a deployment adds.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -14,7 +14,8 @@ pub struct Reference {
     extra: HashMap<ProvinceCode, String>,
 }
 
-/// A province that the 2021 table does not have: one that was made later, or an unassigned code for people who do not exist.
+/// A province that the 2021 table does not have: one that was made later, or an unassigned code for
+/// people who do not exist.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExtraProvince {
@@ -94,7 +95,8 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
     ethnic_groups: table(include_str!("../../data/vn_ethnic_groups.csv"), |row| Unit { within: "", name: row[1] }),
 });
 
-/// Reads an embedded table. Its first columns are unquoted (a test holds that), so that its text can be borrowed as it stands.
+/// Reads an embedded table. Its first columns are unquoted (a test holds that), so that its text can
+/// be borrowed as it stands.
 fn table(text: &'static str, unit: impl Fn(&[&'static str]) -> Unit<'static>) -> HashMap<&'static str, Unit<'static>> {
     let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
     rows.map(|row| (row[0], unit(&row))).collect()

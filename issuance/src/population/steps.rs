@@ -2,10 +2,9 @@
 
 use thiserror::Error;
 
-use super::Register;
 use super::check::{self, Declined};
 use super::model::{Declaration, Finding, Registered};
-use super::store;
+use super::{Register, store};
 use crate::deed::{Action, Deed, Object, Purpose};
 use crate::ground::ids::PersonId;
 use crate::ground::{Officer, OtherOffice};
@@ -22,8 +21,8 @@ pub async fn declare(
 ) -> Result<(PersonId, Vec<Finding>), PopulationError> {
     let (person, mut findings) = check::examine(declaration, register.reference(), deed.today())?;
     if store::has_like(deed.tx(), &person).await? {
-        // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must not get two numbers
-        // unseen.
+        // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
+        // not get two numbers unseen.
         findings.push(Finding::perhaps_declared_before());
     }
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());

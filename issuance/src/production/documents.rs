@@ -49,7 +49,8 @@ pub(super) struct Composition {
 /// Composes the document of an application on a chip and lints it. Writes nothing.
 ///
 /// # Errors
-/// [`ProductionError::Compose`], [`ProductionError::Object`] and [`ProductionError::Store`] may be faults of this one application.
+/// [`ProductionError::Compose`], [`ProductionError::Object`] and [`ProductionError::Store`] may be faults
+/// of this one application.
 pub(super) async fn draft(
     deed: &mut Deed<Station>,
     production: &Production,
@@ -118,8 +119,8 @@ pub(super) fn is_stale(production: &Production, document: &Document) -> Result<b
     Ok(prepared.signer().der() != production.signer.certificate(KeyName::DocumentSigner).der())
 }
 
-/// Signs a stored document unless it is signed, and verifies it before it leaves. Between transactions: what is signed here was
-/// committed before.
+/// Signs a stored document unless it is signed, and verifies it before it leaves. Between transactions: what is signed
+/// here was committed before.
 pub(super) async fn sign(production: &Production, deeds: &Deeds, id: DocumentId) -> Result<(), ProductionError> {
     let mut tx = deeds.db().begin_read().await?;
     let document = store::document_by_id(&mut tx, id).await?.ok_or(ProductionError::ApplicationGone)?;

@@ -24,7 +24,8 @@ pub enum IntakeOutcome {
     Initialised,
 }
 
-/// The order for a blank: everything, or what a cut left to do, or only its report if it did all and its receipt was lost.
+/// The order for a blank: everything, or what a cut left to do, or only its report if it did all
+/// and its receipt was lost.
 ///
 /// # Errors
 /// [`ProductionError`]

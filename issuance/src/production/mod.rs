@@ -1,5 +1,5 @@
-//! From a blank in a box to a chip that proved it is the card: stock, orders, receipts; and what becomes of an application or a card that
-//! loses its chip.
+//! From a blank in a box to a chip that proved it is the card: stock, orders, receipts; and what becomes of an
+//! application or a card that loses its chip.
 
 mod api;
 mod documents;
@@ -24,7 +24,8 @@ use crate::ground::objects::Objects;
 use crate::keys::{CardKeys, CurrentCrl, Signer};
 use crate::population::Register;
 
-/// What production has: card keys, the signer and the list in force, the series' profile, the objects and secrets that documents rest under.
+/// What production has: card keys, the signer and the list in force, the series' profile, the objects and secrets
+/// that documents rest under.
 #[derive(Clone, Debug)]
 pub struct Production {
     card_keys: Arc<CardKeys>,

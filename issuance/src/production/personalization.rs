@@ -1,10 +1,11 @@
-//! An initialised chip becomes a card: bound to one application, written by a sealed order, believed on its own MACs and on its own
-//! signature over a challenge of ours.
+//! An initialised chip becomes a card: bound to one application, written by a sealed order, believed on its own MACs
+//! and on its own signature over a challenge of ours.
 //!
 //! ```text
 //! bind (transaction) -> document stored -> sign (between transactions) -> order (transaction) -> station plays -> receipt (transaction)
 //! ```
-//! Each may be repeated: a chip stays bound to its application, a document is signed once, an order is made anew for each counter.
+//! Each may be repeated: a chip stays bound to its application, a document is signed once, an order is
+//! made anew for each counter.
 
 use crypto::identity::{Can, CardSerial};
 use crypto::lds::AtrInfo;
@@ -64,8 +65,8 @@ pub struct Proof<'a> {
     pub signature: &'a [u8],
 }
 
-/// Binds the chip to an application (the same one as before, or the next one that waits), composes and stores the document,
-/// and has it signed. Opens and commits its own deeds; whatever is repeated has no second effect.
+/// Binds the chip to an application (the same one as before, or the next one that waits), composes and stores the
+/// document, and has it signed. Opens and commits its own deeds; whatever is repeated has no second effect.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -111,8 +112,9 @@ pub async fn prepare(
     documents::sign(production, deeds, id).await
 }
 
-/// Binds an initialised chip to the application of its office that waits longest and can become a card; what cannot is held with its
-/// reason, and the queue goes on. Returns the id of the stored document, `None` if no application is left, and how many were held.
+/// Binds an initialised chip to the application of its office that waits longest and can become a card; what cannot is
+/// held with its reason, and the queue goes on. Returns the id of the stored document, `None` if no application is
+/// left, and how many were held.
 async fn bind_next(
     deed: &mut Deed<Station>,
     production: &Production,
@@ -155,7 +157,8 @@ async fn bind_next(
     }
 }
 
-/// The reason to hold an application, if the error is a fault of this one application; `None` for a fault that every one would meet.
+/// The reason to hold an application, if the error is a fault of this one application; `None` for a fault
+/// that every one would meet.
 fn hold_reason(error: &ProductionError) -> Option<HoldReason> {
     match error {
         ProductionError::Compose(_) => Some(HoldReason::NotComposable),
@@ -189,8 +192,8 @@ fn bound_to(application: &Application, chip: &Chip) -> Entry {
     entry.about(application.person).with(Object::Chip(chip.serial))
 }
 
-/// The sealed order for a chip that is bound and whose document is signed ([`prepare`]): all files, or, if the chip says that it is
-/// personalized and its receipt was lost, its report.
+/// The sealed order for a chip that is bound and whose document is signed ([`prepare`]): all files, or, if the chip
+/// says that it is personalized and its receipt was lost, its report.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -228,7 +231,8 @@ pub async fn order(
     Ok(Ordered { order: script.order(id.to_string()), can, challenge, application: application.id })
 }
 
-/// Judges a receipt: every answer under the chip's MAC, the files that it reports, and its signature over the order's challenge.
+/// Judges a receipt: every answer under the chip's MAC, the files that it reports, and its signature
+/// over the order's challenge.
 ///
 /// # Errors
 /// [`ProductionError`]

@@ -1,7 +1,8 @@
 //! The verbs of the stock office.
 
 use crypto::identity::CardSerial;
-use crypto::perso::{Presentation, problem::ProblemCode};
+use crypto::perso::Presentation;
+use crypto::perso::problem::ProblemCode;
 
 use super::error::ProductionError;
 use super::model::{Chip, ChipError, ChipState};

@@ -1,4 +1,5 @@
-//! Withdrawal: a chip that becomes no card (any more), the application that loses it, and the application that is cancelled with it.
+//! Withdrawal: a chip that becomes no card (any more), the application that loses it, and the application
+//! that is cancelled with it.
 
 use crypto::identity::CardSerial;
 
@@ -6,17 +7,16 @@ use super::error::ProductionError;
 use super::model::{Account, Chip, ChipError, ChipState};
 use super::steps::in_custody;
 use super::store;
-use crate::applications;
 use crate::applications::model::{Application, TransitionError};
-use crate::cards;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::ApplicationId;
 use crate::ground::text::tidy;
 use crate::ground::{Officer, Station};
+use crate::{applications, cards};
 
-/// An officer writes a chip off, before a witness. One that is personalized and not handed over may be written off too: its card
-/// is revoked with it.
+/// An officer writes a chip off, before a witness. One that is personalized and not handed over may be written off too:
+/// its card is revoked with it.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -108,7 +108,8 @@ async fn account_for<A: Actor>(
     Ok(chip)
 }
 
-/// Ends a chip's document. One that was signed may stand on the chip, so kiosks must refuse it; one that was not will never be signed.
+/// Ends a chip's document. One that was signed may stand on the chip, so kiosks must refuse it; one that was
+/// not will never be signed.
 async fn end_document<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), ProductionError> {
     let Some(application) = chip.state.application() else { return Ok(()) };
     let Some(document) = store::document(deed.tx(), application, &chip.serial).await? else { return Ok(()) };

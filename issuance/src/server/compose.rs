@@ -66,8 +66,8 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 impl Offices {
-    /// Opens keys and database of an initialised service; the first start also makes the first officer. Without a `clock`, the
-    /// computer's, in the civil time of the authority.
+    /// Opens keys and database of an initialised service; the first start also makes the first officer. Without a
+    /// `clock`, the computer's, in the civil time of the authority.
     ///
     /// # Errors
     /// [`StartError`], which says what to do.

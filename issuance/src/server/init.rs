@@ -24,8 +24,8 @@ impl std::fmt::Debug for Initialised {
     }
 }
 
-/// Makes the folder of a service: key-encryption key, CSCA, document signer, trust-list signer, first CRL, issuer master key, secret of the
-/// personal numbers, TLS authority and server certificate, first administrator (`admin`).
+/// Makes the folder of a service: key-encryption key, CSCA, document signer, trust-list signer, first CRL, issuer
+/// master key, secret of the personal numbers, TLS authority and server certificate, first administrator (`admin`).
 ///
 /// # Errors
 /// [`InitError`]; a folder that already holds keys is left alone.

@@ -56,8 +56,8 @@ pub fn rights() -> Rights {
     offices().split().2
 }
 
-/// Returns the OpenAPI document of this very program. Who may call what is written in from the routes, so that it cannot
-/// differ from what the gate does.
+/// Returns the OpenAPI document of this very program. Who may call what is written in from the routes, so that it
+/// cannot differ from what the gate does.
 #[must_use]
 pub fn document() -> OpenApiDocument {
     let (_, mut document, rights) = offices().split();
@@ -110,7 +110,8 @@ pub fn router(state: Offices) -> Router {
         .with_state(state)
 }
 
-/// Gives the request an id and a span of the log that carries it, logs the cause of a failure once, and gives a problem its body.
+/// Gives the request an id and a span of the log that carries it, logs the cause of a failure once, and
+/// gives a problem its body.
 async fn identified(State(state): State<Offices>, request: Request, next: Next) -> Response {
     let id: RequestId = state.deeds().source().id();
     // Everything that is logged while the request is answered carries its id.

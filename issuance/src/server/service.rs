@@ -22,7 +22,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts a service: opens keys and database, builds the trust bundle if it is due, listens. Without a `clock`, by the computer's.
+    /// Starts a service: opens keys and database, builds the trust bundle if it is due, listens. Without a
+    /// `clock`, by the computer's.
     ///
     /// # Errors
     /// [`StartError`], which says what to do.

@@ -35,7 +35,8 @@ const CONNECTIONS: usize = 800;
 /// A connection on which nothing moves is closed: longer than any request takes.
 const IDLE: Duration = Duration::from_secs(75);
 
-/// Accepts connections whose handshake is done. Handshakes happen in tasks of their own, so a slow client stops no other.
+/// Accepts connections whose handshake is done. Handshakes happen in tasks of their own, so a
+/// slow client stops no other.
 #[derive(Debug)]
 pub struct TlsListener {
     address: SocketAddr,
@@ -98,8 +99,8 @@ impl Listener for TlsListener {
     }
 }
 
-/// A connection that is closed when nothing moved on it for a while, and gives its seat back when it ends. A client that shakes hands and
-/// then says nothing, or never reads the answer, does not keep others out.
+/// A connection that is closed when nothing moved on it for a while, and gives its seat back when it ends. A client
+/// that shakes hands and then says nothing, or never reads the answer, does not keep others out.
 #[derive(Debug)]
 pub struct Connection {
     stream: TlsStream<TcpStream>,

@@ -20,7 +20,8 @@ enum JobError {
     Store(#[from] StoreError),
 }
 
-/// Builds the first trust bundle, so that the service has one when it begins to listen. A failure is logged, and tried again by
+/// Builds the first trust bundle, so that the service has one when it begins to listen. A failure is
+/// logged, and tried again by
 /// [`run`]: a list that has run out must not keep the counters closed.
 pub(super) async fn begin(offices: &Offices) {
     if let Err(error) = bundle(offices, offices.deeds().source().id()).await {

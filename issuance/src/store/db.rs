@@ -27,8 +27,8 @@ pub(super) enum Engine {
 }
 
 impl Db {
-    /// Opens `url` (`postgres://…`), or the SQLite file `citizen-card.sqlite` under `data` when there is no URL, and brings
-    /// its tables up to date.
+    /// Opens `url` (`postgres://…`), or the SQLite file `citizen-card.sqlite` under `data` when there is no URL, and
+    /// brings its tables up to date.
     ///
     /// # Errors
     /// [`StoreError::Unreachable`] with the reason; [`StoreError::Migration`] if a table cannot be made.
@@ -45,8 +45,9 @@ impl Db {
         &self.0
     }
 
-    /// Begins the transaction of a deed, which will write. On SQLite it takes the one write lock at once (`BEGIN IMMEDIATE`), because a
-    /// lock that is upgraded later can fail in the middle. Only `deed` calls this: what it writes leaves a record.
+    /// Begins the transaction of a deed, which will write. On SQLite it takes the one write lock at once
+    /// (`BEGIN IMMEDIATE`), because a lock that is upgraded later can fail in the middle. Only `deed` calls this: what
+    /// it writes leaves a record.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -57,8 +58,8 @@ impl Db {
         })
     }
 
-    /// Begins a writing transaction of the service's own upkeep: counters, sessions, leases, stored answers. It leaves no audit record, so
-    /// it touches no personal data; the test of the order lists the files that may call this.
+    /// Begins a writing transaction of the service's own upkeep: counters, sessions, leases, stored answers. It leaves
+    /// no audit record, so it touches no personal data; the test of the order lists the files that may call this.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -66,8 +67,8 @@ impl Db {
         self.begin().await
     }
 
-    /// Begins a transaction that only reads, and so waits for no writer. A read of personal data leaves an audit record: that one
-    /// needs a deed.
+    /// Begins a transaction that only reads, and so waits for no writer. A read of personal data leaves an audit
+    /// record: that one needs a deed.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -78,7 +79,8 @@ impl Db {
         })
     }
 
-    /// Has the database parse and plan a statement without running it, to find out whether its tables and columns are there.
+    /// Has the database parse and plan a statement without running it, to find out whether its
+    /// tables and columns are there.
     ///
     /// # Errors
     /// [`StoreError::Database`] with the database's own words.

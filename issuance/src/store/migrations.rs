@@ -1,4 +1,5 @@
-//! The tables, as files per engine under `issuance/migrations/{pg,lite}`; each belongs to the office that its name carries.
+//! The tables, as files per engine under `issuance/migrations/{pg,lite}`; each belongs to the
+//! office that its name carries.
 
 use std::borrow::Cow;
 

@@ -1,10 +1,10 @@
 //! The one place that knows there are two databases: SQLite in one file (embedded default) and PostgreSQL (production).
 //!
-//! A small statement is one text with `$1` placeholders for both; where they differ, the two texts stand side by side in [`sql!`](crate::sql).
-//! Columns have native types on PostgreSQL (`uuid`, `timestamptz`, `jsonb`, `date`, `boolean`) and the nearest form on SQLite; the
-//! types of [`Argument`] and [`Column`] translate. What only one engine has is reached through [`Tx::pg`] and [`Tx::lite`] in an
-//! office's `store/pg.rs` and `store/lite.rs`. Every office keeps its statements in its own `store.rs` and its tables in
-//! `issuance/migrations/{pg,lite}`.
+//! A small statement is one text with `$1` placeholders for both; where they differ, the two texts stand side by side
+//! in [`sql!`](crate::sql). Columns have native types on PostgreSQL (`uuid`, `timestamptz`, `jsonb`, `date`, `boolean`)
+//! and the nearest form on SQLite; the types of [`Argument`] and [`Column`] translate. What only one engine has is
+//! reached through [`Tx::pg`] and [`Tx::lite`] in an office's `store/pg.rs` and `store/lite.rs`. Every office keeps its
+//! statements in its own `store.rs` and its tables in `issuance/migrations/{pg,lite}`.
 //!
 //! ```text
 //! let row = tx.one(sql!("select id, office from person where id = $1"), args![id]).await?.ok_or(Unknown)?;

@@ -36,8 +36,8 @@ impl Record {
         Self { row, sql }
     }
 
-    /// Returns the column as one of the stored types: `i64`, `bool`, `String`, `Vec<u8>`, [`OffsetDateTime`], [`Date`], [`Uuid`],
-    /// [`serde_json::Value`], or `Option` of them.
+    /// Returns the column as one of the stored types: `i64`, `bool`, `String`, `Vec<u8>`, [`OffsetDateTime`], [`Date`],
+    /// [`Uuid`], [`serde_json::Value`], or `Option` of them.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`]

@@ -1,7 +1,7 @@
 //! The text of a statement, for each of the two databases.
 
-/// One statement. Made only by [`sql!`](crate::sql), so that a test finds every text in the sources and prepares it on both
-/// databases.
+/// One statement. Made only by [`sql!`](crate::sql), so that a test finds every text in the sources and
+/// prepares it on both databases.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql {
     pg: &'static str,

@@ -94,8 +94,8 @@ impl Tx {
         self.first(sql, "", arguments).await
     }
 
-    /// Returns the first row and keeps it from other writers until this transaction ends: `select … for update` on PostgreSQL; on SQLite
-    /// a writing transaction is the only writer anyway.
+    /// Returns the first row and keeps it from other writers until this transaction ends: `select … for update` on
+    /// PostgreSQL; on SQLite a writing transaction is the only writer anyway.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -103,8 +103,8 @@ impl Tx {
         self.first(sql, " for update", arguments).await
     }
 
-    /// As [`one_locked`](Self::one_locked), but passes over rows that another transaction holds: how a worker claims the
-    /// next piece of a queue (`… order by … limit 1`).
+    /// As [`one_locked`](Self::one_locked), but passes over rows that another transaction holds: how a worker claims
+    /// the next piece of a queue (`… order by … limit 1`).
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -129,7 +129,8 @@ impl Tx {
         })
     }
 
-    /// Returns the rows one after the other as the database sends them, so that a long list never lies in memory at once.
+    /// Returns the rows one after the other as the database sends them, so that a long list
+    /// never lies in memory at once.
     pub fn stream(
         &mut self,
         sql: Sql,
@@ -147,7 +148,8 @@ impl Tx {
         }
     }
 
-    /// The driver of PostgreSQL, for what only it has (`COPY`, `LISTEN`); `None` on SQLite. For an office's `store/pg.rs`.
+    /// The driver of PostgreSQL, for what only it has (`COPY`, `LISTEN`); `None` on SQLite. For
+    /// an office's `store/pg.rs`.
     pub fn pg(&mut self) -> Option<&mut PgConnection> {
         match &mut self.0 {
             Side::Pg(tx) => Some(&mut *tx),

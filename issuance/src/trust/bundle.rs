@@ -32,7 +32,8 @@ pub async fn refresh(trust: &Trust, deeds: &Deeds) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// True if a bundle must be built: there is none, it grows old, a document was revoked, or the CSCA's list is another one.
+/// True if a bundle must be built: there is none, it grows old, a document was revoked, or the
+/// CSCA's list is another one.
 ///
 /// # Errors
 /// [`BundleError`]
@@ -61,7 +62,8 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
     let at = now.replace_nanosecond(0).expect("0 is a nanosecond");
     let id: BundleId = deeds.source().id();
     let mut tx = deeds.db().begin_upkeep().await?;
-    // Taken before the list is read: a change that commits between the two statements leaves its mark for the next bundle.
+    // Taken before the list is read: a change that commits between the two statements leaves its
+    // mark for the next bundle.
     cards::store::take_revocation_marks(&mut tx).await?;
     let contents = Contents {
         issued_at: at,

@@ -1,4 +1,5 @@
-//! What inspection terminals trust: the signed bundle of the national CSCA, its revocation list and the revoked documents.
+//! What inspection terminals trust: the signed bundle of the national CSCA, its revocation list
+//! and the revoked documents.
 //!
 //! The bundle is built by a job when what it says has changed or it grows old, and served from memory.
 
@@ -9,11 +10,10 @@ mod store;
 
 use std::sync::{Arc, RwLock};
 
-use time::{Duration, OffsetDateTime};
-
 pub use api::routes;
 pub use bundle::{BundleError, build, expiry_warnings, is_due, refresh};
 pub use store::MIGRATIONS;
+use time::{Duration, OffsetDateTime};
 
 use crate::ground::ids::BundleId;
 use crate::keys::{CurrentCrl, Signer};

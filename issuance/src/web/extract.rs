@@ -39,8 +39,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Paramet
 
 macro_rules! known_by_the_gate {
     ($($caller:ident),*) => { $(
-        /// The gate has found out who asks; a handler that wants another kind of caller than its route's right admits is a fault of
-        /// this program.
+        /// The gate has found out who asks; a handler that wants another kind of caller than its route's right admits
+        /// is a fault of this program.
         impl<S: Sync> FromRequestParts<S> for $caller {
             type Rejection = Problem;
 

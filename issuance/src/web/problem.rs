@@ -1,4 +1,5 @@
-//! What a caller is told when something does not work: `application/problem+json` (RFC 9457) with a code of the one catalogue.
+//! What a caller is told when something does not work: `application/problem+json` (RFC 9457) with a
+//! code of the one catalogue.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -15,7 +16,8 @@ use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::ids::{IdMalformed, RequestId};
 use crate::store::StoreError;
 
-/// A refusal or a failure, as a caller sees it. Each office maps each of its errors here in one place, its `problem.rs`.
+/// A refusal or a failure, as a caller sees it. Each office maps each of its errors here in one
+/// place, its `problem.rs`.
 #[derive(Clone, Debug)]
 pub struct Problem {
     code: ProblemCode,

@@ -1,4 +1,5 @@
-//! Routes that carry their right: a route cannot be added without one, and gate, table of rights and document are derived from it.
+//! Routes that carry their right: a route cannot be added without one, and gate, table of rights and
+//! document are derived from it.
 
 use std::collections::BTreeMap;
 

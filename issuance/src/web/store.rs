@@ -8,7 +8,8 @@ use crate::{args, migration, sql};
 /// The table of answers.
 pub const MIGRATIONS: &[Migration] = &[migration!(2, "0002_web_answers")];
 
-/// Claims a key. Returns true if this request is the first with it; a second one waits here until the first has committed.
+/// Claims a key. Returns true if this request is the first with it; a second one waits here until
+/// the first has committed.
 pub(super) async fn claim(
     tx: &mut Tx,
     caller: &str,

@@ -106,8 +106,8 @@ fn too_large() -> Problem {
     Problem::new(ProblemCode::BodyTooLarge)
 }
 
-/// Reads a body that is announced as too large to its end, up to four times the limit, and refuses the request then: a connection
-/// that closes while the other side still sends takes the answer with it.
+/// Reads a body that is announced as too large to its end, up to four times the limit, and refuses the request then: a
+/// connection that closes while the other side still sends takes the answer with it.
 pub(crate) async fn drain_oversized_body(State(settings): State<Settings>, request: Request, next: Next) -> Response {
     let limit = settings.body_limit as u64;
     let announced: Option<u64> =
@@ -179,8 +179,8 @@ pub(super) async fn repeated(tx: &mut Tx, secrets: &Secrets, caller: &str, stamp
         // The first one was refused between our two statements.
         return Err(Problem::new(ProblemCode::IdempotencyKeyInUse));
     };
-    // Under a key of the service: bodies hold passwords and personal data, which a thief of the table could find from a plain hash
-    // by trying.
+    // Under a key of the service: bodies hold passwords and personal data, which a thief of the table could find
+    // from a plain hash by trying.
     if row.array::<32>("request_hash")? != secrets.fingerprint("request", &stamp.request_hash) {
         return Err(Problem::new(ProblemCode::IdempotencyKeyReused));
     }

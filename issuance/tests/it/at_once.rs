@@ -1,4 +1,5 @@
-//! Two at the same moment: one has the effect, the other is told so. On SQLite, and on PostgreSQL, where they really meet.
+//! Two at the same moment: one has the effect, the other is told so. On SQLite, and on
+//! PostgreSQL, where they really meet.
 
 use crypto::perso;
 use issuance::applications::hand_over::hand_over;
@@ -7,11 +8,9 @@ use issuance::cards::model::{Revocation, Status};
 use issuance::cards::steps as cards;
 use issuance::deed::Object;
 use issuance::ground::Role;
-use issuance::numbering;
-use issuance::production;
 use issuance::production::withdrawal;
 use issuance::web::Problem;
-use issuance::{args, sql};
+use issuance::{args, numbering, production, sql};
 
 use crate::offices::{Offices, appoint, declaration, enrol, within};
 use crate::postgres::fresh_database;

@@ -109,8 +109,8 @@ async fn a_body_that_does_not_fit_is_refused_without_quoting_it() {
     .await;
 }
 
-/// Whoever has the table must not find the password of a request by trying, as its plain hash would allow, nor pass one answer off
-/// as another.
+/// Whoever has the table must not find the password of a request by trying, as its plain hash would allow, nor pass
+/// one answer off as another.
 #[tokio::test]
 async fn what_is_kept_of_a_request_is_worth_nothing_without_the_key() {
     on_both(async |house| {

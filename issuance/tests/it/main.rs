@@ -1,6 +1,6 @@
-//! The service, on SQLite and on PostgreSQL. The frame (access, audit, idempotency, keys, TLS) is asked from outside, over real TLS, by
-//! role clients. The offices are driven at the level of their verbs; the chip there is the chip's side of SCP03 and nothing more; the
-//! simulated card and stations are for the `tests` crate.
+//! The service, on SQLite and on PostgreSQL. The frame (access, audit, idempotency, keys, TLS) is asked from outside,
+//! over real TLS, by role clients. The offices are driven at the level of their verbs; the chip there is the chip's
+//! side of SCP03 and nothing more; the simulated card and stations are for the `tests` crate.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! How many commands an inspection and a personalization take, and how few they could take. The minimum is computed here from the
-//! lengths of the files and the layout of messages, without the code that is measured.
+//! How many commands an inspection and a personalization take, and how few they could take. The minimum is computed
+//! here from the lengths of the files and the layout of messages, without the code that is measured.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -70,8 +70,9 @@ impl<C: CardTransport> CardTransport for Tap<'_, C> {
 const AES: usize = 16;
 const TRIPLE_DES: usize = 8;
 
-/// Returns the most bytes of plaintext in one protected response: the whole body less the status object (99 02 SW1 SW2), the MAC object (8E 08 …) and
-/// the header of the cryptogram (87, length, padding indicator); whole blocks, one byte of which at least is padding.
+/// Returns the most bytes of plaintext in one protected response: the whole body less the status object (99 02 SW1
+/// SW2), the MAC object (8E 08 …) and the header of the cryptogram (87, length, padding indicator); whole blocks, one
+/// byte of which at least is padding.
 fn plaintext_per_read(block: usize, max_response: usize) -> usize {
     let body = (max_response - 2).min(65_536);
     let room = body - 4 - 10;
@@ -88,7 +89,8 @@ fn plaintext_per_read(block: usize, max_response: usize) -> usize {
     (1..=room / block).rev().find(fits).map_or(0, |blocks| blocks * block - 1)
 }
 
-/// Returns the most bytes of plaintext in one STORE DATA under C-ENC and C-MAC: whole blocks less one byte of padding, beside a MAC of eight bytes.
+/// Returns the most bytes of plaintext in one STORE DATA under C-ENC and C-MAC: whole blocks less one byte of padding,
+/// beside a MAC of eight bytes.
 fn plaintext_per_store(max_command: usize) -> usize {
     let short = 255 - 8;
     // Header 4, Lc 3, Le 2.

@@ -1,5 +1,5 @@
-//! CPU time of a full inspection, the terminal's share alone: a reading is recorded once, then played back with the same random
-//! numbers, so that the chip takes no time.
+//! CPU time of a full inspection, the terminal's share alone: a reading is recorded once, then played back with the
+//! same random numbers, so that the chip takes no time.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The parts of `issuance` that are measured without its server, under the names that the benchmarks use. Nothing else in this folder
-//! names a path of `issuance`.
+//! The parts of `issuance` that are measured without its server, under the names that the benchmarks use. Nothing else
+//! in this folder names a path of `issuance`.
 
 pub use issuance::applications::portrait::{on_chip, passport_portrait};
 pub use issuance::cards::CardProfile;

@@ -1,5 +1,5 @@
-//! `make bench`: the figures of `docs/benchmarks.md`, each beside its anchor, in one run. Prints them as Markdown, leaves them in
-//! `target/figures.md` too, and draws `docs/figures/*.svg`.
+//! `make bench`: the figures of `docs/benchmarks.md`, each beside its anchor, in one run. Prints them as Markdown,
+//! leaves them in `target/figures.md` too, and draws `docs/figures/*.svg`.
 //!
 //! Times are CPU time of this process, which other programs on the machine change little; counts are exact.
 
@@ -23,7 +23,8 @@ use std::{env, fs};
 use rustix::time::{ClockId, clock_gettime};
 use tests::ambient;
 
-/// Returns the CPU time of a measurement. `QUICK=1` shortens it, to see whether the benchmark works, and draws no charts.
+/// Returns the CPU time of a measurement. `QUICK=1` shortens it, to see whether the benchmark
+/// works, and draws no charts.
 pub fn round() -> Duration {
     if quick() { Duration::from_millis(100) } else { Duration::from_secs(2) }
 }
@@ -38,8 +39,8 @@ pub fn cpu_time() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("less than a second"))
 }
 
-/// Returns how often per CPU-second `work` can be done: the best of ten short rounds, since other programs' use of caches and of
-/// the other half of a core makes rounds slower, and nothing makes one too fast.
+/// Returns how often per CPU-second `work` can be done: the best of ten short rounds, since other programs' use of
+/// caches and of the other half of a core makes rounds slower, and nothing makes one too fast.
 pub fn rate(mut work: impl FnMut()) -> f64 {
     work();
     let mut best = 0.0f64;

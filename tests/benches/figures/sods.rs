@@ -61,7 +61,8 @@ pub fn measure() -> Result<Sods, Box<dyn Error>> {
         let signing = signing_key(&authority)?;
         let raw = anchor::raw_signer(&authority.key);
         let prepare = || prepared(&groups, &authority);
-        // A row with the shares of the anchors; `checks` are the verifications that the product makes before an SOD leaves it.
+        // A row with the shares of the anchors; `checks` are the verifications that the product makes
+        // before an SOD leaves it.
         let mut measured = |what: &str, rate: f64, checks: &[f64]| {
             let ratio = |anchor: f64| format!("{:.0} %", 100.0 * rate / anchor);
             let same: Vec<f64> = [library.sign, hash].iter().chain(checks).copied().collect();

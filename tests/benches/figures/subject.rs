@@ -1,4 +1,5 @@
-//! The subject of the measurements: an invented citizen's card, composed as the service composes it, on the chip in process.
+//! The subject of the measurements: an invented citizen's card, composed as the service composes
+//! it, on the chip in process.
 
 use std::error::Error;
 
@@ -18,7 +19,8 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 use tests::citizen::{self, Citizen};
 use tests::world::PROVINCE;
-use time::{Duration, OffsetDateTime, macros::datetime};
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 use crate::issuance_parts::{
     CardProfile, ChipFacts, Composed, Declaration, ExtraProvince, Holder, Reference, check, compose, on_chip,

@@ -1,14 +1,12 @@
-//! `make demo`: one invented citizen from declaration to a verified chip, over the real PC/SC stack. Prints each step with its
-//! duration and result. Leaves `demo-out/`.
+//! `make demo`: one invented citizen from declaration to a verified chip, over the real PC/SC stack. Prints each step
+//! with its duration and result. Leaves `demo-out/`.
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 use clap::Parser;
 use serde_json::Value;
@@ -68,7 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns a channel that receives a message at SIGINT, SIGTERM and SIGHUP, so that the programs started here can be ended.
+/// Returns a channel that receives a message at SIGINT, SIGTERM and SIGHUP, so that the programs
+/// started here can be ended.
 fn told_to_stop() -> io::Result<Receiver<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut signals = {
@@ -150,7 +149,8 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
     })
 }
 
-/// Steps 5 to 9, which are one run of the station; their durations are the station's own. Returns the card's identifier.
+/// Steps 5 to 9, which are one run of the station; their durations are the station's own.
+/// Returns the card's identifier.
 fn personalize(world: &World, log: &Path, road: &mut Road) -> Result<String, Box<dyn Error>> {
     let log = log.to_string_lossy().into_owned();
     let said = road::personalize(world, 0, &["--log", &log, "--json"])?;
@@ -260,7 +260,8 @@ fn ending(out: &Path) -> Result<String, Box<dyn Error>> {
 }
 
 fn say_what_to_try(world: &World, out: &Path) -> io::Result<()> {
-    // The last digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths, then 15 characters before it.
+    // The last digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths, then
+    // 15 characters before it.
     let dg1 = fs::read(out.join("dg1.bin"))?;
     let can = String::from_utf8_lossy(&dg1[26..32]);
     let agent = world::program("card-agent").unwrap_or_default();

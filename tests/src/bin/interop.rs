@@ -1,5 +1,5 @@
-//! `make interop`: readers that we did not write read DG1, DG2, DG13 and SOD from our chip over the real pcscd, by BAC, by PACE with the
-//! MRZ and by PACE with the CAN, and agree with our own inspection byte for byte and in the verdict.
+//! `make interop`: readers that we did not write read DG1, DG2, DG13 and SOD from our chip over the real pcscd, by BAC,
+//! by PACE with the MRZ and by PACE with the CAN, and agree with our own inspection byte for byte and in the verdict.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Everything on this machine, each part a process of its own, all on loopback: a private pcscd with virtual readers, the card simulator,
-//! the issuance service and a station.
+//! Everything on this machine, each part a process of its own, all on loopback: a private pcscd with virtual readers,
+//! the card simulator, the issuance service and a station.
 
 mod pcscd;
 pub mod postgres;
@@ -14,10 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-
 pub use pcscd::Pcscd;
 pub use programs::{Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program};
+use serde_json::Value;
 
 use crate::ambient;
 use crate::roles::{Caller, Refusal, Service};
@@ -64,7 +63,8 @@ pub struct Officers {
     pub auditor: Caller,
 }
 
-/// The service with its officers and one station, without readers and chips: for tests whose chips run in the test's own process.
+/// The service with its officers and one station, without readers and chips: for tests whose chips run
+/// in the test's own process.
 pub struct Offices {
     /// The issuance service's process.
     pub issuance: Running,
@@ -78,7 +78,8 @@ pub struct Offices {
     pub station_id: String,
 }
 
-/// The offices, and cards in the virtual readers of a private pcscd. Fields are dropped in this order: clients before what they use.
+/// The offices, and cards in the virtual readers of a private pcscd. Fields are dropped in this order:
+/// clients before what they use.
 pub struct World {
     /// Service, officers, station.
     pub offices: Offices,
@@ -157,7 +158,8 @@ impl Offices {
 }
 
 impl World {
-    /// Begins everything below `dir`, which must be empty or absent; the blanks are delivered and in the station's custody.
+    /// Begins everything below `dir`, which must be empty or absent; the blanks are delivered and
+    /// in the station's custody.
     ///
     /// # Errors
     /// [`WorldError`], naming the part that would not start.
@@ -173,7 +175,8 @@ impl World {
         Ok(world)
     }
 
-    /// Waits until all cards are seen: pcscd opens its ports before it names its readers, and looks for cards every 0.4 s.
+    /// Waits until all cards are seen: pcscd opens its ports before it names its readers, and
+    /// looks for cards every 0.4 s.
     fn wait_for_cards(&self) -> Result<(), WorldError> {
         until(Duration::from_secs(30), "all cards are seen by PC/SC", || {
             Ok(self.readers()?.iter().filter(|(_, card)| *card).count() >= self.serials.len())
@@ -204,7 +207,8 @@ impl World {
 
     /// Puts the card of this slot on its reader and waits until PC/SC sees it.
     ///
-    /// pcscd never notices a card that was swapped between two of its polls, so it must have seen the empty reader first.
+    /// pcscd never notices a card that was swapped between two of its polls, so it must have
+    /// seen the empty reader first.
     ///
     /// # Errors
     /// If the simulator refuses, or PC/SC does not notice within 10 s.

@@ -1,5 +1,5 @@
-//! A private pcscd with virtual readers, beside the one that may run on the machine: own socket, own ports, loopback only, not as root
-//! unless the tests run as root.
+//! A private pcscd with virtual readers, beside the one that may run on the machine: own socket, own ports, loopback
+//! only, not as root unless the tests run as root.
 
 use std::fs::{self, File};
 use std::io;
@@ -152,8 +152,8 @@ fn spawn(dir: &Path, entries: u16, preload: &Path, first_port: u16) -> io::Resul
     let _ = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket)?;
     let log = File::create(dir.join(LOG))?;
-    // The listening socket is handed over as descriptor 3, by the protocol of systemd's socket activation. Debian installs pcscd in
-    // /usr/sbin, which is not in every user's PATH.
+    // The listening socket is handed over as descriptor 3, by the protocol of systemd's socket activation. Debian
+    // installs pcscd in /usr/sbin, which is not in every user's PATH.
     Command::new("sh")
         .arg("-c")
         .arg("exec 3<&0 </dev/null; PATH=$PATH:/usr/sbin LISTEN_FDS=1 LISTEN_PID=$$ exec pcscd --foreground --info -c \"$0\"")
@@ -173,7 +173,8 @@ fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
     if status.success() { Ok(library) } else { Err(io::Error::other("cc could not compile loopback.c")) }
 }
 
-/// A run of TCP ports for one pcscd. vpcd cannot take port 0, since its second slot listens on the port after the first.
+/// A run of TCP ports for one pcscd. vpcd cannot take port 0, since its second slot listens on
+/// the port after the first.
 struct Ports {
     first: u16,
     /// Held as long as the ports are: no other test, of this process or another, takes the same run.

@@ -1,7 +1,8 @@
 //! A throw-away PostgreSQL for tests: one server per test process, one fresh database per test.
 //!
-//! The server listens on a unix socket in its own folder and on no TCP port. It ends with the process that started it, even if
-//! that process is killed (`setpriv --pdeathsig`). The folder it leaves is removed by the next process that starts a server.
+//! The server listens on a unix socket in its own folder and on no TCP port. It ends with the process that
+//! started it, even if that process is killed (`setpriv --pdeathsig`). The folder it leaves is removed by the
+//! next process that starts a server.
 //!
 //! The file uses the standard library alone, so that the tests of other crates can include it with `#[path]`.
 
@@ -99,7 +100,8 @@ impl Server {
         self.end("INT");
     }
 
-    /// Starts the server again on the same data and under the same URLs, after stopping it if it runs. Returns when it answers.
+    /// Starts the server again on the same data and under the same URLs, after stopping it if it runs.
+    /// Returns when it answers.
     ///
     /// # Panics
     /// If it does not answer within a minute.
@@ -136,7 +138,8 @@ impl Server {
         }
     }
 
-    /// Returns a program of PostgreSQL, to be run in the server's folder as the user `postgres`, ending with the thread that starts it.
+    /// Returns a program of PostgreSQL, to be run in the server's folder as the user `postgres`, ending with
+    /// the thread that starts it.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "INT"]);
@@ -187,7 +190,8 @@ fn remove(folder: &Path) {
 const INSTALLED: &str = "/usr/lib/postgresql";
 /// The role that owns everything; it connects without a password.
 const OWNER: &str = "postgres";
-/// Folders in the temporary folder: `citizen-card-pg-PROCESS-NUMBER`. Short, since a socket's path has 107 bytes at most.
+/// Folders in the temporary folder: `citizen-card-pg-PROCESS-NUMBER`. Short, since a socket's
+/// path has 107 bytes at most.
 const PREFIX: &str = "citizen-card-pg-";
 /// Names the socket; no TCP port is opened.
 const PORT: &str = "5432";

@@ -24,7 +24,8 @@ impl Running {
         let _ = self.0.wait();
     }
 
-    /// Waits for lines of the program's standard output that contain `wanted`; it must be piped, and is read to its end.
+    /// Waits for lines of the program's standard output that contain `wanted`; it must be
+    /// piped, and is read to its end.
     ///
     /// Returns the first `count` of them.
     ///
@@ -114,8 +115,8 @@ pub fn enrol_certificate(station: &Path, certificate: &Path) -> io::Result<Comma
     Ok(command)
 }
 
-/// Returns the path of one of the workspace's binaries, beside the test that runs. Builds it if it is not there, as after a
-/// plain `cargo test`.
+/// Returns the path of one of the workspace's binaries, beside the test that runs. Builds it if it is not there, as
+/// after a plain `cargo test`.
 ///
 /// # Errors
 /// If the program does not run from a cargo target directory or the build fails.

@@ -13,7 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tests", &["card-agent", "crypto", "hardware-sim", "issuance"]),
 ];
 
-/// Crates of others that only some of ours may depend on, in code that ships: databases and HTTP servers, HTTP clients, PC/SC.
+/// Crates of others that only some of ours may depend on, in code that ships: databases and HTTP
+/// servers, HTTP clients, PC/SC.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["issuance"]),
     ("pcsc", &["card-agent"]),

@@ -1,4 +1,5 @@
-//! Bad input at kiosk, reader, station and counter: each ends in an error with a code and a remedy, and nothing is lost.
+//! Bad input at kiosk, reader, station and counter: each ends in an error with a code and a
+//! remedy, and nothing is lost.
 
 use std::path::Path;
 use std::process::Output;

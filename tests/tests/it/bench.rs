@@ -1,4 +1,5 @@
-//! A station with real offices behind it and chips in the test's own process, so that a test can intervene at each command.
+//! A station with real offices behind it and chips in the test's own process, so that a test can
+//! intervene at each command.
 
 use card_agent::client::HttpService;
 use card_agent::failure::Failure;

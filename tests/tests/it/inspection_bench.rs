@@ -1,5 +1,5 @@
-//! A bench without offices: chips in the test's own process, and a small service in memory (the desk) that knows one citizen. For tests
-//! of station and reader; the decisions of the real offices are tested elsewhere.
+//! A bench without offices: chips in the test's own process, and a small service in memory (the desk) that knows one
+//! citizen. For tests of station and reader; the decisions of the real offices are tested elsewhere.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,7 +8,6 @@ use card_agent::client::{
     ActiveAuthentication, IdempotencyKey, Outcome, PersonalizationOrder, Problem, ReadBack, Service, ServiceError,
 };
 use card_agent::transport::{Reader, TransportError};
-use crypto::active_auth;
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
 use crypto::identity::CardSerial;
@@ -19,7 +18,6 @@ use crypto::lds::security_infos::{
 };
 use crypto::lds::{CardAccess, Com, DataGroup, Dg1, Dg2, Dg13, Dg14, Dg15, File};
 use crypto::mrz::{MrzKey, Td1};
-use crypto::pace;
 use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::Next;
 use crypto::perso::{LifeCycle, Order, Package, Presentation, Receipt, Script};
@@ -30,6 +28,7 @@ use crypto::pki::{
 use crypto::scp03::{KeySet, MasterKey};
 use crypto::sod::{Draft, Profile as SodProfile};
 use crypto::suite::{Cipher, Curve, Hash, PrivateKey, PublicKey, VerifyingKey};
+use crypto::{active_auth, pace};
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store, TRANSPORT_KEY_VERSION};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;

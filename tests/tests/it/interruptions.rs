@@ -1,5 +1,5 @@
-//! Interruptions of running programs, over the real pcscd: the card is pulled, Ctrl-C is pressed, the process is killed. The next run
-//! resumes.
+//! Interruptions of running programs, over the real pcscd: the card is pulled, Ctrl-C is pressed, the process is
+//! killed. The next run resumes.
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -82,7 +82,8 @@ fn a_killed_agent_resumes_from_its_journal() {
     child.kill().unwrap();
     child.wait().unwrap();
     world.plans_fault(0, "none").unwrap();
-    // pcscd still waits for the chip's answer to the dead agent, and lets no other program at the reader until it has come.
+    // pcscd still waits for the chip's answer to the dead agent, and lets no other program at the
+    // reader until it has come.
     let free = || match road::personalize(&world, 0, &[]) {
         Err(Blocked::Agent { said, .. }) if said.contains("reader-in-use") => Ok(false),
         Err(other) => panic!("{other}"),

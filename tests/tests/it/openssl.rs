@@ -74,7 +74,8 @@ fn with_explicit_parameters_it_accepts_the_sod_and_the_signature_of_the_signer()
         &["cms", "-verify", "-inform", "DER", "-in", "sod.cms", "-noverify", "-binary", "-out", "lds.der"],
     );
     assert!(ok, "{said}");
-    // OpenSSL refuses explicit parameters below the anchor by design, so the certificate's signature is checked by hand.
+    // OpenSSL refuses explicit parameters below the anchor by design, so the certificate's
+    // signature is checked by hand.
     let ds = std::fs::read(read.join("ds.der")).unwrap();
     let outer = crypto::tlv::Tlv::expect(0x30, &ds).unwrap();
     let mut parts = outer.children();

@@ -1,4 +1,5 @@
-//! An order fits one chip, one counter value and one application; a receipt is believed only under the chip's own MACs and signature.
+//! An order fits one chip, one counter value and one application; a receipt is believed only under the
+//! chip's own MACs and signature.
 
 use card_agent::client::{ActiveAuthentication, IdempotencyKey, Service, ServiceError};
 use card_agent::failure::Code;
@@ -88,7 +89,8 @@ fn a_flipped_bit_in_any_answer_is_a_forged_receipt() {
             let mut forged = receipt.clone();
             forged.responses[step][byte] ^= 0x10;
             let answer = counter.service.personalization_receipt(&forged, None, &IdempotencyKey::fresh());
-            // Answers outside the channel (SELECT) have no body; the presentation of INITIALIZE UPDATE is covered by its cryptogram.
+            // Answers outside the channel (SELECT) have no body; the presentation of INITIALIZE UPDATE is
+            // covered by its cryptogram.
             assert_eq!(code(answer), "receipt-forged", "answer {step}, byte {byte}");
             refused += 1;
         }

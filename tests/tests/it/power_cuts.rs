@@ -1,5 +1,5 @@
-//! The power fails before and after every APDU of intake and of personalization: once at the chip, once at the station. Presenting the
-//! chip again resumes: no blank is lost, no second card is made, no chip accepts personalization twice.
+//! The power fails before and after every APDU of intake and of personalization: once at the chip, once at the station.
+//! Presenting the chip again resumes: no blank is lost, no second card is made, no chip accepts personalization twice.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +45,8 @@ fn cut(counter: &Counter, kind: Kind, chip: &InProcess, how: Cut, at: u64) -> bo
     }
 }
 
-/// Runs `scenario` for every cut at the 1st, 2nd, … command until the cut comes too late. Returns how many commands there were.
+/// Runs `scenario` for every cut at the 1st, 2nd, … command until the cut comes too late. Returns how
+/// many commands there were.
 fn at_every_command(mut scenario: impl FnMut(Cut, u64) -> bool) -> BTreeMap<String, usize> {
     // A station's death is a panic here; 300 backtraces would hide the one that matters.
     let hook = std::panic::take_hook();

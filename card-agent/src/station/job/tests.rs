@@ -1,18 +1,12 @@
 use std::cell::RefCell;
 
-use crypto::{
-    conversation::CardTransport,
-    perso::{
-        problem::{About, ProblemCode},
-        protocol::Next,
-    },
-};
+use crypto::conversation::CardTransport;
+use crypto::perso::problem::{About, ProblemCode};
+use crypto::perso::protocol::Next;
 
 use super::*;
-use crate::{
-    client::{PersonalizationOrder, Problem},
-    transport::TransportError,
-};
+use crate::client::{PersonalizationOrder, Problem};
+use crate::transport::TransportError;
 
 /// A service that gives every request the same answer, and remembers the keys of the accounts.
 struct Same {

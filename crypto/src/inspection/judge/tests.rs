@@ -3,28 +3,23 @@
 use std::collections::BTreeMap;
 
 use hex_literal::hex;
-use time::{Duration, macros::date};
+use time::Duration;
+use time::macros::date;
 
 use super::*;
-use crate::{
-    inspection::{AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Conclusion},
-    lds::{
-        Dg2, ImageFormat,
-        dg13::Particulars,
-        security_infos::{
-            ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement,
-            SecurityInfo, SecurityInfos,
-        },
-    },
-    pace,
-    pki::{
-        CertificateDraft, Country, CurveForm, Name, Role,
-        specimen::{Issued, NOW, SIGNED, crl, csca_of, documents, issue, key, signer_draft},
-        trust_bundle::{self, Contents},
-    },
-    sod::{Draft, Profile},
-    suite::{Cipher, Curve, Hash, PrivateKey},
+use crate::inspection::{AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Conclusion};
+use crate::lds::dg13::Particulars;
+use crate::lds::security_infos::{
+    ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, SecurityInfo,
+    SecurityInfos,
 };
+use crate::lds::{Dg2, ImageFormat};
+use crate::pace;
+use crate::pki::specimen::{Issued, NOW, SIGNED, crl, csca_of, documents, issue, key, signer_draft};
+use crate::pki::trust_bundle::{self, Contents};
+use crate::pki::{CertificateDraft, Country, CurveForm, Name, Role};
+use crate::sod::{Draft, Profile};
+use crate::suite::{Cipher, Curve, Hash, PrivateKey};
 
 const CHALLENGE: [u8; 8] = *b"guarding";
 /// The beginning of a JPEG file.

@@ -1,9 +1,11 @@
 //! Readings of faulty chips that `hardware-sim` does not simulate.
 
-use rand::{SeedableRng, rngs::ChaCha20Rng};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::{apdu::Response, mrz::MrzKey};
+use crate::apdu::Response;
+use crate::mrz::MrzKey;
 
 /// Files of the master file, and the limits of the chip.
 struct ScriptedChip {

@@ -40,7 +40,8 @@ fn every_flipped_bit_of_a_receipt_is_refused_and_the_step_named() {
     }
 }
 
-/// Whatever bit is flipped on the way to the chip, the receipt proves nothing and names the step, and the chip stays what it was.
+/// Whatever bit is flipped on the way to the chip, the receipt proves nothing and names the step, and
+/// the chip stays what it was.
 ///
 /// The last byte of each command, Le, is left alone: SCP03 does not cover it, and it asks for nothing but room.
 #[test]
@@ -80,7 +81,8 @@ fn every_flipped_bit_of_an_order_is_refused_by_the_chip() {
                 let (receipt, _) = play(&mut chip, &flipped, &mut |_| {});
                 let error = script.verify(&keys, &receipt).expect_err("a flipped bit");
                 assert_eq!(error.index, index, "{step} bit {bit}: {error}");
-                // SELECT is not protected: with another P2 it selects as well, and the rest of the order is the genuine one.
+                // SELECT is not protected: with another P2 it selects as well, and the rest of the
+                // order is the genuine one.
                 let committed = index == 0 || step == ScriptStep::Report;
                 assert!(committed || chip.life_cycle == start().1.life_cycle, "{step} bit {bit}");
             }

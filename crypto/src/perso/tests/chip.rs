@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use rand::{SeedableRng, rngs::ChaCha20Rng};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
 
 use crate::apdu::{Command, Response, Status};
 use crate::command::generate_key_pair::{GenerateKeyPair, KeyUse, encode_public_key};
 use crate::command::get_data::{self, GetData};
+use crate::command::gp_external_authenticate::ExternalAuthenticate;
 use crate::command::initialize_update::InitializeUpdate;
 use crate::command::put_key::PutKey;
+use crate::command::read_binary;
 use crate::command::select::{self, Select};
 use crate::command::set_status::SetStatus;
 use crate::command::store_data::StoreData;
-use crate::command::{gp_external_authenticate::ExternalAuthenticate, read_binary};
 use crate::conversation::{CardTransport, Fault};
 use crate::identity::CardSerial;
 use crate::lds::{AtrInfo, File};

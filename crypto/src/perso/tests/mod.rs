@@ -4,7 +4,8 @@ mod attacks;
 mod chip;
 
 use proptest::prelude::*;
-use rand::{SeedableRng, rngs::ChaCha20Rng};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
 
 use self::chip::{Cut, TestChip, Trouble};
 use super::stream::push;
@@ -221,8 +222,8 @@ fn a_stream_of_more_than_256_blocks_arrives() {
     assert_eq!(service.judge(&script, &receipt).unwrap().report.unwrap().digest, package.digest());
 }
 
-/// Power cut before and after every command of intake and personalization: the table of `docs/adr/0004` brings every chip to its
-/// end.
+/// Power cut before and after every command of intake and personalization: the table of `docs/adr/0004`
+/// brings every chip to its end.
 #[test]
 fn every_cut_is_healed_by_new_orders() {
     let package = small();

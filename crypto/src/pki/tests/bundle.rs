@@ -3,14 +3,10 @@
 use proptest::prelude::*;
 use time::Duration;
 
-use crate::{
-    pki::{
-        ChainError, CmsError, CurveForm, Role, SignatureMismatch,
-        specimen::{Issued, NOW, Openssl, crl, csca, documents, signer},
-        trust_bundle::{Contents, Draft, Prepared, TrustBundleError, open},
-    },
-    suite::{Curve, SignatureError},
-};
+use crate::pki::specimen::{Issued, NOW, Openssl, crl, csca, documents, signer};
+use crate::pki::trust_bundle::{Contents, Draft, Prepared, TrustBundleError, open};
+use crate::pki::{ChainError, CmsError, CurveForm, Role, SignatureMismatch};
+use crate::suite::{Curve, SignatureError};
 
 struct State {
     root: Issued,

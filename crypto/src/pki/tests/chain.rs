@@ -1,21 +1,19 @@
 //! One chain, and the error of each altered one.
 
 use proptest::prelude::*;
-use time::{Duration, macros::datetime};
+use time::Duration;
+use time::macros::datetime;
 
-use crate::{
-    pki::{
-        Certificate, ChainError, Country, Crl, CrlError, CurveForm, Issuer, KeyUsage, Name, Revocation, Role,
-        TrustStore, Validity, extensions, oid,
-        specimen::{
-            Forgery, Issued, NOW, Openssl, crl, csca, csca_of, documents, issue, key, public_pem, root_draft, signer,
-            signer_draft, utopia,
-        },
-        spki,
-    },
-    suite::{Curve, VerifyingKey},
-    tlv::Tlv,
+use crate::pki::specimen::{
+    Forgery, Issued, NOW, Openssl, crl, csca, csca_of, documents, issue, key, public_pem, root_draft, signer,
+    signer_draft, utopia,
 };
+use crate::pki::{
+    Certificate, ChainError, Country, Crl, CrlError, CurveForm, Issuer, KeyUsage, Name, Revocation, Role, TrustStore,
+    Validity, extensions, oid, spki,
+};
+use crate::suite::{Curve, VerifyingKey};
+use crate::tlv::Tlv;
 
 fn utopian() -> (Issued, Issued, TrustStore) {
     let root = csca(Curve::P384, CurveForm::Explicit, 1);

@@ -4,15 +4,10 @@ use std::collections::BTreeSet;
 
 use time::macros::datetime;
 
-use crate::{
-    field_data::field_data,
-    pki::{
-        Certificate, ChainError, CurveForm, LegacyHashes, MasterList, SpkiError, TrustStore, oid,
-        specimen::{Openssl, from_pem},
-        spki,
-        trust_bundle::TrustBundleError,
-    },
-};
+use crate::field_data::field_data;
+use crate::pki::specimen::{Openssl, from_pem};
+use crate::pki::trust_bundle::TrustBundleError;
+use crate::pki::{Certificate, ChainError, CurveForm, LegacyHashes, MasterList, SpkiError, TrustStore, oid, spki};
 
 const AT: time::OffsetDateTime = datetime!(2026-06-01 00:00:00 UTC);
 

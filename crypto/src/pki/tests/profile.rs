@@ -2,15 +2,12 @@
 
 use time::Duration;
 
-use crate::{
-    pki::{
-        CertificateDraft, Country, CrlDraft, CrlError, CurveForm, Issuer, Name, Oid, ProfileFinding,
-        RevokedCertificate, Role, SerialNumber, SpkiError, lint, oid,
-        specimen::{Forgery, NOW, csca, documents, key, root_draft, signer_draft, utopia},
-        spki,
-    },
-    suite::{Curve, VerifyingKey},
+use crate::pki::specimen::{Forgery, NOW, csca, documents, key, root_draft, signer_draft, utopia};
+use crate::pki::{
+    CertificateDraft, Country, CrlDraft, CrlError, CurveForm, Issuer, Name, Oid, ProfileFinding, RevokedCertificate,
+    Role, SerialNumber, SpkiError, lint, oid, spki,
 };
+use crate::suite::{Curve, VerifyingKey};
 
 fn findings(draft: CertificateDraft) -> Vec<ProfileFinding> {
     draft.lint().map(drop).map_err(|findings| findings.0).err().unwrap_or_default()

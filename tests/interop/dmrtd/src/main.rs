@@ -60,7 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Six MRZ digits; a birth year is placed in this century or the last, an expiry in this one. BAC and PACE use the six digits only.
+/// Six MRZ digits; a birth year is placed in this century or the last, an expiry in this one. BAC and PACE
+/// use the six digits only.
 fn date(six: &str, century: i32) -> Result<NaiveDate, Box<dyn Error>> {
     let part = |range: std::ops::Range<usize>| -> Result<u32, Box<dyn Error>> { Ok(six.get(range).ok_or("six digits wanted")?.parse()?) };
     NaiveDate::from_ymd_opt(century + part(0..2)? as i32, part(2..4)?, part(4..6)?).ok_or_else(|| "not a date".into())

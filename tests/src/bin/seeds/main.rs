@@ -1,8 +1,9 @@
 //! Seeds of the fuzz targets of `crypto`.
 //!
-//! * `cargo run --package tests --bin seeds` writes `crypto/fuzz/seeds` and `crypto/fuzz/context` anew, after a format has changed.
-//!   Look at what changed before committing it. Seeds of other names, which findings left behind, stay.
-//! * `cargo run --package tests --bin seeds -- --replay TARGET FILE` hands a file to a target without libFuzzer, to look into a finding.
+//! * `cargo run --package tests --bin seeds` writes `crypto/fuzz/seeds` and `crypto/fuzz/context` anew, after a format
+//!   has changed. Look at what changed before committing it. Seeds of other names, which findings left behind, stay.
+//! * `cargo run --package tests --bin seeds -- --replay TARGET FILE` hands a file to a target without
+//!   libFuzzer, to look into a finding.
 
 #![expect(clippy::unwrap_used, reason = "a message that cannot be made is a fault of this program")]
 

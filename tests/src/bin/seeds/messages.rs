@@ -25,10 +25,8 @@ use crypto::sod;
 use crypto::suite::{Cipher, Curve, Hash, PrivateKey};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
-use time::{
-    Duration, OffsetDateTime,
-    macros::{date, datetime},
-};
+use time::macros::{date, datetime};
+use time::{Duration, OffsetDateTime};
 
 use crate::fuzz::channels::{self, KEY_VERSION, MADE, SECRET, SERIAL};
 use crate::fuzz::perso::keys as card_keys;
