@@ -76,7 +76,7 @@ pub(super) async fn sign_in(
     let session = deeds.source().id();
     let officer = Officer { id: account.id, office: account.office, roles: account.roles.clone(), session };
     let mut deed = deeds.open(officer).await?;
-    store::forget_failures(deed.tx(), &name).await?;
+    store::clear_failures(deed.tx(), &name).await?;
     let mut token = Zeroizing::new([0; 32]);
     deed.rng().fill_bytes(&mut *token);
     let token = Zeroizing::new(hex::encode(*token));

@@ -49,7 +49,7 @@ pub(super) async fn count_sign_in(
 }
 
 /// Ends a row of failures.
-pub(super) async fn forget_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), StoreError> {
+pub(super) async fn clear_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), StoreError> {
     tx.run(sql!("delete from sign_in_failure where username_hash = $1"), args![name]).await?;
     Ok(())
 }
