@@ -123,6 +123,7 @@ async fn a_refusal_quotes_nothing_of_the_request() {
             request(&every, "POST", "/api/applications").body("{\"person_id\": Nguyen-Thi-Mau"),
             request(&every, "POST", "/api/applications").json(&json!({"person_id": "Nguyen-Thi-Mau"})),
             request(&every, "POST", "/api/applications").json(&json!({"person_id": NIL, "kind": "Nguyen-Thi-Mau"})),
+            request(&every, "POST", "/api/applications").json(&json!({"fee_exempt": "Nguyen-Thi-Mau"})),
         ] {
             let said = problem(request.send().await.unwrap()).await.to_string();
             assert!(!said.contains("Nguyen"), "{said}");
