@@ -13,11 +13,13 @@ use axum::response::{IntoResponse, Response};
 use crypto::perso::problem::ProblemCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Problem, Settings, store};
 use crate::ground::Secrets;
+use crate::ground::ids::IdMalformed;
 use crate::store::Tx;
 
 /// Header `Idempotency-Key`: 1 to 128 printable ASCII characters, chosen by the caller, one per intended effect.
@@ -128,7 +130,11 @@ pub(crate) async fn drain_oversized_body(State(settings): State<Settings>, reque
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     serde_json::from_slice(bytes).map_err(|e| {
-        let code = if e.is_data() { ProblemCode::BodyInvalid } else { ProblemCode::BodyMalformed };
+        let code = match e.classify() {
+            Category::Data if e.to_string().starts_with(&IdMalformed.to_string()) => ProblemCode::IdentifierMalformed,
+            Category::Data => ProblemCode::BodyInvalid,
+            Category::Eof | Category::Io | Category::Syntax => ProblemCode::BodyMalformed,
+        };
         // Line and column, not serde's sentence: that one quotes the value, which may be personal.
         Problem::new(code).detail(place(&e))
     })

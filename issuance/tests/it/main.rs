@@ -5,18 +5,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod at_once;
-//mod audit;
+mod audit;
 mod chip;
 mod house;
-//mod idempotency;
-//mod keys;
+mod idempotency;
+mod keys;
 mod offices;
-//mod rights;
+mod problems;
+mod rights;
 mod road;
-//mod sessions;
-//mod stations;
-//mod store;
-//mod trust_bundle;
+mod sessions;
+mod stations;
+mod store;
+mod trust_bundle;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
