@@ -19,7 +19,7 @@ mod road;
 //mod trust_bundle;
 //mod civil_day;
 //mod golden;
-//mod held;
+mod held;
 mod order;
 mod statements;
 
