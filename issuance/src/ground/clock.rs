@@ -46,6 +46,12 @@ impl Clock {
         Self { hands: Hands::Set(Arc::new(Mutex::new(at))), offset: VIET_NAM }
     }
 
+    /// Returns the same clock in a State whose civil time is `offset` ahead of UTC.
+    #[must_use]
+    pub fn in_state(&self, offset: UtcOffset) -> Self {
+        Self { hands: self.hands.clone(), offset }
+    }
+
     /// Moves a set clock; the computer's clock stays as it is.
     pub fn advance(&self, by: time::Duration) {
         if let Hands::Set(at) = &self.hands {
