@@ -160,16 +160,16 @@ fn comment_faults(lines: &[&str]) -> Vec<Fault> {
     faults
 }
 
-/// Whether this doc comment is one word with a full stop.
+/// True if this doc comment is a single question word with a full stop (`Which.`). A single name
+/// (`DER.`) says what it is.
 fn is_one_word(lines: &[&str], at: usize, comment: &Comment) -> bool {
     let neighbour = |at: Option<usize>| {
         at.and_then(|at| lines.get(at))
             .and_then(|line| Comment::parse(line))
             .is_some_and(|c| c.marker == comment.marker)
     };
-    let word = comment.body.trim();
-    word.ends_with('.')
-        && !word.contains([' ', '`', '['].as_slice())
+    let word = comment.body.trim().trim_end_matches('.');
+    ["How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"].contains(&word)
         && !neighbour(at.checked_sub(1))
         && !neighbour(Some(at + 1))
 }

@@ -23,6 +23,8 @@ use thiserror::Error;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::ambient;
+
 /// The requests of a station to the service: over HTTPS ([`HttpService`]), and in process in the tests.
 pub trait Service {
     /// Returns an order that initialises (or, if that was done, reports) this blank.
@@ -79,7 +81,7 @@ pub struct IdempotencyKey(String);
 impl IdempotencyKey {
     /// Returns a key for a request that is new each time it is made (an order for a chip whose counter may have moved).
     pub fn fresh() -> Self {
-        Self(Uuid::now_v7().to_string())
+        Self(ambient::new_id().to_string())
     }
 
     /// Returns the key of the report of this order's receipt, with or without a proof: the two are different requests.

@@ -3,6 +3,7 @@
 //! This crate only carries messages. The commands for a chip come sealed from the issuance service, and
 //! [`crypto::inspection::judge`] decides whether a card is genuine. No other crate speaks PC/SC.
 
+pub mod ambient;
 pub mod client;
 pub mod failure;
 pub mod kiosk;

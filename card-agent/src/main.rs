@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use card_agent::failure::{Code, Failure};
-use card_agent::kiosk;
 use card_agent::session::{Session, Stop};
 use card_agent::station::enrolment::Settings;
 use card_agent::station::journal::{Journal, Kind};
 use card_agent::station::{Folder, Station};
 use card_agent::transport::Reader;
 use card_agent::transport::pcsc::{self, Patience, PcscCard};
+use card_agent::{ambient, kiosk};
 use clap::{Args, Parser, Subcommand};
 use crypto::identity::CardSerial;
 use crypto::inspection::{Check, Judgement, Password, Request};
@@ -239,7 +239,7 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     let at = kiosk::now();
     let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at)?;
-    let request = Request { password: password(arguments)?, challenge: rand::random(), groups: None };
+    let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;
     let mut session = observed(card, arguments.log.as_deref(), stop)?;
     let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;

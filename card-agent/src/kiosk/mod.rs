@@ -12,6 +12,7 @@ use crypto::pki::trust_bundle::{self, TrustBundle};
 pub use output::write_files;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::ambient;
 use crate::failure::{Code, Failure};
 use crate::session::Session;
 use crate::transport::Reader;
@@ -28,7 +29,7 @@ pub fn open_trust(bundle: &[u8], anchor: &[u8], at: OffsetDateTime) -> Result<Tr
 
 /// Returns the present moment in the offset of Việt Nam (+07:00), because the day of expiry ends there.
 pub fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc().to_offset(UtcOffset::from_hms(7, 0, 0).expect("seven hours are an offset"))
+    ambient::now().to_offset(UtcOffset::from_hms(7, 0, 0).expect("seven hours are an offset"))
 }
 
 /// Reads the card and judges it. Only what the judgement calls the holder is proved; the evidence is as read.
@@ -43,7 +44,7 @@ pub fn inspect<R: Reader>(
 ) -> Result<(Evidence, Judgement), Failure> {
     session.reset()?;
     let phase = session.phase();
-    let evidence = inspection::read(session, request, &mut rand::rng(), &mut |step| phase.begins(step.name()))?;
+    let evidence = inspection::read(session, request, &mut ambient::rng(), &mut |step| phase.begins(step.name()))?;
     let judgement = inspection::judge(&evidence, trust, at);
     Ok((evidence, judgement))
 }

@@ -20,6 +20,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::ambient;
 use crate::client::ActiveAuthentication;
 
 /// Why the journal cannot be used.
@@ -205,7 +206,7 @@ impl Journal {
         reader: &str,
         at: OffsetDateTime,
     ) -> Result<Uuid, JournalError> {
-        let id = Uuid::now_v7();
+        let id = ambient::new_id();
         self.record(id, Event::Begun { kind, serial, reader: reader.to_owned() }, at)?;
         Ok(id)
     }

@@ -9,6 +9,7 @@ use crypto::inspection::{self, Conclusion, Outcome, Password, Protocol, Request}
 use crypto::pki::trust_bundle::TrustBundle;
 use time::OffsetDateTime;
 
+use crate::ambient;
 use crate::client::{ActiveAuthentication, ReadBack};
 use crate::failure::{Code, Failure};
 use crate::session::Session;
@@ -34,7 +35,7 @@ pub(super) fn read_back<R: Reader>(
     let groups = trust.is_none().then(BTreeSet::new);
     let request = Request { password: Password::Can(can), challenge: back.challenge, groups };
     let phase = session.phase();
-    let evidence = inspection::read(session, &request, &mut rand::rng(), &mut |step| phase.begins(step.name()))?;
+    let evidence = inspection::read(session, &request, &mut ambient::rng(), &mut |step| phase.begins(step.name()))?;
     let proof = match &evidence.active_authentication {
         Protocol::Done(done) => {
             Some(ActiveAuthentication { challenge: done.challenge.to_vec(), signature: done.signature.clone() })

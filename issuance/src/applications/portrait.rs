@@ -146,7 +146,7 @@ fn fit(picture: &RgbImage) -> Result<Vec<u8>, PortraitError> {
     let (mut low, mut high) = (LOWEST_QUALITY, 100);
     let mut best = None;
     while low <= high {
-        let quality = (low + high) / 2;
+        let quality = u8::midpoint(low, high);
         let jpeg = encode(picture, quality)?;
         if jpeg.len() > MAX_PORTRAIT {
             high = quality - 1;
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(refused(b"\x89PNG\r\n\x1a\n and so on", None), PortraitError::NotJpeg);
         assert_eq!(refused(&[], None), PortraitError::NotJpeg);
         assert_eq!(refused(&good[..200], None), PortraitError::Damaged);
-        assert_eq!(refused(&[0xff; MAX_UPLOAD + 1], None), PortraitError::Oversize);
+        assert_eq!(refused(&vec![0xff; MAX_UPLOAD + 1], None), PortraitError::Oversize);
         let outside = Crop { x: 400, y: 0, width: 300, height: 400 };
         assert_eq!(refused(&good, Some(outside)), PortraitError::Crop { width: 512, height: 512 });
         let overflow = Crop { x: u32::MAX, y: 0, width: 300, height: 400 };

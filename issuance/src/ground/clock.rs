@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use rand::rngs::{ChaCha20Rng, SysRng};
+use rand::rngs::ChaCha20Rng;
+#[expect(clippy::disallowed_types, reason = "the one place where the system's randomness enters the service")]
+use rand::rngs::SysRng;
 use rand::{Rng, SeedableRng};
 use time::{Date, OffsetDateTime, UtcOffset};
 

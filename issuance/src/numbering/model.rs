@@ -144,7 +144,7 @@ mod tests {
     /// gives the publication's own sample 1 (`2433477484`).
     #[test]
     fn the_permutation_is_ff1_of_sp_800_38g() {
-        let permutation = Permutation::new(&Zeroizing::new(std::array::from_fn(|i| i as u8)));
+        let permutation = Permutation::new(&Zeroizing::new(std::array::from_fn(|i| u8::try_from(i).unwrap())));
         let computed: Vec<u32> = [0, 1, 17, 999_999].iter().map(|n| permutation.permute(b"003300", *n)).collect();
         assert_eq!(computed, [520_317, 797_117, 459_245, 362_763]);
     }

@@ -3,7 +3,7 @@ use time::macros::date;
 use super::*;
 use crate::population::reference::ExtraProvince;
 
-/// Nobody: province 003 does not exist.
+/// A woman who does not exist: province 003 is not assigned.
 fn declaration() -> Declaration {
     let origin = DeclaredPlace { province: "003".into(), detail: "Xã Mẫu".into(), ..Default::default() };
     Declaration {

@@ -281,7 +281,7 @@ pub async fn receipt(
         deed.enter(incomplete(&"without active authentication")).await?;
         return Ok(PersonalizationOutcome::Incomplete { next: Next::ActiveAuthentication });
     };
-    active_authentication(production, &chip, &challenge, proof)?;
+    active_authentication(production, &chip, challenge, proof)?;
     let at = deed.at();
     if !store::use_challenge(deed.tx(), id, at).await? {
         return Err(ProductionError::ChallengeUsed);
@@ -309,13 +309,13 @@ pub async fn receipt(
 
 /// What the ledger knows of a chip must fit what the chip announces, or no order can help.
 fn expects(presentation: &Presentation, chip: &Chip) -> Result<(), ProductionError> {
-    let fits = match (&chip.state, presentation.life_cycle) {
-        (ChipState::Initialised { .. } | ChipState::Bound { .. }, LifeCycle::Initialised) => true,
-        // It did everything, and its receipt was lost.
-        (ChipState::Bound { .. }, LifeCycle::Personalized) => true,
-        (ChipState::Initialised { .. } | ChipState::Bound { .. }, _) => false,
+    let announced = presentation.life_cycle;
+    let fits = match &chip.state {
+        ChipState::Initialised { .. } => announced == LifeCycle::Initialised,
+        // Personalized: it did everything, and its receipt was lost.
+        ChipState::Bound { .. } => matches!(announced, LifeCycle::Initialised | LifeCycle::Personalized),
         // The ledger's own word comes first for these.
-        (ChipState::Delivered | ChipState::Personalized { .. } | ChipState::Spoiled { .. }, _) => true,
+        ChipState::Delivered | ChipState::Personalized { .. } | ChipState::Spoiled { .. } => true,
     };
     if fits { Ok(()) } else { Err(ProductionError::LifeCycle(presentation.life_cycle)) }
 }
@@ -372,7 +372,7 @@ fn reports(outcome: &Outcome, chip: &Chip, digest: &[u8; 32]) -> Result<bool, Pr
 fn active_authentication(
     production: &Production,
     chip: &Chip,
-    challenge: &[u8; 8],
+    challenge: [u8; 8],
     proof: Proof<'_>,
 ) -> Result<(), ProductionError> {
     if proof.challenge != challenge {
@@ -380,7 +380,7 @@ fn active_authentication(
     }
     let (active_auth, _) = keys_of(chip, &chip.serial)?;
     VerifyingKey::Ec(active_auth)
-        .verify_plain(production.profile.active_auth_hash, challenge, proof.signature)
+        .verify_plain(production.profile.active_auth_hash, &challenge, proof.signature)
         .map_err(|_| ProductionError::ActiveAuthentication)
 }
 

@@ -142,14 +142,14 @@ impl AsyncWrite for Connection {
         // A flush alone does not reset the idle timer.
         match Pin::new(&mut self.stream).poll_flush(context) {
             Poll::Pending => self.watched(context, Poll::Pending),
-            done => done,
+            done @ Poll::Ready(_) => done,
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.stream).poll_shutdown(context) {
             Poll::Pending => self.watched(context, Poll::Pending),
-            done => done,
+            done @ Poll::Ready(_) => done,
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum StoreError {
 impl StoreError {
     /// The error for a row that points to another one which is not there.
     #[must_use]
-    pub fn inconsistent(table: &str, column: &str, id: impl ToString) -> Self {
+    pub fn inconsistent(table: &str, column: &str, id: impl std::fmt::Display) -> Self {
         Self::Inconsistent { table: table.to_owned(), column: column.to_owned(), id: id.to_string() }
     }
 }

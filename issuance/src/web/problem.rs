@@ -96,7 +96,7 @@ impl Problem {
 
     /// Says what exactly. No personal data: details end up in the logs of callers.
     #[must_use]
-    pub fn detail(mut self, detail: impl ToString) -> Self {
+    pub fn detail(mut self, detail: impl std::fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
         self
     }

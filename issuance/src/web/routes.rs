@@ -78,7 +78,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Returns router, document and the right of each method and path.
-    #[must_use]
     pub fn split(self) -> (axum::Router<S>, OpenApi, BTreeMap<(String, String), Right>) {
         let (router, document) = self.router.split_for_parts();
         (router, document, self.rights)

@@ -1,0 +1,27 @@
+//! The one place where clock and randomness of the machine enter this program; everything else is given them.
+
+#![expect(clippy::disallowed_methods, reason = "the one place where clock and randomness enter this program")]
+
+use rand::CryptoRng;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Returns the present moment, in UTC.
+pub fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+/// Returns a generator of the operating system's randomness.
+pub fn rng() -> impl CryptoRng {
+    rand::rng()
+}
+
+/// Returns eight random bytes: a challenge.
+pub fn challenge() -> [u8; 8] {
+    rand::random()
+}
+
+/// Returns a new identifier (UUID version 7) that no other run has made.
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
