@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use crypto::identity::civil_time::VIET_NAM;
 use rand::rngs::ChaCha20Rng;
 #[expect(clippy::disallowed_types, reason = "the one place where the system's randomness enters the service")]
 use rand::rngs::SysRng;
@@ -28,12 +29,6 @@ enum Hands {
     /// The computer's clock.
     System,
 }
-
-/// Seven hours ahead of UTC, all year: Decision 134/2002/QĐ-TTg.
-pub const VIET_NAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
-    Ok(offset) => offset,
-    Err(_) => UtcOffset::UTC,
-};
 
 impl Clock {
     /// The computer's clock in a State whose civil time is `offset` ahead of UTC.

@@ -1,9 +1,9 @@
 //! A day is the civil day of the issuing State: between 0 and 7 o'clock in Viet Nam it is still yesterday in UTC.
 
+use crypto::identity::civil_time::VIET_NAM;
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
 use issuance::applications::model::{ApplicationError, Kind, Stage};
 use issuance::applications::steps::{self as counter, CounterError};
-use issuance::ground::clock::VIET_NAM;
 use issuance::ground::ids::PersonId;
 use issuance::population::PopulationError;
 use issuance::population::model::Declaration;

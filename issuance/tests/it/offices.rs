@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::identity::CardSerial;
+use crypto::identity::civil_time::VIET_NAM;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
@@ -10,7 +11,6 @@ use issuance::applications::model::{Application, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Purpose};
 use issuance::ground::actor::Service;
-use issuance::ground::clock::VIET_NAM;
 use issuance::ground::ids::{ApplicationId, CardId, PersonId};
 use issuance::ground::{Clock, OfficeCode, Officer, Randomness, Role, Station};
 use issuance::keys::InitOptions;
