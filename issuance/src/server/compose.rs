@@ -73,10 +73,8 @@ impl Offices {
     /// [`StartError`], which says what to do.
     pub async fn open(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
-        let clock = match clock {
-            Some(clock) => clock,
-            None => Clock::system(AuthoritySettings::read(&store)?.utc_offset()?),
-        };
+        let utc_offset = AuthoritySettings::read(&store)?.utc_offset()?;
+        let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
         let db = Db::open(settings.database.as_deref(), &settings.data, &migrations()).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
         make_first_officer(&deeds, &store).await?;

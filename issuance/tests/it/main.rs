@@ -18,6 +18,11 @@ mod sessions;
 mod stations;
 mod store;
 mod trust_bundle;
+mod civil_day;
+mod golden;
+mod held;
+mod order;
+mod statements;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
