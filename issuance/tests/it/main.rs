@@ -20,3 +20,4 @@ mod road;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
+mod units;
