@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::calendar::Day;
-use super::model::{Deputy, OfficesError, Recorded, Unit, UnitKind, UnitUnfit, check_period};
+use super::model::{Deputy, OfficesError, Recorded, Unit, UnitKind, UnitName, check_period};
 use super::{steps, store};
 use crate::ground::ids::{DeputyId, OfficerId};
 use crate::ground::{OfficeCode, Officer, Permission};
@@ -55,7 +55,7 @@ struct UnitView {
     /// Province that it belongs to.
     #[schema(value_type = Option<String>)]
     province: Option<ProvinceCode>,
-    /// Name.
+    /// What it is called.
     name: String,
     /// The unit above; the national office alone has none.
     parent: Option<OfficeCode>,
@@ -105,7 +105,7 @@ async fn units(State(desk): State<Desk>, Parameters(wanted): Parameters<UnitsWan
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UnitBody {
-    /// Unique.
+    /// The code that its officers and stations carry; unique.
     code: OfficeCode,
     /// `centre`, `district` or `province`; the national office exists from the start.
     kind: UnitKind,
@@ -133,7 +133,7 @@ async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, bo
 /// What a unit was from a day on.
 #[derive(Debug, Serialize, ToSchema)]
 struct VersionView {
-    /// Name.
+    /// What it is called.
     name: String,
     /// The unit above.
     parent: Option<OfficeCode>,
@@ -192,7 +192,7 @@ async fn change_unit(
 ) -> Answered {
     let UnitChange { name, parent, reason } = body;
     desk.write(officer, stamp, async |deed| {
-        let name = name.map(|name| name.parse::<super::model::UnitName>()).transpose()?;
+        let name = name.map(|name| name.parse::<UnitName>()).transpose()?;
         steps::change_unit(deed, &code, name, parent, &reason).await.map(UnitView::from)
     })
     .await
@@ -292,7 +292,7 @@ async fn set_day(State(desk): State<Desk>, officer: Officer, Write { stamp, body
 /// An officer who stands in for another.
 #[derive(Debug, Serialize, ToSchema)]
 struct DeputyView {
-    /// Identifier.
+    /// Identifier of the appointment.
     id: DeputyId,
     /// The officer who stands in.
     officer: OfficerId,
@@ -339,7 +339,8 @@ struct DeputiesView {
     more: bool,
 }
 
-/// Lists the deputies of an office who stand in today or will later. For officers of that office and of the national one.
+/// Lists the deputies of an office who stand in today or will later. For officers of that office and of the
+/// national one.
 #[utoipa::path(get, path = "/api/deputies", tag = "offices", params(DeputiesWanted),
     responses((status = 200, body = DeputiesView)))]
 async fn deputies(

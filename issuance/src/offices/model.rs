@@ -89,7 +89,7 @@ pub struct Unit {
     pub province: Option<ProvinceCode>,
     /// Number of this version, from 1.
     pub version: u32,
-    /// Name.
+    /// What it is called.
     pub name: UnitName,
     /// The unit above; the national office alone has none.
     pub parent: Option<OfficeCode>,
@@ -164,7 +164,7 @@ pub enum UnitUnfit {
 /// An officer stands in for another from a day to a day, both included.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Deputy {
-    /// Identifier.
+    /// Identifier of the appointment.
     pub id: DeputyId,
     /// The officer who stands in.
     pub officer: OfficerId,
@@ -183,16 +183,16 @@ pub struct Deputy {
 /// Where an officer works, and as what.
 #[derive(Clone, Debug)]
 pub struct Post {
-    /// Identifier.
+    /// The officer.
     pub officer: OfficerId,
-    /// Office.
+    /// The office where the officer works.
     pub office: OfficeCode,
-    /// Roles.
+    /// All that the officer is employed for.
     pub roles: Vec<Role>,
 }
 
-/// Checks that `deputy` can be appointed by `appointed_by` to stand in for `absent`: another officer of the same office,
-/// with all roles of the absent one, so that standing in gives no officer a right.
+/// Checks that `deputy` can be appointed by `appointed_by` to stand in for `absent`: another officer of the same
+/// office, with all roles of the absent one, so that standing in gives no officer a right.
 ///
 /// # Errors
 /// [`DeputyUnfit`]

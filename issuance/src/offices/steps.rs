@@ -14,13 +14,13 @@ use crate::store::{StoreError, Tx};
 /// What a new unit is to be.
 #[derive(Clone, Debug)]
 pub struct NewUnit {
-    /// Code.
+    /// The code of its officers and stations.
     pub code: OfficeCode,
     /// What it is.
     pub kind: UnitKind,
     /// Province that it belongs to.
     pub province: Option<crypto::identity::ProvinceCode>,
-    /// Name.
+    /// What it is called.
     pub name: UnitName,
     /// The unit above.
     pub parent: OfficeCode,
@@ -46,7 +46,8 @@ pub async fn make_unit(deed: &mut Deed<Officer>, new: NewUnit) -> Result<Unit, O
     Ok(unit)
 }
 
-/// Gives a unit another name or another parent, from today on. Its former versions stay. The national office decides it.
+/// Gives a unit another name or another parent, from today on. Its former versions stay. The national office decides
+/// it.
 ///
 /// # Errors
 /// [`OfficesError`]
