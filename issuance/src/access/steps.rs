@@ -178,3 +178,14 @@ pub(crate) async fn office_of_station(
 ) -> Result<Option<OfficeCode>, crate::store::StoreError> {
     store::office_of_station_in_use(tx, id).await
 }
+
+/// Returns office and roles of an officer; `None` if the officer is unknown or disabled.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn post_of_officer(
+    tx: &mut Tx,
+    id: OfficerId,
+) -> Result<Option<(OfficeCode, Vec<Role>)>, crate::store::StoreError> {
+    store::post_of_officer(tx, id).await
+}

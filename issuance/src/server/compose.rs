@@ -21,7 +21,7 @@ use crate::production::Production;
 use crate::store::{Db, Migration, StoreError};
 use crate::trust::{BundleError, Trust};
 use crate::web::{self, Desk};
-use crate::{access, applications, cards, deed, jobs, keys, numbering, population, production, trust};
+use crate::{access, applications, cards, deed, jobs, keys, numbering, offices, population, production, trust};
 
 /// The state of each office; a handler asks for the one that it needs.
 #[derive(Clone, Debug, FromRef)]
@@ -53,6 +53,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         jobs::MIGRATIONS,
         keys::MIGRATIONS,
         access::MIGRATIONS,
+        offices::MIGRATIONS,
         population::MIGRATIONS,
         cards::MIGRATIONS,
         numbering::MIGRATIONS,

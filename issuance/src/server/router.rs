@@ -22,7 +22,7 @@ use super::Offices;
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Desk, Looked, Problem, Right, Routes, drain_oversized_body, operations};
-use crate::{access, applications, audit, cards, numbering, population, production, trust};
+use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
 
 /// Title and security of the document; the paths come from the offices.
 #[derive(OpenApi)]
@@ -42,6 +42,7 @@ fn offices() -> Routes<Offices> {
         .add(Right::Anyone, routes!(openapi))
         .merge(access::routes())
         .merge(audit::routes())
+        .merge(offices::routes())
         .merge(population::routes())
         .merge(numbering::routes())
         .merge(cards::routes())

@@ -26,3 +26,4 @@ mod statements;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
+mod units;
