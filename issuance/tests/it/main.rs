@@ -7,23 +7,23 @@
 mod at_once;
 mod audit;
 mod chip;
+mod civil_day;
+mod golden;
+mod held;
 mod house;
 mod idempotency;
 mod keys;
 mod offices;
+mod order;
 mod problems;
 mod rights;
 mod road;
 mod sessions;
+mod statements;
 mod stations;
 mod store;
 mod trust_bundle;
-mod civil_day;
-mod golden;
-mod held;
-mod order;
-mod statements;
+mod units;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
-mod units;

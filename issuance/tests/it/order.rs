@@ -16,6 +16,7 @@ const ORDER: &[&str] = &[
     "keys",
     "access",
     "audit",
+    "offices",
     "population",
     "cards",
     "numbering",
