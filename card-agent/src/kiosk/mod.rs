@@ -33,7 +33,8 @@ pub fn now() -> OffsetDateTime {
     ambient::now().to_offset(VIET_NAM)
 }
 
-/// Reads the card and judges it at the moment `at`, whose offset says on which day a card expires. Only what the judgement calls the holder is proved; the evidence is as read.
+/// Reads the card and judges it at the moment `at`, whose offset says on which day a card expires. Only what the
+/// judgement calls the holder is proved; the evidence is as read.
 ///
 /// # Errors
 /// [`Failure`] of the transport; what the card does wrong is in the verdict.

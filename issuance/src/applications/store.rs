@@ -77,8 +77,8 @@ pub async fn claim_approved(tx: &mut Tx, office: &OfficeCode) -> Result<Option<A
     tx.claim(sql, args![office]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
-/// Takes an application whose row has no meaning out of the queue, as it is. Returns the person whom it is about, if the
-/// row still tells. Mending `stage_data` by hand includes setting `stage`, which puts it back.
+/// Takes an application whose row has no meaning out of the queue, as it is. Returns the person whom it is about, if
+/// the row still tells. Mending `stage_data` by hand includes setting `stage`, which puts it back.
 ///
 /// # Errors
 /// [`StoreError`]
