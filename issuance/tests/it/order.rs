@@ -127,7 +127,7 @@ impl Checker {
                         "create" => words.iter().position(|(_, word)| word == "on").map_or(0, |on| on + 1),
                         _ => 2 + skip,
                     };
-                    self.owned_by(file, begins, office, &word(of).to_owned(), "changes");
+                    self.owned_by(file, begins, office, word(of), "changes");
                 }
                 (verb, _) => {
                     let (read, written) = used(&words);
@@ -151,7 +151,8 @@ impl Checker {
     fn refers(&mut self, file: &Source, line: usize, office: &str, table: &str) {
         match self.owners.get(table).map(|owner| owner.folder.clone()) {
             None => {
-                self.violates(&file.path, line, &format!("a foreign key to `{table}`, which no migration before makes"))
+                let rule = format!("a foreign key to `{table}`, which no migration before makes");
+                self.violates(&file.path, line, &rule);
             }
             Some(owner) if rank(&owner) > rank(office) => {
                 let rule = format!("a foreign key of `{office}` points up, to `{table}` of `{owner}`");
@@ -302,7 +303,7 @@ fn code(source: &Source) -> String {
     for (_, piece) in pieces(&source.text) {
         match piece {
             Piece::Code(text) => code += &text,
-            Piece::Text(text) => code += &format!("\"{}\"", "\n".repeat(text.matches('\n').count())),
+            Piece::Text(text) => code.extend(["\"", &"\n".repeat(text.matches('\n').count()), "\""]),
         }
     }
     code

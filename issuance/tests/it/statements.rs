@@ -93,7 +93,7 @@ pub fn pieces(text: &str) -> Vec<(usize, Piece)> {
                 (_, Some('\'')) => 3,
                 _ => 1,
             };
-            code.extend(if length == 1 { "'" } else { "' '" }.chars());
+            code.push_str(if length == 1 { "'" } else { "' '" });
             at += length;
         } else if c == '"' || raw {
             found.push((code_line, Piece::Code(std::mem::take(&mut code))));
@@ -209,8 +209,9 @@ async fn prepares_every_statement(db: &Db, locks: bool) {
 
 #[test]
 fn code_and_texts_are_told_apart() {
-    let text = "let a = \"x \\\" // no comment\"; // \"no text\"\n/* \"neither\" */ let c = '\"'; let r = r#\"raw\"#; f::<'a>()";
-    let texts: Vec<_> = pieces(text).into_iter().filter(|(_, piece)| matches!(piece, Piece::Text(_))).collect();
+    let strings = "let a = \"x \\\" // no comment\"; // \"no text\"\n";
+    let text = format!("{strings}/* \"neither\" */ let c = '\"'; let r = r#\"raw\"#; f::<'a>()");
+    let texts: Vec<_> = pieces(&text).into_iter().filter(|(_, piece)| matches!(piece, Piece::Text(_))).collect();
     let expected = [(1, "x \" // no comment"), (2, "raw")].map(|(line, text)| (line, Piece::Text(text.into())));
     assert_eq!(texts, expected);
 }
