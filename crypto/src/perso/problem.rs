@@ -96,6 +96,7 @@ catalogue! {
     ChipBound "chip-bound" Chip
     ChipDiffers "chip-differs" Chip
     ChipInOtherCustody "chip-in-other-custody" Chip
+    ChipKeyKnown "chip-key-known" Chip
     ChipLifeCycleUnexpected "chip-life-cycle-unexpected" Chip
     ChipNotInitialised "chip-not-initialised" Chip
     ChipSpoiled "chip-spoiled" Chip

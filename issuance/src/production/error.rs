@@ -46,6 +46,9 @@ pub enum ProductionError {
     /// What the chip says under its MAC is not what the ledger knows of it.
     #[error("the chip holds {0}")]
     ChipDiffers(&'static str),
+    /// A public key that another chip has or had, or that has another use.
+    #[error("a key of the chip was another chip's before, or has two uses")]
+    ChipKeyKnown,
     /// No such chip in the ledger.
     #[error("chip unknown")]
     ChipUnknown,

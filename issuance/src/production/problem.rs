@@ -36,6 +36,7 @@ impl From<ProductionError> for Problem {
             E::ChallengeUnknown => Code::ChallengeUnknown,
             E::ChallengeUsed => Code::ChallengeUsed,
             E::ChipDiffers(_) => Code::ChipDiffers,
+            E::ChipKeyKnown => Code::ChipKeyKnown,
             E::ChipUnknown => Code::ChipUnknown,
             E::DeliveryEmpty => Code::DeliveryEmpty,
             E::EvidenceMissing => Code::EvidenceMissing,

@@ -3,14 +3,15 @@
 use crypto::identity::CardSerial;
 use time::{Date, OffsetDateTime};
 
-use super::model::{Chip, ChipState};
+use super::model::{Chip, ChipKeys, ChipState};
 use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OrderId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of production.
-pub const MIGRATIONS: &[Migration] = &[migration!(10, "0010_production_stock_documents_orders")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(10, "0010_production_stock_documents_orders"), migration!(30, "0030_production_chip_keys")];
 
 /// A delivery of blanks.
 #[derive(Debug)]
@@ -83,6 +84,35 @@ pub(super) async fn set_state(tx: &mut Tx, serial: &CardSerial, state: &ChipStat
     let sql = sql!("update chip set state = $1, state_data = $2 where id = $3");
     tx.run(sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
     Ok(())
+}
+
+/// Enters the public keys of a chip, each under its SHA-256. Returns false if one of them is another chip's, or stands
+/// there for another use; entered again for the same chip, they stay. Waits for a transaction that enters the same key.
+pub(super) async fn enter_keys(
+    tx: &mut Tx,
+    serial: &CardSerial,
+    keys: &ChipKeys,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let mut entries = keys.fingerprints();
+    // One order for all transactions, so that two chips with swapped keys do not wait for each other.
+    entries.sort_unstable();
+    for (id, key_use) in entries {
+        tx.run(
+            sql!(
+                "insert into chip_key (id, serial, key_use, at) values ($1, $2, $3, $4)
+                 on conflict (id) do nothing"
+            ),
+            args![id, serial.to_string(), key_use, at],
+        )
+        .await?;
+        let row = tx.one(sql!("select id, serial, key_use from chip_key where id = $1"), args![id]).await?;
+        let row = row.ok_or_else(|| StoreError::inconsistent("chip_key", "id", serial))?;
+        if row.parsed::<CardSerial>("serial")? != *serial || row.get::<String>("key_use")? != key_use {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) async fn set_custody(

@@ -20,3 +20,5 @@ mod road;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
+
+mod chip_keys;

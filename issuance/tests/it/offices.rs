@@ -38,7 +38,7 @@ pub struct Offices {
     pub data: tempfile::TempDir,
 }
 
-const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
+pub const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
 
 /// Runs a verb as a deed of this caller, and commits it if it went well.
 macro_rules! within {
