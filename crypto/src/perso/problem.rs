@@ -72,6 +72,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    AcknowledgementNeeded "acknowledgement-needed" Request
     ActiveAuthenticationFailed "active-authentication-failed" Chip
     AgeBelowFourteen "age-below-fourteen" Request
     AlreadyThere "already-there" Request
@@ -109,6 +110,7 @@ catalogue! {
     DateUnreadable "date-unreadable" Request
     DeclarationIncomplete "declaration-incomplete" Request
     DeliveryEmpty "delivery-empty" Request
+    DossierNotSeen "dossier-not-seen" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
     HashMalformed "hash-malformed" Request
@@ -118,6 +120,8 @@ catalogue! {
     IdempotencyKeyReused "idempotency-key-reused" Request
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
+    KindContradictsRegister "kind-contradicts-register" Request
+    ListTooLong "list-too-long" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
     NameTaken "name-taken" Request
@@ -134,6 +138,7 @@ catalogue! {
     OtherOffice "other-office" Station
     PasswordUnfit "password-unfit" Request
     PersonUnknown "person-unknown" Request
+    PortraitChanged "portrait-changed" Request
     PortraitDamaged "portrait-damaged" Request
     PortraitNotBase64 "portrait-not-base64" Request
     PortraitNotJpeg "portrait-not-jpeg" Request
@@ -160,8 +165,11 @@ catalogue! {
     StationNotFound "station-not-found" Request
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    TextTooLong "text-too-long" Request
+    TextUnfit "text-unfit" Request
     TransportKeyUnknown "transport-key-unknown" Request
     TrustBundleNotReady "trust-bundle-not-ready" Service
+    WitnessUnfit "witness-unfit" Request
 }
 
 /// The word on the wire.

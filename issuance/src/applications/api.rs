@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Application, Kind, Slip, Stage};
+use super::model::{Application, DossierDigest, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, Request};
 use super::{Counter, CounterError, hand_over};
@@ -61,6 +61,15 @@ struct Captured {
     features: String,
 }
 
+/// What the officer saw and agrees to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Approval {
+    /// `dossier_sha256` of the application as this officer read it: 64 hexadecimal digits.
+    #[schema(value_type = Option<String>)]
+    dossier: Option<DossierDigest>,
+}
+
 /// The reason of a decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +113,9 @@ pub(crate) struct ApplicationView {
     features: Option<String>,
     /// The portrait as it goes on the chip, base64; only when read.
     portrait: Option<String>,
+    /// Names what this officer sees here, for an approval; only when read, and another one for each officer.
+    #[schema(value_type = Option<String>)]
+    dossier_sha256: Option<DossierDigest>,
     /// Why it was refused, cancelled or held.
     reason: Option<String>,
     /// The role that mends what a held application is held for.
@@ -116,6 +128,8 @@ impl ApplicationView {
     pub(crate) fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
         let (stage, chip) = (application.stage.name(), application.stage.chip());
         let features = application.stage.capture_of().map(|capture| capture.features.clone());
+        let capture = application.stage.capture_of().filter(|_| portrait.is_some());
+        let dossier_sha256 = capture.map(|capture| capture.dossier(officer.id));
         let (mut card_id, mut reason, mut appeal_until, mut held_for) = (None, None, None, None);
         match application.stage {
             Stage::Registered | Stage::Captured { .. } | Stage::Approved { .. } | Stage::InProduction { .. } => {}
@@ -139,6 +153,7 @@ impl ApplicationView {
             card_id,
             features,
             portrait,
+            dossier_sha256,
             reason,
             held_for,
             appeal_until,
@@ -198,18 +213,18 @@ async fn capture(
     .await
 }
 
-/// A second officer agrees.
-#[utoipa::path(post, path = "/api/applications/{id}/approval", tag = "applications", request_body = Nothing,
+/// A second officer agrees to what that officer saw.
+#[utoipa::path(post, path = "/api/applications/{id}/approval", tag = "applications", request_body = Approval,
     responses((status = 200, body = ApplicationView)))]
 async fn approve(
     State(desk): State<Desk>,
     State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<ApplicationId>,
-    Write { stamp, body: Nothing {} }: Write<Nothing>,
+    Write { stamp, body }: Write<Approval>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::approve(deed, &counter, id).await?;
+        let application = steps::approve(deed, &counter, id, body.dossier).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await

@@ -49,6 +49,8 @@ impl From<HandOverError> for Problem {
 impl From<TransitionError> for Problem {
     fn from(error: TransitionError) -> Self {
         match error {
+            TransitionError::Changed => Self::new(Code::PortraitChanged).detail(error),
+            TransitionError::NotSeen => Self::new(Code::DossierNotSeen).detail(error),
             TransitionError::Held => Self::new(Code::ApplicationHeld).detail(error),
             TransitionError::NotFrom(_) => Self::new(Code::StageDoesNotAllow).detail(error),
             TransitionError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),

@@ -22,3 +22,4 @@ mod road;
 mod postgres;
 
 mod chip_keys;
+mod portraits;

@@ -6,7 +6,7 @@ use crypto::identity::CardSerial;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
-use issuance::applications::model::{Application, Kind};
+use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Purpose};
 use issuance::ground::actor::Service;
@@ -116,8 +116,16 @@ impl Offices {
         within!(self, self.capture, deed => counter::capture(deed, id, portrait, "Nốt ruồi")).unwrap();
     }
 
+    /// Reads an application and approves what it shows.
     pub async fn approves(&self, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
-        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id))
+        let seen = self.sees(officer, id).await?;
+        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id, seen))
+    }
+
+    /// Reads an application. Returns the name of what the officer saw.
+    pub async fn sees(&self, officer: &Officer, id: ApplicationId) -> Result<Option<DossierDigest>, CounterError> {
+        let (seen, _) = within!(self, officer, deed => counter::read(deed, &self.state.counter, id))?;
+        Ok(seen.stage.capture_of().map(|capture| capture.dossier(officer.id)))
     }
 
     /// A blank in the station's custody.

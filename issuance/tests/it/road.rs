@@ -84,7 +84,7 @@ mod walk {
         assert_eq!(offices.application(application.id).await.stage.name(), "handed-over");
         reads_like_a_border_guard(offices, &chip);
         let trail = offices.trail(Object::Application(application.id)).await;
-        let told = ["application-approved", "application-bound", "application-captured", "application-registered"];
+        let told = ["approved", "bound", "captured", "read", "registered"].map(|act| format!("application-{act}"));
         assert_eq!(trail, told);
     }
 
