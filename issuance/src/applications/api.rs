@@ -11,6 +11,7 @@ use super::portrait::Crop;
 use super::steps::{self, Request};
 use super::{Counter, CounterError, hand_over};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
 
@@ -38,10 +39,12 @@ struct Registration {
     #[schema(value_type = String)]
     person_id: PersonId,
     /// `first`, `change` or `reissue`.
-    kind: String,
+    #[schema(value_type = String)]
+    kind: Words<40>,
     /// For a change `age-reached`, `damaged`, `name-or-features-changed`, `sex-or-origin-redetermined`, `error-on-card`
     /// or `on-request`; for a re-issue `lost` or `nationality-regained`.
-    reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    reason: Option<Words<40>>,
     /// The office where the card will be handed over.
     office: OfficeCode,
     /// The fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
@@ -58,7 +61,8 @@ struct Captured {
     /// Head and shoulders in it; without, the middle.
     crop: Option<Crop>,
     /// Identifying features.
-    features: String,
+    #[schema(value_type = String)]
+    features: Words<MOST_OF_REASON>,
 }
 
 /// What the officer saw and agrees to.
@@ -74,8 +78,9 @@ struct Approval {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
-    /// In words that the citizen will read.
-    reason: String,
+    /// In words that the citizen will read, at most 400 characters.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// An application as it stands.
@@ -171,7 +176,7 @@ async fn register(
     Write { stamp, body }: Write<Registration>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
-        let kind = Kind::parse(&body.kind, body.reason.as_deref())?;
+        let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
         let request = Request { person: body.person_id, kind, office: &body.office, exempt: body.fee_exempt };
         let application = steps::register(deed, &counter, request).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
@@ -207,7 +212,7 @@ async fn capture(
 ) -> Answered {
     let portrait = steps::develop(&counter, body.portrait, body.crop).await?;
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::capture(deed, id, portrait, &body.features).await?;
+        let application = steps::capture(deed, id, portrait, body.features.as_str()).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
@@ -240,7 +245,7 @@ async fn refuse(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::refuse(deed, id, &body.reason).await?;
+        let application = steps::refuse(deed, id, body.reason.as_str()).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
