@@ -50,6 +50,13 @@ struct Registration {
     /// The fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
     #[serde(default)]
     fee_exempt: bool,
+    /// The officer knows what the register says against it, and answers for it.
+    #[serde(default)]
+    acknowledged: bool,
+    /// Why it is right all the same, at most 400 characters; for the audit trail.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    because: Words<MOST_OF_REASON>,
 }
 
 /// What the counter took.
@@ -177,7 +184,9 @@ async fn register(
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
         let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
-        let request = Request { person: body.person_id, kind, office: &body.office, exempt: body.fee_exempt };
+        let acknowledged = body.acknowledged.then_some(body.because.as_str());
+        let (person, office) = (body.person_id, &body.office);
+        let request = Request { person, kind, office, exempt: body.fee_exempt, acknowledged };
         let application = steps::register(deed, &counter, request).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })

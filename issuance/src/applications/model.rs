@@ -7,6 +7,7 @@ use thiserror::Error;
 use time::{Date, Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
+use crate::cards::model::{Card, Revocation, Status};
 use crate::ground::ids::{ApplicationId, CardId, OfficerId, PersonId};
 use crate::ground::{Decision, OfficeCode, Role};
 
@@ -69,6 +70,66 @@ impl Kind {
             Self::First => "first",
             Self::Change(_) => "change",
             Self::Reissue(_) => "reissue",
+        }
+    }
+}
+
+/// What the registry of cards knows of a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Held {
+    /// A card was never in the person's hand.
+    Never,
+    /// A card is in the person's hand.
+    Now {
+        /// Its day of expiry; none: without limit.
+        expires: Option<Date>,
+    },
+    /// The last one counts no more.
+    Once,
+}
+
+impl Held {
+    /// Returns what a person's cards say, those that never left the office aside.
+    pub fn of(cards: &[Card]) -> Self {
+        let in_hand = cards.iter().rev().find(|card| matches!(card.status, Status::Active { .. }));
+        let once = |card: &Card| {
+            let handed_over = [Revocation::Lost, Revocation::Replaced];
+            matches!(card.status, Status::Revoked { reason, .. } if handed_over.contains(&reason))
+        };
+        match in_hand {
+            Some(card) => Self::Now { expires: card.expires },
+            None if cards.iter().any(once) => Self::Once,
+            None => Self::Never,
+        }
+    }
+}
+
+impl Kind {
+    /// Judges an application by the cards that the person has and had. Returns what an officer must acknowledge: cards
+    /// of before this register are not in it.
+    ///
+    /// # Errors
+    /// [`ApplicationError::Contradicts`] if no officer can know better: the card is one of this register.
+    pub fn judge(self, held: Held, today: Date) -> Result<Option<&'static str>, ApplicationError> {
+        match (self, held) {
+            (Self::First, Held::Once) => Err(ApplicationError::Contradicts("the person had a card")),
+            (Self::Reissue(_), Held::Now { .. }) => {
+                Err(ApplicationError::Contradicts("the person has a card that is not reported lost"))
+            }
+            (Self::Change(_), Held::Once) => {
+                Err(ApplicationError::Contradicts("the person has no card, the last one counts no more"))
+            }
+            (Self::Change(ChangeReason::AgeReached), Held::Now { expires })
+                if expires.is_none_or(|expires| today < expires) =>
+            {
+                Err(ApplicationError::Contradicts("the card was issued for longer than today"))
+            }
+            (Self::Change(_) | Self::Reissue(_), Held::Never) => {
+                Ok(Some("the register knows of no card that the person had"))
+            }
+            (Self::First, Held::Never | Held::Now { .. })
+            | (Self::Change(_), Held::Now { .. })
+            | (Self::Reissue(_), Held::Once) => Ok(None),
         }
     }
 }
@@ -487,6 +548,9 @@ pub enum TransitionError {
 /// Why there is no such application; the store's and access errors are in [`steps`](super::steps).
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ApplicationError {
+    /// The registry of cards shows that this kind cannot be meant.
+    #[error("{0}")]
+    Contradicts(&'static str),
     /// Not yet fourteen (Art. 19(1)).
     #[error("a card is issued from the age of fourteen")]
     TooYoung,
@@ -629,6 +693,27 @@ mod tests {
         for stage in [Stage::Registered, captured(), approved.bind(chip()).unwrap()] {
             let text = serde_json::to_string(&stage).unwrap();
             assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage);
+        }
+    }
+
+    #[test]
+    fn a_kind_fits_the_cards_that_a_person_has_and_had() {
+        let judged = |kind: Kind, held| kind.judge(held, TODAY).map(|doubt| doubt.is_some()).ok();
+        let (lost, age) = (Kind::Reissue(ReissueReason::Lost), Kind::Change(ChangeReason::AgeReached));
+        let worn = Kind::Change(ChangeReason::Damaged);
+        let valid = Held::Now { expires: Some(date!(2026 - 11 - 23)) };
+        let due = Held::Now { expires: Some(TODAY) };
+        let forever = Held::Now { expires: None };
+        for (kind, never, once, of_valid, of_due, of_forever) in [
+            (Kind::First, Some(false), None, Some(false), Some(false), Some(false)),
+            (lost, Some(true), Some(false), None, None, None),
+            (worn, Some(true), None, Some(false), Some(false), Some(false)),
+            (age, Some(true), None, None, Some(false), None),
+        ] {
+            let expected = [(Held::Never, never), (Held::Once, once), (valid, of_valid), (due, of_due), (forever, of_forever)];
+            for (held, expected) in expected {
+                assert_eq!(judged(kind, held), expected, "{kind:?} {held:?}");
+            }
         }
     }
 

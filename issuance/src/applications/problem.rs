@@ -16,10 +16,12 @@ impl From<CounterError> for Problem {
         match error {
             E::AlreadyOpen => of(Code::ApplicationOpen),
             E::Application(ApplicationError::TooYoung) => of(Code::AgeBelowFourteen),
+            E::Application(ApplicationError::Contradicts(_)) => of(Code::KindContradictsRegister),
             E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),
             E::Base64 => of(Code::PortraitNotBase64),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
             E::Compose(source) => source.into(),
+            E::Doubtful(_) => of(Code::AcknowledgementNeeded),
             E::Features => of(Code::FeaturesUnfit),
             E::NotEntitled => of(Code::NotEntitled),
             E::NumberMissing => of(Code::NumberMissing),

@@ -6,7 +6,7 @@ use rand::Rng as _;
 use thiserror::Error;
 
 use super::model::{
-    Application, ApplicationError, Capture, DossierDigest, Kind, Slip, Stage, TransitionError, old_enough,
+    Application, ApplicationError, Capture, DossierDigest, Held, Kind, Slip, Stage, TransitionError, old_enough,
 };
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
@@ -31,10 +31,13 @@ pub struct Request<'a> {
     pub office: &'a OfficeCode,
     /// True if the fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
     pub exempt: bool,
+    /// Why it is right although the register speaks against it, if an officer says so.
+    pub acknowledged: Option<&'a str>,
 }
 
-/// Opens an application: the person must have a number, be fourteen, alive and a citizen, and
-/// have no other one under way.
+/// Opens an application: the person must have a number, be fourteen, alive and a citizen, have no other one under way,
+/// and have or have had the card that the kind speaks of. A card that the register does not know takes an officer who
+/// says why in `acknowledged`; the record names the officer, the doubt and those words.
 ///
 /// # Errors
 /// [`CounterError`]
@@ -60,6 +63,14 @@ pub async fn register(
     if request.kind == Kind::First && cards::steps::has_active(deed, request.person).await? {
         return Err(CounterError::CardAlreadyHeld);
     }
+    let held = Held::of(&cards::store::cards_of(deed, request.person).await?);
+    let doubt = request.kind.judge(held, deed.today())?;
+    let word = request.kind.word();
+    let because = match (doubt, request.acknowledged.map(tidy)) {
+        (None, _) => word.to_owned(),
+        (Some(doubt), None) => return Err(CounterError::Doubtful(doubt)),
+        (Some(doubt), Some(words)) => format!("{word}; {doubt}: {}", words.ok_or(CounterError::ReasonMissing)?),
+    };
     let mut random = [0; 10];
     deed.rng().fill_bytes(&mut random);
     let has_old_card = person.old_id_number.as_ref().is_some_and(|number| number.len() == 9);
@@ -79,7 +90,7 @@ pub async fn register(
     population::store::open_to(deed.tx(), request.person, request.office, at).await?;
     let object = Object::Application(application.id);
     let entry = Entry::new(Action::ApplicationRegistered, object, Purpose::Registration).about(request.person);
-    deed.enter(entry.because(request.kind.word())).await?;
+    deed.enter(entry.because(because)).await?;
     Ok(application)
 }
 
@@ -259,6 +270,9 @@ pub enum CounterError {
     /// No card can carry what the register and the counter hold.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// The register speaks against it, and no officer has acknowledged that.
+    #[error("{0}")]
+    Doubtful(&'static str),
     /// No features, or too many.
     #[error("features: 1 to {MAX_FEATURES} bytes")]
     Features,

@@ -40,6 +40,9 @@ pub struct Offices {
 
 pub const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
 
+/// The tests declare the same woman again and again: the officer who numbers her says that she is another one.
+pub const OTHER_PARENTS: Option<&str> = Some("the papers name other parents");
+
 /// Runs a verb as a deed of this caller, and commits it if it went well.
 macro_rules! within {
     ($offices:expr, $actor:expr, $deed:ident => $verb:expr) => {{
@@ -87,7 +90,7 @@ impl Offices {
     /// A woman who does not exist, with her number.
     pub async fn citizen(&self) -> PersonId {
         let person = self.declares(&declaration()).await;
-        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person)).unwrap();
+        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person, OTHER_PARENTS)).unwrap();
         person
     }
 
@@ -99,7 +102,7 @@ impl Offices {
 
     pub async fn applies(&self, person: PersonId, kind: Kind) -> Result<Application, CounterError> {
         let office: OfficeCode = "district-1".parse().unwrap();
-        let request = Request { person, kind, office: &office, exempt: false };
+        let request = Request { person, kind, office: &office, exempt: false, acknowledged: None };
         within!(self, self.capture, deed => counter::register(deed, &self.state.counter, request))
     }
 

@@ -10,7 +10,7 @@ use issuance::ground::{Officer, Role};
 use issuance::numbering;
 use issuance::web::Problem;
 
-use crate::offices::{Offices, appoint, declaration, photograph, within};
+use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, photograph, within};
 use crate::postgres::fresh_database;
 
 /// What the counter says to a photograph.
@@ -99,9 +99,9 @@ async fn an_officer_who_ever_had_a_hand_in_it_does_not_decide(offices: &Offices)
     ];
     let person = offices.declares(&declaration()).await;
     let numbers = &offices.state.numbers;
-    within!(offices, numberer, deed => numbering::steps::establish(deed, numbers, person)).unwrap();
+    within!(offices, numberer, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS)).unwrap();
     let office = opener.office.clone();
-    let request = counter::Request { person, kind: Kind::First, office: &office, exempt: false };
+    let request = counter::Request { person, kind: Kind::First, office: &office, exempt: false, acknowledged: None };
     let id = within!(offices, opener, deed => counter::register(deed, &offices.state.counter, request)).unwrap().id;
     captured(offices, &first, id, "Nốt ruồi").await;
     captured(offices, &second, id, "Nốt ruồi").await;

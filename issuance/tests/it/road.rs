@@ -20,7 +20,7 @@ use issuance::production::{self, ProductionError, withdrawal};
 use issuance::web::Problem;
 use issuance::{numbering, population};
 
-use crate::offices::{Offices, declaration, enrol, key_of, photograph, within};
+use crate::offices::{OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, within};
 use crate::postgres::fresh_database;
 
 /// Runs a test on SQLite.
@@ -136,7 +136,7 @@ mod walk {
         let person = offices.citizen().await;
         let numbers = &offices.state.numbers;
         let establish = async |person: PersonId| {
-            within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person)).unwrap()
+            within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS)).unwrap()
         };
         let number = establish(person).await;
         assert_eq!(establish(person).await, number);
