@@ -188,3 +188,14 @@ pub(crate) async fn office_of_station(
 ) -> Result<Option<OfficeCode>, crate::store::StoreError> {
     store::office_of_station_in_use(tx, id).await
 }
+
+/// Returns the office where an officer works; `None` if the officer is unknown or no longer in service.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn office_of_officer_in_service(
+    tx: &mut Tx,
+    id: OfficerId,
+) -> Result<Option<OfficeCode>, crate::store::StoreError> {
+    store::office_of_officer_in_service(tx, id).await
+}

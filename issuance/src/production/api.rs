@@ -17,7 +17,7 @@ use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
 use super::{Production, ProductionError, withdrawal};
 use crate::applications::ApplicationView;
-use crate::ground::ids::{ApplicationId, DeliveryId, StationId};
+use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
 use crate::web::{Answered, Desk, Looked, Named, Problem, Right, Routes, Write};
@@ -55,7 +55,7 @@ struct DeliveryNote {
     /// Under which transport master key they come.
     #[schema(value_type = String)]
     transport_key_id: Words<64>,
-    /// All serials, 20 hexadecimal digits each.
+    /// All serials, 20 hexadecimal digits each; at most 10,000.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
 }
@@ -74,7 +74,7 @@ struct Received {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Custody {
-    /// Their serials, 20 hexadecimal digits each.
+    /// Their serials, 20 hexadecimal digits each; at most 1,000.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
     /// The station that gets them.
@@ -133,9 +133,9 @@ struct WriteOff {
     /// What happened.
     #[schema(value_type = String)]
     reason: Words<MOST_OF_REASON>,
-    /// Who saw it happen.
+    /// Identifier of the officer who saw it: another one in service of the chip's office.
     #[schema(value_type = String)]
-    witness: Words<MOST_OF_REASON>,
+    witness: OfficerId,
 }
 
 /// Why an application ends.
@@ -194,7 +194,7 @@ async fn write_off(
 ) -> Answered {
     let serial = known(&serial)?;
     desk.write(officer, stamp, async |deed| {
-        withdrawal::write_off(deed, &serial, body.reason.as_str(), body.witness.as_str()).await.map(ChipView::from)
+        withdrawal::write_off(deed, &serial, body.reason.as_str(), body.witness).await.map(ChipView::from)
     })
     .await
 }

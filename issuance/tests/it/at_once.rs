@@ -170,7 +170,7 @@ mod meet {
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
             let off = async || {
                 let serial = chip.serial;
-                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", "witness"))
+                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", offices.approver.id))
             };
             let (_, written) = tokio::join!(offices.reports(&chip, &ordered, &receipt), off());
             written.unwrap();

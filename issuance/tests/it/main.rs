@@ -23,3 +23,5 @@ mod postgres;
 
 mod chip_keys;
 mod portraits;
+mod register_rules;
+mod texts;
