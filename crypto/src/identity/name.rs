@@ -137,9 +137,8 @@ fn rounded_syllable(word: &str) -> Option<(usize, bool)> {
 }
 
 /// How a syllable with a rounded glide begins.
-const INITIALS: [&str; 20] = [
-    "", "c", "ch", "d", "đ", "g", "gi", "h", "k", "kh", "l", "ng", "nh", "q", "r", "s", "t", "th", "tr", "x",
-];
+const INITIALS: [&str; 20] =
+    ["", "c", "ch", "d", "đ", "g", "gi", "h", "k", "kh", "l", "ng", "nh", "q", "r", "s", "t", "th", "tr", "x"];
 /// How it ends.
 const ENDINGS: [&str; 13] = ["", "c", "ch", "i", "m", "n", "ng", "nh", "o", "p", "t", "u", "y"];
 

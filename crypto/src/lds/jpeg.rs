@@ -519,7 +519,11 @@ mod tests {
     fn missing_rows_are_refused_though_the_end_marker_is_there() {
         for (name, file) in SAMPLES {
             let scan = file.windows(2).position(|pair| pair == [0xff, SOS]).unwrap() + 14;
-            let scan_end = scan + file[scan..].windows(2).position(|pair| pair[0] == 0xff && pair[1] & 0xf8 != 0xd0 && pair[1] != 0).unwrap();
+            let scan_end = scan
+                + file[scan..]
+                    .windows(2)
+                    .position(|pair| pair[0] == 0xff && pair[1] & 0xf8 != 0xd0 && pair[1] != 0)
+                    .unwrap();
             for end in scan..scan_end - 2 {
                 let cut = [&file[..end], &[0xff, EOI]].concat();
                 assert!(Jpeg::parse(&cut).is_err(), "{name} cut at {end} of {scan_end}");

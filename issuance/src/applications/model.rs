@@ -595,7 +595,8 @@ mod tests {
     const TODAY: Date = date!(2026 - 11 - 22);
 
     fn captured() -> Stage {
-        let capture = Capture { taken: by("capture"), portrait: "p".into(), features: "Nốt ruồi".into(), salt: [7; 16] };
+        let capture =
+            Capture { taken: by("capture"), portrait: "p".into(), features: "Nốt ruồi".into(), salt: [7; 16] };
         Stage::Registered.capture(capture).unwrap()
     }
 
@@ -623,12 +624,18 @@ mod tests {
     #[test]
     fn an_officer_does_not_decide_on_their_own_work() {
         for name in ["capture", "opener", "registrar"] {
-            assert_eq!(captured().approve(&involved(), by(name), seen_by(name)).unwrap_err(), TransitionError::SameOfficer);
+            assert_eq!(
+                captured().approve(&involved(), by(name), seen_by(name)).unwrap_err(),
+                TransitionError::SameOfficer
+            );
             let refused = captured().refuse(&involved(), by(name), "…".into(), TODAY);
             assert_eq!(refused.unwrap_err(), TransitionError::SameOfficer);
         }
         let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
-        assert_eq!(approved.clone().approve(&involved(), by("approver"), seen_by("approver")).unwrap_err(), TransitionError::SameOfficer);
+        assert_eq!(
+            approved.clone().approve(&involved(), by("approver"), seen_by("approver")).unwrap_err(),
+            TransitionError::SameOfficer
+        );
         let third = approved.approve(&involved(), by("third"), seen_by("third"));
         assert_eq!(third.unwrap_err(), TransitionError::NotFrom("approved"));
     }
@@ -710,7 +717,8 @@ mod tests {
             (worn, Some(true), None, Some(false), Some(false), Some(false)),
             (age, Some(true), None, None, Some(false), None),
         ] {
-            let expected = [(Held::Never, never), (Held::Once, once), (valid, of_valid), (due, of_due), (forever, of_forever)];
+            let expected =
+                [(Held::Never, never), (Held::Once, once), (valid, of_valid), (due, of_due), (forever, of_forever)];
             for (held, expected) in expected {
                 assert_eq!(judged(kind, held), expected, "{kind:?} {held:?}");
             }

@@ -271,7 +271,8 @@ mod tests {
             let known = listed.iter().any(|range| range.contains(&u32::from(c)));
             assert!(known || unassigned, "{:04X} is hidden and in no list", u32::from(c));
         }
-        for kept in ["Nguyễn Thị Mẫu", "Số 1, Phố Mẫu – “khu B”", "H'Mai Êban", "đường 3/2 (P.4)", "a ß ı ﬁ 漢 ไ"] {
+        for kept in ["Nguyễn Thị Mẫu", "Số 1, Phố Mẫu – “khu B”", "H'Mai Êban", "đường 3/2 (P.4)", "a ß ı ﬁ 漢 ไ"]
+        {
             assert_eq!(tidy(kept).as_deref(), Some(kept));
         }
     }
@@ -311,11 +312,14 @@ mod tests {
     #[test]
     fn one_officer_has_one_name() {
         let login = |text: &str| text.parse::<Login>().map(String::from);
-        for spelling in ["lan.nguyễn", "Lan.Nguyễn", "LAN.NGUYỄN", "lan.nguye\u{302}\u{303}n", "ｌａｎ.nguyễn", " lan.nguyễn "] {
+        for spelling in
+            ["lan.nguyễn", "Lan.Nguyễn", "LAN.NGUYỄN", "lan.nguye\u{302}\u{303}n", "ｌａｎ.nguyễn", " lan.nguyễn "]
+        {
             assert_eq!(login(spelling).as_deref(), Ok("lan.nguyễn"), "{spelling}");
         }
         // Cyrillic a, Greek omicron, a zero-width space, two words, an emoji, a circled letter out of place.
-        for strange in ["l\u{430}n", "l\u{3bf}an", "la\u{200b}n", "lan nguyễn", "lan😀", "lan漢", "", " ", "l/an"] {
+        for strange in ["l\u{430}n", "l\u{3bf}an", "la\u{200b}n", "lan nguyễn", "lan😀", "lan漢", "", " ", "l/an"]
+        {
             assert_eq!(login(strange), Err(UnfitText::Login), "{strange}");
         }
         assert_eq!(login(&"ẫ".repeat(64)).map(|name| name.chars().count()), Ok(64));

@@ -108,7 +108,9 @@ pub enum ProductionError {
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     /// A blank that is in the ledger already.
-    #[error("serial {serial} is in the ledger, at office {office}; if that is a mistake, the national office enters it")]
+    #[error(
+        "serial {serial} is in the ledger, at office {office}; if that is a mistake, the national office enters it"
+    )]
     SerialKnown {
         /// The blank.
         serial: CardSerial,

@@ -62,11 +62,8 @@ pub async fn deliver(
     let entered = store::insert_blanks(deed.tx(), &note, &office, &serials).await?;
     let before = serials.len() as u64 - entered;
     let national = office == OfficeCode::national();
-    let taken = if before > 0 && national {
-        store::take_over_blanks(deed.tx(), &note, &office, &serials).await?
-    } else {
-        0
-    };
+    let taken =
+        if before > 0 && national { store::take_over_blanks(deed.tx(), &note, &office, &serials).await? } else { 0 };
     if taken < before {
         let found = store::delivered_before(deed.tx(), id, &serials).await?;
         let (serial, office) = found.ok_or_else(|| StoreError::inconsistent("chip", "delivery_id", id))?;

@@ -59,14 +59,8 @@ pub(super) async fn insert_blanks(
               on conflict (id) do nothing",
     );
     let blank = ChipState::Delivered;
-    let arguments = args![
-        texts(serials),
-        delivery.id,
-        delivery.transport_key_id,
-        office,
-        blank.name(),
-        Argument::json(&blank)
-    ];
+    let arguments =
+        args![texts(serials), delivery.id, delivery.transport_key_id, office, blank.name(), Argument::json(&blank)];
     tx.run(sql, arguments).await
 }
 

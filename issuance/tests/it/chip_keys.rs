@@ -68,8 +68,7 @@ async fn two_receipts_with_one_key_pair_at_once(offices: &Offices) {
                 within!(offices, offices.station, deed => intake::order(deed, production, &presentation)).unwrap();
             receipts.push(perso::play(&mut chip, &order, &mut |_| {}).0);
         }
-        let receive =
-            async |at: usize| within!(offices, offices.station, deed => intake::receipt(deed, production, &receipts[at]));
+        let receive = async |at: usize| within!(offices, offices.station, deed => intake::receipt(deed, production, &receipts[at]));
         let (one, two) = tokio::join!(receive(0), receive(1));
         assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
         is_refused(if one.is_ok() { two } else { one });

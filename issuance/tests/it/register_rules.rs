@@ -174,13 +174,16 @@ mod rules {
         let twice = [serials(3, 2), serials(3, 1)].concat();
         assert_eq!(code(delivered(offices, &offices.stock, &twice).await), "serial-already-delivered");
         let station = offices.station.id;
-        let all = within!(offices, offices.stock, deed => production::steps::give_custody(deed, &most[..1_001], station));
+        let all =
+            within!(offices, offices.stock, deed => production::steps::give_custody(deed, &most[..1_001], station));
         assert_eq!(word(all), Err("list-too-long"));
         within!(offices, offices.stock, deed => production::steps::give_custody(deed, &most[..100], station)).unwrap();
     }
 
     /// A typing mistake or a lie of one office does not keep the true delivery of another one out for ever.
-    pub async fn a_serial_that_another_office_claimed_is_named_and_taken_over_by_the_national_office(offices: &Offices) {
+    pub async fn a_serial_that_another_office_claimed_is_named_and_taken_over_by_the_national_office(
+        offices: &Offices,
+    ) {
         let mut elsewhere = appoint(offices.state.deeds(), Role::Stock).await;
         elsewhere.office = "district-2".parse().unwrap();
         let blanks = serials(7, 3);
