@@ -180,9 +180,11 @@ impl Caller {
         self.get(&format!("/api/applications/{application}"))
     }
 
-    /// Approving officer: approves an application.
+    /// Approving officer: reads an application and approves what it shows.
     pub fn approves(&self, application: &str) -> Answer {
-        self.post(&format!("/api/applications/{application}/approval"), &json!({}))
+        let seen = self.application(application)?;
+        let approval = json!({ "dossier": seen["dossier_sha256"] });
+        self.post(&format!("/api/applications/{application}/approval"), &approval)
     }
 
     /// Approving officer: refuses an application.

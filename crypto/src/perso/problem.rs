@@ -72,6 +72,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    AcknowledgementNeeded "acknowledgement-needed" Request
     ActiveAuthenticationFailed "active-authentication-failed" Chip
     AgeBelowFourteen "age-below-fourteen" Request
     AlreadyThere "already-there" Request
@@ -97,6 +98,7 @@ catalogue! {
     ChipBound "chip-bound" Chip
     ChipDiffers "chip-differs" Chip
     ChipInOtherCustody "chip-in-other-custody" Chip
+    ChipKeyKnown "chip-key-known" Chip
     ChipLifeCycleUnexpected "chip-life-cycle-unexpected" Chip
     ChipNotInitialised "chip-not-initialised" Chip
     ChipSpoiled "chip-spoiled" Chip
@@ -111,6 +113,7 @@ catalogue! {
     DeliveryEmpty "delivery-empty" Request
     DeputyUnfit "deputy-unfit" Request
     DeputyUnknown "deputy-unknown" Request
+    DossierNotSeen "dossier-not-seen" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
     HashMalformed "hash-malformed" Request
@@ -120,6 +123,8 @@ catalogue! {
     IdempotencyKeyReused "idempotency-key-reused" Request
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
+    KindContradictsRegister "kind-contradicts-register" Request
+    ListTooLong "list-too-long" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
     NameTaken "name-taken" Request
@@ -137,6 +142,7 @@ catalogue! {
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request
     PersonUnknown "person-unknown" Request
+    PortraitChanged "portrait-changed" Request
     PortraitDamaged "portrait-damaged" Request
     PortraitNotBase64 "portrait-not-base64" Request
     PortraitNotJpeg "portrait-not-jpeg" Request
@@ -163,12 +169,15 @@ catalogue! {
     StationNotFound "station-not-found" Request
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    TextTooLong "text-too-long" Request
+    TextUnfit "text-unfit" Request
     TransportKeyUnknown "transport-key-unknown" Request
     TrustBundleNotReady "trust-bundle-not-ready" Service
     UnitCycle "unit-cycle" Request
     UnitParentUnknown "unit-parent-unknown" Request
     UnitUnfit "unit-unfit" Request
     UnitUnknown "unit-unknown" Request
+    WitnessUnfit "witness-unfit" Request
 }
 
 /// The word on the wire.

@@ -189,3 +189,14 @@ pub(crate) async fn post_of_officer(
 ) -> Result<Option<(OfficeCode, Vec<Role>)>, crate::store::StoreError> {
     store::post_of_officer(tx, id).await
 }
+
+/// Returns the office where an officer works; `None` if the officer is unknown or no longer in service.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn office_of_officer_in_service(
+    tx: &mut Tx,
+    id: OfficerId,
+) -> Result<Option<OfficeCode>, crate::store::StoreError> {
+    store::office_of_officer_in_service(tx, id).await
+}

@@ -100,6 +100,12 @@ pub(super) async fn post_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option
     tx.one(sql, args![id]).await?.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
 }
 
+/// Returns the office where an officer works whose account is open.
+pub(super) async fn office_of_officer_in_service(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
+    let sql = sql!("select id, office from officer where id = $1 and disabled_at is null");
+    tx.one(sql, args![id]).await?.map(|row| row.parsed("office")).transpose()
+}
+
 /// Closes an officer's account; its sessions end with it.
 pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
     tx.run(sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2"), args![at, id]).await?;

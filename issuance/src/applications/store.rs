@@ -5,13 +5,14 @@ use time::OffsetDateTime;
 use super::model::{Application, Slip, Stage};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
-use crate::ground::ids::{ApplicationId, PersonId};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
-/// The table of applications.
-pub const MIGRATIONS: &[Migration] = &[migration!(9, "0009_applications_applications")];
+/// The tables of applications.
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(9, "0009_applications_applications"), migration!(31, "0031_applications_officers")];
 
 pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreError> {
     tx.run(
@@ -105,6 +106,22 @@ pub async fn move_to(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<()
     )
     .await?;
     Ok(())
+}
+
+/// Enters an officer among those who had a hand in an application, for good.
+pub(super) async fn involve(tx: &mut Tx, id: ApplicationId, officer: OfficerId) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into application_officer (application_id, officer_id) values ($1, $2)
+         on conflict (application_id, officer_id) do nothing"
+    );
+    tx.run(sql, args![id, officer]).await?;
+    Ok(())
+}
+
+/// Returns the officers who opened an application or ever captured for it.
+pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<OfficerId>, StoreError> {
+    let sql = sql!("select officer_id from application_officer where application_id = $1");
+    tx.all(sql, args![id]).await?.iter().map(|row| Id::of(row, "officer_id")).collect()
 }
 
 /// True if a person has an application that is still under way.

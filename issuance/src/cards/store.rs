@@ -64,6 +64,19 @@ pub(super) async fn active_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) ->
     deed.tx().all(sql, args![person]).await?.iter().map(read).collect()
 }
 
+/// Returns every card of a person. The deed owes a record that names the person.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
+    deed.saw(person);
+    let sql = sql!(
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status_data
+         from card where person_id = $1 order by id"
+    );
+    deed.tx().all(sql, args![person]).await?.iter().map(read).collect()
+}
+
 pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Result<(), StoreError> {
     let sql = sql!("update card set status = $1, status_data = $2 where id = $3");
     tx.run(sql, args![status.word(), Argument::json(status), id]).await?;

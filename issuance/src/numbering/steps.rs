@@ -7,8 +7,9 @@ use zeroize::Zeroizing;
 
 use super::model::{Cell, NumberingError, Permutation};
 use super::{Numbers, store};
-use crate::deed::{Action, Deed, Object, Purpose};
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::PersonId;
+use crate::ground::text::tidy;
 use crate::ground::{Officer, OtherOffice};
 use crate::keys::{KeyStore, KeyStoreError};
 use crate::population;
@@ -16,12 +17,16 @@ use crate::store::StoreError;
 
 /// Establishes a person's number for life. A person who has one keeps it: asked again, the answer is the same.
 ///
+/// Numbers are for citizens. One for a dead person, or for one who may be in the register twice, takes an officer who
+/// says why in `acknowledged`; the record names the officer, the doubt and those words.
+///
 /// # Errors
 /// [`EstablishError`]
 pub async fn establish(
     deed: &mut Deed<Officer>,
     numbers: &Numbers,
     id: PersonId,
+    acknowledged: Option<&str>,
 ) -> Result<PersonalNumber, EstablishError> {
     let registered = population::store::person_locked(deed, id).await?.ok_or(EstablishError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;
@@ -30,6 +35,22 @@ pub async fn establish(
         return Ok(number);
     }
     let (person, by) = (registered.person, deed.decision());
+    if person.nationality != "VNM" {
+        return Err(EstablishError::NotACitizen);
+    }
+    let mut doubts = vec![];
+    if person.died.is_some() {
+        doubts.push("recorded as dead");
+    }
+    if population::store::has_double(deed.tx(), id, &person).await? {
+        doubts.push("another person of this name, birth date and sex is in the register");
+    }
+    let doubts = doubts.join("; ");
+    let words = match acknowledged.map(tidy) {
+        _ if doubts.is_empty() => None,
+        None => return Err(EstablishError::Doubtful(doubts)),
+        Some(words) => Some(format!("{doubts}: {}", words.ok_or(EstablishError::ReasonMissing)?)),
+    };
     let cell = Cell { province: person.birth_registration.province, sex: person.sex, birth_year: person.birth.year() };
     loop {
         // Ends: each turn takes another position, and a full cell is an error.
@@ -37,7 +58,8 @@ pub async fn establish(
         let number = numbers.permutation.number(cell, position)?;
         if store::give(deed.tx(), &number, id, &by).await? {
             population::store::set_number(deed.tx(), id, &number).await?;
-            deed.record(Action::NumberEstablished, Object::Person(id), Some(id), Purpose::Numbering).await?;
+            let entry = Entry::new(Action::NumberEstablished, Object::Person(id), Purpose::Numbering).about(id);
+            deed.enter(Entry { reason: words, ..entry }).await?;
             return Ok(number);
         }
     }
@@ -69,6 +91,12 @@ const SECRET: &str = "personal-numbers";
 /// Why no number is established.
 #[derive(Debug, Error)]
 pub enum EstablishError {
+    /// The register speaks against it, and no officer has acknowledged that.
+    #[error("{0}")]
+    Doubtful(String),
+    /// A foreigner.
+    #[error("numbers are for citizens")]
+    NotACitizen,
     /// The number space.
     #[error(transparent)]
     Numbering(#[from] NumberingError),
@@ -78,6 +106,9 @@ pub enum EstablishError {
     /// No such person.
     #[error("person unknown")]
     PersonUnknown,
+    /// Acknowledged without a word.
+    #[error("no reason is given")]
+    ReasonMissing,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

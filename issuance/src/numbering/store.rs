@@ -3,8 +3,8 @@
 use crypto::identity::PersonalNumber;
 
 use super::model::Cell;
-use crate::ground::Decision;
-use crate::ground::ids::PersonId;
+use crate::ground::ids::{OfficerId, PersonId};
+use crate::ground::{Decision, Id};
 use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
@@ -19,6 +19,15 @@ pub(super) async fn next_position(tx: &mut Tx, cell: &Cell) -> Result<u32, Store
     let position = row.ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?.number("next")?;
     tx.run(sql!("update number_cell set next = next + 1 where id = $1"), args![&id]).await?;
     Ok(position)
+}
+
+/// Returns the officer who established a number; none for one that came from elsewhere.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn giver(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<OfficerId>, StoreError> {
+    let sql = sql!("select personal_number, established_by from personal_number where personal_number = $1");
+    tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "established_by")).transpose()
 }
 
 /// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do

@@ -122,6 +122,11 @@ async fn bind_next(
     lengths: AtrInfo,
 ) -> Result<(Option<DocumentId>, usize), ProductionError> {
     let (office, keys) = (deed.actor().office.clone(), chip.state.keys().cloned().ok_or(ChipError::Spoiled)?);
+    let at = deed.at();
+    // Again, for a chip that was initialised before keys were entered: it must not share them with a later one.
+    if !store::enter_keys(deed.tx(), &chip.serial, &keys, at).await? {
+        return Err(ProductionError::ChipKeyKnown);
+    }
     let mut held = 0;
     loop {
         let Some(id) = applications::claim_approved(deed.tx(), &office).await? else { return Ok((None, held)) };

@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Problem, Settings, store};
-use crate::ground::Secrets;
 use crate::ground::ids::IdMalformed;
+use crate::ground::{Secrets, text};
 use crate::store::Tx;
 
 /// Header `Idempotency-Key`: 1 to 128 printable ASCII characters, chosen by the caller, one per intended effect.
@@ -129,11 +129,17 @@ pub(crate) async fn drain_oversized_body(State(settings): State<Settings>, reque
 /// An empty body reads as `{}`, so that verbs without parameters need none.
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    if text::holds_nul(bytes) {
+        return Err(Problem::new(ProblemCode::TextUnfit).detail("a text holds U+0000"));
+    }
     serde_json::from_slice(bytes).map_err(|e| {
+        let said = e.to_string();
         let code = match e.classify() {
-            Category::Data if e.to_string().starts_with(&IdMalformed.to_string()) => ProblemCode::IdentifierMalformed,
-            Category::Data => ProblemCode::BodyInvalid,
-            Category::Eof | Category::Io | Category::Syntax => ProblemCode::BodyMalformed,
+            Category::Data if said.starts_with(&IdMalformed.to_string()) => ProblemCode::IdentifierMalformed,
+            Category::Data => text::refusal(&said).unwrap_or(ProblemCode::BodyInvalid),
+            Category::Eof | Category::Io | Category::Syntax => {
+                text::refusal(&said).unwrap_or(ProblemCode::BodyMalformed)
+            }
         };
         // Line and column, not serde's sentence: that one quotes the value, which may be personal.
         Problem::new(code).detail(place(&e))
@@ -143,7 +149,8 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Where, and for a missing or unknown field which one (names of fields are ours, not personal).
 fn place(error: &serde_json::Error) -> String {
     let sentence = error.to_string();
-    let named = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let ours = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let named = ours || text::refusal(&sentence).is_some();
     let what = if named { sentence.split(" at line").next().unwrap_or_default() } else { "a value does not fit" };
     format!("{what}, line {} column {}", error.line(), error.column())
 }

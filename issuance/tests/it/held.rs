@@ -81,7 +81,7 @@ async fn a_field_that_a_card_has_no_room_for_declines_the_declaration(offices: &
     let fits = place("x".repeat(Dg13::MAX_TEXT - ", Tỉnh Mẫu".len()));
     let longest = Declaration { permanent_residence: Some(fits), religion: "x".repeat(400), ..declaration() };
     let person = offices.declares(&longest).await;
-    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, &offices.state.numbers, person))
+    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, &offices.state.numbers, person, None))
         .unwrap();
     offices.approved(person, Kind::First).await;
     let mut chip = offices.initialised(1).await;

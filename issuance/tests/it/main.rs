@@ -27,3 +27,8 @@ mod units;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
+
+mod chip_keys;
+mod portraits;
+mod register_rules;
+mod texts;

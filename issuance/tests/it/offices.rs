@@ -7,7 +7,7 @@ use crypto::identity::civil_time::VIET_NAM;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
-use issuance::applications::model::{Application, Kind};
+use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Purpose};
 use issuance::ground::actor::Service;
@@ -40,7 +40,10 @@ pub struct Offices {
     pub data: tempfile::TempDir,
 }
 
-const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
+pub const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
+
+/// The tests declare the same woman again and again: the officer who numbers her says that she is another one.
+pub const OTHER_PARENTS: Option<&str> = Some("the papers name other parents");
 
 /// Runs a verb as a deed of this caller, and commits it if it went well.
 macro_rules! within {
@@ -94,7 +97,7 @@ impl Offices {
     /// A woman who does not exist, with her number.
     pub async fn citizen(&self) -> PersonId {
         let person = self.declares(&declaration()).await;
-        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person)).unwrap();
+        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person, OTHER_PARENTS)).unwrap();
         person
     }
 
@@ -106,7 +109,7 @@ impl Offices {
 
     pub async fn applies(&self, person: PersonId, kind: Kind) -> Result<Application, CounterError> {
         let office: OfficeCode = "district-1".parse().unwrap();
-        let request = Request { person, kind, office: &office, exempt: false };
+        let request = Request { person, kind, office: &office, exempt: false, acknowledged: None };
         within!(self, self.capture, deed => counter::register(deed, &self.state.counter, request))
     }
 
@@ -123,8 +126,16 @@ impl Offices {
         within!(self, self.capture, deed => counter::capture(deed, id, portrait, "Nốt ruồi")).unwrap();
     }
 
+    /// Reads an application and approves what it shows.
     pub async fn approves(&self, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
-        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id))
+        let seen = self.sees(officer, id).await?;
+        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id, seen))
+    }
+
+    /// Reads an application. Returns the name of what the officer saw.
+    pub async fn sees(&self, officer: &Officer, id: ApplicationId) -> Result<Option<DossierDigest>, CounterError> {
+        let (seen, _) = within!(self, officer, deed => counter::read(deed, &self.state.counter, id))?;
+        Ok(seen.stage.capture_of().map(|capture| capture.dossier(officer.id)))
     }
 
     /// A blank in the station's custody.
