@@ -4,7 +4,7 @@ use clap::Args;
 use crypto::pki::{Country, CurveForm};
 use time::UtcOffset;
 
-use super::{Folder, Outcome, now, rng, transport_key};
+use super::{Folder, Outcome, now, output, rng, transport_key};
 use crate::keys::InitOptions;
 use crate::server;
 
@@ -61,10 +61,12 @@ impl Init {
         };
         server::init(&settings, &options, &self.admin, now(), &mut rng())?;
         let (data, admin) = (settings.data.display(), self.admin);
-        println!("Founded in {data}.");
-        println!("Administrator `{admin}`, password in {data}/admin-password (delete it once you know it).");
-        println!("For clients: {data}/tls-ca.pem, {data}/csca.der, {data}/ds.der.");
-        println!("Next: issuance serve --data {data}");
+        output::line(format_args!("Founded in {data}."))?;
+        output::line(format_args!(
+            "Administrator `{admin}`, password in {data}/admin-password (delete it once you know it)."
+        ))?;
+        output::line(format_args!("For clients: {data}/tls-ca.pem, {data}/csca.der, {data}/ds.der."))?;
+        output::line(format_args!("Next: issuance serve --data {data}"))?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::{Folder, Outcome};
+use super::{Folder, Outcome, output};
 use crate::keys::CardKeys;
 
 /// Takes in the transport master key of a manufacturer. Restart the service afterwards.
@@ -22,8 +22,8 @@ pub(super) struct TransportKeyCommand {
 impl TransportKeyCommand {
     pub(super) fn run(self) -> Outcome {
         let (id, key) = read(&self.key)?;
-        CardKeys::import_transport(&self.folder.open()?, &id, &key)?;
-        println!("Transport master key `{id}` is taken in; restart the service.");
+        CardKeys::import_transport(&self.folder.open()?.locked()?, &id, &key)?;
+        output::line(format_args!("Transport master key `{id}` is taken in; restart the service."))?;
         Ok(())
     }
 }

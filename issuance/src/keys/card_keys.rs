@@ -8,7 +8,7 @@ use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::key_store::{KeyStore, KeyStoreError};
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 
 /// Diversifies static keys for one chip out of master keys that never leave the service.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl CardKeys {
     ///
     /// # Errors
     /// [`CardKeysError`]
-    pub fn init(store: &KeyStore, rng: &mut impl CryptoRng) -> Result<(), CardKeysError> {
+    pub fn init(store: &LockedKeyStore<'_>, rng: &mut impl CryptoRng) -> Result<(), CardKeysError> {
         let mut key = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *key);
         Ok(store.put(ISSUER, &*key)?)
@@ -51,7 +51,7 @@ impl CardKeys {
     ///
     /// # Errors
     /// [`CardKeysError`]
-    pub fn import_transport(store: &KeyStore, id: &str, key: &[u8]) -> Result<(), CardKeysError> {
+    pub fn import_transport(store: &LockedKeyStore<'_>, id: &str, key: &[u8]) -> Result<(), CardKeysError> {
         let fits = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !(1..=32).contains(&id.len()) || !fits {
             return Err(CardKeysError::Id(id.to_owned()));

@@ -12,7 +12,9 @@ use time::{Duration, OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 use super::card_keys::{CardKeys, CardKeysError};
-use super::key_store::{KeyStore, KeyStoreError};
+use super::installation::Installation;
+use super::issued::{NotIssued, require_issued};
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 use super::signer::{KeyName, SignerError, SigningKey, certificate};
 use super::tls_authority::{TlsAuthority, TlsAuthorityError};
 use crate::ground::clock::VIET_NAM;
@@ -62,11 +64,12 @@ impl Default for InitOptions {
 /// # Errors
 /// [`CeremonyError`]
 pub fn init(
-    store: &KeyStore,
+    store: &LockedKeyStore<'_>,
     options: &InitOptions,
     now: OffsetDateTime,
     rng: &mut impl CryptoRng,
 ) -> Result<(), CeremonyError> {
+    Installation::init(store, rng)?;
     CardKeys::init(store, rng)?;
     for (id, key) in &options.transport_keys {
         CardKeys::import_transport(store, id, key)?;
@@ -99,6 +102,7 @@ pub fn rotate(
     if name == KeyName::Csca {
         return Err(SignerError::Closed(name).into());
     }
+    let store = &store.locked()?;
     let settings = AuthoritySettings::read(store)?;
     let csca = certificate(store, KeyName::Csca)?;
     let authority = SigningKey::open(store, KeyName::Csca, &csca)?;
@@ -108,17 +112,21 @@ pub fn rotate(
     issue(store, &settings, &signer, &authority, Some(&csca), now, rng)
 }
 
-/// Issues the next CRL of the CSCA, with `revoke` (serial numbers of document signers) added.
+/// Issues the next CRL of the CSCA, with `revoke` (serial numbers of signers, see [`find_issued`](super::find_issued))
+/// added.
 ///
 /// # Errors
-/// [`CeremonyError`]
+/// [`CeremonyError`]; [`CeremonyError::NotIssued`], and then no list, if one of them belongs to no certificate.
 pub fn issue_crl(store: &KeyStore, revoke: &[SerialNumber], now: OffsetDateTime) -> Result<Crl, CeremonyError> {
+    // Read, changed and written back under one lock: of two lists made at once, the later has what the earlier revoked.
+    let store = &store.locked()?;
     let csca = certificate(store, KeyName::Csca)?;
     let authority = SigningKey::open(store, KeyName::Csca, &csca)?;
     let last = Crl::parse(&store.public(CRL)?).map_err(|_| CeremonyError::LastList)?;
     let number = last.number().and_then(|bytes| small(&bytes)).ok_or(CeremonyError::LastList)?;
     let mut revoked = last.revoked().to_vec();
     for serial in revoke {
+        require_issued(store, serial)?;
         if revoked.iter().all(|entry| entry.serial != *serial) {
             revoked.push(RevokedCertificate { serial: serial.clone(), at: whole_second(now) });
         }
@@ -137,6 +145,7 @@ pub fn renew_server(
     now: OffsetDateTime,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<String>, CeremonyError> {
+    let store = &store.locked()?;
     let mut settings = AuthoritySettings::read(store)?;
     if !hosts.is_empty() {
         settings.hosts = hosts.to_vec();
@@ -147,7 +156,7 @@ pub fn renew_server(
 }
 
 fn issue(
-    store: &KeyStore,
+    store: &LockedKeyStore<'_>,
     settings: &AuthoritySettings,
     key: &SigningKey,
     authority: &SigningKey,
@@ -194,7 +203,7 @@ fn issue(
 }
 
 fn publish_crl(
-    store: &KeyStore,
+    store: &LockedKeyStore<'_>,
     authority: &SigningKey,
     issuer: Certificate,
     number: u64,
@@ -247,7 +256,7 @@ impl AuthoritySettings {
         toml::from_str(&text).map_err(|_| CeremonyError::Settings)
     }
 
-    fn publish(&self, store: &KeyStore) -> Result<(), CeremonyError> {
+    fn publish(&self, store: &LockedKeyStore<'_>) -> Result<(), CeremonyError> {
         let text = toml::to_string(self).expect("plain settings");
         Ok(store.publish(SETTINGS, text.as_bytes())?)
     }
@@ -302,6 +311,9 @@ pub enum CeremonyError {
     /// A name does not fit into a certificate.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// Not a certificate of this CSCA.
+    #[error(transparent)]
+    NotIssued(#[from] NotIssued),
     /// What later ceremonies must know is not there.
     #[error("authority.toml is malformed; restore it")]
     Settings,

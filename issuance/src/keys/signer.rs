@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::key_store::{KeyStore, KeyStoreError};
+use super::installation::Counters;
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 use super::{Settings, store};
 use crate::deed::Deeds;
 use crate::store::{StoreError, Tx};
@@ -95,7 +96,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`SignerError`]
-    pub fn keep(&self, store: &KeyStore) -> Result<(), SignerError> {
+    pub fn keep(&self, store: &LockedKeyStore<'_>) -> Result<(), SignerError> {
         let mut bytes = Zeroizing::new(vec![self.public.curve().parameter_id()]);
         match &self.side {
             Side::AwsLc { scalar, .. } => bytes.extend_from_slice(scalar),
@@ -178,6 +179,7 @@ struct Keys {
     trust_list_signer: (SigningKey, Certificate),
     csca: Certificate,
     settings: Settings,
+    counters: Counters,
 }
 
 impl Signer {
@@ -185,7 +187,7 @@ impl Signer {
     ///
     /// # Errors
     /// [`SignerError`]
-    pub fn open(store: &KeyStore, settings: Settings) -> Result<Self, SignerError> {
+    pub fn open(store: &KeyStore, settings: Settings, counters: Counters) -> Result<Self, SignerError> {
         let with_certificate = |name: KeyName| -> Result<(SigningKey, Certificate), SignerError> {
             let certificate = certificate(store, name)?;
             let key = SigningKey::open(store, name, &certificate)?;
@@ -196,6 +198,7 @@ impl Signer {
             trust_list_signer: with_certificate(KeyName::TrustListSigner)?,
             csca: certificate(store, KeyName::Csca)?,
             settings,
+            counters,
         })))
     }
 
@@ -246,7 +249,7 @@ impl Signer {
         }
         if !take_reserved(key) {
             let mut tx = deeds.db().begin_upkeep().await?;
-            let granted = reserve(&mut tx, key, self.0.settings.signing_key_limit).await?;
+            let granted = reserve(&mut tx, key, &self.0).await?;
             tx.commit().await?;
             // One of the block is for this signature.
             *key.reserved.lock().expect("the lock is held for an addition only") += granted - 1;
@@ -271,17 +274,20 @@ fn take_reserved(key: &SigningKey) -> bool {
 }
 
 /// Reserves up to [`BLOCK`] signatures; at least one.
-async fn reserve(tx: &mut Tx, key: &SigningKey, limit: u64) -> Result<u64, SignerError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let granted = store::reserve(tx, &key.id(), key.name.file(), BLOCK, limit).await?;
-    if granted < 1 {
+async fn reserve(tx: &mut Tx, key: &SigningKey, keys: &Keys) -> Result<u64, SignerError> {
+    let id = key.id();
+    let used = store::used(tx, &id, key.name.file()).await?;
+    let limit = keys.settings.signing_key_limit;
+    let granted = keys.counters.reserve(&format!("signing-key/{id}"), used, BLOCK, limit).await?;
+    if granted.is_empty() {
         return Err(SignerError::Exhausted(key.name));
     }
-    Ok(granted.unsigned_abs())
+    store::set_used(tx, &id, granted.end).await?;
+    Ok(granted.end - granted.start)
 }
 
 /// Signatures reserved at once: one commit in so many signatures, and so many lost at most by a crash.
-const BLOCK: i64 = 32;
+const BLOCK: u64 = 32;
 
 /// Why nothing was signed.
 #[derive(Debug, Error)]

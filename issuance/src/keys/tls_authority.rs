@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use super::key_store::{KeyStore, KeyStoreError};
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 
 /// The authority, with its key opened.
 pub struct TlsAuthority {
@@ -55,7 +55,7 @@ impl TlsAuthority {
     /// # Errors
     /// [`TlsAuthorityError`]
     pub fn init(
-        store: &KeyStore,
+        store: &LockedKeyStore<'_>,
         hosts: &[String],
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,
@@ -89,7 +89,7 @@ impl TlsAuthority {
     /// [`TlsAuthorityError`]
     pub fn renew_server(
         &self,
-        store: &KeyStore,
+        store: &LockedKeyStore<'_>,
         hosts: &[String],
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,

@@ -10,6 +10,7 @@ impl From<EstablishError> for Problem {
     fn from(error: EstablishError) -> Self {
         use EstablishError as E;
         match error {
+            E::Counters(source) => Self::internal(&source),
             E::Numbering(source @ NumberingError::Exhausted(_)) => Self::new(Code::NumberCellExhausted).detail(source),
             E::Numbering(source @ NumberingError::Structure(_)) => Self::new(Code::NumberStructure).detail(source),
             E::OtherOffice(source) => source.into(),

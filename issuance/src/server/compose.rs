@@ -12,8 +12,8 @@ use crate::deed::Deeds;
 use crate::ground::objects::Objects;
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
-    AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, KeyStore, KeyStoreError, Signer,
-    SignerError, TlsAuthority, TlsAuthorityError,
+    AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, Installation, InstallationError, KeyStore,
+    KeyStoreError, Signer, SignerError, TlsAuthority, TlsAuthorityError,
 };
 use crate::numbering::Numbers;
 use crate::population::Register;
@@ -40,6 +40,10 @@ pub struct Offices {
     pub counter: Counter,
     /// Production.
     pub production: Production,
+    /// The signing keys.
+    pub signer: Signer,
+    /// The revocation list in force.
+    pub crl: CurrentCrl,
     /// The trust bundle.
     pub trust: Trust,
 }
@@ -77,11 +81,18 @@ impl Offices {
             Some(clock) => clock,
             None => Clock::system(AuthoritySettings::read(&store)?.utc_offset()?),
         };
-        let db = Db::open(settings.database.as_deref(), &settings.data, &migrations()).await?;
+        let installation = Installation::open(&store)?;
+        if Db::would_begin(settings.database.as_deref(), &settings.data) {
+            installation.may_begin()?;
+        }
+        let db = Db::connect(settings.database.as_deref(), &settings.data).await?;
+        installation.check(&db).await?;
+        db.migrate(&migrations()).await?;
+        installation.bind(&db, clock.now()).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
         make_first_officer(&deeds, &store).await?;
         let secrets = store.secrets().clone();
-        let signer = Signer::open(&store, settings.keys.clone())?;
+        let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
         let crl = CurrentCrl::new(&settings.data);
         let register = Register::new(&settings.population);
         let objects = Objects::new(&settings.data, secrets.clone(), deeds.source().clone());
@@ -89,7 +100,7 @@ impl Offices {
         Ok(Self {
             web: settings.web.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
-            numbers: Numbers::open(&store)?,
+            numbers: Numbers::open(&store, installation.counters())?,
             counter: Counter::new(
                 settings.applications.clone(),
                 objects.clone(),
@@ -105,7 +116,9 @@ impl Offices {
                 objects,
                 secrets.clone(),
             ),
-            trust: Trust::new(settings.trust.clone(), signer, crl),
+            trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
+            signer,
+            crl,
             register,
             desk: Desk::new(deeds, secrets),
         })
@@ -133,6 +146,9 @@ pub enum StartError {
     /// The first officer.
     #[error(transparent)]
     FirstOfficer(#[from] FirstOfficerError),
+    /// Folder and database do not belong together.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
     /// The key store.
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),

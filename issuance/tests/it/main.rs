@@ -7,8 +7,10 @@
 mod at_once;
 //mod audit;
 mod chip;
+mod folder;
 mod house;
 //mod idempotency;
+mod installation;
 //mod keys;
 mod offices;
 //mod rights;
