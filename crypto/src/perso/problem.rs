@@ -152,6 +152,7 @@ catalogue! {
     SerialAlreadyDelivered "serial-already-delivered" Request
     SessionNeeded "session-needed" Station
     SignInLocked "sign-in-locked" Station
+    SignerRevoked "signer-revoked" Service
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
     StageDoesNotAllow "stage-does-not-allow" Request

@@ -49,7 +49,7 @@ impl Serve {
         let settings = Settings {
             listen: self.listen,
             database: self.database,
-            population: population::Settings { extra_provinces },
+            population: population::Settings { extra_provinces, ..population::Settings::default() },
             ..self.folder.settings()
         };
         tokio::runtime::Runtime::new()?.block_on(async {

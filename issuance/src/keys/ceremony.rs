@@ -26,6 +26,8 @@ pub struct InitOptions {
     pub hosts: Vec<String>,
     /// The State, in names and in the MRZ.
     pub country: Country,
+    /// Nationality of its citizens in words, as cards carry it.
+    pub nationality: String,
     /// The State's civil time, ahead of UTC.
     pub utc_offset: UtcOffset,
     /// The authority, as certificates name it.
@@ -47,6 +49,7 @@ impl Default for InitOptions {
         Self {
             hosts: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
             country: Country::new("VN", "VNM").expect("two and three capital letters"),
+            nationality: VIETNAMESE.to_owned(),
             utc_offset: VIET_NAM,
             organization: "Citizen Card development authority".to_owned(),
             curve_form: CurveForm::Explicit,
@@ -72,7 +75,7 @@ pub fn init(
     Installation::init(store, rng)?;
     CardKeys::init(store, rng)?;
     for (id, key) in &options.transport_keys {
-        CardKeys::import_transport(store, id, key)?;
+        CardKeys::import_transport(store, id, key, false)?;
     }
     TlsAuthority::init(store, &options.hosts, now, rng)?;
     let settings = AuthoritySettings::of(options);
@@ -223,6 +226,8 @@ fn publish_crl(
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct AuthoritySettings {
     country: String,
+    /// Nationality in words.
+    nationality: String,
     organization: String,
     public_url: String,
     named_curves: bool,
@@ -238,6 +243,7 @@ impl AuthoritySettings {
     fn of(options: &InitOptions) -> Self {
         Self {
             country: format!("{}/{}", options.country.in_names(), options.country.in_mrz()),
+            nationality: options.nationality.clone(),
             organization: options.organization.clone(),
             public_url: options.public_url.trim_end_matches('/').to_owned(),
             named_curves: options.curve_form == CurveForm::Named,
@@ -265,6 +271,20 @@ impl AuthoritySettings {
         Curve::from_parameter_id(self.signer_curve).ok_or(CeremonyError::Settings)
     }
 
+    /// The State.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Settings`]
+    pub fn country(&self) -> Result<Country, CeremonyError> {
+        self.country.parse().map_err(|_| CeremonyError::Settings)
+    }
+
+    /// Nationality of the State's citizens in words.
+    #[must_use]
+    pub fn nationality(&self) -> &str {
+        &self.nationality
+    }
+
     /// The State's civil time, ahead of UTC.
     ///
     /// # Errors
@@ -288,6 +308,8 @@ fn small(content: &[u8]) -> Option<u64> {
 
 /// The CSCA's current revocation list.
 pub(super) const CRL: &str = "csca.crl";
+/// Nationality of the citizens of Viet Nam, in DG13.
+pub(crate) const VIETNAMESE: &str = "Việt Nam";
 const SETTINGS: &str = "authority.toml";
 
 /// Why a ceremony ended.

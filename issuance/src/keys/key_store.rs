@@ -66,6 +66,11 @@ impl KeyStore {
         Self::open(data, key_file)
     }
 
+    /// The folder.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The service's encryption at rest.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {

@@ -12,7 +12,8 @@ mod signer;
 mod store;
 mod tls_authority;
 
-pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION};
+pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION, TakenIn};
+pub(crate) use ceremony::VIETNAMESE;
 pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
 pub use crl::{CrlFileError, CurrentCrl};
 pub use installation::{Counters, Installation, InstallationError, InstallationId};

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
-use crypto::pki::Certificate;
+use crypto::pki::{Certificate, SerialNumber};
 use crypto::suite::{Curve, EcError, PrivateKey, PublicKey, SignatureAlgorithm, VerifyingKey};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::crl::{CrlFileError, CurrentCrl};
 use super::installation::Counters;
 use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 use super::{Settings, store};
@@ -180,6 +181,7 @@ struct Keys {
     csca: Certificate,
     settings: Settings,
     counters: Counters,
+    crl: CurrentCrl,
 }
 
 impl Signer {
@@ -199,6 +201,7 @@ impl Signer {
             csca: certificate(store, KeyName::Csca)?,
             settings,
             counters,
+            crl: CurrentCrl::new(store.data()),
         })))
     }
 
@@ -240,13 +243,15 @@ impl Signer {
     /// signed was stored by the one before.
     ///
     /// # Errors
-    /// [`SignerError::Exhausted`] when the usage limit is reached; the rest as [`SigningKey::sign`].
+    /// [`SignerError::Revoked`], [`SignerError::Expired`]; [`SignerError::Exhausted`] when the usage limit is reached; the
+    /// rest as [`SigningKey::sign`].
     pub async fn sign(&self, deeds: &Deeds, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let key = self.key(name).ok_or(SignerError::Closed(name))?;
         let until = self.certificate(name).signing_period().not_after;
         if deeds.source().now() > until {
             return Err(SignerError::Expired(name));
         }
+        self.require_unrevoked(name).await?;
         if !take_reserved(key) {
             let mut tx = deeds.db().begin_upkeep().await?;
             let granted = reserve(&mut tx, key, &self.0).await?;
@@ -255,6 +260,32 @@ impl Signer {
             *key.reserved.lock().expect("the lock is held for an addition only") += granted - 1;
         }
         key.sign(message)
+    }
+}
+
+impl Signer {
+    /// Refuses a signer whose certificate is on the revocation list in force: what it signs is refused at every inspection.
+    ///
+    /// # Errors
+    /// [`SignerError::Revoked`]; [`SignerError::Crl`] if there is no list.
+    pub async fn require_unrevoked(&self, name: KeyName) -> Result<(), SignerError> {
+        let (_, list) = self.0.crl.read().await?;
+        let serial = self.certificate(name).serial();
+        if list.revoked().iter().any(|entry| entry.serial == *serial) {
+            return Err(SignerError::Revoked(name, serial.clone()));
+        }
+        Ok(())
+    }
+
+    /// Returns what keeps the signers from signing, as sentences that say what to do; for the log and for health.
+    pub async fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
+            if let Err(error) = self.require_unrevoked(name).await {
+                complaints.push(error.to_string());
+            }
+        }
+        complaints
     }
 }
 
@@ -310,9 +341,19 @@ pub enum SignerError {
     /// Certificate of another key.
     #[error("the certificate of {0:?} belongs to another key")]
     OtherKey(KeyName),
+    /// On the revocation list.
+    #[error(
+        "the certificate {serial} of the signer `{name}` is revoked, and it signs nothing more: run `issuance rotate \
+         {name}`, then restart",
+        serial = .1, name = .0.file()
+    )]
+    Revoked(KeyName, SerialNumber),
     /// The signature that was just made does not verify.
     #[error("a signature of {0:?} did not verify and was withheld")]
     Unverified(KeyName),
+    /// No revocation list to look into.
+    #[error(transparent)]
+    Crl(#[from] CrlFileError),
     /// Not a key on its curve.
     #[error(transparent)]
     Curve(#[from] EcError),

@@ -26,6 +26,7 @@ use crate::cards::model::{Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Station;
 use crate::ground::ids::{ApplicationId, CardId, DocumentId, OrderId};
+use crate::keys::KeyName;
 use crate::store::StoreError;
 
 /// An order, and what the station needs to read the card back.
@@ -76,6 +77,8 @@ pub async fn prepare(
     station: &Station,
     presentation: &Presentation,
 ) -> Result<(), ProductionError> {
+    // Before an application is bound to a chip for it.
+    production.signer.require_unrevoked(KeyName::DocumentSigner).await?;
     let mut deed = deeds.open(station.clone()).await?;
     let chip = in_custody(&mut deed, &presentation.serial).await?;
     expects(presentation, &chip)?;

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::{ListenError, Settings};
 use crate::access::{Access, FirstOfficerError, make_first_officer};
 use crate::applications::Counter;
+use crate::cards::CardProfile;
 use crate::deed::Deeds;
 use crate::ground::objects::Objects;
 use crate::ground::{Clock, Randomness, Source};
@@ -77,9 +78,10 @@ impl Offices {
     /// [`StartError`], which says what to do.
     pub async fn open(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+        let authority = AuthoritySettings::read(&store)?;
         let clock = match clock {
             Some(clock) => clock,
-            None => Clock::system(AuthoritySettings::read(&store)?.utc_offset()?),
+            None => Clock::system(authority.utc_offset()?),
         };
         let installation = Installation::open(&store)?;
         if Db::would_begin(settings.database.as_deref(), &settings.data) {
@@ -93,10 +95,17 @@ impl Offices {
         make_first_officer(&deeds, &store).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
+        for complaint in signer.complaints().await {
+            tracing::error!("{complaint}");
+        }
         let crl = CurrentCrl::new(&settings.data);
-        let register = Register::new(&settings.population);
+        // The State is the authority's to the end: what a card names is what its signer's certificates name.
+        let code = authority.country()?.in_mrz().to_owned();
+        let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
+        let register = Register::new(&population);
         let objects = Objects::new(&settings.data, secrets.clone(), deeds.source().clone());
-        let profile = Arc::new(settings.card.clone());
+        let state = cards::State { code, nationality: authority.nationality().to_owned() };
+        let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         Ok(Self {
             web: settings.web.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),

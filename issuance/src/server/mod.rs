@@ -10,7 +10,7 @@ mod worker;
 
 pub use compose::{Offices, StartError, migrations};
 pub use init::{InitError, Initialised, init};
-pub use router::{document, rights, router};
+pub use router::{Health, document, health, rights, router};
 pub use service::Service;
 pub use settings::Settings;
 pub use tls::{ListenError, TlsListener};

@@ -158,6 +158,57 @@ async fn ceremonies_and_a_running_service_change_the_folder_at_the_same_time() {
 }
 
 #[test]
+fn a_transport_key_is_not_replaced_in_silence() {
+    let data = folder(0);
+    let key = |name: &str, digits: &str| {
+        let file = data.path().join(name);
+        fs::write(&file, digits).unwrap();
+        format!("maker={}", file.display())
+    };
+    let (one, other) = (key("one", &"42".repeat(16)), key("other", &"43".repeat(16)));
+    let runs = |arguments: &[&str]| done(issuance(data.path(), "transport-key", arguments));
+    let there = || KeyStore::open(data.path(), None).unwrap().load("transport-maker").unwrap().to_vec();
+    // AES-128 of sixteen bytes 01 under 42…42 and 43…43, by OpenSSL.
+    let (value_of_one, value_of_other) = (openssl_check_value(&"42".repeat(16)), openssl_check_value(&"43".repeat(16)));
+    let (code, said, _) = runs(&[&one]);
+    assert!(code == Some(0) && said.contains(&value_of_one), "{said}");
+    let (code, said, _) = runs(&[&one]);
+    assert!(code == Some(0) && said.contains("was there"), "the same key again: {said}");
+    let (code, _, error) = runs(&[&other]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains(&value_of_one) && error.contains(&value_of_other) && error.contains("--replace"), "{error}");
+    let (code, _, error) = runs(&["--replace", &other]);
+    assert!(code == Some(1) && error.contains("is lost") && error.contains("--yes"), "{error}");
+    assert_eq!(there(), [0x42; 16], "nothing was changed");
+    let (code, _, error) = runs(&["--replace", "--yes", &other]);
+    assert!(code == Some(0) && error.contains(&value_of_one), "{error}");
+    assert_eq!(there(), [0x43; 16]);
+}
+
+/// The first three bytes of AES over sixteen bytes 01, in capital letters.
+fn openssl_check_value(key: &str) -> String {
+    let ones = tempfile::NamedTempFile::new().unwrap();
+    fs::write(ones.path(), [1; 16]).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["enc", "-aes-128-ecb", "-nopad", "-K", key, "-in"]).arg(ones.path());
+    let done = openssl.output().unwrap();
+    assert!(done.status.success());
+    hex::encode_upper(&done.stdout[..3])
+}
+
+#[test]
+fn another_state_says_what_its_cards_call_its_citizens() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().join("data");
+    let (code, _, error) = done(issuance(&data, "init", &["--country", "UT/UTO"]));
+    assert!(code == Some(1) && error.contains("--nationality"), "{error}");
+    assert!(!data.exists());
+    let (code, _, error) = done(issuance(&data, "init", &["--country", "UT/UTO", "--nationality", "Utopia"]));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(fs::read_to_string(data.join("authority.toml")).unwrap().contains("Utopia"));
+}
+
+#[test]
 fn a_full_standard_output_ends_no_command_in_the_middle() {
     let data = folder(1);
     let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());

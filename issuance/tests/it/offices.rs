@@ -58,6 +58,11 @@ pub(crate) use within;
 
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
+        Self::open_with(database, InitOptions::default()).await
+    }
+
+    /// The offices of an authority of which something is decided otherwise.
+    pub async fn open_with(database: Option<String>, options: InitOptions) -> Self {
         let data = tempfile::tempdir().unwrap();
         // Half past three in the afternoon in Viet Nam.
         let clock = Clock::standing(datetime!(2026-11-22 08:30 UTC));
@@ -66,7 +71,7 @@ impl Offices {
         settings.access.password_passes = 1;
         settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(TRANSPORT_MASTER.to_vec()))];
-        let options = InitOptions { transport_keys, csca_curve: Curve::P256, ..InitOptions::default() };
+        let options = InitOptions { transport_keys, csca_curve: Curve::P256, ..options };
         let randomness = Randomness::seeded(7);
         server::init(&settings, &options, "admin", clock.now(), &mut randomness.draw()).unwrap();
         let state = server::Offices::open(&settings, Some(clock.clone()), randomness).await.unwrap();
@@ -214,6 +219,12 @@ impl Offices {
         let sql = sql!("select action from v_audit_entry where object = $1 order by action");
         let rows = tx.all(sql, args![object.to_string()]).await.unwrap();
         rows.iter().map(|row| row.get("action").unwrap()).collect()
+    }
+
+    /// What `GET /health` answers: status and details.
+    pub async fn health(&self) -> (String, Vec<String>) {
+        let answer = server::health(&self.state).await.unwrap();
+        (answer.status, answer.details)
     }
 
     pub fn csca(&self) -> crypto::pki::Certificate {

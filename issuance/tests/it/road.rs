@@ -1,6 +1,7 @@
 //! Steps 1 to 10 of one citizen, and every way off the road.
 
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
+use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::Next;
 use crypto::perso::{self, LifeCycle, Receipt};
 use crypto::pki::TrustStore;
@@ -13,6 +14,7 @@ use issuance::cards::{CardError, steps as cards};
 use issuance::deed::Object;
 use issuance::ground::Id;
 use issuance::ground::ids::PersonId;
+use issuance::keys::{self, InitOptions, KeyName, KeyStore};
 use issuance::population::model::Declaration;
 use issuance::production::intake::IntakeOutcome;
 use issuance::production::personalization::{PersonalizationOutcome, Proof};
@@ -49,7 +51,30 @@ on_sqlite!(
     an_office_sees_its_own,
     a_declaration_that_no_card_can_carry_is_declined_with_its_reason,
     a_card_is_for_who_may_have_one,
+    a_revoked_signer_signs_nothing_more_and_says_so,
 );
+
+/// What the State of the authority is called stands on its cards as in its certificates.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_country_is_true_to_the_end() {
+    let country = "UT/UTO".parse().unwrap();
+    let options = InitOptions { country, nationality: "Utopia".to_owned(), ..InitOptions::default() };
+    let offices = Offices::open_with(None, options).await;
+    walk::a_citizen_gets_a_card(&offices).await;
+    let person = offices.citizen().await;
+    offices.approved(person, Kind::First).await;
+    let mut chip = offices.initialised(2).await;
+    offices.card(&mut chip).await;
+    let Dg1::Td1(mrz) = Dg1::parse(chip.file(File::DataGroup(DataGroup::DG1))).unwrap() else { panic!("no TD1") };
+    assert_eq!((mrz.issuing_state.as_str(), mrz.nationality.as_str()), ("UTO", "UTO"));
+    let dg13 = Dg13::parse(chip.file(File::DataGroup(DataGroup::DG13))).unwrap();
+    assert_eq!(dg13.nationality.as_deref(), Some("Utopia"));
+    let signer = Sod::parse(chip.file(File::Sod)).unwrap();
+    let trust = TrustStore::new(vec![offices.csca()]);
+    let verified = signer.verify(&trust, offices.clock.now()).unwrap();
+    assert_eq!(verified.signer().issuing_state(), Some(mrz.issuing_state.as_str()));
+    assert_eq!(verified.signer().country(), "UT");
+}
 
 /// The long ones over PostgreSQL, one after the other on one database: the test process's own, or the empty one that
 /// `ISSUANCE_TEST_DATABASE` names. Skipped, aloud, without PostgreSQL.
@@ -86,6 +111,24 @@ mod walk {
         let trail = offices.trail(Object::Application(application.id)).await;
         let told = ["application-approved", "application-bound", "application-captured", "application-registered"];
         assert_eq!(trail, told);
+    }
+
+    pub async fn a_revoked_signer_signs_nothing_more_and_says_so(offices: &Offices) {
+        let person = offices.citizen().await;
+        let application = offices.approved(person, Kind::First).await;
+        let mut chip = offices.initialised(1).await;
+        assert!(offices.state.signer.complaints().await.is_empty());
+        let store = KeyStore::open(offices.data.path(), None).unwrap();
+        let serial = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
+        keys::issue_crl(&store, &[serial], offices.clock.now()).unwrap();
+        let problem = Problem::from(offices.personalizes(&mut chip).await.unwrap_err());
+        assert_eq!(problem.code(), ProblemCode::SignerRevoked);
+        assert_eq!(offices.application(application.id).await.stage.name(), "approved", "no chip was bound for nothing");
+        let complaints = offices.state.signer.complaints().await;
+        assert!(complaints.len() == 1 && complaints[0].contains("issuance rotate ds"), "{complaints:?}");
+        let warnings = issuance::trust::expiry_warnings(&offices.state.trust, offices.clock.now()).await;
+        assert!(warnings.contains(&complaints[0]), "{warnings:?}");
+        assert_eq!(offices.health().await, ("degraded".to_owned(), complaints));
     }
 
     /// Passive authentication over what the chip really holds, and what it says.
