@@ -145,6 +145,7 @@ catalogue! {
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
     ReceiptForged "receipt-forged" Chip
+    RecordTampered "record-tampered" Service
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
     RouteWithoutRight "route-without-right" Service

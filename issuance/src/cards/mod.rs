@@ -12,4 +12,4 @@ pub mod store;
 pub use api::routes;
 pub use profile::{CardProfile, State};
 pub use steps::CardError;
-pub use store::MIGRATIONS;
+pub use store::{CARD, MIGRATIONS};

@@ -11,7 +11,8 @@ use crate::keys;
 pub(super) struct CrlCommand {
     #[command(flatten)]
     folder: Folder,
-    /// Serial number of a signer to revoke, in hexadecimal; spaces, colons and leading zeros do not matter. May be repeated.
+    /// Serial number of a signer to revoke, in hexadecimal; spaces, colons and leading zeros do not
+    /// matter. May be repeated.
     #[arg(long, value_name = "HEX")]
     revoke: Vec<String>,
     /// Revoke without being asked: for scripts.

@@ -9,6 +9,7 @@ mod renew_server;
 mod rotate;
 mod serve;
 mod transport_key;
+mod verify;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ enum Command {
     Rotate(rotate::Rotate),
     Crl(crl::CrlCommand),
     RenewServer(renew_server::RenewServer),
+    Verify(verify::Verify),
     Openapi(openapi::Openapi),
 }
 
@@ -56,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Rotate(command) => command.run(),
         Command::Crl(command) => command.run(),
         Command::RenewServer(command) => command.run(),
+        Command::Verify(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };
     match outcome {

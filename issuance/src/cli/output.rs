@@ -1,5 +1,5 @@
-//! What a command says on standard output. A full disk or a reader that is gone ends no command in the middle and undoes
-//! nothing: it is told by exit code 3.
+//! What a command says on standard output. A full disk or a reader that is gone ends no command in the middle and
+//! undoes nothing: it is told by exit code 3.
 
 use std::fmt;
 use std::io::{self, Write as _};

@@ -35,13 +35,14 @@ fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The right to change the files of a data folder. One thread of one process has it at a time; dropped, it is given back,
-/// and a process that dies gives it back too.
+/// The right to change the files of a data folder. One thread of one process has it at a time; dropped, it is given
+/// back, and a process that dies gives it back too.
 #[derive(Debug)]
 pub struct FolderLock(#[expect(dead_code, reason = "held for its lock, which ends with it")] File);
 
-/// Waits until no other process or thread changes the files of this folder, and keeps them from it. A file that is read,
-/// changed and written back is read under the lock; a file that is only read needs none, since [`replace`] is atomic.
+/// Waits until no other process or thread changes the files of this folder, and keeps them from it. A file
+/// that is read, changed and written back is read under the lock; a file that is only read needs none,
+/// since [`replace`] is atomic.
 ///
 /// # Errors
 /// The file system's.

@@ -1,4 +1,5 @@
-//! Which database belongs to this folder, and how far its counters have ever gone: one sealed file, outside the database.
+//! Which database belongs to this folder, and how far its counters have ever gone: one sealed
+//! file, outside the database.
 //!
 //! A database can be another one than yesterday: a wrong address, a backup put back. The folder knows the identifier of
 //! the installation, which its database carries too, and a mark per counter that no value below it will be given
@@ -15,7 +16,7 @@ use time::OffsetDateTime;
 use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 use super::store;
 use crate::ground::{Id, blocking};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Sealed, StoreError};
 
 /// An installation: a folder and its database. Types without values.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ struct State {
     id: InstallationId,
     /// True once a database carries the identifier.
     bound: bool,
+    /// True once no row of the database is without a MAC.
+    #[serde(default)]
+    rows_sealed: bool,
     /// The first value of each counter that was never reserved.
     counters: BTreeMap<String, u64>,
 }
@@ -40,6 +44,9 @@ pub struct Installation {
     store: KeyStore,
     id: InstallationId,
     bound: bool,
+    rows_sealed: bool,
+    /// The folder is of a version that knew no installations.
+    begun_late: bool,
 }
 
 impl Installation {
@@ -51,7 +58,22 @@ impl Installation {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
         let id = Id::from_uuid(uuid::Builder::from_random_bytes(random).into_uuid());
-        write(store, &State { id, bound: false, counters: BTreeMap::new() })
+        write(store, &State { id, bound: false, rows_sealed: false, counters: BTreeMap::new() })
+    }
+
+    /// Opens the installation of a folder. One of a version that knew none gets its identifier now, and takes the
+    /// database that it finds, unless that one belongs to an installation already.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn open_or_begin(store: &KeyStore, rng: &mut impl CryptoRng) -> Result<Self, KeyStoreError> {
+        match Self::open(store) {
+            Err(KeyStoreError::Missing(_)) => {
+                Self::init(&store.locked()?, rng)?;
+                Ok(Self { begun_late: true, ..Self::open(store)? })
+            }
+            opened => opened,
+        }
     }
 
     /// Opens the installation of a folder.
@@ -59,8 +81,8 @@ impl Installation {
     /// # Errors
     /// [`KeyStoreError`]
     pub fn open(store: &KeyStore) -> Result<Self, KeyStoreError> {
-        let State { id, bound, .. } = read(store)?;
-        Ok(Self { store: store.clone(), id, bound })
+        let State { id, bound, rows_sealed, .. } = read(store)?;
+        Ok(Self { store: store.clone(), id, bound, rows_sealed, begun_late: false })
     }
 
     /// The identifier.
@@ -77,8 +99,8 @@ impl Installation {
         if self.bound { Err(InstallationError::Empty { folder: self.id }) } else { Ok(()) }
     }
 
-    /// Looks whether a database is this installation's, before anything is written into it. An empty one is, for a folder
-    /// that never had a database.
+    /// Looks whether a database is this installation's, before anything is written into it. An empty one is, for a
+    /// folder that never had a database.
     ///
     /// # Errors
     /// [`InstallationError`]
@@ -90,7 +112,9 @@ impl Installation {
             Some(database) => Err(InstallationError::Other { folder: self.id, database }),
             None if self.bound => Err(InstallationError::Empty { folder: self.id }),
             // Tables, and no identifier: another program's, or of a version that cannot be opened.
-            None if !known && db.has_table("officer").await? => Err(InstallationError::Foreign { folder: self.id }),
+            None if !known && !self.begun_late && db.has_table("officer").await? => {
+                Err(InstallationError::Foreign { folder: self.id })
+            }
             None => Ok(()),
         }
     }
@@ -114,6 +138,23 @@ impl Installation {
         Ok(blocking::run(move || change(&store, |state| state.bound = true)).await?)
     }
 
+    /// Gives their MAC to rows that a version without MACs wrote, once: afterwards a row without one is refused.
+    ///
+    /// # Errors
+    /// [`InstallationError`]
+    pub async fn seal_rows_of_before(&self, db: &Db, tables: &[&Sealed]) -> Result<(), InstallationError> {
+        if self.rows_sealed {
+            return Ok(());
+        }
+        let mut tx = db.begin_upkeep().await?;
+        for table in tables {
+            tx.seal_rows_of_before(table).await?;
+        }
+        tx.commit().await?;
+        let store = self.store.clone();
+        Ok(blocking::run(move || change(&store, |state| state.rows_sealed = true)).await?)
+    }
+
     /// The counters of this installation.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -127,14 +168,14 @@ pub struct Counters(KeyStore);
 
 impl Counters {
     /// Reserves the next values of a counter, `most` at once and all below `limit`: those from `next` on, which the
-    /// database has as the first free one, or those above what was ever reserved if that is more. Empty when the limit is
-    /// reached. What is returned is on the disk as reserved: a crash forfeits it.
+    /// database has as the first free one, or those above what was ever reserved if that is more. Empty when the limit
+    /// is reached. What is returned is on the disk as reserved: a crash forfeits it.
     ///
     /// # Errors
     /// [`KeyStoreError`]: then nothing may be given.
     pub async fn reserve(&self, name: &str, next: u64, most: u64, limit: u64) -> Result<Range<u64>, KeyStoreError> {
         let (store, name) = (self.0.clone(), name.to_owned());
-        blocking::run(move || {
+        Box::pin(blocking::run(move || {
             change(&store, |state| {
                 let mark = state.counters.entry(name).or_default();
                 let start = next.max(*mark).min(limit);
@@ -142,7 +183,7 @@ impl Counters {
                 *mark = end.max(*mark); // a limit that is lower than before takes nothing back
                 start..end
             })
-        })
+        }))
         .await
     }
 }

@@ -243,8 +243,8 @@ impl Signer {
     /// signed was stored by the one before.
     ///
     /// # Errors
-    /// [`SignerError::Revoked`], [`SignerError::Expired`]; [`SignerError::Exhausted`] when the usage limit is reached; the
-    /// rest as [`SigningKey::sign`].
+    /// [`SignerError::Revoked`], [`SignerError::Expired`]; [`SignerError::Exhausted`] when the usage limit is reached;
+    /// the rest as [`SigningKey::sign`].
     pub async fn sign(&self, deeds: &Deeds, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let key = self.key(name).ok_or(SignerError::Closed(name))?;
         let until = self.certificate(name).signing_period().not_after;
@@ -264,12 +264,13 @@ impl Signer {
 }
 
 impl Signer {
-    /// Refuses a signer whose certificate is on the revocation list in force: what it signs is refused at every inspection.
+    /// Refuses a signer whose certificate is on the revocation list in force: what it signs is
+    /// refused at every inspection.
     ///
     /// # Errors
     /// [`SignerError::Revoked`]; [`SignerError::Crl`] if there is no list.
     pub async fn require_unrevoked(&self, name: KeyName) -> Result<(), SignerError> {
-        let (_, list) = self.0.crl.read().await?;
+        let (_, list) = Box::pin(self.0.crl.read()).await?;
         let serial = self.certificate(name).serial();
         if list.revoked().iter().any(|entry| entry.serial == *serial) {
             return Err(SignerError::Revoked(name, serial.clone()));

@@ -2,8 +2,8 @@
 //!
 //! `NNNNNN` looks random without the key, and yet is never drawn twice: each cell (province, century and sex, year)
 //! counts its births, and the count is sent through a keyed permutation of the million values. Nothing is retried,
-//! nothing is looked up, and no two cells share anything, so that a cell may live on any shard. Positions are reserved in
-//! blocks, in the database and in the data folder, before one of them is given (ADR 0013).
+//! nothing is looked up, and no two cells share anything, so that a cell may live on any shard. Positions are reserved
+//! in blocks, in the database and in the data folder, before one of them is given (ADR 0013).
 
 mod api;
 pub mod model;
@@ -16,12 +16,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 pub use api::routes;
+use model::Cell;
 pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 
 use crate::keys::{Counters, KeyStore, KeyStoreError};
-use model::Cell;
 
 /// What this office has: the secret of all personal numbers, and the positions that it reserved.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ impl Numbers {
     }
 
     /// Takes a position of a cell that is reserved already.
-    fn take(&self, cell: &Cell) -> Option<u64> {
-        self.reserved.lock().expect("the lock is held for one step only").get_mut(cell)?.next()
+    fn take(&self, cell: Cell) -> Option<u64> {
+        self.reserved.lock().expect("the lock is held for one step only").get_mut(&cell)?.next()
     }
 
     /// Keeps the rest of a block. What is left of another one, if two requests reserved at once, is forfeited.

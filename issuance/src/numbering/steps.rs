@@ -43,16 +43,17 @@ pub async fn establish(
     }
 }
 
-/// Takes the next position of a cell, counted from zero, out of the block that this process reserved, or out of a new one.
+/// Takes the next position of a cell, counted from zero, out of the block that this process
+/// reserved, or out of a new one.
 async fn next_position(deed: &mut Deed<Officer>, numbers: &Numbers, cell: Cell) -> Result<u32, EstablishError> {
-    let position = match numbers.take(&cell) {
+    let position = match numbers.take(cell) {
         Some(position) => position,
         None => {
-            let next = store::next_locked(deed.tx(), &cell).await?;
-            let name = format!("number-cell/{}", store::cell_id(&cell));
+            let next = store::next_locked(deed.tx(), cell).await?;
+            let name = format!("number-cell/{}", store::cell_id(cell));
             // In the folder before in the database: what a rolled back transaction reserved stays reserved there.
             let mut block = numbers.counters.reserve(&name, next, BLOCK, CELL_SIZE.into()).await?;
-            store::set_next(deed.tx(), &cell, block.end).await?;
+            store::set_next(deed.tx(), cell, block.end).await?;
             let first = block.next().ok_or(NumberingError::Exhausted(cell))?;
             numbers.keep(cell, block);
             first

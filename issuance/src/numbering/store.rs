@@ -12,13 +12,13 @@ use crate::{args, migration, sql};
 pub const MIGRATIONS: &[Migration] = &[migration!(8, "0008_numbering_numbers")];
 
 /// Name of a cell, as stored.
-pub(super) fn cell_id(cell: &Cell) -> String {
+pub(super) fn cell_id(cell: Cell) -> String {
     format!("{}-{}-{}", cell.province, cell.sex.letter(), cell.birth_year)
 }
 
 /// Returns the first position of a cell that is not reserved; waits for a transaction that reserves, and keeps others
 /// from it.
-pub(super) async fn next_locked(tx: &mut Tx, cell: &Cell) -> Result<u64, StoreError> {
+pub(super) async fn next_locked(tx: &mut Tx, cell: Cell) -> Result<u64, StoreError> {
     let id = cell_id(cell);
     tx.run(sql!("insert into number_cell (id, next) values ($1, 0) on conflict (id) do nothing"), args![&id]).await?;
     let row = tx.one_locked(sql!("select id, next from number_cell where id = $1"), args![&id]).await?;
@@ -26,7 +26,7 @@ pub(super) async fn next_locked(tx: &mut Tx, cell: &Cell) -> Result<u64, StoreEr
 }
 
 /// Reserves all positions of a cell below `next`.
-pub(super) async fn set_next(tx: &mut Tx, cell: &Cell, next: u64) -> Result<(), StoreError> {
+pub(super) async fn set_next(tx: &mut Tx, cell: Cell, next: u64) -> Result<(), StoreError> {
     let next = i64::try_from(next).unwrap_or(i64::MAX);
     tx.run(sql!("update number_cell set next = $1 where id = $2"), args![next, cell_id(cell)]).await?;
     Ok(())

@@ -78,7 +78,7 @@ pub async fn prepare(
     presentation: &Presentation,
 ) -> Result<(), ProductionError> {
     // Before an application is bound to a chip for it.
-    production.signer.require_unrevoked(KeyName::DocumentSigner).await?;
+    Box::pin(production.signer.require_unrevoked(KeyName::DocumentSigner)).await?;
     let mut deed = deeds.open(station.clone()).await?;
     let chip = in_custody(&mut deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
@@ -130,8 +130,10 @@ async fn bind_next(
         let Some(id) = applications::claim_approved(deed.tx(), &office).await? else { return Ok((None, held)) };
         let application = match applications::application_locked(deed, id).await {
             Ok(application) => application.ok_or(ProductionError::ApplicationGone)?,
-            // Its row has no meaning, so no stage can be made of it: only the queue forgets it.
-            Err(StoreError::Inconsistent { .. }) => {
+            // Its row has no meaning or is not to be believed, so no stage can be made of it:
+            // only the queue forgets it.
+            Err(error @ (StoreError::Inconsistent { .. } | StoreError::Tampered { .. })) => {
+                tracing::error!(application.id = %id, %error, "held: its record cannot be believed");
                 applications::set_aside(deed.tx(), id).await?;
                 let entry = Entry::new(Action::ApplicationHeld, Object::Application(id), Purpose::Personalization);
                 deed.enter(entry.because(HoldReason::RecordInconsistent.word())).await?;

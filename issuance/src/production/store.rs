@@ -6,11 +6,35 @@ use time::{Date, OffsetDateTime};
 use super::model::{Chip, ChipState};
 use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OrderId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of production.
-pub const MIGRATIONS: &[Migration] = &[migration!(10, "0010_production_stock_documents_orders")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(10, "0010_production_stock_documents_orders"), migration!(24, "0024_production_row_macs")];
+
+/// Chips of the ledger carry a MAC.
+pub const CHIP: Sealed = Sealed {
+    table: "chip",
+    columns: &[
+        ("id", Kind::Text),
+        ("delivery_id", Kind::Uuid),
+        ("transport_key_id", Kind::Text),
+        ("office", Kind::Text),
+        ("custody", Kind::Uuid),
+        ("state", Kind::Text),
+        ("state_data", Kind::Json),
+    ],
+    one: sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip where id = $1"
+    ),
+    all: sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip order by id"
+    ),
+    set: sql!("update chip set version = $1, mac = $2 where id = $3"),
+};
 
 /// A delivery of blanks.
 #[derive(Debug)]
@@ -59,13 +83,15 @@ pub(super) async fn insert_chip(tx: &mut Tx, chip: &Chip) -> Result<bool, StoreE
             ],
         )
         .await?;
+    if inserted == 1 {
+        tx.seal(&CHIP, chip.serial.to_string()).await?;
+    }
     Ok(inserted == 1)
 }
 
 /// Returns a chip, kept from other writers until the transaction ends.
 pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Option<Chip>, StoreError> {
-    let sql = sql!("select id, delivery_id, transport_key_id, office, custody, state_data from chip where id = $1");
-    let row = tx.one_locked(sql, args![serial.to_string()]).await?;
+    let row = tx.sealed_locked(&CHIP, serial.to_string()).await?;
     row.map(|row| {
         Ok(Chip {
             serial: row.parsed("id")?,
@@ -81,7 +107,7 @@ pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Opti
 
 pub(super) async fn set_state(tx: &mut Tx, serial: &CardSerial, state: &ChipState) -> Result<(), StoreError> {
     let sql = sql!("update chip set state = $1, state_data = $2 where id = $3");
-    tx.run(sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
+    tx.change(&CHIP, serial.to_string(), sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
     Ok(())
 }
 
@@ -92,7 +118,7 @@ pub(super) async fn set_custody(
     station: StationId,
 ) -> Result<(), StoreError> {
     let sql = sql!("update chip set office = $1, custody = $2 where id = $3");
-    tx.run(sql, args![office, station, serial.to_string()]).await?;
+    tx.change(&CHIP, serial.to_string(), sql, args![office, station, serial.to_string()]).await?;
     Ok(())
 }
 

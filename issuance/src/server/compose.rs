@@ -19,7 +19,7 @@ use crate::keys::{
 use crate::numbering::Numbers;
 use crate::population::Register;
 use crate::production::Production;
-use crate::store::{Db, Migration, StoreError};
+use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
 use crate::trust::{BundleError, Trust};
 use crate::web::{self, Desk};
 use crate::{access, applications, cards, deed, jobs, keys, numbering, population, production, trust};
@@ -70,6 +70,25 @@ pub fn migrations() -> Vec<&'static Migration> {
     .collect()
 }
 
+/// The tables whose rows carry a MAC.
+pub const SEALED: [&Sealed; 5] =
+    [&access::OFFICER, &access::STATION, &cards::CARD, &applications::APPLICATION, &production::CHIP];
+
+/// Opens the database that belongs to the folder, and leaves its tables as they are.
+pub(super) async fn database(
+    settings: &Settings,
+    store: &KeyStore,
+    randomness: &Randomness,
+) -> Result<(Db, Installation), StartError> {
+    let installation = Installation::open_or_begin(store, &mut randomness.draw())?;
+    if Db::would_begin(settings.database.as_deref(), &settings.data) {
+        installation.may_begin()?;
+    }
+    let db = Db::connect(settings.database.as_deref(), &settings.data).await?;
+    installation.check(&db).await?;
+    Ok((db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC"))), installation))
+}
+
 impl Offices {
     /// Opens keys and database of an initialised service; the first start also makes the first officer. Without a
     /// `clock`, the computer's, in the civil time of the authority.
@@ -83,14 +102,10 @@ impl Offices {
             Some(clock) => clock,
             None => Clock::system(authority.utc_offset()?),
         };
-        let installation = Installation::open(&store)?;
-        if Db::would_begin(settings.database.as_deref(), &settings.data) {
-            installation.may_begin()?;
-        }
-        let db = Db::connect(settings.database.as_deref(), &settings.data).await?;
-        installation.check(&db).await?;
+        let (db, installation) = database(settings, &store, &randomness).await?;
         db.migrate(&migrations()).await?;
         installation.bind(&db, clock.now()).await?;
+        installation.seal_rows_of_before(&db, &SEALED).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
         make_first_officer(&deeds, &store).await?;
         let secrets = store.secrets().clone();

@@ -10,12 +10,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor as _, PgPool, SqlSafeStr as _, SqlitePool};
 
-use super::{Migration, Sql, StoreError, Tx, migrations};
+use super::{Migration, RowKey, Sql, StoreError, Tx, migrations};
 use crate::sql;
 
 /// The database of this service; clones share its connections.
 #[derive(Clone, Debug)]
-pub struct Db(Engine);
+pub struct Db(Engine, Option<RowKey>);
 
 /// Which of the two databases it is.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ impl Db {
     /// [`StoreError::Unreachable`] with the reason.
     pub async fn connect(url: Option<&str>, data: &Path) -> Result<Self, StoreError> {
         Ok(match url {
-            Some(url) => Self(Engine::Pg(open_pg(url).await?)),
-            None => Self(Engine::Lite(open_lite(data).await?)),
+            Some(url) => Self(Engine::Pg(open_pg(url).await?), None),
+            None => Self(Engine::Lite(open_lite(data).await?), None),
         })
     }
 
@@ -76,6 +76,12 @@ impl Db {
         row.map_or(Ok(false), |row| row.get("there"))
     }
 
+    /// The same database, with the key of the MACs that its rows carry. Without it no sealed row is believed.
+    #[must_use]
+    pub fn sealed_by(self, key: RowKey) -> Self {
+        Self(self.0, Some(key))
+    }
+
     pub(super) fn engine(&self) -> &Engine {
         &self.0
     }
@@ -88,8 +94,8 @@ impl Db {
     /// [`StoreError`]
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?, self.1.clone()),
+            Engine::Lite(pool) => Tx::of_lite(pool.begin_with("BEGIN IMMEDIATE").await?, self.1.clone()),
         })
     }
 
@@ -109,8 +115,8 @@ impl Db {
     /// [`StoreError`]
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin().await?),
+            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?, self.1.clone()),
+            Engine::Lite(pool) => Tx::of_lite(pool.begin().await?, self.1.clone()),
         })
     }
 

@@ -93,7 +93,7 @@ fn a_serial_number_is_found_however_it_is_typed_and_openssl_reads_the_list() {
         assert!(shown.contains(serial) && shown.contains("Document Signer"), "shown back before: {shown}");
     }
     let entries = crl(data.path()).revoked().iter().map(|entry| entry.serial.to_string()).collect::<Vec<_>>();
-    assert_eq!(entries, [serial.clone()]);
+    assert_eq!(entries, std::slice::from_ref(serial));
     let mut openssl = Command::new("openssl");
     openssl.args(["crl", "-inform", "DER", "-noout", "-text", "-in"]).arg(data.path().join("csca.crl"));
     let (code, text, error) = done(openssl);

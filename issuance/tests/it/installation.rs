@@ -7,13 +7,12 @@ use std::process::Command;
 
 use crypto::identity::PersonalNumber;
 use crypto::suite::Curve;
-use issuance::StartError;
 use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::{InitOptions, Installation, InstallationError, KeyName, KeyStore};
 use issuance::population::model::Declaration;
 use issuance::server::{self, Offices, Settings};
 use issuance::store::Db;
-use issuance::{numbering, population};
+use issuance::{StartError, numbering, population};
 use time::macros::datetime;
 
 use crate::offices::{appoint, declaration};

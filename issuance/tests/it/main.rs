@@ -15,6 +15,7 @@ mod installation;
 mod offices;
 //mod rights;
 mod road;
+mod row_macs;
 //mod sessions;
 //mod stations;
 //mod store;

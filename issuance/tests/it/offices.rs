@@ -6,6 +6,7 @@ use crypto::identity::CardSerial;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
+use issuance::access::{OFFICER, STATION};
 use issuance::applications::model::{Application, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Purpose};
@@ -243,6 +244,7 @@ pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     let name = format!("{}-{}", role.name(), officer.id);
     let arguments = args![officer.id, name, Argument::json(&officer.roles), &officer.office, source.now()];
     deed.tx().run(insert, arguments).await.unwrap();
+    deed.tx().seal(&OFFICER, officer.id).await.unwrap();
     deed.record(Action::OfficerMade, Object::Officer(officer.id), None, Purpose::Administration).await.unwrap();
     deed.commit().await.unwrap();
     officer
@@ -261,6 +263,7 @@ pub async fn enrol(deeds: &Deeds, name: &str) -> Station {
     let expires_at = source.now() + time::Duration::days(365);
     let arguments = args![station.id, name, &station.office, fingerprint, source.now(), expires_at];
     deed.tx().run(insert, arguments).await.unwrap();
+    deed.tx().seal(&STATION, station.id).await.unwrap();
     deed.record(Action::StationEnrolled, Object::Station(station.id), None, Purpose::Administration).await.unwrap();
     deed.commit().await.unwrap();
     station

@@ -60,7 +60,7 @@ async fn the_country_is_true_to_the_end() {
     let country = "UT/UTO".parse().unwrap();
     let options = InitOptions { country, nationality: "Utopia".to_owned(), ..InitOptions::default() };
     let offices = Offices::open_with(None, options).await;
-    walk::a_citizen_gets_a_card(&offices).await;
+    Box::pin(walk::a_citizen_gets_a_card(&offices)).await;
     let person = offices.citizen().await;
     offices.approved(person, Kind::First).await;
     let mut chip = offices.initialised(2).await;
@@ -83,10 +83,10 @@ async fn the_road_over_postgresql() {
     let named = std::env::var("ISSUANCE_TEST_DATABASE").ok();
     let Some(url) = named.or_else(fresh_database) else { return };
     let offices = Offices::open(Some(url)).await;
-    walk::a_citizen_gets_a_card(&offices).await;
+    Box::pin(walk::a_citizen_gets_a_card(&offices)).await;
     walk::a_cut_anywhere_is_healed_by_the_next_order(&offices).await;
-    walk::a_spoiled_chip_gives_the_application_to_another(&offices).await;
-    walk::a_cancelled_application_takes_its_chip_along(&offices).await;
+    Box::pin(walk::a_spoiled_chip_gives_the_application_to_another(&offices)).await;
+    Box::pin(walk::a_cancelled_application_takes_its_chip_along(&offices)).await;
     walk::a_receipt_is_believed_only_on_the_chips_own_word(&offices).await;
 }
 
