@@ -96,6 +96,15 @@ pub async fn prepare(
         if let Some(stale) = document.take_if(|document| documents::is_stale(production, document).unwrap_or(false)) {
             store::discard_unsigned(deed.tx(), stale.id).await?;
         }
+        // A chip that is no card yet gets a document of the new signer; what the revoked one signed is never to be one.
+        if presentation.life_cycle == LifeCycle::Initialised
+            && let Some(signed) = &document
+            && let Some(fingerprint) = Box::pin(documents::refused(production, signed)).await?
+        {
+            cards::steps::revoke_unissued(&mut deed, &fingerprint).await?;
+            store::discard_refused(deed.tx(), signed.id).await?;
+            document = None;
+        }
         match document {
             Some(document) => {
                 // Nothing was written: the lock must go before the signature is counted.

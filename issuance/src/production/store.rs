@@ -197,6 +197,13 @@ pub(super) async fn discard_unsigned(tx: &mut Tx, id: DocumentId) -> Result<(), 
     Ok(())
 }
 
+/// Deletes a document that was signed by a signer that was revoked since, so that it may be made anew for the same
+/// chip. Its fingerprint is on the list of revoked documents.
+pub(super) async fn discard_refused(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from document where id = $1 and state = 'signed'"), args![id]).await?;
+    Ok(())
+}
+
 /// Ends a document whose chip is spoiled: it will not be signed or written any more.
 pub(super) async fn drop_document(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
     tx.run(sql!("update document set state = 'dropped' where id = $1"), args![id]).await?;

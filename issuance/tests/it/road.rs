@@ -12,8 +12,8 @@ use issuance::applications::model::{ChangeReason, Kind, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
 use issuance::cards::{CardError, steps as cards};
 use issuance::deed::Object;
-use issuance::ground::Id;
 use issuance::ground::ids::PersonId;
+use issuance::ground::{Id, Randomness};
 use issuance::keys::{self, InitOptions, KeyName, KeyStore};
 use issuance::population::model::Declaration;
 use issuance::production::intake::IntakeOutcome;
@@ -53,6 +53,28 @@ on_sqlite!(
     a_card_is_for_who_may_have_one,
     a_revoked_signer_signs_nothing_more_and_says_so,
 );
+
+/// A document was signed, its chip not written yet, when the signer was revoked and another one took over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_of_a_revoked_signer_is_made_anew() {
+    let mut offices = Offices::open(None).await;
+    let person = offices.citizen().await;
+    offices.approved(person, Kind::First).await;
+    let mut chip = offices.initialised(1).await;
+    offices.orders(&chip).await.unwrap();
+    let store = KeyStore::open(offices.data.path(), None).unwrap();
+    let revoked = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
+    keys::rotate(&store, KeyName::DocumentSigner, offices.clock.now(), &mut Randomness::System.draw()).unwrap();
+    keys::issue_crl(&store, std::slice::from_ref(&revoked), offices.clock.now()).unwrap();
+    offices.starts_again().await;
+    offices.card(&mut chip).await;
+    let sod = Sod::parse(chip.file(File::Sod)).unwrap();
+    assert_ne!(*sod.signer_certificate().unwrap().serial(), revoked);
+    let mut trust = TrustStore::new(vec![offices.csca()]);
+    trust.add_list(offices.state.crl.read().await.unwrap().1).unwrap();
+    sod.verify(&trust, offices.clock.now()).unwrap();
+    assert_eq!(offices.revoked().await, 1, "the first document is on the list of revoked ones");
+}
 
 /// What the State of the authority is called stands on its cards as in its certificates.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
