@@ -21,7 +21,7 @@ pub use issued::{Issued, NotIssued, find_issued, issued};
 pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 pub use signer::{KeyName, Signer, SignerError, SigningKey};
 pub use store::MIGRATIONS;
-pub(crate) use tls_authority::SERVER as SERVER_KEY;
+pub(crate) use tls_authority::server_key;
 pub use tls_authority::{IssuedCertificate, TlsAuthority, TlsAuthorityError};
 
 /// Settings of the keys.
