@@ -155,6 +155,7 @@ catalogue! {
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
     ReceiptForged "receipt-forged" Chip
+    RecordTampered "record-tampered" Service
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
     RouteWithoutRight "route-without-right" Service
@@ -162,6 +163,7 @@ catalogue! {
     SerialAlreadyDelivered "serial-already-delivered" Request
     SessionNeeded "session-needed" Station
     SignInLocked "sign-in-locked" Station
+    SignerRevoked "signer-revoked" Service
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
     StageDoesNotAllow "stage-does-not-allow" Request

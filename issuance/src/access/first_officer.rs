@@ -12,7 +12,7 @@ use crate::deed::{DeedError, Deeds};
 use crate::ground::actor::Service;
 use crate::ground::text::Login;
 use crate::ground::{OfficeCode, Role};
-use crate::keys::{KeyStore, KeyStoreError};
+use crate::keys::{KeyStore, KeyStoreError, LockedKeyStore};
 use crate::store::StoreError;
 
 /// Name, and argon2id hash of the password. Rests sealed beside the keys.
@@ -71,7 +71,7 @@ impl FirstOfficer {
     ///
     /// # Errors
     /// [`KeyStoreError`]
-    pub fn keep(&self, store: &KeyStore) -> Result<(), KeyStoreError> {
+    pub fn keep(&self, store: &LockedKeyStore<'_>) -> Result<(), KeyStoreError> {
         store.put(FILE, &serde_json::to_vec(self).expect("two texts become JSON"))
     }
 }

@@ -53,7 +53,7 @@ pub async fn register(
     if registered.personal_number.is_none() {
         return Err(CounterError::NumberMissing);
     }
-    if person.nationality != "VNM" || person.died.is_some() {
+    if person.nationality != counter.profile.state.code || person.died.is_some() {
         return Err(CounterError::NotEntitled);
     }
     old_enough(person.birth, deed.today())?;

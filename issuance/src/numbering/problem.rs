@@ -10,6 +10,7 @@ impl From<EstablishError> for Problem {
     fn from(error: EstablishError) -> Self {
         use EstablishError as E;
         match error {
+            E::Counters(source) => Self::internal(&source),
             E::Doubtful(_) => Self::new(Code::AcknowledgementNeeded).detail(error),
             E::NotACitizen => Self::new(Code::NotEntitled).detail(error),
             E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),

@@ -5,13 +5,13 @@ use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::model::{Cell, NumberingError, Permutation};
+use super::model::{CELL_SIZE, Cell, NumberingError, Permutation};
 use super::{Numbers, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::PersonId;
 use crate::ground::text::tidy;
 use crate::ground::{Officer, OtherOffice};
-use crate::keys::{KeyStore, KeyStoreError};
+use crate::keys::{KeyStore, KeyStoreError, LockedKeyStore};
 use crate::population;
 use crate::store::StoreError;
 
@@ -54,7 +54,7 @@ pub async fn establish(
     let cell = Cell { province: person.birth_registration.province, sex: person.sex, birth_year: person.birth.year() };
     loop {
         // Ends: each turn takes another position, and a full cell is an error.
-        let position = store::next_position(deed.tx(), &cell).await?;
+        let position = next_position(deed, numbers, cell).await?;
         let number = numbers.permutation.number(cell, position)?;
         if store::give(deed.tx(), &number, id, &by).await? {
             population::store::set_number(deed.tx(), id, &number).await?;
@@ -65,12 +65,34 @@ pub async fn establish(
     }
 }
 
+/// Takes the next position of a cell, counted from zero, out of the block that this process
+/// reserved, or out of a new one.
+async fn next_position(deed: &mut Deed<Officer>, numbers: &Numbers, cell: Cell) -> Result<u32, EstablishError> {
+    let position = match numbers.take(cell) {
+        Some(position) => position,
+        None => {
+            let next = store::next_locked(deed.tx(), cell).await?;
+            let name = format!("number-cell/{}", store::cell_id(cell));
+            // In the folder before in the database: what a rolled back transaction reserved stays reserved there.
+            let mut block = numbers.counters.reserve(&name, next, BLOCK, CELL_SIZE.into()).await?;
+            store::set_next(deed.tx(), cell, block.end).await?;
+            let first = block.next().ok_or(NumberingError::Exhausted(cell))?;
+            numbers.keep(cell, block);
+            first
+        }
+    };
+    Ok(u32::try_from(position).map_err(|_| NumberingError::Exhausted(cell))?)
+}
+
+/// Positions of a cell reserved at once: so many at most are forfeited by a restart.
+const BLOCK: u64 = 32;
+
 /// Makes the secret of all numbers, once, for a new service. Another secret later would meet numbers that are given: it
 /// belongs to the register as long as the register lives.
 ///
 /// # Errors
 /// [`KeyStoreError`]
-pub fn init(store: &KeyStore, rng: &mut impl CryptoRng) -> Result<(), KeyStoreError> {
+pub fn init(store: &LockedKeyStore<'_>, rng: &mut impl CryptoRng) -> Result<(), KeyStoreError> {
     let mut key = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *key);
     store.put(SECRET, &*key)
@@ -91,6 +113,9 @@ const SECRET: &str = "personal-numbers";
 /// Why no number is established.
 #[derive(Debug, Error)]
 pub enum EstablishError {
+    /// The counters outside the database.
+    #[error(transparent)]
+    Counters(#[from] KeyStoreError),
     /// The register speaks against it, and no officer has acknowledged that.
     #[error("{0}")]
     Doubtful(String),

@@ -232,8 +232,8 @@ impl Examination<'_> {
     }
 
     fn nationality(&mut self, field: &str, declared: &str) -> Option<String> {
-        let code = tidy(declared).unwrap_or_else(|| "VNM".to_owned());
-        if code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
+        let code = tidy(declared).unwrap_or_else(|| self.reference.state().to_owned());
+        if code == self.reference.state() || code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Some(code);
         }
         self.declines(field, "nationality-unknown", "a nationality is three capital letters");

@@ -6,12 +6,38 @@ use time::{Date, OffsetDateTime};
 use super::model::{Chip, ChipKeys, ChipState};
 use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OrderId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of production.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(10, "0010_production_stock_documents_orders"), migration!(30, "0030_production_chip_keys")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(10, "0010_production_stock_documents_orders"),
+    migration!(24, "0024_production_row_macs"),
+    migration!(30, "0030_production_chip_keys"),
+];
+
+/// Chips of the ledger carry a MAC.
+pub const CHIP: Sealed = Sealed {
+    table: "chip",
+    columns: &[
+        ("id", Kind::Text),
+        ("delivery_id", Kind::Uuid),
+        ("transport_key_id", Kind::Text),
+        ("office", Kind::Text),
+        ("custody", Kind::Uuid),
+        ("state", Kind::Text),
+        ("state_data", Kind::Json),
+    ],
+    one: sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip where id = $1"
+    ),
+    all: sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip order by id"
+    ),
+    set: sql!("update chip set version = $1, mac = $2 where id = $3"),
+};
 
 /// A delivery of blanks.
 #[derive(Debug)]
@@ -61,7 +87,13 @@ pub(super) async fn insert_blanks(
     let blank = ChipState::Delivered;
     let arguments =
         args![texts(serials), delivery.id, delivery.transport_key_id, office, blank.name(), Argument::json(&blank)];
-    tx.run(sql, arguments).await
+    let inserted = tx.run(sql, arguments).await?;
+    // One statement puts them in; each gets its own MAC.
+    let bare = sql!("select id from chip where delivery_id = $1 and mac is null");
+    for row in tx.all(bare, args![delivery.id]).await? {
+        tx.seal(&CHIP, row.get::<String>("id")?).await?;
+    }
+    Ok(inserted)
 }
 
 /// Moves blanks that lie in the ledger as another delivery's, and that no station holds, to this delivery and office.
@@ -73,13 +105,16 @@ pub(super) async fn take_over_blanks(
     serials: &[CardSerial],
 ) -> Result<u64, StoreError> {
     let sql = sql!(
-        pg "update chip set delivery_id = $2, transport_key_id = $3, office = $4
-            where id = any($1::text[]) and delivery_id <> $2 and state = 'delivered' and custody is null",
-        lite "update chip set delivery_id = $2, transport_key_id = $3, office = $4
-              where id in (select value from json_each($1))
-                and delivery_id <> $2 and state = 'delivered' and custody is null",
+        "update chip set delivery_id = $2, transport_key_id = $3, office = $4
+         where id = $1 and delivery_id <> $2 and state = 'delivered' and custody is null"
     );
-    tx.run(sql, args![texts(serials), delivery.id, delivery.transport_key_id, office]).await
+    let mut moved = 0;
+    for serial in serials {
+        let id = serial.to_string();
+        let arguments = args![&id, delivery.id, delivery.transport_key_id, office];
+        moved += tx.change(&CHIP, id, sql, arguments).await?;
+    }
+    Ok(moved)
 }
 
 /// Returns the first of these blanks that is in the ledger as another delivery's, and the office that has it.
@@ -103,8 +138,7 @@ fn texts(serials: &[CardSerial]) -> Argument {
 
 /// Returns a chip, kept from other writers until the transaction ends.
 pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Option<Chip>, StoreError> {
-    let sql = sql!("select id, delivery_id, transport_key_id, office, custody, state_data from chip where id = $1");
-    let row = tx.one_locked(sql, args![serial.to_string()]).await?;
+    let row = tx.sealed_locked(&CHIP, serial.to_string()).await?;
     row.map(|row| {
         Ok(Chip {
             serial: row.parsed("id")?,
@@ -120,7 +154,7 @@ pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Opti
 
 pub(super) async fn set_state(tx: &mut Tx, serial: &CardSerial, state: &ChipState) -> Result<(), StoreError> {
     let sql = sql!("update chip set state = $1, state_data = $2 where id = $3");
-    tx.run(sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
+    tx.change(&CHIP, serial.to_string(), sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
     Ok(())
 }
 
@@ -160,7 +194,7 @@ pub(super) async fn set_custody(
     station: StationId,
 ) -> Result<(), StoreError> {
     let sql = sql!("update chip set office = $1, custody = $2 where id = $3");
-    tx.run(sql, args![office, station, serial.to_string()]).await?;
+    tx.change(&CHIP, serial.to_string(), sql, args![office, station, serial.to_string()]).await?;
     Ok(())
 }
 
@@ -236,6 +270,13 @@ pub(super) async fn attach(tx: &mut Tx, id: DocumentId, sod: &[u8], sod_sha256: 
 /// Deletes a document that was prepared for a signer who is no longer there: it was not signed, so it may be made anew.
 pub(super) async fn discard_unsigned(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
     tx.run(sql!("delete from document where id = $1 and state = 'prepared'"), args![id]).await?;
+    Ok(())
+}
+
+/// Deletes a document that was signed by a signer that was revoked since, so that it may be made anew for the same
+/// chip. Its fingerprint is on the list of revoked documents.
+pub(super) async fn discard_refused(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from document where id = $1 and state = 'signed'"), args![id]).await?;
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub fn settings(folder: &TempDir, database: Option<String>) -> Settings {
     let extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
     Settings {
         database,
-        population: issuance::population::Settings { extra_provinces },
+        population: issuance::population::Settings { extra_provinces, ..Default::default() },
         listen: "127.0.0.1:0".parse().unwrap(),
         tick: std::time::Duration::from_millis(20),
         access: issuance::access::Settings { password_memory_kib: 64, password_passes: 1, ..Default::default() },

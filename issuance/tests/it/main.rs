@@ -7,28 +7,30 @@
 mod at_once;
 mod audit;
 mod chip;
+mod chip_keys;
 mod civil_day;
+mod folder;
 mod golden;
 mod held;
 mod house;
 mod idempotency;
+mod installation;
 mod keys;
 mod offices;
 mod order;
+mod portraits;
 mod problems;
+mod register_rules;
 mod rights;
 mod road;
+mod row_macs;
 mod sessions;
 mod statements;
 mod stations;
 mod store;
+mod texts;
 mod trust_bundle;
 mod units;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
-
-mod chip_keys;
-mod portraits;
-mod register_rules;
-mod texts;
