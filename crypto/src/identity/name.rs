@@ -107,8 +107,8 @@ fn one_of_each(letter: char) -> char {
     }
 }
 
-/// Returns `word` in NFC; if it is one Vietnamese syllable with `oa`, `oe` or `uy`, with the tone mark of an open one on
-/// the first vowel (`Hòa`, `Thủy`), of a closed one on the second (`Hoàng`, `Huỳnh`), and after `q` always on the
+/// Returns `word` in NFC; if it is one Vietnamese syllable with `oa`, `oe` or `uy`, with the tone mark of an open one
+/// on the first vowel (`Hòa`, `Thủy`), of a closed one on the second (`Hoàng`, `Huỳnh`), and after `q` always on the
 /// second (`Quý`). Anything else stays as it is: `Noé` and `Chloé` are not of this language.
 fn traditional_tone_placement(word: &str) -> String {
     let mut letters: Vec<(char, Option<char>)> = word.nfc().map(split_tone).collect();

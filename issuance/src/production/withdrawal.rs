@@ -15,8 +15,8 @@ use crate::ground::text::tidy;
 use crate::ground::{Officer, Station};
 use crate::{access, applications, cards};
 
-/// An officer writes a chip off before a witness, who is another officer in service of the chip's office. One that is personalized and not handed over may be written off too:
-/// its card is revoked with it.
+/// An officer writes a chip off before a witness, who is another officer in service of the chip's office. One that is
+/// personalized and not handed over may be written off too: its card is revoked with it.
 ///
 /// # Errors
 /// [`ProductionError`]

@@ -1,12 +1,11 @@
-//! Text from outside is the same on both databases: U+0000 at no door, no sign that is not seen, one officer by one name,
-//! a limit wherever there is one at the end of the road.
+//! Text from outside is the same on both databases: U+0000 at no door, no invisible sign, one officer by one name, a
+//! limit wherever there is one at the end of the road.
 
 use issuance::applications::model::Kind;
 use issuance::applications::steps as counter;
 use issuance::ground::Role;
-use issuance::population;
 use issuance::population::model::Declaration;
-use issuance::{args, sql};
+use issuance::{args, population, sql};
 use reqwest::Method;
 use serde_json::json;
 
