@@ -84,6 +84,7 @@ catalogue! {
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
+    BodyTooSlow "body-too-slow" Request
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
@@ -102,6 +103,7 @@ catalogue! {
     ChipUnknown "chip-unknown" Chip
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
+    DatabaseBusy "database-busy" Service
     DatabaseUnreachable "database-unreachable" Service
     DateImpossible "date-impossible" Request
     DateInFuture "date-in-future" Request
@@ -150,6 +152,7 @@ catalogue! {
     RouteWithoutRight "route-without-right" Service
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request
+    ServiceBusy "service-busy" Service
     SessionNeeded "session-needed" Station
     SignInLocked "sign-in-locked" Station
     SigningKeyExhausted "signing-key-exhausted" Service
@@ -159,6 +162,7 @@ catalogue! {
     StationNotFound "station-not-found" Request
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    StorageFull "storage-full" Service
     TransportKeyUnknown "transport-key-unknown" Request
     TrustBundleNotReady "trust-bundle-not-ready" Service
 }

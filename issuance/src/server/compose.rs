@@ -20,7 +20,7 @@ use crate::population::Register;
 use crate::production::Production;
 use crate::store::{Db, Migration, StoreError};
 use crate::trust::{BundleError, Trust};
-use crate::web::{self, Desk};
+use crate::web::{self, Desk, Readiness};
 use crate::{access, applications, cards, deed, jobs, keys, numbering, population, production, trust};
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -30,6 +30,8 @@ pub struct Offices {
     pub desk: Desk,
     /// Settings of the web.
     pub web: web::Settings,
+    /// The probe of database and data folder.
+    pub readiness: Readiness,
     /// Officers and stations.
     pub access: Access,
     /// The register.
@@ -107,6 +109,7 @@ impl Offices {
             ),
             trust: Trust::new(settings.trust.clone(), signer, crl),
             register,
+            readiness: Readiness::new(deeds.clone(), &settings.data),
             desk: Desk::new(deeds, secrets),
         })
     }

@@ -53,8 +53,8 @@ impl Db {
     /// [`StoreError`]
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?).await?,
+            Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true).await?,
         })
     }
 
@@ -74,8 +74,8 @@ impl Db {
     /// [`StoreError`]
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin().await?),
+            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?).await?,
+            Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false).await?,
         })
     }
 

@@ -18,5 +18,7 @@ mod road;
 //mod store;
 //mod trust_bundle;
 
+mod attacks;
+
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
