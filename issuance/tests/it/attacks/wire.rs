@@ -13,17 +13,20 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// A place to connect to.
+/// A place to connect to. Clones share their settings, so that an attacker is cheap.
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
-    pub authority: CertificateDer<'static>,
+    settings: Arc<ClientConfig>,
 }
 
 impl Target {
     pub fn new(address: SocketAddr, data: &Path) -> Self {
-        let authority = CertificateDer::from_pem_file(data.join("tls-ca.pem")).unwrap();
-        Self { address, authority }
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(data.join("tls-ca.pem")).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let settings = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        Self { address, settings: Arc::new(settings.with_root_certificates(roots).with_no_client_auth()) }
     }
 
     /// Connects from this address of the loopback interface, says `before`, and shakes hands.
@@ -33,14 +36,9 @@ impl Target {
         let mut stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         stream.write_all(before).await?;
-        let mut roots = RootCertStore::empty();
-        roots.add(self.authority.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let settings = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut settings = settings.with_root_certificates(roots).with_no_client_auth();
+        let mut settings = (*self.settings).clone();
         settings.alpn_protocols = vec![protocol.to_vec()];
-        let name = ServerName::from(self.address.ip());
-        TlsConnector::from(Arc::new(settings)).connect(name, stream).await
+        TlsConnector::from(Arc::new(settings)).connect(ServerName::from(self.address.ip()), stream).await
     }
 
     /// Asks once over HTTP/1.1. Returns status, head and body of the answer.
