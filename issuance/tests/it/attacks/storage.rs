@@ -89,9 +89,26 @@ async fn troubles_that_pass_are_told_apart_and_a_constraint_keeps_the_connection
             let broken = tx.run(sql!("delete from answer where caller = 'x'"), vec![]).await;
             assert!(broken.is_err(), "the transaction is aborted");
             drop(tx);
-            let mut tx = db.begin_upkeep().await.unwrap();
-            assert_ne!(process(&mut tx).await, before, "{code}: the connection is closed");
+            let mut left = 1;
+            for _ in 0..50 {
+                left = house.count(sql!("select count(*) as n from pg_stat_activity where pid = $1"), args![before]).await;
+                if left == 0 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            assert_eq!(left, 0, "{code}: the connection is still there");
         }
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let before = process(&mut tx).await;
+        let twice = sql!(
+            "insert into answer (caller, idempotency_key, request_hash, at) values ('x', 'x', $1, now()), ('x', 'x', $1, now())"
+        );
+        assert!(matches!(tx.run(twice, args![[0_u8; 32]]).await, Err(StoreError::Duplicate { .. })));
+        drop(tx);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let left = house.count(sql!("select count(*) as n from pg_stat_activity where pid = $1"), args![before]).await;
+        assert_eq!(left, 1, "after a constraint the connection is as good as before");
     })
     .await;
 }
