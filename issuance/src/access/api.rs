@@ -54,7 +54,9 @@ struct SessionView {
 }
 
 /// Opens a session. The token of an earlier session of the officer, if one is sent along (`Authorization: Bearer …`),
-/// keeps the officer apart from strangers behind the same address. No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
+/// keeps the officer apart from strangers behind the same address.
+///
+/// No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
 #[utoipa::path(post, path = "/api/sessions", tag = "access", request_body = Credentials,
     responses((status = 200, body = SessionView)))]
 async fn sign_in(

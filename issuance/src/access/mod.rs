@@ -44,7 +44,7 @@ pub struct Settings {
     pub password_memory_kib: u32,
     /// argon2id: passes over the memory.
     pub password_passes: u32,
-    /// Passwords of strangers that are hashed at once; those of sign-ins that show an earlier session have one turn more.
+    /// Passwords of strangers that are hashed at once; sign-ins that show an earlier session have one turn more.
     /// Hashing takes `(password_turns + 1) · password_memory_kib` of memory, however many sign in.
     pub password_turns: usize,
 }

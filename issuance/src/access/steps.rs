@@ -56,9 +56,9 @@ pub(super) struct Attempt {
 
 /// Opens a session. Name unknown, password wrong and account closed are one refusal, after the same work.
 ///
-/// Wrong passwords lock the name for the origin that they came from, and for no other. An officer who shows the token of
-/// an earlier session is counted by that session: strangers behind the same address do not lock the officer out, and
-/// do not stand in the queue before.
+/// Wrong passwords lock the name for the origin that they came from, and for no other. An officer who shows the token
+/// of an earlier session is counted by that session: strangers behind the same address neither lock the officer out
+/// nor stand before the officer in the queue.
 ///
 /// # Errors
 /// [`AccessError::Credentials`], [`AccessError::Locked`], [`AccessError::Busy`]

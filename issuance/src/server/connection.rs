@@ -82,12 +82,11 @@ impl Connection {
                 _ = patience.tick() => match leaving {
                     // The farewell of TLS had its time, and so had the last answer.
                     Some(since) if since.elapsed() > FAREWELL && standing.quiet() > limits.stranger_patience => return,
-                    Some(_) => {}
                     None if limits.is_overdue(&standing) => {
                         leaving = Some(Instant::now());
                         connection.as_mut().graceful_shutdown();
                     }
-                    None => {}
+                    Some(_) | None => {}
                 },
             }
         }

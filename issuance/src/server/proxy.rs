@@ -121,12 +121,12 @@ fn version_2(bytes: &[u8]) -> Result<Beginning, HeaderMalformed> {
     }
     let Some(rest) = bytes.get(16..16 + length) else { return Ok(Beginning::Incomplete) };
     let source = match (command & 0xf, family >> 4) {
-        (0, _) => None, // LOCAL: the proxy's own connection, a probe for instance
         (1, 1) => Some(rest.get(..12).and_then(|rest| rest.first_chunk::<4>()).ok_or(HeaderMalformed)?)
             .map(|octets| Ipv4Addr::from(*octets).into()),
         (1, 2) => Some(rest.get(..36).and_then(|rest| rest.first_chunk::<16>()).ok_or(HeaderMalformed)?)
             .map(|octets| Ipv6Addr::from(*octets).into()),
-        (1, _) => None, // a unix socket, or unspecified
+        // LOCAL: the proxy's own connection, a probe for instance; or a unix socket, or unspecified.
+        (0 | 1, _) => None,
         _ => return Err(HeaderMalformed),
     };
     Ok(Beginning::Announced(16 + length, source))

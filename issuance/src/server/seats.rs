@@ -1,7 +1,7 @@
 //! Seats for connections: so many in all, fewer for strangers, fewer still per origin; room is kept for the others.
 //!
-//! Nobody is refused at a full house: a newcomer takes the seat of the stranger who has done nothing for longest, of the
-//! same origin first. A caller behind a crowded address needs one request to be known, and known connections are never
+//! At a full house a newcomer takes the seat of the stranger that has done nothing for longest, of the same origin
+//! first. A caller behind a crowded address needs one request to be known, and known connections are never
 //! closed for a stranger.
 
 use std::collections::{BTreeMap, HashMap};

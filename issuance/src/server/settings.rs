@@ -13,7 +13,7 @@ use crate::{access, applications, keys, population, trust, web};
 pub struct Limits {
     /// Connections at once, so that a process that may open 1024 files keeps some for the database.
     pub connections: usize,
-    /// Of these, connections on which no officer and no station has asked yet. The rest is room kept for the others.
+    /// Of these, connections on which neither officer nor station has asked yet. The rest is kept for the others.
     pub strangers: usize,
     /// As `strangers`, per origin.
     pub strangers_per_origin: usize,
@@ -21,7 +21,7 @@ pub struct Limits {
     pub per_certificate: usize,
     /// A handshake that takes longer is given up.
     pub handshake: Duration,
-    /// The head of a request on HTTP/1.1 must have come whole within this time; so long a connection waits for the next.
+    /// Of these, connections on which neither officer nor station has asked yet; the rest is kept for the others.
     pub head: Duration,
     /// Largest head of a request, in bytes; at least 8 KiB.
     pub head_bytes: u32,

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// Why the store could not do what an office asked.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The database is busy: another transaction held on too long, or there are too many. The same may work in a moment.
+    /// The database is busy: another transaction holds on too long, or there are too many. It may work soon.
     #[error("database busy: {0}")]
     Busy(String),
     /// The database refused.

@@ -23,8 +23,8 @@ impl From<IpAddr> for Origin {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
+                let network = address.to_bits() >> 64;
+                Self::V6(u64::try_from(network).expect("half of 128 bits").to_be_bytes())
             }
         }
     }
@@ -72,7 +72,6 @@ pub struct Standing {
 impl Standing {
     /// A new connection.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "a deadline of the network, by the monotonic clock")]
     pub fn new(known: bool) -> Self {
         Self {
             began: Instant::now(),

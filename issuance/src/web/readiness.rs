@@ -78,7 +78,7 @@ impl Readiness {
 
 /// Writes as much as a small portrait takes, and removes it again.
 fn write(file: &PathBuf) -> io::Result<()> {
-    let written = files::replace(file, &file.with_extension("new"), &[0x5a; 64 * 1024], files::PRIVATE);
+    let written = files::replace(file, &file.with_extension("new"), &vec![0x5a; 64 * 1024], files::PRIVATE);
     written.and_then(|()| std::fs::remove_file(file))
 }
 

@@ -170,7 +170,12 @@ fn address(service: &Service) -> String {
 
 /// As [`client`] without a certificate, from this address.
 pub fn client_from(folder: &TempDir, address: std::net::IpAddr) -> Client {
-    let authority = std::fs::read(folder.path().join("data/tls-ca.pem")).unwrap();
+    client_in(folder.path(), address)
+}
+
+/// As [`client_from`].
+pub fn client_in(folder: &std::path::Path, address: std::net::IpAddr) -> Client {
+    let authority = std::fs::read(folder.join("data/tls-ca.pem")).unwrap();
     let builder = Client::builder().tls_certs_only([Certificate::from_pem(&authority).unwrap()]).no_proxy();
     builder.local_address(address).build().unwrap()
 }

@@ -163,8 +163,9 @@ fn sign_ins(program: &Program, attack: &mut JoinSet<()>, done: &Arc<AtomicUsize>
     }
 }
 
-/// The bound on memory is that of `Settings` and `Limits`: two blocks of argon2 (19 MiB each), a budget of bodies (4 MiB),
-/// and some ten KiB for each of 400 connections. Without them the second attack took 825 MB and the third 1.5 GB.
+/// The bound on memory is that of `Settings` and `Limits`: two blocks of argon2 (19 MiB each), a budget of bodies
+/// (4 MiB), and some ten KiB for each of 400 connections. Without them the second attack took 825 MB and the third
+/// 1.5 GB.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_honest_officer_hardly_notices_an_attack_and_memory_stays_bounded() {
     let program = Program::start();

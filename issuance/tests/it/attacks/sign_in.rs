@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use issuance::ground::Role;
+use issuance::server::Limits;
 use issuance::{args, sql};
 use reqwest::{Client, Method};
 use serde_json::json;
 
-use crate::house::{Caller, House, PASSWORD, client_from, on_both};
+use super::wire::Target;
+use crate::house::{Caller, House, PASSWORD, client_from, client_in, on_both};
 
 /// A caller at another address of the loopback interface.
 fn at(house: &House, address: &str) -> Caller {
@@ -115,3 +117,72 @@ async fn a_flood_of_sign_ins_is_told_to_come_again_and_not_kept_waiting() {
     assert_eq!(house.admin.post("/api/officers", "k", made).await.status, 200);
     house.service.stop().await;
 }
+
+/// Strangers hold more connections than they may and sign in without pause, from the very address of the office.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_officers_work_behind_an_address_from_which_a_stranger_floods_the_service() {
+    let house = House::open_with(|settings| {
+        settings.access.password_memory_kib = 4 * 1024;
+        settings.access.password_turns = 1;
+        settings.access.refusal_delay = Duration::from_millis(100);
+        settings.limits = Limits { connections: 160, strangers: 80, strangers_per_origin: 60, ..Limits::default() };
+    })
+    .await;
+    let mut officers = Vec::new();
+    for number in 0..8 {
+        officers.push((
+            format!("officer-{number}"),
+            house.officer(&format!("officer-{number}"), &[Role::Registrar], "o-1").await,
+        ));
+    }
+    let target = Target::new(house.service.address(), &house.folder.path().join("data"));
+    let mut attack = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let target = target.clone();
+        attack.spawn(async move {
+            loop {
+                match number % 5 {
+                    0 => drop(target.guesses_somehow("127.0.0.1", &format!("name-{number}")).await),
+                    _ => {
+                        let held = target.connect("127.0.0.1", b"", b"http/1.1").await;
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        drop(held);
+                    }
+                }
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut work = tokio::task::JoinSet::new();
+    for (name, officer) in officers {
+        let folder = house.folder.path().to_owned();
+        work.spawn(async move {
+            let mut again = 0;
+            for _ in 0..10 {
+                let said = officer.get(UNKNOWN).await;
+                assert_eq!(said.code(), "person-unknown", "{name}, on a connection that is known: {said:?}");
+                // A new connection is a stranger's until its first request has come, and may lose its seat before.
+                let client = client_in(&folder, "127.0.0.1".parse().unwrap());
+                let request = client.get(format!("{}{UNKNOWN}", officer.address));
+                let request = request.bearer_auth(officer.token.as_deref().unwrap());
+                while !request.try_clone().unwrap().send().await.is_ok_and(|said| said.status() == 404) {
+                    again += 1;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+            let said = officer.signs_in(&name, PASSWORD).await;
+            assert_eq!(said.status, 200, "{name} signs in again: {said:?}");
+            again
+        });
+    }
+    let mut again = 0;
+    while let Some(done) = work.join_next().await {
+        again += done.unwrap();
+    }
+    println!("80 new connections from a crowded address: {again} had to be tried again");
+    assert!(again < 80, "{again}");
+    attack.shutdown().await;
+    house.service.stop().await;
+}
+
+const UNKNOWN: &str = "/api/persons/01930000-0000-7000-8000-000000000000";

@@ -53,6 +53,15 @@ impl Target {
         (status, answer)
     }
 
+    /// Sends a sign-in with a wrong password, and does not mind what becomes of it.
+    pub async fn guesses_somehow(&self, from: &str, name: &str) -> std::io::Result<()> {
+        let mut stream = self.connect(from, b"", b"http/1.1").await?;
+        let body = format!(r#"{{"username":"{name}","password":"wrong wrong wrong"}}"#);
+        let head = format!("POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).await?;
+        stream.read_exact(&mut [0; 12]).await.map(drop)
+    }
+
     /// Signs in with a wrong password. Returns status and answer.
     pub async fn guesses(&self, from: &str, before: &[u8], more: &str, name: &str) -> (u16, String) {
         let body = format!(r#"{{"username":"{name}","password":"wrong wrong wrong"}}"#);
@@ -122,7 +131,9 @@ async fn send_endless(
             (SETTINGS, 0) => {
                 for setting in payload.chunks_exact(6).filter(|setting| setting[..2] == [0, 4]) {
                     let new = i64::from(u32::from_be_bytes(setting[2..].try_into().unwrap()));
-                    open.values_mut().for_each(|(_, own)| *own += new - initial);
+                    for (_, own) in open.values_mut() {
+                        *own += new - initial;
+                    }
                     initial = new;
                 }
                 stream.write_all(&frame(SETTINGS, 1, 0, &[])).await?;
