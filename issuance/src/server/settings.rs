@@ -21,7 +21,7 @@ pub struct Limits {
     pub per_certificate: usize,
     /// A handshake that takes longer is given up.
     pub handshake: Duration,
-    /// The head of a request on HTTP/1.1 must have come whole within this time; a connection waits as long for the next.
+    /// The head of a request on HTTP/1.1 must have come whole within this time; so long a connection waits for one.
     pub head: Duration,
     /// Largest head of a request, in bytes; at least 8 KiB.
     pub head_bytes: u32,
