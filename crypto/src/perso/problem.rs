@@ -85,6 +85,7 @@ catalogue! {
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
+    BodyTooSlow "body-too-slow" Request
     CalendarDayUnfit "calendar-day-unfit" Request
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
@@ -105,6 +106,7 @@ catalogue! {
     ChipUnknown "chip-unknown" Chip
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
+    DatabaseBusy "database-busy" Service
     DatabaseUnreachable "database-unreachable" Service
     DateImpossible "date-impossible" Request
     DateInFuture "date-in-future" Request
@@ -161,6 +163,7 @@ catalogue! {
     RouteWithoutRight "route-without-right" Service
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request
+    ServiceBusy "service-busy" Service
     SessionNeeded "session-needed" Station
     SignInLocked "sign-in-locked" Station
     SignerRevoked "signer-revoked" Service
@@ -171,6 +174,7 @@ catalogue! {
     StationNotFound "station-not-found" Request
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    StorageFull "storage-full" Service
     TextTooLong "text-too-long" Request
     TextUnfit "text-unfit" Request
     TransportKeyUnknown "transport-key-unknown" Request

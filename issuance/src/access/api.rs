@@ -1,7 +1,8 @@
 //! Sessions, officers, stations over HTTP.
 
 use axum::Json;
-use axum::extract::{FromRef, State};
+use axum::extract::{ConnectInfo, FromRef, State};
+use axum::http::HeaderMap;
 use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,11 +10,12 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
-use super::{Access, AccessError, passwords, steps};
+use super::steps::SignInError;
+use super::{Access, AccessError, gate, passwords, steps};
 use crate::ground::ids::{OfficerId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
-use crate::web::{Answered, Body, Desk, Looked, Named, Problem, Right, Routes, Write};
+use crate::web::{Answered, Body, Desk, Looked, Named, Peer, Problem, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -54,15 +56,30 @@ struct SessionView {
     roles: Vec<Role>,
 }
 
-/// Opens a session. No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
+/// Opens a session. The token of an earlier session of the officer, if one is sent along (`Authorization: Bearer …`),
+/// keeps the officer apart from strangers behind the same address.
+///
+/// No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
 #[utoipa::path(post, path = "/api/sessions", tag = "access", request_body = Credentials,
     responses((status = 200, body = SessionView)))]
 async fn sign_in(
     State(access): State<Access>,
     State(desk): State<Desk>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
     Body(body): Body<Credentials>,
 ) -> Looked<SessionView> {
-    let session = steps::sign_in(&access, desk.deeds(), body.username.as_str(), Zeroizing::new(body.password)).await?;
+    let attempt = steps::Attempt {
+        username: body.username.as_str().to_owned(),
+        password: Zeroizing::new(body.password),
+        origin: peer.origin,
+        earlier_token: gate::token_of(&headers).ok(),
+    };
+    let session = steps::sign_in(&access, desk.deeds(), attempt).await;
+    if let Err(SignInError::Access(AccessError::Busy | AccessError::Locked { .. })) = &session {
+        tokio::time::sleep(access.settings.refusal_delay).await;
+    }
+    let session = session?;
     Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
 }
 
@@ -105,11 +122,13 @@ async fn make_officer(
     State(access): State<Access>,
     State(desk): State<Desk>,
     officer: Officer,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Write { stamp, body }: Write<NewOfficer>,
 ) -> Answered {
     officer.may_act_for(&body.office)?;
     let mut rng = desk.deeds().source().rng();
-    let hash = passwords::hash(&access.settings, Zeroizing::new(body.password), &mut rng).await?;
+    let turn = access.known_turns.take(peer.origin).await?;
+    let hash = passwords::hash(&access.settings, turn, Zeroizing::new(body.password), &mut rng).await?;
     desk.write(officer, stamp, async |deed| {
         let id = steps::make_officer(deed, body.username.as_str(), &hash, &body.roles, &body.office).await?;
         Ok::<_, AccessError>(OfficerView { id })

@@ -1,7 +1,5 @@
 //! The first administrator: invented by `issuance init`, made when the service first opens an empty database.
 
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash;
 use rand::{CryptoRng, RngExt as _};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -61,10 +59,8 @@ impl FirstOfficer {
         let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
         let word: String = (0..20).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect();
         let password = Zeroizing::new(word);
-        let hash: PasswordHash = passwords::hasher(settings)
-            .hash_password_with_salt(password.as_bytes(), &passwords::salt(rng))
-            .expect("twenty letters can be hashed");
-        Ok((Self { username: username.into(), password: hash.to_string() }, password))
+        let hash = passwords::hash_once(settings, &password, rng);
+        Ok((Self { username: username.into(), password: hash }, password))
     }
 
     /// Seals name and hash for the first start.

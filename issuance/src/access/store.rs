@@ -70,14 +70,14 @@ pub(super) struct Account {
     pub office: OfficeCode,
 }
 
-/// Counts one more attempt under this name. Returns the number of attempts in a row. While the name is locked no
-/// attempt is counted, so that a lock ends.
+/// Counts one more attempt in this bucket (a name where it is tried). Returns the number of attempts in a row, and when
+/// the last one came that counts for the lock: attempts while it holds do not prolong it, so that a lock ends.
 pub(super) async fn count_sign_in(
     tx: &mut Tx,
     settings: &Settings,
-    name: &[u8; 32],
+    bucket: &[u8; 32],
     now: OffsetDateTime,
-) -> Result<u32, StoreError> {
+) -> Result<(u32, OffsetDateTime), StoreError> {
     let lock_began = now - settings.lockout_for;
     let locking = i64::from(settings.lockout_after) + 1;
     tx.run(
@@ -85,21 +85,34 @@ pub(super) async fn count_sign_in(
             "insert into sign_in_failure (username_hash, failures, last_at) values ($1, 1, $2)
              on conflict (username_hash) do update set
                failures = case when sign_in_failure.last_at < $3 then 1
-                               when sign_in_failure.failures >= $4 then sign_in_failure.failures
                                else sign_in_failure.failures + 1 end,
                last_at = case when sign_in_failure.last_at >= $3 and sign_in_failure.failures >= $4
                               then sign_in_failure.last_at else $2 end"
         ),
-        args![name, now, lock_began, locking],
+        args![bucket, now, lock_began, locking],
     )
     .await?;
-    let row = tx.one(sql!("select failures from sign_in_failure where username_hash = $1"), args![name]).await?;
-    row.map_or(Ok(1), |row| row.number("failures"))
+    let sql = sql!("select failures, last_at, username_hash as id from sign_in_failure where username_hash = $1");
+    let row = tx.one(sql, args![bucket]).await?;
+    row.map_or(Ok((1, now)), |row| Ok((row.number("failures")?, row.get("last_at")?)))
+}
+
+/// Returns the session, open or ended, that this token once opened for the officer of this name.
+pub(super) async fn session_once(
+    tx: &mut Tx,
+    token_hash: &[u8; 32],
+    username: &str,
+) -> Result<Option<SessionId>, StoreError> {
+    let sql = sql!(
+        "select s.id from session s join officer o on o.id = s.officer_id
+         where s.token_hash = $1 and o.username = $2"
+    );
+    tx.one(sql, args![token_hash, username]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
 /// Ends a row of failures.
-pub(super) async fn clear_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), StoreError> {
-    tx.run(sql!("delete from sign_in_failure where username_hash = $1"), args![name]).await?;
+pub(super) async fn clear_failures(tx: &mut Tx, bucket: &[u8; 32]) -> Result<(), StoreError> {
+    tx.run(sql!("delete from sign_in_failure where username_hash = $1"), args![bucket]).await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::{Folder, Outcome, output};
 use crate::ground::Randomness;
 use crate::population;
 use crate::population::reference::ExtraProvince;
-use crate::server::{Service, Settings};
+use crate::server::{Network, Service, Settings};
 
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
 ///
@@ -29,6 +29,9 @@ pub(super) struct Serve {
     /// CODE or CODE=NAME: a province beside the official ones, for invented people. May be repeated.
     #[arg(long, value_name = "CODE[=NAME]")]
     extra_province: Vec<String>,
+    /// Address or network of a proxy whose word about the caller's address is believed. May be repeated.
+    #[arg(long, value_name = "ADDRESS[/BITS]")]
+    trusted_proxy: Vec<Network>,
     /// Log lines as JSON.
     #[arg(long)]
     log_json: bool,
@@ -49,6 +52,7 @@ impl Serve {
         let settings = Settings {
             listen: self.listen,
             database: self.database,
+            trusted_proxies: self.trusted_proxy,
             population: population::Settings { extra_provinces, ..population::Settings::default() },
             ..self.folder.settings()
         };

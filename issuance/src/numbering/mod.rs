@@ -21,12 +21,14 @@ pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 
-use crate::keys::{Counters, KeyStore, KeyStoreError};
+use crate::keys::{AuthoritySettings, CeremonyError, Counters, KeyStore};
 
 /// What this office has: the secret of all personal numbers, and the positions that it reserved.
 #[derive(Clone, Debug)]
 pub struct Numbers {
     permutation: Arc<Permutation>,
+    /// The State whose citizens get numbers, as in a machine-readable zone.
+    state: String,
     counters: Counters,
     /// Positions that are reserved and not given yet.
     reserved: Arc<Mutex<HashMap<Cell, Range<u64>>>>,
@@ -36,9 +38,10 @@ impl Numbers {
     /// Opens the secret; positions are reserved by these counters.
     ///
     /// # Errors
-    /// [`KeyStoreError`]
-    pub fn open(store: &KeyStore, counters: Counters) -> Result<Self, KeyStoreError> {
-        Ok(Self { permutation: Arc::new(steps::open(store)?), counters, reserved: Arc::default() })
+    /// [`CeremonyError`] if the secret or the name of the State cannot be read.
+    pub fn open(store: &KeyStore, counters: Counters) -> Result<Self, CeremonyError> {
+        let state = AuthoritySettings::read(store)?.country()?.in_mrz().to_owned();
+        Ok(Self { permutation: Arc::new(steps::open(store)?), state, counters, reserved: Arc::default() })
     }
 
     /// Takes a position of a cell that is reserved already.

@@ -35,7 +35,7 @@ pub async fn establish(
         return Ok(number);
     }
     let (person, by) = (registered.person, deed.decision());
-    if person.nationality != "VNM" {
+    if person.nationality != numbers.state {
         return Err(EstablishError::NotACitizen);
     }
     let mut doubts = vec![];

@@ -21,7 +21,7 @@ use crate::population::Register;
 use crate::production::Production;
 use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
 use crate::trust::{BundleError, Trust};
-use crate::web::{self, Desk};
+use crate::web::{self, Desk, Readiness};
 use crate::{access, applications, cards, deed, jobs, keys, numbering, offices, population, production, trust};
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -31,6 +31,8 @@ pub struct Offices {
     pub desk: Desk,
     /// Settings of the web.
     pub web: web::Settings,
+    /// The probe of database and data folder.
+    pub readiness: Readiness,
     /// Officers and stations.
     pub access: Access,
     /// The register.
@@ -143,6 +145,7 @@ impl Offices {
             signer,
             crl,
             register,
+            readiness: Readiness::new(deeds.clone(), &settings.data),
             desk: Desk::new(deeds, secrets),
         })
     }

@@ -94,8 +94,8 @@ impl Db {
     /// [`StoreError`]
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?, self.1.clone()),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin_with("BEGIN IMMEDIATE").await?, self.1.clone()),
+            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
 
@@ -115,8 +115,8 @@ impl Db {
     /// [`StoreError`]
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?, self.1.clone()),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin().await?, self.1.clone()),
+            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
     }
 

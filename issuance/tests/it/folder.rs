@@ -8,7 +8,7 @@ use crypto::pki::{Certificate, Crl};
 use crypto::suite::Curve;
 use issuance::ground::{Clock, Randomness};
 use issuance::keys::{self, Counters, InitOptions, Installation, KeyName, KeyStore};
-use issuance::server::{self, Settings, TlsListener};
+use issuance::server::{self, Limits, Settings, TlsListener};
 use time::OffsetDateTime;
 
 /// A folder with `rotations` document signers before the one in use.
@@ -163,7 +163,8 @@ async fn a_new_server_certificate_that_was_cut_off_leaves_the_old_pair() {
     let store = KeyStore::open(data.path(), None).unwrap();
     let old = fs::read(data.path().join("server.pem")).unwrap();
     keys::renew_server(&store, &[], now(), &mut Randomness::System.draw()).unwrap();
-    let listens = async || TlsListener::bind("127.0.0.1:0".parse().unwrap(), &store).await.map(drop);
+    let listens =
+        async || TlsListener::bind("127.0.0.1:0".parse().unwrap(), &store, Limits::default(), &[]).await.map(drop);
     listens().await.unwrap();
     // As if the power had gone before the certificate was published.
     assert_ne!(fs::read(data.path().join("server.pem")).unwrap(), old);

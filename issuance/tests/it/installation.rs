@@ -15,7 +15,7 @@ use issuance::store::Db;
 use issuance::{StartError, numbering, population};
 use time::macros::datetime;
 
-use crate::offices::{appoint, declaration};
+use crate::offices::{OTHER_PARENTS, appoint, declaration};
 use crate::postgres::fresh_database;
 
 /// A new folder, and the database that it will have.
@@ -59,7 +59,7 @@ async fn numbers(offices: &Offices, count: usize) -> Vec<PersonalNumber> {
         let (id, _) = population::steps::declare(&mut deed, &offices.register, &person).await.unwrap();
         deed.commit().await.unwrap();
         let mut deed = deeds.open(registrar.clone()).await.unwrap();
-        given.push(numbering::steps::establish(&mut deed, &offices.numbers, id, None).await.unwrap());
+        given.push(numbering::steps::establish(&mut deed, &offices.numbers, id, OTHER_PARENTS).await.unwrap());
         deed.commit().await.unwrap();
     }
     given

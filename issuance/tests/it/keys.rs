@@ -47,7 +47,8 @@ fn no_key_rests_in_the_clear() {
         assert!(!secrets.iter().any(|secret| holds(secret) || holds(hex::encode(secret).as_bytes())), "{entry:?}");
         assert!(!holds(initialised.admin_password.as_bytes()), "{entry:?}");
         let mode = fs::metadata(&entry).unwrap().permissions().mode() & 0o777;
-        let private = entry.extension().is_some_and(|e| e == "sealed") || entry.ends_with("kek");
+        let private =
+            entry.extension().is_some_and(|e| e == "sealed") || entry.ends_with("kek") || entry.ends_with("lock");
         assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{entry:?}");
     }
     let keys = fs::metadata(settings.data.join("keys")).unwrap().permissions().mode() & 0o777;

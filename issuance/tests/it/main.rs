@@ -32,5 +32,7 @@ mod texts;
 mod trust_bundle;
 mod units;
 
+mod attacks;
+
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;

@@ -39,6 +39,7 @@ const UPKEEP: &[(&str, &str)] = &[
     ("keys/signer.rs", "the count of a key's uses is reserved before the signature"),
     ("production/documents.rs", "a signature is kept for a document that a recorded verb stored"),
     ("server/worker.rs", "expired answers and sessions are purged"),
+    ("web/readiness.rs", "a row without meaning is written to see whether the database takes writes"),
     ("trust/bundle.rs", "bundles hold nothing personal, and no caller asks for their making"),
 ];
 
