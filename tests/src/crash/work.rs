@@ -33,8 +33,8 @@ use super::invariants::Effects;
 use crate::ambient;
 use crate::citizen::{self, Citizen};
 use crate::golden::Trouble;
-use crate::roles::{Answer, Caller};
 use crate::road::text;
+use crate::roles::{Answer, Caller};
 use crate::world::{OFFICE, Officers};
 
 /// A chip in process as it lies in a reader.
@@ -98,6 +98,16 @@ impl Enrolled {
         Ok(HttpService::new(&Connection { service: address.to_owned(), authority, identity })?)
     }
 
+    /// The authority of the service's TLS certificate, PEM.
+    pub fn authority(&self) -> &[u8] {
+        &self.authority
+    }
+
+    /// Private key and certificate, PEM.
+    pub fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
     /// Works once on a chip, as `card-agent` does.
     ///
     /// # Errors
@@ -111,7 +121,11 @@ impl Enrolled {
     fn gives_up(&self, address: &str, chip: &InProcess) -> Result<(), Failure> {
         let service = self.service(address)?;
         let serial = chip.chip().serial();
-        Station::new(&service, Journal::open(&self.folder)?, ambient::now).spoil(serial, &self.name, "torn in the reader")
+        Station::new(&service, Journal::open(&self.folder)?, ambient::now).spoil(
+            serial,
+            &self.name,
+            "torn in the reader",
+        )
     }
 }
 
@@ -127,6 +141,7 @@ pub struct Floor {
     blanks: AtomicU32,
     given_up: AtomicU32,
     repeated: AtomicU32,
+    answered: AtomicU32,
     kills_are_over: AtomicBool,
     done: Mutex<Effects>,
     /// Appointment slips by application.
@@ -156,6 +171,7 @@ impl Floor {
             blanks: AtomicU32::new(0),
             given_up: AtomicU32::new(0),
             repeated: AtomicU32::new(0),
+            answered: AtomicU32::new(0),
             kills_are_over: AtomicBool::new(false),
             done: Mutex::default(),
             slips: Mutex::default(),
@@ -200,6 +216,10 @@ impl Floor {
         self.repeated.load(Ordering::SeqCst)
     }
 
+    pub fn answered(&self) -> u32 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
     pub fn life_cycles(&self) -> BTreeMap<String, LifeCycle> {
         let chips = lock(&self.chips);
         let each = chips.iter().map(|chip| {
@@ -236,9 +256,8 @@ impl Floor {
         lock(&self.done).applications += 1;
         let application = text(&applied, "id");
         let photograph = photograph_of(number);
-        let captured = self.insists(&officers.capture, &key, |caller| {
-            caller.captures(&application, &photograph, citizen::FEATURES)
-        })?;
+        let captured = self
+            .insists(&officers.capture, &key, |caller| caller.captures(&application, &photograph, citizen::FEATURES))?;
         lock(&self.slips).insert(application.clone(), text(&captured, "slip"));
         self.insists(&officers.approver, &key, |caller| caller.approves(&application))?;
         if rng.random_bool(0.2) {
@@ -253,11 +272,19 @@ impl Floor {
     }
 
     /// Repeats an officer's request under one key until it is answered.
-    fn insists(&self, officer: &Caller, key: &str, act: impl Fn(&Caller) -> Answer) -> Result<serde_json::Value, Stuck> {
+    fn insists(
+        &self,
+        officer: &Caller,
+        key: &str,
+        act: impl Fn(&Caller) -> Answer,
+    ) -> Result<serde_json::Value, Stuck> {
         let end = Instant::now() + PATIENCE;
         loop {
             match act(&officer.at(&self.address()).under(key)) {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.answered.fetch_add(1, Ordering::SeqCst);
+                    return Ok(answer);
+                }
                 Err(refusal) if refusal.status == 0 || refusal.code == ProblemCode::IdempotencyKeyInUse.word() => {
                     self.again(end, &refusal.to_string())?;
                 }
@@ -272,7 +299,10 @@ impl Floor {
         loop {
             match work(&self.address()) {
                 Err(failure) if is_passing(&failure) => self.again(end, &failure.to_string())?,
-                ended => return Ok(ended),
+                ended => {
+                    self.answered.fetch_add(1, Ordering::SeqCst);
+                    return Ok(ended);
+                }
             }
         }
     }
@@ -341,16 +371,17 @@ fn is_passing(failure: &Failure) -> bool {
     match (&failure.code, &failure.problem) {
         (Code::ServiceUnreachable, _) => true,
         (Code::ServiceRefused, Some(problem)) if problem.code == ProblemCode::NothingToPersonalize => true,
-        (Code::ServiceRefused, Some(problem)) => problem.about == About::Service && problem.code != ProblemCode::Internal,
+        (Code::ServiceRefused, Some(problem)) => {
+            problem.about == About::Service && problem.code != ProblemCode::Internal
+        }
         _ => false,
     }
 }
 
 /// A picture of this citizen's own, so that each capture keeps an object of its own.
 fn photograph_of(number: u32) -> Vec<u8> {
-    static PICTURE: LazyLock<RgbImage> = LazyLock::new(|| {
-        image::load_from_memory(&citizen::photograph()).expect("our own picture is JPEG").to_rgb8()
-    });
+    static PICTURE: LazyLock<RgbImage> =
+        LazyLock::new(|| image::load_from_memory(&citizen::photograph()).expect("our own picture is JPEG").to_rgb8());
     let mut picture = PICTURE.clone();
     let [_, high, middle, low] = number.to_be_bytes();
     for (x, y) in (0..48).flat_map(|x| (0..48).map(move |y| (x, y))) {
@@ -368,4 +399,4 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// How long a request is repeated. A service that is killed every half second still answers in between.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(5);

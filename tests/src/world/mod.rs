@@ -326,10 +326,7 @@ fn issuance(dir: &Path, transport: &Path, options: &Options) -> Result<(Running,
     }
     let log = dir.join("issuance.log");
     let mut running = Running(serve.stdout(Stdio::piped()).stderr(File::create(&log)?).spawn()?);
-    let said = running
-        .announcements(LISTENS_ON, 1)
-        .map_err(|error| failed("issuance serve", &error, &log))?
-        .concat();
+    let said = running.announcements(LISTENS_ON, 1).map_err(|error| failed("issuance serve", &error, &log))?.concat();
     let address = said.trim_start_matches(LISTENS_ON).trim().to_owned();
     Ok((running, address))
 }
