@@ -52,7 +52,7 @@ const CORRUPTIONS: &[Sql] = &[
     sql!(
         "update application set stage = 'in-production', stage_data = '{\"stage\":\"in-production\",\"chip\":\"C1\"}'"
     ),
-    sql!("update document set serial = (select min(serial) from document)"),
+    sql!("update or ignore document set serial = (select min(serial) from document)"),
     sql!("update document set application_id = (select min(application_id) from document)"),
     sql!("update document set sod = null"),
     sql!("update card set status = 'revoked'"),
