@@ -1,8 +1,8 @@
 //! Named points at which a debug build ends itself, so that tests can put a crash exactly there.
 //!
-//! `ISSUANCE_FAILPOINT=NAME:N` aborts the process when it passes the point `NAME` for the `N`-th time, counted from 1: as
-//! abrupt as SIGKILL, nothing is unwound or flushed. A release build has no points: it neither reads the variable nor
-//! counts, which a test of `tests` shows on the compiled file.
+//! `ISSUANCE_FAILPOINT=NAME:N` aborts the process when it passes the point `NAME` for the `N`-th time, counted from 1:
+//! as abrupt as SIGKILL, nothing is unwound or flushed. A release build has no points: it neither reads the variable
+//! nor counts, which a test of `tests` shows on the compiled file.
 
 /// Between the signature of a document and its storage.
 pub const DOCUMENT_SIGNED: &str = "document-signed";

@@ -10,9 +10,8 @@ use crypto::sod::Sod;
 use issuance::ground::objects::Objects;
 use issuance::ground::{Clock, Randomness, Secrets, Source};
 use issuance::keys::KeyStore;
-use issuance::server;
-use issuance::sql;
 use issuance::store::{Db, Record, Sql, Tx};
+use issuance::{server, sql};
 use time::UtcOffset;
 use uuid::Uuid;
 

@@ -10,22 +10,21 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use invariants::House;
 use issuance::ground::failpoint;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng};
 
+use self::invariants::House;
+use self::work::Floor;
+pub use self::work::{Enrolled, blank};
 use crate::golden::Trouble;
 use crate::world::{self, LISTENS_ON, Offices, PROVINCE, Running};
-use work::Floor;
-pub use work::{Enrolled, blank};
 
 /// How a run goes.
 #[derive(Clone, Debug)]

@@ -1,13 +1,12 @@
 //! The people and stations of a run, who go on by the rule of the interface: no answer, the same request again.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError, RwLock};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use card_agent::client::{Connection, HttpService};
 use card_agent::failure::{Code, Failure};
