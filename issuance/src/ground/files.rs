@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use super::failpoint;
+
 /// Mode of a file that only its owner reads.
 pub const PRIVATE: u32 = 0o600;
 /// Mode of a file that every account of the machine may read.
@@ -26,6 +28,7 @@ pub fn replace(path: &Path, beside: &Path, bytes: &[u8], mode: u32) -> io::Resul
         let _ = fs::remove_file(beside);
         return Err(error);
     }
+    failpoint::pass(failpoint::FILE_RENAMED);
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 

@@ -18,8 +18,8 @@ use crate::applications::model::Application;
 use crate::applications::portrait;
 use crate::cards::compose::{ChipFacts, Holder, compose};
 use crate::deed::{Deed, Deeds};
-use crate::ground::Station;
 use crate::ground::ids::DocumentId;
+use crate::ground::{Station, failpoint};
 use crate::keys::KeyName;
 use crate::population;
 use crate::store::StoreError;
@@ -144,6 +144,7 @@ pub(super) async fn sign(production: &Production, deeds: &Deeds, id: DocumentId)
     let sod = prepared.attach(&signature)?;
     verify_as_border_guard(production, deeds, &sod, &contents(production, &document)?).await?;
     let sealed = production.secrets.seal(&purpose(id, "sod"), sod.raw());
+    failpoint::pass(failpoint::DOCUMENT_SIGNED);
     let mut tx = deeds.db().begin_upkeep().await?;
     // If another request signed at the same time and was first, its EF.SOD is the document's, and this one is dropped.
     store::attach(&mut tx, id, &sealed, &sod.fingerprint()).await?;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::write::{Answer, Looked, Stamp, repeated, seal_purpose};
 use super::{Problem, store};
 use crate::deed::{Deed, Deeds};
-use crate::ground::Secrets;
 use crate::ground::actor::Actor;
+use crate::ground::{Secrets, failpoint};
 
 /// Settings of the web.
 #[derive(Clone, Debug)]
@@ -123,6 +123,7 @@ impl Desk {
         let sealed = self.secrets.seal(&seal_purpose(&caller, &stamp), &body);
         store::keep(deed.tx(), &caller, stamp.key.as_str(), sealed).await?;
         deed.commit().await?;
+        failpoint::pass(failpoint::WRITE_COMMITTED);
         Ok(Answer::fresh(body))
     }
 }
