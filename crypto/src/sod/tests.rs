@@ -141,6 +141,7 @@ fn rsa_signer(openssl: &Openssl, root: &Issued) -> Certificate {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "OpenSSL dates its signatures by this clock")]
 fn we_verify_what_openssl_signs_with_rsa() {
     let Some(openssl) = Openssl::find() else { return };
     let root = csca(Curve::P384, CurveForm::Explicit, 1);
