@@ -120,7 +120,10 @@ impl<'a> Judge<'a> {
             }
         };
         // An unsupported algorithm is no proof of a forgery, and a clock that is behind none either.
-        let clock = error.not_before().map(|from| format!("; {} ({from} is later)", self.clock()));
+        let clock = error.not_before().map(|from| {
+            let from = from.to_offset(self.at.offset());
+            format!("; {}, and it cannot be before {from}", self.clock())
+        });
         let outcome = if error.is_unsupported() || clock.is_some() { NotChecked } else { Refuted };
         let reason = format!("{error}{}", clock.unwrap_or_default());
         match error {

@@ -133,8 +133,14 @@ impl Desk {
     }
 
     pub fn bundle(&self, revoked_documents: Vec<[u8; 32]>) -> TrustBundle {
+        let bytes = self.published(now() - Duration::hours(1), revoked_documents);
+        trust_bundle::open(&bytes, &self.root, now()).expect("our own bundle")
+    }
+
+    /// Returns a bundle of this date as it is published.
+    pub fn published(&self, issued_at: OffsetDateTime, revoked_documents: Vec<[u8; 32]>) -> Vec<u8> {
         let contents = Contents {
-            issued_at: now() - Duration::hours(1),
+            issued_at,
             next_update: now() + Duration::days(7),
             cscas: vec![self.root.der().to_vec()],
             crls: vec![],
@@ -142,8 +148,7 @@ impl Desk {
         };
         let prepared = trust_bundle::Draft::new(contents, &self.lists.certificate).lint().expect("a bundle");
         let signature = self.lists.key.sign_der(Hash::Sha256, prepared.to_be_signed());
-        let bytes = prepared.attach(&signature).expect("signed");
-        trust_bundle::open(&bytes, &self.root, now()).expect("our own bundle")
+        prepared.attach(&signature).expect("signed")
     }
 
     pub fn is_personalized(&self, serial: CardSerial) -> bool {
