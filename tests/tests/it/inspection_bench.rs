@@ -89,6 +89,8 @@ pub struct Desk {
     chips: RefCell<BTreeMap<CardSerial, Ledger>>,
     /// Refuses every request with this code, if set.
     pub refuses: RefCell<Option<ProblemCode>>,
+    /// Day on which the cards that are made expire; none for cards without expiry.
+    pub expiry: Cell<Option<time::Date>>,
     /// Answers nothing, if set.
     pub unreachable: RefCell<bool>,
     pace: pace::Suite,
@@ -119,6 +121,7 @@ impl Desk {
             orders: RefCell::default(),
             chips: RefCell::default(),
             refuses: RefCell::default(),
+            expiry: Cell::new(None),
             unreachable: RefCell::default(),
             pace,
             made: Cell::new(0),
@@ -198,7 +201,7 @@ impl Desk {
     }
 
     fn package(&self, active: &PublicKey, chip: &PublicKey) -> Package {
-        let person = citizen();
+        let person = Particulars { expiry: self.expiry.get(), ..citizen() };
         let own = SecurityInfo::Pace(self.pace.info());
         let explicit = |key: &PublicKey| spki::encode(&VerifyingKey::Ec(key.clone()), CurveForm::Explicit);
         let infos = vec![
@@ -218,7 +221,7 @@ impl Desk {
         let mut portrait = vec![0xff, 0xd8, 0xff, 0xe0];
         portrait.resize(17_000, 0x5a);
         let groups: Vec<(DataGroup, Vec<u8>)> = vec![
-            (DataGroup::DG1, Dg1::from(zone()).encode().expect("an MRZ")),
+            (DataGroup::DG1, Dg1::from(zone_of(&person)).encode().expect("an MRZ")),
             (DataGroup::DG2, Dg2::new(portrait, 480, 640).expect("a face").encode()),
             (DataGroup::DG13, Dg13::new(&person).expect("particulars").encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
@@ -339,7 +342,10 @@ pub fn citizen() -> Particulars {
 }
 
 pub fn zone() -> Td1 {
-    let of = citizen();
+    zone_of(&citizen())
+}
+
+fn zone_of(of: &Particulars) -> Td1 {
     Td1::of_citizen(&of.number, &of.name, of.sex, of.birth, of.expiry).expect("an MRZ")
 }
 

@@ -168,6 +168,24 @@ fn each_way_of_not_being_trusted_has_its_own_exit_status() {
     }
 }
 
+#[test]
+fn an_expired_card_and_a_revoked_one_have_exit_statuses_of_their_own() {
+    let desk = Desk::new();
+    let today = now().date();
+    desk.expiry.set(Some(today));
+    let chip = card(&desk, Profile::default());
+    let (evidence, verdict) = inspect(&desk, &chip, can());
+    assert_eq!(verdict.conclusion(), Conclusion::Trusted, "on its last day\n{verdict}");
+    let own = Sod::parse(evidence.file(File::Sod).unwrap()).unwrap().fingerprint();
+    for (revoked, expected) in [(vec![], Code::CardExpired), (vec![own], Code::CardRevoked)] {
+        let tomorrow = now() + Duration::DAY;
+        let late = crypto::inspection::judge(&evidence, &desk.bundle(revoked), tomorrow).verdict;
+        let failure = kiosk::conclude(&evidence, &late).unwrap_err();
+        assert_eq!(failure.code, expected, "{failure}");
+        assert!(failure.detail.contains(&format!("this computer's clock says {tomorrow}")), "{failure}");
+    }
+}
+
 /// A reader that does not carry the answer to INTERNAL AUTHENTICATE.
 struct ShortReader(Bench);
 

@@ -61,6 +61,10 @@ impl Judge<'_> {
         let name = profile.name;
         // The claim counts before it is proved: a forger who cannot sign it still makes it.
         let claim = self.evidence.group(DataGroup::DG1).and_then(origin);
+        let says = match claim {
+            Some(_) => format!("DG1 does not say that it is a {name}"),
+            None => "no DG1 was read".to_owned(),
+        };
         let claimed = claim.is_some_and(|claim| profile.is_claimed(&claim.code, &claim.state));
         let Some(bundle) = self.trust.bundle else {
             self.note(
@@ -82,7 +86,7 @@ impl Judge<'_> {
                     self.demand(Check::DocumentProfile, NotChecked, reason);
                 }
                 (false, _) => {
-                    self.note(Check::DocumentProfile, NotChecked, "it does not claim a kind that has a profile");
+                    self.note(Check::DocumentProfile, NotChecked, format!("no profile applies: {says}"));
                 }
             }
             return claimed.then_some(profile);
@@ -104,7 +108,7 @@ impl Judge<'_> {
                 Some(profile)
             }
             (true, false) => {
-                let reason = format!("signed under the authority of the {name}, and DG1 does not say that it is one");
+                let reason = format!("signed under the authority of the {name}, and {says}");
                 self.demand(Check::DocumentProfile, NotChecked, reason);
                 Some(profile)
             }
