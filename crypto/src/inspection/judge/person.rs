@@ -32,6 +32,18 @@ impl Comparison {
             None => self.open.push(what.into()),
         }
     }
+
+    /// Adds the comparisons of the fields of one file.
+    fn add_all(&mut self, file: &str, fields: &Self) {
+        let lists = [
+            (&mut self.agreed, &fields.agreed),
+            (&mut self.contradicted, &fields.contradicted),
+            (&mut self.open, &fields.open),
+        ];
+        for (list, fields) in lists.into_iter().filter(|(_, fields)| !fields.is_empty()) {
+            list.push(format!("{file} ({})", fields.join(", ")));
+        }
+    }
 }
 
 impl Judge<'_> {
@@ -77,7 +89,7 @@ impl Judge<'_> {
         }
         if let Some((td1, raw)) = citizen.zip(groups.get(DataGroup::DG13)) {
             match Dg13::parse(raw) {
-                Ok(dg13) => compare(td1, &dg13, &mut comparison),
+                Ok(dg13) => comparison.add_all("DG13", &compare(td1, &dg13)),
                 Err(_) => comparison.add("DG13, which cannot be read", None),
             }
         }
@@ -104,9 +116,10 @@ fn check_digits(dg1: &Dg1) -> Option<bool> {
 }
 
 /// Compares the fields that both DG1 and DG13 have.
-fn compare(td1: &Td1, dg13: &Dg13, comparison: &mut Comparison) {
+fn compare(td1: &Td1, dg13: &Dg13) -> Comparison {
+    let mut comparison = Comparison::default();
     let mut add = |what: &str, text: &Option<String>, agrees: &dyn Fn(&str) -> Option<bool>| {
-        comparison.add(format!("the {what} in DG13"), text.as_deref().and_then(agrees));
+        comparison.add(what, text.as_deref().and_then(agrees));
     };
     add("number", &dg13.number, &|text| {
         let digits: String = text.nfkc().filter(|c| !c.is_whitespace() && !matches!(c, '.' | '-')).collect();
@@ -119,12 +132,13 @@ fn compare(td1: &Td1, dg13: &Dg13, comparison: &mut Comparison) {
         let name: FullName = text.nfkc().collect::<String>().parse().ok()?;
         Some(same_name(&MrzName::of_citizen(&name).ok()?, &td1.name))
     });
-    add("date of birth", &dg13.birth, &|text| Some(Day::read(text)?.is(td1.birth)));
+    add("birth", &dg13.birth, &|text| Some(Day::read(text)?.is(td1.birth)));
     add("sex", &dg13.sex, &|text| Some(sex(text)? == td1.sex?));
-    add("date of expiry", &dg13.expiry, &|text| match folded(text) == folded(NO_EXPIRY) {
+    add("expiry", &dg13.expiry, &|text| match folded(text) == folded(NO_EXPIRY) {
         true => Some(td1.expiry == MrzDate::NO_EXPIRY),
         false => Some(Day::read(text)?.is(td1.expiry)),
     });
+    comparison
 }
 
 /// Returns whether a whole name is that of an MRZ, whose issuer may have cut it if it fills its field.
@@ -201,3 +215,43 @@ impl Day {
 
 /// Characters of the name field of a TD1 zone.
 const NAME_WIDTH: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_read_with_any_separators_and_as_far_as_it_goes() {
+        let read = |text: &str| Day::read(text).map(|day| (day.year, day.month, day.day));
+        let whole = Some((1985, Some(3), Some(2)));
+        for text in ["02/03/1985", "2-3-1985", "2.3.1985", "02 03 1985", "1985-03-02", "02031985", "０２/０３/１９８５"]
+        {
+            assert_eq!(read(text), whole, "{text}");
+        }
+        assert_eq!((read("1985"), read("03/1985")), (Some((1985, None, None)), Some((1985, Some(3), None))));
+        for text in
+            ["", "85", "850302", "2/3/85", "31/02/1985", "02/13/1985", "13/1985", "1/2/3/1985", "2 tháng 3", "3/85"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_agrees_with_an_mrz_as_far_as_both_go() {
+        let is = |text: &str, written: &str| Day::read(text).unwrap().is(written.parse().unwrap());
+        for (text, written, same) in [
+            ("02/03/1985", "850302", true),
+            ("02/03/1985", "850303", false),
+            ("02/03/1985", "850402", false),
+            ("02/03/1985", "840302", false),
+            ("02/03/1985", "85<<<<", true),
+            ("02/03/1985", "84<<<<", false),
+            ("1985", "850302", true),
+            ("1984", "850302", false),
+            ("03/1985", "850302", true),
+            ("04/1985", "850302", false),
+        ] {
+            assert_eq!(is(text, written), same, "{text} and {written}");
+        }
+    }
+}

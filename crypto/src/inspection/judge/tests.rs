@@ -685,6 +685,10 @@ fn what_dg13_spells_differently_or_leaves_out_contradicts_nothing() {
     for (at, spelling) in spellings.into_iter().enumerate() {
         let verdict = with(spelling);
         assert_eq!(verdict.conclusion(), Conclusion::Trusted, "spelling {at}\n{verdict}");
+        // What is there is compared, however it is spelled.
+        let reason = &verdict.finding(Check::MrzConsistency).unwrap().reason;
+        let left_out = [3, 8, 10].contains(&at);
+        assert_eq!(reason.ends_with("DG13 (number, name, birth, sex, expiry)"), !left_out, "spelling {at}: {reason}");
     }
     let others: [fn(&mut Dg13); 5] = [
         |dg13| dg13.sex = Some("NAM".to_owned()),
@@ -693,9 +697,17 @@ fn what_dg13_spells_differently_or_leaves_out_contradicts_nothing() {
         |dg13| dg13.name = Some("Nguyễn Thị Khác".to_owned()),
         |dg13| dg13.number = Some("003185000043".to_owned()),
     ];
-    for (at, other) in others.into_iter().enumerate() {
-        assert_eq!(refuted(&with(other)), [Check::MrzConsistency], "other {at}");
+    for (field, other) in ["sex", "birth", "expiry", "name", "number"].into_iter().zip(others) {
+        let verdict = with(other);
+        assert_eq!(refuted(&verdict), [Check::MrzConsistency], "{field}");
+        let reason = &verdict.finding(Check::MrzConsistency).unwrap().reason;
+        assert_eq!(reason, &format!("DG1 contradicts DG13 ({field})"));
     }
+    // The document number is the end of the personal number: the beginning counts too.
+    assert_eq!(refuted(&with(|dg13| dg13.number = Some("103185000042".to_owned()))), [Check::MrzConsistency]);
+    let verdict = with(|dg13| dg13.sex = None);
+    let reason = &verdict.finding(Check::MrzConsistency).unwrap().reason;
+    assert!(reason.ends_with("DG13 (number, name, birth, expiry); not compared: DG13 (sex)"), "{reason}");
 }
 
 #[test]
@@ -885,4 +897,96 @@ fn a_lost_revocation_list_leaves_its_state_undecided_and_is_said() {
     assert_eq!(outcome(&verdict, Check::DocumentSigner), Proved, "{verdict}");
     let verdict = judge(&abroad(root, documents, "LAO"), &store, NOW).verdict;
     assert_eq!(outcome(&verdict, Check::DocumentSigner), NotChecked, "{verdict}");
+}
+
+/// Returns the zone of a passport (88 characters) or of a document of two shorter lines (72).
+fn two_lines(size: usize, expiry: &str) -> String {
+    let digit = |text: &str| crate::mrz::check_digit(text.as_bytes()).unwrap();
+    let (number, birth) = ("AB1234567", "850302");
+    let start = format!("P<LAO{:<<1$}", "TESTER<<ONE", size / 2 - 5);
+    let end = format!("{number}{}LAO{birth}{}F{expiry}{}", digit(number), digit(birth), digit(expiry));
+    format!("{start}{end:<<0$}", size / 2)
+}
+
+#[test]
+fn documents_of_every_size_expire_and_are_compared_with_the_given_mrz() {
+    let issuer = issuer();
+    let (root, documents) = foreign("LA", "LAO", true);
+    let types = crate::pki::Role::DocumentSigner { document_types: vec!["P".to_owned()] };
+    let passports = signer_of(&Country::new("LA", "LAO").unwrap(), &root, types, 73);
+    drop(documents);
+    let bundle = issuer.bundle_with(&[&root], vec![]);
+    let abroad = TestIssuer { root, documents: passports, ..self::issuer() };
+    let last = date!(2030 - 03 - 02);
+    let mut spoiled = zone(&particulars(Some(last))).compose().unwrap().to_vec();
+    spoiled[59] = if spoiled[59] == b'0' { b'1' } else { b'0' }; // the composite check digit
+    for (zone, sound) in
+        [(two_lines(88, "300302").into_bytes(), true), (two_lines(72, "300302").into_bytes(), true), (spoiled, false)]
+    {
+        let mut groups = abroad.groups(Some(EXPIRY));
+        groups.insert(DataGroup::DG1, Dg1::Other(zone.clone()).encode().unwrap());
+        groups.retain(|group, _| matches!(*group, DataGroup::DG1 | DataGroup::DG2));
+        let mut card = abroad.card(groups);
+        card.files.remove(&File::CardAccess);
+        (card.chip_authentication, card.active_authentication) = (Protocol::NotTried, Protocol::NotTried);
+        card.password = Some(Password::Zone(String::from_utf8(zone.clone()).unwrap().parse().unwrap()));
+        let at = |day: time::Date| judge(&card, &bundle, day.midnight().assume_utc()).verdict;
+        assert_eq!(outcome(&at(last), Check::Validity), Proved, "{} characters", zone.len());
+        assert_eq!(outcome(&at(last + Duration::DAY), Check::Validity), Refuted, "{} characters", zone.len());
+        let verdict = at(NOW.date());
+        let expected = if sound { Conclusion::Trusted } else { Conclusion::Refused };
+        assert_eq!(verdict.conclusion(), expected, "{verdict}");
+        let reason = &verdict.finding(Check::MrzConsistency).unwrap().reason;
+        match sound {
+            true => assert_eq!(reason, "DG1 agrees with its own check digits, the given MRZ in every character"),
+            false => assert_eq!(reason, "DG1 contradicts its own check digits"),
+        }
+    }
+}
+
+#[test]
+fn a_chip_that_has_no_pace_needs_no_card_access_file() {
+    let issuer = issuer();
+    let mut groups = issuer.groups(Some(EXPIRY));
+    let mut infos = Dg14::parse(&groups[&DataGroup::DG14]).unwrap().0;
+    infos.0.retain(|info| !matches!(info, SecurityInfo::Pace(_)));
+    groups.insert(DataGroup::DG14, Dg14(infos).encode());
+    let mut card = issuer.card(groups);
+    card.files.remove(&File::CardAccess);
+    card.access = Access { way: Some(AccessProtocol::Bac), failed: vec![], pace_announced: false };
+    let verdict = issuer.verdict(&card);
+    assert_eq!(outcome(&verdict, Check::CardAccess), NotChecked);
+    assert_eq!(verdict.conclusion(), Conclusion::Trusted, "{verdict}");
+}
+
+#[test]
+fn a_name_that_its_field_cuts_agrees_with_the_whole_one_and_with_no_other() {
+    let issuer = issuer();
+    let outcome_of = |printed: &str, in_dg13: &str| {
+        let long = Particulars { name: printed.parse().unwrap(), ..particulars(Some(EXPIRY)) };
+        let mut groups = issuer.groups(Some(EXPIRY));
+        groups.insert(DataGroup::DG1, Dg1::from(zone(&long)).encode().unwrap());
+        let whole = Particulars { name: in_dg13.parse().unwrap(), ..particulars(Some(EXPIRY)) };
+        groups.insert(DataGroup::DG13, Dg13::new(&whole).unwrap().encode());
+        let mut card = issuer.card(groups);
+        card.password = None;
+        outcome(&issuer.verdict(&card), Check::MrzConsistency)
+    };
+    let whole = "Công Tằng Tôn Nữ Trương Hoàng Phương Thử";
+    assert_eq!(outcome_of(whole, whole), Proved);
+    assert_eq!(outcome_of(whole, "Công Tằng Tôn Nữ Trương Hoàng Phương Thua"), Proved, "cut to the same letters");
+    assert_eq!(outcome_of(whole, "Công Tằng Tôn Nữ Trần Hoàng Phương Thử"), Refuted);
+    assert_eq!(outcome_of("Nguyễn Thị", "Nguyễn Thị Thử"), Refuted, "a name that was not cut is whole");
+    assert_eq!(outcome_of("Nguyễn Thị Thử", "Nguyễn Thị"), Refuted);
+}
+
+#[test]
+fn a_document_number_that_is_not_the_end_of_the_personal_number_is_refused() {
+    let issuer = issuer();
+    let mut groups = issuer.groups(Some(EXPIRY));
+    let other = Td1 { document_number: "185000043".parse().unwrap(), ..zone(&particulars(Some(EXPIRY))) };
+    groups.insert(DataGroup::DG1, Dg1::from(other).encode().unwrap());
+    let mut card = issuer.card(groups);
+    card.password = None;
+    assert_eq!(refuted(&issuer.verdict(&card)), [Check::MrzConsistency]);
 }
