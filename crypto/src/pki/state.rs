@@ -110,6 +110,7 @@ mod tests {
             assert_eq!((named(two), named(mrz)), (Some(mrz), Some(mrz)));
             assert_eq!(named(&two.to_lowercase()), Some(mrz));
         }
+        assert_eq!(State::VIET_NAM.to_string(), "VNM");
         assert_eq!((named("D<<"), named("XK"), named("XPO")), (Some("D"), Some("RKS"), Some("XPO")));
         for british in ["GBD", "GBN", "GBO", "GBP", "GBS"] {
             assert_eq!(named(british), Some("GBR"));

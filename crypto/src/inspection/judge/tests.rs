@@ -881,6 +881,8 @@ fn a_clock_that_is_behind_is_named_and_refutes_nothing() {
     for at in [SIGNED - Duration::days(2), datetime!(2026-08-01 00:00:00 UTC), datetime!(2025-01-01 00:00:00 UTC)] {
         let verdict = judge(&issuer.sound(), &bundle, at).verdict;
         assert_eq!((refuted(&verdict), verdict.conclusion()), (vec![], Conclusion::Undecided), "{verdict}");
+        // To the very second of signing nothing is in the future.
+        assert_eq!(outcome(&judge(&issuer.sound(), &bundle, SIGNED).verdict, Check::SodSignature), Proved);
         let clock = format!("this computer's clock says {at}");
         assert!(verdict.findings().iter().any(|finding| finding.reason.contains(&clock)), "{verdict}");
     }
@@ -989,4 +991,59 @@ fn a_document_number_that_is_not_the_end_of_the_personal_number_is_refused() {
     let mut card = issuer.card(groups);
     card.password = None;
     assert_eq!(refuted(&issuer.verdict(&card)), [Check::MrzConsistency]);
+}
+
+#[test]
+fn the_revocation_of_one_document_leaves_the_next_one_of_the_same_person_valid() {
+    let issuer = issuer();
+    let (card, next) = (issuer.sound(), issuer.card(issuer.groups(None)));
+    let fingerprint = |card: &Evidence| Sod::parse(card.file(File::Sod).unwrap()).unwrap().fingerprint();
+    assert_ne!(fingerprint(&card), fingerprint(&next));
+    let bundle = issuer.bundle(vec![fingerprint(&card)]);
+    assert_eq!(outcome(&judge(&card, &bundle, NOW).verdict, Check::Revocation), Refuted);
+    assert_eq!(outcome(&judge(&next, &bundle, NOW).verdict, Check::Revocation), Proved);
+}
+
+#[test]
+fn a_key_in_dg14_alone_must_be_proved_and_a_dg14_without_key_demands_nothing() {
+    let issuer = issuer();
+    let mut groups = issuer.groups(Some(EXPIRY));
+    groups.remove(&DataGroup::DG15);
+    let mut card = issuer.card(groups);
+    card.active_authentication = Protocol::NotTried;
+    assert_eq!(issuer.verdict(&card).conclusion(), Conclusion::Trusted);
+    card.chip_authentication = Protocol::Failed(Fault::Misbehaved("the MAC of a protected response is wrong"));
+    assert_eq!(refuted(&issuer.verdict(&card)), [Check::ChipAuthentication, Check::CloneProtection]);
+    // A foreign document whose DG14 announces PACE and has no key.
+    let (root, documents) = foreign("LA", "LAO", true);
+    let bundle = issuer.bundle_with(&[&root], vec![]);
+    let abroad = TestIssuer { root, documents, ..self::issuer() };
+    let td1 = Td1 { issuing_state: "LAO".to_owned(), ..zone(&particulars(Some(EXPIRY))) };
+    let mut groups = abroad.groups(Some(EXPIRY));
+    groups.insert(DataGroup::DG1, Dg1::from(td1).encode().unwrap());
+    groups.insert(DataGroup::DG14, Dg14(card_access()).encode());
+    groups.retain(|group, _| matches!(*group, DataGroup::DG1 | DataGroup::DG2 | DataGroup::DG14));
+    let mut card = abroad.card(groups);
+    (card.chip_authentication, card.active_authentication) = (Protocol::NotTried, Protocol::NotTried);
+    card.password = None;
+    let verdict = judge(&card, &bundle, NOW).verdict;
+    assert_eq!(verdict.conclusion(), Conclusion::Trusted, "{verdict}");
+    assert_eq!(outcome(&verdict, Check::CloneProtection), NotChecked);
+}
+
+#[test]
+fn a_group_that_a_document_does_not_have_is_told_from_one_that_was_not_read() {
+    let issuer = issuer();
+    for (group, check) in [(DataGroup::DG14, Check::ChipAuthentication), (DataGroup::DG15, Check::ActiveAuthentication)]
+    {
+        let mut groups = issuer.groups(Some(EXPIRY));
+        groups.remove(&group);
+        let mut without = issuer.card(groups);
+        without.files.remove(&File::CardAccess);
+        let mut unread = issuer.sound();
+        unread.files.remove(&group.into());
+        let reason = |card: &Evidence| issuer.verdict(card).finding(check).unwrap().reason.clone();
+        assert_eq!(reason(&without), format!("the document has no {group:?}"));
+        assert_eq!(reason(&unread), format!("there is no signed {group:?} to take the key from"));
+    }
 }
