@@ -72,6 +72,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    AcknowledgementNeeded "acknowledgement-needed" Request
     ActiveAuthenticationFailed "active-authentication-failed" Chip
     AgeBelowFourteen "age-below-fourteen" Request
     AlreadyThere "already-there" Request
@@ -84,6 +85,7 @@ catalogue! {
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
+    CalendarDayUnfit "calendar-day-unfit" Request
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
@@ -96,6 +98,7 @@ catalogue! {
     ChipBound "chip-bound" Chip
     ChipDiffers "chip-differs" Chip
     ChipInOtherCustody "chip-in-other-custody" Chip
+    ChipKeyKnown "chip-key-known" Chip
     ChipLifeCycleUnexpected "chip-life-cycle-unexpected" Chip
     ChipNotInitialised "chip-not-initialised" Chip
     ChipSpoiled "chip-spoiled" Chip
@@ -108,6 +111,9 @@ catalogue! {
     DateUnreadable "date-unreadable" Request
     DeclarationIncomplete "declaration-incomplete" Request
     DeliveryEmpty "delivery-empty" Request
+    DeputyUnfit "deputy-unfit" Request
+    DeputyUnknown "deputy-unknown" Request
+    DossierNotSeen "dossier-not-seen" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
     HashMalformed "hash-malformed" Request
@@ -117,6 +123,8 @@ catalogue! {
     IdempotencyKeyReused "idempotency-key-reused" Request
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
+    KindContradictsRegister "kind-contradicts-register" Request
+    ListTooLong "list-too-long" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
     NameTaken "name-taken" Request
@@ -132,7 +140,9 @@ catalogue! {
     OrderUnknown "order-unknown" Request
     OtherOffice "other-office" Station
     PasswordUnfit "password-unfit" Request
+    PeriodUnfit "period-unfit" Request
     PersonUnknown "person-unknown" Request
+    PortraitChanged "portrait-changed" Request
     PortraitDamaged "portrait-damaged" Request
     PortraitNotBase64 "portrait-not-base64" Request
     PortraitNotJpeg "portrait-not-jpeg" Request
@@ -145,6 +155,7 @@ catalogue! {
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
     ReceiptForged "receipt-forged" Chip
+    RecordTampered "record-tampered" Service
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
     RouteWithoutRight "route-without-right" Service
@@ -152,6 +163,7 @@ catalogue! {
     SerialAlreadyDelivered "serial-already-delivered" Request
     SessionNeeded "session-needed" Station
     SignInLocked "sign-in-locked" Station
+    SignerRevoked "signer-revoked" Service
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
     StageDoesNotAllow "stage-does-not-allow" Request
@@ -159,8 +171,15 @@ catalogue! {
     StationNotFound "station-not-found" Request
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    TextTooLong "text-too-long" Request
+    TextUnfit "text-unfit" Request
     TransportKeyUnknown "transport-key-unknown" Request
     TrustBundleNotReady "trust-bundle-not-ready" Service
+    UnitCycle "unit-cycle" Request
+    UnitParentUnknown "unit-parent-unknown" Request
+    UnitUnfit "unit-unfit" Request
+    UnitUnknown "unit-unknown" Request
+    WitnessUnfit "witness-unfit" Request
 }
 
 /// The word on the wire.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{FromRef, State};
+use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -10,8 +11,9 @@ use zeroize::Zeroizing;
 
 use super::{Access, AccessError, passwords, steps};
 use crate::ground::ids::{OfficerId, StationId};
+use crate::ground::text::{Login, MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
-use crate::web::{Answered, Body, Desk, Looked, Named, Right, Routes, Write};
+use crate::web::{Answered, Body, Desk, Looked, Named, Problem, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -34,7 +36,8 @@ where
 #[serde(deny_unknown_fields)]
 struct Credentials {
     /// Name of the account.
-    username: String,
+    #[schema(value_type = String)]
+    username: Login,
     /// Its password.
     password: String,
 }
@@ -59,7 +62,7 @@ async fn sign_in(
     State(desk): State<Desk>,
     Body(body): Body<Credentials>,
 ) -> Looked<SessionView> {
-    let session = steps::sign_in(&access, desk.deeds(), &body.username, Zeroizing::new(body.password)).await?;
+    let session = steps::sign_in(&access, desk.deeds(), body.username.as_str(), Zeroizing::new(body.password)).await?;
     Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
 }
 
@@ -77,8 +80,9 @@ async fn sign_out(State(desk): State<Desk>, officer: Officer) -> Looked<Done> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOfficer {
-    /// 1 to 64 characters, unique.
-    username: String,
+    /// 1 to 64 characters, unique in its canonical spelling.
+    #[schema(value_type = String)]
+    username: Login,
     /// 12 to 256 characters.
     password: String,
     /// What the officer is employed for.
@@ -104,11 +108,10 @@ async fn make_officer(
     Write { stamp, body }: Write<NewOfficer>,
 ) -> Answered {
     officer.may_act_for(&body.office)?;
-    steps::fit_name(&body.username)?;
     let mut rng = desk.deeds().source().rng();
     let hash = passwords::hash(&access.settings, Zeroizing::new(body.password), &mut rng).await?;
     desk.write(officer, stamp, async |deed| {
-        let id = steps::make_officer(deed, &body.username, &hash, &body.roles, &body.office).await?;
+        let id = steps::make_officer(deed, body.username.as_str(), &hash, &body.roles, &body.office).await?;
         Ok::<_, AccessError>(OfficerView { id })
     })
     .await
@@ -118,8 +121,9 @@ async fn make_officer(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Ends an officer's access at once, sessions included.
@@ -132,7 +136,7 @@ async fn disable_officer(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        steps::disable_officer(deed, id, &body.reason).await.map(|()| OfficerView { id })
+        steps::disable_officer(deed, id, body.reason.as_str()).await.map(|()| OfficerView { id })
     })
     .await
 }
@@ -142,7 +146,8 @@ async fn disable_officer(
 #[serde(deny_unknown_fields)]
 struct NewStation {
     /// Unique; for people.
-    name: String,
+    #[schema(value_type = String)]
+    name: Words<64>,
     /// The office where it stands.
     office: OfficeCode,
     /// PKCS#10 request in PEM. Its key is certified; name and wishes in it are not.
@@ -169,9 +174,12 @@ async fn enrol_station(
     officer: Officer,
     Write { stamp, body }: Write<NewStation>,
 ) -> Answered {
+    if body.csr_pem.len() > LONGEST_CSR {
+        return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
+    }
     desk.write(officer, stamp, async |deed| {
         let (id, certificate_pem) =
-            steps::enrol_station(deed, &access, &body.name, &body.office, &body.csr_pem).await?;
+            steps::enrol_station(deed, &access, body.name.as_str(), &body.office, &body.csr_pem).await?;
         let ca_pem = access.tls_authority.certificate_pem().to_owned();
         Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
     })
@@ -198,7 +206,10 @@ async fn revoke_station(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        steps::revoke_station(deed, id, &body.reason).await.map(|revoked_at| Revocation { id, revoked_at })
+        steps::revoke_station(deed, id, body.reason.as_str()).await.map(|revoked_at| Revocation { id, revoked_at })
     })
     .await
 }
+
+/// Longest certification request in PEM, bytes: one with an RSA key of 8192 bits has a third of it.
+const LONGEST_CSR: usize = 16_384;

@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 use super::{AccessError, Settings, passwords, steps, store};
 use crate::deed::{DeedError, Deeds};
 use crate::ground::actor::Service;
+use crate::ground::text::Login;
 use crate::ground::{OfficeCode, Role};
-use crate::keys::{KeyStore, KeyStoreError};
+use crate::keys::{KeyStore, KeyStoreError, LockedKeyStore};
 use crate::store::StoreError;
 
 /// Name, and argon2id hash of the password. Rests sealed beside the keys.
@@ -55,7 +56,7 @@ impl FirstOfficer {
         settings: &Settings,
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Zeroizing<String>), AccessError> {
-        steps::fit_name(username)?;
+        let username: Login = username.parse().map_err(|_| AccessError::Name)?;
         // No character that looks like another one on paper.
         let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
         let word: String = (0..20).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect();
@@ -63,14 +64,14 @@ impl FirstOfficer {
         let hash: PasswordHash = passwords::hasher(settings)
             .hash_password_with_salt(password.as_bytes(), &passwords::salt(rng))
             .expect("twenty letters can be hashed");
-        Ok((Self { username: username.to_owned(), password: hash.to_string() }, password))
+        Ok((Self { username: username.into(), password: hash.to_string() }, password))
     }
 
     /// Seals name and hash for the first start.
     ///
     /// # Errors
     /// [`KeyStoreError`]
-    pub fn keep(&self, store: &KeyStore) -> Result<(), KeyStoreError> {
+    pub fn keep(&self, store: &LockedKeyStore<'_>) -> Result<(), KeyStoreError> {
         store.put(FILE, &serde_json::to_vec(self).expect("two texts become JSON"))
     }
 }

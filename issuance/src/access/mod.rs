@@ -15,9 +15,9 @@ pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub use gate::{Gate, Peer, gate};
 pub use model::AccessError;
-pub(crate) use steps::office_of_station;
-pub use store::MIGRATIONS;
+pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
 pub(crate) use store::purge_expired;
+pub use store::{MIGRATIONS, OFFICER, STATION};
 use time::Duration;
 
 use crate::keys::TlsAuthority;

@@ -6,11 +6,60 @@ use super::{AccessError, Settings};
 use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{Id, OfficeCode, Officer, Role, Station};
 use crate::keys::IssuedCertificate;
-use crate::store::{Argument, Migration, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of this office.
-pub const MIGRATIONS: &[Migration] = &[migration!(5, "0005_access_officers_stations")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(5, "0005_access_officers_stations"), migration!(21, "0021_access_row_macs")];
+
+/// Officers carry a MAC.
+pub const OFFICER: Sealed = Sealed {
+    table: "officer",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("username", Kind::Text),
+        ("password", Kind::Text),
+        ("roles", Kind::Json),
+        ("office", Kind::Text),
+        ("made_at", Kind::Moment),
+        ("disabled_at", Kind::Moment),
+    ],
+    one: sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, version, mac
+         from officer where id = $1"
+    ),
+    all: sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, version, mac
+         from officer order by id"
+    ),
+    set: sql!("update officer set version = $1, mac = $2 where id = $3"),
+};
+
+/// Stations carry a MAC.
+pub const STATION: Sealed = Sealed {
+    table: "station",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("name", Kind::Text),
+        ("office", Kind::Text),
+        ("fingerprint", Kind::Bytes),
+        ("certificate", Kind::Bytes),
+        ("made_at", Kind::Moment),
+        ("expires_at", Kind::Moment),
+        ("revoked_at", Kind::Moment),
+        ("revocation_reason", Kind::Text),
+    ],
+    one: sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station where id = $1"
+    ),
+    all: sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station order by id"
+    ),
+    set: sql!("update station set version = $1, mac = $2 where id = $3"),
+};
 
 /// What sign-in needs to know of an officer.
 pub(super) struct Account {
@@ -49,17 +98,21 @@ pub(super) async fn count_sign_in(
 }
 
 /// Ends a row of failures.
-pub(super) async fn forget_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), StoreError> {
+pub(super) async fn clear_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), StoreError> {
     tx.run(sql!("delete from sign_in_failure where username_hash = $1"), args![name]).await?;
     Ok(())
 }
 
 /// Returns the open account of this name.
 pub(super) async fn account(tx: &mut Tx, username: &str) -> Result<Option<Account>, StoreError> {
-    let sql = sql!("select id, password, roles, office from officer where username = $1 and disabled_at is null");
-    let Some(row) = tx.one(sql, args![username]).await? else { return Ok(None) };
+    let sql = sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, version, mac
+         from officer where username = $1 and disabled_at is null"
+    );
+    let rows = tx.all_sealed(&OFFICER, sql, args![username]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Account {
-        id: Id::of(&row, "id")?,
+        id: Id::of(row, "id")?,
         password: row.get("password")?,
         roles: row.json("roles")?,
         office: row.parsed("office")?,
@@ -85,18 +138,34 @@ pub(super) async fn insert_officer(
             args![id, username, password_hash, Argument::json(&roles), office, at],
         )
         .await?;
-    if made == 1 { Ok(()) } else { Err(AccessError::NameTaken) }
+    if made != 1 {
+        return Err(AccessError::NameTaken);
+    }
+    Ok(tx.seal(&OFFICER, id).await?)
 }
 
 /// Returns the office where an officer works.
 pub(super) async fn office_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
-    let row = tx.one_locked(sql!("select id, office from officer where id = $1"), args![id]).await?;
+    let row = tx.sealed_locked(&OFFICER, id).await?;
     row.map(|row| row.parsed("office")).transpose()
+}
+
+/// Returns office and roles of an officer; `None` if the officer is unknown or disabled.
+pub(super) async fn post_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<(OfficeCode, Vec<Role>)>, StoreError> {
+    let sql = sql!("select id, office, roles from officer where id = $1 and disabled_at is null");
+    tx.one(sql, args![id]).await?.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
+}
+
+/// Returns the office where an officer works whose account is open.
+pub(super) async fn office_of_officer_in_service(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
+    let sql = sql!("select id, office from officer where id = $1 and disabled_at is null");
+    tx.one(sql, args![id]).await?.map(|row| row.parsed("office")).transpose()
 }
 
 /// Closes an officer's account; its sessions end with it.
 pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
-    tx.run(sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2"), args![at, id]).await?;
+    let sql = sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2");
+    tx.change(&OFFICER, id, sql, args![at, id]).await?;
     Ok(())
 }
 
@@ -130,7 +199,7 @@ pub(super) async fn session(
     let row = tx
         .one(
             sql!(
-                "select s.id, s.seen_at, o.id as officer_id, o.office, o.roles
+                "select s.id, s.seen_at, o.id as officer_id
                  from session s join officer o on o.id = s.officer_id
                  where s.token_hash = $1 and s.closed_at is null and o.disabled_at is null
                    and s.expires_at > $2 and s.seen_at > $3"
@@ -139,12 +208,10 @@ pub(super) async fn session(
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let officer = Officer {
-        id: Id::of(&row, "officer_id")?,
-        office: row.parsed("office")?,
-        roles: row.json("roles")?,
-        session: Id::of(&row, "id")?,
-    };
+    let id: OfficerId = Id::of(&row, "officer_id")?;
+    let Some(account) = tx.sealed(&OFFICER, id).await? else { return Ok(None) };
+    let officer =
+        Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session: Id::of(&row, "id")? };
     Ok(Some((officer, row.get("seen_at")?)))
 }
 
@@ -178,19 +245,23 @@ pub(super) async fn insert_station(
             args![id, name, office, certificate.fingerprint(), &certificate.der, at, certificate.not_after],
         )
         .await?;
-    if made == 1 { Ok(()) } else { Err(AccessError::NameTaken) }
+    if made != 1 {
+        return Err(AccessError::NameTaken);
+    }
+    Ok(tx.seal(&STATION, id).await?)
 }
 
 /// Returns the office where a station stands, revoked or not.
 pub(super) async fn office_of_any_station(tx: &mut Tx, id: StationId) -> Result<Option<OfficeCode>, StoreError> {
-    let row = tx.one_locked(sql!("select id, office from station where id = $1"), args![id]).await?;
+    let row = tx.sealed_locked(&STATION, id).await?;
     row.map(|row| row.parsed("office")).transpose()
 }
 
 /// Returns the office where a station stands; `None` if it is unknown or revoked.
 pub(super) async fn office_of_station_in_use(tx: &mut Tx, id: StationId) -> Result<Option<OfficeCode>, StoreError> {
-    let sql = sql!("select id, office from station where id = $1 and revoked_at is null");
-    tx.one(sql, args![id]).await?.map(|row| row.parsed("office")).transpose()
+    let Some(row) = tx.sealed(&STATION, id).await? else { return Ok(None) };
+    let revoked: Option<OffsetDateTime> = row.get("revoked_at")?;
+    revoked.is_none().then(|| row.parsed("office")).transpose()
 }
 
 /// Revokes a station for good. Returns the moment of its (first) revocation.
@@ -200,12 +271,9 @@ pub(super) async fn revoke_station(
     reason: &str,
     at: OffsetDateTime,
 ) -> Result<OffsetDateTime, AccessError> {
-    tx.run(
-        sql!("update station set revoked_at = $1, revocation_reason = $2 where id = $3 and revoked_at is null"),
-        args![at, reason, id],
-    )
-    .await?;
-    let row = tx.one(sql!("select id, revoked_at from station where id = $1"), args![id]).await?;
+    let sql = sql!("update station set revoked_at = $1, revocation_reason = $2 where id = $3 and revoked_at is null");
+    tx.change(&STATION, id, sql, args![at, reason, id]).await?;
+    let row = tx.sealed(&STATION, id).await?;
     Ok(row.ok_or(AccessError::StationUnknown)?.get("revoked_at")?)
 }
 
@@ -215,13 +283,17 @@ pub(super) async fn station_by_certificate(
     fingerprint: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Station, AccessError> {
-    let sql = sql!("select id, name, office, expires_at, revoked_at from station where fingerprint = $1");
-    let row = tx.one(sql, args![fingerprint]).await?.ok_or(AccessError::CertificateUnknown)?;
+    let sql = sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station where fingerprint = $1"
+    );
+    let rows = tx.all_sealed(&STATION, sql, args![fingerprint]).await?;
+    let row = rows.first().ok_or(AccessError::CertificateUnknown)?;
     let revoked: Option<OffsetDateTime> = row.get("revoked_at")?;
     if revoked.is_some() || row.get::<OffsetDateTime>("expires_at")? <= now {
         return Err(AccessError::StationRevoked);
     }
-    Ok(Station { id: Id::of(&row, "id")?, name: row.get("name")?, office: row.parsed("office")? })
+    Ok(Station { id: Id::of(row, "id")?, name: row.get("name")?, office: row.parsed("office")? })
 }
 
 /// True if there is an officer.

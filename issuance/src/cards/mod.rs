@@ -10,6 +10,6 @@ pub mod steps;
 pub mod store;
 
 pub use api::routes;
-pub use profile::CardProfile;
+pub use profile::{CardProfile, State};
 pub use steps::CardError;
-pub use store::MIGRATIONS;
+pub use store::{CARD, MIGRATIONS};

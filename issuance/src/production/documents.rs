@@ -119,6 +119,17 @@ pub(super) fn is_stale(production: &Production, document: &Document) -> Result<b
     Ok(prepared.signer().der() != production.signer.certificate(KeyName::DocumentSigner).der())
 }
 
+/// Returns the fingerprint of a document that was signed by a signer that was revoked since: a card with it would be
+/// refused at every inspection.
+pub(super) async fn refused(production: &Production, document: &Document) -> Result<Option<[u8; 32]>, ProductionError> {
+    let Some((sealed, fingerprint)) = &document.signed else { return Ok(None) };
+    let sod = Sod::parse(&production.secrets.open(&purpose(document.id, "sod"), sealed)?)?;
+    let signer = sod.signer_certificate().map_err(|_| StoreError::inconsistent("document", "sod", document.id))?;
+    let (_, list) = production.crl.read().await?;
+    let revoked = list.revoked().iter().any(|entry| entry.serial == *signer.serial());
+    Ok(revoked.then_some(*fingerprint))
+}
+
 /// Signs a stored document unless it is signed, and verifies it before it leaves. Between transactions: what is signed
 /// here was committed before.
 pub(super) async fn sign(production: &Production, deeds: &Deeds, id: DocumentId) -> Result<(), ProductionError> {

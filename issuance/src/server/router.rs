@@ -21,15 +21,19 @@ use utoipa_axum::routes;
 use super::Offices;
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
-use crate::web::{Desk, Looked, Problem, Right, Routes, drain_oversized_body, operations};
-use crate::{access, applications, audit, cards, numbering, population, production, trust};
+use crate::store::StoreError;
+use crate::web::{Looked, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
+use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
 
 /// Title and security of the document; the paths come from the offices.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Citizen Card issuance",
-    description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
-))]
+#[openapi(
+    components(schemas(ProblemBody)),
+    info(
+        title = "Citizen Card issuance",
+        description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
+    )
+)]
 struct Title;
 
 /// The right of each method and path pattern.
@@ -38,10 +42,11 @@ pub type Rights = BTreeMap<(String, String), Right>;
 /// All routes of this service.
 fn offices() -> Routes<Offices> {
     Routes::with_document(Title::openapi())
-        .add(Right::Anyone, routes!(health))
+        .add(Right::Anyone, routes!(ask_health))
         .add(Right::Anyone, routes!(openapi))
         .merge(access::routes())
         .merge(audit::routes())
+        .merge(offices::routes())
         .merge(population::routes())
         .merge(numbering::routes())
         .merge(cards::routes())
@@ -151,19 +156,31 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 /// Is the service up, and does its database answer?
-#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
-async fn health(State(desk): State<Desk>) -> Looked<Health> {
-    desk.deeds().db().ping().await?;
-    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into() }))
+#[utoipa::path(get, path = "/health", operation_id = "health", tag = "service", responses((status = 200, body = Health)))]
+async fn ask_health(State(offices): State<Offices>) -> Looked<Health> {
+    Ok(Json(health(&offices).await?))
+}
+
+/// Looks whether the database answers and whether the signers may sign.
+///
+/// # Errors
+/// [`StoreError`] if the database does not answer.
+pub async fn health(offices: &Offices) -> Result<Health, StoreError> {
+    offices.deeds().db().ping().await?;
+    let details = offices.signer.complaints().await;
+    let status = if details.is_empty() { "ok" } else { "degraded" };
+    Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), details })
 }
 
 /// Answer of `GET /health`.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok`
+    /// `ok`; `degraded` while the service answers and cannot do everything.
     pub status: String,
     /// Version of the program.
     pub version: String,
+    /// What it cannot do, and what the operator does about it.
+    pub details: Vec<String>,
 }
 
 /// This document.

@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::access::Peer;
-use crate::keys::{KeyStore, KeyStoreError, SERVER_KEY};
+use crate::keys::{KeyStore, KeyStoreError, server_key};
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -205,11 +205,13 @@ fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
         .allow_unauthenticated()
         .build()
         .map_err(|_| ListenError::Malformed("tls-ca.pem"))?;
-    let key = PrivatePkcs8KeyDer::from(store.load(SERVER_KEY)?.to_vec());
+    let chain = certificates("server.pem")?;
+    let certificate = chain.first().ok_or(ListenError::Malformed("server.pem"))?;
+    let key = PrivatePkcs8KeyDer::from(server_key(store, certificate)?.to_vec());
     let mut settings = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates("server.pem")?, key.into())?;
+        .with_single_cert(chain, key.into())?;
     settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(settings)
 }

@@ -24,6 +24,14 @@ pub enum StoreError {
         /// The row's `id` column, or `?`.
         id: String,
     },
+    /// A row was changed by another hand than this service's: its MAC is not over what it holds.
+    #[error("row {id} of {table} was changed outside the service")]
+    Tampered {
+        /// Table.
+        table: &'static str,
+        /// The row's key, or `?`.
+        id: String,
+    },
     /// A table could not be made or changed.
     #[error("migration: {0}")]
     Migration(String),

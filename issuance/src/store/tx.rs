@@ -7,11 +7,11 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, Sq
 
 use super::argument::{Argument, day, microseconds};
 use super::record::Row;
-use super::{Record, Sql, StoreError};
+use super::{Record, RowKey, Sql, StoreError};
 
 /// One transaction. Dropped without [`commit`](Tx::commit), it never happened.
 #[derive(Debug)]
-pub struct Tx(Side);
+pub struct Tx(Side, Option<RowKey>);
 
 /// The driver's own transaction.
 #[derive(Debug)]
@@ -67,12 +67,16 @@ macro_rules! bind_lite {
 }
 
 impl Tx {
-    pub(super) fn of_pg(tx: Transaction<'static, Postgres>) -> Self {
-        Self(Side::Pg(tx))
+    pub(super) fn of_pg(tx: Transaction<'static, Postgres>, key: Option<RowKey>) -> Self {
+        Self(Side::Pg(tx), key)
     }
 
-    pub(super) fn of_lite(tx: Transaction<'static, Sqlite>) -> Self {
-        Self(Side::Lite(tx))
+    pub(super) fn of_lite(tx: Transaction<'static, Sqlite>, key: Option<RowKey>) -> Self {
+        Self(Side::Lite(tx), key)
+    }
+
+    pub(super) fn row_key(&self) -> Option<&RowKey> {
+        self.1.as_ref()
     }
 
     /// Runs a statement. Returns the number of rows that it touched.

@@ -166,6 +166,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Tampered { .. } => Self::caused(ProblemCode::RecordTampered, &error),
             StoreError::Unreachable(_) => Self::caused(ProblemCode::DatabaseUnreachable, &error),
             StoreError::Duplicate { .. } => Self::new(ProblemCode::AlreadyThere).detail(error),
             StoreError::Database(_) | StoreError::Inconsistent { .. } | StoreError::Migration(_) => {

@@ -13,11 +13,13 @@ use axum::response::{IntoResponse, Response};
 use crypto::perso::problem::ProblemCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Problem, Settings, store};
-use crate::ground::Secrets;
+use crate::ground::ids::IdMalformed;
+use crate::ground::{Secrets, text};
 use crate::store::Tx;
 
 /// Header `Idempotency-Key`: 1 to 128 printable ASCII characters, chosen by the caller, one per intended effect.
@@ -127,8 +129,18 @@ pub(crate) async fn drain_oversized_body(State(settings): State<Settings>, reque
 /// An empty body reads as `{}`, so that verbs without parameters need none.
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    if text::holds_nul(bytes) {
+        return Err(Problem::new(ProblemCode::TextUnfit).detail("a text holds U+0000"));
+    }
     serde_json::from_slice(bytes).map_err(|e| {
-        let code = if e.is_data() { ProblemCode::BodyInvalid } else { ProblemCode::BodyMalformed };
+        let said = e.to_string();
+        let code = match e.classify() {
+            Category::Data if said.starts_with(&IdMalformed.to_string()) => ProblemCode::IdentifierMalformed,
+            Category::Data => text::refusal(&said).unwrap_or(ProblemCode::BodyInvalid),
+            Category::Eof | Category::Io | Category::Syntax => {
+                text::refusal(&said).unwrap_or(ProblemCode::BodyMalformed)
+            }
+        };
         // Line and column, not serde's sentence: that one quotes the value, which may be personal.
         Problem::new(code).detail(place(&e))
     })
@@ -137,7 +149,8 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Where, and for a missing or unknown field which one (names of fields are ours, not personal).
 fn place(error: &serde_json::Error) -> String {
     let sentence = error.to_string();
-    let named = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let ours = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let named = ours || text::refusal(&sentence).is_some();
     let what = if named { sentence.split(" at line").next().unwrap_or_default() } else { "a value does not fit" };
     format!("{what}, line {} column {}", error.line(), error.column())
 }

@@ -6,10 +6,11 @@ use issuance::keys::InitOptions;
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
 use rcgen::{CertificateParams, KeyPair};
-use reqwest::{Certificate, Client, Identity, Method};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use crate::postgres;
 
@@ -34,8 +35,10 @@ pub async fn on_both(scenario: impl AsyncFn(&House)) {
 
 /// Cheap passwords, a clock that stands.
 pub fn settings(folder: &TempDir, database: Option<String>) -> Settings {
+    let extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
     Settings {
         database,
+        population: issuance::population::Settings { extra_provinces, ..Default::default() },
         listen: "127.0.0.1:0".parse().unwrap(),
         tick: std::time::Duration::from_millis(20),
         access: issuance::access::Settings { password_memory_kib: 64, password_passes: 1, ..Default::default() },
@@ -55,7 +58,9 @@ impl House {
         let settings = settings(&folder, database);
         let clock = Clock::standing(now());
         let rng = &mut Randomness::seeded(1).draw();
-        let made = server::init(&settings, &InitOptions::default(), "admin", clock.now(), rng).unwrap();
+        let transport_keys = vec![("maker".to_owned(), Zeroizing::new(vec![0x42; 16]))];
+        let options = InitOptions { transport_keys, ..InitOptions::default() };
+        let made = server::init(&settings, &options, "admin", clock.now(), rng).unwrap();
         let service = Service::start(&settings, Some(clock.clone()), Randomness::seeded(2)).await.unwrap();
         let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
         admin.token = Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
@@ -156,12 +161,20 @@ fn address(service: &Service) -> String {
 
 /// Trusts the house's authority only; shows the certificate, if there is one.
 pub fn client(folder: &TempDir, identity: Option<&str>) -> Client {
+    builder(folder, identity).build().unwrap()
+}
+
+/// As [`client`], before it is built.
+pub fn builder(folder: &TempDir, identity: Option<&str>) -> ClientBuilder {
     let authority = std::fs::read(folder.path().join("data/tls-ca.pem")).unwrap();
     let builder = Client::builder().tls_certs_only([Certificate::from_pem(&authority).unwrap()]).no_proxy();
     match identity {
-        Some(pem) => builder.identity(Identity::from_pem(pem.as_bytes()).unwrap()).build().unwrap(),
-        None => builder.build().unwrap(),
+        Some(pem) => builder.identity(Identity::from_pem(pem.as_bytes()).unwrap()),
+        None => builder,
     }
 }
 
 pub const PASSWORD: &str = "correct horse battery";
+
+/// An identifier that nothing has.
+pub const NIL: &str = "00000000-0000-0000-0000-000000000000";

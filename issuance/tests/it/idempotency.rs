@@ -1,6 +1,6 @@
 //! One effect per idempotency key.
 
-use issuance::args;
+use issuance::{args, sql};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -18,9 +18,9 @@ async fn a_repeated_request_has_one_effect_and_the_same_answer() {
         assert_eq!((first.status, again.status), (200, 200));
         assert_eq!(first.body, again.body);
         assert_eq!((first.replayed, again.replayed), (false, true));
-        let made = "select count(*) as n from officer where username = $1";
+        let made = sql!("select count(*) as n from officer where username = $1");
         assert_eq!(house.count(made, args!["lan"]).await, 1);
-        let told = "select count(*) as n from audit where action = $1";
+        let told = sql!("select count(*) as n from audit_entry where action = $1");
         assert_eq!(house.count(told, args!["officer-made"]).await, 2, "the first administrator, and Lan");
     })
     .await;
@@ -65,7 +65,7 @@ async fn a_refusal_leaves_nothing_and_frees_the_key() {
         house.admin.post("/api/officers", "k-1", officer("lan")).await;
         let taken = house.admin.post("/api/officers", "k-2", officer("lan")).await;
         assert_eq!((taken.status, taken.code()), (409, "name-taken"));
-        let told = "select count(*) as n from audit where action = $1";
+        let told = sql!("select count(*) as n from audit_entry where action = $1");
         assert_eq!(house.count(told, args!["officer-made"]).await, 2, "a refused deed leaves no row");
         let now_free = house.admin.post("/api/officers", "k-2", officer("hoa")).await;
         assert_eq!((now_free.status, now_free.replayed), (200, false));
@@ -89,8 +89,9 @@ async fn stored_answers_rest_encrypted() {
     on_both(async |house| {
         let said = house.admin.post("/api/officers", "k-1", officer("lan")).await;
         let id = said.body["id"].as_str().unwrap().to_owned();
-        let mut tx = house.service.app().begin_read().await.unwrap();
-        let row = tx.one("select sealed from answer where idempotency_key = $1", args!["k-1"]).await.unwrap().unwrap();
+        let mut tx = house.service.offices().deeds().db().begin_read().await.unwrap();
+        let sealed = sql!("select sealed from answer where idempotency_key = $1");
+        let row = tx.one(sealed, args!["k-1"]).await.unwrap().unwrap();
         let sealed: Vec<u8> = row.get("sealed").unwrap();
         assert!(!sealed.windows(id.len()).any(|window| window == id.as_bytes()));
     })
@@ -109,8 +110,8 @@ async fn a_body_that_does_not_fit_is_refused_without_quoting_it() {
     .await;
 }
 
-/// Whoever has the table must not find the password of a request by trying, as its plain hash would allow, nor pass
-/// one answer off as another.
+/// A thief of the table must not find the password of a request by trying, as its plain hash would allow, nor pass one
+/// answer off as another.
 #[tokio::test]
 async fn what_is_kept_of_a_request_is_worth_nothing_without_the_key() {
     on_both(async |house| {
@@ -121,12 +122,14 @@ async fn what_is_kept_of_a_request_is_worth_nothing_without_the_key() {
         plain.update(b"POST\0/api/officers\0");
         plain.update(serde_json::to_vec(&officer("lan")).unwrap());
         let plain: [u8; 32] = plain.finalize().into();
-        let kept = "select count(*) as n from answer where request_hash = $1";
+        let kept = sql!("select count(*) as n from answer where request_hash = $1");
         assert_eq!(house.count(kept, args![plain]).await, 0);
 
-        let mut tx = house.service.app().begin().await.unwrap();
-        let swap = "update answer set sealed = (select sealed from answer where idempotency_key = 'k-2')
-                    where idempotency_key = 'k-1'";
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let swap = sql!(
+            "update answer set sealed = (select sealed from answer where idempotency_key = 'k-2')
+             where idempotency_key = 'k-1'"
+        );
         assert_eq!(tx.run(swap, vec![]).await.unwrap(), 1);
         tx.commit().await.unwrap();
         assert_eq!(house.admin.post("/api/officers", "k-1", officer("lan")).await.code(), "internal");

@@ -5,18 +5,32 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod at_once;
-//mod audit;
+mod audit;
 mod chip;
+mod chip_keys;
+mod civil_day;
+mod folder;
+mod golden;
+mod held;
 mod house;
-//mod idempotency;
-//mod keys;
+mod idempotency;
+mod installation;
+mod keys;
 mod offices;
-//mod rights;
+mod order;
+mod portraits;
+mod problems;
+mod register_rules;
+mod rights;
 mod road;
-//mod sessions;
-//mod stations;
-//mod store;
-//mod trust_bundle;
+mod row_macs;
+mod sessions;
+mod statements;
+mod stations;
+mod store;
+mod texts;
+mod trust_bundle;
+mod units;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;

@@ -1,12 +1,12 @@
 //! Passwords and sessions.
 
-use issuance::access::Role;
-use issuance::args;
+use issuance::ground::Role;
+use issuance::{args, sql};
 use reqwest::Method;
 use serde_json::json;
 use time::Duration;
 
-use crate::house::{PASSWORD, on_both};
+use crate::house::{Caller, NIL, PASSWORD, on_both};
 
 #[tokio::test]
 async fn a_session_ends_when_idle_when_expired_and_when_told() {
@@ -22,13 +22,13 @@ async fn a_session_ends_when_idle_when_expired_and_when_told() {
 
         let again = house.anyone();
         let said = again.signs_in("lan", PASSWORD).await;
-        let idle = crate::house::Caller { token: said.body["token"].as_str().map(str::to_owned), ..again };
+        let idle = Caller { token: said.body["token"].as_str().map(str::to_owned), ..again };
         house.clock.advance(Duration::minutes(31));
         assert_eq!(idle.get("/api/audit?object=card/0").await.code(), "session-needed", "idle");
 
         let told = house.anyone();
         let said = told.signs_in("lan", PASSWORD).await;
-        let told = crate::house::Caller { token: said.body["token"].as_str().map(str::to_owned), ..told };
+        let told = Caller { token: said.body["token"].as_str().map(str::to_owned), ..told };
         assert_eq!(told.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 200);
         assert_eq!(told.get("/api/audit?object=card/0").await.code(), "session-needed", "signed out");
     })
@@ -56,7 +56,7 @@ async fn a_disabled_officer_is_out_at_once() {
 }
 
 #[tokio::test]
-async fn five_failures_lock_a_name_whether_or_not_somebody_has_it() {
+async fn five_failures_lock_a_name_whether_or_not_an_officer_has_it() {
     on_both(async |house| {
         let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
         let mut stories = Vec::new();
@@ -68,13 +68,13 @@ async fn five_failures_lock_a_name_whether_or_not_somebody_has_it() {
             }
             stories.push(story);
         }
-        assert_eq!(stories[0], stories[1], "the answers must not tell who exists");
+        assert_eq!(stories[0], stories[1], "the answers must not tell which names exist");
         assert_eq!(stories[0][4], (401, "credentials-wrong".to_owned()));
         assert_eq!(stories[0][5], (429, "sign-in-locked".to_owned()));
         assert_eq!(lan.signs_in("lan", PASSWORD).await.code(), "sign-in-locked", "also with the right password");
         house.clock.advance(Duration::minutes(16));
         assert_eq!(lan.signs_in("lan", PASSWORD).await.status, 200, "the lock ends by itself");
-        let refused = "select count(*) as n from audit where action = $1";
+        let refused = sql!("select count(*) as n from audit_entry where action = $1");
         assert_eq!(house.count(refused, args!["sign-in-refused"]).await, 10);
     })
     .await;
@@ -98,11 +98,12 @@ async fn a_right_password_ends_a_row_of_failures() {
 async fn neither_password_nor_token_is_stored() {
     on_both(async |house| {
         let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
-        let mut tx = house.service.app().begin_read().await.unwrap();
-        let row = tx.one("select password from officer where username = $1", args!["lan"]).await.unwrap().unwrap();
+        let mut tx = house.service.offices().deeds().db().begin_read().await.unwrap();
+        let password = sql!("select password from officer where username = $1");
+        let row = tx.one(password, args!["lan"]).await.unwrap().unwrap();
         assert!(row.get::<String>("password").unwrap().starts_with("$argon2id$v=19$"));
         let token = lan.token.unwrap();
-        for row in tx.all("select token_hash from session", vec![]).await.unwrap() {
+        for row in tx.all(sql!("select token_hash from session"), args![]).await.unwrap() {
             let stored: Vec<u8> = row.get("token_hash").unwrap();
             assert_ne!(hex::encode(&stored), token);
             assert_ne!(stored, token.as_bytes());
@@ -125,7 +126,7 @@ async fn short_passwords_and_unknown_roles_are_refused() {
 }
 
 #[tokio::test]
-async fn an_administrator_of_one_office_makes_nobody_in_another() {
+async fn an_administrator_of_one_office_has_no_say_in_another() {
     on_both(async |house| {
         let local = house.officer("local", &[Role::Admin], "o-1").await;
         let body = |name: &str, office: &str| json!({"username": name, "password": PASSWORD, "roles": ["stock"], "office": office});
@@ -135,8 +136,10 @@ async fn an_administrator_of_one_office_makes_nobody_in_another() {
         let other = house.admin.post("/api/officers", "k-3", body("there", "o-2")).await;
         let path = format!("/api/officers/{}/disablement", other.body["id"].as_str().unwrap());
         assert_eq!(local.post(&path, "k-4", json!({"reason": "x"})).await.code(), "other-office");
-        let unknown = local.post("/api/officers/nobody/disablement", "k-5", json!({"reason": "x"})).await;
+        let unknown = local.post(&format!("/api/officers/{NIL}/disablement"), "k-5", json!({"reason": "x"})).await;
         assert_eq!((unknown.status, unknown.code()), (404, "officer-not-found"));
+        let malformed = local.post("/api/officers/lan/disablement", "k-6", json!({"reason": "x"})).await;
+        assert_eq!((malformed.status, malformed.code()), (422, "identifier-malformed"));
     })
     .await;
 }

@@ -1,15 +1,16 @@
 //! Client certificates, TLS and the listener.
 
-use issuance::http::{ListenError, TlsListener};
-use issuance::pki::KeyStore;
+use issuance::ground::Randomness;
+use issuance::keys::{InitOptions, KeyStore};
+use issuance::server::{self, ListenError, TlsListener};
 use issuance::{Service, StartError};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
-use crate::house::{self, on_both};
+use crate::house::{self, NIL, on_both};
 
-/// A station route; what it does is its office's business, whether one gets there is ours.
+/// A station's route. The tests here ask only whether a caller gets there.
 const ROUTE: &str = "/api/station/intake/orders";
 
 #[tokio::test]
@@ -23,8 +24,10 @@ async fn an_enrolled_station_passes_and_a_revoked_one_is_refused_on_the_same_con
         assert_eq!(revoked.status, 200);
         let said = station.post(ROUTE, "k-3", json!({})).await;
         assert_eq!((said.status, said.code()), (403, "station-revoked"));
-        let unknown = house.admin.post("/api/stations/nowhere/revocation", "k-4", json!({"reason": "x"})).await;
+        let unknown = house.admin.post(&format!("/api/stations/{NIL}/revocation"), "k-4", json!({"reason": "x"})).await;
         assert_eq!((unknown.status, unknown.code()), (404, "station-not-found"));
+        let malformed = house.admin.post("/api/stations/counter-1/revocation", "k-5", json!({"reason": "x"})).await;
+        assert_eq!((malformed.status, malformed.code()), (422, "identifier-malformed"));
     })
     .await;
 }
@@ -103,10 +106,10 @@ async fn a_stopped_service_frees_its_port_and_starts_again_with_everything() {
     let house = house::House::open(None).await;
     let (station, _) = house.station("counter-1").await;
     let address = house.service.address();
-    let mut config = house::config(&house.folder, None);
-    config.listen = address;
+    let mut settings = house::settings(&house.folder, None);
+    settings.listen = address;
     house.service.stop().await;
-    let service = Service::start(config, house.clock.clone(), issuance::app::Randomness::seeded(3)).await.unwrap();
+    let service = Service::start(&settings, Some(house.clock.clone()), Randomness::seeded(3)).await.unwrap();
     assert_eq!(house.admin.get("/health").await.status, 200);
     let said = station.post(ROUTE, "k-9", json!({})).await;
     assert!(said.status != 401 && said.status != 403, "{said:?}");
@@ -116,19 +119,19 @@ async fn a_stopped_service_frees_its_port_and_starts_again_with_everything() {
 #[tokio::test]
 async fn without_init_there_is_no_service() {
     let folder = tempfile::tempdir().unwrap();
-    let error = issuance::serve(house::config(&folder, None)).await.unwrap_err();
+    let error = Service::start(&house::settings(&folder, None), None, Randomness::System).await.unwrap_err();
     assert!(matches!(error, StartError::KeyStore(_)));
     assert!(error.to_string().contains("issuance init"), "{error}");
 }
 
-/// Who shakes hands and says nothing more does not hold a connection for good.
+/// A client that shakes hands and says nothing more does not hold a connection for good.
 #[tokio::test]
 async fn a_connection_on_which_nothing_moves_is_closed() {
     let folder = tempfile::tempdir().unwrap();
-    let config = house::config(&folder, None);
-    let rng = &mut issuance::app::Randomness::seeded(1).draw();
-    issuance::pki::found(&config, &issuance::pki::Founding::default(), time::OffsetDateTime::now_utc(), rng).unwrap();
-    let store = KeyStore::open(&config.data, None).unwrap();
+    let settings = house::settings(&folder, None);
+    let rng = &mut Randomness::seeded(1).draw();
+    server::init(&settings, &InitOptions::default(), "admin", house::now(), rng).unwrap();
+    let store = KeyStore::open(&settings.data, None).unwrap();
     let idle = std::time::Duration::from_millis(200);
     let mut listener = TlsListener::bind_with("127.0.0.1:0".parse().unwrap(), &store, idle).await.unwrap();
     let address = listener.address();

@@ -1,28 +1,30 @@
 //! One SQL, two databases.
 
-use issuance::args;
-use issuance::store::StoreError;
-use time::OffsetDateTime;
+use issuance::ground::{OfficeCode, Role};
+use issuance::store::{Argument, StoreError};
+use issuance::{args, sql};
+use serde_json::json;
+use time::macros::date;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::house::on_both;
 
 #[tokio::test]
 async fn what_goes_in_comes_out() {
     on_both(async |house| {
-        let app = house.service.app();
-        let at = app.now();
-        let mut tx = app.begin().await.unwrap();
-        tx.run(
-            "insert into trust_bundle (id, issued_at, content_hash, prepared, signed) values ($1, $2, $3, $4, $5)",
-            args!["Nguyễn", at, [7; 32], &[0_u8, 255][..], None::<Vec<u8>>],
-        )
-        .await
-        .unwrap();
-        let sql = "select id, issued_at, content_hash, prepared, signed from trust_bundle where id = $1";
-        let row = tx.one_locked(sql, args!["Nguyễn"]).await.unwrap().unwrap();
-        assert_eq!(row.get::<String>("id").unwrap(), "Nguyễn");
+        let deeds = house.service.offices().deeds();
+        let (id, at) = (deeds.source().id::<()>().uuid(), deeds.source().now());
+        let mut tx = deeds.db().begin_upkeep().await.unwrap();
+        let insert =
+            sql!("insert into trust_bundle (id, issued_at, frame_hash, prepared, signed) values ($1, $2, $3, $4, $5)");
+        tx.run(insert, args![id, at, [7; 32], &[0_u8, 255][..], None::<Vec<u8>>]).await.unwrap();
+        let select = sql!("select id, issued_at, frame_hash, prepared, signed from trust_bundle where id = $1");
+        let row = tx.one_locked(select, args![id]).await.unwrap().unwrap();
+        assert_eq!(row.get::<Uuid>("id").unwrap(), id);
         assert_eq!(row.get::<OffsetDateTime>("issued_at").unwrap(), at);
-        assert_eq!(row.array::<32>("content_hash").unwrap(), [7; 32]);
+        assert_eq!(row.array::<32>("frame_hash").unwrap(), [7; 32]);
+        assert!(row.array::<31>("frame_hash").is_err());
         assert_eq!(row.get::<Vec<u8>>("prepared").unwrap(), [0, 255]);
         assert_eq!(row.get::<Option<Vec<u8>>>("signed").unwrap(), None);
     })
@@ -30,17 +32,53 @@ async fn what_goes_in_comes_out() {
 }
 
 #[tokio::test]
+async fn every_kind_of_argument_comes_back_as_the_column_that_it_was() {
+    on_both(async |house| {
+        let mut tx = house.service.offices().deeds().db().begin_read().await.unwrap();
+        let echo = sql!(
+            pg "select $1::text as word, $2::date as day, $3::boolean as truth, $4::jsonb as tree, $5::bigint as n,
+                       $6::date as no_day",
+            lite "select $1 as word, $2 as day, $3 as truth, $4 as tree, $5 as n, $6 as no_day",
+        );
+        let (day, tree) = (date!(0999 - 02 - 28), json!({"họ": ["Nguyễn", null, 1]}));
+        let arguments = args!["Nguyễn", day, true, Argument::json(&tree), i64::MIN, None::<Date>];
+        let row = tx.one(echo, arguments).await.unwrap().unwrap();
+        assert_eq!(row.get::<String>("word").unwrap(), "Nguyễn");
+        assert_eq!(row.get::<Date>("day").unwrap(), day);
+        assert!(row.get::<bool>("truth").unwrap());
+        assert_eq!(row.json::<serde_json::Value>("tree").unwrap(), tree);
+        assert_eq!(row.get::<i64>("n").unwrap(), i64::MIN);
+        assert_eq!(row.get::<Option<Date>>("no_day").unwrap(), None);
+        assert!(row.get::<Date>("no_day").is_err(), "an absent day is no day");
+
+        let among = sql!(
+            pg "select count(*) as n from officer where username = any($1) and id <> all($2)",
+            lite "select count(*) as n from officer where username in (select value from json_each($1))
+                  and id not in (select value from json_each($2))",
+        );
+        let id = sql!("select id from officer where username = 'admin'");
+        let admin: Uuid = tx.one(id, args![]).await.unwrap().unwrap().get("id").unwrap();
+        let names = || Argument::Texts(vec!["no one".to_owned(), "admin".to_owned()]);
+        for (without, found) in [(Uuid::nil(), 1), (admin, 0)] {
+            let row = tx.one(among, vec![names(), Argument::Uuids(vec![without])]).await.unwrap().unwrap();
+            assert_eq!(row.get::<i64>("n").unwrap(), found);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_row_that_does_not_parse_is_named_with_table_column_and_id() {
     on_both(async |house| {
-        let app = house.service.app();
-        let mut tx = app.begin().await.unwrap();
-        tx.run("update officer set roles = $1, office = $2", args!["[\"emperor\"]", "Ở đây"]).await.unwrap();
-        let row = tx.one("select id, roles, office, made_at from officer", vec![]).await.unwrap().unwrap();
-        let id = row.get::<String>("id").unwrap();
-        let error = row.json::<Vec<issuance::access::Role>>("roles").unwrap_err();
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let spoil = sql!("update officer set roles = $1, office = $2");
+        tx.run(spoil, args![Argument::json(&["emperor"]), "Ở đây"]).await.unwrap();
+        let row = tx.one(sql!("select id, roles, office, made_at from officer"), args![]).await.unwrap().unwrap();
+        let id = row.get::<Uuid>("id").unwrap().to_string();
+        let error = row.json::<Vec<Role>>("roles").unwrap_err();
         let StoreError::Inconsistent { table, column, id: culprit } = error else { panic!("{error}") };
         assert_eq!((table.as_str(), column.as_str(), culprit), ("officer", "roles", id));
-        assert!(row.parsed::<issuance::access::OfficeCode>("office").is_err());
+        assert!(row.parsed::<OfficeCode>("office").is_err());
         assert!(row.number::<u8>("made_at").is_err());
         assert!(row.get::<bool>("made_at").is_err());
         assert!(row.get::<String>("nowhere").is_err());
@@ -51,13 +89,13 @@ async fn a_row_that_does_not_parse_is_named_with_table_column_and_id() {
 #[tokio::test]
 async fn a_unique_constraint_is_a_duplicate_and_a_dropped_transaction_never_happened() {
     on_both(async |house| {
-        let app = house.service.app();
-        let insert = "insert into signing_key (id, name, used) values ($1, $2, $3)";
-        let mut tx = app.begin().await.unwrap();
+        let insert = sql!("insert into signing_key (id, name, used) values ($1, $2, $3)");
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
         tx.run(insert, args!["a", "x", 0_i64]).await.unwrap();
         assert!(matches!(tx.run(insert, args!["a", "y", 0_i64]).await, Err(StoreError::Duplicate { .. })));
         drop(tx);
-        assert_eq!(house.count("select count(*) as n from signing_key where id = $1", args!["a"]).await, 0);
+        let there = sql!("select count(*) as n from signing_key where id = $1");
+        assert_eq!(house.count(there, args!["a"]).await, 0);
     })
     .await;
 }
@@ -65,25 +103,24 @@ async fn a_unique_constraint_is_a_duplicate_and_a_dropped_transaction_never_happ
 #[tokio::test]
 async fn twenty_workers_claim_each_piece_once() {
     on_both(async |house| {
-        let app = house.service.app().clone();
-        let mut tx = app.begin().await.unwrap();
+        let db = house.service.offices().deeds().db();
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let insert = sql!("insert into signing_key (id, name, used) values ($1, 'piece', 0)");
         for n in 0..40 {
-            tx.run("insert into signing_key (id, name, used) values ($1, 'piece', 0)", args![format!("{n:02}")])
-                .await
-                .unwrap();
+            tx.run(insert, args![format!("{n:02}")]).await.unwrap();
         }
         tx.commit().await.unwrap();
         let workers: Vec<_> = (0..20)
             .map(|_| {
-                let app = app.clone();
+                let db = db.clone();
                 tokio::spawn(async move {
+                    let next = sql!("select id from signing_key where name = 'piece' and used = 0 order by id limit 1");
                     let mut claimed = Vec::new();
                     loop {
-                        let mut tx = app.begin().await.unwrap();
-                        let next = "select id from signing_key where name = 'piece' and used = 0 order by id limit 1";
-                        let Some(row) = tx.claim(next, vec![]).await.unwrap() else { return claimed };
+                        let mut tx = db.begin_upkeep().await.unwrap();
+                        let Some(row) = tx.claim(next, args![]).await.unwrap() else { return claimed };
                         let id: String = row.get("id").unwrap();
-                        tx.run("update signing_key set used = 1 where id = $1", args![&id]).await.unwrap();
+                        tx.run(sql!("update signing_key set used = 1 where id = $1"), args![&id]).await.unwrap();
                         tx.commit().await.unwrap();
                         claimed.push(id);
                     }

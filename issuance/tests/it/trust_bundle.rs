@@ -1,26 +1,72 @@
 //! The trust bundle, opened as a kiosk opens it.
 
-use crypto::pki::{Certificate, Crl, trust_bundle};
-use issuance::args;
+use std::time::{Duration as Wait, Instant};
+
+use crypto::pki::trust_bundle::{self, TrustBundle};
+use crypto::pki::{Certificate, Crl};
+use issuance::applications::hand_over::hand_over;
+use issuance::applications::model::Kind;
+use issuance::ground::Role;
+use issuance::keys::{self, KeyStore};
+use issuance::{args, sql};
+use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use serde_json::json;
 use time::Duration;
 
 use crate::house::{House, on_both};
+use crate::offices::{Offices, appoint, enrol, within};
 
-async fn fetched(house: &House, path: &str) -> Vec<u8> {
+/// An answer of `GET /api/trust-bundle`.
+struct Fetched {
+    status: u16,
+    tag: String,
+    bytes: Vec<u8>,
+}
+
+async fn fetched(house: &House, known: Option<&str>) -> Fetched {
     let caller = house.anyone();
-    let response = caller.client.get(format!("{}{path}", caller.address)).send().await.unwrap();
-    assert_eq!(response.status(), 200);
-    response.bytes().await.unwrap().to_vec()
+    let mut request = caller.client.get(format!("{}/api/trust-bundle", caller.address));
+    if let Some(known) = known {
+        request = request.header(IF_NONE_MATCH, known);
+    }
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-cache", "kept, and asked for again");
+    let tag = response.headers()[ETAG].to_str().unwrap().to_owned();
+    Fetched { status: response.status().as_u16(), tag, bytes: response.bytes().await.unwrap().to_vec() }
+}
+
+/// Waits until there is another bundle than the one with this tag. Fails if it takes longer than a second: here the
+/// worker looks every 20 ms, in a service every second.
+async fn another(house: &House, than: &str) -> Fetched {
+    let began = Instant::now();
+    loop {
+        let fetched = fetched(house, Some(than)).await;
+        if fetched.status == 200 {
+            assert_ne!(fetched.tag, than);
+            return fetched;
+        }
+        assert!(began.elapsed() < Wait::from_secs(1), "no other bundle within a second");
+        tokio::time::sleep(Wait::from_millis(10)).await;
+    }
+}
+
+fn csca(house: &House) -> Certificate {
+    Certificate::parse(&std::fs::read(house.folder.path().join("data/csca.der")).unwrap()).unwrap()
+}
+
+fn opened(house: &House, fetched: &Fetched) -> TrustBundle {
+    trust_bundle::open(&fetched.bytes, &csca(house), house.clock.now()).unwrap()
 }
 
 #[tokio::test]
 async fn a_kiosk_opens_the_bundle_with_the_csca_that_it_was_given() {
     on_both(async |house| {
-        let bytes = fetched(house, "/api/trust-bundle").await;
-        let csca = Certificate::parse(&std::fs::read(house.folder.path().join("data/csca.der")).unwrap()).unwrap();
-        let bundle = trust_bundle::open(&bytes, &csca, house.clock.now()).unwrap();
+        let csca = csca(house);
+        let bundle = opened(house, &fetched(house, None).await);
         assert_eq!(bundle.contents().cscas, [csca.der()]);
-        let crl = fetched(house, "/api/crl").await;
+        let caller = house.anyone();
+        let crl = caller.client.get(format!("{}/api/crl", caller.address)).send().await.unwrap();
+        let crl = crl.bytes().await.unwrap().to_vec();
         assert_eq!(bundle.contents().crls, std::slice::from_ref(&crl));
         Crl::parse(&crl).unwrap().verify(&csca).unwrap();
         assert!(!bundle.is_stale(house.clock.now() + Duration::days(6)));
@@ -32,13 +78,94 @@ async fn a_kiosk_opens_the_bundle_with_the_csca_that_it_was_given() {
 #[tokio::test]
 async fn asking_often_does_not_sign_often() {
     on_both(async |house| {
-        let first = fetched(house, "/api/trust-bundle").await;
+        let first = fetched(house, None).await;
         for _ in 0..5 {
-            assert_eq!(fetched(house, "/api/trust-bundle").await, first);
+            let again = fetched(house, None).await;
+            assert_eq!((again.status, &again.tag, &again.bytes), (200, &first.tag, &first.bytes));
         }
         house.clock.advance(Duration::minutes(61));
-        assert_ne!(fetched(house, "/api/trust-bundle").await, first, "an hour later it is made anew");
-        assert_eq!(house.count("select count(*) as n from trust_bundle where signed is not null", args![]).await, 2);
+        let second = another(house, &first.tag).await;
+        assert_ne!(second.bytes, first.bytes, "an hour later it is made anew");
+        let signed = sql!("select count(*) as n from trust_bundle where signed is not null");
+        assert_eq!(house.count(signed, args![]).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kiosk_that_has_the_bundle_is_not_sent_it_again() {
+    on_both(async |house| {
+        let first = fetched(house, None).await;
+        assert_eq!(first.status, 200);
+        for known in [first.tag.clone(), format!("\"other\", {}", first.tag), "*".to_owned()] {
+            let again = fetched(house, Some(&known)).await;
+            assert_eq!((again.status, &again.tag, again.bytes.len()), (304, &first.tag, 0), "{known}");
+        }
+        for unknown in ["\"other\"", first.tag.trim_matches('"')] {
+            assert_eq!(fetched(house, Some(unknown)).await.bytes, first.bytes, "{unknown}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_that_was_reported_lost_is_in_another_bundle_within_a_second() {
+    on_both(async |house| {
+        let deeds = house.service.offices().deeds();
+        let offices = Offices {
+            state: house.service.offices().clone(),
+            clock: house.clock.clone(),
+            registrar: appoint(deeds, Role::Registrar).await,
+            capture: appoint(deeds, Role::Capture).await,
+            approver: appoint(deeds, Role::Approver).await,
+            stock: appoint(deeds, Role::Stock).await,
+            counter: appoint(deeds, Role::HandOver).await,
+            station: enrol(deeds, "counter-1").await,
+            data: tempfile::tempdir().unwrap(),
+        };
+        let person = offices.citizen().await;
+        let application = offices.approved(person, Kind::First).await;
+        let mut chip = offices.initialised(1).await;
+        let card = offices.card(&mut chip).await;
+        within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0)).unwrap();
+        let sod = crypto::sod::Sod::parse(chip.file(crypto::lds::File::Sod)).unwrap().fingerprint();
+        let before = fetched(house, None).await;
+        assert!(!opened(house, &before).is_revoked(&sod));
+
+        let counter = house.officer("counter", &[Role::HandOver], "district-1").await;
+        let lost = counter.post(&format!("/api/cards/{card}/loss"), "k", json!({"reported_by": "holder"})).await;
+        assert_eq!((lost.status, &lost.body["status"]), (200, &json!("revoked")), "{lost:?}");
+        assert!(opened(house, &another(house, &before.tag).await).is_revoked(&sod));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_list_of_the_csca_is_in_another_bundle_within_a_second() {
+    on_both(async |house| {
+        let before = fetched(house, None).await;
+        let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
+        let list = keys::issue_crl(&store, &[], house.clock.now()).unwrap();
+        let bundle = opened(house, &another(house, &before.tag).await);
+        assert_eq!(bundle.contents().crls, [list.der()]);
+    })
+    .await;
+}
+
+/// The handler reads no table: it answers while a writing transaction holds the lock of SQLite, and even without a
+/// database.
+#[tokio::test]
+async fn the_bundle_is_served_from_memory() {
+    on_both(async |house| {
+        let first = fetched(house, None).await;
+        let db = house.service.offices().deeds().db();
+        let writing = db.begin_upkeep().await.unwrap();
+        assert_eq!(fetched(house, None).await.bytes, first.bytes);
+        drop(writing);
+        db.close().await;
+        assert_eq!(house.anyone().get("/health").await.code(), "database-unreachable");
+        assert_eq!(fetched(house, None).await.bytes, first.bytes);
+        assert_eq!(fetched(house, Some(&first.tag)).await.status, 304);
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hex_literal::hex;
 use time::Duration;
-use time::macros::{date, datetime};
+use time::macros::{date, datetime, offset, time};
 
 use super::*;
 use crate::identity::Sex;
@@ -155,9 +155,10 @@ impl TestIssuer {
         }));
         let signature_algorithm = active_auth::signature_algorithm(Hash::Sha256);
         infos.push(SecurityInfo::ActiveAuthentication { signature_algorithm });
+        let face = Dg2 { image: PORTRAIT.to_vec(), format: ImageFormat::Jpeg, width: 480, height: 640 };
         [
             (DataGroup::DG1, Dg1::from(zone(&person)).encode().unwrap()),
-            (DataGroup::DG2, Dg2::new(PORTRAIT.to_vec(), 480, 640).unwrap().encode()),
+            (DataGroup::DG2, face.encode()),
             (DataGroup::DG13, Dg13::new(&person).unwrap().encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
             (DataGroup::DG15, Dg15 { spki: spki_of(&self.active) }.encode()),
@@ -370,6 +371,29 @@ fn an_expired_card_is_refused_the_day_after_and_not_before() {
         let mut card = issuer.card(issuer.groups(Some(expiry)));
         card.password = None;
         assert_eq!(outcome(&issuer.verdict(&card), Check::Validity), expected, "{expiry}");
+    }
+}
+
+#[test]
+fn the_last_day_of_a_card_is_a_day_of_the_state_that_issued_it() {
+    let issuer = issuer();
+    // Half past one of the next day in Viet Nam.
+    let at = NOW.replace_time(time!(18:30));
+    let last = at.date();
+    let mut card = issuer.card(issuer.groups(Some(last)));
+    card.password = None;
+    let judged = [
+        (offset!(UTC), Proved, last),
+        (offset!(+7), Refuted, last + Duration::days(1)),
+        (offset!(-3:30), Proved, last),
+    ];
+    for (offset, expected, day) in judged {
+        let verdict = judge(&card, &issuer.bundle(vec![]), at.to_offset(offset)).verdict;
+        let validity = verdict.findings().iter().find(|finding| finding.name == Check::Validity).unwrap();
+        assert_eq!(validity.outcome, expected, "{offset}");
+        let (hours, minutes, _) = offset.as_hms();
+        let says = format!(", judged on {day}, the civil day in UTC{hours:+03}:{:02}", minutes.abs());
+        assert!(validity.reason.contains(&says), "{}", validity.reason);
     }
 }
 

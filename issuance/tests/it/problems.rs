@@ -1,0 +1,183 @@
+//! What a caller is told when something does not work, and what the log says about it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+use issuance::ground::{Randomness, Role};
+use issuance::keys::InitOptions;
+use issuance::server;
+use issuance::web::catalogued;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::house::{self, Caller, House, NIL, on_both};
+
+/// Reads an answer that must be a problem document: complete, and of one mind with status and headers. Returns it.
+async fn problem(response: Response) -> Value {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    assert_eq!(headers[CONTENT_TYPE], "application/problem+json", "{status} {text}");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    let code: crypto::perso::problem::ProblemCode = serde_json::from_value(body["code"].clone()).unwrap();
+    assert_eq!(body["type"], format!("https://citizen-card.invalid/problems/{code}"));
+    assert_eq!(body["about"], json!(code.about()), "{body}");
+    assert_eq!(body["title"], code.word().replace('-', " "));
+    assert_eq!((body["status"].as_u64(), catalogued(code).status), (Some(status.into()), status), "{body}");
+    assert_eq!(body["remedy"], catalogued(code).en.remedy);
+    assert!(body["detail"].is_null() || body["detail"].is_string());
+    let id = body["request_id"].as_str().unwrap();
+    assert_ne!(id.parse::<Uuid>().unwrap(), Uuid::nil());
+    assert_eq!(headers["x-request-id"], id);
+    body
+}
+
+/// A request of this caller, with an idempotency key.
+fn request(caller: &Caller, method: &str, path: &str) -> RequestBuilder {
+    let request = caller.client.request(method.parse().unwrap(), format!("{}{path}", caller.address));
+    let request = request.header("Idempotency-Key", "k");
+    match &caller.token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_problem_document() {
+    on_both(async |house| {
+        let every = house.officer("every", &Role::ALL, "o-1").await;
+        let (anyone, person, audit) = (house.anyone(), format!("/api/persons/{NIL}"), "/api/audit?object=x");
+        let applications = || request(&every, "POST", "/api/applications");
+        let too_large = "x".repeat(issuance::web::Settings::default().body_limit + 1);
+        let applies = |person: &str| json!({"person_id": person, "kind": "first", "office": "o-1"});
+        for (request, code) in [
+            (request(&anyone, "GET", "/api/everything"), "no-such-path"),
+            (request(&anyone, "GET", "/"), "no-such-path"),
+            (request(&anyone, "PUT", "/health"), "method-not-allowed"),
+            (request(&anyone, "GET", &person), "session-needed"),
+            (request(&anyone, "POST", "/api/station/intake/orders"), "station-certificate-needed"),
+            (request(&house.admin, "GET", &person), "role-missing"),
+            (request(&every, "GET", &person), "person-unknown"),
+            (request(&every, "GET", "/api/persons/0"), "identifier-malformed"),
+            (request(&every, "GET", "/api/persons/%FF"), "identifier-malformed"),
+            (request(&every, "GET", "/api/persons/00000000000000000000000000000000"), "identifier-malformed"),
+            (
+                request(&every, "POST", "/api/stations/0/revocation").json(&json!({"reason": ""})),
+                "identifier-malformed",
+            ),
+            (request(&every, "GET", "/api/audit"), "query-malformed"),
+            (request(&every, "GET", &format!("{audit}&after=0")), "query-malformed"),
+            (request(&every, "GET", &format!("{audit}&everything=1")), "query-malformed"),
+            (applications().body("{"), "body-malformed"),
+            (applications().body(vec![0xff]), "body-malformed"),
+            (applications().json(&json!([])), "body-invalid"),
+            (applications().json(&json!({"person": "x"})), "body-invalid"),
+            (applications().json(&applies(NIL)), "person-unknown"),
+            (applications().body(too_large.clone()), "body-too-large"),
+            (request(&anyone, "POST", "/api/sessions").body(too_large.clone()), "body-too-large"),
+            (applications().json(&applies("0")), "identifier-malformed"),
+        ] {
+            let said = problem(request.send().await.unwrap()).await;
+            assert_eq!(said["code"], code, "{said}");
+        }
+        for (key, code) in [(None, "idempotency-key-missing"), (Some("k".repeat(129)), "idempotency-key-malformed")] {
+            let request = every.client.post(format!("{}/api/applications", every.address));
+            let request = request.bearer_auth(every.token.as_ref().unwrap());
+            let request = key.iter().fold(request, |request, key| request.header("Idempotency-Key", key));
+            assert_eq!(problem(request.send().await.unwrap()).await["code"], code);
+        }
+    })
+    .await;
+}
+
+/// The limit holds for a body whose length is not announced, too.
+#[tokio::test]
+async fn a_body_without_an_end_is_a_problem_document() {
+    let house = House::open(None).await;
+    let authority = fs::read(house.folder.path().join("data/tls-ca.pem")).unwrap();
+    let path = format!("{}/api/sessions", house.admin.address);
+    let limit = issuance::web::Settings::default().body_limit;
+    let asked = tokio::task::spawn_blocking(move || {
+        let authority = reqwest::Certificate::from_pem(&authority).unwrap();
+        let client = reqwest::blocking::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
+        let endless = std::io::repeat(b'x').take(limit as u64 + 1);
+        let said = client.post(path).body(reqwest::blocking::Body::new(endless)).send().unwrap();
+        (said.status().as_u16(), said.headers()[CONTENT_TYPE].clone(), said.text().unwrap())
+    });
+    let (status, kind, text) = asked.await.unwrap();
+    assert_eq!((status, kind.to_str().unwrap()), (413, "application/problem+json"));
+    assert!(text.contains("body-too-large"), "{text}");
+    house.service.stop().await;
+}
+
+/// What stood in the request may be personal data, and answers end up in the logs of callers.
+#[tokio::test]
+async fn a_refusal_quotes_nothing_of_the_request() {
+    on_both(async |house| {
+        let every = house.officer("every", &Role::ALL, "o-1").await;
+        for request in [
+            request(&every, "GET", "/api/persons/Nguyen-Thi-Mau"),
+            request(&every, "GET", "/api/audit?person=Nguyen-Thi-Mau"),
+            request(&every, "POST", "/api/applications").body("{\"person_id\": Nguyen-Thi-Mau"),
+            request(&every, "POST", "/api/applications").json(&json!({"person_id": "Nguyen-Thi-Mau"})),
+            request(&every, "POST", "/api/applications").json(&json!({"person_id": NIL, "kind": "Nguyen-Thi-Mau"})),
+            request(&every, "POST", "/api/applications").json(&json!({"fee_exempt": "Nguyen-Thi-Mau"})),
+        ] {
+            let said = problem(request.send().await.unwrap()).await.to_string();
+            assert!(!said.contains("Nguyen"), "{said}");
+        }
+    })
+    .await;
+}
+
+/// A service in a process of its own. Ends with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_request_id_of_a_failure_leads_to_its_cause_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = house::settings(&folder, None);
+    let rng = &mut Randomness::seeded(1).draw();
+    server::init(&settings, &InitOptions::default(), "admin", house::now(), rng).unwrap();
+    let log = folder.path().join("log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&settings.data).env("RUST_LOG", "info");
+    command.stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
+    let mut process = Process(command.spawn().unwrap());
+    let mut first = String::new();
+    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.trim_end().strip_prefix("issuance listens on ").unwrap().to_owned();
+    let client = house::client(&folder, None);
+
+    fs::remove_file(settings.data.join("csca.crl")).unwrap();
+    let mut failed = Vec::new();
+    for _ in 0..2 {
+        let said = problem(client.get(format!("{address}/api/crl")).send().await.unwrap()).await;
+        assert_eq!((&said["code"], &said["about"]), (&json!("internal"), &json!("service")));
+        let told = said.to_string();
+        assert!(!told.contains("csca") && !told.contains("No such file"), "the cause is not answered: {told}");
+        failed.push(said["request_id"].as_str().unwrap().to_owned());
+    }
+    let refused = problem(client.get(format!("{address}/api/everything")).send().await.unwrap()).await;
+    drop(process); // what it wrote is in the file
+    let log = fs::read_to_string(&log).unwrap();
+    let errors =
+        |id: &str| log.lines().filter(|line| line.contains(" ERROR ") && line.contains(id)).collect::<Vec<_>>();
+    assert_ne!(failed[0], failed[1]);
+    for id in &failed {
+        let [line] = errors(id)[..] else { panic!("not one error line with {id}:\n{log}") };
+        assert!(line.contains("csca.crl") && line.contains("No such file") && line.contains("internal"), "{line}");
+    }
+    // A refusal is no failure: it has its line, and no error.
+    let id = refused["request_id"].as_str().unwrap();
+    assert!(errors(id).is_empty() && log.contains(id), "{log}");
+}
