@@ -1,7 +1,7 @@
 //! Document profiles: who may sign a kind of document, and what it must prove.
 
 use crate::lds::DataGroup;
-use crate::pki::State;
+use crate::pki::{Certificate, State};
 
 /// What is demanded of a kind of document beyond Doc 9303.
 ///
@@ -23,15 +23,21 @@ pub struct DocumentProfile {
 }
 
 impl DocumentProfile {
-    /// The citizen card of Viet Nam, signed under the CSCA that opened the trust bundle, or one that link certificates
-    /// join to it.
-    pub const CITIZEN_CARD: Self = Self {
-        name: "citizen card",
-        document_code: "ID",
-        state: State::VIET_NAM,
-        groups: &[DataGroup::DG1, DataGroup::DG2, DataGroup::DG13],
-        clone_protection: true,
-    };
+    /// Returns the profile of the citizen card, signed under the CSCA that opened the trust bundle, or one that link
+    /// certificates join to it. Its State is that CSCA's; without a bundle, Viet Nam.
+    pub fn citizen_card(national: Option<&Certificate>) -> Self {
+        let state = national.and_then(|csca| {
+            let in_mrz = csca.extensions().subject_country.as_deref().and_then(State::of_code);
+            in_mrz.or_else(|| csca.subject().country().as_deref().and_then(State::of_code))
+        });
+        Self {
+            name: "citizen card",
+            document_code: "ID",
+            state: state.unwrap_or(State::VIET_NAM),
+            groups: &[DataGroup::DG1, DataGroup::DG2, DataGroup::DG13],
+            clone_protection: true,
+        }
+    }
 
     /// Returns whether an MRZ with this document code and issuing State claims to be of this kind.
     pub fn is_claimed(&self, document_code: &str, issuing_state: &str) -> bool {

@@ -5,6 +5,7 @@ use super::{Check, Judge, SignedGroups};
 use crate::inspection::DocumentProfile;
 use crate::lds::{DataGroup, Dg1};
 use crate::pki::State;
+use crate::pki::trust_bundle::TrustBundle;
 use crate::sod::VerifiedSod;
 
 /// Document code and issuing State of an MRZ of any size, without fillers.
@@ -54,10 +55,15 @@ impl Judge<'_> {
         }
     }
 
+    /// Returns the profile of the citizen card of the State whose trust bundle is held.
+    pub(super) fn citizen_card(&self) -> DocumentProfile {
+        DocumentProfile::citizen_card(self.trust.bundle.map(TrustBundle::national))
+    }
+
     /// Judges the document by the profile of the citizen card if it claims to be one, or if the authority of citizen
     /// cards signed it. Returns the profile by which it is judged; `None` for the general rules.
     pub(super) fn profile(&mut self, sod: Option<&VerifiedSod>) -> Option<DocumentProfile> {
-        let profile = DocumentProfile::CITIZEN_CARD;
+        let profile = self.citizen_card();
         let name = profile.name;
         // The claim counts before it is proved: a forger who cannot sign it still makes it.
         let claim = self.evidence.group(DataGroup::DG1).and_then(origin);

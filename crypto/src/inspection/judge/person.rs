@@ -10,7 +10,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::Outcome::{NotChecked, Proved, Refuted};
 use super::{Check, Judge, SignedGroups};
 use crate::identity::{FullName, PersonalNumber, Sex};
-use crate::inspection::{DocumentProfile, Password};
+use crate::inspection::Password;
 use crate::lds::dg13::NO_EXPIRY;
 use crate::lds::{DataGroup, Dg1, Dg13};
 use crate::mrz::{MrzDate, MrzName, Td1};
@@ -63,8 +63,8 @@ impl Judge<'_> {
         };
         let mut comparison = Comparison::default();
         comparison.add("its own check digits", check_digits(&dg1));
-        let citizen =
-            dg1.td1().filter(|td1| DocumentProfile::CITIZEN_CARD.is_claimed(&td1.document_code, &td1.issuing_state));
+        let profile = self.citizen_card();
+        let citizen = dg1.td1().filter(|td1| profile.is_claimed(&td1.document_code, &td1.issuing_state));
         match &self.evidence.password {
             None => {}
             Some(Password::Zone(given)) => match given.differences(characters) {
