@@ -28,7 +28,7 @@ struct Declared {
     /// The register's own id.
     #[schema(value_type = String)]
     person_id: PersonId,
-    /// What someone should look at.
+    /// What the registrar should look at.
     findings: Vec<Finding>,
 }
 
@@ -47,7 +47,7 @@ struct PersonView {
     /// The fields of Law 59/2014, Art. 9(1).
     #[schema(value_type = Object)]
     person: Person,
-    /// What someone should look at.
+    /// What the registrar should look at.
     findings: Vec<Finding>,
 }
 

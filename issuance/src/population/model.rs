@@ -89,7 +89,7 @@ pub struct DeclaredRelative {
     pub nationality: String,
 }
 
-/// Something in a declaration that someone should look at.
+/// Something in a declaration that the registrar should look at.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Finding {
     /// Which field, in the words of the declaration (`father.personal_number`).

@@ -10,7 +10,7 @@ use crate::ground::ids::PersonId;
 use crate::ground::{Officer, OtherOffice};
 use crate::store::StoreError;
 
-/// Checks a declaration and registers the person. Returns the register's id and what someone should look at.
+/// Checks a declaration and registers the person. Returns the register's id and what the registrar should look at.
 ///
 /// # Errors
 /// [`PopulationError::Declined`] with everything that stands against it.
