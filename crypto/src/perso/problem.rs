@@ -100,6 +100,9 @@ catalogue! {
     ChipNotInitialised "chip-not-initialised" Chip
     ChipSpoiled "chip-spoiled" Chip
     ChipUnknown "chip-unknown" Chip
+    ClaimMismatch "claim-mismatch" Request
+    ClaimNeeded "claim-needed" Request
+    ClaimTooSoon "claim-too-soon" Station
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
     DatabaseUnreachable "database-unreachable" Service
@@ -117,6 +120,8 @@ catalogue! {
     IdempotencyKeyReused "idempotency-key-reused" Request
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
+    LastAdministrator "last-administrator" Request
+    LossGroundsMissing "loss-grounds-missing" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
     NameTaken "name-taken" Request
@@ -129,8 +134,10 @@ catalogue! {
     NumberStructure "number-structure" Request
     OfficeCodeMalformed "office-code-malformed" Request
     OfficerNotFound "officer-not-found" Request
+    OneTimeTokenUnfit "one-time-token-unfit" Station
     OrderUnknown "order-unknown" Request
     OtherOffice "other-office" Station
+    PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
     PersonUnknown "person-unknown" Request
     PortraitDamaged "portrait-damaged" Request
@@ -140,6 +147,7 @@ catalogue! {
     PortraitRestless "portrait-restless" Request
     PortraitTooSmall "portrait-too-small" Request
     PresentationUnfit "presentation-unfit" Chip
+    ProposalUnknown "proposal-unknown" Request
     ProvinceUnassigned "province-unassigned" Request
     QueryMalformed "query-malformed" Request
     ReasonMissing "reason-missing" Request
@@ -147,6 +155,7 @@ catalogue! {
     ReceiptForged "receipt-forged" Chip
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
+    RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request

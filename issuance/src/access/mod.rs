@@ -6,10 +6,11 @@ mod gate;
 mod model;
 mod passwords;
 mod problem;
+pub mod proposals;
 mod steps;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
@@ -18,7 +19,7 @@ pub use model::AccessError;
 pub(crate) use steps::office_of_station;
 pub use store::MIGRATIONS;
 pub(crate) use store::purge_expired;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use crate::keys::TlsAuthority;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub lockout_after: u32,
     /// … for this long.
     pub lockout_for: Duration,
+    /// A one-time token, with which an officer sets a password, works for this long.
+    pub token_lifetime: Duration,
     /// argon2id: memory in KiB. Production takes at least 19456 with 2 passes (OWASP); tests take less.
     pub password_memory_kib: u32,
     /// argon2id: passes over the memory.
@@ -46,6 +49,7 @@ impl Default for Settings {
             session_idle: Duration::minutes(30),
             lockout_after: 5,
             lockout_for: Duration::minutes(15),
+            token_lifetime: Duration::hours(72),
             password_memory_kib: 19_456,
             password_passes: 2,
         }
@@ -57,12 +61,27 @@ impl Default for Settings {
 pub struct Access {
     settings: Arc<Settings>,
     tls_authority: Arc<TlsAuthority>,
+    /// When a proposal of the owner of the key file takes effect, while there is one.
+    alarm: Arc<RwLock<Option<OffsetDateTime>>>,
 }
 
 impl Access {
     /// The office with these settings.
     #[must_use]
     pub fn new(settings: Settings, tls_authority: TlsAuthority) -> Self {
-        Self { settings: Arc::new(settings), tls_authority: Arc::new(tls_authority) }
+        Self { settings: Arc::new(settings), tls_authority: Arc::new(tls_authority), alarm: Arc::default() }
+    }
+
+    /// When a proposal of the owner of the key file takes effect, while there is one: for status and every answer.
+    ///
+    /// # Panics
+    /// Never: the lock is held for a copy only.
+    #[must_use]
+    pub fn alarm(&self) -> Option<OffsetDateTime> {
+        *self.alarm.read().expect("the lock is held for a copy only")
+    }
+
+    fn set_alarm(&self, alarm: Option<OffsetDateTime>) {
+        *self.alarm.write().expect("the lock is held for a copy only") = alarm;
     }
 }

@@ -10,7 +10,7 @@ use crate::store::{Argument, Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of this office.
-pub const MIGRATIONS: &[Migration] = &[migration!(5, "0005_access_officers_stations")];
+pub const MIGRATIONS: &[Migration] = &[migration!(5, "0005_access_officers_stations"), migration!(40, "0040_access_officer_proposals")];
 
 /// What sign-in needs to know of an officer.
 pub(super) struct Account {
@@ -54,9 +54,12 @@ pub(super) async fn clear_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), S
     Ok(())
 }
 
-/// Returns the open account of this name.
+/// Returns the open account of this name, if its owner has set a password.
 pub(super) async fn account(tx: &mut Tx, username: &str) -> Result<Option<Account>, StoreError> {
-    let sql = sql!("select id, password, roles, office from officer where username = $1 and disabled_at is null");
+    let sql = sql!(
+        "select id, password, roles, office from officer
+         where username = $1 and disabled_at is null and password <> ''"
+    );
     let Some(row) = tx.one(sql, args![username]).await? else { return Ok(None) };
     Ok(Some(Account {
         id: Id::of(&row, "id")?,
@@ -100,6 +103,49 @@ pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTi
     Ok(())
 }
 
+/// Returns the officer whose one-time token this is, if it still works.
+pub(super) async fn officer_of_token(
+    tx: &mut Tx,
+    token_hash: &[u8; 32],
+    now: OffsetDateTime,
+) -> Result<Option<OfficerId>, StoreError> {
+    let sql = sql!("select id from officer where token_hash = $1 and token_until > $2 and disabled_at is null");
+    tx.one_locked(sql, args![token_hash, now]).await?.map(|row| Id::of(&row, "id")).transpose()
+}
+
+/// Sets a password that its owner chose; a one-time token is used up.
+pub(super) async fn set_password(tx: &mut Tx, id: OfficerId, hash: &str) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update officer set password = $1, password_due = $2, token_hash = null, token_until = null where id = $3"
+    );
+    tx.run(sql, args![hash, false, id]).await?;
+    Ok(())
+}
+
+/// Has the owner change the password before anything else.
+pub(super) async fn password_due(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
+    tx.run(sql!("update officer set password_due = $1 where id = $2"), args![true, id]).await?;
+    Ok(())
+}
+
+/// Returns the hash of an officer's password.
+pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<String>, StoreError> {
+    let row = tx.one(sql!("select id, password from officer where id = $1"), args![id]).await?;
+    row.map(|row| row.get("password")).transpose()
+}
+
+/// Ends the sessions of an officer but for this one.
+pub(super) async fn close_other_sessions(
+    tx: &mut Tx,
+    officer: OfficerId,
+    kept: SessionId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update session set closed_at = $1 where officer_id = $2 and id <> $3 and closed_at is null");
+    tx.run(sql, args![at, officer, kept]).await?;
+    Ok(())
+}
+
 /// Inserts a new session.
 pub(super) async fn open_session(
     tx: &mut Tx,
@@ -120,17 +166,25 @@ pub(super) async fn open_session(
     Ok(())
 }
 
-/// Returns the officer of a live session, and when it was last seen.
+/// A live session.
+pub(super) struct LiveSession {
+    pub officer: Officer,
+    pub seen_at: OffsetDateTime,
+    /// The password is changed before anything else.
+    pub password_due: bool,
+}
+
+/// Returns a live session.
 pub(super) async fn session(
     tx: &mut Tx,
     settings: &Settings,
     token_hash: &[u8; 32],
     now: OffsetDateTime,
-) -> Result<Option<(Officer, OffsetDateTime)>, StoreError> {
+) -> Result<Option<LiveSession>, StoreError> {
     let row = tx
         .one(
             sql!(
-                "select s.id, s.seen_at, o.id as officer_id, o.office, o.roles
+                "select s.id, s.seen_at, o.id as officer_id, o.office, o.roles, o.password_due
                  from session s join officer o on o.id = s.officer_id
                  where s.token_hash = $1 and s.closed_at is null and o.disabled_at is null
                    and s.expires_at > $2 and s.seen_at > $3"
@@ -145,7 +199,7 @@ pub(super) async fn session(
         roles: row.json("roles")?,
         session: Id::of(&row, "id")?,
     };
-    Ok(Some((officer, row.get("seen_at")?)))
+    Ok(Some(LiveSession { officer, seen_at: row.get("seen_at")?, password_due: row.get("password_due")? }))
 }
 
 /// Moves the idle limit of a session.
@@ -229,9 +283,10 @@ pub(super) async fn any_officer(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.one(sql!("select id from officer limit 1"), vec![]).await?.is_some())
 }
 
-/// Deletes rows of failures that no lock needs any more, and sessions that ended a month ago.
+/// Ends proposals that ran out; deletes rows of failures that no lock needs any more, and sessions that ended a month ago.
 pub(crate) async fn purge_expired(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
     tx.run(sql!("delete from sign_in_failure where last_at < $1"), args![now - time::Duration::days(1)]).await?;
+    super::proposals::expire(tx, now).await?;
     tx.run(sql!("delete from session where expires_at < $1"), args![now - time::Duration::days(30)]).await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod crl;
 mod init;
+mod officer;
 mod openapi;
 mod renew_server;
 mod rotate;
@@ -38,6 +39,7 @@ enum Command {
     Rotate(rotate::Rotate),
     Crl(crl::CrlCommand),
     RenewServer(renew_server::RenewServer),
+    Officer(officer::OfficerCommand),
     Openapi(openapi::Openapi),
 }
 
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Rotate(command) => command.run(),
         Command::Crl(command) => command.run(),
         Command::RenewServer(command) => command.run(),
+        Command::Officer(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };
     match outcome {

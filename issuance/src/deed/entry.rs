@@ -6,8 +6,8 @@ use std::str::FromStr;
 use crypto::identity::CardSerial;
 use crypto::perso::problem::ProblemCode;
 
-use crate::ground::Caller;
 use crate::ground::ids::{ApplicationId, CardId, DeliveryId, OfficerId, OrderId, PersonId, StationId};
+use crate::ground::{Caller, OfficeCode};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -50,6 +50,8 @@ words! {
     Action {
         /// A caller reached for what is not theirs.
         AccessRefused = "access-refused",
+        /// An answer about a person was given again under its idempotency key.
+        AnswerReplayed = "answer-replayed",
         /// A second officer agreed.
         ApplicationApproved = "application-approved",
         /// A chip was bound to an application.
@@ -76,6 +78,10 @@ words! {
         CardHandedOver = "card-handed-over",
         /// A card was reported lost.
         CardLossReported = "card-loss-reported",
+        /// A report of loss was undone by two officers.
+        CardLossUndone = "card-loss-undone",
+        /// An officer wants a report of loss undone.
+        CardLossUndoProposed = "card-loss-undo-proposed",
         /// A chip proved that it is a card.
         CardPersonalized = "card-personalized",
         /// A card was read.
@@ -96,10 +102,20 @@ words! {
         NumberEstablished = "number-established",
         /// A number for life was asked for again.
         NumberRead = "number-read",
+        /// Roles, office or access of an officer changed, as two administrators wanted it.
+        OfficerChanged = "officer-changed",
         /// An officer's access was ended.
         OfficerDisabled = "officer-disabled",
         /// An officer was appointed.
         OfficerMade = "officer-made",
+        /// An administrator proposed something about an officer.
+        OfficerProposed = "officer-proposed",
+        /// A proposal about an officer was taken back or turned down.
+        OfficerProposalWithdrawn = "officer-proposal-withdrawn",
+        /// The open proposals about officers were read.
+        OfficerProposalsRead = "officer-proposals-read",
+        /// An officer set a password.
+        PasswordSet = "password-set",
         /// A person entered the register.
         PersonDeclared = "person-declared",
         /// A person was read.
@@ -245,13 +261,15 @@ pub struct Entry {
     pub related: Option<Object>,
     /// An officer's own words or a problem code. No personal data.
     pub reason: Option<String>,
+    /// The office whose object it is: its auditors see the record, whoever the caller was.
+    pub office: Option<OfficeCode>,
 }
 
 impl Entry {
     /// A record about no person, without more to say.
     #[must_use]
     pub fn new(action: Action, object: Object, purpose: Purpose) -> Self {
-        Self { action, object, person: None, purpose, related: None, reason: None }
+        Self { action, object, person: None, purpose, related: None, reason: None, office: None }
     }
 
     /// Names the person whom it is about.
@@ -264,6 +282,12 @@ impl Entry {
     #[must_use]
     pub fn with(self, related: Object) -> Self {
         Self { related: Some(related), ..self }
+    }
+
+    /// Names the office whose object it is.
+    #[must_use]
+    pub fn of(self, office: &OfficeCode) -> Self {
+        Self { office: Some(office.clone()), ..self }
     }
 
     /// Says why, in an officer's own words.

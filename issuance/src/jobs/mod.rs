@@ -19,6 +19,8 @@ pub enum Worker {}
 /// The jobs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Job {
+    /// Says that the owner of the key file breaks glass.
+    BreakGlass,
     /// Purges expired answers and sessions.
     PurgeExpired,
     /// Makes the trust bundle anew.
@@ -29,12 +31,13 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
+    pub const ALL: [Self; 4] = [Self::BreakGlass, Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
 
     /// The name, as stored and logged.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::BreakGlass => "break-glass",
             Self::PurgeExpired => "purge-expired",
             Self::TrustBundle => "trust-bundle",
             Self::Warnings => "warnings",

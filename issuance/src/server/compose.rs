@@ -44,10 +44,10 @@ pub struct Offices {
     pub trust: Trust,
 }
 
-/// Returns all tables, office by office.
+/// Returns all tables, in the order in which they were made.
 #[must_use]
 pub fn migrations() -> Vec<&'static Migration> {
-    [
+    let mut all: Vec<&'static Migration> = [
         deed::MIGRATIONS,
         web::MIGRATIONS,
         jobs::MIGRATIONS,
@@ -62,7 +62,9 @@ pub fn migrations() -> Vec<&'static Migration> {
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    all.sort_by_key(|migration| migration.version);
+    all
 }
 
 impl Offices {

@@ -19,7 +19,7 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
 use super::Offices;
-use crate::access::{Gate, gate};
+use crate::access::{Access, Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Desk, Looked, Problem, Right, Routes, drain_oversized_body, operations};
 use crate::{access, applications, audit, cards, numbering, population, production, trust};
@@ -139,6 +139,12 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // While the owner of the key file breaks glass, every answer says so: an administrator who can sign in must learn of it.
+    if let Some(effective) = state.access.alarm()
+        && let Ok(value) = HeaderValue::from_str(&effective.unix_timestamp().to_string())
+    {
+        response.headers_mut().insert("x-break-glass", value);
+    }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -152,9 +158,9 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Is the service up, and does its database answer?
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
-async fn health(State(desk): State<Desk>) -> Looked<Health> {
+async fn health(State(desk): State<Desk>, State(access): State<Access>) -> Looked<Health> {
     desk.deeds().db().ping().await?;
-    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into() }))
+    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into(), break_glass: access.alarm() }))
 }
 
 /// Answer of `GET /health`.
@@ -164,6 +170,10 @@ pub struct Health {
     pub status: String,
     /// Version of the program.
     pub version: String,
+    /// While the owner of the key file proposes something about an officer: when it takes effect, if no administrator
+    /// signs in before.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub break_glass: Option<time::OffsetDateTime>,
 }
 
 /// This document.

@@ -7,11 +7,14 @@
 mod at_once;
 mod audit;
 mod chip;
+mod four_eyes;
 mod house;
 mod idempotency;
 mod keys;
+mod loss;
 mod offices;
 mod problems;
+mod reading;
 mod rights;
 mod road;
 mod sessions;

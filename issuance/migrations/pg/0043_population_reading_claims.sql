@@ -1,0 +1,8 @@
+-- The right to read a person ends with the case that gave it; wrong claims slow an officer down.
+alter table person_reader add column application_id uuid;
+alter table person_reader add column until timestamptz;
+create table reading_claim (
+    officer_id uuid primary key references officer (id),
+    failures bigint not null,
+    last_at timestamptz not null
+);

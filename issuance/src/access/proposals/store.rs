@@ -1,0 +1,207 @@
+//! SQL of the proposals about officers.
+
+use time::OffsetDateTime;
+
+use super::{Listed, Proposal};
+use crate::ground::ids::{OfficerId, ProposalId};
+use crate::ground::{Id, OfficeCode, Role};
+use crate::store::{Argument, Record, StoreError, Tx};
+use crate::{args, sql};
+
+/// Lets one deed at a time decide about officers: the oldest account stands for all of them, so that two
+/// administrators who disable each other at the same moment do not both find the other one there.
+pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.one_locked(sql!("select id from officer order by made_at, id limit 1"), args![]).await?;
+    Ok(())
+}
+
+pub(super) async fn insert(tx: &mut Tx, proposal: &Proposal) -> Result<(), StoreError> {
+    tx.run(
+        sql!(
+            "insert into officer_proposal (id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at,
+                                           effective_at, token_hash)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        ),
+        args![
+            proposal.id,
+            proposal.officer,
+            &proposal.office,
+            Argument::json(&proposal.change),
+            &proposal.reason,
+            proposal.by,
+            proposal.at,
+            proposal.expires_at,
+            proposal.effective_at,
+            proposal.token_hash.map(|hash| hash.to_vec())
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Returns a proposal that is not decided, kept from other writers.
+pub(super) async fn locked(tx: &mut Tx, id: ProposalId) -> Result<Option<Proposal>, StoreError> {
+    let sql = sql!(
+        "select id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at, effective_at, token_hash
+         from officer_proposal where id = $1 and outcome is null"
+    );
+    tx.one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
+}
+
+/// Returns the proposals that can be decided, oldest first.
+pub(super) async fn all_open(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Proposal>, StoreError> {
+    let sql = sql!(
+        "select id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at, effective_at, token_hash
+         from officer_proposal where outcome is null and expires_at > $1 order by proposed_at, id"
+    );
+    tx.all(sql, args![now]).await?.iter().map(read).collect()
+}
+
+pub(super) async fn decide(
+    tx: &mut Tx,
+    id: ProposalId,
+    outcome: &str,
+    by: Option<OfficerId>,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update officer_proposal set outcome = $1, decided_by = $2, decided_at = $3 where id = $4");
+    tx.run(sql, args![outcome, by, at, id]).await?;
+    Ok(())
+}
+
+/// Ends the proposals that were not decided in time.
+pub(super) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update officer_proposal set outcome = 'expired', decided_at = $1 where outcome is null and expires_at <= $1"
+    );
+    tx.run(sql, args![now]).await?;
+    Ok(())
+}
+
+/// Deletes officers whose appointment was withdrawn or ran out, so that their names are free again. Such an officer
+/// never had a token, and so never did anything.
+pub(super) async fn forget_unappointed(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.run(
+        sql!(
+            "delete from officer where password = '' and token_hash is null and id in
+                 (select officer_id from officer_proposal
+                  where outcome in ('withdrawn', 'expired') and cast(change as text) like '%\"appoint\"%')"
+        ),
+        args![],
+    )
+    .await?;
+    Ok(())
+}
+
+/// True if the officer is an administrator who was not disabled.
+pub(super) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id from officer where id = $1 and disabled_at is null and cast(roles as text) like '%\"admin\"%'"
+    );
+    Ok(tx.one(sql, args![id]).await?.is_some())
+}
+
+/// Returns how many other administrators of the national office have a password: the others may act for no one's
+/// office but their own, so one of these must remain.
+pub(super) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<i64, StoreError> {
+    let sql = sql!(
+        "select count(*) as n from officer where id <> $1 and disabled_at is null and password <> '' and office = $2
+         and cast(roles as text) like '%\"admin\"%'"
+    );
+    let row = tx.one(sql, args![id, &OfficeCode::national()]).await?;
+    row.map_or(Ok(0), |row| row.get("n"))
+}
+
+/// Returns how many administrators other than this one could confirm something about an officer of `office`: who
+/// have a password, or a token with which they set one.
+pub(super) async fn others_who_confirm(
+    tx: &mut Tx,
+    id: OfficerId,
+    office: &OfficeCode,
+    now: OffsetDateTime,
+) -> Result<i64, StoreError> {
+    let sql = sql!(
+        "select count(*) as n from officer where id <> $1 and disabled_at is null
+         and (password <> '' or token_until > $4) and (office = $2 or office = $3)
+         and cast(roles as text) like '%\"admin\"%'"
+    );
+    let row = tx.one(sql, args![id, office, &OfficeCode::national(), now]).await?;
+    row.map_or(Ok(0), |row| row.get("n"))
+}
+
+/// True if an administrator used the service since then.
+pub(super) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select s.id from session s join officer o on o.id = s.officer_id
+         where s.seen_at >= $1 and o.disabled_at is null and cast(o.roles as text) like '%\"admin\"%' limit 1"
+    );
+    Ok(tx.one(sql, args![since]).await?.is_some())
+}
+
+/// Returns id and office of the officer of this name.
+pub(super) async fn named(tx: &mut Tx, username: &str) -> Result<Option<(OfficerId, OfficeCode)>, StoreError> {
+    let row = tx.one(sql!("select id, office from officer where username = $1"), args![username]).await?;
+    row.map(|row| Ok((Id::of(&row, "id")?, row.parsed("office")?))).transpose()
+}
+
+pub(super) async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
+    let sql = sql!(
+        "select id, username, roles, office, disabled_at, password <> '' as has_password from officer order by username"
+    );
+    let rows = tx.all(sql, args![]).await?;
+    let listed = rows.iter().map(|row| {
+        let disabled: Option<OffsetDateTime> = row.get("disabled_at")?;
+        let state = match (disabled, row.get("has_password")?) {
+            (Some(_), _) => "disabled",
+            (None, true) => "open",
+            (None, false) => "without-password",
+        };
+        Ok(Listed { username: row.get("username")?, roles: row.json("roles")?, office: row.parsed("office")?, state })
+    });
+    listed.collect()
+}
+
+pub(super) async fn enable(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
+    tx.run(sql!("update officer set disabled_at = null where id = $1"), args![id]).await?;
+    Ok(())
+}
+
+pub(super) async fn set_office(tx: &mut Tx, id: OfficerId, office: &OfficeCode) -> Result<(), StoreError> {
+    tx.run(sql!("update officer set office = $1 where id = $2"), args![office, id]).await?;
+    Ok(())
+}
+
+pub(super) async fn set_roles(tx: &mut Tx, id: OfficerId, roles: &[Role]) -> Result<(), StoreError> {
+    tx.run(sql!("update officer set roles = $1 where id = $2"), args![Argument::json(&roles), id]).await?;
+    Ok(())
+}
+
+/// Takes the password away and ends the sessions; the token with this fingerprint sets another one.
+pub(super) async fn close_password(
+    tx: &mut Tx,
+    id: OfficerId,
+    token_hash: &[u8; 32],
+    until: OffsetDateTime,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update officer set password = '', token_hash = $1, token_until = $2 where id = $3");
+    tx.run(sql, args![token_hash, until, id]).await?;
+    tx.run(sql!("update session set closed_at = $1 where officer_id = $2 and closed_at is null"), args![at, id]).await?;
+    Ok(())
+}
+
+fn read(row: &Record) -> Result<Proposal, StoreError> {
+    let token_hash: Option<Vec<u8>> = row.get("token_hash")?;
+    Ok(Proposal {
+        id: Id::of(row, "id")?,
+        officer: Id::of(row, "officer_id")?,
+        office: row.parsed("office")?,
+        change: row.json("change")?,
+        reason: row.get("reason")?,
+        by: Id::of_optional(row, "proposed_by")?,
+        at: row.get("proposed_at")?,
+        expires_at: row.get("expires_at")?,
+        effective_at: row.get("effective_at")?,
+        token_hash: token_hash.map(TryInto::try_into).transpose().map_err(|_| row.inconsistent("token_hash"))?,
+    })
+}
