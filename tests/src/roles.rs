@@ -233,7 +233,7 @@ impl Caller {
 
     /// Counter officer: enters the holder's report that the card is lost.
     pub fn reports_loss(&self, card: &str) -> Answer {
-        self.post(&format!("/api/cards/{card}/loss"), &json!({ "reported_by": "holder" }))
+        self.post(&format!("/api/cards/{card}/loss"), &json!({ "reported_by": "holder", "grounds": "left on a bus" }))
     }
 
     /// Counter officer: reads a card's entry.

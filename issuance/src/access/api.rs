@@ -121,13 +121,8 @@ impl OfficerView {
             Some(token) => (Some((*token.text).clone()), Some(token.expires_at)),
             None => (None, None),
         };
-        let view = |token| Self {
-            id: officer,
-            proposal_id: Some(proposal),
-            effective,
-            token,
-            token_expires_at: expires_at,
-        };
+        let view =
+            |token| Self { id: officer, proposal_id: Some(proposal), effective, token, token_expires_at: expires_at };
         (view(None), view(token))
     }
 }
@@ -143,9 +138,7 @@ async fn make_officer(
     Write { stamp, body }: Write<NewOfficer>,
 ) -> Answered {
     desk.write_and_show_once(officer, stamp, async |deed| {
-        proposals::appoint(deed, &access.settings, &body.username, &body.roles, &body.office)
-            .await
-            .map(OfficerView::of)
+        proposals::appoint(deed, &access.settings, &body.username, &body.roles, &body.office).await.map(OfficerView::of)
     })
     .await
 }
@@ -261,11 +254,11 @@ struct ProposalView {
     office: OfficeCode,
     /// What is proposed: `appoint`, `disable`, `enable`, `office …`, `reset` or `roles …`.
     change: String,
-    /// Why.
+    /// The proposer's own words.
     reason: String,
     /// The administrator who proposed it; none: the owner of the key file, offline.
     proposed_by: Option<OfficerId>,
-    /// When.
+    /// The moment of the proposal.
     #[serde(with = "time::serde::rfc3339")]
     proposed_at: OffsetDateTime,
     /// It can be confirmed until then.

@@ -25,7 +25,7 @@ pub enum AccessError {
     /// Too many wrong passwords for this name.
     #[error("locked")]
     Locked,
-    /// Nobody could administer the service any more.
+    /// No administrator of the national office would be left.
     #[error("the last administrator of the national office stays")]
     LastAdministrator,
     /// A name that is empty or too long.

@@ -10,7 +10,8 @@ use crate::store::{Argument, Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of this office.
-pub const MIGRATIONS: &[Migration] = &[migration!(5, "0005_access_officers_stations"), migration!(40, "0040_access_officer_proposals")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(5, "0005_access_officers_stations"), migration!(40, "0040_access_officer_proposals")];
 
 /// What sign-in needs to know of an officer.
 pub(super) struct Account {
@@ -283,7 +284,8 @@ pub(super) async fn any_officer(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.one(sql!("select id from officer limit 1"), vec![]).await?.is_some())
 }
 
-/// Ends proposals that ran out; deletes rows of failures that no lock needs any more, and sessions that ended a month ago.
+/// Ends proposals that ran out; deletes rows of failures that no lock needs any more, and sessions that ended a month
+/// ago.
 pub(crate) async fn purge_expired(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
     tx.run(sql!("delete from sign_in_failure where last_at < $1"), args![now - time::Duration::days(1)]).await?;
     super::proposals::expire(tx, now).await?;

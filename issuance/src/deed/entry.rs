@@ -94,6 +94,8 @@ words! {
         ChipInitialised = "chip-initialised",
         /// A chip will never be a card.
         ChipSpoiled = "chip-spoiled",
+        /// What a citizen was said to claim was not what the register holds.
+        ClaimRefused = "claim-refused",
         /// An order of intake did not end.
         IntakeIncomplete = "intake-incomplete",
         /// An order of intake was made.
@@ -261,7 +263,7 @@ pub struct Entry {
     pub related: Option<Object>,
     /// An officer's own words or a problem code. No personal data.
     pub reason: Option<String>,
-    /// The office whose object it is: its auditors see the record, whoever the caller was.
+    /// The office whose object it is: its auditors see the record, also of a caller of another office.
     pub office: Option<OfficeCode>,
 }
 

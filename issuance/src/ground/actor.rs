@@ -102,7 +102,11 @@ impl Role {
         (Self::Admin, Self::HandOver, ADMIN_ALONE),
         (Self::Admin, Self::Registrar, ADMIN_ALONE),
         (Self::Admin, Self::Stock, ADMIN_ALONE),
-        (Self::Stock, Self::Capture, "an officer who keeps blank chips must not be able to fill an application for one"),
+        (
+            Self::Stock,
+            Self::Capture,
+            "an officer who keeps blank chips must not be able to fill an application for one",
+        ),
         (Self::Approver, Self::Capture, "an officer who decides must not be an officer who captures"),
     ];
 

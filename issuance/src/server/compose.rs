@@ -40,6 +40,8 @@ pub struct Offices {
     pub counter: Counter,
     /// Production.
     pub production: Production,
+    /// The registry of cards.
+    pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: Trust,
 }
@@ -90,6 +92,7 @@ impl Offices {
         let profile = Arc::new(settings.card.clone());
         Ok(Self {
             web: settings.web.clone(),
+            cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers: Numbers::open(&store)?,
             counter: Counter::new(

@@ -139,7 +139,8 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    // While the owner of the key file breaks glass, every answer says so: an administrator who can sign in must learn of it.
+    // While the owner of the key file breaks glass, every answer says so: an administrator who can sign in
+    // must learn of it.
     if let Some(effective) = state.access.alarm()
         && let Ok(value) = HeaderValue::from_str(&effective.unix_timestamp().to_string())
     {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cards::CardProfile;
-use crate::{access, applications, keys, population, trust, web};
+use crate::{access, applications, cards, keys, population, trust, web};
 
 /// Everything that can be set; [`Settings::new`] has the defaults of a development service.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Settings {
     pub applications: applications::Settings,
     /// What cards of this series can do.
     pub card: CardProfile,
+    /// The registry of cards.
+    pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: trust::Settings,
 }
@@ -52,6 +54,7 @@ impl Settings {
             population: population::Settings::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
+            cards: cards::Settings::default(),
             trust: trust::Settings::default(),
         }
     }

@@ -6,11 +6,12 @@ use thiserror::Error;
 
 use super::Offices;
 use crate::access::proposals::{self, WatchError};
+use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::store::StoreError;
 use crate::trust::{self, BundleError};
-use crate::{access, web};
+use crate::{access, cards, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -19,6 +20,8 @@ enum JobError {
     Bundle(#[from] BundleError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Suspension(#[from] SuspensionError),
     #[error(transparent)]
     Watch(#[from] WatchError),
 }
@@ -53,7 +56,7 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
             tracing::warn!(%error, "the proposals about officers were not looked at; they are again in a second");
         }
         if turn % HOURLY_CHECK == 0 {
-            for job in [Job::BreakGlass, Job::PurgeExpired, Job::Warnings] {
+            for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Warnings] {
                 if let Err(error) = hourly(&offices, worker, job).await {
                     tracing::warn!(%error, job = job.name(), "a job failed, and is tried again in an hour");
                 }
@@ -85,6 +88,7 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), J
             }
             Ok(())
         }
+        Job::EndSuspensions => cards::steps::end_suspensions(deeds).await.map_err(JobError::from),
         Job::PurgeExpired => purge_expired(offices).await,
         Job::Warnings => {
             for warning in trust::expiry_warnings(&offices.trust, deeds.source().now()).await {

@@ -89,8 +89,8 @@ impl Desk {
         self.settle(actor, stamp, async |deed| verb(deed).await.map(|answer| (answer, None))).await
     }
 
-    /// As [`write`](Self::write), for an answer with a secret in it: `verb` returns the answer that is kept, without the
-    /// secret, and the one that is shown this once.
+    /// As [`write`](Self::write), for an answer with a secret in it: `verb` returns the answer that is kept, without
+    /// the secret, and the one that is shown this once.
     ///
     /// # Errors
     /// As [`write`](Self::write).

@@ -145,10 +145,16 @@ async fn what_is_withdrawn_or_runs_out_frees_the_name_and_changes_nothing() {
         let proposed = house.admin.post("/api/officers", "k-1", lan()).await;
         let id = proposed.body["proposal_id"].as_str().unwrap();
         let open = house.second.get("/api/officer-proposals").await;
-        assert_eq!((&open.body["proposals"][0]["id"], &open.body["proposals"][0]["change"]), (&json!(id), &json!("appoint")));
+        assert_eq!(
+            (&open.body["proposals"][0]["id"], &open.body["proposals"][0]["change"]),
+            (&json!(id), &json!("appoint"))
+        );
         let path = format!("/api/officer-proposals/{id}");
         assert_eq!(house.second.post(&format!("{path}/withdrawal"), "k-1", json!({})).await.status, 200);
-        assert_eq!(house.second.post(&format!("{path}/confirmation"), "k-2", json!({})).await.code(), "proposal-unknown");
+        assert_eq!(
+            house.second.post(&format!("{path}/confirmation"), "k-2", json!({})).await.code(),
+            "proposal-unknown"
+        );
 
         let proposed = house.admin.post("/api/officers", "k-2", lan()).await;
         assert_eq!(proposed.status, 200, "the name is free: {proposed:?}");
@@ -290,11 +296,13 @@ async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
         assert!(house.admin.get("/health").await.body["break_glass"].is_string());
         house.clock.advance(Duration::minutes(5));
         let open = house.admin.get("/api/officer-proposals").await; // and so was here
-        let proposal = open.body["proposals"].as_array().unwrap().iter().find(|one| one["proposed_by"].is_null()).unwrap();
+        let proposal =
+            open.body["proposals"].as_array().unwrap().iter().find(|one| one["proposed_by"].is_null()).unwrap();
         let path = format!("/api/officer-proposals/{}/withdrawal", proposal["id"].as_str().unwrap());
         house.clock.advance(Duration::hours(25));
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        let roles = sql!("select count(*) as n from officer where username = 'hoa' and cast(roles as text) like '%stock%'");
+        let roles =
+            sql!("select count(*) as n from officer where username = 'hoa' and cast(roles as text) like '%stock%'");
         assert_eq!(house.count(roles, args![]).await, 0, "an administrator was here");
         let mut admin = house.anyone();
         admin.token = admin.signs_in("admin", PASSWORD).await.body["token"].as_str().map(str::to_owned);
@@ -324,7 +332,8 @@ async fn where_no_administrator_signs_in_a_reset_takes_effect_after_a_day_of_ala
         assert_eq!(house.anyone().signs_in("admin", PASSWORD).await.code(), "credentials-wrong");
         assert_eq!(sets_password(&house.anyone(), &token, OTHER).await.status, 200);
         assert_eq!(house.anyone().signs_in("admin", OTHER).await.status, 200);
-        let told = sql!("select count(*) as n from audit_entry where reason = 'reset: break-glass' and actor = 'service'");
+        let told =
+            sql!("select count(*) as n from audit_entry where reason = 'reset: break-glass' and actor = 'service'");
         assert_eq!(house.count(told, args![]).await, 1);
         house.service.stop().await;
     }

@@ -1,11 +1,10 @@
 //! A running service with its people: role clients that speak HTTPS.
 
-use issuance::Service;
 use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::InitOptions;
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
-use issuance::{args, sql};
+use issuance::{Service, args, sql};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};

@@ -73,6 +73,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/cards/{id}", Officers(&[HandOver])),
     ("POST", "/api/cards/{id}/hand-over", Officers(&[HandOver])),
     ("POST", "/api/cards/{id}/loss", Officers(&[Capture, HandOver])),
+    ("POST", "/api/cards/{id}/loss/undoing", Officers(&[Capture, HandOver])),
+    ("POST", "/api/cards/{id}/loss/undoing/confirmation", Officers(&[Capture, HandOver])),
     // Blank cards are counted.
     ("POST", "/api/stock/deliveries", Officers(&[Stock])),
     ("POST", "/api/stock/custody", Officers(&[Stock])),

@@ -107,7 +107,7 @@ pub(super) struct Proposed {
 }
 
 /// Proposes a new officer. The first of two administrators has no second one, so the appointment of an administrator
-/// whom nobody could confirm takes effect at once.
+/// takes effect at once where no other one could confirm it.
 ///
 /// # Errors
 /// [`AccessError`]
@@ -229,7 +229,7 @@ pub struct Listed {
     pub username: String,
     /// What the officer is employed for.
     pub roles: Vec<Role>,
-    /// Where.
+    /// Where the officer works.
     pub office: OfficeCode,
     /// `open`, `disabled` or `without-password`.
     pub state: &'static str,
@@ -290,8 +290,8 @@ pub async fn propose_offline(
     Ok((effective_at, token))
 }
 
-/// Looks for proposals of the owner of the key file, and puts those into effect for which nobody signed in for a day.
-/// The alarm that every answer carries is afterwards that of the database.
+/// Looks for proposals of the owner of the key file, and puts into effect those that are due, if no administrator signed
+/// in since. The alarm that every answer carries is afterwards that of the database.
 ///
 /// # Errors
 /// [`AccessError`], [`DeedError`]
@@ -343,7 +343,7 @@ pub enum WatchError {
     Store(#[from] StoreError),
 }
 
-/// Ends what nobody confirmed in time.
+/// Ends what was not confirmed in time.
 pub(super) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
     store::expire(tx, now).await?;
     store::forget_unappointed(tx).await
@@ -406,7 +406,7 @@ async fn take_effect<A: Actor>(
     Ok(token)
 }
 
-/// Refuses what would leave nobody who can administer the service.
+/// Refuses what would leave the national office without an administrator who can sign in.
 async fn keep_an_administrator(tx: &mut Tx, id: OfficerId, change: &Change) -> Result<(), AccessError> {
     let ends = match change {
         Change::Disable => true,
@@ -457,7 +457,7 @@ fn names(roles: &[Role]) -> String {
     roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" ")
 }
 
-/// A proposal that nobody confirms ends after this long.
+/// A proposal that is not confirmed ends after this long.
 const OPEN_FOR: Duration = Duration::days(7);
 /// So long every answer says that the owner of the key file breaks glass, before it takes effect.
 const BREAK_GLASS_ALARM: Duration = Duration::hours(24);

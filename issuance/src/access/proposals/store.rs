@@ -95,14 +95,13 @@ pub(super) async fn forget_unappointed(tx: &mut Tx) -> Result<(), StoreError> {
 
 /// True if the officer is an administrator who was not disabled.
 pub(super) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> Result<bool, StoreError> {
-    let sql = sql!(
-        "select id from officer where id = $1 and disabled_at is null and cast(roles as text) like '%\"admin\"%'"
-    );
+    let sql =
+        sql!("select id from officer where id = $1 and disabled_at is null and cast(roles as text) like '%\"admin\"%'");
     Ok(tx.one(sql, args![id]).await?.is_some())
 }
 
-/// Returns how many other administrators of the national office have a password: the others may act for no one's
-/// office but their own, so one of these must remain.
+/// Returns how many other administrators of the national office have a password: one of them must
+/// remain, since the others act for their own office only.
 pub(super) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<i64, StoreError> {
     let sql = sql!(
         "select count(*) as n from officer where id <> $1 and disabled_at is null and password <> '' and office = $2
@@ -186,7 +185,8 @@ pub(super) async fn close_password(
 ) -> Result<(), StoreError> {
     let sql = sql!("update officer set password = '', token_hash = $1, token_until = $2 where id = $3");
     tx.run(sql, args![token_hash, until, id]).await?;
-    tx.run(sql!("update session set closed_at = $1 where officer_id = $2 and closed_at is null"), args![at, id]).await?;
+    tx.run(sql!("update session set closed_at = $1 where officer_id = $2 and closed_at is null"), args![at, id])
+        .await?;
     Ok(())
 }
 
