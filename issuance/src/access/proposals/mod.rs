@@ -290,8 +290,8 @@ pub async fn propose_offline(
     Ok((effective_at, token))
 }
 
-/// Looks for proposals of the owner of the key file, and puts into effect those that are due, if no administrator signed
-/// in since. The alarm that every answer carries is afterwards that of the database.
+/// Looks for proposals of the owner of the key file, and puts into effect those that are due, if no administrator
+/// signed in since. The alarm that every answer carries is afterwards that of the database.
 ///
 /// # Errors
 /// [`AccessError`], [`DeedError`]
