@@ -19,7 +19,9 @@ use card_agent::transport::pcsc::{self, Patience, PcscCard};
 use card_agent::{ambient, kiosk};
 use clap::{Args, Parser, Subcommand};
 use crypto::identity::CardSerial;
+use crypto::identity::civil_time::utc_offset;
 use crypto::inspection::{Check, Judgement, Password, Request};
+use time::UtcOffset;
 use zeroize::Zeroizing;
 
 /// Station and kiosk of the Citizen Card: writes chips for the issuance service, inspects cards without it.
@@ -115,6 +117,9 @@ struct Inspect {
     /// or standard input is read.
     #[arg(long)]
     mrz_file: Option<PathBuf>,
+    /// How far the civil time of the State that issues the cards is ahead of UTC: a card's last day is a day there.
+    #[arg(long, value_name = "±HH:MM", default_value = "+07:00", value_parser = utc_offset, allow_hyphen_values = true)]
+    utc_offset: UtcOffset,
     /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
@@ -237,7 +242,7 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
 }
 
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
-    let at = kiosk::now();
+    let at = ambient::now().to_offset(arguments.utc_offset);
     let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at)?;
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;

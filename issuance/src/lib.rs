@@ -7,8 +7,9 @@
 //!    way and its audit trail)
 //! 2. [`web`] (problems, idempotent writes, routes with their right), [`jobs`], [`keys`]
 //! 3. [`access`] (officers, stations, gate), [`audit`] (the trail, read)
-//! 4. [`population`], [`cards`], [`numbering`], [`applications`], [`production`], [`trust`]
-//! 5. [`server`] puts them together; [`cli`] is the command line
+//! 4. [`offices`] (units, deputies, calendar of working days)
+//! 5. [`population`], [`cards`], [`numbering`], [`applications`], [`production`], [`trust`]
+//! 6. [`server`] puts them together; [`cli`] is the command line
 //!
 //! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure,
 //! `steps.rs` holds the verbs over a [`deed::Deed`], `store.rs` the SQL, `api.rs` the handlers,
@@ -24,6 +25,7 @@ pub mod ground;
 pub mod jobs;
 pub mod keys;
 pub mod numbering;
+pub mod offices;
 pub mod population;
 pub mod production;
 pub mod server;

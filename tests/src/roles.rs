@@ -207,6 +207,16 @@ impl Caller {
         self.post(&format!("/api/applications/{application}/approval"), &json!({}))
     }
 
+    /// Approving officer: refuses an application.
+    pub fn refuses(&self, application: &str, reason: &str) -> Answer {
+        self.post(&format!("/api/applications/{application}/refusal"), &json!({ "reason": reason }))
+    }
+
+    /// Approving officer: puts a held application back into the queue.
+    pub fn releases(&self, application: &str) -> Answer {
+        self.post(&format!("/api/applications/{application}/release"), &json!({}))
+    }
+
     /// Stock keeper: takes a delivery of blanks and gives them into a station's custody.
     pub fn takes_in(&self, batch: &str, serials: &[String], station: &str) -> Answer {
         let delivery = json!({
@@ -219,6 +229,11 @@ impl Caller {
     /// Stock keeper: gives chips into a station's custody.
     pub fn gives_into_custody(&self, serials: &[String], station: &str) -> Answer {
         self.post("/api/stock/custody", &json!({ "serials": serials, "station_id": station }))
+    }
+
+    /// Stock keeper: writes a chip off, before a witness.
+    pub fn writes_off(&self, serial: &str, reason: &str, witness: &str) -> Answer {
+        self.post(&format!("/api/stock/{serial}/write-off"), &json!({ "reason": reason, "witness": witness }))
     }
 
     /// Stock keeper: reads the ledger's entry of a chip.
@@ -243,7 +258,12 @@ impl Caller {
 
     /// Auditor: reads the audit rows about a person.
     pub fn audit_of_person(&self, person: &str) -> Answer {
-        self.get(&format!("/api/audit?object=person/{person}"))
+        self.audit_of("person", person)
+    }
+
+    /// Auditor: reads the audit rows about an object of this kind: `application`, `card`, `chip`, `person`, …
+    pub fn audit_of(&self, kind: &str, id: &str) -> Answer {
+        self.get(&format!("/api/audit?object={kind}/{id}"))
     }
 
     /// A kiosk: fetches the signed trust bundle (CMS).

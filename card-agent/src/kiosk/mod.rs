@@ -6,11 +6,12 @@
 mod output;
 
 use crypto::conversation::Fault;
+use crypto::identity::civil_time::VIET_NAM;
 use crypto::inspection::{self, Conclusion, Evidence, Judgement, Request, Verdict};
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
 pub use output::write_files;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use crate::ambient;
 use crate::failure::{Code, Failure};
@@ -29,10 +30,11 @@ pub fn open_trust(bundle: &[u8], anchor: &[u8], at: OffsetDateTime) -> Result<Tr
 
 /// Returns the present moment in the offset of Việt Nam (+07:00), because the day of expiry ends there.
 pub fn now() -> OffsetDateTime {
-    ambient::now().to_offset(UtcOffset::from_hms(7, 0, 0).expect("seven hours are an offset"))
+    ambient::now().to_offset(VIET_NAM)
 }
 
-/// Reads the card and judges it. Only what the judgement calls the holder is proved; the evidence is as read.
+/// Reads the card and judges it at the moment `at`, whose offset says on which day a card expires. Only what the
+/// judgement calls the holder is proved; the evidence is as read.
 ///
 /// # Errors
 /// [`Failure`] of the transport; what the card does wrong is in the verdict.

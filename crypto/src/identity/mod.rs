@@ -5,6 +5,7 @@
 //! decree), and it does not decide whether a person may have a card.
 
 mod card;
+pub mod civil_time;
 mod date;
 mod name;
 mod personal_number;

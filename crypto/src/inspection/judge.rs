@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::Outcome::{NotChecked, Proved, Refuted};
 use super::holder::SignedGroups;
@@ -76,6 +76,11 @@ impl<'a> Judge<'a> {
         self.findings.push(Finding { name, outcome, reason: reason.into(), required: false });
     }
 
+    /// Returns the day of a moment where the card is judged.
+    fn day_of(&self, moment: OffsetDateTime) -> time::Date {
+        moment.to_offset(self.at.offset()).date()
+    }
+
     fn access(&mut self) {
         let Access { way, failed, pace_announced } = &self.evidence.access;
         let mut tried = String::new();
@@ -108,9 +113,11 @@ impl<'a> Judge<'a> {
             Ok(sod) => {
                 let signer = sod.signer();
                 let revocation = match signer.revocation() {
-                    Revocation::Clear { as_of } => format!("not revoked as of {}", as_of.date()),
+                    Revocation::Clear { as_of } => format!("not revoked as of {}", self.day_of(as_of)),
                     Revocation::NotChecked => "no revocation list of its country".to_owned(),
-                    Revocation::Stale { as_of } => format!("not revoked as of {}, a newer list was due", as_of.date()),
+                    Revocation::Stale { as_of } => {
+                        format!("not revoked as of {}, a newer list was due", self.day_of(as_of))
+                    }
                 };
                 let chain = format!("signed by the {} CSCA that is trusted; {revocation}", signer.country());
                 let hash = format!("holds, over {} hashes of {:?}", sod.groups().len(), sod.hash());
@@ -331,13 +338,14 @@ impl<'a> Judge<'a> {
 
     fn validity(&mut self, groups: &SignedGroups<'_>) {
         let today = self.at.date();
+        let judged = format!("judged on {today}, the civil day in UTC{}", offset(self.at.offset()));
         let expiry = groups.get(DataGroup::DG1).map(|raw| Dg1::parse(raw).map(|dg1| expiry_of(&dg1)));
         let (outcome, reason) = match expiry {
             None => (NotChecked, "there is no signed DG1".to_owned()),
             Some(Ok(Some(MrzDate::NO_EXPIRY))) => (Proved, "the card does not expire".to_owned()),
             Some(Ok(Some(date))) => match date.expiry() {
-                Some(day) if day >= today => (Proved, format!("valid until {day}")),
-                Some(day) => (Refuted, format!("expired on {day}")),
+                Some(day) if day >= today => (Proved, format!("valid until {day}, {judged}")),
+                Some(day) => (Refuted, format!("expired on {day}, {judged}")),
                 None => (Refuted, "the date of expiry is no date".to_owned()),
             },
             Some(_) => (NotChecked, "the MRZ is of no size that we know".to_owned()),
@@ -350,22 +358,22 @@ impl<'a> Judge<'a> {
             self.demand(Check::Revocation, NotChecked, "there is no trust bundle, so no list of revoked documents");
             return;
         };
-        let (issued, stale) = (bundle.issued_at(), bundle.is_stale(self.at));
+        let (issued, stale) = (self.day_of(bundle.issued_at()), bundle.is_stale(self.at));
         let (outcome, reason) = match sod {
             None => (NotChecked, "no verified EF.SOD to look for".to_owned()),
             Some(sod) if bundle.is_revoked(sod.fingerprint()) => {
-                (Refuted, format!("the document is on the list of revoked documents of {}", issued.date()))
+                (Refuted, format!("the document is on the list of revoked documents of {issued}"))
             }
-            Some(_) if stale => (NotChecked, format!("not on the list of {}, but a newer list was due", issued.date())),
-            Some(_) => (Proved, format!("not on the list of revoked documents of {}", issued.date())),
+            Some(_) if stale => (NotChecked, format!("not on the list of {issued}, but a newer list was due")),
+            Some(_) => (Proved, format!("not on the list of revoked documents of {issued}")),
         };
         self.demand(Check::Revocation, outcome, reason);
-        let due = bundle.contents().next_update;
+        let due = self.day_of(bundle.contents().next_update);
         match stale {
             true => {
-                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {}", due.date()));
+                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {due}"));
             }
-            false => self.demand(Check::BundleFreshness, Proved, format!("the next bundle is due on {}", due.date())),
+            false => self.demand(Check::BundleFreshness, Proved, format!("the next bundle is due on {due}")),
         }
     }
 }
@@ -460,6 +468,13 @@ pub(super) fn expiry_of(dg1: &Dg1) -> Option<MrzDate> {
             std::str::from_utf8(zone.get(at..at + 6)?).ok()?.parse().ok()
         }
     }
+}
+
+/// `+07:00`
+fn offset(offset: UtcOffset) -> String {
+    let (hours, minutes, _) = offset.as_hms();
+    let sign = if offset.is_negative() { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", hours.unsigned_abs(), minutes.unsigned_abs())
 }
 
 #[cfg(test)]

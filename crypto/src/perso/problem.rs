@@ -84,6 +84,7 @@ catalogue! {
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
+    CalendarDayUnfit "calendar-day-unfit" Request
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
@@ -111,6 +112,8 @@ catalogue! {
     DateUnreadable "date-unreadable" Request
     DeclarationIncomplete "declaration-incomplete" Request
     DeliveryEmpty "delivery-empty" Request
+    DeputyUnfit "deputy-unfit" Request
+    DeputyUnknown "deputy-unknown" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
     HashMalformed "hash-malformed" Request
@@ -139,6 +142,7 @@ catalogue! {
     OtherOffice "other-office" Station
     PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
+    PeriodUnfit "period-unfit" Request
     PersonUnknown "person-unknown" Request
     PortraitDamaged "portrait-damaged" Request
     PortraitNotBase64 "portrait-not-base64" Request
@@ -170,6 +174,10 @@ catalogue! {
     StationUnknown "station-unknown" Station
     TransportKeyUnknown "transport-key-unknown" Request
     TrustBundleNotReady "trust-bundle-not-ready" Service
+    UnitCycle "unit-cycle" Request
+    UnitParentUnknown "unit-parent-unknown" Request
+    UnitUnfit "unit-unfit" Request
+    UnitUnknown "unit-unknown" Request
 }
 
 /// The word on the wire.

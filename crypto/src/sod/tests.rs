@@ -148,6 +148,7 @@ fn we_verify_what_openssl_signs_with_rsa() {
     let trust = TrustStore::new(vec![root.certificate.clone()]);
     let legacy = trust.clone().with_legacy(LegacyHashes::AcceptSha1);
     // OpenSSL dates its signatures now, whenever that is: inspect now, under a key that may sign now.
+    #[expect(clippy::disallowed_methods, reason = "OpenSSL judges by the computer's clock")]
     let now = OffsetDateTime::now_utc() + Duration::minutes(1);
     let verify = |trust: &TrustStore, options: &str| {
         openssl.file("content", &content());

@@ -4,11 +4,10 @@ create table audit_home (
     person_id uuid primary key,
     office text not null
 );
-insert into audit_home (person_id, office) select id, office from person;
 drop view v_audit_entry;
 
 -- For the office `audit`.
 create view v_audit_entry as
-    select e.id, e.at, e.actor, e.office, e.action, e.object, e.person_id, e.purpose, e.related, e.reason, e.object_office,
-           h.office as person_office
-    from audit_entry e left join audit_home h on h.person_id = e.person_id;
+    select id, at, actor, office, action, object, person_id, purpose, related, reason, object_office,
+        (select audit_home.office from audit_home where audit_home.person_id = audit_entry.person_id) as person_office
+    from audit_entry;

@@ -16,7 +16,7 @@ pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub use gate::{Gate, Peer, gate};
 pub use model::AccessError;
-pub(crate) use steps::office_of_station;
+pub(crate) use steps::{office_of_station, post_of_officer};
 pub use store::MIGRATIONS;
 pub(crate) use store::purge_expired;
 use time::{Duration, OffsetDateTime};

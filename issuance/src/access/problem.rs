@@ -3,6 +3,7 @@
 use crypto::perso::problem::ProblemCode as Code;
 
 use super::AccessError;
+use super::steps::SignInError;
 use crate::web::Problem;
 
 impl From<AccessError> for Problem {
@@ -32,6 +33,15 @@ impl From<AccessError> for Problem {
             E::StationUnknown => Self::new(Code::StationNotFound),
             E::Store(source) => source.into(),
             E::Token => Self::new(Code::OneTimeTokenUnfit),
+        }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Access(source) => source.into(),
+            SignInError::Deed(source) => source.into(),
         }
     }
 }

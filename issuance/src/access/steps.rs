@@ -11,7 +11,6 @@ use crate::ground::actor::{Actor, Anyone};
 use crate::ground::ids::{OfficerId, StationId};
 use crate::ground::{OfficeCode, Officer, Role};
 use crate::store::Tx;
-use crate::web::Problem;
 
 /// An open session, as its officer learns of it.
 pub(super) struct Session {
@@ -32,15 +31,6 @@ pub(super) enum SignInError {
 impl<E: Into<AccessError>> From<E> for SignInError {
     fn from(error: E) -> Self {
         Self::Access(error.into())
-    }
-}
-
-impl From<SignInError> for Problem {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::Access(source) => source.into(),
-            SignInError::Deed(source) => source.into(),
-        }
     }
 }
 
@@ -249,4 +239,15 @@ pub(crate) async fn office_of_station(
     id: StationId,
 ) -> Result<Option<OfficeCode>, crate::store::StoreError> {
     store::office_of_station_in_use(tx, id).await
+}
+
+/// Returns office and roles of an officer; `None` if the officer is unknown or disabled.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn post_of_officer(
+    tx: &mut Tx,
+    id: OfficerId,
+) -> Result<Option<(OfficeCode, Vec<Role>)>, crate::store::StoreError> {
+    store::post_of_officer(tx, id).await
 }

@@ -1,5 +1,7 @@
 //! SQL of the access office.
 
+pub(super) mod proposals;
+
 use time::OffsetDateTime;
 
 use super::{AccessError, Settings};
@@ -96,6 +98,12 @@ pub(super) async fn insert_officer(
 pub(super) async fn office_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
     let row = tx.one_locked(sql!("select id, office from officer where id = $1"), args![id]).await?;
     row.map(|row| row.parsed("office")).transpose()
+}
+
+/// Returns office and roles of an officer; `None` if the officer is unknown or disabled.
+pub(super) async fn post_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<(OfficeCode, Vec<Role>)>, StoreError> {
+    let sql = sql!("select id, office, roles from officer where id = $1 and disabled_at is null");
+    tx.one(sql, args![id]).await?.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
 }
 
 /// Closes an officer's account; its sessions end with it.

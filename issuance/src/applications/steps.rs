@@ -165,6 +165,7 @@ pub async fn release(
 }
 
 /// Returns an application and the portrait that was taken (base64): an officer who decides must see what is decided on.
+/// A portrait that is lost does not hide the application: it is held for that reason, or will be.
 ///
 /// # Errors
 /// [`CounterError`]
@@ -175,7 +176,11 @@ pub async fn read(
 ) -> Result<(Application, Option<String>), CounterError> {
     let application = of_office(deed, id).await?;
     let portrait = match application.stage.capture_of() {
-        Some(capture) => Some(STANDARD.encode(&*counter.objects.fetch(&capture.portrait).await?)),
+        Some(capture) => match counter.objects.fetch(&capture.portrait).await {
+            Ok(portrait) => Some(STANDARD.encode(&*portrait)),
+            Err(error) if error.is_lost() => None,
+            Err(error) => return Err(error.into()),
+        },
         None => None,
     };
     let object = Object::Application(id);

@@ -77,13 +77,14 @@ pub async fn claim_approved(tx: &mut Tx, office: &OfficeCode) -> Result<Option<A
     tx.claim(sql, args![office]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
-/// Takes an application whose row has no meaning out of the queue, as it is.
+/// Takes an application whose row has no meaning out of the queue, as it is. Returns the person whom it is about, if
+/// the row still tells. Mending `stage_data` by hand includes setting `stage`, which puts it back.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn set_aside(tx: &mut Tx, id: ApplicationId) -> Result<(), StoreError> {
-    tx.run(sql!("update application set stage = 'held' where id = $1"), args![id]).await?;
-    Ok(())
+pub async fn set_aside(tx: &mut Tx, id: ApplicationId) -> Result<Option<PersonId>, StoreError> {
+    let sql = sql!("update application set stage = 'held' where id = $1 returning id, person_id");
+    Ok(tx.one(sql, args![id]).await?.and_then(|row| Id::of(&row, "person_id").ok()))
 }
 
 /// Moves an application to another stage.

@@ -1,6 +1,7 @@
 //! `issuance init`
 
 use clap::Args;
+use crypto::identity::civil_time::utc_offset;
 use crypto::pki::{Country, CurveForm};
 use time::UtcOffset;
 
@@ -66,32 +67,5 @@ impl Init {
         println!("For clients: {data}/tls-ca.pem, {data}/csca.der, {data}/ds.der.");
         println!("Next: issuance serve --data {data}");
         Ok(())
-    }
-}
-
-/// `+07:00`
-fn utc_offset(text: &str) -> Result<UtcOffset, String> {
-    let unfit = || format!("`{text}` is no offset: write it like +07:00");
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("+", rest)) => (1, rest),
-        Some(("-", rest)) => (-1, rest),
-        _ => return Err(unfit()),
-    };
-    let (hours, minutes) = rest.split_once(':').ok_or_else(unfit)?;
-    let number = |digits: &str| digits.parse::<i8>().ok().filter(|n| (0..60).contains(n)).ok_or_else(unfit);
-    UtcOffset::from_hms(sign * number(hours)?, sign * number(minutes)?, 0).map_err(|_| unfit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn civil_time_is_written_as_hours_and_minutes() {
-        assert_eq!(utc_offset("+07:00"), Ok(UtcOffset::from_hms(7, 0, 0).unwrap()));
-        assert_eq!(utc_offset("-03:30"), Ok(UtcOffset::from_hms(-3, -30, 0).unwrap()));
-        for unfit in ["7", "+7", "07:00", "+07:60", "+27:00", "+-7:00", ""] {
-            assert!(utc_offset(unfit).is_err(), "{unfit}");
-        }
     }
 }

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use crypto::identity::civil_time::VIET_NAM;
 
-use crate::ground::clock::VIET_NAM;
 use crate::ground::{Clock, Randomness};
 use crate::keys::{KeyStore, KeyStoreError};
 use crate::server::Settings;

@@ -1,12 +1,12 @@
 //! `issuance officer`
 
 use clap::{Args, Subcommand};
+use crypto::identity::civil_time::VIET_NAM;
 
 use super::{Folder, Outcome};
 use crate::access::proposals;
 use crate::deed::Deeds;
 use crate::ground::actor::Service;
-use crate::ground::clock::VIET_NAM;
 use crate::ground::{Clock, Randomness, Role, Source};
 use crate::server;
 use crate::store::Db;

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use crypto::identity::CardSerial;
 use crypto::perso::problem::ProblemCode;
+use time::Date;
 
-use crate::ground::ids::{ApplicationId, CardId, DeliveryId, OfficerId, OrderId, PersonId, StationId};
+use crate::ground::ids::{ApplicationId, CardId, DeliveryId, DeputyId, OfficerId, OrderId, PersonId, StationId};
 use crate::ground::{Caller, OfficeCode};
 
 macro_rules! words {
@@ -96,6 +97,12 @@ words! {
         ChipSpoiled = "chip-spoiled",
         /// What a citizen was said to claim was not what the register holds.
         ClaimRefused = "claim-refused",
+        /// An officer was appointed to stand in for another.
+        DeputyAppointed = "deputy-appointed",
+        /// An officer's standing in for another was ended early.
+        DeputyEnded = "deputy-ended",
+        /// A day of the calendar was set as a holiday or as a working day.
+        HolidayChanged = "holiday-changed",
         /// An order of intake did not end.
         IntakeIncomplete = "intake-incomplete",
         /// An order of intake was made.
@@ -140,7 +147,7 @@ words! {
         StationRevoked = "station-revoked",
         /// A delivery of blanks entered the ledger.
         StockDelivered = "stock-delivered",
-        /// Units, holidays or deputies of the authority changed.
+        /// A unit of the authority was made, renamed or put under another.
         UnitChanged = "unit-changed",
     }
 }
@@ -190,12 +197,16 @@ words! {
 pub enum Object {
     /// An application.
     Application(ApplicationId),
+    /// A day of the calendar.
+    CalendarDay(Date),
     /// A card.
     Card(CardId),
     /// A chip.
     Chip(CardSerial),
     /// A delivery of blanks.
     Delivery(DeliveryId),
+    /// An officer's standing in for another.
+    Deputy(DeputyId),
     /// An officer.
     Officer(OfficerId),
     /// An order for a chip.
@@ -233,9 +244,11 @@ impl fmt::Display for Object {
         match self {
             Self::Application(id) => write!(f, "application/{id}"),
             Self::Asked(text) => f.write_str(text),
+            Self::CalendarDay(day) => write!(f, "calendar-day/{day}"),
             Self::Card(id) => write!(f, "card/{id}"),
             Self::Chip(serial) => write!(f, "chip/{serial}"),
             Self::Delivery(id) => write!(f, "delivery/{id}"),
+            Self::Deputy(id) => write!(f, "deputy/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),

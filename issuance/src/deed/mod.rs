@@ -8,7 +8,7 @@ mod store;
 
 use std::collections::BTreeSet;
 
-pub use entry::{Action, Entry, Object, Purpose};
+pub use entry::{Action, Entry, Object, Purpose, UnknownWord};
 use rand::rngs::ChaCha20Rng;
 pub use store::MIGRATIONS;
 use thiserror::Error;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use crypto::identity::civil_time::VIET_NAM;
 use rand::rngs::ChaCha20Rng;
 #[expect(clippy::disallowed_types, reason = "the one place where the system's randomness enters the service")]
 use rand::rngs::SysRng;
@@ -29,12 +30,6 @@ enum Hands {
     System,
 }
 
-/// Seven hours ahead of UTC, all year: Decision 134/2002/QĐ-TTg.
-pub const VIET_NAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
-    Ok(offset) => offset,
-    Err(_) => UtcOffset::UTC,
-};
-
 impl Clock {
     /// The computer's clock in a State whose civil time is `offset` ahead of UTC.
     #[must_use]
@@ -46,6 +41,12 @@ impl Clock {
     #[must_use]
     pub fn standing(at: OffsetDateTime) -> Self {
         Self { hands: Hands::Set(Arc::new(Mutex::new(at))), offset: VIET_NAM }
+    }
+
+    /// Returns the same clock in a State whose civil time is `offset` ahead of UTC.
+    #[must_use]
+    pub fn in_state(&self, offset: UtcOffset) -> Self {
+        Self { hands: self.hands.clone(), offset }
     }
 
     /// Moves a set clock; the computer's clock stays as it is.

@@ -32,6 +32,8 @@ pub mod of {
         Card;
         /// A delivery of blank chips.
         Delivery;
+        /// An officer's standing in for another.
+        Deputy;
         /// A document in the making: the files of one card.
         Document;
         /// A row of the audit trail.
@@ -61,6 +63,8 @@ pub type BundleId = Id<of::Bundle>;
 pub type CardId = Id<of::Card>;
 /// Identifier of a delivery.
 pub type DeliveryId = Id<of::Delivery>;
+/// Identifier of an officer's standing in for another.
+pub type DeputyId = Id<of::Deputy>;
 /// Identifier of a document.
 pub type DocumentId = Id<of::Document>;
 /// Identifier of a row of the audit trail.

@@ -1,6 +1,7 @@
 //! Ceremonies: the first keys of a service, a new document signer, a new revocation list. Only here
 //! the CSCA's key is opened.
 
+use crypto::identity::civil_time::VIET_NAM;
 use crypto::pki::{
     Certificate, CertificateDraft, Country, Crl, CrlDraft, CrlError, CurveForm, Findings, Issuer, Name, NameError,
     RevokedCertificate, Role, SerialNumber, SignatureMismatch, Validity,
@@ -15,7 +16,6 @@ use super::card_keys::{CardKeys, CardKeysError};
 use super::key_store::{KeyStore, KeyStoreError};
 use super::signer::{KeyName, SignerError, SigningKey, certificate};
 use super::tls_authority::{TlsAuthority, TlsAuthorityError};
-use crate::ground::clock::VIET_NAM;
 
 /// What is decided when the keys of a service are made.
 #[derive(Debug)]

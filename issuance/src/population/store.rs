@@ -55,7 +55,8 @@ pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, Store
 pub async fn person<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
     deed.saw(id);
     let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
-    deed.tx().one(sql, args![id]).await?.map(|row| read(&row)).transpose()
+    let registered = deed.tx().one(sql, args![id]).await?.map(|row| read(&row)).transpose()?;
+    settled(deed, registered).await
 }
 
 /// As [`person`], kept from other writers until the deed ends.
@@ -65,7 +66,19 @@ pub async fn person<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option
 pub async fn person_locked<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
     deed.saw(id);
     let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
-    deed.tx().one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
+    let registered = deed.tx().one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()?;
+    settled(deed, registered).await
+}
+
+/// Says to the trail whose auditors see what is done about the person.
+async fn settled<A: Actor>(
+    deed: &mut Deed<A>,
+    registered: Option<Registered>,
+) -> Result<Option<Registered>, StoreError> {
+    if let Some(registered) = &registered {
+        deed.settle(registered.id, &registered.office).await?;
+    }
+    Ok(registered)
 }
 
 /// Returns the officer who entered a person's declaration.

@@ -129,9 +129,10 @@ async fn bind_next(
             Ok(application) => application.ok_or(ProductionError::ApplicationGone)?,
             // Its row has no meaning, so no stage can be made of it: only the queue forgets it.
             Err(StoreError::Inconsistent { .. }) => {
-                applications::set_aside(deed.tx(), id).await?;
+                let person = applications::set_aside(deed.tx(), id).await?;
                 let entry = Entry::new(Action::ApplicationHeld, Object::Application(id), Purpose::Personalization);
-                deed.enter(entry.because(HoldReason::RecordInconsistent.word())).await?;
+                let reason = HoldReason::RecordInconsistent.word().to_owned();
+                deed.enter(Entry { person, reason: Some(reason), ..entry }).await?;
                 held += 1;
                 continue;
             }

@@ -21,7 +21,7 @@ use crate::production::Production;
 use crate::store::{Db, Migration, StoreError};
 use crate::trust::{BundleError, Trust};
 use crate::web::{self, Desk};
-use crate::{access, applications, cards, deed, jobs, keys, numbering, population, production, trust};
+use crate::{access, applications, cards, deed, jobs, keys, numbering, offices, population, production, trust};
 
 /// The state of each office; a handler asks for the one that it needs.
 #[derive(Clone, Debug, FromRef)]
@@ -55,6 +55,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         jobs::MIGRATIONS,
         keys::MIGRATIONS,
         access::MIGRATIONS,
+        offices::MIGRATIONS,
         population::MIGRATIONS,
         cards::MIGRATIONS,
         numbering::MIGRATIONS,
@@ -77,10 +78,8 @@ impl Offices {
     /// [`StartError`], which says what to do.
     pub async fn open(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
-        let clock = match clock {
-            Some(clock) => clock,
-            None => Clock::system(AuthoritySettings::read(&store)?.utc_offset()?),
-        };
+        let utc_offset = AuthoritySettings::read(&store)?.utc_offset()?;
+        let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
         let db = Db::open(settings.database.as_deref(), &settings.data, &migrations()).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
         make_first_officer(&deeds, &store).await?;

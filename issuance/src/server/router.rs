@@ -21,15 +21,18 @@ use utoipa_axum::routes;
 use super::Offices;
 use crate::access::{Access, Gate, gate};
 use crate::ground::ids::RequestId;
-use crate::web::{Desk, Looked, Problem, Right, Routes, drain_oversized_body, operations};
-use crate::{access, applications, audit, cards, numbering, population, production, trust};
+use crate::web::{Desk, Looked, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
+use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
 
 /// Title and security of the document; the paths come from the offices.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Citizen Card issuance",
-    description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
-))]
+#[openapi(
+    components(schemas(ProblemBody)),
+    info(
+        title = "Citizen Card issuance",
+        description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
+    )
+)]
 struct Title;
 
 /// The right of each method and path pattern.
@@ -42,6 +45,7 @@ fn offices() -> Routes<Offices> {
         .add(Right::Anyone, routes!(openapi))
         .merge(access::routes())
         .merge(audit::routes())
+        .merge(offices::routes())
         .merge(population::routes())
         .merge(numbering::routes())
         .merge(cards::routes())

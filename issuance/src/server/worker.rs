@@ -91,7 +91,7 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), J
         Job::EndSuspensions => cards::steps::end_suspensions(deeds).await.map_err(JobError::from),
         Job::PurgeExpired => purge_expired(offices).await,
         Job::Warnings => {
-            for warning in trust::expiry_warnings(&offices.trust, deeds.source().now()).await {
+            for warning in trust::expiry_warnings(&offices.trust, deeds.source().clock()).await {
                 tracing::warn!("{warning}");
             }
             Ok(())

@@ -4,13 +4,12 @@ use crypto::pki::trust_bundle::{Contents, Draft, TrustBundleError};
 use crypto::pki::{Certificate, SignatureMismatch};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use time::OffsetDateTime;
 
 use super::{Bundle, Trust, store};
 use crate::cards;
 use crate::deed::Deeds;
-use crate::ground::blocking;
 use crate::ground::ids::BundleId;
+use crate::ground::{Clock, blocking};
 use crate::keys::{CrlFileError, KeyName, SignerError};
 use crate::store::StoreError;
 
@@ -89,13 +88,14 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
 }
 
 /// Returns what will expire within two weeks, or has, as sentences for the log that say what to do.
-pub async fn expiry_warnings(trust: &Trust, now: OffsetDateTime) -> Vec<String> {
-    let soon = now + time::Duration::days(14);
+pub async fn expiry_warnings(trust: &Trust, clock: &Clock) -> Vec<String> {
+    let soon = clock.now() + time::Duration::days(14);
     let mut warnings = Vec::new();
     match trust.crl.read().await.map(|(_, list)| list.next_update()) {
         Ok(Some(at)) if at > soon => {}
         Ok(Some(at)) => {
-            warnings.push(format!("the revocation list of the CSCA is due on {}: run `issuance crl`", at.date()));
+            warnings
+                .push(format!("the revocation list of the CSCA is due on {}: run `issuance crl`", clock.day_of(at)));
         }
         Ok(None) => warnings.push("csca.crl names no next list: run `issuance crl`".to_owned()),
         Err(error) => warnings.push(error.to_string()),
@@ -103,7 +103,7 @@ pub async fn expiry_warnings(trust: &Trust, now: OffsetDateTime) -> Vec<String> 
     for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
         let until = trust.signer.certificate(name).signing_period().not_after;
         if until <= soon {
-            let (name, day) = (name.file(), until.date());
+            let (name, day) = (name.file(), clock.day_of(until));
             warnings.push(format!("the key `{name}` may sign until {day}: run `issuance rotate {name}`, then restart"));
         }
     }

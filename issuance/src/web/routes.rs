@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::{OpenApi, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::ground::Permission;
@@ -61,6 +62,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
                 let name = operation.operation_id.clone().unwrap_or_default();
                 operation.operation_id = Some(format!("{tag}_{name}"));
+                complete(path, operation);
                 let twice = self.rights.insert((method.to_string(), path.clone()), right);
                 assert!(twice.is_none(), "{method} {path} stands twice among the routes");
             }
@@ -87,6 +89,35 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Writes into the document what holds for every operation: the parameters that its path names, a description of each
+/// answer, and that a refusal is a problem document.
+fn complete(path: &str, operation: &mut Operation) {
+    let parameters = operation.parameters.get_or_insert_default();
+    // The attribute of a handler may name a parameter; the path is what the router goes by.
+    parameters.retain(|parameter| !matches!(parameter, RefOr::T(given) if given.parameter_in == ParameterIn::Path));
+    for name in path.split(['{', '}']).skip(1).step_by(2) {
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+        parameters.push(RefOr::T(parameter.schema(Some(schema)).build()));
+    }
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            "The answer.".clone_into(&mut response.description);
+        }
+    }
+    for (range, description) in [
+        ("4XX", "Refused: the code says why and `about` who can mend it; all codes stand in docs/failure-codes.md."),
+        ("5XX", "The service cannot answer now; repeat the request with the same idempotency key."),
+    ] {
+        let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+        let response =
+            ResponseBuilder::new().description(description).content("application/problem+json", body).build();
+        operation.responses.responses.entry(range.to_owned()).or_insert(RefOr::T(response));
     }
 }
 

@@ -7,20 +7,26 @@
 mod at_once;
 mod audit;
 mod chip;
+mod civil_day;
 mod four_eyes;
+mod golden;
+mod held;
 mod house;
 mod idempotency;
 mod keys;
 mod loss;
 mod offices;
+mod order;
 mod problems;
 mod reading;
 mod rights;
 mod road;
 mod sessions;
+mod statements;
 mod stations;
 mod store;
 mod trust_bundle;
+mod units;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;

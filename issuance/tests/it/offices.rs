@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::identity::CardSerial;
+use crypto::identity::civil_time::VIET_NAM;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
@@ -22,6 +23,7 @@ use issuance::server::{self, Settings};
 use issuance::store::Argument;
 use issuance::{args, cards, numbering, population, sql};
 use time::macros::datetime;
+use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 use crate::chip::Chip;
@@ -58,15 +60,20 @@ pub(crate) use within;
 
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
-        let data = tempfile::tempdir().unwrap();
         // Half past three in the afternoon in Viet Nam.
-        let clock = Clock::standing(datetime!(2026-11-22 08:30 UTC));
+        Self::open_in(database, datetime!(2026-11-22 08:30 UTC), VIET_NAM).await
+    }
+
+    /// The offices of a State whose civil time is so far ahead of UTC, at this moment.
+    pub async fn open_in(database: Option<String>, at: OffsetDateTime, utc_offset: UtcOffset) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let clock = Clock::standing(at);
         let mut settings = Settings { database, ..Settings::new(data.path()) };
         settings.access.password_memory_kib = 64;
         settings.access.password_passes = 1;
         settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(TRANSPORT_MASTER.to_vec()))];
-        let options = InitOptions { transport_keys, csca_curve: Curve::P256, ..InitOptions::default() };
+        let options = InitOptions { transport_keys, csca_curve: Curve::P256, utc_offset, ..InitOptions::default() };
         let randomness = Randomness::seeded(7);
         server::init(&settings, &options, "admin", clock.now(), &mut randomness.draw()).unwrap();
         let state = server::Offices::open(&settings, Some(clock.clone()), randomness).await.unwrap();

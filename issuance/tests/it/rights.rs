@@ -55,6 +55,16 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/stations", Officers(&[Admin])),
     ("POST", "/api/stations/{id}/revocation", Officers(&[Admin])),
     ("GET", "/api/audit", Officers(&[Auditor])),
+    // Units, working days and deputies: known to every officer, changed by administrators.
+    ("GET", "/api/units", SignedIn),
+    ("GET", "/api/units/{code}", SignedIn),
+    ("POST", "/api/units", Officers(&[Admin])),
+    ("POST", "/api/units/{code}/change", Officers(&[Admin])),
+    ("GET", "/api/calendar", SignedIn),
+    ("POST", "/api/calendar/days", Officers(&[Admin])),
+    ("GET", "/api/deputies", SignedIn),
+    ("POST", "/api/deputies", Officers(&[Admin])),
+    ("POST", "/api/deputies/{id}/end", Officers(&[Admin])),
     // The register: forms DC01 and DC02, and the number for life.
     ("POST", "/api/declarations", Officers(&[Registrar])),
     ("POST", "/api/persons/{id}/number", Officers(&[Registrar])),

@@ -55,29 +55,3 @@ fn only_the_allowed_edges_exist() {
         }
     }
 }
-
-#[test]
-fn sql_stands_only_in_the_stores_of_the_offices() {
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../issuance/src");
-    let mut folders = vec![source];
-    let mut seen = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            seen += 1;
-            let text = std::fs::read_to_string(&path).unwrap().to_lowercase();
-            let in_a_store = path.components().any(|c| c.as_os_str() == "store")
-                || path.file_stem().is_some_and(|s| s == "store" || s == "migrations");
-            if !in_a_store {
-                for verb in ["\"select ", "\"insert into ", "\"update ", "\"delete from "] {
-                    assert!(!text.contains(verb), "{} contains SQL ({verb}…)", path.display());
-                }
-            }
-        }
-    }
-    assert!(seen > 5, "the check must have read the offices");
-}

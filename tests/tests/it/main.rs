@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod bench;
+mod golden_house;
 mod inspection_bench;
 mod inspection_reading;
 mod inspection_station;

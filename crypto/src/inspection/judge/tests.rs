@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hex_literal::hex;
 use time::Duration;
-use time::macros::date;
+use time::macros::{date, offset, time};
 
 use super::*;
 use crate::inspection::{AccessProtocol, ActiveAuthenticated, ChipAuthenticated, Conclusion};
@@ -320,6 +320,29 @@ fn an_expired_card_is_refused_the_day_after_and_not_before() {
         let mut card = issuer.card(issuer.groups(Some(expiry)));
         card.password = None;
         assert_eq!(outcome(&issuer.verdict(&card), Check::Validity), expected, "{expiry}");
+    }
+}
+
+#[test]
+fn the_last_day_of_a_card_is_a_day_of_the_state_that_issued_it() {
+    let issuer = issuer();
+    // Half past one of the next day in Viet Nam.
+    let at = NOW.replace_time(time!(18:30));
+    let last = at.date();
+    let mut card = issuer.card(issuer.groups(Some(last)));
+    card.password = None;
+    let judged = [
+        (offset!(UTC), Proved, last),
+        (offset!(+7), Refuted, last + Duration::days(1)),
+        (offset!(-3:30), Proved, last),
+    ];
+    for (offset, expected, day) in judged {
+        let verdict = judge(&card, &issuer.bundle(vec![]), at.to_offset(offset)).verdict;
+        let validity = verdict.findings().iter().find(|finding| finding.name == Check::Validity).unwrap();
+        assert_eq!(validity.outcome, expected, "{offset}");
+        let (hours, minutes, _) = offset.as_hms();
+        let says = format!(", judged on {day}, the civil day in UTC{hours:+03}:{:02}", minutes.abs());
+        assert!(validity.reason.ends_with(&says), "{}", validity.reason);
     }
 }
 

@@ -3,8 +3,6 @@
 //! The owner of the key file proposes too, offline (`issuance officer`). Such a proposal breaks glass: while it is open
 //! every answer of the service says so, and if no administrator signs in for a day it takes effect by itself.
 
-mod store;
-
 use std::fmt;
 
 use rand::Rng as _;
@@ -13,6 +11,7 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
+use super::store::proposals as store;
 use super::{Access, AccessError, Settings, steps};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Listed, Proposal};
+use crate::access::proposals::{Listed, Proposal};
 use crate::ground::ids::{OfficerId, ProposalId};
 use crate::ground::{Id, OfficeCode, Role};
 use crate::store::{Argument, Record, StoreError, Tx};
@@ -10,12 +10,12 @@ use crate::{args, sql};
 
 /// Lets one deed at a time decide about officers: the oldest account stands for all of them, so that two
 /// administrators who disable each other at the same moment do not both find the other one there.
-pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+pub(in crate::access) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
     tx.one_locked(sql!("select id from officer order by made_at, id limit 1"), args![]).await?;
     Ok(())
 }
 
-pub(super) async fn insert(tx: &mut Tx, proposal: &Proposal) -> Result<(), StoreError> {
+pub(in crate::access) async fn insert(tx: &mut Tx, proposal: &Proposal) -> Result<(), StoreError> {
     tx.run(
         sql!(
             "insert into officer_proposal (id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at,
@@ -40,7 +40,7 @@ pub(super) async fn insert(tx: &mut Tx, proposal: &Proposal) -> Result<(), Store
 }
 
 /// Returns a proposal that is not decided, kept from other writers.
-pub(super) async fn locked(tx: &mut Tx, id: ProposalId) -> Result<Option<Proposal>, StoreError> {
+pub(in crate::access) async fn locked(tx: &mut Tx, id: ProposalId) -> Result<Option<Proposal>, StoreError> {
     let sql = sql!(
         "select id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at, effective_at, token_hash
          from officer_proposal where id = $1 and outcome is null"
@@ -49,7 +49,7 @@ pub(super) async fn locked(tx: &mut Tx, id: ProposalId) -> Result<Option<Proposa
 }
 
 /// Returns the proposals that can be decided, oldest first.
-pub(super) async fn all_open(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Proposal>, StoreError> {
+pub(in crate::access) async fn all_open(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Proposal>, StoreError> {
     let sql = sql!(
         "select id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at, effective_at, token_hash
          from officer_proposal where outcome is null and expires_at > $1 order by proposed_at, id"
@@ -57,7 +57,7 @@ pub(super) async fn all_open(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Pro
     tx.all(sql, args![now]).await?.iter().map(read).collect()
 }
 
-pub(super) async fn decide(
+pub(in crate::access) async fn decide(
     tx: &mut Tx,
     id: ProposalId,
     outcome: &str,
@@ -70,7 +70,7 @@ pub(super) async fn decide(
 }
 
 /// Ends the proposals that were not decided in time.
-pub(super) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
+pub(in crate::access) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
     let sql = sql!(
         "update officer_proposal set outcome = 'expired', decided_at = $1 where outcome is null and expires_at <= $1"
     );
@@ -80,7 +80,7 @@ pub(super) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), Store
 
 /// Deletes officers whose appointment was withdrawn or ran out, so that their names are free again. Such an officer
 /// never had a token, and so never did anything.
-pub(super) async fn forget_unappointed(tx: &mut Tx) -> Result<(), StoreError> {
+pub(in crate::access) async fn forget_unappointed(tx: &mut Tx) -> Result<(), StoreError> {
     tx.run(
         sql!(
             "delete from officer where password = '' and token_hash is null and id in
@@ -94,7 +94,7 @@ pub(super) async fn forget_unappointed(tx: &mut Tx) -> Result<(), StoreError> {
 }
 
 /// True if the officer is an administrator who was not disabled.
-pub(super) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> Result<bool, StoreError> {
+pub(in crate::access) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> Result<bool, StoreError> {
     let sql =
         sql!("select id from officer where id = $1 and disabled_at is null and cast(roles as text) like '%\"admin\"%'");
     Ok(tx.one(sql, args![id]).await?.is_some())
@@ -102,7 +102,7 @@ pub(super) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> Result<bool,
 
 /// Returns how many other administrators of the national office have a password: one of them must
 /// remain, since the others act for their own office only.
-pub(super) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<i64, StoreError> {
+pub(in crate::access) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<i64, StoreError> {
     let sql = sql!(
         "select count(*) as n from officer where id <> $1 and disabled_at is null and password <> '' and office = $2
          and cast(roles as text) like '%\"admin\"%'"
@@ -113,7 +113,7 @@ pub(super) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) ->
 
 /// Returns how many administrators other than this one could confirm something about an officer of `office`: who
 /// have a password, or a token with which they set one.
-pub(super) async fn others_who_confirm(
+pub(in crate::access) async fn others_who_confirm(
     tx: &mut Tx,
     id: OfficerId,
     office: &OfficeCode,
@@ -129,7 +129,7 @@ pub(super) async fn others_who_confirm(
 }
 
 /// True if an administrator used the service since then.
-pub(super) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
+pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
     let sql = sql!(
         "select s.id from session s join officer o on o.id = s.officer_id
          where s.seen_at >= $1 and o.disabled_at is null and cast(o.roles as text) like '%\"admin\"%' limit 1"
@@ -138,12 +138,15 @@ pub(super) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -
 }
 
 /// Returns id and office of the officer of this name.
-pub(super) async fn named(tx: &mut Tx, username: &str) -> Result<Option<(OfficerId, OfficeCode)>, StoreError> {
+pub(in crate::access) async fn named(
+    tx: &mut Tx,
+    username: &str,
+) -> Result<Option<(OfficerId, OfficeCode)>, StoreError> {
     let row = tx.one(sql!("select id, office from officer where username = $1"), args![username]).await?;
     row.map(|row| Ok((Id::of(&row, "id")?, row.parsed("office")?))).transpose()
 }
 
-pub(super) async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
+pub(in crate::access) async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
     let sql = sql!(
         "select id, username, roles, office, disabled_at, password <> '' as has_password from officer order by username"
     );
@@ -160,23 +163,23 @@ pub(super) async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
     listed.collect()
 }
 
-pub(super) async fn enable(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
+pub(in crate::access) async fn enable(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
     tx.run(sql!("update officer set disabled_at = null where id = $1"), args![id]).await?;
     Ok(())
 }
 
-pub(super) async fn set_office(tx: &mut Tx, id: OfficerId, office: &OfficeCode) -> Result<(), StoreError> {
+pub(in crate::access) async fn set_office(tx: &mut Tx, id: OfficerId, office: &OfficeCode) -> Result<(), StoreError> {
     tx.run(sql!("update officer set office = $1 where id = $2"), args![office, id]).await?;
     Ok(())
 }
 
-pub(super) async fn set_roles(tx: &mut Tx, id: OfficerId, roles: &[Role]) -> Result<(), StoreError> {
+pub(in crate::access) async fn set_roles(tx: &mut Tx, id: OfficerId, roles: &[Role]) -> Result<(), StoreError> {
     tx.run(sql!("update officer set roles = $1 where id = $2"), args![Argument::json(&roles), id]).await?;
     Ok(())
 }
 
 /// Takes the password away and ends the sessions; the token with this fingerprint sets another one.
-pub(super) async fn close_password(
+pub(in crate::access) async fn close_password(
     tx: &mut Tx,
     id: OfficerId,
     token_hash: &[u8; 32],

@@ -1,0 +1,408 @@
+//! Units, calendar and deputies over HTTP.
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use crypto::identity::ProvinceCode;
+use crypto::perso::problem::ProblemCode;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::calendar::Day;
+use super::model::{Deputy, OfficesError, Recorded, Unit, UnitKind, UnitName, check_period};
+use super::{steps, store};
+use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::{OfficeCode, Officer, Permission};
+use crate::web::{Answered, Desk, Looked, Named, Parameters, Problem, Right, Routes, Write};
+
+/// The routes of this office. What is read is about the authority and no citizen, so that reads leave no record.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    let administers = Right::Officer(Permission::Administer);
+    Routes::new()
+        .add(Right::SignedIn, routes!(units))
+        .add(administers, routes!(make_unit))
+        .add(Right::SignedIn, routes!(unit))
+        .add(administers, routes!(change_unit))
+        .add(Right::SignedIn, routes!(calendar))
+        .add(administers, routes!(set_day))
+        .add(Right::SignedIn, routes!(deputies))
+        .add(administers, routes!(appoint_deputy))
+        .add(administers, routes!(end_deputy))
+}
+
+/// Most rows of a page.
+const PAGE: u16 = 200;
+
+/// Returns the number of rows that is wanted.
+fn page(limit: Option<u16>) -> Result<u16, Problem> {
+    match limit.unwrap_or(PAGE) {
+        limit @ 1..=PAGE => Ok(limit),
+        _ => Err(Problem::new(ProblemCode::QueryMalformed).detail("limit is 1 to 200")),
+    }
+}
+
+/// A unit.
+#[derive(Debug, Serialize, ToSchema)]
+struct UnitView {
+    /// Code: also that of its officers and stations.
+    code: OfficeCode,
+    /// What it is.
+    kind: UnitKind,
+    /// Province that it belongs to.
+    #[schema(value_type = Option<String>)]
+    province: Option<ProvinceCode>,
+    /// What it is called.
+    name: String,
+    /// The unit above; the national office alone has none.
+    parent: Option<OfficeCode>,
+    /// It has this name and this parent since that day.
+    valid_from: Day,
+}
+
+impl From<Unit> for UnitView {
+    fn from(unit: Unit) -> Self {
+        let Unit { code, kind, province, version: _, name, parent, valid_from } = unit;
+        Self { code, kind, province, name: name.as_str().to_owned(), parent, valid_from: Day(valid_from) }
+    }
+}
+
+/// The page of units that is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UnitsWanted {
+    /// Only units with a code after this one.
+    #[param(value_type = Option<String>)]
+    after: Option<OfficeCode>,
+    /// 1 to 200; without it, 200.
+    limit: Option<u16>,
+}
+
+/// A page of units, by code.
+#[derive(Debug, Serialize, ToSchema)]
+struct UnitsView {
+    /// The units.
+    units: Vec<UnitView>,
+    /// True if there may be more: ask again with `after`.
+    more: bool,
+}
+
+/// Lists the units as they are now.
+#[utoipa::path(get, path = "/api/units", tag = "offices", params(UnitsWanted),
+    responses((status = 200, body = UnitsView)))]
+async fn units(State(desk): State<Desk>, Parameters(wanted): Parameters<UnitsWanted>) -> Looked<UnitsView> {
+    let limit = page(wanted.limit)?;
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let units = store::units(&mut tx, wanted.after.as_ref(), limit).await?;
+    Ok(Json(UnitsView { more: units.len() == usize::from(limit), units: units.into_iter().map(Into::into).collect() }))
+}
+
+/// Body of a new unit.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UnitBody {
+    /// The code that its officers and stations carry; unique.
+    code: OfficeCode,
+    /// `centre`, `district` or `province`; the national office exists from the start.
+    kind: UnitKind,
+    /// Three digits; districts and provinces have one.
+    #[schema(value_type = Option<String>)]
+    province: Option<ProvinceCode>,
+    /// 1 to 200 characters.
+    name: String,
+    /// The unit above.
+    parent: OfficeCode,
+}
+
+/// Makes a unit. For administrators of the national office.
+#[utoipa::path(post, path = "/api/units", tag = "offices", request_body = UnitBody,
+    responses((status = 200, body = UnitView)))]
+async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<UnitBody>) -> Answered {
+    let UnitBody { code, kind, province, name, parent } = body;
+    desk.write(officer, stamp, async |deed| {
+        let name = name.parse()?;
+        steps::make_unit(deed, steps::NewUnit { code, kind, province, name, parent }).await.map(UnitView::from)
+    })
+    .await
+}
+
+/// What a unit was from a day on.
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionView {
+    /// What it is called.
+    name: String,
+    /// The unit above.
+    parent: Option<OfficeCode>,
+    /// First day.
+    valid_from: Day,
+    /// The officer who recorded it; none for the first version of the national office.
+    recorded_by: Option<OfficerId>,
+    /// The moment.
+    #[serde(with = "time::serde::rfc3339")]
+    recorded_at: OffsetDateTime,
+}
+
+/// A unit with all that it was.
+#[derive(Debug, Serialize, ToSchema)]
+struct HistoryView {
+    /// The unit as it is now.
+    unit: UnitView,
+    /// All versions, the first one first. Of two with the same first day the later counts.
+    versions: Vec<VersionView>,
+}
+
+/// Reads a unit and its history.
+#[utoipa::path(get, path = "/api/units/{code}", tag = "offices", params(("code" = String, Path)),
+    responses((status = 200, body = HistoryView)))]
+async fn unit(State(desk): State<Desk>, Named(code): Named<OfficeCode>) -> Looked<HistoryView> {
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let versions = store::versions(&mut tx, &code).await?;
+    let now = versions.last().ok_or(OfficesError::UnitUnknown)?.unit.clone();
+    let view = |Recorded { unit, by, at }: Recorded| {
+        let UnitView { name, parent, valid_from, .. } = unit.into();
+        VersionView { name, parent, valid_from, recorded_by: by, recorded_at: at }
+    };
+    Ok(Json(HistoryView { unit: now.into(), versions: versions.into_iter().map(view).collect() }))
+}
+
+/// Body of a change of a unit.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UnitChange {
+    /// The new name; absent, the name stays.
+    name: Option<String>,
+    /// The new unit above; absent, it stays.
+    parent: Option<OfficeCode>,
+    /// For the audit trail; no personal data.
+    reason: String,
+}
+
+/// Gives a unit another name or another parent, from today on. For administrators of the national office.
+#[utoipa::path(post, path = "/api/units/{code}/change", tag = "offices", request_body = UnitChange,
+    params(("code" = String, Path)), responses((status = 200, body = UnitView)))]
+async fn change_unit(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(code): Named<OfficeCode>,
+    Write { stamp, body }: Write<UnitChange>,
+) -> Answered {
+    let UnitChange { name, parent, reason } = body;
+    desk.write(officer, stamp, async |deed| {
+        let name = name.map(|name| name.parse::<UnitName>()).transpose()?;
+        steps::change_unit(deed, &code, name, parent, &reason).await.map(UnitView::from)
+    })
+    .await
+}
+
+/// The period of the calendar that is wanted, both days included.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PeriodWanted {
+    /// First day.
+    #[param(value_type = String)]
+    from: Day,
+    /// Last day, at most 366 days in all.
+    #[param(value_type = String)]
+    to: Day,
+}
+
+/// A day of the calendar.
+#[derive(Debug, Serialize, ToSchema)]
+struct DayView {
+    /// The day.
+    day: Day,
+    /// True if the authority works.
+    working: bool,
+    /// Name of a holiday, or of a day that was set by hand.
+    name: Option<String>,
+}
+
+/// A period of the calendar.
+#[derive(Debug, Serialize, ToSchema)]
+struct CalendarView {
+    /// Each day of the period.
+    days: Vec<DayView>,
+    /// How many of them are working days.
+    working_days: usize,
+    /// Years of the period for which no holiday was set by hand yet: Tết and the day of the Hùng Kings are missing, and
+    /// deadlines come out too early.
+    years_without_entries: Vec<i32>,
+}
+
+/// Reads the calendar of working days.
+#[utoipa::path(get, path = "/api/calendar", tag = "offices", params(PeriodWanted),
+    responses((status = 200, body = CalendarView)))]
+async fn calendar(State(desk): State<Desk>, Parameters(wanted): Parameters<PeriodWanted>) -> Looked<CalendarView> {
+    let (Day(from), Day(to)) = (wanted.from, wanted.to);
+    check_period(from, to).map_err(OfficesError::from)?;
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let calendar = steps::calendar(&mut tx).await?;
+    let days = std::iter::successors(Some(from), |day| day.next_day()).take_while(|day| *day <= to);
+    let view = |day| DayView {
+        day: Day(day),
+        working: calendar.is_working(day),
+        name: calendar.name(day).map(ToOwned::to_owned),
+    };
+    let days: Vec<_> = days.map(view).collect();
+    let working_days = days.iter().filter(|day| day.working).count();
+    Ok(Json(CalendarView { days, working_days, years_without_entries: calendar.years_without_entries(from, to) }))
+}
+
+/// What a day is to be.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum DayKind {
+    /// The authority does not work.
+    Holiday,
+    /// The authority works, also on a weekend.
+    Working,
+}
+
+/// Body of a day that is set.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DayBody {
+    /// The day.
+    day: Day,
+    /// Holiday or working day.
+    kind: DayKind,
+    /// What the announcement calls it: 1 to 100 characters.
+    name: String,
+    /// For the audit trail: the announcement.
+    reason: String,
+}
+
+/// Sets a day as holiday or as working day. For administrators of the national office.
+#[utoipa::path(post, path = "/api/calendar/days", tag = "offices", request_body = DayBody,
+    responses((status = 200, body = DayView)))]
+async fn set_day(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<DayBody>) -> Answered {
+    let DayBody { day, kind, name, reason } = body;
+    desk.write(officer, stamp, async |deed| {
+        let set = steps::set_day(deed, day.0, kind == DayKind::Working, &name, &reason).await?;
+        Ok::<_, OfficesError>(DayView { day, working: set.working, name: Some(set.name) })
+    })
+    .await
+}
+
+/// An officer who stands in for another.
+#[derive(Debug, Serialize, ToSchema)]
+struct DeputyView {
+    /// Identifier of the appointment.
+    id: DeputyId,
+    /// The officer who stands in.
+    officer: OfficerId,
+    /// The officer who is absent.
+    stands_for: OfficerId,
+    /// Office of both.
+    office: OfficeCode,
+    /// First day.
+    from: Day,
+    /// Last day.
+    to: Day,
+    /// From this day on no more, if it was ended early.
+    ended_on: Option<Day>,
+}
+
+impl From<Deputy> for DeputyView {
+    fn from(deputy: Deputy) -> Self {
+        let Deputy { id, officer, stands_for, office, from, to, ended_on } = deputy;
+        Self { id, officer, stands_for, office, from: Day(from), to: Day(to), ended_on: ended_on.map(Day) }
+    }
+}
+
+/// The page of deputies that is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DeputiesWanted {
+    /// The office.
+    #[param(value_type = String)]
+    office: OfficeCode,
+    /// Only deputies with an id after this one.
+    #[param(value_type = Option<String>)]
+    after: Option<DeputyId>,
+    /// 1 to 200; without it, 200.
+    limit: Option<u16>,
+}
+
+/// A page of deputies, oldest appointment first.
+#[derive(Debug, Serialize, ToSchema)]
+struct DeputiesView {
+    /// The deputies.
+    deputies: Vec<DeputyView>,
+    /// True if there may be more: ask again with `after`.
+    more: bool,
+}
+
+/// Lists the deputies of an office who stand in today or will later. For officers of that office and of the
+/// national one.
+#[utoipa::path(get, path = "/api/deputies", tag = "offices", params(DeputiesWanted),
+    responses((status = 200, body = DeputiesView)))]
+async fn deputies(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Parameters(wanted): Parameters<DeputiesWanted>,
+) -> Looked<DeputiesView> {
+    officer.may_act_for(&wanted.office)?;
+    let (limit, today) = (page(wanted.limit)?, desk.deeds().source().clock().today());
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let deputies = store::deputies(&mut tx, &wanted.office, today, wanted.after, limit).await?;
+    let more = deputies.len() == usize::from(limit);
+    Ok(Json(DeputiesView { more, deputies: deputies.into_iter().map(Into::into).collect() }))
+}
+
+/// Body of an appointment.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Appointment {
+    /// The officer who stands in: of the same office, with all roles of the absent one, and not the administrator.
+    officer: OfficerId,
+    /// The officer who is absent.
+    stands_for: OfficerId,
+    /// First day, today or later.
+    from: Day,
+    /// Last day.
+    to: Day,
+    /// For the audit trail; no personal data.
+    reason: String,
+}
+
+/// Appoints an officer to stand in for another. No right follows from it yet.
+#[utoipa::path(post, path = "/api/deputies", tag = "offices", request_body = Appointment,
+    responses((status = 200, body = DeputyView)))]
+async fn appoint_deputy(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Write { stamp, body }: Write<Appointment>,
+) -> Answered {
+    let Appointment { officer: deputy, stands_for, from, to, reason } = body;
+    desk.write(officer, stamp, async |deed| {
+        steps::appoint_deputy(deed, deputy, stands_for, (from.0, to.0), &reason).await.map(DeputyView::from)
+    })
+    .await
+}
+
+/// Body of an early end.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DeputyEnd {
+    /// For the audit trail; no personal data.
+    reason: String,
+}
+
+/// Ends a standing in from today on.
+#[utoipa::path(post, path = "/api/deputies/{id}/end", tag = "offices", request_body = DeputyEnd,
+    params(("id" = String, Path)), responses((status = 200, body = DeputyView)))]
+async fn end_deputy(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<DeputyId>,
+    Write { stamp, body }: Write<DeputyEnd>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| steps::end_deputy(deed, id, &body.reason).await.map(DeputyView::from)).await
+}

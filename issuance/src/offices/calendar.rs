@@ -1,0 +1,239 @@
+//! Working days of the State: pure.
+//!
+//! The Labour Code (45/2019/QH14) gives eleven public holidays (Art. 112). Four have a fixed day of the solar year and
+//! are computed. The others are set by hand each year, as they are announced: Tết (five days of the lunar year), the
+//! day of the Hùng Kings, the second day beside 2 September; so are days in lieu of a holiday that falls on a weekend
+//! (Art. 111) and Saturdays that are worked in exchange for a day off.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::{Date, Month, Weekday};
+use utoipa::ToSchema;
+
+/// A civil day as callers write it: `yyyy-MM-dd`, of the years 1945 to 2199.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, format = Date)]
+pub struct Day(pub Date);
+
+/// A text that is no civil day.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("a day is written yyyy-MM-dd, of the years 1945 to 2199")]
+pub struct DayMalformed;
+
+impl FromStr for Day {
+    type Err = DayMalformed;
+
+    fn from_str(text: &str) -> Result<Self, DayMalformed> {
+        let shape = time::macros::format_description!("[year]-[month]-[day]");
+        let date = Date::parse(text, shape).map_err(|_| DayMalformed)?;
+        // One spelling only: signs and shorter years are refused.
+        let plain = text.len() == 10 && (1945..=2199).contains(&date.year());
+        if plain { Ok(Self(date)) } else { Err(DayMalformed) }
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = DayMalformed;
+
+    fn try_from(text: String) -> Result<Self, DayMalformed> {
+        text.parse()
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.to_string()
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A day that was set by hand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SetDay {
+    /// Working day, or holiday.
+    pub working: bool,
+    /// What the announcement calls it.
+    pub name: String,
+}
+
+/// Weekends and fixed holidays, and the days that were set by hand, which go before both.
+#[derive(Clone, Debug, Default)]
+pub struct Calendar {
+    set: BTreeMap<Date, SetDay>,
+}
+
+impl Calendar {
+    /// The calendar with these days set by hand.
+    #[must_use]
+    pub fn new(set: BTreeMap<Date, SetDay>) -> Self {
+        Self { set }
+    }
+
+    /// True if the authority works on this day.
+    #[must_use]
+    pub fn is_working(&self, day: Date) -> bool {
+        match self.set.get(&day) {
+            Some(set) => set.working,
+            None => fixed_holiday(day).is_none() && !is_weekend(day),
+        }
+    }
+
+    /// Returns the name of a day that has one: set by hand, or a fixed holiday.
+    #[must_use]
+    pub fn name(&self, day: Date) -> Option<&str> {
+        self.set.get(&day).map(|set| set.name.as_str()).or_else(|| fixed_holiday(day))
+    }
+
+    /// Returns the `n`-th working day after `start`, which itself does not count (Civil Code 91/2015/QH13, Art. 147);
+    /// `start` if `n` is 0; `None` past the last day that can be written.
+    #[must_use]
+    pub fn add_working_days(&self, start: Date, n: u32) -> Option<Date> {
+        let (mut day, mut left) = (start, n);
+        while left > 0 {
+            day = day.next_day()?;
+            left -= u32::from(self.is_working(day));
+        }
+        Some(day)
+    }
+
+    /// Returns the number of working days after `from` up to and with `to`; 0 if `to` is not after `from`.
+    #[must_use]
+    pub fn working_days_between(&self, from: Date, to: Date) -> u32 {
+        let mut count = 0;
+        let mut day = from;
+        while day < to {
+            let Some(next) = day.next_day() else { break };
+            day = next;
+            count += u32::from(self.is_working(day));
+        }
+        count
+    }
+
+    /// Returns the years of the period for which no holiday was set by hand: their Tết is missing, so that days
+    /// counted in them come out too early.
+    #[must_use]
+    pub fn years_without_entries(&self, from: Date, to: Date) -> Vec<i32> {
+        let entered = |year: i32| self.set.iter().any(|(day, set)| day.year() == year && !set.working);
+        (from.year()..=to.year()).filter(|year| !entered(*year)).collect()
+    }
+}
+
+fn is_weekend(day: Date) -> bool {
+    matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
+}
+
+/// Returns the name of a holiday that has the same day in every solar year (Labour Code 45/2019/QH14, Art. 112).
+fn fixed_holiday(day: Date) -> Option<&'static str> {
+    match (day.month(), day.day()) {
+        (Month::January, 1) => Some("Tết Dương lịch"),
+        (Month::April, 30) => Some("Ngày Chiến thắng"),
+        (Month::May, 1) => Some("Ngày Quốc tế lao động"),
+        (Month::September, 2) => Some("Quốc khánh"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::Duration;
+    use time::macros::date;
+
+    use super::*;
+
+    fn holiday(name: &str) -> SetDay {
+        SetDay { working: false, name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_day_has_one_spelling() {
+        assert_eq!("2027-02-05".parse(), Ok(Day(date!(2027 - 02 - 05))));
+        for text in ["", "2027-2-5", "05/02/2027", "2027-02-30", "+2027-02-05", "1944-12-31", "2200-01-01"] {
+            assert_eq!(text.parse::<Day>(), Err(DayMalformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn seven_working_days_over_the_end_of_april() {
+        // Friday 23 April 2027; 30 April is a Friday, 1 May a Saturday, whose day in lieu is set by hand.
+        let plain = Calendar::default();
+        assert_eq!(plain.add_working_days(date!(2027 - 04 - 23), 7), Some(date!(2027 - 05 - 05)));
+        let calendar = Calendar::new([(date!(2027 - 05 - 03), holiday("nghỉ bù"))].into());
+        assert_eq!(calendar.add_working_days(date!(2027 - 04 - 23), 7), Some(date!(2027 - 05 - 06)));
+        assert_eq!(calendar.name(date!(2027 - 05 - 03)), Some("nghỉ bù"));
+        assert_eq!(calendar.name(date!(2027 - 04 - 30)), Some("Ngày Chiến thắng"));
+        assert_eq!(calendar.name(date!(2027 - 05 - 04)), None);
+    }
+
+    #[test]
+    fn fixed_holidays_and_weekends_are_no_working_days_unless_they_are_set_so() {
+        let make_up = SetDay { working: true, name: "làm bù".to_owned() };
+        let calendar = Calendar::new([(date!(2027 - 02 - 20), make_up)].into());
+        for day in [date!(2027 - 01 - 01), date!(2027 - 04 - 30), date!(2025 - 05 - 01), date!(2027 - 09 - 02)] {
+            assert!(!is_weekend(day) && !calendar.is_working(day), "{day}");
+        }
+        assert!(!calendar.is_working(date!(2027 - 02 - 13)) && !calendar.is_working(date!(2027 - 02 - 14)));
+        assert!(calendar.is_working(date!(2027 - 02 - 15)));
+        assert!(calendar.is_working(date!(2027 - 02 - 20)), "a Saturday that is worked");
+        assert_eq!(calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01)), [2026, 2027]);
+        let calendar = Calendar::new([(date!(2027 - 02 - 05), holiday("Tết"))].into());
+        assert_eq!(calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01)), [2026]);
+    }
+
+    fn days() -> impl Strategy<Value = Date> {
+        (0_i64..4_000).prop_map(|n| date!(2021 - 01 - 01) + Duration::days(n))
+    }
+
+    fn calendars() -> impl Strategy<Value = Calendar> {
+        prop::collection::btree_map(days(), any::<bool>(), 0..400).prop_map(|set| {
+            let named = |working| SetDay { working, name: "x".to_owned() };
+            Calendar::new(set.into_iter().map(|(day, working)| (day, named(working))).collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_added_is_what_lies_between(calendar in calendars(), start in days(), n in 0_u32..300) {
+            let end = calendar.add_working_days(start, n).unwrap();
+            prop_assert_eq!(calendar.working_days_between(start, end), n);
+            prop_assert!(n == 0 || calendar.is_working(end), "a deadline is a working day");
+        }
+
+        #[test]
+        fn steps_add_up(calendar in calendars(), start in days(), n in 0_u32..200, m in 0_u32..200) {
+            let at_once = calendar.add_working_days(start, n + m);
+            let in_steps = calendar.add_working_days(start, n).and_then(|day| calendar.add_working_days(day, m));
+            prop_assert_eq!(at_once, in_steps);
+        }
+
+        #[test]
+        fn periods_add_up(calendar in calendars(), a in days(), b in days(), c in days()) {
+            let mut sorted = [a, b, c];
+            sorted.sort();
+            let [a, b, c] = sorted;
+            let between = |from, to| calendar.working_days_between(from, to);
+            prop_assert_eq!(between(a, b) + between(b, c), between(a, c));
+            prop_assert!(i64::from(between(a, c)) <= (c - a).whole_days());
+            prop_assert_eq!(between(c, a), 0);
+        }
+
+        #[test]
+        fn a_holiday_more_never_brings_a_deadline_forward(
+            calendar in calendars(), start in days(), n in 0_u32..200, off in days(),
+        ) {
+            let mut later = calendar.clone();
+            later.set.insert(off, holiday("x"));
+            prop_assert!(later.add_working_days(start, n) >= calendar.add_working_days(start, n));
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Units, and officers who stand in for others: pure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crypto::identity::ProvinceCode;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::{Date, OffsetDateTime};
+use utoipa::ToSchema;
+
+use crate::deed::UnknownWord;
+use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::text::tidy;
+use crate::ground::{OfficeCode, OtherOffice, Role};
+use crate::store::StoreError;
+
+/// What a unit is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitKind {
+    /// A centre that serves several units, such as personalization.
+    Centre,
+    /// A district.
+    District,
+    /// The one national office.
+    National,
+    /// A province.
+    Province,
+}
+
+impl UnitKind {
+    const ALL: [Self; 4] = [Self::Centre, Self::District, Self::National, Self::Province];
+
+    /// The word, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Centre => "centre",
+            Self::District => "district",
+            Self::National => "national",
+            Self::Province => "province",
+        }
+    }
+}
+
+impl fmt::Display for UnitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for UnitKind {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|kind| kind.word() == text).ok_or(UnknownWord)
+    }
+}
+
+/// The name of a unit: tidy, 1 to 200 characters.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnitName(String);
+
+impl UnitName {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for UnitName {
+    type Err = UnitUnfit;
+
+    fn from_str(text: &str) -> Result<Self, UnitUnfit> {
+        short(text, 200).map(Self).ok_or(UnitUnfit::Name)
+    }
+}
+
+/// A unit as it is since a day.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unit {
+    /// Code: also that of its officers and stations.
+    pub code: OfficeCode,
+    /// What it is.
+    pub kind: UnitKind,
+    /// Province that it belongs to.
+    pub province: Option<ProvinceCode>,
+    /// Number of this version, from 1.
+    pub version: u32,
+    /// What it is called.
+    pub name: UnitName,
+    /// The unit above; the national office alone has none.
+    pub parent: Option<OfficeCode>,
+    /// First day of this version.
+    pub valid_from: Date,
+}
+
+impl Unit {
+    /// A new unit below another. Districts and provinces have a province code; whether the province exists is known to
+    /// the register, and not asked here.
+    ///
+    /// # Errors
+    /// [`UnitUnfit`]
+    pub fn new(
+        code: OfficeCode,
+        kind: UnitKind,
+        province: Option<ProvinceCode>,
+        name: UnitName,
+        parent: OfficeCode,
+        today: Date,
+    ) -> Result<Self, UnitUnfit> {
+        match kind {
+            UnitKind::National => return Err(UnitUnfit::SecondNational),
+            UnitKind::District | UnitKind::Province if province.is_none() => return Err(UnitUnfit::ProvinceMissing),
+            UnitKind::Centre | UnitKind::District | UnitKind::Province => {}
+        }
+        Ok(Self { code, kind, province, version: 1, name, parent: Some(parent), valid_from: today })
+    }
+
+    /// Returns the next version of the unit, with another name or parent from `today` on.
+    ///
+    /// # Errors
+    /// [`UnitUnfit::NothingChanges`], [`UnitUnfit::NationalStandsAbove`]
+    pub fn change(&self, name: Option<UnitName>, parent: Option<OfficeCode>, today: Date) -> Result<Self, UnitUnfit> {
+        if parent.is_some() && self.kind == UnitKind::National {
+            return Err(UnitUnfit::NationalStandsAbove);
+        }
+        let next = Self {
+            name: name.unwrap_or_else(|| self.name.clone()),
+            parent: parent.or_else(|| self.parent.clone()),
+            version: self.version + 1,
+            valid_from: today,
+            ..self.clone()
+        };
+        if (&next.name, &next.parent) == (&self.name, &self.parent) {
+            return Err(UnitUnfit::NothingChanges);
+        }
+        Ok(next)
+    }
+}
+
+/// Why a unit cannot be so.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum UnitUnfit {
+    /// An empty or long name.
+    #[error("the name of a unit has 1 to 200 characters")]
+    Name,
+    /// The national office has no unit above it.
+    #[error("the national office stands above all units")]
+    NationalStandsAbove,
+    /// Name and parent are what they were.
+    #[error("name and parent are already so")]
+    NothingChanges,
+    /// A district or province without province code.
+    #[error("districts and provinces have a province code")]
+    ProvinceMissing,
+    /// There is one national office.
+    #[error("there is one national office, and it exists from the start")]
+    SecondNational,
+}
+
+/// An officer stands in for another from a day to a day, both included.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Deputy {
+    /// Identifier of the appointment.
+    pub id: DeputyId,
+    /// The officer who stands in.
+    pub officer: OfficerId,
+    /// The officer who is absent.
+    pub stands_for: OfficerId,
+    /// Office of both.
+    pub office: OfficeCode,
+    /// First day.
+    pub from: Date,
+    /// Last day.
+    pub to: Date,
+    /// From this day on no more, if it was ended early.
+    pub ended_on: Option<Date>,
+}
+
+/// Where an officer works, and as what.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// The officer.
+    pub officer: OfficerId,
+    /// The office where the officer works.
+    pub office: OfficeCode,
+    /// All that the officer is employed for.
+    pub roles: Vec<Role>,
+}
+
+/// Checks that `deputy` can be appointed by `appointed_by` to stand in for `absent`: another officer of the same
+/// office, with all roles of the absent one, so that standing in gives no officer a right.
+///
+/// # Errors
+/// [`DeputyUnfit`]
+pub fn check_deputy(deputy: &Post, absent: &Post, appointed_by: OfficerId) -> Result<(), DeputyUnfit> {
+    if deputy.officer == absent.officer {
+        Err(DeputyUnfit::Oneself)
+    } else if deputy.officer == appointed_by {
+        Err(DeputyUnfit::Appointer)
+    } else if deputy.office != absent.office {
+        Err(DeputyUnfit::OtherOffice)
+    } else if absent.roles.iter().any(|role| !deputy.roles.contains(role)) {
+        Err(DeputyUnfit::Roles)
+    } else {
+        Ok(())
+    }
+}
+
+/// Why an officer cannot stand in for another.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum DeputyUnfit {
+    /// The administrator would appoint themselves.
+    #[error("administrators do not appoint themselves")]
+    Appointer,
+    /// Both are the same officer.
+    #[error("an officer does not stand in for themselves")]
+    Oneself,
+    /// They work in different offices.
+    #[error("both officers work in the same office")]
+    OtherOffice,
+    /// The deputy lacks a role.
+    #[error("a deputy has all roles of the absent officer")]
+    Roles,
+}
+
+/// Longest period of the calendar that is answered at once, in days.
+pub const LONGEST_PERIOD: i64 = 366;
+
+/// Checks a period of the calendar.
+///
+/// # Errors
+/// [`PeriodUnfit::Reversed`], [`PeriodUnfit::TooLong`]
+pub fn check_period(from: Date, to: Date) -> Result<(), PeriodUnfit> {
+    match (to - from).whole_days() {
+        days if days < 0 => Err(PeriodUnfit::Reversed),
+        days if days >= LONGEST_PERIOD => Err(PeriodUnfit::TooLong),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the period of a deputy: it begins today or later, so that no past act gets a deputy afterwards.
+///
+/// # Errors
+/// [`PeriodUnfit::Reversed`], [`PeriodUnfit::Past`]
+pub fn check_deputy_period(from: Date, to: Date, today: Date) -> Result<(), PeriodUnfit> {
+    if to < from {
+        Err(PeriodUnfit::Reversed)
+    } else if from < today {
+        Err(PeriodUnfit::Past)
+    } else {
+        Ok(())
+    }
+}
+
+/// Why a period cannot be so.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum PeriodUnfit {
+    /// It begins before today.
+    #[error("the period begins before today")]
+    Past,
+    /// It ends before it begins.
+    #[error("the period ends before it begins")]
+    Reversed,
+    /// It is too long to be answered.
+    #[error("the period has more than {LONGEST_PERIOD} days")]
+    TooLong,
+}
+
+/// Returns the text tidy, if it has 1 to `most` characters.
+#[must_use]
+pub(super) fn short(text: &str, most: usize) -> Option<String> {
+    tidy(text).filter(|text| text.chars().count() <= most)
+}
+
+/// The version of a unit that an officer recorded, and when; no officer recorded the first of the national office.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The unit as it was from then on.
+    pub unit: Unit,
+    /// The officer.
+    pub by: Option<OfficerId>,
+    /// The moment.
+    pub at: OffsetDateTime,
+}
+
+/// Why a verb of this office is refused.
+#[derive(Debug, Error)]
+pub enum OfficesError {
+    /// A unit with this code exists.
+    #[error("a unit has this code")]
+    CodeTaken,
+    /// The new parent is the unit itself or stands below it.
+    #[error("the parent stands below the unit")]
+    Cycle,
+    /// The name of a day.
+    #[error("the name of a day has 1 to 100 characters")]
+    DayName,
+    /// This officer cannot stand in.
+    #[error(transparent)]
+    DeputyUnfit(#[from] DeputyUnfit),
+    /// No such deputy.
+    #[error("deputy unknown")]
+    DeputyUnknown,
+    /// No such officer, or one whose access was ended.
+    #[error("officer unknown or disabled")]
+    OfficerUnknown,
+    /// The national office decides this, or the office of the officers.
+    #[error(transparent)]
+    OtherOffice(#[from] OtherOffice),
+    /// The parent is no unit.
+    #[error("the parent is no unit")]
+    ParentUnknown,
+    /// A period.
+    #[error(transparent)]
+    Period(#[from] PeriodUnfit),
+    /// No reason.
+    #[error("the reason has 1 to 500 characters")]
+    ReasonMissing,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The unit cannot be so.
+    #[error(transparent)]
+    UnitUnfit(#[from] UnitUnfit),
+    /// No such unit.
+    #[error("unit unknown")]
+    UnitUnknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+    use crate::ground::Id;
+
+    fn name(text: &str) -> UnitName {
+        text.parse().unwrap()
+    }
+
+    fn district() -> Result<Unit, UnitUnfit> {
+        let (code, parent) = ("001-001".parse().unwrap(), OfficeCode::national());
+        Unit::new(code, UnitKind::District, "001".parse().ok(), name("Quận Mẫu"), parent, date!(2026 - 11 - 25))
+    }
+
+    #[test]
+    fn the_words_of_kinds_are_those_of_serde() {
+        for kind in UnitKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
+            assert_eq!(kind.word().parse(), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn a_change_makes_the_next_version_and_one_that_changes_nothing_is_refused() {
+        let unit = district().unwrap();
+        let next = unit.change(Some(name("Quận Mới")), None, date!(2026 - 11 - 26)).unwrap();
+        assert_eq!((next.version, next.parent.as_ref()), (2, unit.parent.as_ref()));
+        assert_eq!(next.valid_from, date!(2026 - 11 - 26));
+        let same = unit.change(Some(name(" Quận  Mẫu ")), unit.parent.clone(), date!(2026 - 11 - 26));
+        assert_eq!(same, Err(UnitUnfit::NothingChanges));
+    }
+
+    #[test]
+    fn a_deputy_is_another_officer_of_the_office_with_all_roles_whom_another_appoints() {
+        let id = |n: u128| Id::from_uuid(uuid::Uuid::from_u128(n));
+        let post = |n, office: &str, roles: &[Role]| Post {
+            officer: id(n),
+            office: office.parse().unwrap(),
+            roles: roles.to_vec(),
+        };
+        let absent = post(1, "o-1", &[Role::Approver]);
+        let both = [Role::Approver, Role::Capture];
+        assert_eq!(check_deputy(&post(2, "o-1", &both), &absent, id(9)), Ok(()));
+        assert_eq!(check_deputy(&absent, &absent, id(9)), Err(DeputyUnfit::Oneself));
+        assert_eq!(check_deputy(&post(2, "o-1", &both), &absent, id(2)), Err(DeputyUnfit::Appointer));
+        assert_eq!(check_deputy(&post(2, "o-2", &both), &absent, id(9)), Err(DeputyUnfit::OtherOffice));
+        assert_eq!(check_deputy(&post(2, "o-1", &[Role::Capture]), &absent, id(9)), Err(DeputyUnfit::Roles));
+    }
+}

@@ -1,0 +1,27 @@
+//! What a caller is told when units, calendar or deputies do not change.
+
+use crypto::perso::problem::ProblemCode as Code;
+
+use super::model::OfficesError;
+use crate::web::Problem;
+
+impl From<OfficesError> for Problem {
+    fn from(error: OfficesError) -> Self {
+        use OfficesError as E;
+        match error {
+            E::CodeTaken => Self::new(Code::AlreadyThere).detail(error),
+            E::Cycle => Self::new(Code::UnitCycle),
+            E::DayName => Self::new(Code::CalendarDayUnfit),
+            E::DeputyUnfit(source) => Self::new(Code::DeputyUnfit).detail(source),
+            E::DeputyUnknown => Self::new(Code::DeputyUnknown),
+            E::OfficerUnknown => Self::new(Code::OfficerNotFound).detail(error),
+            E::OtherOffice(source) => source.into(),
+            E::ParentUnknown => Self::new(Code::UnitParentUnknown),
+            E::Period(source) => Self::new(Code::PeriodUnfit).detail(source),
+            E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
+            E::Store(source) => source.into(),
+            E::UnitUnfit(source) => Self::new(Code::UnitUnfit).detail(source),
+            E::UnitUnknown => Self::new(Code::UnitUnknown),
+        }
+    }
+}

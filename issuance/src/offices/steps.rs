@@ -1,0 +1,182 @@
+//! Verbs of units, calendar and deputies, and what other offices ask here.
+
+use time::Date;
+
+use super::calendar::{Calendar, SetDay};
+use super::model::{Deputy, OfficesError, Post, Unit, UnitKind, UnitName, check_deputy, check_deputy_period, short};
+use super::store;
+use crate::access;
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::{OfficeCode, Officer};
+use crate::store::{StoreError, Tx};
+
+/// What a new unit is to be.
+#[derive(Clone, Debug)]
+pub struct NewUnit {
+    /// The code of its officers and stations.
+    pub code: OfficeCode,
+    /// What it is.
+    pub kind: UnitKind,
+    /// Province that it belongs to.
+    pub province: Option<crypto::identity::ProvinceCode>,
+    /// What it is called.
+    pub name: UnitName,
+    /// The unit above.
+    pub parent: OfficeCode,
+}
+
+/// Makes a unit. The national office decides it.
+///
+/// # Errors
+/// [`OfficesError`]
+pub async fn make_unit(deed: &mut Deed<Officer>, new: NewUnit) -> Result<Unit, OfficesError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let NewUnit { code, kind, province, name, parent } = new;
+    let unit = Unit::new(code, kind, province, name, parent, deed.today())?;
+    store::lock(deed.tx()).await?;
+    if store::unit(deed.tx(), &unit.code).await?.is_some() {
+        return Err(OfficesError::CodeTaken);
+    }
+    check_above(deed.tx(), &unit).await?;
+    let decision = deed.decision();
+    store::insert_unit(deed.tx(), &unit).await?;
+    store::insert_version(deed.tx(), &unit, &decision).await?;
+    deed.record(Action::UnitChanged, unit_object(&unit.code), None, Purpose::Administration).await?;
+    Ok(unit)
+}
+
+/// Gives a unit another name or another parent, from today on. Its former versions stay. The national office decides
+/// it.
+///
+/// # Errors
+/// [`OfficesError`]
+pub async fn change_unit(
+    deed: &mut Deed<Officer>,
+    code: &OfficeCode,
+    name: Option<UnitName>,
+    parent: Option<OfficeCode>,
+    reason: &str,
+) -> Result<Unit, OfficesError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let reason = reason_of(reason)?;
+    // One change at a time: two that are fine apart can make a cycle together.
+    store::lock(deed.tx()).await?;
+    let unit = store::unit(deed.tx(), code).await?.ok_or(OfficesError::UnitUnknown)?;
+    let next = unit.change(name, parent, deed.today())?;
+    check_above(deed.tx(), &next).await?;
+    let decision = deed.decision();
+    store::insert_version(deed.tx(), &next, &decision).await?;
+    let entry = Entry::new(Action::UnitChanged, unit_object(code), Purpose::Administration).because(reason);
+    deed.enter(entry).await?;
+    Ok(next)
+}
+
+/// Sets a day of the calendar as a holiday or as a working day. Set again, the later word counts. The national office
+/// decides it.
+///
+/// # Errors
+/// [`OfficesError`]
+pub async fn set_day(
+    deed: &mut Deed<Officer>,
+    day: Date,
+    working: bool,
+    name: &str,
+    reason: &str,
+) -> Result<SetDay, OfficesError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let reason = reason_of(reason)?;
+    let set = SetDay { working, name: short(name, 100).ok_or(OfficesError::DayName)? };
+    store::lock(deed.tx()).await?;
+    let decision = deed.decision();
+    store::insert_day(deed.tx(), day, &set, &decision).await?;
+    let object = Object::CalendarDay(day);
+    deed.enter(Entry::new(Action::HolidayChanged, object, Purpose::Administration).because(reason)).await?;
+    Ok(set)
+}
+
+/// Appoints `deputy` to stand in for `absent` from a day to a day, both included.
+///
+/// # Errors
+/// [`OfficesError`]
+pub async fn appoint_deputy(
+    deed: &mut Deed<Officer>,
+    deputy: OfficerId,
+    absent: OfficerId,
+    (from, to): (Date, Date),
+    reason: &str,
+) -> Result<Deputy, OfficesError> {
+    let reason = reason_of(reason)?;
+    let absent = post(deed.tx(), absent).await?;
+    deed.actor().may_act_for(&absent.office)?;
+    let deputy = post(deed.tx(), deputy).await?;
+    check_deputy(&deputy, &absent, deed.actor().id)?;
+    check_deputy_period(from, to, deed.today())?;
+    let (officer, stands_for, office) = (deputy.officer, absent.officer, absent.office);
+    let deputy = Deputy { id: deed.id(), officer, stands_for, office, from, to, ended_on: None };
+    let decision = deed.decision();
+    store::insert_deputy(deed.tx(), &deputy, &decision).await?;
+    let entry = Entry::new(Action::DeputyAppointed, Object::Deputy(deputy.id), Purpose::Administration);
+    deed.enter(entry.with(Object::Officer(stands_for)).because(reason)).await?;
+    Ok(deputy)
+}
+
+/// Ends a standing in from today on. Ended again, the first end stays.
+///
+/// # Errors
+/// [`OfficesError`]
+pub async fn end_deputy(deed: &mut Deed<Officer>, id: DeputyId, reason: &str) -> Result<Deputy, OfficesError> {
+    let reason = reason_of(reason)?;
+    let deputy = store::deputy_locked(deed.tx(), id).await?.ok_or(OfficesError::DeputyUnknown)?;
+    deed.actor().may_act_for(&deputy.office)?;
+    let ended_on = deputy.ended_on.unwrap_or_else(|| deed.today());
+    if deputy.ended_on.is_none() {
+        let decision = deed.decision();
+        store::end_deputy(deed.tx(), id, ended_on, &decision).await?;
+    }
+    let entry = Entry::new(Action::DeputyEnded, Object::Deputy(id), Purpose::Administration);
+    deed.enter(entry.with(Object::Officer(deputy.stands_for)).because(reason)).await?;
+    Ok(Deputy { ended_on: Some(ended_on), ..deputy })
+}
+
+/// True if `officer` stands in for `other` on this day. No right follows from it yet.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn is_deputy_of(tx: &mut Tx, officer: OfficerId, other: OfficerId, day: Date) -> Result<bool, StoreError> {
+    store::is_deputy_of(tx, officer, other, day).await
+}
+
+/// Returns the calendar with all days that were set by hand: some twenty a year.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn calendar(tx: &mut Tx) -> Result<Calendar, StoreError> {
+    store::set_days(tx).await.map(Calendar::new)
+}
+
+/// Walks from a unit's parent to the top, and refuses when the unit itself is met. Ends: units stand in a tree, and
+/// changes come one at a time.
+async fn check_above(tx: &mut Tx, unit: &Unit) -> Result<(), OfficesError> {
+    let mut above = unit.parent.clone();
+    while let Some(code) = above {
+        if code == unit.code {
+            return Err(OfficesError::Cycle);
+        }
+        above = store::unit(tx, &code).await?.ok_or(OfficesError::ParentUnknown)?.parent;
+    }
+    Ok(())
+}
+
+async fn post(tx: &mut Tx, officer: OfficerId) -> Result<Post, OfficesError> {
+    let (office, roles) = access::post_of_officer(tx, officer).await?.ok_or(OfficesError::OfficerUnknown)?;
+    Ok(Post { officer, office, roles })
+}
+
+fn reason_of(text: &str) -> Result<String, OfficesError> {
+    short(text, 500).ok_or(OfficesError::ReasonMissing)
+}
+
+fn unit_object(code: &OfficeCode) -> Object {
+    Object::Unit(code.to_string())
+}

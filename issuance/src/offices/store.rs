@@ -1,0 +1,218 @@
+//! SQL of units, calendar and deputies.
+
+use std::collections::BTreeMap;
+
+use time::Date;
+
+use super::calendar::SetDay;
+use super::model::{Deputy, Recorded, Unit};
+use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::{Decision, Id, OfficeCode};
+use crate::store::{Migration, Record, StoreError, Tx};
+use crate::{args, migration, sql};
+
+/// Tables of units, calendar and deputies.
+pub const MIGRATIONS: &[Migration] = &[migration!(12, "0012_offices_units")];
+
+/// Keeps other changes of units and calendar waiting until this transaction ends.
+pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.one_locked(sql!("select code from unit where code = $1"), args![&OfficeCode::national()]).await?;
+    Ok(())
+}
+
+/// Returns a unit as it is now.
+pub(super) async fn unit(tx: &mut Tx, code: &OfficeCode) -> Result<Option<Unit>, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "select u.code, u.kind, u.province, v.version, v.name, v.parent, v.valid_from
+                 from unit u join unit_version v on v.unit = u.code
+                 where u.code = $1 order by v.version desc limit 1"
+            ),
+            args![code],
+        )
+        .await?;
+    row.as_ref().map(read_unit).transpose()
+}
+
+/// Returns at most `limit` units as they are now, by code, after this code.
+pub(super) async fn units(tx: &mut Tx, after: Option<&OfficeCode>, limit: u16) -> Result<Vec<Unit>, StoreError> {
+    let after = after.map_or("", OfficeCode::as_str);
+    let rows = tx
+        .all(
+            sql!(
+                "select u.code, u.kind, u.province, v.version, v.name, v.parent, v.valid_from
+                 from unit u join unit_version v on v.unit = u.code
+                 where u.code > $1
+                   and v.version = (select max(w.version) from unit_version w where w.unit = u.code)
+                 order by u.code limit $2"
+            ),
+            args![after, limit],
+        )
+        .await?;
+    rows.iter().map(read_unit).collect()
+}
+
+/// Returns all versions of a unit, the first one first.
+pub(super) async fn versions(tx: &mut Tx, code: &OfficeCode) -> Result<Vec<Recorded>, StoreError> {
+    let rows = tx
+        .all(
+            sql!(
+                "select u.code, u.kind, u.province, v.version, v.name, v.parent, v.valid_from, v.recorded_by,
+                   v.recorded_at
+                 from unit u join unit_version v on v.unit = u.code
+                 where u.code = $1 order by v.version"
+            ),
+            args![code],
+        )
+        .await?;
+    let read = |row: &Record| {
+        let (by, at) = (Id::of_optional(row, "recorded_by")?, row.get("recorded_at")?);
+        Ok(Recorded { unit: read_unit(row)?, by, at })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Inserts what of a unit never changes.
+pub(super) async fn insert_unit(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+    let province = unit.province.map(|province| province.to_string());
+    tx.run(
+        sql!("insert into unit (code, kind, province) values ($1, $2, $3)"),
+        args![&unit.code, unit.kind.word(), province],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Inserts a version of a unit.
+pub(super) async fn insert_version(tx: &mut Tx, unit: &Unit, recorded: &Decision) -> Result<(), StoreError> {
+    let parent = unit.parent.as_ref().map(OfficeCode::as_str);
+    tx.run(
+        sql!(
+            "insert into unit_version (unit, version, name, parent, valid_from, recorded_by, recorded_at)
+             values ($1, $2, $3, $4, $5, $6, $7)"
+        ),
+        args![&unit.code, unit.version, unit.name.as_str(), parent, unit.valid_from, recorded.by, recorded.at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Inserts what a day is from now on.
+pub(super) async fn insert_day(tx: &mut Tx, day: Date, set: &SetDay, by: &Decision) -> Result<(), StoreError> {
+    tx.run(
+        sql!(
+            "insert into calendar_day (day, version, working, name, set_by, set_at)
+             values ($1, (select coalesce(max(d.version), 0) + 1 from calendar_day d where d.day = $1),
+                     $2, $3, $4, $5)"
+        ),
+        args![day, set.working, &set.name, by.by, by.at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Returns all days that were set by hand, each as it was set last.
+pub(super) async fn set_days(tx: &mut Tx) -> Result<BTreeMap<Date, SetDay>, StoreError> {
+    let rows = tx.all(sql!("select day, working, name from calendar_day order by day, version"), args![]).await?;
+    // Of one day the last row stays.
+    let read = |row: &Record| Ok((row.get("day")?, SetDay { working: row.get("working")?, name: row.get("name")? }));
+    rows.iter().map(read).collect()
+}
+
+/// Inserts a deputy.
+pub(super) async fn insert_deputy(tx: &mut Tx, deputy: &Deputy, appointed: &Decision) -> Result<(), StoreError> {
+    let Deputy { id, officer, stands_for, office, from, to, ended_on: _ } = deputy;
+    tx.run(
+        sql!(
+            "insert into deputy (id, officer_id, stands_for, office, from_day, to_day, appointed_by, appointed_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+        ),
+        args![*id, *officer, *stands_for, office, *from, *to, appointed.by, appointed.at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Returns a deputy, and keeps it from other writers.
+pub(super) async fn deputy_locked(tx: &mut Tx, id: DeputyId) -> Result<Option<Deputy>, StoreError> {
+    let sql = sql!("select id, officer_id, stands_for, office, from_day, to_day, ended_on from deputy where id = $1");
+    tx.one_locked(sql, args![id]).await?.as_ref().map(read_deputy).transpose()
+}
+
+/// Ends a standing in.
+pub(super) async fn end_deputy(tx: &mut Tx, id: DeputyId, on: Date, by: &Decision) -> Result<(), StoreError> {
+    tx.run(
+        sql!("update deputy set ended_on = $1, ended_by = $2, ended_at = $3 where id = $4"),
+        args![on, by.by, by.at, id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Returns at most `limit` deputies of an office who stand in on this day or will later, oldest appointment first.
+pub(super) async fn deputies(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    day: Date,
+    after: Option<DeputyId>,
+    limit: u16,
+) -> Result<Vec<Deputy>, StoreError> {
+    let rows = tx
+        .all(
+            sql!(
+                pg "select id, officer_id, stands_for, office, from_day, to_day, ended_on from deputy
+                    where office = $1 and to_day >= $2 and ended_on is null and ($3::uuid is null or id > $3)
+                    order by id limit $4",
+                lite "select id, officer_id, stands_for, office, from_day, to_day, ended_on from deputy
+                    where office = $1 and to_day >= $2 and ended_on is null and ($3 is null or id > $3)
+                    order by id limit $4",
+            ),
+            args![office, day, after, limit],
+        )
+        .await?;
+    rows.iter().map(read_deputy).collect()
+}
+
+/// True if an officer stands in for another on this day.
+pub(super) async fn is_deputy_of(
+    tx: &mut Tx,
+    officer: OfficerId,
+    other: OfficerId,
+    day: Date,
+) -> Result<bool, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "select id from deputy where officer_id = $1 and stands_for = $2 and from_day <= $3 and to_day >= $3
+                   and (ended_on is null or ended_on > $3) limit 1"
+            ),
+            args![officer, other, day],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+fn read_unit(row: &Record) -> Result<Unit, StoreError> {
+    Ok(Unit {
+        code: row.parsed("code")?,
+        kind: row.parsed("kind")?,
+        province: row.parsed_optional("province")?,
+        version: row.number("version")?,
+        name: row.parsed("name")?,
+        parent: row.parsed_optional("parent")?,
+        valid_from: row.get("valid_from")?,
+    })
+}
+
+fn read_deputy(row: &Record) -> Result<Deputy, StoreError> {
+    Ok(Deputy {
+        id: Id::of(row, "id")?,
+        officer: Id::of(row, "officer_id")?,
+        stands_for: Id::of(row, "stands_for")?,
+        office: row.parsed("office")?,
+        from: row.get("from_day")?,
+        to: row.get("to_day")?,
+        ended_on: row.get("ended_on")?,
+    })
+}
