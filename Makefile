@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bench check format advisories
+.PHONY: help demo test interop bench crash check format advisories
 SHELL := /bin/bash -o pipefail
 # Where tests/setup.sh puts the tools of `make check`.
 export PATH := $(HOME)/.cache/citizen-card/tools/bin:$(PATH)
@@ -40,6 +40,11 @@ interop: ## readers that we did not write read our chip over the real PC/SC stac
 bench: ## figures with their anchors, for docs/benchmarks.md
 	@tests/setup.sh test
 	cargo bench --package tests --bench figures
+
+crash: ## kills the service under work, a hundred times on each engine
+	@tests/setup.sh test
+	cargo build --workspace --bins
+	for database in sqlite postgres; do cargo run --package tests --bin crash -- --kills 100 --database $$database || exit; done
 
 # What the work tree holds, to see that the run left it alone.
 tree = { git status --porcelain; git diff | git hash-object --stdin; }

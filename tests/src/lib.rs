@@ -4,6 +4,7 @@
 
 pub mod ambient;
 pub mod citizen;
+pub mod crash;
 pub mod golden;
 pub mod road;
 pub mod roles;

@@ -60,7 +60,7 @@ impl Service {
 
     /// A caller without session.
     pub fn anyone(&self) -> Caller {
-        Caller { service: self.clone(), token: None }
+        Caller { service: self.clone(), token: None, key: None }
     }
 
     /// Signs an officer in.
@@ -69,7 +69,7 @@ impl Service {
     /// The service's refusal.
     pub fn officer(&self, username: &str, password: &str) -> Result<Caller, Refusal> {
         let session = self.anyone().post("/api/sessions", &json!({ "username": username, "password": password }))?;
-        Ok(Caller { service: self.clone(), token: session["token"].as_str().map(str::to_owned) })
+        Ok(Caller { service: self.clone(), token: session["token"].as_str().map(str::to_owned), key: None })
     }
 }
 
@@ -78,6 +78,22 @@ impl Service {
 pub struct Caller {
     service: Service,
     token: Option<String>,
+    key: Option<String>,
+}
+
+/// The same caller elsewhere, or with the same request again.
+impl Caller {
+    /// Returns this caller, whose writes go out under this key and their path: repeated, they have one effect.
+    #[must_use]
+    pub fn under(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// Returns this caller at another address of the service.
+    #[must_use]
+    pub fn at(&self, address: &str) -> Self {
+        Self { service: Service { address: address.to_owned(), ..self.service.clone() }, ..self.clone() }
+    }
 }
 
 /// How a request travels: all go through `asks`.
@@ -86,9 +102,10 @@ impl Caller {
         self.asks(Method::GET, path, None, None).map(|octets| parsed(&octets))
     }
 
-    /// Posts under a fresh idempotency key.
+    /// Posts under a fresh idempotency key, or under the caller's own.
     fn post(&self, path: &str, body: &Value) -> Answer {
-        self.post_under(&ambient::fresh_id(), path, body)
+        let key = self.key.as_ref().map_or_else(ambient::fresh_id, |key| format!("{key}{path}"));
+        self.post_under(&key, path, body)
     }
 
     fn post_under(&self, key: &str, path: &str, body: &Value) -> Answer {
@@ -172,6 +189,12 @@ impl Caller {
         self.post(&format!("/api/persons/{person}/number"), &json!({}))
     }
 
+    /// Registrar: the same, answering by name for what the register says against it.
+    pub fn numbers_knowing(&self, person: &str, because: &str) -> Answer {
+        let known = json!({ "acknowledged": true, "because": because });
+        self.post(&format!("/api/persons/{person}/number"), &known)
+    }
+
     /// Registrar: reads a person's entry in the register.
     pub fn person(&self, person: &str) -> Answer {
         self.get(&format!("/api/persons/{person}"))
@@ -202,9 +225,11 @@ impl Caller {
         self.get(&format!("/api/applications/{application}"))
     }
 
-    /// Approving officer: approves an application.
+    /// Approving officer: reads an application and approves what it shows.
     pub fn approves(&self, application: &str) -> Answer {
-        self.post(&format!("/api/applications/{application}/approval"), &json!({}))
+        let seen = self.application(application)?;
+        let approval = json!({ "dossier": seen["dossier_sha256"] });
+        self.post(&format!("/api/applications/{application}/approval"), &approval)
     }
 
     /// Approving officer: refuses an application.

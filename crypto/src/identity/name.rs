@@ -11,8 +11,9 @@ use crate::mrz;
 
 /// A full name with its diacritics, in one canonical spelling, so that equal names are equal strings.
 ///
-/// Canonical is: Unicode NFC, single spaces, the plain apostrophe, and the tone mark where the traditional spelling
-/// puts it (`Hòa`, not `Hoà`; but `Hoàng`, `Quý`). Case is kept as given. Every name can be written in an MRZ.
+/// Canonical is: Unicode NFC, single spaces, the plain apostrophe, `Đ` for the letters that look like it, and in a
+/// Vietnamese syllable the tone mark where the traditional spelling puts it (`Hòa`, not `Hoà`; but `Hoàng`, `Quý`, and
+/// `Noé`, which is none). Case is kept as given. Every name can be written in an MRZ.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FullName(String);
 
@@ -40,7 +41,7 @@ impl FromStr for FullName {
     type Err = FullNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name = canonical_spelling(text).replace(['’', 'ʼ'], "'");
+        let name = canonical_spelling(text);
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
         }
@@ -84,35 +85,62 @@ pub enum FullNameError {
     Length(usize),
 }
 
-/// Returns `text` in NFC, with single spaces and every word's tone mark in its traditional place, so that `Hoà Bình`
-/// and `Hòa Bình` compare equal. Case and punctuation are kept.
+/// Returns `text` in NFC, with single spaces, one apostrophe, one `Đ` and every Vietnamese syllable's tone mark in its
+/// traditional place, so that `Hoà Bình` and `Hòa Bình` compare equal. Case and other punctuation are kept.
 pub fn canonical_spelling(text: &str) -> String {
-    text.split_whitespace().map(traditional_tone_placement).collect::<Vec<_>>().join(" ")
+    let letters: String = text.nfc().map(one_of_each).collect();
+    let words = letters.split_whitespace().map(|word| {
+        // `H'Hoà` and `Anna-Hoà` have a syllable between their marks.
+        word.split_inclusive(['\'', '-']).map(traditional_tone_placement).collect::<String>()
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns `word` in NFC with the tone mark of its last open `oa`, `oe`, `uy` on the first vowel (`Hòa`,
-/// `Thủy`), of a closed one on the second (`Hoàng`, `Huỳnh`), and after `q` always on the second (`Quý`).
-/// Anything else stays as it is.
+/// Returns the letter that is meant by one that looks the same: the eth of Icelandic and the `Đ` of African languages
+/// have the shape of the Vietnamese letter, and keyboards and scanners write them in its place.
+fn one_of_each(letter: char) -> char {
+    match letter {
+        'Ð' | 'Ɖ' => 'Đ',
+        'ð' | 'ɖ' => 'đ',
+        '’' | '‘' | 'ʼ' | 'ʻ' => '\'',
+        other => other,
+    }
+}
+
+/// Returns `word` in NFC; if it is one Vietnamese syllable with `oa`, `oe` or `uy`, with the tone mark of an open one
+/// on the first vowel (`Hòa`, `Thủy`), of a closed one on the second (`Hoàng`, `Huỳnh`), and after `q` always on the
+/// second (`Quý`). Anything else stays as it is: `Noé` and `Chloé` are not of this language.
 fn traditional_tone_placement(word: &str) -> String {
     let mut letters: Vec<(char, Option<char>)> = word.nfc().map(split_tone).collect();
-    for first in 0..letters.len().saturating_sub(1) {
-        let pair = (letters[first].0.to_ascii_lowercase(), letters[first + 1].0.to_ascii_lowercase());
-        if !matches!(pair, ('o', 'a' | 'e') | ('u', 'y')) {
-            continue;
-        }
-        let after = letters.get(first + 2).map(|l| l.0).filter(|c| c.is_alphabetic());
-        // In `uyê` the tone belongs to the third vowel; a misplaced one cannot be corrected safely, so it stays.
-        if after.is_some_and(|c| matches!(c, 'ê' | 'Ê' | 'a' | 'A')) {
-            continue;
-        }
-        let after_q = first > 0 && letters[first - 1].0.eq_ignore_ascii_case(&'q');
-        let (right, wrong) = if after_q || after.is_some() { (first + 1, first) } else { (first, first + 1) };
+    let plain: String = letters.iter().map(|(letter, _)| letter.to_lowercase().next().unwrap_or(*letter)).collect();
+    if let Some((first, open)) = rounded_syllable(plain.trim_end_matches(['\'', '-'])) {
+        let after_q = plain.starts_with('q');
+        let (right, wrong) = if after_q || !open { (first + 1, first) } else { (first, first + 1) };
         if letters[right].1.is_none() {
             letters[right].1 = letters[wrong].1.take();
         }
     }
     letters.into_iter().flat_map(|(letter, tone)| [Some(letter), tone]).flatten().nfc().collect()
 }
+
+/// Returns where the vowels of a Vietnamese syllable with `oa`, `oe` or `uy` begin, counted in letters, and whether
+/// nothing follows them; `None` for any other word. Takes it in lower case and without tone.
+///
+/// The glide does not stand after b, m, n, p, ph, v. In `uyê` and `uya` the tone belongs to another vowel; a misplaced
+/// one cannot be corrected safely, so those are not among the endings.
+fn rounded_syllable(word: &str) -> Option<(usize, bool)> {
+    ["oa", "oe", "uy"].iter().find_map(|vowels| {
+        let (initial, ending) = word.split_once(vowels)?;
+        let fits = INITIALS.contains(&initial) && ENDINGS.contains(&ending);
+        fits.then(|| (initial.chars().count(), ending.is_empty()))
+    })
+}
+
+/// How a syllable with a rounded glide begins.
+const INITIALS: [&str; 20] =
+    ["", "c", "ch", "d", "đ", "g", "gi", "h", "k", "kh", "l", "ng", "nh", "q", "r", "s", "t", "th", "tr", "x"];
+/// How it ends.
+const ENDINGS: [&str; 13] = ["", "c", "ch", "i", "m", "n", "ng", "nh", "o", "p", "t", "u", "y"];
 
 /// Returns a letter without its tone mark, and the tone mark.
 fn split_tone(letter: char) -> (char, Option<char>) {

@@ -78,10 +78,28 @@ fn names_that_are_equal_are_equal_strings() {
         ("Tuyết", "Tuyết"),
         ("Duy", "Duy"),
         ("Giàu", "Giàu"),
+        ("Noé", "Noé"),
+        ("Chloé", "Chloé"),
+        ("Zoé", "Zoé"),
+        ("Aloé", "Aloé"),
+        ("H'Hoà", "H'Hòa"),
+        ("Anna-Thuý", "Anna-Thúy"),
+        ("ĐOÀ", "ĐÒA"),
     ] {
         assert_eq!(canonical(written), kept, "{written}");
     }
     assert_eq!(canonical_spelling("tỉnh  Hoà Bình"), "tỉnh Hòa Bình");
+}
+
+/// U+00D0 and U+0189 look like U+0110, and one person must not get two numbers by them.
+#[test]
+fn letters_that_look_like_d_with_stroke_are_it() {
+    let canonical = |text: &str| text.parse::<FullName>().unwrap().as_str().to_owned();
+    for written in ["\u{110}ặng Đình Mẫu", "\u{d0}ặng \u{d0}ình Mẫu", "\u{189}ặng \u{d0}ình Mẫu"] {
+        assert_eq!(canonical(written), "\u{110}ặng \u{110}ình Mẫu");
+        assert_eq!(canonical(&written.to_lowercase()), "\u{111}ặng \u{111}ình mẫu");
+    }
+    assert_eq!(canonical("H‘Mai H’Hoà Hʼ Hʻ"), "H'Mai H'Hòa H' H'");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::{Jpeg, JpegError};
 use crate::tlv::{self, Reader, Tlv, TlvError};
 
 /// One portrait, full frontal.
@@ -52,7 +53,8 @@ impl Dg2 {
     ///
     /// # Errors
     /// [`Dg2Error::NotAnImage`] unless the bytes begin as JPEG or JPEG 2000, [`Dg2Error::Empty`] for a side of 0
-    /// pixels, [`Dg2Error::TooLarge`] beyond what the file's 16-bit offsets can address.
+    /// pixels, [`Dg2Error::TooLarge`] beyond what the file's 16-bit offsets can address, [`Dg2Error::Damaged`] for a
+    /// JPEG that is not whole or has bytes behind its end marker.
     pub fn new(image: Vec<u8>, width: u16, height: u16) -> Result<Self, Dg2Error> {
         let format = ImageFormat::of(&image).ok_or(Dg2Error::NotAnImage)?;
         if width == 0 || height == 0 {
@@ -60,6 +62,9 @@ impl Dg2 {
         }
         if image.len() > Self::MAX_IMAGE {
             return Err(Dg2Error::TooLarge(image.len()));
+        }
+        if format == ImageFormat::Jpeg && Jpeg::parse(&image)?.length != image.len() {
+            return Err(Dg2Error::Damaged(JpegError::Malformed("bytes behind its end marker")));
         }
         Ok(Self { image, format, width, height })
     }
@@ -172,6 +177,9 @@ impl fmt::Debug for Dg2 {
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Dg2Error {
+    /// A JPEG of which a part is missing.
+    #[error("the portrait is damaged: {0}")]
+    Damaged(#[from] JpegError),
     /// An image without pixels.
     #[error("a portrait has at least one pixel each way")]
     Empty,

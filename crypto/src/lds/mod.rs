@@ -9,6 +9,7 @@ mod dg1;
 pub mod dg13;
 mod dg2;
 mod file;
+mod jpeg;
 mod security_files;
 pub mod security_infos;
 
@@ -18,6 +19,7 @@ pub use dg1::{Dg1, Dg1Error};
 pub use dg2::{Dg2, Dg2Error, ImageFormat};
 pub use dg13::{Dg13, Dg13Error};
 pub use file::{DataGroup, File, UnknownDataGroup, UnknownFile};
+pub use jpeg::{Jpeg, JpegError};
 pub use security_files::{CardAccess, Dg14, Dg15, SecurityFileError};
 pub use security_infos::SecurityInfos;
 

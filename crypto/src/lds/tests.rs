@@ -69,7 +69,7 @@ fn files_and_groups_convert_into_each_other() {
 #[test]
 fn dg2_is_laid_out_as_iso_19794_5_says() {
     let image = hex!("FFD8FFE0AABBCCFFD9");
-    let file = Dg2::new(image.to_vec(), 480, 640).unwrap().encode();
+    let file = Dg2 { image: image.to_vec(), format: ImageFormat::Jpeg, width: 480, height: 640 }.encode();
     // Put together by hand from Doc 9303-10 table 44 and ISO/IEC 19794-5:2005 §5.
     let expected = hex!(
         "75 54 7F61 51 02 01 01 7F60 4B"
@@ -93,7 +93,15 @@ fn what_is_no_portrait_is_refused() {
     large[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
     assert_eq!(Dg2::new(large.clone(), 1, 1), Err(Dg2Error::TooLarge(Dg2::MAX_IMAGE + 1)));
     large.pop();
-    assert!(Dg2::new(large, 1, 1).unwrap().encode().len() <= 0x7fff);
+    assert!(Dg2 { image: large, format: ImageFormat::Jpeg, width: 1, height: 1 }.encode().len() <= 0x7fff);
+    let whole = Jpeg::plain(48, 64);
+    assert!(Dg2::new(whole.clone(), 48, 64).is_ok());
+    for end in [whole.len() * 3 / 10, whole.len() * 9 / 10, whole.len() - 2, whole.len() - 1] {
+        let cut = Dg2::new(whole[..end].to_vec(), 48, 64);
+        assert_eq!(cut, Err(Dg2Error::Damaged(JpegError::Cut)));
+    }
+    let longer = Dg2::new([&whole[..], &[0]].concat(), 48, 64);
+    assert_eq!(longer, Err(Dg2Error::Damaged(JpegError::Malformed("bytes behind its end marker"))));
 }
 
 /// DG13 of an invented citizen (province 003 does not exist), made by an independent encoder whose field heads equal
@@ -361,7 +369,8 @@ proptest! {
         file[at] = byte;
         let _ = Dg13::parse(&file);
         prop_assert!(Dg13::parse(&DG13[..at]).is_err());
-        let mut face = Dg2::new(vec![0xff, 0xd8, 0xff, 1, 2, 3], 3, 4).unwrap().encode();
+        let image = vec![0xff, 0xd8, 0xff, 1, 2, 3];
+        let mut face = Dg2 { image, format: ImageFormat::Jpeg, width: 3, height: 4 }.encode();
         let end = at % face.len();
         prop_assert!(Dg2::parse(&face[..end]).is_err());
         face[end] = byte;
@@ -373,7 +382,8 @@ proptest! {
 
     #[test]
     fn portraits_come_back_whole(rest: Vec<u8>, width in 1u16.., height in 1u16..) {
-        let dg2 = Dg2::new([&[0xff, 0xd8, 0xff][..], &rest].concat(), width, height).unwrap();
+        let image = [&[0xff, 0xd8, 0xff][..], &rest].concat();
+        let dg2 = Dg2 { image, format: ImageFormat::Jpeg, width, height };
         prop_assert_eq!(Dg2::parse(&dg2.encode()).unwrap(), dg2);
     }
 

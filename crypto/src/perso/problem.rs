@@ -72,6 +72,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    AcknowledgementNeeded "acknowledgement-needed" Request
     ActiveAuthenticationFailed "active-authentication-failed" Chip
     AgeBelowFourteen "age-below-fourteen" Request
     AlreadyThere "already-there" Request
@@ -84,6 +85,7 @@ catalogue! {
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
+    BodyTooSlow "body-too-slow" Request
     CalendarDayUnfit "calendar-day-unfit" Request
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
@@ -97,6 +99,7 @@ catalogue! {
     ChipBound "chip-bound" Chip
     ChipDiffers "chip-differs" Chip
     ChipInOtherCustody "chip-in-other-custody" Chip
+    ChipKeyKnown "chip-key-known" Chip
     ChipLifeCycleUnexpected "chip-life-cycle-unexpected" Chip
     ChipNotInitialised "chip-not-initialised" Chip
     ChipSpoiled "chip-spoiled" Chip
@@ -106,6 +109,7 @@ catalogue! {
     ClaimTooSoon "claim-too-soon" Station
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
+    DatabaseBusy "database-busy" Service
     DatabaseUnreachable "database-unreachable" Service
     DateImpossible "date-impossible" Request
     DateInFuture "date-in-future" Request
@@ -114,6 +118,7 @@ catalogue! {
     DeliveryEmpty "delivery-empty" Request
     DeputyUnfit "deputy-unfit" Request
     DeputyUnknown "deputy-unknown" Request
+    DossierNotSeen "dossier-not-seen" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
     HashMalformed "hash-malformed" Request
@@ -123,7 +128,9 @@ catalogue! {
     IdempotencyKeyReused "idempotency-key-reused" Request
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
+    KindContradictsRegister "kind-contradicts-register" Request
     LastAdministrator "last-administrator" Request
+    ListTooLong "list-too-long" Request
     LossGroundsMissing "loss-grounds-missing" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
@@ -144,6 +151,7 @@ catalogue! {
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request
     PersonUnknown "person-unknown" Request
+    PortraitChanged "portrait-changed" Request
     PortraitDamaged "portrait-damaged" Request
     PortraitNotBase64 "portrait-not-base64" Request
     PortraitNotJpeg "portrait-not-jpeg" Request
@@ -157,14 +165,17 @@ catalogue! {
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
     ReceiptForged "receipt-forged" Chip
+    RecordTampered "record-tampered" Service
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
     RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request
+    ServiceBusy "service-busy" Service
     SessionNeeded "session-needed" Station
     SignInLocked "sign-in-locked" Station
+    SignerRevoked "signer-revoked" Service
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
     StageDoesNotAllow "stage-does-not-allow" Request
@@ -172,12 +183,16 @@ catalogue! {
     StationNotFound "station-not-found" Request
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    StorageFull "storage-full" Service
+    TextTooLong "text-too-long" Request
+    TextUnfit "text-unfit" Request
     TransportKeyUnknown "transport-key-unknown" Request
     TrustBundleNotReady "trust-bundle-not-ready" Service
     UnitCycle "unit-cycle" Request
     UnitParentUnknown "unit-parent-unknown" Request
     UnitUnfit "unit-unfit" Request
     UnitUnknown "unit-unknown" Request
+    WitnessUnfit "witness-unfit" Request
 }
 
 /// The word on the wire.

@@ -2,7 +2,9 @@
 //!
 //! BSI TR-03111 (v2.10) §4.2 to §4.4 for keys and agreement; Doc 9303-11 (8th ed.) §4.4.3.3.1 for the mapping.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::OnceLock;
 
 use aws_lc_rs::signature::{EcdsaVerificationAlgorithm, UnparsedPublicKey};
 use const_oid::ObjectIdentifier;
@@ -208,6 +210,12 @@ pub enum EcError {
         /// The curve expected.
         curve: Curve,
     },
+    /// A public key whose private half is found by trying: a small multiple of the base point, or its negative.
+    #[error("the public key is a small multiple of the base point of {curve:?}")]
+    Weak {
+        /// The curve expected.
+        curve: Curve,
+    },
 }
 
 /// A point on the curve other than infinity.
@@ -220,14 +228,20 @@ pub struct PublicKey {
 impl PublicKey {
     /// Reads an uncompressed point `04 || X || Y` (TR-03111 §3.2.1) and checks that it lies on the curve.
     ///
+    /// Every curve here has cofactor 1, so a point on it is never of small order. Off the curve is every point of
+    /// another curve, among them those of small order by which a private key is found (invalid-curve attack).
+    ///
     /// # Errors
-    /// [`EcError::Point`].
+    /// [`EcError::Point`]; [`EcError::Weak`] for `kG` and `-kG` with `k` up to 64.
     pub fn from_sec1(curve: Curve, bytes: &[u8]) -> Result<Self, EcError> {
         let wrong = EcError::Point { curve, length: bytes.len() };
         if bytes.len() != 1 + 2 * curve.field_len() || bytes[0] != 0x04 {
             return Err(wrong); // compressed and hybrid forms are not used by cards
         }
         on_curve!(curve, C => elliptic_curve::PublicKey::<C>::from_sec1_bytes(bytes).map(drop).map_err(|_| wrong)?);
+        if small_multiples(curve).contains(&bytes[1..=curve.field_len()]) {
+            return Err(EcError::Weak { curve });
+        }
         Ok(Self { curve, point: bytes.to_vec() })
     }
 
@@ -415,6 +429,22 @@ impl fmt::Debug for Generator {
     }
 }
 
+/// Returns the x-coordinates of the small multiples of the base point; `kG` and `-kG` share theirs. Computed at the
+/// first use of the curve.
+fn small_multiples(curve: Curve) -> &'static HashSet<Vec<u8>> {
+    static TABLES: [OnceLock<HashSet<Vec<u8>>>; Curve::ALL.len()] = [const { OnceLock::new() }; Curve::ALL.len()];
+    TABLES[curve as usize].get_or_init(|| {
+        on_curve!(curve, C => {
+            let base = elliptic_curve::ProjectivePoint::<C>::generator();
+            let multiples = std::iter::successors(Some(base), |point| Some(*point + base)).take(GUESSED);
+            multiples.map(|point| point.to_affine().to_sec1_point(false).to_bytes()[1..=curve.field_len()].to_vec()).collect()
+        })
+    })
+}
+
+/// So many private keys, from 1 up, are taken for guessed.
+const GUESSED: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
@@ -505,6 +535,75 @@ mod tests {
             for point in [&off[..], &hybrid, &compressed, &zero, &huge, &longer, &good[..good.len() - 1], &[0], &[]] {
                 assert_eq!(PublicKey::from_sec1(curve, point), Err(EcError::Point { curve, length: point.len() }));
             }
+        }
+    }
+
+    #[test]
+    fn the_point_at_infinity_is_no_key() {
+        for curve in Curve::ALL {
+            let length = curve.field_len();
+            for infinity in [vec![0], vec![0; 1 + 2 * length], [vec![4], vec![0; 2 * length]].concat()] {
+                assert!(PublicKey::from_sec1(curve, &infinity).is_err(), "{curve:?}");
+            }
+        }
+    }
+
+    /// With cofactor 1 and a prime order there is no point of small order on the curve. A point with `y = 0` has order
+    /// two on the curve on which it lies, which is another one; so have the neighbours of a good point another `b`.
+    #[test]
+    fn points_of_small_order_and_of_other_curves_are_no_keys() {
+        for curve in Curve::ALL {
+            assert_eq!(curve.domain().cofactor, 1);
+            let length = curve.field_len();
+            let good = keys(curve, 6).public();
+            for x in 0..=255 {
+                let mut order_two = [vec![4], vec![0; 2 * length]].concat();
+                order_two[length] = x;
+                assert!(PublicKey::from_sec1(curve, &order_two).is_err(), "{curve:?} ({x}, 0)");
+                let mut other_curve = good.to_sec1().to_vec();
+                let last = other_curve.last_mut().unwrap();
+                if *last != x {
+                    *last = x;
+                    assert!(PublicKey::from_sec1(curve, &other_curve).is_err(), "{curve:?} other b");
+                }
+            }
+        }
+    }
+
+    /// One point has one spelling: a coordinate that is not below the prime is refused, also where it fits the length.
+    #[test]
+    fn coordinates_are_below_the_prime() {
+        for curve in [Curve::P521, Curve::BrainpoolP256r1, Curve::BrainpoolP384r1] {
+            let (length, prime) = (curve.field_len(), curve.domain().prime);
+            let respelt = (0..200).find_map(|seed| {
+                let key = keys(curve, seed).public();
+                let mut carry = 0;
+                let mut x = key.x().to_vec();
+                for (digit, add) in x.iter_mut().zip(prime).rev() {
+                    let sum = u16::from(*digit) + u16::from(*add) + carry;
+                    (*digit, carry) = ((sum & 0xff) as u8, sum >> 8);
+                }
+                let spelt = [&[4][..], &x, &key.to_sec1()[1 + length..]].concat();
+                (carry == 0).then_some(spelt)
+            });
+            let respelt = respelt.expect("some x is small enough for x + p to fit");
+            assert!(PublicKey::from_sec1(curve, &respelt).is_err(), "{curve:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_found_by_trying_are_weak() {
+        for curve in Curve::ALL {
+            let small = |d: u8| PrivateKey::from_bytes(curve, &[d]).unwrap().public().to_sec1().to_vec();
+            for d in [1, 2, 3, 63, 64] {
+                assert_eq!(PublicKey::from_sec1(curve, &small(d)), Err(EcError::Weak { curve }), "{curve:?} {d}");
+            }
+            assert!(PublicKey::from_sec1(curve, &small(65)).is_ok(), "{curve:?}");
+            // n - 1, whose public key is -G.
+            let mut last = curve.domain().order.to_vec();
+            *last.last_mut().unwrap() -= 1;
+            let negative = PrivateKey::from_bytes(curve, &last).unwrap().public();
+            assert_eq!(PublicKey::from_sec1(curve, negative.to_sec1()), Err(EcError::Weak { curve }), "{curve:?}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! Sessions, officers, stations over HTTP.
 
 use axum::Json;
-use axum::extract::{FromRef, State};
+use axum::extract::{ConnectInfo, FromRef, State};
+use axum::http::HeaderMap;
+use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -9,10 +11,12 @@ use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use super::proposals::{self, Change, Proposed};
-use super::{Access, AccessError, steps};
+use super::steps::SignInError;
+use super::{Access, AccessError, gate, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
+use crate::ground::text::{Login, MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
-use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Right, Routes, Stamp, Write};
+use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Peer, Problem, Right, Routes, Stamp, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -44,7 +48,8 @@ where
 #[serde(deny_unknown_fields)]
 struct Credentials {
     /// Name of the account.
-    username: String,
+    #[schema(value_type = String)]
+    username: Login,
     /// Its password.
     password: String,
 }
@@ -61,15 +66,30 @@ struct SessionView {
     roles: Vec<Role>,
 }
 
-/// Opens a session. No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
+/// Opens a session. The token of an earlier session of the officer, if one is sent along (`Authorization: Bearer …`),
+/// keeps the officer apart from strangers behind the same address.
+///
+/// No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
 #[utoipa::path(post, path = "/api/sessions", tag = "access", request_body = Credentials,
     responses((status = 200, body = SessionView)))]
 async fn sign_in(
     State(access): State<Access>,
     State(desk): State<Desk>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
     Body(body): Body<Credentials>,
 ) -> Looked<SessionView> {
-    let session = steps::sign_in(&access, desk.deeds(), &body.username, Zeroizing::new(body.password)).await?;
+    let attempt = steps::Attempt {
+        username: body.username.as_str().to_owned(),
+        password: Zeroizing::new(body.password),
+        origin: peer.origin,
+        earlier_token: gate::token_of(&headers).ok(),
+    };
+    let session = steps::sign_in(&access, desk.deeds(), attempt).await;
+    if let Err(SignInError::Access(AccessError::Busy | AccessError::Locked { .. })) = &session {
+        tokio::time::sleep(access.settings.refusal_delay).await;
+    }
+    let session = session?;
     Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
 }
 
@@ -87,8 +107,9 @@ async fn sign_out(State(desk): State<Desk>, officer: Officer) -> Looked<Done> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOfficer {
-    /// 1 to 64 characters, unique.
-    username: String,
+    /// 1 to 64 characters, unique in its canonical spelling.
+    #[schema(value_type = String)]
+    username: Login,
     /// What the officer is employed for. An administrator has no other role, an officer who captures neither decides
     /// nor keeps blank chips.
     roles: Vec<Role>,
@@ -138,7 +159,8 @@ async fn make_officer(
     Write { stamp, body }: Write<NewOfficer>,
 ) -> Answered {
     desk.write_and_show_once(officer, stamp, async |deed| {
-        proposals::appoint(deed, &access.settings, &body.username, &body.roles, &body.office).await.map(OfficerView::of)
+        let username = body.username.as_str();
+        proposals::appoint(deed, &access.settings, username, &body.roles, &body.office).await.map(OfficerView::of)
     })
     .await
 }
@@ -147,8 +169,9 @@ async fn make_officer(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Ends an officer's access at once, sessions included; that of an administrator once another one confirms.
@@ -161,7 +184,7 @@ async fn disable_officer(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let proposal_id = proposals::disable(deed, id, &body.reason).await?;
+        let proposal_id = proposals::disable(deed, id, body.reason.as_str()).await?;
         let effective = proposal_id.is_none();
         Ok::<_, AccessError>(OfficerView { id, proposal_id, effective, token: None, token_expires_at: None })
     })
@@ -177,7 +200,7 @@ async fn enable_officer(
     Named(id): Named<OfficerId>,
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Enable, &body.reason).await
+    propose(&desk, officer, stamp, id, Change::Enable, body.reason.as_str()).await
 }
 
 /// Body of a change of roles.
@@ -186,8 +209,9 @@ async fn enable_officer(
 struct NewRoles {
     /// What the officer is employed for from now on.
     roles: Vec<Role>,
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Proposes other roles for an officer.
@@ -199,7 +223,7 @@ async fn change_roles(
     Named(id): Named<OfficerId>,
     Write { stamp, body }: Write<NewRoles>,
 ) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Roles { roles: body.roles }, &body.reason).await
+    propose(&desk, officer, stamp, id, Change::Roles { roles: body.roles }, body.reason.as_str()).await
 }
 
 /// Body of a change of office.
@@ -208,8 +232,9 @@ async fn change_roles(
 struct NewOffice {
     /// Where the officer works from now on.
     office: OfficeCode,
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Proposes another office for an officer.
@@ -221,7 +246,7 @@ async fn change_office(
     Named(id): Named<OfficerId>,
     Write { stamp, body }: Write<NewOffice>,
 ) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Office { office: body.office }, &body.reason).await
+    propose(&desk, officer, stamp, id, Change::Office { office: body.office }, body.reason.as_str()).await
 }
 
 /// Proposes that an officer sets a new password; once confirmed, the old one and all sessions end.
@@ -233,7 +258,7 @@ async fn reset_password(
     Named(id): Named<OfficerId>,
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Reset, &body.reason).await
+    propose(&desk, officer, stamp, id, Change::Reset, body.reason.as_str()).await
 }
 
 async fn propose(desk: &Desk, by: Officer, stamp: Stamp, id: OfficerId, change: Change, reason: &str) -> Answered {
@@ -344,9 +369,11 @@ struct FirstPassword {
 async fn set_first_password(
     State(access): State<Access>,
     State(desk): State<Desk>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Body(body): Body<FirstPassword>,
 ) -> Looked<Done> {
-    steps::set_first_password(&access, desk.deeds(), &body.token, Zeroizing::new(body.password)).await?;
+    let password = Zeroizing::new(body.password);
+    steps::set_first_password(&access, desk.deeds(), &body.token, password, peer.origin).await?;
     Ok(Json(Done {}))
 }
 
@@ -367,6 +394,7 @@ async fn change_password(
     State(access): State<Access>,
     State(desk): State<Desk>,
     officer: Officer,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Write { stamp, body }: Write<NewPassword>,
 ) -> Answered {
     // A repeated request would find its own new password, and take the old one for wrong.
@@ -374,7 +402,7 @@ async fn change_password(
         return Ok(answer);
     }
     let (old, new) = (Zeroizing::new(body.old), Zeroizing::new(body.new));
-    let hash = steps::new_password(&access, desk.deeds(), &officer, old, new).await?;
+    let hash = steps::new_password(&access, desk.deeds(), &officer, old, new, peer.origin).await?;
     desk.write(officer, stamp, async |deed| steps::change_password(deed, &hash).await.map(|()| Done {})).await
 }
 
@@ -383,7 +411,8 @@ async fn change_password(
 #[serde(deny_unknown_fields)]
 struct NewStation {
     /// Unique; for people.
-    name: String,
+    #[schema(value_type = String)]
+    name: Words<64>,
     /// The office where it stands.
     office: OfficeCode,
     /// PKCS#10 request in PEM. Its key is certified; name and wishes in it are not.
@@ -410,9 +439,12 @@ async fn enrol_station(
     officer: Officer,
     Write { stamp, body }: Write<NewStation>,
 ) -> Answered {
+    if body.csr_pem.len() > LONGEST_CSR {
+        return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
+    }
     desk.write(officer, stamp, async |deed| {
         let (id, certificate_pem) =
-            steps::enrol_station(deed, &access, &body.name, &body.office, &body.csr_pem).await?;
+            steps::enrol_station(deed, &access, body.name.as_str(), &body.office, &body.csr_pem).await?;
         let ca_pem = access.tls_authority.certificate_pem().to_owned();
         Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
     })
@@ -439,7 +471,10 @@ async fn revoke_station(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        steps::revoke_station(deed, id, &body.reason).await.map(|revoked_at| Revocation { id, revoked_at })
+        steps::revoke_station(deed, id, body.reason.as_str()).await.map(|revoked_at| Revocation { id, revoked_at })
     })
     .await
 }
+
+/// Longest certification request in PEM, bytes: one with an RSA key of 8192 bits has a third of it.
+const LONGEST_CSR: usize = 16_384;

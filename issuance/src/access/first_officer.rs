@@ -1,7 +1,5 @@
 //! The first administrator: invented by `issuance init`, made when the service first opens an empty database.
 
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash;
 use rand::{CryptoRng, RngExt as _};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -10,8 +8,9 @@ use zeroize::Zeroizing;
 use super::{AccessError, Settings, passwords, steps, store};
 use crate::deed::{DeedError, Deeds};
 use crate::ground::actor::Service;
+use crate::ground::text::Login;
 use crate::ground::{OfficeCode, Role};
-use crate::keys::{KeyStore, KeyStoreError};
+use crate::keys::{KeyStore, KeyStoreError, LockedKeyStore};
 use crate::store::StoreError;
 
 /// Name, and argon2id hash of the password. Rests sealed beside the keys.
@@ -55,22 +54,20 @@ impl FirstOfficer {
         settings: &Settings,
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Zeroizing<String>), AccessError> {
-        steps::fit_name(username)?;
+        let username: Login = username.parse().map_err(|_| AccessError::Name)?;
         // No character that looks like another one on paper.
         let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
         let word: String = (0..20).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect();
         let password = Zeroizing::new(word);
-        let hash: PasswordHash = passwords::hasher(settings)
-            .hash_password_with_salt(password.as_bytes(), &passwords::salt(rng))
-            .expect("twenty letters can be hashed");
-        Ok((Self { username: username.to_owned(), password: hash.to_string() }, password))
+        let hash = passwords::hash_once(settings, &password, rng);
+        Ok((Self { username: username.into(), password: hash }, password))
     }
 
     /// Seals name and hash for the first start.
     ///
     /// # Errors
     /// [`KeyStoreError`]
-    pub fn keep(&self, store: &KeyStore) -> Result<(), KeyStoreError> {
+    pub fn keep(&self, store: &LockedKeyStore<'_>) -> Result<(), KeyStoreError> {
         store.put(FILE, &serde_json::to_vec(self).expect("two texts become JSON"))
     }
 }

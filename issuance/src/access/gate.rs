@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use crypto::perso::problem::ProblemCode;
@@ -14,14 +14,7 @@ use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone};
 use crate::ground::{Officer, Station};
-use crate::web::{Problem, Right};
-
-/// The peer at the other end of the connection.
-#[derive(Clone, Debug, Default)]
-pub struct Peer {
-    /// SHA-256 of the client certificate (DER), if one was shown and verified against our TLS authority.
-    pub certificate: Option<[u8; 32]>,
-}
+use crate::web::{Meter, Peer, Problem, Right};
 
 /// What the gate needs: the right of each route, as the routes carry it.
 #[derive(Clone, Debug)]
@@ -60,26 +53,37 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     match right {
         Right::Anyone => pass(&gate, Anyone, request, next, &asked).await,
         Right::SignedIn => {
-            let officer = officer(&gate, token_hash(&request)?, path.as_str()).await?;
-            request.extensions_mut().insert(officer.clone());
+            let officer = officer(&gate, token_of(request.headers())?, path.as_str()).await?;
+            known(&mut request, officer.clone());
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Officer(permission) => {
-            let officer = officer(&gate, token_hash(&request)?, path.as_str()).await?;
+            let officer = officer(&gate, token_of(request.headers())?, path.as_str()).await?;
+            known(&mut request, officer.clone());
             if !officer.may(permission) {
                 let problem = AccessError::Permission(permission).into();
                 record_refusal(&gate, officer, path.as_str(), &problem).await?;
                 return Err(problem);
             }
-            request.extensions_mut().insert(officer.clone());
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {
             let station = station(&gate, fingerprint(&request)?).await?;
-            request.extensions_mut().insert(station.clone());
+            known(&mut request, station.clone());
             pass(&gate, station, request, next, &asked).await
         }
     }
+}
+
+/// Hands the caller to the handler; request and connection have the limits of known callers from now on.
+fn known<A: Actor>(request: &mut Request, actor: A) {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>() {
+        peer.standing.prove();
+    }
+    if let Some(meter) = request.extensions().get::<Meter>() {
+        meter.admit();
+    }
+    request.extensions_mut().insert(actor);
 }
 
 /// Runs the handler, and audits its refusal.
@@ -126,9 +130,9 @@ async fn station(gate: &Gate, fingerprint: [u8; 32]) -> Result<Station, AccessEr
     store::station_by_certificate(&mut tx, &fingerprint, gate.deeds.source().now()).await
 }
 
-fn token_hash(request: &Request) -> Result<[u8; 32], AccessError> {
-    let token = request
-        .headers()
+/// Returns the SHA-256 of the bearer token.
+pub(super) fn token_of(headers: &HeaderMap) -> Result<[u8; 32], AccessError> {
+    let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))

@@ -9,18 +9,22 @@ mod problem;
 pub mod proposals;
 mod steps;
 mod store;
+mod throttle;
+mod turns;
 
 use std::sync::{Arc, RwLock};
 
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
-pub use gate::{Gate, Peer, gate};
+pub use gate::{Gate, gate};
 pub use model::AccessError;
-pub(crate) use steps::{office_of_station, post_of_officer};
-pub use store::MIGRATIONS;
+pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
 pub(crate) use store::purge_expired;
+pub use store::{MIGRATIONS, OFFICER, STATION};
 use time::{Duration, OffsetDateTime};
 
+use self::throttle::Throttle;
+use self::turns::Turns;
 use crate::keys::TlsAuthority;
 
 /// Settings of this office.
@@ -30,16 +34,22 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// A session ends after this long without a request.
     pub session_idle: Duration,
-    /// So many wrong passwords in a row lock an officer's name …
+    /// So many wrong passwords in a row lock a name where they were tried …
     pub lockout_after: u32,
     /// … for this long.
     pub lockout_for: Duration,
     /// A one-time token, with which an officer sets a password, works for this long.
     pub token_lifetime: Duration,
+    /// A sign-in that is refused without work (locked, too many wait) is answered after this time: so a flood takes no
+    /// core either.
+    pub refusal_delay: std::time::Duration,
     /// argon2id: memory in KiB. Production takes at least 19456 with 2 passes (OWASP); tests take less.
     pub password_memory_kib: u32,
     /// argon2id: passes over the memory.
     pub password_passes: u32,
+    /// Passwords of strangers that are hashed at once; sign-ins that show an earlier session have one turn more.
+    /// Hashing takes `(password_turns + 1) · password_memory_kib` of memory, however many sign in.
+    pub password_turns: usize,
 }
 
 impl Default for Settings {
@@ -50,8 +60,11 @@ impl Default for Settings {
             lockout_after: 5,
             lockout_for: Duration::minutes(15),
             token_lifetime: Duration::hours(72),
+            refusal_delay: std::time::Duration::from_millis(500),
             password_memory_kib: 19_456,
             password_passes: 2,
+            // Half of the cores: the other half is for those who have signed in.
+            password_turns: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
         }
     }
 }
@@ -63,13 +76,25 @@ pub struct Access {
     tls_authority: Arc<TlsAuthority>,
     /// When a proposal of the owner of the key file takes effect, while there is one.
     alarm: Arc<RwLock<Option<OffsetDateTime>>>,
+    throttle: Arc<Throttle>,
+    /// For sign-ins of strangers.
+    turns: Arc<Turns>,
+    /// For callers who are known, or show that they once were.
+    known_turns: Arc<Turns>,
 }
 
 impl Access {
     /// The office with these settings.
     #[must_use]
     pub fn new(settings: Settings, tls_authority: TlsAuthority) -> Self {
-        Self { settings: Arc::new(settings), tls_authority: Arc::new(tls_authority), alarm: Arc::default() }
+        Self {
+            alarm: Arc::default(),
+            throttle: Arc::default(),
+            turns: Turns::new(settings.password_turns.max(1)),
+            known_turns: Turns::new(1),
+            settings: Arc::new(settings),
+            tls_authority: Arc::new(tls_authority),
+        }
     }
 
     /// When a proposal of the owner of the key file takes effect, while there is one: for status and every answer.

@@ -13,6 +13,9 @@ pub enum AccessError {
     /// The TLS authority failed.
     #[error("certificate authority: {0}")]
     Authority(TlsAuthorityError),
+    /// Too many passwords wait to be hashed.
+    #[error("busy")]
+    Busy,
     /// The certificate is not one of ours, or its station is unknown.
     #[error("client certificate unknown")]
     CertificateUnknown,
@@ -22,12 +25,15 @@ pub enum AccessError {
     /// Wrong name or wrong password: which of them, is not said.
     #[error("name or password wrong")]
     Credentials,
-    /// Too many wrong passwords for this name.
-    #[error("locked")]
-    Locked,
     /// No administrator of the national office would be left.
     #[error("the last administrator of the national office stays")]
     LastAdministrator,
+    /// Too many wrong passwords for this name from this origin.
+    #[error("locked for {wait} s")]
+    Locked {
+        /// Seconds until the lock ends.
+        wait: u64,
+    },
     /// A name that is empty or too long.
     #[error("names have 1 to 64 characters")]
     Name,

@@ -11,11 +11,12 @@ impl From<AccessError> for Problem {
         use AccessError as E;
         match error {
             E::Authority(_) => Self::internal(&error),
+            E::Busy => Self::new(Code::ServiceBusy).retry_after(2),
             E::CertificateUnknown => Self::new(Code::StationUnknown),
             E::CertificationRequest(_) => Self::new(Code::CertificationRequestUnfit).detail(error),
             E::Credentials => Self::new(Code::CredentialsWrong),
-            E::Locked => Self::new(Code::SignInLocked),
             E::LastAdministrator => Self::new(Code::LastAdministrator),
+            E::Locked { wait } => Self::new(Code::SignInLocked).retry_after(wait),
             E::Name => Self::new(Code::NameUnfit),
             E::NameTaken => Self::new(Code::NameTaken),
             E::OfficeCode(source) => source.into(),

@@ -5,12 +5,14 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use super::throttle::Guess;
 use super::{Access, AccessError, passwords, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone};
 use crate::ground::ids::{OfficerId, StationId};
 use crate::ground::{OfficeCode, Officer, Role};
 use crate::store::Tx;
+use crate::web::Origin;
 
 /// An open session, as its officer learns of it.
 pub(super) struct Session {
@@ -34,39 +36,62 @@ impl<E: Into<AccessError>> From<E> for SignInError {
     }
 }
 
+/// An attempt to sign in.
+pub(super) struct Attempt {
+    pub username: String,
+    pub password: Zeroizing<String>,
+    pub origin: Origin,
+    /// SHA-256 of the bearer token of an earlier session, if one was sent along.
+    pub earlier_token: Option<[u8; 32]>,
+}
+
 /// Opens a session. Name unknown, password wrong and account closed are one refusal, after the same work.
 ///
+/// Wrong passwords lock the name for the origin that they came from, and for no other. An officer who shows the token
+/// of an earlier session is counted by that session: strangers behind the same address neither lock the officer out
+/// nor stand before the officer in the queue.
+///
 /// # Errors
-/// [`AccessError::Credentials`], [`AccessError::Locked`]
-pub(super) async fn sign_in(
-    access: &Access,
-    deeds: &Deeds,
-    username: &str,
-    password: Zeroizing<String>,
-) -> Result<Session, SignInError> {
-    let settings = &access.settings;
+/// [`AccessError::Credentials`], [`AccessError::Locked`], [`AccessError::Busy`]
+pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) -> Result<Session, SignInError> {
+    let (settings, now) = (&access.settings, deeds.source().now());
+    let Attempt { username, password, origin, earlier_token } = attempt;
+    let earlier = match earlier_token {
+        Some(token) => store::session_once(&mut deeds.db().begin_read().await?, &token, &username).await?,
+        None => None,
+    };
     // By hash of the name, whether or not an officer has it: the lock says nothing about who exists.
-    let name: [u8; 32] = Sha256::digest(username).into();
+    let name: [u8; 32] = Sha256::digest(&username).into();
+    let place = earlier.map_or_else(|| origin.to_string(), |session| format!("session/{session}"));
+    let bucket: [u8; 32] = Sha256::new_with_prefix(name).chain_update(&place).finalize().into();
+    let tried =
+        Tried { typed: Object::SignIn(name[..8].try_into().expect("a hash is longer than eight bytes")), origin };
+    if let Some(guess) = access.throttle.guess(&bucket, now) {
+        return Err(tried.locked(deeds, guess).await?.into());
+    }
+    // The turn comes before the database: what waits for it costs nothing else.
+    let turns = if earlier.is_some() { &access.known_turns } else { &access.turns };
+    let turn = turns.take(origin).await?;
     let mut tx = deeds.db().begin_upkeep().await?;
     // Counted before the password is looked at: guesses made at the same moment must not share one count.
-    let failures = store::count_sign_in(&mut tx, settings, &name, deeds.source().now()).await?;
-    let account = store::account(&mut tx, username).await?;
+    let (failures, counted_at) = store::count_sign_in(&mut tx, settings, &bucket, now).await?;
+    let account = store::account(&mut tx, &username).await?;
     tx.commit().await?;
-    if failures > settings.lockout_after {
-        return Err(AccessError::Locked.into());
+    if let Some(guesses @ 1..) = failures.checked_sub(settings.lockout_after) {
+        let guess = access.throttle.lock(bucket, counted_at + settings.lockout_for, guesses, now);
+        return Err(tried.locked(deeds, guess).await?.into());
     }
-    let right = passwords::verify(settings, password, account.as_ref().map(|account| account.password.clone())).await;
-    let typed = Object::SignIn(name[..8].try_into().expect("a hash is longer than eight bytes"));
+    let stored = account.as_ref().map(|account| account.password.clone());
+    let right = passwords::verify(settings, turn, password, stored).await;
     let Some(account) = account.filter(|_| right) else {
-        let mut deed = deeds.open(Anyone).await?;
-        deed.enter(Entry::new(Action::SignInRefused, typed, Purpose::Work)).await?;
-        deed.commit().await.map_err(SignInError::Deed)?;
+        tried.refused(deeds, format!("credentials-wrong from {origin}")).await?;
         return Err(AccessError::Credentials.into());
     };
+    let typed = tried.typed;
     let session = deeds.source().id();
     let officer = Officer { id: account.id, office: account.office, roles: account.roles.clone(), session };
     let mut deed = deeds.open(officer).await?;
-    store::clear_failures(deed.tx(), &name).await?;
+    store::clear_failures(deed.tx(), &bucket).await?;
     let mut token = Zeroizing::new([0; 32]);
     deed.rng().fill_bytes(&mut *token);
     let token = Zeroizing::new(hex::encode(*token));
@@ -76,6 +101,29 @@ pub(super) async fn sign_in(
     deed.enter(Entry::new(Action::SignedIn, typed, Purpose::Work)).await?;
     deed.commit().await.map_err(SignInError::Deed)?;
     Ok(Session { token, expires_at, roles: account.roles })
+}
+
+/// What the trail tells of an attempt that failed: the name's hash, and the origin, without which a trail of guesses
+/// leads nowhere.
+struct Tried {
+    typed: Object,
+    origin: Origin,
+}
+
+impl Tried {
+    /// Records a guess while the name is locked, if its number is to be recorded. Returns the refusal.
+    async fn locked(&self, deeds: &Deeds, guess: Guess) -> Result<AccessError, SignInError> {
+        if let Some(number) = guess.recorded {
+            self.refused(deeds, format!("sign-in-locked from {}: {number} guesses while locked", self.origin)).await?;
+        }
+        Ok(AccessError::Locked { wait: guess.wait })
+    }
+
+    async fn refused(&self, deeds: &Deeds, why: String) -> Result<(), SignInError> {
+        let mut deed = deeds.open(Anyone).await?;
+        deed.enter(Entry::new(Action::SignInRefused, self.typed.clone(), Purpose::Work).because(why)).await?;
+        deed.commit().await.map_err(SignInError::Deed)
+    }
 }
 
 /// Ends the session under way.
@@ -106,13 +154,15 @@ pub(super) async fn set_first_password(
     deeds: &Deeds,
     token: &str,
     password: Zeroizing<String>,
+    origin: Origin,
 ) -> Result<(), SignInError> {
     let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
     let mut tx = deeds.db().begin_read().await?;
     // Before the password is hashed, which takes long: a caller without a token costs nothing.
     store::officer_of_token(&mut tx, &hash, deeds.source().now()).await?.ok_or(AccessError::Token)?;
     drop(tx);
-    let password = passwords::hash(&access.settings, password, &mut deeds.source().rng()).await?;
+    let turn = access.known_turns.take(origin).await?;
+    let password = passwords::hash(&access.settings, turn, password, &mut deeds.source().rng()).await?;
     let mut deed = deeds.open(Anyone).await?;
     let at = deed.at();
     let id = store::officer_of_token(deed.tx(), &hash, at).await?.ok_or(AccessError::Token)?;
@@ -132,11 +182,13 @@ pub(super) async fn new_password(
     officer: &Officer,
     old: Zeroizing<String>,
     new: Zeroizing<String>,
+    origin: Origin,
 ) -> Result<String, SignInError> {
     let mut tx = deeds.db().begin_read().await?;
     let stored = store::password_of(&mut tx, officer.id).await?;
     drop(tx);
-    if !passwords::verify(&access.settings, old, stored).await {
+    let turn = access.known_turns.take(origin).await?;
+    if !passwords::verify(&access.settings, turn, old, stored).await {
         let mut deed = deeds.open(officer.clone()).await?;
         let at = deed.at();
         store::close_session(deed.tx(), officer.session, at).await?;
@@ -144,7 +196,8 @@ pub(super) async fn new_password(
         deed.commit().await.map_err(SignInError::Deed)?;
         return Err(AccessError::Credentials.into());
     }
-    Ok(passwords::hash(&access.settings, new, &mut deeds.source().rng()).await?)
+    let turn = access.known_turns.take(origin).await?;
+    Ok(passwords::hash(&access.settings, turn, new, &mut deeds.source().rng()).await?)
 }
 
 /// Changes an officer's password. Other sessions of the officer end.
@@ -250,4 +303,15 @@ pub(crate) async fn post_of_officer(
     id: OfficerId,
 ) -> Result<Option<(OfficeCode, Vec<Role>)>, crate::store::StoreError> {
     store::post_of_officer(tx, id).await
+}
+
+/// Returns the office where an officer works; `None` if the officer is unknown or no longer in service.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn office_of_officer_in_service(
+    tx: &mut Tx,
+    id: OfficerId,
+) -> Result<Option<OfficeCode>, crate::store::StoreError> {
+    store::office_of_officer_in_service(tx, id).await
 }

@@ -8,12 +8,68 @@ use super::{AccessError, Settings};
 use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{Id, OfficeCode, Officer, Role, Station};
 use crate::keys::IssuedCertificate;
-use crate::store::{Argument, Migration, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of this office.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(5, "0005_access_officers_stations"), migration!(40, "0040_access_officer_proposals")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(5, "0005_access_officers_stations"),
+    migration!(21, "0021_access_row_macs"),
+    migration!(40, "0040_access_officer_proposals"),
+];
+
+/// Officers carry a MAC.
+pub const OFFICER: Sealed = Sealed {
+    table: "officer",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("username", Kind::Text),
+        ("password", Kind::Text),
+        ("roles", Kind::Json),
+        ("office", Kind::Text),
+        ("made_at", Kind::Moment),
+        ("disabled_at", Kind::Moment),
+        ("token_hash", Kind::Bytes),
+        ("token_until", Kind::Moment),
+        ("password_due", Kind::Truth),
+    ],
+    one: sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
+         from officer where id = $1"
+    ),
+    all: sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
+         from officer order by id"
+    ),
+    set: sql!("update officer set version = $1, mac = $2 where id = $3"),
+};
+
+/// Stations carry a MAC.
+pub const STATION: Sealed = Sealed {
+    table: "station",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("name", Kind::Text),
+        ("office", Kind::Text),
+        ("fingerprint", Kind::Bytes),
+        ("certificate", Kind::Bytes),
+        ("made_at", Kind::Moment),
+        ("expires_at", Kind::Moment),
+        ("revoked_at", Kind::Moment),
+        ("revocation_reason", Kind::Text),
+    ],
+    one: sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station where id = $1"
+    ),
+    all: sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station order by id"
+    ),
+    set: sql!("update station set version = $1, mac = $2 where id = $3"),
+};
 
 /// What sign-in needs to know of an officer.
 pub(super) struct Account {
@@ -24,14 +80,14 @@ pub(super) struct Account {
     pub office: OfficeCode,
 }
 
-/// Counts one more attempt under this name. Returns the number of attempts in a row. While the name is locked no
-/// attempt is counted, so that a lock ends.
+/// Counts one more attempt in this bucket (a name where it is tried). Returns the number of attempts in a row, and when
+/// the last one came that counts for the lock: attempts while it holds do not prolong it, so that a lock ends.
 pub(super) async fn count_sign_in(
     tx: &mut Tx,
     settings: &Settings,
-    name: &[u8; 32],
+    bucket: &[u8; 32],
     now: OffsetDateTime,
-) -> Result<u32, StoreError> {
+) -> Result<(u32, OffsetDateTime), StoreError> {
     let lock_began = now - settings.lockout_for;
     let locking = i64::from(settings.lockout_after) + 1;
     tx.run(
@@ -39,33 +95,50 @@ pub(super) async fn count_sign_in(
             "insert into sign_in_failure (username_hash, failures, last_at) values ($1, 1, $2)
              on conflict (username_hash) do update set
                failures = case when sign_in_failure.last_at < $3 then 1
-                               when sign_in_failure.failures >= $4 then sign_in_failure.failures
                                else sign_in_failure.failures + 1 end,
                last_at = case when sign_in_failure.last_at >= $3 and sign_in_failure.failures >= $4
                               then sign_in_failure.last_at else $2 end"
         ),
-        args![name, now, lock_began, locking],
+        args![bucket, now, lock_began, locking],
     )
     .await?;
-    let row = tx.one(sql!("select failures from sign_in_failure where username_hash = $1"), args![name]).await?;
-    row.map_or(Ok(1), |row| row.number("failures"))
+    let sql = sql!("select failures, last_at, username_hash as id from sign_in_failure where username_hash = $1");
+    let row = tx.one(sql, args![bucket]).await?;
+    row.map_or(Ok((1, now)), |row| Ok((row.number("failures")?, row.get("last_at")?)))
+}
+
+/// Returns the session, open or ended, that this token once opened for the officer of this name.
+pub(super) async fn session_once(
+    tx: &mut Tx,
+    token_hash: &[u8; 32],
+    username: &str,
+) -> Result<Option<SessionId>, StoreError> {
+    let sql = sql!(
+        "select s.id from session s join officer o on o.id = s.officer_id
+         where s.token_hash = $1 and o.username = $2"
+    );
+    tx.one(sql, args![token_hash, username]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
 /// Ends a row of failures.
-pub(super) async fn clear_failures(tx: &mut Tx, name: &[u8; 32]) -> Result<(), StoreError> {
-    tx.run(sql!("delete from sign_in_failure where username_hash = $1"), args![name]).await?;
+pub(super) async fn clear_failures(tx: &mut Tx, bucket: &[u8; 32]) -> Result<(), StoreError> {
+    tx.run(sql!("delete from sign_in_failure where username_hash = $1"), args![bucket]).await?;
     Ok(())
 }
 
 /// Returns the open account of this name, if its owner has set a password.
 pub(super) async fn account(tx: &mut Tx, username: &str) -> Result<Option<Account>, StoreError> {
     let sql = sql!(
-        "select id, password, roles, office from officer
-         where username = $1 and disabled_at is null and password <> ''"
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
+         from officer where username = $1 and disabled_at is null"
     );
-    let Some(row) = tx.one(sql, args![username]).await? else { return Ok(None) };
+    let rows = tx.all_sealed(&OFFICER, sql, args![username]).await?;
+    let Some(row) = rows.iter().find(|row| row.get::<String>("password").is_ok_and(|hash| !hash.is_empty())) else {
+        return Ok(None);
+    };
     Ok(Some(Account {
-        id: Id::of(&row, "id")?,
+        id: Id::of(row, "id")?,
         password: row.get("password")?,
         roles: row.json("roles")?,
         office: row.parsed("office")?,
@@ -91,12 +164,15 @@ pub(super) async fn insert_officer(
             args![id, username, password_hash, Argument::json(&roles), office, at],
         )
         .await?;
-    if made == 1 { Ok(()) } else { Err(AccessError::NameTaken) }
+    if made != 1 {
+        return Err(AccessError::NameTaken);
+    }
+    Ok(tx.seal(&OFFICER, id).await?)
 }
 
 /// Returns the office where an officer works.
 pub(super) async fn office_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
-    let row = tx.one_locked(sql!("select id, office from officer where id = $1"), args![id]).await?;
+    let row = tx.sealed_locked(&OFFICER, id).await?;
     row.map(|row| row.parsed("office")).transpose()
 }
 
@@ -106,9 +182,16 @@ pub(super) async fn post_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option
     tx.one(sql, args![id]).await?.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
 }
 
+/// Returns the office where an officer works whose account is open.
+pub(super) async fn office_of_officer_in_service(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
+    let sql = sql!("select id, office from officer where id = $1 and disabled_at is null");
+    tx.one(sql, args![id]).await?.map(|row| row.parsed("office")).transpose()
+}
+
 /// Closes an officer's account; its sessions end with it.
 pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
-    tx.run(sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2"), args![at, id]).await?;
+    let sql = sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2");
+    tx.change(&OFFICER, id, sql, args![at, id]).await?;
     Ok(())
 }
 
@@ -118,8 +201,15 @@ pub(super) async fn officer_of_token(
     token_hash: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Option<OfficerId>, StoreError> {
-    let sql = sql!("select id from officer where token_hash = $1 and token_until > $2 and disabled_at is null");
-    tx.one_locked(sql, args![token_hash, now]).await?.map(|row| Id::of(&row, "id")).transpose()
+    let sql = sql!("select id from officer where token_hash = $1");
+    let Some(row) = tx.one(sql, args![token_hash]).await? else { return Ok(None) };
+    let id: OfficerId = Id::of(&row, "id")?;
+    let Some(officer) = tx.sealed_locked(&OFFICER, id).await? else { return Ok(None) };
+    let (hash, until): (Option<Vec<u8>>, Option<OffsetDateTime>) =
+        (officer.get("token_hash")?, officer.get("token_until")?);
+    let disabled: Option<OffsetDateTime> = officer.get("disabled_at")?;
+    let works = hash.as_deref() == Some(token_hash) && until.is_some_and(|until| until > now) && disabled.is_none();
+    Ok(works.then_some(id))
 }
 
 /// Sets a password that its owner chose; a one-time token is used up.
@@ -127,19 +217,19 @@ pub(super) async fn set_password(tx: &mut Tx, id: OfficerId, hash: &str) -> Resu
     let sql = sql!(
         "update officer set password = $1, password_due = $2, token_hash = null, token_until = null where id = $3"
     );
-    tx.run(sql, args![hash, false, id]).await?;
+    tx.change(&OFFICER, id, sql, args![hash, false, id]).await?;
     Ok(())
 }
 
 /// Has the owner change the password before anything else.
 pub(super) async fn password_due(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
-    tx.run(sql!("update officer set password_due = $1 where id = $2"), args![true, id]).await?;
+    tx.change(&OFFICER, id, sql!("update officer set password_due = $1 where id = $2"), args![true, id]).await?;
     Ok(())
 }
 
 /// Returns the hash of an officer's password.
 pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<String>, StoreError> {
-    let row = tx.one(sql!("select id, password from officer where id = $1"), args![id]).await?;
+    let row = tx.sealed(&OFFICER, id).await?;
     row.map(|row| row.get("password")).transpose()
 }
 
@@ -193,7 +283,7 @@ pub(super) async fn session(
     let row = tx
         .one(
             sql!(
-                "select s.id, s.seen_at, o.id as officer_id, o.office, o.roles, o.password_due
+                "select s.id, s.seen_at, o.id as officer_id
                  from session s join officer o on o.id = s.officer_id
                  where s.token_hash = $1 and s.closed_at is null and o.disabled_at is null
                    and s.expires_at > $2 and s.seen_at > $3"
@@ -202,13 +292,11 @@ pub(super) async fn session(
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let officer = Officer {
-        id: Id::of(&row, "officer_id")?,
-        office: row.parsed("office")?,
-        roles: row.json("roles")?,
-        session: Id::of(&row, "id")?,
-    };
-    Ok(Some(LiveSession { officer, seen_at: row.get("seen_at")?, password_due: row.get("password_due")? }))
+    let id: OfficerId = Id::of(&row, "officer_id")?;
+    let Some(account) = tx.sealed(&OFFICER, id).await? else { return Ok(None) };
+    let officer =
+        Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session: Id::of(&row, "id")? };
+    Ok(Some(LiveSession { officer, seen_at: row.get("seen_at")?, password_due: account.get("password_due")? }))
 }
 
 /// Moves the idle limit of a session.
@@ -241,19 +329,23 @@ pub(super) async fn insert_station(
             args![id, name, office, certificate.fingerprint(), &certificate.der, at, certificate.not_after],
         )
         .await?;
-    if made == 1 { Ok(()) } else { Err(AccessError::NameTaken) }
+    if made != 1 {
+        return Err(AccessError::NameTaken);
+    }
+    Ok(tx.seal(&STATION, id).await?)
 }
 
 /// Returns the office where a station stands, revoked or not.
 pub(super) async fn office_of_any_station(tx: &mut Tx, id: StationId) -> Result<Option<OfficeCode>, StoreError> {
-    let row = tx.one_locked(sql!("select id, office from station where id = $1"), args![id]).await?;
+    let row = tx.sealed_locked(&STATION, id).await?;
     row.map(|row| row.parsed("office")).transpose()
 }
 
 /// Returns the office where a station stands; `None` if it is unknown or revoked.
 pub(super) async fn office_of_station_in_use(tx: &mut Tx, id: StationId) -> Result<Option<OfficeCode>, StoreError> {
-    let sql = sql!("select id, office from station where id = $1 and revoked_at is null");
-    tx.one(sql, args![id]).await?.map(|row| row.parsed("office")).transpose()
+    let Some(row) = tx.sealed(&STATION, id).await? else { return Ok(None) };
+    let revoked: Option<OffsetDateTime> = row.get("revoked_at")?;
+    revoked.is_none().then(|| row.parsed("office")).transpose()
 }
 
 /// Revokes a station for good. Returns the moment of its (first) revocation.
@@ -263,12 +355,9 @@ pub(super) async fn revoke_station(
     reason: &str,
     at: OffsetDateTime,
 ) -> Result<OffsetDateTime, AccessError> {
-    tx.run(
-        sql!("update station set revoked_at = $1, revocation_reason = $2 where id = $3 and revoked_at is null"),
-        args![at, reason, id],
-    )
-    .await?;
-    let row = tx.one(sql!("select id, revoked_at from station where id = $1"), args![id]).await?;
+    let sql = sql!("update station set revoked_at = $1, revocation_reason = $2 where id = $3 and revoked_at is null");
+    tx.change(&STATION, id, sql, args![at, reason, id]).await?;
+    let row = tx.sealed(&STATION, id).await?;
     Ok(row.ok_or(AccessError::StationUnknown)?.get("revoked_at")?)
 }
 
@@ -278,13 +367,17 @@ pub(super) async fn station_by_certificate(
     fingerprint: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Station, AccessError> {
-    let sql = sql!("select id, name, office, expires_at, revoked_at from station where fingerprint = $1");
-    let row = tx.one(sql, args![fingerprint]).await?.ok_or(AccessError::CertificateUnknown)?;
+    let sql = sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station where fingerprint = $1"
+    );
+    let rows = tx.all_sealed(&STATION, sql, args![fingerprint]).await?;
+    let row = rows.first().ok_or(AccessError::CertificateUnknown)?;
     let revoked: Option<OffsetDateTime> = row.get("revoked_at")?;
     if revoked.is_some() || row.get::<OffsetDateTime>("expires_at")? <= now {
         return Err(AccessError::StationRevoked);
     }
-    Ok(Station { id: Id::of(&row, "id")?, name: row.get("name")?, office: row.parsed("office")? })
+    Ok(Station { id: Id::of(row, "id")?, name: row.get("name")?, office: row.parsed("office")? })
 }
 
 /// True if there is an officer.

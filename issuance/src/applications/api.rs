@@ -7,11 +7,12 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Application, Kind, Slip, Stage};
+use super::model::{Application, DossierDigest, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, Request};
 use super::{Counter, CounterError, hand_over};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::population;
 use crate::population::model::Claim;
@@ -41,10 +42,12 @@ struct Registration {
     #[schema(value_type = String)]
     person_id: PersonId,
     /// `first`, `change` or `reissue`.
-    kind: String,
+    #[schema(value_type = String)]
+    kind: Words<40>,
     /// For a change `age-reached`, `damaged`, `name-or-features-changed`, `sex-or-origin-redetermined`, `error-on-card`
     /// or `on-request`; for a re-issue `lost` or `nationality-regained`.
-    reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    reason: Option<Words<40>>,
     /// The office where the card will be handed over.
     office: OfficeCode,
     /// The fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
@@ -52,6 +55,13 @@ struct Registration {
     fee_exempt: bool,
     /// Needed where another office registered the person: what the citizen tells or shows at the counter.
     claim: Option<Claim>,
+    /// The officer knows what the register says against it, and answers for it.
+    #[serde(default)]
+    acknowledged: bool,
+    /// Why it is right all the same, at most 400 characters; for the audit trail.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    because: Words<MOST_OF_REASON>,
 }
 
 /// What the counter took.
@@ -63,15 +73,26 @@ struct Captured {
     /// Head and shoulders in it; without, the middle.
     crop: Option<Crop>,
     /// Identifying features.
-    features: String,
+    #[schema(value_type = String)]
+    features: Words<MOST_OF_REASON>,
+}
+
+/// What the officer saw and agrees to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Approval {
+    /// `dossier_sha256` of the application as this officer read it: 64 hexadecimal digits.
+    #[schema(value_type = Option<String>)]
+    dossier: Option<DossierDigest>,
 }
 
 /// The reason of a decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
-    /// In words that the citizen will read.
-    reason: String,
+    /// In words that the citizen will read, at most 400 characters.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// An application as it stands.
@@ -109,6 +130,9 @@ pub(crate) struct ApplicationView {
     features: Option<String>,
     /// The portrait as it goes on the chip, base64; only when read.
     portrait: Option<String>,
+    /// Names what this officer sees here, for an approval; only when read, and another one for each officer.
+    #[schema(value_type = Option<String>)]
+    dossier_sha256: Option<DossierDigest>,
     /// Why it was refused, cancelled or held.
     reason: Option<String>,
     /// The role that mends what a held application is held for.
@@ -121,6 +145,8 @@ impl ApplicationView {
     pub(crate) fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
         let (stage, chip) = (application.stage.name(), application.stage.chip());
         let features = application.stage.capture_of().map(|capture| capture.features.clone());
+        let capture = application.stage.capture_of().filter(|_| portrait.is_some());
+        let dossier_sha256 = capture.map(|capture| capture.dossier(officer.id));
         let (mut card_id, mut reason, mut appeal_until, mut held_for) = (None, None, None, None);
         match application.stage {
             Stage::Registered | Stage::Captured { .. } | Stage::Approved { .. } | Stage::InProduction { .. } => {}
@@ -144,6 +170,7 @@ impl ApplicationView {
             card_id,
             features,
             portrait,
+            dossier_sha256,
             reason,
             held_for,
             appeal_until,
@@ -165,8 +192,10 @@ async fn register(
     }
     let (person, claim) = (body.person_id, body.claim.as_ref());
     let opened = desk.write(officer.clone(), stamp, async |deed| {
-        let kind = Kind::parse(&body.kind, body.reason.as_deref())?;
-        let request = Request { person, kind, office: &body.office, exempt: body.fee_exempt, claim };
+        let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
+        let acknowledged = body.acknowledged.then_some(body.because.as_str());
+        let (office, exempt) = (&body.office, body.fee_exempt);
+        let request = Request { person, kind, office, exempt, claim, acknowledged };
         let application = steps::register(deed, &counter, request).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     });
@@ -206,24 +235,24 @@ async fn capture(
 ) -> Answered {
     let portrait = steps::develop(&counter, body.portrait, body.crop).await?;
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::capture(deed, id, portrait, &body.features).await?;
+        let application = steps::capture(deed, id, portrait, body.features.as_str()).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
 }
 
-/// A second officer agrees.
-#[utoipa::path(post, path = "/api/applications/{id}/approval", tag = "applications", request_body = Nothing,
+/// A second officer agrees to what that officer saw.
+#[utoipa::path(post, path = "/api/applications/{id}/approval", tag = "applications", request_body = Approval,
     responses((status = 200, body = ApplicationView)))]
 async fn approve(
     State(desk): State<Desk>,
     State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<ApplicationId>,
-    Write { stamp, body: Nothing {} }: Write<Nothing>,
+    Write { stamp, body }: Write<Approval>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::approve(deed, &counter, id).await?;
+        let application = steps::approve(deed, &counter, id, body.dossier).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
@@ -239,7 +268,7 @@ async fn refuse(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::refuse(deed, id, &body.reason).await?;
+        let application = steps::refuse(deed, id, body.reason.as_str()).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await

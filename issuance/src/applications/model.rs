@@ -2,10 +2,12 @@
 
 use crypto::identity::{CardSerial, validity};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::{Date, Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
+use crate::cards::model::{Card, Revocation, Status};
 use crate::ground::ids::{ApplicationId, CardId, OfficerId, PersonId};
 use crate::ground::{Decision, OfficeCode, Role};
 
@@ -68,6 +70,66 @@ impl Kind {
             Self::First => "first",
             Self::Change(_) => "change",
             Self::Reissue(_) => "reissue",
+        }
+    }
+}
+
+/// What the registry of cards knows of a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Held {
+    /// A card was never in the person's hand.
+    Never,
+    /// A card is in the person's hand.
+    Now {
+        /// Its day of expiry; none: without limit.
+        expires: Option<Date>,
+    },
+    /// The last one counts no more.
+    Once,
+}
+
+impl Held {
+    /// Returns what a person's cards say, those that never left the office aside.
+    pub fn of(cards: &[Card]) -> Self {
+        let in_hand = cards.iter().rev().find(|card| matches!(card.status, Status::Active { .. }));
+        let once = |card: &Card| {
+            let handed_over = [Revocation::Lost, Revocation::Replaced];
+            matches!(card.status, Status::Revoked { reason, .. } if handed_over.contains(&reason))
+        };
+        match in_hand {
+            Some(card) => Self::Now { expires: card.expires },
+            None if cards.iter().any(once) => Self::Once,
+            None => Self::Never,
+        }
+    }
+}
+
+impl Kind {
+    /// Judges an application by the cards that the person has and had. Returns what an officer must acknowledge: cards
+    /// of before this register are not in it.
+    ///
+    /// # Errors
+    /// [`ApplicationError::Contradicts`] if no officer can know better: the card is one of this register.
+    pub fn judge(self, held: Held, today: Date) -> Result<Option<&'static str>, ApplicationError> {
+        match (self, held) {
+            (Self::First, Held::Once) => Err(ApplicationError::Contradicts("the person had a card")),
+            (Self::Reissue(_), Held::Now { .. }) => {
+                Err(ApplicationError::Contradicts("the person has a card that is not reported lost"))
+            }
+            (Self::Change(_), Held::Once) => {
+                Err(ApplicationError::Contradicts("the person has no card, the last one counts no more"))
+            }
+            (Self::Change(ChangeReason::AgeReached), Held::Now { expires })
+                if expires.is_none_or(|expires| today < expires) =>
+            {
+                Err(ApplicationError::Contradicts("the card was issued for longer than today"))
+            }
+            (Self::Change(_) | Self::Reissue(_), Held::Never) => {
+                Ok(Some("the register knows of no card that the person had"))
+            }
+            (Self::First, Held::Never | Held::Now { .. })
+            | (Self::Change(_), Held::Now { .. })
+            | (Self::Reissue(_), Held::Once) => Ok(None),
         }
     }
 }
@@ -198,6 +260,32 @@ pub struct Capture {
     pub portrait: String,
     /// Identifying features (đặc điểm nhân dạng).
     pub features: String,
+    /// Random, drawn at this capture, part of every [`DossierDigest`] of it and answered to no caller. Zeros for a
+    /// capture of before dossiers were named.
+    #[serde(default, with = "hex::serde")]
+    pub salt: [u8; 16],
+}
+
+/// What one officer saw of an application, as that officer names it in an approval.
+///
+/// SHA-256 over the capture's salt, the officer, the portrait and the features. The salt leaves the service only inside
+/// this digest, and the digest only in an answer to this officer's own reading, which the audit trail records. So an
+/// approval that carries it comes from an officer who was given this very portrait and these features: neither a look
+/// at an earlier capture nor a digest that a colleague passed on will do.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DossierDigest(#[serde(with = "hex::serde")] pub [u8; 32]);
+
+impl Capture {
+    /// Returns the name of what this officer sees when reading the application.
+    pub fn dossier(&self, officer: OfficerId) -> DossierDigest {
+        let mut hash = Sha256::new();
+        // Each part has a fixed length but the last.
+        hash.update(self.salt);
+        hash.update(officer.uuid());
+        hash.update(Sha256::digest(&self.portrait));
+        hash.update(&self.features);
+        DossierDigest(hash.finalize().into())
+    }
 }
 
 /// One application.
@@ -295,14 +383,24 @@ impl Stage {
         }
     }
 
-    /// `Captured → Approved`, by an officer who neither captured it nor is among the `involved` (the officers who
-    /// declared the person and opened the application).
+    /// `Captured → Approved`, by an officer who is not among the `involved` (those who declared the person, gave the
+    /// number, opened the application or ever captured for it), and who saw what is approved.
     ///
     /// # Errors
-    /// [`TransitionError::SameOfficer`], [`TransitionError::NotFrom`]
-    pub fn approve(self, involved: &[OfficerId], approval: Decision) -> Result<Self, TransitionError> {
+    /// [`TransitionError::SameOfficer`], [`TransitionError::NotFrom`], [`TransitionError::NotSeen`],
+    /// [`TransitionError::Changed`]
+    pub fn approve(
+        self,
+        involved: &[OfficerId],
+        approval: Decision,
+        seen: Option<DossierDigest>,
+    ) -> Result<Self, TransitionError> {
         let capture = self.decide(involved, &approval)?;
-        Ok(Self::Approved { capture, approval })
+        match seen {
+            None => Err(TransitionError::NotSeen),
+            Some(seen) if seen == capture.dossier(approval.by) => Ok(Self::Approved { capture, approval }),
+            Some(_) => Err(TransitionError::Changed),
+        }
     }
 
     /// `Captured → Refused`, by such an officer likewise. The citizen may complain for 90 days
@@ -360,12 +458,15 @@ impl Stage {
         }
     }
 
-    /// `Held → Approved`: what stood against the card is mended.
+    /// `Held → Approved`: what stood against the card is mended. By an officer who may decide on it.
     ///
     /// # Errors
-    /// [`TransitionError::NotFrom`]
-    pub fn release(self) -> Result<Self, TransitionError> {
+    /// [`TransitionError::NotFrom`], [`TransitionError::SameOfficer`]
+    pub fn release(self, involved: &[OfficerId], by: OfficerId) -> Result<Self, TransitionError> {
         match self {
+            Self::Held { capture, .. } if capture.taken.by == by || involved.contains(&by) => {
+                Err(TransitionError::SameOfficer)
+            }
             Self::Held { capture, approval, .. } => Ok(Self::Approved { capture, approval }),
             other => Err(TransitionError::NotFrom(other.name())),
         }
@@ -433,7 +534,13 @@ pub enum TransitionError {
     /// It is held, and must be released first.
     #[error("the application is held")]
     Held,
-    /// An officer who declared, opened or captured cannot decide, and one who approved cannot approve again.
+    /// Portrait or features are other ones than the officer saw.
+    #[error("portrait or features are not those that this officer saw")]
+    Changed,
+    /// The approval does not say what was seen.
+    #[error("the approval names no dossier that was seen")]
+    NotSeen,
+    /// An officer who declared, numbered, opened or captured cannot decide, and one who approved cannot approve again.
     #[error("a second officer is needed")]
     SameOfficer,
 }
@@ -441,6 +548,9 @@ pub enum TransitionError {
 /// Why there is no such application; the store's and access errors are in [`steps`](super::steps).
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ApplicationError {
+    /// The registry of cards shows that this kind cannot be meant.
+    #[error("{0}")]
+    Contradicts(&'static str),
     /// Not yet fourteen (Art. 19(1)).
     #[error("a card is issued from the age of fourteen")]
     TooYoung,
@@ -485,8 +595,13 @@ mod tests {
     const TODAY: Date = date!(2026 - 11 - 22);
 
     fn captured() -> Stage {
-        let capture = Capture { taken: by("capture"), portrait: "p".into(), features: "Nốt ruồi".into() };
+        let capture =
+            Capture { taken: by("capture"), portrait: "p".into(), features: "Nốt ruồi".into(), salt: [7; 16] };
         Stage::Registered.capture(capture).unwrap()
+    }
+
+    fn seen_by(name: &str) -> Option<DossierDigest> {
+        captured().capture_of().map(|capture| capture.dossier(officer(name)))
     }
 
     fn involved() -> [OfficerId; 2] {
@@ -499,7 +614,7 @@ mod tests {
 
     #[test]
     fn an_application_goes_its_way() {
-        let stage = captured().approve(&involved(), by("approver")).unwrap().bind(chip()).unwrap();
+        let stage = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap().bind(chip()).unwrap();
         assert_eq!(stage.chip(), Some(chip()));
         let stage = stage.personalize(card()).unwrap().hand_over(by("clerk")).unwrap();
         assert_eq!(stage.name(), "handed-over");
@@ -509,14 +624,48 @@ mod tests {
     #[test]
     fn an_officer_does_not_decide_on_their_own_work() {
         for name in ["capture", "opener", "registrar"] {
-            assert_eq!(captured().approve(&involved(), by(name)).unwrap_err(), TransitionError::SameOfficer);
+            assert_eq!(
+                captured().approve(&involved(), by(name), seen_by(name)).unwrap_err(),
+                TransitionError::SameOfficer
+            );
             let refused = captured().refuse(&involved(), by(name), "…".into(), TODAY);
             assert_eq!(refused.unwrap_err(), TransitionError::SameOfficer);
         }
-        let approved = captured().approve(&involved(), by("approver")).unwrap();
-        assert_eq!(approved.clone().approve(&involved(), by("approver")).unwrap_err(), TransitionError::SameOfficer);
-        let third = approved.approve(&involved(), by("third"));
+        let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
+        assert_eq!(
+            approved.clone().approve(&involved(), by("approver"), seen_by("approver")).unwrap_err(),
+            TransitionError::SameOfficer
+        );
+        let third = approved.approve(&involved(), by("third"), seen_by("third"));
         assert_eq!(third.unwrap_err(), TransitionError::NotFrom("approved"));
+    }
+
+    #[test]
+    fn only_what_was_seen_is_approved() {
+        let approve = |seen| captured().approve(&involved(), by("approver"), seen).map(|stage| stage.name());
+        assert_eq!(approve(None), Err(TransitionError::NotSeen));
+        assert_eq!(approve(seen_by("a colleague")), Err(TransitionError::Changed));
+        let Some(capture) = captured().capture_of().cloned() else { panic!("not captured") };
+        let others = [
+            Capture { portrait: "q".into(), ..capture.clone() },
+            Capture { features: "Nốt ruồi đen".into(), ..capture.clone() },
+            Capture { salt: [8; 16], ..capture },
+        ];
+        for other in others {
+            assert_eq!(approve(Some(other.dossier(officer("approver")))), Err(TransitionError::Changed));
+        }
+        assert_eq!(approve(seen_by("approver")), Ok("approved"));
+    }
+
+    #[test]
+    fn a_held_application_is_released_by_an_officer_who_may_decide() {
+        let hold = Hold { reason: HoldReason::PortraitLost, owner: Role::Capture, at: datetime!(2026-11-22 08:00 UTC) };
+        let held = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap().hold(hold).unwrap();
+        for name in ["capture", "opener", "registrar"] {
+            let released = held.clone().release(&involved(), officer(name));
+            assert_eq!(released.unwrap_err(), TransitionError::SameOfficer, "{name}");
+        }
+        assert_eq!(held.release(&involved(), officer("approver")).unwrap().name(), "approved");
     }
 
     #[test]
@@ -531,7 +680,7 @@ mod tests {
 
     #[test]
     fn a_spoiled_chip_gives_the_application_back() {
-        let approved = captured().approve(&involved(), by("approver")).unwrap();
+        let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
         let bound = approved.clone().bind(chip()).unwrap();
         assert_eq!(bound.clone().unbind().unwrap(), approved);
         assert_eq!(bound.personalize(card()).unwrap().unbind().unwrap(), approved);
@@ -539,7 +688,7 @@ mod tests {
 
     #[test]
     fn what_became_a_card_cannot_be_cancelled() {
-        let stage = captured().approve(&involved(), by("approver")).unwrap().bind(chip()).unwrap();
+        let stage = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap().bind(chip()).unwrap();
         assert_eq!(stage.clone().cancel(by("x"), "…".into()).unwrap().name(), "cancelled");
         let card = stage.personalize(card()).unwrap();
         assert_eq!(card.cancel(by("x"), "…".into()).unwrap_err(), TransitionError::NotFrom("personalized"));
@@ -547,11 +696,41 @@ mod tests {
 
     #[test]
     fn stages_survive_the_store() {
-        let approved = captured().approve(&involved(), by("approver")).unwrap();
+        let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
         for stage in [Stage::Registered, captured(), approved.bind(chip()).unwrap()] {
             let text = serde_json::to_string(&stage).unwrap();
             assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage);
         }
+    }
+
+    #[test]
+    fn a_kind_fits_the_cards_that_a_person_has_and_had() {
+        let judged = |kind: Kind, held| kind.judge(held, TODAY).map(|doubt| doubt.is_some()).ok();
+        let (lost, age) = (Kind::Reissue(ReissueReason::Lost), Kind::Change(ChangeReason::AgeReached));
+        let worn = Kind::Change(ChangeReason::Damaged);
+        let valid = Held::Now { expires: Some(date!(2026 - 11 - 23)) };
+        let due = Held::Now { expires: Some(TODAY) };
+        let forever = Held::Now { expires: None };
+        for (kind, never, once, of_valid, of_due, of_forever) in [
+            (Kind::First, Some(false), None, Some(false), Some(false), Some(false)),
+            (lost, Some(true), Some(false), None, None, None),
+            (worn, Some(true), None, Some(false), Some(false), Some(false)),
+            (age, Some(true), None, None, Some(false), None),
+        ] {
+            let expected =
+                [(Held::Never, never), (Held::Once, once), (valid, of_valid), (due, of_due), (forever, of_forever)];
+            for (held, expected) in expected {
+                assert_eq!(judged(kind, held), expected, "{kind:?} {held:?}");
+            }
+        }
+    }
+
+    /// As a version before stored it, without salt.
+    #[test]
+    fn a_capture_of_before_is_still_read() {
+        let golden = r#"{"stage":"captured","capture":{"taken":{"by":"0197a3f0-1234-7abc-8def-0123456789ab","at":"2026-11-22T08:00:00Z"},"portrait":"p","features":"f"}}"#;
+        let stage: Stage = serde_json::from_str(golden).unwrap();
+        assert_eq!(stage.capture_of().map(|capture| capture.salt), Some([0; 16]));
     }
 
     #[test]

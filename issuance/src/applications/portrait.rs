@@ -6,6 +6,7 @@
 
 use std::io::Cursor;
 
+use crypto::lds::{Jpeg, JpegError};
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
@@ -51,7 +52,7 @@ pub enum PortraitError {
         /// Height of the upright picture.
         height: u32,
     },
-    /// It begins like a JPEG and cannot be decoded.
+    /// It begins like a JPEG and is not whole: cut, rows missing, or not to be decoded.
     #[error("the JPEG is damaged")]
     Damaged,
     /// More than [`MAX_UPLOAD`] bytes, or too many pixels.
@@ -110,7 +111,9 @@ impl Crop {
     }
 }
 
-/// Decodes and applies the orientation that the camera noted.
+/// Decodes and applies the orientation that the camera noted. Nothing is mended: a photograph of which a row or the end
+/// marker is missing is damaged, although decoders would make a picture of it. What a camera writes behind the end
+/// marker (previews, gain maps) is passed over and gets nowhere.
 fn upright(photograph: &[u8]) -> Result<DynamicImage, PortraitError> {
     if photograph.len() > MAX_UPLOAD {
         return Err(PortraitError::Oversize);
@@ -118,6 +121,10 @@ fn upright(photograph: &[u8]) -> Result<DynamicImage, PortraitError> {
     if !photograph.starts_with(&[0xff, 0xd8, 0xff]) {
         return Err(PortraitError::NotJpeg);
     }
+    Jpeg::parse(photograph).map_err(|error| match error {
+        JpegError::TooLarge => PortraitError::Oversize,
+        _ => PortraitError::Damaged,
+    })?;
     let mut decoder = JpegDecoder::new(Cursor::new(photograph)).map_err(|_| PortraitError::Damaged)?;
     let (width, height) = decoder.dimensions();
     // Checked before a pixel is decoded: a small file can announce gigabytes.

@@ -16,10 +16,12 @@ impl From<CounterError> for Problem {
         match error {
             E::AlreadyOpen => of(Code::ApplicationOpen),
             E::Application(ApplicationError::TooYoung) => of(Code::AgeBelowFourteen),
+            E::Application(ApplicationError::Contradicts(_)) => of(Code::KindContradictsRegister),
             E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),
             E::Base64 => of(Code::PortraitNotBase64),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
             E::Compose(source) => source.into(),
+            E::Doubtful(_) => of(Code::AcknowledgementNeeded),
             E::Features => of(Code::FeaturesUnfit),
             E::NotEntitled => of(Code::NotEntitled),
             E::NumberMissing => of(Code::NumberMissing),
@@ -49,6 +51,8 @@ impl From<HandOverError> for Problem {
 impl From<TransitionError> for Problem {
     fn from(error: TransitionError) -> Self {
         match error {
+            TransitionError::Changed => Self::new(Code::PortraitChanged).detail(error),
+            TransitionError::NotSeen => Self::new(Code::DossierNotSeen).detail(error),
             TransitionError::Held => Self::new(Code::ApplicationHeld).detail(error),
             TransitionError::NotFrom(_) => Self::new(Code::StageDoesNotAllow).detail(error),
             TransitionError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),

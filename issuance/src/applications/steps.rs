@@ -6,10 +6,11 @@ use rand::Rng as _;
 use thiserror::Error;
 use time::Duration;
 
-use super::model::{Application, ApplicationError, Capture, Kind, Slip, Stage, TransitionError, old_enough};
+use super::model::{
+    Application, ApplicationError, Capture, DossierDigest, Held, Kind, Slip, Stage, TransitionError, old_enough,
+};
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
-use crate::cards;
 use crate::cards::compose::{self, ComposeError, Holder};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
@@ -20,6 +21,7 @@ use crate::ground::{OfficeCode, Officer, OtherOffice, blocking};
 use crate::population::model::Claim;
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
+use crate::{cards, numbering};
 
 /// What a citizen asks for at a counter.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +36,13 @@ pub struct Request<'a> {
     pub exempt: bool,
     /// What the citizen tells or shows, where another office registered the citizen.
     pub claim: Option<&'a Claim>,
+    /// Why it is right although the register speaks against it, if an officer says so.
+    pub acknowledged: Option<&'a str>,
 }
 
-/// Opens an application: the person must have a number, be fourteen, alive and a citizen, and
-/// have no other one under way.
+/// Opens an application: the person must have a number, be fourteen, alive and a citizen, have no other one under way,
+/// and have or have had the card that the kind speaks of. A card that the register does not know takes an officer who
+/// says why in `acknowledged`; the record names the officer, the doubt and those words.
 ///
 /// # Errors
 /// [`CounterError`]
@@ -58,7 +63,7 @@ pub async fn register(
     if registered.personal_number.is_none() {
         return Err(CounterError::NumberMissing);
     }
-    if person.nationality != "VNM" || person.died.is_some() {
+    if person.nationality != counter.profile.state.code || person.died.is_some() {
         return Err(CounterError::NotEntitled);
     }
     old_enough(person.birth, deed.today())?;
@@ -68,6 +73,14 @@ pub async fn register(
     if request.kind == Kind::First && cards::steps::has_active(deed, request.person).await? {
         return Err(CounterError::CardAlreadyHeld);
     }
+    let held = Held::of(&cards::store::cards_of(deed, request.person).await?);
+    let doubt = request.kind.judge(held, deed.today())?;
+    let word = request.kind.word();
+    let because = match (doubt, request.acknowledged.map(tidy)) {
+        (None, _) => word.to_owned(),
+        (Some(doubt), None) => return Err(CounterError::Doubtful(doubt)),
+        (Some(doubt), Some(words)) => format!("{word}; {doubt}: {}", words.ok_or(CounterError::ReasonMissing)?),
+    };
     let mut random = [0; 10];
     deed.rng().fill_bytes(&mut random);
     let has_old_card = person.old_id_number.as_ref().is_some_and(|number| number.len() == 9);
@@ -82,11 +95,12 @@ pub async fn register(
         stage: Stage::Registered,
     };
     store::insert(deed.tx(), &application).await?;
+    store::involve(deed.tx(), application.id, application.registered.by).await?;
     let at = deed.at();
     population::store::open_to(deed.tx(), request.person, request.office, application.id, at).await?;
     let object = Object::Application(application.id);
     let entry = Entry::new(Action::ApplicationRegistered, object, Purpose::Registration).about(request.person);
-    deed.enter(entry.of(request.office).because(request.kind.word())).await?;
+    deed.enter(entry.of(request.office).because(because)).await?;
     Ok(application)
 }
 
@@ -116,11 +130,17 @@ pub async fn capture(
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
     let features = tidy(features).filter(|text| text.len() <= MAX_FEATURES).ok_or(CounterError::Features)?;
-    application.stage = application.stage.capture(Capture { taken: deed.decision(), portrait, features })?;
+    let mut salt = [0; 16];
+    deed.rng().fill_bytes(&mut salt);
+    let taken = deed.decision();
+    // Also when another officer captures again later: who once had a hand in it never decides on it.
+    store::involve(deed.tx(), id, taken.by).await?;
+    application.stage = application.stage.capture(Capture { taken, portrait, features, salt })?;
     moved(deed, application, Action::ApplicationCaptured, Purpose::Capture).await
 }
 
-/// `Captured → Approved`, by a second officer, if a card can carry what the register and the counter hold.
+/// `Captured → Approved`, by a second officer who names what was `seen` at [`read`], if a card can carry what the
+/// register and the counter hold.
 ///
 /// # Errors
 /// [`CounterError`]; [`CounterError::Compose`] names the file that cannot be written.
@@ -128,10 +148,11 @@ pub async fn approve(
     deed: &mut Deed<Officer>,
     counter: &Counter,
     id: ApplicationId,
+    seen: Option<DossierDigest>,
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
     let involved = involved_officers(deed, &application).await?;
-    application.stage = application.stage.approve(&involved, deed.decision())?;
+    application.stage = application.stage.approve(&involved, deed.decision(), seen)?;
     rehearse(deed, counter, &application).await?;
     moved(deed, application, Action::ApplicationApproved, Purpose::Decision).await
 }
@@ -159,7 +180,8 @@ pub async fn release(
     id: ApplicationId,
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
-    application.stage = application.stage.release()?;
+    let (involved, by) = (involved_officers(deed, &application).await?, deed.actor().id);
+    application.stage = application.stage.release(&involved, by)?;
     rehearse(deed, counter, &application).await?;
     moved(deed, application, Action::ApplicationReleased, Purpose::Decision).await
 }
@@ -205,11 +227,17 @@ async fn rehearse(deed: &mut Deed<Officer>, counter: &Counter, application: &App
     Ok(compose::rehearse(holder, &counter.profile, counter.register.reference())?)
 }
 
-/// Returns the officers who had a hand in an application before it was captured: the one who declared the person
-/// and the one who opened it.
+/// Returns the officers who ever had a hand in an application: who declared the person, gave the number, opened it,
+/// and captured for it, the last time or before.
 async fn involved_officers(deed: &mut Deed<Officer>, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
-    let declarer = population::store::declarer(deed.tx(), application.person).await?;
-    Ok(declarer.into_iter().chain([application.registered.by]).collect())
+    let mut involved = store::involved(deed.tx(), application.id).await?;
+    involved.push(application.registered.by);
+    involved.extend(population::store::declarer(deed.tx(), application.person).await?);
+    let registered = population::store::person(deed, application.person).await?;
+    if let Some(number) = registered.and_then(|registered| registered.personal_number) {
+        involved.extend(numbering::store::giver(deed.tx(), &number).await?);
+    }
+    Ok(involved)
 }
 
 /// Returns the application, kept from other writers, if it is of the officer's office.
@@ -281,6 +309,9 @@ pub enum CounterError {
     /// No card can carry what the register and the counter hold.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// The register speaks against it, and no officer has acknowledged that.
+    #[error("{0}")]
+    Doubtful(&'static str),
     /// No features, or too many.
     #[error("features: 1 to {MAX_FEATURES} bytes")]
     Features,

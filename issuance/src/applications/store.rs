@@ -5,13 +5,44 @@ use time::OffsetDateTime;
 use super::model::{Application, Slip, Stage};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
-use crate::ground::ids::{ApplicationId, PersonId};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
-/// The table of applications.
-pub const MIGRATIONS: &[Migration] = &[migration!(9, "0009_applications_applications")];
+/// The tables of applications.
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(9, "0009_applications_applications"),
+    migration!(23, "0023_applications_row_macs"),
+    migration!(31, "0031_applications_officers"),
+];
+
+/// Applications carry a MAC.
+pub const APPLICATION: Sealed = Sealed {
+    table: "application",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("slip", Kind::Text),
+        ("person_id", Kind::Uuid),
+        ("kind", Kind::Json),
+        ("office", Kind::Text),
+        ("registered_by", Kind::Uuid),
+        ("registered_at", Kind::Moment),
+        ("fee", Kind::Integer),
+        ("stage", Kind::Text),
+        ("stage_data", Kind::Json),
+        ("approved_at", Kind::Moment),
+    ],
+    one: sql!(
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+         from application where id = $1"
+    ),
+    all: sql!(
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+         from application order by id"
+    ),
+    set: sql!("update application set version = $1, mac = $2 where id = $3"),
+};
 
 pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreError> {
     tx.run(
@@ -34,7 +65,7 @@ pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(),
         ],
     )
     .await?;
-    Ok(())
+    tx.seal(&APPLICATION, application.id).await
 }
 
 /// Returns an application as it stands. The deed owes a record that names the person.
@@ -42,11 +73,7 @@ pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(),
 /// # Errors
 /// [`StoreError`]
 pub async fn application<A: Actor>(deed: &mut Deed<A>, id: ApplicationId) -> Result<Option<Application>, StoreError> {
-    let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage_data
-         from application where id = $1"
-    );
-    let row = deed.tx().one(sql, args![id]).await?;
+    let row = deed.tx().sealed(&APPLICATION, id).await?;
     seen(deed, row.as_ref())
 }
 
@@ -58,11 +85,7 @@ pub async fn application_locked<A: Actor>(
     deed: &mut Deed<A>,
     id: ApplicationId,
 ) -> Result<Option<Application>, StoreError> {
-    let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage_data
-         from application where id = $1"
-    );
-    let row = deed.tx().one_locked(sql, args![id]).await?;
+    let row = deed.tx().sealed_locked(&APPLICATION, id).await?;
     seen(deed, row.as_ref())
 }
 
@@ -77,8 +100,9 @@ pub async fn claim_approved(tx: &mut Tx, office: &OfficeCode) -> Result<Option<A
     tx.claim(sql, args![office]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
-/// Takes an application whose row has no meaning out of the queue, as it is. Returns the person whom it is about, if
-/// the row still tells. Mending `stage_data` by hand includes setting `stage`, which puts it back.
+/// Takes an application whose row has no meaning or was changed by another hand out of the queue, as it is: its MAC is
+/// not made anew. Returns the person whom it is about, if the row still tells. Mending `stage_data` by hand includes
+/// setting `stage`, which puts it back.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -96,7 +120,9 @@ pub async fn move_to(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<()
         Stage::Approved { approval, .. } => Some(approval.at),
         _ => None,
     };
-    tx.run(
+    tx.change(
+        &APPLICATION,
+        id,
         sql!(
             "update application set stage = $1, stage_data = $2, approved_at = coalesce($3, approved_at)
              where id = $4"
@@ -107,13 +133,36 @@ pub async fn move_to(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<()
     Ok(())
 }
 
+/// Enters an officer among those who had a hand in an application, for good.
+pub(super) async fn involve(tx: &mut Tx, id: ApplicationId, officer: OfficerId) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into application_officer (application_id, officer_id) values ($1, $2)
+         on conflict (application_id, officer_id) do nothing"
+    );
+    tx.run(sql, args![id, officer]).await?;
+    Ok(())
+}
+
+/// Returns the officers who opened an application or ever captured for it.
+pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<OfficerId>, StoreError> {
+    let sql = sql!("select officer_id from application_officer where application_id = $1");
+    tx.all(sql, args![id]).await?.iter().map(|row| Id::of(row, "officer_id")).collect()
+}
+
 /// True if a person has an application that is still under way.
 pub(super) async fn has_open(tx: &mut Tx, person: PersonId) -> Result<bool, StoreError> {
     let sql = sql!(
-        "select id from application
-         where person_id = $1 and stage not in ('refused', 'handed-over', 'cancelled') limit 1"
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+         from application where person_id = $1"
     );
-    Ok(tx.one(sql, args![person]).await?.is_some())
+    // All of them are read: a stage that was changed by another hand must not let a second one begin.
+    for row in tx.all_sealed(&APPLICATION, sql, args![person]).await? {
+        let stage: String = row.get("stage")?;
+        if !["refused", "handed-over", "cancelled"].contains(&stage.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn seen<A: Actor>(deed: &mut Deed<A>, row: Option<&Record>) -> Result<Option<Application>, StoreError> {

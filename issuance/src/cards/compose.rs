@@ -79,9 +79,10 @@ pub fn compose(
 ) -> Result<Composed, ComposeError> {
     let person = holder.person;
     let expires = validity::expiry(person.birth, holder.issued);
-    let mrz = Td1::of_citizen(&holder.number, &person.full_name, person.sex, person.birth, expires)?;
+    let mut mrz = Td1::of_citizen(&holder.number, &person.full_name, person.sex, person.birth, expires)?;
+    (mrz.issuing_state, mrz.nationality) = (profile.state.code.clone(), profile.state.code.clone());
     let Portrait { jpeg, width, height } = holder.portrait;
-    let dg13 = Dg13::new(&particulars(holder, reference, expires))?;
+    let dg13 = Dg13::new(&particulars(holder, profile, reference, expires))?;
     let groups = vec![
         (DataGroup::DG1, Dg1::Td1(mrz.clone()).encode()?),
         (DataGroup::DG2, Dg2::new(jpeg.to_vec(), width, height)?.encode()),
@@ -125,7 +126,7 @@ fn one(curve: Curve) -> Vec<u8> {
     scalar
 }
 
-fn particulars(holder: Holder<'_>, reference: &Reference, expiry: Option<Date>) -> Particulars {
+fn particulars(holder: Holder<'_>, profile: &CardProfile, reference: &Reference, expiry: Option<Date>) -> Particulars {
     let person = holder.person;
     let name = |relative: &Option<Relative>| -> Option<FullName> { relative.as_ref().map(|r| r.full_name.clone()) };
     Particulars {
@@ -133,7 +134,7 @@ fn particulars(holder: Holder<'_>, reference: &Reference, expiry: Option<Date>) 
         name: person.full_name.clone(),
         birth: person.birth,
         sex: person.sex,
-        nationality: "Việt Nam".into(),
+        nationality: profile.state.nationality.clone(),
         ethnicity: reference.ethnic_group(&person.ethnic_group).unwrap_or_default().into(),
         religion: person.religion.as_ref().map_or_else(|| "Không".into(), |religion| religion.as_str().to_owned()),
         origin: person.place_of_origin.in_words(reference),

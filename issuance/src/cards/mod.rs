@@ -10,9 +10,9 @@ pub mod steps;
 pub mod store;
 
 pub use api::routes;
-pub use profile::CardProfile;
+pub use profile::{CardProfile, State};
 pub use steps::CardError;
-pub use store::MIGRATIONS;
+pub use store::{CARD, MIGRATIONS};
 use time::Duration;
 
 /// Settings of the registry.

@@ -27,10 +27,28 @@ pub struct CardProfile {
     pub active_auth_curve: Curve,
     /// Hash of the signature of active authentication.
     pub active_auth_hash: Hash,
+    /// The issuing State.
+    pub state: State,
     /// Which number opens the chip.
     pub can: CanPolicy,
     /// How the hash table is made.
     pub sod: sod::Profile,
+}
+
+/// The issuing State as its cards name it. It is that of the CSCA: a terminal compares the two.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct State {
+    /// Code in the MRZ, as issuing State and as the nationality of the holder: `VNM`.
+    pub code: String,
+    /// Nationality of its citizens in words, in DG13: `Việt Nam`.
+    pub nationality: String,
+}
+
+/// Viet Nam.
+impl Default for State {
+    fn default() -> Self {
+        Self { code: "VNM".to_owned(), nationality: "Việt Nam".to_owned() }
+    }
 }
 
 /// Which card access number a card gets.
@@ -53,6 +71,7 @@ impl Default for CardProfile {
             chip_auth_curve: Curve::BrainpoolP256r1,
             active_auth_curve: Curve::P256,
             active_auth_hash: Hash::Sha256,
+            state: State::default(),
             can: CanPolicy::LastSixOfNumber,
             sod: sod::Profile::default(),
         }

@@ -9,11 +9,44 @@ use crate::deed::Deed;
 use crate::ground::Id;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{CardId, PersonId};
-use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cards and revoked documents.
-pub const MIGRATIONS: &[Migration] = &[migration!(7, "0007_cards_registry"), migration!(41, "0041_cards_suspension")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(7, "0007_cards_registry"),
+    migration!(22, "0022_cards_row_macs"),
+    migration!(41, "0041_cards_suspension"),
+];
+
+/// Cards carry a MAC.
+pub const CARD: Sealed = Sealed {
+    table: "card",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("person_id", Kind::Uuid),
+        ("application_id", Kind::Uuid),
+        ("serial", Kind::Text),
+        ("sod_sha256", Kind::Bytes),
+        ("office", Kind::Text),
+        ("issued", Kind::Day),
+        ("expires", Kind::Day),
+        ("status", Kind::Text),
+        ("status_data", Kind::Json),
+        ("suspended_until", Kind::Moment),
+    ],
+    one: sql!(
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
+         from card where id = $1"
+    ),
+    all: sql!(
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
+         from card order by id"
+    ),
+    set: sql!("update card set version = $1, mac = $2 where id = $3"),
+};
 
 pub(super) async fn insert(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
     tx.run(
@@ -36,7 +69,7 @@ pub(super) async fn insert(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
         ],
     )
     .await?;
-    Ok(())
+    tx.seal(&CARD, card.id).await
 }
 
 /// Returns a card, kept from other writers until the deed ends. The deed owes a record that names the holder.
@@ -44,11 +77,7 @@ pub(super) async fn insert(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`]
 pub async fn card_locked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<Option<Card>, StoreError> {
-    let sql = sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status_data
-         from card where id = $1"
-    );
-    let card = deed.tx().one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()?;
+    let card = deed.tx().sealed_locked(&CARD, id).await?.map(|row| read(&row)).transpose()?;
     if let Some(card) = &card {
         deed.saw(card.person);
     }
@@ -60,8 +89,26 @@ pub async fn card_locked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<Opt
 pub(super) async fn held_by<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
     deed.saw(person);
     let sql = sql!(
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
+         from card where person_id = $1 order by id"
+    );
+    // All of them are read: a status that was changed by another hand must not hide one.
+    let cards = deed.tx().all_sealed(&CARD, sql, args![person]).await?;
+    let held = ["active", "suspended"];
+    let held = cards.iter().filter(|row| row.get::<String>("status").is_ok_and(|word| held.contains(&word.as_str())));
+    held.map(read).collect()
+}
+
+/// Returns every card of a person. The deed owes a record that names the person.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
+    deed.saw(person);
+    let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status_data
-         from card where person_id = $1 and status in ('active', 'suspended') order by id"
+         from card where person_id = $1 order by id"
     );
     deed.tx().all(sql, args![person]).await?.iter().map(read).collect()
 }
@@ -72,7 +119,7 @@ pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Resu
         Status::Personalized | Status::Active { .. } | Status::Revoked { .. } => None,
     };
     let sql = sql!("update card set status = $1, status_data = $2, suspended_until = $3 where id = $4");
-    tx.run(sql, args![status.word(), Argument::json(status), until, id]).await?;
+    tx.change(&CARD, id, sql, args![status.word(), Argument::json(status), until, id]).await?;
     Ok(())
 }
 
@@ -168,8 +215,13 @@ pub(super) async fn status_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Opti
         let suspended = row.get::<String>("reason")? == "suspended";
         return Ok(Some(if suspended { "suspended" } else { "revoked" }.to_owned()));
     }
-    let card = tx.one(sql!("select id, status from card where sod_sha256 = $1"), args![sod_sha256]).await?;
-    card.map(|row| row.get("status")).transpose()
+    let sql = sql!(
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
+         from card where sod_sha256 = $1"
+    );
+    let card = tx.all_sealed(&CARD, sql, args![sod_sha256]).await?;
+    card.first().map(|row| row.get("status")).transpose()
 }
 
 fn read(row: &Record) -> Result<Card, StoreError> {

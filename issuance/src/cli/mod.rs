@@ -1,13 +1,16 @@
 //! The command line: one file per command.
 
+mod confirm;
 mod crl;
 mod init;
 mod officer;
 mod openapi;
+mod output;
 mod renew_server;
 mod rotate;
 mod serve;
 mod transport_key;
+mod verify;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -23,7 +26,7 @@ use crate::server::Settings;
 /// The service that decides: register, numbers, applications, production, cards.
 ///
 /// `issuance init` makes a service in a folder, `issuance serve` runs it. Exit code 0: done; 1: refused, with the
-/// reason and what to do on standard error; 2: wrong arguments.
+/// reason and what to do on standard error; 2: wrong arguments; 3: done, but standard output cannot be written.
 #[derive(Parser)]
 #[command(name = "issuance", version)]
 struct Arguments {
@@ -40,6 +43,7 @@ enum Command {
     Crl(crl::CrlCommand),
     RenewServer(renew_server::RenewServer),
     Officer(officer::OfficerCommand),
+    Verify(verify::Verify),
     Openapi(openapi::Openapi),
 }
 
@@ -57,16 +61,20 @@ pub fn run() -> ExitCode {
         Command::Crl(command) => command.run(),
         Command::RenewServer(command) => command.run(),
         Command::Officer(command) => command.run(),
+        Command::Verify(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("issuance: {error}");
-            ExitCode::FAILURE
+            output::complain(format_args!("issuance: {error}"));
+            if error.is::<output::OutputUnusable>() { ExitCode::from(OUTPUT_UNUSABLE) } else { ExitCode::FAILURE }
         }
     }
 }
+
+/// The command did its work and could not say so.
+const OUTPUT_UNUSABLE: u8 = 3;
 
 /// The folder of a service and the file that opens its keys.
 #[derive(Args)]

@@ -1,15 +1,13 @@
 //! `issuance officer`
 
 use clap::{Args, Subcommand};
-use crypto::identity::civil_time::VIET_NAM;
 
-use super::{Folder, Outcome};
+use super::{Folder, Outcome, output};
 use crate::access::proposals;
 use crate::deed::Deeds;
+use crate::ground::Role;
 use crate::ground::actor::Service;
-use crate::ground::{Clock, Randomness, Role, Source};
-use crate::server;
-use crate::store::Db;
+use crate::server::{self, Settings};
 
 /// What the owner of the key file does about officers without signing in: list, lock, propose.
 ///
@@ -53,12 +51,10 @@ enum Act {
 
 impl OfficerCommand {
     pub(super) fn run(self) -> Outcome {
-        // Only the owner of the key file gets this far.
-        drop(self.folder.open()?);
+        let settings = Settings { database: self.database, ..self.folder.settings() };
         tokio::runtime::Runtime::new()?.block_on(async {
-            let settings = self.folder.settings();
-            let db = Db::open(self.database.as_deref(), &settings.data, &server::migrations()).await?;
-            let deeds = Deeds::new(db, Source::new(Clock::system(VIET_NAM), Randomness::System));
+            // Only the owner of the key file gets this far.
+            let deeds = server::deeds(&settings).await?;
             let done = act(&deeds, self.act).await;
             deeds.db().close().await;
             done
@@ -71,7 +67,13 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
         let mut tx = deeds.db().begin_read().await?;
         for officer in proposals::listed(&mut tx).await? {
             let roles: Vec<_> = officer.roles.iter().map(|role| role.name()).collect();
-            println!("{}\t{}\t{}\t{}", officer.username, roles.join(","), officer.office, officer.state);
+            output::line(format_args!(
+                "{}\t{}\t{}\t{}",
+                officer.username,
+                roles.join(","),
+                officer.office,
+                officer.state
+            ))?;
         }
         return Ok(());
     }
@@ -81,21 +83,33 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
         Act::Lock { name } => {
             proposals::lock_offline(&mut deed, &name).await?;
             deed.commit().await?;
-            println!("{name} is locked. Administrators let an officer back in: POST /api/officers/ID/enablement.");
+            output::line(format_args!(
+                "{name} is locked. Administrators let an officer back in: POST /api/officers/ID/enablement."
+            ))?;
         }
         Act::ProposeReset { name } => {
             let (effective_at, token) = proposals::propose_offline(&mut deed, &name, None).await?;
             deed.commit().await?;
-            println!("Proposed. It takes effect when an administrator confirms it, or at {effective_at}");
-            println!("if no administrator signs in before. Until then every answer of the service says so.");
-            println!("From then on this token sets the password of {name} (POST /api/password); it is shown once:");
-            println!("{}", token.as_ref().map_or("", |token| token.as_str()));
+            output::line(format_args!(
+                "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
+            ))?;
+            output::line(format_args!(
+                "if no administrator signs in before. Until then every answer of the service says so."
+            ))?;
+            output::line(format_args!(
+                "From then on this token sets the password of {name} (POST /api/password); it is shown once:"
+            ))?;
+            output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;
         }
         Act::ProposeRole { name, roles } => {
             let (effective_at, _) = proposals::propose_offline(&mut deed, &name, Some(roles)).await?;
             deed.commit().await?;
-            println!("Proposed. It takes effect when an administrator confirms it, or at {effective_at}");
-            println!("if no administrator signs in before. Until then every answer of the service says so.");
+            output::line(format_args!(
+                "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
+            ))?;
+            output::line(format_args!(
+                "if no administrator signs in before. Until then every answer of the service says so."
+            ))?;
         }
     }
     Ok(())

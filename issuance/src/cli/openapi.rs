@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Outcome;
+use super::{Outcome, output};
 use crate::server;
 
 /// Prints the OpenAPI document, generated from the code.
@@ -12,7 +12,7 @@ pub(super) struct Openapi {}
 impl Openapi {
     pub(super) fn run(self) -> Outcome {
         let Self {} = self;
-        println!("{}", server::document().to_pretty_json()?);
+        output::line(format_args!("{}", server::document().to_pretty_json()?))?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Folder, Outcome, now, rng};
+use super::{Folder, Outcome, now, output, rng};
 use crate::keys;
 
 /// Issues the TLS certificate of the server anew. Restart the service afterwards.
@@ -18,7 +18,7 @@ pub(super) struct RenewServer {
 impl RenewServer {
     pub(super) fn run(self) -> Outcome {
         let hosts = keys::renew_server(&self.folder.open()?, &self.host, now(), &mut rng())?;
-        println!("server.pem is issued anew for {}; restart the service.", hosts.join(", "));
+        output::line(format_args!("server.pem is issued anew for {}; restart the service.", hosts.join(", ")))?;
         Ok(())
     }
 }

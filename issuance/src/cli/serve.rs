@@ -1,16 +1,16 @@
 //! `issuance serve`
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::{Folder, Outcome};
+use super::{Folder, Outcome, output};
 use crate::ground::Randomness;
 use crate::population;
 use crate::population::reference::ExtraProvince;
-use crate::server::{Service, Settings};
+use crate::server::{Network, Service, Settings};
 
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
 ///
@@ -29,6 +29,9 @@ pub(super) struct Serve {
     /// CODE or CODE=NAME: a province beside the official ones, for invented people. May be repeated.
     #[arg(long, value_name = "CODE[=NAME]")]
     extra_province: Vec<String>,
+    /// Address or network of a proxy whose word about the caller's address is believed. May be repeated.
+    #[arg(long, value_name = "ADDRESS[/BITS]")]
+    trusted_proxy: Vec<Network>,
     /// Log lines as JSON.
     #[arg(long)]
     log_json: bool,
@@ -37,7 +40,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Outcome {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let log =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
         let log = log.with_ansi(std::io::stderr().is_terminal());
         if self.log_json {
             log.json().init();
@@ -48,15 +52,18 @@ impl Serve {
         let settings = Settings {
             listen: self.listen,
             database: self.database,
-            population: population::Settings { extra_provinces },
+            trusted_proxies: self.trusted_proxy,
+            population: population::Settings { extra_provinces, ..population::Settings::default() },
             ..self.folder.settings()
         };
         tokio::runtime::Runtime::new()?.block_on(async {
             let service = Service::start(&settings, None, Randomness::System).await?;
-            println!("issuance listens on https://{}", service.address());
-            std::io::stdout().flush()?;
+            // A service that cannot say where it listens serves all the same; the log says it too.
+            if let Err(error) = output::line(format_args!("issuance listens on https://{}", service.address())) {
+                tracing::warn!(%error, "the first line could not be written");
+            }
             stop_requested().await?;
-            eprintln!("issuance: finishing requests under way");
+            output::complain(format_args!("issuance: finishing requests under way"));
             service.stop().await;
             Ok(())
         })

@@ -6,10 +6,13 @@ use std::io::Read as _;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::{Folder, Outcome};
-use crate::keys::CardKeys;
+use super::confirm::confirm;
+use super::{Folder, Outcome, output};
+use crate::keys::{CardKeys, TakenIn};
 
 /// Takes in the transport master key of a manufacturer. Restart the service afterwards.
+///
+/// A name that is there keeps its key.
 #[derive(Args)]
 pub(super) struct TransportKeyCommand {
     #[command(flatten)]
@@ -17,14 +20,38 @@ pub(super) struct TransportKeyCommand {
     /// NAME=FILE; the file holds 32, 48 or 64 hexadecimal digits, `-` reads standard input.
     #[arg(value_name = "NAME=FILE")]
     key: String,
+    /// Put the key in the place of another one of this name.
+    #[arg(long)]
+    replace: bool,
+    /// Replace without being asked: for scripts.
+    #[arg(long, requires = "replace")]
+    yes: bool,
 }
 
 impl TransportKeyCommand {
     pub(super) fn run(self) -> Outcome {
         let (id, key) = read(&self.key)?;
-        CardKeys::import_transport(&self.folder.open()?, &id, &key)?;
-        println!("Transport master key `{id}` is taken in; restart the service.");
-        Ok(())
+        let store = self.folder.open()?;
+        if self.replace
+            && let Some(there) = CardKeys::transport_check_value(&store, &id)?
+        {
+            let what = format!(
+                "Transport key `{id}` with the check value {there} will be replaced and is lost here: blanks that were delivered \
+                 under it can be taken in no more, and a station that tries spoils them."
+            );
+            confirm(&what, self.yes)?;
+        }
+        let taken = CardKeys::import_transport(&store.locked()?, &id, &key, self.replace)?;
+        let value = CardKeys::transport_check_value(&store, &id)?.unwrap_or_default();
+        Ok(match taken {
+            TakenIn::Equal => {
+                output::line(format_args!("Transport master key `{id}` (check value {value}) was there."))
+            }
+            TakenIn::New | TakenIn::Replaced => output::line(format_args!(
+                "Transport master key `{id}` is taken in: compare its check value {value} with the manufacturer's. Restart the \
+                 service."
+            )),
+        }?)
     }
 }
 

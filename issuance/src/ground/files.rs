@@ -1,10 +1,12 @@
-//! Files that survive a power cut, and folders that only their owner reads. Blocking: call from
-//! [`super::blocking`] or from a command.
+//! Files that survive a power cut, folders that only their owner reads, and the lock of a data folder. Blocking: call
+//! from [`super::blocking`] or from a command.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use super::failpoint;
 
 /// Mode of a file that only its owner reads.
 pub const PRIVATE: u32 = 0o600;
@@ -26,6 +28,7 @@ pub fn replace(path: &Path, beside: &Path, bytes: &[u8], mode: u32) -> io::Resul
         let _ = fs::remove_file(beside);
         return Err(error);
     }
+    failpoint::pass(failpoint::FILE_RENAMED);
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
@@ -33,6 +36,23 @@ fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// The right to change the files of a data folder. One thread of one process has it at a time; dropped, it is given
+/// back, and a process that dies gives it back too.
+#[derive(Debug)]
+pub struct FolderLock(#[expect(dead_code, reason = "held for its lock, which ends with it")] File);
+
+/// Waits until no other process or thread changes the files of this folder, and keeps them from it. A file
+/// that is read, changed and written back is read under the lock; a file that is only read needs none,
+/// since [`replace`] is atomic.
+///
+/// # Errors
+/// The file system's.
+pub fn lock(folder: &Path) -> io::Result<FolderLock> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(folder.join("lock"))?;
+    file.lock()?;
+    Ok(FolderLock(file))
 }
 
 /// Makes a folder, and those above it, that only its owner reads.

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod blocking;
 pub mod clock;
+pub mod failpoint;
 pub mod files;
 pub mod ids;
 pub mod objects;

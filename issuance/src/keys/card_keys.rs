@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crypto::identity::CardSerial;
-use crypto::scp03::{KeySet, MasterKey};
+use crypto::scp03::{self, KeySet, MasterKey};
 use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::key_store::{KeyStore, KeyStoreError};
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 
 /// Diversifies static keys for one chip out of master keys that never leave the service.
 #[derive(Debug)]
@@ -40,24 +40,51 @@ impl CardKeys {
     ///
     /// # Errors
     /// [`CardKeysError`]
-    pub fn init(store: &KeyStore, rng: &mut impl CryptoRng) -> Result<(), CardKeysError> {
+    pub fn init(store: &LockedKeyStore<'_>, rng: &mut impl CryptoRng) -> Result<(), CardKeysError> {
         let mut key = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *key);
         Ok(store.put(ISSUER, &*key)?)
     }
 
     /// Takes in the transport master key of a manufacturer: 16, 24 or 32 bytes, known to the stock office as `id`
-    /// (1 to 32 of `a-z 0-9 -`).
+    /// (1 to 32 of `a-z 0-9 -`). A name that is there keeps its key, unless `replace`. Returns what was done.
     ///
     /// # Errors
-    /// [`CardKeysError`]
-    pub fn import_transport(store: &KeyStore, id: &str, key: &[u8]) -> Result<(), CardKeysError> {
+    /// [`CardKeysError`]; [`CardKeysError::Other`] if another key has the name.
+    pub fn import_transport(
+        store: &LockedKeyStore<'_>,
+        id: &str,
+        key: &[u8],
+        replace: bool,
+    ) -> Result<TakenIn, CardKeysError> {
         let fits = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !(1..=32).contains(&id.len()) || !fits {
             return Err(CardKeysError::Id(id.to_owned()));
         }
-        MasterKey::from_bytes(key).map_err(|_| CardKeysError::Length(id.to_owned()))?;
-        Ok(store.put(&format!("{TRANSPORT}{id}"), key)?)
+        let given = check_value(id, key)?;
+        let there = Self::transport_check_value(store, id)?;
+        let name = format!("{TRANSPORT}{id}");
+        let done = match there {
+            None => TakenIn::New,
+            Some(_) if *store.load(&name)? == key => return Ok(TakenIn::Equal),
+            Some(_) if replace => TakenIn::Replaced,
+            Some(there) => return Err(CardKeysError::Other { id: id.to_owned(), there, given }),
+        };
+        store.put(&name, key)?;
+        Ok(done)
+    }
+
+    /// Returns the check value of a transport master key, if there is one of this name: six hexadecimal digits, as the
+    /// manufacturer's key letter has them (GlobalPlatform, AES).
+    ///
+    /// # Errors
+    /// [`CardKeysError`]
+    pub fn transport_check_value(store: &KeyStore, id: &str) -> Result<Option<String>, CardKeysError> {
+        match store.load(&format!("{TRANSPORT}{id}")) {
+            Ok(key) => check_value(id, &key).map(Some),
+            Err(KeyStoreError::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The issuer's keys of one chip, in the version that the chip carries ([`ISSUER_KEY_VERSION`] for new ones).
@@ -82,6 +109,22 @@ impl CardKeys {
     }
 }
 
+/// What came of a transport master key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TakenIn {
+    /// The same key was there; nothing was written.
+    Equal,
+    /// The name was free.
+    New,
+    /// Another key was there and is gone.
+    Replaced,
+}
+
+fn check_value(id: &str, key: &[u8]) -> Result<String, CardKeysError> {
+    let value = scp03::check_value(key).map_err(|_| CardKeysError::Length(id.to_owned()))?;
+    Ok(hex::encode_upper(value))
+}
+
 const ISSUER: &str = "issuer-master";
 const TRANSPORT: &str = "transport-";
 
@@ -94,6 +137,19 @@ pub enum CardKeysError {
     /// Not an AES key.
     #[error("master key `{0}`: 16, 24 or 32 bytes are needed")]
     Length(String),
+    /// The name is taken by another key.
+    #[error(
+        "transport key `{id}` is there with the check value {there}, the one given has {given}; nothing was changed. Take it \
+         in under another name, or with --replace if no delivery under the old one is left: its blanks would all fail"
+    )]
+    Other {
+        /// The name.
+        id: String,
+        /// Check value of the key that is there.
+        there: String,
+        /// Check value of the key that was given.
+        given: String,
+    },
     /// No such transport key.
     #[error("no transport master key `{0}`; take it in with `issuance transport-key`")]
     Unknown(String),

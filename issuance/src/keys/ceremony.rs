@@ -13,7 +13,9 @@ use time::{Duration, OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 use super::card_keys::{CardKeys, CardKeysError};
-use super::key_store::{KeyStore, KeyStoreError};
+use super::installation::Installation;
+use super::issued::{NotIssued, require_issued};
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 use super::signer::{KeyName, SignerError, SigningKey, certificate};
 use super::tls_authority::{TlsAuthority, TlsAuthorityError};
 
@@ -24,6 +26,8 @@ pub struct InitOptions {
     pub hosts: Vec<String>,
     /// The State, in names and in the MRZ.
     pub country: Country,
+    /// Nationality of its citizens in words, as cards carry it.
+    pub nationality: String,
     /// The State's civil time, ahead of UTC.
     pub utc_offset: UtcOffset,
     /// The authority, as certificates name it.
@@ -45,6 +49,7 @@ impl Default for InitOptions {
         Self {
             hosts: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
             country: Country::new("VN", "VNM").expect("two and three capital letters"),
+            nationality: VIETNAMESE.to_owned(),
             utc_offset: VIET_NAM,
             organization: "Citizen Card development authority".to_owned(),
             curve_form: CurveForm::Explicit,
@@ -62,14 +67,15 @@ impl Default for InitOptions {
 /// # Errors
 /// [`CeremonyError`]
 pub fn init(
-    store: &KeyStore,
+    store: &LockedKeyStore<'_>,
     options: &InitOptions,
     now: OffsetDateTime,
     rng: &mut impl CryptoRng,
 ) -> Result<(), CeremonyError> {
+    Installation::init(store, rng)?;
     CardKeys::init(store, rng)?;
     for (id, key) in &options.transport_keys {
-        CardKeys::import_transport(store, id, key)?;
+        CardKeys::import_transport(store, id, key, false)?;
     }
     TlsAuthority::init(store, &options.hosts, now, rng)?;
     let settings = AuthoritySettings::of(options);
@@ -99,6 +105,7 @@ pub fn rotate(
     if name == KeyName::Csca {
         return Err(SignerError::Closed(name).into());
     }
+    let store = &store.locked()?;
     let settings = AuthoritySettings::read(store)?;
     let csca = certificate(store, KeyName::Csca)?;
     let authority = SigningKey::open(store, KeyName::Csca, &csca)?;
@@ -108,17 +115,21 @@ pub fn rotate(
     issue(store, &settings, &signer, &authority, Some(&csca), now, rng)
 }
 
-/// Issues the next CRL of the CSCA, with `revoke` (serial numbers of document signers) added.
+/// Issues the next CRL of the CSCA, with `revoke` (serial numbers of signers, see [`find_issued`](super::find_issued))
+/// added.
 ///
 /// # Errors
-/// [`CeremonyError`]
+/// [`CeremonyError`]; [`CeremonyError::NotIssued`], and then no list, if one of them belongs to no certificate.
 pub fn issue_crl(store: &KeyStore, revoke: &[SerialNumber], now: OffsetDateTime) -> Result<Crl, CeremonyError> {
+    // Read, changed and written back under one lock: of two lists made at once, the later has what the earlier revoked.
+    let store = &store.locked()?;
     let csca = certificate(store, KeyName::Csca)?;
     let authority = SigningKey::open(store, KeyName::Csca, &csca)?;
     let last = Crl::parse(&store.public(CRL)?).map_err(|_| CeremonyError::LastList)?;
     let number = last.number().and_then(|bytes| small(&bytes)).ok_or(CeremonyError::LastList)?;
     let mut revoked = last.revoked().to_vec();
     for serial in revoke {
+        require_issued(store, serial)?;
         if revoked.iter().all(|entry| entry.serial != *serial) {
             revoked.push(RevokedCertificate { serial: serial.clone(), at: whole_second(now) });
         }
@@ -137,6 +148,7 @@ pub fn renew_server(
     now: OffsetDateTime,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<String>, CeremonyError> {
+    let store = &store.locked()?;
     let mut settings = AuthoritySettings::read(store)?;
     if !hosts.is_empty() {
         settings.hosts = hosts.to_vec();
@@ -147,7 +159,7 @@ pub fn renew_server(
 }
 
 fn issue(
-    store: &KeyStore,
+    store: &LockedKeyStore<'_>,
     settings: &AuthoritySettings,
     key: &SigningKey,
     authority: &SigningKey,
@@ -194,7 +206,7 @@ fn issue(
 }
 
 fn publish_crl(
-    store: &KeyStore,
+    store: &LockedKeyStore<'_>,
     authority: &SigningKey,
     issuer: Certificate,
     number: u64,
@@ -214,6 +226,8 @@ fn publish_crl(
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct AuthoritySettings {
     country: String,
+    /// Nationality in words.
+    nationality: String,
     organization: String,
     public_url: String,
     named_curves: bool,
@@ -229,6 +243,7 @@ impl AuthoritySettings {
     fn of(options: &InitOptions) -> Self {
         Self {
             country: format!("{}/{}", options.country.in_names(), options.country.in_mrz()),
+            nationality: options.nationality.clone(),
             organization: options.organization.clone(),
             public_url: options.public_url.trim_end_matches('/').to_owned(),
             named_curves: options.curve_form == CurveForm::Named,
@@ -247,13 +262,27 @@ impl AuthoritySettings {
         toml::from_str(&text).map_err(|_| CeremonyError::Settings)
     }
 
-    fn publish(&self, store: &KeyStore) -> Result<(), CeremonyError> {
+    fn publish(&self, store: &LockedKeyStore<'_>) -> Result<(), CeremonyError> {
         let text = toml::to_string(self).expect("plain settings");
         Ok(store.publish(SETTINGS, text.as_bytes())?)
     }
 
     fn signer_curve(&self) -> Result<Curve, CeremonyError> {
         Curve::from_parameter_id(self.signer_curve).ok_or(CeremonyError::Settings)
+    }
+
+    /// The State.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Settings`]
+    pub fn country(&self) -> Result<Country, CeremonyError> {
+        self.country.parse().map_err(|_| CeremonyError::Settings)
+    }
+
+    /// Nationality of the State's citizens in words.
+    #[must_use]
+    pub fn nationality(&self) -> &str {
+        &self.nationality
     }
 
     /// The State's civil time, ahead of UTC.
@@ -279,6 +308,8 @@ fn small(content: &[u8]) -> Option<u64> {
 
 /// The CSCA's current revocation list.
 pub(super) const CRL: &str = "csca.crl";
+/// Nationality of the citizens of Viet Nam, in DG13.
+pub(crate) const VIETNAMESE: &str = "Việt Nam";
 const SETTINGS: &str = "authority.toml";
 
 /// Why a ceremony ended.
@@ -302,6 +333,9 @@ pub enum CeremonyError {
     /// A name does not fit into a certificate.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// Not a certificate of this CSCA.
+    #[error(transparent)]
+    NotIssued(#[from] NotIssued),
     /// What later ceremonies must know is not there.
     #[error("authority.toml is malformed; restore it")]
     Settings,

@@ -1,18 +1,21 @@
 //! Keys at rest: one sealed file per key under `DATA/keys`, the key-encryption key in a file of its own.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
+use std::ops::Deref;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::ground::files::FolderLock;
 use crate::ground::{Secrets, files};
 
-/// The folder of sealed keys and public certificates, with the key-encryption key opened.
-#[derive(Debug)]
+/// The folder of sealed keys and public certificates, with the key-encryption key opened. It only reads; what writes
+/// needs the folder [locked](Self::locked).
+#[derive(Clone, Debug)]
 pub struct KeyStore {
     data: PathBuf,
     secrets: Secrets,
@@ -46,11 +49,13 @@ impl KeyStore {
     /// [`KeyStoreError`]: also if there already is a store ([`KeyStoreError::AlreadyThere`]).
     pub fn init(data: &Path, key_file: Option<&Path>, rng: &mut impl CryptoRng) -> Result<Self, KeyStoreError> {
         let keys = data.join("keys");
-        if keys.exists() {
-            return Err(KeyStoreError::AlreadyThere(data.to_owned()));
-        }
-        // Only the service's account reads what is in there; what is public lies beside it.
-        files::private_folder(&keys).map_err(|e| KeyStoreError::File(keys, e))?;
+        fs::create_dir_all(data).map_err(|e| KeyStoreError::File(data.to_owned(), e))?;
+        // Only the service's account reads what is in there; what is public lies beside it. Of two who begin at once,
+        // one makes the folder.
+        DirBuilder::new().mode(0o700).create(&keys).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => KeyStoreError::AlreadyThere(data.to_owned()),
+            _ => KeyStoreError::File(keys, e),
+        })?;
         let path = key_file.map_or_else(|| data.join("kek"), Path::to_owned);
         if !path.exists() {
             let mut key = Zeroizing::new([0; 32]);
@@ -61,18 +66,24 @@ impl KeyStore {
         Self::open(data, key_file)
     }
 
+    /// The folder.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The service's encryption at rest.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// Seals a key under its name. What is there already is replaced atomically.
+    /// Keeps the folder from other writers until what is returned is dropped. Waits for them; blocking.
     ///
     /// # Errors
     /// [`KeyStoreError::File`]
-    pub fn put(&self, name: &str, key: &[u8]) -> Result<(), KeyStoreError> {
-        write_private(&self.path(name), &self.secrets.seal(&purpose(name), key))
+    pub fn locked(&self) -> Result<LockedKeyStore<'_>, KeyStoreError> {
+        let lock = files::lock(&self.data).map_err(|e| KeyStoreError::File(self.data.clone(), e))?;
+        Ok(LockedKeyStore { store: self, _lock: lock })
     }
 
     /// Loads a key by its name.
@@ -116,16 +127,56 @@ impl KeyStore {
         })
     }
 
+    /// Names of the public files that end with `.` and `extension`, without the ending.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn public_names(&self, extension: &str) -> Result<Vec<String>, KeyStoreError> {
+        let entries = fs::read_dir(&self.data).map_err(|e| KeyStoreError::File(self.data.clone(), e))?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| Some(name.strip_suffix(extension)?.strip_suffix('.')?.to_owned()))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.data.join("keys").join(format!("{name}.sealed"))
+    }
+}
+
+/// The store with its folder locked. Only here files are written, so no command and no request of a running service
+/// writes over what another one read.
+#[derive(Debug)]
+pub struct LockedKeyStore<'a> {
+    store: &'a KeyStore,
+    _lock: FolderLock,
+}
+
+impl Deref for LockedKeyStore<'_> {
+    type Target = KeyStore;
+
+    fn deref(&self) -> &KeyStore {
+        self.store
+    }
+}
+
+impl LockedKeyStore<'_> {
+    /// Seals a key under its name. What is there already is replaced atomically.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn put(&self, name: &str, key: &[u8]) -> Result<(), KeyStoreError> {
+        write_private(&self.path(name), &self.secrets.seal(&purpose(name), key))
+    }
+
     /// Writes a public file.
     ///
     /// # Errors
     /// [`KeyStoreError::File`]
     pub fn publish(&self, name: &str, bytes: &[u8]) -> Result<(), KeyStoreError> {
         write(&self.data.join(name), bytes, files::PUBLIC)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.data.join("keys").join(format!("{name}.sealed"))
     }
 }
 

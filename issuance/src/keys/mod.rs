@@ -4,19 +4,24 @@
 mod card_keys;
 mod ceremony;
 mod crl;
+mod installation;
+mod issued;
 mod key_store;
 mod problem;
 mod signer;
 mod store;
 mod tls_authority;
 
-pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION};
+pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION, TakenIn};
+pub(crate) use ceremony::VIETNAMESE;
 pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
 pub use crl::{CrlFileError, CurrentCrl};
-pub use key_store::{KeyStore, KeyStoreError};
+pub use installation::{Counters, Installation, InstallationError, InstallationId};
+pub use issued::{Issued, NotIssued, find_issued, issued};
+pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 pub use signer::{KeyName, Signer, SignerError, SigningKey};
 pub use store::MIGRATIONS;
-pub(crate) use tls_authority::SERVER as SERVER_KEY;
+pub(crate) use tls_authority::server_key;
 pub use tls_authority::{IssuedCertificate, TlsAuthority, TlsAuthorityError};
 
 /// Settings of the keys.

@@ -12,6 +12,8 @@ impl From<SignerError> for Problem {
             SignerError::Exhausted(_) | SignerError::Expired(_) => {
                 Self::new(ProblemCode::SigningKeyExhausted).detail(error)
             }
+            SignerError::Crl(source) => source.into(),
+            SignerError::Revoked(..) => Self::caused(ProblemCode::SignerRevoked, &error),
             _ => Self::internal(&error),
         }
     }

@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
-use crypto::pki::Certificate;
+use crypto::pki::{Certificate, SerialNumber};
 use crypto::suite::{Curve, EcError, PrivateKey, PublicKey, SignatureAlgorithm, VerifyingKey};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::key_store::{KeyStore, KeyStoreError};
+use super::crl::{CrlFileError, CurrentCrl};
+use super::installation::Counters;
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 use super::{Settings, store};
 use crate::deed::Deeds;
 use crate::store::{StoreError, Tx};
@@ -95,7 +97,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`SignerError`]
-    pub fn keep(&self, store: &KeyStore) -> Result<(), SignerError> {
+    pub fn keep(&self, store: &LockedKeyStore<'_>) -> Result<(), SignerError> {
         let mut bytes = Zeroizing::new(vec![self.public.curve().parameter_id()]);
         match &self.side {
             Side::AwsLc { scalar, .. } => bytes.extend_from_slice(scalar),
@@ -178,6 +180,8 @@ struct Keys {
     trust_list_signer: (SigningKey, Certificate),
     csca: Certificate,
     settings: Settings,
+    counters: Counters,
+    crl: CurrentCrl,
 }
 
 impl Signer {
@@ -185,7 +189,7 @@ impl Signer {
     ///
     /// # Errors
     /// [`SignerError`]
-    pub fn open(store: &KeyStore, settings: Settings) -> Result<Self, SignerError> {
+    pub fn open(store: &KeyStore, settings: Settings, counters: Counters) -> Result<Self, SignerError> {
         let with_certificate = |name: KeyName| -> Result<(SigningKey, Certificate), SignerError> {
             let certificate = certificate(store, name)?;
             let key = SigningKey::open(store, name, &certificate)?;
@@ -196,6 +200,8 @@ impl Signer {
             trust_list_signer: with_certificate(KeyName::TrustListSigner)?,
             csca: certificate(store, KeyName::Csca)?,
             settings,
+            counters,
+            crl: CurrentCrl::new(store.data()),
         })))
     }
 
@@ -237,21 +243,50 @@ impl Signer {
     /// signed was stored by the one before.
     ///
     /// # Errors
-    /// [`SignerError::Exhausted`] when the usage limit is reached; the rest as [`SigningKey::sign`].
+    /// [`SignerError::Revoked`], [`SignerError::Expired`]; [`SignerError::Exhausted`] when the usage limit is reached;
+    /// the rest as [`SigningKey::sign`].
     pub async fn sign(&self, deeds: &Deeds, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let key = self.key(name).ok_or(SignerError::Closed(name))?;
         let until = self.certificate(name).signing_period().not_after;
         if deeds.source().now() > until {
             return Err(SignerError::Expired(name));
         }
+        self.require_unrevoked(name).await?;
         if !take_reserved(key) {
             let mut tx = deeds.db().begin_upkeep().await?;
-            let granted = reserve(&mut tx, key, self.0.settings.signing_key_limit).await?;
+            let granted = reserve(&mut tx, key, &self.0).await?;
             tx.commit().await?;
             // One of the block is for this signature.
             *key.reserved.lock().expect("the lock is held for an addition only") += granted - 1;
         }
         key.sign(message)
+    }
+}
+
+impl Signer {
+    /// Refuses a signer whose certificate is on the revocation list in force: what it signs is
+    /// refused at every inspection.
+    ///
+    /// # Errors
+    /// [`SignerError::Revoked`]; [`SignerError::Crl`] if there is no list.
+    pub async fn require_unrevoked(&self, name: KeyName) -> Result<(), SignerError> {
+        let (_, list) = Box::pin(self.0.crl.read()).await?;
+        let serial = self.certificate(name).serial();
+        if list.revoked().iter().any(|entry| entry.serial == *serial) {
+            return Err(SignerError::Revoked(name, serial.clone()));
+        }
+        Ok(())
+    }
+
+    /// Returns what keeps the signers from signing, as sentences that say what to do; for the log and for health.
+    pub async fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
+            if let Err(error) = self.require_unrevoked(name).await {
+                complaints.push(error.to_string());
+            }
+        }
+        complaints
     }
 }
 
@@ -271,17 +306,20 @@ fn take_reserved(key: &SigningKey) -> bool {
 }
 
 /// Reserves up to [`BLOCK`] signatures; at least one.
-async fn reserve(tx: &mut Tx, key: &SigningKey, limit: u64) -> Result<u64, SignerError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let granted = store::reserve(tx, &key.id(), key.name.file(), BLOCK, limit).await?;
-    if granted < 1 {
+async fn reserve(tx: &mut Tx, key: &SigningKey, keys: &Keys) -> Result<u64, SignerError> {
+    let id = key.id();
+    let used = store::used(tx, &id, key.name.file()).await?;
+    let limit = keys.settings.signing_key_limit;
+    let granted = keys.counters.reserve(&format!("signing-key/{id}"), used, BLOCK, limit).await?;
+    if granted.is_empty() {
         return Err(SignerError::Exhausted(key.name));
     }
-    Ok(granted.unsigned_abs())
+    store::set_used(tx, &id, granted.end).await?;
+    Ok(granted.end - granted.start)
 }
 
 /// Signatures reserved at once: one commit in so many signatures, and so many lost at most by a crash.
-const BLOCK: i64 = 32;
+const BLOCK: u64 = 32;
 
 /// Why nothing was signed.
 #[derive(Debug, Error)]
@@ -304,9 +342,19 @@ pub enum SignerError {
     /// Certificate of another key.
     #[error("the certificate of {0:?} belongs to another key")]
     OtherKey(KeyName),
+    /// On the revocation list.
+    #[error(
+        "the certificate {serial} of the signer `{name}` is revoked, and it signs nothing more: run `issuance rotate \
+         {name}`, then restart",
+        serial = .1, name = .0.file()
+    )]
+    Revoked(KeyName, SerialNumber),
     /// The signature that was just made does not verify.
     #[error("a signature of {0:?} did not verify and was withheld")]
     Unverified(KeyName),
+    /// No revocation list to look into.
+    #[error(transparent)]
+    Crl(#[from] CrlFileError),
     /// Not a key on its curve.
     #[error(transparent)]
     Curve(#[from] EcError),

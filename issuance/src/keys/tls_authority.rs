@@ -14,8 +14,9 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
-use super::key_store::{KeyStore, KeyStoreError};
+use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 
 /// The authority, with its key opened.
 pub struct TlsAuthority {
@@ -55,7 +56,7 @@ impl TlsAuthority {
     /// # Errors
     /// [`TlsAuthorityError`]
     pub fn init(
-        store: &KeyStore,
+        store: &LockedKeyStore<'_>,
         hosts: &[String],
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,
@@ -89,7 +90,7 @@ impl TlsAuthority {
     /// [`TlsAuthorityError`]
     pub fn renew_server(
         &self,
-        store: &KeyStore,
+        store: &LockedKeyStore<'_>,
         hosts: &[String],
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,
@@ -108,7 +109,9 @@ impl TlsAuthority {
         params.use_authority_key_identifier_extension = true;
         valid(&mut params, now, Duration::days(730), rng);
         let certificate = params.signed_by(&key, &self.issuer)?;
-        store.put(SERVER, key.serialized_der())?;
+        // The key's file is named after the certificate, so that publishing the certificate is the one moment at which
+        // both take over: a cut before leaves the old pair, which still fits.
+        store.put(&server_key_name(certificate.der()), key.serialized_der())?;
         Ok(store.publish("server.pem", certificate.pem().as_bytes())?)
     }
 
@@ -170,7 +173,19 @@ fn valid(
 }
 
 const AUTHORITY: &str = "tls-ca";
-pub(crate) const SERVER: &str = "tls-server";
+const SERVER: &str = "tls-server";
+
+/// Loads the private key of the server's certificate (PKCS #8).
+///
+/// # Errors
+/// [`KeyStoreError`]
+pub(crate) fn server_key(store: &KeyStore, certificate: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+    store.load(&server_key_name(certificate))
+}
+
+fn server_key_name(certificate: &[u8]) -> String {
+    format!("{SERVER}-{}", hex::encode(&Sha256::digest(certificate)[..20]))
+}
 
 /// Why the authority cannot work.
 #[derive(Debug, Error)]

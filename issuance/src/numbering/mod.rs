@@ -2,7 +2,8 @@
 //!
 //! `NNNNNN` looks random without the key, and yet is never drawn twice: each cell (province, century and sex, year)
 //! counts its births, and the count is sent through a keyed permutation of the million values. Nothing is retried,
-//! nothing is looked up, and no two cells share anything, so that a cell may live on any shard.
+//! nothing is looked up, and no two cells share anything, so that a cell may live on any shard. Positions are reserved
+//! in blocks, in the database and in the data folder, before one of them is given (ADR 0013).
 
 mod api;
 pub mod model;
@@ -10,27 +11,46 @@ mod problem;
 pub mod steps;
 pub mod store;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 pub use api::routes;
+use model::Cell;
 pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 
-use crate::keys::{KeyStore, KeyStoreError};
+use crate::keys::{AuthoritySettings, CeremonyError, Counters, KeyStore};
 
-/// What this office has: the secret of all personal numbers.
+/// What this office has: the secret of all personal numbers, and the positions that it reserved.
 #[derive(Clone, Debug)]
 pub struct Numbers {
     permutation: Arc<Permutation>,
+    /// The State whose citizens get numbers, as in a machine-readable zone.
+    state: String,
+    counters: Counters,
+    /// Positions that are reserved and not given yet.
+    reserved: Arc<Mutex<HashMap<Cell, Range<u64>>>>,
 }
 
 impl Numbers {
-    /// Opens the secret.
+    /// Opens the secret; positions are reserved by these counters.
     ///
     /// # Errors
-    /// [`KeyStoreError`]
-    pub fn open(store: &KeyStore) -> Result<Self, KeyStoreError> {
-        Ok(Self { permutation: Arc::new(steps::open(store)?) })
+    /// [`CeremonyError`] if the secret or the name of the State cannot be read.
+    pub fn open(store: &KeyStore, counters: Counters) -> Result<Self, CeremonyError> {
+        let state = AuthoritySettings::read(store)?.country()?.in_mrz().to_owned();
+        Ok(Self { permutation: Arc::new(steps::open(store)?), state, counters, reserved: Arc::default() })
+    }
+
+    /// Takes a position of a cell that is reserved already.
+    fn take(&self, cell: Cell) -> Option<u64> {
+        self.reserved.lock().expect("the lock is held for one step only").get_mut(&cell)?.next()
+    }
+
+    /// Keeps the rest of a block. What is left of another one, if two requests reserved at once, is forfeited.
+    fn keep(&self, cell: Cell, rest: Range<u64>) {
+        self.reserved.lock().expect("the lock is held for one step only").insert(cell, rest);
     }
 }

@@ -3,22 +3,42 @@
 use crypto::identity::PersonalNumber;
 
 use super::model::Cell;
-use crate::ground::Decision;
-use crate::ground::ids::PersonId;
+use crate::ground::ids::{OfficerId, PersonId};
+use crate::ground::{Decision, Id};
 use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cells and of numbers given.
 pub const MIGRATIONS: &[Migration] = &[migration!(8, "0008_numbering_numbers")];
 
-/// Takes the next position of a cell, counted from zero; waits for a transaction that is taking one.
-pub(super) async fn next_position(tx: &mut Tx, cell: &Cell) -> Result<u32, StoreError> {
-    let id = format!("{}-{}-{}", cell.province, cell.sex.letter(), cell.birth_year);
+/// Name of a cell, as stored.
+pub(super) fn cell_id(cell: Cell) -> String {
+    format!("{}-{}-{}", cell.province, cell.sex.letter(), cell.birth_year)
+}
+
+/// Returns the first position of a cell that is not reserved; waits for a transaction that reserves, and keeps others
+/// from it.
+pub(super) async fn next_locked(tx: &mut Tx, cell: Cell) -> Result<u64, StoreError> {
+    let id = cell_id(cell);
     tx.run(sql!("insert into number_cell (id, next) values ($1, 0) on conflict (id) do nothing"), args![&id]).await?;
     let row = tx.one_locked(sql!("select id, next from number_cell where id = $1"), args![&id]).await?;
-    let position = row.ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?.number("next")?;
-    tx.run(sql!("update number_cell set next = next + 1 where id = $1"), args![&id]).await?;
-    Ok(position)
+    row.ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?.number("next")
+}
+
+/// Reserves all positions of a cell below `next`.
+pub(super) async fn set_next(tx: &mut Tx, cell: Cell, next: u64) -> Result<(), StoreError> {
+    let next = i64::try_from(next).unwrap_or(i64::MAX);
+    tx.run(sql!("update number_cell set next = $1 where id = $2"), args![next, cell_id(cell)]).await?;
+    Ok(())
+}
+
+/// Returns the officer who established a number; none for one that came from elsewhere.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn giver(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<OfficerId>, StoreError> {
+    let sql = sql!("select personal_number, established_by from personal_number where personal_number = $1");
+    tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "established_by")).transpose()
 }
 
 /// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do

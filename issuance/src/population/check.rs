@@ -70,6 +70,8 @@ impl Examination<'_> {
         let mother = self.relative("mother", d.mother.as_ref());
         let spouse = self.relative("spouse", d.spouse.as_ref());
         let representative = self.relative("representative", d.representative.as_ref());
+        let relation_to_head = self.text("relation_to_head", &d.relation_to_head, 100);
+        let household_book_number = self.text("household_book_number", &d.household_book_number, 50);
         let head_of_household = self.relative("head_of_household", d.head_of_household.as_ref());
         Some(Person {
             full_name: full_name?,
@@ -89,10 +91,10 @@ impl Examination<'_> {
             spouse,
             representative,
             head_of_household,
-            relation_to_head: tidy(&d.relation_to_head),
+            relation_to_head,
             died,
             old_id_number,
-            household_book_number: tidy(&d.household_book_number),
+            household_book_number,
         })
     }
 
@@ -156,8 +158,8 @@ impl Examination<'_> {
         }
         let place = Place {
             province,
-            district: tidy(&declared.district),
-            commune: tidy(&declared.commune),
+            district: self.text(&format!("{field}.district"), &declared.district, 5),
+            commune: self.text(&format!("{field}.commune"), &declared.commune, 5),
             detail: self.card_text(&format!("{field}.detail"), &declared.detail),
         };
         let most = Dg13::MAX_TEXT;
@@ -210,6 +212,16 @@ impl Examination<'_> {
         tidy(declared)?.parse().map_err(|e: NotPrintable| self.declines(field, "text-too-long", &e.to_string())).ok()
     }
 
+    /// A text that is kept and not printed: one of more than `most` characters declines the declaration.
+    fn text(&mut self, field: &str, declared: &str, most: usize) -> Option<String> {
+        let text = tidy(declared)?;
+        if text.chars().count() <= most {
+            return Some(text);
+        }
+        self.declines(field, "text-too-long", &format!("longer than {most} characters"));
+        None
+    }
+
     fn ethnic_group(&mut self, declared: &str) -> Option<String> {
         let code = self.must::<String>("ethnic_group", declared, "ethnic-group-unknown")?;
         if self.reference.ethnic_group(&code).is_none() {
@@ -220,8 +232,8 @@ impl Examination<'_> {
     }
 
     fn nationality(&mut self, field: &str, declared: &str) -> Option<String> {
-        let code = tidy(declared).unwrap_or_else(|| "VNM".to_owned());
-        if code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
+        let code = tidy(declared).unwrap_or_else(|| self.reference.state().to_owned());
+        if code == self.reference.state() || code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Some(code);
         }
         self.declines(field, "nationality-unknown", "a nationality is three capital letters");
@@ -243,7 +255,7 @@ impl Examination<'_> {
 
     fn blood_group(&mut self, declared: &str) -> Option<String> {
         let group = tidy(declared)?;
-        if ["A", "B", "AB", "O"].contains(&group.trim_end_matches(['+', '-'])) {
+        if ["A", "B", "AB", "O"].contains(&group.strip_suffix(['+', '-']).unwrap_or(&group)) {
             return Some(group);
         }
         self.finds("blood_group", "blood-group-unknown", "not A, B, AB or O");

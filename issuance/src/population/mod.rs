@@ -20,6 +20,8 @@ pub use store::MIGRATIONS;
 pub struct Settings {
     /// Provinces beside the official ones, for invented people.
     pub extra_provinces: Vec<ExtraProvince>,
+    /// The State whose citizens it holds, three letters; the service takes it from its authority [default: `VNM`].
+    pub state: Option<String>,
 }
 
 /// What the register has: the tables that declarations are checked against.
@@ -32,7 +34,7 @@ impl Register {
     /// The register with these settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self { reference: Arc::new(Reference::new(&settings.extra_provinces)) }
+        Self { reference: Arc::new(Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref())) }
     }
 
     /// Provinces, districts, communes, ethnic groups.

@@ -31,7 +31,7 @@ pub struct Declaration {
     pub ethnic_group: String,
     /// 7 Religion; empty for none.
     pub religion: String,
-    /// 8 Nationality, three letters (Doc 9303-3); empty means `VNM`.
+    /// 8 Nationality, three letters (Doc 9303-3); empty means the register's State.
     pub nationality: String,
     /// 9 `single`, `married`, `divorced`, `widowed`; empty if not declared.
     pub marital_status: String,
@@ -85,7 +85,7 @@ pub struct DeclaredRelative {
     pub personal_number: String,
     /// Old identity card, if known.
     pub old_id_number: String,
-    /// Nationality, three letters; empty means `VNM`.
+    /// Nationality, three letters; empty means the register's State.
     pub nationality: String,
 }
 

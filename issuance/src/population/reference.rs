@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug)]
 pub struct Reference {
     extra: HashMap<ProvinceCode, String>,
+    state: String,
 }
 
 /// A province that the 2021 table does not have: one that was made later, or an unassigned code for
@@ -47,7 +48,21 @@ pub struct Unit<'a> {
 impl Reference {
     /// The tables with a deployment's own provinces.
     pub fn new(extra: &[ExtraProvince]) -> Self {
-        Self { extra: extra.iter().map(|e| (e.code, e.name.clone())).collect() }
+        Self { extra: extra.iter().map(|e| (e.code, e.name.clone())).collect(), state: "VNM".to_owned() }
+    }
+
+    /// The same tables for the register of another State.
+    #[must_use]
+    pub fn of_state(self, state: Option<&str>) -> Self {
+        match state {
+            Some(state) => Self { state: state.to_owned(), ..self },
+            None => self,
+        }
+    }
+
+    /// The State whose register it is: the nationality of a person for whom none is declared.
+    pub fn state(&self) -> &str {
+        &self.state
     }
 
     /// A province's name; `None` when no province has this code.

@@ -21,6 +21,7 @@ pub async fn declare(
     declaration: &Declaration,
 ) -> Result<(PersonId, Vec<Finding>), PopulationError> {
     let (person, mut findings) = check::examine(declaration, register.reference(), deed.today())?;
+    store::hold_likeness(deed.tx(), &person).await?;
     if store::has_like(deed.tx(), &person).await? {
         // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
         // not get two numbers unseen.

@@ -1,6 +1,7 @@
 //! SQL of the register.
 
 use crypto::identity::PersonalNumber;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::model::{Finding, Person, Registered};
@@ -12,8 +13,11 @@ use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of the register.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(6, "0006_population_persons"), migration!(43, "0043_population_reading_claims")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(6, "0006_population_persons"),
+    migration!(32, "0032_population_likeness"),
+    migration!(43, "0043_population_reading_claims"),
+];
 
 pub(super) async fn insert(
     tx: &mut Tx,
@@ -42,10 +46,29 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Makes declarations of people who are alike wait for each other, until the transaction ends; those of other people do
+/// not wait. [`has_like`] then sees every one that came before.
+pub(super) async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
+    // The update that changes nothing is what locks a row that is there already.
+    let sql = sql!("insert into likeness (id) values ($1) on conflict (id) do update set id = excluded.id");
+    let id: [u8; 32] = Sha256::digest(person.likeness()).into();
+    tx.run(sql, args![id]).await?;
+    Ok(())
+}
+
 /// True if a person of the same name, birth date and sex is in the register.
 pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
     let sql = sql!("select id from person where likeness = $1 limit 1");
     Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
+}
+
+/// True if another person of the same name, birth date and sex is in the register, declared before or after.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bool, StoreError> {
+    let sql = sql!("select id from person where likeness = $1 and id <> $2 limit 1");
+    Ok(tx.one(sql, args![person.likeness(), id]).await?.is_some())
 }
 
 /// Returns a person by the register's id. The deed owes a record that names the person.

@@ -17,7 +17,8 @@ use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
 use super::{Production, ProductionError, withdrawal};
 use crate::applications::ApplicationView;
-use crate::ground::ids::{ApplicationId, DeliveryId, StationId};
+use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
+use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
 use crate::web::{Answered, Desk, Looked, Named, Problem, Right, Routes, Write};
 
@@ -46,12 +47,15 @@ where
 #[serde(deny_unknown_fields)]
 struct DeliveryNote {
     /// Who made the chips.
-    manufacturer: String,
+    #[schema(value_type = String)]
+    manufacturer: Words<100>,
     /// The manufacturer's batch.
-    batch: String,
+    #[schema(value_type = String)]
+    batch: Words<100>,
     /// Under which transport master key they come.
-    transport_key_id: String,
-    /// All serials, 20 hexadecimal digits each.
+    #[schema(value_type = String)]
+    transport_key_id: Words<64>,
+    /// All serials, 20 hexadecimal digits each; at most 10,000.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
 }
@@ -70,7 +74,7 @@ struct Received {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Custody {
-    /// Their serials, 20 hexadecimal digits each.
+    /// Their serials, 20 hexadecimal digits each; at most 1,000.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
     /// The station that gets them.
@@ -127,17 +131,20 @@ impl From<Chip> for ChipView {
 #[serde(deny_unknown_fields)]
 struct WriteOff {
     /// What happened.
-    reason: String,
-    /// Who saw it happen.
-    witness: String,
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
+    /// Identifier of the officer who saw it: another one in service of the chip's office.
+    #[schema(value_type = String)]
+    witness: OfficerId,
 }
 
 /// Why an application ends.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CancellationReason {
-    /// In words that the citizen will read.
-    reason: String,
+    /// In words that the citizen will read, at most 400 characters.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Enters a delivery of blanks.
@@ -150,7 +157,8 @@ async fn deliver(
     Write { stamp, body }: Write<DeliveryNote>,
 ) -> Answered {
     let DeliveryNote { manufacturer, batch, transport_key_id, serials } = &body;
-    let delivery = Delivery { manufacturer, batch, transport_key_id, serials };
+    let (manufacturer, batch) = (manufacturer.as_str(), batch.as_str());
+    let delivery = Delivery { manufacturer, batch, transport_key_id: transport_key_id.as_str(), serials };
     desk.write(officer, stamp, async |deed| {
         steps::deliver(deed, &production, delivery).await.map(|id| Received { id, count: serials.len() })
     })
@@ -186,7 +194,7 @@ async fn write_off(
 ) -> Answered {
     let serial = known(&serial)?;
     desk.write(officer, stamp, async |deed| {
-        withdrawal::write_off(deed, &serial, &body.reason, &body.witness).await.map(ChipView::from)
+        withdrawal::write_off(deed, &serial, body.reason.as_str(), body.witness).await.map(ChipView::from)
     })
     .await
 }
@@ -201,7 +209,7 @@ async fn cancel(
     Write { stamp, body }: Write<CancellationReason>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = withdrawal::cancel(deed, id, &body.reason).await?;
+        let application = withdrawal::cancel(deed, id, body.reason.as_str()).await?;
         Ok::<_, ProductionError>(ApplicationView::new(application, None, &officer))
     })
     .await
@@ -217,8 +225,10 @@ async fn spoil(
     Write { stamp, body }: Write<Spoiled>,
 ) -> Answered {
     let serial = known(&serial)?;
+    // Cut, not refused: a station that cannot tell of a spoiled chip would never be rid of it.
+    let [reason, evidence] = [&body.reason, &body.evidence].map(|text| shortened(text));
     desk.write(station, stamp, async |deed| {
-        withdrawal::spoil(deed, &serial, &body.reason, &body.evidence).await.map(ChipView::from)
+        withdrawal::spoil(deed, &serial, &reason, &evidence).await.map(ChipView::from)
     })
     .await
 }
@@ -320,6 +330,11 @@ impl From<PersonalizationOutcome> for Outcome {
             PersonalizationOutcome::Personalized { card } => Self::Personalized { card_id: card.to_string() },
         }
     }
+}
+
+/// The beginning of a station's text, as long as a person's may be.
+fn shortened(text: &str) -> String {
+    text.chars().take(MOST_OF_REASON).collect()
 }
 
 /// A path that holds no serial names no chip.

@@ -18,8 +18,8 @@ use crate::applications::model::Application;
 use crate::applications::portrait;
 use crate::cards::compose::{ChipFacts, Holder, compose};
 use crate::deed::{Deed, Deeds};
-use crate::ground::Station;
 use crate::ground::ids::DocumentId;
+use crate::ground::{Station, failpoint};
 use crate::keys::KeyName;
 use crate::population;
 use crate::store::StoreError;
@@ -119,6 +119,17 @@ pub(super) fn is_stale(production: &Production, document: &Document) -> Result<b
     Ok(prepared.signer().der() != production.signer.certificate(KeyName::DocumentSigner).der())
 }
 
+/// Returns the fingerprint of a document that was signed by a signer that was revoked since: a card with it would be
+/// refused at every inspection.
+pub(super) async fn refused(production: &Production, document: &Document) -> Result<Option<[u8; 32]>, ProductionError> {
+    let Some((sealed, fingerprint)) = &document.signed else { return Ok(None) };
+    let sod = Sod::parse(&production.secrets.open(&purpose(document.id, "sod"), sealed)?)?;
+    let signer = sod.signer_certificate().map_err(|_| StoreError::inconsistent("document", "sod", document.id))?;
+    let (_, list) = production.crl.read().await?;
+    let revoked = list.revoked().iter().any(|entry| entry.serial == *signer.serial());
+    Ok(revoked.then_some(*fingerprint))
+}
+
 /// Signs a stored document unless it is signed, and verifies it before it leaves. Between transactions: what is signed
 /// here was committed before.
 pub(super) async fn sign(production: &Production, deeds: &Deeds, id: DocumentId) -> Result<(), ProductionError> {
@@ -133,6 +144,7 @@ pub(super) async fn sign(production: &Production, deeds: &Deeds, id: DocumentId)
     let sod = prepared.attach(&signature)?;
     verify_as_border_guard(production, deeds, &sod, &contents(production, &document)?).await?;
     let sealed = production.secrets.seal(&purpose(id, "sod"), sod.raw());
+    failpoint::pass(failpoint::DOCUMENT_SIGNED);
     let mut tx = deeds.db().begin_upkeep().await?;
     // If another request signed at the same time and was first, its EF.SOD is the document's, and this one is dropped.
     store::attach(&mut tx, id, &sealed, &sod.fingerprint()).await?;

@@ -1,5 +1,6 @@
 //! Why production does not do what was asked: pure.
 
+use crypto::identity::CardSerial;
 use crypto::perso::{LifeCycle, PackageError, ReceiptError, ScriptError};
 use crypto::pki::{CrlError, SignatureMismatch, SpkiError};
 use crypto::sod::{GroupError, LintError, SodError};
@@ -12,7 +13,7 @@ use crate::cards::CardError;
 use crate::cards::compose::ComposeError;
 use crate::deed::DeedError;
 use crate::ground::objects::ObjectError;
-use crate::ground::{OtherOffice, SecretsError};
+use crate::ground::{OfficeCode, OtherOffice, SecretsError};
 use crate::keys::{CardKeysError, CrlFileError, SignerError};
 use crate::store::StoreError;
 
@@ -46,6 +47,9 @@ pub enum ProductionError {
     /// What the chip says under its MAC is not what the ledger knows of it.
     #[error("the chip holds {0}")]
     ChipDiffers(&'static str),
+    /// A public key that another chip has or had, or that has another use.
+    #[error("a key of the chip was another chip's before, or has two uses")]
+    ChipKeyKnown,
     /// No such chip in the ledger.
     #[error("chip unknown")]
     ChipUnknown,
@@ -67,6 +71,12 @@ pub enum ProductionError {
     /// The chip stands elsewhere than the ledger says.
     #[error("the chip announces {0}")]
     LifeCycle(LifeCycle),
+    /// More entries than one request may have.
+    #[error("at most {most} serials in one request")]
+    ListTooLong {
+        /// So many may it have.
+        most: usize,
+    },
     /// The list of the CSCA.
     #[error(transparent)]
     List(#[from] CrlError),
@@ -98,8 +108,18 @@ pub enum ProductionError {
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     /// A blank that is in the ledger already.
-    #[error("serial {0} is in the ledger")]
-    SerialKnown(crypto::identity::CardSerial),
+    #[error(
+        "serial {serial} is in the ledger, at office {office}; if that is a mistake, the national office enters it"
+    )]
+    SerialKnown {
+        /// The blank.
+        serial: CardSerial,
+        /// The office that has it by the ledger.
+        office: OfficeCode,
+    },
+    /// A serial that a delivery note names twice.
+    #[error("serial {0} stands twice in the delivery note")]
+    SerialTwice(CardSerial),
     /// The signer gave a signature of something else.
     #[error(transparent)]
     Signature(#[from] SignatureMismatch),
@@ -127,6 +147,9 @@ pub enum ProductionError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Not another officer in service of the chip's office.
+    #[error("the witness is no other officer of the chip's office")]
+    Witness,
     /// No such transport key.
     #[error(transparent)]
     TransportKey(#[from] CardKeysError),

@@ -72,10 +72,10 @@ pub async fn order(
     Ok(script.order(id.to_string()))
 }
 
-/// Judges a receipt of intake by the chip's own MACs.
+/// Judges a receipt of intake by the chip's own MACs, and enters its public keys: each is used once, for ever.
 ///
 /// # Errors
-/// [`ProductionError::Receipt`] if the answers are not the chip's.
+/// [`ProductionError::Receipt`] if the answers are not the chip's; [`ProductionError::ChipKeyKnown`] if its keys are.
 pub async fn receipt(
     deed: &mut Deed<Station>,
     production: &Production,
@@ -121,7 +121,11 @@ pub async fn receipt(
         active_auth: spki(active_auth.into()),
         chip_auth: spki(chip_auth.into()),
     };
-    chip.state = chip.state.initialise(keys)?;
+    chip.state = chip.state.initialise(keys.clone())?;
+    let at = deed.at();
+    if !store::enter_keys(deed.tx(), &chip.serial, &keys, at).await? {
+        return Err(ProductionError::ChipKeyKnown);
+    }
     store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
     deed.record(Action::ChipInitialised, chip_object(), None, Purpose::Intake).await?;
     Ok(IntakeOutcome::Initialised)

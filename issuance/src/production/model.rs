@@ -2,6 +2,7 @@
 
 use crypto::identity::CardSerial;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -72,6 +73,14 @@ pub struct ChipKeys {
     /// Public key of chip authentication (DG14): SubjectPublicKeyInfo.
     #[serde(with = "hex::serde")]
     pub chip_auth: Vec<u8>,
+}
+
+impl ChipKeys {
+    /// Returns the SHA-256 of each public key, and what it is used for: how the ledger knows a key again.
+    pub(super) fn fingerprints(&self) -> [([u8; 32], &'static str); 2] {
+        let uses = [(&self.active_auth, "active-authentication"), (&self.chip_auth, "chip-authentication")];
+        uses.map(|(spki, key_use)| (Sha256::digest(spki).into(), key_use))
+    }
 }
 
 /// The account of a chip that became no card.

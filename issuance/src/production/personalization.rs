@@ -26,6 +26,7 @@ use crate::cards::model::{Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Station;
 use crate::ground::ids::{ApplicationId, CardId, DocumentId, OrderId};
+use crate::keys::KeyName;
 use crate::store::StoreError;
 
 /// An order, and what the station needs to read the card back.
@@ -76,6 +77,8 @@ pub async fn prepare(
     station: &Station,
     presentation: &Presentation,
 ) -> Result<(), ProductionError> {
+    // Before an application is bound to a chip for it.
+    Box::pin(production.signer.require_unrevoked(KeyName::DocumentSigner)).await?;
     let mut deed = deeds.open(station.clone()).await?;
     let chip = in_custody(&mut deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
@@ -92,6 +95,15 @@ pub async fn prepare(
         let mut document = store::document(deed.tx(), application.id, &chip.serial).await?;
         if let Some(stale) = document.take_if(|document| documents::is_stale(production, document).unwrap_or(false)) {
             store::discard_unsigned(deed.tx(), stale.id).await?;
+        }
+        // A chip that is no card yet gets a document of the new signer; what the revoked one signed is never to be one.
+        if presentation.life_cycle == LifeCycle::Initialised
+            && let Some(signed) = &document
+            && let Some(fingerprint) = Box::pin(documents::refused(production, signed)).await?
+        {
+            cards::steps::revoke_unissued(&mut deed, &fingerprint).await?;
+            store::discard_refused(deed.tx(), signed.id).await?;
+            document = None;
         }
         match document {
             Some(document) => {
@@ -122,13 +134,20 @@ async fn bind_next(
     lengths: AtrInfo,
 ) -> Result<(Option<DocumentId>, usize), ProductionError> {
     let (office, keys) = (deed.actor().office.clone(), chip.state.keys().cloned().ok_or(ChipError::Spoiled)?);
+    let at = deed.at();
+    // Again, for a chip that was initialised before keys were entered: it must not share them with a later one.
+    if !store::enter_keys(deed.tx(), &chip.serial, &keys, at).await? {
+        return Err(ProductionError::ChipKeyKnown);
+    }
     let mut held = 0;
     loop {
         let Some(id) = applications::claim_approved(deed.tx(), &office).await? else { return Ok((None, held)) };
         let application = match applications::application_locked(deed, id).await {
             Ok(application) => application.ok_or(ProductionError::ApplicationGone)?,
-            // Its row has no meaning, so no stage can be made of it: only the queue forgets it.
-            Err(StoreError::Inconsistent { .. }) => {
+            // Its row has no meaning or is not to be believed, so no stage can be made of it:
+            // only the queue forgets it.
+            Err(error @ (StoreError::Inconsistent { .. } | StoreError::Tampered { .. })) => {
+                tracing::error!(application.id = %id, %error, "held: its record cannot be believed");
                 let person = applications::set_aside(deed.tx(), id).await?;
                 let entry = Entry::new(Action::ApplicationHeld, Object::Application(id), Purpose::Personalization);
                 let reason = HoldReason::RecordInconsistent.word().to_owned();

@@ -36,17 +36,20 @@ impl From<ProductionError> for Problem {
             E::ChallengeUnknown => Code::ChallengeUnknown,
             E::ChallengeUsed => Code::ChallengeUsed,
             E::ChipDiffers(_) => Code::ChipDiffers,
+            E::ChipKeyKnown => Code::ChipKeyKnown,
             E::ChipUnknown => Code::ChipUnknown,
             E::DeliveryEmpty => Code::DeliveryEmpty,
             E::EvidenceMissing => Code::EvidenceMissing,
             E::LifeCycle(_) => Code::ChipLifeCycleUnexpected,
+            E::ListTooLong { .. } => Code::ListTooLong,
             E::NothingToPersonalize => Code::NothingToPersonalize,
             E::OrderUnknown => Code::OrderUnknown,
             E::OtherCustody => Code::ChipInOtherCustody,
             E::Receipt(_) => Code::ReceiptForged,
             E::Script(_) => Code::PresentationUnfit,
-            E::SerialKnown(_) => Code::SerialAlreadyDelivered,
+            E::SerialKnown { .. } | E::SerialTwice(_) => Code::SerialAlreadyDelivered,
             E::StationUnknown => Code::StationNotFound,
+            E::Witness => Code::WitnessUnfit,
         };
         Self::new(code).detail(error)
     }

@@ -11,9 +11,9 @@ use crate::access;
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::ids::{DeliveryId, OrderId, StationId};
 use crate::ground::text::tidy;
-use crate::ground::{Officer, Station};
+use crate::ground::{OfficeCode, Officer, Station};
 use crate::keys::CardKeysError;
-use crate::store::Tx;
+use crate::store::{StoreError, Tx};
 
 /// A delivery note.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,10 @@ pub struct Delivery<'a> {
     pub serials: &'a [CardSerial],
 }
 
-/// Enters a delivery of blanks; from now on each has to be accounted for. Returns the delivery's id.
+/// Enters a delivery of at most [`MOST_BLANKS`]; from now on each has to be accounted for. Returns the delivery's id.
+///
+/// A serial that another delivery brought is refused, and the refusal names the office that has it. Where that was a
+/// claim on paper (no station ever held the blank), the national office enters the true delivery and takes it over.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -39,6 +42,15 @@ pub async fn deliver(
 ) -> Result<DeliveryId, ProductionError> {
     let named = tidy(delivery.manufacturer).zip(tidy(delivery.batch));
     let (manufacturer, batch) = named.filter(|_| !delivery.serials.is_empty()).ok_or(ProductionError::DeliveryEmpty)?;
+    if delivery.serials.len() > MOST_BLANKS {
+        return Err(ProductionError::ListTooLong { most: MOST_BLANKS });
+    }
+    // One order for all transactions that enter several chips.
+    let mut serials = delivery.serials.to_vec();
+    serials.sort_unstable();
+    if let Some(pair) = serials.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(ProductionError::SerialTwice(pair[0]));
+    }
     let transport_key_id = delivery.transport_key_id;
     if !production.card_keys.knows_transport(transport_key_id) {
         return Err(CardKeysError::Unknown(transport_key_id.to_owned()).into());
@@ -47,21 +59,19 @@ pub async fn deliver(
     let note =
         store::Delivered { id, manufacturer: &manufacturer, batch: &batch, transport_key_id, received: &received };
     store::insert_delivery(deed.tx(), &note).await?;
-    for serial in delivery.serials {
-        let chip = Chip {
-            serial: *serial,
-            delivery: id,
-            transport_key_id: transport_key_id.to_owned(),
-            office: office.clone(),
-            custody: None,
-            state: ChipState::Delivered,
-        };
-        if !store::insert_chip(deed.tx(), &chip).await? {
-            return Err(ProductionError::SerialKnown(*serial));
-        }
+    let entered = store::insert_blanks(deed.tx(), &note, &office, &serials).await?;
+    let before = serials.len() as u64 - entered;
+    let national = office == OfficeCode::national();
+    let taken =
+        if before > 0 && national { store::take_over_blanks(deed.tx(), &note, &office, &serials).await? } else { 0 };
+    if taken < before {
+        let found = store::delivered_before(deed.tx(), id, &serials).await?;
+        let (serial, office) = found.ok_or_else(|| StoreError::inconsistent("chip", "delivery_id", id))?;
+        return Err(ProductionError::SerialKnown { serial, office });
     }
     let entry = Entry::new(Action::StockDelivered, Object::Delivery(id), Purpose::Stock);
-    deed.enter(entry.because(format!("{} blanks", delivery.serials.len()))).await?;
+    let taken = if taken > 0 { format!(", {taken} of them claimed before by another office") } else { String::new() };
+    deed.enter(entry.because(format!("{} blanks{taken}", serials.len()))).await?;
     Ok(id)
 }
 
@@ -74,6 +84,9 @@ pub async fn give_custody(
     serials: &[CardSerial],
     station: StationId,
 ) -> Result<(), ProductionError> {
+    if serials.len() > MOST_IN_CUSTODY {
+        return Err(ProductionError::ListTooLong { most: MOST_IN_CUSTODY });
+    }
     let office = access::office_of_station(deed.tx(), station).await?.ok_or(ProductionError::StationUnknown)?;
     deed.actor().may_act_for(&office)?;
     // One order for all transactions that lock several chips.
@@ -135,3 +148,8 @@ pub(super) async fn record_refused_receipt(
     deed.enter(entry).await?;
     deed.commit().await
 }
+
+/// Most blanks of one delivery note: so many are entered in less time than other writers mind.
+pub const MOST_BLANKS: usize = 10_000;
+/// Most blanks that change hands at once: each is locked and recorded singly.
+pub const MOST_IN_CUSTODY: usize = 1_000;

@@ -3,14 +3,41 @@
 use crypto::identity::CardSerial;
 use time::{Date, OffsetDateTime};
 
-use super::model::{Chip, ChipState};
+use super::model::{Chip, ChipKeys, ChipState};
 use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OrderId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of production.
-pub const MIGRATIONS: &[Migration] = &[migration!(10, "0010_production_stock_documents_orders")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(10, "0010_production_stock_documents_orders"),
+    migration!(24, "0024_production_row_macs"),
+    migration!(30, "0030_production_chip_keys"),
+];
+
+/// Chips of the ledger carry a MAC.
+pub const CHIP: Sealed = Sealed {
+    table: "chip",
+    columns: &[
+        ("id", Kind::Text),
+        ("delivery_id", Kind::Uuid),
+        ("transport_key_id", Kind::Text),
+        ("office", Kind::Text),
+        ("custody", Kind::Uuid),
+        ("state", Kind::Text),
+        ("state_data", Kind::Json),
+    ],
+    one: sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip where id = $1"
+    ),
+    all: sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip order by id"
+    ),
+    set: sql!("update chip set version = $1, mac = $2 where id = $3"),
+};
 
 /// A delivery of blanks.
 #[derive(Debug)]
@@ -41,31 +68,77 @@ pub(super) async fn insert_delivery(tx: &mut Tx, delivery: &Delivered<'_>) -> Re
     Ok(())
 }
 
-/// Enters a blank. Returns false if its serial is in the ledger already.
-pub(super) async fn insert_chip(tx: &mut Tx, chip: &Chip) -> Result<bool, StoreError> {
-    let inserted = tx
-        .run(
-            sql!(
-                "insert into chip (id, delivery_id, transport_key_id, office, state, state_data)
-                 values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing"
-            ),
-            args![
-                chip.serial.to_string(),
-                chip.delivery,
-                &chip.transport_key_id,
-                &chip.office,
-                chip.state.name(),
-                Argument::json(&chip.state)
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+/// Enters the blanks of a delivery in one statement, but for those whose serials are in the ledger. Returns how many
+/// were entered.
+pub(super) async fn insert_blanks(
+    tx: &mut Tx,
+    delivery: &Delivered<'_>,
+    office: &OfficeCode,
+    serials: &[CardSerial],
+) -> Result<u64, StoreError> {
+    let sql = sql!(
+        pg "insert into chip (id, delivery_id, transport_key_id, office, state, state_data)
+            select id, $2::uuid, $3::text, $4::text, $5::text, $6::jsonb from unnest($1::text[]) as blank (id)
+            on conflict (id) do nothing",
+        lite "insert into chip (id, delivery_id, transport_key_id, office, state, state_data)
+              select value, $2, $3, $4, $5, $6 from json_each($1) where true
+              on conflict (id) do nothing",
+    );
+    let blank = ChipState::Delivered;
+    let arguments =
+        args![texts(serials), delivery.id, delivery.transport_key_id, office, blank.name(), Argument::json(&blank)];
+    let inserted = tx.run(sql, arguments).await?;
+    // One statement puts them in; each gets its own MAC.
+    let bare = sql!("select id from chip where delivery_id = $1 and mac is null");
+    for row in tx.all(bare, args![delivery.id]).await? {
+        tx.seal(&CHIP, row.get::<String>("id")?).await?;
+    }
+    Ok(inserted)
+}
+
+/// Moves blanks that lie in the ledger as another delivery's, and that no station holds, to this delivery and office.
+/// Returns how many were moved.
+pub(super) async fn take_over_blanks(
+    tx: &mut Tx,
+    delivery: &Delivered<'_>,
+    office: &OfficeCode,
+    serials: &[CardSerial],
+) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "update chip set delivery_id = $2, transport_key_id = $3, office = $4
+         where id = $1 and delivery_id <> $2 and state = 'delivered' and custody is null"
+    );
+    let mut moved = 0;
+    for serial in serials {
+        let id = serial.to_string();
+        let arguments = args![&id, delivery.id, delivery.transport_key_id, office];
+        moved += tx.change(&CHIP, id, sql, arguments).await?;
+    }
+    Ok(moved)
+}
+
+/// Returns the first of these blanks that is in the ledger as another delivery's, and the office that has it.
+pub(super) async fn delivered_before(
+    tx: &mut Tx,
+    delivery: DeliveryId,
+    serials: &[CardSerial],
+) -> Result<Option<(CardSerial, OfficeCode)>, StoreError> {
+    let sql = sql!(
+        pg "select id, office from chip where id = any($1::text[]) and delivery_id <> $2 order by id limit 1",
+        lite "select id, office from chip where id in (select value from json_each($1)) and delivery_id <> $2
+              order by id limit 1",
+    );
+    let row = tx.one(sql, args![texts(serials), delivery]).await?;
+    row.map(|row| Ok((row.parsed("id")?, row.parsed("office")?))).transpose()
+}
+
+fn texts(serials: &[CardSerial]) -> Argument {
+    Argument::Texts(serials.iter().map(ToString::to_string).collect())
 }
 
 /// Returns a chip, kept from other writers until the transaction ends.
 pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Option<Chip>, StoreError> {
-    let sql = sql!("select id, delivery_id, transport_key_id, office, custody, state_data from chip where id = $1");
-    let row = tx.one_locked(sql, args![serial.to_string()]).await?;
+    let row = tx.sealed_locked(&CHIP, serial.to_string()).await?;
     row.map(|row| {
         Ok(Chip {
             serial: row.parsed("id")?,
@@ -81,8 +154,37 @@ pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Opti
 
 pub(super) async fn set_state(tx: &mut Tx, serial: &CardSerial, state: &ChipState) -> Result<(), StoreError> {
     let sql = sql!("update chip set state = $1, state_data = $2 where id = $3");
-    tx.run(sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
+    tx.change(&CHIP, serial.to_string(), sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
     Ok(())
+}
+
+/// Enters the public keys of a chip, each under its SHA-256. Returns false if one of them is another chip's, or stands
+/// there for another use; entered again for the same chip, they stay. Waits for a transaction that enters the same key.
+pub(super) async fn enter_keys(
+    tx: &mut Tx,
+    serial: &CardSerial,
+    keys: &ChipKeys,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let mut entries = keys.fingerprints();
+    // One order for all transactions, so that two chips with swapped keys do not wait for each other.
+    entries.sort_unstable();
+    for (id, key_use) in entries {
+        tx.run(
+            sql!(
+                "insert into chip_key (id, serial, key_use, at) values ($1, $2, $3, $4)
+                 on conflict (id) do nothing"
+            ),
+            args![id, serial.to_string(), key_use, at],
+        )
+        .await?;
+        let row = tx.one(sql!("select id, serial, key_use from chip_key where id = $1"), args![id]).await?;
+        let row = row.ok_or_else(|| StoreError::inconsistent("chip_key", "id", serial))?;
+        if row.parsed::<CardSerial>("serial")? != *serial || row.get::<String>("key_use")? != key_use {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) async fn set_custody(
@@ -92,7 +194,7 @@ pub(super) async fn set_custody(
     station: StationId,
 ) -> Result<(), StoreError> {
     let sql = sql!("update chip set office = $1, custody = $2 where id = $3");
-    tx.run(sql, args![office, station, serial.to_string()]).await?;
+    tx.change(&CHIP, serial.to_string(), sql, args![office, station, serial.to_string()]).await?;
     Ok(())
 }
 
@@ -168,6 +270,13 @@ pub(super) async fn attach(tx: &mut Tx, id: DocumentId, sod: &[u8], sod_sha256: 
 /// Deletes a document that was prepared for a signer who is no longer there: it was not signed, so it may be made anew.
 pub(super) async fn discard_unsigned(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
     tx.run(sql!("delete from document where id = $1 and state = 'prepared'"), args![id]).await?;
+    Ok(())
+}
+
+/// Deletes a document that was signed by a signer that was revoked since, so that it may be made anew for the same
+/// chip. Its fingerprint is on the list of revoked documents.
+pub(super) async fn discard_refused(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from document where id = $1 and state = 'signed'"), args![id]).await?;
     Ok(())
 }
 

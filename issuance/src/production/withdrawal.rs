@@ -10,13 +10,13 @@ use super::store;
 use crate::applications::model::{Application, TransitionError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
-use crate::ground::ids::ApplicationId;
+use crate::ground::ids::{ApplicationId, OfficerId};
 use crate::ground::text::tidy;
 use crate::ground::{Officer, Station};
-use crate::{applications, cards};
+use crate::{access, applications, cards};
 
-/// An officer writes a chip off, before a witness. One that is personalized and not handed over may be written off too:
-/// its card is revoked with it.
+/// An officer writes a chip off before a witness, who is another officer in service of the chip's office. One that is
+/// personalized and not handed over may be written off too: its card is revoked with it.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -24,11 +24,15 @@ pub async fn write_off(
     deed: &mut Deed<Officer>,
     serial: &CardSerial,
     reason: &str,
-    witness: &str,
+    witness: OfficerId,
 ) -> Result<Chip, ProductionError> {
     let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
-    account_for(deed, chip, reason, witness).await
+    let office = access::office_of_officer_in_service(deed.tx(), witness).await?;
+    if witness == deed.actor().id || office.as_ref() != Some(&chip.office) {
+        return Err(ProductionError::Witness);
+    }
+    account_for(deed, chip, reason, &format!("witness {}", Object::Officer(witness))).await
 }
 
 /// A station gives up a chip that became no card.

@@ -8,19 +8,20 @@ use thiserror::Error;
 use super::{ListenError, Settings};
 use crate::access::{Access, FirstOfficerError, make_first_officer};
 use crate::applications::Counter;
+use crate::cards::CardProfile;
 use crate::deed::Deeds;
 use crate::ground::objects::Objects;
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
-    AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, KeyStore, KeyStoreError, Signer,
-    SignerError, TlsAuthority, TlsAuthorityError,
+    AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, Installation, InstallationError, KeyStore,
+    KeyStoreError, Signer, SignerError, TlsAuthority, TlsAuthorityError,
 };
 use crate::numbering::Numbers;
 use crate::population::Register;
 use crate::production::Production;
-use crate::store::{Db, Migration, StoreError};
+use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
 use crate::trust::{BundleError, Trust};
-use crate::web::{self, Desk};
+use crate::web::{self, Desk, Readiness};
 use crate::{access, applications, cards, deed, jobs, keys, numbering, offices, population, production, trust};
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -30,6 +31,8 @@ pub struct Offices {
     pub desk: Desk,
     /// Settings of the web.
     pub web: web::Settings,
+    /// The probe of database and data folder.
+    pub readiness: Readiness,
     /// Officers and stations.
     pub access: Access,
     /// The register.
@@ -42,6 +45,10 @@ pub struct Offices {
     pub production: Production,
     /// The registry of cards.
     pub cards: cards::Settings,
+    /// The signing keys.
+    pub signer: Signer,
+    /// The revocation list in force.
+    pub crl: CurrentCrl,
     /// The trust bundle.
     pub trust: Trust,
 }
@@ -70,6 +77,50 @@ pub fn migrations() -> Vec<&'static Migration> {
     all
 }
 
+/// The tables whose rows carry a MAC.
+pub const SEALED: [&Sealed; 5] =
+    [&access::OFFICER, &access::STATION, &cards::CARD, &applications::APPLICATION, &production::CHIP];
+
+/// Opens the database that belongs to the folder, and leaves its tables as they are.
+pub(super) async fn database(
+    settings: &Settings,
+    store: &KeyStore,
+    randomness: &Randomness,
+) -> Result<(Db, Installation), StartError> {
+    let installation = Installation::open_or_begin(store, &mut randomness.draw())?;
+    if Db::would_begin(settings.database.as_deref(), &settings.data) {
+        installation.may_begin()?;
+    }
+    let db = Db::connect(settings.database.as_deref(), &settings.data).await?;
+    installation.check(&db).await?;
+    Ok((db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC"))), installation))
+}
+
+/// Opens the database that belongs to the folder, brings its tables up to this version, and seals rows that never were.
+async fn database_of_this_version(
+    settings: &Settings,
+    store: &KeyStore,
+    clock: &Clock,
+    randomness: &Randomness,
+) -> Result<(Db, Installation), StartError> {
+    let (db, installation) = database(settings, store, randomness).await?;
+    db.migrate(&migrations()).await?;
+    installation.bind(&db, clock.now()).await?;
+    installation.seal_rows_of_before(&db, &SEALED).await?;
+    Ok((db, installation))
+}
+
+/// Opens the database for deeds of the owner of the key file, without the offices. The service may run meanwhile.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
+    let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+    let clock = Clock::system(AuthoritySettings::read(&store)?.utc_offset()?);
+    let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
+    Ok(Deeds::new(db, Source::new(clock, Randomness::System)))
+}
+
 impl Offices {
     /// Opens keys and database of an initialised service; the first start also makes the first officer. Without a
     /// `clock`, the computer's, in the civil time of the authority.
@@ -78,22 +129,30 @@ impl Offices {
     /// [`StartError`], which says what to do.
     pub async fn open(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
-        let utc_offset = AuthoritySettings::read(&store)?.utc_offset()?;
+        let authority = AuthoritySettings::read(&store)?;
+        let utc_offset = authority.utc_offset()?;
         let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
-        let db = Db::open(settings.database.as_deref(), &settings.data, &migrations()).await?;
+        let (db, installation) = database_of_this_version(settings, &store, &clock, &randomness).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
         make_first_officer(&deeds, &store).await?;
         let secrets = store.secrets().clone();
-        let signer = Signer::open(&store, settings.keys.clone())?;
+        let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
+        for complaint in signer.complaints().await {
+            tracing::error!("{complaint}");
+        }
         let crl = CurrentCrl::new(&settings.data);
-        let register = Register::new(&settings.population);
+        // The State is the authority's to the end: what a card names is what its signer's certificates name.
+        let code = authority.country()?.in_mrz().to_owned();
+        let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
+        let register = Register::new(&population);
         let objects = Objects::new(&settings.data, secrets.clone(), deeds.source().clone());
-        let profile = Arc::new(settings.card.clone());
+        let state = cards::State { code, nationality: authority.nationality().to_owned() };
+        let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         Ok(Self {
             web: settings.web.clone(),
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
-            numbers: Numbers::open(&store)?,
+            numbers: Numbers::open(&store, installation.counters())?,
             counter: Counter::new(
                 settings.applications.clone(),
                 objects.clone(),
@@ -109,8 +168,11 @@ impl Offices {
                 objects,
                 secrets.clone(),
             ),
-            trust: Trust::new(settings.trust.clone(), signer, crl),
+            trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
+            signer,
+            crl,
             register,
+            readiness: Readiness::new(deeds.clone(), &settings.data),
             desk: Desk::new(deeds, secrets),
         })
     }
@@ -137,6 +199,9 @@ pub enum StartError {
     /// The first officer.
     #[error(transparent)]
     FirstOfficer(#[from] FirstOfficerError),
+    /// Folder and database do not belong together.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
     /// The key store.
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),

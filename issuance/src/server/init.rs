@@ -40,6 +40,7 @@ pub fn init(
     let failed = |error| KeyStoreError::File(settings.data.clone(), error);
     std::fs::create_dir_all(&settings.data).map_err(failed)?;
     let store = KeyStore::init(&settings.data, settings.key_file.as_deref(), rng)?;
+    let store = store.locked()?;
     numbering::init(&store, rng)?;
     keys::init(&store, options, now, rng)?;
     officer.keep(&store)?;

@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +21,11 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
 use super::Offices;
-use crate::access::{Access, Gate, gate};
+use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
-use crate::web::{Desk, Looked, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
+use crate::web::{
+    Budget, Looked, Meter, Peer, Problem, ProblemBody, Readiness, Right, Routes, drain_oversized_body, operations,
+};
 use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
 
 /// Title and security of the document; the paths come from the offices.
@@ -41,7 +45,9 @@ pub type Rights = BTreeMap<(String, String), Right>;
 /// All routes of this service.
 fn offices() -> Routes<Offices> {
     Routes::with_document(Title::openapi())
-        .add(Right::Anyone, routes!(health))
+        .add(Right::Anyone, routes!(ask_health))
+        .add(Right::Anyone, routes!(livez))
+        .add(Right::Anyone, routes!(readyz))
         .add(Right::Anyone, routes!(openapi))
         .merge(access::routes())
         .merge(audit::routes())
@@ -106,18 +112,25 @@ pub fn router(state: Offices) -> Router {
     routes
         .fallback(async || Problem::new(ProblemCode::NoSuchPath))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
-        .layer(middleware::from_fn_with_state(state.web.clone(), drain_oversized_body))
+        .layer(middleware::from_fn(drain_oversized_body))
         .layer(middleware::from_fn_with_state(guard, gate))
-        .layer(DefaultBodyLimit::max(state.web.body_limit))
+        .layer(DefaultBodyLimit::max(state.web.stranger_body_limit)) // what does not go through `web` is small
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(state.clone(), identified))
+        .layer(middleware::from_fn_with_state((state.clone(), Budget::new(state.web.clone())), identified))
         .with_state(state)
 }
 
 /// Gives the request an id and a span of the log that carries it, logs the cause of a failure once, and
 /// gives a problem its body.
-async fn identified(State(state): State<Offices>, request: Request, next: Next) -> Response {
+async fn identified(State((state, budget)): State<(Offices, Budget)>, mut request: Request, next: Next) -> Response {
     let id: RequestId = state.deeds().source().id();
+    // Lives here until the request is answered, and with it the bytes of the body in the budget.
+    let origin = request.extensions().get::<ConnectInfo<Peer>>().map(|peer| peer.0.origin);
+    let _meter = origin.map(|origin| {
+        let meter = Meter::new(state.web.clone(), budget, origin);
+        request.extensions_mut().insert(meter.clone());
+        meter
+    });
     // Everything that is logged while the request is answered carries its id.
     answered(state, request, next, id).instrument(tracing::info_span!("request", request.id = %id)).await
 }
@@ -161,17 +174,43 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::new(ProblemCode::Internal).into_response()
 }
 
-/// Is the service up, and does its database answer?
-#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
-async fn health(State(desk): State<Desk>, State(access): State<Access>) -> Looked<Health> {
-    desk.deeds().db().ping().await?;
-    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into(), break_glass: access.alarm() }))
+/// Is the service up, does its database take writes, and may its signers sign? As `/readyz`, with what it cannot do.
+#[utoipa::path(get, path = "/health", operation_id = "health", tag = "service", responses((status = 200, body = Health)))]
+async fn ask_health(State(offices): State<Offices>) -> Looked<Health> {
+    Ok(Json(health(&offices).await?))
+}
+
+/// Looks whether the database takes writes and whether the signers may sign.
+///
+/// # Errors
+/// [`Problem`]: `storage-full`, `database-busy`, `database-unreachable`
+pub async fn health(offices: &Offices) -> Result<Health, Problem> {
+    offices.readiness.ask().await?;
+    let details = offices.signer.complaints().await;
+    let status = if details.is_empty() { "ok" } else { "degraded" };
+    let break_glass = offices.access.alarm();
+    Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details })
+}
+
+/// Does the process answer? Says nothing of its database.
+#[utoipa::path(get, path = "/livez", tag = "service", responses((status = 200, body = Health)))]
+async fn livez() -> Looked<Health> {
+    let version = env!("CARGO_PKG_VERSION").into();
+    Ok(Json(Health { status: "ok".into(), version, break_glass: None, details: vec![] }))
+}
+
+/// Can the service work? Answers within a second, by a write at most once a second whose result all who ask share.
+#[utoipa::path(get, path = "/readyz", tag = "service",
+    responses((status = 200, body = Health), (status = 503, description = "storage-full, database-busy or database-unreachable")))]
+async fn readyz(State(readiness): State<Readiness>) -> Looked<Health> {
+    readiness.ask().await?;
+    livez().await
 }
 
 /// Answer of `GET /health`.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok`
+    /// `ok`; `degraded` while the service answers and cannot do everything.
     pub status: String,
     /// Version of the program.
     pub version: String,
@@ -179,10 +218,17 @@ pub struct Health {
     /// signs in before.
     #[serde(with = "time::serde::rfc3339::option")]
     pub break_glass: Option<time::OffsetDateTime>,
+    /// What it cannot do, and what the operator does about it.
+    pub details: Vec<String>,
 }
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI 3.1")))]
-async fn openapi() -> Json<OpenApiDocument> {
-    Json(document())
+async fn openapi() -> Response {
+    // Made once: a stranger who asks for it again and again costs neither work nor memory.
+    let document = DOCUMENT.clone();
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response()
 }
+
+static DOCUMENT: LazyLock<Bytes> =
+    LazyLock::new(|| serde_json::to_vec(&document()).expect("the document becomes JSON").into());

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Offices, Settings, StartError, TlsListener, router, worker};
-use crate::access::Peer;
 use crate::ground::{Clock, Randomness};
 use crate::keys::KeyStore;
 
@@ -17,7 +16,7 @@ pub struct Service {
     address: SocketAddr,
     offices: Offices,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     worker: JoinHandle<()>,
 }
 
@@ -31,17 +30,11 @@ impl Service {
         let offices = Offices::open(settings, clock, randomness).await?;
         let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
         worker::begin(&offices).await;
-        let listener = TlsListener::bind(settings.listen, &store).await?;
+        let limits = settings.limits.clone();
+        let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;
         let address = listener.address();
-        let (stop, mut stopped) = watch::channel(false);
-        let service = router(offices.clone()).into_make_service_with_connect_info::<Peer>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-            // A dropped sender is no request to stop: the handle was let go, and the service goes on.
-            if stopped.wait_for(|stop| *stop).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
-        let serving = tokio::spawn(serving.into_future());
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
         Ok(Self { address, offices, stop, serving, worker })

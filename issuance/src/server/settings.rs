@@ -4,8 +4,54 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Network;
 use crate::cards::CardProfile;
 use crate::{access, applications, cards, keys, population, trust, web};
+
+/// Limits of connections, so that a stranger does not stop the service.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at once, so that a process that may open 1024 files keeps some for the database.
+    pub connections: usize,
+    /// Of these, connections on which neither officer nor station has asked yet. The rest is kept for the others.
+    pub strangers: usize,
+    /// As `strangers`, per origin.
+    pub strangers_per_origin: usize,
+    /// Connections at once with one client certificate.
+    pub per_certificate: usize,
+    /// A handshake that takes longer is given up.
+    pub handshake: Duration,
+    /// The head of a request on HTTP/1.1 must have come whole within this time; so long a connection waits for one.
+    pub head: Duration,
+    /// Largest head of a request, in bytes; at least 8 KiB.
+    pub head_bytes: u32,
+    /// Requests at once on a connection of HTTP/2.
+    pub streams: u32,
+    /// A connection on which nothing moves is closed: longer than any request takes.
+    pub idle: Duration,
+    /// A stranger's connection on which no request came and no answer went out for so long is closed.
+    pub stranger_patience: Duration,
+    /// A stranger's connection is closed after this time, when what is under way is answered.
+    pub stranger_lifetime: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 800,
+            strangers: 400,
+            strangers_per_origin: 100,
+            per_certificate: 16,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            head_bytes: 16 * 1024,
+            streams: 32,
+            idle: Duration::from_secs(75),
+            stranger_patience: Duration::from_secs(15),
+            stranger_lifetime: Duration::from_mins(5),
+        }
+    }
+}
 
 /// Everything that can be set; [`Settings::new`] has the defaults of a development service.
 #[derive(Clone, Debug)]
@@ -18,6 +64,11 @@ pub struct Settings {
     pub database: Option<String>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Limits of connections.
+    pub limits: Limits,
+    /// Proxies whose word about the caller's address is believed: PROXY protocol before TLS, or `Forwarded` where the
+    /// proxy itself ends TLS (then no station can show its certificate: give stations a way that does not).
+    pub trusted_proxies: Vec<Network>,
     /// The worker looks for due work this often.
     pub tick: Duration,
     /// The web.
@@ -47,6 +98,8 @@ impl Settings {
             key_file: None,
             database: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            limits: Limits::default(),
+            trusted_proxies: Vec::new(),
             tick: Duration::from_secs(1),
             web: web::Settings::default(),
             access: access::Settings::default(),

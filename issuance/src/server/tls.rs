@@ -1,14 +1,11 @@
 //! The one listener: TLS 1.2 and 1.3, client certificates optional and verified against our own authority.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::Router;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
@@ -16,48 +13,45 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, Sleep};
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-use crate::access::Peer;
-use crate::keys::{KeyStore, KeyStoreError, SERVER_KEY};
+use super::connection::Connection;
+use super::proxy::{self, Beginning};
+use super::seats::{Seat, Seats};
+use super::{Limits, Network};
+use crate::keys::{KeyStore, KeyStoreError, server_key};
+use crate::web::{Origin, Peer, Standing};
 
-/// A handshake that takes longer is given up.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at once: more wait in the kernel's queue.
-const HANDSHAKES: usize = 256;
-/// Connections at once, so that a process that may open 1024 files keeps some for the database.
-const CONNECTIONS: usize = 800;
-/// A connection on which nothing moves is closed: longer than any request takes.
-const IDLE: Duration = Duration::from_secs(75);
-
-/// Accepts connections whose handshake is done. Handshakes happen in tasks of their own, so a
-/// slow client stops no other.
-#[derive(Debug)]
+/// A bound port, and what connections to it are served with.
 pub struct TlsListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(Connection, SocketAddr)>,
-    accepting: tokio::task::JoinHandle<()>,
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+    limits: Arc<Limits>,
+    trusted_proxies: Arc<[Network]>,
+}
+
+/// Shows where it listens.
+impl std::fmt::Debug for TlsListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TlsListener({})", self.address)
+    }
 }
 
 impl TlsListener {
-    /// Binds, and begins to accept.
+    /// Binds the port.
     ///
     /// # Errors
     /// [`ListenError`]
-    pub async fn bind(address: SocketAddr, store: &KeyStore) -> Result<Self, ListenError> {
-        Self::bind_with(address, store, IDLE).await
-    }
-
-    /// As [`bind`](Self::bind), with another patience for connections on which nothing moves.
-    ///
-    /// # Errors
-    /// [`ListenError`]
-    pub async fn bind_with(address: SocketAddr, store: &KeyStore, idle: Duration) -> Result<Self, ListenError> {
+    pub async fn bind(
+        address: SocketAddr,
+        store: &KeyStore,
+        limits: Limits,
+        trusted_proxies: &[Network],
+    ) -> Result<Self, ListenError> {
         let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
         let tcp = TcpListener::bind(address).await.map_err(|e| match e.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
@@ -65,9 +59,7 @@ impl TlsListener {
             _ => ListenError::Bind(address, e),
         })?;
         let address = tcp.local_addr().map_err(|e| ListenError::Bind(address, e))?;
-        let (done, ready) = mpsc::channel(64);
-        let accepting = tokio::spawn(accept(tcp, acceptor, idle, done));
-        Ok(Self { address, ready, accepting })
+        Ok(Self { address, tcp, acceptor, limits: Arc::new(limits), trusted_proxies: trusted_proxies.into() })
     }
 
     /// Where it listens: with the real port, if 0 was asked for.
@@ -75,117 +67,132 @@ impl TlsListener {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-impl Drop for TlsListener {
-    fn drop(&mut self) {
-        self.accepting.abort(); // frees the port
-    }
-}
-
-impl Listener for TlsListener {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(connection) => connection,
-            None => std::future::pending().await, // the task only ends with us
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
-/// A connection that is closed when nothing moved on it for a while, and gives its seat back when it ends. A client
-/// that shakes hands and then says nothing, or never reads the answer, does not keep others out.
-#[derive(Debug)]
-pub struct Connection {
-    stream: TlsStream<TcpStream>,
-    idle: Duration,
-    until: Pin<Box<Sleep>>,
-    _seat: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    fn new(stream: TlsStream<TcpStream>, idle: Duration, seat: OwnedSemaphorePermit) -> Self {
-        Self { stream, idle, until: Box::pin(tokio::time::sleep(idle)), _seat: seat }
-    }
-
-    /// What moved starts the time anew; when it is up the connection ends.
-    fn watched<T>(&mut self, context: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if moved.is_ready() {
-            let until = Instant::now() + self.idle;
-            self.until.as_mut().reset(until);
-            return moved;
-        }
-        self.until.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let moved = Pin::new(&mut self.stream).poll_read(context, into);
-        self.watched(context, moved)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let moved = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watched(context, moved)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A flush alone does not reset the idle timer.
-        match Pin::new(&mut self.stream).poll_flush(context) {
-            Poll::Pending => self.watched(context, Poll::Pending),
-            done @ Poll::Ready(_) => done,
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_shutdown(context) {
-            Poll::Pending => self.watched(context, Poll::Pending),
-            done @ Poll::Ready(_) => done,
-        }
-    }
-}
-
-async fn accept(tcp: TcpListener, acceptor: TlsAcceptor, idle: Duration, done: mpsc::Sender<(Connection, SocketAddr)>) {
-    let (turns, seats) = (Arc::new(Semaphore::new(HANDSHAKES)), Arc::new(Semaphore::new(CONNECTIONS)));
-    loop {
-        let seat = Arc::clone(&seats).acquire_owned().await.expect("the semaphore is never closed");
-        let turn = Arc::clone(&turns).acquire_owned().await.expect("the semaphore is never closed");
-        let (stream, from) = match tcp.accept().await {
-            Ok(connection) => connection,
-            Err(error) => {
-                // Out of files, for instance: it passes when connections end.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                continue;
-            }
+    /// Serves connections until `stop` says so; then lets requests under way finish. Each connection is a task of its
+    /// own, so a slow client stops no other.
+    pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let seats = Seats::new((*self.limits).clone());
+        let (open, mut closed) = mpsc::channel::<()>(1);
+        let shared = Shared {
+            acceptor: self.acceptor,
+            limits: self.limits,
+            trusted_proxies: self.trusted_proxies,
+            seats,
+            router,
+            stop: stop.clone(),
+            _open: open,
         };
-        let (acceptor, done) = (acceptor.clone(), done.clone());
-        tokio::spawn(async move {
-            let _turn = turn;
-            let _ = stream.set_nodelay(true);
-            match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => drop(done.send((Connection::new(stream, idle, seat), from)).await),
-                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake refused"),
-                Err(_) => tracing::debug!("TLS handshake given up"),
+        // A dropped sender is no request to stop: the handle was let go, and the service goes on.
+        let mut stopped = Box::pin(async move {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
             }
         });
+        loop {
+            tokio::select! {
+                () = &mut stopped => break,
+                accepted = self.tcp.accept() => match accepted {
+                    Ok((stream, from)) => shared.clone().begin(stream, from.ip()),
+                    Err(error) => {
+                        // Out of files, for instance: it passes when connections end.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+            }
+        }
+        drop((self.tcp, shared)); // frees the port
+        let _ = closed.recv().await; // none is sent: returns when the last connection is gone
     }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        let (_, session) = stream.io().stream.get_ref();
-        let certificate = session.peer_certificates().and_then(<[_]>::first);
-        Self { certificate: certificate.map(|der| Sha256::digest(der).into()) }
+/// What every connection is served with.
+#[derive(Clone)]
+struct Shared {
+    acceptor: TlsAcceptor,
+    limits: Arc<Limits>,
+    trusted_proxies: Arc<[Network]>,
+    seats: Seats,
+    router: Router,
+    stop: watch::Receiver<bool>,
+    _open: mpsc::Sender<()>,
+}
+
+impl Shared {
+    /// Serves a connection in a task of its own, if there is a seat.
+    fn begin(self, stream: TcpStream, from: IpAddr) {
+        let _ = stream.set_nodelay(true);
+        if self.is_trusted(from) {
+            tokio::spawn(async move {
+                let announced = tokio::time::timeout(self.limits.handshake, announced(&stream)).await;
+                let (mut stream, (length, source)) = match announced {
+                    Ok(Ok(announced)) => (stream, announced),
+                    Ok(Err(error)) => return tracing::warn!(%error, "a trusted proxy began with nonsense"),
+                    Err(_) => return tracing::debug!("a trusted proxy said nothing"),
+                };
+                if stream.read_exact(&mut vec![0; length]).await.is_err() {
+                    return;
+                }
+                // Without an announcement the proxy ends TLS itself and is the peer of many callers.
+                let standing = Arc::new(Standing::new(source.is_none()));
+                let origin = Origin::from(source.unwrap_or(from));
+                if let Some(seat) = self.seats.take(origin, Arc::clone(&standing)) {
+                    self.shake_hands(stream, origin, standing, seat, source.is_none()).await;
+                }
+            });
+            return;
+        }
+        let (origin, standing) = (Origin::from(from), Arc::new(Standing::new(false)));
+        match self.seats.take(origin, Arc::clone(&standing)) {
+            Some(seat) => drop(tokio::spawn(self.shake_hands(stream, origin, standing, seat, false))),
+            None => tracing::warn!("every seat is a known caller's: a connection was closed"),
+        }
+    }
+
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+
+    async fn shake_hands(self, stream: TcpStream, origin: Origin, standing: Arc<Standing>, seat: Seat, forwards: bool) {
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => shaken,
+            () = seat.given_away() => return tracing::debug!("TLS handshake given up for another connection"),
+        };
+        let stream = match shaken {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake refused"),
+            Err(_) => return tracing::debug!("TLS handshake given up"),
+        };
+        let session = stream.get_ref().1;
+        let certificate = session.peer_certificates().and_then(<[_]>::first).map(|der| Sha256::digest(der).into());
+        let http2 = session.alpn_protocol() == Some(b"h2");
+        if let Some(certificate) = certificate {
+            seat.shown(certificate);
+        }
+        let origin = certificate.map_or(origin, Origin::Certificate);
+        standing.moved();
+        let peer = Peer { certificate, origin, standing };
+        let trusted = forwards.then_some(self.trusted_proxies);
+        let connection = Connection { peer, seat, http2, trusted, limits: self.limits, router: self.router };
+        connection.serve(stream, self.stop).await;
+    }
+}
+
+/// Returns how many bytes a trusted proxy put before TLS, and the address that it names.
+async fn announced(stream: &TcpStream) -> io::Result<(usize, Option<IpAddr>)> {
+    let mut bytes = [0; proxy::LONGEST];
+    loop {
+        let length = stream.peek(&mut bytes).await?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match proxy::beginning(&bytes[..length]) {
+            Ok(Beginning::Announced(length, source)) => return Ok((length, source)),
+            Ok(Beginning::NoHeader) => return Ok((0, None)),
+            // What was looked at stays in the socket, so there is no waking for what comes after it.
+            Ok(Beginning::Incomplete) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
     }
 }
 
@@ -205,11 +212,13 @@ fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
         .allow_unauthenticated()
         .build()
         .map_err(|_| ListenError::Malformed("tls-ca.pem"))?;
-    let key = PrivatePkcs8KeyDer::from(store.load(SERVER_KEY)?.to_vec());
+    let chain = certificates("server.pem")?;
+    let certificate = chain.first().ok_or(ListenError::Malformed("server.pem"))?;
+    let key = PrivatePkcs8KeyDer::from(server_key(store, certificate)?.to_vec());
     let mut settings = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates("server.pem")?, key.into())?;
+        .with_single_cert(chain, key.into())?;
     settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(settings)
 }

@@ -10,12 +10,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor as _, PgPool, SqlSafeStr as _, SqlitePool};
 
-use super::{Migration, Sql, StoreError, Tx, migrations};
+use super::{Migration, RowKey, Sql, StoreError, Tx, migrations};
 use crate::sql;
 
 /// The database of this service; clones share its connections.
 #[derive(Clone, Debug)]
-pub struct Db(Engine);
+pub struct Db(Engine, Option<RowKey>);
 
 /// Which of the two databases it is.
 #[derive(Clone, Debug)]
@@ -33,12 +33,53 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unreachable`] with the reason; [`StoreError::Migration`] if a table cannot be made.
     pub async fn open(url: Option<&str>, data: &Path, migrations: &[&Migration]) -> Result<Self, StoreError> {
-        let db = match url {
-            Some(url) => Self(Engine::Pg(open_pg(url).await?)),
-            None => Self(Engine::Lite(open_lite(data).await?)),
-        };
-        migrations::run(&db, migrations).await?;
+        let db = Self::connect(url, data).await?;
+        db.migrate(migrations).await?;
         Ok(db)
+    }
+
+    /// Opens the database as [`open`](Self::open) does, and leaves its tables as they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] with the reason.
+    pub async fn connect(url: Option<&str>, data: &Path) -> Result<Self, StoreError> {
+        Ok(match url {
+            Some(url) => Self(Engine::Pg(open_pg(url).await?), None),
+            None => Self(Engine::Lite(open_lite(data).await?), None),
+        })
+    }
+
+    /// Brings the tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Migration`] if a table cannot be made.
+    pub async fn migrate(&self, migrations: &[&Migration]) -> Result<(), StoreError> {
+        migrations::run(self, migrations).await
+    }
+
+    /// True if [`connect`](Self::connect) would make a new SQLite file.
+    #[must_use]
+    pub fn would_begin(url: Option<&str>, data: &Path) -> bool {
+        url.is_none() && !data.join(FILE).exists()
+    }
+
+    /// True if the database has a table of this name.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let sql = sql!(
+            pg "select to_regclass($1) is not null as there",
+            lite "select count(*) as there from sqlite_master where type = 'table' and name = $1",
+        );
+        let row = self.begin_read().await?.one(sql, crate::args![name]).await?;
+        row.map_or(Ok(false), |row| row.get("there"))
+    }
+
+    /// The same database, with the key of the MACs that its rows carry. Without it no sealed row is believed.
+    #[must_use]
+    pub fn sealed_by(self, key: RowKey) -> Self {
+        Self(self.0, Some(key))
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -53,8 +94,8 @@ impl Db {
     /// [`StoreError`]
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
 
@@ -74,8 +115,8 @@ impl Db {
     /// [`StoreError`]
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.begin().await?),
-            Engine::Lite(pool) => Tx::of_lite(pool.begin().await?),
+            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
     }
 
@@ -120,7 +161,7 @@ async fn open_pg(url: &str) -> Result<PgPool, StoreError> {
 }
 
 async fn open_lite(data: &Path) -> Result<SqlitePool, StoreError> {
-    let file = data.join("citizen-card.sqlite");
+    let file = data.join(FILE);
     // Made here rather than by SQLite, so that only its owner can read it; SQLite gives its side files the same mode.
     OpenOptions::new()
         .append(true)
@@ -143,3 +184,6 @@ async fn open_lite(data: &Path) -> Result<SqlitePool, StoreError> {
         .await
         .map_err(|e| StoreError::Unreachable(format!("{}: {e}", file.display())))
 }
+
+/// The SQLite file under the data folder.
+const FILE: &str = "citizen-card.sqlite";

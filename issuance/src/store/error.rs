@@ -5,6 +5,9 @@ use thiserror::Error;
 /// Why the store could not do what an office asked.
 #[derive(Debug, Error)]
 pub enum StoreError {
+    /// The database is busy: another transaction holds on too long, or there are too many. It may work soon.
+    #[error("database busy: {0}")]
+    Busy(String),
     /// The database refused.
     #[error("database: {0}")]
     Database(sqlx::Error),
@@ -14,6 +17,9 @@ pub enum StoreError {
         /// Constraint (PostgreSQL) or columns (SQLite), as the database names them.
         constraint: String,
     },
+    /// There is no room left where the database writes.
+    #[error("storage full: {0}")]
+    Full(String),
     /// A row does not mean what its column promises: the database was edited by hand, or by another version.
     #[error("row {id} of {table}: column {column} is inconsistent")]
     Inconsistent {
@@ -22,6 +28,14 @@ pub enum StoreError {
         /// Column.
         column: String,
         /// The row's `id` column, or `?`.
+        id: String,
+    },
+    /// A row was changed by another hand than this service's: its MAC is not over what it holds.
+    #[error("row {id} of {table} was changed outside the service")]
+    Tampered {
+        /// Table.
+        table: &'static str,
+        /// The row's key, or `?`.
         id: String,
     },
     /// A table could not be made or changed.
@@ -46,10 +60,50 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(source) if source.kind() == sqlx::error::ErrorKind::UniqueViolation => {
                 Self::Duplicate { constraint: source.constraint().unwrap_or(source.message()).to_owned() }
             }
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+            // Before the deadline of the pool no connection became free: they all wait for the same thing.
+            sqlx::Error::PoolTimedOut => Self::Busy(error.to_string()),
+            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unreachable(error.to_string())
             }
+            sqlx::Error::Database(source) => match passing(source.as_ref()) {
+                Some(Passing::Busy) => Self::Busy(error.to_string()),
+                Some(Passing::Full) => Self::Full(error.to_string()),
+                Some(Passing::Lost) => Self::Unreachable(error.to_string()),
+                None => Self::Database(error),
+            },
             _ => Self::Database(error),
         }
+    }
+}
+
+/// A trouble of the database that passes, and is no fault of the statement.
+enum Passing {
+    Busy,
+    Full,
+    Lost,
+}
+
+/// Returns which trouble the database's code names: an SQLSTATE of PostgreSQL (Appendix A of its manual) has five
+/// characters, a result code of SQLite is a number whose low byte is the primary code (`sqlite3.h`).
+fn passing(error: &dyn sqlx::error::DatabaseError) -> Option<Passing> {
+    let code = error.code()?;
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        return match code.parse::<u32>().ok()? & 0xff {
+            5 | 6 => Some(Passing::Busy), // SQLITE_BUSY, SQLITE_LOCKED
+            13 => Some(Passing::Full),    // SQLITE_FULL
+            // SQLITE_IOERR, also for a side file that finds no room, and SQLITE_CANTOPEN
+            10 | 14 => Some(Passing::Lost),
+            _ => None,
+        };
+    }
+    match &*code {
+        "53100" => Some(Passing::Full),
+        // Serialization failure, deadlock, lock not available, cancelled; the rest of class 53 is out of something.
+        "40001" | "40P01" | "55P03" | "57014" => Some(Passing::Busy),
+        code if code.starts_with("53") => Some(Passing::Busy),
+        // Shut down, crashed, starting up; lost on the way; an error of the server's disk.
+        "57P01" | "57P02" | "57P03" | "57P04" | "58030" => Some(Passing::Lost),
+        code if code.starts_with("08") => Some(Passing::Lost),
+        _ => None,
     }
 }

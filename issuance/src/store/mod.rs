@@ -16,6 +16,7 @@ mod db;
 mod error;
 mod migrations;
 mod record;
+mod seal;
 mod sql;
 mod tx;
 
@@ -24,5 +25,6 @@ pub use db::Db;
 pub use error::StoreError;
 pub use migrations::Migration;
 pub use record::{Column, Record};
+pub use seal::{Kind, RowKey, Sealed};
 pub use sql::Sql;
 pub use tx::Tx;

@@ -3,23 +3,50 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection};
 
 use super::argument::{Argument, day, microseconds};
 use super::record::Row;
-use super::{Record, Sql, StoreError};
+use super::{Record, RowKey, Sql, StoreError};
 
 /// One transaction. Dropped without [`commit`](Tx::commit), it never happened.
+///
+/// A connection on which anything but a constraint failed is closed and never used again: its state is unknown after a
+/// full disk, a lost server or a deadlock.
 #[derive(Debug)]
-pub struct Tx(Side);
+pub struct Tx {
+    /// Taken when the transaction ends.
+    side: Option<Side>,
+    /// Something failed on it that was no constraint.
+    spoiled: bool,
+    /// The key of the MACs of its rows.
+    key: Option<RowKey>,
+}
 
-/// The driver's own transaction.
+/// The driver's own connection, with a transaction open on it.
 #[derive(Debug)]
 enum Side {
-    /// On PostgreSQL (READ COMMITTED: lock what you decide on with [`Tx::one_locked`]).
-    Pg(Transaction<'static, Postgres>),
-    /// On SQLite (the only writer).
-    Lite(Transaction<'static, Sqlite>),
+    /// To PostgreSQL (READ COMMITTED: lock what you decide on with [`Tx::one_locked`]).
+    Pg(PoolConnection<Postgres>),
+    /// To SQLite (the only writer).
+    Lite(PoolConnection<Sqlite>),
+}
+
+impl Side {
+    async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Pg(connection) => connection.execute(statement).await.map(drop),
+            Self::Lite(connection) => connection.execute(statement).await.map(drop),
+        }
+    }
+
+    fn close_on_drop(&mut self) {
+        match self {
+            Self::Pg(connection) => connection.close_on_drop(),
+            Self::Lite(connection) => connection.close_on_drop(),
+        }
+    }
 }
 
 /// Binds the arguments to a query of PostgreSQL, each in its column's own type.
@@ -67,12 +94,41 @@ macro_rules! bind_lite {
 }
 
 impl Tx {
-    pub(super) fn of_pg(tx: Transaction<'static, Postgres>) -> Self {
-        Self(Side::Pg(tx))
+    pub(super) async fn of_pg(connection: PoolConnection<Postgres>, key: Option<RowKey>) -> Result<Self, StoreError> {
+        Self::begun(Side::Pg(connection), "BEGIN", key).await
     }
 
-    pub(super) fn of_lite(tx: Transaction<'static, Sqlite>) -> Self {
-        Self(Side::Lite(tx))
+    /// With `writing`, the one write lock is taken at once.
+    pub(super) async fn of_lite(
+        connection: PoolConnection<Sqlite>,
+        writing: bool,
+        key: Option<RowKey>,
+    ) -> Result<Self, StoreError> {
+        Self::begun(Side::Lite(connection), if writing { "BEGIN IMMEDIATE" } else { "BEGIN" }, key).await
+    }
+
+    async fn begun(side: Side, statement: &'static str, key: Option<RowKey>) -> Result<Self, StoreError> {
+        // Made first, so that a request which is given up in the middle of BEGIN is rolled back too.
+        let mut tx = Self { side: Some(side), spoiled: false, key };
+        let begun = tx.side().execute(statement).await;
+        tx.judged(begun)?;
+        Ok(tx)
+    }
+
+    pub(super) fn row_key(&self) -> Option<&RowKey> {
+        self.key.as_ref()
+    }
+
+    fn side(&mut self) -> &mut Side {
+        self.side.as_mut().expect("taken only when the transaction ends")
+    }
+
+    /// Passes the result on; after an error that is no constraint, the connection is not used again.
+    fn judged<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        done.map_err(|error| {
+            self.spoiled |= !is_constraint(&error);
+            error.into()
+        })
     }
 
     /// Runs a statement. Returns the number of rows that it touched.
@@ -80,10 +136,13 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Duplicate`] if a unique constraint holds, [`StoreError::Database`] otherwise.
     pub async fn run(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<u64, StoreError> {
-        Ok(match &mut self.0 {
-            Side::Pg(tx) => bind_pg!(sql.pg(), arguments).execute(&mut **tx).await?.rows_affected(),
-            Side::Lite(tx) => bind_lite!(sql.lite(), arguments).execute(&mut **tx).await?.rows_affected(),
-        })
+        let done = match self.side() {
+            Side::Pg(tx) => bind_pg!(sql.pg(), arguments).execute(&mut **tx).await.map(|done| done.rows_affected()),
+            Side::Lite(tx) => {
+                bind_lite!(sql.lite(), arguments).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+        };
+        self.judged(done)
     }
 
     /// Returns the first row, if there is one.
@@ -117,16 +176,17 @@ impl Tx {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn all(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Vec<Record>, StoreError> {
-        Ok(match &mut self.0 {
+        let rows = match self.side() {
             Side::Pg(tx) => {
-                let rows = bind_pg!(sql.pg(), arguments).fetch_all(&mut **tx).await?;
-                rows.into_iter().map(|row| Record::new(Row::Pg(row), sql)).collect()
+                let rows = bind_pg!(sql.pg(), arguments).fetch_all(&mut **tx).await;
+                rows.map(|rows| rows.into_iter().map(|row| Record::new(Row::Pg(row), sql)).collect())
             }
             Side::Lite(tx) => {
-                let rows = bind_lite!(sql.lite(), arguments).fetch_all(&mut **tx).await?;
-                rows.into_iter().map(|row| Record::new(Row::Lite(row), sql)).collect()
+                let rows = bind_lite!(sql.lite(), arguments).fetch_all(&mut **tx).await;
+                rows.map(|rows| rows.into_iter().map(|row| Record::new(Row::Lite(row), sql)).collect())
             }
-        })
+        };
+        self.judged(rows)
     }
 
     /// Returns the rows one after the other as the database sends them, so that a long list
@@ -136,14 +196,19 @@ impl Tx {
         sql: Sql,
         arguments: Vec<Argument>,
     ) -> Pin<Box<dyn Stream<Item = Result<Record, StoreError>> + Send + '_>> {
-        match &mut self.0 {
+        let spoiled = &mut self.spoiled;
+        let judged = move |error: sqlx::Error| {
+            *spoiled |= !is_constraint(&error);
+            StoreError::from(error)
+        };
+        match self.side.as_mut().expect("taken only when the transaction ends") {
             Side::Pg(tx) => {
-                let rows = bind_pg!(sql.pg(), arguments).fetch(&mut **tx);
-                Box::pin(rows.map(move |row| Ok(Record::new(Row::Pg(row?), sql))))
+                let (rows, mut judged) = (bind_pg!(sql.pg(), arguments).fetch(&mut **tx), judged);
+                Box::pin(rows.map(move |row| Ok(Record::new(Row::Pg(row.map_err(&mut judged)?), sql))))
             }
             Side::Lite(tx) => {
-                let rows = bind_lite!(sql.lite(), arguments).fetch(&mut **tx);
-                Box::pin(rows.map(move |row| Ok(Record::new(Row::Lite(row?), sql))))
+                let (rows, mut judged) = (bind_lite!(sql.lite(), arguments).fetch(&mut **tx), judged);
+                Box::pin(rows.map(move |row| Ok(Record::new(Row::Lite(row.map_err(&mut judged)?), sql))))
             }
         }
     }
@@ -151,7 +216,7 @@ impl Tx {
     /// The driver of PostgreSQL, for what only it has (`COPY`, `LISTEN`); `None` on SQLite. For
     /// an office's `store/pg.rs`.
     pub fn pg(&mut self) -> Option<&mut PgConnection> {
-        match &mut self.0 {
+        match self.side() {
             Side::Pg(tx) => Some(&mut *tx),
             Side::Lite(_) => None,
         }
@@ -159,7 +224,7 @@ impl Tx {
 
     /// The driver of SQLite; `None` on PostgreSQL. For an office's `store/lite.rs`.
     pub fn lite(&mut self) -> Option<&mut SqliteConnection> {
-        match &mut self.0 {
+        match self.side() {
             Side::Pg(_) => None,
             Side::Lite(tx) => Some(&mut *tx),
         }
@@ -169,11 +234,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`]: then nothing happened.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
-            Side::Pg(tx) => tx.commit().await?,
-            Side::Lite(tx) => tx.commit().await?,
-        }
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let done = self.side().execute("COMMIT").await;
+        self.judged(done)?;
+        drop(self.side.take()); // back into the pool
         Ok(())
     }
 
@@ -184,15 +248,42 @@ impl Tx {
         lock: &'static str,
         arguments: Vec<Argument>,
     ) -> Result<Option<Record>, StoreError> {
-        let row = match &mut self.0 {
+        let row = match self.side() {
             Side::Pg(tx) => {
-                let row = bind_pg!(locked(sql.pg(), lock), arguments).fetch_optional(&mut **tx).await?;
-                row.map(Row::Pg)
+                let row = bind_pg!(locked(sql.pg(), lock), arguments).fetch_optional(&mut **tx).await;
+                row.map(|row| row.map(Row::Pg))
             }
-            Side::Lite(tx) => bind_lite!(sql.lite(), arguments).fetch_optional(&mut **tx).await?.map(Row::Lite),
+            Side::Lite(tx) => {
+                let row = bind_lite!(sql.lite(), arguments).fetch_optional(&mut **tx).await;
+                row.map(|row| row.map(Row::Lite))
+            }
         };
-        Ok(row.map(|row| Record::new(row, sql)))
+        Ok(self.judged(row)?.map(|row| Record::new(row, sql)))
     }
+}
+
+impl Drop for Tx {
+    /// Rolls back what was not committed, off the caller's path; a connection on which that fails is closed.
+    fn drop(&mut self) {
+        let Some(mut side) = self.side.take() else { return };
+        let runtime = tokio::runtime::Handle::try_current();
+        match runtime {
+            Ok(runtime) if !self.spoiled => drop(runtime.spawn(async move {
+                if side.execute("ROLLBACK").await.is_err() {
+                    side.close_on_drop();
+                }
+            })),
+            // The database rolls back what a closed connection leaves.
+            _ => side.close_on_drop(),
+        }
+    }
+}
+
+/// True for the refusals after which a connection is as good as before: a constraint held.
+fn is_constraint(error: &sqlx::Error) -> bool {
+    use sqlx::error::ErrorKind as K;
+    let kind = error.as_database_error().map(sqlx::error::DatabaseError::kind);
+    matches!(kind, Some(K::UniqueViolation | K::ForeignKeyViolation | K::NotNullViolation | K::CheckViolation))
 }
 
 /// Two constants of this program, joined.

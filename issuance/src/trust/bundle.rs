@@ -90,7 +90,7 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
 /// Returns what will expire within two weeks, or has, as sentences for the log that say what to do.
 pub async fn expiry_warnings(trust: &Trust, clock: &Clock) -> Vec<String> {
     let soon = clock.now() + time::Duration::days(14);
-    let mut warnings = Vec::new();
+    let mut warnings = trust.signer.complaints().await;
     match trust.crl.read().await.map(|(_, list)| list.next_update()) {
         Ok(Some(at)) if at > soon => {}
         Ok(Some(at)) => {

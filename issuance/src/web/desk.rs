@@ -6,23 +6,49 @@ use serde::Serialize;
 use super::write::{Answer, Looked, Stamp, repeated, seal_purpose};
 use super::{Problem, store};
 use crate::deed::{Action, Deed, Deeds, Object, Purpose};
-use crate::ground::Secrets;
 use crate::ground::actor::Actor;
+use crate::ground::{Secrets, failpoint};
 
 /// Settings of the web.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Largest request body in bytes.
+    /// Largest request body of a known caller, in bytes.
     pub body_limit: usize,
+    /// A known caller's body must have come whole within this time.
+    pub body_deadline: std::time::Duration,
+    /// Bytes that the bodies of all known callers may hold at once.
+    pub known_bytes: usize,
+    /// As `known_bytes`, per origin.
+    pub known_bytes_per_origin: usize,
     /// A request that takes longer is given up.
     pub request_limit: std::time::Duration,
+    /// Largest request body where the caller is unknown, in bytes.
+    pub stranger_body_limit: usize,
+    /// An unknown caller's body must have come whole within this time.
+    pub stranger_body_deadline: std::time::Duration,
+    /// Bytes that the bodies of all unknown callers may hold at once.
+    pub stranger_bytes: usize,
+    /// As `stranger_bytes`, per origin.
+    pub stranger_bytes_per_origin: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { body_limit: 4 * 1024 * 1024, request_limit: std::time::Duration::from_mins(1) }
+        Self {
+            body_limit: 4 * MIB,
+            body_deadline: std::time::Duration::from_secs(30),
+            known_bytes: 192 * MIB,
+            known_bytes_per_origin: 64 * MIB,
+            request_limit: std::time::Duration::from_mins(1),
+            stranger_body_limit: 8 * 1024,
+            stranger_body_deadline: std::time::Duration::from_secs(10),
+            stranger_bytes: 4 * MIB,
+            stranger_bytes_per_origin: MIB,
+        }
     }
 }
+
+const MIB: usize = 1024 * 1024;
 
 /// What every handler needs: deeds, and the secrets under which answers rest.
 #[derive(Clone, Debug)]
@@ -122,6 +148,7 @@ impl Desk {
         let persons = deed.told().clone();
         store::keep(deed.tx(), &caller, stamp.key.as_str(), sealed, &persons).await?;
         deed.commit().await?;
+        failpoint::pass(failpoint::WRITE_COMMITTED);
         match shown {
             Some(shown) => Ok(Answer::fresh(serde_json::to_vec(&shown).map_err(|e| Problem::internal(&e))?)),
             None => Ok(Answer::fresh(body)),

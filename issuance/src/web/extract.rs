@@ -32,6 +32,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Paramet
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // U+0000, which PostgreSQL does not take and SQLite does.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(Problem::new(ProblemCode::QueryMalformed));
+        }
         let asked: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         asked.map(|Query(value)| Self(value)).map_err(|_| Problem::new(ProblemCode::QueryMalformed))
     }

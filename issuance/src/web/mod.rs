@@ -1,15 +1,23 @@
 //! HTTP as the offices use it: problems, idempotent writes, extractors, routes that carry their right.
 
+mod budget;
 mod desk;
 mod extract;
+mod meter;
+mod peer;
 mod problem;
+mod readiness;
 mod routes;
 mod store;
 mod write;
 
+pub use budget::{Budget, Reservation};
 pub use desk::{Desk, Settings};
 pub use extract::{Named, Parameters};
+pub(crate) use meter::Meter;
+pub use peer::{Origin, Peer, Standing, UnderWay};
 pub use problem::{Catalogued, Problem, ProblemBody, catalogued};
+pub use readiness::Readiness;
 pub(crate) use routes::operations;
 pub use routes::{Right, Routes};
 pub use store::MIGRATIONS;

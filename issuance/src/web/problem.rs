@@ -24,6 +24,8 @@ pub struct Problem {
     detail: Option<String>,
     /// The cause of a failure inside the service. Logged once, with the request's id; never answered.
     cause: Option<String>,
+    /// The caller may ask again after so many seconds.
+    retry_after: Option<u64>,
 }
 
 /// The body of a problem.
@@ -91,7 +93,7 @@ impl Problem {
     /// A problem of this code.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, cause: None }
+        Self { code, detail: None, cause: None, retry_after: usual_wait(code) }
     }
 
     /// Says what exactly. No personal data: details end up in the logs of callers.
@@ -110,7 +112,14 @@ impl Problem {
     /// A problem whose cause goes into the log.
     #[must_use]
     pub fn caused(code: ProblemCode, cause: &(dyn std::error::Error + 'static)) -> Self {
-        Self { code, detail: None, cause: Some(cause.to_string()) }
+        Self { cause: Some(cause.to_string()), ..Self::new(code) }
+    }
+
+    /// Says after how many seconds the caller may ask again (`Retry-After`), at least one.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds.max(1));
+        self
     }
 
     /// The stable code.
@@ -150,7 +159,20 @@ impl Problem {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
+    }
+}
+
+/// Returns after how many seconds a refusal of this kind is usually over; `None` where waiting does not help.
+fn usual_wait(code: ProblemCode) -> Option<u64> {
+    match code {
+        ProblemCode::DatabaseBusy | ProblemCode::IdempotencyKeyInUse | ProblemCode::ServiceBusy => Some(1),
+        ProblemCode::DatabaseUnreachable | ProblemCode::RequestTooSlow | ProblemCode::TrustBundleNotReady => Some(5),
+        ProblemCode::StorageFull => Some(30),
+        _ => None,
     }
 }
 
@@ -166,6 +188,9 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Tampered { .. } => Self::caused(ProblemCode::RecordTampered, &error),
+            StoreError::Busy(_) => Self::caused(ProblemCode::DatabaseBusy, &error),
+            StoreError::Full(_) => Self::caused(ProblemCode::StorageFull, &error),
             StoreError::Unreachable(_) => Self::caused(ProblemCode::DatabaseUnreachable, &error),
             StoreError::Duplicate { .. } => Self::new(ProblemCode::AlreadyThere).detail(error),
             StoreError::Database(_) | StoreError::Inconsistent { .. } | StoreError::Migration(_) => {

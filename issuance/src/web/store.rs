@@ -68,3 +68,16 @@ pub(crate) async fn purge_expired(tx: &mut Tx, before: OffsetDateTime) -> Result
     tx.run(sql!("delete from answer where at < $1"), args![before]).await?;
     Ok(())
 }
+
+/// Writes one row of the service's own, the same one each time, to find out whether the database takes writes.
+pub(super) async fn probe(tx: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
+    tx.run(
+        sql!(
+            "insert into answer (caller, idempotency_key, request_hash, at) values ('service', 'readiness', $1, $2)
+             on conflict (caller, idempotency_key) do update set at = excluded.at"
+        ),
+        args![[0_u8; 32], at],
+    )
+    .await?;
+    Ok(())
+}

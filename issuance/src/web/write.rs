@@ -1,13 +1,9 @@
 //! One effect per idempotency key: the answer is a row of the same transaction as the effect.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-
 use axum::Json;
-use axum::body::{Bytes, HttpBody};
-use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crypto::perso::problem::ProblemCode;
@@ -17,9 +13,10 @@ use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::{Problem, Settings, store};
-use crate::ground::Secrets;
+use super::meter::Meter;
+use super::{Problem, store};
 use crate::ground::ids::IdMalformed;
+use crate::ground::{Secrets, text};
 use crate::store::Tx;
 
 /// Header `Idempotency-Key`: 1 to 128 printable ASCII characters, chosen by the caller, one per intended effect.
@@ -78,7 +75,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Write<T> {
             hash.update(part);
             hash.update([0]);
         }
-        let bytes = body_of(Request::from_parts(parts, body), state).await?;
+        let bytes = body_of(Request::from_parts(parts, body)).await?;
         hash.update(&bytes);
         let stamp = Stamp { key, request_hash: hash.finalize().into() };
         Ok(Self { stamp, body: parsed(&bytes)? })
@@ -92,48 +89,41 @@ pub struct Body<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Ok(Self(parsed(&body_of(request, state).await?)?))
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Ok(Self(parsed(&body_of(request).await?)?))
     }
 }
 
-async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => Problem::new(ProblemCode::BodyCut),
-    })
+/// Reads the body within the limits of the caller.
+async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
+    let (parts, body) = request.into_parts();
+    // Without a meter the route is not behind the router's layers: a fault of this program.
+    let meter = parts.extensions.get::<Meter>().ok_or_else(|| Problem::new(ProblemCode::RouteWithoutRight))?;
+    meter.read(&parts.headers, body).await
 }
 
-fn too_large() -> Problem {
-    Problem::new(ProblemCode::BodyTooLarge)
-}
-
-/// Reads a body that is announced as too large to its end, up to four times the limit, and refuses the request then: a
-/// connection that closes while the other side still sends takes the answer with it.
-pub(crate) async fn drain_oversized_body(State(settings): State<Settings>, request: Request, next: Next) -> Response {
-    let limit = settings.body_limit as u64;
-    let announced: Option<u64> =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_none_or(|length| length <= limit) {
-        return next.run(request).await;
-    }
-    let (mut body, mut read) = (request.into_body(), 0);
-    while read < 4 * limit
-        && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
-    {
-        read += frame.data_ref().map_or(0, Bytes::len) as u64;
-    }
-    too_large().into_response()
+/// Refuses a request whose body is announced as too large, after the body was sent.
+pub(crate) async fn drain_oversized_body(request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(meter) = request.extensions().get::<Meter>().cloned() else { return Ok(next.run(request).await) };
+    let (parts, body) = request.into_parts();
+    let body = meter.drain_oversized(&parts.headers, body).await?;
+    Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
 /// An empty body reads as `{}`, so that verbs without parameters need none.
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    if text::holds_nul(bytes) {
+        return Err(Problem::new(ProblemCode::TextUnfit).detail("a text holds U+0000"));
+    }
     serde_json::from_slice(bytes).map_err(|e| {
+        let said = e.to_string();
         let code = match e.classify() {
-            Category::Data if e.to_string().starts_with(&IdMalformed.to_string()) => ProblemCode::IdentifierMalformed,
-            Category::Data => ProblemCode::BodyInvalid,
-            Category::Eof | Category::Io | Category::Syntax => ProblemCode::BodyMalformed,
+            Category::Data if said.starts_with(&IdMalformed.to_string()) => ProblemCode::IdentifierMalformed,
+            Category::Data => text::refusal(&said).unwrap_or(ProblemCode::BodyInvalid),
+            Category::Eof | Category::Io | Category::Syntax => {
+                text::refusal(&said).unwrap_or(ProblemCode::BodyMalformed)
+            }
         };
         // Line and column, not serde's sentence: that one quotes the value, which may be personal.
         Problem::new(code).detail(place(&e))
@@ -143,7 +133,8 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Where, and for a missing or unknown field which one (names of fields are ours, not personal).
 fn place(error: &serde_json::Error) -> String {
     let sentence = error.to_string();
-    let named = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let ours = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
+    let named = ours || text::refusal(&sentence).is_some();
     let what = if named { sentence.split(" at line").next().unwrap_or_default() } else { "a value does not fit" };
     format!("{what}, line {} column {}", error.line(), error.column())
 }

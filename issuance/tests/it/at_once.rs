@@ -12,7 +12,7 @@ use issuance::production::withdrawal;
 use issuance::web::Problem;
 use issuance::{args, numbering, production, sql};
 
-use crate::offices::{LOST, Offices, appoint, declaration, enrol, within};
+use crate::offices::{LOST, OTHER_PARENTS, Offices, appoint, declaration, enrol, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -72,7 +72,7 @@ mod meet {
         for _ in 0..5 {
             let person = offices.declares(&declaration()).await;
             let number = async || {
-                within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person)).unwrap()
+                within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS)).unwrap()
             };
             let (one, two) = tokio::join!(number(), number());
             assert_eq!(one, two);
@@ -170,7 +170,7 @@ mod meet {
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
             let off = async || {
                 let serial = chip.serial;
-                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", "witness"))
+                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", offices.approver.id))
             };
             let (_, written) = tokio::join!(offices.reports(&chip, &ordered, &receipt), off());
             written.unwrap();

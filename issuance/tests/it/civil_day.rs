@@ -77,7 +77,7 @@ async fn declares(offices: &Offices, birth: Date) -> Result<PersonId, Population
 async fn numbered(offices: &Offices, birth: Date) -> PersonId {
     let person = declares(offices, birth).await.unwrap();
     let numbers = &offices.state.numbers;
-    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person)).unwrap();
+    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, None)).unwrap();
     person
 }
 

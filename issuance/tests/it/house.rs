@@ -41,10 +41,15 @@ pub fn settings(folder: &TempDir, database: Option<String>) -> Settings {
     let extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
     Settings {
         database,
-        population: issuance::population::Settings { extra_provinces },
+        population: issuance::population::Settings { extra_provinces, ..Default::default() },
         listen: "127.0.0.1:0".parse().unwrap(),
         tick: std::time::Duration::from_millis(20),
-        access: issuance::access::Settings { password_memory_kib: 64, password_passes: 1, ..Default::default() },
+        access: issuance::access::Settings {
+            password_memory_kib: 64,
+            password_passes: 1,
+            refusal_delay: std::time::Duration::ZERO,
+            ..Default::default()
+        },
         ..Settings::new(folder.path().join("data"))
     }
 }
@@ -57,8 +62,14 @@ pub fn now() -> OffsetDateTime {
 
 impl House {
     pub async fn open(database: Option<String>) -> Self {
+        Self::open_with(|settings| settings.database = database).await
+    }
+
+    /// A house with other settings.
+    pub async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(&folder, database);
+        let mut settings = settings(&folder, None);
+        change(&mut settings);
         let clock = Clock::standing(now());
         let rng = &mut Randomness::seeded(1).draw();
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(vec![0x42; 16]))];
@@ -145,6 +156,8 @@ pub struct Said {
     pub status: u16,
     pub body: Value,
     pub replayed: bool,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl Said {
@@ -189,13 +202,26 @@ impl Caller {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let replayed = response.headers().contains_key("idempotency-replayed");
+        let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
         let bytes = response.bytes().await.unwrap();
-        Said { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), replayed }
+        Said { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), replayed, retry_after }
     }
 }
 
 fn address(service: &Service) -> String {
     format!("https://{}", service.address())
+}
+
+/// As [`client`] without a certificate, from this address.
+pub fn client_from(folder: &TempDir, address: std::net::IpAddr) -> Client {
+    client_in(folder.path(), address)
+}
+
+/// As [`client_from`].
+pub fn client_in(folder: &std::path::Path, address: std::net::IpAddr) -> Client {
+    let authority = std::fs::read(folder.join("data/tls-ca.pem")).unwrap();
+    let builder = Client::builder().tls_certs_only([Certificate::from_pem(&authority).unwrap()]).no_proxy();
+    builder.local_address(address).build().unwrap()
 }
 
 /// Trusts the house's authority only; shows the certificate, if there is one.

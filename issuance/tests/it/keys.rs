@@ -47,7 +47,8 @@ fn no_key_rests_in_the_clear() {
         assert!(!secrets.iter().any(|secret| holds(secret) || holds(hex::encode(secret).as_bytes())), "{entry:?}");
         assert!(!holds(initialised.admin_password.as_bytes()), "{entry:?}");
         let mode = fs::metadata(&entry).unwrap().permissions().mode() & 0o777;
-        let private = entry.extension().is_some_and(|e| e == "sealed") || entry.ends_with("kek");
+        let private =
+            entry.extension().is_some_and(|e| e == "sealed") || entry.ends_with("kek") || entry.ends_with("lock");
         assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{entry:?}");
     }
     let keys = fs::metadata(settings.data.join("keys")).unwrap().permissions().mode() & 0o777;
@@ -63,7 +64,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 fn a_sealed_key_opens_under_its_own_name_and_key_only() {
     let folder = tempfile::tempdir().unwrap();
     let store = KeyStore::init(folder.path(), None, &mut Randomness::seeded(1).draw()).unwrap();
-    store.put("one", b"a secret of one").unwrap();
+    store.locked().unwrap().put("one", b"a secret of one").unwrap();
     let keys = folder.path().join("keys");
     fs::copy(keys.join("one.sealed"), keys.join("two.sealed")).unwrap();
     assert!(matches!(store.load("two"), Err(KeyStoreError::NotOurs(_))), "passed off as another");
@@ -115,7 +116,7 @@ fn a_service_can_begin_with_both_curve_forms_and_with_brainpool() {
         let options = InitOptions { curve_form, csca_curve, signer_curve, ..InitOptions::default() };
         init(&settings, &options).unwrap();
         let store = KeyStore::open(&settings.data, None).unwrap();
-        let signer = Signer::open(&store, keys::Settings::default()).unwrap();
+        let signer = opened(&store, keys::Settings::default());
         let ds = signer.certificate(KeyName::DocumentSigner);
         assert_eq!(crypto::pki::spki::form(ds.subject_public_key_info()).unwrap(), Some(curve_form));
         let trust = crypto::pki::TrustStore::new(vec![signer.csca().clone()]);
@@ -133,7 +134,7 @@ async fn usage_is_reserved_before_and_ends_at_the_limit() {
     let opens = async || {
         let offices = Offices::open(&settings, None, Randomness::System).await.unwrap();
         let store = KeyStore::open(&settings.data, None).unwrap();
-        (offices.deeds().clone(), Signer::open(&store, settings.keys.clone()).unwrap())
+        (offices.deeds().clone(), opened(&store, settings.keys.clone()))
     };
     let (deeds, signer) = opens().await;
     for _ in 0..5 {
@@ -151,10 +152,15 @@ async fn usage_is_reserved_before_and_ends_at_the_limit() {
     assert!(matches!(error, SignerError::Closed(KeyName::Csca)), "the running service has no CSCA key");
 }
 
+/// The signing keys of a folder, opened a second time.
+fn opened(store: &KeyStore, settings: keys::Settings) -> Signer {
+    Signer::open(store, settings, keys::Installation::open(store).unwrap().counters()).unwrap()
+}
+
 /// The signing keys of a house, opened a second time.
 fn signer(house: &House) -> Signer {
     let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
-    Signer::open(&store, keys::Settings::default()).unwrap()
+    opened(&store, keys::Settings::default())
 }
 
 #[tokio::test]
@@ -195,7 +201,7 @@ fn a_new_document_signer_takes_over_and_the_old_certificate_stays() {
     let store = KeyStore::open(&settings.data, None).unwrap();
     let new = keys::rotate(&store, KeyName::DocumentSigner, now, rng).unwrap();
     assert!(matches!(keys::rotate(&store, KeyName::Csca, now, rng), Err(keys::CeremonyError::Signer(_))));
-    let signer = Signer::open(&store, keys::Settings::default()).unwrap();
+    let signer = opened(&store, keys::Settings::default());
     assert_eq!(signer.certificate(KeyName::DocumentSigner).der(), new.der());
     let old = crypto::pki::Certificate::parse(&old).unwrap();
     assert_eq!(fs::read(settings.data.join(format!("ds-{}.der", old.serial()))).unwrap(), old.der());
@@ -236,8 +242,8 @@ fn card_keys_differ_by_chip_version_and_master() {
     assert!(keys.transport("factory-3", &serial(1), 1).is_err());
     assert!(keys.knows_transport("factory-2") && !keys.knows_transport("factory-3"));
     let store = KeyStore::open(&settings.data, None).unwrap();
-    assert!(CardKeys::import_transport(&store, "../kek", &[1; 16]).is_err());
-    assert!(CardKeys::import_transport(&store, "short", &[1; 15]).is_err());
+    assert!(CardKeys::import_transport(&store.locked().unwrap(), "../kek", &[1; 16], false).is_err());
+    assert!(CardKeys::import_transport(&store.locked().unwrap(), "short", &[1; 15], false).is_err());
 }
 
 #[tokio::test]
@@ -259,7 +265,7 @@ async fn the_list_in_force_is_read_again_when_its_file_has_changed() {
 }
 
 fn signer_serial(store: &KeyStore) -> crypto::pki::SerialNumber {
-    let signer = Signer::open(store, keys::Settings::default()).unwrap();
+    let signer = opened(store, keys::Settings::default());
     signer.certificate(KeyName::DocumentSigner).serial().clone()
 }
 

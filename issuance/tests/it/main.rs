@@ -7,26 +7,35 @@
 mod at_once;
 mod audit;
 mod chip;
+mod chip_keys;
 mod civil_day;
+mod folder;
 mod four_eyes;
 mod golden;
 mod held;
 mod house;
 mod idempotency;
+mod installation;
 mod keys;
 mod loss;
 mod offices;
 mod order;
+mod portraits;
 mod problems;
 mod reading;
+mod register_rules;
 mod rights;
 mod road;
+mod row_macs;
 mod sessions;
 mod statements;
 mod stations;
 mod store;
+mod texts;
 mod trust_bundle;
 mod units;
+
+mod attacks;
 
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;

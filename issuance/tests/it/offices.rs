@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::identity::CardSerial;
-use crypto::identity::civil_time::VIET_NAM;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
-use issuance::applications::model::{Application, Kind};
+use issuance::access::{OFFICER, STATION};
+use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Purpose};
 use issuance::ground::actor::Service;
@@ -40,7 +40,10 @@ pub struct Offices {
     pub data: tempfile::TempDir,
 }
 
-const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
+pub const TRANSPORT_MASTER: [u8; 16] = [0x42; 16];
+
+/// The tests declare the same woman again and again: the officer who numbers her says that she is another one.
+pub const OTHER_PARENTS: Option<&str> = Some("the papers name other parents");
 
 /// Runs a verb as a deed of this caller, and commits it if it went well.
 macro_rules! within {
@@ -60,12 +63,21 @@ pub(crate) use within;
 
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
+        Self::open_with(database, InitOptions::default()).await
+    }
+
+    /// The offices of an authority of which something is decided otherwise.
+    pub async fn open_with(database: Option<String>, options: InitOptions) -> Self {
         // Half past three in the afternoon in Viet Nam.
-        Self::open_in(database, datetime!(2026-11-22 08:30 UTC), VIET_NAM).await
+        Self::open_at(database, datetime!(2026-11-22 08:30 UTC), options).await
     }
 
     /// The offices of a State whose civil time is so far ahead of UTC, at this moment.
     pub async fn open_in(database: Option<String>, at: OffsetDateTime, utc_offset: UtcOffset) -> Self {
+        Self::open_at(database, at, InitOptions { utc_offset, ..InitOptions::default() }).await
+    }
+
+    async fn open_at(database: Option<String>, at: OffsetDateTime, options: InitOptions) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Clock::standing(at);
         let mut settings = Settings { database, ..Settings::new(data.path()) };
@@ -73,7 +85,7 @@ impl Offices {
         settings.access.password_passes = 1;
         settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(TRANSPORT_MASTER.to_vec()))];
-        let options = InitOptions { transport_keys, csca_curve: Curve::P256, utc_offset, ..InitOptions::default() };
+        let options = InitOptions { transport_keys, csca_curve: Curve::P256, ..options };
         let randomness = Randomness::seeded(7);
         server::init(&settings, &options, "admin", clock.now(), &mut randomness.draw()).unwrap();
         let state = server::Offices::open(&settings, Some(clock.clone()), randomness).await.unwrap();
@@ -91,10 +103,19 @@ impl Offices {
         }
     }
 
+    /// Stops, and starts with the keys that lie in the folder now. On SQLite.
+    pub async fn starts_again(&mut self) {
+        self.state.deeds().db().close().await;
+        let mut settings = Settings::new(self.data.path());
+        settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
+        let clock = Some(self.clock.clone());
+        self.state = server::Offices::open(&settings, clock, Randomness::seeded(8)).await.unwrap();
+    }
+
     /// A woman who does not exist, with her number.
     pub async fn citizen(&self) -> PersonId {
         let person = self.declares(&declaration()).await;
-        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person)).unwrap();
+        within!(self, self.registrar, deed => numbering::steps::establish(deed, &self.state.numbers, person, OTHER_PARENTS)).unwrap();
         person
     }
 
@@ -106,7 +127,7 @@ impl Offices {
 
     pub async fn applies(&self, person: PersonId, kind: Kind) -> Result<Application, CounterError> {
         let office: OfficeCode = "district-1".parse().unwrap();
-        let request = Request { person, kind, office: &office, exempt: false, claim: None };
+        let request = Request { person, kind, office: &office, exempt: false, claim: None, acknowledged: None };
         within!(self, self.capture, deed => counter::register(deed, &self.state.counter, request))
     }
 
@@ -123,8 +144,16 @@ impl Offices {
         within!(self, self.capture, deed => counter::capture(deed, id, portrait, "Nốt ruồi")).unwrap();
     }
 
+    /// Reads an application and approves what it shows.
     pub async fn approves(&self, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
-        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id))
+        let seen = self.sees(officer, id).await?;
+        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id, seen))
+    }
+
+    /// Reads an application. Returns the name of what the officer saw.
+    pub async fn sees(&self, officer: &Officer, id: ApplicationId) -> Result<Option<DossierDigest>, CounterError> {
+        let (seen, _) = within!(self, officer, deed => counter::read(deed, &self.state.counter, id))?;
+        Ok(seen.stage.capture_of().map(|capture| capture.dossier(officer.id)))
     }
 
     /// A blank in the station's custody.
@@ -223,6 +252,12 @@ impl Offices {
         rows.iter().map(|row| row.get("action").unwrap()).collect()
     }
 
+    /// What `GET /health` answers: status and details.
+    pub async fn health(&self) -> (String, Vec<String>) {
+        let answer = server::health(&self.state).await.unwrap();
+        (answer.status, answer.details)
+    }
+
     pub fn csca(&self) -> crypto::pki::Certificate {
         crypto::pki::Certificate::parse(&std::fs::read(self.data.path().join("csca.der")).unwrap()).unwrap()
     }
@@ -239,6 +274,7 @@ pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     let name = format!("{}-{}", role.name(), officer.id);
     let arguments = args![officer.id, name, Argument::json(&officer.roles), &officer.office, source.now()];
     deed.tx().run(insert, arguments).await.unwrap();
+    deed.tx().seal(&OFFICER, officer.id).await.unwrap();
     deed.record(Action::OfficerMade, Object::Officer(officer.id), None, Purpose::Administration).await.unwrap();
     deed.commit().await.unwrap();
     officer
@@ -257,6 +293,7 @@ pub async fn enrol(deeds: &Deeds, name: &str) -> Station {
     let expires_at = source.now() + time::Duration::days(365);
     let arguments = args![station.id, name, &station.office, fingerprint, source.now(), expires_at];
     deed.tx().run(insert, arguments).await.unwrap();
+    deed.tx().seal(&STATION, station.id).await.unwrap();
     deed.record(Action::StationEnrolled, Object::Station(station.id), None, Purpose::Administration).await.unwrap();
     deed.commit().await.unwrap();
     station

@@ -97,13 +97,15 @@ async fn every_refusal_is_a_problem_document() {
 async fn a_body_without_an_end_is_a_problem_document() {
     let house = House::open(None).await;
     let authority = fs::read(house.folder.path().join("data/tls-ca.pem")).unwrap();
-    let path = format!("{}/api/sessions", house.admin.address);
+    let path = format!("{}/api/officers", house.admin.address);
+    let token = house.admin.token.clone().unwrap();
     let limit = issuance::web::Settings::default().body_limit;
     let asked = tokio::task::spawn_blocking(move || {
         let authority = reqwest::Certificate::from_pem(&authority).unwrap();
         let client = reqwest::blocking::Client::builder().tls_certs_only([authority]).no_proxy().build().unwrap();
         let endless = std::io::repeat(b'x').take(limit as u64 + 1);
-        let said = client.post(path).body(reqwest::blocking::Body::new(endless)).send().unwrap();
+        let request = client.post(path).bearer_auth(token).header("Idempotency-Key", "k");
+        let said = request.body(reqwest::blocking::Body::new(endless)).send().unwrap();
         (said.status().as_u16(), said.headers()[CONTENT_TYPE].clone(), said.text().unwrap())
     });
     let (status, kind, text) = asked.await.unwrap();

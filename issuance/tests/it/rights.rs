@@ -34,6 +34,8 @@ use Who::{Anyone, Officers, SignedIn, Stations};
 const TABLE: &[(&str, &str, Who)] = &[
     // Terminals and kiosks, and the way in.
     ("GET", "/health", Anyone),
+    ("GET", "/livez", Anyone),
+    ("GET", "/readyz", Anyone),
     ("GET", "/openapi.json", Anyone),
     ("GET", "/api/crl", Anyone),
     ("GET", "/api/trust-bundle", Anyone),

@@ -1,6 +1,7 @@
 //! Steps 1 to 10 of one citizen, and every way off the road.
 
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
+use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::Next;
 use crypto::perso::{self, LifeCycle, Receipt};
 use crypto::pki::TrustStore;
@@ -11,8 +12,9 @@ use issuance::applications::model::{ChangeReason, Kind, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
 use issuance::cards::{CardError, steps as cards};
 use issuance::deed::Object;
-use issuance::ground::Id;
 use issuance::ground::ids::PersonId;
+use issuance::ground::{Id, Randomness};
+use issuance::keys::{self, InitOptions, KeyName, KeyStore};
 use issuance::population::model::Declaration;
 use issuance::production::intake::IntakeOutcome;
 use issuance::production::personalization::{PersonalizationOutcome, Proof};
@@ -20,7 +22,7 @@ use issuance::production::{self, ProductionError, withdrawal};
 use issuance::web::Problem;
 use issuance::{numbering, population};
 
-use crate::offices::{LOST, Offices, declaration, enrol, key_of, photograph, within};
+use crate::offices::{LOST, OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, within};
 use crate::postgres::fresh_database;
 
 /// Runs a test on SQLite.
@@ -49,7 +51,52 @@ on_sqlite!(
     an_office_sees_its_own,
     a_declaration_that_no_card_can_carry_is_declined_with_its_reason,
     a_card_is_for_who_may_have_one,
+    a_revoked_signer_signs_nothing_more_and_says_so,
 );
+
+/// A document was signed, its chip not written yet, when the signer was revoked and another one took over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_of_a_revoked_signer_is_made_anew() {
+    let mut offices = Offices::open(None).await;
+    let person = offices.citizen().await;
+    offices.approved(person, Kind::First).await;
+    let mut chip = offices.initialised(1).await;
+    offices.orders(&chip).await.unwrap();
+    let store = KeyStore::open(offices.data.path(), None).unwrap();
+    let revoked = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
+    keys::rotate(&store, KeyName::DocumentSigner, offices.clock.now(), &mut Randomness::System.draw()).unwrap();
+    keys::issue_crl(&store, std::slice::from_ref(&revoked), offices.clock.now()).unwrap();
+    offices.starts_again().await;
+    offices.card(&mut chip).await;
+    let sod = Sod::parse(chip.file(File::Sod)).unwrap();
+    assert_ne!(*sod.signer_certificate().unwrap().serial(), revoked);
+    let mut trust = TrustStore::new(vec![offices.csca()]);
+    trust.add_list(offices.state.crl.read().await.unwrap().1).unwrap();
+    sod.verify(&trust, offices.clock.now()).unwrap();
+    assert_eq!(offices.revoked().await, 1, "the first document is on the list of revoked ones");
+}
+
+/// What the State of the authority is called stands on its cards as in its certificates.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_country_is_true_to_the_end() {
+    let country = "UT/UTO".parse().unwrap();
+    let options = InitOptions { country, nationality: "Utopia".to_owned(), ..InitOptions::default() };
+    let offices = Offices::open_with(None, options).await;
+    Box::pin(walk::a_citizen_gets_a_card(&offices)).await;
+    let person = offices.citizen().await;
+    offices.approved(person, Kind::First).await;
+    let mut chip = offices.initialised(2).await;
+    offices.card(&mut chip).await;
+    let Dg1::Td1(mrz) = Dg1::parse(chip.file(File::DataGroup(DataGroup::DG1))).unwrap() else { panic!("no TD1") };
+    assert_eq!((mrz.issuing_state.as_str(), mrz.nationality.as_str()), ("UTO", "UTO"));
+    let dg13 = Dg13::parse(chip.file(File::DataGroup(DataGroup::DG13))).unwrap();
+    assert_eq!(dg13.nationality.as_deref(), Some("Utopia"));
+    let signer = Sod::parse(chip.file(File::Sod)).unwrap();
+    let trust = TrustStore::new(vec![offices.csca()]);
+    let verified = signer.verify(&trust, offices.clock.now()).unwrap();
+    assert_eq!(verified.signer().issuing_state(), Some(mrz.issuing_state.as_str()));
+    assert_eq!(verified.signer().country(), "UT");
+}
 
 /// The long ones over PostgreSQL, one after the other on one database: the test process's own, or the empty one that
 /// `ISSUANCE_TEST_DATABASE` names. Skipped, aloud, without PostgreSQL.
@@ -58,10 +105,10 @@ async fn the_road_over_postgresql() {
     let named = std::env::var("ISSUANCE_TEST_DATABASE").ok();
     let Some(url) = named.or_else(fresh_database) else { return };
     let offices = Offices::open(Some(url)).await;
-    walk::a_citizen_gets_a_card(&offices).await;
+    Box::pin(walk::a_citizen_gets_a_card(&offices)).await;
     walk::a_cut_anywhere_is_healed_by_the_next_order(&offices).await;
-    walk::a_spoiled_chip_gives_the_application_to_another(&offices).await;
-    walk::a_cancelled_application_takes_its_chip_along(&offices).await;
+    Box::pin(walk::a_spoiled_chip_gives_the_application_to_another(&offices)).await;
+    Box::pin(walk::a_cancelled_application_takes_its_chip_along(&offices)).await;
     walk::a_receipt_is_believed_only_on_the_chips_own_word(&offices).await;
 }
 
@@ -84,8 +131,26 @@ mod walk {
         assert_eq!(offices.application(application.id).await.stage.name(), "handed-over");
         reads_like_a_border_guard(offices, &chip);
         let trail = offices.trail(Object::Application(application.id)).await;
-        let told = ["application-approved", "application-bound", "application-captured", "application-registered"];
+        let told = ["approved", "bound", "captured", "read", "registered"].map(|act| format!("application-{act}"));
         assert_eq!(trail, told);
+    }
+
+    pub async fn a_revoked_signer_signs_nothing_more_and_says_so(offices: &Offices) {
+        let person = offices.citizen().await;
+        let application = offices.approved(person, Kind::First).await;
+        let mut chip = offices.initialised(1).await;
+        assert!(offices.state.signer.complaints().await.is_empty());
+        let store = KeyStore::open(offices.data.path(), None).unwrap();
+        let serial = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
+        keys::issue_crl(&store, &[serial], offices.clock.now()).unwrap();
+        let problem = Problem::from(offices.personalizes(&mut chip).await.unwrap_err());
+        assert_eq!(problem.code(), ProblemCode::SignerRevoked);
+        assert_eq!(offices.application(application.id).await.stage.name(), "approved", "no chip was bound for nothing");
+        let complaints = offices.state.signer.complaints().await;
+        assert!(complaints.len() == 1 && complaints[0].contains("issuance rotate ds"), "{complaints:?}");
+        let warnings = issuance::trust::expiry_warnings(&offices.state.trust, &offices.clock).await;
+        assert!(warnings.contains(&complaints[0]), "{warnings:?}");
+        assert_eq!(offices.health().await, ("degraded".to_owned(), complaints));
     }
 
     /// Passive authentication over what the chip really holds, and what it says.
@@ -136,7 +201,7 @@ mod walk {
         let person = offices.citizen().await;
         let numbers = &offices.state.numbers;
         let establish = async |person: PersonId| {
-            within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person)).unwrap()
+            within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS)).unwrap()
         };
         let number = establish(person).await;
         assert_eq!(establish(person).await, number);
@@ -235,8 +300,8 @@ mod walk {
         // A finished card takes an officer and a witness.
         let station = within!(offices, station, deed => withdrawal::spoil(deed, &chip.serial, "torn", "journal 8"));
         assert_eq!(code(station.unwrap_err()), "chip-already-personalized");
-        let (stock, serial) = (&offices.stock, chip.serial);
-        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", "Ms Witness")).unwrap();
+        let (stock, serial, witness) = (&offices.stock, chip.serial, offices.approver.id);
+        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", witness)).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         let late = within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
         assert!(matches!(late, Err(HandOverError::Card(CardError::Status(_)))));

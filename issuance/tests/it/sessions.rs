@@ -63,11 +63,16 @@ async fn five_failures_lock_a_name_whether_or_not_an_officer_has_it() {
         assert_eq!(stories[0], stories[1], "the answers must not tell which names exist");
         assert_eq!(stories[0][4], (401, "credentials-wrong".to_owned()));
         assert_eq!(stories[0][5], (429, "sign-in-locked".to_owned()));
-        assert_eq!(lan.signs_in("lan", PASSWORD).await.code(), "sign-in-locked", "also with the right password");
+        assert_eq!(
+            house.anyone().signs_in("lan", PASSWORD).await.code(),
+            "sign-in-locked",
+            "also with the right password"
+        );
         house.clock.advance(Duration::minutes(16));
         assert_eq!(lan.signs_in("lan", PASSWORD).await.status, 200, "the lock ends by itself");
         let refused = sql!("select count(*) as n from audit_entry where action = $1");
-        assert_eq!(house.count(refused, args!["sign-in-refused"]).await, 10);
+        // Of the guesses at a locked name, the first, second, fourth and so on leave a record.
+        assert_eq!(house.count(refused, args!["sign-in-refused"]).await, 2 * 5 + 2 + 1);
     })
     .await;
 }

@@ -1,8 +1,8 @@
 //! Client certificates, TLS and the listener.
 
 use issuance::ground::Randomness;
-use issuance::keys::{InitOptions, KeyStore};
-use issuance::server::{self, ListenError, TlsListener};
+use issuance::keys::KeyStore;
+use issuance::server::{Limits, ListenError, TlsListener};
 use issuance::{Service, StartError};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
@@ -96,7 +96,7 @@ async fn a_client_that_does_not_shake_hands_stops_nobody() {
 async fn a_port_in_use_is_said_so() {
     let house = house::House::open(None).await;
     let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
-    let error = TlsListener::bind(house.service.address(), &store).await.unwrap_err();
+    let error = TlsListener::bind(house.service.address(), &store, Limits::default(), &[]).await.unwrap_err();
     assert!(matches!(error, ListenError::InUse(address) if address == house.service.address()));
     assert!(error.to_string().contains("in use"));
 }
@@ -122,25 +122,4 @@ async fn without_init_there_is_no_service() {
     let error = Service::start(&house::settings(&folder, None), None, Randomness::System).await.unwrap_err();
     assert!(matches!(error, StartError::KeyStore(_)));
     assert!(error.to_string().contains("issuance init"), "{error}");
-}
-
-/// A client that shakes hands and says nothing more does not hold a connection for good.
-#[tokio::test]
-async fn a_connection_on_which_nothing_moves_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = house::settings(&folder, None);
-    let rng = &mut Randomness::seeded(1).draw();
-    server::init(&settings, &InitOptions::default(), "admin", house::now(), rng).unwrap();
-    let store = KeyStore::open(&settings.data, None).unwrap();
-    let idle = std::time::Duration::from_millis(200);
-    let mut listener = TlsListener::bind_with("127.0.0.1:0".parse().unwrap(), &store, idle).await.unwrap();
-    let address = listener.address();
-    let client = house::client(&folder, None);
-    let silent = tokio::spawn(async move { client.get(format!("https://{address}/health")).send().await });
-    let (mut connection, _) = axum::serve::Listener::accept(&mut listener).await;
-    let mut heard = vec![];
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), connection.read_to_end(&mut heard)).await;
-    assert_eq!(ended.unwrap().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
-    drop(connection);
-    assert!(silent.await.unwrap().is_err());
 }

@@ -35,8 +35,8 @@ async fn fetched(house: &House, known: Option<&str>) -> Fetched {
     Fetched { status: response.status().as_u16(), tag, bytes: response.bytes().await.unwrap().to_vec() }
 }
 
-/// Waits until there is another bundle than the one with this tag. Fails if it takes longer than a second: here the
-/// worker looks every 20 ms, in a service every second.
+/// Waits until there is another bundle than the one with this tag: here the worker looks every 20 ms, in a service
+/// every second. The wait is long enough for a slow machine.
 async fn another(house: &House, than: &str) -> Fetched {
     let began = Instant::now();
     loop {
@@ -45,7 +45,7 @@ async fn another(house: &House, than: &str) -> Fetched {
             assert_ne!(fetched.tag, than);
             return fetched;
         }
-        assert!(began.elapsed() < Wait::from_secs(1), "no other bundle within a second");
+        assert!(began.elapsed() < Wait::from_secs(20), "no other bundle");
         tokio::time::sleep(Wait::from_millis(10)).await;
     }
 }

@@ -366,7 +366,7 @@ async fn everyone_signed_in_reads_and_only_administrators_write() {
             }
         }
         for role in Role::ALL {
-            let officer = house.officer(&format!("{role:?}"), &[role], "o-1").await;
+            let officer = house.officer(&format!("one-{}", role.name()), &[role], "o-1").await;
             for path in reads {
                 good(&officer.get(path).await);
             }

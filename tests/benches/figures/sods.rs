@@ -109,6 +109,6 @@ fn signing_key(authority: &Authority) -> Result<SigningKey, Box<dyn Error>> {
     let store = KeyStore::init(folder.path(), None, &mut subject::rng())?;
     // The same seed gives the same key as the authority has.
     let key = SigningKey::generate(KeyName::DocumentSigner, authority.key.curve(), &mut subject::rng())?;
-    key.keep(&store)?;
+    key.keep(&store.locked()?)?;
     Ok(SigningKey::open(&store, KeyName::DocumentSigner, &authority.certificate)?)
 }

@@ -15,6 +15,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 pub use pcscd::Pcscd;
+pub(crate) use programs::LISTENS_ON;
 pub use programs::{Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program};
 use serde_json::Value;
 
@@ -327,11 +328,8 @@ fn issuance(dir: &Path, transport: &Path, options: &Options) -> Result<(Running,
     }
     let log = dir.join("issuance.log");
     let mut running = Running(serve.stdout(Stdio::piped()).stderr(File::create(&log)?).spawn()?);
-    let said = running
-        .announcements(programs::LISTENS_ON, 1)
-        .map_err(|error| failed("issuance serve", &error, &log))?
-        .concat();
-    let address = said.trim_start_matches(programs::LISTENS_ON).trim().to_owned();
+    let said = running.announcements(LISTENS_ON, 1).map_err(|error| failed("issuance serve", &error, &log))?.concat();
+    let address = said.trim_start_matches(LISTENS_ON).trim().to_owned();
     Ok((running, address))
 }
 

@@ -31,7 +31,7 @@ impl Running {
     ///
     /// # Errors
     /// `UnexpectedEof` if the program closes its output before, `TimedOut` after 30 s.
-    pub(super) fn announcements(&mut self, wanted: &'static str, count: usize) -> io::Result<Vec<String>> {
+    pub(crate) fn announcements(&mut self, wanted: &'static str, count: usize) -> io::Result<Vec<String>> {
         let out = self.0.stdout.take().ok_or_else(|| io::Error::other("standard output was not piped"))?;
         let (tell, told) = mpsc::channel();
         // Reads on after the last wanted line: a program that writes to a closed pipe ends.
@@ -83,7 +83,7 @@ pub fn issuance_serve(data: &Path, listen: &str) -> io::Result<Command> {
 }
 
 /// `issuance serve` prints this before its address when it is ready.
-pub(super) const LISTENS_ON: &str = "issuance listens on ";
+pub(crate) const LISTENS_ON: &str = "issuance listens on ";
 
 /// `card-agent` with these arguments.
 ///

@@ -209,6 +209,8 @@ impl<'a> Later<'a> {
         // The lost portrait is found in a backup.
         let held = self.case("held");
         let missing = self.house.dir.join("data").join(&self.index.missing_object);
+        // A fresh checkout has no folder for it: git keeps no empty ones.
+        fs::create_dir_all(missing.parent().unwrap()).unwrap();
         fs::rename(self.house.dir.join(golden::story::MISSING), missing).unwrap();
         self.approver.releases(&held.application).unwrap();
         let captured = self.case("captured");

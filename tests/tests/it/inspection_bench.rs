@@ -16,7 +16,7 @@ use crypto::lds::security_infos::{
     ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, SecurityInfo,
     SecurityInfos,
 };
-use crypto::lds::{CardAccess, Com, DataGroup, Dg1, Dg2, Dg13, Dg14, Dg15, File};
+use crypto::lds::{CardAccess, Com, DataGroup, Dg1, Dg2, Dg13, Dg14, Dg15, File, ImageFormat};
 use crypto::mrz::{MrzKey, Td1};
 use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::Next;
@@ -210,11 +210,12 @@ impl Desk {
             }),
             SecurityInfo::ActiveAuthentication { signature_algorithm: active_auth::signature_algorithm(Hash::Sha256) },
         ];
-        let mut portrait = vec![0xff, 0xd8, 0xff, 0xe0];
-        portrait.resize(17_000, 0x5a);
+        let mut image = vec![0xff, 0xd8, 0xff, 0xe0];
+        image.resize(17_000, 0x5a);
+        let face = Dg2 { image, format: ImageFormat::Jpeg, width: 480, height: 640 };
         let groups: Vec<(DataGroup, Vec<u8>)> = vec![
             (DataGroup::DG1, Dg1::from(zone()).encode().expect("an MRZ")),
-            (DataGroup::DG2, Dg2::new(portrait, 480, 640).expect("a face").encode()),
+            (DataGroup::DG2, face.encode()),
             (DataGroup::DG13, Dg13::new(&person).expect("particulars").encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
             (DataGroup::DG15, Dg15 { spki: explicit(active) }.encode()),

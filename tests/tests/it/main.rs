@@ -5,7 +5,9 @@
 mod architecture;
 mod bad_input;
 mod bench;
+mod crashes;
 mod golden_house;
+mod hostile_station;
 mod inspection_bench;
 mod inspection_reading;
 mod inspection_station;

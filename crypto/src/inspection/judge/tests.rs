@@ -111,9 +111,10 @@ impl TestIssuer {
         }));
         let signature_algorithm = active_auth::signature_algorithm(Hash::Sha256);
         infos.push(SecurityInfo::ActiveAuthentication { signature_algorithm });
+        let face = Dg2 { image: PORTRAIT.to_vec(), format: ImageFormat::Jpeg, width: 480, height: 640 };
         [
             (DataGroup::DG1, Dg1::from(zone(&person)).encode().unwrap()),
-            (DataGroup::DG2, Dg2::new(PORTRAIT.to_vec(), 480, 640).unwrap().encode()),
+            (DataGroup::DG2, face.encode()),
             (DataGroup::DG13, Dg13::new(&person).unwrap().encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
             (DataGroup::DG15, Dg15 { spki: spki_of(&self.active) }.encode()),

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::OFFICER;
 use crate::access::proposals::{Listed, Proposal};
 use crate::ground::ids::{OfficerId, ProposalId};
 use crate::ground::{Id, OfficeCode, Role};
@@ -95,20 +96,18 @@ pub(in crate::access) async fn forget_unappointed(tx: &mut Tx) -> Result<(), Sto
 
 /// True if the officer is an administrator who was not disabled.
 pub(in crate::access) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> Result<bool, StoreError> {
-    let sql =
-        sql!("select id from officer where id = $1 and disabled_at is null and cast(roles as text) like '%\"admin\"%'");
-    Ok(tx.one(sql, args![id]).await?.is_some())
+    tx.sealed(&OFFICER, id).await?.map_or(Ok(false), |row| administers(&row))
 }
 
 /// Returns how many other administrators of the national office have a password: one of them must
 /// remain, since the others act for their own office only.
-pub(in crate::access) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<i64, StoreError> {
-    let sql = sql!(
-        "select count(*) as n from officer where id <> $1 and disabled_at is null and password <> '' and office = $2
-         and cast(roles as text) like '%\"admin\"%'"
-    );
-    let row = tx.one(sql, args![id, &OfficeCode::national()]).await?;
-    row.map_or(Ok(0), |row| row.get("n"))
+pub(in crate::access) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<usize, StoreError> {
+    let mut count = 0;
+    for row in other_administrators(tx, id).await? {
+        let national = row.parsed::<OfficeCode>("office")? == OfficeCode::national();
+        count += usize::from(national && !row.get::<String>("password")?.is_empty());
+    }
+    Ok(count)
 }
 
 /// Returns how many administrators other than this one could confirm something about an officer of `office`: who
@@ -118,23 +117,43 @@ pub(in crate::access) async fn others_who_confirm(
     id: OfficerId,
     office: &OfficeCode,
     now: OffsetDateTime,
-) -> Result<i64, StoreError> {
-    let sql = sql!(
-        "select count(*) as n from officer where id <> $1 and disabled_at is null
-         and (password <> '' or token_until > $4) and (office = $2 or office = $3)
-         and cast(roles as text) like '%\"admin\"%'"
-    );
-    let row = tx.one(sql, args![id, office, &OfficeCode::national(), now]).await?;
-    row.map_or(Ok(0), |row| row.get("n"))
+) -> Result<usize, StoreError> {
+    let mut count = 0;
+    for row in other_administrators(tx, id).await? {
+        let own: OfficeCode = row.parsed("office")?;
+        let until: Option<OffsetDateTime> = row.get("token_until")?;
+        let signs_in = !row.get::<String>("password")?.is_empty() || until.is_some_and(|until| until > now);
+        count += usize::from(signs_in && (own == *office || own == OfficeCode::national()));
+    }
+    Ok(count)
+}
+
+/// Returns the other administrators who were not disabled. All officers are read: roles that were changed by another
+/// hand must not hide one.
+async fn other_administrators(tx: &mut Tx, id: OfficerId) -> Result<Vec<Record>, StoreError> {
+    let mut others = Vec::new();
+    for row in tx.all_sealed(&OFFICER, OFFICER.all, args![]).await? {
+        if administers(&row)? && OfficerId::of(&row, "id")? != id {
+            others.push(row);
+        }
+    }
+    Ok(others)
+}
+
+fn administers(row: &Record) -> Result<bool, StoreError> {
+    let disabled: Option<OffsetDateTime> = row.get("disabled_at")?;
+    Ok(disabled.is_none() && row.json::<Vec<Role>>("roles")?.contains(&Role::Admin))
 }
 
 /// True if an administrator used the service since then.
 pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
-    let sql = sql!(
-        "select s.id from session s join officer o on o.id = s.officer_id
-         where s.seen_at >= $1 and o.disabled_at is null and cast(o.roles as text) like '%\"admin\"%' limit 1"
-    );
-    Ok(tx.one(sql, args![since]).await?.is_some())
+    let sql = sql!("select distinct officer_id as id from session where seen_at >= $1");
+    for row in tx.all(sql, args![since]).await? {
+        if is_administrator(tx, Id::of(&row, "id")?).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns id and office of the officer of this name.
@@ -142,8 +161,11 @@ pub(in crate::access) async fn named(
     tx: &mut Tx,
     username: &str,
 ) -> Result<Option<(OfficerId, OfficeCode)>, StoreError> {
-    let row = tx.one(sql!("select id, office from officer where username = $1"), args![username]).await?;
-    row.map(|row| Ok((Id::of(&row, "id")?, row.parsed("office")?))).transpose()
+    let row = tx.one(sql!("select id from officer where username = $1"), args![username]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let id: OfficerId = Id::of(&row, "id")?;
+    let row = tx.sealed(&OFFICER, id).await?;
+    row.map(|row| Ok((id, row.parsed("office")?))).transpose()
 }
 
 pub(in crate::access) async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
@@ -164,17 +186,18 @@ pub(in crate::access) async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreE
 }
 
 pub(in crate::access) async fn enable(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
-    tx.run(sql!("update officer set disabled_at = null where id = $1"), args![id]).await?;
+    tx.change(&OFFICER, id, sql!("update officer set disabled_at = null where id = $1"), args![id]).await?;
     Ok(())
 }
 
 pub(in crate::access) async fn set_office(tx: &mut Tx, id: OfficerId, office: &OfficeCode) -> Result<(), StoreError> {
-    tx.run(sql!("update officer set office = $1 where id = $2"), args![office, id]).await?;
+    tx.change(&OFFICER, id, sql!("update officer set office = $1 where id = $2"), args![office, id]).await?;
     Ok(())
 }
 
 pub(in crate::access) async fn set_roles(tx: &mut Tx, id: OfficerId, roles: &[Role]) -> Result<(), StoreError> {
-    tx.run(sql!("update officer set roles = $1 where id = $2"), args![Argument::json(&roles), id]).await?;
+    tx.change(&OFFICER, id, sql!("update officer set roles = $1 where id = $2"), args![Argument::json(&roles), id])
+        .await?;
     Ok(())
 }
 
@@ -187,7 +210,7 @@ pub(in crate::access) async fn close_password(
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let sql = sql!("update officer set password = '', token_hash = $1, token_until = $2 where id = $3");
-    tx.run(sql, args![token_hash, until, id]).await?;
+    tx.change(&OFFICER, id, sql, args![token_hash, until, id]).await?;
     tx.run(sql!("update session set closed_at = $1 where officer_id = $2 and closed_at is null"), args![at, id])
         .await?;
     Ok(())

@@ -12,7 +12,7 @@ use crypto::lds::security_infos::{
     ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo, KeyAgreement, PaceInfo,
     PaceProtocol, SecurityInfo,
 };
-use crypto::lds::{AtrInfo, CardAccess, Com, DataGroup, Dg1, Dg2, Dg14, Dg15, File, SecurityInfos};
+use crypto::lds::{AtrInfo, CardAccess, Com, DataGroup, Dg1, Dg2, Dg14, Dg15, File, Jpeg, SecurityInfos};
 use crypto::mrz::Td1;
 use crypto::perso::{self, LifeCycle, Package, Presentation, Script};
 use crypto::pki::{
@@ -135,14 +135,13 @@ fn files() -> Files {
         SecurityInfo::TerminalAuthentication { version: 1 },
         SecurityInfo::Unknown(vec![0x30, 3, 0x06, 1, 0x2a]),
     ]);
-    let portrait = [&[0xff, 0xd8, 0xff, 0xe0][..], &[0x55; 400], &[0xff, 0xd9]].concat();
     let groups = vec![DataGroup::DG1, DataGroup::DG2, DataGroup::DG13];
     Files {
         com: Com { lds_version: "0108".into(), ..Com::new(groups) }.encode().unwrap(),
         dg1: Dg1::Td1(td1.clone()).encode().unwrap(),
         td1,
         card_access: CardAccess(card_access).encode(),
-        dg2: Dg2::new(portrait, 480, 640).unwrap().encode(),
+        dg2: Dg2::new(Jpeg::plain(480, 640), 480, 640).unwrap().encode(),
         dg13: Dg13::new(&particulars).unwrap().encode(),
         dg14: Dg14(dg14).encode(),
         dg15: Dg15 { spki: chip_key(2) }.encode(),

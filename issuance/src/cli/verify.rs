@@ -1,0 +1,44 @@
+//! `issuance verify`
+
+use clap::Args;
+
+use super::{Folder, Outcome, output};
+use crate::server::{self, Settings};
+
+/// Verifies the MAC of every officer, station, card, application and chip in the database.
+///
+/// Lists the records that were changed by another hand than the service's, and ends with exit code 1 if there is
+/// one. It may run beside the service. It does not find a record that was deleted, nor an older state of a
+/// record or of the whole database that was put back: compare the numbers of records, and the audit trail, with
+/// what was exported elsewhere.
+#[derive(Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    folder: Folder,
+    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR].
+    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> Outcome {
+        let settings = Settings { database: self.database, ..self.folder.settings() };
+        let verified = tokio::runtime::Runtime::new()?.block_on(server::verify(&settings))?;
+        for (table, id) in &verified.faults {
+            output::line(format_args!("{table} {id} was changed outside the service"))?;
+        }
+        let tables: Vec<_> = verified.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+        output::line(format_args!("Records verified: {}.", tables.join(", ")))?;
+        output::line(format_args!(
+            "Not found by this: a record that was deleted; an older state of a record, or of the whole database, put back."
+        ))?;
+        match verified.faults.len() {
+            0 => Ok(()),
+            faults => Err(format!(
+                "{faults} records were changed outside the service; the service refuses them. Restore them from a backup, and \
+                 find out whose hand it was"
+            )
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Walks all rows that carry a MAC and lists those that were changed by another hand.
+
+use super::compose::{StartError, database};
+use super::{SEALED, Settings};
+use crate::ground::Randomness;
+use crate::keys::KeyStore;
+
+/// What a walk over the rows found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verified {
+    /// Each table and the number of its rows.
+    pub tables: Vec<(&'static str, u64)>,
+    /// Table and key of each row that is not as the service wrote it.
+    pub faults: Vec<(&'static str, String)>,
+}
+
+/// Verifies each row of officers, stations, cards, applications and chips. The service may run meanwhile. It finds a
+/// row that was changed, put in another row's place, or inserted. It does not find a row that was deleted, nor an older
+/// state of a row, or of the whole database, that was put back.
+///
+/// # Errors
+/// [`StartError`]
+pub async fn verify(settings: &Settings) -> Result<Verified, StartError> {
+    let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    let mut verified = Verified { tables: Vec::new(), faults: Vec::new() };
+    for table in SEALED {
+        let (rows, faults) = db.begin_read().await?.walk(table).await?;
+        verified.tables.push((table.table, rows));
+        verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
+    }
+    db.close().await;
+    Ok(verified)
+}

@@ -1,0 +1,88 @@
+//! Is the service able to work? Found out by writing, at most once a second, for all who ask.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crypto::perso::problem::ProblemCode;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+
+use super::{Problem, store};
+use crate::deed::Deeds;
+use crate::ground::{blocking, files};
+
+/// The probe of database and data folder; clones share its result.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    deeds: Deeds,
+    data: Arc<Path>,
+    latest: Arc<Mutex<Latest>>,
+}
+
+/// The latest probe: its beginning, and its result once it is there.
+type Latest = Option<(Instant, watch::Receiver<Option<Result<(), Problem>>>)>;
+
+impl Readiness {
+    /// A probe of this database, and of the folder in which large objects are kept.
+    #[must_use]
+    pub fn new(deeds: Deeds, data: &Path) -> Self {
+        Self { deeds, data: data.into(), latest: Arc::default() }
+    }
+
+    /// Returns within a second whether a row and a file can be written. A result serves for a second; a probe that
+    /// hangs is not followed by a second one.
+    ///
+    /// # Errors
+    /// `storage-full`, `database-busy`, `database-unreachable`
+    pub async fn ask(&self) -> Result<(), Problem> {
+        let mut result = self.result().await;
+        match tokio::time::timeout(PATIENCE, result.wait_for(Option::is_some)).await {
+            Ok(Ok(result)) => result.clone().unwrap_or(Ok(())),
+            // The probe hangs, or broke off with the runtime.
+            Ok(Err(_)) | Err(_) => Err(Problem::new(ProblemCode::DatabaseBusy).detail("a write takes too long")),
+        }
+    }
+
+    async fn result(&self) -> watch::Receiver<Option<Result<(), Problem>>> {
+        let mut latest = self.latest.lock().await;
+        if let Some((began, result)) = &*latest
+            && (began.elapsed() < GOOD_FOR || (result.borrow().is_none() && result.has_changed().is_ok()))
+        {
+            return result.clone();
+        }
+        let (tell, result) = watch::channel(None);
+        *latest = Some((Instant::now(), result.clone()));
+        let this = self.clone();
+        tokio::spawn(async move {
+            let probed = this.probe().await;
+            tell.send_replace(Some(probed));
+        });
+        result
+    }
+
+    async fn probe(&self) -> Result<(), Problem> {
+        let mut tx = self.deeds.db().begin_upkeep().await?;
+        store::probe(&mut tx, self.deeds.source().now()).await?;
+        tx.commit().await?;
+        let file = self.data.join("readiness-probe");
+        blocking::apart(move || write(&file)).await.map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Problem::caused(ProblemCode::StorageFull, &error)
+            }
+            _ => Problem::internal(&error),
+        })
+    }
+}
+
+/// Writes as much as a small portrait takes, and removes it again.
+fn write(file: &PathBuf) -> io::Result<()> {
+    let written = files::replace(file, &file.with_extension("new"), &vec![0x5a; 64 * 1024], files::PRIVATE);
+    written.and_then(|()| std::fs::remove_file(file))
+}
+
+/// An answer comes within a second.
+const PATIENCE: Duration = Duration::from_millis(900);
+/// A result serves all who ask for so long.
+const GOOD_FOR: Duration = Duration::from_secs(1);

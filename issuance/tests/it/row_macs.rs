@@ -1,0 +1,239 @@
+//! Rows that were changed by another hand than the service's are refused, on SQLite and on PostgreSQL.
+
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crypto::lds::File;
+use crypto::perso::problem::ProblemCode;
+use issuance::applications::model::Kind;
+use issuance::applications::steps as counter;
+use issuance::cards::CardError;
+use issuance::ground::Role;
+use issuance::ground::ids::ApplicationId;
+use issuance::server::{self, Settings};
+use issuance::store::{Argument, Sql, StoreError};
+use issuance::web::Problem;
+use issuance::{args, cards, production, sql};
+
+use crate::house;
+use crate::offices::{LOST, Offices, photograph, within};
+use crate::postgres::fresh_database;
+
+/// Runs a scenario on SQLite, then on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            tampered::$name(&Offices::open(None).await, None).await;
+            if let Some(url) = fresh_database() {
+                tampered::$name(&Offices::open(Some(url.clone())).await, Some(url)).await;
+            }
+        }
+    )* };
+}
+
+on_both!(
+    what_the_service_writes_passes,
+    a_portrait_exchanged_between_approval_and_production_makes_no_card,
+    a_stage_that_was_written_by_hand_makes_no_card,
+    a_hidden_application_lets_no_second_one_begin,
+    a_chip_that_was_made_blank_again_is_refused,
+    a_card_that_was_made_active_again_is_refused,
+    a_station_that_was_moved_is_refused,
+    a_mac_of_another_row_or_none_is_refused,
+);
+
+/// Another hand: a statement that is not the service's.
+async fn by_hand(offices: &Offices, sql: Sql, arguments: Vec<Argument>) {
+    let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+    assert_eq!(tx.run(sql, arguments).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+}
+
+/// The walk over all rows. Returns the faults as `table id`.
+async fn faults(offices: &Offices, database: Option<String>) -> Vec<String> {
+    let settings = Settings { database, ..Settings::new(offices.data.path()) };
+    let verified = server::verify(&settings).await.unwrap();
+    verified.faults.iter().map(|(table, id)| format!("{table} {id}")).collect()
+}
+
+/// `stage_data` of an application.
+async fn stage_data(offices: &Offices, id: ApplicationId) -> serde_json::Value {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    let row = tx.one(sql!("select stage_data from application where id = $1"), args![id]).await.unwrap();
+    row.unwrap().get("stage_data").unwrap()
+}
+
+/// The name of a portrait that the service keeps and that was captured for no application.
+async fn another_face(offices: &Offices) -> String {
+    let mirrored = image::load_from_memory(&photograph()).unwrap().fliph().to_rgb8();
+    let mut jpeg = vec![];
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 90).encode_image(&mirrored).unwrap();
+    counter::develop(&offices.state.counter, STANDARD.encode(jpeg), None).await.unwrap()
+}
+
+fn code(error: impl Into<Problem>) -> ProblemCode {
+    error.into().code()
+}
+
+mod tampered {
+    use super::*;
+
+    pub async fn what_the_service_writes_passes(offices: &Offices, database: Option<String>) {
+        let person = offices.citizen().await;
+        let application = offices.approved(person, Kind::First).await;
+        let mut chip = offices.initialised(1).await;
+        let card = offices.card(&mut chip).await;
+        let slip = application.slip.0.clone();
+        within!(offices, offices.counter, deed => issuance::applications::hand_over::hand_over(deed, card, &slip))
+            .unwrap();
+        within!(offices, offices.counter, deed => cards::steps::report_loss(deed, card, LOST)).unwrap();
+        let spoiled = offices.initialised(2).await;
+        let serial = spoiled.presentation().serial;
+        within!(offices, offices.station, deed => production::withdrawal::spoil(deed, &serial, "torn", "none"))
+            .unwrap();
+        offices.blank(3).await;
+        let settings = Settings { database: database.clone(), ..Settings::new(offices.data.path()) };
+        let verified = server::verify(&settings).await.unwrap();
+        assert_eq!(verified.faults, []);
+        let tables = [("officer", 6), ("station", 1), ("card", 1), ("application", 1), ("chip", 3)];
+        assert_eq!(verified.tables, tables);
+        let (code, said) = verify_command(offices, database.as_deref());
+        assert!(code == Some(0) && said.contains("application 1") && said.contains("deleted"), "{said}");
+    }
+
+    pub async fn a_portrait_exchanged_between_approval_and_production_makes_no_card(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let (robbed, honest) = (offices.citizen().await, offices.citizen().await);
+        let robbed = offices.approved(robbed, Kind::First).await;
+        offices.clock.advance(time::Duration::seconds(1));
+        let honest = offices.approved(honest, Kind::First).await;
+        // A face that the service keeps, of which the second officer never heard.
+        let other = another_face(offices).await;
+        let mut stage = stage_data(offices, robbed.id).await;
+        let taken = stage.to_string().split("\"portrait\":\"").nth(1).unwrap()[..64].to_owned();
+        stage = serde_json::from_str(&stage.to_string().replace(&taken, &other)).unwrap();
+        let sql = sql!("update application set stage_data = $1 where id = $2");
+        by_hand(offices, sql, args![Argument::Json(Some(stage)), robbed.id]).await;
+        let mut chip = offices.initialised(1).await;
+        offices.card(&mut chip).await;
+        assert_eq!(offices.application(honest.id).await.stage.name(), "personalized", "the queue goes on");
+        let read = within!(offices, offices.capture, deed => counter::read(deed, &offices.state.counter, robbed.id));
+        assert_eq!(code(read.unwrap_err()), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database.clone()).await, [format!("application {}", robbed.id)]);
+        let (code, said) = verify_command(offices, database.as_deref());
+        assert!(code == Some(1) && said.contains(&robbed.id.to_string()), "{said}");
+    }
+
+    pub async fn a_stage_that_was_written_by_hand_makes_no_card(offices: &Offices, database: Option<String>) {
+        let person = offices.citizen().await;
+        let application = offices.applies(person, Kind::First).await.unwrap();
+        offices.captures(application.id).await;
+        let sql = sql!("update application set stage = 'approved' where id = $1");
+        by_hand(offices, sql, args![application.id]).await;
+        let chip = offices.initialised(1).await;
+        let refused = offices.prepares(&offices.station, &chip).await.unwrap_err();
+        assert_eq!(code(refused), ProblemCode::NothingToPersonalize);
+        let approved = offices.approves(&offices.approver, application.id).await.unwrap_err();
+        assert_eq!(code(approved), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database).await, [format!("application {}", application.id)]);
+    }
+
+    pub async fn a_hidden_application_lets_no_second_one_begin(offices: &Offices, _: Option<String>) {
+        let person = offices.citizen().await;
+        let application = offices.applies(person, Kind::First).await.unwrap();
+        let sql = sql!("update application set stage = 'cancelled' where id = $1");
+        by_hand(offices, sql, args![application.id]).await;
+        let second = offices.applies(person, Kind::First).await.unwrap_err();
+        assert_eq!(code(second), ProblemCode::RecordTampered);
+    }
+
+    pub async fn a_chip_that_was_made_blank_again_is_refused(offices: &Offices, database: Option<String>) {
+        let mut chip = offices.initialised(1).await;
+        let serial = chip.presentation().serial;
+        let sql = sql!("update chip set state = 'delivered', state_data = $1 where id = $2");
+        let delivered = Argument::json(&production::model::ChipState::Delivered);
+        by_hand(offices, sql, vec![delivered, serial.to_string().into()]).await;
+        assert_eq!(code(offices.takes_in(&mut chip).await.unwrap_err()), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database).await, [format!("chip {serial}")]);
+    }
+
+    pub async fn a_card_that_was_made_active_again_is_refused(offices: &Offices, database: Option<String>) {
+        let person = offices.citizen().await;
+        offices.approved(person, Kind::First).await;
+        let mut chip = offices.initialised(1).await;
+        let card = offices.card(&mut chip).await;
+        by_hand(offices, sql!("update card set status = 'active' where id = $1"), args![card]).await;
+        let hash = hex::encode(crypto::sod::Sod::parse(chip.file(File::Sod)).unwrap().fingerprint());
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let status = cards::steps::status(&mut tx, &hash).await.unwrap_err();
+        assert!(matches!(&status, CardError::Store(StoreError::Tampered { table: "card", .. })), "{status}");
+        drop(tx);
+        let lost = within!(offices, offices.counter, deed => cards::steps::report_loss(deed, card, LOST));
+        assert_eq!(code(lost.unwrap_err()), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database).await, [format!("card {card}")]);
+    }
+
+    pub async fn a_station_that_was_moved_is_refused(offices: &Offices, database: Option<String>) {
+        let id = offices.station.id;
+        by_hand(offices, sql!("update station set office = 'district-2' where id = $1"), args![id]).await;
+        let stock = &offices.stock;
+        let given = within!(offices, stock, deed => production::steps::give_custody(deed, &[], id));
+        assert_eq!(code(given.unwrap_err()), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database).await, [format!("station {id}")]);
+    }
+
+    pub async fn a_mac_of_another_row_or_none_is_refused(offices: &Offices, database: Option<String>) {
+        let (one, other) = (offices.citizen().await, offices.citizen().await);
+        let one = offices.applies(one, Kind::First).await.unwrap();
+        let other = offices.applies(other, Kind::First).await.unwrap();
+        let sql = sql!(
+            "update application set mac = (select mac from application where id = $1),
+                 version = (select version from application where id = $1) where id = $2"
+        );
+        by_hand(offices, sql, args![one.id, other.id]).await;
+        let sql = sql!("update application set mac = null, version = null where id = $1");
+        by_hand(offices, sql, args![one.id]).await;
+        let mut expected = [format!("application {}", one.id), format!("application {}", other.id)];
+        let mut found = faults(offices, database).await;
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+        for id in [one.id, other.id] {
+            let read = within!(offices, offices.capture, deed => counter::read(deed, &offices.state.counter, id));
+            assert_eq!(code(read.unwrap_err()), ProblemCode::RecordTampered);
+        }
+    }
+}
+
+/// `issuance verify`: exit code, and all that it said.
+fn verify_command(offices: &Offices, database: Option<&str>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+    command.arg("verify").arg("--data").arg(offices.data.path()).stdin(Stdio::null());
+    if let Some(url) = database {
+        command.args(["--database", url]);
+    }
+    let done = command.output().unwrap();
+    (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_was_written_by_hand_opens_nothing() {
+    house::on_both(async |house| {
+        let officer = house.officer("capture-1", &[Role::Capture], "o-1").await;
+        assert_eq!(officer.get("/api/audit?actor=officer:x").await.code(), "role-missing");
+        let db = house.service.offices().deeds().db();
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let sql = sql!("update officer set roles = $1 where username = 'capture-1'");
+        tx.run(sql, vec![Argument::json(&[Role::Auditor])]).await.unwrap();
+        tx.commit().await.unwrap();
+        let said = officer.get("/api/audit?actor=officer:x").await;
+        assert_eq!((said.status, said.code()), (500, "record-tampered"));
+        let said = house.anyone().signs_in("capture-1", house::PASSWORD).await;
+        assert_eq!((said.status, said.code()), (500, "record-tampered"));
+    })
+    .await;
+}

@@ -1,0 +1,137 @@
+//! Text from outside is the same on both databases: U+0000 at no door, no invisible sign, one officer by one name, a
+//! limit wherever there is one at the end of the road.
+
+use issuance::applications::model::Kind;
+use issuance::applications::steps as counter;
+use issuance::ground::Role;
+use issuance::population::model::Declaration;
+use issuance::{args, population, sql};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::house::{House, PASSWORD, on_both};
+use crate::offices::{Offices, declaration, within};
+
+/// A body with U+0000 in a value, in a name of a field, and in a field that is not there.
+fn bodies_with_nul() -> [serde_json::Value; 3] {
+    [json!({"username": "a\0b", "password": PASSWORD}), json!({"user\0name": "a"}), json!({"more": ["\0"]})]
+}
+
+async fn nul_is_refused_at_every_door(house: &House) {
+    let id = "0197a3f0-1234-7abc-8def-0123456789ab";
+    let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+    let capture = house.officer("capture", &[Role::Capture], "o-1").await;
+    let approver = house.officer("approver", &[Role::Approver], "o-1").await;
+    let stock = house.officer("stock", &[Role::Stock], "o-1").await;
+    let counter = house.officer("counter", &[Role::HandOver], "o-1").await;
+    let (station, _) = house.station("station-1").await;
+    let anyone = house.anyone();
+    let doors = [
+        (&anyone, "/api/sessions".to_owned()),
+        (&house.admin, "/api/officers".to_owned()),
+        (&house.admin, "/api/stations".to_owned()),
+        (&house.admin, format!("/api/officers/{id}/disablement")),
+        (&house.admin, format!("/api/stations/{id}/revocation")),
+        (&registrar, "/api/declarations".to_owned()),
+        (&registrar, format!("/api/persons/{id}/number")),
+        (&capture, "/api/applications".to_owned()),
+        (&capture, format!("/api/applications/{id}/capture")),
+        (&capture, format!("/api/applications/{id}/cancellation")),
+        (&approver, format!("/api/applications/{id}/approval")),
+        (&approver, format!("/api/applications/{id}/refusal")),
+        (&stock, "/api/stock/deliveries".to_owned()),
+        (&stock, "/api/stock/custody".to_owned()),
+        (&stock, "/api/stock/00000000000000000001/write-off".to_owned()),
+        (&counter, format!("/api/cards/{id}/hand-over")),
+        (&counter, format!("/api/cards/{id}/loss")),
+        (&station, "/api/station/intake/orders".to_owned()),
+        (&station, "/api/station/chips/00000000000000000001/spoiled".to_owned()),
+    ];
+    for (caller, path) in &doors {
+        for (number, body) in bodies_with_nul().into_iter().enumerate() {
+            let key = format!("nul-{number}-{}", path.len());
+            let said = caller.asks(Method::POST, path, Some(&key), Some(body)).await;
+            assert_eq!((said.status, said.code()), (422, "text-unfit"), "{path} {number}");
+        }
+    }
+    let auditor = house.officer("auditor", &[Role::Auditor], "national").await;
+    for query in ["object=a%00b", "actor=%00"] {
+        let said = auditor.get(&format!("/api/audit?{query}")).await;
+        assert_eq!((said.status, said.code()), (400, "query-malformed"), "{query}");
+    }
+}
+
+async fn a_text_is_no_longer_than_its_field(house: &House) {
+    let lan = house.admin.post("/api/officers", "lan", account("lan")).await.body["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/officers/{lan}/disablement");
+    let long = house.admin.post(&path, "k-1", json!({"reason": "x".repeat(3_000_000)})).await;
+    assert_eq!((long.status, long.code()), (422, "text-too-long"), "{:?}", long.body);
+    let detail = long.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("text too long: at most 400 characters, line 1 column 30000"), "{detail}");
+    let kept = sql!("select count(*) as n from v_audit_entry where length(reason) > 400");
+    assert_eq!(house.count(kept, args![]).await, 0);
+    assert_eq!(house.admin.post(&path, "k-2", json!({"reason": "ẫ".repeat(400)})).await.status, 200);
+    let station = json!({"name": "s".repeat(65), "office": "o-1", "csr_pem": ""});
+    assert_eq!(house.admin.post("/api/stations", "k-3", station).await.code(), "text-too-long");
+    let request = json!({"name": "s", "office": "o-1", "csr_pem": "x".repeat(1_000_000)});
+    assert_eq!(house.admin.post("/api/stations", "k-4", request).await.code(), "text-too-long");
+    let stock = house.officer("stock", &[Role::Stock], "o-1").await;
+    let note = json!({"manufacturer": "m".repeat(101), "batch": "1", "transport_key_id": "k", "serials": []});
+    assert_eq!(stock.post("/api/stock/deliveries", "k-5", note).await.code(), "text-too-long");
+    let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+    let form = json!({"relation_to_head": "c".repeat(1_000_000), "full_name": "Nguyễn Thị Mẫu"});
+    let said = registrar.post("/api/declarations", "k-6", form).await;
+    assert!(said.body["detail"].as_str().unwrap().contains("relation_to_head: longer than 100"), "{:?}", said.body);
+}
+
+fn account(username: &str) -> serde_json::Value {
+    json!({"username": username, "password": PASSWORD, "roles": ["auditor"], "office": "o-1"})
+}
+
+async fn one_officer_has_one_account_by_every_spelling(house: &House) {
+    let spellings = ["lan.nguyễn", "Lan.Nguyễn", "lan.nguye\u{302}\u{303}n", "ｌａｎ.nguyễn", " LAN.NGUYỄN "];
+    for (number, name) in spellings.iter().enumerate() {
+        let said = house.admin.post("/api/officers", &format!("k-{number}"), account(name)).await;
+        assert_eq!(said.code(), if number == 0 { "" } else { "name-taken" }, "{name}");
+        assert_eq!(house.anyone().signs_in(name, PASSWORD).await.status, 200, "{name}");
+    }
+    for (number, name) in ["l\u{430}n.nguyễn", "lan\u{200b}.nguyễn", "lan nguyễn"].iter().enumerate() {
+        let said = house.admin.post("/api/officers", &format!("s-{number}"), account(name)).await;
+        assert_eq!(said.code(), "text-unfit", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_is_judged_at_the_door() {
+    on_both(nul_is_refused_at_every_door).await;
+    on_both(a_text_is_no_longer_than_its_field).await;
+    on_both(one_officer_has_one_account_by_every_spelling).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_of_one_shape_are_one_name() {
+    let offices = Offices::open(None).await;
+    let register = &offices.state.register;
+    let declared = async |name: &str| {
+        let form = Declaration { full_name: name.into(), ..declaration() };
+        within!(offices, offices.registrar, deed => population::steps::declare(deed, register, &form)).unwrap().1
+    };
+    let alike = |findings: &[population::model::Finding]| {
+        findings.iter().any(|finding| finding.code == "perhaps-declared-before")
+    };
+    assert!(!alike(&declared("\u{110}ặng Thị Mẫu").await));
+    assert!(alike(&declared("\u{d0}ặng Thị Mẫu").await), "U+00D0");
+    assert!(alike(&declared("\u{110}ặng\u{200b} Thị\u{202e} Mẫu").await), "zero width and direction");
+    assert!(!alike(&declared("Noé Thị Mẫu").await));
+    assert!(!alike(&declared("Nóe Thị Mẫu").await), "another name: no syllable of Vietnamese");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_leaves_no_mark_does_not_reach_the_card() {
+    let offices = Offices::open(None).await;
+    let person = offices.citizen().await;
+    let id = offices.applies(person, Kind::First).await.unwrap().id;
+    let (portrait, features) = ("0".repeat(64), "Nốt\u{202e} ruồi\u{200b}\u{feff}\u{7}đen\u{e0041}");
+    let captured = within!(offices, offices.capture, deed => counter::capture(deed, id, portrait, features)).unwrap();
+    assert_eq!(captured.stage.capture_of().map(|capture| capture.features.as_str()), Some("Nốt ruồi đen"));
+}
