@@ -198,12 +198,12 @@ pub async fn status(tx: &mut Tx, sod_sha256: &str) -> Result<String, CardError> 
     Ok(store::status_of(tx, &hash).await?.unwrap_or_else(|| "unknown".to_owned()))
 }
 
-/// True if a person has a card in hand, or would have if a loss were undone.
+/// True if a person has a card in hand.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn has_active<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<bool, StoreError> {
-    Ok(!store::held_by(deed, person).await?.is_empty())
+    Ok(store::held_by(deed, person).await?.iter().any(|card| matches!(card.status, Status::Active { .. })))
 }
 
 /// Returns the card, kept from other writers, if it is of the officer's office.

@@ -1,5 +1,7 @@
 //! A running service with its people: role clients that speak HTTPS.
 
+use issuance::access::OFFICER;
+use issuance::ground::ids::OfficerId;
 use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::InitOptions;
 use issuance::server::{self, Settings};
@@ -109,8 +111,9 @@ impl House {
         officer.owns(name, &confirmed).await;
         if some.len() != roles.len() {
             let mut tx = self.service.offices().deeds().db().begin_upkeep().await.unwrap();
-            let give = sql!("update officer set roles = $1 where username = $2");
-            assert_eq!(tx.run(give, args![Argument::json(&roles), name]).await.unwrap(), 1);
+            let id: OfficerId = made.body["id"].as_str().unwrap().parse().unwrap();
+            let give = sql!("update officer set roles = $1 where id = $2");
+            assert_eq!(tx.change(&OFFICER, id, give, args![Argument::json(&roles), id]).await.unwrap(), 1);
             tx.commit().await.unwrap();
         }
         (officer, made.body["id"].as_str().unwrap().into())

@@ -134,13 +134,14 @@ async fn a_card_that_the_citizen_shows_is_a_claim_and_anothers_is_not() {
         let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
         let insert = sql!(
             "insert into card (id, person_id, application_id, serial, sod_sha256, office, issued, status, status_data)
-             values ($1, $2, $3, '00', $4, 'o-1', $5, 'revoked', $6)"
+             values ($1, $2, $3, '00000000000000000001', $4, 'o-1', $5, 'revoked', $6)"
         );
         let person: uuid::Uuid = citizen.id.parse().unwrap();
         let status = issuance::store::Argument::json(&json!({"status": "personalized"}));
         let today = house.clock.today();
         let arguments = args![card, person, case, [7; 32], today, status];
         tx.run(insert, arguments).await.unwrap();
+        tx.seal(&issuance::cards::CARD, card).await.unwrap();
         tx.commit().await.unwrap();
         let shown = json!({"old_card": "07".repeat(32)});
         assert_eq!(citizen.applies(&capture, "k-2", Some(shown)).await.status, 200);

@@ -147,9 +147,11 @@ fn administers(row: &Record) -> Result<bool, StoreError> {
 
 /// True if an administrator used the service since then.
 pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
-    let sql = sql!("select distinct officer_id as id from session where seen_at >= $1");
+    let sql = sql!("select id, officer_id from session where seen_at >= $1 order by officer_id");
+    let mut last = None;
     for row in tx.all(sql, args![since]).await? {
-        if is_administrator(tx, Id::of(&row, "id")?).await? {
+        let id: OfficerId = Id::of(&row, "officer_id")?;
+        if last.replace(id) != Some(id) && is_administrator(tx, id).await? {
             return Ok(true);
         }
     }
