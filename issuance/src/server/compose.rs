@@ -132,9 +132,9 @@ impl Offices {
         let authority = AuthoritySettings::read(&store)?;
         let utc_offset = authority.utc_offset()?;
         let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
-        let (db, installation) = database_of_this_version(settings, &store, &clock, &randomness).await?;
+        let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &randomness)).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
-        make_first_officer(&deeds, &store).await?;
+        Box::pin(make_first_officer(&deeds, &store)).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
         for complaint in signer.complaints().await {

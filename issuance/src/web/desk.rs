@@ -139,7 +139,7 @@ impl Desk {
         let (caller, at) = (deed.caller().to_string(), deed.at());
         let hash = self.secrets.fingerprint("request", &stamp.request_hash);
         if !store::claim(deed.tx(), &caller, stamp.key.as_str(), &hash, at).await? {
-            return self.replay(deed, &stamp).await;
+            return Box::pin(self.replay(deed, &stamp)).await;
         }
         let (kept, shown) = verb(&mut deed).await.map_err(Into::into)?;
         let body = serde_json::to_vec(&kept).map_err(|e| Problem::internal(&e))?;

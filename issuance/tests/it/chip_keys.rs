@@ -81,6 +81,6 @@ async fn a_chip_key_is_used_once_for_ever() {
         let offices = Offices::open(database).await;
         a_second_chip_with_a_known_key_is_refused(&offices).await;
         the_keys_of_a_spoiled_chip_stay_known(&offices).await;
-        two_receipts_with_one_key_pair_at_once(&offices).await;
+        Box::pin(two_receipts_with_one_key_pair_at_once(&offices)).await;
     }
 }

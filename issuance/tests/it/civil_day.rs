@@ -15,17 +15,17 @@ use crate::offices::{Offices, declaration, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_midnight_in_viet_nam() {
-    days_are_those_of(datetime!(2026-11-22 18:30 UTC), VIET_NAM, date!(2026 - 11 - 23)).await;
+    Box::pin(days_are_those_of(datetime!(2026-11-22 18:30 UTC), VIET_NAM, date!(2026 - 11 - 23))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_same_moment_in_a_state_that_keeps_utc() {
-    days_are_those_of(datetime!(2026-11-22 18:30 UTC), UtcOffset::UTC, date!(2026 - 11 - 22)).await;
+    Box::pin(days_are_those_of(datetime!(2026-11-22 18:30 UTC), UtcOffset::UTC, date!(2026 - 11 - 22))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn before_midnight_in_a_state_behind_utc() {
-    days_are_those_of(datetime!(2026-11-23 02:30 UTC), offset!(-03:30), date!(2026 - 11 - 22)).await;
+    Box::pin(days_are_those_of(datetime!(2026-11-23 02:30 UTC), offset!(-03:30), date!(2026 - 11 - 22))).await;
 }
 
 /// Takes every decision that depends on a day, on both sides of it.

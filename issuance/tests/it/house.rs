@@ -72,6 +72,10 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(&folder, None);
         change(&mut settings);
+        Box::pin(Self::begun(folder, settings)).await
+    }
+
+    async fn begun(folder: TempDir, settings: Settings) -> Self {
         let clock = Clock::standing(now());
         let rng = &mut Randomness::seeded(1).draw();
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(vec![0x42; 16]))];

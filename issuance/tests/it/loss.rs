@@ -3,7 +3,7 @@
 use crypto::lds::File;
 use crypto::pki::trust_bundle;
 use issuance::applications::hand_over::hand_over;
-use issuance::applications::model::{ChangeReason, Kind};
+use issuance::applications::model::{Kind, ReissueReason};
 use issuance::cards::model::{Revocation, Status, UndoError};
 use issuance::cards::{CardError, steps as cards};
 use issuance::ground::ids::CardId;
@@ -56,7 +56,7 @@ async fn is_refused(offices: &Offices, chip: &Chip) -> bool {
 
 #[tokio::test]
 async fn a_report_suspends_the_card_at_once_and_two_officers_bring_it_back() {
-    on_both_offices(async |offices| {
+    Box::pin(on_both_offices(async |offices| {
         let (card, chip) = card(offices, 1).await;
         let (second, third) = (appoint(offices.state.deeds(), Role::HandOver).await, offices.capture.clone());
         assert!(!is_refused(offices, &chip).await);
@@ -83,13 +83,13 @@ async fn a_report_suspends_the_card_at_once_and_two_officers_bring_it_back() {
         assert_eq!(offices.status(chip.file(File::Sod)).await, "active");
         loses(offices, card).await.unwrap();
         assert!(is_refused(offices, &chip).await, "lost again");
-    })
+    }))
     .await;
 }
 
 #[tokio::test]
 async fn after_the_term_the_card_is_revoked_for_good() {
-    on_both_offices(async |offices| {
+    Box::pin(on_both_offices(async |offices| {
         let (card, chip) = card(offices, 1).await;
         let second = appoint(offices.state.deeds(), Role::HandOver).await;
         loses(offices, card).await.unwrap();
@@ -108,26 +108,26 @@ async fn after_the_term_the_card_is_revoked_for_good() {
         assert!(within!(offices, second, deed => cards::propose_undo(deed, card, "found")).is_err());
         let told = offices.trail(issuance::deed::Object::Card(card)).await;
         assert_eq!(told.iter().filter(|action| *action == "card-revoked").count(), 1, "{told:?}");
-    })
+    }))
     .await;
 }
 
 /// Or the citizen would have two cards.
 #[tokio::test]
 async fn a_lost_card_does_not_come_back_beside_the_new_one() {
-    on_both_offices(async |offices| {
+    Box::pin(on_both_offices(async |offices| {
         let (old, chip) = card(offices, 1).await;
         let read = within!(offices, offices.counter, deed => cards::read(deed, old)).unwrap();
         loses(offices, old).await.unwrap();
         let second = appoint(offices.state.deeds(), Role::HandOver).await;
         within!(offices, second, deed => cards::propose_undo(deed, old, "found at home")).unwrap();
-        let change = offices.approved(read.person, Kind::Change(ChangeReason::Damaged)).await;
+        let reissue = offices.approved(read.person, Kind::Reissue(ReissueReason::Lost)).await;
         let new = offices.card(&mut offices.initialised(2).await).await;
-        within!(offices, offices.counter, deed => hand_over(deed, new, &change.slip.0)).unwrap();
+        within!(offices, offices.counter, deed => hand_over(deed, new, &reissue.slip.0)).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         assert!(within!(offices, offices.capture, deed => cards::undo_loss(deed, old)).is_err());
         assert!(is_refused(offices, &chip).await);
-    })
+    }))
     .await;
 }
 

@@ -110,7 +110,7 @@ async fn a_kiosk_that_has_the_bundle_is_not_sent_it_again() {
 
 #[tokio::test]
 async fn a_card_that_was_reported_lost_is_in_another_bundle_within_a_second() {
-    on_both(async |house| {
+    Box::pin(on_both(async |house| {
         let deeds = house.service.offices().deeds();
         let offices = Offices {
             state: house.service.offices().clone(),
@@ -138,7 +138,7 @@ async fn a_card_that_was_reported_lost_is_in_another_bundle_within_a_second() {
             .await;
         assert_eq!((lost.status, &lost.body["status"]), (200, &json!("suspended")), "{lost:?}");
         assert!(opened(house, &another(house, &before.tag).await).is_revoked(&sod));
-    })
+    }))
     .await;
 }
 
