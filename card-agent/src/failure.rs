@@ -42,6 +42,9 @@ catalogue! {
     Undecided "card-undecided"
     WrongPassword "wrong-password"
     AccessFailed "access-failed"
+    IssuerUnknown "card-issuer-unknown"
+    CardExpired "card-expired"
+    CardRevoked "card-revoked"
     PcscNotRunning "pcscd-not-running"
     ReaderUnknown "reader-unknown"
     ReaderAmbiguous "reader-ambiguous"
@@ -68,6 +71,9 @@ catalogue! {
     TrustBundleUnusable "trust-bundle-unusable"
     InputUnusable "input-unusable"
     OutputUnusable "output-unusable"
+    ClockBehind "clock-behind"
+    TrustBundleOlder "trust-bundle-older"
+    BundleRecordUnusable "bundle-record-unusable"
     Interrupted "interrupted"
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use card_agent::failure::{Code, Failure};
+use card_agent::kiosk::NewestBundles;
 use card_agent::session::{Session, Stop};
 use card_agent::station::enrolment::Settings;
 use card_agent::station::journal::{Journal, Kind};
@@ -110,6 +111,10 @@ struct Inspect {
     /// National CSCA certificate, DER: the anchor under which the bundle is opened.
     #[arg(long)]
     anchor: PathBuf,
+    /// File that remembers the newest bundle of each anchor, so that no older one is accepted. Without it,
+    /// `citizen-card/newest-bundles.json` below `$XDG_STATE_HOME` or `~/.local/state`.
+    #[arg(long, env = "CITIZEN_CARD_STATE")]
+    state: Option<PathBuf>,
     /// Card access number: the six digits of the front.
     #[arg(long, env = "CITIZEN_CARD_CAN", hide_env_values = true)]
     can: Option<String>,
@@ -210,7 +215,8 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     let service = folder.service()?;
     let mut station = Station::new(&service, Journal::open(folder.path())?, kiosk::now);
     if let (Kind::Personalize, Some(anchor)) = (kind, folder.anchor()) {
-        station = station.trusting(kiosk::open_trust(&service.trust_bundle()?, &anchor, kiosk::now())?);
+        let newest = NewestBundles::at(folder.path().join(NewestBundles::FILE));
+        station = station.trusting(kiosk::open_trust(&service.trust_bundle()?, &anchor, kiosk::now(), &newest)?);
     }
     let reader = pcsc::find(&arguments.reader, Patience::default())?;
     station.settle(&reader, None)?; // needs no card
@@ -243,7 +249,8 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
 
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     let at = ambient::now().to_offset(arguments.utc_offset);
-    let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at)?;
+    let newest = NewestBundles::at(state(arguments)?);
+    let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at, &newest)?;
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;
     let mut session = observed(card, arguments.log.as_deref(), stop)?;
@@ -286,7 +293,18 @@ fn password(arguments: &Inspect) -> Result<Password, Failure> {
             }
         },
     };
-    Ok(Password::Mrz(mrz.parse().map_err(|e| unusable("the MRZ", &e))?))
+    Ok(Password::Zone(mrz.parse().map_err(|e| unusable("the MRZ", &e))?))
+}
+
+/// Returns the file that remembers the newest bundles.
+fn state(arguments: &Inspect) -> Result<PathBuf, Failure> {
+    if let Some(path) = &arguments.state {
+        return Ok(path.clone());
+    }
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let below = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
+    let below = below.ok_or_else(|| Failure::new(Code::InputUnusable, "no home folder: name a file with --state"))?;
+    Ok(below.join("citizen-card").join(NewestBundles::FILE))
 }
 
 fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop) -> Result<Session<'a, R>, Failure> {

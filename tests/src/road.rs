@@ -148,7 +148,8 @@ pub fn inspect_trusting(
     arguments: &[&str],
 ) -> io::Result<Output> {
     let (bundle, anchor, reader) = (bundle.to_string_lossy(), anchor.to_string_lossy(), world.pcscd.reader(slot));
-    let mut all = vec!["inspect", "--reader", &reader, "--bundle", &bundle, "--anchor", &anchor];
+    let state = world.dir.join("newest-bundles.json").to_string_lossy().into_owned();
+    let mut all = vec!["inspect", "--reader", &reader, "--bundle", &bundle, "--anchor", &anchor, "--state", &state];
     all.extend_from_slice(arguments);
     world.agent(&all)
 }

@@ -3,13 +3,15 @@
 //! It needs two files: the anchor `csca.der`, obtained once over a trusted channel, and the signed trust bundle,
 //! renewed now and then over any channel.
 
+mod newest;
 mod output;
 
 use crypto::conversation::Fault;
 use crypto::identity::civil_time::VIET_NAM;
-use crypto::inspection::{self, Conclusion, Evidence, Judgement, Request, Verdict};
+use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, Outcome, Request, Verdict};
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
+pub use newest::NewestBundles;
 pub use output::write_files;
 use time::OffsetDateTime;
 
@@ -18,14 +20,28 @@ use crate::failure::{Code, Failure};
 use crate::session::Session;
 use crate::transport::Reader;
 
-/// Opens a trust bundle under the anchor.
+/// Opens a trust bundle under the anchor, if none that is newer was opened here before.
 ///
 /// # Errors
-/// [`Code::TrustBundleUnusable`].
-pub fn open_trust(bundle: &[u8], anchor: &[u8], at: OffsetDateTime) -> Result<TrustBundle, Failure> {
+/// [`Code::TrustBundleUnusable`]; [`Code::ClockBehind`] if the bundle, its signer or the anchor begins later than `at`;
+/// and the errors of [`NewestBundles::accept`].
+pub fn open_trust(
+    bundle: &[u8],
+    anchor: &[u8],
+    at: OffsetDateTime,
+    newest: &NewestBundles,
+) -> Result<TrustBundle, Failure> {
     let anchor = Certificate::parse(anchor)
         .map_err(|e| Failure::new(Code::TrustBundleUnusable, format!("the anchor is not a certificate: {e}")))?;
-    trust_bundle::open(bundle, &anchor, at).map_err(|e| Failure::new(Code::TrustBundleUnusable, e))
+    let opened = trust_bundle::open(bundle, &anchor, at).map_err(|error| match error.not_before() {
+        Some(from) => {
+            let from = from.to_offset(at.offset());
+            Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error} ({from})"))
+        }
+        None => Failure::new(Code::TrustBundleUnusable, error),
+    })?;
+    newest.accept(&anchor, opened.issued_at().to_offset(at.offset()))?;
+    Ok(opened)
 }
 
 /// Returns the present moment in the offset of Việt Nam (+07:00), because the day of expiry ends there.
@@ -51,10 +67,11 @@ pub fn inspect<R: Reader>(
     Ok((evidence, judgement))
 }
 
-/// Succeeds if everything required held.
+/// Succeeds if everything required held. The detail of a failure is each check that decided it, with its reason.
 ///
 /// # Errors
-/// [`Code::WrongPassword`], [`Code::AccessFailed`], [`Code::Refused`], [`Code::Undecided`].
+/// [`Code::WrongPassword`], [`Code::AccessFailed`]; [`Code::CardRevoked`] and [`Code::CardExpired`] if nothing else is
+/// refuted, else [`Code::Refused`]; [`Code::IssuerUnknown`] and [`Code::Undecided`] if nothing is.
 pub fn conclude(evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
     let access = &evidence.access;
     if access.way.is_none() {
@@ -67,15 +84,22 @@ pub fn conclude(evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
         };
         return Err(Failure::new(if wrong { Code::WrongPassword } else { Code::AccessFailed }, tried));
     }
-    let names = |wanted: &dyn Fn(&inspection::Finding) -> bool| {
-        let names: Vec<_> = verdict.findings().iter().filter(|f| wanted(f)).map(|f| f.name.to_string()).collect();
-        names.join(", ")
-    };
-    match verdict.conclusion() {
-        Conclusion::Trusted => Ok(()),
-        Conclusion::Refused => Err(Failure::new(Code::Refused, names(&|f| f.outcome == inspection::Outcome::Refuted))),
+    let decisive: Vec<&Finding> = match verdict.conclusion() {
+        Conclusion::Trusted => return Ok(()),
+        Conclusion::Refused => verdict.findings().iter().filter(|f| f.outcome == Outcome::Refuted).collect(),
         Conclusion::Undecided => {
-            Err(Failure::new(Code::Undecided, names(&|f| f.required && f.outcome == inspection::Outcome::NotChecked)))
+            verdict.findings().iter().filter(|f| f.required && f.outcome == Outcome::NotChecked).collect()
         }
-    }
+    };
+    let has = |check| decisive.iter().any(|finding| finding.name == check);
+    let only = |checks: &[Check]| decisive.iter().all(|finding| checks.contains(&finding.name));
+    let code = match verdict.conclusion() {
+        Conclusion::Undecided if has(Check::IssuerKnown) => Code::IssuerUnknown,
+        Conclusion::Undecided => Code::Undecided,
+        _ if only(&[Check::Validity]) => Code::CardExpired,
+        _ if only(&[Check::Validity, Check::Revocation]) => Code::CardRevoked,
+        _ => Code::Refused,
+    };
+    let reasons: Vec<_> = decisive.iter().map(|finding| format!("{}: {}", finding.name, finding.reason)).collect();
+    Err(Failure::new(code, reasons.join("; ")))
 }

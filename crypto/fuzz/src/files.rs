@@ -2,7 +2,7 @@
 
 use crypto::apdu::{self, Command, Response};
 use crypto::lds::{AtrInfo, CardAccess, Com, Dg1, Dg2, Dg13, Dg14, Dg15, SecurityInfos, dg13};
-use crypto::mrz::{MrzKey, Td1};
+use crypto::mrz::{MrzZone, Td1};
 use crypto::pki::spki;
 use crypto::tlv::{self, Reader, Tlv};
 
@@ -88,8 +88,9 @@ pub fn td1_mrz(bytes: &[u8]) {
         }
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        if let Ok(key) = text.parse::<MrzKey>() {
-            assert!(key.information().is_ascii());
+        if let Ok(zone) = text.parse::<MrzZone>() {
+            assert!(zone.key().information().is_ascii());
+            assert_eq!(zone.differences(zone.characters().as_bytes()), Some(vec![]));
         }
         if let Ok(letters) = crypto::mrz::transliterate(text) {
             assert!(letters.bytes().all(|b| b.is_ascii_uppercase() || b == b'<'), "{letters}");

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::conversation::Fault;
 use crate::identity::Can;
 use crate::lds::{DataGroup, File};
-use crate::mrz::MrzKey;
+use crate::mrz::{MrzKey, MrzZone};
 
 /// Protocol that gave access to the chip.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,8 +34,21 @@ impl fmt::Display for AccessProtocol {
 pub enum Password {
     /// Six digits printed on the front.
     Can(Can),
-    /// Fields of the MRZ on the back.
+    /// The three fields of the MRZ that open the chip.
     Mrz(MrzKey),
+    /// The whole MRZ on the back: all of it is compared with DG1.
+    Zone(MrzZone),
+}
+
+impl Password {
+    /// Returns the fields of the MRZ that open the chip, if an MRZ was given.
+    pub fn mrz(&self) -> Option<&MrzKey> {
+        match self {
+            Self::Can(_) => None,
+            Self::Mrz(key) => Some(key),
+            Self::Zone(zone) => Some(zone.key()),
+        }
+    }
 }
 
 /// Hides the password.
@@ -44,6 +57,7 @@ impl fmt::Debug for Password {
         f.write_str(match self {
             Self::Can(_) => "Can(…)",
             Self::Mrz(_) => "Mrz(…)",
+            Self::Zone(_) => "Zone(…)",
         })
     }
 }
@@ -66,6 +80,8 @@ pub enum FileReading {
     Read(Vec<u8>),
     /// The chip did not give the file.
     Refused(Fault),
+    /// The chip was not asked: the secure channel had ended before, in this step and by this fault.
+    NotAsked(super::Step, Fault),
 }
 
 /// Shows the length only.
@@ -74,6 +90,7 @@ impl fmt::Debug for FileReading {
         match self {
             Self::Read(bytes) => write!(f, "Read({} bytes)", bytes.len()),
             Self::Refused(fault) => write!(f, "Refused({fault})"),
+            Self::NotAsked(step, fault) => write!(f, "NotAsked({step}: {fault})"),
         }
     }
 }

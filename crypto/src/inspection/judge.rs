@@ -1,8 +1,13 @@
 //! Judges evidence: a pure function, the same for a kiosk and a station.
 //!
-//! Two rules: The list of data groups comes from the **verified** hash table only; EF.COM is unsigned and is merely
-//! compared with it. Whenever that table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of
-//! all files, with or without an EF.COM that hides these groups, does not pass.
+//! Three rules: only what contradicts refutes; what was not asked, or could not be, is not checked. The list of data
+//! groups comes from the **verified** hash table only; EF.COM is unsigned and is merely compared with it. Whenever that
+//! table lists DG14 or DG15, the chip must prove that it holds a private key: a copy of all files, with or without an
+//! EF.COM that hides these groups, does not pass.
+
+mod document;
+mod person;
+mod proofs;
 
 use std::fmt::Write as _;
 
@@ -10,15 +15,13 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::Outcome::{NotChecked, Proved, Refuted};
 use super::holder::SignedGroups;
-use super::{Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome, Password, Protocol, Verdict};
-use crate::active_auth;
+use super::{Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome, Verdict};
+use crate::apdu::Status;
 use crate::conversation::Fault;
-use crate::identity::{Date, FullName, PersonalNumber, Sex};
-use crate::lds::dg13::NO_EXPIRY;
-use crate::lds::{CardAccess, Com, DataGroup, Dg1, Dg13, Dg14, Dg15, File};
-use crate::mrz::{MrzDate, Td1};
+use crate::lds::{CardAccess, Com, DataGroup, Dg1, Dg14, File};
+use crate::mrz::MrzDate;
 use crate::pki::trust_bundle::TrustBundle;
-use crate::pki::{Revocation, TrustStore, spki};
+use crate::pki::{Revocation, TrustStore};
 use crate::sod::{Sod, SodError, VerifiedSod};
 
 /// Trust anchors, revocation lists and revoked documents against which a document is judged.
@@ -45,14 +48,17 @@ impl<'a> From<&'a TrustStore> for Trust<'a> {
 ///
 /// Returns the verdict, and beside it the holder from the data groups that were proved to be signed.
 pub fn judge<'a>(evidence: &Evidence, trust: impl Into<Trust<'a>>, at: OffsetDateTime) -> Judgement {
-    let mut judge = Judge { evidence, trust: trust.into(), at, findings: Vec::new() };
+    let mut judge = Judge { evidence, trust: trust.into(), at, unknown_issuer: false, findings: Vec::new() };
     judge.access();
     let sod = judge.sod();
     judge.group_list(sod.as_ref());
     let groups = judge.groups(sod.as_ref());
     judge.card_access(&groups);
-    judge.clone_protection(sod.as_ref(), &groups);
-    judge.mrz(sod.as_ref(), &groups);
+    let profile = judge.profile(sod.as_ref());
+    judge.clone_protection(sod.as_ref(), &groups, profile);
+    judge.issuing_state(sod.as_ref(), &groups);
+    judge.document_type(sod.as_ref(), &groups);
+    judge.mrz(&groups);
     judge.validity(&groups);
     judge.revocation(sod.as_ref());
     Judgement { verdict: Verdict::new(judge.findings), holder: Holder::of(&groups) }
@@ -62,6 +68,8 @@ struct Judge<'a> {
     evidence: &'a Evidence,
     trust: Trust<'a>,
     at: OffsetDateTime,
+    /// Whether the signer's issuer is no anchor that we have.
+    unknown_issuer: bool,
     findings: Vec<Finding>,
 }
 
@@ -104,48 +112,83 @@ impl<'a> Judge<'a> {
     fn sod(&mut self) -> Option<VerifiedSod> {
         let unasked = "there is no sound signature to ask about";
         let Some(raw) = self.evidence.file(File::Sod) else {
-            self.demand(Check::SodSignature, NotChecked, "EF.SOD was not read");
+            let reason = format!("no EF.SOD: {}", self.absence(File::Sod));
+            self.demand(Check::SodSignature, NotChecked, reason);
             self.demand(Check::DocumentSigner, NotChecked, unasked);
             return None;
         };
         let error = match Sod::parse(raw).and_then(|sod| sod.verify(self.trust.store, self.at)) {
             Err(error) => error,
             Ok(sod) => {
-                let signer = sod.signer();
-                let revocation = match signer.revocation() {
-                    Revocation::Clear { as_of } => format!("not revoked as of {}", self.day_of(as_of)),
-                    Revocation::NotChecked => "no revocation list of its country".to_owned(),
-                    Revocation::Stale { as_of } => {
-                        format!("not revoked as of {}, a newer list was due", self.day_of(as_of))
-                    }
-                };
-                let chain = format!("signed by the {} CSCA that is trusted; {revocation}", signer.country());
-                let hash = format!("holds, over {} hashes of {:?}", sod.groups().len(), sod.hash());
-                self.demand(Check::SodSignature, Proved, hash);
-                self.demand(Check::DocumentSigner, Proved, chain);
+                self.signer_found(&sod);
                 return Some(sod);
             }
         };
-        // An unsupported algorithm is no proof of a forgery.
-        let outcome = if error.is_unsupported() { NotChecked } else { Refuted };
+        // An unsupported algorithm is no proof of a forgery, and a clock that is behind none either.
+        let clock = error.not_before().map(|from| {
+            let from = from.to_offset(self.at.offset());
+            format!("; {}, and it cannot be before {from}", self.clock())
+        });
+        let outcome = if error.is_unsupported() || clock.is_some() { NotChecked } else { Refuted };
+        let reason = format!("{error}{}", clock.unwrap_or_default());
         match error {
-            SodError::Chain(error) => {
-                let reason = "holds under the certificate inside, which itself is not trusted";
+            SodError::Chain(error) if error.is_unknown_issuer() => {
+                self.unknown_issuer = true;
+                let reason = "holds under the certificate inside, whose issuer is not known here";
                 self.demand(Check::SodSignature, Proved, reason);
-                self.demand(Check::DocumentSigner, outcome, error.to_string());
+                self.demand(Check::IssuerKnown, NotChecked, error.to_string());
+                self.demand(Check::DocumentSigner, NotChecked, "there is no trust anchor to judge it by");
             }
-            error => {
-                self.demand(Check::SodSignature, outcome, error.to_string());
+            SodError::Chain(_) => {
+                let inside = "holds under the certificate inside, which itself is not trusted";
+                self.demand(Check::SodSignature, Proved, inside);
+                self.demand(Check::DocumentSigner, outcome, reason);
+            }
+            _ => {
+                self.demand(Check::SodSignature, outcome, reason);
                 self.demand(Check::DocumentSigner, NotChecked, unasked);
             }
         }
         None
     }
 
+    fn signer_found(&mut self, sod: &VerifiedSod) {
+        let signer = sod.signer();
+        let (outcome, revocation) = match signer.revocation() {
+            Revocation::Clear { as_of } => (Proved, format!("not revoked as of {}", self.day_of(as_of))),
+            Revocation::Lost => (NotChecked, "the revocation list of its country cannot be used".to_owned()),
+            Revocation::NotChecked => (Proved, "no revocation list of its country".to_owned()),
+            Revocation::Stale { as_of } => {
+                (Proved, format!("not revoked as of {}, a newer list was due", self.day_of(as_of)))
+            }
+        };
+        let chain = format!("signed by the {} CSCA that is trusted; {revocation}", signer.country());
+        let hash = format!("holds, over {} hashes of {:?}", sod.groups().len(), sod.hash());
+        self.demand(Check::SodSignature, Proved, hash);
+        self.demand(Check::IssuerKnown, Proved, signer.anchor().subject().to_string());
+        self.demand(Check::DocumentSigner, outcome, chain);
+    }
+
+    /// Names the clock that this judgement goes by.
+    fn clock(&self) -> String {
+        format!("this computer's clock says {}", self.at)
+    }
+
+    /// Says why a file is not in the evidence.
+    fn absence(&self, file: File) -> String {
+        match self.evidence.files.get(&file) {
+            Some(FileReading::NotAsked(step, fault)) => {
+                format!("it was not asked for: the secure channel ended in step {step}: {fault}")
+            }
+            Some(FileReading::Refused(fault)) => format!("the chip does not give it: {fault}"),
+            Some(FileReading::Read(_)) | None => "it was not read".to_owned(),
+        }
+    }
+
     fn group_list(&mut self, sod: Option<&VerifiedSod>) {
         let (outcome, reason) = match (sod, self.evidence.file(File::Com).map(Com::parse)) {
             (None, _) => (NotChecked, "no verified hash table to compare EF.COM with".to_owned()),
-            (_, None) => (NotChecked, "EF.COM was not read; it proves nothing anyway".to_owned()),
+            (_, None) => (NotChecked, format!("no EF.COM, which proves nothing anyway: {}", self.absence(File::Com))),
             (_, Some(Err(error))) => (Refuted, error.to_string()),
             (Some(sod), Some(Ok(com))) => {
                 let signed = sod.groups();
@@ -189,13 +232,15 @@ impl<'a> Judge<'a> {
                     self.note(name, NotChecked, "needs terminal authentication");
                 }
                 Some(FileReading::Refused(fault)) => {
-                    self.demand(
-                        name,
-                        Refuted,
-                        format!("it is in the signed table, and the chip does not give it: {fault}"),
-                    );
+                    let without_right = matches!(fault, Fault::Refused { status, .. } if NO_RIGHT.contains(status));
+                    let outcome = if without_right { NotChecked } else { said_by(fault) };
+                    let reason = format!("it is in the signed table; {}", self.absence(group.into()));
+                    self.demand(name, outcome, reason);
                 }
-                None => self.demand(name, NotChecked, "it was not read"),
+                Some(FileReading::NotAsked(..)) | None => {
+                    let reason = self.absence(group.into());
+                    self.demand(name, NotChecked, reason);
+                }
             }
         }
         signed
@@ -211,7 +256,10 @@ impl<'a> Judge<'a> {
                 Some(Ok(dg14)) if dg14.0.pace().next().is_some() => {
                     self.demand(Check::CardAccess, Refuted, "the signed DG14 announces PACE, and the chip hides it");
                 }
-                _ => self.note(Check::CardAccess, NotChecked, "the chip has no EF.CardAccess"),
+                _ => {
+                    let reason = format!("no EF.CardAccess: {}", self.absence(File::CardAccess));
+                    self.note(Check::CardAccess, NotChecked, reason);
+                }
             }
             return;
         };
@@ -232,110 +280,6 @@ impl<'a> Judge<'a> {
         self.demand(Check::CardAccess, outcome, reason);
     }
 
-    fn clone_protection(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) {
-        let chip = self.chip_authentication(sod, groups);
-        let active = self.active_authentication(sod, groups);
-        let Some(sod) = sod else {
-            self.demand(Check::CloneProtection, NotChecked, "no verified hash table says what the chip can prove");
-            return;
-        };
-        let listed: Vec<_> = [DataGroup::DG14, DataGroup::DG15].into_iter().filter(|group| sod.lists(*group)).collect();
-        let demanded = match groups.get(DataGroup::DG14).map(Dg14::parse) {
-            // With a DG14 that names protocols but no key, chip authentication cannot be demanded.
-            Some(Ok(dg14)) if dg14.0.chip_authentication_keys().next().is_none() => sod.lists(DataGroup::DG15),
-            _ => !listed.is_empty(),
-        };
-        match (demanded, [chip, active]) {
-            (false, _) => {
-                self.note(Check::CloneProtection, NotChecked, "this kind of document cannot prove that it is no copy");
-            }
-            (true, [Proved, _]) => self.demand(Check::CloneProtection, Proved, "by chip authentication"),
-            (true, [_, Proved]) => self.demand(Check::CloneProtection, Proved, "by active authentication"),
-            (true, outcomes) => {
-                let unable = outcomes.contains(&NotChecked) && self.unsupported(groups);
-                let outcome = if unable { NotChecked } else { Refuted };
-                let reason =
-                    format!("the signed table lists {listed:?}: the chip must prove that it is no copy, and did not");
-                self.demand(Check::CloneProtection, outcome, reason);
-            }
-        }
-    }
-
-    /// Returns whether a proof failed because this crate does not support it.
-    fn unsupported(&self, groups: &SignedGroups<'_>) -> bool {
-        let key = groups.get(DataGroup::DG15).and_then(|raw| Dg15::parse(raw).ok()).map(|dg15| spki::parse(&dg15.spki));
-        matches!(self.evidence.chip_authentication, Protocol::Failed(Fault::Unsupported(_)))
-            || matches!(self.evidence.active_authentication, Protocol::Failed(Fault::Unsupported(_)))
-            || matches!(key, Some(Err(error)) if error.is_unsupported())
-    }
-
-    fn chip_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) -> Outcome {
-        let keys = groups.get(DataGroup::DG14).map(Dg14::parse);
-        let (outcome, reason) = match (&self.evidence.chip_authentication, keys) {
-            (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG14)) => {
-                (NotChecked, "the document has no DG14".to_owned())
-            }
-            (_, None) => (NotChecked, "there is no signed DG14 to take the key from".to_owned()),
-            (_, Some(Err(error))) => (Refuted, error.to_string()),
-            (Protocol::Done(done), Some(Ok(dg14))) => {
-                match dg14.0.chip_authentication_keys().any(|key| key.spki == done.spki) {
-                    true => {
-                        (Proved, "the chip speaks under a key that only the signed one's owner can agree".to_owned())
-                    }
-                    false => (Refuted, "it was run with a key that is not in the signed DG14".to_owned()),
-                }
-            }
-            (Protocol::Failed(fault @ Fault::Unsupported(_)), Some(Ok(_))) => (NotChecked, fault.to_string()),
-            (Protocol::Failed(fault), Some(Ok(_))) => (Refuted, fault.to_string()),
-            (Protocol::NotTried, Some(Ok(_))) => (NotChecked, "it was not run".to_owned()),
-        };
-        self.note(Check::ChipAuthentication, outcome, reason);
-        outcome
-    }
-
-    fn active_authentication(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) -> Outcome {
-        let key = groups.get(DataGroup::DG15).map(Dg15::parse);
-        let (outcome, reason) = match (&self.evidence.active_authentication, key) {
-            (_, None) if sod.is_some_and(|sod| !sod.lists(DataGroup::DG15)) => {
-                (NotChecked, "the document has no DG15".to_owned())
-            }
-            (_, None) => (NotChecked, "there is no signed DG15 to take the key from".to_owned()),
-            (_, Some(Err(error))) => (Refuted, error.to_string()),
-            (Protocol::Done(done), Some(Ok(dg15))) => {
-                let dg14 = groups.get(DataGroup::DG14).and_then(|raw| Dg14::parse(raw).ok());
-                let hash = dg14.and_then(|dg14| dg14.0.active_authentication()).and_then(active_auth::hash_of);
-                match spki::parse(&dg15.spki) {
-                    Err(error) => (NotChecked, format!("the key in DG15: {error}")),
-                    Ok(key) => match active_auth::terminal::verify(&key, hash, &done.challenge, &done.signature) {
-                        Ok(()) => (Proved, "the chip signed the challenge with the key in the signed DG15".to_owned()),
-                        Err(error) => (Refuted, error.to_string()),
-                    },
-                }
-            }
-            (Protocol::Failed(fault @ Fault::Unsupported(_)), Some(Ok(_))) => (NotChecked, fault.to_string()),
-            (Protocol::Failed(fault), Some(Ok(_))) => (Refuted, fault.to_string()),
-            (Protocol::NotTried, Some(Ok(_))) => (NotChecked, "it was not run".to_owned()),
-        };
-        self.note(Check::ActiveAuthentication, outcome, reason);
-        outcome
-    }
-
-    fn mrz(&mut self, sod: Option<&VerifiedSod>, groups: &SignedGroups<'_>) {
-        let Some(dg1) = groups.get(DataGroup::DG1) else {
-            self.demand(Check::MrzConsistency, NotChecked, "there is no signed DG1");
-            return;
-        };
-        let (outcome, reason) = match Dg1::parse(dg1) {
-            Err(error) => (Refuted, error.to_string()),
-            Ok(dg1) => match agree(&dg1, groups.get(DataGroup::DG13), self.evidence.password.as_ref(), sod) {
-                Ok(agreed) if agreed.is_empty() => (NotChecked, "there is nothing to compare DG1 with".to_owned()),
-                Ok(agreed) => (Proved, format!("DG1 agrees with {}", agreed.join(", "))),
-                Err(reason) => (Refuted, reason.to_owned()),
-            },
-        };
-        self.demand(Check::MrzConsistency, outcome, reason);
-    }
-
     fn validity(&mut self, groups: &SignedGroups<'_>) {
         let today = self.at.date();
         let judged = format!("judged on {today}, the civil day in UTC{}", offset(self.at.offset()));
@@ -345,7 +289,7 @@ impl<'a> Judge<'a> {
             Some(Ok(Some(MrzDate::NO_EXPIRY))) => (Proved, "the card does not expire".to_owned()),
             Some(Ok(Some(date))) => match date.expiry() {
                 Some(day) if day >= today => (Proved, format!("valid until {day}, {judged}")),
-                Some(day) => (Refuted, format!("expired on {day}, {judged}")),
+                Some(day) => (Refuted, format!("expired on {day}, {judged}; {}", self.clock())),
                 None => (Refuted, "the date of expiry is no date".to_owned()),
             },
             Some(_) => (NotChecked, "the MRZ is of no size that we know".to_owned()),
@@ -371,88 +315,33 @@ impl<'a> Judge<'a> {
         let due = self.day_of(bundle.contents().next_update);
         match stale {
             true => {
-                self.demand(Check::BundleFreshness, NotChecked, format!("the next bundle was due on {due}"));
+                let reason = format!("the next bundle was due on {due}; {}", self.clock());
+                self.demand(Check::BundleFreshness, NotChecked, reason);
             }
             false => self.demand(Check::BundleFreshness, Proved, format!("the next bundle is due on {due}")),
         }
-    }
-}
-
-/// Compares DG1 with its signer, the printed password and DG13. Returns what agrees with it; the error
-/// says what contradicts it.
-fn agree(
-    dg1: &Dg1,
-    dg13: Option<&[u8]>,
-    password: Option<&Password>,
-    sod: Option<&VerifiedSod>,
-) -> Result<Vec<&'static str>, &'static str> {
-    let mut agreed = Vec::new();
-    if let (Some(sod), Some((code, state))) = (sod, origin(dg1)) {
-        let signer = sod.signer();
-        if signer.issuing_state().is_some_and(|own| own != state) {
-            return Err("the document claims another issuing State than its signer's");
-        }
-        // A type of one letter stands for all that begin with it (Doc 9303-12 §7.1.1).
-        if signer.document_types().is_some_and(|types| !types.iter().any(|own| code.starts_with(own.as_str()))) {
-            return Err("the signer may not sign documents of this type");
-        }
-        agreed.push("the State and the types of its signer");
-    }
-    if let Some(Password::Mrz(printed)) = password {
-        match dg1.key() {
-            Ok(key) if key.information() == printed.information() => agreed.push("the printed MRZ"),
-            _ => return Err("the printed MRZ is not that of DG1"),
-        }
-    }
-    let Some(td1) = dg1.td1() else {
-        return if dg13.is_some() { Err("DG1 has no sound TD1 zone to compare DG13 with") } else { Ok(agreed) };
-    };
-    agreed.push("its own check digits");
-    if let Some(raw) = dg13 {
-        let dg13 = Dg13::parse(raw).map_err(|_| "DG13 cannot be read")?;
-        let implied = zone_of(&dg13).ok_or("DG13 lacks what the MRZ is made of")?;
-        let same = implied.compose().ok().zip(td1.compose().ok()).is_some_and(|(a, b)| a == b);
-        if !same {
-            return Err("DG1 and DG13 speak of different persons or cards");
-        }
-        agreed.push("DG13");
-        // The card access number of the citizen card is a rule of its issuer, so it is asked only
-        // of cards that have a DG13.
-        if let (Some(Password::Can(can)), Some(number)) = (password, td1.personal_number()) {
-            if number.can() != *can {
-                return Err("the printed CAN does not belong to the personal number");
-            }
-            agreed.push("the printed CAN");
-        }
-    }
-    Ok(agreed)
-}
-
-/// Returns document code and issuing State, without fillers, from a zone of any size.
-fn origin(dg1: &Dg1) -> Option<(String, String)> {
-    match dg1 {
-        Dg1::Td1(td1) => Some((td1.document_code.clone(), td1.issuing_state.clone())),
-        Dg1::Other(zone) => {
-            let text = |from: usize, to: usize| {
-                Some(std::str::from_utf8(zone.get(from..to)?).ok()?.trim_end_matches('<').to_owned())
-            };
-            Some((text(0, 2)?, text(2, 5)?))
+        let losses: Vec<String> = bundle.losses().iter().map(ToString::to_string).collect();
+        match losses.is_empty() {
+            true => self.note(Check::BundleCompleteness, Proved, "every authority and list in it can be used"),
+            false => self.note(Check::BundleCompleteness, NotChecked, format!("cannot be used: {}", losses.join("; "))),
         }
     }
 }
 
-/// Returns the MRZ that follows from DG13.
-fn zone_of(dg13: &Dg13) -> Option<Td1> {
-    let number: PersonalNumber = dg13.number.as_ref()?.parse().ok()?;
-    let name: FullName = dg13.name.as_ref()?.parse().ok()?;
-    let birth: Date = dg13.birth.as_ref()?.parse().ok()?;
-    let sex: Sex = dg13.sex.as_ref()?.parse().ok()?;
-    let expiry = match dg13.expiry.as_ref()?.as_str() {
-        NO_EXPIRY => None,
-        date => Some(date.parse::<Date>().ok()?.full()?),
-    };
-    Td1::of_citizen(&number, &name, sex, birth, expiry).ok()
+/// Returns what a fault says of the card: nothing if it can as well be the reader's or this program's, else that the
+/// card is not as it must be. A copy can choose its status word, so what is not proved is never trusted either.
+fn said_by(fault: &Fault) -> Outcome {
+    match fault {
+        Fault::Refused { status, .. } if READERS_SIDE.contains(status) => NotChecked,
+        Fault::Misbehaved(_) | Fault::Refused { .. } => Refuted,
+        Fault::Unsupported(_) | Fault::WrongPassword { .. } => NotChecked,
+    }
 }
+
+/// Status words for a length that reader and chip do not both carry, and for an error inside the chip.
+const READERS_SIDE: [Status; 3] = [Status::WRONG_LENGTH, Status::MEMORY_FAILURE, Status::NO_DIAGNOSIS];
+/// Status words for a right that the terminal has not; other States protect more groups than fingers and irises.
+const NO_RIGHT: [Status; 2] = [Status::SECURITY_NOT_SATISFIED, Status::CONDITIONS_NOT_SATISFIED];
 
 /// Returns the date of expiry, from a zone of any size (Doc 9303-4, -5 and -6, §4.2.2).
 pub(super) fn expiry_of(dg1: &Dg1) -> Option<MrzDate> {

@@ -11,17 +11,24 @@ pub struct SecureLine<'a, T: CardTransport> {
     card: &'a mut T,
     channel: Option<sm::Terminal>,
     commands: usize,
+    ended: Option<Fault>,
 }
 
 impl<'a, T: CardTransport> SecureLine<'a, T> {
     /// Returns a line in the clear.
     pub fn new(card: &'a mut T) -> Self {
-        Self { card, channel: None, commands: 0 }
+        Self { card, channel: None, commands: 0, ended: None }
     }
 
     /// Protects all further commands with this channel, which replaces an earlier one.
     pub fn protect(&mut self, channel: sm::Terminal) {
         self.channel = Some(channel);
+        self.ended = None;
+    }
+
+    /// Returns the fault that ended the channel, if it has ended: no command can reach the chip any more.
+    pub fn ended(&self) -> Option<&Fault> {
+        self.ended.as_ref()
     }
 
     /// Returns the cipher of the channel, if there is one.
@@ -63,7 +70,11 @@ impl<T: CardTransport> CardTransport for SecureLine<'_, T> {
         let sealed = channel.seal(command)?;
         self.commands += 1;
         let answer = self.card.transmit(&sealed).map_err(LineError::Transport)?;
-        Ok(channel.open(&answer)?)
+        let opened = channel.open(&answer);
+        if let Err(fault) = &opened {
+            self.ended = Some(fault.clone());
+        }
+        Ok(opened?)
     }
 }
 

@@ -35,6 +35,7 @@ mod holder;
 mod judge;
 mod length;
 mod line;
+mod profile;
 mod reading;
 mod verdict;
 
@@ -45,5 +46,6 @@ pub use holder::{Holder, Judgement};
 pub use judge::{Trust, judge};
 pub use length::{minimum_reads, most_plaintext};
 pub use line::{LineError, SecureLine};
+pub use profile::DocumentProfile;
 pub use reading::{Request, Step, read};
 pub use verdict::{Check, Conclusion, Finding, Outcome, UnknownCheck, Verdict};

@@ -116,10 +116,13 @@ pub fn read<T: CardTransport>(
         line: SecureLine::new(card),
         request,
         max_response: AtrInfo::SHORT.max_response,
+        step: Step::AtrInfo,
+        lost_in: None,
         evidence: Evidence { password: Some(request.password.clone()), ..Evidence::default() },
     };
     for step in Step::PROCEDURE {
         watch(step);
+        reading.step = step;
         let before = reading.line.commands();
         reading.take(step, rng)?;
         let count = reading.line.commands() - before;
@@ -134,6 +137,9 @@ struct Reading<'a, T: CardTransport> {
     line: SecureLine<'a, T>,
     request: &'a Request,
     max_response: usize,
+    step: Step,
+    /// The step in which the secure channel ended.
+    lost_in: Option<Step>,
     evidence: Evidence,
 }
 
@@ -188,6 +194,7 @@ impl<T: CardTransport> Reading<'_, T> {
         let (way, password) = match &self.request.password {
             Password::Can(can) => (AccessProtocol::PaceCan, pace::Password::from(*can)),
             Password::Mrz(key) => (AccessProtocol::PaceMrz, pace::Password::from(key)),
+            Password::Zone(zone) => (AccessProtocol::PaceMrz, pace::Password::from(zone.key())),
         };
         let talk = pace::choose(&access.0).and_then(|choice| {
             let random = pace::terminal::Random::generate(choice.suite.curve, rng);
@@ -219,7 +226,7 @@ impl<T: CardTransport> Reading<'_, T> {
 
     /// Runs basic access control, but not after a wrong password, which would fail again.
     fn bac(&mut self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(), T::Error> {
-        let Password::Mrz(key) = &self.request.password else { return Ok(()) };
+        let Some(key) = self.request.password.mrz() else { return Ok(()) };
         let hopeless = |(way, fault): &(AccessProtocol, Fault)| {
             *way == AccessProtocol::Bac || matches!(fault, Fault::WrongPassword { .. })
         };
@@ -248,6 +255,7 @@ impl<T: CardTransport> Reading<'_, T> {
             Ok(talk) => self.line.hold(talk)?,
             Err(fault) => Err(fault),
         };
+        self.note_loss();
         self.evidence.chip_authentication = match result {
             Ok(channel) => {
                 self.line.protect(channel);
@@ -268,7 +276,7 @@ impl<T: CardTransport> Reading<'_, T> {
         Ok(match self.evidence.files.get(&File::DataGroup(next)) {
             Some(FileReading::Read(_)) => Protocol::Done(done),
             Some(FileReading::Refused(fault)) => Protocol::Failed(fault.clone()),
-            None => Protocol::NotTried,
+            Some(FileReading::NotAsked(..)) | None => Protocol::NotTried,
         })
     }
 
@@ -282,6 +290,7 @@ impl<T: CardTransport> Reading<'_, T> {
         }
         let challenge = self.request.challenge;
         let answer = self.line.exchange(&active_auth::terminal::command(challenge))?;
+        self.note_loss();
         self.evidence.active_authentication =
             match answer.and_then(|answer| answer.accepted(internal_authenticate::INS)) {
                 Ok(signature) => Protocol::Done(ActiveAuthenticated { challenge, signature }),
@@ -295,6 +304,13 @@ impl<T: CardTransport> Reading<'_, T> {
             self.file(File::DataGroup(group))?;
         }
         Ok(())
+    }
+
+    /// Remembers the step in which the channel ended.
+    fn note_loss(&mut self) {
+        if self.line.ended().is_some() {
+            self.lost_in.get_or_insert(self.step);
+        }
     }
 
     /// Returns the groups to try to read: those of the hash table, still unverified (judging verifies
@@ -319,10 +335,18 @@ impl<T: CardTransport> Reading<'_, T> {
 
     /// Reads a file once.
     fn file(&mut self, file: File) -> Result<(), T::Error> {
-        if self.evidence.file(file).is_none() {
-            let reading = self.read_file(file)?;
-            self.evidence.files.insert(file, reading);
+        if self.evidence.file(file).is_some() {
+            return Ok(());
         }
+        // A chip that cannot be asked has refused nothing; what it refused before stays so.
+        if let Some(fault) = self.line.ended().cloned() {
+            let step = *self.lost_in.get_or_insert(self.step);
+            self.evidence.files.entry(file).or_insert(FileReading::NotAsked(step, fault));
+            return Ok(());
+        }
+        let reading = self.read_file(file)?;
+        self.evidence.files.insert(file, reading);
+        self.note_loss();
         Ok(())
     }
 

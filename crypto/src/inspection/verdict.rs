@@ -15,6 +15,8 @@ pub enum Check {
     CardAccess,
     /// Is the EF.SOD signed by the document signer that it names?
     SodSignature,
+    /// Is the authority that issued the document signer's certificate one that we have?
+    IssuerKnown,
     /// Is that document signer one of a country signing CA that we trust, in force and not revoked?
     DocumentSigner,
     /// Does the EF.COM announce what the signed hash table lists?
@@ -27,7 +29,13 @@ pub enum Check {
     ActiveAuthentication,
     /// Is this the chip that was issued, and no copy of its files?
     CloneProtection,
-    /// Do the printed MRZ or CAN, DG1 and DG13 speak of the same person and card?
+    /// Is the issuing State in DG1 the one that CSCA and signer name?
+    IssuingState,
+    /// May the signer sign documents of this type?
+    DocumentType,
+    /// Is a document that has a profile (the citizen card) signed by its authority, with all that it must have?
+    DocumentProfile,
+    /// Do the given MRZ or CAN, DG1 and DG13 speak of the same person and card?
     MrzConsistency,
     /// Is the card within its validity?
     Validity,
@@ -35,6 +43,8 @@ pub enum Check {
     Revocation,
     /// Is the trust bundle recent enough for that list to count?
     BundleFreshness,
+    /// Can all of the trust bundle be used?
+    BundleCompleteness,
 }
 
 /// Kebab-case: `sod-signature`, `data-group-13`.
@@ -44,16 +54,21 @@ impl fmt::Display for Check {
             Self::Access => "access",
             Self::CardAccess => "card-access",
             Self::SodSignature => "sod-signature",
+            Self::IssuerKnown => "issuer-known",
             Self::DocumentSigner => "document-signer",
             Self::DataGroupList => "data-group-list",
             Self::DataGroup(group) => return write!(f, "data-group-{}", group.number()),
             Self::ChipAuthentication => "chip-authentication",
             Self::ActiveAuthentication => "active-authentication",
             Self::CloneProtection => "clone-protection",
+            Self::IssuingState => "issuing-state",
+            Self::DocumentType => "document-type",
+            Self::DocumentProfile => "document-profile",
             Self::MrzConsistency => "mrz-consistency",
             Self::Validity => "validity",
             Self::Revocation => "revocation",
             Self::BundleFreshness => "bundle-freshness",
+            Self::BundleCompleteness => "bundle-completeness",
         })
     }
 }
@@ -73,19 +88,24 @@ impl std::str::FromStr for Check {
 
 impl Check {
     /// All checks but those of the data groups.
-    pub const SINGLE: [Self; 12] = [
+    pub const SINGLE: [Self; 17] = [
         Self::Access,
         Self::CardAccess,
         Self::SodSignature,
+        Self::IssuerKnown,
         Self::DocumentSigner,
         Self::DataGroupList,
         Self::ChipAuthentication,
         Self::ActiveAuthentication,
         Self::CloneProtection,
+        Self::IssuingState,
+        Self::DocumentType,
+        Self::DocumentProfile,
         Self::MrzConsistency,
         Self::Validity,
         Self::Revocation,
         Self::BundleFreshness,
+        Self::BundleCompleteness,
     ];
 }
 

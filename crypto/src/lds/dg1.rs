@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::mrz::{MrzError, MrzKey, Td1};
+use crate::mrz::{MrzError, MrzKey, MrzZone, Td1};
 use crate::tlv::{self, Tlv, TlvError};
 
 /// `61 { 5F1F MRZ without line breaks }`.
@@ -36,8 +36,16 @@ impl Dg1 {
     /// # Errors
     /// [`Dg1Error`] if there is no MRZ in the file at all.
     pub fn parse(file: &[u8]) -> Result<Self, Dg1Error> {
-        let zone = Tlv::expect(0x61, file)?.child(0x5f1f)?.value;
+        let zone = Self::characters(file)?;
         Ok(Td1::parse(zone).map_or_else(|_| Self::Other(zone.to_vec()), Self::Td1))
+    }
+
+    /// Returns the characters of the MRZ in a file, as they stand there.
+    ///
+    /// # Errors
+    /// [`Dg1Error`] if there is no MRZ in the file at all.
+    pub fn characters(file: &[u8]) -> Result<&[u8], Dg1Error> {
+        Ok(Tlv::expect(0x61, file)?.child(0x5f1f)?.value)
     }
 
     /// Returns the MRZ if it is a TD1 zone.
@@ -56,7 +64,7 @@ impl Dg1 {
         match self {
             Self::Other(zone) => {
                 let zone: Zeroizing<String> = Zeroizing::new(zone.iter().map(|b| char::from(*b)).collect());
-                zone.parse()
+                Ok(zone.parse::<MrzZone>()?.key().clone())
             }
             Self::Td1(td1) => Ok(td1.key()),
         }

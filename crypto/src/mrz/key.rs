@@ -1,13 +1,10 @@
 //! The fields of the MRZ from which BAC and PACE derive their keys: Doc 9303-11 (8th ed.) §4.3.2, §4.4, appendix D.2.
 
 use std::fmt;
-use std::ops::Range;
-use std::str::FromStr;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::td1::number_and_optional;
-use super::{Field, MrzError, check_alphabet, check_digit, verify};
+use super::{Field, MrzError, check_alphabet, check_digit};
 
 /// Document number, date of birth and date of expiry as in the MRZ; together they open the chip.
 ///
@@ -49,31 +46,6 @@ impl MrzKey {
     /// and PACE hash it with SHA-1.
     pub fn information(&self) -> Zeroizing<String> {
         Zeroizing::new(self.information.clone())
-    }
-}
-
-/// Reads a whole MRZ (TD1, TD2 or TD3), with or without line breaks. Verifies the check digits of its three fields
-/// only: a mistake elsewhere does not change the key.
-impl FromStr for MrzKey {
-    type Err = MrzError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
-        check_alphabet(&zone)?;
-        // Document number, field of its continuation, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a
-        // check digit follows each.
-        let (number, optional, birth, expiry) = match zone.len() {
-            90 => (5..14, 15..30, 30..36, 38..44),
-            72 => (36..45, 64..71, 49..55, 57..63),
-            // TD3 has no long numbers.
-            88 => (44..53, 44..44, 57..63, 65..71),
-            length => return Err(MrzError::Length(length)),
-        };
-        let digit = |field: &Range<usize>| &zone[field.end..=field.end];
-        let (document_number, _) = number_and_optional(&zone[number.clone()], digit(&number), &zone[optional])?;
-        verify(Field::Birth, &zone[birth.clone()], digit(&birth))?;
-        verify(Field::Expiry, &zone[expiry.clone()], digit(&expiry))?;
-        Self::new(document_number.as_str(), &zone[birth], &zone[expiry])
     }
 }
 

@@ -7,6 +7,7 @@ mod key;
 mod name;
 mod td1;
 mod transliteration;
+mod zone;
 
 pub use date::MrzDate;
 pub use key::MrzKey;
@@ -14,6 +15,7 @@ pub use name::MrzName;
 pub use td1::Td1;
 use thiserror::Error;
 pub use transliteration::{UnknownCharacter, is_letter, transliterate};
+pub use zone::MrzZone;
 
 /// Returns the check digit over characters of an MRZ: weights 7, 3, 1, modulo 10 (Doc 9303-3 (8th ed.) §4.9). `None` if
 /// a character is neither a digit, a capital letter nor the filler.

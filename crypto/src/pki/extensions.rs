@@ -85,6 +85,8 @@ pub struct Extensions {
     pub crl_distribution_points: Vec<String>,
     /// The code in the MRZ of the subject alternative name (§7.1.1.2).
     pub subject_country: Option<String>,
+    /// The code in the MRZ of a region, beside it in the subject alternative name (`HKG` with `CHN`).
+    pub subject_region: Option<String>,
     /// The code in the MRZ of the issuer alternative name.
     pub issuer_country: Option<String>,
 }
@@ -110,8 +112,17 @@ impl Extensions {
                 k if k == oid::CRL_DISTRIBUTION_POINTS => {
                     found.crl_distribution_points = distribution_points(bytes).unwrap_or_default();
                 }
-                k if k == oid::SUBJECT_ALT_NAME => found.subject_country = locality(bytes).unwrap_or_default(),
-                k if k == oid::ISSUER_ALT_NAME => found.issuer_country = locality(bytes).unwrap_or_default(),
+                k if k == oid::SUBJECT_ALT_NAME => {
+                    let directory = directory_name(bytes).ok().flatten();
+                    let part = |kind: &Oid| directory.as_ref().and_then(|name| name.attribute(kind)).map(str::to_owned);
+                    found.subject_country = part(&oid::LOCALITY_NAME);
+                    found.subject_region = part(&oid::STATE_OR_PROVINCE_NAME);
+                }
+                k if k == oid::ISSUER_ALT_NAME => {
+                    let directory = directory_name(bytes).ok().flatten();
+                    found.issuer_country =
+                        directory.and_then(|name| name.attribute(&oid::LOCALITY_NAME).map(str::to_owned));
+                }
                 _ => {}
             }
         }
@@ -240,12 +251,12 @@ fn distribution_points(bytes: &[u8]) -> Result<Vec<String>, DerError> {
     Ok(uris)
 }
 
-/// Reads the `localityName` of the directory name of an alternative name.
-fn locality(bytes: &[u8]) -> Result<Option<String>, DerError> {
+/// Reads the directory name of an alternative name, which holds the codes in the MRZ.
+fn directory_name(bytes: &[u8]) -> Result<Option<Name>, DerError> {
     let within = "alternative name";
     let names = Tlv::expect(der::SEQUENCE, bytes).within(within)?;
     let Some(directory) = tlv::find(names.value, DIRECTORY_NAME).within(within)? else { return Ok(None) };
-    Ok(Name::parse(directory.value)?.attribute(&oid::LOCALITY_NAME).map(str::to_owned))
+    Ok(Some(Name::parse(directory.value)?))
 }
 
 const URI: u32 = 0x86;

@@ -18,6 +18,7 @@ mod name;
 pub(crate) mod oid;
 mod role;
 pub mod spki;
+mod state;
 mod trust;
 pub mod trust_bundle;
 
@@ -42,4 +43,5 @@ pub(crate) use self::oid::LDS_SECURITY_OBJECT;
 pub use self::oid::Oid;
 pub use self::role::Role;
 pub use self::spki::{CurveForm, SpkiError};
+pub use self::state::State;
 pub use self::trust::{ChainError, LegacyHashes, Revocation, TrustStore, VerifiedSigner};

@@ -63,6 +63,7 @@ oids! {
     COMMON_NAME = &[0x55, 4, 3];
     COUNTRY_NAME = &[0x55, 4, 6];
     LOCALITY_NAME = &[0x55, 4, 7];
+    STATE_OR_PROVINCE_NAME = &[0x55, 4, 8];
     ORGANIZATION_NAME = &[0x55, 4, 10];
     ORGANIZATIONAL_UNIT_NAME = &[0x55, 4, 11];
     SERIAL_NUMBER = &[0x55, 4, 5];

@@ -12,6 +12,7 @@ use super::crl::{Crl, CrlError};
 use super::extensions::KeyUsage;
 use super::oid::{self, Oid};
 use super::spki::SpkiError;
+use super::state::State;
 use crate::suite::{Hash, SignatureError, VerifyingKey};
 
 /// Error of a certificate that is not trusted.
@@ -27,11 +28,19 @@ pub enum ChainError {
         /// Subject of the anchor.
         anchor: String,
     },
-    /// The issuing CSCA is outside its validity.
-    #[error("the trust anchor {anchor} is not valid at the moment of inspection")]
+    /// The issuing CSCA has expired.
+    #[error("the trust anchor {anchor} is not valid any more at the moment of inspection")]
     AnchorNotValid {
         /// Subject of the anchor.
         anchor: String,
+    },
+    /// The issuing CSCA is not valid yet.
+    #[error("the trust anchor {anchor} is valid only from {not_before}")]
+    AnchorNotYetValid {
+        /// Subject of the anchor.
+        anchor: String,
+        /// First moment of its validity.
+        not_before: OffsetDateTime,
     },
     /// The issuing CSCA is revoked, and everything below with it.
     #[error("the trust anchor {anchor} is revoked")]
@@ -116,6 +125,20 @@ impl ChainError {
             _ => false,
         }
     }
+
+    /// Returns whether no anchor with the issuer's name and key is known. This says nothing against the certificate.
+    pub fn is_unknown_issuer(&self) -> bool {
+        matches!(self, Self::NoAnchor { .. } | Self::KeyIdentifier { .. })
+    }
+
+    /// Returns the moment from which the certificate or its anchor is valid, if that is why it is refused: either the
+    /// certificate is false, or the clock is behind.
+    pub fn not_before(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::AnchorNotYetValid { not_before, .. } | Self::NotYetValid { not_before } => Some(*not_before),
+            _ => None,
+        }
+    }
 }
 
 /// Policy for hashes that no longer resist collisions.
@@ -143,6 +166,8 @@ pub enum Revocation {
         /// Date of that list.
         as_of: OffsetDateTime,
     },
+    /// A list of its country was given and cannot be used: it may name the signer.
+    Lost,
     /// There is no list of its country.
     NotChecked,
     /// The newest list of its country does not name it, but another was due before the moment of inspection.
@@ -164,13 +189,14 @@ pub(crate) enum SignerPurpose {
 pub struct TrustStore {
     anchors: Vec<Certificate>,
     lists: Vec<Crl>,
+    lost_lists: Vec<Option<String>>,
     legacy: LegacyHashes,
 }
 
 impl TrustStore {
     /// Trusts these certificates. The caller must have authenticated them (Doc 9303-12 (8th ed.) §6.1.1).
     pub fn new(anchors: Vec<Certificate>) -> Self {
-        Self { anchors, lists: Vec::new(), legacy: LegacyHashes::Refuse }
+        Self { anchors, ..Self::default() }
     }
 
     /// Sets the policy for old hashes.
@@ -217,6 +243,33 @@ impl TrustStore {
         }
         self.lists.push(list);
         Ok(())
+    }
+
+    /// Remembers that a list of this country was given and cannot be used; `None` if its country cannot be read.
+    pub(crate) fn lose_list(&mut self, country: Option<String>) {
+        self.lost_lists.push(country);
+    }
+
+    /// Returns whether two CSCA certificates are of one authority: the same key, or keys that link certificates of the
+    /// same country among the anchors join, in either direction (Doc 9303-12 (8th ed.) §4.1.4.3).
+    pub fn are_one_authority(&self, one: &Certificate, other: &Certificate) -> bool {
+        let mut keys = vec![one];
+        let country = one.subject().country();
+        let of_country: Vec<_> = self.anchors.iter().filter(|anchor| anchor.subject().country() == country).collect();
+        let mut at = 0;
+        while let Some(known) = keys.get(at).copied() {
+            if same_key(known, other) {
+                return true;
+            }
+            for next in &of_country {
+                let linked = same_key(known, next) || links(known, next) || links(next, known);
+                if linked && !keys.contains(next) {
+                    keys.push(next);
+                }
+            }
+            at += 1;
+        }
+        false
     }
 
     /// Trusts a new CSCA key that the old one has certified (link certificate, Doc 9303-12 (8th ed.) §4.1.4.3).
@@ -303,6 +356,10 @@ impl TrustStore {
         {
             return Err(ChainError::CriticalExtension { extension: extension.clone() });
         }
+        let not_before = anchor.validity().not_before;
+        if at < not_before {
+            return Err(ChainError::AnchorNotYetValid { anchor: name(), not_before });
+        }
         if !anchor.validity().contains(at) {
             return Err(ChainError::AnchorNotValid { anchor: name() });
         }
@@ -331,8 +388,14 @@ impl TrustStore {
         if let Some(entry) = self.lists.iter().find_map(|list| list.entry(certificate)) {
             return Err(ChainError::Revoked { at: entry.at });
         }
-        let of_country = self.lists.iter().filter(|list| list.issuer().country() == certificate.country());
-        Ok(match of_country.max_by_key(|list| list.this_update()) {
+        let country = certificate.country();
+        let of_country = self.lists.iter().filter(|list| list.issuer().country() == country);
+        let newest = of_country.max_by_key(|list| list.this_update());
+        if self.lost_lists.contains(&country) {
+            return Ok(Revocation::Lost);
+        }
+        Ok(match newest {
+            None if self.lost_lists.contains(&None) => Revocation::Lost,
             None => Revocation::NotChecked,
             Some(list) => {
                 let as_of = list.this_update();
@@ -373,10 +436,23 @@ impl VerifiedSigner {
         self.certificate.country().unwrap_or_default()
     }
 
-    /// Returns the issuing State as the MRZ has it (`VNM`), from the CSCA's alternative name: to be compared with DG1
-    /// (Doc 9303-11 (8th ed.) §5.1).
-    pub fn issuing_state(&self) -> Option<&str> {
-        self.anchor.extensions().subject_country.as_deref()
+    /// Returns the State that each name of CSCA and signer means, with the name (`C=VN`, `L=VNM`, `ST=HKG`), none
+    /// twice: all are to be compared with DG1 (Doc 9303-11 (8th ed.) §5.1). What names no State is left out.
+    pub fn states(&self) -> Vec<(String, State)> {
+        let mut states: Vec<(String, State)> = Vec::new();
+        for certificate in [&self.anchor, &self.certificate] {
+            let (country, extensions) = (certificate.subject().country(), certificate.extensions());
+            let names = [("C", &country), ("L", &extensions.subject_country), ("ST", &extensions.subject_region)];
+            for (label, code) in names {
+                let Some(code) = code else { continue };
+                let Some(state) = State::of_code(code) else { continue };
+                let name = format!("{label}={code}");
+                if states.iter().all(|(found, _)| *found != name) {
+                    states.push((name, state));
+                }
+            }
+        }
+        states
     }
 
     /// Returns the document types it may sign, if the certificate names them.
@@ -408,6 +484,22 @@ fn identifies(authority_key: Option<&[u8]>, anchor: &Certificate) -> bool {
         (Some(wanted), Some(found)) => wanted == found,
         _ => true,
     }
+}
+
+/// Returns whether both certify the same key, in whatever encoding.
+fn same_key(one: &Certificate, other: &Certificate) -> bool {
+    let key = |certificate: &Certificate| certificate.verifying_key().ok();
+    one.subject_public_key_info() == other.subject_public_key_info()
+        || key(one).zip(key(other)).is_some_and(|(one, other)| one == other)
+}
+
+/// Returns whether `issuer` certified the key of `link`, which is an authority of the same country.
+fn links(issuer: &Certificate, link: &Certificate) -> bool {
+    is_authority(issuer)
+        && is_authority(link)
+        && issuer.subject().country() == link.subject().country()
+        && issuer.subject().matches(link.issuer())
+        && issuer.verifying_key().is_ok_and(|key| link.verify_signature(&key).is_ok())
 }
 
 fn is_authority(certificate: &Certificate) -> bool {

@@ -14,6 +14,8 @@
 //!     revokedDocuments SEQUENCE OF OCTET STRING (SIZE(32)) }  -- fingerprints of EF.SOD, ascending, none twice
 //! ```
 
+use std::fmt;
+
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -50,7 +52,7 @@ pub enum TrustBundleError {
     /// The signer's key cannot be used.
     #[error(transparent)]
     Key(#[from] SpkiError),
-    /// A revocation list inside is not one of an authority inside.
+    /// A revocation list inside is not one of an authority inside, or cannot be verified.
     #[error("a revocation list of the bundle: {0}")]
     List(#[from] CrlError),
     /// The next update is not after the date of issue.
@@ -73,8 +75,20 @@ pub struct Contents {
     pub revoked_documents: Vec<[u8; 32]>,
 }
 
+impl TrustBundleError {
+    /// Returns the moment before which the bundle cannot have been opened, if that is why it is refused: the bundle's
+    /// date of issue, or the first moment of its signer or anchor. The clock is behind, or the bundle false.
+    pub fn not_before(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Chain(error) => error.not_before(),
+            Self::FromTheFuture { issued_at } => Some(*issued_at),
+            _ => None,
+        }
+    }
+}
+
 impl Contents {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let date = |at: OffsetDateTime| tlv::encode(GENERALIZED_TIME, der::generalized_text(at).as_bytes());
         let documents: Vec<u8> = self.revoked_documents.iter().flat_map(|hash| der::octets(hash)).collect();
         der::sequence(&[
@@ -139,7 +153,11 @@ impl Draft {
         if self.contents.next_update <= self.contents.issued_at {
             return Err(TrustBundleError::Period);
         }
-        let trust = store(&self.contents)?;
+        // Strict in writing, lenient in reading: what no terminal can use is not published.
+        let (trust, losses) = store(&self.contents);
+        if let Some(loss) = losses.into_iter().next() {
+            return Err(loss.error);
+        }
         let signer = trust.verify_list_signer(&self.signer, self.contents.issued_at)?;
         signer.allowed_to_sign_at(self.contents.issued_at)?;
         let (content, at) = (self.contents.encode(), self.contents.issued_at);
@@ -190,6 +208,24 @@ pub struct TrustBundle {
     contents: Contents,
     trust: TrustStore,
     signer: VerifiedSigner,
+    national: Certificate,
+    losses: Vec<Loss>,
+}
+
+/// A part of a bundle that cannot be used. The rest can; what depends on this part is not checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Loss {
+    /// The part: `authority 2 of 3`, `revocation list 1 of 3 (C=LA, …)`.
+    pub part: String,
+    /// What is wrong with it.
+    pub error: TrustBundleError,
+}
+
+/// Part and error.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.part, self.error)
+    }
 }
 
 impl TrustBundle {
@@ -201,6 +237,16 @@ impl TrustBundle {
     /// Returns the anchors and lists, ready to verify documents.
     pub fn trust_store(&self) -> &TrustStore {
         &self.trust
+    }
+
+    /// Returns the CSCA certificate under which the bundle was opened: the authority of the citizen card.
+    pub fn national(&self) -> &Certificate {
+        &self.national
+    }
+
+    /// Returns the parts that cannot be used.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 
     /// Returns the verified signer.
@@ -224,7 +270,8 @@ impl TrustBundle {
     }
 }
 
-/// Opens a published bundle under the one CSCA certificate that the terminal was given out of band.
+/// Opens a published bundle under the one CSCA certificate that the terminal was given out of band. An authority or
+/// list inside that cannot be used is a [`Loss`], and the rest counts.
 ///
 /// # Errors
 /// [`TrustBundleError`]. A bundle past its next update opens; see [`TrustBundle::is_stale`].
@@ -238,19 +285,41 @@ pub fn open(bytes: &[u8], anchor: &Certificate, at: OffsetDateTime) -> Result<Tr
     if contents.issued_at > at {
         return Err(TrustBundleError::FromTheFuture { issued_at: contents.issued_at });
     }
-    let trust = store(&contents)?;
+    let (trust, losses) = store(&contents);
     // Verified again under the authorities and revocation lists of the bundle itself: a signer that is
     // revoked in them is refused.
     let signer = trust.verify_list_signer(signer, at)?;
     signer.allowed_to_sign_at(contents.issued_at)?;
-    Ok(TrustBundle { contents, trust, signer })
+    Ok(TrustBundle { contents, trust, signer, national: anchor.clone(), losses })
 }
 
-fn store(contents: &Contents) -> Result<TrustStore, TrustBundleError> {
-    let anchors = contents.cscas.iter().map(|bytes| Certificate::parse(bytes)).collect::<Result<Vec<_>, _>>()?;
-    let mut trust = TrustStore::new(anchors);
-    for bytes in &contents.crls {
-        trust.add_list(Crl::parse(bytes)?)?;
+/// Returns the authorities and lists that can be used, and what cannot.
+fn store(contents: &Contents) -> (TrustStore, Vec<Loss>) {
+    let (mut anchors, mut losses) = (Vec::new(), Vec::new());
+    let count = contents.cscas.len();
+    for (at, bytes) in contents.cscas.iter().enumerate() {
+        match Certificate::parse(bytes) {
+            Ok(anchor) => anchors.push(anchor),
+            Err(error) => losses.push(Loss { part: format!("authority {} of {count}", at + 1), error: error.into() }),
+        }
     }
-    Ok(trust)
+    let mut trust = TrustStore::new(anchors);
+    let count = contents.crls.len();
+    for (at, bytes) in contents.crls.iter().enumerate() {
+        let part = format!("revocation list {} of {count}", at + 1);
+        match Crl::parse(bytes) {
+            Err(error) => {
+                trust.lose_list(None);
+                losses.push(Loss { part, error: error.into() });
+            }
+            Ok(list) => {
+                let (country, issuer) = (list.issuer().country(), list.issuer().to_string());
+                if let Err(error) = trust.add_list(list) {
+                    trust.lose_list(country);
+                    losses.push(Loss { part: format!("{part} ({issuer})"), error: error.into() });
+                }
+            }
+        }
+    }
+    (trust, losses)
 }

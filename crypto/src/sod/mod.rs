@@ -108,6 +108,16 @@ impl SodError {
             Self::File(_) | Self::FromTheFuture { .. } | Self::LegacyHash => false,
         }
     }
+
+    /// Returns the moment before which the document cannot have been made, if that is why it is refused: the document
+    /// is false, or the clock is behind.
+    pub fn not_before(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Chain(error) => error.not_before(),
+            Self::FromTheFuture { signed_at } => Some(*signed_at),
+            Self::Cms(_) | Self::File(_) | Self::HashTable(_) | Self::LegacyHash => None,
+        }
+    }
 }
 
 /// An EF.SOD as it was read. It says nothing about the document until [`Sod::verify`] has verified it.

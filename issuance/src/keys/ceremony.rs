@@ -226,7 +226,8 @@ fn publish_crl(
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct AuthoritySettings {
     country: String,
-    /// Nationality in words.
+    /// Nationality in words. A folder from before it was kept has none.
+    #[serde(default)]
     nationality: String,
     organization: String,
     public_url: String,
@@ -259,7 +260,11 @@ impl AuthoritySettings {
     /// [`CeremonyError::Settings`]
     pub fn read(store: &KeyStore) -> Result<Self, CeremonyError> {
         let text = String::from_utf8(store.public(SETTINGS)?).map_err(|_| CeremonyError::Settings)?;
-        toml::from_str(&text).map_err(|_| CeremonyError::Settings)
+        let mut settings: Self = toml::from_str(&text).map_err(|_| CeremonyError::Settings)?;
+        if settings.nationality.is_empty() && settings.country()?.in_mrz() == "VNM" {
+            VIETNAMESE.clone_into(&mut settings.nationality);
+        }
+        if settings.nationality.is_empty() { Err(CeremonyError::Settings) } else { Ok(settings) }
     }
 
     fn publish(&self, store: &LockedKeyStore<'_>) -> Result<(), CeremonyError> {
@@ -337,7 +342,7 @@ pub enum CeremonyError {
     #[error(transparent)]
     NotIssued(#[from] NotIssued),
     /// What later ceremonies must know is not there.
-    #[error("authority.toml is malformed; restore it")]
+    #[error("authority.toml is malformed or names no nationality; restore it")]
     Settings,
     /// The signature is not over what was prepared.
     #[error(transparent)]

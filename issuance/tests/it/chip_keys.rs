@@ -79,7 +79,7 @@ async fn two_receipts_with_one_key_pair_at_once(offices: &Offices) {
 async fn a_chip_key_is_used_once_for_ever() {
     for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
         let offices = Offices::open(database).await;
-        a_second_chip_with_a_known_key_is_refused(&offices).await;
+        Box::pin(a_second_chip_with_a_known_key_is_refused(&offices)).await;
         the_keys_of_a_spoiled_chip_stay_known(&offices).await;
         Box::pin(two_receipts_with_one_key_pair_at_once(&offices)).await;
     }

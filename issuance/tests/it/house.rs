@@ -28,12 +28,12 @@ pub struct House {
 
 /// Runs a scenario in a fresh house on SQLite, then in another on PostgreSQL.
 pub async fn on_both(scenario: impl AsyncFn(&House)) {
-    let house = House::open(None).await;
-    scenario(&house).await;
+    let house = Box::pin(House::open(None)).await;
+    Box::pin(scenario(&house)).await;
     house.service.stop().await;
     if let Some(url) = postgres::fresh_database() {
-        let house = House::open(Some(url)).await;
-        scenario(&house).await;
+        let house = Box::pin(House::open(Some(url))).await;
+        Box::pin(scenario(&house)).await;
         house.service.stop().await;
     }
 }

@@ -4,7 +4,7 @@ use crypto::lds::{DataGroup, Dg1, Dg13, File};
 use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::Next;
 use crypto::perso::{self, LifeCycle, Receipt};
-use crypto::pki::TrustStore;
+use crypto::pki::{State, TrustStore};
 use crypto::sod::Sod;
 use crypto::suite::Hash;
 use issuance::applications::hand_over::{HandOverError, hand_over};
@@ -94,7 +94,10 @@ async fn the_country_is_true_to_the_end() {
     let signer = Sod::parse(chip.file(File::Sod)).unwrap();
     let trust = TrustStore::new(vec![offices.csca()]);
     let verified = signer.verify(&trust, offices.clock.now()).unwrap();
-    assert_eq!(verified.signer().issuing_state(), Some(mrz.issuing_state.as_str()));
+    let names: Vec<_> = verified.signer().states().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["C=UT", "L=UTO"]);
+    let claimed = State::of_code(&mrz.issuing_state).unwrap();
+    assert!(verified.signer().states().iter().all(|(_, state)| state.agrees(claimed)));
     assert_eq!(verified.signer().country(), "UT");
 }
 

@@ -89,6 +89,8 @@ pub struct Desk {
     chips: RefCell<BTreeMap<CardSerial, Ledger>>,
     /// Refuses every request with this code, if set.
     pub refuses: RefCell<Option<ProblemCode>>,
+    /// Day on which the cards that are made expire; none for cards without expiry.
+    pub expiry: Cell<Option<time::Date>>,
     /// Answers nothing, if set.
     pub unreachable: RefCell<bool>,
     pace: pace::Suite,
@@ -119,6 +121,7 @@ impl Desk {
             orders: RefCell::default(),
             chips: RefCell::default(),
             refuses: RefCell::default(),
+            expiry: Cell::new(None),
             unreachable: RefCell::default(),
             pace,
             made: Cell::new(0),
@@ -133,8 +136,14 @@ impl Desk {
     }
 
     pub fn bundle(&self, revoked_documents: Vec<[u8; 32]>) -> TrustBundle {
+        let bytes = self.published(now() - Duration::hours(1), revoked_documents);
+        trust_bundle::open(&bytes, &self.root, now()).expect("our own bundle")
+    }
+
+    /// Returns a bundle of this date as it is published.
+    pub fn published(&self, issued_at: OffsetDateTime, revoked_documents: Vec<[u8; 32]>) -> Vec<u8> {
         let contents = Contents {
-            issued_at: now() - Duration::hours(1),
+            issued_at,
             next_update: now() + Duration::days(7),
             cscas: vec![self.root.der().to_vec()],
             crls: vec![],
@@ -142,8 +151,7 @@ impl Desk {
         };
         let prepared = trust_bundle::Draft::new(contents, &self.lists.certificate).lint().expect("a bundle");
         let signature = self.lists.key.sign_der(Hash::Sha256, prepared.to_be_signed());
-        let bytes = prepared.attach(&signature).expect("signed");
-        trust_bundle::open(&bytes, &self.root, now()).expect("our own bundle")
+        prepared.attach(&signature).expect("signed")
     }
 
     pub fn is_personalized(&self, serial: CardSerial) -> bool {
@@ -193,7 +201,7 @@ impl Desk {
     }
 
     fn package(&self, active: &PublicKey, chip: &PublicKey) -> Package {
-        let person = citizen();
+        let person = Particulars { expiry: self.expiry.get(), ..citizen() };
         let own = SecurityInfo::Pace(self.pace.info());
         let explicit = |key: &PublicKey| spki::encode(&VerifyingKey::Ec(key.clone()), CurveForm::Explicit);
         let infos = vec![
@@ -214,7 +222,7 @@ impl Desk {
         image.resize(17_000, 0x5a);
         let face = Dg2 { image, format: ImageFormat::Jpeg, width: 480, height: 640 };
         let groups: Vec<(DataGroup, Vec<u8>)> = vec![
-            (DataGroup::DG1, Dg1::from(zone()).encode().expect("an MRZ")),
+            (DataGroup::DG1, Dg1::from(zone_of(&person)).encode().expect("an MRZ")),
             (DataGroup::DG2, face.encode()),
             (DataGroup::DG13, Dg13::new(&person).expect("particulars").encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
@@ -335,7 +343,10 @@ pub fn citizen() -> Particulars {
 }
 
 pub fn zone() -> Td1 {
-    let of = citizen();
+    zone_of(&citizen())
+}
+
+fn zone_of(of: &Particulars) -> Td1 {
     Td1::of_citizen(&of.number, &of.name, of.sex, of.birth, of.expiry).expect("an MRZ")
 }
 

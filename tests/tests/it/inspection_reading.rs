@@ -3,23 +3,28 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use card_agent::failure::Code;
-use card_agent::kiosk;
+use card_agent::kiosk::{self, NewestBundles};
 use card_agent::session::Session;
 use card_agent::station::Station;
 use card_agent::station::journal::{Journal, Kind};
+use card_agent::transport::{Reader, TransportError};
+use crypto::apdu::{Command, Response, Status};
+use crypto::conversation::CardTransport;
 use crypto::inspection::{
     AccessProtocol, Check, Conclusion, Evidence, FileReading, Outcome, Password, Protocol, Request, Step, Verdict,
     minimum_reads, most_plaintext,
 };
 use crypto::lds::{DataGroup, File};
 use crypto::pace;
+use crypto::pki::TrustStore;
 use crypto::sod::Sod;
 use crypto::suite::{Cipher, Curve};
 use hardware_sim::hostile::Malice;
 use hardware_sim::{InProcess, Profile};
 use tests::ambient;
+use time::Duration;
 
-use crate::inspection_bench::{Bench, Desk, citizen, mrz, now};
+use crate::inspection_bench::{Bench, Desk, citizen, mrz, now, zone};
 
 fn card(desk: &Desk, profile: Profile) -> InProcess {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +138,136 @@ fn a_revoked_card_is_refused() {
     let own = Sod::parse(evidence.file(File::Sod).unwrap()).unwrap().fingerprint();
     let verdict = crypto::inspection::judge(&evidence, &desk.bundle(vec![own]), now()).verdict;
     assert_eq!(verdict.finding(Check::Revocation).unwrap().outcome, Outcome::Refuted);
+    assert_eq!(kiosk::conclude(&evidence, &verdict).unwrap_err().code, Code::CardRevoked);
+}
+
+#[test]
+fn each_way_of_not_being_trusted_has_its_own_exit_status() {
+    let desk = Desk::new();
+    let chip = card(&desk, Profile::default());
+    let (mut evidence, _) = inspect(&desk, &chip, can());
+    // The issuer's State is not in the bundle: nothing is said against the card.
+    let unknown = crypto::inspection::judge(&evidence, &TrustStore::default(), now()).verdict;
+    let failure = kiosk::conclude(&evidence, &unknown).unwrap_err();
+    assert_eq!(failure.code, Code::IssuerUnknown, "{failure}");
+    assert!(failure.detail.contains("no trust anchor is known for C=VN"), "{failure}");
+    // A bundle past its time leaves a check open.
+    let late = crypto::inspection::judge(&evidence, &desk.bundle(vec![]), now() + Duration::days(8)).verdict;
+    let failure = kiosk::conclude(&evidence, &late).unwrap_err();
+    assert_eq!(failure.code, Code::Undecided, "{failure}");
+    assert!(failure.detail.contains("this computer's clock says"), "{failure}");
+    // An altered file is a contradiction, with or without a revocation beside it.
+    let Some(FileReading::Read(dg2)) = evidence.files.get_mut(&File::DataGroup(DataGroup::DG2)) else {
+        panic!("DG2 was read")
+    };
+    *dg2.last_mut().unwrap() ^= 1;
+    let own = Sod::parse(evidence.file(File::Sod).unwrap()).unwrap().fingerprint();
+    for revoked in [vec![], vec![own]] {
+        let altered = crypto::inspection::judge(&evidence, &desk.bundle(revoked), now()).verdict;
+        assert_eq!(kiosk::conclude(&evidence, &altered).unwrap_err().code, Code::Refused);
+    }
+}
+
+#[test]
+fn an_expired_card_and_a_revoked_one_have_exit_statuses_of_their_own() {
+    let desk = Desk::new();
+    let today = now().date();
+    desk.expiry.set(Some(today));
+    let chip = card(&desk, Profile::default());
+    let (evidence, verdict) = inspect(&desk, &chip, can());
+    assert_eq!(verdict.conclusion(), Conclusion::Trusted, "on its last day\n{verdict}");
+    let own = Sod::parse(evidence.file(File::Sod).unwrap()).unwrap().fingerprint();
+    for (revoked, expected) in [(vec![], Code::CardExpired), (vec![own], Code::CardRevoked)] {
+        let tomorrow = now() + Duration::DAY;
+        let late = crypto::inspection::judge(&evidence, &desk.bundle(revoked), tomorrow).verdict;
+        let failure = kiosk::conclude(&evidence, &late).unwrap_err();
+        assert_eq!(failure.code, expected, "{failure}");
+        assert!(failure.detail.contains(&format!("this computer's clock says {tomorrow}")), "{failure}");
+    }
+}
+
+/// A reader that does not carry the answer to INTERNAL AUTHENTICATE.
+struct ShortReader(Bench);
+
+impl CardTransport for ShortReader {
+    type Error = TransportError;
+
+    fn transmit(&mut self, command: &Command) -> Result<Response, TransportError> {
+        if command.ins == 0x88 { Ok(Status::WRONG_LENGTH.into()) } else { self.0.transmit(command) }
+    }
+}
+
+impl Reader for ShortReader {
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.0.reset()
+    }
+}
+
+#[test]
+fn a_reader_that_cannot_carry_active_authentication_refutes_nothing() {
+    let desk = Desk::new();
+    let chip = card(&desk, Profile::default());
+    let request = Request { password: can(), challenge: ambient::bytes(), groups: None };
+    let mut session = Session::new(ShortReader(Bench(chip)));
+    let (evidence, judgement) = kiosk::inspect(&mut session, &request, &desk.bundle(vec![]), now()).unwrap();
+    let verdict = judgement.verdict;
+    for group in [DataGroup::DG1, DataGroup::DG2, DataGroup::DG13] {
+        let finding = verdict.finding(Check::DataGroup(group)).unwrap();
+        assert_eq!(finding.outcome, Outcome::NotChecked, "{verdict}");
+        assert!(finding.reason.contains("active-authentication") && finding.reason.contains("6700"), "{verdict}");
+    }
+    assert!(verdict.findings().iter().all(|finding| finding.outcome != Outcome::Refuted), "{verdict}");
+    assert_eq!(verdict.conclusion(), Conclusion::Undecided);
+    assert_eq!(kiosk::conclude(&evidence, &verdict).unwrap_err().code, Code::Undecided);
+}
+
+#[test]
+fn an_mrz_with_another_persons_name_opens_the_card_and_is_refused() {
+    let desk = Desk::new();
+    let chip = card(&desk, Profile::default());
+    let own = String::from_utf8(zone().compose().unwrap().to_vec()).unwrap();
+    let with_name = |name: &str| Password::Zone(format!("{}{name:<<30}", &own[..60]).parse().unwrap());
+    let (evidence, verdict) = inspect(&desk, &chip, Password::Zone(own.parse().unwrap()));
+    assert_eq!(verdict.conclusion(), Conclusion::Trusted, "{verdict}");
+    assert_eq!(evidence.access.way, Some(AccessProtocol::PaceMrz));
+    let (evidence, verdict) = inspect(&desk, &chip, with_name("TRAN<<VAN<KHAC"));
+    let finding = verdict.finding(Check::MrzConsistency).unwrap();
+    assert_eq!((finding.outcome, finding.reason.as_str()), (Outcome::Refuted, "DG1 contradicts the given MRZ (name)"));
     assert_eq!(kiosk::conclude(&evidence, &verdict).unwrap_err().code, Code::Refused);
+}
+
+#[test]
+fn a_clock_two_days_slow_is_named_with_its_time() {
+    let (desk, folder) = (Desk::new(), tempfile::tempdir().unwrap());
+    let newest = NewestBundles::at(folder.path().join(NewestBundles::FILE));
+    let bytes = desk.published(now() - Duration::hours(1), vec![]);
+    let open = |at| kiosk::open_trust(&bytes, desk.root.der(), at, &newest);
+    let slow = now() - Duration::days(2);
+    let failure = open(slow).unwrap_err();
+    assert_eq!(failure.code, Code::ClockBehind, "{failure}");
+    assert!(failure.detail.contains(&format!("this computer's clock says {slow}")), "{failure}");
+    assert!(failure.detail.contains(&(now() - Duration::hours(1)).to_string()), "{failure}");
+    // Years behind, the anchor itself begins later.
+    assert_eq!(open(now() - Duration::days(3_000)).unwrap_err().code, Code::ClockBehind);
+    open(now()).unwrap();
+}
+
+#[test]
+fn an_old_bundle_after_a_newer_one_is_refused() {
+    let (desk, folder) = (Desk::new(), tempfile::tempdir().unwrap());
+    let newest = NewestBundles::at(folder.path().join(NewestBundles::FILE));
+    let open = |hours| {
+        let bytes = desk.published(now() - Duration::hours(hours), vec![]);
+        kiosk::open_trust(&bytes, desk.root.der(), now(), &newest).map(drop)
+    };
+    open(3).unwrap();
+    open(1).unwrap();
+    open(1).unwrap();
+    assert_eq!(open(3).unwrap_err().code, Code::TrustBundleOlder);
+    // A bundle that does not open is not remembered.
+    let stranger = kiosk::open_trust(b"no bundle", desk.root.der(), now(), &newest);
+    assert_eq!(stranger.unwrap_err().code, Code::TrustBundleUnusable);
+    open(1).unwrap();
 }
 
 #[test]

@@ -3,9 +3,14 @@
 use proptest::prelude::*;
 use time::Duration;
 
-use crate::pki::specimen::{Issued, NOW, Openssl, crl, csca, documents, signer};
+use crate::pki::specimen::{
+    Issued, NOW, Openssl, crl, csca, csca_of, documents, issue, key, root_draft, signer, signer_draft, utopia,
+};
 use crate::pki::trust_bundle::{Contents, Draft, Prepared, TrustBundleError, open};
-use crate::pki::{ChainError, CmsError, CurveForm, Role, SignatureMismatch};
+use crate::pki::{
+    ChainError, CmsError, Country, CurveForm, Issuer, Name, PreparedSignedData, Revocation, Role, SignatureMismatch,
+    TrustStore, oid,
+};
 use crate::suite::{Curve, SignatureError};
 
 struct State {
@@ -33,6 +38,16 @@ fn contents(state: &State) -> Contents {
 
 fn published(state: &State, contents: Contents) -> Vec<u8> {
     let prepared = Draft::new(contents, &state.lists.certificate).lint().unwrap();
+    let signature = state.lists.sign(prepared.to_be_signed());
+    prepared.attach(&signature).unwrap()
+}
+
+type Change<'a> = &'a dyn Fn(&mut Contents);
+
+/// Publishes contents that the lint would refuse.
+fn published_unlinted(state: &State, contents: &Contents) -> Vec<u8> {
+    let (list, at) = (&state.lists.certificate, contents.issued_at);
+    let prepared = PreparedSignedData::new(oid::TRUST_BUNDLE, contents.encode(), list, true, at).unwrap();
     let signature = state.lists.sign(prepared.to_be_signed());
     prepared.attach(&signature).unwrap()
 }
@@ -142,4 +157,109 @@ proptest! {
         let root = csca(Curve::P256, CurveForm::Named, 1).certificate;
         prop_assert!(open(&bytes, &root, NOW).is_err());
     }
+}
+
+#[test]
+fn what_of_a_bundle_cannot_be_used_is_said_and_the_rest_is_used() {
+    let state = state(CurveForm::Explicit);
+    let atlantis = csca_of(&Country::new("LA", "LAO").unwrap(), Curve::P384, CurveForm::Explicit, 6);
+    let foreign = crl(&atlantis, &[], NOW - Duration::days(1));
+    let mut unsupported = foreign.der().to_vec();
+    let ecdsa = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
+    for at in 0..unsupported.len() - ecdsa.len() {
+        if unsupported[at..].starts_with(&ecdsa) {
+            unsupported[at + ecdsa.len()] = 0x7f;
+        }
+    }
+    let spoiled = |change: Change| {
+        let mut contents = contents(&state);
+        contents.revoked_documents = vec![[1; 32]];
+        change(&mut contents);
+        assert!(
+            Draft::new(contents.clone(), &state.lists.certificate).lint().is_err(),
+            "nothing such is published by us"
+        );
+        open(&published_unlinted(&state, &contents), &state.root.certificate, NOW).unwrap()
+    };
+    let changes: [(&str, Change); 4] = [
+        ("authority 2 of 2: ", &|contents| contents.cscas.push(vec![0x30, 0])),
+        ("revocation list 2 of 2 (C=LA", &|contents| contents.crls.push(foreign.der().to_vec())),
+        ("revocation list 2 of 2: ", &|contents| contents.crls.push(vec![0x30, 0])),
+        ("revocation list 2 of 2 (C=LA", &|contents| {
+            contents.cscas.push(atlantis.certificate.der().to_vec());
+            contents.crls.push(unsupported.clone());
+        }),
+    ];
+    for (part, change) in changes {
+        let bundle = spoiled(change);
+        let losses: Vec<_> = bundle.losses().iter().map(ToString::to_string).collect();
+        assert!(losses.len() == 1 && losses[0].starts_with(part), "{part}: {losses:?}");
+        let verified = bundle.trust_store().verify_signer(&state.documents.certificate, NOW).unwrap();
+        assert!(matches!(verified.revocation(), Revocation::Clear { .. }), "{part}");
+        assert!(bundle.is_revoked(&[1; 32]));
+    }
+    assert_eq!(open(&published(&state, contents(&state)), &state.root.certificate, NOW).unwrap().losses(), []);
+}
+
+#[test]
+fn a_signer_whose_list_was_lost_is_not_called_clear() {
+    let state = state(CurveForm::Explicit);
+    let root = &state.root.certificate;
+    // The list of the State itself, with a broken signature: it may have named the signer.
+    let mut broken = crl(&state.root, &[&state.documents.certificate], NOW - Duration::days(1)).der().to_vec();
+    *broken.last_mut().unwrap() ^= 1;
+    for (crls, expected) in
+        [(vec![broken], Revocation::Lost), (vec![vec![0x30, 0]], Revocation::Lost), (vec![], Revocation::NotChecked)]
+    {
+        let bundle =
+            open(&published_unlinted(&state, &Contents { crls, ..contents_sorted(&state) }), root, NOW).unwrap();
+        let verified = bundle.trust_store().verify_signer(&state.documents.certificate, NOW).unwrap();
+        assert_eq!(verified.revocation(), expected);
+    }
+}
+
+fn contents_sorted(state: &State) -> Contents {
+    Contents { revoked_documents: vec![], ..contents(state) }
+}
+
+#[test]
+fn a_bundle_that_is_opened_too_early_names_the_moment_before_which_it_cannot_be() {
+    let state = state(CurveForm::Explicit);
+    let good = published(&state, contents(&state));
+    let anchor = &state.root.certificate;
+    for (at, from) in [
+        (NOW - Duration::days(2), contents(&state).issued_at),
+        (state.lists.certificate.not_before() - Duration::DAY, state.lists.certificate.not_before()),
+        (anchor.not_before() - Duration::DAY, anchor.not_before()),
+    ] {
+        assert_eq!(open(&good, anchor, at).unwrap_err().not_before(), Some(from));
+    }
+    let stranger = csca(Curve::P384, CurveForm::Explicit, 8);
+    assert_eq!(open(&good, &stranger.certificate, NOW).unwrap_err().not_before(), None);
+}
+
+#[test]
+fn keys_that_link_certificates_join_are_one_authority_and_others_are_not() {
+    let old = csca(Curve::P384, CurveForm::Explicit, 1);
+    let new = csca(Curve::P384, CurveForm::Named, 20);
+    let mut draft = root_draft(&utopia(), new.key.public().into(), CurveForm::Explicit, 21);
+    draft.issuer = Issuer::Csca(Box::new(old.certificate.clone()));
+    draft.subject = Name::new(&utopia(), "State of Utopia", None, "CSCA 2").unwrap();
+    draft.validity.not_after += Duration::days(1);
+    let link = issue(&old, draft);
+    let other = csca(Curve::P384, CurveForm::Explicit, 30);
+    // A document signer that the other authority certified links nothing, and a key in two encodings is one key.
+    let draft =
+        signer_draft(&other.certificate, documents(), key(Curve::P384, 1).public().into(), CurveForm::Named, 31);
+    let no_authority = issue(&other, draft);
+    let all = [&old, &new, &other].map(|issued| issued.certificate.clone());
+    let linked = TrustStore::new([&all[..], &[link.clone(), no_authority]].concat());
+    assert!(linked.are_one_authority(&old.certificate, &new.certificate));
+    assert!(linked.are_one_authority(&new.certificate, &old.certificate));
+    assert!(linked.are_one_authority(&old.certificate, &link));
+    assert!(!linked.are_one_authority(&old.certificate, &other.certificate));
+    assert!(!linked.are_one_authority(&other.certificate, &new.certificate));
+    let unlinked = TrustStore::new(all.to_vec());
+    assert!(unlinked.are_one_authority(&old.certificate, &old.certificate));
+    assert!(!unlinked.are_one_authority(&old.certificate, &new.certificate));
 }

@@ -38,7 +38,8 @@ fn a_chain_on_every_curve_in_both_forms_is_verified() {
             let trust = TrustStore::new(vec![root.certificate.clone()]);
             let verified = trust.verify_signer(&issued.certificate, NOW).unwrap();
             assert_eq!(verified.anchor(), &root.certificate);
-            assert_eq!((verified.country().as_str(), verified.issuing_state()), ("UT", Some("UTO")));
+            let names: Vec<_> = verified.states().into_iter().map(|(name, state)| (name, state.in_mrz())).collect();
+            assert_eq!(names, [("C=UT".to_owned(), "UTO"), ("L=UTO".to_owned(), "UTO")]);
             assert_eq!(verified.document_types().unwrap(), ["I", "ID"]);
             assert_eq!(verified.revocation(), Revocation::NotChecked);
         }

@@ -7,7 +7,9 @@ use time::macros::datetime;
 use crate::field_data::field_data;
 use crate::pki::specimen::{Openssl, from_pem};
 use crate::pki::trust_bundle::TrustBundleError;
-use crate::pki::{Certificate, ChainError, CurveForm, LegacyHashes, MasterList, SpkiError, TrustStore, oid, spki};
+use crate::pki::{
+    Certificate, ChainError, CurveForm, LegacyHashes, MasterList, SpkiError, State, TrustStore, oid, spki,
+};
 
 const AT: time::OffsetDateTime = datetime!(2026-06-01 00:00:00 UTC);
 
@@ -41,6 +43,22 @@ fn the_german_master_list_is_read_and_its_certificates_vouch_for_each_other() {
     assert_eq!((form(CurveForm::Explicit), form(CurveForm::Named)), (143, 4));
     // The others are signed by a key that is not in the list, or on a curve that this crate does not compute.
     assert_eq!(alone.len(), read.len() - roots - links);
+}
+
+#[test]
+fn every_anchor_of_the_german_master_list_names_one_state() {
+    let Some(bytes) = field_data("masterlists/DE_ML_2026-05-28-08-28-45.ml") else { return };
+    let mut states = BTreeSet::new();
+    for certificate in MasterList::parse(&bytes).unwrap().entries().map(Result::unwrap) {
+        let extensions = certificate.extensions();
+        let names =
+            [certificate.subject().country(), extensions.subject_country.clone(), extensions.subject_region.clone()];
+        let named: Vec<State> = names.iter().flatten().map(|name| State::of_code(name).expect(name)).collect();
+        assert!(!named.is_empty(), "{}", certificate.subject());
+        assert!(named.iter().all(|one| named.iter().all(|other| one.agrees(*other))), "{named:?}");
+        states.extend(named.iter().map(|state| state.in_mrz()));
+    }
+    assert!(["D", "RKS", "EUE", "UNO", "HKG", "MAC", "LUX", "GBR"].iter().all(|state| states.contains(state)));
 }
 
 #[test]

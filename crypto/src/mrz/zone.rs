@@ -1,0 +1,166 @@
+//! An MRZ as a whole: all its lines, of whatever size.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::td1::number_and_optional;
+use super::{Field, MrzError, MrzKey, check_alphabet, verify};
+
+/// All characters of an MRZ (TD1, TD2 or TD3) as read from the document's surface, and the key that they give.
+///
+/// Only this type reads a whole MRZ from text, and it keeps all of it: an inspection compares every field with DG1, not
+/// the three that open the chip. Wiped when dropped; `Debug` shows the number of characters only.
+#[derive(Clone, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
+pub struct MrzZone {
+    characters: String,
+    key: MrzKey,
+}
+
+impl MrzZone {
+    /// Returns the fields that open the chip.
+    pub fn key(&self) -> &MrzKey {
+        &self.key
+    }
+
+    /// Returns the characters without line breaks.
+    pub fn characters(&self) -> &str {
+        &self.characters
+    }
+
+    /// Returns the fields in which the other zone, of a DG1, has other characters. Check digits count to the field that
+    /// they cover. `None` if the other zone has another size.
+    pub fn differences(&self, other: &[u8]) -> Option<Vec<Field>> {
+        if self.characters.len() != other.len() {
+            return None;
+        }
+        let layout = layout_of(other.len())?;
+        let own = self.characters.as_bytes();
+        Some(layout.iter().filter(|(_, at)| own[at.clone()] != other[at.clone()]).map(|(field, _)| *field).collect())
+    }
+}
+
+/// Reads 90, 72 or 88 characters, with or without line breaks. Verifies the check digits of number, birth and expiry
+/// only: a mistake elsewhere does not change the key, and is found when the zone is compared with DG1.
+impl FromStr for MrzZone {
+    type Err = MrzError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
+        check_alphabet(&zone)?;
+        // Document number, field of its continuation, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a
+        // check digit follows each.
+        let (number, optional, birth, expiry) = match zone.len() {
+            90 => (5..14, 15..30, 30..36, 38..44),
+            72 => (36..45, 64..71, 49..55, 57..63),
+            // TD3 has no long numbers.
+            88 => (44..53, 44..44, 57..63, 65..71),
+            length => return Err(MrzError::Length(length)),
+        };
+        let digit = |field: &Range<usize>| &zone[field.end..=field.end];
+        let (document_number, _) = number_and_optional(&zone[number.clone()], digit(&number), &zone[optional])?;
+        verify(Field::Birth, &zone[birth.clone()], digit(&birth))?;
+        verify(Field::Expiry, &zone[expiry.clone()], digit(&expiry))?;
+        let key = MrzKey::new(document_number.as_str(), &zone[birth], &zone[expiry])?;
+        Ok(Self { characters: zone.to_string(), key })
+    }
+}
+
+/// Shows nothing personal.
+impl fmt::Debug for MrzZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MrzZone({} characters)", self.characters.len())
+    }
+}
+
+/// Returns the fields of a zone of this many characters, each with its check digit; together they are the whole zone.
+fn layout_of(length: usize) -> Option<&'static [(Field, Range<usize>)]> {
+    match length {
+        90 => Some(&TD1),
+        72 => Some(&TD2),
+        88 => Some(&TD3),
+        _ => None,
+    }
+}
+
+const TD1: [(Field, Range<usize>); 11] = [
+    (Field::DocumentCode, 0..2),
+    (Field::IssuingState, 2..5),
+    (Field::DocumentNumber, 5..15),
+    (Field::Optional, 15..30),
+    (Field::Birth, 30..37),
+    (Field::Sex, 37..38),
+    (Field::Expiry, 38..45),
+    (Field::Nationality, 45..48),
+    (Field::Optional, 48..59),
+    (Field::Composite, 59..60),
+    (Field::Name, 60..90),
+];
+
+const TD2: [(Field, Range<usize>); 10] = [
+    (Field::DocumentCode, 0..2),
+    (Field::IssuingState, 2..5),
+    (Field::Name, 5..36),
+    (Field::DocumentNumber, 36..46),
+    (Field::Nationality, 46..49),
+    (Field::Birth, 49..56),
+    (Field::Sex, 56..57),
+    (Field::Expiry, 57..64),
+    (Field::Optional, 64..71),
+    (Field::Composite, 71..72),
+];
+
+const TD3: [(Field, Range<usize>); 10] = [
+    (Field::DocumentCode, 0..2),
+    (Field::IssuingState, 2..5),
+    (Field::Name, 5..44),
+    (Field::DocumentNumber, 44..54),
+    (Field::Nationality, 54..57),
+    (Field::Birth, 57..64),
+    (Field::Sex, 64..65),
+    (Field::Expiry, 65..72),
+    (Field::Optional, 72..87),
+    (Field::Composite, 87..88),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TD1_ZONE: &str =
+        "IDVNM1850000425003185000042<<0\n8503020F4503023VNM<<<<<<<<<<<8\nNGUYEN<<THI<THU<<<<<<<<<<<<<<<";
+
+    #[test]
+    fn the_fields_of_each_size_cover_the_whole_zone() {
+        for length in [90, 72, 88] {
+            let mut at = 0;
+            for (field, range) in layout_of(length).unwrap() {
+                assert_eq!(range.start, at, "{field}");
+                at = range.end;
+            }
+            assert_eq!(at, length);
+        }
+    }
+
+    #[test]
+    fn a_difference_in_any_one_character_is_found_and_named() {
+        // The check digits of the three fields are right; that of the optional data is of no matter here.
+        let digit = |text: &str| super::super::check_digit(text.as_bytes()).unwrap();
+        let zone = TD1_ZONE.replace("1850000425", &format!("185000042{}", digit("185000042")));
+        let zone = zone.replace("8503020F", &format!("850302{}F", digit("850302")));
+        let zone = zone.replace("4503023VNM", &format!("450302{}VNM", digit("450302")));
+        let zone: MrzZone = zone.parse().unwrap();
+        assert_eq!(zone.differences(zone.characters().as_bytes()), Some(vec![]));
+        for at in 0..90 {
+            let mut other = zone.characters().as_bytes().to_vec();
+            other[at] ^= 1;
+            assert_eq!(zone.differences(&other).map(|fields| fields.len()), Some(1), "character {at}");
+        }
+        let mut name = zone.characters().as_bytes().to_vec();
+        name[60..66].copy_from_slice(b"TRANAN");
+        assert_eq!(zone.differences(&name), Some(vec![Field::Name]));
+        assert_eq!(zone.differences(&name[..88]), None);
+    }
+}
