@@ -4,7 +4,7 @@ alter table officer add column token_until INTEGER;
 -- The password was not chosen by its owner: nothing else is done before it is changed.
 alter table officer add column password_due INTEGER not null default 0;
 create unique index officer_token on officer (token_hash);
--- No foreign key to the officer: an appointment that nobody confirms leaves its proposal only.
+-- No foreign key to the officer: an appointment that is not confirmed leaves its proposal only.
 create table officer_proposal (
     id TEXT primary key,
     officer_id TEXT not null,

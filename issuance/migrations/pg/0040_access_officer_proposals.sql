@@ -4,7 +4,7 @@ alter table officer add column token_until timestamptz;
 -- The password was not chosen by its owner: nothing else is done before it is changed.
 alter table officer add column password_due boolean not null default false;
 create unique index officer_token on officer (token_hash);
--- No foreign key to the officer: an appointment that nobody confirms leaves its proposal only.
+-- No foreign key to the officer: an appointment that is not confirmed leaves its proposal only.
 create table officer_proposal (
     id uuid primary key,
     officer_id uuid not null,

@@ -66,7 +66,7 @@ async fn a_report_suspends_the_card_at_once_and_two_officers_bring_it_back() {
         assert!(matches!(loses(offices, card).await, Err(CardError::Status(_))), "a second report");
 
         let undo = async |by: &Officer| within!(offices, by, deed => cards::undo_loss(deed, card)).map(drop);
-        assert!(undo(&second).await.is_err(), "nobody wanted it undone");
+        assert!(undo(&second).await.is_err(), "no officer wanted it undone");
         within!(offices, second, deed => cards::propose_undo(deed, card, "found at home")).unwrap();
         for by in [&second, &offices.counter] {
             let refused = undo(by).await;
