@@ -85,7 +85,7 @@ catalogue! {
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
-    BodyTooSlow "body-too-slow" Request
+    BodyTooSlow "body-too-slow" Service
     CalendarDayUnfit "calendar-day-unfit" Request
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request

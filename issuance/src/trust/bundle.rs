@@ -74,15 +74,16 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
     let signer = trust.signer.clone();
     let prepared =
         blocking::run(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
-    store::insert_prepared(&mut tx, id, now, frame_hash, &prepared.to_bytes()).await?;
+    let issued_at = store::next_moment(&mut tx, now).await?;
+    store::insert_prepared(&mut tx, id, issued_at, frame_hash, &prepared.to_bytes()).await?;
     tx.commit().await?;
     let signature = trust.signer.sign(deeds, KeyName::TrustListSigner, prepared.to_be_signed()).await?;
     let signed = prepared.attach(&signature)?;
     let mut tx = deeds.db().begin_upkeep().await?;
     store::attach(&mut tx, id, &signed).await?;
-    store::purge_older(&mut tx, id).await?;
+    store::purge_older(&mut tx, issued_at).await?;
     tx.commit().await?;
-    let bundle = Bundle { id, issued_at: now, frame_hash, signed: signed.into() };
+    let bundle = Bundle { id, issued_at, frame_hash, signed: signed.into() };
     *trust.current.write().expect("the lock is held for a copy only") = Some(bundle);
     Ok(())
 }

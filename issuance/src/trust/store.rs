@@ -1,6 +1,6 @@
 //! SQL of the trust bundles.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::Bundle;
 use crate::ground::Id;
@@ -30,13 +30,22 @@ pub(super) async fn attach(tx: &mut Tx, id: BundleId, signed: &[u8]) -> Result<(
     Ok(())
 }
 
-/// Deletes the bundles before this one but for the last few: each is as long as the list of revoked documents.
-pub(super) async fn purge_older(tx: &mut Tx, id: BundleId) -> Result<(), StoreError> {
+/// Returns the moment of a bundle that is made now: `now`, or just after the newest one's. So the bundle made last is
+/// the newest, although two are made within a microsecond, or the clock was set back.
+pub(super) async fn next_moment(tx: &mut Tx, now: OffsetDateTime) -> Result<OffsetDateTime, StoreError> {
+    let sql = sql!("select issued_at from trust_bundle order by issued_at desc limit 1");
+    let newest: Option<OffsetDateTime> = tx.one(sql, args![]).await?.map(|row| row.get("issued_at")).transpose()?;
+    Ok(newest.map_or(now, |newest| now.max(newest + Duration::MICROSECOND)))
+}
+
+/// Deletes the bundles before the one of this moment but for the last few: each is as long as the list of revoked
+/// documents.
+pub(super) async fn purge_older(tx: &mut Tx, issued_at: OffsetDateTime) -> Result<(), StoreError> {
     let sql = sql!(
-        "delete from trust_bundle where id < $1 and id not in
-             (select id from trust_bundle where id < $1 order by id desc limit 8)"
+        "delete from trust_bundle where issued_at < $1 and id not in
+             (select id from trust_bundle where issued_at < $1 order by issued_at desc limit 8)"
     );
-    tx.run(sql, args![id]).await?;
+    tx.run(sql, args![issued_at]).await?;
     Ok(())
 }
 
