@@ -136,10 +136,32 @@ impl Caller {
     reason = "said once above: each fails with the service's refusal and with nothing else"
 )]
 impl Caller {
-    /// Administrator: appoints an officer.
-    pub fn appoints(&self, username: &str, password: &str, roles: &[&str], office: &str) -> Answer {
-        let officer = json!({ "username": username, "password": password, "roles": roles, "office": office });
-        self.post("/api/officers", &officer)
+    /// Administrator: proposes an officer, who has no password yet.
+    pub fn proposes_officer(&self, username: &str, roles: &[&str], office: &str) -> Answer {
+        self.post("/api/officers", &json!({ "username": username, "roles": roles, "office": office }))
+    }
+
+    /// Administrator: confirms what another administrator proposed. The answer has the officer's one-time token.
+    pub fn confirms(&self, proposal: &str) -> Answer {
+        self.post(&format!("/api/officer-proposals/{proposal}/confirmation"), &json!({}))
+    }
+
+    /// Two administrators appoint an officer, who chooses a password.
+    pub fn appoints(&self, second: &Self, username: &str, password: &str, roles: &[&str], office: &str) -> Answer {
+        let proposed = self.proposes_officer(username, roles, office)?;
+        let confirmed = second.confirms(proposed["proposal_id"].as_str().unwrap_or_default())?;
+        self.service.anyone().sets_first_password(confirmed["token"].as_str().unwrap_or_default(), password)?;
+        Ok(confirmed)
+    }
+
+    /// An officer: sets the password with the one-time token.
+    pub fn sets_first_password(&self, token: &str, password: &str) -> Answer {
+        self.post("/api/password", &json!({ "token": token, "password": password }))
+    }
+
+    /// An officer: changes the password.
+    pub fn changes_password(&self, old: &str, new: &str) -> Answer {
+        self.post("/api/me/password", &json!({ "old": old, "new": new }))
     }
 
     /// Administrator: registers a station by its certificate request.
@@ -251,7 +273,7 @@ impl Caller {
 
     /// Counter officer: enters the holder's report that the card is lost.
     pub fn reports_loss(&self, card: &str) -> Answer {
-        self.post(&format!("/api/cards/{card}/loss"), &json!({ "reported_by": "holder" }))
+        self.post(&format!("/api/cards/{card}/loss"), &json!({ "reported_by": "holder", "grounds": "left on a bus" }))
     }
 
     /// Counter officer: reads a card's entry.

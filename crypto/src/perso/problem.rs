@@ -104,6 +104,9 @@ catalogue! {
     ChipNotInitialised "chip-not-initialised" Chip
     ChipSpoiled "chip-spoiled" Chip
     ChipUnknown "chip-unknown" Chip
+    ClaimMismatch "claim-mismatch" Request
+    ClaimNeeded "claim-needed" Request
+    ClaimTooSoon "claim-too-soon" Station
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
     DatabaseBusy "database-busy" Service
@@ -126,7 +129,9 @@ catalogue! {
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
     KindContradictsRegister "kind-contradicts-register" Request
+    LastAdministrator "last-administrator" Request
     ListTooLong "list-too-long" Request
+    LossGroundsMissing "loss-grounds-missing" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
     NameTaken "name-taken" Request
@@ -139,8 +144,10 @@ catalogue! {
     NumberStructure "number-structure" Request
     OfficeCodeMalformed "office-code-malformed" Request
     OfficerNotFound "officer-not-found" Request
+    OneTimeTokenUnfit "one-time-token-unfit" Station
     OrderUnknown "order-unknown" Request
     OtherOffice "other-office" Station
+    PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request
     PersonUnknown "person-unknown" Request
@@ -152,6 +159,7 @@ catalogue! {
     PortraitRestless "portrait-restless" Request
     PortraitTooSmall "portrait-too-small" Request
     PresentationUnfit "presentation-unfit" Chip
+    ProposalUnknown "proposal-unknown" Request
     ProvinceUnassigned "province-unassigned" Request
     QueryMalformed "query-malformed" Request
     ReasonMissing "reason-missing" Request
@@ -160,6 +168,7 @@ catalogue! {
     RecordTampered "record-tampered" Service
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
+    RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request

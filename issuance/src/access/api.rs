@@ -10,12 +10,13 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
+use super::proposals::{self, Change, Proposed};
 use super::steps::SignInError;
-use super::{Access, AccessError, gate, passwords, steps};
-use crate::ground::ids::{OfficerId, StationId};
+use super::{Access, AccessError, gate, steps};
+use crate::ground::ids::{OfficerId, ProposalId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
-use crate::web::{Answered, Body, Desk, Looked, Named, Peer, Problem, Right, Routes, Write};
+use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Peer, Problem, Right, Routes, Stamp, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -27,8 +28,17 @@ where
     Routes::new()
         .add(Right::Anyone, routes!(sign_in))
         .add(Right::SignedIn, routes!(sign_out))
+        .add(Right::Anyone, routes!(set_first_password))
+        .add(Right::SignedIn, routes!(change_password))
         .add(administers, routes!(make_officer))
         .add(administers, routes!(disable_officer))
+        .add(administers, routes!(enable_officer))
+        .add(administers, routes!(change_roles))
+        .add(administers, routes!(change_office))
+        .add(administers, routes!(reset_password))
+        .add(administers, routes!(open_proposals))
+        .add(administers, routes!(confirm))
+        .add(administers, routes!(withdraw))
         .add(administers, routes!(enrol_station))
         .add(administers, routes!(revoke_station))
 }
@@ -100,38 +110,57 @@ struct NewOfficer {
     /// 1 to 64 characters, unique in its canonical spelling.
     #[schema(value_type = String)]
     username: Login,
-    /// 12 to 256 characters.
-    password: String,
-    /// What the officer is employed for.
+    /// What the officer is employed for. An administrator has no other role, an officer who captures neither decides
+    /// nor keeps blank chips.
     roles: Vec<Role>,
     /// The office where the officer works.
     office: OfficeCode,
 }
 
-/// An officer, as administrators see them.
+/// What became of an act on an officer.
 #[derive(Debug, Serialize, ToSchema)]
 struct OfficerView {
-    /// Identifier.
+    /// Identifier of the officer.
     id: OfficerId,
+    /// The proposal that a second administrator confirms.
+    proposal_id: Option<ProposalId>,
+    /// True if it took effect; false while a second administrator must confirm it.
+    effective: bool,
+    /// One-time token with which the officer sets a password (`POST /api/password`). Shown once: a repeated request is
+    /// answered without it.
+    token: Option<String>,
+    /// The token works until then.
+    #[serde(with = "time::serde::rfc3339::option")]
+    token_expires_at: Option<OffsetDateTime>,
 }
 
-/// Makes an officer.
+impl OfficerView {
+    /// The view that is kept, and the one that shows the token this once.
+    fn of(proposed: Proposed) -> (Self, Self) {
+        let Proposed { officer, proposal, effective, token } = proposed;
+        let (token, expires_at) = match token {
+            Some(token) => (Some((*token.text).clone()), Some(token.expires_at)),
+            None => (None, None),
+        };
+        let view =
+            |token| Self { id: officer, proposal_id: Some(proposal), effective, token, token_expires_at: expires_at };
+        (view(None), view(token))
+    }
+}
+
+/// Proposes a new officer, who has no password: another administrator confirms, and is shown a one-time token for the
+/// officer. The appointment of a second administrator by the only one takes effect at once.
 #[utoipa::path(post, path = "/api/officers", tag = "access", request_body = NewOfficer,
     responses((status = 200, body = OfficerView)))]
 async fn make_officer(
     State(access): State<Access>,
     State(desk): State<Desk>,
     officer: Officer,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     Write { stamp, body }: Write<NewOfficer>,
 ) -> Answered {
-    officer.may_act_for(&body.office)?;
-    let mut rng = desk.deeds().source().rng();
-    let turn = access.known_turns.take(peer.origin).await?;
-    let hash = passwords::hash(&access.settings, turn, Zeroizing::new(body.password), &mut rng).await?;
-    desk.write(officer, stamp, async |deed| {
-        let id = steps::make_officer(deed, body.username.as_str(), &hash, &body.roles, &body.office).await?;
-        Ok::<_, AccessError>(OfficerView { id })
+    desk.write_and_show_once(officer, stamp, async |deed| {
+        let username = body.username.as_str();
+        proposals::appoint(deed, &access.settings, username, &body.roles, &body.office).await.map(OfficerView::of)
     })
     .await
 }
@@ -145,7 +174,7 @@ struct Reason {
     reason: Words<MOST_OF_REASON>,
 }
 
-/// Ends an officer's access at once, sessions included.
+/// Ends an officer's access at once, sessions included; that of an administrator once another one confirms.
 #[utoipa::path(post, path = "/api/officers/{id}/disablement", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
 async fn disable_officer(
@@ -155,9 +184,226 @@ async fn disable_officer(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        steps::disable_officer(deed, id, body.reason.as_str()).await.map(|()| OfficerView { id })
+        let proposal_id = proposals::disable(deed, id, body.reason.as_str()).await?;
+        let effective = proposal_id.is_none();
+        Ok::<_, AccessError>(OfficerView { id, proposal_id, effective, token: None, token_expires_at: None })
     })
     .await
+}
+
+/// Proposes that a disabled officer comes back, with a new password.
+#[utoipa::path(post, path = "/api/officers/{id}/enablement", tag = "access", request_body = Reason,
+    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+async fn enable_officer(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<OfficerId>,
+    Write { stamp, body }: Write<Reason>,
+) -> Answered {
+    propose(&desk, officer, stamp, id, Change::Enable, body.reason.as_str()).await
+}
+
+/// Body of a change of roles.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewRoles {
+    /// What the officer is employed for from now on.
+    roles: Vec<Role>,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
+}
+
+/// Proposes other roles for an officer.
+#[utoipa::path(post, path = "/api/officers/{id}/roles", tag = "access", request_body = NewRoles,
+    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+async fn change_roles(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<OfficerId>,
+    Write { stamp, body }: Write<NewRoles>,
+) -> Answered {
+    propose(&desk, officer, stamp, id, Change::Roles { roles: body.roles }, body.reason.as_str()).await
+}
+
+/// Body of a change of office.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOffice {
+    /// Where the officer works from now on.
+    office: OfficeCode,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
+}
+
+/// Proposes another office for an officer.
+#[utoipa::path(post, path = "/api/officers/{id}/office", tag = "access", request_body = NewOffice,
+    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+async fn change_office(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<OfficerId>,
+    Write { stamp, body }: Write<NewOffice>,
+) -> Answered {
+    propose(&desk, officer, stamp, id, Change::Office { office: body.office }, body.reason.as_str()).await
+}
+
+/// Proposes that an officer sets a new password; once confirmed, the old one and all sessions end.
+#[utoipa::path(post, path = "/api/officers/{id}/password-reset", tag = "access", request_body = Reason,
+    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+async fn reset_password(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<OfficerId>,
+    Write { stamp, body }: Write<Reason>,
+) -> Answered {
+    propose(&desk, officer, stamp, id, Change::Reset, body.reason.as_str()).await
+}
+
+async fn propose(desk: &Desk, by: Officer, stamp: Stamp, id: OfficerId, change: Change, reason: &str) -> Answered {
+    desk.write(by, stamp, async |deed| {
+        proposals::propose(deed, id, change, reason).await.map(|proposed| OfficerView::of(proposed).0)
+    })
+    .await
+}
+
+/// A proposal about an officer.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProposalView {
+    /// Identifier.
+    id: ProposalId,
+    /// The officer.
+    officer_id: OfficerId,
+    /// Where the officer works.
+    office: OfficeCode,
+    /// What is proposed: `appoint`, `disable`, `enable`, `office …`, `reset` or `roles …`.
+    change: String,
+    /// The proposer's own words.
+    reason: String,
+    /// The administrator who proposed it; none: the owner of the key file, offline.
+    proposed_by: Option<OfficerId>,
+    /// The moment of the proposal.
+    #[serde(with = "time::serde::rfc3339")]
+    proposed_at: OffsetDateTime,
+    /// It can be confirmed until then.
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    /// Proposed offline: it takes effect then, unless an administrator signs in before.
+    #[serde(with = "time::serde::rfc3339::option")]
+    effective_at: Option<OffsetDateTime>,
+}
+
+/// The open proposals, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProposalsView {
+    /// The proposals.
+    proposals: Vec<ProposalView>,
+}
+
+/// The open proposals about officers for whom the administrator acts.
+#[utoipa::path(get, path = "/api/officer-proposals", tag = "access", responses((status = 200, body = ProposalsView)))]
+async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<ProposalsView> {
+    desk.look(officer, async |deed| {
+        let proposals = proposals::list(deed).await?.into_iter().map(|proposal| ProposalView {
+            id: proposal.id,
+            officer_id: proposal.officer,
+            office: proposal.office,
+            change: proposal.change.to_string(),
+            reason: proposal.reason,
+            proposed_by: proposal.by,
+            proposed_at: proposal.at,
+            expires_at: proposal.expires_at,
+            effective_at: proposal.effective_at,
+        });
+        Ok::<_, AccessError>(ProposalsView { proposals: proposals.collect() })
+    })
+    .await
+}
+
+/// Confirms what another administrator, or the owner of the key file, proposed. It takes effect at once.
+#[utoipa::path(post, path = "/api/officer-proposals/{id}/confirmation", tag = "access", request_body = Nothing,
+    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+async fn confirm(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ProposalId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write_and_show_once(officer, stamp, async |deed| {
+        proposals::confirm(deed, &access.settings, id).await.map(OfficerView::of)
+    })
+    .await
+}
+
+/// Takes a proposal back, or turns down another's.
+#[utoipa::path(post, path = "/api/officer-proposals/{id}/withdrawal", tag = "access", request_body = Nothing,
+    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+async fn withdraw(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ProposalId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        proposals::withdraw(deed, id).await.map(|proposed| OfficerView::of(proposed).0)
+    })
+    .await
+}
+
+/// Body of an officer's first password, or of the one after a reset.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FirstPassword {
+    /// The one-time token that an administrator was shown.
+    token: String,
+    /// 12 to 256 characters, chosen by the officer.
+    password: String,
+}
+
+/// Sets the password of the officer to whom a one-time token was given. The token is used up. No idempotency key: a
+/// second request with the token is refused.
+#[utoipa::path(post, path = "/api/password", tag = "access", request_body = FirstPassword,
+    responses((status = 200, body = Done)))]
+async fn set_first_password(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Body(body): Body<FirstPassword>,
+) -> Looked<Done> {
+    let password = Zeroizing::new(body.password);
+    steps::set_first_password(&access, desk.deeds(), &body.token, password, peer.origin).await?;
+    Ok(Json(Done {}))
+}
+
+/// Body of a change of password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// The password until now.
+    old: String,
+    /// 12 to 256 characters.
+    new: String,
+}
+
+/// Changes the password of the officer who asks. Other sessions of the officer end; a wrong old password ends this one.
+#[utoipa::path(post, path = "/api/me/password", tag = "access", request_body = NewPassword,
+    responses((status = 200, body = Done)))]
+async fn change_password(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    officer: Officer,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Write { stamp, body }: Write<NewPassword>,
+) -> Answered {
+    // A repeated request would find its own new password, and take the old one for wrong.
+    if let Some(answer) = desk.answered(&officer, &stamp).await? {
+        return Ok(answer);
+    }
+    let (old, new) = (Zeroizing::new(body.old), Zeroizing::new(body.new));
+    let hash = steps::new_password(&access, desk.deeds(), &officer, old, new, peer.origin).await?;
+    desk.write(officer, stamp, async |deed| steps::change_password(deed, &hash).await.map(|()| Done {})).await
 }
 
 /// Body of a station's enrolment.

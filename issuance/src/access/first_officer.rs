@@ -85,7 +85,9 @@ pub async fn make_first_officer(deeds: &Deeds, keys: &KeyStore) -> Result<(), Fi
     let first: FirstOfficer =
         serde_json::from_slice(&sealed).map_err(|_| KeyStoreError::Malformed(format!("{FILE}.sealed").into()))?;
     let office = OfficeCode::national();
-    steps::make_officer(&mut deed, &first.username, &first.password, &[Role::Admin], &office).await?;
+    let id = steps::make_officer(&mut deed, &first.username, &first.password, &[Role::Admin], &office).await?;
+    // Printed on paper or read from a file: the owner chooses another one at the first sign-in.
+    store::password_due(deed.tx(), id).await?;
     Ok(deed.commit().await?)
 }
 

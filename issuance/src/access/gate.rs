@@ -53,12 +53,12 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     match right {
         Right::Anyone => pass(&gate, Anyone, request, next, &asked).await,
         Right::SignedIn => {
-            let officer = officer(&gate, token_of(request.headers())?).await?;
+            let officer = officer(&gate, token_of(request.headers())?, path.as_str()).await?;
             known(&mut request, officer.clone());
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Officer(permission) => {
-            let officer = officer(&gate, token_of(request.headers())?).await?;
+            let officer = officer(&gate, token_of(request.headers())?, path.as_str()).await?;
             known(&mut request, officer.clone());
             if !officer.may(permission) {
                 let problem = AccessError::Permission(permission).into();
@@ -107,12 +107,15 @@ async fn record_refusal<A: Actor>(gate: &Gate, actor: A, path: &str, problem: &P
     deed.commit().await
 }
 
-async fn officer(gate: &Gate, token_hash: [u8; 32]) -> Result<Officer, AccessError> {
+async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Officer, AccessError> {
     let (settings, now) = (&gate.access.settings, gate.deeds.source().now());
     let mut tx = gate.deeds.db().begin_read().await?;
     let found = store::session(&mut tx, settings, &token_hash, now).await?;
-    let (officer, seen_at) = found.ok_or(AccessError::Session)?;
+    let store::LiveSession { officer, seen_at, password_due } = found.ok_or(AccessError::Session)?;
     drop(tx);
+    if password_due && !["/api/me/password", "/api/sessions/current"].contains(&path) {
+        return Err(AccessError::PasswordDue);
+    }
     // Noted at most once in a while, so that reading does not become writing.
     if now - seen_at > settings.session_idle / 10 {
         let mut tx = gate.deeds.db().begin_upkeep().await?;

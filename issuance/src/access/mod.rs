@@ -6,12 +6,13 @@ mod gate;
 mod model;
 mod passwords;
 mod problem;
+pub mod proposals;
 mod steps;
 mod store;
 mod throttle;
 mod turns;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
@@ -20,7 +21,7 @@ pub use model::AccessError;
 pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
 pub(crate) use store::purge_expired;
 pub use store::{MIGRATIONS, OFFICER, STATION};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use self::throttle::Throttle;
 use self::turns::Turns;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub lockout_after: u32,
     /// … for this long.
     pub lockout_for: Duration,
+    /// A one-time token, with which an officer sets a password, works for this long.
+    pub token_lifetime: Duration,
     /// A sign-in that is refused without work (locked, too many wait) is answered after this time: so a flood takes no
     /// core either.
     pub refusal_delay: std::time::Duration,
@@ -56,6 +59,7 @@ impl Default for Settings {
             session_idle: Duration::minutes(30),
             lockout_after: 5,
             lockout_for: Duration::minutes(15),
+            token_lifetime: Duration::hours(72),
             refusal_delay: std::time::Duration::from_millis(500),
             password_memory_kib: 19_456,
             password_passes: 2,
@@ -70,6 +74,8 @@ impl Default for Settings {
 pub struct Access {
     settings: Arc<Settings>,
     tls_authority: Arc<TlsAuthority>,
+    /// When a proposal of the owner of the key file takes effect, while there is one.
+    alarm: Arc<RwLock<Option<OffsetDateTime>>>,
     throttle: Arc<Throttle>,
     /// For sign-ins of strangers.
     turns: Arc<Turns>,
@@ -82,11 +88,25 @@ impl Access {
     #[must_use]
     pub fn new(settings: Settings, tls_authority: TlsAuthority) -> Self {
         Self {
+            alarm: Arc::default(),
             throttle: Arc::default(),
             turns: Turns::new(settings.password_turns.max(1)),
             known_turns: Turns::new(1),
             settings: Arc::new(settings),
             tls_authority: Arc::new(tls_authority),
         }
+    }
+
+    /// When a proposal of the owner of the key file takes effect, while there is one: for status and every answer.
+    ///
+    /// # Panics
+    /// Never: the lock is held for a copy only.
+    #[must_use]
+    pub fn alarm(&self) -> Option<OffsetDateTime> {
+        *self.alarm.read().expect("the lock is held for a copy only")
+    }
+
+    fn set_alarm(&self, alarm: Option<OffsetDateTime>) {
+        *self.alarm.write().expect("the lock is held for a copy only") = alarm;
     }
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::ground::actor::OfficeCodeMalformed;
-use crate::ground::{OtherOffice, Permission};
+use crate::ground::{OtherOffice, Permission, Role};
 use crate::keys::TlsAuthorityError;
 use crate::store::StoreError;
 
@@ -25,6 +25,9 @@ pub enum AccessError {
     /// Wrong name or wrong password: which of them, is not said.
     #[error("name or password wrong")]
     Credentials,
+    /// No administrator of the national office would be left.
+    #[error("the last administrator of the national office stays")]
+    LastAdministrator,
     /// Too many wrong passwords for this name from this origin.
     #[error("locked for {wait} s")]
     Locked {
@@ -46,12 +49,24 @@ pub enum AccessError {
     /// The object belongs to another office.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),
+    /// The password was not chosen by its owner, and is changed first.
+    #[error("the password is changed first")]
+    PasswordDue,
     /// A password that is too short or too long.
     #[error("password of unfit length")]
     PasswordLength,
     /// No role of the officer carries the permission.
     #[error("role missing for {0:?}")]
     Permission(Permission),
+    /// No such proposal, or it is decided or has run out.
+    #[error("no open proposal")]
+    ProposalUnknown,
+    /// Roles that one officer never has together.
+    #[error("{} and {}: {_2}", _0.name(), _1.name())]
+    RolesExclude(Role, Role, &'static str),
+    /// Who proposed does not confirm.
+    #[error("another administrator confirms")]
+    SecondAdministrator,
     /// No session: no token, an unknown one, ended, expired or idle.
     #[error("no session")]
     Session,
@@ -67,6 +82,9 @@ pub enum AccessError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A one-time token that is unknown, used or expired.
+    #[error("one-time token unknown, used or expired")]
+    Token,
 }
 
 impl From<TlsAuthorityError> for AccessError {

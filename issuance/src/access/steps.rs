@@ -145,6 +145,73 @@ pub(super) fn fit_name(name: &str) -> Result<(), AccessError> {
     if (1..=64).contains(&name.chars().count()) { Ok(()) } else { Err(AccessError::Name) }
 }
 
+/// Sets the password of the officer to whom this one-time token was given. The token is used up.
+///
+/// # Errors
+/// [`AccessError::Token`], [`AccessError::PasswordLength`]
+pub(super) async fn set_first_password(
+    access: &Access,
+    deeds: &Deeds,
+    token: &str,
+    password: Zeroizing<String>,
+    origin: Origin,
+) -> Result<(), SignInError> {
+    let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    let mut tx = deeds.db().begin_read().await?;
+    // Before the password is hashed, which takes long: a caller without a token costs nothing.
+    store::officer_of_token(&mut tx, &hash, deeds.source().now()).await?.ok_or(AccessError::Token)?;
+    drop(tx);
+    let turn = access.known_turns.take(origin).await?;
+    let password = passwords::hash(&access.settings, turn, password, &mut deeds.source().rng()).await?;
+    let mut deed = deeds.open(Anyone).await?;
+    let at = deed.at();
+    let id = store::officer_of_token(deed.tx(), &hash, at).await?.ok_or(AccessError::Token)?;
+    store::set_password(deed.tx(), id, &password).await?;
+    deed.record(Action::PasswordSet, Object::Officer(id), None, Purpose::Work).await?;
+    deed.commit().await.map_err(SignInError::Deed)
+}
+
+/// Returns the hash of an officer's new password, if the old one is right. A wrong one ends the session: who
+/// found it open on another's desk gets one guess.
+///
+/// # Errors
+/// [`AccessError::Credentials`], [`AccessError::PasswordLength`]
+pub(super) async fn new_password(
+    access: &Access,
+    deeds: &Deeds,
+    officer: &Officer,
+    old: Zeroizing<String>,
+    new: Zeroizing<String>,
+    origin: Origin,
+) -> Result<String, SignInError> {
+    let mut tx = deeds.db().begin_read().await?;
+    let stored = store::password_of(&mut tx, officer.id).await?;
+    drop(tx);
+    let turn = access.known_turns.take(origin).await?;
+    if !passwords::verify(&access.settings, turn, old, stored).await {
+        let mut deed = deeds.open(officer.clone()).await?;
+        let at = deed.at();
+        store::close_session(deed.tx(), officer.session, at).await?;
+        deed.record(Action::SignInRefused, Object::Officer(officer.id), None, Purpose::Work).await?;
+        deed.commit().await.map_err(SignInError::Deed)?;
+        return Err(AccessError::Credentials.into());
+    }
+    let turn = access.known_turns.take(origin).await?;
+    Ok(passwords::hash(&access.settings, turn, new, &mut deeds.source().rng()).await?)
+}
+
+/// Changes an officer's password. Other sessions of the officer end.
+///
+/// # Errors
+/// [`AccessError::Store`]
+pub(super) async fn change_password(deed: &mut Deed<Officer>, hash: &str) -> Result<(), AccessError> {
+    let (id, session, at) = (deed.actor().id, deed.actor().session, deed.at());
+    store::set_password(deed.tx(), id, hash).await?;
+    store::close_other_sessions(deed.tx(), id, session, at).await?;
+    deed.record(Action::PasswordSet, Object::Officer(id), None, Purpose::Work).await?;
+    Ok(())
+}
+
 /// Makes a new officer. The password was hashed before the deed began: hashing takes long, and other
 /// writers would wait for it.
 ///
@@ -173,7 +240,7 @@ pub(super) async fn disable_officer(deed: &mut Deed<Officer>, id: OfficerId, rea
     let at = deed.at();
     store::disable_officer(deed.tx(), id, at).await?;
     let entry = Entry::new(Action::OfficerDisabled, Object::Officer(id), Purpose::Administration).because(reason);
-    deed.enter(entry).await?;
+    deed.enter(entry.of(&office)).await?;
     Ok(())
 }
 
@@ -194,7 +261,7 @@ pub(super) async fn enrol_station(
     let (id, at): (StationId, _) = (deed.id(), deed.at());
     let certificate = access.tls_authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
     store::insert_station(deed.tx(), id, name, office, &certificate, at).await?;
-    deed.record(Action::StationEnrolled, Object::Station(id), None, Purpose::Administration).await?;
+    deed.enter(Entry::new(Action::StationEnrolled, Object::Station(id), Purpose::Administration).of(office)).await?;
     Ok((id, certificate.pem))
 }
 
@@ -212,7 +279,7 @@ pub(super) async fn revoke_station(
     let at = deed.at();
     let revoked_at = store::revoke_station(deed.tx(), id, reason, at).await?;
     let entry = Entry::new(Action::StationRevoked, Object::Station(id), Purpose::Administration).because(reason);
-    deed.enter(entry).await?;
+    deed.enter(entry.of(&office)).await?;
     Ok(revoked_at)
 }
 

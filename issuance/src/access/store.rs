@@ -1,5 +1,7 @@
 //! SQL of the access office.
 
+pub(super) mod proposals;
+
 use time::OffsetDateTime;
 
 use super::{AccessError, Settings};
@@ -10,8 +12,11 @@ use crate::store::{Argument, Kind, Migration, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of this office.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(5, "0005_access_officers_stations"), migration!(21, "0021_access_row_macs")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(5, "0005_access_officers_stations"),
+    migration!(21, "0021_access_row_macs"),
+    migration!(40, "0040_access_officer_proposals"),
+];
 
 /// Officers carry a MAC.
 pub const OFFICER: Sealed = Sealed {
@@ -24,13 +29,18 @@ pub const OFFICER: Sealed = Sealed {
         ("office", Kind::Text),
         ("made_at", Kind::Moment),
         ("disabled_at", Kind::Moment),
+        ("token_hash", Kind::Bytes),
+        ("token_until", Kind::Moment),
+        ("password_due", Kind::Truth),
     ],
     one: sql!(
-        "select id, username, password, roles, office, made_at, disabled_at, version, mac
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
          from officer where id = $1"
     ),
     all: sql!(
-        "select id, username, password, roles, office, made_at, disabled_at, version, mac
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
          from officer order by id"
     ),
     set: sql!("update officer set version = $1, mac = $2 where id = $3"),
@@ -116,14 +126,17 @@ pub(super) async fn clear_failures(tx: &mut Tx, bucket: &[u8; 32]) -> Result<(),
     Ok(())
 }
 
-/// Returns the open account of this name.
+/// Returns the open account of this name, if its owner has set a password.
 pub(super) async fn account(tx: &mut Tx, username: &str) -> Result<Option<Account>, StoreError> {
     let sql = sql!(
-        "select id, username, password, roles, office, made_at, disabled_at, version, mac
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
          from officer where username = $1 and disabled_at is null"
     );
     let rows = tx.all_sealed(&OFFICER, sql, args![username]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    let Some(row) = rows.iter().find(|row| row.get::<String>("password").is_ok_and(|hash| !hash.is_empty())) else {
+        return Ok(None);
+    };
     Ok(Some(Account {
         id: Id::of(row, "id")?,
         password: row.get("password")?,
@@ -182,6 +195,56 @@ pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTi
     Ok(())
 }
 
+/// Returns the officer whose one-time token this is, if it still works.
+pub(super) async fn officer_of_token(
+    tx: &mut Tx,
+    token_hash: &[u8; 32],
+    now: OffsetDateTime,
+) -> Result<Option<OfficerId>, StoreError> {
+    let sql = sql!("select id from officer where token_hash = $1");
+    let Some(row) = tx.one(sql, args![token_hash]).await? else { return Ok(None) };
+    let id: OfficerId = Id::of(&row, "id")?;
+    let Some(officer) = tx.sealed_locked(&OFFICER, id).await? else { return Ok(None) };
+    let (hash, until): (Option<Vec<u8>>, Option<OffsetDateTime>) =
+        (officer.get("token_hash")?, officer.get("token_until")?);
+    let disabled: Option<OffsetDateTime> = officer.get("disabled_at")?;
+    let works = hash.as_deref() == Some(token_hash) && until.is_some_and(|until| until > now) && disabled.is_none();
+    Ok(works.then_some(id))
+}
+
+/// Sets a password that its owner chose; a one-time token is used up.
+pub(super) async fn set_password(tx: &mut Tx, id: OfficerId, hash: &str) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update officer set password = $1, password_due = $2, token_hash = null, token_until = null where id = $3"
+    );
+    tx.change(&OFFICER, id, sql, args![hash, false, id]).await?;
+    Ok(())
+}
+
+/// Has the owner change the password before anything else.
+pub(super) async fn password_due(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
+    tx.change(&OFFICER, id, sql!("update officer set password_due = $1 where id = $2"), args![true, id]).await?;
+    Ok(())
+}
+
+/// Returns the hash of an officer's password.
+pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<String>, StoreError> {
+    let row = tx.sealed(&OFFICER, id).await?;
+    row.map(|row| row.get("password")).transpose()
+}
+
+/// Ends the sessions of an officer but for this one.
+pub(super) async fn close_other_sessions(
+    tx: &mut Tx,
+    officer: OfficerId,
+    kept: SessionId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update session set closed_at = $1 where officer_id = $2 and id <> $3 and closed_at is null");
+    tx.run(sql, args![at, officer, kept]).await?;
+    Ok(())
+}
+
 /// Inserts a new session.
 pub(super) async fn open_session(
     tx: &mut Tx,
@@ -202,13 +265,21 @@ pub(super) async fn open_session(
     Ok(())
 }
 
-/// Returns the officer of a live session, and when it was last seen.
+/// A live session.
+pub(super) struct LiveSession {
+    pub officer: Officer,
+    pub seen_at: OffsetDateTime,
+    /// The password is changed before anything else.
+    pub password_due: bool,
+}
+
+/// Returns a live session.
 pub(super) async fn session(
     tx: &mut Tx,
     settings: &Settings,
     token_hash: &[u8; 32],
     now: OffsetDateTime,
-) -> Result<Option<(Officer, OffsetDateTime)>, StoreError> {
+) -> Result<Option<LiveSession>, StoreError> {
     let row = tx
         .one(
             sql!(
@@ -225,7 +296,7 @@ pub(super) async fn session(
     let Some(account) = tx.sealed(&OFFICER, id).await? else { return Ok(None) };
     let officer =
         Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session: Id::of(&row, "id")? };
-    Ok(Some((officer, row.get("seen_at")?)))
+    Ok(Some(LiveSession { officer, seen_at: row.get("seen_at")?, password_due: account.get("password_due")? }))
 }
 
 /// Moves the idle limit of a session.
@@ -314,9 +385,11 @@ pub(super) async fn any_officer(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.one(sql!("select id from officer limit 1"), vec![]).await?.is_some())
 }
 
-/// Deletes rows of failures that no lock needs any more, and sessions that ended a month ago.
+/// Ends proposals that ran out; deletes rows of failures that no lock needs any more, and sessions that ended a month
+/// ago.
 pub(crate) async fn purge_expired(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
     tx.run(sql!("delete from sign_in_failure where last_at < $1"), args![now - time::Duration::days(1)]).await?;
+    super::proposals::expire(tx, now).await?;
     tx.run(sql!("delete from session where expires_at < $1"), args![now - time::Duration::days(30)]).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Applications over HTTP.
 
 use axum::extract::{FromRef, State};
+use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -13,6 +14,8 @@ use super::{Counter, CounterError, hand_over};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::population;
+use crate::population::model::Claim;
 use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
 
 /// The routes of this office. Cancellation is a route of `production`, since a chip may go with it.
@@ -50,6 +53,8 @@ struct Registration {
     /// The fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
     #[serde(default)]
     fee_exempt: bool,
+    /// Needed where another office registered the person: what the citizen tells or shows at the counter.
+    claim: Option<Claim>,
     /// The officer knows what the register says against it, and answers for it.
     #[serde(default)]
     acknowledged: bool,
@@ -182,15 +187,24 @@ async fn register(
     officer: Officer,
     Write { stamp, body }: Write<Registration>,
 ) -> Answered {
-    desk.write(officer.clone(), stamp, async |deed| {
+    if body.claim.is_some() {
+        population::steps::begin_claim(desk.deeds(), officer.id).await?;
+    }
+    let (person, claim) = (body.person_id, body.claim.as_ref());
+    let opened = desk.write(officer.clone(), stamp, async |deed| {
         let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
         let acknowledged = body.acknowledged.then_some(body.because.as_str());
-        let (person, office) = (body.person_id, &body.office);
-        let request = Request { person, kind, office, exempt: body.fee_exempt, acknowledged };
+        let (office, exempt) = (&body.office, body.fee_exempt);
+        let request = Request { person, kind, office, exempt, claim, acknowledged };
         let application = steps::register(deed, &counter, request).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
-    })
-    .await
+    });
+    let opened = opened.await;
+    if claim.is_some() {
+        let wrong = opened.as_ref().is_err_and(|problem| problem.code() == ProblemCode::ClaimMismatch);
+        population::steps::claim_judged(desk.deeds(), &officer, person, !wrong).await?;
+    }
+    opened
 }
 
 /// An application as it stands, with the portrait that was taken.

@@ -94,7 +94,11 @@ impl Held {
         let in_hand = cards.iter().rev().find(|card| matches!(card.status, Status::Active { .. }));
         let once = |card: &Card| {
             let handed_over = [Revocation::Lost, Revocation::Replaced];
-            matches!(card.status, Status::Revoked { reason, .. } if handed_over.contains(&reason))
+            match card.status {
+                Status::Suspended { .. } => true,
+                Status::Revoked { reason, .. } => handed_over.contains(&reason),
+                Status::Personalized | Status::Active { .. } => false,
+            }
         };
         match in_hand {
             Some(card) => Self::Now { expires: card.expires },

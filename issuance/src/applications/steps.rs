@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use thiserror::Error;
+use time::Duration;
 
 use super::model::{
     Application, ApplicationError, Capture, DossierDigest, Held, Kind, Slip, Stage, TransitionError, old_enough,
@@ -12,10 +13,12 @@ use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
 use crate::cards::compose::{self, ComposeError, Holder};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::tidy;
 use crate::ground::{OfficeCode, Officer, OtherOffice, blocking};
+use crate::population::model::Claim;
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
 use crate::{cards, numbering};
@@ -31,6 +34,8 @@ pub struct Request<'a> {
     pub office: &'a OfficeCode,
     /// True if the fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
     pub exempt: bool,
+    /// What the citizen tells or shows, where another office registered the citizen.
+    pub claim: Option<&'a Claim>,
     /// Why it is right although the register speaks against it, if an officer says so.
     pub acknowledged: Option<&'a str>,
 }
@@ -49,6 +54,11 @@ pub async fn register(
     deed.actor().may_act_for(request.office)?;
     // Locked, so that two counters cannot open one each.
     let registered = population::store::person_locked(deed, request.person).await?.ok_or(PopulationError::Unknown)?;
+    let holder = match request.claim.and_then(Claim::card) {
+        Some(sod_sha256) => cards::store::holder_of(deed.tx(), &sod_sha256).await?,
+        None => None,
+    };
+    population::steps::citizen_is_there(deed.actor(), &registered, request.claim, holder)?;
     let person = &registered.person;
     if registered.personal_number.is_none() {
         return Err(CounterError::NumberMissing);
@@ -87,10 +97,10 @@ pub async fn register(
     store::insert(deed.tx(), &application).await?;
     store::involve(deed.tx(), application.id, application.registered.by).await?;
     let at = deed.at();
-    population::store::open_to(deed.tx(), request.person, request.office, at).await?;
+    population::store::open_to(deed.tx(), request.person, request.office, application.id, at).await?;
     let object = Object::Application(application.id);
     let entry = Entry::new(Action::ApplicationRegistered, object, Purpose::Registration).about(request.person);
-    deed.enter(entry.because(because)).await?;
+    deed.enter(entry.of(request.office).because(because)).await?;
     Ok(application)
 }
 
@@ -196,7 +206,8 @@ pub async fn read(
         None => None,
     };
     let object = Object::Application(id);
-    deed.record(Action::ApplicationRead, object, Some(application.person), Purpose::LookUp).await?;
+    let entry = Entry::new(Action::ApplicationRead, object, Purpose::LookUp).about(application.person);
+    deed.enter(entry.of(&application.office)).await?;
     Ok((application, portrait))
 }
 
@@ -250,8 +261,31 @@ pub async fn moved(
     purpose: Purpose,
 ) -> Result<Application, CounterError> {
     store::move_to(deed.tx(), application.id, &application.stage).await?;
-    deed.record(action, Object::Application(application.id), Some(application.person), purpose).await?;
+    close_case(deed, &application).await?;
+    let entry = Entry::new(action, Object::Application(application.id), purpose).about(application.person);
+    deed.enter(entry.of(&application.office)).await?;
     Ok(application)
+}
+
+/// Ends the right to read the person that a case gave, once the case is over: at its cancellation, when a refusal can
+/// be complained about no longer, and a month after the hand-over.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn close_case<A: Actor>(deed: &mut Deed<A>, application: &Application) -> Result<(), StoreError> {
+    let until = match &application.stage {
+        Stage::Cancelled { .. } => deed.at(),
+        // To the end of that day, wherever the service stands.
+        Stage::Refused { appeal_until, .. } => appeal_until.midnight().assume_utc() + Duration::days(1),
+        Stage::HandedOver { .. } => deed.at() + Duration::days(30),
+        Stage::Registered
+        | Stage::Captured { .. }
+        | Stage::Approved { .. }
+        | Stage::Held { .. }
+        | Stage::InProduction { .. }
+        | Stage::Personalized { .. } => return Ok(()),
+    };
+    population::store::close_to(deed.tx(), application.id, until).await
 }
 
 /// Longest description of features in bytes: what DG13 takes.

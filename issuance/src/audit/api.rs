@@ -73,7 +73,8 @@ struct TrailView {
 }
 
 /// Reads the audit trail of an object, of a caller or of a person: what people and stations of the auditor's own office
-/// did (the national office: of every office). The reading is itself a row of the trail.
+/// did, and what any office did to its objects and to the persons whom it registered (the national office: everything).
+/// The reading is itself a row of the trail.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(Wanted), responses((status = 200, body = TrailView)))]
 async fn trail(
     State(desk): State<Desk>,

@@ -21,20 +21,20 @@ pub(super) struct Question {
 /// Rows of one page.
 pub(super) const PAGE: usize = 500;
 
-/// Returns at most [`PAGE`] rows, oldest first: what people and stations of this office did; for the
-/// national office, what all did.
+/// Returns at most [`PAGE`] rows, oldest first: what people and stations of this office
+/// did, and what any did to its objects and to the persons whom it registered; for the national office, what all did.
 pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode) -> Result<Vec<Record>, StoreError> {
     tx.all(
         sql!(
             pg "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
                 where ($1::text is null or object = $1) and ($2::text is null or actor = $2)
                   and ($3::uuid is null or person_id = $3) and ($4::uuid is null or id > $4)
-                  and ($5 = $6 or office = $5)
+                  and ($5 = $6 or office = $5 or object_office = $5 or person_office = $5)
                 order by id limit 500",
             lite "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
                 where ($1 is null or object = $1) and ($2 is null or actor = $2)
                   and ($3 is null or person_id = $3) and ($4 is null or id > $4)
-                  and ($5 = $6 or office = $5)
+                  and ($5 = $6 or office = $5 or object_office = $5 or person_office = $5)
                 order by id limit 500",
         ),
         args![

@@ -7,20 +7,24 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::Settings;
 use super::model::{Card, Status};
-use super::steps;
+use super::steps::{self, Report};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
+    Settings: FromRef<S>,
 {
     Routes::new()
         .add(Right::Officer(Permission::ReadCard), routes!(read))
         .add(Right::Officer(Permission::ReportLoss), routes!(report_loss))
+        .add(Right::Officer(Permission::ReportLoss), routes!(propose_undo))
+        .add(Right::Officer(Permission::ReportLoss), routes!(undo))
         .add(Right::Anyone, routes!(status))
 }
 
@@ -30,6 +34,16 @@ where
 struct Loss {
     /// `holder`, or who else.
     reported_by: String,
+    /// What was told at the counter, without names: 1 to 500 characters.
+    grounds: String,
+}
+
+/// A report of loss was wrong.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Undoing {
+    /// Why, without names: 1 to 500 characters.
+    grounds: String,
 }
 
 /// A card.
@@ -38,10 +52,13 @@ struct CardView {
     /// Identifier.
     #[schema(value_type = String)]
     id: CardId,
-    /// `personalized`, `active` or `revoked`.
+    /// `personalized`, `active`, `suspended` or `revoked`.
     status: &'static str,
     /// Why it is revoked.
     reason: Option<&'static str>,
+    /// Suspended: the report of loss can be undone until then.
+    #[serde(with = "time::serde::rfc3339::option")]
+    suspended_until: Option<OffsetDateTime>,
     /// The holder.
     #[schema(value_type = String)]
     person_id: PersonId,
@@ -63,14 +80,16 @@ struct CardView {
 
 impl From<Card> for CardView {
     fn from(card: Card) -> Self {
-        let reason = match &card.status {
-            Status::Revoked { reason, .. } => Some(reason.word()),
-            Status::Personalized | Status::Active { .. } => None,
+        let (reason, suspended_until) = match &card.status {
+            Status::Revoked { reason, .. } => (Some(reason.word()), None),
+            Status::Suspended { loss, .. } => (None, Some(loss.until)),
+            Status::Personalized | Status::Active { .. } => (None, None),
         };
         Self {
             id: card.id,
             status: card.status.word(),
             reason,
+            suspended_until,
             person_id: card.person,
             application_id: card.application,
             serial: card.serial,
@@ -85,7 +104,7 @@ impl From<Card> for CardView {
 /// What a document is to a kiosk.
 #[derive(Debug, Serialize, ToSchema)]
 struct StatusView {
-    /// `active`, `personalized`, `revoked` or `unknown`.
+    /// `active`, `personalized`, `suspended`, `revoked` or `unknown`.
     status: String,
     /// The moment of the answer.
     #[serde(with = "time::serde::rfc3339")]
@@ -98,17 +117,44 @@ async fn read(State(desk): State<Desk>, officer: Officer, Named(id): Named<CardI
     desk.look(officer, async |deed| steps::read(deed, id).await.map(CardView::from)).await
 }
 
-/// A card is reported lost, and revoked.
+/// A card is reported lost: kiosks refuse it from now on, and after a term it is revoked for good.
 #[utoipa::path(post, path = "/api/cards/{id}/loss", tag = "cards", request_body = Loss,
     responses((status = 200, body = CardView)))]
 async fn report_loss(
     State(desk): State<Desk>,
+    State(settings): State<Settings>,
     officer: Officer,
     Named(id): Named<CardId>,
     Write { stamp, body }: Write<Loss>,
 ) -> Answered {
     let by_holder = body.reported_by == "holder";
-    desk.write(officer, stamp, async |deed| steps::report_loss(deed, id, by_holder).await.map(CardView::from)).await
+    let report = Report { by_holder, grounds: &body.grounds, term: settings.loss_term };
+    desk.write(officer, stamp, async |deed| steps::report_loss(deed, id, report).await.map(CardView::from)).await
+}
+
+/// A first officer wants a report of loss undone: the card was found, or another one was meant.
+#[utoipa::path(post, path = "/api/cards/{id}/loss/undoing", tag = "cards", request_body = Undoing,
+    responses((status = 200, body = CardView)))]
+async fn propose_undo(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<CardId>,
+    Write { stamp, body }: Write<Undoing>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| steps::propose_undo(deed, id, &body.grounds).await.map(CardView::from))
+        .await
+}
+
+/// A second officer, who did not take the report, agrees: the card counts again.
+#[utoipa::path(post, path = "/api/cards/{id}/loss/undoing/confirmation", tag = "cards", request_body = Nothing,
+    responses((status = 200, body = CardView)))]
+async fn undo(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<CardId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| steps::undo_loss(deed, id).await.map(CardView::from)).await
 }
 
 /// What a document is, by the fingerprint of its EF.SOD: for kiosks that are online.

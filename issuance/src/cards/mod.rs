@@ -13,3 +13,17 @@ pub use api::routes;
 pub use profile::{CardProfile, State};
 pub use steps::CardError;
 pub use store::{CARD, MIGRATIONS};
+use time::Duration;
+
+/// Settings of the registry.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// So long after a report of loss two officers can undo it; then the card is revoked for good.
+    pub loss_term: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { loss_term: Duration::days(7) }
+    }
+}

@@ -44,7 +44,16 @@ pub enum Status {
         /// The officer and the moment.
         handed_over: Decision,
     },
-    /// Counts no more.
+    /// Reported lost. Counts no more, and comes back only if two officers undo the report in time.
+    Suspended {
+        /// The officer who handed it over and the moment.
+        handed_over: Decision,
+        /// The report.
+        loss: Loss,
+        /// The first of the two officers who undo it, if one wants to.
+        undo: Option<Decision>,
+    },
+    /// Counts no more, for ever.
     Revoked {
         /// The reason.
         reason: Revocation,
@@ -52,6 +61,20 @@ pub enum Status {
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
     },
+}
+
+/// A report of loss.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Loss {
+    /// The officer who took it and the moment.
+    pub reported: Decision,
+    /// True if the holder reported it, and not another person.
+    pub by_holder: bool,
+    /// What was told at the counter.
+    pub grounds: String,
+    /// It can be undone until then.
+    #[serde(with = "time::serde::rfc3339")]
+    pub until: OffsetDateTime,
 }
 
 /// Why a card is revoked.
@@ -83,6 +106,7 @@ impl Status {
         match self {
             Self::Personalized => "personalized",
             Self::Active { .. } => "active",
+            Self::Suspended { .. } => "suspended",
             Self::Revoked { .. } => "revoked",
         }
     }
@@ -98,13 +122,55 @@ impl Status {
         }
     }
 
-    /// `Personalized | Active → Revoked`. Revoked stays revoked, for its first reason.
+    /// `Active → Suspended`.
+    ///
+    /// # Errors
+    /// [`StatusError`]
+    pub fn suspend(self, loss: Loss) -> Result<Self, StatusError> {
+        match self {
+            Self::Active { handed_over } => Ok(Self::Suspended { handed_over, loss, undo: None }),
+            other => Err(StatusError(other.word())),
+        }
+    }
+
+    /// `Suspended → Suspended`: a first officer wants the report undone. Another one may take the place of the first.
+    ///
+    /// # Errors
+    /// [`UndoError::Status`], also after the term.
+    pub fn propose_undo(self, by: Decision) -> Result<Self, UndoError> {
+        match self {
+            Self::Suspended { handed_over, loss, .. } if by.at < loss.until => {
+                Ok(Self::Suspended { handed_over, loss, undo: Some(by) })
+            }
+            other => Err(StatusError(other.word()).into()),
+        }
+    }
+
+    /// `Suspended → Active`: a second officer agrees, who neither took the report nor wanted it undone.
+    ///
+    /// # Errors
+    /// [`UndoError::SameOfficer`]; [`UndoError::Status`] if no officer wanted it undone, and after the term.
+    pub fn undo(self, by: &Decision) -> Result<Self, UndoError> {
+        match self {
+            Self::Suspended { handed_over, loss, undo: Some(first) } if by.at < loss.until => {
+                if first.by == by.by || loss.reported.by == by.by {
+                    return Err(UndoError::SameOfficer);
+                }
+                Ok(Self::Active { handed_over })
+            }
+            other => Err(StatusError(other.word()).into()),
+        }
+    }
+
+    /// `Personalized | Active | Suspended → Revoked`. Revoked stays revoked, for its first reason; a card that was
+    /// reported lost is revoked as lost, whatever else happens.
     ///
     /// # Errors
     /// [`StatusError`]
     pub fn revoke(self, reason: Revocation, at: OffsetDateTime) -> Result<Self, StatusError> {
         match self {
             Self::Personalized | Self::Active { .. } => Ok(Self::Revoked { reason, at }),
+            Self::Suspended { .. } => Ok(Self::Revoked { reason: Revocation::Lost, at }),
             Self::Revoked { .. } => Err(StatusError("revoked")),
         }
     }
@@ -114,6 +180,17 @@ impl Status {
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("not possible for a card that is {0}")]
 pub struct StatusError(pub &'static str);
+
+/// A report of loss is not undone.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum UndoError {
+    /// One officer cannot do both.
+    #[error("another officer than the one who took the report, and the one who wants it undone")]
+    SameOfficer,
+    /// The card's status.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+}
 
 #[cfg(test)]
 mod tests {
@@ -128,7 +205,11 @@ mod tests {
         let by = || Decision { by: Id::from_uuid(uuid::Uuid::from_u128(1)), at };
         let active = Status::Personalized.activate(by()).unwrap();
         assert_eq!(active.clone().activate(by()), Err(StatusError("active")));
-        let lost = active.revoke(Revocation::Lost, at).unwrap();
+        let loss = Loss { reported: by(), by_holder: true, grounds: "x".into(), until: at + time::Duration::days(7) };
+        let lost = active.suspend(loss).unwrap().revoke(Revocation::Replaced, at).unwrap();
+        assert_eq!(lost, Status::Revoked { reason: Revocation::Lost, at });
+        assert_eq!(lost.clone().propose_undo(by()), Err(StatusError("revoked").into()));
+        assert_eq!(lost.clone().undo(&by()), Err(StatusError("revoked").into()));
         assert_eq!(lost.clone().activate(by()), Err(StatusError("revoked")));
         assert_eq!(lost.revoke(Revocation::Replaced, at), Err(StatusError("revoked")));
     }

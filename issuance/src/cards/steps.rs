@@ -1,12 +1,14 @@
 //! The verbs of the registry of cards.
 
 use thiserror::Error;
+use time::Duration;
 
-use super::model::{Card, Revocation, Status, StatusError};
+use super::model::{Card, Loss, Revocation, Status, StatusError, UndoError};
 use super::store;
-use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::actor::Actor;
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::{CardId, PersonId};
+use crate::ground::text::tidy;
 use crate::ground::{Decision, Officer, OtherOffice};
 use crate::store::{StoreError, Tx};
 
@@ -30,34 +32,127 @@ pub async fn activate<A: Actor>(
 ) -> Result<Vec<CardId>, CardError> {
     card.status = card.status.clone().activate(handed_over)?;
     let mut revoked = vec![];
-    for old in store::active_of(deed, card.person).await? {
+    for old in store::held_by(deed, card.person).await? {
         // Locked and looked at again: a report of loss may just have been faster, and its reason stays.
         let old = store::card_locked(deed, old.id).await?.ok_or(CardError::Unknown)?;
-        if !matches!(old.status, Status::Active { .. }) {
-            continue;
+        match old.status {
+            Status::Active { .. } => {
+                revoke(deed, &old, Revocation::Replaced, Purpose::Replacement).await?;
+                revoked.push(old.id);
+            }
+            // The citizen has another one: the lost card does not come back.
+            Status::Suspended { .. } => {
+                revoke(deed, &old, Revocation::Lost, Purpose::Replacement).await?;
+            }
+            Status::Personalized | Status::Revoked { .. } => {}
         }
-        revoke(deed, &old, Revocation::Replaced, Purpose::Replacement).await?;
-        revoked.push(old.id);
     }
     store::set_status(deed.tx(), card.id, &card.status).await?;
     Ok(revoked)
 }
 
-/// Revokes a card that its holder, or another person, reports as lost.
+/// What a counter was told about a lost card.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// True if the holder reports it, and not another person.
+    pub by_holder: bool,
+    /// What was told: 1 to 500 characters.
+    pub grounds: &'a str,
+    /// So long it can be undone.
+    pub term: Duration,
+}
+
+/// Suspends a card that its holder, or another person, reports as lost: kiosks refuse it from now on.
 ///
 /// # Errors
 /// [`CardError`]
-pub async fn report_loss(deed: &mut Deed<Officer>, id: CardId, by_holder: bool) -> Result<Card, CardError> {
+pub async fn report_loss(deed: &mut Deed<Officer>, id: CardId, report: Report<'_>) -> Result<Card, CardError> {
+    let Report { by_holder, term, .. } = report;
+    let grounds = fit_grounds(report.grounds)?;
     // Reported anywhere: a citizen who lost the card away from home must not have to travel.
     let mut card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
-    if card.status == Status::Personalized {
-        return Err(CardError::Status(StatusError("personalized")));
-    }
+    let loss = Loss { reported: deed.decision(), by_holder, grounds: grounds.clone(), until: deed.at() + term };
+    card.status = card.status.clone().suspend(loss)?;
+    store::set_status(deed.tx(), id, &card.status).await?;
+    store::suspend_document(deed, &card.sod_sha256).await?;
     let purpose = if by_holder { Purpose::LossByHolder } else { Purpose::LossByOther };
-    card.status = revoke(deed, &card, Revocation::Lost, purpose).await?;
-    deed.record(Action::CardLossReported, Object::Card(id), Some(card.person), purpose).await?;
+    let entry = Entry::new(Action::CardLossReported, Object::Card(id), purpose).about(card.person).of(&card.office);
+    deed.enter(entry.because(grounds)).await?;
     Ok(card)
 }
+
+/// A first officer of the card's office wants a report of loss undone.
+///
+/// # Errors
+/// [`CardError`]
+pub async fn propose_undo(deed: &mut Deed<Officer>, id: CardId, grounds: &str) -> Result<Card, CardError> {
+    let grounds = fit_grounds(grounds)?;
+    let mut card = of_office(deed, id).await?;
+    card.status = card.status.clone().propose_undo(deed.decision())?;
+    store::set_status(deed.tx(), id, &card.status).await?;
+    let entry = Entry::new(Action::CardLossUndoProposed, Object::Card(id), Purpose::LossByHolder);
+    deed.enter(entry.about(card.person).of(&card.office).because(grounds)).await?;
+    Ok(card)
+}
+
+/// A second officer of the card's office agrees: the card counts again.
+///
+/// # Errors
+/// [`CardError`]
+pub async fn undo_loss(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
+    let mut card = of_office(deed, id).await?;
+    card.status = card.status.clone().undo(&deed.decision())?;
+    store::set_status(deed.tx(), id, &card.status).await?;
+    store::unlist_suspended(deed, &card.sod_sha256).await?;
+    let entry = Entry::new(Action::CardLossUndone, Object::Card(id), Purpose::LossByHolder);
+    deed.enter(entry.about(card.person).of(&card.office)).await?;
+    Ok(card)
+}
+
+/// Revokes for good the cards whose report of loss was not undone in time. Each is a deed of its own.
+///
+/// # Errors
+/// [`SuspensionError`]
+pub async fn end_suspensions(deeds: &Deeds) -> Result<(), SuspensionError> {
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_read().await?;
+    let over = store::suspension_over(&mut tx, now).await?;
+    drop(tx);
+    for id in over {
+        let mut deed = deeds.open(Service).await?;
+        let Some(card) = store::card_locked(&mut deed, id).await? else { continue };
+        // Looked at again: it may just have been undone, or replaced.
+        let Status::Suspended { loss, .. } = &card.status else { continue };
+        if loss.until > now {
+            continue;
+        }
+        let purpose = if loss.by_holder { Purpose::LossByHolder } else { Purpose::LossByOther };
+        revoke(&mut deed, &card, Revocation::Lost, purpose).await?;
+        deed.commit().await?;
+    }
+    Ok(())
+}
+
+/// Why suspended cards were not revoked.
+#[derive(Debug, Error)]
+pub enum SuspensionError {
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The record.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn fit_grounds(grounds: &str) -> Result<String, CardError> {
+    tidy(grounds).filter(|text| text.chars().count() <= MAX_GROUNDS).ok_or(CardError::Grounds)
+}
+
+/// Longest grounds in characters.
+const MAX_GROUNDS: usize = 500;
 
 /// Revokes a card whose chip was written off before the citizen had it.
 ///
@@ -86,11 +181,13 @@ pub async fn revoke_unissued<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32]
 /// [`CardError`]
 pub async fn read(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
     let card = of_office(deed, id).await?;
-    deed.record(Action::CardRead, Object::Card(id), Some(card.person), Purpose::LookUp).await?;
+    let entry = Entry::new(Action::CardRead, Object::Card(id), Purpose::LookUp).about(card.person).of(&card.office);
+    deed.enter(entry.with(Object::Application(card.application))).await?;
     Ok(card)
 }
 
-/// Returns what a document is to a kiosk: `active`, `personalized`, `revoked` or `unknown`. Takes the SHA-256 of the
+/// Returns what a document is to a kiosk: `active`, `personalized`, `suspended`, `revoked` or
+/// `unknown`. Takes the SHA-256 of the
 /// signed hash table as 64 hexadecimal digits.
 ///
 /// # Errors
@@ -106,7 +203,7 @@ pub async fn status(tx: &mut Tx, sod_sha256: &str) -> Result<String, CardError> 
 /// # Errors
 /// [`StoreError`]
 pub async fn has_active<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<bool, StoreError> {
-    Ok(!store::active_of(deed, person).await?.is_empty())
+    Ok(store::held_by(deed, person).await?.iter().any(|card| matches!(card.status, Status::Active { .. })))
 }
 
 /// Returns the card, kept from other writers, if it is of the officer's office.
@@ -130,13 +227,20 @@ async fn revoke<A: Actor>(
     store::set_status(deed.tx(), card.id, &status).await?;
     store::revoke_document(deed, &card.sod_sha256, reason).await?;
     let entry = Entry::new(Action::CardRevoked, Object::Card(card.id), purpose).about(card.person);
-    deed.enter(entry.because(reason.word())).await?;
+    let word = match &status {
+        Status::Revoked { reason, .. } => reason.word(),
+        other => other.word(),
+    };
+    deed.enter(entry.of(&card.office).because(word)).await?;
     Ok(status)
 }
 
 /// Why a card stays what it is.
 #[derive(Debug, Error)]
 pub enum CardError {
+    /// No grounds, or too many.
+    #[error("grounds: 1 to {MAX_GROUNDS} characters")]
+    Grounds,
     /// Not a fingerprint.
     #[error("a fingerprint has 64 hexadecimal digits")]
     Hash,
@@ -149,6 +253,9 @@ pub enum CardError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A report of loss is not undone.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
     /// No such card.
     #[error("card unknown")]
     Unknown,

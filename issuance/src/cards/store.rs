@@ -2,6 +2,7 @@
 
 use crypto::identity::CardSerial;
 use futures_util::TryStreamExt as _;
+use time::OffsetDateTime;
 
 use super::model::{Card, Revocation, Status};
 use crate::deed::Deed;
@@ -12,7 +13,11 @@ use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cards and revoked documents.
-pub const MIGRATIONS: &[Migration] = &[migration!(7, "0007_cards_registry"), migration!(22, "0022_cards_row_macs")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(7, "0007_cards_registry"),
+    migration!(22, "0022_cards_row_macs"),
+    migration!(41, "0041_cards_suspension"),
+];
 
 /// Cards carry a MAC.
 pub const CARD: Sealed = Sealed {
@@ -28,13 +33,16 @@ pub const CARD: Sealed = Sealed {
         ("expires", Kind::Day),
         ("status", Kind::Text),
         ("status_data", Kind::Json),
+        ("suspended_until", Kind::Moment),
     ],
     one: sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data, version, mac
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
          from card where id = $1"
     ),
     all: sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data, version, mac
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
          from card order by id"
     ),
     set: sql!("update card set version = $1, mac = $2 where id = $3"),
@@ -76,17 +84,20 @@ pub async fn card_locked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<Opt
     Ok(card)
 }
 
-/// Returns the cards that a person has in hand. The deed owes a record that names the person.
-pub(super) async fn active_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
+/// Returns the cards that a person has in hand, or would have if a loss were undone. The deed owes a record that
+/// names the person.
+pub(super) async fn held_by<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
     deed.saw(person);
     let sql = sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data, version, mac
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
          from card where person_id = $1 order by id"
     );
     // All of them are read: a status that was changed by another hand must not hide one.
     let cards = deed.tx().all_sealed(&CARD, sql, args![person]).await?;
-    let active = cards.iter().filter(|row| row.get::<String>("status").is_ok_and(|status| status == "active"));
-    active.map(read).collect()
+    let held = ["active", "suspended"];
+    let held = cards.iter().filter(|row| row.get::<String>("status").is_ok_and(|word| held.contains(&word.as_str())));
+    held.map(read).collect()
 }
 
 /// Returns every card of a person. The deed owes a record that names the person.
@@ -103,26 +114,70 @@ pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<
 }
 
 pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Result<(), StoreError> {
-    let sql = sql!("update card set status = $1, status_data = $2 where id = $3");
-    tx.change(&CARD, id, sql, args![status.word(), Argument::json(status), id]).await?;
+    let until = match status {
+        Status::Suspended { loss, .. } => Some(loss.until),
+        Status::Personalized | Status::Active { .. } | Status::Revoked { .. } => None,
+    };
+    let sql = sql!("update card set status = $1, status_data = $2, suspended_until = $3 where id = $4");
+    tx.change(&CARD, id, sql, args![status.word(), Argument::json(status), until, id]).await?;
     Ok(())
 }
 
-/// Puts a document on the list that kiosks get. Once on it, it stays, for its first reason.
+/// Returns the cards whose report of loss can be undone no longer.
+pub(super) async fn suspension_over(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<CardId>, StoreError> {
+    let sql = sql!("select id from card where suspended_until <= $1 order by id limit 1000");
+    tx.all(sql, args![now]).await?.iter().map(|row| Id::of(row, "id")).collect()
+}
+
+/// Puts a document on the list that kiosks get. Once on it, it stays, for its first reason; only a suspended
+/// one becomes revoked, or is taken off again.
 pub(super) async fn revoke_document<A: Actor>(
     deed: &mut Deed<A>,
     sod_sha256: &[u8; 32],
     reason: Revocation,
 ) -> Result<(), StoreError> {
+    let at = deed.at();
+    let sql = sql!("update revoked_document set reason = $2, at = $3 where sod_sha256 = $1 and reason = 'suspended'");
+    if deed.tx().run(sql, args![sod_sha256, reason.word(), at]).await? == 1 {
+        return Ok(()); // kiosks refuse it already
+    }
+    list(deed, sod_sha256, reason.word()).await
+}
+
+/// Puts a suspended document on the list that kiosks get.
+pub(super) async fn suspend_document<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32]) -> Result<(), StoreError> {
+    list(deed, sod_sha256, "suspended").await
+}
+
+/// Takes a suspended document off the list again. One that is revoked stays on it.
+pub(super) async fn unlist_suspended<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32]) -> Result<(), StoreError> {
+    let mark: Id<()> = deed.id();
+    let sql = sql!("delete from revoked_document where sod_sha256 = $1 and reason = 'suspended'");
+    if deed.tx().run(sql, args![sod_sha256]).await? == 1 {
+        deed.tx().run(sql!("insert into revocation_mark (id) values ($1)"), args![mark]).await?;
+    }
+    Ok(())
+}
+
+async fn list<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32], reason: &str) -> Result<(), StoreError> {
     let (at, mark): (_, Id<()>) = (deed.at(), deed.id());
     let sql = sql!(
         "insert into revoked_document (sod_sha256, reason, at) values ($1, $2, $3)
          on conflict (sod_sha256) do nothing"
     );
-    if deed.tx().run(sql, args![sod_sha256, reason.word(), at]).await? == 1 {
+    if deed.tx().run(sql, args![sod_sha256, reason, at]).await? == 1 {
         deed.tx().run(sql!("insert into revocation_mark (id) values ($1)"), args![mark]).await?;
     }
     Ok(())
+}
+
+/// Returns whose card has this EF.SOD, whatever it is now.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn holder_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<PersonId>, StoreError> {
+    let row = tx.one(sql!("select id, person_id from card where sod_sha256 = $1"), args![sod_sha256]).await?;
+    row.map(|row| Id::of(&row, "person_id")).transpose()
 }
 
 /// True if the list of revoked documents changed since its marks were last taken. Cheap, so that the list is read
@@ -155,12 +210,14 @@ pub async fn revoked_documents(tx: &mut Tx) -> Result<Vec<[u8; 32]>, StoreError>
 
 /// Returns the status word of a document; `None` if no card has this EF.SOD.
 pub(super) async fn status_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<String>, StoreError> {
-    let revoked = sql!("select reason from revoked_document where sod_sha256 = $1");
-    if tx.one(revoked, args![sod_sha256]).await?.is_some() {
-        return Ok(Some("revoked".to_owned()));
+    let listed = sql!("select reason from revoked_document where sod_sha256 = $1");
+    if let Some(row) = tx.one(listed, args![sod_sha256]).await? {
+        let suspended = row.get::<String>("reason")? == "suspended";
+        return Ok(Some(if suspended { "suspended" } else { "revoked" }.to_owned()));
     }
     let sql = sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data, version, mac
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
          from card where sod_sha256 = $1"
     );
     let card = tx.all_sealed(&CARD, sql, args![sod_sha256]).await?;

@@ -3,6 +3,7 @@
 mod confirm;
 mod crl;
 mod init;
+mod officer;
 mod openapi;
 mod output;
 mod renew_server;
@@ -41,6 +42,7 @@ enum Command {
     Rotate(rotate::Rotate),
     Crl(crl::CrlCommand),
     RenewServer(renew_server::RenewServer),
+    Officer(officer::OfficerCommand),
     Verify(verify::Verify),
     Openapi(openapi::Openapi),
 }
@@ -58,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Rotate(command) => command.run(),
         Command::Crl(command) => command.run(),
         Command::RenewServer(command) => command.run(),
+        Command::Officer(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };

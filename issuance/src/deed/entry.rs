@@ -7,8 +7,8 @@ use crypto::identity::CardSerial;
 use crypto::perso::problem::ProblemCode;
 use time::Date;
 
-use crate::ground::Caller;
 use crate::ground::ids::{ApplicationId, CardId, DeliveryId, DeputyId, OfficerId, OrderId, PersonId, StationId};
+use crate::ground::{Caller, OfficeCode};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -51,6 +51,8 @@ words! {
     Action {
         /// A caller reached for what is not theirs.
         AccessRefused = "access-refused",
+        /// An answer about a person was given again under its idempotency key.
+        AnswerReplayed = "answer-replayed",
         /// A second officer agreed.
         ApplicationApproved = "application-approved",
         /// A chip was bound to an application.
@@ -77,6 +79,10 @@ words! {
         CardHandedOver = "card-handed-over",
         /// A card was reported lost.
         CardLossReported = "card-loss-reported",
+        /// A report of loss was undone by two officers.
+        CardLossUndone = "card-loss-undone",
+        /// An officer wants a report of loss undone.
+        CardLossUndoProposed = "card-loss-undo-proposed",
         /// A chip proved that it is a card.
         CardPersonalized = "card-personalized",
         /// A card was read.
@@ -89,6 +95,8 @@ words! {
         ChipInitialised = "chip-initialised",
         /// A chip will never be a card.
         ChipSpoiled = "chip-spoiled",
+        /// What a citizen was said to claim was not what the register holds.
+        ClaimRefused = "claim-refused",
         /// An officer was appointed to stand in for another.
         DeputyAppointed = "deputy-appointed",
         /// An officer's standing in for another was ended early.
@@ -103,10 +111,20 @@ words! {
         NumberEstablished = "number-established",
         /// A number for life was asked for again.
         NumberRead = "number-read",
+        /// Roles, office or access of an officer changed, as two administrators wanted it.
+        OfficerChanged = "officer-changed",
         /// An officer's access was ended.
         OfficerDisabled = "officer-disabled",
         /// An officer was appointed.
         OfficerMade = "officer-made",
+        /// An administrator proposed something about an officer.
+        OfficerProposed = "officer-proposed",
+        /// A proposal about an officer was taken back or turned down.
+        OfficerProposalWithdrawn = "officer-proposal-withdrawn",
+        /// The open proposals about officers were read.
+        OfficerProposalsRead = "officer-proposals-read",
+        /// An officer set a password.
+        PasswordSet = "password-set",
         /// A person entered the register.
         PersonDeclared = "person-declared",
         /// A person was read.
@@ -258,13 +276,15 @@ pub struct Entry {
     pub related: Option<Object>,
     /// An officer's own words or a problem code. No personal data.
     pub reason: Option<String>,
+    /// The office whose object it is: its auditors see the record, also of a caller of another office.
+    pub office: Option<OfficeCode>,
 }
 
 impl Entry {
     /// A record about no person, without more to say.
     #[must_use]
     pub fn new(action: Action, object: Object, purpose: Purpose) -> Self {
-        Self { action, object, person: None, purpose, related: None, reason: None }
+        Self { action, object, person: None, purpose, related: None, reason: None, office: None }
     }
 
     /// Names the person whom it is about.
@@ -277,6 +297,12 @@ impl Entry {
     #[must_use]
     pub fn with(self, related: Object) -> Self {
         Self { related: Some(related), ..self }
+    }
+
+    /// Names the office whose object it is.
+    #[must_use]
+    pub fn of(self, office: &OfficeCode) -> Self {
+        Self { office: Some(office.clone()), ..self }
     }
 
     /// Says why, in an officer's own words.

@@ -16,7 +16,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::ground::actor::{Actor, Caller, Decision, Officer};
 use crate::ground::ids::PersonId;
-use crate::ground::{Id, Source};
+use crate::ground::{Id, OfficeCode, Source};
 use crate::store::{Db, StoreError, Tx};
 
 /// Opens deeds: database, clock, randomness. Clones share them.
@@ -40,7 +40,7 @@ impl Deeds {
     pub async fn open<A: Actor>(&self, actor: A) -> Result<Deed<A>, StoreError> {
         let tx = self.db.begin().await?;
         let (at, source) = (self.source.now(), self.source.clone());
-        Ok(Deed { tx, actor, at, source, seen: BTreeSet::new(), entries: 0 })
+        Ok(Deed { tx, actor, at, source, seen: BTreeSet::new(), told: BTreeSet::new(), entries: 0 })
     }
 
     /// The database, for reads of nothing personal and for upkeep.
@@ -70,6 +70,8 @@ pub struct Deed<A> {
     source: Source,
     /// Persons whose data was read and of whom no record tells yet.
     seen: BTreeSet<PersonId>,
+    /// Persons of whom a record tells.
+    told: BTreeSet<PersonId>,
     /// Records written.
     entries: usize,
 }
@@ -133,7 +135,7 @@ impl<A: Actor> Deed<A> {
         person: Option<PersonId>,
         purpose: Purpose,
     ) -> Result<(), StoreError> {
-        self.enter(Entry { action, object, person, purpose, related: None, reason: None }).await
+        self.enter(Entry { action, object, person, purpose, related: None, reason: None, office: None }).await
     }
 
     /// As [`record`](Self::record), with a second object or a reason.
@@ -145,9 +147,24 @@ impl<A: Actor> Deed<A> {
         store::insert(&mut self.tx, id, self.at, &self.actor.caller(), &entry).await?;
         if let Some(person) = entry.person {
             self.seen.remove(&person);
+            self.told.insert(person);
         }
         self.entries += 1;
         Ok(())
+    }
+
+    /// Returns the persons of whom a record of this verb tells.
+    #[must_use]
+    pub fn told(&self) -> &BTreeSet<PersonId> {
+        &self.told
+    }
+
+    /// Notes the office that registered a person: its auditors see what any office does about the person.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn settle(&mut self, person: PersonId, office: &OfficeCode) -> Result<(), StoreError> {
+        store::settle(&mut self.tx, person, office).await
     }
 
     /// Makes everything true at once.

@@ -3,13 +3,13 @@
 use time::OffsetDateTime;
 
 use super::Entry;
-use crate::ground::Caller;
-use crate::ground::ids::EntryId;
+use crate::ground::ids::{EntryId, PersonId};
+use crate::ground::{Caller, OfficeCode};
 use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
-/// The table of the trail.
-pub const MIGRATIONS: &[Migration] = &[migration!(1, "0001_deed_audit_entry")];
+/// The tables of the trail.
+pub const MIGRATIONS: &[Migration] = &[migration!(1, "0001_deed_audit_entry"), migration!(42, "0042_deed_audit_home")];
 
 /// Inserts one record.
 pub(super) async fn insert(
@@ -21,8 +21,9 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     tx.run(
         sql!(
-            "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason,
+                                      object_office)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ),
         args![
             id,
@@ -34,9 +35,20 @@ pub(super) async fn insert(
             entry.person,
             entry.purpose.word(),
             entry.related.as_ref().map(ToString::to_string),
-            entry.reason.as_deref()
+            entry.reason.as_deref(),
+            entry.office.as_ref().map(ToString::to_string)
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Notes the office that registered a person.
+pub(super) async fn settle(tx: &mut Tx, person: PersonId, office: &OfficeCode) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into audit_home (person_id, office) values ($1, $2)
+         on conflict (person_id) do update set office = excluded.office"
+    );
+    tx.run(sql, args![person, office]).await?;
     Ok(())
 }

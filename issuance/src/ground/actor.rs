@@ -94,6 +94,28 @@ impl Role {
     pub const ALL: [Self; 7] =
         [Self::Admin, Self::Approver, Self::Auditor, Self::Capture, Self::HandOver, Self::Registrar, Self::Stock];
 
+    /// Pairs of roles that one officer never has together, each with its reason. An administrator stands alone.
+    pub const EXCLUSIONS: [(Self, Self, &'static str); 8] = [
+        (Self::Admin, Self::Approver, ADMIN_ALONE),
+        (Self::Admin, Self::Auditor, ADMIN_ALONE),
+        (Self::Admin, Self::Capture, ADMIN_ALONE),
+        (Self::Admin, Self::HandOver, ADMIN_ALONE),
+        (Self::Admin, Self::Registrar, ADMIN_ALONE),
+        (Self::Admin, Self::Stock, ADMIN_ALONE),
+        (
+            Self::Stock,
+            Self::Capture,
+            "an officer who keeps blank chips must not be able to fill an application for one",
+        ),
+        (Self::Approver, Self::Capture, "an officer who decides must not be an officer who captures"),
+    ];
+
+    /// Returns the first two of these roles that one officer must not have together, with the reason.
+    #[must_use]
+    pub fn conflict(roles: &[Self]) -> Option<(Self, Self, &'static str)> {
+        Self::EXCLUSIONS.into_iter().find(|(one, other, _)| roles.contains(one) && roles.contains(other))
+    }
+
     /// The role as it is written in requests and in the document.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -108,6 +130,9 @@ impl Role {
         }
     }
 }
+
+/// Why an administrator has no other role.
+const ADMIN_ALONE: &str = "an administrator appoints those who work, and sees no citizen";
 
 /// Something that officers do, and only some of them may.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -293,6 +318,22 @@ pub struct Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_officer_has_two_roles_that_watch_each_other() {
+        use Role::{Admin, Approver, Auditor, Capture, HandOver, Registrar, Stock};
+        for other in Role::ALL.into_iter().filter(|role| *role != Admin) {
+            assert!(Role::conflict(&[other, Admin]).is_some(), "{other:?}");
+        }
+        assert!(Role::conflict(&[Capture, Stock]).is_some());
+        assert!(Role::conflict(&[Capture, HandOver, Approver]).is_some());
+        assert_eq!(Role::conflict(&[Capture, HandOver, Registrar]), None);
+        assert_eq!(Role::conflict(&[Approver, Auditor, Stock]), None);
+        assert_eq!(Role::conflict(&[Admin]), None);
+        for (one, other, reason) in Role::EXCLUSIONS {
+            assert!(one != other && !reason.is_empty());
+        }
+    }
 
     #[test]
     fn office_codes_are_short_and_plain() {

@@ -44,6 +44,8 @@ pub mod of {
         Order;
         /// A person of the register.
         Person;
+        /// A proposal about an officer.
+        Proposal;
         /// A request to this service.
         Request;
         /// An officer's session.
@@ -73,6 +75,8 @@ pub type OfficerId = Id<of::Officer>;
 pub type OrderId = Id<of::Order>;
 /// Identifier of a person in the register; shown on no card.
 pub type PersonId = Id<of::Person>;
+/// Identifier of a proposal about an officer.
+pub type ProposalId = Id<of::Proposal>;
 /// Identifier of a request.
 pub type RequestId = Id<of::Request>;
 /// Identifier of a session.

@@ -19,6 +19,10 @@ pub enum Worker {}
 /// The jobs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Job {
+    /// Says that the owner of the key file breaks glass.
+    BreakGlass,
+    /// Revokes the cards whose report of loss can be undone no longer.
+    EndSuspensions,
     /// Purges expired answers and sessions.
     PurgeExpired,
     /// Makes the trust bundle anew.
@@ -29,12 +33,15 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
+    pub const ALL: [Self; 5] =
+        [Self::BreakGlass, Self::EndSuspensions, Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
 
     /// The name, as stored and logged.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::BreakGlass => "break-glass",
+            Self::EndSuspensions => "end-suspensions",
             Self::PurgeExpired => "purge-expired",
             Self::TrustBundle => "trust-bundle",
             Self::Warnings => "warnings",

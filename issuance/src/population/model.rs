@@ -89,6 +89,48 @@ pub struct DeclaredRelative {
     pub nationality: String,
 }
 
+/// What a citizen tells or shows at the counter of an office that did not register the citizen: either the number with
+/// date of birth and name, or the card.
+#[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Claim {
+    /// The number for life, twelve digits.
+    pub personal_number: String,
+    /// Date of birth, as in a declaration.
+    pub birth_date: String,
+    /// Full name at birth.
+    pub full_name: String,
+    /// Instead of the three: fingerprint of EF.SOD (SHA-256 of its signed hash table, hex) of the card that is shown.
+    pub old_card: String,
+}
+
+/// Shows nothing: a claim is personal data.
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claim(…)")
+    }
+}
+
+impl Claim {
+    /// True if number, date of birth and name are those of the register; a part that cannot be read is a wrong one.
+    pub(super) fn tells_of(&self, registered: &Registered) -> bool {
+        let number =
+            registered.personal_number.as_ref().map(PersonalNumber::as_str) == Some(self.personal_number.trim());
+        let birth = self.birth_date.trim().parse() == Ok(registered.person.birth);
+        let lower = |name: &FullName| name.as_str().to_lowercase();
+        let name: Option<FullName> = self.full_name.parse().ok();
+        let name = name.is_some_and(|name| lower(&name) == lower(&registered.person.full_name));
+        number && birth && name
+    }
+
+    /// The fingerprint of the card that is shown, if one is.
+    #[must_use]
+    pub fn card(&self) -> Option<[u8; 32]> {
+        let mut hash = [0; 32];
+        hex::decode_to_slice(self.old_card.trim(), &mut hash).ok().map(|()| hash)
+    }
+}
+
 /// Something in a declaration that the registrar should look at.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Finding {

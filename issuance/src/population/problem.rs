@@ -10,6 +10,9 @@ impl From<PopulationError> for Problem {
     fn from(error: PopulationError) -> Self {
         use PopulationError as E;
         match error {
+            E::ClaimMismatch => Self::new(Code::ClaimMismatch),
+            E::ClaimNeeded => Self::new(Code::ClaimNeeded),
+            E::ClaimTooSoon => Self::new(Code::ClaimTooSoon),
             E::Declined(declined) => of_declined(&declined),
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),

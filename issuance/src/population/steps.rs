@@ -1,12 +1,13 @@
 //! The verbs of the register.
 
 use thiserror::Error;
+use time::Duration;
 
 use super::check::{self, Declined};
-use super::model::{Declaration, Finding, Registered};
+use super::model::{Claim, Declaration, Finding, Registered};
 use super::{Register, store};
-use crate::deed::{Action, Deed, Object, Purpose};
-use crate::ground::ids::PersonId;
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Officer, OtherOffice};
 use crate::store::StoreError;
 
@@ -28,27 +29,106 @@ pub async fn declare(
     }
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
     store::insert(deed.tx(), id, &office, &by, &person, &findings).await?;
+    deed.settle(id, &office).await?;
     deed.record(Action::PersonDeclared, Object::Person(id), Some(id), Purpose::Declaration).await?;
     Ok((id, findings))
 }
 
 /// Reads a person: for an officer of the office that registered the person, or of one that has a case of the person.
+/// The record names the case: that of the office, else the one that the officer gives.
 ///
 /// # Errors
 /// [`PopulationError::Unknown`], [`PopulationError::OtherOffice`]
-pub async fn read(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, PopulationError> {
+pub async fn read(
+    deed: &mut Deed<Officer>,
+    id: PersonId,
+    case: Option<ApplicationId>,
+) -> Result<Registered, PopulationError> {
     let registered = store::person(deed, id).await?.ok_or(PopulationError::Unknown)?;
-    let office = deed.actor().office.clone();
-    if !store::is_open_to(deed.tx(), id, &office).await? {
+    let (office, at) = (deed.actor().office.clone(), deed.at());
+    let opened = store::case_open_to(deed.tx(), id, &office, at).await?;
+    if opened.is_none() {
         deed.actor().may_act_for(&registered.office)?;
     }
-    deed.record(Action::PersonRead, Object::Person(id), Some(id), Purpose::LookUp).await?;
+    let entry = Entry::new(Action::PersonRead, Object::Person(id), Purpose::LookUp).about(id).of(&registered.office);
+    let case = opened.flatten().or(case);
+    deed.enter(Entry { related: case.map(Object::Application), ..entry }).await?;
     Ok(registered)
 }
+
+/// Refuses to open a case of a person whom another office registered, unless the citizen is there: tells number, date
+/// of birth and name, or shows the card (`holder` is whose card it is). Which part is wrong is not said.
+///
+/// # Errors
+/// [`PopulationError::ClaimNeeded`], [`PopulationError::ClaimMismatch`]
+pub fn citizen_is_there(
+    officer: &Officer,
+    registered: &Registered,
+    claim: Option<&Claim>,
+    holder: Option<PersonId>,
+) -> Result<(), PopulationError> {
+    if officer.may_act_for(&registered.office).is_ok() {
+        return Ok(());
+    }
+    let claim = claim.ok_or(PopulationError::ClaimNeeded)?;
+    let right = if claim.card().is_some() { holder == Some(registered.id) } else { claim.tells_of(registered) };
+    if right { Ok(()) } else { Err(PopulationError::ClaimMismatch) }
+}
+
+/// Counts a claim before it is judged, so that a hundred at once are not one; [`claim_judged`] takes a right one back.
+///
+/// # Errors
+/// [`PopulationError::ClaimTooSoon`] after three or more wrong ones in a row: a minute, then twice as long each time.
+pub async fn begin_claim(deeds: &Deeds, officer: OfficerId) -> Result<(), PopulationError> {
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_upkeep().await?;
+    let (failures, last_at) = store::claims_locked(&mut tx, officer, now).await?;
+    let failures = if now - last_at > CLAIMS_FORGOTTEN { 0 } else { failures };
+    let doubled = failures.saturating_sub(CLAIMS_FREE).min(6);
+    if failures >= CLAIMS_FREE && now < last_at + (CLAIM_WAIT * 2_i32.pow(doubled)).min(CLAIM_WAIT_MOST) {
+        return Err(PopulationError::ClaimTooSoon);
+    }
+    store::count_claim(&mut tx, officer, failures + 1, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends a claim: a wrong one is a record about the person, whose own office sees it; another one does not count. It
+/// ends no row of wrong ones, or an officer would guess between two openings that are in order.
+///
+/// # Errors
+/// [`DeedError`]
+pub async fn claim_judged(deeds: &Deeds, officer: &Officer, person: PersonId, right: bool) -> Result<(), DeedError> {
+    if right {
+        let mut tx = deeds.db().begin_upkeep().await?;
+        store::uncount_claim(&mut tx, officer.id).await?;
+        return Ok(tx.commit().await?);
+    }
+    let mut deed = deeds.open(officer.clone()).await?;
+    deed.record(Action::ClaimRefused, Object::Person(person), Some(person), Purpose::Registration).await?;
+    deed.commit().await
+}
+
+/// So many wrong claims in a row cost no time.
+const CLAIMS_FREE: u32 = 3;
+/// The wait after them; each further wrong claim doubles it …
+const CLAIM_WAIT: Duration = Duration::minutes(1);
+/// … up to this.
+const CLAIM_WAIT_MOST: Duration = Duration::hours(1);
+/// After so long without a claim the row ends.
+const CLAIMS_FORGOTTEN: Duration = Duration::days(1);
 
 /// Why the register does not do what was asked.
 #[derive(Debug, Error)]
 pub enum PopulationError {
+    /// What the citizen claims is not what the register holds.
+    #[error("the claim does not match")]
+    ClaimMismatch,
+    /// Another office registered the person, and the citizen is not shown to be there.
+    #[error("a claim of the citizen is needed")]
+    ClaimNeeded,
+    /// Too many wrong claims in a row.
+    #[error("wrong claims in a row: wait")]
+    ClaimTooSoon,
     /// No person can be made of the declaration.
     #[error(transparent)]
     Declined(#[from] Declined),

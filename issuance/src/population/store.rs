@@ -7,14 +7,17 @@ use time::OffsetDateTime;
 use super::model::{Finding, Person, Registered};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
-use crate::ground::ids::{OfficerId, PersonId};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of the register.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(6, "0006_population_persons"), migration!(32, "0032_population_likeness")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(6, "0006_population_persons"),
+    migration!(32, "0032_population_likeness"),
+    migration!(43, "0043_population_reading_claims"),
+];
 
 pub(super) async fn insert(
     tx: &mut Tx,
@@ -75,7 +78,8 @@ pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bo
 pub async fn person<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
     deed.saw(id);
     let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
-    deed.tx().one(sql, args![id]).await?.map(|row| read(&row)).transpose()
+    let registered = deed.tx().one(sql, args![id]).await?.map(|row| read(&row)).transpose()?;
+    settled(deed, registered).await
 }
 
 /// As [`person`], kept from other writers until the deed ends.
@@ -85,7 +89,19 @@ pub async fn person<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option
 pub async fn person_locked<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
     deed.saw(id);
     let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
-    deed.tx().one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
+    let registered = deed.tx().one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()?;
+    settled(deed, registered).await
+}
+
+/// Says to the trail whose auditors see what is done about the person.
+async fn settled<A: Actor>(
+    deed: &mut Deed<A>,
+    registered: Option<Registered>,
+) -> Result<Option<Registered>, StoreError> {
+    if let Some(registered) = &registered {
+        deed.settle(registered.id, &registered.office).await?;
+    }
+    Ok(registered)
 }
 
 /// Returns the officer who entered a person's declaration.
@@ -107,23 +123,83 @@ pub async fn set_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> R
     Ok(())
 }
 
-/// Lets an office that has a case of a person read the person.
+/// Lets an office that has a case of a person read the person, until [`close_to`] says otherwise.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn open_to(tx: &mut Tx, id: PersonId, office: &OfficeCode, at: OffsetDateTime) -> Result<(), StoreError> {
+pub async fn open_to(
+    tx: &mut Tx,
+    id: PersonId,
+    office: &OfficeCode,
+    case: ApplicationId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into person_reader (person_id, office, since) values ($1, $2, $3)
-         on conflict (person_id, office) do nothing"
+        "insert into person_reader (person_id, office, since, application_id) values ($1, $2, $3, $4)
+         on conflict (person_id, office) do update set since = excluded.since,
+             application_id = excluded.application_id, until = null"
     );
-    tx.run(sql, args![id, office, at]).await?;
+    tx.run(sql, args![id, office, at, case]).await?;
     Ok(())
 }
 
-/// True if an office has a case of a person.
-pub(super) async fn is_open_to(tx: &mut Tx, id: PersonId, office: &OfficeCode) -> Result<bool, StoreError> {
-    let sql = sql!("select person_id from person_reader where person_id = $1 and office = $2");
-    Ok(tx.one(sql, args![id, office]).await?.is_some())
+/// Ends at a moment the right that a case gave: the case is closed.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn close_to(tx: &mut Tx, case: ApplicationId, until: OffsetDateTime) -> Result<(), StoreError> {
+    let sql = sql!("update person_reader set until = $1 where application_id = $2");
+    tx.run(sql, args![until, case]).await?;
+    Ok(())
+}
+
+/// Returns the case for which an office may read a person at this moment; `None` if there is no such right.
+pub(super) async fn case_open_to(
+    tx: &mut Tx,
+    id: PersonId,
+    office: &OfficeCode,
+    now: OffsetDateTime,
+) -> Result<Option<Option<ApplicationId>>, StoreError> {
+    let sql = sql!(
+        "select person_id, application_id from person_reader
+         where person_id = $1 and office = $2 and (until is null or until > $3)"
+    );
+    tx.one(sql, args![id, office, now]).await?.map(|row| Id::of_optional(&row, "application_id")).transpose()
+}
+
+/// Returns how many claims of an officer in a row were wrong, and when the last one was, kept from other writers.
+pub(super) async fn claims_locked(
+    tx: &mut Tx,
+    officer: OfficerId,
+    now: OffsetDateTime,
+) -> Result<(u32, OffsetDateTime), StoreError> {
+    let sql = sql!(
+        "insert into reading_claim (officer_id, failures, last_at) values ($1, 0, $2)
+         on conflict (officer_id) do nothing"
+    );
+    tx.run(sql, args![officer, now]).await?;
+    let sql = sql!("select officer_id as id, failures, last_at from reading_claim where officer_id = $1");
+    let row = tx.one_locked(sql, args![officer]).await?;
+    row.map_or(Ok((0, now)), |row| Ok((row.number("failures")?, row.get("last_at")?)))
+}
+
+/// Notes so many claims in a row.
+pub(super) async fn count_claim(
+    tx: &mut Tx,
+    officer: OfficerId,
+    failures: u32,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update reading_claim set failures = $1, last_at = $2 where officer_id = $3");
+    tx.run(sql, args![failures, now, officer]).await?;
+    Ok(())
+}
+
+/// Takes back one claim that was counted.
+pub(super) async fn uncount_claim(tx: &mut Tx, officer: OfficerId) -> Result<(), StoreError> {
+    let sql = sql!("update reading_claim set failures = failures - 1 where officer_id = $1 and failures > 0");
+    tx.run(sql, args![officer]).await?;
+    Ok(())
 }
 
 fn read(row: &Record) -> Result<Registered, StoreError> {

@@ -43,6 +43,8 @@ pub struct Offices {
     pub counter: Counter,
     /// Production.
     pub production: Production,
+    /// The registry of cards.
+    pub cards: cards::Settings,
     /// The signing keys.
     pub signer: Signer,
     /// The revocation list in force.
@@ -51,10 +53,10 @@ pub struct Offices {
     pub trust: Trust,
 }
 
-/// Returns all tables, office by office.
+/// Returns all tables, in the order in which they were made.
 #[must_use]
 pub fn migrations() -> Vec<&'static Migration> {
-    [
+    let mut all: Vec<&'static Migration> = [
         deed::MIGRATIONS,
         web::MIGRATIONS,
         jobs::MIGRATIONS,
@@ -70,7 +72,9 @@ pub fn migrations() -> Vec<&'static Migration> {
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    all.sort_by_key(|migration| migration.version);
+    all
 }
 
 /// The tables whose rows carry a MAC.
@@ -92,6 +96,31 @@ pub(super) async fn database(
     Ok((db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC"))), installation))
 }
 
+/// Opens the database that belongs to the folder, brings its tables up to this version, and seals rows that never were.
+async fn database_of_this_version(
+    settings: &Settings,
+    store: &KeyStore,
+    clock: &Clock,
+    randomness: &Randomness,
+) -> Result<(Db, Installation), StartError> {
+    let (db, installation) = database(settings, store, randomness).await?;
+    db.migrate(&migrations()).await?;
+    installation.bind(&db, clock.now()).await?;
+    installation.seal_rows_of_before(&db, &SEALED).await?;
+    Ok((db, installation))
+}
+
+/// Opens the database for deeds of the owner of the key file, without the offices. The service may run meanwhile.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
+    let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+    let clock = Clock::system(AuthoritySettings::read(&store)?.utc_offset()?);
+    let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
+    Ok(Deeds::new(db, Source::new(clock, Randomness::System)))
+}
+
 impl Offices {
     /// Opens keys and database of an initialised service; the first start also makes the first officer. Without a
     /// `clock`, the computer's, in the civil time of the authority.
@@ -103,12 +132,9 @@ impl Offices {
         let authority = AuthoritySettings::read(&store)?;
         let utc_offset = authority.utc_offset()?;
         let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
-        let (db, installation) = database(settings, &store, &randomness).await?;
-        db.migrate(&migrations()).await?;
-        installation.bind(&db, clock.now()).await?;
-        installation.seal_rows_of_before(&db, &SEALED).await?;
+        let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &randomness)).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness));
-        make_first_officer(&deeds, &store).await?;
+        Box::pin(make_first_officer(&deeds, &store)).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
         for complaint in signer.complaints().await {
@@ -124,6 +150,7 @@ impl Offices {
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         Ok(Self {
             web: settings.web.clone(),
+            cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers: Numbers::open(&store, installation.counters())?,
             counter: Counter::new(

@@ -12,7 +12,7 @@ mod tls;
 mod verify;
 mod worker;
 
-pub use compose::{Offices, SEALED, StartError, migrations};
+pub use compose::{Offices, SEALED, StartError, deeds, migrations};
 pub use init::{InitError, Initialised, init};
 pub use proxy::{Network, NetworkMalformed};
 pub use router::{Health, document, health, rights, router};

@@ -156,6 +156,13 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // While the owner of the key file breaks glass, every answer says so: an administrator who can sign in
+    // must learn of it.
+    if let Some(effective) = state.access.alarm()
+        && let Ok(value) = HeaderValue::from_str(&effective.unix_timestamp().to_string())
+    {
+        response.headers_mut().insert("x-break-glass", value);
+    }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -181,13 +188,15 @@ pub async fn health(offices: &Offices) -> Result<Health, Problem> {
     offices.readiness.ask().await?;
     let details = offices.signer.complaints().await;
     let status = if details.is_empty() { "ok" } else { "degraded" };
-    Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), details })
+    let break_glass = offices.access.alarm();
+    Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details })
 }
 
 /// Does the process answer? Says nothing of its database.
 #[utoipa::path(get, path = "/livez", tag = "service", responses((status = 200, body = Health)))]
 async fn livez() -> Looked<Health> {
-    Ok(Json(Health { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into(), details: vec![] }))
+    let version = env!("CARGO_PKG_VERSION").into();
+    Ok(Json(Health { status: "ok".into(), version, break_glass: None, details: vec![] }))
 }
 
 /// Can the service work? Answers within a second, by a write at most once a second whose result all who ask share.
@@ -205,6 +214,10 @@ pub struct Health {
     pub status: String,
     /// Version of the program.
     pub version: String,
+    /// While the owner of the key file proposes something about an officer: when it takes effect, if no administrator
+    /// signs in before.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub break_glass: Option<time::OffsetDateTime>,
     /// What it cannot do, and what the operator does about it.
     pub details: Vec<String>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Network;
 use crate::cards::CardProfile;
-use crate::{access, applications, keys, population, trust, web};
+use crate::{access, applications, cards, keys, population, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug)]
@@ -83,6 +83,8 @@ pub struct Settings {
     pub applications: applications::Settings,
     /// What cards of this series can do.
     pub card: CardProfile,
+    /// The registry of cards.
+    pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: trust::Settings,
 }
@@ -105,6 +107,7 @@ impl Settings {
             population: population::Settings::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
+            cards: cards::Settings::default(),
             trust: trust::Settings::default(),
         }
     }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::Offices;
+use crate::access::proposals::{self, WatchError};
+use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::store::StoreError;
 use crate::trust::{self, BundleError};
-use crate::{access, web};
+use crate::{access, cards, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -18,12 +20,19 @@ enum JobError {
     Bundle(#[from] BundleError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Suspension(#[from] SuspensionError),
+    #[error(transparent)]
+    Watch(#[from] WatchError),
 }
 
 /// Builds the first trust bundle, so that the service has one when it begins to listen. A failure is
 /// logged, and tried again by
 /// [`run`]: a list that has run out must not keep the counters closed.
 pub(super) async fn begin(offices: &Offices) {
+    if let Err(error) = proposals::watch(&offices.access, offices.deeds()).await {
+        tracing::warn!(%error, "the proposals about officers were not looked at");
+    }
     if let Err(error) = bundle(offices, offices.deeds().source().id()).await {
         tracing::error!(%error, "there is no trust bundle; it is tried again every second");
     }
@@ -43,8 +52,11 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
             tracing::error!(%error, "the trust bundle was not made anew; it is tried again every second");
         }
         failing = done.is_err();
+        if let Err(error) = proposals::watch(&offices.access, offices.deeds()).await {
+            tracing::warn!(%error, "the proposals about officers were not looked at; they are again in a second");
+        }
         if turn % HOURLY_CHECK == 0 {
-            for job in [Job::PurgeExpired, Job::Warnings] {
+            for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Warnings] {
                 if let Err(error) = hourly(&offices, worker, job).await {
                     tracing::warn!(%error, job = job.name(), "a job failed, and is tried again in an hour");
                 }
@@ -70,6 +82,13 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), J
     let deeds = offices.deeds();
     let Some(lease) = jobs::lease(deeds, job, worker).await? else { return Ok(()) };
     let done = match job {
+        Job::BreakGlass => {
+            if let Some(effective_at) = offices.access.alarm() {
+                tracing::warn!(%effective_at, "BREAK-GLASS: the owner of the key file proposes something about an officer; list it with GET /api/officer-proposals, and withdraw it if you did not expect it");
+            }
+            Ok(())
+        }
+        Job::EndSuspensions => cards::steps::end_suspensions(deeds).await.map_err(JobError::from),
         Job::PurgeExpired => purge_expired(offices).await,
         Job::Warnings => {
             for warning in trust::expiry_warnings(&offices.trust, deeds.source().clock()).await {

@@ -48,6 +48,8 @@ pub enum Kind {
     Moment,
     /// `text`
     Text,
+    /// `boolean`
+    Truth,
     /// `uuid`
     Uuid,
 }
@@ -248,6 +250,7 @@ fn argument(row: &Record, column: &str, kind: Kind) -> Result<Argument, StoreErr
         Kind::Json => Argument::Json(row.get(column)?),
         Kind::Moment => Argument::Moment(row.get(column)?),
         Kind::Text => Argument::Text(row.get(column)?),
+        Kind::Truth => Argument::Truth(row.get(column)?),
         Kind::Uuid => Argument::Uuid(row.get(column)?),
     })
 }
@@ -265,7 +268,8 @@ fn bytes(argument: Argument) -> Option<Vec<u8>> {
         }),
         Argument::Moment(value) => value.map(|value| microseconds(value).to_be_bytes().to_vec()),
         Argument::Text(value) => value.map(String::into_bytes),
-        Argument::Truth(value) => value.map(|value| vec![value.into()]),
+        // False holds nothing: it is the default of a column that a later version adds.
+        Argument::Truth(value) => value.filter(|value| *value).map(|value| vec![value.into()]),
         Argument::Uuid(value) => value.map(|value| value.as_bytes().to_vec()),
         Argument::Texts(_) | Argument::Uuids(_) => None,
     }

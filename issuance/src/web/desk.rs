@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::write::{Answer, Looked, Stamp, repeated, seal_purpose};
 use super::{Problem, store};
-use crate::deed::{Deed, Deeds};
+use crate::deed::{Action, Deed, Deeds, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::{Secrets, failpoint};
 
@@ -93,10 +93,11 @@ impl Desk {
     pub async fn answered(&self, actor: &impl Actor, stamp: &Stamp) -> Result<Option<Answer>, Problem> {
         let caller = actor.caller().to_string();
         let mut tx = self.deeds.db().begin_read().await?;
-        match store::answer(&mut tx, &caller, stamp.key.as_str()).await? {
-            Some(_) => repeated(&mut tx, &self.secrets, &caller, stamp).await.map(Some),
-            None => Ok(None),
+        if store::answer(&mut tx, &caller, stamp.key.as_str()).await?.is_none() {
+            return Ok(None);
         }
+        drop(tx);
+        self.replay(self.deeds.open(actor.clone()).await?, stamp).await.map(Some)
     }
 
     /// Runs `verb` in one transaction together with its answer: a repeated request has one effect and the same answer.
@@ -111,19 +112,61 @@ impl Desk {
         stamp: Stamp,
         verb: impl AsyncFnOnce(&mut Deed<A>) -> Result<T, E>,
     ) -> Result<Answer, Problem> {
+        self.settle(actor, stamp, async |deed| verb(deed).await.map(|answer| (answer, None))).await
+    }
+
+    /// As [`write`](Self::write), for an answer with a secret in it: `verb` returns the answer that is kept, without
+    /// the secret, and the one that is shown this once.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_and_show_once<A: Actor, T: Serialize, E: Into<Problem>>(
+        &self,
+        actor: A,
+        stamp: Stamp,
+        verb: impl AsyncFnOnce(&mut Deed<A>) -> Result<(T, T), E>,
+    ) -> Result<Answer, Problem> {
+        self.settle(actor, stamp, async |deed| verb(deed).await.map(|(kept, shown)| (kept, Some(shown)))).await
+    }
+
+    async fn settle<A: Actor, T: Serialize, E: Into<Problem>>(
+        &self,
+        actor: A,
+        stamp: Stamp,
+        verb: impl AsyncFnOnce(&mut Deed<A>) -> Result<(T, Option<T>), E>,
+    ) -> Result<Answer, Problem> {
         let mut deed = self.deeds.open(actor).await?;
         let (caller, at) = (deed.caller().to_string(), deed.at());
         let hash = self.secrets.fingerprint("request", &stamp.request_hash);
         if !store::claim(deed.tx(), &caller, stamp.key.as_str(), &hash, at).await? {
-            return repeated(deed.tx(), &self.secrets, &caller, &stamp).await;
+            return Box::pin(self.replay(deed, &stamp)).await;
         }
-        let answer = verb(&mut deed).await.map_err(Into::into)?;
-        let body = serde_json::to_vec(&answer).map_err(|e| Problem::internal(&e))?;
+        let (kept, shown) = verb(&mut deed).await.map_err(Into::into)?;
+        let body = serde_json::to_vec(&kept).map_err(|e| Problem::internal(&e))?;
         // Answers carry personal data, and outlive the request: they rest encrypted.
         let sealed = self.secrets.seal(&seal_purpose(&caller, &stamp), &body);
-        store::keep(deed.tx(), &caller, stamp.key.as_str(), sealed).await?;
+        let persons = deed.told().clone();
+        store::keep(deed.tx(), &caller, stamp.key.as_str(), sealed, &persons).await?;
         deed.commit().await?;
         failpoint::pass(failpoint::WRITE_COMMITTED);
-        Ok(Answer::fresh(body))
+        match shown {
+            Some(shown) => Ok(Answer::fresh(serde_json::to_vec(&shown).map_err(|e| Problem::internal(&e))?)),
+            None => Ok(Answer::fresh(body)),
+        }
+    }
+
+    /// Gives the stored answer again, with a record about each person of whom it tells.
+    async fn replay<A: Actor>(&self, mut deed: Deed<A>, stamp: &Stamp) -> Result<Answer, Problem> {
+        let caller = deed.caller();
+        let answer = repeated(deed.tx(), &self.secrets, &caller.to_string(), stamp).await?;
+        let persons = store::persons(deed.tx(), &caller.to_string(), stamp.key.as_str()).await?;
+        for person in &persons {
+            let object = Object::of_caller(&caller);
+            deed.record(Action::AnswerReplayed, object, Some(*person), Purpose::Work).await?;
+        }
+        if !persons.is_empty() {
+            deed.commit().await?;
+        }
+        Ok(answer)
     }
 }

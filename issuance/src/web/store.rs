@@ -1,12 +1,15 @@
 //! SQL of the answers to writes.
 
+use std::collections::BTreeSet;
+
 use time::OffsetDateTime;
 
-use crate::store::{Migration, Record, StoreError, Tx};
+use crate::ground::ids::PersonId;
+use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// The table of answers.
-pub const MIGRATIONS: &[Migration] = &[migration!(2, "0002_web_answers")];
+pub const MIGRATIONS: &[Migration] = &[migration!(2, "0002_web_answers"), migration!(44, "0044_web_answer_persons")];
 
 /// Claims a key. Returns true if this request is the first with it; a second one waits here until
 /// the first has committed.
@@ -29,11 +32,26 @@ pub(super) async fn claim(
     Ok(inserted == 1)
 }
 
-/// Keeps the answer, sealed.
-pub(super) async fn keep(tx: &mut Tx, caller: &str, key: &str, sealed: Vec<u8>) -> Result<(), StoreError> {
-    let sql = sql!("update answer set sealed = $1 where caller = $2 and idempotency_key = $3");
-    tx.run(sql, args![sealed, caller, key]).await?;
+/// Keeps the answer, sealed, and of whom it tells.
+pub(super) async fn keep(
+    tx: &mut Tx,
+    caller: &str,
+    key: &str,
+    sealed: Vec<u8>,
+    persons: &BTreeSet<PersonId>,
+) -> Result<(), StoreError> {
+    let sql = sql!("update answer set sealed = $1, persons = $2 where caller = $3 and idempotency_key = $4");
+    tx.run(sql, args![sealed, Argument::json(persons), caller, key]).await?;
     Ok(())
+}
+
+/// Returns of whom a kept answer tells.
+pub(super) async fn persons(tx: &mut Tx, caller: &str, key: &str) -> Result<Vec<PersonId>, StoreError> {
+    let sql = sql!(
+        "select persons, idempotency_key as id from answer
+         where caller = $1 and idempotency_key = $2 and persons is not null"
+    );
+    tx.one(sql, args![caller, key]).await?.map_or(Ok(Vec::new()), |row| row.json("persons"))
 }
 
 /// Returns `request_hash` and `sealed` under a key, once there is an answer.

@@ -12,7 +12,7 @@ use issuance::production::withdrawal;
 use issuance::web::Problem;
 use issuance::{args, numbering, production, sql};
 
-use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, enrol, within};
+use crate::offices::{LOST, OTHER_PARENTS, Offices, appoint, declaration, enrol, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -149,7 +149,7 @@ mod meet {
             let new = offices.card(&mut offices.initialised(81 + 2 * round).await).await;
             let hand =
                 async || within!(offices, offices.counter, deed => hand_over(deed, new, &change.slip.0)).unwrap();
-            let lose = async || within!(offices, offices.counter, deed => cards::report_loss(deed, old, true));
+            let lose = async || within!(offices, offices.counter, deed => cards::report_loss(deed, old, LOST));
             let (revoked, lost) = tokio::join!(hand(), lose());
             assert!(revoked.is_empty() == lost.is_ok(), "exactly one of them revoked it");
             let old = within!(offices, offices.counter, deed => cards::read(deed, old)).unwrap();

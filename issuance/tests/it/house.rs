@@ -1,10 +1,12 @@
 //! A running service with its people: role clients that speak HTTPS.
 
-use issuance::Service;
+use issuance::access::OFFICER;
+use issuance::ground::ids::OfficerId;
 use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::InitOptions;
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
+use issuance::{Service, args, sql};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
@@ -18,7 +20,10 @@ pub struct House {
     pub folder: TempDir,
     pub clock: Clock,
     pub service: Service,
+    /// Proposes, by the API; its password is [`PASSWORD`].
     pub admin: Caller,
+    /// Confirms.
+    pub second: Caller,
 }
 
 /// Runs a scenario in a fresh house on SQLite, then in another on PostgreSQL.
@@ -67,6 +72,10 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(&folder, None);
         change(&mut settings);
+        Box::pin(Self::begun(folder, settings)).await
+    }
+
+    async fn begun(folder: TempDir, settings: Settings) -> Self {
         let clock = Clock::standing(now());
         let rng = &mut Randomness::seeded(1).draw();
         let transport_keys = vec![("maker".to_owned(), Zeroizing::new(vec![0x42; 16]))];
@@ -75,7 +84,13 @@ impl House {
         let service = Service::start(&settings, Some(clock.clone()), Randomness::seeded(2)).await.unwrap();
         let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
         admin.token = Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
-        Self { folder, clock, service, admin }
+        let body = json!({"old": *made.admin_password, "new": PASSWORD});
+        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 200);
+        let body = json!({"username": "second", "roles": ["admin"], "office": "national"});
+        let appointed = admin.post("/api/officers", "second", body).await;
+        let mut second = Caller { client: client(&folder, None), address: address(&service), token: None };
+        second.owns("second", &appointed).await;
+        Self { folder, clock, service, admin, second }
     }
 
     /// A caller without certificate and session.
@@ -85,12 +100,35 @@ impl House {
 
     /// An officer with these roles, signed in.
     pub async fn officer(&self, name: &str, roles: &[Role], office: &str) -> Caller {
-        let body = json!({"username": name, "password": PASSWORD, "roles": roles, "office": office});
+        self.appointed(name, roles, office).await.0
+    }
+
+    /// As [`officer`](Self::officer), with the officer's id. Roles that exclude each other are put in by hand, for
+    /// tests that want to be let through every gate.
+    pub async fn appointed(&self, name: &str, roles: &[Role], office: &str) -> (Caller, String) {
+        let some = if Role::conflict(roles).is_some() { &[] } else { roles };
+        let body = json!({"username": name, "roles": some, "office": office});
         let made = self.admin.post("/api/officers", name, body).await;
         assert_eq!(made.status, 200, "{:?}", made.body);
+        let confirmed = self.confirms(&made).await;
         let mut officer = self.anyone();
-        officer.token = Some(officer.signs_in(name, PASSWORD).await.body["token"].as_str().unwrap().into());
-        officer
+        officer.owns(name, &confirmed).await;
+        if some.len() != roles.len() {
+            let mut tx = self.service.offices().deeds().db().begin_upkeep().await.unwrap();
+            let id: OfficerId = made.body["id"].as_str().unwrap().parse().unwrap();
+            let give = sql!("update officer set roles = $1 where id = $2");
+            assert_eq!(tx.change(&OFFICER, id, give, args![Argument::json(&roles), id]).await.unwrap(), 1);
+            tx.commit().await.unwrap();
+        }
+        (officer, made.body["id"].as_str().unwrap().into())
+    }
+
+    /// The second administrator confirms what the first proposed.
+    pub async fn confirms(&self, proposed: &Said) -> Said {
+        let id = proposed.body["proposal_id"].as_str().unwrap();
+        let confirmed = self.second.post(&format!("/api/officer-proposals/{id}/confirmation"), id, json!({})).await;
+        assert_eq!(confirmed.status, 200, "{:?}", confirmed.body);
+        confirmed
     }
 
     /// An enrolled station, and its id.
@@ -139,6 +177,14 @@ impl Said {
 impl Caller {
     pub async fn signs_in(&self, name: &str, password: &str) -> Said {
         self.asks(Method::POST, "/api/sessions", None, Some(json!({"username": name, "password": password}))).await
+    }
+
+    /// Sets [`PASSWORD`] with the one-time token of an answer, and signs in.
+    pub async fn owns(&mut self, name: &str, appointed: &Said) {
+        let body = json!({"token": appointed.body["token"], "password": PASSWORD});
+        let set = self.asks(Method::POST, "/api/password", None, Some(body)).await;
+        assert_eq!(set.status, 200, "{:?} {:?}", set.body, appointed.body);
+        self.token = Some(self.signs_in(name, PASSWORD).await.body["token"].as_str().unwrap().into());
     }
 
     pub async fn get(&self, path: &str) -> Said {

@@ -4,10 +4,10 @@ use issuance::{args, sql};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::house::{PASSWORD, on_both};
+use crate::house::on_both;
 
 fn officer(name: &str) -> serde_json::Value {
-    json!({"username": name, "password": PASSWORD, "roles": ["capture"], "office": "o-1"})
+    json!({"username": name, "roles": ["capture"], "office": "o-1"})
 }
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn a_repeated_request_has_one_effect_and_the_same_answer() {
         let made = sql!("select count(*) as n from officer where username = $1");
         assert_eq!(house.count(made, args!["lan"]).await, 1);
         let told = sql!("select count(*) as n from audit_entry where action = $1");
-        assert_eq!(house.count(told, args!["officer-made"]).await, 2, "the first administrator, and Lan");
+        assert_eq!(house.count(told, args!["officer-proposed"]).await, 2, "the second administrator, and Lan");
     })
     .await;
 }
@@ -66,7 +66,7 @@ async fn a_refusal_leaves_nothing_and_frees_the_key() {
         let taken = house.admin.post("/api/officers", "k-2", officer("lan")).await;
         assert_eq!((taken.status, taken.code()), (409, "name-taken"));
         let told = sql!("select count(*) as n from audit_entry where action = $1");
-        assert_eq!(house.count(told, args!["officer-made"]).await, 2, "a refused deed leaves no row");
+        assert_eq!(house.count(told, args!["officer-proposed"]).await, 2, "a refused deed leaves no row");
         let now_free = house.admin.post("/api/officers", "k-2", officer("hoa")).await;
         assert_eq!((now_free.status, now_free.replayed), (200, false));
     })

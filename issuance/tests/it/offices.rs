@@ -127,7 +127,7 @@ impl Offices {
 
     pub async fn applies(&self, person: PersonId, kind: Kind) -> Result<Application, CounterError> {
         let office: OfficeCode = "district-1".parse().unwrap();
-        let request = Request { person, kind, office: &office, exempt: false, acknowledged: None };
+        let request = Request { person, kind, office: &office, exempt: false, claim: None, acknowledged: None };
         within!(self, self.capture, deed => counter::register(deed, &self.state.counter, request))
     }
 
@@ -331,3 +331,7 @@ pub fn photograph() -> Vec<u8> {
 pub fn key_of(dg15: &[u8]) -> VerifyingKey {
     crypto::pki::spki::parse(&crypto::lds::Dg15::parse(dg15).unwrap().spki).unwrap()
 }
+
+/// What the holder tells of a lost card.
+pub const LOST: cards::steps::Report<'static> =
+    cards::steps::Report { by_holder: true, grounds: "left on a bus", term: time::Duration::days(7) };

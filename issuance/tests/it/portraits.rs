@@ -101,7 +101,8 @@ async fn an_officer_who_ever_had_a_hand_in_it_does_not_decide(offices: &Offices)
     let numbers = &offices.state.numbers;
     within!(offices, numberer, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS)).unwrap();
     let office = opener.office.clone();
-    let request = counter::Request { person, kind: Kind::First, office: &office, exempt: false, acknowledged: None };
+    let request =
+        counter::Request { person, kind: Kind::First, office: &office, exempt: false, claim: None, acknowledged: None };
     let id = within!(offices, opener, deed => counter::register(deed, &offices.state.counter, request)).unwrap().id;
     captured(offices, &first, id, "Nốt ruồi").await;
     captured(offices, &second, id, "Nốt ruồi").await;

@@ -46,7 +46,7 @@ fn request(caller: &Caller, method: &str, path: &str) -> RequestBuilder {
 
 #[tokio::test]
 async fn every_refusal_is_a_problem_document() {
-    on_both(async |house| {
+    Box::pin(on_both(async |house| {
         let every = house.officer("every", &Role::ALL, "o-1").await;
         let (anyone, person, audit) = (house.anyone(), format!("/api/persons/{NIL}"), "/api/audit?object=x");
         let applications = || request(&every, "POST", "/api/applications");
@@ -88,7 +88,7 @@ async fn every_refusal_is_a_problem_document() {
             let request = key.iter().fold(request, |request, key| request.header("Idempotency-Key", key));
             assert_eq!(problem(request.send().await.unwrap()).await["code"], code);
         }
-    })
+    }))
     .await;
 }
 

@@ -14,7 +14,7 @@ use issuance::production::{self, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, numbering, population, sql};
 
-use crate::offices::{Offices, appoint, declaration, within};
+use crate::offices::{LOST, Offices, appoint, declaration, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -106,7 +106,7 @@ mod rules {
         acknowledged: Option<&str>,
     ) -> Result<issuance::applications::model::Application, &'static str> {
         let office = offices.capture.office.clone();
-        let request = Request { person, kind, office: &office, exempt: false, acknowledged };
+        let request = Request { person, kind, office: &office, exempt: false, claim: None, acknowledged };
         word(within!(offices, offices.capture, deed => counter::register(deed, &offices.state.counter, request)))
     }
 
@@ -137,7 +137,7 @@ mod rules {
                 assert_eq!(said, Err("kind-contradicts-register"), "{kind:?} {words:?}");
             }
         }
-        within!(offices, offices.counter, deed => cards::report_loss(deed, card, true)).unwrap();
+        within!(offices, offices.counter, deed => cards::report_loss(deed, card, LOST)).unwrap();
         for kind in [Kind::First, age, Kind::Change(ChangeReason::OnRequest)] {
             let said = applied(offices, person, kind, Some("she says so")).await.map(drop);
             assert_eq!(said, Err("kind-contradicts-register"), "{kind:?} after a loss");

@@ -22,7 +22,7 @@ use issuance::production::{self, ProductionError, withdrawal};
 use issuance::web::Problem;
 use issuance::{numbering, population};
 
-use crate::offices::{OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, within};
+use crate::offices::{LOST, OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, within};
 use crate::postgres::fresh_database;
 
 /// Runs a test on SQLite.
@@ -193,10 +193,10 @@ mod walk {
         assert_eq!(revoked, [old]);
         assert_eq!(offices.status(old_chip.file(File::Sod)).await, "revoked");
         assert_eq!(offices.status(new_chip.file(File::Sod)).await, "active");
-        within!(offices, offices.counter, deed => cards::report_loss(deed, new, true)).unwrap();
-        assert_eq!(offices.status(new_chip.file(File::Sod)).await, "revoked");
+        within!(offices, offices.counter, deed => cards::report_loss(deed, new, LOST)).unwrap();
+        assert_eq!(offices.status(new_chip.file(File::Sod)).await, "suspended");
         assert_eq!(offices.revoked().await, 2);
-        let again = within!(offices, offices.counter, deed => cards::report_loss(deed, new, true));
+        let again = within!(offices, offices.counter, deed => cards::report_loss(deed, new, LOST));
         assert!(matches!(again, Err(CardError::Status(_))));
     }
 
@@ -417,7 +417,7 @@ mod walk {
         stranger.office = "district-2".parse().unwrap();
         let read = within!(offices, stranger, deed => counter::read(deed, &offices.state.counter, application.id));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
-        let read = within!(offices, stranger, deed => population::steps::read(deed, person));
+        let read = within!(offices, stranger, deed => population::steps::read(deed, person, None));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
         let read =
             within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id));

@@ -17,7 +17,7 @@ use issuance::web::Problem;
 use issuance::{args, cards, production, sql};
 
 use crate::house;
-use crate::offices::{Offices, photograph, within};
+use crate::offices::{LOST, Offices, photograph, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -88,7 +88,7 @@ mod tampered {
         let slip = application.slip.0.clone();
         within!(offices, offices.counter, deed => issuance::applications::hand_over::hand_over(deed, card, &slip))
             .unwrap();
-        within!(offices, offices.counter, deed => cards::steps::report_loss(deed, card, true)).unwrap();
+        within!(offices, offices.counter, deed => cards::steps::report_loss(deed, card, LOST)).unwrap();
         let spoiled = offices.initialised(2).await;
         let serial = spoiled.presentation().serial;
         within!(offices, offices.station, deed => production::withdrawal::spoil(deed, &serial, "torn", "none"))
@@ -172,7 +172,7 @@ mod tampered {
         let status = cards::steps::status(&mut tx, &hash).await.unwrap_err();
         assert!(matches!(&status, CardError::Store(StoreError::Tampered { table: "card", .. })), "{status}");
         drop(tx);
-        let lost = within!(offices, offices.counter, deed => cards::steps::report_loss(deed, card, true));
+        let lost = within!(offices, offices.counter, deed => cards::steps::report_loss(deed, card, LOST));
         assert_eq!(code(lost.unwrap_err()), ProblemCode::RecordTampered);
         assert_eq!(faults(offices, database).await, [format!("card {card}")]);
     }

@@ -36,8 +36,7 @@ async fn told(house: &House, action: &str, object: &str, reason: Option<&str>) -
 
 /// A new officer's id.
 async fn hires(house: &House, name: &str, roles: &[Role], office: &str) -> String {
-    let body = json!({"username": name, "password": PASSWORD, "roles": roles, "office": office});
-    good(&house.admin.post("/api/officers", name, body).await)["id"].as_str().unwrap().to_owned()
+    house.appointed(name, roles, office).await.1
 }
 
 async fn signed_in(house: &House, name: &str) -> Caller {
@@ -331,7 +330,8 @@ async fn a_deputy_who_cannot_stand_in_is_refused() {
         let end = format!("/api/deputies/{}/end", made.body["id"].as_str().unwrap());
         refused(&by_mai.post(&end, "k-2", json!({"reason": "x"})).await, 403, "other-office");
 
-        good(&admin.post(&format!("/api/officers/{hoa}/disablement"), "k-3", json!({"reason": "x"})).await);
+        let ends = admin.post(&format!("/api/officers/{hoa}/disablement"), "k-3", json!({"reason": "x"})).await;
+        house.confirms(&ends).await;
         let body = json!({"officer": hoa, "stands_for": lan, "from": today.to_string(), "to": today.to_string(),
             "reason": "x"});
         refused(&admin.post("/api/deputies", "k-4", body).await, 404, "officer-not-found");

@@ -117,9 +117,9 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         Ok(((application, text(&captured, "slip")), said))
     })?;
     road.step("4", "second officer decides", || {
-        let own = officers.capture.approves(&application).err().map(|r| r.code).unwrap_or_default();
+        let own = officers.registrar.approves(&application).err().map(|r| r.code).unwrap_or_default();
         officers.approver.approves(&application)?;
-        Ok(((), format!("the capturing officer was refused ({own}); another one approved")))
+        Ok(((), format!("the officer who declared the person was refused ({own}); another one approved")))
     })?;
     road.step("—", "stock intake of the blank", || {
         road::intake(world, 0)?;

@@ -48,8 +48,10 @@ impl Default for Options {
 
 /// The officers, signed in.
 pub struct Officers {
-    /// Appoints officers and registers stations.
+    /// Proposes officers and registers stations.
     pub administrator: Caller,
+    /// Confirms officers.
+    pub second_administrator: Caller,
     /// Takes declarations and establishes numbers.
     pub registrar: Caller,
     /// Takes applications, portraits and features.
@@ -332,23 +334,35 @@ fn issuance(dir: &Path, transport: &Path, options: &Options) -> Result<(Running,
 }
 
 fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
+    let chosen = |username: &str| -> io::Result<String> {
+        let password = hex::encode(ambient::bytes::<12>());
+        fs::write(dir.join(format!("password-of-{username}")), &password)?;
+        Ok(password)
+    };
     let password = fs::read_to_string(dir.join("issuance/admin-password"))?;
     let administrator = service.officer("admin", password.trim())?;
+    // Invented by `init`: nothing else is done before it is changed.
+    let own = chosen("admin")?;
+    administrator.changes_password(password.trim(), &own)?;
+    let second = administrator.proposes_officer("admin-2", &["admin"], "national")?;
+    let own = chosen("admin-2")?;
+    service.anyone().sets_first_password(second["token"].as_str().unwrap_or_default(), &own)?;
+    let second_administrator = service.officer("admin-2", &own)?;
     let appointed = |username: &str, roles: &[&str]| -> Result<Caller, WorldError> {
-        let password = hex::encode(ambient::bytes::<12>());
-        administrator.appoints(username, &password, roles, OFFICE)?;
-        fs::write(dir.join(format!("password-of-{username}")), &password)?;
+        let password = chosen(username)?;
+        administrator.appoints(&second_administrator, username, &password, roles, OFFICE)?;
         Ok(service.officer(username, &password)?)
     };
     Ok(Officers {
-        registrar: appointed("registrar", &["registrar"])?,
-        // May approve, but not an application captured by the same officer.
-        capture: appointed("capture", &["capture", "approver"])?,
+        // May approve, but not for a person whom the same officer declared.
+        registrar: appointed("registrar", &["registrar", "approver"])?,
+        capture: appointed("capture", &["capture"])?,
         approver: appointed("approver", &["approver"])?,
         stock: appointed("stock", &["stock"])?,
         counter: appointed("counter", &["hand-over"])?,
         auditor: appointed("auditor", &["auditor"])?,
         administrator,
+        second_administrator,
     })
 }
 

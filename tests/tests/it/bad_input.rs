@@ -170,8 +170,9 @@ fn at_the_counter() {
     assert!(matches!(answer, Err(ref refusal) if refusal.status == 413), "{answer:?}");
     officers.capture.captures(&application, &citizen::photograph(), citizen::FEATURES).unwrap();
 
-    // The officer who captured cannot approve; the officer who approved cannot approve again.
-    refused(officers.capture.approves(&application), "second-officer-needed");
+    // Neither the officer who captured nor the one who declared can approve; the officer who approved cannot again.
+    refused(officers.capture.approves(&application), "role-missing");
+    refused(officers.registrar.approves(&application), "second-officer-needed");
     officers.approver.approves(&application).unwrap();
     refused(officers.approver.approves(&application), "second-officer-needed");
 

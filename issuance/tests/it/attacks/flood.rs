@@ -74,7 +74,24 @@ impl Program {
 
     async fn administrator(&self) -> Caller {
         let password = std::fs::read_to_string(self.folder.path().join("data/admin-password")).unwrap();
-        self.signed_in("admin", password.trim()).await
+        let admin = self.signed_in("admin", password.trim()).await;
+        let body = json!({"old": password.trim(), "new": PASSWORD});
+        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 200);
+        admin
+    }
+
+    /// An officer whom a second administrator confirmed, signed in.
+    async fn officer(&self, admin: &Caller, name: &str, role: Role) -> Caller {
+        let body = json!({"username": "second", "roles": [Role::Admin], "office": "national"});
+        let mut second = self.caller(client(&self.folder, None));
+        second.owns("second", &admin.post("/api/officers", "second", body).await).await;
+        let body = json!({"username": name, "roles": [role], "office": "o-1"});
+        let proposed = admin.post("/api/officers", name, body).await;
+        let id = proposed.body["proposal_id"].as_str().unwrap();
+        let path = format!("/api/officer-proposals/{id}/confirmation");
+        let mut officer = self.caller(client(&self.folder, None));
+        officer.owns(name, &second.post(&path, name, json!({})).await).await;
+        officer
     }
 
     fn target(&self) -> Target {
@@ -170,9 +187,7 @@ fn sign_ins(program: &Program, attack: &mut JoinSet<()>, done: &Arc<AtomicUsize>
 async fn an_honest_officer_hardly_notices_an_attack_and_memory_stays_bounded() {
     let program = Program::start();
     let admin = program.administrator().await;
-    let body = json!({"username": "lan", "password": PASSWORD, "roles": [Role::Registrar], "office": "o-1"});
-    assert_eq!(admin.post("/api/officers", "k", body).await.status, 200);
-    let honest = program.signed_in("lan", PASSWORD).await;
+    let honest = program.officer(&admin, "lan", Role::Registrar).await;
     let token = honest.token.clone().unwrap();
     p99(&program, &token).await;
     let at_rest = program.memory("VmRSS");
@@ -223,7 +238,7 @@ async fn after_a_full_disk_the_service_goes_on_without_a_restart() {
     let number = AtomicUsize::new(0);
     let writes = async || {
         let name = format!("officer-{}", number.fetch_add(1, Ordering::Relaxed));
-        let body = json!({"username": name, "password": PASSWORD, "roles": ["stock"], "office": "o-1"});
+        let body = json!({"username": name, "roles": ["stock"], "office": "o-1"});
         admin.post("/api/officers", &name, body).await
     };
     assert_eq!((writes().await.status, admin.get("/readyz").await.status), (200, 200));

@@ -7,7 +7,7 @@ use issuance::web::Problem;
 use issuance::{args, sql};
 use serde_json::json;
 
-use crate::house::{House, PASSWORD, on_both};
+use crate::house::{House, on_both};
 
 #[tokio::test]
 async fn readiness_is_told_within_a_second_while_a_writer_holds_on_and_again_when_it_has_let_go() {
@@ -52,7 +52,7 @@ async fn a_disk_that_was_full_once_leaves_no_connection_behind_that_fails() {
     }
     for number in 0..12 {
         let name = format!("officer-{number}");
-        let made = json!({"username": name, "password": PASSWORD, "roles": ["stock"], "office": "o-1"});
+        let made = json!({"username": name, "roles": ["stock"], "office": "o-1"});
         let said = house.admin.post("/api/officers", &name, made).await;
         assert_eq!(said.status, 200, "request {number} after the disk had room again: {said:?}");
     }
@@ -62,7 +62,7 @@ async fn a_disk_that_was_full_once_leaves_no_connection_behind_that_fails() {
 /// PostgreSQL raises its own codes; SQLite is busy for real.
 #[tokio::test]
 async fn troubles_that_pass_are_told_apart_and_a_constraint_keeps_the_connection() {
-    on_both(async |house| {
+    Box::pin(on_both(async |house| {
         let db = house.service.offices().deeds().db();
         let mut tx = db.begin_upkeep().await.unwrap();
         let Some(_) = tx.pg() else { return };
@@ -109,7 +109,7 @@ async fn troubles_that_pass_are_told_apart_and_a_constraint_keeps_the_connection
         tokio::time::sleep(Duration::from_millis(100)).await;
         let left = house.count(sql!("select count(*) as n from pg_stat_activity where pid = $1"), args![before]).await;
         assert_eq!(left, 1, "after a constraint the connection is as good as before");
-    })
+    }))
     .await;
 }
 

@@ -1,0 +1,462 @@
+//! What two administrators do together about an officer: one proposes, another confirms.
+//!
+//! The owner of the key file proposes too, offline (`issuance officer`). Such a proposal breaks glass: while it is open
+//! every answer of the service says so, and if no administrator signs in for a day it takes effect by itself.
+
+use std::fmt;
+
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
+
+use super::store::proposals as store;
+use super::{Access, AccessError, Settings, steps};
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::{Actor, Service};
+use crate::ground::ids::{OfficerId, ProposalId};
+use crate::ground::{OfficeCode, Officer, Role};
+use crate::store::{StoreError, Tx};
+
+/// What is proposed about an officer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "change")]
+pub(super) enum Change {
+    /// The officer, who cannot sign in yet, is appointed.
+    Appoint,
+    /// An administrator's access ends.
+    Disable,
+    /// A disabled officer comes back, with a new password.
+    Enable,
+    /// The officer works at another office.
+    Office {
+        /// The new office.
+        office: OfficeCode,
+    },
+    /// The officer sets a new password.
+    Reset,
+    /// The officer is employed for something else.
+    Roles {
+        /// The new roles.
+        roles: Vec<Role>,
+    },
+}
+
+impl Change {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Appoint => "appoint",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Office { .. } => "office",
+            Self::Reset => "reset",
+            Self::Roles { .. } => "roles",
+        }
+    }
+}
+
+/// The change in words, for the trail and for people.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Appoint | Self::Disable | Self::Enable | Self::Reset => Ok(()),
+            Self::Office { office } => write!(f, " {office}"),
+            Self::Roles { roles } => roles.iter().try_for_each(|role| write!(f, " {}", role.name())),
+        }
+    }
+}
+
+/// A proposal about an officer.
+#[derive(Clone, Debug)]
+pub(super) struct Proposal {
+    pub id: ProposalId,
+    pub officer: OfficerId,
+    /// Where the officer works now.
+    pub office: OfficeCode,
+    pub change: Change,
+    pub reason: String,
+    /// None: the owner of the key file, offline.
+    pub by: Option<OfficerId>,
+    pub at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+    /// Then it takes effect alone, if no administrator signed in since.
+    pub effective_at: Option<OffsetDateTime>,
+    /// Fingerprint of the one-time token that was shown when it was proposed.
+    pub token_hash: Option<[u8; 32]>,
+}
+
+/// A one-time token, which lets the owner of an account set its password.
+#[derive(Debug)]
+pub struct Token {
+    /// 32 random bytes in hex: shown once; only its SHA-256 is stored.
+    pub text: Zeroizing<String>,
+    /// It works until then.
+    pub expires_at: OffsetDateTime,
+}
+
+/// What became of a proposal.
+pub(super) struct Proposed {
+    pub officer: OfficerId,
+    pub proposal: ProposalId,
+    /// True if it took effect.
+    pub effective: bool,
+    pub token: Option<Token>,
+}
+
+/// Proposes a new officer. The first of two administrators has no second one, so the appointment of an administrator
+/// takes effect at once where no other one could confirm it.
+///
+/// # Errors
+/// [`AccessError`]
+pub(super) async fn appoint(
+    deed: &mut Deed<Officer>,
+    settings: &Settings,
+    username: &str,
+    roles: &[Role],
+    office: &OfficeCode,
+) -> Result<Proposed, AccessError> {
+    deed.actor().may_act_for(office)?;
+    steps::fit_name(username)?;
+    fit_roles(roles)?;
+    let (officer, at, own) = (deed.id(), deed.at(), deed.actor().id);
+    store::lock(deed.tx()).await?;
+    super::store::insert_officer(deed.tx(), officer, username, "", roles, office, at).await?;
+    let proposal = draft(deed, officer, office, Change::Appoint, "", deed.actor().id);
+    store::insert(deed.tx(), &proposal).await?;
+    let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(office);
+    deed.enter(entry.because(format!("{} {}", proposal.change, names(roles)))).await?;
+    let alone = roles == [Role::Admin] && store::others_who_confirm(deed.tx(), own, office, at).await? == 0;
+    let token = if alone { take_effect(deed, settings, &proposal, "bootstrap").await? } else { None };
+    Ok(Proposed { officer, proposal: proposal.id, effective: alone, token })
+}
+
+/// Proposes a change about an officer who is there.
+///
+/// # Errors
+/// [`AccessError::OfficerUnknown`], [`AccessError::OtherOffice`], [`AccessError::RolesExclude`],
+/// [`AccessError::LastAdministrator`]
+pub(super) async fn propose(
+    deed: &mut Deed<Officer>,
+    officer: OfficerId,
+    change: Change,
+    reason: &str,
+) -> Result<Proposed, AccessError> {
+    store::lock(deed.tx()).await?;
+    let office = super::store::office_of_officer(deed.tx(), officer).await?.ok_or(AccessError::OfficerUnknown)?;
+    deed.actor().may_act_for(&office)?;
+    match &change {
+        Change::Office { office } => deed.actor().may_act_for(office)?,
+        Change::Roles { roles } => fit_roles(roles)?,
+        Change::Appoint | Change::Disable | Change::Enable | Change::Reset => {}
+    }
+    keep_an_administrator(deed.tx(), officer, &change).await?;
+    let proposal = draft(deed, officer, &office, change, reason, deed.actor().id);
+    store::insert(deed.tx(), &proposal).await?;
+    let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(&office);
+    deed.enter(entry.because(format!("{}: {reason}", proposal.change))).await?;
+    Ok(Proposed { officer, proposal: proposal.id, effective: false, token: None })
+}
+
+/// Ends an officer's access: at once, or as a proposal if the officer is an administrator, so that no administrator can
+/// get rid of the other one alone. Returns the proposal, if it is one.
+///
+/// # Errors
+/// As [`propose`].
+pub(super) async fn disable(
+    deed: &mut Deed<Officer>,
+    id: OfficerId,
+    reason: &str,
+) -> Result<Option<ProposalId>, AccessError> {
+    if store::is_administrator(deed.tx(), id).await? {
+        return propose(deed, id, Change::Disable, reason).await.map(|proposed| Some(proposed.proposal));
+    }
+    steps::disable_officer(deed, id, reason).await.map(|()| None)
+}
+
+/// Confirms what another administrator proposed. It takes effect at once.
+///
+/// # Errors
+/// [`AccessError::ProposalUnknown`], [`AccessError::ProposalOver`], [`AccessError::OtherOffice`],
+/// [`AccessError::SecondAdministrator`]
+pub(super) async fn confirm(
+    deed: &mut Deed<Officer>,
+    settings: &Settings,
+    id: ProposalId,
+) -> Result<Proposed, AccessError> {
+    let proposal = open(deed, id).await?;
+    if proposal.by == Some(deed.actor().id) {
+        return Err(AccessError::SecondAdministrator);
+    }
+    let token = take_effect(deed, settings, &proposal, "confirmed").await?;
+    Ok(Proposed { officer: proposal.officer, proposal: id, effective: true, token })
+}
+
+/// Takes a proposal back, or turns down another's.
+///
+/// # Errors
+/// As [`confirm`], but for the second administrator.
+pub(super) async fn withdraw(deed: &mut Deed<Officer>, id: ProposalId) -> Result<Proposed, AccessError> {
+    let proposal = open(deed, id).await?;
+    let (by, at) = (deed.actor().id, deed.at());
+    store::decide(deed.tx(), id, "withdrawn", Some(by), at).await?;
+    store::forget_unappointed(deed.tx()).await?;
+    let object = Object::Officer(proposal.officer);
+    let entry = Entry::new(Action::OfficerProposalWithdrawn, object, Purpose::Administration).of(&proposal.office);
+    deed.enter(entry.because(proposal.change.to_string())).await?;
+    Ok(Proposed { officer: proposal.officer, proposal: id, effective: false, token: None })
+}
+
+/// Returns the open proposals about officers for whom the administrator acts.
+///
+/// # Errors
+/// [`AccessError::Store`]
+pub(super) async fn list(deed: &mut Deed<Officer>) -> Result<Vec<Proposal>, AccessError> {
+    let at = deed.at();
+    let mut proposals = store::all_open(deed.tx(), at).await?;
+    proposals.retain(|proposal| deed.actor().may_act_for(&proposal.office).is_ok());
+    let object = Object::Asked("officer-proposals".to_owned());
+    deed.record(Action::OfficerProposalsRead, object, None, Purpose::Administration).await?;
+    Ok(proposals)
+}
+
+/// An officer, as the owner of the key file sees it.
+#[derive(Debug)]
+pub struct Listed {
+    /// Name of the account.
+    pub username: String,
+    /// What the officer is employed for.
+    pub roles: Vec<Role>,
+    /// Where the officer works.
+    pub office: OfficeCode,
+    /// `open`, `disabled` or `without-password`.
+    pub state: &'static str,
+}
+
+/// Returns all officers, by name.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
+    store::listed(tx).await
+}
+
+/// Ends an officer's access, offline.
+///
+/// # Errors
+/// [`AccessError::OfficerUnknown`], [`AccessError::LastAdministrator`]
+pub async fn lock_offline(deed: &mut Deed<Service>, username: &str) -> Result<(), AccessError> {
+    store::lock(deed.tx()).await?;
+    let (id, office) = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    keep_an_administrator(deed.tx(), id, &Change::Disable).await?;
+    let at = deed.at();
+    super::store::disable_officer(deed.tx(), id, at).await?;
+    let entry = Entry::new(Action::OfficerDisabled, Object::Officer(id), Purpose::Administration).of(&office);
+    Ok(deed.enter(entry.because("offline, by the owner of the key file")).await?)
+}
+
+/// Proposes new roles (`Some`) or a new password (`None`) for an officer, offline. Returns when it takes effect if no
+/// administrator signs in before, and for a new password the one-time token, which works from then on.
+///
+/// # Errors
+/// [`AccessError::OfficerUnknown`], [`AccessError::RolesExclude`], [`AccessError::LastAdministrator`]
+pub async fn propose_offline(
+    deed: &mut Deed<Service>,
+    username: &str,
+    roles: Option<Vec<Role>>,
+) -> Result<(OffsetDateTime, Option<Zeroizing<String>>), AccessError> {
+    store::lock(deed.tx()).await?;
+    let (officer, office) = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let (change, token) = match roles {
+        Some(roles) => {
+            fit_roles(&roles)?;
+            (Change::Roles { roles }, None)
+        }
+        None => (Change::Reset, Some(draw(deed))),
+    };
+    keep_an_administrator(deed.tx(), officer, &change).await?;
+    let effective_at = deed.at() + BREAK_GLASS_ALARM;
+    let proposal = Proposal {
+        by: None,
+        effective_at: Some(effective_at),
+        token_hash: token.as_ref().map(|token| Sha256::digest(token.as_bytes()).into()),
+        ..draft(deed, officer, &office, change, "offline, by the owner of the key file", None)
+    };
+    store::insert(deed.tx(), &proposal).await?;
+    let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(&office);
+    deed.enter(entry.because(format!("{}: {}", proposal.change, proposal.reason))).await?;
+    Ok((effective_at, token))
+}
+
+/// Looks for proposals of the owner of the key file, and puts into effect those that are due, if no administrator
+/// signed in since. The alarm that every answer carries is afterwards that of the database.
+///
+/// # Errors
+/// [`AccessError`], [`DeedError`]
+pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_read().await?;
+    let offline = store::all_open(&mut tx, now).await?.into_iter().filter(|proposal| proposal.by.is_none());
+    let (due, waiting): (Vec<_>, Vec<_>) =
+        offline.partition(|proposal| proposal.effective_at.is_some_and(|effective| effective <= now));
+    drop(tx);
+    let mut alarm = waiting.iter().filter_map(|proposal| proposal.effective_at).min();
+    for proposal in due {
+        let mut deed = deeds.open(Service).await?;
+        store::lock(deed.tx()).await?;
+        let Some(proposal) = store::locked(deed.tx(), proposal.id).await? else { continue };
+        if store::administrator_was_here(deed.tx(), proposal.at).await? {
+            // One can sign in, and so decides.
+            alarm = alarm.or(proposal.effective_at);
+            continue;
+        }
+        match take_effect(&mut deed, &access.settings, &proposal, "break-glass").await {
+            Ok(_) => deed.commit().await?,
+            // What is no longer possible ends here, or the alarm would never end.
+            Err(AccessError::LastAdministrator | AccessError::OfficerUnknown) => {
+                let at = deed.at();
+                store::decide(deed.tx(), proposal.id, "impossible", None, at).await?;
+                let object = Object::Officer(proposal.officer);
+                deed.enter(Entry::new(Action::OfficerProposalWithdrawn, object, Purpose::Administration)).await?;
+                deed.commit().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    access.set_alarm(alarm);
+    Ok(())
+}
+
+/// Why the proposals were not looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The proposal.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The record.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Ends what was not confirmed in time.
+pub(super) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
+    store::expire(tx, now).await?;
+    store::forget_unappointed(tx).await
+}
+
+/// Returns a proposal that can still be decided, kept from other writers.
+async fn open(deed: &mut Deed<Officer>, id: ProposalId) -> Result<Proposal, AccessError> {
+    store::lock(deed.tx()).await?;
+    let proposal = store::locked(deed.tx(), id).await?.ok_or(AccessError::ProposalUnknown)?;
+    deed.actor().may_act_for(&proposal.office)?;
+    if proposal.expires_at <= deed.at() { Err(AccessError::ProposalUnknown) } else { Ok(proposal) }
+}
+
+/// Does what was proposed, and writes down how it was decided.
+async fn take_effect<A: Actor>(
+    deed: &mut Deed<A>,
+    settings: &Settings,
+    proposal: &Proposal,
+    outcome: &str,
+) -> Result<Option<Token>, AccessError> {
+    let (id, at) = (proposal.officer, deed.at());
+    let by = match deed.caller() {
+        crate::ground::Caller::Officer(by, _) => Some(by),
+        _ => None,
+    };
+    keep_an_administrator(deed.tx(), id, &proposal.change).await?;
+    let (action, token) = match &proposal.change {
+        Change::Appoint => (Action::OfficerMade, true),
+        Change::Disable => {
+            super::store::disable_officer(deed.tx(), id, at).await?;
+            (Action::OfficerDisabled, false)
+        }
+        Change::Enable => {
+            store::enable(deed.tx(), id).await?;
+            (Action::OfficerChanged, true)
+        }
+        Change::Office { office } => {
+            store::set_office(deed.tx(), id, office).await?;
+            (Action::OfficerChanged, false)
+        }
+        Change::Reset => (Action::OfficerChanged, true),
+        Change::Roles { roles } => {
+            store::set_roles(deed.tx(), id, roles).await?;
+            (Action::OfficerChanged, false)
+        }
+    };
+    let token = if token {
+        let expires_at = at + settings.token_lifetime;
+        let text = if proposal.token_hash.is_none() { Some(draw(deed)) } else { None };
+        let drawn = text.as_ref().map(|text| Sha256::digest(text.as_bytes()).into());
+        let hash = proposal.token_hash.or(drawn).expect("one of the two was drawn");
+        store::close_password(deed.tx(), id, &hash, expires_at, at).await?;
+        text.map(|text| Token { text, expires_at })
+    } else {
+        None
+    };
+    store::decide(deed.tx(), proposal.id, outcome, by, at).await?;
+    let entry = Entry::new(action, Object::Officer(id), Purpose::Administration).of(&proposal.office);
+    deed.enter(entry.because(format!("{}: {outcome}", proposal.change))).await?;
+    Ok(token)
+}
+
+/// Refuses what would leave the national office without an administrator who can sign in.
+async fn keep_an_administrator(tx: &mut Tx, id: OfficerId, change: &Change) -> Result<(), AccessError> {
+    let ends = match change {
+        Change::Disable => true,
+        Change::Roles { roles } => !roles.contains(&Role::Admin),
+        Change::Office { office } => *office != OfficeCode::national(),
+        Change::Appoint | Change::Enable | Change::Reset => false,
+    };
+    if ends && store::is_administrator(tx, id).await? && store::other_national_administrators(tx, id).await? == 0 {
+        return Err(AccessError::LastAdministrator);
+    }
+    Ok(())
+}
+
+fn fit_roles(roles: &[Role]) -> Result<(), AccessError> {
+    Role::conflict(roles).map_or(Ok(()), |(one, other, reason)| Err(AccessError::RolesExclude(one, other, reason)))
+}
+
+fn draft<A: Actor>(
+    deed: &Deed<A>,
+    officer: OfficerId,
+    office: &OfficeCode,
+    change: Change,
+    reason: &str,
+    by: impl Into<Option<OfficerId>>,
+) -> Proposal {
+    Proposal {
+        id: deed.id(),
+        officer,
+        office: office.clone(),
+        change,
+        reason: reason.to_owned(),
+        by: by.into(),
+        at: deed.at(),
+        expires_at: deed.at() + OPEN_FOR,
+        effective_at: None,
+        token_hash: None,
+    }
+}
+
+/// Returns 32 random bytes in hex.
+fn draw<A: Actor>(deed: &Deed<A>) -> Zeroizing<String> {
+    let mut token = Zeroizing::new([0; 32]);
+    deed.rng().fill_bytes(&mut *token);
+    Zeroizing::new(hex::encode(*token))
+}
+
+fn names(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" ")
+}
+
+/// A proposal that is not confirmed ends after this long.
+const OPEN_FOR: Duration = Duration::days(7);
+/// So long every answer says that the owner of the key file breaks glass, before it takes effect.
+const BREAK_GLASS_ALARM: Duration = Duration::hours(24);

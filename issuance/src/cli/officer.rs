@@ -1,0 +1,121 @@
+//! `issuance officer`
+
+use clap::{Args, Subcommand};
+
+use super::{Folder, Outcome, output};
+use crate::access::proposals;
+use crate::deed::Deeds;
+use crate::ground::Role;
+use crate::ground::actor::Service;
+use crate::server::{self, Settings};
+
+/// What the owner of the key file does about officers without signing in: list, lock, propose.
+///
+/// A proposal breaks glass: it takes effect when an administrator confirms it, or, if none signs in, after 24 hours in
+/// which every answer of the service says so.
+#[derive(Args)]
+pub(super) struct OfficerCommand {
+    #[command(flatten)]
+    folder: Folder,
+    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR]. Prefer the environment:
+    /// arguments are visible to others.
+    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Lists the officers: name, roles, office, and whether each can sign in.
+    List,
+    /// Ends an officer's access at once, sessions included. The last administrator stays.
+    Lock {
+        /// Name of the account.
+        name: String,
+    },
+    /// Proposes a new password for an officer, and shows the one-time token for it.
+    ProposeReset {
+        /// Name of the account.
+        name: String,
+    },
+    /// Proposes what an officer is employed for.
+    ProposeRole {
+        /// Name of the account.
+        name: String,
+        /// A role: admin, approver, auditor, capture, hand-over, registrar or stock. May be repeated.
+        #[arg(long = "role", required = true, value_parser = role)]
+        roles: Vec<Role>,
+    },
+}
+
+impl OfficerCommand {
+    pub(super) fn run(self) -> Outcome {
+        let settings = Settings { database: self.database, ..self.folder.settings() };
+        tokio::runtime::Runtime::new()?.block_on(async {
+            // Only the owner of the key file gets this far.
+            let deeds = server::deeds(&settings).await?;
+            let done = act(&deeds, self.act).await;
+            deeds.db().close().await;
+            done
+        })
+    }
+}
+
+async fn act(deeds: &Deeds, act: Act) -> Outcome {
+    if matches!(act, Act::List) {
+        let mut tx = deeds.db().begin_read().await?;
+        for officer in proposals::listed(&mut tx).await? {
+            let roles: Vec<_> = officer.roles.iter().map(|role| role.name()).collect();
+            output::line(format_args!(
+                "{}\t{}\t{}\t{}",
+                officer.username,
+                roles.join(","),
+                officer.office,
+                officer.state
+            ))?;
+        }
+        return Ok(());
+    }
+    let mut deed = deeds.open(Service).await?;
+    match act {
+        Act::List => {}
+        Act::Lock { name } => {
+            proposals::lock_offline(&mut deed, &name).await?;
+            deed.commit().await?;
+            output::line(format_args!(
+                "{name} is locked. Administrators let an officer back in: POST /api/officers/ID/enablement."
+            ))?;
+        }
+        Act::ProposeReset { name } => {
+            let (effective_at, token) = proposals::propose_offline(&mut deed, &name, None).await?;
+            deed.commit().await?;
+            output::line(format_args!(
+                "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
+            ))?;
+            output::line(format_args!(
+                "if no administrator signs in before. Until then every answer of the service says so."
+            ))?;
+            output::line(format_args!(
+                "From then on this token sets the password of {name} (POST /api/password); it is shown once:"
+            ))?;
+            output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;
+        }
+        Act::ProposeRole { name, roles } => {
+            let (effective_at, _) = proposals::propose_offline(&mut deed, &name, Some(roles)).await?;
+            deed.commit().await?;
+            output::line(format_args!(
+                "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
+            ))?;
+            output::line(format_args!(
+                "if no administrator signs in before. Until then every answer of the service says so."
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let found = Role::ALL.into_iter().find(|role| role.name() == text);
+    found.ok_or_else(|| format!("one of {}", Role::ALL.map(Role::name).join(", ")))
+}

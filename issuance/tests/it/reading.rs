@@ -1,0 +1,228 @@
+//! Reading a person of another office: what opens it, when it ends, who sees it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use issuance::ground::Role;
+use issuance::{args, sql};
+use serde_json::{Value, json};
+use time::Duration;
+
+use crate::house::{Caller, House, PASSWORD, Said, on_both};
+
+/// A person of the office `o-1`, with number and card-less.
+struct Citizen {
+    id: String,
+    number: String,
+}
+
+impl Citizen {
+    async fn of(house: &House) -> Self {
+        let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+        let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
+        let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
+            "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
+        let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+        let id = declared.body["person_id"].as_str().unwrap().to_owned();
+        let number = registrar.post(&format!("/api/persons/{id}/number"), "k-2", json!({})).await;
+        assert_eq!(number.status, 200, "{number:?}");
+        let read = registrar.get(&format!("/api/persons/{id}")).await;
+        Self { number: read.body["personal_number"].as_str().unwrap().to_owned(), id }
+    }
+
+    fn claim(&self) -> Value {
+        json!({"personal_number": self.number, "birth_date": "05/01/2000", "full_name": "nguyễn thị mẫu"})
+    }
+
+    fn path(&self) -> String {
+        format!("/api/persons/{}", self.id)
+    }
+
+    async fn applies(&self, at: &Caller, key: &str, claim: Option<Value>) -> Said {
+        let mut body = json!({"person_id": self.id, "kind": "first", "office": "o-2"});
+        if let Some(claim) = claim {
+            body["claim"] = claim;
+        }
+        at.post("/api/applications", key, body).await
+    }
+}
+
+async fn again(house: &House, name: &str) -> Caller {
+    let mut caller = house.anyone();
+    caller.token = caller.signs_in(name, PASSWORD).await.body["token"].as_str().map(str::to_owned);
+    caller
+}
+
+#[tokio::test]
+async fn an_office_reads_another_offices_person_only_while_the_citizen_has_a_case_there() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        assert_eq!(capture.get(&citizen.path()).await.code(), "other-office");
+        assert_eq!(citizen.applies(&capture, "k-1", None).await.code(), "claim-needed");
+        assert_eq!(capture.get(&citizen.path()).await.code(), "other-office");
+
+        let opened = citizen.applies(&capture, "k-2", Some(citizen.claim())).await;
+        assert_eq!(opened.status, 200, "{opened:?}");
+        let case = opened.body["id"].as_str().unwrap();
+        assert_eq!(capture.get(&citizen.path()).await.status, 200);
+        let named = sql!(
+            "select count(*) as n from audit_entry where action = 'person-read' and office = 'o-2' and related = $1"
+        );
+        assert_eq!(house.count(named, args![format!("application/{case}")]).await, 1, "the record names the case");
+
+        let path = format!("/api/applications/{case}/cancellation");
+        assert_eq!(capture.post(&path, "k-3", json!({"reason": "went home"})).await.status, 200);
+        assert_eq!(capture.get(&citizen.path()).await.code(), "other-office", "the right ends with the case");
+        assert_eq!(citizen.applies(&capture, "k-4", Some(citizen.claim())).await.status, 200);
+        assert_eq!(capture.get(&citizen.path()).await.status, 200, "and comes back with another one");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_claim_does_not_tell_what_is_wrong_and_three_slow_down() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        let wrong = |field: &str, value: &str| {
+            let mut claim = citizen.claim();
+            claim[field] = json!(value);
+            claim
+        };
+        let mut said = Vec::new();
+        for (number, claim) in [
+            wrong("birth_date", "06/01/2000"),
+            wrong("full_name", "Nguyễn Thị Mẩu"),
+            wrong("personal_number", "001300000000"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let refused = citizen.applies(&capture, &format!("w-{number}"), Some(claim)).await;
+            let mut body = refused.body.clone();
+            body["request_id"] = json!(null);
+            said.push((refused.status, body));
+        }
+        assert!(said.iter().all(|answer| *answer == said[0]), "{said:?}");
+        assert_eq!((said[0].0, &said[0].1["code"]), (403, &json!("claim-mismatch")));
+        let told = sql!("select count(*) as n from audit_entry where action = 'claim-refused' and object = $1");
+        assert_eq!(house.count(told, args![format!("person/{}", citizen.id)]).await, 3);
+
+        // Also the right one waits, and the wait grows.
+        let slow = citizen.applies(&capture, "w-4", Some(citizen.claim())).await;
+        assert_eq!((slow.status, slow.code()), (429, "claim-too-soon"));
+        house.clock.advance(Duration::seconds(61));
+        let fourth = citizen.applies(&capture, "w-5", Some(wrong("birth_date", "07/01/2000"))).await;
+        assert_eq!(fourth.code(), "claim-mismatch");
+        house.clock.advance(Duration::seconds(61));
+        assert_eq!(citizen.applies(&capture, "w-6", Some(citizen.claim())).await.code(), "claim-too-soon");
+        house.clock.advance(Duration::seconds(60));
+        assert_eq!(citizen.applies(&capture, "w-7", Some(citizen.claim())).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_that_the_citizen_shows_is_a_claim_and_anothers_is_not() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        let unknown = json!({"old_card": "00".repeat(32)});
+        assert_eq!(citizen.applies(&capture, "k-1", Some(unknown)).await.code(), "claim-mismatch");
+        let source = house.service.offices().deeds().source();
+        let (card, case): (issuance::ground::Id<()>, issuance::ground::Id<()>) = (source.id(), source.id());
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let insert = sql!(
+            "insert into card (id, person_id, application_id, serial, sod_sha256, office, issued, status, status_data)
+             values ($1, $2, $3, '00000000000000000001', $4, 'o-1', $5, 'revoked', $6)"
+        );
+        let person: uuid::Uuid = citizen.id.parse().unwrap();
+        let status = issuance::store::Argument::json(&json!({"status": "personalized"}));
+        let today = house.clock.today();
+        let arguments = args![card, person, case, [7; 32], today, status];
+        tx.run(insert, arguments).await.unwrap();
+        tx.seal(&issuance::cards::CARD, card).await.unwrap();
+        tx.commit().await.unwrap();
+        let shown = json!({"old_card": "07".repeat(32)});
+        assert_eq!(citizen.applies(&capture, "k-2", Some(shown)).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_the_right_until_its_complaint_has_run_out() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        let approver = house.officer("approver", &[Role::Approver], "o-2").await;
+        let opened = citizen.applies(&capture, "k-1", Some(citizen.claim())).await;
+        let case = format!("/api/applications/{}", opened.body["id"].as_str().unwrap());
+        let portrait = STANDARD.encode(crate::offices::photograph());
+        let taken = json!({"portrait": portrait, "features": "x"});
+        assert_eq!(capture.post(&format!("{case}/capture"), "k-2", taken).await.status, 200);
+        let refused = approver.post(&format!("{case}/refusal"), "k-3", json!({"reason": "x"})).await;
+        assert_eq!(refused.status, 200, "{refused:?}");
+        assert_eq!(capture.get(&citizen.path()).await.status, 200);
+        house.clock.advance(Duration::days(400));
+        assert_eq!(again(house, "capture").await.get(&citizen.path()).await.code(), "other-office");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_auditors_of_the_persons_own_office_see_who_looked_from_elsewhere() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        let wrong = json!({"personal_number": citizen.number, "birth_date": "1999", "full_name": "x"});
+        citizen.applies(&capture, "k-1", Some(wrong)).await;
+        citizen.applies(&capture, "k-2", Some(citizen.claim())).await;
+        capture.get(&citizen.path()).await;
+        for (office, sees) in [("o-1", true), ("o-2", true), ("o-3", false)] {
+            let auditor = house.officer(&format!("auditor-{office}"), &[Role::Auditor], office).await;
+            let trail = auditor.get(&format!("/api/audit?person={}", citizen.id)).await.body.to_string();
+            for action in ["application-registered", "person-read", "claim-refused"] {
+                assert_eq!(trail.contains(action), sees, "{action} by {office}: {trail}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_officer_names_the_case_for_which_a_person_is_read() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-1").await;
+        let case = crate::house::NIL;
+        assert_eq!(capture.get(&format!("{}?case={case}", citizen.path())).await.status, 200);
+        assert_eq!(capture.get(&format!("{}?case=x", citizen.path())).await.code(), "query-malformed");
+        let named = sql!("select count(*) as n from audit_entry where action = 'person-read' and related = $1");
+        assert_eq!(house.count(named, args![format!("application/{case}")]).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_given_again_is_a_record_about_the_same_person() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        let replayed = sql!(
+            "select count(*) as n from audit_entry where action = 'answer-replayed' and office = 'o-2'
+             and cast(person_id as text) = $1"
+        );
+        for times in 0..3 {
+            let said = citizen.applies(&capture, "k-1", Some(citizen.claim())).await;
+            assert_eq!((said.status, said.replayed), (200, times > 0), "{said:?}");
+            assert_eq!(house.count(replayed, args![citizen.id.as_str()]).await, times);
+        }
+        let all = sql!("select count(*) as n from audit_entry where action = 'answer-replayed'");
+        let officer = json!({"username": "lan", "roles": ["stock"], "office": "o-1"});
+        for _ in 0..2 {
+            house.admin.post("/api/officers", "k-1", officer.clone()).await;
+        }
+        assert_eq!(house.count(all, args![]).await, 2, "about no person: no record");
+    })
+    .await;
+}
