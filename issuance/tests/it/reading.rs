@@ -123,7 +123,7 @@ async fn a_wrong_claim_does_not_tell_what_is_wrong_and_three_slow_down() {
 }
 
 #[tokio::test]
-async fn a_card_that_the_citizen_shows_is_a_claim_and_anothers_is_not() {
+async fn a_card_that_the_citizen_shows_is_a_claim_and_a_strange_one_is_not() {
     on_both(async |house| {
         let citizen = Citizen::of(house).await;
         let capture = house.officer("capture", &[Role::Capture], "o-2").await;
