@@ -357,11 +357,6 @@ impl Stage {
         }
     }
 
-    /// True while the application still needs an act.
-    pub fn is_open(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::HandedOver { .. } | Self::Cancelled { .. })
-    }
-
     /// What was taken at the counter, while it is kept.
     pub fn capture_of(&self) -> Option<&Capture> {
         match self {
@@ -622,7 +617,6 @@ mod tests {
         assert_eq!(stage.chip(), Some(chip()));
         let stage = stage.personalize(card()).unwrap().hand_over(by("clerk")).unwrap();
         assert_eq!(stage.name(), "handed-over");
-        assert!(!stage.is_open());
     }
 
     #[test]

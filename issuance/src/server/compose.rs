@@ -20,7 +20,7 @@ use crate::numbering::Numbers;
 use crate::population::Register;
 use crate::production::Production;
 use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
-use crate::trust::{BundleError, Trust};
+use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{access, applications, cards, deed, jobs, keys, numbering, offices, population, production, trust};
 
@@ -187,9 +187,6 @@ impl Offices {
 /// Why the service does not start. Each says what to do.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The first trust bundle.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
     /// Master keys of cards.
     #[error(transparent)]
     CardKeys(#[from] CardKeysError),

@@ -5,7 +5,6 @@
 
 mod api;
 mod bundle;
-mod problem;
 mod store;
 
 use std::sync::{Arc, RwLock};
