@@ -18,6 +18,7 @@ pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub use gate::{Gate, gate};
 pub use model::AccessError;
+use serde::{Deserialize, Serialize};
 pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
 pub(crate) use store::purge_expired;
 pub use store::{MIGRATIONS, OFFICER, STATION};
@@ -28,20 +29,26 @@ use self::turns::Turns;
 use crate::keys::TlsAuthority;
 
 /// Settings of this office.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// A session ends this long after sign-in.
+    #[serde(with = "crate::ground::span")]
     pub session_lifetime: Duration,
     /// A session ends after this long without a request.
+    #[serde(with = "crate::ground::span")]
     pub session_idle: Duration,
     /// So many wrong passwords in a row lock a name where they were tried …
     pub lockout_after: u32,
     /// … for this long.
+    #[serde(with = "crate::ground::span")]
     pub lockout_for: Duration,
     /// A one-time token, with which an officer sets a password, works for this long.
+    #[serde(with = "crate::ground::span")]
     pub token_lifetime: Duration,
     /// A sign-in that is refused without work (locked, too many wait) is answered after this time: so a flood takes no
     /// core either.
+    #[serde(with = "crate::ground::span::std")]
     pub refusal_delay: std::time::Duration,
     /// argon2id: memory in KiB. Production takes at least 19456 with 2 passes (OWASP); tests take less.
     pub password_memory_kib: u32,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub(crate) use api::ApplicationView;
 pub use api::routes;
 use fees::Fees;
+use serde::{Deserialize, Serialize};
 pub use steps::CounterError;
 pub use store::{APPLICATION, MIGRATIONS};
 
@@ -23,7 +24,8 @@ use crate::ground::objects::Objects;
 use crate::population::Register;
 
 /// Settings of the counter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// What an application costs.
     pub fees: Fees,

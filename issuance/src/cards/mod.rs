@@ -11,14 +11,17 @@ pub mod store;
 
 pub use api::routes;
 pub use profile::{CardProfile, State};
+use serde::{Deserialize, Serialize};
 pub use steps::CardError;
 pub use store::{CARD, MIGRATIONS};
 use time::Duration;
 
 /// Settings of the registry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// So long after a report of loss two officers can undo it; then the card is revoked for good.
+    #[serde(with = "crate::ground::span")]
     pub loss_term: Duration,
 }
 

@@ -11,27 +11,37 @@ use crypto::pki::spki::{self, CurveForm};
 use crypto::suite::{Cipher, Curve, Hash, PublicKey};
 use crypto::{active_auth, sod};
 use rand::{CryptoRng, RngExt};
+use serde::{Deserialize, Serialize};
 
 /// Protocols and parameters of a series of cards.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CardProfile {
     /// Cipher of PACE with the generic mapping over elliptic curves.
+    #[serde(with = "cipher")]
     pub pace_cipher: Cipher,
     /// Domain parameters of PACE.
+    #[serde(with = "curve")]
     pub pace_curve: Curve,
     /// Cipher of the channel after chip authentication.
+    #[serde(with = "cipher")]
     pub chip_auth_cipher: Cipher,
     /// Curve of the chip's key for chip authentication.
+    #[serde(with = "curve")]
     pub chip_auth_curve: Curve,
     /// Curve of the chip's key for active authentication.
+    #[serde(with = "curve")]
     pub active_auth_curve: Curve,
     /// Hash of the signature of active authentication.
+    #[serde(with = "hash")]
     pub active_auth_hash: Hash,
     /// The issuing State.
+    #[serde(skip)]
     pub state: State,
     /// Which number opens the chip.
     pub can: CanPolicy,
     /// How the hash table is made.
+    #[serde(skip)]
     pub sod: sod::Profile,
 }
 
@@ -52,7 +62,8 @@ impl Default for State {
 }
 
 /// Which card access number a card gets.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CanPolicy {
     /// A number of its own, drawn at random; has to be printed on the card.
     Drawn,
@@ -122,6 +133,54 @@ impl CardProfile {
         })
     }
 }
+
+/// Algorithms by name in `issuance.toml`: those that a new card may have, and no others.
+macro_rules! by_name {
+    ($name:ident, $type:ty, $what:literal, [$($text:literal = $value:expr),+ $(,)?]) => {
+        mod $name {
+            use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+            use super::*;
+
+            const NAMES: &[(&str, $type)] = &[$(($text, $value)),+];
+
+            pub(super) fn serialize<S: Serializer>(value: &$type, serializer: S) -> Result<S::Ok, S::Error> {
+                let named = NAMES.iter().find(|(_, named)| named == value);
+                let (name, _) = named.ok_or_else(|| ser::Error::custom(concat!("not for new cards: a ", $what)))?;
+                serializer.serialize_str(name)
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let found = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text));
+                found.map(|(_, value)| *value).ok_or_else(|| {
+                    let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+                    de::Error::custom(format_args!("`{text}` is no {} of new cards; write one of {}", $what, names.join(", ")))
+                })
+            }
+        }
+    };
+}
+
+by_name!(
+    cipher,
+    Cipher,
+    "cipher",
+    ["AES-128" = Cipher::Aes128, "AES-192" = Cipher::Aes192, "AES-256" = Cipher::Aes256]
+);
+by_name!(
+    curve,
+    Curve,
+    "curve",
+    [
+        "P-256" = Curve::P256,
+        "P-384" = Curve::P384,
+        "P-521" = Curve::P521,
+        "brainpoolP256r1" = Curve::BrainpoolP256r1,
+        "brainpoolP384r1" = Curve::BrainpoolP384r1,
+    ]
+);
+by_name!(hash, Hash, "hash", ["SHA-256" = Hash::Sha256, "SHA-384" = Hash::Sha384, "SHA-512" = Hash::Sha512]);
 
 #[cfg(test)]
 mod tests {

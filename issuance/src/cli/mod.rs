@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod config;
 mod confirm;
 mod crl;
 mod init;
@@ -20,8 +21,9 @@ use clap::{Args, Parser, Subcommand};
 use crypto::identity::civil_time::VIET_NAM;
 
 use crate::ground::{Clock, Randomness};
-use crate::keys::{KeyStore, KeyStoreError};
+use crate::keys::{AuthoritySettings, KeyStore};
 use crate::server::Settings;
+use crate::server::config::{self as configuration, Config, ConfigError};
 
 /// The service that decides: register, numbers, applications, production, cards.
 ///
@@ -44,6 +46,7 @@ enum Command {
     RenewServer(renew_server::RenewServer),
     Officer(officer::OfficerCommand),
     Verify(verify::Verify),
+    Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
 }
 
@@ -62,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::RenewServer(command) => command.run(),
         Command::Officer(command) => command.run(),
         Command::Verify(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };
     match outcome {
@@ -76,24 +80,78 @@ pub fn run() -> ExitCode {
 /// The command did its work and could not say so.
 const OUTPUT_UNUSABLE: u8 = 3;
 
-/// The folder of a service and the file that opens its keys.
+/// The folder of a service, the file that opens its keys, and the file with everything else.
 #[derive(Args)]
 struct Folder {
-    /// Folder of keys, certificates and (without --database) the SQLite file.
+    /// Configuration; `issuance config example` shows every key [default: DIR/issuance.toml where it is].
+    #[arg(long, value_name = "FILE", env = "ISSUANCE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of keys, certificates and (without a database) the SQLite file [default: `data` of the configuration].
     #[arg(long, value_name = "DIR", env = "ISSUANCE_DATA")]
-    data: PathBuf,
-    /// File with the key-encryption key (64 hexadecimal digits, mode 0600) [default: DIR/kek].
+    data: Option<PathBuf>,
+    /// File with the key-encryption key (64 hexadecimal digits, mode 0600) [default: `key_file` of the
+    /// configuration, or DIR/kek].
     #[arg(long, value_name = "FILE", env = "ISSUANCE_KEY_FILE")]
     key_file: Option<PathBuf>,
 }
 
 impl Folder {
-    fn settings(&self) -> Settings {
-        Settings { key_file: self.key_file.clone(), ..Settings::new(&self.data) }
+    /// The file that is read: the one that is named, else the one in the folder.
+    fn file(&self) -> Option<PathBuf> {
+        let in_data = || self.data.as_ref().map(|data| data.join(configuration::IN_DATA)).filter(|file| file.exists());
+        self.config.clone().or_else(in_data)
     }
 
-    fn open(&self) -> Result<KeyStore, KeyStoreError> {
-        KeyStore::open(&self.data, self.key_file.as_deref())
+    /// The configuration: the file, over it the environment, over both the flags.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let config = match self.file() {
+            Some(file) => Config::read(&file, environment)?,
+            None => Config::without_file(environment)?,
+        };
+        Ok(Config {
+            data: self.data.clone().or(config.data),
+            key_file: self.key_file.clone().or(config.key_file),
+            ..config
+        })
+    }
+
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        self.config()?.settings()
+    }
+
+    fn open(&self) -> Result<KeyStore, Box<dyn Error>> {
+        let settings = self.settings()?;
+        let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+        settings.authority.check(&AuthoritySettings::read(&store)?)?;
+        Ok(store)
+    }
+}
+
+/// The folder, and the database that belongs to it.
+#[derive(Args)]
+struct Place {
+    #[command(flatten)]
+    folder: Folder,
+    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `database` of the configuration, or `SQLite` in DIR]. Arguments
+    /// are visible to others: prefer the environment, or `database_password_file` of the configuration.
+    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+impl Place {
+    fn config(&self) -> Result<Config, ConfigError> {
+        let config = self.folder.config()?;
+        Ok(match &self.database {
+            // An address given here stands whole; the file's password belongs to the file's address.
+            Some(database) => Config { database: Some(database.clone()), database_password_file: None, ..config },
+            None => config,
+        })
+    }
+
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        self.config()?.settings()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Folder, Outcome, output};
+use super::{Outcome, Place, output};
 use crate::access::proposals;
 use crate::deed::Deeds;
 use crate::ground::Role;
 use crate::ground::actor::Service;
-use crate::server::{self, Settings};
+use crate::server;
 
 /// What the owner of the key file does about officers without signing in: list, lock, propose.
 ///
@@ -16,11 +16,7 @@ use crate::server::{self, Settings};
 #[derive(Args)]
 pub(super) struct OfficerCommand {
     #[command(flatten)]
-    folder: Folder,
-    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR]. Prefer the environment:
-    /// arguments are visible to others.
-    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
-    database: Option<String>,
+    place: Place,
     #[command(subcommand)]
     act: Act,
 }
@@ -51,7 +47,7 @@ enum Act {
 
 impl OfficerCommand {
     pub(super) fn run(self) -> Outcome {
-        let settings = Settings { database: self.database, ..self.folder.settings() };
+        let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
             // Only the owner of the key file gets this far.
             let deeds = server::deeds(&settings).await?;

@@ -10,14 +10,17 @@ use crate::keys;
 pub(super) struct RenewServer {
     #[command(flatten)]
     folder: Folder,
-    /// Name or address under which the service is reached. May be repeated [default: those that it had].
+    /// Name or address under which the service is reached. May be repeated [default: `authority.hosts` of the
+    /// configuration, or those that it had].
     #[arg(long)]
     host: Vec<String>,
 }
 
 impl RenewServer {
     pub(super) fn run(self) -> Outcome {
-        let hosts = keys::renew_server(&self.folder.open()?, &self.host, now(), &mut rng())?;
+        let said = self.folder.config()?.authority.hosts.unwrap_or_default();
+        let hosts = if self.host.is_empty() { said } else { self.host };
+        let hosts = keys::renew_server(&self.folder.open()?, &hosts, now(), &mut rng())?;
         output::line(format_args!("server.pem is issued anew for {}; restart the service.", hosts.join(", ")))?;
         Ok(())
     }

@@ -6,26 +6,23 @@ use std::net::SocketAddr;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::{Folder, Outcome, output};
+use super::{Outcome, Place, output};
 use crate::ground::Randomness;
-use crate::population;
 use crate::population::reference::ExtraProvince;
-use crate::server::{Network, Service, Settings};
+use crate::server::{Network, Service};
 
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
 ///
-/// Log level by `RUST_LOG` (default: info); the log holds no personal data and no keys.
+/// Flags stand over the environment, and both over issuance.toml. Log level by `RUST_LOG`, else by `log.filter`; the
+/// log holds no personal data and no keys.
 #[derive(Args)]
 pub(super) struct Serve {
     #[command(flatten)]
-    folder: Folder,
-    /// Where to listen; port 0 takes a free one, and the first line on standard output says which.
-    #[arg(long, default_value = "127.0.0.1:8443", env = "ISSUANCE_LISTEN")]
-    listen: SocketAddr,
-    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR]. Prefer the environment:
-    /// arguments are visible to others.
-    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
-    database: Option<String>,
+    place: Place,
+    /// Where to listen; port 0 takes a free one, and the first line on standard output says which [default: `listen` of
+    /// the configuration, or 127.0.0.1:8443].
+    #[arg(long, value_name = "ADDRESS:PORT", env = "ISSUANCE_LISTEN")]
+    listen: Option<SocketAddr>,
     /// CODE or CODE=NAME: a province beside the official ones, for invented people. May be repeated.
     #[arg(long, value_name = "CODE[=NAME]")]
     extra_province: Vec<String>,
@@ -39,23 +36,23 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Outcome {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let mut config = self.place.config()?;
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.trusted_proxies.extend(self.trusted_proxy);
+        config.log.json |= self.log_json;
+        let named = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
+        config.population.extra_provinces.extend(named);
+        let settings = config.settings()?;
+        let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.log.filter));
+        let filter = filter.map_err(|error| format!("log.filter: {error}"))?;
         let log =
             tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
         let log = log.with_ansi(std::io::stderr().is_terminal());
-        if self.log_json {
+        if config.log.json {
             log.json().init();
         } else {
             log.init();
         }
-        let extra_provinces = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
-        let settings = Settings {
-            listen: self.listen,
-            database: self.database,
-            trusted_proxies: self.trusted_proxy,
-            population: population::Settings { extra_provinces, ..population::Settings::default() },
-            ..self.folder.settings()
-        };
         tokio::runtime::Runtime::new()?.block_on(async {
             let service = Service::start(&settings, None, Randomness::System).await?;
             // A service that cannot say where it listens serves all the same; the log says it too.

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::{Folder, Outcome, output};
-use crate::server::{self, Settings};
+use super::{Outcome, Place, output};
+use crate::server;
 
 /// Verifies the MAC of every officer, station, card, application and chip in the database.
 ///
@@ -14,15 +14,12 @@ use crate::server::{self, Settings};
 #[derive(Args)]
 pub(super) struct Verify {
     #[command(flatten)]
-    folder: Folder,
-    /// <postgres://USER:PASSWORD@HOST/NAME> [default: `SQLite` in DIR].
-    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
-    database: Option<String>,
+    place: Place,
 }
 
 impl Verify {
     pub(super) fn run(self) -> Outcome {
-        let settings = Settings { database: self.database, ..self.folder.settings() };
+        let settings = self.place.settings()?;
         let verified = tokio::runtime::Runtime::new()?.block_on(server::verify(&settings))?;
         for (table, id) in &verified.faults {
             output::line(format_args!("{table} {id} was changed outside the service"))?;

@@ -9,6 +9,7 @@ pub mod files;
 pub mod ids;
 pub mod objects;
 pub mod secrets;
+pub mod span;
 pub mod text;
 
 pub use actor::{Caller, Decision, OfficeCode, Officer, OtherOffice, Permission, Role, Station};

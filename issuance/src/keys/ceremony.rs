@@ -290,6 +290,12 @@ impl AuthoritySettings {
         &self.nationality
     }
 
+    /// The authority, as certificates name it.
+    #[must_use]
+    pub fn organization(&self) -> &str {
+        &self.organization
+    }
+
     /// The State's civil time, ahead of UTC.
     ///
     /// # Errors
@@ -326,6 +332,19 @@ pub enum CeremonyError {
     /// The new list breaks a rule.
     #[error("revocation list: {0}")]
     Crl(#[from] CrlError),
+    /// The configuration names another authority than the folder was founded with.
+    #[error(
+        "authority.{key} is `{said}` in the configuration, and the folder was founded with `{founded}`: correct the \
+         configuration, or name another folder"
+    )]
+    Founded {
+        /// The key.
+        key: &'static str,
+        /// What the configuration says.
+        said: String,
+        /// What the folder was founded with.
+        founded: String,
+    },
     /// The key store.
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),

@@ -1,6 +1,7 @@
 //! Keys and certificates: the key store, the signer, the national CSCA and its list, master keys of cards, and the TLS
 //! authority of the service itself.
 
+mod authority;
 mod card_keys;
 mod ceremony;
 mod crl;
@@ -12,6 +13,7 @@ mod signer;
 mod store;
 mod tls_authority;
 
+pub use authority::Authority;
 pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION, TakenIn};
 pub(crate) use ceremony::VIETNAMESE;
 pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
@@ -19,13 +21,15 @@ pub use crl::{CrlFileError, CurrentCrl};
 pub use installation::{Counters, Installation, InstallationError, InstallationId};
 pub use issued::{Issued, NotIssued, find_issued, issued};
 pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore};
+use serde::{Deserialize, Serialize};
 pub use signer::{KeyName, Signer, SignerError, SigningKey};
 pub use store::MIGRATIONS;
 pub(crate) use tls_authority::server_key;
 pub use tls_authority::{IssuedCertificate, TlsAuthority, TlsAuthorityError};
 
 /// Settings of the keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// A signing key makes at most so many signatures.
     pub signing_key_limit: u64,

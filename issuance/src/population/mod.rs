@@ -12,15 +12,18 @@ use std::sync::Arc;
 
 pub use api::routes;
 use reference::{ExtraProvince, Reference};
+use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
 pub use store::MIGRATIONS;
 
 /// Settings of the register.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Provinces beside the official ones, for invented people.
     pub extra_provinces: Vec<ExtraProvince>,
     /// The State whose citizens it holds, three letters; the service takes it from its authority [default: `VNM`].
+    #[serde(skip)]
     pub state: Option<String>,
 }
 

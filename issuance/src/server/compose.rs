@@ -81,6 +81,14 @@ pub fn migrations() -> Vec<&'static Migration> {
 pub const SEALED: [&Sealed; 5] =
     [&access::OFFICER, &access::STATION, &cards::CARD, &applications::APPLICATION, &production::CHIP];
 
+/// Opens the keys of the folder, which must be the authority's that the settings name.
+pub(super) fn founded(settings: &Settings) -> Result<(KeyStore, AuthoritySettings), StartError> {
+    let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+    let authority = AuthoritySettings::read(&store)?;
+    settings.authority.check(&authority)?;
+    Ok((store, authority))
+}
+
 /// Opens the database that belongs to the folder, and leaves its tables as they are.
 pub(super) async fn database(
     settings: &Settings,
@@ -115,8 +123,8 @@ async fn database_of_this_version(
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
-    let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
-    let clock = Clock::system(AuthoritySettings::read(&store)?.utc_offset()?);
+    let (store, authority) = founded(settings)?;
+    let clock = Clock::system(authority.utc_offset()?);
     let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
     Ok(Deeds::new(db, Source::new(clock, Randomness::System)))
 }
@@ -128,8 +136,7 @@ impl Offices {
     /// # Errors
     /// [`StartError`], which says what to do.
     pub async fn open(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
-        let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
-        let authority = AuthoritySettings::read(&store)?;
+        let (store, authority) = founded(settings)?;
         let utc_offset = authority.utc_offset()?;
         let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
         let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &randomness)).await?;
@@ -205,6 +212,9 @@ pub enum StartError {
     /// The listener.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The database has no tables yet.
+    #[error("the database is empty: `issuance serve` makes its tables at the first start")]
+    NoTables,
     /// Signing keys.
     #[error(transparent)]
     Signer(#[from] SignerError),

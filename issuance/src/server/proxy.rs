@@ -10,7 +10,8 @@ use axum::http::header::FORWARDED;
 use thiserror::Error;
 
 /// Addresses that begin with the same bits: `192.0.2.0/24`, `2001:db8::/32`, or one address.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Network {
     address: IpAddr,
     bits: u8,
@@ -49,6 +50,20 @@ impl FromStr for Network {
         let all = if address.is_ipv4() { 32 } else { 128 };
         let bits = length.map_or(Ok(all), |bits| bits.parse().map_err(|_| malformed()))?;
         if bits > all { Err(malformed()) } else { Ok(Self { address, bits }) }
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NetworkMalformed;
+
+    fn try_from(text: String) -> Result<Self, NetworkMalformed> {
+        text.parse()
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.to_string()
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::compose::founded;
 use super::{Offices, Settings, StartError, TlsListener, router, worker};
 use crate::ground::{Clock, Randomness};
-use crate::keys::KeyStore;
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Service {
     /// [`StartError`], which says what to do.
     pub async fn start(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
         let offices = Offices::open(settings, clock, randomness).await?;
-        let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+        let (store, _) = founded(settings)?;
         worker::begin(&offices).await;
         let limits = settings.limits.clone();
         let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;

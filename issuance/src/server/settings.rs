@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Network;
 use crate::cards::CardProfile;
+use crate::keys::Authority;
 use crate::{access, applications, cards, keys, population, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Connections at once, so that a process that may open 1024 files keeps some for the database.
     pub connections: usize,
@@ -20,18 +24,23 @@ pub struct Limits {
     /// Connections at once with one client certificate.
     pub per_certificate: usize,
     /// A handshake that takes longer is given up.
+    #[serde(with = "crate::ground::span::std")]
     pub handshake: Duration,
     /// The head of a request on HTTP/1.1 must have come whole within this time; so long a connection waits for one.
+    #[serde(with = "crate::ground::span::std")]
     pub head: Duration,
     /// Largest head of a request, in bytes; at least 8 KiB.
     pub head_bytes: u32,
     /// Requests at once on a connection of HTTP/2.
     pub streams: u32,
     /// A connection on which nothing moves is closed: longer than any request takes.
+    #[serde(with = "crate::ground::span::std")]
     pub idle: Duration,
     /// A stranger's connection on which no request came and no answer went out for so long is closed.
+    #[serde(with = "crate::ground::span::std")]
     pub stranger_patience: Duration,
     /// A stranger's connection is closed after this time, when what is under way is answered.
+    #[serde(with = "crate::ground::span::std")]
     pub stranger_lifetime: Duration,
 }
 
@@ -69,6 +78,8 @@ pub struct Settings {
     /// Proxies whose word about the caller's address is believed: PROXY protocol before TLS, or `Forwarded` where the
     /// proxy itself ends TLS (then no station can show its certificate: give stations a way that does not).
     pub trusted_proxies: Vec<Network>,
+    /// What the configuration says of the authority; a folder that was founded otherwise is refused.
+    pub authority: Authority,
     /// The worker looks for due work this often.
     pub tick: Duration,
     /// The web.
@@ -100,6 +111,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
+            authority: Authority::default(),
             tick: Duration::from_secs(1),
             web: web::Settings::default(),
             access: access::Settings::default(),

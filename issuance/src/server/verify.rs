@@ -1,9 +1,8 @@
 //! Walks all rows that carry a MAC and lists those that were changed by another hand.
 
-use super::compose::{StartError, database};
+use super::compose::{StartError, database, founded};
 use super::{SEALED, Settings};
 use crate::ground::Randomness;
-use crate::keys::KeyStore;
 
 /// What a walk over the rows found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,8 +20,12 @@ pub struct Verified {
 /// # Errors
 /// [`StartError`]
 pub async fn verify(settings: &Settings) -> Result<Verified, StartError> {
-    let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
+    let (store, _) = founded(settings)?;
     let (db, _) = database(settings, &store, &Randomness::System).await?;
+    if !db.has_table("officer").await? {
+        db.close().await;
+        return Err(StartError::NoTables);
+    }
     let mut verified = Verified { tables: Vec::new(), faults: Vec::new() };
     for table in SEALED {
         let (rows, faults) = db.begin_read().await?.walk(table).await?;

@@ -11,6 +11,7 @@ use std::sync::{Arc, RwLock};
 
 pub use api::routes;
 pub use bundle::{BundleError, build, expiry_warnings, is_due, refresh};
+use serde::{Deserialize, Serialize};
 pub use store::MIGRATIONS;
 use time::{Duration, OffsetDateTime};
 
@@ -18,11 +19,14 @@ use crate::ground::ids::BundleId;
 use crate::keys::{CurrentCrl, Signer};
 
 /// Settings of the trust bundle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// A trust bundle is made anew after this long, and whenever what it says has changed …
+    #[serde(with = "crate::ground::span")]
     pub bundle_renewal: Duration,
     /// … and is due for replacement after this long.
+    #[serde(with = "crate::ground::span")]
     pub bundle_lifetime: Duration,
 }
 

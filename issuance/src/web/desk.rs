@@ -1,7 +1,7 @@
 //! Where requests become verbs: opens deeds, keeps answers.
 
 use axum::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::write::{Answer, Looked, Stamp, repeated, seal_purpose};
 use super::{Problem, store};
@@ -10,21 +10,25 @@ use crate::ground::actor::Actor;
 use crate::ground::{Secrets, failpoint};
 
 /// Settings of the web.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Largest request body of a known caller, in bytes.
     pub body_limit: usize,
     /// A known caller's body must have come whole within this time.
+    #[serde(with = "crate::ground::span::std")]
     pub body_deadline: std::time::Duration,
     /// Bytes that the bodies of all known callers may hold at once.
     pub known_bytes: usize,
     /// As `known_bytes`, per origin.
     pub known_bytes_per_origin: usize,
     /// A request that takes longer is given up.
+    #[serde(with = "crate::ground::span::std")]
     pub request_limit: std::time::Duration,
     /// Largest request body where the caller is unknown, in bytes.
     pub stranger_body_limit: usize,
     /// An unknown caller's body must have come whole within this time.
+    #[serde(with = "crate::ground::span::std")]
     pub stranger_body_deadline: std::time::Duration,
     /// Bytes that the bodies of all unknown callers may hold at once.
     pub stranger_bytes: usize,

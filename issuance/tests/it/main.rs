@@ -9,6 +9,7 @@ mod audit;
 mod chip;
 mod chip_keys;
 mod civil_day;
+mod configuration;
 mod folder;
 mod four_eyes;
 mod golden;

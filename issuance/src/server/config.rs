@@ -1,0 +1,408 @@
+//! `issuance.toml`: everything that can be set, in one file; the environment stands over it, and flags over both.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use toml::{Table, Value};
+
+use super::{Limits, Network, Settings};
+use crate::cards::CardProfile;
+use crate::keys::Authority;
+use crate::{access, applications, cards, keys, population, trust, web};
+
+/// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder with keys, certificates and (without `database`) the SQLite file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// File with the key-encryption key; none: `kek` in `data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// `postgres://USER@HOST/NAME`; none: SQLite in `data`. In the file it carries no password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// File with the password of `database`, one line: `/run/credentials/…`, or `/dev/fd/3` for a descriptor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_password_file: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Proxies whose word about the caller's address is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What the log says, and how.
+    pub log: Log,
+    /// What `init` founds; later commands refuse a folder that was founded otherwise.
+    pub authority: Authority,
+    /// Limits of connections.
+    pub limits: Limits,
+    /// Limits of requests.
+    pub web: web::Settings,
+    /// Sessions, passwords and lock-outs of officers.
+    pub access: access::Settings,
+    /// Signing keys.
+    pub keys: keys::Settings,
+    /// The register.
+    pub population: population::Settings,
+    /// The counter, with its fees.
+    pub applications: applications::Settings,
+    /// What cards of this series can do.
+    pub card: CardProfile,
+    /// The registry of cards.
+    pub cards: cards::Settings,
+    /// The trust bundle.
+    pub trust: trust::Settings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let defaults = Settings::new("");
+        Self {
+            data: None,
+            key_file: None,
+            database: None,
+            database_password_file: None,
+            listen: defaults.listen,
+            trusted_proxies: defaults.trusted_proxies,
+            log: Log::default(),
+            authority: Authority::default(),
+            limits: defaults.limits,
+            web: defaults.web,
+            access: defaults.access,
+            keys: defaults.keys,
+            population: defaults.population,
+            applications: defaults.applications,
+            card: defaults.card,
+            cards: defaults.cards,
+            trust: defaults.trust,
+        }
+    }
+}
+
+/// What the log says, and how.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is written: `info`, or by module as in `RUST_LOG`.
+    pub filter: String,
+    /// Lines as JSON.
+    pub json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: DEFAULT_FILTER.to_owned(), json: false }
+    }
+}
+
+/// What the log says where nothing else is set. PostgreSQL's notices are about tables that are there already.
+const DEFAULT_FILTER: &str = "info,sqlx::postgres::notice=warn";
+
+/// The documented file: every key with its meaning and its default.
+pub const DOCUMENTED: &str = include_str!("../../issuance.toml");
+
+/// Name of the file that is read where no other is named, in the folder of the service.
+pub const IN_DATA: &str = "issuance.toml";
+
+/// Variables of the environment with this prefix set one key: `ISSUANCE__ACCESS__LOCKOUT_AFTER=3`.
+pub const PREFIX: &str = "ISSUANCE__";
+
+impl Config {
+    /// Reads a file, and what `environment` (pairs of name and value) says over it.
+    ///
+    /// Paths in the file are relative to the file's folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names file, line and key.
+    pub fn read(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(file).map_err(|error| ConfigError::File(file.to_owned(), error))?;
+        let mut config = Self::parse(&text, &file.display().to_string())?;
+        if config.database.as_deref().is_some_and(has_password) {
+            return Err(ConfigError::Password(file.to_owned()));
+        }
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+        for path in [&mut config.data, &mut config.key_file, &mut config.database_password_file].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
+        config.overlaid(environment)
+    }
+
+    /// The defaults, and what `environment` says over them.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the variable.
+    pub fn without_file(environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        Self::default().overlaid(environment)
+    }
+
+    /// Reads the text of a file that errors call `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Malformed`]
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::malformed(name, text, &error))
+    }
+
+    fn overlaid(self, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut variables: Vec<_> = environment
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_ascii_lowercase(), name.clone(), value)))
+            .collect();
+        variables.sort();
+        let mut config = self;
+        for (key, name, value) in variables {
+            let mut table =
+                Table::try_from(&config).map_err(|error| ConfigError::Variable(name.clone(), error.to_string()))?;
+            put(&mut table, &key.split("__").collect::<Vec<_>>(), value_of(&value))
+                .map_err(|()| ConfigError::Variable(name.clone(), "a section is called as a key is".to_owned()))?;
+            config = table
+                .try_into()
+                .map_err(|error: toml::de::Error| ConfigError::Variable(name, explained(error.message())))?;
+        }
+        Ok(config)
+    }
+
+    /// Returns the whole configuration as TOML; a password in the address of the database is not shown.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unwritable`]
+    pub fn dump(&self) -> Result<String, ConfigError> {
+        let database = self.database.as_deref().map(without_password);
+        toml::to_string(&Self { database, ..self.clone() }).map_err(|error| ConfigError::Unwritable(error.to_string()))
+    }
+
+    /// Returns the settings of the service in the folder `data`; reads the password of the database.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: values that cannot be together, a password file that cannot be read.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        self.check()?;
+        let data = self.data.clone().ok_or(ConfigError::NoFolder)?;
+        Ok(Settings {
+            key_file: self.key_file.clone(),
+            database: self.database_with_password()?,
+            listen: self.listen,
+            limits: self.limits.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
+            authority: self.authority.clone(),
+            web: self.web.clone(),
+            access: self.access.clone(),
+            keys: self.keys.clone(),
+            population: self.population.clone(),
+            applications: self.applications.clone(),
+            card: self.card.clone(),
+            cards: self.cards.clone(),
+            trust: self.trust.clone(),
+            ..Settings::new(data)
+        })
+    }
+
+    /// Looks whether the values can be together.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let must = |holds: bool, key: &'static str, rule: &'static str| {
+            if holds { Ok(()) } else { Err(ConfigError::Value { key, rule }) }
+        };
+        let (limits, web, access) = (&self.limits, &self.web, &self.access);
+        must(limits.connections > 0, "limits.connections", "is at least 1")?;
+        must(limits.strangers < limits.connections, "limits.strangers", "is less than limits.connections")?;
+        must(limits.strangers > 0, "limits.strangers", "is at least 1: an officer who signs in is a stranger")?;
+        must(limits.strangers_per_origin > 0, "limits.strangers_per_origin", "is at least 1")?;
+        must(limits.per_certificate > 0, "limits.per_certificate", "is at least 1")?;
+        must(limits.head_bytes >= 8192, "limits.head_bytes", "is at least 8192")?;
+        must(limits.streams > 0, "limits.streams", "is at least 1")?;
+        must(web.body_limit <= web.known_bytes_per_origin, "web.known_bytes_per_origin", "is at least web.body_limit")?;
+        must(
+            web.known_bytes_per_origin <= web.known_bytes,
+            "web.known_bytes",
+            "is at least web.known_bytes_per_origin",
+        )?;
+        must(
+            web.stranger_body_limit <= web.stranger_bytes_per_origin,
+            "web.stranger_bytes_per_origin",
+            "is at least web.stranger_body_limit",
+        )?;
+        must(
+            web.stranger_bytes_per_origin <= web.stranger_bytes,
+            "web.stranger_bytes",
+            "is at least web.stranger_bytes_per_origin",
+        )?;
+        must(access.lockout_after > 0, "access.lockout_after", "is at least 1")?;
+        must(access.session_lifetime.is_positive(), "access.session_lifetime", "is longer than nothing")?;
+        must(access.session_idle.is_positive(), "access.session_idle", "is longer than nothing")?;
+        must(access.token_lifetime.is_positive(), "access.token_lifetime", "is longer than nothing")?;
+        must(access.password_turns > 0, "access.password_turns", "is at least 1")?;
+        must(access.password_passes > 0, "access.password_passes", "is at least 1")?;
+        must(access.password_memory_kib >= 8, "access.password_memory_kib", "is at least 8 (production: 19456)")?;
+        must(self.keys.signing_key_limit > 0, "keys.signing_key_limit", "is at least 1")?;
+        must(self.applications.fees.percent <= 100, "applications.fees.percent", "is at most 100")?;
+        must(self.trust.bundle_renewal.is_positive(), "trust.bundle_renewal", "is longer than nothing")?;
+        must(
+            self.trust.bundle_renewal < self.trust.bundle_lifetime,
+            "trust.bundle_lifetime",
+            "is longer than trust.bundle_renewal",
+        )
+    }
+
+    fn database_with_password(&self) -> Result<Option<String>, ConfigError> {
+        let (Some(database), Some(file)) = (&self.database, &self.database_password_file) else {
+            return match &self.database_password_file {
+                Some(_) => Err(ConfigError::Value { key: "database_password_file", rule: "needs `database`" }),
+                None => Ok(self.database.clone()),
+            };
+        };
+        if has_password(database) {
+            return Err(ConfigError::Value {
+                key: "database_password_file",
+                rule: "stands alone: the address of `database` carries a password too",
+            });
+        }
+        let password = fs::read_to_string(file).map_err(|error| ConfigError::File(file.clone(), error))?;
+        let malformed = ConfigError::Value { key: "database", rule: "is postgres://USER@HOST/NAME" };
+        let (scheme, rest) = database.split_once("://").ok_or(malformed)?;
+        let (user, place) = rest
+            .split_once('@')
+            .ok_or(ConfigError::Value { key: "database", rule: "names its user: postgres://USER@HOST/NAME" })?;
+        Ok(Some(format!("{scheme}://{user}:{}@{place}", percent_encoded(password.trim_end_matches(['\r', '\n'])))))
+    }
+}
+
+/// Sets a key, of any depth.
+fn put(table: &mut Table, key: &[&str], value: Value) -> Result<(), ()> {
+    match key {
+        [] => Err(()),
+        [last] => {
+            table.insert((*last).to_owned(), value);
+            Ok(())
+        }
+        [section, rest @ ..] => {
+            let inner = table.entry((*section).to_owned()).or_insert_with(|| Value::Table(Table::new()));
+            put(inner.as_table_mut().ok_or(())?, rest, value)
+        }
+    }
+}
+
+/// A value as TOML writes it; what is none is a text.
+fn value_of(text: &str) -> Value {
+    let parsed = toml::from_str::<Table>(&format!("value = {text}")).ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// True if the address of a database carries a password.
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or(""));
+    let in_authority = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    in_authority || url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|p| p.starts_with("password=")))
+}
+
+/// The address with `***` for its password.
+fn without_password(url: &str) -> String {
+    if !has_password(url) {
+        return url.to_owned();
+    }
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", ""));
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (user, place) = address.rsplit_once('@').unwrap_or(("", address));
+    let user = user.split(':').next().unwrap_or("");
+    let query: Vec<_> = query.split('&').map(|p| if p.starts_with("password=") { "password=***" } else { p }).collect();
+    let query = query.join("&");
+    format!("{scheme}://{user}:***@{place}{}{query}", if query.is_empty() { "" } else { "?" })
+}
+
+/// The text as part of a URL.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// What the parser says, with the nearest name where a key is unknown.
+fn explained(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(unknown) = message.starts_with("unknown field").then(|| quoted.next()).flatten() else {
+        return message.to_owned();
+    };
+    let known: Vec<_> = quoted.collect();
+    let nearest = known.iter().max_by(|a, b| likeness(unknown, a).total_cmp(&likeness(unknown, b)));
+    match nearest {
+        Some(nearest) if likeness(unknown, nearest) > 0.6 => {
+            format!("there is no key `{unknown}`; did you mean `{nearest}`?")
+        }
+        _ => format!("there is no key `{unknown}`; there are {}", known.join(", ")),
+    }
+}
+
+fn likeness(one: &str, other: &str) -> f64 {
+    strsim::jaro_winkler(&one.to_ascii_lowercase(), other)
+}
+
+/// Why a configuration cannot be used. Each names the culprit.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{}: {}", .0.display(), reading(.1))]
+    File(PathBuf, #[source] std::io::Error),
+    /// The file is no TOML, or a key or value is unknown.
+    #[error("{file}, line {line}: {problem}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong, and what would fit.
+        problem: String,
+    },
+    /// No folder is named.
+    #[error(
+        "no folder is named: say --data DIR, set ISSUANCE_DATA, or write `data` into issuance.toml and name it with --config"
+    )]
+    NoFolder,
+    /// A password stands in the file.
+    #[error(
+        "{}: `database` carries a password; write it into a file of its own (mode 0600) and name that with `database_password_file`",
+        .0.display()
+    )]
+    Password(PathBuf),
+    /// A value cannot be written.
+    #[error("the configuration cannot be written: {0}")]
+    Unwritable(String),
+    /// A value is out of range, or does not go with another one.
+    #[error("{key} {rule}")]
+    Value {
+        /// The key, with its section.
+        key: &'static str,
+        /// What must hold.
+        rule: &'static str,
+    },
+    /// A variable of the environment names no key, or its value does not fit.
+    #[error("environment variable {0}: {1}")]
+    Variable(String, String),
+}
+
+impl ConfigError {
+    fn malformed(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let line = text.as_bytes()[..at].split(|byte| *byte == b'\n').count();
+        Self::Malformed { file: file.to_owned(), line, problem: explained(error.message()) }
+    }
+}
+
+fn reading(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::InvalidData => "the file is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
+}
