@@ -113,6 +113,8 @@ async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Office
     let found = store::session(&mut tx, settings, &token_hash, now).await?;
     let store::LiveSession { officer, seen_at, password_due } = found.ok_or(AccessError::Session)?;
     drop(tx);
+    // Each line of the log that the request leaves from now on names the account.
+    tracing::Span::current().record("officer", tracing::field::display(officer.id));
     if password_due && !["/api/me/password", "/api/sessions/current"].contains(&path) {
         return Err(AccessError::PasswordDue);
     }
@@ -127,7 +129,9 @@ async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Office
 
 async fn station(gate: &Gate, fingerprint: [u8; 32]) -> Result<Station, AccessError> {
     let mut tx = gate.deeds.db().begin_read().await?;
-    store::station_by_certificate(&mut tx, &fingerprint, gate.deeds.source().now()).await
+    let station = store::station_by_certificate(&mut tx, &fingerprint, gate.deeds.source().now()).await?;
+    tracing::Span::current().record("station", tracing::field::display(station.id));
+    Ok(station)
 }
 
 /// Returns the SHA-256 of the bearer token.

@@ -234,6 +234,14 @@ pub struct Listed {
     pub state: &'static str,
 }
 
+/// Returns when the first open proposal of the owner of the key file takes effect, if no administrator decides before.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn break_glass(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StoreError> {
+    store::break_glass(tx, now).await
+}
+
 /// Returns all officers, by name.
 ///
 /// # Errors

@@ -393,3 +393,13 @@ pub(crate) async fn purge_expired(tx: &mut Tx, now: OffsetDateTime) -> Result<()
     tx.run(sql!("delete from session where expires_at < $1"), args![now - time::Duration::days(30)]).await?;
     Ok(())
 }
+
+/// Returns name, office and end of the certificate of each station that is not revoked, by that end.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn stations_in_use(tx: &mut Tx) -> Result<Vec<(String, String, OffsetDateTime)>, StoreError> {
+    let sql = sql!("select name, office, expires_at from station where revoked_at is null order by expires_at, name");
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.get("name")?, row.get("office")?, row.get("expires_at")?))).collect()
+}

@@ -179,3 +179,15 @@ fn seen<A: Actor>(deed: &mut Deed<A>, row: Option<&Record>) -> Result<Option<App
         stage: row.json("stage_data")?,
     }))
 }
+
+/// Returns how many applications stand at each stage, and when the oldest of them was registered, by stage.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64, OffsetDateTime)>, StoreError> {
+    let sql = sql!(
+        "select stage, count(*) as n, min(registered_at) as oldest from application group by stage order by stage"
+    );
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.get("stage")?, row.number("n")?, row.get("oldest")?))).collect()
+}

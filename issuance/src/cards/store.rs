@@ -237,3 +237,12 @@ fn read(row: &Record) -> Result<Card, StoreError> {
         status: row.json("status_data")?,
     })
 }
+
+/// Returns how many cards there are by status.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64)>, StoreError> {
+    let rows = tx.all(sql!("select status, count(*) as n from card group by status order by status"), args![]).await?;
+    rows.iter().map(|row| Ok((row.get("status")?, row.number("n")?))).collect()
+}

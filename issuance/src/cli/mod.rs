@@ -10,6 +10,7 @@ mod output;
 mod renew_server;
 mod rotate;
 mod serve;
+mod status;
 mod transport_key;
 mod verify;
 
@@ -29,6 +30,7 @@ use crate::server::config::{self as configuration, Config, ConfigError};
 ///
 /// `issuance init` makes a service in a folder, `issuance serve` runs it. Exit code 0: done; 1: refused, with the
 /// reason and what to do on standard error; 2: wrong arguments; 3: done, but standard output cannot be written.
+/// `status` ends with 4 for a warning and 5 for something critical.
 #[derive(Parser)]
 #[command(name = "issuance", version)]
 struct Arguments {
@@ -46,6 +48,7 @@ enum Command {
     RenewServer(renew_server::RenewServer),
     Officer(officer::OfficerCommand),
     Verify(verify::Verify),
+    Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
 }
@@ -56,25 +59,30 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// Runs the command that the arguments name. Returns the exit code of the process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Init(command) => command.run(),
-        Command::Serve(command) => command.run(),
-        Command::TransportKey(command) => command.run(),
-        Command::Rotate(command) => command.run(),
-        Command::Crl(command) => command.run(),
-        Command::RenewServer(command) => command.run(),
-        Command::Officer(command) => command.run(),
-        Command::Verify(command) => command.run(),
-        Command::Config(command) => command.run(),
-        Command::Openapi(command) => command.run(),
+    let outcome: Result<ExitCode, Box<dyn Error>> = match Arguments::parse().command {
+        Command::Init(command) => command.run().map(done),
+        Command::Serve(command) => command.run().map(done),
+        Command::TransportKey(command) => command.run().map(done),
+        Command::Rotate(command) => command.run().map(done),
+        Command::Crl(command) => command.run().map(done),
+        Command::RenewServer(command) => command.run().map(done),
+        Command::Officer(command) => command.run().map(done),
+        Command::Verify(command) => command.run().map(done),
+        Command::Status(command) => command.run(),
+        Command::Config(command) => command.run().map(done),
+        Command::Openapi(command) => command.run().map(done),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::complain(format_args!("issuance: {error}"));
             if error.is::<output::OutputUnusable>() { ExitCode::from(OUTPUT_UNUSABLE) } else { ExitCode::FAILURE }
         }
     }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 /// The command did its work and could not say so.

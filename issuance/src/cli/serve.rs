@@ -23,6 +23,10 @@ pub(super) struct Serve {
     /// the configuration, or 127.0.0.1:8443].
     #[arg(long, value_name = "ADDRESS:PORT", env = "ISSUANCE_LISTEN")]
     listen: Option<SocketAddr>,
+    /// Where metrics for Prometheus are answered in plain HTTP [default: `metrics_listen` of the configuration, or
+    /// nowhere].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<SocketAddr>,
     /// CODE or CODE=NAME: a province beside the official ones, for invented people. May be repeated.
     #[arg(long, value_name = "CODE[=NAME]")]
     extra_province: Vec<String>,
@@ -38,6 +42,7 @@ impl Serve {
     pub(super) fn run(self) -> Outcome {
         let mut config = self.place.config()?;
         config.listen = self.listen.unwrap_or(config.listen);
+        config.metrics_listen = self.metrics_listen.or(config.metrics_listen);
         config.trusted_proxies.extend(self.trusted_proxy);
         config.log.json |= self.log_json;
         let named = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;

@@ -5,7 +5,7 @@
 
 mod store;
 
-pub use store::MIGRATIONS;
+pub use store::{JobState, MIGRATIONS, schedule};
 use time::{Duration, OffsetDateTime};
 
 use crate::deed::Deeds;
@@ -35,6 +35,15 @@ impl Job {
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::BreakGlass, Self::EndSuspensions, Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
+
+    /// So long after it was done it is due again.
+    #[must_use]
+    pub const fn period(self) -> Duration {
+        match self {
+            Self::Warnings => Duration::hours(24),
+            Self::BreakGlass | Self::EndSuspensions | Self::PurgeExpired | Self::TrustBundle => Duration::hours(1),
+        }
+    }
 
     /// The name, as stored and logged.
     #[must_use]

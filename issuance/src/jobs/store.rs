@@ -56,3 +56,33 @@ pub(super) async fn give_back(
     .await?;
     Ok(())
 }
+
+/// A job as its row says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct JobState {
+    /// Its name.
+    pub name: String,
+    /// When it is due.
+    pub due_at: OffsetDateTime,
+    /// How often it failed since it was done.
+    pub failures: u32,
+    /// When it was done.
+    pub done_at: Option<OffsetDateTime>,
+}
+
+/// Returns all jobs that ever ran, by name.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn schedule(tx: &mut Tx) -> Result<Vec<JobState>, StoreError> {
+    let rows = tx.all(sql!("select id, due_at, failures, done_at from job order by id"), args![]).await?;
+    let job = |row: &crate::store::Record| {
+        Ok(JobState {
+            name: row.get("id")?,
+            due_at: row.get("due_at")?,
+            failures: row.number("failures")?,
+            done_at: row.get("done_at")?,
+        })
+    };
+    rows.iter().map(job).collect()
+}

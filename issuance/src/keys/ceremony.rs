@@ -363,6 +363,9 @@ pub enum CeremonyError {
     /// What later ceremonies must know is not there.
     #[error("authority.toml is malformed or names no nationality; restore it")]
     Settings,
+    /// A certificate of the folder.
+    #[error("{0} is no certificate; restore it")]
+    Unreadable(&'static str),
     /// The signature is not over what was prepared.
     #[error(transparent)]
     Signature(#[from] SignatureMismatch),

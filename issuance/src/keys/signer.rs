@@ -290,7 +290,7 @@ impl Signer {
     }
 }
 
-fn key_id(public: &PublicKey) -> String {
+pub(super) fn key_id(public: &PublicKey) -> String {
     hex::encode(&Sha256::digest(public.to_sec1())[..20])
 }
 

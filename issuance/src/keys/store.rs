@@ -45,3 +45,9 @@ pub(super) async fn bind_installation(
     tx.run(sql, args![id, at]).await?;
     installation(tx).await?.ok_or_else(|| StoreError::inconsistent("installation", "id", id))
 }
+
+/// Returns how many signatures of a key are reserved, as last committed.
+pub(super) async fn usage(tx: &mut Tx, id: &str) -> Result<u64, StoreError> {
+    let row = tx.one(sql!("select id, used from signing_key where id = $1"), args![id]).await?;
+    row.map_or(Ok(0), |row| row.number("used"))
+}

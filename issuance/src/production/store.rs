@@ -359,3 +359,30 @@ fn read_document(row: &Record) -> Result<Document, StoreError> {
         signed: sod.map(|sod| Ok::<_, StoreError>((sod, row.array("sod_sha256")?))).transpose()?,
     })
 }
+
+/// What the stock and the orders add up to.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Chips by state.
+    pub chips: Vec<(String, u64)>,
+    /// Orders that were given out and not finished: the number of chips, and the moment of the oldest order.
+    pub unfinished: (u64, Option<OffsetDateTime>),
+}
+
+/// Returns what the stock and the orders add up to.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn figures(tx: &mut Tx) -> Result<Figures, StoreError> {
+    let rows = tx.all(sql!("select state, count(*) as n from chip group by state order by state"), args![]).await?;
+    let chips = rows.iter().map(|row| Ok((row.get("state")?, row.number("n")?))).collect::<Result<_, StoreError>>()?;
+    let sql = sql!(
+        "select count(distinct chip.id) as n, min(perso_order.made_at) as oldest
+         from chip join perso_order on perso_order.serial = chip.id where chip.state = 'bound'"
+    );
+    let unfinished = match tx.one(sql, args![]).await? {
+        Some(row) => (row.number("n")?, row.get("oldest")?),
+        None => (0, None),
+    };
+    Ok(Figures { chips, unfinished })
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use thiserror::Error;
 
-use super::{ListenError, Settings};
+use super::{ListenError, Metrics, Settings, Watch};
 use crate::access::{Access, FirstOfficerError, make_first_officer};
 use crate::applications::Counter;
 use crate::cards::CardProfile;
@@ -51,6 +51,10 @@ pub struct Offices {
     pub crl: CurrentCrl,
     /// The trust bundle.
     pub trust: Trust,
+    /// What the service sees of its own state.
+    pub watch: Watch,
+    /// What is counted of its answers.
+    pub metrics: Metrics,
 }
 
 /// Returns all tables, in the order in which they were made.
@@ -155,7 +159,9 @@ impl Offices {
         let objects = Objects::new(&settings.data, secrets.clone(), deeds.source().clone());
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
+        let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
+            metrics: Metrics::new(deeds.db().clone(), watch.clone()),
             web: settings.web.clone(),
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
@@ -176,6 +182,7 @@ impl Offices {
                 secrets.clone(),
             ),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
+            watch,
             signer,
             crl,
             register,
@@ -212,6 +219,9 @@ pub enum StartError {
     /// The listener.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The port of the metrics.
+    #[error("metrics_listen: {0} cannot be listened on: {1}; name a free port of this computer")]
+    Metrics(std::net::SocketAddr, #[source] std::io::Error),
     /// The database has no tables yet.
     #[error("the database is empty: `issuance serve` makes its tables at the first start")]
     NoTables,

@@ -33,6 +33,9 @@ pub struct Config {
     pub database_password_file: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where metrics for Prometheus are answered (`GET /metrics`, plain HTTP); none: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Proxies whose word about the caller's address is believed.
     pub trusted_proxies: Vec<Network>,
     /// What the log says, and how.
@@ -68,6 +71,7 @@ impl Default for Config {
             database: None,
             database_password_file: None,
             listen: defaults.listen,
+            metrics_listen: None,
             trusted_proxies: defaults.trusted_proxies,
             log: Log::default(),
             authority: Authority::default(),
@@ -186,6 +190,7 @@ impl Config {
             key_file: self.key_file.clone(),
             database: self.database_with_password()?,
             listen: self.listen,
+            metrics_listen: self.metrics_listen,
             limits: self.limits.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             authority: self.authority.clone(),

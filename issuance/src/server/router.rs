@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use crypto::perso::problem::ProblemCode;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
+use tracing::field::Empty;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -21,11 +22,10 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
 use super::Offices;
+use super::status::Severity;
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
-use crate::web::{
-    Budget, Looked, Meter, Peer, Problem, ProblemBody, Readiness, Right, Routes, drain_oversized_body, operations,
-};
+use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
 use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
 
 /// Title and security of the document; the paths come from the offices.
@@ -132,7 +132,9 @@ async fn identified(State((state, budget)): State<(Offices, Budget)>, mut reques
         meter
     });
     // Everything that is logged while the request is answered carries its id.
-    answered(state, request, next, id).instrument(tracing::info_span!("request", request.id = %id)).await
+    answered(state, request, next, id)
+        .instrument(tracing::info_span!("request", request.id = %id, officer = Empty, station = Empty))
+        .await
 }
 
 async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -> Response {
@@ -144,7 +146,9 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
         Ok(response) => response,
         Err(_) => Problem::new(ProblemCode::RequestTooSlow).into_response(),
     };
+    let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        code = Some(problem.code().to_string());
         match problem.cause() {
             Some(cause) => tracing::error!(code = %problem.code(), cause, "a request failed inside the service"),
             None => tracing::info!(code = %problem.code(), "refused"),
@@ -152,7 +156,9 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
         response = problem.answer(id);
     }
     let status = response.status().as_u16();
-    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
+    state.metrics.answered(method.as_str(), pattern.as_deref(), status, code.as_deref(), took);
+    let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -186,8 +192,12 @@ async fn ask_health(State(offices): State<Offices>) -> Looked<Health> {
 /// [`Problem`]: `storage-full`, `database-busy`, `database-unreachable`
 pub async fn health(offices: &Offices) -> Result<Health, Problem> {
     offices.readiness.ask().await?;
-    let details = offices.signer.complaints().await;
-    let status = if details.is_empty() { "ok" } else { "degraded" };
+    let mut details = offices.signer.complaints().await;
+    let findings = offices.watch.public_findings();
+    let worst = findings.iter().map(|(severity, _)| *severity).max();
+    let degraded = !details.is_empty() || worst >= Some(Severity::Warning);
+    let status = if degraded { "degraded" } else { "ok" };
+    details.extend(findings.into_iter().map(|(_, says)| says));
     let break_glass = offices.access.alarm();
     Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details })
 }
@@ -199,12 +209,12 @@ async fn livez() -> Looked<Health> {
     Ok(Json(Health { status: "ok".into(), version, break_glass: None, details: vec![] }))
 }
 
-/// Can the service work? Answers within a second, by a write at most once a second whose result all who ask share.
+/// Can the service work? Answers within a second, by a write at most once a second whose result all who ask share; and
+/// tells what it cannot do, or soon cannot.
 #[utoipa::path(get, path = "/readyz", tag = "service",
     responses((status = 200, body = Health), (status = 503, description = "storage-full, database-busy or database-unreachable")))]
-async fn readyz(State(readiness): State<Readiness>) -> Looked<Health> {
-    readiness.ask().await?;
-    livez().await
+async fn readyz(State(offices): State<Offices>) -> Looked<Health> {
+    Ok(Json(health(&offices).await?))
 }
 
 /// Answer of `GET /health`.

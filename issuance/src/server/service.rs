@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::compose::founded;
-use super::{Offices, Settings, StartError, TlsListener, router, worker};
+use super::{Metrics, Offices, Settings, StartError, TlsListener, router, worker};
 use crate::ground::{Clock, Randomness};
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
@@ -17,6 +17,7 @@ pub struct Service {
     offices: Offices,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    metrics_address: Option<SocketAddr>,
     worker: JoinHandle<()>,
 }
 
@@ -34,16 +35,33 @@ impl Service {
         let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;
         let address = listener.address();
         let (stop, stopped) = watch::channel(false);
+        let metrics_address = match settings.metrics_listen {
+            None => None,
+            Some(address) => {
+                let failed = |error| StartError::Metrics(address, error);
+                let listener = Metrics::bind(address).await.map_err(failed)?;
+                let address = listener.local_addr().map_err(failed)?;
+                tokio::spawn(offices.metrics.clone().serve(listener, stopped.clone()));
+                tracing::info!(%address, "metrics on http://{address}/metrics");
+                Some(address)
+            }
+        };
         let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
-        Ok(Self { address, offices, stop, serving, worker })
+        Ok(Self { address, offices, stop, serving, metrics_address, worker })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where metrics are answered, if they are.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The offices that its handlers are given.

@@ -73,6 +73,8 @@ pub struct Settings {
     pub database: Option<String>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where metrics are answered in plain HTTP; none: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// Limits of connections.
     pub limits: Limits,
     /// Proxies whose word about the caller's address is believed: PROXY protocol before TLS, or `Forwarded` where the
@@ -109,6 +111,7 @@ impl Settings {
             key_file: None,
             database: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            metrics_listen: None,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
             authority: Authority::default(),

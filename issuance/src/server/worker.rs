@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::Offices;
+use super::watch::LOOK;
 use crate::access::proposals::{self, WatchError};
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
@@ -36,6 +37,7 @@ pub(super) async fn begin(offices: &Offices) {
     if let Err(error) = bundle(offices, offices.deeds().source().id()).await {
         tracing::error!(%error, "there is no trust bundle; it is tried again every second");
     }
+    look(offices).await;
 }
 
 /// Looks for due work every `tick`, until it is aborted.
@@ -44,6 +46,7 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
+    let mut looked = std::time::Instant::now();
     for turn in 0_u64.. {
         ticks.tick().await;
         let done = bundle(&offices, worker).await;
@@ -54,6 +57,10 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
         failing = done.is_err();
         if let Err(error) = proposals::watch(&offices.access, offices.deeds()).await {
             tracing::warn!(%error, "the proposals about officers were not looked at; they are again in a second");
+        }
+        if looked.elapsed() >= LOOK {
+            look(&offices).await;
+            looked = std::time::Instant::now();
         }
         if turn % HOURLY_CHECK == 0 {
             for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Warnings] {
@@ -78,6 +85,13 @@ async fn bundle(offices: &Offices, worker: Id<Worker>) -> Result<(), JobError> {
     Ok(built?)
 }
 
+/// Looks at what runs out, what waits and what is late. The requests go on where that fails.
+async fn look(offices: &Offices) {
+    if let Err(error) = offices.watch.look(offices.deeds()).await {
+        tracing::warn!(%error, "the state of the service could not be looked at");
+    }
+}
+
 async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), JobError> {
     let deeds = offices.deeds();
     let Some(lease) = jobs::lease(deeds, job, worker).await? else { return Ok(()) };
@@ -91,14 +105,12 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), J
         Job::EndSuspensions => cards::steps::end_suspensions(deeds).await.map_err(JobError::from),
         Job::PurgeExpired => purge_expired(offices).await,
         Job::Warnings => {
-            for warning in trust::expiry_warnings(&offices.trust, deeds.source().clock()).await {
-                tracing::warn!("{warning}");
-            }
+            offices.watch.say();
             Ok(())
         }
         Job::TrustBundle => Ok(()),
     };
-    jobs::give_back(deeds, lease, done.is_ok(), deeds.source().now() + time::Duration::hours(1)).await?;
+    jobs::give_back(deeds, lease, done.is_ok(), deeds.source().now() + job.period()).await?;
     done
 }
 

@@ -63,6 +63,26 @@ impl Db {
         url.is_none() && !data.join(FILE).exists()
     }
 
+    /// `sqlite` or `postgresql`.
+    #[must_use]
+    pub fn engine_name(&self) -> &'static str {
+        match &self.0 {
+            Engine::Pg(_) => "postgresql",
+            Engine::Lite(_) => "sqlite",
+        }
+    }
+
+    /// Returns the connections of the pool: those in use, and those that wait for use.
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        let (all, idle) = match &self.0 {
+            Engine::Pg(pool) => (pool.size(), pool.num_idle()),
+            Engine::Lite(pool) => (pool.size(), pool.num_idle()),
+        };
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+        (all.saturating_sub(idle), idle)
+    }
+
     /// True if the database has a table of this name.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::{Bundle, Trust, store};
 use crate::cards;
 use crate::deed::Deeds;
+use crate::ground::blocking;
 use crate::ground::ids::BundleId;
-use crate::ground::{Clock, blocking};
 use crate::keys::{CrlFileError, KeyName, SignerError};
 use crate::store::StoreError;
 
@@ -86,29 +86,6 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
     let bundle = Bundle { id, issued_at, frame_hash, signed: signed.into() };
     *trust.current.write().expect("the lock is held for a copy only") = Some(bundle);
     Ok(())
-}
-
-/// Returns what will expire within two weeks, or has, as sentences for the log that say what to do.
-pub async fn expiry_warnings(trust: &Trust, clock: &Clock) -> Vec<String> {
-    let soon = clock.now() + time::Duration::days(14);
-    let mut warnings = trust.signer.complaints().await;
-    match trust.crl.read().await.map(|(_, list)| list.next_update()) {
-        Ok(Some(at)) if at > soon => {}
-        Ok(Some(at)) => {
-            warnings
-                .push(format!("the revocation list of the CSCA is due on {}: run `issuance crl`", clock.day_of(at)));
-        }
-        Ok(None) => warnings.push("csca.crl names no next list: run `issuance crl`".to_owned()),
-        Err(error) => warnings.push(error.to_string()),
-    }
-    for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
-        let until = trust.signer.certificate(name).signing_period().not_after;
-        if until <= soon {
-            let (name, day) = (name.file(), clock.day_of(until));
-            warnings.push(format!("the key `{name}` may sign until {day}: run `issuance rotate {name}`, then restart"));
-        }
-    }
-    warnings
 }
 
 fn frame_hash(csca: &Certificate, crl: &[u8]) -> [u8; 32] {

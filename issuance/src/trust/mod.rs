@@ -10,9 +10,9 @@ mod store;
 use std::sync::{Arc, RwLock};
 
 pub use api::routes;
-pub use bundle::{BundleError, build, expiry_warnings, is_due, refresh};
+pub use bundle::{BundleError, build, is_due, refresh};
 use serde::{Deserialize, Serialize};
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, newest_at};
 use time::{Duration, OffsetDateTime};
 
 use crate::ground::ids::BundleId;

@@ -78,3 +78,12 @@ pub(super) async fn unsigned_is_newest(tx: &mut Tx) -> Result<bool, StoreError> 
     );
     tx.one(sql, args![]).await?.map_or(Ok(false), |row| row.get("unsigned"))
 }
+
+/// Returns when the newest signed bundle was made.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn newest_at(tx: &mut Tx) -> Result<Option<OffsetDateTime>, StoreError> {
+    let sql = sql!("select issued_at from trust_bundle where signed is not null order by issued_at desc limit 1");
+    tx.one(sql, args![]).await?.map(|row| row.get("issued_at")).transpose()
+}

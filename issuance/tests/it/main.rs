@@ -31,6 +31,7 @@ mod row_macs;
 mod sessions;
 mod statements;
 mod stations;
+mod status;
 mod store;
 mod texts;
 mod trust_bundle;

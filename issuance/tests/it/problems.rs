@@ -183,3 +183,34 @@ async fn the_request_id_of_a_failure_leads_to_its_cause_in_the_log() {
     let id = refused["request_id"].as_str().unwrap();
     assert!(errors(id).is_empty() && log.contains(id), "{log}");
 }
+
+/// With `log.json` each line of a request is an object that carries its id and the account of the officer.
+#[tokio::test]
+async fn a_log_in_json_names_request_and_account_of_an_officer() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = house::settings(&folder, None);
+    let rng = &mut Randomness::seeded(1).draw();
+    let made = server::init(&settings, &InitOptions::default(), "admin", house::now(), rng).unwrap();
+    let log = folder.path().join("log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-json", "--data"]).arg(&settings.data);
+    command.env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
+    let mut process = Process(command.spawn().unwrap());
+    let mut first = String::new();
+    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.trim_end().strip_prefix("issuance listens on ").unwrap().to_owned();
+    let mut admin = Caller { client: house::client(&folder, None), address, token: None };
+    let signed_in = admin.signs_in("admin", &made.admin_password).await;
+    admin.token = Some(signed_in.body["token"].as_str().unwrap().into());
+    let answer = request(&admin, "GET", "/api/officer-proposals").send().await.unwrap();
+    let request_id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    drop(process);
+    let log = fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_request: Vec<_> = lines.iter().filter(|line| line["span"]["request.id"] == request_id).collect();
+    assert!(!of_request.is_empty(), "{log}");
+    for line in of_request {
+        assert!(line["span"]["officer"].as_str().is_some_and(|id| id.parse::<Uuid>().is_ok()), "{line}");
+    }
+    assert!(!log.contains(made.admin_password.as_str()));
+}

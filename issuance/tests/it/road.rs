@@ -151,8 +151,6 @@ mod walk {
         assert_eq!(offices.application(application.id).await.stage.name(), "approved", "no chip was bound for nothing");
         let complaints = offices.state.signer.complaints().await;
         assert!(complaints.len() == 1 && complaints[0].contains("issuance rotate ds"), "{complaints:?}");
-        let warnings = issuance::trust::expiry_warnings(&offices.state.trust, &offices.clock).await;
-        assert!(warnings.contains(&complaints[0]), "{warnings:?}");
         assert_eq!(offices.health().await, ("degraded".to_owned(), complaints));
     }
 

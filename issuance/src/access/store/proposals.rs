@@ -233,3 +233,15 @@ fn read(row: &Record) -> Result<Proposal, StoreError> {
         token_hash: token_hash.map(TryInto::try_into).transpose().map_err(|_| row.inconsistent("token_hash"))?,
     })
 }
+
+/// Returns when the first open proposal of the owner of the key file takes effect, if no administrator decides before.
+pub(in crate::access) async fn break_glass(
+    tx: &mut Tx,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, StoreError> {
+    let sql = sql!(
+        "select min(effective_at) as at from officer_proposal
+         where outcome is null and proposed_by is null and expires_at > $1"
+    );
+    tx.one(sql, args![now]).await?.map_or(Ok(None), |row| row.get("at"))
+}

@@ -1,0 +1,122 @@
+//! `issuance status`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Place, output};
+use crate::server::status::{self, Severity, Status};
+
+/// Shows what runs out, what waits and what is late, with what helps.
+///
+/// The service may run meanwhile, and need not. Exit code 0: nothing, or only notices (within 30 days); 1: it could not
+/// be found out; 4: a warning (within 7 days, or something waits that should not); 5: critical (within a day, or
+/// something does not work).
+#[derive(Args)]
+pub(super) struct StatusCommand {
+    #[command(flatten)]
+    place: Place,
+    /// The whole state as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusCommand {
+    pub(super) fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
+        let settings = self.place.settings()?;
+        let status = tokio::runtime::Runtime::new()?.block_on(status::status(&settings))?;
+        if self.json {
+            output::line(format_args!("{}", serde_json::to_string_pretty(&status)?))?;
+        } else {
+            output::line(format_args!("{}", text(&status).trim_end()))?;
+        }
+        Ok(match status.findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Critical) => ExitCode::from(5),
+            Some(Severity::Warning) => ExitCode::from(4),
+            Some(Severity::Notice) | None => ExitCode::SUCCESS,
+        })
+    }
+}
+
+/// The state in lines for a person: findings last, where they are seen.
+fn text(status: &Status) -> String {
+    let mut lines = Vec::new();
+    let day = |at: time::OffsetDateTime| {
+        let days = (at - status.at).whole_days();
+        format!("{} ({days} days)", at.date())
+    };
+    let database = &status.database;
+    lines.push(format!("issuance {} at {} UTC", status.version, status.at.to_offset(time::UtcOffset::UTC).date()));
+    lines.push(format!(
+        "database      {}, installation {}, tables of version {}",
+        database.engine, database.installation, database.schema
+    ));
+    lines.push(format!("sign-in       {} (one factor: the development default)", status.sign_in));
+    let gib = |bytes: u64| format!("{}.{} GiB", bytes >> 30, ((bytes & ((1 << 30) - 1)) * 10) >> 30);
+    lines.push(format!("disk          {} free of {}", gib(status.disk.free_bytes), gib(status.disk.total_bytes)));
+    lines.push(String::new());
+    lines.push("certificates".to_owned());
+    for one in &status.certificates {
+        let until = match (one.revoked, one.in_use, one.signs_until < one.not_after) {
+            (true, ..) => "revoked".to_owned(),
+            (_, true, true) => format!("signs until {}", day(one.signs_until)),
+            _ => format!("valid until {}", day(one.not_after)),
+        };
+        let left = one.signatures_left.map_or_else(String::new, |left| format!(", {left} signatures left"));
+        lines.push(format!("  {:<24}{:<50}{until}{left}", one.file, one.purpose));
+    }
+    if let Some(list) = &status.revocation_list {
+        let next =
+            list.next_update.map_or_else(|| "no next list named".to_owned(), |at| format!("next by {}", day(at)));
+        lines.push(format!("  {:<24}{:<50}{next}", "csca.crl", format!("{} signers revoked", list.revoked)));
+    }
+    if let Some(bundle) = status.trust_bundle {
+        lines.push(format!(
+            "  {:<24}{:<50}kiosks need another by {}",
+            "trust bundle",
+            "what kiosks believe",
+            day(bundle.next_update)
+        ));
+    }
+    for station in &status.stations {
+        let name = format!("station {}", station.name);
+        lines.push(format!(
+            "  {name:<24}{:<50}valid until {}",
+            format!("office {}", station.office),
+            day(station.not_after)
+        ));
+    }
+    lines.push(String::new());
+    let counts = |what: &str, counts: &[status::Count]| {
+        let words: Vec<_> = counts.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
+        format!("{what:<14}{}", if words.is_empty() { "none".to_owned() } else { words.join(", ") })
+    };
+    lines.push(counts("stock", &status.stock));
+    lines.push(counts("cards", &status.cards));
+    let orders = &status.orders_unfinished;
+    lines.push(format!("orders        {} unfinished{}", orders.count, age(orders.oldest_days)));
+    if status.applications.is_empty() {
+        lines.push("applications  none".to_owned());
+    }
+    for (n, waiting) in status.applications.iter().enumerate() {
+        let what = if n == 0 { "applications" } else { "" };
+        lines.push(format!("{what:<14}{} {}{}", waiting.count, waiting.stage, age(waiting.oldest_days)));
+    }
+    for (n, job) in status.jobs.iter().enumerate() {
+        let what = if n == 0 { "jobs" } else { "" };
+        let late = if job.late_seconds > 60 { format!("late by {} s", job.late_seconds) } else { "in time".to_owned() };
+        lines.push(format!("{what:<14}{:<24}{late}, failed {} times", job.name, job.failures));
+    }
+    lines.push(String::new());
+    if status.findings.is_empty() {
+        lines.push("Nothing runs out within 30 days, nothing is late.".to_owned());
+    }
+    for finding in &status.findings {
+        lines.push(format!("{:<10}{}: {}", finding.severity.name().to_uppercase(), finding.about, finding.says));
+    }
+    lines.join("\n")
+}
+
+fn age(days: Option<i64>) -> String {
+    days.map_or_else(String::new, |days| format!(", the oldest for {days} days"))
+}

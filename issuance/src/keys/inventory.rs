@@ -1,0 +1,122 @@
+//! What the folder holds that runs out: certificates, the revocation list, and the signatures that keys may still make.
+
+use crypto::pki::Certificate;
+use crypto::suite::VerifyingKey;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::ceremony::CeremonyError;
+use super::crl::CurrentCrl;
+use super::issued::issued;
+use super::key_store::KeyStore;
+use super::signer::{KeyName, certificate, key_id};
+use super::{Settings, store};
+use crate::store::Tx;
+
+/// A certificate of the folder.
+#[derive(Clone, Debug, Serialize)]
+pub struct Held {
+    /// Its file.
+    pub file: String,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// True if the service works with it today; false for one that was succeeded and that cards still carry.
+    pub in_use: bool,
+    /// Serial number, in hexadecimal.
+    pub serial: String,
+    /// First moment of validity.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_before: OffsetDateTime,
+    /// Last moment of validity.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_after: OffsetDateTime,
+    /// Last moment at which its key may sign (private key usage period); as `not_after` where it is not limited.
+    #[serde(with = "time::serde::rfc3339")]
+    pub signs_until: OffsetDateTime,
+    /// Signatures that the key may still make; `null` where they are not counted.
+    pub signatures_left: Option<u64>,
+    /// True if it is on the revocation list.
+    pub revoked: bool,
+    /// What the operator does before it runs out.
+    pub remedy: &'static str,
+}
+
+/// The revocation list of the CSCA.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevocationList {
+    /// Signers that are revoked.
+    pub revoked: usize,
+    /// When the next list must be there; `null` if the list names no moment.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub next_update: Option<OffsetDateTime>,
+}
+
+/// Returns the certificates of the folder: those in use first, then those that were succeeded; and the revocation list,
+/// or why it cannot be read.
+///
+/// # Errors
+/// [`CeremonyError`]: a certificate in use is missing or malformed, the database does not answer.
+pub async fn inventory(
+    store: &KeyStore,
+    tx: &mut Tx,
+    settings: &Settings,
+) -> Result<(Vec<Held>, Result<RevocationList, String>), CeremonyError> {
+    let list = CurrentCrl::new(store.data()).read_now();
+    let is_revoked = |one: &Certificate| {
+        list.as_ref().is_ok_and(|(_, list)| list.revoked().iter().any(|entry| entry.serial == *one.serial()))
+    };
+    let mut held = Vec::new();
+    for (name, purpose, remedy) in [
+        (KeyName::Csca, "certifies the signers", "a new CSCA with link certificates"),
+        (KeyName::DocumentSigner, "signs security objects", "issuance rotate ds, then restart"),
+        (KeyName::TrustListSigner, "signs the trust bundle", "issuance rotate trust-list-signer, then restart"),
+    ] {
+        let one = certificate(store, name)?;
+        let left = match (name, one.verifying_key()) {
+            (KeyName::Csca, _) | (_, Err(_) | Ok(VerifyingKey::Rsa(_))) => None,
+            (_, Ok(VerifyingKey::Ec(public))) => {
+                let used = store::usage(tx, &key_id(&public)).await.map_err(super::SignerError::from)?;
+                Some(settings.signing_key_limit.saturating_sub(used))
+            }
+        };
+        held.push(Held { signatures_left: left, ..of(&one, name.file(), purpose, true, is_revoked(&one), remedy) });
+    }
+    for one in issued(store)? {
+        let known = held.iter().any(|other| other.serial == one.certificate.serial().to_string());
+        if !known {
+            let revoked = is_revoked(&one.certificate);
+            held.push(of(&one.certificate, &one.file, "signed documents; cards carry it", false, revoked, "nothing"));
+        }
+    }
+    for (file, purpose, remedy) in [
+        ("server.pem", "the service's TLS", "issuance renew-server"),
+        ("tls-ca.pem", "certifies the service's TLS and the stations", "a new TLS authority, with overlap"),
+    ] {
+        let malformed = || CeremonyError::Unreadable(file);
+        let der = CertificateDer::from_pem_slice(&store.public(file)?).map_err(|_| malformed())?;
+        let one = Certificate::parse(&der).map_err(|_| malformed())?;
+        held.push(Held { file: file.to_owned(), ..of(&one, file, purpose, true, false, remedy) });
+    }
+    let list = match list {
+        Ok((_, list)) => Ok(RevocationList { revoked: list.revoked().len(), next_update: list.next_update() }),
+        Err(error) => Err(error.to_string()),
+    };
+    Ok((held, list))
+}
+
+fn of(one: &Certificate, file: &str, purpose: &'static str, in_use: bool, revoked: bool, remedy: &'static str) -> Held {
+    Held {
+        file: format!("{file}.der"),
+        purpose,
+        in_use,
+        serial: one.serial().to_string(),
+        not_before: one.not_before(),
+        not_after: one.not_after(),
+        signs_until: one.signing_period().not_after,
+        signatures_left: None,
+        revoked,
+        remedy,
+    }
+}

@@ -1,0 +1,224 @@
+//! Metrics for Prometheus, on a port of their own: what was asked, and the state that was seen last.
+//!
+//! Nothing in them is personal: paths are patterns, and stations and officers are counted, not named.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::net::TcpListener;
+use tokio::sync::watch as signal;
+
+use super::Watch;
+use crate::store::Db;
+
+/// Counts what is asked of one service; clones share it.
+#[derive(Clone)]
+pub struct Metrics {
+    requests: Family<Answer, Counter>,
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+    registry: Arc<Registry>,
+}
+
+/// Shows nothing of what was counted.
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// A route and how it was answered.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Answer {
+    method: String,
+    /// The pattern of the path.
+    path: String,
+    status: u16,
+    /// The code of the problem; empty where there was none.
+    code: String,
+}
+
+/// A route.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Route {
+    method: String,
+    path: String,
+}
+
+impl Metrics {
+    /// Metrics of the service with this database, whose state `watch` sees.
+    #[must_use]
+    pub fn new(db: Db, watch: Watch) -> Self {
+        let requests = Family::<Answer, Counter>::default();
+        let durations = Family::<Route, Histogram, _>::new_with_constructor(histogram as fn() -> Histogram);
+        let mut registry = Registry::with_prefix("issuance");
+        registry.register(
+            "http_requests",
+            "Requests answered, by route, status and code of the problem",
+            requests.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from the head of a request to its answer",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register_collector(Box::new(Seen { db, watch }));
+        Self { requests, durations, registry: Arc::new(registry) }
+    }
+
+    /// Counts a request that was answered.
+    pub fn answered(&self, method: &str, path: Option<&str>, status: u16, code: Option<&str>, took: Duration) {
+        // What matches no route has one row together: a stranger who asks for many paths makes no more.
+        let (method, path) = path.map_or(("-", "-"), |path| (method, path));
+        let code = code.unwrap_or("").to_owned();
+        let (method, path) = (method.to_owned(), path.to_owned());
+        self.requests.get_or_create(&Answer { method: method.clone(), path: path.clone(), status, code }).inc();
+        self.durations.get_or_create(&Route { method, path }).observe(took.as_secs_f64());
+    }
+
+    /// Returns everything in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// [`fmt::Error`]
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// Binds the port of the metrics.
+    ///
+    /// # Errors
+    /// The port is taken, or not ours.
+    pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind(address).await
+    }
+
+    /// Answers `GET /metrics` in plain HTTP until told to stop.
+    pub(super) async fn serve(self, listener: TcpListener, mut stopped: signal::Receiver<bool>) {
+        let routes = axum::Router::new().route("/metrics", get(answer)).with_state(self);
+        let stop = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
+            tracing::error!(%error, "the metrics are answered no more");
+        }
+    }
+}
+
+async fn answer(State(metrics): State<Metrics>) -> Response {
+    let format = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    match metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, format)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// A millisecond to half a minute.
+fn histogram() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0])
+}
+
+/// Turns the state that was seen last into gauges, when it is asked for.
+#[derive(Debug)]
+struct Seen {
+    db: Db,
+    watch: Watch,
+}
+
+impl Collector for Seen {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut gauge = |name: &str, help: &str, label: Option<&str>, values: &[(String, f64)]| -> fmt::Result {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (of, value) in values {
+                match label {
+                    Some(label) => {
+                        let labels = [(label, of.as_str())];
+                        metric.encode_family(&labels)?.encode_gauge(value)?;
+                    }
+                    None => metric.encode_gauge(value)?,
+                }
+            }
+            Ok(())
+        };
+        let (used, idle) = self.db.connections();
+        let pool = [("used".to_owned(), f64::from(used)), ("idle".to_owned(), f64::from(idle))];
+        gauge("database_connections", "Connections of the pool", Some("state"), &pool)?;
+        let Some(status) = self.watch.latest() else { return Ok(()) };
+        let alone = |value: f64| [(String::new(), value)];
+        gauge("state_seen_timestamp_seconds", "When the state below was seen", None, &alone(moment(status.at)))?;
+        let counts = |counts: &[super::status::Count]| -> Vec<_> {
+            counts.iter().map(|one| (one.state.clone(), number(one.count))).collect()
+        };
+        gauge("cards", "Cards by status", Some("status"), &counts(&status.cards))?;
+        gauge("stock", "Chips by state", Some("state"), &counts(&status.stock))?;
+        let applications: Vec<_> =
+            status.applications.iter().map(|one| (one.stage.clone(), number(one.count))).collect();
+        gauge("applications", "Applications by stage", Some("stage"), &applications)?;
+        let oldest: Vec<_> =
+            status.applications.iter().filter_map(|one| Some((one.stage.clone(), whole(one.oldest_days?)))).collect();
+        gauge("applications_oldest_days", "Age of the oldest application", Some("stage"), &oldest)?;
+        let orders = number(status.orders_unfinished.count);
+        gauge("orders_unfinished", "Orders given out and not finished", None, &alone(orders))?;
+        gauge("stations", "Stations that are not revoked", None, &alone(number(status.stations.len() as u64)))?;
+        let in_use = || status.certificates.iter().filter(|one| one.in_use);
+        let ends: Vec<_> = in_use()
+            .map(|one| (one.file.clone(), moment(one.not_after.min(one.signs_until))))
+            .chain(
+                status
+                    .revocation_list
+                    .iter()
+                    .filter_map(|list| Some(("csca.crl".to_owned(), moment(list.next_update?)))),
+            )
+            .chain(status.trust_bundle.map(|bundle| ("trust-bundle".to_owned(), moment(bundle.next_update))))
+            .collect();
+        gauge("not_after_timestamp_seconds", "When a certificate, list or bundle runs out", Some("file"), &ends)?;
+        let left: Vec<_> = in_use().filter_map(|one| Some((one.file.clone(), number(one.signatures_left?)))).collect();
+        gauge("signatures_left", "Signatures that a key may still make", Some("file"), &left)?;
+        let late: Vec<_> = status.jobs.iter().map(|job| (job.name.clone(), whole(job.late_seconds))).collect();
+        gauge("job_late_seconds", "How late a recurring job is", Some("job"), &late)?;
+        let failures: Vec<_> = status.jobs.iter().map(|job| (job.name.clone(), f64::from(job.failures))).collect();
+        gauge("job_failures", "Failures of a job since it was done", Some("job"), &failures)?;
+        gauge("disk_free_bytes", "Free in the folder's file system", None, &alone(number(status.disk.free_bytes)))?;
+        gauge("disk_total_bytes", "Size of the folder's file system", None, &alone(number(status.disk.total_bytes)))?;
+        let findings: Vec<_> =
+            [super::status::Severity::Notice, super::status::Severity::Warning, super::status::Severity::Critical]
+                .into_iter()
+                .map(|severity| {
+                    let n = status.findings.iter().filter(|finding| finding.severity == severity).count();
+                    (severity.name().to_owned(), number(n as u64))
+                })
+                .collect();
+        gauge("findings", "What an administrator must do or know; issuance status says it", Some("severity"), &findings)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+fn whole(value: i64) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+fn moment(at: time::OffsetDateTime) -> f64 {
+    at.unix_timestamp() as f64
+}

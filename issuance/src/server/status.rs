@@ -1,0 +1,416 @@
+//! The state of an installation: what runs out, what waits, what is late; for the
+//! administrator, the log and the probes.
+
+use std::path::Path;
+
+use rustix::fs::statvfs;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::compose::{StartError, database, founded};
+use super::{Offices, Settings, migrations};
+use crate::ground::{Clock, Randomness, blocking};
+use crate::jobs::schedule;
+use crate::keys::{self, Held, Installation, InstallationId, KeyStore, RevocationList};
+use crate::store::{Db, Tx};
+use crate::{access, applications, cards, jobs, production, trust};
+
+/// The state of an installation at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The moment.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Version of the program.
+    pub version: &'static str,
+    /// The database.
+    pub database: Database,
+    /// How officers prove who they are. A password alone is the development default.
+    pub sign_in: &'static str,
+    /// Certificates, those in use first.
+    pub certificates: Vec<Held>,
+    /// The revocation list; `null` if it cannot be read.
+    pub revocation_list: Option<RevocationList>,
+    /// When the trust bundle in force was made, and when kiosks must have another.
+    pub trust_bundle: Option<Bundle>,
+    /// Stations that are not revoked.
+    pub stations: Vec<Station>,
+    /// Orders that were given to a station and not finished.
+    pub orders_unfinished: Waiting,
+    /// Chips by state.
+    pub stock: Vec<Count>,
+    /// Cards by status.
+    pub cards: Vec<Count>,
+    /// Applications by stage.
+    pub applications: Vec<Waiting>,
+    /// Recurring jobs.
+    pub jobs: Vec<Job>,
+    /// The file system of the folder.
+    pub disk: Disk,
+    /// When a proposal of the owner of the key file about an officer takes effect; `null` while there is none.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub break_glass: Option<OffsetDateTime>,
+    /// What an administrator must do or know, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// The database.
+#[derive(Clone, Debug, Serialize)]
+pub struct Database {
+    /// `sqlite` or `postgresql`.
+    pub engine: &'static str,
+    /// The installation that folder and database belong to.
+    pub installation: InstallationId,
+    /// Version of its tables.
+    pub schema: i64,
+}
+
+/// The trust bundle in force.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Bundle {
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub issued_at: OffsetDateTime,
+    /// When kiosks must have another.
+    #[serde(with = "time::serde::rfc3339")]
+    pub next_update: OffsetDateTime,
+}
+
+/// A station.
+#[derive(Clone, Debug, Serialize)]
+pub struct Station {
+    /// Its name.
+    pub name: String,
+    /// Its office.
+    pub office: String,
+    /// Last moment of its certificate.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_after: OffsetDateTime,
+}
+
+/// How many there are of a kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct Count {
+    /// The kind.
+    pub state: String,
+    /// The number.
+    pub count: u64,
+}
+
+/// What waits, and since when.
+#[derive(Clone, Debug, Serialize)]
+pub struct Waiting {
+    /// Where it waits.
+    pub stage: String,
+    /// How many wait.
+    pub count: u64,
+    /// The age of the oldest in whole days; `null` if none waits.
+    pub oldest_days: Option<i64>,
+}
+
+/// A recurring job.
+#[derive(Clone, Debug, Serialize)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// When it is due.
+    #[serde(with = "time::serde::rfc3339")]
+    pub due_at: OffsetDateTime,
+    /// So many seconds it is late.
+    pub late_seconds: i64,
+    /// How often it failed since it was done.
+    pub failures: u32,
+}
+
+/// A file system.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Disk {
+    /// Bytes that the service may still write.
+    pub free_bytes: u64,
+    /// Bytes of the file system.
+    pub total_bytes: u64,
+}
+
+/// What an administrator must do or know.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about: a file, a station, a job.
+    pub about: String,
+    /// What is wrong and what helps, in a sentence.
+    pub says: String,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Within a month.
+    Notice,
+    /// Within a week, or something waits that should not.
+    Warning,
+    /// Within a day, or something does not work.
+    Critical,
+}
+
+impl Severity {
+    /// The word, as it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// How bad it is that something ends at `end`: `None` for more than thirty days.
+    fn of_end(end: OffsetDateTime, now: OffsetDateTime) -> Option<Self> {
+        [(1, Self::Critical), (7, Self::Warning), (30, Self::Notice)]
+            .into_iter()
+            .find(|(days, _)| end - now <= Duration::days(*days))
+            .map(|(_, severity)| severity)
+    }
+}
+
+/// Looks at an installation from outside. The service may run meanwhile, and need not.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn status(settings: &Settings) -> Result<Status, StartError> {
+    let (store, authority) = founded(settings)?;
+    let (db, installation) = database(settings, &store, &Randomness::System).await?;
+    if !db.has_table("officer").await? {
+        db.close().await;
+        return Err(StartError::NoTables);
+    }
+    let clock = Clock::system(authority.utc_offset()?);
+    let taken = take(settings, &store, &db, installation.id(), &clock).await;
+    db.close().await;
+    taken
+}
+
+/// Looks at the installation of a service that runs in this process, by its clock.
+///
+/// # Errors
+/// [`StartError`]
+pub async fn of(offices: &Offices, settings: &Settings) -> Result<Status, StartError> {
+    let (store, _) = founded(settings)?;
+    let deeds = offices.deeds();
+    take(settings, &store, deeds.db(), Installation::open(&store)?.id(), deeds.source().clock()).await
+}
+
+/// Looks at the installation that this database and folder are.
+pub(super) async fn take(
+    settings: &Settings,
+    store: &KeyStore,
+    db: &Db,
+    installation: InstallationId,
+    clock: &Clock,
+) -> Result<Status, StartError> {
+    let now = clock.now();
+    let mut tx = db.begin_read().await?;
+    let (certificates, list) = keys::inventory(store, &mut tx, &settings.keys).await?;
+    let stations = access::stations_in_use(&mut tx).await?;
+    let stock = production::figures(&mut tx).await?;
+    let days = |since: OffsetDateTime| (now - since).whole_days();
+    let status = Status {
+        at: now,
+        version: env!("CARGO_PKG_VERSION"),
+        database: Database {
+            engine: db.engine_name(),
+            installation,
+            schema: migrations().last().map_or(0, |last| last.version),
+        },
+        sign_in: "password",
+        certificates,
+        revocation_list: list.as_ref().ok().cloned(),
+        trust_bundle: trust::newest_at(&mut tx)
+            .await?
+            .map(|issued_at| Bundle { issued_at, next_update: issued_at + settings.trust.bundle_lifetime }),
+        stations: stations.into_iter().map(|(name, office, not_after)| Station { name, office, not_after }).collect(),
+        orders_unfinished: Waiting {
+            stage: "bound".to_owned(),
+            count: stock.unfinished.0,
+            oldest_days: stock.unfinished.1.map(days),
+        },
+        stock: stock.chips.into_iter().map(counted).collect(),
+        cards: cards::store::figures(&mut tx).await?.into_iter().map(counted).collect(),
+        applications: applications::store::figures(&mut tx)
+            .await?
+            .into_iter()
+            .map(|(stage, count, oldest)| Waiting { stage, count, oldest_days: Some(days(oldest)) })
+            .collect(),
+        jobs: jobs_of(&mut tx, now).await?,
+        disk: disk(settings.data.clone()).await,
+        break_glass: access::proposals::break_glass(&mut tx, now).await?,
+        findings: Vec::new(),
+    };
+    let findings = judge(&status, list.err(), settings);
+    Ok(Status { findings, ..status })
+}
+
+fn counted((state, count): (String, u64)) -> Count {
+    Count { state, count }
+}
+
+async fn jobs_of(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Job>, StartError> {
+    let jobs = schedule(tx).await?;
+    let job = |job: jobs::JobState| Job {
+        late_seconds: (now - job.due_at).whole_seconds().max(0),
+        name: job.name,
+        due_at: job.due_at,
+        failures: job.failures,
+    };
+    Ok(jobs.into_iter().map(job).collect())
+}
+
+async fn disk(folder: std::path::PathBuf) -> Disk {
+    blocking::run(move || disk_of(&folder)).await
+}
+
+/// Returns zeros where the file system does not say.
+fn disk_of(folder: &Path) -> Disk {
+    statvfs(folder).map_or(Disk { free_bytes: 0, total_bytes: 0 }, |fs| Disk {
+        free_bytes: fs.f_bavail.saturating_mul(fs.f_frsize),
+        total_bytes: fs.f_blocks.saturating_mul(fs.f_frsize),
+    })
+}
+
+/// What in all this an administrator must do or know, the worst first.
+fn judge(status: &Status, unreadable_list: Option<String>, settings: &Settings) -> Vec<Finding> {
+    let now = status.at;
+    let mut findings = Vec::new();
+    let mut find = |severity, about: &str, says: String| {
+        findings.push(Finding { severity, about: about.to_owned(), says });
+    };
+    for one in status.certificates.iter().filter(|one| one.in_use) {
+        if one.revoked {
+            find(Severity::Critical, &one.file, format!("revoked; it signs nothing more: {}", one.remedy));
+        }
+        if one.not_before > now {
+            let from = moment(one.not_before);
+            find(Severity::Critical, &one.file, format!("is valid from {from} only: is this computer's clock right?"));
+        }
+        let (end, verb) =
+            if one.signs_until < one.not_after { (one.signs_until, "may sign") } else { (one.not_after, "is valid") };
+        if let Some(severity) = Severity::of_end(end, now) {
+            find(severity, &one.file, format!("{verb} until {}: {}", moment(end), one.remedy));
+        }
+        if let Some(left) = one.signatures_left {
+            let severity = match left.saturating_mul(100) / settings.keys.signing_key_limit.max(1) {
+                _ if left == 0 => Some(Severity::Critical),
+                0..1 => Some(Severity::Warning),
+                1..10 => Some(Severity::Notice),
+                _ => None,
+            };
+            if let Some(severity) = severity {
+                find(severity, &one.file, format!("its key may make {left} signatures more: {}", one.remedy));
+            }
+        }
+    }
+    if let Some(at) = status.break_glass {
+        let says = "the owner of the key file proposes something about an officer; it takes effect on";
+        find(Severity::Critical, "break-glass", format!("{says} {}: GET /api/officer-proposals", moment(at)));
+    }
+    if let Some(error) = unreadable_list {
+        find(Severity::Critical, "csca.crl", error);
+    }
+    match status.revocation_list.as_ref().map(|list| list.next_update) {
+        Some(Some(end)) => {
+            // A list is due long before a certificate ends; a month before says nothing.
+            if let Some(severity) = Severity::of_end(end, now).filter(|severity| *severity > Severity::Notice) {
+                find(severity, "csca.crl", format!("the next list is due on {}: issuance crl", moment(end)));
+            }
+        }
+        Some(None) => find(Severity::Warning, "csca.crl", "it names no next list: issuance crl".to_owned()),
+        None => {}
+    }
+    match status.trust_bundle {
+        None => find(Severity::Critical, "trust bundle", "there is none; the log says why".to_owned()),
+        Some(bundle) if bundle.next_update <= now => {
+            find(
+                Severity::Critical,
+                "trust bundle",
+                format!("ran out on {}; the log says why", moment(bundle.next_update)),
+            );
+        }
+        Some(bundle) if bundle.issued_at > now + CLOCKS_DIFFER => {
+            let made = moment(bundle.issued_at);
+            find(
+                Severity::Critical,
+                "trust bundle",
+                format!("was made on {made}, which is not yet: is this computer's clock right?"),
+            );
+        }
+        Some(bundle)
+            if now - bundle.issued_at > settings.trust.bundle_renewal + settings.trust.bundle_renewal + LATE =>
+        {
+            find(
+                Severity::Warning,
+                "trust bundle",
+                format!("was last made on {}; does the service run?", moment(bundle.issued_at)),
+            );
+        }
+        Some(_) => {}
+    }
+    for station in &status.stations {
+        if let Some(severity) = Severity::of_end(station.not_after, now) {
+            let severity = severity.min(Severity::Warning);
+            let until = moment(station.not_after);
+            find(
+                severity,
+                &format!("station {}", station.name),
+                format!("its certificate is valid until {until}: card-agent enrol again"),
+            );
+        }
+    }
+    for job in &status.jobs {
+        if job.late_seconds > LATE.whole_seconds() && job.name != "trust-bundle" {
+            let (seconds, failures) = (job.late_seconds, job.failures);
+            find(
+                Severity::Warning,
+                &format!("job {}", job.name),
+                format!("is late by {seconds} s, failed {failures} times; does the service run?"),
+            );
+        } else if job.failures > 0 {
+            find(
+                Severity::Warning,
+                &format!("job {}", job.name),
+                format!("failed {} times; the log says why", job.failures),
+            );
+        }
+    }
+    if status.orders_unfinished.oldest_days.is_some_and(|days| days >= 1) {
+        let n = status.orders_unfinished.count;
+        find(
+            Severity::Warning,
+            "orders",
+            format!("{n} unfinished, the oldest for a day or more: card-agent personalize, or spoil the chip"),
+        );
+    }
+    for waiting in status.applications.iter().filter(|waiting| waiting.stage == "held" && waiting.count > 0) {
+        find(Severity::Warning, "applications", format!("{} held: a registrar mends and releases them", waiting.count));
+    }
+    let disk = status.disk;
+    let percent = disk.free_bytes.saturating_mul(100).checked_div(disk.total_bytes).unwrap_or(100);
+    if percent < 2 || disk.free_bytes < 256 << 20 {
+        find(Severity::Critical, "disk", format!("{} MiB free in the folder's file system", disk.free_bytes >> 20));
+    } else if percent < 10 && disk.free_bytes < 10 << 30 {
+        find(Severity::Warning, "disk", format!("{percent} % free in the folder's file system"));
+    }
+    findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.about.cmp(&b.about)));
+    findings
+}
+
+/// The moment in UTC, to the minute.
+fn moment(at: OffsetDateTime) -> String {
+    let at = at.to_offset(time::UtcOffset::UTC);
+    format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute())
+}
+
+/// A moment that lies further ahead was written under another clock.
+const CLOCKS_DIFFER: Duration = Duration::minutes(2);
+/// What is later than this is late.
+const LATE: Duration = Duration::hours(2);

@@ -1,0 +1,157 @@
+//! What an administrator sees: `issuance status`, the log's warnings, the probes and the metrics say the same.
+
+use std::process::{Command, Output};
+
+use issuance::ground::Role;
+use issuance::server::Settings;
+use issuance::server::status::{self, Severity};
+use serde_json::Value;
+use time::Duration;
+
+use crate::house::{House, on_both, settings};
+
+/// The settings with which `status` finds the house.
+fn place(house: &House, database: Option<String>) -> Settings {
+    settings(&house.folder, database)
+}
+
+async fn metrics(house: &House) -> String {
+    let address = house.service.metrics_address().expect("metrics are answered");
+    reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap()
+}
+
+/// The value of a metric with these labels.
+fn value(metrics: &str, name: &str) -> f64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name} is not there:\n{metrics}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_code_and_the_state_is_told() {
+    let house =
+        Box::pin(House::open_with(|settings| settings.metrics_listen = Some("127.0.0.1:0".parse().unwrap()))).await;
+    let officer = house.officer("thu", &[Role::Capture], "003-001").await;
+    for _ in 0..3 {
+        assert_eq!(officer.get("/api/persons/00000000-0000-0000-0000-00000000000a").await.status, 404);
+    }
+    assert_eq!(house.anyone().get("/api/quite/elsewhere").await.status, 404);
+    let metrics = metrics(&house).await;
+    let counted = |labels: &str| value(&metrics, &format!("issuance_http_requests_total{{{labels}}}"));
+    assert!(
+        (counted(r#"method="GET",path="/api/persons/{id}",status="404",code="person-unknown""#) - 3.0).abs() < 0.1,
+        "{metrics}"
+    );
+    let seconds = r#"issuance_http_request_duration_seconds_count{method="GET",path="/api/persons/{id}"}"#;
+    assert!((value(&metrics, seconds) - 3.0).abs() < 0.1);
+    // What no route answers has one row, whatever was asked for.
+    assert!(metrics.contains(r#"method="-",path="-",status="404""#) && !metrics.contains("elsewhere"), "{metrics}");
+    for name in ["issuance_orders_unfinished", "issuance_stations", "issuance_disk_free_bytes"] {
+        value(&metrics, name);
+    }
+    assert!(value(&metrics, r#"issuance_signatures_left{file="ds.der"}"#) > 999_000.0);
+    let ends = value(&metrics, r#"issuance_not_after_timestamp_seconds{file="server.pem"}"#);
+    #[expect(clippy::cast_precision_loss, reason = "a moment of this century")]
+    let now = house.clock.now().unix_timestamp() as f64;
+    assert!((700.0..740.0).contains(&((ends - now) / 86_400.0)));
+    // The format's own last word: without it a scraper refuses the answer.
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+    house.service.stop().await;
+}
+
+/// Nothing of a person or officer stands in the metrics: paths are patterns.
+#[tokio::test]
+async fn metrics_name_no_person_and_no_officer() {
+    let house =
+        Box::pin(House::open_with(|settings| settings.metrics_listen = Some("127.0.0.1:0".parse().unwrap()))).await;
+    let officer = house.officer("nguyen-thu", &[Role::Capture], "003-001").await;
+    officer.get("/api/card-status/003300000017").await;
+    let metrics = metrics(&house).await;
+    for word in ["nguyen-thu", "003300000017", "003-001"] {
+        assert!(!metrics.contains(word), "{word}");
+    }
+    house.service.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_setting_no_port_is_opened() {
+    let house = Box::pin(House::open(None)).await;
+    assert_eq!(house.service.metrics_address(), None);
+    house.service.stop().await;
+}
+
+#[tokio::test]
+async fn status_says_what_there_is_on_both_engines() {
+    Box::pin(on_both(async |house| {
+        // On PostgreSQL the address is the house's own; `status` takes the settings that `serve` took.
+        let seen = house.service.offices().watch.latest().expect("the service looks at itself when it starts");
+        assert_eq!(seen.sign_in, "password");
+        let files: Vec<_> = seen.certificates.iter().map(|one| one.file.as_str()).collect();
+        assert_eq!(files, ["csca.der", "ds.der", "trust-list-signer.der", "server.pem", "tls-ca.pem"]);
+        assert!(seen.certificates.iter().all(|one| one.in_use && !one.revoked));
+        assert!(seen.findings.iter().all(|finding| finding.about == "disk"), "{:?}", seen.findings);
+    }))
+    .await;
+}
+
+/// Runs `issuance status` in the house's folder. Returns exit code and answer.
+async fn command(house: &House, arguments: &'static [&'static str]) -> (Option<i32>, String) {
+    let data = house.folder.path().join("data");
+    // Apart: the service in this process needs its thread meanwhile.
+    let Output { status, stdout, .. } = tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+        command.arg("status").arg("--data").arg(data).args(arguments).output().unwrap()
+    })
+    .await
+    .unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap())
+}
+
+#[tokio::test]
+async fn the_command_ends_with_a_code_for_how_bad_it_is() {
+    let house = Box::pin(House::open(None)).await;
+    let (code, told) = command(&house, &["--json"]).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["database"]["engine"], "sqlite");
+    assert_eq!(told["certificates"][1]["purpose"], "signs security objects");
+    // The disk of the machine on which the test runs may be full.
+    let about_disk = told["findings"].as_array().unwrap().iter().all(|finding| finding["about"] == "disk");
+    assert!(code == Some(0) || about_disk, "{told}");
+    let (_, text) = command(&house, &[]).await;
+    assert!(text.contains("one factor: the development default") && text.contains("ds.der"), "{text}");
+
+    // A signer on the revocation list signs nothing more.
+    let store = issuance::keys::KeyStore::open(&house.folder.path().join("data"), None).unwrap();
+    let serial = told["certificates"][1]["serial"].as_str().unwrap();
+    let signer = issuance::keys::find_issued(&store, serial).unwrap();
+    issuance::keys::issue_crl(&store, &[signer.certificate.serial().clone()], house.clock.now()).unwrap();
+    let (code, text) = command(&house, &[]).await;
+    assert_eq!(code, Some(5), "{text}");
+    assert!(text.contains("CRITICAL  ds.der: revoked; it signs nothing more: issuance rotate ds"), "{text}");
+    house.service.stop().await;
+}
+
+/// Thirty days, seven days and one day before its end, and after it, a certificate is found, each time worse.
+#[tokio::test]
+async fn what_runs_out_is_found_a_month_a_week_and_a_day_before() {
+    let house = Box::pin(House::open(None)).await;
+    let end = house.service.offices().watch.latest().unwrap().certificates[1].signs_until;
+    let offices = house.service.offices();
+    let mut worst = Vec::new();
+    for before in [31, 29, 6, 1, -1] {
+        house.clock.advance(end - Duration::days(before) - house.clock.now());
+        let settings = place(&house, None);
+        let seen = status::of(offices, &settings).await.unwrap();
+        let of_signer = |finding: &&status::Finding| finding.about == "ds.der";
+        worst.push(seen.findings.iter().find(of_signer).map(|finding| finding.severity));
+    }
+    assert_eq!(
+        worst,
+        [None, Some(Severity::Notice), Some(Severity::Warning), Some(Severity::Critical), Some(Severity::Critical)]
+    );
+    // A clock that stands before the certificates begin is named.
+    house.clock.advance(Duration::days(-4000));
+    let seen = status::of(offices, &place(&house, None)).await.unwrap();
+    let says: Vec<_> = seen.findings.iter().map(|finding| finding.says.as_str()).collect();
+    assert!(says.iter().any(|says| says.contains("is this computer's clock right?")), "{says:?}");
+    house.service.stop().await;
+}
