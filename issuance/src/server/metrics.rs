@@ -2,11 +2,10 @@
 //!
 //! Nothing in them is personal: paths are patterns, and stations and officers are counted, not named.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
