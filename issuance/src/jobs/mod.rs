@@ -6,7 +6,7 @@
 mod store;
 
 pub use store::MIGRATIONS;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::deed::Deeds;
 use crate::ground::Id;
@@ -63,21 +63,24 @@ pub struct Lease {
 pub async fn lease(deeds: &Deeds, job: Job, worker: Id<Worker>) -> Result<Option<Lease>, StoreError> {
     let now = deeds.source().now();
     let mut tx = deeds.db().begin_upkeep().await?;
-    let leased = store::lease(&mut tx, job.name(), worker, now, now + LEASE).await?;
+    let leased = store::lease(&mut tx, job.name(), worker, now, now + LEASE, now + LONGEST_REST).await?;
     tx.commit().await?;
     Ok(leased.then_some(Lease { job, worker }))
 }
 
-/// Gives a lease back: the job is done and due again at `next`, or it failed and is due again then.
+/// Gives a lease back: the job is done, or failed, and is due again after `rest`, which is at most [`LONGEST_REST`].
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn give_back(deeds: &Deeds, lease: Lease, done: bool, next: OffsetDateTime) -> Result<(), StoreError> {
+pub async fn give_back(deeds: &Deeds, lease: Lease, done: bool, rest: Duration) -> Result<(), StoreError> {
     let now = deeds.source().now();
+    let next = now + rest.min(LONGEST_REST);
     let mut tx = deeds.db().begin_upkeep().await?;
     store::give_back(&mut tx, lease.job.name(), lease.worker, done, now, next).await?;
     tx.commit().await
 }
 
+/// No job rests longer. A row that says otherwise was written under a clock that was ahead.
+pub const LONGEST_REST: Duration = Duration::hours(1);
 /// A process that died gives its jobs free after this.
 const LEASE: Duration = Duration::minutes(5);
