@@ -54,6 +54,8 @@ pub async fn is_due(trust: &Trust, deeds: &Deeds) -> Result<bool, BundleError> {
 /// # Errors
 /// [`BundleError`]
 pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
+    // Before anything is stored: a signer that cannot sign leaves no bundle behind that was prepared for it.
+    trust.signer.require_able(deeds, KeyName::TrustListSigner).await?;
     let (crl, _) = trust.crl.read().await?;
     let csca = trust.signer.csca();
     let frame_hash = frame_hash(csca, &crl);
@@ -72,9 +74,11 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
         revoked_documents: cards::store::revoked_documents(&mut tx).await?,
     };
     let signer = trust.signer.clone();
+    // Without a turn: the transaction is open. One process at a time has the lease on this job.
     let prepared =
-        blocking::run(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
+        blocking::apart(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
     let issued_at = store::next_moment(&mut tx, now).await?;
+    store::purge_unsigned(&mut tx).await?;
     store::insert_prepared(&mut tx, id, issued_at, frame_hash, &prepared.to_bytes()).await?;
     tx.commit().await?;
     let signature = trust.signer.sign(deeds, KeyName::TrustListSigner, prepared.to_be_signed()).await?;
@@ -91,7 +95,7 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
 /// Returns what will expire within two weeks, or has, as sentences for the log that say what to do.
 pub async fn expiry_warnings(trust: &Trust, clock: &Clock) -> Vec<String> {
     let soon = clock.now() + time::Duration::days(14);
-    let mut warnings = trust.signer.complaints().await;
+    let mut warnings = trust.signer.complaints(clock.now()).await;
     match trust.crl.read().await.map(|(_, list)| list.next_update()) {
         Ok(Some(at)) if at > soon => {}
         Ok(Some(at)) => {

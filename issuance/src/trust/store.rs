@@ -24,6 +24,13 @@ pub(super) async fn insert_prepared(
     Ok(())
 }
 
+/// Deletes the bundles that were prepared and never signed: the one that is made now has what they had. So there is one
+/// of them at most, however often signing fails.
+pub(super) async fn purge_unsigned(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.run(sql!("delete from trust_bundle where signed is null"), args![]).await?;
+    Ok(())
+}
+
 /// Stores the bundle signed.
 pub(super) async fn attach(tx: &mut Tx, id: BundleId, signed: &[u8]) -> Result<(), StoreError> {
     tx.run(sql!("update trust_bundle set signed = $1 where id = $2"), args![signed, id]).await?;
