@@ -1,14 +1,16 @@
 //! The database of this service, and how transactions begin.
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor as _, PgPool, SqlSafeStr as _, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, SqlitePool};
 
 use super::{Migration, RowKey, Sql, StoreError, Tx, migrations};
 use crate::sql;
@@ -94,7 +96,7 @@ impl Db {
     /// [`StoreError`]
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Pg(pool) => Tx::of_pg(acquired(pool).await?, self.1.clone()).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
@@ -115,7 +117,7 @@ impl Db {
     /// [`StoreError`]
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Pg(pool) => Tx::of_pg(acquired(pool).await?, self.1.clone()).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
     }
@@ -151,14 +153,70 @@ impl Db {
 }
 
 async fn open_pg(url: &str) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url).map_err(|e| StoreError::Unreachable(e.to_string()))?;
+    // The URL is not shown: it holds the password.
+    let options = PgConnectOptions::from_str(url).map_err(|error| {
+        StoreError::Unreachable(format!(
+            "--database (ISSUANCE_DATABASE) is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
+        ))
+    })?;
+    // Asked once before there is a pool, which would only say that its time was over.
+    if let Some(why) = unreachable_because(&options).await {
+        return Err(why);
+    }
     PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
+        .connect_with(options.clone())
         .await
-        .map_err(|e| StoreError::Unreachable(e.to_string()))
+        .map_err(|error| unreachable(&options, &error))
 }
+
+/// Returns a connection of the pool. Where the pool's time is over, finds out whether its connections are all in use or
+/// the server does not answer.
+async fn acquired(pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+    match pool.acquire().await {
+        Ok(connection) => Ok(connection),
+        Err(error @ sqlx::Error::PoolTimedOut) => {
+            Err(Box::pin(unreachable_because(&pool.connect_options())).await.unwrap_or_else(|| error.into()))
+        }
+        Err(error) => Err(match StoreError::from(error) {
+            StoreError::Unreachable(why) => unreachable(&pool.connect_options(), &why),
+            other => other,
+        }),
+    }
+}
+
+/// Tries to reach the server with a connection of its own. Returns why it cannot be reached; `None` if it can.
+async fn unreachable_because(options: &PgConnectOptions) -> Option<StoreError> {
+    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+        Ok(Ok(connection)) => {
+            drop(connection.close().await);
+            None
+        }
+        Ok(Err(error)) => match StoreError::from(error) {
+            // It answers, and is starting up or has no room: that passes.
+            busy @ StoreError::Busy(_) => Some(busy),
+            other => Some(unreachable(options, &other)),
+        },
+        Err(_) => Some(unreachable(options, &format_args!("no answer within {} seconds", PATIENCE.as_secs()))),
+    }
+}
+
+/// The error that names the server and its database, without the password, and says what to do.
+fn unreachable(options: &PgConnectOptions, why: &impl Display) -> StoreError {
+    let place = options.get_socket().map_or_else(
+        || format!("{}:{}", options.get_host(), options.get_port()),
+        |socket| format!("{} (port {})", socket.display(), options.get_port()),
+    );
+    let name = options.get_database().unwrap_or(options.get_username());
+    StoreError::Unreachable(format!(
+        "PostgreSQL at {place}, database `{name}`: {why}; start it, open the way to it, or mend --database \
+         (ISSUANCE_DATABASE)"
+    ))
+}
+
+/// A server that is there answers sooner.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn open_lite(data: &Path) -> Result<SqlitePool, StoreError> {
     let file = data.join(FILE);
