@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use thiserror::Error;
 
+use super::faults::Faults;
 use super::{ListenError, Settings};
 use crate::access::{Access, FirstOfficerError, make_first_officer};
 use crate::applications::Counter;
 use crate::cards::CardProfile;
 use crate::deed::Deeds;
-use crate::ground::objects::Objects;
+use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
     AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, Installation, InstallationError, KeyStore,
@@ -51,6 +52,8 @@ pub struct Offices {
     pub crl: CurrentCrl,
     /// The trust bundle.
     pub trust: Trust,
+    /// What the worker fails in now.
+    pub faults: Faults,
 }
 
 /// Returns all tables, in the order in which they were made.
@@ -137,7 +140,7 @@ impl Offices {
         Box::pin(make_first_officer(&deeds, &store)).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
-        for complaint in signer.complaints().await {
+        for complaint in signer.complaints(deeds.source().now()).await {
             tracing::error!("{complaint}");
         }
         let crl = CurrentCrl::new(&settings.data);
@@ -145,7 +148,7 @@ impl Offices {
         let code = authority.country()?.in_mrz().to_owned();
         let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
         let register = Register::new(&population);
-        let objects = Objects::new(&settings.data, secrets.clone(), deeds.source().clone());
+        let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         Ok(Self {
@@ -169,6 +172,7 @@ impl Offices {
                 secrets.clone(),
             ),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
+            faults: Faults::default(),
             signer,
             crl,
             register,
@@ -205,6 +209,9 @@ pub enum StartError {
     /// The listener.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The large objects.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
     /// Signing keys.
     #[error(transparent)]
     Signer(#[from] SignerError),

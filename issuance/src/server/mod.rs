@@ -2,6 +2,7 @@
 
 mod compose;
 mod connection;
+mod faults;
 mod init;
 mod proxy;
 mod router;
@@ -13,6 +14,7 @@ mod verify;
 mod worker;
 
 pub use compose::{Offices, SEALED, StartError, deeds, migrations};
+pub use faults::Faults;
 pub use init::{InitError, Initialised, init};
 pub use proxy::{Network, NetworkMalformed};
 pub use router::{Health, document, health, rights, router};

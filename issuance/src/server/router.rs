@@ -23,9 +23,7 @@ use utoipa_axum::routes;
 use super::Offices;
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
-use crate::web::{
-    Budget, Looked, Meter, Peer, Problem, ProblemBody, Readiness, Right, Routes, drain_oversized_body, operations,
-};
+use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
 use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
 
 /// Title and security of the document; the paths come from the offices.
@@ -186,25 +184,24 @@ async fn ask_health(State(offices): State<Offices>) -> Looked<Health> {
 /// [`Problem`]: `storage-full`, `database-busy`, `database-unreachable`
 pub async fn health(offices: &Offices) -> Result<Health, Problem> {
     offices.readiness.ask().await?;
-    let details = offices.signer.complaints().await;
-    let status = if details.is_empty() { "ok" } else { "degraded" };
-    let break_glass = offices.access.alarm();
-    Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details })
+    let mut details = offices.signer.complaints(offices.deeds().source().now()).await;
+    details.extend(offices.faults.complaints());
+    Ok(Health::of(offices.access.alarm(), details))
 }
 
 /// Does the process answer? Says nothing of its database.
 #[utoipa::path(get, path = "/livez", tag = "service", responses((status = 200, body = Health)))]
 async fn livez() -> Looked<Health> {
-    let version = env!("CARGO_PKG_VERSION").into();
-    Ok(Json(Health { status: "ok".into(), version, break_glass: None, details: vec![] }))
+    Ok(Json(Health::of(None, vec![])))
 }
 
 /// Can the service work? Answers within a second, by a write at most once a second whose result all who ask share.
 #[utoipa::path(get, path = "/readyz", tag = "service",
     responses((status = 200, body = Health), (status = 503, description = "storage-full, database-busy or database-unreachable")))]
-async fn readyz(State(readiness): State<Readiness>) -> Looked<Health> {
-    readiness.ask().await?;
-    livez().await
+async fn readyz(State(offices): State<Offices>) -> Looked<Health> {
+    offices.readiness.ask().await?;
+    // It answers requests without its worker: `degraded`, and ready.
+    Ok(Json(Health::of(None, offices.faults.complaints())))
 }
 
 /// Answer of `GET /health`.
@@ -220,6 +217,13 @@ pub struct Health {
     pub break_glass: Option<time::OffsetDateTime>,
     /// What it cannot do, and what the operator does about it.
     pub details: Vec<String>,
+}
+
+impl Health {
+    fn of(break_glass: Option<time::OffsetDateTime>, details: Vec<String>) -> Self {
+        let status = if details.is_empty() { "ok" } else { "degraded" };
+        Self { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details }
+    }
 }
 
 /// This document.
