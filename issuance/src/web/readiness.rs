@@ -9,6 +9,7 @@ use crypto::perso::problem::ProblemCode;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
+use super::problem::is_full;
 use super::{Problem, store};
 use crate::deed::Deeds;
 use crate::ground::{blocking, files};
@@ -67,11 +68,9 @@ impl Readiness {
         store::probe(&mut tx, self.deeds.source().now()).await?;
         tx.commit().await?;
         let file = self.data.join("readiness-probe");
-        blocking::apart(move || write(&file)).await.map_err(|error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Problem::caused(ProblemCode::StorageFull, &error)
-            }
-            _ => Problem::internal(&error),
+        blocking::apart(move || write(&file)).await.map_err(|error| {
+            let code = if is_full(&error) { ProblemCode::StorageFull } else { ProblemCode::Internal };
+            Problem::caused(code, &error)
         })
     }
 }
