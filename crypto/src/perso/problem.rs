@@ -142,6 +142,7 @@ catalogue! {
     NumberCellExhausted "number-cell-exhausted" Request
     NumberMissing "number-missing" Request
     NumberStructure "number-structure" Request
+    ObjectsUnreadable "objects-unreadable" Service
     OfficeCodeMalformed "office-code-malformed" Request
     OfficerNotFound "officer-not-found" Request
     OneTimeTokenUnfit "one-time-token-unfit" Station
@@ -153,6 +154,7 @@ catalogue! {
     PersonUnknown "person-unknown" Request
     PortraitChanged "portrait-changed" Request
     PortraitDamaged "portrait-damaged" Request
+    PortraitLost "portrait-lost" Request
     PortraitNotBase64 "portrait-not-base64" Request
     PortraitNotJpeg "portrait-not-jpeg" Request
     PortraitOversize "portrait-oversize" Request
@@ -165,6 +167,7 @@ catalogue! {
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
     ReceiptForged "receipt-forged" Chip
+    RecordInconsistent "record-inconsistent" Service
     RecordTampered "record-tampered" Service
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station

@@ -14,7 +14,7 @@ use super::proposals::{self, Change, Proposed};
 use super::steps::SignInError;
 use super::{Access, AccessError, gate, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
-use crate::ground::text::{Login, MOST_OF_REASON, Words};
+use crate::ground::text::{Login, MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Peer, Problem, Right, Routes, Stamp, Write};
 
@@ -171,7 +171,7 @@ async fn make_officer(
 struct Reason {
     /// For the audit trail, at most 400 characters; no personal data.
     #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
+    reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// Ends an officer's access at once, sessions included; that of an administrator once another one confirms.
@@ -211,7 +211,7 @@ struct NewRoles {
     roles: Vec<Role>,
     /// For the audit trail, at most 400 characters; no personal data.
     #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
+    reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// Proposes other roles for an officer.
@@ -234,7 +234,7 @@ struct NewOffice {
     office: OfficeCode,
     /// For the audit trail, at most 400 characters; no personal data.
     #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
+    reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// Proposes another office for an officer.

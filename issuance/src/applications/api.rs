@@ -1,5 +1,6 @@
 //! Applications over HTTP.
 
+use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::portrait::Crop;
 use super::steps::{self, Request};
 use super::{Counter, CounterError, hand_over};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
-use crate::ground::text::{MOST_OF_REASON, Words};
+use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::population;
 use crate::population::model::Claim;
@@ -30,7 +31,7 @@ where
         .add(Right::Officer(Permission::Capture), routes!(capture))
         .add(Right::Officer(Permission::Decide), routes!(approve))
         .add(Right::Officer(Permission::Decide), routes!(refuse))
-        .add(Right::Officer(Permission::Decide), routes!(release))
+        .add(Right::Officer(Permission::Release), routes!(release))
         .merge(hand_over::routes())
 }
 
@@ -92,7 +93,7 @@ struct Approval {
 struct Reason {
     /// In words that the citizen will read, at most 400 characters.
     #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
+    reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// An application as it stands.
@@ -216,11 +217,9 @@ async fn read(
     officer: Officer,
     Named(id): Named<ApplicationId>,
 ) -> Looked<ApplicationView> {
-    desk.look(officer.clone(), async |deed| {
-        let (application, portrait) = steps::read(deed, &counter, id).await?;
-        Ok::<_, CounterError>(ApplicationView::new(application, portrait, &officer))
-    })
-    .await
+    let Json(application) = desk.look(officer.clone(), async |deed| steps::read(deed, id).await).await?;
+    let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
+    Ok(Json(ApplicationView::new(application, portrait, &officer)))
 }
 
 /// Takes portrait and features; again before the decision.
@@ -251,8 +250,9 @@ async fn approve(
     Named(id): Named<ApplicationId>,
     Write { stamp, body }: Write<Approval>,
 ) -> Answered {
+    let portrait = steps::fetch_portrait(desk.deeds(), &counter, id).await?;
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::approve(deed, &counter, id, body.dossier).await?;
+        let application = steps::approve(deed, &counter, id, body.dossier, portrait).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await
@@ -274,7 +274,8 @@ async fn refuse(
     .await
 }
 
-/// A held application goes back into the queue, once a card can carry it.
+/// A held application goes back into the queue, once a card can carry it. By an officer who had no hand in it: its
+/// approval stands.
 #[utoipa::path(post, path = "/api/applications/{id}/release", tag = "applications", request_body = Nothing,
     responses((status = 200, body = ApplicationView)))]
 async fn release(
@@ -284,8 +285,9 @@ async fn release(
     Named(id): Named<ApplicationId>,
     Write { stamp, body: Nothing {} }: Write<Nothing>,
 ) -> Answered {
+    let portrait = steps::fetch_portrait(desk.deeds(), &counter, id).await?;
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::release(deed, &counter, id).await?;
+        let application = steps::release(deed, &counter, id, portrait).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await

@@ -3,6 +3,7 @@
 
 mod api;
 pub mod fees;
+pub mod fetched;
 pub mod hand_over;
 pub mod model;
 pub mod portrait;

@@ -6,18 +6,19 @@ use rand::Rng as _;
 use thiserror::Error;
 use time::Duration;
 
+use super::fetched::FetchedPortrait;
 use super::model::{
     Application, ApplicationError, Capture, DossierDigest, Held, Kind, Slip, Stage, TransitionError, old_enough,
 };
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
 use crate::cards::compose::{self, ComposeError, Holder};
-use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::tidy;
-use crate::ground::{OfficeCode, Officer, OtherOffice, blocking};
+use crate::ground::{OfficeCode, Officer, OtherOffice, Role, blocking};
 use crate::population::model::Claim;
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
@@ -149,11 +150,12 @@ pub async fn approve(
     counter: &Counter,
     id: ApplicationId,
     seen: Option<DossierDigest>,
+    portrait: Option<FetchedPortrait>,
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
     let involved = involved_officers(deed, &application).await?;
     application.stage = application.stage.approve(&involved, deed.decision(), seen)?;
-    rehearse(deed, counter, &application).await?;
+    rehearse(deed, counter, &application, portrait).await?;
     moved(deed, application, Action::ApplicationApproved, Purpose::Decision).await
 }
 
@@ -178,49 +180,81 @@ pub async fn release(
     deed: &mut Deed<Officer>,
     counter: &Counter,
     id: ApplicationId,
+    portrait: Option<FetchedPortrait>,
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
     let (involved, by) = (involved_officers(deed, &application).await?, deed.actor().id);
     application.stage = application.stage.release(&involved, by)?;
-    rehearse(deed, counter, &application).await?;
+    rehearse(deed, counter, &application, portrait).await?;
     moved(deed, application, Action::ApplicationReleased, Purpose::Decision).await
 }
 
-/// Returns an application and the portrait that was taken (base64): an officer who decides must see what is decided on.
-/// A portrait that is lost does not hide the application: it is held for that reason, or will be.
+/// Reads the portrait of an application before the deed that judges it begins ([`approve`], [`release`]).
 ///
 /// # Errors
-/// [`CounterError`]
-pub async fn read(
-    deed: &mut Deed<Officer>,
+/// [`CounterError::Store`]
+pub async fn fetch_portrait(
+    deeds: &Deeds,
     counter: &Counter,
     id: ApplicationId,
-) -> Result<(Application, Option<String>), CounterError> {
+) -> Result<Option<FetchedPortrait>, CounterError> {
+    Ok(FetchedPortrait::of_application(deeds, &counter.objects, id).await?)
+}
+
+/// Returns an application. Its portrait is read after the deed, with [`portrait_of`].
+///
+/// # Errors
+/// [`CounterError`]; [`CounterError::NotHeld`] for a registrar while there is nothing to mend.
+pub async fn read(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
     let application = of_office(deed, id).await?;
-    let portrait = match application.stage.capture_of() {
-        Some(capture) => match counter.objects.fetch(&capture.portrait).await {
-            Ok(portrait) => Some(STANDARD.encode(&*portrait)),
-            Err(error) if error.is_lost() => None,
-            Err(error) => return Err(error.into()),
-        },
-        None => None,
-    };
+    if mends_only(deed.actor()) && !matches!(application.stage, Stage::Held { .. }) {
+        return Err(CounterError::NotHeld);
+    }
     let object = Object::Application(id);
     let entry = Entry::new(Action::ApplicationRead, object, Purpose::LookUp).about(application.person);
     deed.enter(entry.of(&application.office)).await?;
-    Ok((application, portrait))
+    Ok(application)
+}
+
+/// True for an officer to whom an application is a record to be mended, and no case to be judged: the portrait is not
+/// for this officer.
+#[must_use]
+pub fn mends_only(officer: &Officer) -> bool {
+    !officer.roles.iter().any(|role| matches!(role, Role::Approver | Role::Capture | Role::HandOver))
+}
+
+/// Returns the portrait that was taken (base64): an officer who decides must see what is decided on. A portrait that is
+/// lost does not hide the application: it is held for that reason, or will be. For an application whose reading was
+/// recorded.
+///
+/// # Errors
+/// [`CounterError::Object`]
+pub async fn portrait_of(counter: &Counter, application: &Application) -> Result<Option<String>, CounterError> {
+    let Some(capture) = application.stage.capture_of() else { return Ok(None) };
+    match counter.objects.fetch(&capture.portrait).await {
+        Ok(portrait) => Ok(Some(STANDARD.encode(&*portrait))),
+        Err(error) if error.is_lost() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Composes the card without a chip, to find out before one is used whether a card can carry it.
-async fn rehearse(deed: &mut Deed<Officer>, counter: &Counter, application: &Application) -> Result<(), CounterError> {
+async fn rehearse(
+    deed: &mut Deed<Officer>,
+    counter: &Counter,
+    application: &Application,
+    portrait: Option<FetchedPortrait>,
+) -> Result<(), CounterError> {
     let Some(capture) = application.stage.capture_of() else { return Err(CounterError::Unknown) };
     let registered = population::store::person(deed, application.person).await?.ok_or(PopulationError::Unknown)?;
     let number = registered.personal_number.ok_or(CounterError::NumberMissing)?;
-    let jpeg = counter.objects.fetch(&capture.portrait).await?;
+    // Without one, it was taken after it was looked for.
+    let fetched = portrait.ok_or(TransitionError::Changed)?;
+    let jpeg = fetched.of_capture(capture)?;
     let holder = Holder {
         person: &registered.person,
         number,
-        portrait: portrait::on_chip(&jpeg),
+        portrait: portrait::on_chip(jpeg),
         features: &capture.features,
         issued: deed.today(),
     };
@@ -318,6 +352,9 @@ pub enum CounterError {
     /// Not a citizen, or dead.
     #[error("not entitled to a card")]
     NotEntitled,
+    /// A registrar reads what is held.
+    #[error("a registrar reads held applications only")]
+    NotHeld,
     /// No number yet.
     #[error("the person has no number")]
     NumberMissing,

@@ -89,15 +89,39 @@ pub async fn application_locked<A: Actor>(
     seen(deed, row.as_ref())
 }
 
-/// Returns the id of the application of an office that was approved first and has no chip yet, if there is one; passes
-/// over those that another station is taking.
+/// Returns the name of the portrait that an application has now; `None` without a portrait, and for a record that
+/// cannot be believed. The name tells nothing about the person.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn claim_approved(tx: &mut Tx, office: &OfficeCode) -> Result<Option<ApplicationId>, StoreError> {
-    let sql =
-        sql!("select id from application where office = $1 and stage = 'approved' order by approved_at, id limit 1");
-    tx.claim(sql, args![office]).await?.map(|row| Id::of(&row, "id")).transpose()
+pub async fn portrait_name(tx: &mut Tx, id: ApplicationId) -> Result<Option<String>, StoreError> {
+    let stage: Result<Option<Stage>, StoreError> =
+        tx.sealed(&APPLICATION, id).await.and_then(|row| row.map(|row| row.json("stage_data")).transpose());
+    match stage {
+        Ok(stage) => Ok(stage.and_then(|stage| stage.capture_of().map(|capture| capture.portrait.clone()))),
+        Err(StoreError::Inconsistent { .. } | StoreError::Tampered { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the id of the application of an office that was approved first and has no chip yet, if there is one; passes
+/// over those that another station is taking, and over those of `but`.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn claim_approved(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    but: &[ApplicationId],
+) -> Result<Option<ApplicationId>, StoreError> {
+    let sql = sql!(
+        pg "select id from application where office = $1 and stage = 'approved' and id <> all($2)
+            order by approved_at, id limit 1",
+        lite "select id from application where office = $1 and stage = 'approved'
+              and id not in (select value from json_each($2)) order by approved_at, id limit 1",
+    );
+    let but = Argument::Uuids(but.iter().map(|id| id.uuid()).collect());
+    tx.claim(sql, vec![office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
 /// Takes an application whose row has no meaning or was changed by another hand out of the queue, as it is: its MAC is

@@ -63,6 +63,8 @@ words! {
         ApplicationCaptured = "application-captured",
         /// An application cannot become a card as it stands, and was taken out of the queue.
         ApplicationHeld = "application-held",
+        /// The portrait of an application that waits for a chip was missing, and the next one was taken.
+        ApplicationPassedOver = "application-passed-over",
         /// An application was read.
         ApplicationRead = "application-read",
         /// A second officer disagreed.

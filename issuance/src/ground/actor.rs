@@ -143,7 +143,7 @@ pub enum Permission {
     Apply,
     /// Take features and portrait.
     Capture,
-    /// Approve, refuse and release.
+    /// Approve and refuse.
     Decide,
     /// Enter declarations.
     Declare,
@@ -161,6 +161,8 @@ pub enum Permission {
     ReadPerson,
     /// Read the stock.
     ReadStock,
+    /// Put a held application back into the queue.
+    Release,
     /// Take a report of loss.
     ReportLoss,
     /// Deliveries, custody, write-offs.
@@ -178,10 +180,11 @@ impl Permission {
             Self::Decide => &[Approver],
             Self::Declare | Self::Number => &[Registrar],
             Self::HandOver | Self::ReadCard => &[HandOver],
-            Self::ReadApplication => &[Approver, Capture, HandOver],
+            Self::ReadApplication => &[Approver, Capture, HandOver, Registrar],
             Self::ReadAudit => &[Auditor],
             Self::ReadPerson => &[Approver, Capture, Registrar],
             Self::ReadStock | Self::Stock => &[Stock],
+            Self::Release => &[Approver, Registrar],
             Self::ReportLoss => &[Capture, HandOver],
         }
     }

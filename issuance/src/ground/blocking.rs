@@ -17,8 +17,14 @@ static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 /// # Panics
 /// With the work's own panic, so that a fault is seen once and at its place.
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let _turn = TURNS.acquire().await.expect("the semaphore is never closed");
-    apart(work).await
+    let turn = TURNS.acquire().await.expect("the semaphore is never closed");
+    // The turn belongs to the work, not to its caller: a caller that is given up does not end the work, and until the
+    // work ends its memory is in use.
+    apart(move || {
+        let _turn = turn;
+        work()
+    })
+    .await
 }
 
 /// As [`run`], without waiting for a turn: for work that has a bound of its own.
@@ -33,5 +39,36 @@ pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
             // Only while the runtime shuts down: the request is dropped with it.
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn work_whose_caller_was_given_up_keeps_its_turn() {
+        let (begun, begins) = mpsc::channel();
+        let (let_go, held): (Vec<_>, Vec<_>) = (0..AT_ONCE).map(|_| mpsc::channel::<()>()).unzip();
+        let callers = held.into_iter().map(|held| {
+            let begun = begun.clone();
+            tokio::spawn(run(move || {
+                begun.send(()).unwrap();
+                let _ = held.recv();
+            }))
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            begins.recv().unwrap();
+            caller.abort();
+            let _ = caller.await;
+        }
+        let next = tokio::spawn(run(|| ()));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!next.is_finished(), "all turns are taken by work that goes on");
+        drop(let_go);
+        next.await.unwrap();
     }
 }

@@ -53,7 +53,8 @@ pub fn holds_nul(json: &[u8]) -> bool {
 /// Returns the code for the sentence of a body that was not read, if one of the types here wrote it.
 #[must_use]
 pub fn refusal(sentence: &str) -> Option<ProblemCode> {
-    let codes = [(TOO_LONG, ProblemCode::TextTooLong), (UNFIT, ProblemCode::TextUnfit)];
+    let codes =
+        [(MISSING, ProblemCode::ReasonMissing), (TOO_LONG, ProblemCode::TextTooLong), (UNFIT, ProblemCode::TextUnfit)];
     codes.into_iter().find(|(begins, _)| sentence.starts_with(begins)).map(|(_, code)| code)
 }
 
@@ -92,6 +93,41 @@ impl<const MOST: usize> From<Words<MOST>> for String {
 impl<const MOST: usize> fmt::Debug for Words<MOST> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Words(…)")
+    }
+}
+
+/// As [`Words`], and never empty: a reason that must be given.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SomeWords<const MOST: usize>(Words<MOST>);
+
+impl<const MOST: usize> SomeWords<MOST> {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl<const MOST: usize> TryFrom<String> for SomeWords<MOST> {
+    type Error = UnfitText;
+
+    fn try_from(text: String) -> Result<Self, UnfitText> {
+        let words = Words::try_from(text)?;
+        if words.as_str().is_empty() { Err(UnfitText::Empty) } else { Ok(Self(words)) }
+    }
+}
+
+impl<const MOST: usize> From<SomeWords<MOST>> for String {
+    fn from(words: SomeWords<MOST>) -> Self {
+        words.0.into()
+    }
+}
+
+/// Shows nothing: the text may be personal.
+impl<const MOST: usize> fmt::Debug for SomeWords<MOST> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SomeWords(…)")
     }
 }
 
@@ -157,6 +193,9 @@ fn fits_login(c: char) -> bool {
 /// A text that its field does not take.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum UnfitText {
+    /// Nothing is left where a reason must be.
+    #[error("{MISSING}: a reason has at least one visible character")]
+    Empty,
     /// Not a name for an account.
     #[error("{UNFIT}: letters of the Vietnamese alphabet, digits and . - _ @ make a login")]
     Login,
@@ -169,6 +208,7 @@ pub enum UnfitText {
 }
 
 /// How the sentences of [`UnfitText`] begin: serde passes nothing on but a sentence.
+const MISSING: &str = "reason missing";
 const TOO_LONG: &str = "text too long";
 const UNFIT: &str = "text unfit";
 /// Longest reason, evidence or description that a person writes, characters.
@@ -307,6 +347,17 @@ mod tests {
             assert_eq!(refusal(&error), Some(ProblemCode::TextTooLong), "{error}");
         }
         assert_eq!(refusal("missing field `reason`"), None);
+    }
+
+    #[test]
+    fn a_reason_has_words() {
+        let read = |text: &str| serde_json::from_value::<SomeWords<5>>(text.into()).map(String::from);
+        assert_eq!(read(" Hòa ").unwrap(), "Hòa");
+        for blank in ["", " ", "\n\t", "\u{200b}", "\u{3164} \u{feff}"] {
+            let error = read(blank).unwrap_err().to_string();
+            assert_eq!(refusal(&error), Some(ProblemCode::ReasonMissing), "{error}");
+        }
+        assert_eq!(refusal(&read("ẫẫẫẫẫẫ").unwrap_err().to_string()), Some(ProblemCode::TextTooLong));
     }
 
     #[test]

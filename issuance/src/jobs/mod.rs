@@ -6,7 +6,7 @@
 mod store;
 
 pub use store::{JobState, MIGRATIONS, schedule};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::deed::Deeds;
 use crate::ground::Id;
@@ -36,7 +36,7 @@ impl Job {
     pub const ALL: [Self; 5] =
         [Self::BreakGlass, Self::EndSuspensions, Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
 
-    /// So long after it was done it is due again.
+    /// So long after it was done it is due again. No row says more, but one that was written under a clock that was ahead.
     #[must_use]
     pub const fn period(self) -> Duration {
         match self {
@@ -72,17 +72,18 @@ pub struct Lease {
 pub async fn lease(deeds: &Deeds, job: Job, worker: Id<Worker>) -> Result<Option<Lease>, StoreError> {
     let now = deeds.source().now();
     let mut tx = deeds.db().begin_upkeep().await?;
-    let leased = store::lease(&mut tx, job.name(), worker, now, now + LEASE).await?;
+    let leased = store::lease(&mut tx, job.name(), worker, now, now + LEASE, now + job.period()).await?;
     tx.commit().await?;
     Ok(leased.then_some(Lease { job, worker }))
 }
 
-/// Gives a lease back: the job is done and due again at `next`, or it failed and is due again then.
+/// Gives a lease back: the job is done, or failed, and is due again after `rest`, which is at most its [period](Job::period).
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn give_back(deeds: &Deeds, lease: Lease, done: bool, next: OffsetDateTime) -> Result<(), StoreError> {
+pub async fn give_back(deeds: &Deeds, lease: Lease, done: bool, rest: Duration) -> Result<(), StoreError> {
     let now = deeds.source().now();
+    let next = now + rest.min(lease.job.period());
     let mut tx = deeds.db().begin_upkeep().await?;
     store::give_back(&mut tx, lease.job.name(), lease.worker, done, now, next).await?;
     tx.commit().await

@@ -10,13 +10,15 @@ use crate::{args, migration, sql};
 /// The table of jobs.
 pub const MIGRATIONS: &[Migration] = &[migration!(3, "0003_jobs_schedule")];
 
-/// Leases a job if it is due and free. A job that has no row yet is due at once.
+/// Leases a job if it is due and free. A job that has no row yet is due at once; so is one whose row was written under
+/// a clock that was ahead: due later than any job rests, or leased for longer than any lease runs.
 pub(super) async fn lease(
     tx: &mut Tx,
     job: &str,
     worker: Id<Worker>,
     now: OffsetDateTime,
     until: OffsetDateTime,
+    latest_due: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     tx.run(
         sql!("insert into job (id, due_at, failures) values ($1, $2, 0) on conflict (id) do nothing"),
@@ -27,9 +29,10 @@ pub(super) async fn lease(
         .run(
             sql!(
                 "update job set leased_by = $1, leased_until = $2
-                 where id = $3 and due_at <= $4 and (leased_until is null or leased_until <= $4)"
+                 where id = $3 and (due_at <= $4 or due_at > $5)
+                     and (leased_until is null or leased_until <= $4 or leased_until > $2)"
             ),
-            args![worker, until, job, now],
+            args![worker, until, job, now, latest_due],
         )
         .await?;
     Ok(leased == 1)

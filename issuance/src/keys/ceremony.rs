@@ -1,6 +1,9 @@
 //! Ceremonies: the first keys of a service, a new document signer, a new revocation list. Only here
 //! the CSCA's key is opened.
 
+use std::path::PathBuf;
+use std::{fmt, fs};
+
 use crypto::identity::civil_time::VIET_NAM;
 use crypto::pki::{
     Certificate, CertificateDraft, Country, Crl, CrlDraft, CrlError, CurveForm, Findings, Issuer, Name, NameError,
@@ -125,8 +128,10 @@ pub fn issue_crl(store: &KeyStore, revoke: &[SerialNumber], now: OffsetDateTime)
     let store = &store.locked()?;
     let csca = certificate(store, KeyName::Csca)?;
     let authority = SigningKey::open(store, KeyName::Csca, &csca)?;
-    let last = Crl::parse(&store.public(CRL)?).map_err(|_| CeremonyError::LastList)?;
-    let number = last.number().and_then(|bytes| small(&bytes)).ok_or(CeremonyError::LastList)?;
+    let unfit = |why: &dyn fmt::Display| CeremonyError::LastList(store.data().join(CRL), why.to_string());
+    let last = fs::read(store.data().join(CRL)).map_err(|error| unfit(&error))?;
+    let last = Crl::parse(&last).map_err(|_| unfit(&"it is not a revocation list"))?;
+    let number = last.number().and_then(|bytes| small(&bytes)).ok_or_else(|| unfit(&"it has no number"))?;
     let mut revoked = last.revoked().to_vec();
     for serial in revoke {
         require_issued(store, serial)?;
@@ -349,8 +354,11 @@ pub enum CeremonyError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
     /// The list in force cannot be read.
-    #[error("csca.crl is not a revocation list with a number; restore it")]
-    LastList,
+    #[error(
+        "the revocation list in force, {0}: {1}; the next one must go on from it, or what was revoked would count again. \
+         Restore it from the backup. Nothing was issued"
+    )]
+    LastList(PathBuf, String),
     /// The draft breaks the profile.
     #[error("certificate profile: {0}")]
     Lint(#[from] Findings),

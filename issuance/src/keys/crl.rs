@@ -31,10 +31,10 @@ struct Read {
 #[derive(Debug, Error)]
 pub enum CrlFileError {
     /// The file.
-    #[error("{0}: {1}; restore it, or run `issuance crl`")]
+    #[error("the revocation list {0}: {1}; restore it from the backup")]
     File(PathBuf, std::io::Error),
     /// Not a list.
-    #[error("{0} is not a revocation list; restore it, or run `issuance crl`")]
+    #[error("{0} is not a revocation list; restore it from the backup")]
     Malformed(PathBuf),
 }
 

@@ -175,7 +175,9 @@ impl Counters {
     /// [`KeyStoreError`]: then nothing may be given.
     pub async fn reserve(&self, name: &str, next: u64, most: u64, limit: u64) -> Result<Range<u64>, KeyStoreError> {
         let (store, name) = (self.0.clone(), name.to_owned());
-        Box::pin(blocking::run(move || {
+        // Without a turn: the caller's transaction is open, and on SQLite every other writer waits for it. There are no
+        // more of these at once than transactions that write.
+        Box::pin(blocking::apart(move || {
             change(&store, |state| {
                 let mark = state.counters.entry(name).or_default();
                 let start = next.max(*mark).min(limit);

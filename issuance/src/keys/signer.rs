@@ -3,6 +3,7 @@
 //! signature is verified before it leaves.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -12,6 +13,7 @@ use crypto::suite::{Curve, EcError, PrivateKey, PublicKey, SignatureAlgorithm, V
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::crl::{CrlFileError, CurrentCrl};
@@ -51,6 +53,8 @@ pub struct SigningKey {
     side: Side,
     /// Signatures that are already counted as used in the database but not made yet.
     reserved: Mutex<u64>,
+    /// The usage limit was met: this process asks no more.
+    exhausted: AtomicBool,
 }
 
 /// Where the private half lives. A PKCS#11 session becomes a third variant: handle and slot, the same two verbs.
@@ -121,7 +125,7 @@ impl SigningKey {
             }
             _ => Side::Suite(key),
         };
-        Ok(Self { name, public, side, reserved: Mutex::new(0) })
+        Ok(Self { name, public, side, reserved: Mutex::new(0), exhausted: AtomicBool::new(false) })
     }
 
     /// What it is for.
@@ -243,23 +247,43 @@ impl Signer {
     /// signed was stored by the one before.
     ///
     /// # Errors
-    /// [`SignerError::Revoked`], [`SignerError::Expired`]; [`SignerError::Exhausted`] when the usage limit is reached;
-    /// the rest as [`SigningKey::sign`].
+    /// As [`require_able`](Self::require_able); the rest as [`SigningKey::sign`].
     pub async fn sign(&self, deeds: &Deeds, name: KeyName, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        let key = self.key(name).ok_or(SignerError::Closed(name))?;
-        let until = self.certificate(name).signing_period().not_after;
-        if deeds.source().now() > until {
-            return Err(SignerError::Expired(name));
-        }
-        self.require_unrevoked(name).await?;
+        let key = self.require_able(deeds, name).await?;
         if !take_reserved(key) {
-            let mut tx = deeds.db().begin_upkeep().await?;
-            let granted = reserve(&mut tx, key, &self.0).await?;
-            tx.commit().await?;
-            // One of the block is for this signature.
-            *key.reserved.lock().expect("the lock is held for an addition only") += granted - 1;
+            // Others took what was reserved. One of the block is for this signature.
+            self.reserve(deeds, key, 1).await?;
         }
         key.sign(message)
+    }
+
+    /// Refuses a key that would not sign now, before anything is prepared for it. A signature is reserved.
+    ///
+    /// # Errors
+    /// [`SignerError::Revoked`], [`SignerError::Expired`]; [`SignerError::Exhausted`] when the usage limit is reached.
+    pub async fn require_able(&self, deeds: &Deeds, name: KeyName) -> Result<&SigningKey, SignerError> {
+        let key = self.key(name).ok_or(SignerError::Closed(name))?;
+        self.require_in_period(name, deeds.source().now())?;
+        self.require_unrevoked(name).await?;
+        if *key.reserved.lock().expect("the lock is held for an addition only") == 0 {
+            self.reserve(deeds, key, 0).await?;
+        }
+        Ok(key)
+    }
+
+    async fn reserve(&self, deeds: &Deeds, key: &SigningKey, taken: u64) -> Result<(), SignerError> {
+        if key.exhausted.load(Ordering::Relaxed) {
+            return Err(SignerError::Exhausted(key.name));
+        }
+        let mut tx = deeds.db().begin_upkeep().await?;
+        let granted = reserve(&mut tx, key, &self.0).await?;
+        tx.commit().await?;
+        *key.reserved.lock().expect("the lock is held for an addition only") += granted - taken;
+        Ok(())
+    }
+
+    fn require_in_period(&self, name: KeyName, now: OffsetDateTime) -> Result<(), SignerError> {
+        if now > self.certificate(name).signing_period().not_after { Err(SignerError::Expired(name)) } else { Ok(()) }
     }
 }
 
@@ -278,13 +302,18 @@ impl Signer {
         Ok(())
     }
 
-    /// Returns what keeps the signers from signing, as sentences that say what to do; for the log and for health.
-    pub async fn complaints(&self) -> Vec<String> {
+    /// Returns what keeps the signers from signing at this moment, as sentences that say what to do;
+    /// for the log and for health.
+    pub async fn complaints(&self, now: OffsetDateTime) -> Vec<String> {
         let mut complaints = Vec::new();
         for name in [KeyName::DocumentSigner, KeyName::TrustListSigner] {
-            if let Err(error) = self.require_unrevoked(name).await {
-                complaints.push(error.to_string());
-            }
+            let exhausted = self.key(name).is_some_and(|key| key.exhausted.load(Ordering::Relaxed));
+            let able = match self.require_unrevoked(name).await {
+                Ok(()) if exhausted => Err(SignerError::Exhausted(name)),
+                Ok(()) => self.require_in_period(name, now),
+                revoked => revoked,
+            };
+            complaints.extend(able.err().map(|error| error.to_string()));
         }
         complaints
     }
@@ -312,6 +341,7 @@ async fn reserve(tx: &mut Tx, key: &SigningKey, keys: &Keys) -> Result<u64, Sign
     let limit = keys.settings.signing_key_limit;
     let granted = keys.counters.reserve(&format!("signing-key/{id}"), used, BLOCK, limit).await?;
     if granted.is_empty() {
+        key.exhausted.store(true, Ordering::Relaxed);
         return Err(SignerError::Exhausted(key.name));
     }
     store::set_used(tx, &id, granted.end).await?;
@@ -328,10 +358,18 @@ pub enum SignerError {
     #[error("the key {0:?} is opened in ceremonies only")]
     Closed(KeyName),
     /// Usage limit reached.
-    #[error("the usage limit of {0:?} is reached")]
+    #[error(
+        "the usage limit of the signer `{name}` is reached, and it signs nothing more: run `issuance rotate {name}`, \
+         then restart",
+        name = .0.file()
+    )]
     Exhausted(KeyName),
     /// The private key usage period is over.
-    #[error("the signing period of {0:?} is over")]
+    #[error(
+        "the signing period of the signer `{name}` is over, and it signs nothing more: run `issuance rotate {name}`, \
+         then restart",
+        name = .0.file()
+    )]
     Expired(KeyName),
     /// The library failed.
     #[error("signing failed")]

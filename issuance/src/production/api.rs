@@ -18,7 +18,7 @@ use super::steps::{self, Delivery};
 use super::{Production, ProductionError, withdrawal};
 use crate::applications::ApplicationView;
 use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
-use crate::ground::text::{MOST_OF_REASON, Words};
+use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
 use crate::web::{Answered, Desk, Looked, Named, Problem, Right, Routes, Write};
 
@@ -132,7 +132,7 @@ impl From<Chip> for ChipView {
 struct WriteOff {
     /// What happened.
     #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
+    reason: SomeWords<MOST_OF_REASON>,
     /// Identifier of the officer who saw it: another one in service of the chip's office.
     #[schema(value_type = String)]
     witness: OfficerId,
@@ -144,7 +144,7 @@ struct WriteOff {
 struct CancellationReason {
     /// In words that the citizen will read, at most 400 characters.
     #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
+    reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// Enters a delivery of blanks.

@@ -4,8 +4,8 @@ use crypto::identity::{Can, CardSerial};
 use crypto::lds::{AtrInfo, DataGroup, Dg1, File};
 use crypto::mrz::MrzKey;
 use crypto::perso::Package;
-use crypto::pki::TrustStore;
 use crypto::pki::spki::{self, CurveForm};
+use crypto::pki::{Crl, TrustStore};
 use crypto::sod::{Draft, Prepared, Sod};
 use crypto::suite::{PublicKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -46,15 +46,16 @@ pub(super) struct Composition {
     expires: Option<time::Date>,
 }
 
-/// Composes the document of an application on a chip and lints it. Writes nothing.
+/// Composes the document of an application with this portrait on a chip and lints it. Writes nothing.
 ///
 /// # Errors
-/// [`ProductionError::Compose`], [`ProductionError::Object`] and [`ProductionError::Store`] may be faults
+/// [`ProductionError::Compose`] and [`ProductionError::Store`] may be faults
 /// of this one application.
 pub(super) async fn draft(
     deed: &mut Deed<Station>,
     production: &Production,
     application: &Application,
+    jpeg: &[u8],
     serial: &CardSerial,
     keys: &ChipKeys,
     lengths: AtrInfo,
@@ -64,7 +65,6 @@ pub(super) async fn draft(
     let registered = registered.ok_or_else(|| StoreError::inconsistent("application", "person_id", application.id))?;
     let number = registered.personal_number;
     let number = number.ok_or_else(|| StoreError::inconsistent("person", "personal_number", registered.id))?;
-    let jpeg = production.objects.fetch(&capture.portrait).await?;
     let (active_auth, chip_auth) = public_keys(keys, serial)?;
     let signer = production.signer.certificate(KeyName::DocumentSigner);
     let signing_time = deed.at().replace_nanosecond(0).expect("0 is a nanosecond");
@@ -72,7 +72,7 @@ pub(super) async fn draft(
     let holder = Holder {
         person: &registered.person,
         number,
-        portrait: portrait::on_chip(&jpeg),
+        portrait: portrait::on_chip(jpeg),
         features: &capture.features,
         issued,
     };
@@ -120,12 +120,15 @@ pub(super) fn is_stale(production: &Production, document: &Document) -> Result<b
 }
 
 /// Returns the fingerprint of a document that was signed by a signer that was revoked since: a card with it would be
-/// refused at every inspection.
-pub(super) async fn refused(production: &Production, document: &Document) -> Result<Option<[u8; 32]>, ProductionError> {
+/// refused at every inspection. Judged by this revocation list.
+pub(super) fn refused(
+    production: &Production,
+    document: &Document,
+    list: &Crl,
+) -> Result<Option<[u8; 32]>, ProductionError> {
     let Some((sealed, fingerprint)) = &document.signed else { return Ok(None) };
     let sod = Sod::parse(&production.secrets.open(&purpose(document.id, "sod"), sealed)?)?;
     let signer = sod.signer_certificate().map_err(|_| StoreError::inconsistent("document", "sod", document.id))?;
-    let (_, list) = production.crl.read().await?;
     let revoked = list.revoked().iter().any(|entry| entry.serial == *signer.serial());
     Ok(revoked.then_some(*fingerprint))
 }

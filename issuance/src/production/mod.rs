@@ -5,6 +5,7 @@ mod api;
 mod documents;
 mod error;
 pub mod intake;
+mod misses;
 pub mod model;
 pub mod personalization;
 mod problem;
@@ -35,6 +36,7 @@ pub struct Production {
     register: Register,
     objects: Objects,
     secrets: Secrets,
+    misses: misses::Misses,
 }
 
 impl Production {
@@ -49,6 +51,15 @@ impl Production {
         objects: Objects,
         secrets: Secrets,
     ) -> Self {
-        Self { card_keys: Arc::new(card_keys), signer, crl, profile, register, objects, secrets }
+        Self {
+            card_keys: Arc::new(card_keys),
+            signer,
+            crl,
+            profile,
+            register,
+            objects,
+            secrets,
+            misses: misses::Misses::default(),
+        }
     }
 }

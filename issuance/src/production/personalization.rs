@@ -7,10 +7,13 @@
 //! Each may be repeated: a chip stays bound to its application, a document is signed once, an order is
 //! made anew for each counter.
 
+use std::collections::HashMap;
+
 use crypto::identity::{Can, CardSerial};
 use crypto::lds::AtrInfo;
 use crypto::perso::protocol::Next;
 use crypto::perso::{LifeCycle, Order, Outcome, Presentation, Reason, Receipt, Script};
+use crypto::pki::Crl;
 use crypto::suite::VerifyingKey;
 use rand::Rng as _;
 
@@ -19,6 +22,7 @@ use super::model::{Chip, ChipError, ChipState};
 use super::steps::{in_custody, under};
 use super::store::{self, Document, StoredOrder};
 use super::{Production, documents};
+use crate::applications::fetched::FetchedPortrait;
 use crate::applications::model::{Application, Hold, HoldReason, Stage};
 use crate::applications::store as applications;
 use crate::cards;
@@ -79,60 +83,103 @@ pub async fn prepare(
 ) -> Result<(), ProductionError> {
     // Before an application is bound to a chip for it.
     Box::pin(production.signer.require_unrevoked(KeyName::DocumentSigner)).await?;
-    let mut deed = deeds.open(station.clone()).await?;
-    let chip = in_custody(&mut deed, &presentation.serial).await?;
-    expects(presentation, &chip)?;
-    let lengths = AtrInfo { max_command: presentation.max_command, max_response: presentation.max_response };
-    let id = if let ChipState::Initialised { .. } = chip.state {
-        let (bound, held) = bind_next(&mut deed, production, chip, lengths).await?;
-        // What is held stays held, also if no application is left.
-        if bound.is_some() || held > 0 {
-            deed.commit().await?;
-        }
-        bound.ok_or(ProductionError::NothingToPersonalize)?
-    } else {
-        let application = application_of(&mut deed, &chip).await?;
-        let mut document = store::document(deed.tx(), application.id, &chip.serial).await?;
-        if let Some(stale) = document.take_if(|document| documents::is_stale(production, document).unwrap_or(false)) {
-            store::discard_unsigned(deed.tx(), stale.id).await?;
-        }
-        // A chip that is no card yet gets a document of the new signer; what the revoked one signed is never to be one.
-        if presentation.life_cycle == LifeCycle::Initialised
-            && let Some(signed) = &document
-            && let Some(fingerprint) = Box::pin(documents::refused(production, signed)).await?
-        {
-            cards::steps::revoke_unissued(&mut deed, &fingerprint).await?;
-            store::discard_refused(deed.tx(), signed.id).await?;
-            document = None;
-        }
-        match document {
-            Some(document) => {
-                // Nothing was written: the lock must go before the signature is counted.
-                drop(deed);
-                document.id
-            }
-            None => {
-                let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
-                let draft = documents::draft(&mut deed, production, &application, &chip.serial, keys, lengths).await?;
-                let id = documents::store_prepared(&mut deed, production, &application, &chip.serial, draft).await?;
-                deed.enter(bound_to(&application, &chip).because("prepared anew")).await?;
-                deed.commit().await?;
-                id
+    let (_, list) = Box::pin(production.crl.read()).await?;
+    let mut turn = Turn { presentation, list, portraits: HashMap::new(), passed_over: Vec::new() };
+    let id = loop {
+        // Files are read between two deeds, so that no other writer waits for them.
+        match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
+            Attempt::Prepared(id) => break id,
+            Attempt::Nothing => return Err(ProductionError::NothingToPersonalize),
+            Attempt::Needs(name) => {
+                let portrait = FetchedPortrait::of(&production.objects, name.clone()).await;
+                turn.portraits.insert(name, portrait);
             }
         }
     };
     documents::sign(production, deeds, id).await
 }
 
+/// One presentation of a chip, with the files that were read for it.
+struct Turn<'a> {
+    presentation: &'a Presentation,
+    /// The revocation list in force.
+    list: Crl,
+    /// Portraits by the name of their object.
+    portraits: HashMap<String, FetchedPortrait>,
+    /// Applications whose portrait is missing, and which are not held for it yet.
+    passed_over: Vec<ApplicationId>,
+}
+
+/// How a deed of a presentation ended.
+enum Attempt {
+    /// The document is stored.
+    Prepared(DocumentId),
+    /// No application is left for the chip.
+    Nothing,
+    /// The portrait with this name is wanted first.
+    Needs(String),
+}
+
+/// Prepares the document, or says which portrait is wanted for it.
+async fn attempt(
+    deeds: &Deeds,
+    production: &Production,
+    station: &Station,
+    turn: &mut Turn<'_>,
+) -> Result<Attempt, ProductionError> {
+    let presentation = turn.presentation;
+    let mut deed = deeds.open(station.clone()).await?;
+    let chip = in_custody(&mut deed, &presentation.serial).await?;
+    expects(presentation, &chip)?;
+    let lengths = AtrInfo { max_command: presentation.max_command, max_response: presentation.max_response };
+    if let ChipState::Initialised { .. } = chip.state {
+        let (attempt, held) = bind_next(&mut deed, production, chip, lengths, turn).await?;
+        // What is held stays held, also if no application is left.
+        if matches!(attempt, Attempt::Prepared(_)) || held > 0 {
+            deed.commit().await?;
+        }
+        return Ok(attempt);
+    }
+    let application = application_of(&mut deed, &chip).await?;
+    let mut document = store::document(deed.tx(), application.id, &chip.serial).await?;
+    if let Some(stale) = document.take_if(|document| documents::is_stale(production, document).unwrap_or(false)) {
+        store::discard_unsigned(deed.tx(), stale.id).await?;
+    }
+    // A chip that is no card yet gets a document of the new signer; what the revoked one signed is never to be one.
+    if presentation.life_cycle == LifeCycle::Initialised
+        && let Some(signed) = &document
+        && let Some(fingerprint) = documents::refused(production, signed, &turn.list)?
+    {
+        cards::steps::revoke_unissued(&mut deed, &fingerprint).await?;
+        store::discard_refused(deed.tx(), signed.id).await?;
+        document = None;
+    }
+    if let Some(document) = document {
+        // Nothing was written: the lock must go before the signature is counted.
+        return Ok(Attempt::Prepared(document.id));
+    }
+    let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
+    let capture = application.stage.capture_of().ok_or(ProductionError::ApplicationGone)?;
+    let Some(portrait) = turn.portraits.get(&capture.portrait) else {
+        return Ok(Attempt::Needs(capture.portrait.clone()));
+    };
+    let jpeg = portrait.jpeg()?;
+    let draft = documents::draft(&mut deed, production, &application, jpeg, &chip.serial, keys, lengths).await?;
+    let id = documents::store_prepared(&mut deed, production, &application, &chip.serial, draft).await?;
+    deed.enter(bound_to(&application, &chip).because("prepared anew")).await?;
+    deed.commit().await?;
+    Ok(Attempt::Prepared(id))
+}
+
 /// Binds an initialised chip to the application of its office that waits longest and can become a card; what cannot is
-/// held with its reason, and the queue goes on. Returns the id of the stored document, `None` if no application is
-/// left, and how many were held.
+/// held with its reason, and the queue goes on. Returns how it ended, and how many were held.
 async fn bind_next(
     deed: &mut Deed<Station>,
     production: &Production,
     mut chip: Chip,
     lengths: AtrInfo,
-) -> Result<(Option<DocumentId>, usize), ProductionError> {
+    turn: &mut Turn<'_>,
+) -> Result<(Attempt, usize), ProductionError> {
     let (office, keys) = (deed.actor().office.clone(), chip.state.keys().cloned().ok_or(ChipError::Spoiled)?);
     let at = deed.at();
     // Again, for a chip that was initialised before keys were entered: it must not share them with a later one.
@@ -141,7 +188,13 @@ async fn bind_next(
     }
     let mut held = 0;
     loop {
-        let Some(id) = applications::claim_approved(deed.tx(), &office).await? else { return Ok((None, held)) };
+        let next = applications::claim_approved(deed.tx(), &office, &turn.passed_over).await?;
+        let Some(id) = next else { return Ok((Attempt::Nothing, held)) };
+        // Asked before the application is read: nothing of its person has been seen that a record would owe.
+        let name = applications::portrait_name(deed.tx(), id).await?;
+        if let Some(name) = name.filter(|name| !turn.portraits.contains_key(name)) {
+            return Ok((Attempt::Needs(name), held));
+        }
         let application = match applications::application_locked(deed, id).await {
             Ok(application) => application.ok_or(ProductionError::ApplicationGone)?,
             // Its row has no meaning or is not to be believed, so no stage can be made of it:
@@ -157,7 +210,23 @@ async fn bind_next(
             }
             Err(error) => return Err(error.into()),
         };
-        match documents::draft(deed, production, &application, &chip.serial, &keys, lengths).await {
+        let capture = application.stage.capture_of().ok_or(ProductionError::ApplicationGone)?;
+        let portrait = turn.portraits.get(&capture.portrait).ok_or(ProductionError::ApplicationGone)?;
+        let drafted = match portrait.jpeg() {
+            Ok(jpeg) => {
+                production.misses.found(id);
+                documents::draft(deed, production, &application, jpeg, &chip.serial, &keys, lengths).await
+            }
+            Err(error) if error.is_lost() && !production.misses.missed(id) => {
+                tracing::warn!(application.id = %id, "passed over: its portrait is missing; it is held if it still is at the next presentations");
+                turn.passed_over.push(id);
+                deed.enter(passed_over(&application)).await?;
+                held += 1;
+                continue;
+            }
+            Err(error) => Err(error.into()),
+        };
+        match drafted {
             Ok(draft) => {
                 let mut application = application;
                 application.stage = application.stage.bind(chip.serial)?;
@@ -166,7 +235,7 @@ async fn bind_next(
                 store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
                 let id = documents::store_prepared(deed, production, &application, &chip.serial, draft).await?;
                 deed.enter(bound_to(&application, &chip)).await?;
-                return Ok((Some(id), held));
+                return Ok((Attempt::Prepared(id), held));
             }
             Err(error) => {
                 let reason = hold_reason(&error).ok_or(error)?;
@@ -203,6 +272,13 @@ async fn hold(
     let entry = Entry::new(Action::ApplicationHeld, object, Purpose::Personalization).about(application.person);
     deed.enter(entry.because(reason.word())).await?;
     Ok(())
+}
+
+/// The record that an application was passed over for its portrait.
+fn passed_over(application: &Application) -> Entry {
+    let object = Object::Application(application.id);
+    let entry = Entry::new(Action::ApplicationPassedOver, object, Purpose::Personalization);
+    entry.about(application.person).because(HoldReason::PortraitLost.word())
 }
 
 /// The record that an application and a chip belong together.

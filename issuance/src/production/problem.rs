@@ -16,13 +16,13 @@ impl From<ProductionError> for Problem {
             E::Compose(source) => return source.into(),
             E::Crl(source) => return source.into(),
             E::Deed(source) => return source.into(),
+            E::Object(source) => return source.into(),
             E::OtherOffice(source) => return source.into(),
             E::Signer(source) => return source.into(),
             E::Stage(source) => return source.into(),
             E::Store(source) => return source.into(),
             E::TransportKey(source) => return source.into(),
             E::List(_)
-            | E::Object(_)
             | E::Package(_)
             | E::Secrets(_)
             | E::Signature(_)

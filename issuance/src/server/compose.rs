@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use thiserror::Error;
 
+use super::faults::Faults;
 use super::{ListenError, Metrics, Settings, Watch};
 use crate::access::{Access, FirstOfficerError, make_first_officer};
 use crate::applications::Counter;
 use crate::cards::CardProfile;
 use crate::deed::Deeds;
-use crate::ground::objects::Objects;
+use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
     AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, Installation, InstallationError, KeyStore,
@@ -55,6 +56,8 @@ pub struct Offices {
     pub watch: Watch,
     /// What is counted of its answers.
     pub metrics: Metrics,
+    /// What the worker fails in now.
+    pub faults: Faults,
 }
 
 /// Returns all tables, in the order in which they were made.
@@ -148,7 +151,7 @@ impl Offices {
         Box::pin(make_first_officer(&deeds, &store)).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
-        for complaint in signer.complaints().await {
+        for complaint in signer.complaints(deeds.source().now()).await {
             tracing::error!("{complaint}");
         }
         let crl = CurrentCrl::new(&settings.data);
@@ -156,7 +159,7 @@ impl Offices {
         let code = authority.country()?.in_mrz().to_owned();
         let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
         let register = Register::new(&population);
-        let objects = Objects::new(&settings.data, secrets.clone(), deeds.source().clone());
+        let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         let watch = Watch::new(settings, store.clone(), installation.id());
@@ -183,6 +186,7 @@ impl Offices {
             ),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
             watch,
+            faults: Faults::default(),
             signer,
             crl,
             register,
@@ -225,6 +229,9 @@ pub enum StartError {
     /// The database has no tables yet.
     #[error("the database is empty: `issuance serve` makes its tables at the first start")]
     NoTables,
+    /// The large objects.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
     /// Signing keys.
     #[error(transparent)]
     Signer(#[from] SignerError),

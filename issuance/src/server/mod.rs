@@ -3,6 +3,7 @@
 mod compose;
 pub mod config;
 mod connection;
+mod faults;
 mod init;
 mod metrics;
 mod proxy;
@@ -17,6 +18,7 @@ mod watch;
 mod worker;
 
 pub use compose::{Offices, SEALED, StartError, deeds, migrations};
+pub use faults::Faults;
 pub use init::{InitError, Initialised, init};
 pub use metrics::Metrics;
 pub use proxy::{Network, NetworkMalformed};

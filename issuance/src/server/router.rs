@@ -149,6 +149,7 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         code = Some(problem.code().to_string());
+        state.readiness.answered(problem.code());
         match problem.cause() {
             Some(cause) => tracing::error!(code = %problem.code(), cause, "a request failed inside the service"),
             None => tracing::info!(code = %problem.code(), "refused"),
@@ -192,21 +193,15 @@ async fn ask_health(State(offices): State<Offices>) -> Looked<Health> {
 /// [`Problem`]: `storage-full`, `database-busy`, `database-unreachable`
 pub async fn health(offices: &Offices) -> Result<Health, Problem> {
     offices.readiness.ask().await?;
-    let mut details = offices.signer.complaints().await;
-    let findings = offices.watch.public_findings();
-    let worst = findings.iter().map(|(severity, _)| *severity).max();
-    let degraded = !details.is_empty() || worst >= Some(Severity::Warning);
-    let status = if degraded { "degraded" } else { "ok" };
-    details.extend(findings.into_iter().map(|(_, says)| says));
-    let break_glass = offices.access.alarm();
-    Ok(Health { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details })
+    let mut details = offices.signer.complaints(offices.deeds().source().now()).await;
+    details.extend(offices.faults.complaints());
+    Ok(Health::of(offices.access.alarm(), details, offices.watch.public_findings()))
 }
 
 /// Does the process answer? Says nothing of its database.
 #[utoipa::path(get, path = "/livez", tag = "service", responses((status = 200, body = Health)))]
 async fn livez() -> Looked<Health> {
-    let version = env!("CARGO_PKG_VERSION").into();
-    Ok(Json(Health { status: "ok".into(), version, break_glass: None, details: vec![] }))
+    Ok(Json(Health::of(None, vec![], vec![])))
 }
 
 /// Can the service work? Answers within a second, by a write at most once a second whose result all who ask share; and
@@ -214,7 +209,9 @@ async fn livez() -> Looked<Health> {
 #[utoipa::path(get, path = "/readyz", tag = "service",
     responses((status = 200, body = Health), (status = 503, description = "storage-full, database-busy or database-unreachable")))]
 async fn readyz(State(offices): State<Offices>) -> Looked<Health> {
-    Ok(Json(health(&offices).await?))
+    offices.readiness.ask().await?;
+    // It answers requests without its worker: `degraded`, and ready.
+    Ok(Json(Health::of(None, offices.faults.complaints(), offices.watch.public_findings())))
 }
 
 /// Answer of `GET /health`.
@@ -230,6 +227,20 @@ pub struct Health {
     pub break_glass: Option<time::OffsetDateTime>,
     /// What it cannot do, and what the operator does about it.
     pub details: Vec<String>,
+}
+
+impl Health {
+    /// A health that is degraded by what the service cannot do, and by what it soon cannot: a notice alone is none.
+    fn of(
+        break_glass: Option<time::OffsetDateTime>,
+        mut details: Vec<String>,
+        findings: Vec<(Severity, String)>,
+    ) -> Self {
+        let worst = findings.iter().map(|(severity, _)| *severity).max();
+        let status = if details.is_empty() && worst < Some(Severity::Warning) { "ok" } else { "degraded" };
+        details.extend(findings.into_iter().map(|(_, says)| says));
+        Self { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details }
+    }
 }
 
 /// This document.

@@ -1,11 +1,13 @@
 //! The worker: does what is due, again and again, beside the requests.
 
-use std::time::Duration;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use thiserror::Error;
 
-use super::Offices;
 use super::watch::LOOK;
+use super::{Faults, Offices};
 use crate::access::proposals::{self, WatchError};
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
@@ -31,44 +33,63 @@ enum JobError {
 /// logged, and tried again by
 /// [`run`]: a list that has run out must not keep the counters closed.
 pub(super) async fn begin(offices: &Offices) {
-    if let Err(error) = proposals::watch(&offices.access, offices.deeds()).await {
-        tracing::warn!(%error, "the proposals about officers were not looked at");
-    }
-    if let Err(error) = bundle(offices, offices.deeds().source().id()).await {
-        tracing::error!(%error, "there is no trust bundle; it is tried again every second");
-    }
-    look(offices).await;
+    offices.faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
+    offices.faults.note(TRUST_BUNDLE, &bundle(offices, offices.deeds().source().id()).await);
+    offices.faults.note(STATE, &offices.watch.look(offices.deeds()).await);
 }
 
-/// Looks for due work every `tick`, until it is aborted.
+/// Looks for due work every `tick`, until it is aborted. A panic is logged and shown by health, and the worker begins
+/// again after a while.
 pub(super) async fn run(offices: Offices, tick: Duration) {
-    let worker: Id<Worker> = offices.deeds().source().id();
+    let faults = offices.faults.clone();
+    supervise(&faults, FIRST_REST, || turns(offices.clone(), tick)).await;
+}
+
+/// Begins work anew when it panics, after a rest that doubles up to [`LONGEST_REST`].
+async fn supervise<F: Future<Output = ()>>(faults: &Faults, first_rest: Duration, work: impl Fn() -> F) {
+    let mut rest = first_rest;
+    loop {
+        let began = Instant::now();
+        let Err(panic) = AssertUnwindSafe(work()).catch_unwind().await else { return };
+        // One that worked for long begins again soon.
+        if began.elapsed() > LONGEST_REST {
+            rest = first_rest;
+        }
+        let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let what = what.unwrap_or("no message");
+        tracing::error!(panic = what, rest_s = rest.as_secs(), "the worker panicked, and begins again after a rest");
+        faults.note::<String>(WORKER, &Err(format!("it panicked ({what})")));
+        tokio::time::sleep(rest).await;
+        rest = (rest * 2).min(LONGEST_REST);
+    }
+}
+
+async fn turns(offices: Offices, tick: Duration) {
+    let (faults, worker): (_, Id<Worker>) = (&offices.faults, offices.deeds().source().id());
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failing = false;
-    let mut looked = std::time::Instant::now();
+    let mut looked_at = Instant::now();
     for turn in 0_u64.. {
         ticks.tick().await;
-        let done = bundle(&offices, worker).await;
-        // Said once when it begins to fail, not every second.
-        if let (Err(error), false) = (&done, failing) {
-            tracing::error!(%error, "the trust bundle was not made anew; it is tried again every second");
+        faults.note(TRUST_BUNDLE, &bundle(&offices, worker).await);
+        if looked_at.elapsed() >= LOOK {
+            faults.note(STATE, &offices.watch.look(offices.deeds()).await);
+            looked_at = Instant::now();
         }
-        failing = done.is_err();
-        if let Err(error) = proposals::watch(&offices.access, offices.deeds()).await {
-            tracing::warn!(%error, "the proposals about officers were not looked at; they are again in a second");
-        }
-        if looked.elapsed() >= LOOK {
-            look(&offices).await;
-            looked = std::time::Instant::now();
-        }
+        faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
         if turn % HOURLY_CHECK == 0 {
             for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Warnings] {
-                if let Err(error) = hourly(&offices, worker, job).await {
-                    tracing::warn!(%error, job = job.name(), "a job failed, and is tried again in an hour");
+                let looked = hourly(&offices, worker, job).await;
+                // Where it was not its turn, what was wrong the last time still is.
+                if let Ok(Some(done)) = &looked {
+                    faults.note(job.name(), done);
                 }
+                faults.note(JOBS, &looked.map(drop));
             }
         }
+        // All of it was looked at without a panic.
+        faults.note::<String>(WORKER, &Ok(()));
+        faults.turned();
     }
 }
 
@@ -81,20 +102,14 @@ async fn bundle(offices: &Offices, worker: Id<Worker>) -> Result<(), JobError> {
     }
     let Some(lease) = jobs::lease(deeds, Job::TrustBundle, worker).await? else { return Ok(()) };
     let built = trust::build(trust, deeds).await;
-    jobs::give_back(deeds, lease, built.is_ok(), deeds.source().now()).await?;
+    jobs::give_back(deeds, lease, built.is_ok(), time::Duration::ZERO).await?;
     Ok(built?)
 }
 
-/// Looks at what runs out, what waits and what is late. The requests go on where that fails.
-async fn look(offices: &Offices) {
-    if let Err(error) = offices.watch.look(offices.deeds()).await {
-        tracing::warn!(%error, "the state of the service could not be looked at");
-    }
-}
-
-async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), JobError> {
+/// Does a job if it is due and no other process does it. Returns how it ended, if it was done here.
+async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Option<Result<(), JobError>>, StoreError> {
     let deeds = offices.deeds();
-    let Some(lease) = jobs::lease(deeds, job, worker).await? else { return Ok(()) };
+    let Some(lease) = jobs::lease(deeds, job, worker).await? else { return Ok(None) };
     let done = match job {
         Job::BreakGlass => {
             if let Some(effective_at) = offices.access.alarm() {
@@ -110,8 +125,8 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<(), J
         }
         Job::TrustBundle => Ok(()),
     };
-    jobs::give_back(deeds, lease, done.is_ok(), deeds.source().now() + job.period()).await?;
-    done
+    jobs::give_back(deeds, lease, done.is_ok(), job.period()).await?;
+    Ok(Some(done))
 }
 
 /// Purges expired answers and sessions.
@@ -125,3 +140,50 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
 
 /// So many ticks between two looks at the hourly jobs.
 const HOURLY_CHECK: u64 = 60;
+/// Rest after the first panic.
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// Longest rest between two panics.
+const LONGEST_REST: Duration = Duration::from_mins(1);
+/// The list of jobs, as health names it.
+const JOBS: &str = "jobs";
+/// The watch over proposals about officers, as health names it.
+const PROPOSALS: &str = "proposals-watch";
+/// The look at the service's own state, as health names it.
+const STATE: &str = "state";
+/// The making of the trust bundle, as health names it.
+const TRUST_BUNDLE: &str = Job::TrustBundle.name();
+/// All of it, as health names it.
+const WORKER: &str = "worker";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_is_seen_and_begins_again() {
+        let (faults, begun) = (Faults::default(), AtomicU32::new(0));
+        let (complaints, done) = (std::sync::Mutex::new(Vec::new()), tokio::sync::Notify::new());
+        let work = || async {
+            complaints.lock().unwrap().push(faults.complaints());
+            match begun.fetch_add(1, Ordering::SeqCst) {
+                0 => panic!("the first time"),
+                1 => panic!("the {} time", "second"),
+                _ => {
+                    faults.note::<String>(WORKER, &Ok(()));
+                    done.notify_one();
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = supervise(&faults, Duration::from_millis(1), work) => panic!("it ended"),
+            () = done.notified() => {}
+        }
+        let said = |time: &str| vec![format!("worker fails, and is tried again: it panicked ({time})")];
+        let expected = [vec![], said("the first time"), said("the second time")];
+        assert_eq!(complaints.into_inner().unwrap(), expected);
+        assert!(faults.complaints().is_empty());
+    }
+}

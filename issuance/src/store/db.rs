@@ -1,21 +1,53 @@
 //! The database of this service, and how transactions begin.
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor as _, PgPool, SqlSafeStr as _, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, SqlitePool};
 
 use super::{Migration, RowKey, Sql, StoreError, Tx, migrations};
 use crate::sql;
 
 /// The database of this service; clones share its connections.
 #[derive(Clone, Debug)]
-pub struct Db(Engine, Option<RowKey>);
+pub struct Db(Engine, Option<RowKey>, Option<Arc<OpenFile>>);
+
+/// The SQLite file that was opened: where it lies, and what it is.
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl OpenFile {
+    fn at(path: PathBuf) -> std::io::Result<Self> {
+        let metadata = std::fs::metadata(&path)?;
+        Ok(Self { device: metadata.dev(), inode: metadata.ino(), path })
+    }
+
+    /// Refuses to go on where another file, or none, lies at the path: what is written into an open file without a name is
+    /// gone when the service ends.
+    fn is_there(&self) -> Result<(), StoreError> {
+        let there = Self::at(self.path.clone()).is_ok_and(|now| (now.device, now.inode) == (self.device, self.inode));
+        if there {
+            return Ok(());
+        }
+        Err(StoreError::Unreachable(format!(
+            "{} was removed, renamed or replaced while the service runs; nothing more is written: stop the service, put the \
+             right file there, and start it again",
+            self.path.display()
+        )))
+    }
+}
 
 /// Which of the two databases it is.
 #[derive(Clone, Debug)]
@@ -44,8 +76,12 @@ impl Db {
     /// [`StoreError::Unreachable`] with the reason.
     pub async fn connect(url: Option<&str>, data: &Path) -> Result<Self, StoreError> {
         Ok(match url {
-            Some(url) => Self(Engine::Pg(open_pg(url).await?), None),
-            None => Self(Engine::Lite(open_lite(data).await?), None),
+            Some(url) => Self(Engine::Pg(open_pg(url).await?), None, None),
+            None => {
+                let pool = open_lite(data).await?;
+                let file = OpenFile::at(data.join(FILE)).map_err(|e| StoreError::Unreachable(e.to_string()))?;
+                Self(Engine::Lite(pool), None, Some(Arc::new(file)))
+            }
         })
     }
 
@@ -99,7 +135,7 @@ impl Db {
     /// The same database, with the key of the MACs that its rows carry. Without it no sealed row is believed.
     #[must_use]
     pub fn sealed_by(self, key: RowKey) -> Self {
-        Self(self.0, Some(key))
+        Self(self.0, Some(key), self.2)
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -113,8 +149,9 @@ impl Db {
     /// # Errors
     /// [`StoreError`]
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Pg(pool) => Tx::of_pg(acquired(pool).await?, self.1.clone()).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
@@ -134,8 +171,9 @@ impl Db {
     /// # Errors
     /// [`StoreError`]
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(pool.acquire().await?, self.1.clone()).await?,
+            Engine::Pg(pool) => Tx::of_pg(acquired(pool).await?, self.1.clone()).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
     }
@@ -171,14 +209,70 @@ impl Db {
 }
 
 async fn open_pg(url: &str) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url).map_err(|e| StoreError::Unreachable(e.to_string()))?;
+    // The URL is not shown: it holds the password.
+    let options = PgConnectOptions::from_str(url).map_err(|error| {
+        StoreError::Unreachable(format!(
+            "--database (ISSUANCE_DATABASE) is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
+        ))
+    })?;
+    // Asked once before there is a pool, which would only say that its time was over.
+    if let Some(why) = unreachable_because(&options).await {
+        return Err(why);
+    }
     PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
+        .connect_with(options.clone())
         .await
-        .map_err(|e| StoreError::Unreachable(e.to_string()))
+        .map_err(|error| unreachable(&options, &error))
 }
+
+/// Returns a connection of the pool. Where the pool's time is over, finds out whether its connections are all in use or
+/// the server does not answer.
+async fn acquired(pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+    match pool.acquire().await {
+        Ok(connection) => Ok(connection),
+        Err(error @ sqlx::Error::PoolTimedOut) => {
+            Err(Box::pin(unreachable_because(&pool.connect_options())).await.unwrap_or_else(|| error.into()))
+        }
+        Err(error) => Err(match StoreError::from(error) {
+            StoreError::Unreachable(why) => unreachable(&pool.connect_options(), &why),
+            other => other,
+        }),
+    }
+}
+
+/// Tries to reach the server with a connection of its own. Returns why it cannot be reached; `None` if it can.
+async fn unreachable_because(options: &PgConnectOptions) -> Option<StoreError> {
+    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+        Ok(Ok(connection)) => {
+            drop(connection.close().await);
+            None
+        }
+        Ok(Err(error)) => match StoreError::from(error) {
+            // It answers, and is starting up or has no room: that passes.
+            busy @ StoreError::Busy(_) => Some(busy),
+            other => Some(unreachable(options, &other)),
+        },
+        Err(_) => Some(unreachable(options, &format_args!("no answer within {} seconds", PATIENCE.as_secs()))),
+    }
+}
+
+/// The error that names the server and its database, without the password, and says what to do.
+fn unreachable(options: &PgConnectOptions, why: &impl Display) -> StoreError {
+    let place = options.get_socket().map_or_else(
+        || format!("{}:{}", options.get_host(), options.get_port()),
+        |socket| format!("{} (port {})", socket.display(), options.get_port()),
+    );
+    let name = options.get_database().unwrap_or(options.get_username());
+    StoreError::Unreachable(format!(
+        "PostgreSQL at {place}, database `{name}`: {why}; start it, open the way to it, or mend --database \
+         (ISSUANCE_DATABASE)"
+    ))
+}
+
+/// A server that is there answers sooner.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn open_lite(data: &Path) -> Result<SqlitePool, StoreError> {
     let file = data.join(FILE);

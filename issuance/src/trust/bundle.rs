@@ -38,7 +38,9 @@ pub async fn refresh(trust: &Trust, deeds: &Deeds) -> Result<(), StoreError> {
 /// [`BundleError`]
 pub async fn is_due(trust: &Trust, deeds: &Deeds) -> Result<bool, BundleError> {
     let Some(current) = trust.current() else { return Ok(true) };
-    if current.issued_at <= deeds.source().now() - trust.settings.bundle_renewal {
+    let now = deeds.source().now();
+    // One that was made under a clock that was ahead is no bundle of now: kiosks refuse it.
+    if current.issued_at <= now - trust.settings.bundle_renewal || current.issued_at > now + store::SAME_MOMENT {
         return Ok(true);
     }
     let (crl, _) = trust.crl.read().await?;
@@ -54,6 +56,8 @@ pub async fn is_due(trust: &Trust, deeds: &Deeds) -> Result<bool, BundleError> {
 /// # Errors
 /// [`BundleError`]
 pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
+    // Before anything is stored: a signer that cannot sign leaves no bundle behind that was prepared for it.
+    trust.signer.require_able(deeds, KeyName::TrustListSigner).await?;
     let (crl, _) = trust.crl.read().await?;
     let csca = trust.signer.csca();
     let frame_hash = frame_hash(csca, &crl);
@@ -72,9 +76,16 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
         revoked_documents: cards::store::revoked_documents(&mut tx).await?,
     };
     let signer = trust.signer.clone();
+    // Without a turn: the transaction is open. One process at a time has the lease on this job.
     let prepared =
-        blocking::run(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
+        blocking::apart(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
+    if store::purge_ahead(&mut tx, now).await? > 0 {
+        tracing::warn!(
+            "trust bundles that were made under a clock that was ahead are dropped; a kiosk whose clock was ahead too refuses the new one until then: delete its --state"
+        );
+    }
     let issued_at = store::next_moment(&mut tx, now).await?;
+    store::purge_unsigned(&mut tx).await?;
     store::insert_prepared(&mut tx, id, issued_at, frame_hash, &prepared.to_bytes()).await?;
     tx.commit().await?;
     let signature = trust.signer.sign(deeds, KeyName::TrustListSigner, prepared.to_be_signed()).await?;

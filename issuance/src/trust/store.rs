@@ -24,6 +24,13 @@ pub(super) async fn insert_prepared(
     Ok(())
 }
 
+/// Deletes the bundles that were prepared and never signed: the one that is made now has what they had. So there is one
+/// of them at most, however often signing fails.
+pub(super) async fn purge_unsigned(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.run(sql!("delete from trust_bundle where signed is null"), args![]).await?;
+    Ok(())
+}
+
 /// Stores the bundle signed.
 pub(super) async fn attach(tx: &mut Tx, id: BundleId, signed: &[u8]) -> Result<(), StoreError> {
     tx.run(sql!("update trust_bundle set signed = $1 where id = $2"), args![signed, id]).await?;
@@ -37,6 +44,14 @@ pub(super) async fn next_moment(tx: &mut Tx, now: OffsetDateTime) -> Result<Offs
     let newest: Option<OffsetDateTime> = tx.one(sql, args![]).await?.map(|row| row.get("issued_at")).transpose()?;
     Ok(newest.map_or(now, |newest| now.max(newest + Duration::MICROSECOND)))
 }
+
+/// Deletes the bundles that were made under a clock that was ahead. Returns how many there were.
+pub(super) async fn purge_ahead(tx: &mut Tx, now: OffsetDateTime) -> Result<u64, StoreError> {
+    tx.run(sql!("delete from trust_bundle where issued_at > $1"), args![now + SAME_MOMENT]).await
+}
+
+/// Bundles that are made at once are dated a little ahead, and clocks of two processes differ a little.
+pub(super) const SAME_MOMENT: Duration = Duration::minutes(1);
 
 /// Deletes the bundles before the one of this moment but for the last few: each is as long as the list of revoked
 /// documents.

@@ -2,6 +2,7 @@
 //! code of the one catalogue.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -14,6 +15,7 @@ use crate::deed::DeedError;
 use crate::ground::OtherOffice;
 use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::ids::{IdMalformed, RequestId};
+use crate::ground::objects::ObjectError;
 use crate::store::StoreError;
 
 /// A refusal or a failure, as a caller sees it. Each office maps each of its errors here in one
@@ -171,7 +173,7 @@ fn usual_wait(code: ProblemCode) -> Option<u64> {
     match code {
         ProblemCode::DatabaseBusy | ProblemCode::IdempotencyKeyInUse | ProblemCode::ServiceBusy => Some(1),
         ProblemCode::DatabaseUnreachable | ProblemCode::RequestTooSlow | ProblemCode::TrustBundleNotReady => Some(5),
-        ProblemCode::StorageFull => Some(30),
+        ProblemCode::ObjectsUnreadable | ProblemCode::StorageFull => Some(30),
         _ => None,
     }
 }
@@ -193,11 +195,25 @@ impl From<StoreError> for Problem {
             StoreError::Full(_) => Self::caused(ProblemCode::StorageFull, &error),
             StoreError::Unreachable(_) => Self::caused(ProblemCode::DatabaseUnreachable, &error),
             StoreError::Duplicate { .. } => Self::new(ProblemCode::AlreadyThere).detail(error),
-            StoreError::Database(_) | StoreError::Inconsistent { .. } | StoreError::Migration(_) => {
-                Self::internal(&error)
-            }
+            StoreError::Inconsistent { .. } => Self::caused(ProblemCode::RecordInconsistent, &error),
+            StoreError::Database(_) | StoreError::Migration(_) => Self::internal(&error),
         }
     }
+}
+
+impl From<ObjectError> for Problem {
+    fn from(error: ObjectError) -> Self {
+        match &error {
+            ObjectError::Changed | ObjectError::Lost => Self::caused(ProblemCode::PortraitLost, &error),
+            ObjectError::File(source) if is_full(source) => Self::caused(ProblemCode::StorageFull, &error),
+            ObjectError::File(_) | ObjectError::Root(..) => Self::caused(ProblemCode::ObjectsUnreadable, &error),
+        }
+    }
+}
+
+/// True if a file was not written because there is no room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl From<DeedError> for Problem {

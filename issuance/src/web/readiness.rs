@@ -9,6 +9,7 @@ use crypto::perso::problem::ProblemCode;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
+use super::problem::is_full;
 use super::{Problem, store};
 use crate::deed::Deeds;
 use crate::ground::{blocking, files};
@@ -19,6 +20,8 @@ pub struct Readiness {
     deeds: Deeds,
     data: Arc<Path>,
     latest: Arc<Mutex<Latest>>,
+    /// What the last probe that came to an end found; and when a request last found no room.
+    known: Arc<std::sync::Mutex<(Option<Problem>, Option<Instant>)>>,
 }
 
 /// The latest probe: its beginning, and its result once it is there.
@@ -28,7 +31,7 @@ impl Readiness {
     /// A probe of this database, and of the folder in which large objects are kept.
     #[must_use]
     pub fn new(deeds: Deeds, data: &Path) -> Self {
-        Self { deeds, data: data.into(), latest: Arc::default() }
+        Self { deeds, data: data.into(), latest: Arc::default(), known: Arc::default() }
     }
 
     /// Returns within a second whether a row and a file can be written. A result serves for a second; a probe that
@@ -38,10 +41,25 @@ impl Readiness {
     /// `storage-full`, `database-busy`, `database-unreachable`
     pub async fn ask(&self) -> Result<(), Problem> {
         let mut result = self.result().await;
+        // A row of the probe may still find room where those of requests do not.
+        let full = self.known.lock().expect("the lock is held for a copy only").1;
+        if full.is_some_and(|at| at.elapsed() < FULL_FOR) {
+            return Err(Problem::new(ProblemCode::StorageFull));
+        }
         match tokio::time::timeout(PATIENCE, result.wait_for(Option::is_some)).await {
             Ok(Ok(result)) => result.clone().unwrap_or(Ok(())),
             // The probe hangs, or broke off with the runtime.
-            Ok(Err(_)) | Err(_) => Err(Problem::new(ProblemCode::DatabaseBusy).detail("a write takes too long")),
+            Ok(Err(_)) | Err(_) => {
+                let known = self.known.lock().expect("the lock is held for a copy only").0.clone();
+                Err(known.unwrap_or_else(|| Problem::new(ProblemCode::DatabaseBusy).detail("a write takes too long")))
+            }
+        }
+    }
+
+    /// Takes note of how a request ended: one that found no room shows what the small probe may not see.
+    pub fn answered(&self, code: ProblemCode) {
+        if code == ProblemCode::StorageFull {
+            self.known.lock().expect("the lock is held for an assignment only").1 = Some(Instant::now());
         }
     }
 
@@ -57,6 +75,7 @@ impl Readiness {
         let this = self.clone();
         tokio::spawn(async move {
             let probed = this.probe().await;
+            this.known.lock().expect("the lock is held for an assignment only").0 = probed.clone().err();
             tell.send_replace(Some(probed));
         });
         result
@@ -67,11 +86,9 @@ impl Readiness {
         store::probe(&mut tx, self.deeds.source().now()).await?;
         tx.commit().await?;
         let file = self.data.join("readiness-probe");
-        blocking::apart(move || write(&file)).await.map_err(|error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Problem::caused(ProblemCode::StorageFull, &error)
-            }
-            _ => Problem::internal(&error),
+        blocking::apart(move || write(&file)).await.map_err(|error| {
+            let code = if is_full(&error) { ProblemCode::StorageFull } else { ProblemCode::Internal };
+            Problem::caused(code, &error)
         })
     }
 }
@@ -84,5 +101,7 @@ fn write(file: &PathBuf) -> io::Result<()> {
 
 /// An answer comes within a second.
 const PATIENCE: Duration = Duration::from_millis(900);
+/// So long after a request found no room the service is not ready.
+const FULL_FOR: Duration = Duration::from_secs(10);
 /// A result serves all who ask for so long.
 const GOOD_FOR: Duration = Duration::from_secs(1);

@@ -267,3 +267,23 @@ fn a_closed_pipe_ends_no_command_in_the_middle() {
     let error = String::from_utf8(stderr).unwrap();
     assert!(status.code() == Some(3) && error.contains("output-unusable"), "{error}");
 }
+
+#[test]
+fn a_list_that_is_not_there_is_named_with_what_to_do() {
+    let data = folder(0);
+    let list = data.path().join("csca.crl");
+    fs::remove_file(&list).unwrap();
+    let complains = |words: &str| {
+        let (code, _, error) = done(issuance(data.path(), "crl", &[]));
+        assert_eq!(code, Some(1), "{error}");
+        assert!(error.contains(&list.display().to_string()) && error.contains(words), "{error}");
+        assert!(error.contains("Restore it from the backup") && !error.contains("issuance init"), "{error}");
+    };
+    complains("No such file");
+    fs::create_dir(&list).unwrap();
+    complains("Is a directory");
+    fs::remove_dir(&list).unwrap();
+    fs::write(&list, [0; 100]).unwrap();
+    complains("not a revocation list");
+    assert_eq!(fs::read(&list).unwrap(), [0; 100], "nothing was issued");
+}

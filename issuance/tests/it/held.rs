@@ -7,8 +7,8 @@ use crypto::lds::Dg13;
 use issuance::applications::model::{Application, HoldReason, Kind, Stage, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
 use issuance::deed::Object;
-use issuance::ground::Role;
 use issuance::ground::ids::{ApplicationId, PersonId};
+use issuance::ground::{Officer, Permission, Role, blocking};
 use issuance::population::PopulationError;
 use issuance::population::model::{Declaration, DeclaredPlace};
 use issuance::production::ProductionError;
@@ -17,7 +17,7 @@ use issuance::web::Problem;
 use issuance::{args, numbering, population, sql};
 use serde_json::json;
 
-use crate::offices::{Offices, declaration, within};
+use crate::offices::{Offices, appoint, declaration, within};
 use crate::postgres::fresh_database;
 
 /// Runs a test on SQLite and on PostgreSQL.
@@ -48,6 +48,9 @@ on_both!(
     approval_rehearses_the_card,
     what_cannot_be_composed_is_held_and_the_queue_goes_on,
     a_row_without_meaning_does_not_stop_the_queue,
+    without_the_folder_of_portraits_nothing_is_held,
+    a_registrar_reads_and_releases_what_is_held,
+    files_are_read_between_deeds,
 );
 
 async fn a_field_that_a_card_has_no_room_for_declines_the_declaration(offices: &Offices) {
@@ -103,6 +106,7 @@ async fn approval_rehearses_the_card(offices: &Offices) {
     set_record(offices, application.person, long).await;
     let refused = offices.approves(&offices.approver, application.id).await.unwrap_err();
     assert!(matches!(&refused, CounterError::Store(StoreError::Inconsistent { table, .. }) if table == "person"));
+    assert_eq!(code(refused), "record-inconsistent");
     assert_eq!(stage(offices, application.id).await, "captured");
     set_record(offices, application.person, sound).await;
     offices.approves(&offices.approver, application.id).await.unwrap();
@@ -126,6 +130,12 @@ async fn what_cannot_be_composed_is_held_and_the_queue_goes_on(offices: &Offices
     let mut chip = offices.initialised(1).await;
     let ordered = offices.orders(&chip).await.unwrap();
     assert_eq!(ordered.application, sound.id, "the first that can become a card");
+    assert_eq!(stage(offices, faceless.id).await, "approved", "missing once");
+    let waiting = offices.initialised(2).await;
+    for missing in 2..4 {
+        assert_eq!(word(offices.orders(&waiting).await.unwrap_err()), "nothing-to-personalize");
+        assert_eq!(stage(offices, faceless.id).await, if missing < 3 { "approved" } else { "held" }, "{missing}");
+    }
     for (application, reason, owner) in [
         (long, HoldReason::NotComposable, Role::Registrar),
         (faceless, HoldReason::PortraitLost, Role::Capture),
@@ -136,15 +146,13 @@ async fn what_cannot_be_composed_is_held_and_the_queue_goes_on(offices: &Offices
         let trail = offices.trail(Object::Application(application.id)).await;
         assert!(trail.contains(&"application-held".to_owned()), "{trail:?}");
         assert_eq!(held_record(offices, application).await, (reason.word().to_owned(), application.person.to_string()));
-        let read =
-            within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id));
-        let (seen, portrait) = read.unwrap();
+        let seen = within!(offices, offices.approver, deed => counter::read(deed, application.id)).unwrap();
+        let portrait = counter::portrait_of(&offices.state.counter, &seen).await.unwrap();
         assert_eq!((seen.stage.name(), portrait.is_none()), ("held", reason == HoldReason::PortraitLost));
     }
     offices.card(&mut chip).await;
 
     // Nothing is left, and what is held stays held.
-    let waiting = offices.initialised(2).await;
     assert_eq!(word(offices.orders(&waiting).await.unwrap_err()), "nothing-to-personalize");
     assert_eq!(stage(offices, long.id).await, "held");
     let decided = offices.approves(&offices.approver, long.id).await.unwrap_err();
@@ -165,7 +173,7 @@ async fn what_cannot_be_composed_is_held_and_the_queue_goes_on(offices: &Offices
     offices.card(&mut chip).await;
 
     // A lost portrait is taken again, and then decided on again.
-    assert!(matches!(release(offices, faceless.id).await, Err(CounterError::Object(_))));
+    assert_eq!(code(release(offices, faceless.id).await.unwrap_err()), "portrait-lost");
     offices.captures(faceless.id).await;
     assert_eq!(stage(offices, faceless.id).await, "captured");
     assert_eq!(word(offices.orders(&waiting).await.unwrap_err()), "nothing-to-personalize");
@@ -198,6 +206,122 @@ async fn a_row_without_meaning_does_not_stop_the_queue(offices: &Offices) {
     offices.card(&mut chip).await;
 }
 
+/// The volume of the portraits is not mounted: its folder is gone, or empty.
+async fn without_the_folder_of_portraits_nothing_is_held(offices: &Offices) {
+    let mut queue = vec![];
+    for _ in 0..2 {
+        queue.push(offices.approved(offices.citizen().await, Kind::First).await.id);
+    }
+    let undecided = captured(offices).await;
+    let mut chip = offices.initialised(1).await;
+    let (objects, away) = (offices.data.path().join("objects"), offices.data.path().join("away"));
+    fs::rename(&objects, &away).unwrap();
+    for mounted in [false, true] {
+        if mounted {
+            fs::create_dir(&objects).unwrap();
+        }
+        for _ in 0..4 {
+            let problem = Problem::from(offices.orders(&chip).await.unwrap_err());
+            assert_eq!((problem.code().word(), problem.status().as_u16()), ("objects-unreadable", 503));
+            assert!(problem.cause().unwrap().contains("objects"), "{problem:?}");
+        }
+        assert_eq!(code(offices.approves(&offices.approver, undecided.id).await.unwrap_err()), "objects-unreadable");
+    }
+    for id in &queue {
+        assert_eq!(stage(offices, *id).await, "approved");
+    }
+    fs::remove_dir(&objects).unwrap();
+    fs::rename(&away, &objects).unwrap();
+    assert!(queue.contains(&offices.orders(&chip).await.unwrap().application));
+    offices.card(&mut chip).await;
+}
+
+async fn a_registrar_reads_and_releases_what_is_held(offices: &Offices) {
+    let registrar = appoint(offices.state.deeds(), Role::Registrar).await;
+    assert!(registrar.may(Permission::ReadApplication) && registrar.may(Permission::Release));
+    assert!(!registrar.may(Permission::Decide));
+    let person = offices.citizen().await;
+    let senseless = offices.approved(person, Kind::First).await.id;
+    let read = async |id| within!(offices, registrar, deed => counter::read(deed, id)).map(|seen| seen.stage.name());
+    assert_eq!(code(read(senseless).await.unwrap_err()), "role-missing", "nothing is to be mended");
+    let register = record(offices, person).await;
+    set_record(offices, person, json!({ "full_name": "Nguyễn" })).await;
+    let mut chip = offices.initialised(1).await;
+    assert_eq!(word(offices.orders(&chip).await.unwrap_err()), "nothing-to-personalize");
+    assert_eq!(read(senseless).await.unwrap(), "held");
+    assert_eq!(code(releases(offices, &registrar, senseless).await.unwrap_err()), "record-inconsistent");
+    set_record(offices, person, register).await;
+    // The officer who declared the person does not.
+    let involved = releases(offices, &offices.registrar, senseless).await.unwrap_err();
+    assert_eq!(code(involved), "second-officer-needed");
+    assert_eq!(releases(offices, &registrar, senseless).await.unwrap().stage.name(), "approved");
+    offices.card(&mut chip).await;
+}
+
+/// The pool for work that blocks is taken, as by photographs that are decoded: a capture officer who reads, an approver
+/// and a station wait for it, and keep no other writer waiting meanwhile.
+async fn files_are_read_between_deeds(offices: &Offices) {
+    let [read, approved, held] = [captured(offices).await, captured(offices).await, captured(offices).await];
+    let seen = offices.sees(&offices.approver, approved.id).await.unwrap();
+    offices.approves(&offices.approver, held.id).await.unwrap();
+    features(offices, &held, Dg13::MAX_TEXT + 1).await;
+    let mut chip = offices.initialised(1).await;
+    assert_eq!(word(offices.orders(&chip).await.unwrap_err()), "nothing-to-personalize");
+    features(offices, &held, 20).await;
+    let waiting = offices.approved(offices.citizen().await, Kind::First).await;
+
+    let (let_go, taken): (Vec<_>, Vec<_>) = (0..blocking::AT_ONCE).map(|_| std::sync::mpsc::channel::<()>()).unzip();
+    let (begun, begins) = std::sync::mpsc::channel();
+    let turns = taken.into_iter().map(|taken| {
+        let begun = begun.clone();
+        tokio::spawn(blocking::run(move || {
+            begun.send(()).unwrap();
+            let _ = taken.recv();
+        }))
+    });
+    let turns: Vec<_> = turns.collect();
+    (0..blocking::AT_ONCE).for_each(|_| begins.recv().unwrap());
+    let (looks, decides, releases, orders) = (
+        async {
+            let seen = within!(offices, offices.capture, deed => counter::read(deed, read.id)).unwrap();
+            counter::portrait_of(&offices.state.counter, &seen).await.map(|portrait| assert!(portrait.is_some()))
+        },
+        async {
+            let portrait = offices.fetches(approved.id).await?;
+            let counter = &offices.state.counter;
+            within!(offices, offices.approver, deed => counter::approve(deed, counter, approved.id, seen, portrait))
+                .map(drop)
+        },
+        async { release(offices, held.id).await.map(drop) },
+        async {
+            offices.orders(&chip).await.map(|ordered| assert!([held.id, waiting.id].contains(&ordered.application)))
+        },
+    );
+    let writes = async {
+        // Long enough for the others to come as far as they do without a turn.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        // A number of another birth year takes a block of the counters in the folder.
+        let person = offices.declares(&Declaration { birth_date: "05/01/1990".into(), ..declaration() }).await;
+        let establishes = async {
+            let numbers = &offices.state.numbers;
+            within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, None))
+        };
+        let minute = std::time::Duration::from_mins(1);
+        tokio::time::timeout(minute, establishes).await.expect("no writer waits for a turn").unwrap();
+        // Only now: if a writer had waited for a turn, the lock would not have come before the ten seconds of SQLite.
+        drop(let_go);
+    };
+    let (looked, decided, released, ordered, ()) = tokio::join!(looks, decides, releases, orders, writes);
+    looked.unwrap();
+    decided.unwrap();
+    released.unwrap();
+    ordered.unwrap();
+    for turn in turns {
+        turn.await.unwrap();
+    }
+    offices.card(&mut chip).await;
+}
+
 async fn captured(offices: &Offices) -> Application {
     let person = offices.citizen().await;
     let application = offices.applies(person, Kind::First).await.unwrap();
@@ -206,7 +330,12 @@ async fn captured(offices: &Offices) -> Application {
 }
 
 async fn release(offices: &Offices, id: ApplicationId) -> Result<Application, CounterError> {
-    within!(offices, offices.approver, deed => counter::release(deed, &offices.state.counter, id))
+    releases(offices, &offices.approver, id).await
+}
+
+async fn releases(offices: &Offices, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
+    let portrait = offices.fetches(id).await?;
+    within!(offices, officer, deed => counter::release(deed, &offices.state.counter, id, portrait))
 }
 
 /// The stage, if column and content agree.

@@ -36,6 +36,7 @@ mod store;
 mod texts;
 mod trust_bundle;
 mod units;
+mod worker;
 
 mod attacks;
 

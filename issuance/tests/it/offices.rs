@@ -7,6 +7,7 @@ use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
 use issuance::access::{OFFICER, STATION};
+use issuance::applications::fetched::FetchedPortrait;
 use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Purpose};
@@ -147,12 +148,18 @@ impl Offices {
     /// Reads an application and approves what it shows.
     pub async fn approves(&self, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
         let seen = self.sees(officer, id).await?;
-        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id, seen))
+        let portrait = self.fetches(id).await?;
+        within!(self, officer, deed => counter::approve(deed, &self.state.counter, id, seen, portrait))
+    }
+
+    /// Reads the portrait of an application, as a handler does before its deed.
+    pub async fn fetches(&self, id: ApplicationId) -> Result<Option<FetchedPortrait>, CounterError> {
+        counter::fetch_portrait(self.state.deeds(), &self.state.counter, id).await
     }
 
     /// Reads an application. Returns the name of what the officer saw.
     pub async fn sees(&self, officer: &Officer, id: ApplicationId) -> Result<Option<DossierDigest>, CounterError> {
-        let (seen, _) = within!(self, officer, deed => counter::read(deed, &self.state.counter, id))?;
+        let seen = within!(self, officer, deed => counter::read(deed, id))?;
         Ok(seen.stage.capture_of().map(|capture| capture.dossier(officer.id)))
     }
 
@@ -277,6 +284,13 @@ pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     deed.tx().seal(&OFFICER, officer.id).await.unwrap();
     deed.record(Action::OfficerMade, Object::Officer(officer.id), None, Purpose::Administration).await.unwrap();
     deed.commit().await.unwrap();
+    officer
+}
+
+/// The same officer, appointed to decide too.
+pub fn who_decides(officer: &Officer) -> Officer {
+    let mut officer = officer.clone();
+    officer.roles.push(Role::Approver);
     officer
 }
 

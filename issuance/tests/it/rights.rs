@@ -76,11 +76,12 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/applications", Officers(&[Capture])),
     ("POST", "/api/applications/{id}/capture", Officers(&[Capture])),
     ("POST", "/api/applications/{id}/cancellation", Officers(&[Capture])),
-    ("GET", "/api/applications/{id}", Officers(&[Approver, Capture, HandOver])),
+    ("GET", "/api/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Circular 60, Art. 7: eligible or not, decided by another officer.
     ("POST", "/api/applications/{id}/approval", Officers(&[Approver])),
     ("POST", "/api/applications/{id}/refusal", Officers(&[Approver])),
-    ("POST", "/api/applications/{id}/release", Officers(&[Approver])),
+    // What is held for a record of the register is mended, and put back, by who keeps the register.
+    ("POST", "/api/applications/{id}/release", Officers(&[Approver, Registrar])),
     // Circular 60, Art. 11: return at the place of application; loss is reported at any counter.
     ("GET", "/api/cards/{id}", Officers(&[HandOver])),
     ("POST", "/api/cards/{id}/hand-over", Officers(&[HandOver])),

@@ -22,7 +22,7 @@ use issuance::production::{self, ProductionError, withdrawal};
 use issuance::web::Problem;
 use issuance::{numbering, population};
 
-use crate::offices::{LOST, OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, within};
+use crate::offices::{LOST, OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, who_decides, within};
 use crate::postgres::fresh_database;
 
 /// Runs a test on SQLite.
@@ -142,14 +142,14 @@ mod walk {
         let person = offices.citizen().await;
         let application = offices.approved(person, Kind::First).await;
         let mut chip = offices.initialised(1).await;
-        assert!(offices.state.signer.complaints().await.is_empty());
+        assert!(offices.state.signer.complaints(offices.clock.now()).await.is_empty());
         let store = KeyStore::open(offices.data.path(), None).unwrap();
         let serial = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
         keys::issue_crl(&store, &[serial], offices.clock.now()).unwrap();
         let problem = Problem::from(offices.personalizes(&mut chip).await.unwrap_err());
         assert_eq!(problem.code(), ProblemCode::SignerRevoked);
         assert_eq!(offices.application(application.id).await.stage.name(), "approved", "no chip was bound for nothing");
-        let complaints = offices.state.signer.complaints().await;
+        let complaints = offices.state.signer.complaints(offices.clock.now()).await;
         assert!(complaints.len() == 1 && complaints[0].contains("issuance rotate ds"), "{complaints:?}");
         assert_eq!(offices.health().await, ("degraded".to_owned(), complaints));
     }
@@ -219,7 +219,7 @@ mod walk {
         assert!(matches!(early, Err(CounterError::Transition(TransitionError::NotFrom("registered")))));
         offices.captures(application.id).await;
         for own in [&offices.capture, &offices.registrar] {
-            let own = offices.approves(own, application.id).await;
+            let own = offices.approves(&who_decides(own), application.id).await;
             assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
         }
         let own = within!(offices, offices.registrar, deed => counter::refuse(deed, application.id, "other face"));
@@ -413,13 +413,12 @@ mod walk {
         let application = offices.approved(person, Kind::First).await;
         let mut stranger = offices.capture.clone();
         stranger.office = "district-2".parse().unwrap();
-        let read = within!(offices, stranger, deed => counter::read(deed, &offices.state.counter, application.id));
+        let read = within!(offices, stranger, deed => counter::read(deed, application.id));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
         let read = within!(offices, stranger, deed => population::steps::read(deed, person, None));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
-        let read =
-            within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id));
-        let (seen, portrait) = read.unwrap();
+        let seen = within!(offices, offices.approver, deed => counter::read(deed, application.id)).unwrap();
+        let portrait = counter::portrait_of(&offices.state.counter, &seen).await.unwrap();
         assert_eq!(seen.stage.name(), "approved");
         assert!(portrait.is_some_and(|portrait| portrait.len() < 27_000));
         assert!(offices.trail(Object::Application(application.id)).await.contains(&"application-read".to_owned()));

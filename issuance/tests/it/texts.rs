@@ -145,3 +145,31 @@ async fn what_leaves_no_mark_does_not_reach_the_card() {
     let captured = within!(offices, offices.capture, deed => counter::capture(deed, id, portrait, features)).unwrap();
     assert_eq!(captured.stage.capture_of().map(|capture| capture.features.as_str()), Some("Nốt ruồi đen"));
 }
+
+#[tokio::test]
+async fn no_act_that_needs_a_reason_takes_a_blank_one() {
+    on_both(async |house| {
+        let id = "0197a3f0-1234-7abc-8def-0123456789ab";
+        let capture = house.officer("capture", &[Role::Capture], "o-1").await;
+        let approver = house.officer("approver", &[Role::Approver], "o-1").await;
+        let stock = house.officer("stock", &[Role::Stock], "o-1").await;
+        let admin = &house.admin;
+        for (caller, path) in [
+            (admin, format!("/api/officers/{id}/disablement")),
+            (admin, format!("/api/officers/{id}/enablement")),
+            (admin, format!("/api/officers/{id}/roles")),
+            (admin, format!("/api/officers/{id}/office")),
+            (admin, format!("/api/officers/{id}/password-reset")),
+            (admin, format!("/api/stations/{id}/revocation")),
+            (&capture, format!("/api/applications/{id}/cancellation")),
+            (&approver, format!("/api/applications/{id}/refusal")),
+            (&stock, "/api/stock/00000000000000000001/write-off".to_owned()),
+        ] {
+            for blank in ["", " \n", "\u{200b}\u{3164}"] {
+                let said = caller.post(&path, &format!("k-{}", blank.len()), json!({"reason": blank})).await;
+                assert_eq!((said.status, said.code()), (422, "reason-missing"), "{path} {blank:?}");
+            }
+        }
+    })
+    .await;
+}

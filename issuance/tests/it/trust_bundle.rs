@@ -171,3 +171,63 @@ async fn the_bundle_is_served_from_memory() {
     })
     .await;
 }
+
+/// What is left of a bundle without its signature: as many rows as are given here, as by a signer that failed.
+async fn unsigned(house: &House) -> i64 {
+    house.count(sql!("select count(*) as n from trust_bundle where signed is null"), args![]).await
+}
+
+#[tokio::test]
+async fn a_signer_that_cannot_sign_leaves_nothing_and_is_named_by_health() {
+    for database in [Some(None), crate::postgres::fresh_database().map(Some)].into_iter().flatten() {
+        let house = Box::pin(House::open_with(|settings| {
+            settings.database = database;
+            settings.keys.signing_key_limit = 2;
+        }))
+        .await;
+        let first = fetched(&house, None).await;
+        house.clock.advance(Duration::minutes(61));
+        let last = another(&house, &first.tag).await;
+        assert_eq!(house.anyone().get("/health").await.body["status"], "ok");
+        house.clock.advance(Duration::minutes(61));
+        let health = until_health_is(&house, "degraded").await;
+        assert!(health.to_string().contains("run `issuance rotate trust-list-signer`"), "{health}");
+        // Many more ticks of the worker.
+        tokio::time::sleep(Wait::from_millis(400)).await;
+        assert_eq!(unsigned(&house).await, 0);
+        assert_eq!(fetched(&house, None).await.bytes, last.bytes, "kiosks get the last one");
+        house.service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn bundles_that_were_never_signed_go_with_the_next_one() {
+    on_both(async |house| {
+        let first = fetched(house, None).await;
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        for ago in 1..4 {
+            let (id, at) = (house.service.offices().deeds().source().id::<()>().uuid(), house.clock.now());
+            let sql = sql!("insert into trust_bundle (id, issued_at, frame_hash, prepared) values ($1, $2, $3, $3)");
+            tx.run(sql, args![id, at - Duration::seconds(ago), [7; 32]]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(unsigned(house).await, 3);
+        house.clock.advance(Duration::minutes(61));
+        another(house, &first.tag).await;
+        assert_eq!(unsigned(house).await, 0);
+    })
+    .await;
+}
+
+/// Waits until health has this status. Returns its answer.
+pub async fn until_health_is(house: &House, status: &str) -> serde_json::Value {
+    let began = Instant::now();
+    loop {
+        let health = house.anyone().get("/health").await.body;
+        if health["status"] == status {
+            return health;
+        }
+        assert!(began.elapsed() < Wait::from_secs(30), "not {status}: {health}");
+        tokio::time::sleep(Wait::from_millis(20)).await;
+    }
+}

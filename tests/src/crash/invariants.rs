@@ -107,7 +107,7 @@ impl House<'_> {
         runtime.block_on(async {
             let secrets = KeyStore::open(self.data, None)?.secrets().clone();
             let source = Source::new(Clock::system(UtcOffset::UTC), Randomness::System);
-            let objects = Objects::new(self.data, secrets.clone(), source);
+            let objects = Objects::open(self.data, secrets.clone(), source)?;
             let db = Db::open(self.database, self.data, &server::migrations()).await?;
             let answer = asking(db.clone(), secrets, objects).await;
             db.close().await;

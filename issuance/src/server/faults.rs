@@ -1,0 +1,60 @@
+//! What the worker fails in: said in the log once when it begins and once when it is over, and shown by health.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The work of the worker that fails now; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// By the work: what is wrong.
+    by_work: BTreeMap<&'static str, String>,
+    /// The end of the worker's last turn; none before the first one.
+    turned: Option<Instant>,
+}
+
+impl Faults {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how a piece of work ended, and logs it if it ended otherwise than the time before.
+    pub(super) fn note<E: Display>(&self, work: &'static str, done: &Result<(), E>) {
+        let before = match done {
+            Ok(()) => self.state().by_work.remove(work),
+            Err(error) => self.state().by_work.insert(work, error.to_string()),
+        };
+        match (before, done) {
+            (None, Err(error)) => {
+                tracing::error!(work, %error, "the worker fails in a piece of work, and tries it again");
+            }
+            (Some(_), Ok(())) => tracing::info!(work, "the worker does a piece of work again that had failed"),
+            (None, Ok(())) | (Some(_), Err(_)) => {}
+        }
+    }
+
+    /// Notes that the worker has looked at all of its work.
+    pub(super) fn turned(&self) {
+        self.state().turned = Some(Instant::now());
+    }
+
+    /// Returns what is wrong, a sentence for each piece of work.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let state = self.state();
+        let stands = state.turned.map(|turned| turned.elapsed()).filter(|elapsed| *elapsed > STANDS_STILL);
+        let stands = stands.map(|elapsed| {
+            let seconds = elapsed.as_secs();
+            format!("the worker has not looked at its work for {seconds} seconds; if that goes on, restart the service")
+        });
+        let fails = state.by_work.iter().map(|(work, error)| format!("{work} fails, and is tried again: {error}"));
+        fails.chain(stands).collect()
+    }
+}
+
+/// A worker that has not ended a turn for so long stands still.
+const STANDS_STILL: Duration = Duration::from_mins(1);
