@@ -55,6 +55,7 @@ catalogue! {
     CardUnresponsive "card-unresponsive"
     CardHung "card-hung"
     ReaderFailed "reader-failed"
+    LimitReached "limit-reached"
     ChipMisbehaved "chip-misbehaved"
     ChipRefused "chip-refused"
     ChipUnsupported "chip-unsupported"
@@ -163,6 +164,7 @@ impl From<TransportError> for Failure {
         let code = match &error {
             E::Fault(fault) => return fault.clone().into(),
             E::Hung { .. } => Code::CardHung,
+            E::LimitReached { .. } => Code::LimitReached,
             E::Interrupted => Code::Interrupted,
             E::NoCard { .. } => Code::NoCard,
             E::ReaderUnknown { .. } => Code::ReaderUnknown,

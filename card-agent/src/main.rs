@@ -8,10 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use card_agent::failure::{Code, Failure};
 use card_agent::kiosk::NewestBundles;
-use card_agent::session::{Session, Stop};
+use card_agent::session::{Limits, Session, Stop};
 use card_agent::station::enrolment::Settings;
 use card_agent::station::journal::{Journal, Kind};
 use card_agent::station::{Folder, Station};
@@ -85,6 +86,9 @@ struct AtStation {
     /// Print the result as JSON, with how long each stride took.
     #[arg(long)]
     json: bool,
+    /// The most seconds that the whole work with this chip may take; what is cut off is resumed by the next run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
 }
 
 #[derive(Args)]
@@ -143,6 +147,9 @@ struct Inspect {
     /// Demand PACE: a card that only BAC opened is not accepted.
     #[arg(long)]
     require_pace: bool,
+    /// The most seconds that the whole inspection may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
 }
 
 fn main() -> ExitCode {
@@ -221,7 +228,7 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     let reader = pcsc::find(&arguments.reader, Patience::default())?;
     station.settle(&reader, None)?; // needs no card
     let card = PcscCard::connect(&reader, Patience::default())?;
-    let mut session = observed(card, arguments.log.as_deref(), stop)?;
+    let mut session = observed(card, arguments.log.as_deref(), stop, arguments.limit)?;
     let done = station.run(kind, &mut session, &reader)?;
     if arguments.json {
         let said = serde_json::json!({
@@ -253,7 +260,7 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at, &newest)?;
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;
-    let mut session = observed(card, arguments.log.as_deref(), stop)?;
+    let mut session = observed(card, arguments.log.as_deref(), stop, arguments.limit)?;
     let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;
     arguments.require.iter().for_each(|check| verdict.require(*check));
     arguments.tolerate.iter().for_each(|check| verdict.tolerate(*check));
@@ -307,8 +314,13 @@ fn state(arguments: &Inspect) -> Result<PathBuf, Failure> {
     Ok(below.join("citizen-card").join(NewestBundles::FILE))
 }
 
-fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop) -> Result<Session<'a, R>, Failure> {
-    let session = Session::new(card).stopping(stop);
+fn observed<'a, R: Reader>(
+    card: R,
+    log: Option<&Path>,
+    stop: Stop,
+    seconds: u64,
+) -> Result<Session<'a, R>, Failure> {
+    let session = Session::new(card).stopping(stop).limited(Limits::of(Duration::from_secs(seconds)));
     match log {
         None => Ok(session),
         Some(path) => {
