@@ -69,6 +69,7 @@ catalogue! {
     ServiceUntrusted "service-untrusted"
     ServiceRefused "service-refused"
     ServiceAnswer "service-answer"
+    ClockDoubtful "clock-doubtful"
     TrustBundleUnusable "trust-bundle-unusable"
     InputUnusable "input-unusable"
     OutputUnusable "output-unusable"
@@ -198,6 +199,7 @@ impl From<ServiceError> for Failure {
                 let problem = Some(problem.clone());
                 return Self { code: Code::ServiceRefused, detail: error.to_string(), problem };
             }
+            ServiceError::Clock(_) => Code::ClockDoubtful,
             ServiceError::Unreachable(_) => Code::ServiceUnreachable,
             ServiceError::Untrusted(_) => Code::ServiceUntrusted,
         };
