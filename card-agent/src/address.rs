@@ -63,7 +63,9 @@ pub enum AddressError {
         reason: String,
     },
     /// No port, where one is asked for.
-    #[error("`{typed}` names no port: write https://{host}:8443 with the port of your service, https://{host}:443 if it has the usual one")]
+    #[error(
+        "`{typed}` names no port: write https://{host}:8443 with the port of your service, https://{host}:443 if it has the usual one"
+    )]
     Port {
         /// The text.
         typed: String,
@@ -89,7 +91,9 @@ pub enum AddressError {
         instead: String,
     },
     /// A name or a password before the host. The text is not repeated.
-    #[error("the address has a name or a password before its host, and a station has none: its certificate says who it is; write {instead}")]
+    #[error(
+        "the address has a name or a password before its host, and a station has none: its certificate says who it is; write {instead}"
+    )]
     UserInfo {
         /// The address without it.
         instead: String,
@@ -155,7 +159,8 @@ mod tests {
 
     #[test]
     fn an_address_is_host_and_port_over_https() {
-        for text in ["https://localhost:8443", " https://localhost:8443/ \n", "HTTPS://[::1]:8443", "https://a.vn:443"] {
+        for text in ["https://localhost:8443", " https://localhost:8443/ \n", "HTTPS://[::1]:8443", "https://a.vn:443"]
+        {
             let address: ServiceAddress = text.parse().expect(text);
             assert!(address.at("/api/trust-bundle").path() == "/api/trust-bundle", "{text}");
             assert!(address.with_port().is_ok(), "{text}");

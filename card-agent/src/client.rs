@@ -202,7 +202,8 @@ impl HttpService {
 
     /// Warns once if the service's clock and this computer's differ by more than a minute.
     fn compare_clocks(&self, date: Option<&HeaderValue>) {
-        let difference = date.and_then(|date| date.to_str().ok()).and_then(|date| clock::difference(ambient::now(), date));
+        let difference =
+            date.and_then(|date| date.to_str().ok()).and_then(|date| clock::difference(ambient::now(), date));
         if let (Some(words), false) = (difference, self.clock_told.get()) {
             tracing::warn!("{words}");
             self.clock_told.set(true);
@@ -398,8 +399,7 @@ mod tests {
     #[test]
     fn an_address_that_speaks_of_certificates_can_be_unreachable() {
         let service = "https://127.0.0.1:9".parse().expect("an address");
-        let service =
-            HttpService::new(&Connection { service, authority: vec![], identity: None }).expect("prepared");
+        let service = HttpService::new(&Connection { service, authority: vec![], identity: None }).expect("prepared");
         let error = service.http.get(service.address.at("certificates/")).send().expect_err("port 9 is closed");
         assert!(matches!(Attempt::broken(&error), Attempt { error: ServiceError::Unreachable(_), passing: true }));
     }

@@ -263,7 +263,8 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     let at = ambient::now().to_offset(arguments.utc_offset);
     let newest = NewestBundles::at(state(arguments)?);
-    let trust = kiosk::open_trust(&read(&arguments.bundle)?, &paper(&arguments.anchor, papers::certificate)?, at, &newest)?;
+    let trust =
+        kiosk::open_trust(&read(&arguments.bundle)?, &paper(&arguments.anchor, papers::certificate)?, at, &newest)?;
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;
     let mut session = observed(card, arguments.log.as_deref(), stop, arguments.limit)?;
@@ -325,12 +326,7 @@ fn state(arguments: &Inspect) -> Result<PathBuf, Failure> {
     Ok(below.join("citizen-card").join(NewestBundles::FILE))
 }
 
-fn observed<'a, R: Reader>(
-    card: R,
-    log: Option<&Path>,
-    stop: Stop,
-    seconds: u64,
-) -> Result<Session<'a, R>, Failure> {
+fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop, seconds: u64) -> Result<Session<'a, R>, Failure> {
     let session = Session::new(card).stopping(stop).limited(Limits::of(Duration::from_secs(seconds)));
     match log {
         None => Ok(session),
@@ -348,7 +344,8 @@ fn say(line: &str) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unusable = |what: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{}: {what}", path.display()));
+    let unusable =
+        |what: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{}: {what}", path.display()));
     match fs::read(path) {
         Ok(bytes) if bytes.is_empty() => Err(unusable(&"the file is empty")),
         Ok(bytes) => Ok(bytes),

@@ -2,8 +2,8 @@
 //!
 //! What is there is read; what cannot be used is refused in words that say what the file holds instead.
 
-use crypto::pki::pem::{self, Block};
 use crypto::pki::Certificate;
+use crypto::pki::pem::{self, Block};
 use rcgen::{KeyPair, PublicKeyData};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -27,7 +27,9 @@ pub enum PaperError {
     #[error("is empty")]
     Empty,
     /// A key under a passphrase.
-    #[error("holds a key that is encrypted with a passphrase, and this program asks for none: decrypt it with `openssl pkey -in FILE -out key.pem`")]
+    #[error(
+        "holds a key that is encrypted with a passphrase, and this program asks for none: decrypt it with `openssl pkey -in FILE -out key.pem`"
+    )]
     EncryptedKey,
     /// More certificates than one, where one is needed.
     #[error("holds {0} certificates: give the one that is meant in a file of its own")]
@@ -92,10 +94,12 @@ pub fn key(file: &[u8]) -> Result<Key, PaperError> {
     };
     if file.first() == Some(&SEQUENCE) {
         let found = KEYS.iter().find_map(|label| usable(pem::write(label, file)).ok());
-        return found.ok_or_else(|| binary(file, "a private key").unwrap_or_else(|| match Certificate::parse(file) {
-            Ok(_) => PaperError::Wrong { found: "a certificate".to_owned(), wanted: "a private key" },
-            Err(_) => PaperError::Damaged("it is no private key".to_owned()),
-        }));
+        return found.ok_or_else(|| {
+            binary(file, "a private key").unwrap_or_else(|| match Certificate::parse(file) {
+                Ok(_) => PaperError::Wrong { found: "a certificate".to_owned(), wanted: "a private key" },
+                Err(_) => PaperError::Damaged("it is no private key".to_owned()),
+            })
+        });
     }
     let blocks = blocks(file, "a private key")?;
     match blocks.iter().find(|block| block.label.ends_with("PRIVATE KEY")) {
@@ -263,7 +267,10 @@ mod tests {
             (paper.pem().as_bytes(), "`CERTIFICATE`"),
             (paper.der(), "a certificate"),
             (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAEC\n-----END ENCRYPTED PRIVATE KEY-----\n", "openssl pkey"),
-            (b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAEC\n-----END EC PRIVATE KEY-----", "passphrase"),
+            (
+                b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAEC\n-----END EC PRIVATE KEY-----",
+                "passphrase",
+            ),
             (b"-----BEGIN PRIVATE KEY-----\nAAEC\n-----END PRIVATE KEY-----\n", "cannot be used"),
         ] {
             let error = key(file).err().expect(words).to_string();

@@ -168,7 +168,9 @@ mod tests {
     fn an_invalid_item_is_named_in_the_error() {
         assert_eq!("slow:1".parse::<Plan>().expect_err("incomplete"), PlanError("slow:1".into()));
         assert!("tear-before:x".parse::<Plan>().is_err());
-        for never in ["empty:0", "removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"] {
+        for never in
+            ["empty:0", "removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"]
+        {
             assert_eq!(never.parse::<Plan>().expect_err("commands are counted from 1"), PlanError(never.into()));
         }
     }

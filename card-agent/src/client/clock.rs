@@ -36,9 +36,9 @@ pub(super) fn doubt(words: &str, ours: OffsetDateTime) -> Option<String> {
     if let Some(until) = after("certificate is not valid after ") {
         return Some(format!("{clock}, and the service's certificate was valid until {} only", shown(until)));
     }
-    words.contains("received fatal alert: CertificateExpired").then(|| {
-        format!("the service says that this station's certificate is not valid at its time; {clock}")
-    })
+    words
+        .contains("received fatal alert: CertificateExpired")
+        .then(|| format!("the service says that this station's certificate is not valid at its time; {clock}"))
 }
 
 /// Returns a moment in UTC, to the second.

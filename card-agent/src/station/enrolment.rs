@@ -225,7 +225,8 @@ mod tests {
         let first = authority("first");
         folder.request(&settings(), Some(std::slice::from_ref(&first))).expect("made");
         fs::write(folder.file("certificate.pem"), b"in use").expect("written");
-        let failure = folder.certify(vec![authority("counter-2")], Some(&[authority("second")])).expect_err("another key");
+        let failure =
+            folder.certify(vec![authority("counter-2")], Some(&[authority("second")])).expect_err("another key");
         assert_eq!(failure.code, Code::InputUnusable);
         assert!(failure.detail.contains("counter-2") && failure.detail.contains("sha256:"), "{failure}");
         assert_eq!(fs::read(folder.file("certificate.pem")).expect("there"), b"in use");

@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn the_marks_of_windows_are_no_part_of_the_text() {
         let utf_16: Vec<u16> = "-----BEGIN".encode_utf16().collect();
-        let little = [&[0xff, 0xfe][..], &utf_16.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>()].concat();
+        let little =
+            [&[0xff, 0xfe][..], &utf_16.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>()].concat();
         let big = [&[0xfe, 0xff][..], &utf_16.iter().flat_map(|unit| unit.to_be_bytes()).collect::<Vec<_>>()].concat();
         for file in [&b"-----BEGIN"[..], b"\xef\xbb\xbf-----BEGIN", &little, &big] {
             assert_eq!(*text(file), "-----BEGIN");

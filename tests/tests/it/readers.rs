@@ -24,7 +24,8 @@ fn inspection(world: &World, can: &str, more: &[&str]) -> Command {
     let path = |name: &str| world.dir.join(name).to_string_lossy().into_owned();
     let (bundle, state) = (path(BUNDLE), path("newest-bundles.json"));
     let (anchor, reader) = (world.csca().to_string_lossy().into_owned(), world.pcscd.reader(0));
-    let all = ["inspect", "--reader", &reader, "--bundle", &bundle, "--anchor", &anchor, "--state", &state, "--can", can];
+    let all =
+        ["inspect", "--reader", &reader, "--bundle", &bundle, "--anchor", &anchor, "--state", &state, "--can", can];
     let mut command = world.card_agent(&[&all, more].concat()).unwrap();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -52,7 +53,8 @@ fn ended_at(world: &mut World, n: u64, mut command: Command, ends: fn(&mut Pcscd
     world.plans_fault(0, &format!("slow:{n}:3000")).unwrap();
     let before = world.commands_heard(0).unwrap();
     let child = command.spawn().unwrap();
-    until(Duration::from_secs(30), "the chip hears the command", || Ok(world.commands_heard(0)? >= before + n)).unwrap();
+    until(Duration::from_secs(30), "the chip hears the command", || Ok(world.commands_heard(0)? >= before + n))
+        .unwrap();
     ends(&mut world.pcscd).unwrap();
     let text = complaint(&child.wait_with_output().unwrap());
     assert!(text.contains("\npcscd-not-running: ") || text.starts_with("pcscd-not-running: "), "command {n}: {text}");
@@ -155,4 +157,48 @@ fn work_at_the_station_that_reaches_its_limit_is_resumed() {
     cut("personalize");
     road::personalize(&world, 0, &[]).unwrap();
     world.officers.counter.hands_over(&road::card_of(&world, &issued).unwrap(), &issued.slip).unwrap();
+}
+
+#[test]
+fn a_card_opens_to_what_people_type_and_scanners_save() {
+    let scratch = scratch();
+    let (world, can) = with_a_card(&scratch);
+    let out = world.dir.join("out");
+    let said = inspection(&world, &can, &["--out", &out.to_string_lossy()]).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let dg1 = std::fs::read(out.join("dg1.bin")).unwrap();
+    let zone = String::from_utf8(dg1[dg1.len() - 90..].to_vec()).unwrap();
+    let lines = [&zone[..30], &zone[30..60], &zone[60..]];
+
+    let grouped = format!(" {} {}-{} ", &can[..3], &can[3..5], &can[5..]);
+    let said = inspection(&world, &grouped, &[]).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+
+    let windows = format!("\u{feff}{}\r\n", lines.join("\r\n"));
+    let utf_16: Vec<u8> = windows.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let scanned = format!("{}{}", zone[..60].replace('0', "O"), &zone[60..]);
+    let mrz = world.dir.join("mrz.txt");
+    let opens = |content: &[u8]| {
+        std::fs::write(&mrz, content).unwrap();
+        inspection(&world, "000000", &["--mrz-file", &mrz.to_string_lossy()]).output().unwrap()
+    };
+    for content in
+        [windows.as_bytes(), &utf_16, zone.to_lowercase().as_bytes(), lines.join(" ").as_bytes(), scanned.as_bytes()]
+    {
+        let said = opens(content);
+        let shown = String::from_utf8_lossy(content).into_owned();
+        assert!(said.status.success(), "{shown}: {}", String::from_utf8_lossy(&said.stderr));
+    }
+    for (content, words) in [
+        (String::new(), "is empty"),
+        (lines[..2].join("\n"), "this has 60 characters"),
+        (zone.replacen('<', "?", 1), "character"),
+        (
+            format!("{}{}", zone.replacen(&zone[5..6], if &zone[5..6] == "9" { "8" } else { "9" }, 1), "\n"),
+            "check digit",
+        ),
+    ] {
+        let text = complaint(&opens(content.as_bytes()));
+        assert!(text.starts_with("input-unusable: ") && text.contains(words), "{content}: {text}");
+    }
 }
