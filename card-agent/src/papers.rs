@@ -167,9 +167,10 @@ fn wrong(blocks: &[Block], wanted: &'static str) -> PaperError {
 /// passphrase.
 fn binary(file: &[u8], wanted: &'static str) -> Option<PaperError> {
     // SEQUENCE, its length in one to three bytes, and what follows.
-    let content = match file {
-        [SEQUENCE, 0x82, _, _, rest @ ..] | [SEQUENCE, 0x81, _, rest @ ..] | [SEQUENCE, 0..=0x7f, rest @ ..] => rest,
-        _ => return None,
+    let ([SEQUENCE, 0x82, _, _, content @ ..] | [SEQUENCE, 0x81, _, content @ ..] | [SEQUENCE, 0..=0x7f, content @ ..]) =
+        file
+    else {
+        return None;
     };
     let of = |found: &str| Some(PaperError::Wrong { found: found.to_owned(), wanted });
     match content {

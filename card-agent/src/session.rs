@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_number_of_commands_has_a_limit_too() {
-        let limits = Limits { time: Duration::from_secs(3_600), commands: 2 };
+        let limits = Limits { time: Duration::from_hours(1), commands: 2 };
         let mut session = Session::new(Echo).limited(limits);
         for _ in 0..2 {
             assert!(session.transmit(&Command::new(0x84, 0, 0)).is_ok());

@@ -192,8 +192,8 @@ impl Card {
                         return Ok(());
                     }
                     if answer.is_empty() {
-                        // The power is gone, or the chip says nothing. A message without body would not tell: vpcd waits
-                        // for its first byte for ever. A closed connection does.
+                        // The power is gone, or the chip says nothing. A message without body would not tell: vpcd
+                        // waits for its first byte for ever. A closed connection does.
                         return Ok(());
                     }
                     vpcd.say(&answer)?;

@@ -6,8 +6,8 @@ use time::{Duration, OffsetDateTime};
 /// Clocks that differ by less are taken for the same: requests take time, and so does an operator's watch.
 const TOLERATED: Duration = Duration::seconds(60);
 
-/// Returns words about the difference between this computer's clock and the `Date` of an answer; none if it is tolerated
-/// or the date cannot be read.
+/// Returns words about the difference between this computer's clock and the `Date` of an answer; none if it is
+/// tolerated or the date cannot be read.
 pub(super) fn difference(ours: OffsetDateTime, date: &str) -> Option<String> {
     let theirs = OffsetDateTime::parse(date, &Rfc2822).ok()?;
     let apart = ours - theirs;

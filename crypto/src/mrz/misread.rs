@@ -1,5 +1,5 @@
-//! Mends what scanners and people misread in an MRZ, where only one reading is possible: spaces, small letters, a letter
-//! where only a digit can stand, O and 0 in a number whose check digit decides.
+//! Mends what scanners and people misread in an MRZ, where only one reading is possible: spaces, small letters, a
+//! letter where only a digit can stand, O and 0 in a number whose check digit decides.
 //!
 //! For zones from a document's surface only; a chip's DG1 is read as it stands.
 

@@ -38,8 +38,8 @@ pub enum PemError {
     NoEnd(String),
 }
 
-/// Returns the text of a file: UTF-8 or, with its byte order mark, UTF-16; without the mark. What is neither is replaced
-/// by U+FFFD.
+/// Returns the text of a file: UTF-8 or, with its byte order mark, UTF-16; without the mark. What is
+/// neither is replaced by U+FFFD.
 pub fn text(bytes: &[u8]) -> Zeroizing<String> {
     let utf_16 = |from: fn([u8; 2]) -> u16| {
         let units = bytes[2..].as_chunks::<2>().0.iter().map(|pair| from(*pair));
@@ -95,7 +95,7 @@ pub fn write(label: &str, content: &[u8]) -> Zeroizing<String> {
         text.extend(line.iter().map(|byte| char::from(*byte)));
         text.push('\n');
     }
-    text.push_str(&format!("-----END {label}-----\n"));
+    text.extend(["-----END ", label, "-----\n"]);
     text
 }
 
@@ -132,7 +132,7 @@ mod tests {
             written.replace('\n', "\r\n"),
             written.replace('\n', "\r"),
             format!("Bag Attributes\n    friendlyName: counter 1\nsubject=CN = x\n{}and more\n", *written),
-            written.lines().map(|line| format!("  {line}\t\n")).collect(),
+            written.replace('\n', "\t\n  "),
             written.trim_end().to_owned(),
             format!("-----BEGIN CERTIFICATE-----\n{unwrapped}\n-----END CERTIFICATE-----"),
             written.replace('=', ""),
