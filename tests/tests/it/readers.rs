@@ -1,14 +1,13 @@
 //! Readers and their service at the edge: used back-to-back, ended under a command, empty and endless answers. Over the
 //! real pcscd.
 
-use std::io;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use tests::citizen::Citizen;
 use tests::road::{self, BUNDLE};
 use tests::wait::until;
-use tests::world::{Options, Pcscd, World, scratch};
+use tests::world::{Options, World, scratch};
 
 /// Returns a world with a card in use in reader 0, and the CAN of that card.
 fn with_a_card(scratch: &tempfile::TempDir) -> (World, String) {
@@ -48,14 +47,24 @@ fn forty_inspections_back_to_back_all_find_the_reader_free() {
     }
 }
 
-/// Runs the command, ends pcscd by `ends` once the chip is at the `n`-th command of this run, and expects one code.
-fn ended_at(world: &mut World, n: u64, mut command: Command, ends: fn(&mut Pcscd) -> io::Result<()>) {
+/// How pcscd ends: by SIGKILL as in a crash, or by SIGTERM as from an administrator.
+#[derive(Clone, Copy)]
+enum End {
+    Killed,
+    Stopped,
+}
+
+/// Runs the command, ends pcscd once the chip is at the `n`-th command of this run, and expects one code.
+fn ended_at(world: &mut World, n: u64, mut command: Command, end: End) {
     world.plans_fault(0, &format!("slow:{n}:3000")).unwrap();
     let before = world.commands_heard(0).unwrap();
     let child = command.spawn().unwrap();
     until(Duration::from_secs(30), "the chip hears the command", || Ok(world.commands_heard(0)? >= before + n))
         .unwrap();
-    ends(&mut world.pcscd).unwrap();
+    match end {
+        End::Killed => world.pcscd.kill(),
+        End::Stopped => world.pcscd.stop().unwrap(),
+    }
     let text = complaint(&child.wait_with_output().unwrap());
     assert!(text.contains("\npcscd-not-running: ") || text.starts_with("pcscd-not-running: "), "command {n}: {text}");
     assert!(text.contains("systemctl start pcscd") && text.contains("repeat the command"), "{text}");
@@ -64,21 +73,16 @@ fn ended_at(world: &mut World, n: u64, mut command: Command, ends: fn(&mut Pcscd
     world.wait_for_cards().unwrap();
 }
 
-fn killed(pcscd: &mut Pcscd) -> io::Result<()> {
-    pcscd.kill();
-    Ok(())
-}
-
 #[test]
 fn a_pcscd_that_ends_under_a_command_has_one_code_wherever_it_ends() {
     let scratch = scratch();
     let (mut world, can) = with_a_card(&scratch);
     for n in [1, 3, 7, 12] {
         let command = inspection(&world, &can, &[]);
-        ended_at(&mut world, n, command, killed);
+        ended_at(&mut world, n, command, End::Killed);
     }
     let command = inspection(&world, &can, &[]);
-    ended_at(&mut world, 5, command, Pcscd::stop);
+    ended_at(&mut world, 5, command, End::Stopped);
     let said = inspection(&world, &can, &[]).output().unwrap();
     assert!(said.status.success(), "the next inspection: {}", String::from_utf8_lossy(&said.stderr));
 }
@@ -92,7 +96,7 @@ fn work_at_the_station_that_loses_pcscd_is_resumed() {
         let arguments = road::station_arguments(&world, act, &world.pcscd.reader(0), &[]);
         let mut command = world.card_agent(&arguments).unwrap();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        ended_at(&mut world, n, command, killed);
+        ended_at(&mut world, n, command, End::Killed);
         if act == "intake" {
             road::intake(&world, 0).unwrap();
         }
