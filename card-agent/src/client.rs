@@ -3,6 +3,9 @@
 //! Every write carries an `Idempotency-Key`. A request without an answer is sent again under the same key, at once and
 //! after a restart: the service does it once and gives the same answer.
 
+mod clock;
+
+use std::cell::Cell;
 use std::error::Error as _;
 use std::thread;
 use std::time::Duration;
@@ -14,8 +17,8 @@ pub use crypto::perso::protocol::{ActiveAuthentication, Outcome, Personalization
 use crypto::perso::protocol::{IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, Spoiled, path};
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
-use reqwest::header::HeaderName;
-use reqwest::{Certificate, Identity, StatusCode, Url};
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Certificate, Identity, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -23,6 +26,7 @@ use thiserror::Error;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::address::ServiceAddress;
 use crate::ambient;
 
 /// The requests of a station to the service: over HTTPS ([`HttpService`]), and in process in the tests.
@@ -111,6 +115,9 @@ pub enum ServiceError {
     /// The service refuses the request and gives the reason.
     #[error("the service refuses: {} ({})", .0.title, .0.code)]
     Problem(Box<Problem>),
+    /// A certificate of the TLS connection is not valid at the time of a clock: one of the two is wrong.
+    #[error("{0}")]
+    Clock(String),
     /// No answer came, at any of several attempts.
     #[error("the service does not answer: {0}")]
     Unreachable(String),
@@ -122,7 +129,7 @@ pub enum ServiceError {
 /// What a client needs to authenticate the service, and to be authenticated by it.
 pub struct Connection {
     /// `https://host:port`.
-    pub service: String,
+    pub service: ServiceAddress,
     /// The only authority whose certificate is accepted, PEM.
     pub authority: Vec<u8>,
     /// Private key and certificate of the station, PEM; none for requests that need no station.
@@ -131,20 +138,19 @@ pub struct Connection {
 
 /// The service over HTTPS.
 pub struct HttpService {
-    base: Url,
+    address: ServiceAddress,
     http: Client,
+    /// Whether a difference of the clocks was told.
+    clock_told: Cell<bool>,
 }
 
 impl HttpService {
     /// Prepares a client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ServiceError::Untrusted`] if key, certificate or authority are not usable PEM, [`ServiceError::Unreachable`]
-    /// if the address is not a URL.
+    /// [`ServiceError::Untrusted`] if key, certificate or authority are not usable PEM.
     pub fn new(connection: &Connection) -> Result<Self, ServiceError> {
         let untrusted = |e: reqwest::Error| ServiceError::Untrusted(chain(&e));
-        let base = Url::parse(&connection.service)
-            .map_err(|e| ServiceError::Unreachable(format!("`{}` is not an address: {e}", connection.service)))?;
         let mut http = Client::builder()
             .https_only(true)
             .no_proxy()
@@ -153,7 +159,8 @@ impl HttpService {
         if let Some(identity) = &connection.identity {
             http = http.identity(Identity::from_pem(identity).map_err(untrusted)?);
         }
-        Ok(Self { base, http: http.build().map_err(untrusted)? })
+        let http = http.build().map_err(untrusted)?;
+        Ok(Self { address: connection.service.clone(), http, clock_told: Cell::new(false) })
     }
 
     /// Returns the signed trust bundle. The request needs no identity.
@@ -161,7 +168,7 @@ impl HttpService {
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
     pub fn trust_bundle(&self) -> Result<Vec<u8>, ServiceError> {
-        Self::send(|| self.http.get(self.at("api/trust-bundle")))
+        self.send(|| self.http.get(self.address.at("api/trust-bundle")))
     }
 
     fn post<A: DeserializeOwned>(
@@ -171,9 +178,9 @@ impl HttpService {
         key: &IdempotencyKey,
     ) -> Result<A, ServiceError> {
         let body = Zeroizing::new(serde_json::to_vec(body).expect("our own types are JSON"));
-        let answer = Self::send(|| {
+        let answer = self.send(|| {
             self.http
-                .post(self.at(path))
+                .post(self.address.at(path))
                 .header(IDEMPOTENCY_KEY, key.as_str())
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
                 .body(body.to_vec())
@@ -182,18 +189,25 @@ impl HttpService {
         serde_json::from_slice(answer).map_err(|e| ServiceError::Answer(e.to_string()))
     }
 
-    fn at(&self, path: &str) -> Url {
-        self.base.join(path.trim_start_matches('/')).expect("our own paths are relative addresses")
-    }
-
     /// Sends the request until it is answered for good. Returns the body of a success.
-    fn send(request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
+    fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
         patiently(&PAUSES, || {
             let answer = request().send().map_err(|e| Attempt::broken(&e))?;
             let status = answer.status();
+            self.compare_clocks(answer.headers().get(reqwest::header::DATE));
             let body = answer.bytes().map_err(|e| Attempt::broken(&e))?;
             if status.is_success() { Ok(body.to_vec()) } else { Err(Attempt::refused(status, &body)) }
         })
+    }
+
+    /// Warns once if the service's clock and this computer's differ by more than a minute.
+    fn compare_clocks(&self, date: Option<&HeaderValue>) {
+        let difference =
+            date.and_then(|date| date.to_str().ok()).and_then(|date| clock::difference(ambient::now(), date));
+        if let (Some(words), false) = (difference, self.clock_told.get()) {
+            tracing::warn!("{words}");
+            self.clock_told.set(true);
+        }
     }
 }
 
@@ -264,6 +278,9 @@ impl Attempt {
     /// No answer came, or not all of it.
     fn broken(error: &reqwest::Error) -> Self {
         let words = chain(error);
+        if let Some(words) = clock::doubt(&words, ambient::now()) {
+            return Self { error: ServiceError::Clock(words), passing: false };
+        }
         if is_about_certificates(error) {
             return Self { error: ServiceError::Untrusted(words), passing: false };
         }
@@ -381,10 +398,9 @@ mod tests {
 
     #[test]
     fn an_address_that_speaks_of_certificates_can_be_unreachable() {
-        let connection =
-            Connection { service: "https://127.0.0.1:9/certificates/".to_owned(), authority: vec![], identity: None };
-        let service = HttpService::new(&connection).expect("prepared");
-        let error = service.http.get(service.at("api/trust-bundle")).send().expect_err("port 9 is closed");
+        let service = "https://127.0.0.1:9".parse().expect("an address");
+        let service = HttpService::new(&Connection { service, authority: vec![], identity: None }).expect("prepared");
+        let error = service.http.get(service.address.at("certificates/")).send().expect_err("port 9 is closed");
         assert!(matches!(Attempt::broken(&error), Attempt { error: ServiceError::Unreachable(_), passing: true }));
     }
 
@@ -393,15 +409,5 @@ mod tests {
         assert_eq!(IdempotencyKey::of_receipt("o", true), IdempotencyKey::of_receipt("o", true));
         assert_ne!(IdempotencyKey::of_receipt("o", true), IdempotencyKey::of_receipt("o", false));
         assert_ne!(IdempotencyKey::fresh(), IdempotencyKey::fresh());
-    }
-
-    #[test]
-    fn http_is_not_spoken_and_not_tried_again() {
-        let authority = b"".to_vec();
-        let connection = Connection { service: "http://127.0.0.1:9".to_owned(), authority, identity: None };
-        let service = HttpService::new(&connection).expect("prepared");
-        let begun = std::time::Instant::now();
-        assert!(matches!(service.trust_bundle(), Err(ServiceError::Unreachable(_))));
-        assert!(begun.elapsed() < PAUSES[0], "another attempt cannot help");
     }
 }

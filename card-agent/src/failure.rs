@@ -55,6 +55,7 @@ catalogue! {
     CardUnresponsive "card-unresponsive"
     CardHung "card-hung"
     ReaderFailed "reader-failed"
+    LimitReached "limit-reached"
     ChipMisbehaved "chip-misbehaved"
     ChipRefused "chip-refused"
     ChipUnsupported "chip-unsupported"
@@ -68,6 +69,7 @@ catalogue! {
     ServiceUntrusted "service-untrusted"
     ServiceRefused "service-refused"
     ServiceAnswer "service-answer"
+    ClockDoubtful "clock-doubtful"
     TrustBundleUnusable "trust-bundle-unusable"
     InputUnusable "input-unusable"
     OutputUnusable "output-unusable"
@@ -163,6 +165,7 @@ impl From<TransportError> for Failure {
         let code = match &error {
             E::Fault(fault) => return fault.clone().into(),
             E::Hung { .. } => Code::CardHung,
+            E::LimitReached { .. } => Code::LimitReached,
             E::Interrupted => Code::Interrupted,
             E::NoCard { .. } => Code::NoCard,
             E::ReaderUnknown { .. } => Code::ReaderUnknown,
@@ -196,6 +199,7 @@ impl From<ServiceError> for Failure {
                 let problem = Some(problem.clone());
                 return Self { code: Code::ServiceRefused, detail: error.to_string(), problem };
             }
+            ServiceError::Clock(_) => Code::ClockDoubtful,
             ServiceError::Unreachable(_) => Code::ServiceUnreachable,
             ServiceError::Untrusted(_) => Code::ServiceUntrusted,
         };

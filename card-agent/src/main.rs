@@ -8,20 +8,24 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use card_agent::address::ServiceAddress;
 use card_agent::failure::{Code, Failure};
 use card_agent::kiosk::NewestBundles;
-use card_agent::session::{Session, Stop};
+use card_agent::papers::PaperError;
+use card_agent::session::{Limits, Session, Stop};
 use card_agent::station::enrolment::Settings;
 use card_agent::station::journal::{Journal, Kind};
 use card_agent::station::{Folder, Station};
 use card_agent::transport::Reader;
 use card_agent::transport::pcsc::{self, Patience, PcscCard};
-use card_agent::{ambient, kiosk};
+use card_agent::{ambient, kiosk, papers};
 use clap::{Args, Parser, Subcommand};
 use crypto::identity::CardSerial;
 use crypto::identity::civil_time::utc_offset;
 use crypto::inspection::{Check, Judgement, Password, Request};
+use crypto::pki::pem;
 use time::UtcOffset;
 use zeroize::Zeroizing;
 
@@ -57,10 +61,10 @@ struct Enrol {
     /// Name of the station.
     #[arg(long, required_unless_present = "certificate")]
     name: Option<String>,
-    /// Address of the issuance service, https://host:port.
+    /// Address of the issuance service, https://host:port, with nothing behind it.
     #[arg(long, required_unless_present = "certificate")]
     service: Option<String>,
-    /// The service's TLS authority, PEM.
+    /// The service's TLS authority, PEM or DER.
     #[arg(long)]
     service_ca: Option<PathBuf>,
     /// National CSCA certificate (csca.der): finished cards are then read back against the trust bundle too.
@@ -85,6 +89,9 @@ struct AtStation {
     /// Print the result as JSON, with how long each stride took.
     #[arg(long)]
     json: bool,
+    /// The most seconds that the whole work with this chip may take; what is cut off is resumed by the next run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
 }
 
 #[derive(Args)]
@@ -92,7 +99,7 @@ struct Spoil {
     /// Folder of the station.
     #[arg(long)]
     station: PathBuf,
-    /// Serial number of the chip, 20 hexadecimal digits.
+    /// Serial number of the chip, 20 hexadecimal digits; spaces, colons and hyphens between them do not count.
     #[arg(long)]
     serial: String,
     /// The reason, for the stock ledger.
@@ -108,7 +115,7 @@ struct Inspect {
     /// Signed trust bundle.
     #[arg(long)]
     bundle: PathBuf,
-    /// National CSCA certificate, DER: the anchor under which the bundle is opened.
+    /// National CSCA certificate, DER or PEM: the anchor under which the bundle is opened.
     #[arg(long)]
     anchor: PathBuf,
     /// File that remembers the newest bundle of each anchor, so that no older one is accepted. Without it,
@@ -143,6 +150,9 @@ struct Inspect {
     /// Demand PACE: a card that only BAC opened is not accepted.
     #[arg(long)]
     require_pace: bool,
+    /// The most seconds that the whole inspection may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
 }
 
 fn main() -> ExitCode {
@@ -189,15 +199,18 @@ fn readers() -> Result<(), Failure> {
 
 fn enrol(arguments: &Enrol) -> Result<(), Failure> {
     let folder = Folder::new(&arguments.station);
-    let authority = arguments.service_ca.as_deref().map(read).transpose()?;
-    let anchor = arguments.anchor.as_deref().map(read).transpose()?;
+    // Everything is looked at before anything is written.
+    let authority = arguments.service_ca.as_deref().map(|path| paper(path, papers::certificates)).transpose()?;
+    let anchor = arguments.anchor.as_deref().map(|path| paper(path, papers::certificate)).transpose()?;
     match (&arguments.certificate, &arguments.name, &arguments.service) {
         (Some(certificate), _, _) => {
-            folder.certify(&read(certificate)?, authority.as_deref())?;
+            folder.certify(paper(certificate, papers::certificates)?, authority.as_deref())?;
             say(&format!("enrolled: {}", arguments.station.display()))?;
         }
         (None, Some(name), Some(service)) => {
-            let settings = Settings { name: name.clone(), service: service.clone() };
+            let service = service.parse().and_then(ServiceAddress::with_port);
+            let service = service.map_err(|e| Failure::new(Code::InputUnusable, format!("--service: {e}")))?;
+            let settings = Settings { name: name.clone(), service };
             let request = folder.request(&settings, authority.as_deref())?;
             say(&request.display().to_string())?;
             eprintln!("have this request registered, then: card-agent enrol --station … --certificate certificate.pem");
@@ -214,14 +227,14 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
     let folder = Folder::new(&arguments.station);
     let service = folder.service()?;
     let mut station = Station::new(&service, Journal::open(folder.path())?, kiosk::now);
-    if let (Kind::Personalize, Some(anchor)) = (kind, folder.anchor()) {
+    if let (Kind::Personalize, Some(anchor)) = (kind, folder.anchor()?) {
         let newest = NewestBundles::at(folder.path().join(NewestBundles::FILE));
         station = station.trusting(kiosk::open_trust(&service.trust_bundle()?, &anchor, kiosk::now(), &newest)?);
     }
     let reader = pcsc::find(&arguments.reader, Patience::default())?;
     station.settle(&reader, None)?; // needs no card
     let card = PcscCard::connect(&reader, Patience::default())?;
-    let mut session = observed(card, arguments.log.as_deref(), stop)?;
+    let mut session = observed(card, arguments.log.as_deref(), stop, arguments.limit)?;
     let done = station.run(kind, &mut session, &reader)?;
     if arguments.json {
         let said = serde_json::json!({
@@ -239,8 +252,8 @@ fn at_station(arguments: &AtStation, kind: Kind, stop: Stop) -> Result<(), Failu
 }
 
 fn spoil(arguments: &Spoil) -> Result<(), Failure> {
-    let serial: CardSerial =
-        arguments.serial.parse().map_err(|e| Failure::new(Code::InputUnusable, format!("--serial: {e}")))?;
+    let typed = without_separators(&arguments.serial);
+    let serial: CardSerial = typed.parse().map_err(|e| Failure::new(Code::InputUnusable, format!("--serial: {e}")))?;
     let folder = Folder::new(&arguments.station);
     let service = folder.service()?;
     Station::new(&service, Journal::open(folder.path())?, kiosk::now).spoil(serial, "", &arguments.reason)?;
@@ -250,10 +263,11 @@ fn spoil(arguments: &Spoil) -> Result<(), Failure> {
 fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
     let at = ambient::now().to_offset(arguments.utc_offset);
     let newest = NewestBundles::at(state(arguments)?);
-    let trust = kiosk::open_trust(&read(&arguments.bundle)?, &read(&arguments.anchor)?, at, &newest)?;
+    let trust =
+        kiosk::open_trust(&read(&arguments.bundle)?, &paper(&arguments.anchor, papers::certificate)?, at, &newest)?;
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let card = PcscCard::connect(&arguments.reader, Patience::default())?;
-    let mut session = observed(card, arguments.log.as_deref(), stop)?;
+    let mut session = observed(card, arguments.log.as_deref(), stop, arguments.limit)?;
     let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;
     arguments.require.iter().for_each(|check| verdict.require(*check));
     arguments.tolerate.iter().for_each(|check| verdict.tolerate(*check));
@@ -279,21 +293,26 @@ fn inspect(arguments: &Inspect, stop: Stop) -> Result<(), Failure> {
 fn password(arguments: &Inspect) -> Result<Password, Failure> {
     let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
     let mrz = match (&arguments.mrz_file, &arguments.can) {
-        (Some(path), _) if path.as_os_str() != "-" => {
-            let bytes = Zeroizing::new(read(path)?);
-            Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+        (Some(path), _) if path.as_os_str() != "-" => pem::text(&Zeroizing::new(read(path)?)),
+        (None, Some(can)) => {
+            let can = Zeroizing::new(without_separators(can));
+            return Ok(Password::Can(can.parse().map_err(|e| unusable("the CAN", &e))?));
         }
-        (None, Some(can)) => return Ok(Password::Can(can.parse().map_err(|e| unusable("the CAN", &e))?)),
         _ => match std::env::var("CITIZEN_CARD_MRZ") {
             Ok(mrz) if arguments.mrz_file.is_none() => Zeroizing::new(mrz),
             _ => {
-                let mut text = Zeroizing::new(String::new());
-                io::stdin().read_to_string(&mut text).map_err(|e| unusable("standard input", &e))?;
-                text
+                let mut bytes = Zeroizing::new(Vec::new());
+                io::stdin().read_to_end(&mut bytes).map_err(|e| unusable("standard input", &e))?;
+                pem::text(&bytes)
             }
         },
     };
     Ok(Password::Zone(mrz.parse().map_err(|e| unusable("the MRZ", &e))?))
+}
+
+/// Returns what a person typed without the marks that group digits: spaces, colons, hyphens.
+fn without_separators(typed: &str) -> String {
+    typed.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect()
 }
 
 /// Returns the file that remembers the newest bundles.
@@ -307,8 +326,8 @@ fn state(arguments: &Inspect) -> Result<PathBuf, Failure> {
     Ok(below.join("citizen-card").join(NewestBundles::FILE))
 }
 
-fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop) -> Result<Session<'a, R>, Failure> {
-    let session = Session::new(card).stopping(stop);
+fn observed<'a, R: Reader>(card: R, log: Option<&Path>, stop: Stop, seconds: u64) -> Result<Session<'a, R>, Failure> {
+    let session = Session::new(card).stopping(stop).limited(Limits::of(Duration::from_secs(seconds)));
     match log {
         None => Ok(session),
         Some(path) => {
@@ -325,7 +344,18 @@ fn say(line: &str) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|e| Failure::new(Code::InputUnusable, format!("{}: {e}", path.display())))
+    let unusable =
+        |what: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{}: {what}", path.display()));
+    match fs::read(path) {
+        Ok(bytes) if bytes.is_empty() => Err(unusable(&"the file is empty")),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(unusable(&error)),
+    }
+}
+
+/// Reads a file as certificates or keys.
+fn paper<T>(path: &Path, as_what: fn(&[u8]) -> Result<T, PaperError>) -> Result<T, Failure> {
+    as_what(&read(path)?).map_err(|e| Failure::new(Code::InputUnusable, format!("{} {e}", path.display())))
 }
 
 /// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both

@@ -1,4 +1,4 @@
-//! One session with a chip: times and logs every APDU, and stops between two of them on request.
+//! One session with a chip: times and logs every APDU, stops between two of them on request, and ends at its limits.
 //!
 //! The log has one JSON object per line and no bodies: header, lengths, status, microseconds. The secure channel itself
 //! is `crypto::inspection::SecureLine`: it lies above this layer, so the log shows what travelled.
@@ -8,7 +8,7 @@ use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
@@ -30,6 +30,26 @@ impl Stop {
     /// Whether a stop was asked for.
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// The most that the whole work with one chip may take. The watchdog of a reader limits one answer only: a chip that
+/// answers slowly without end would hold its station for ever.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// From the beginning of the session to the last answer.
+    pub time: Duration,
+    /// Commands of the whole session.
+    pub commands: usize,
+}
+
+impl Limits {
+    /// More commands than any work of this program needs; a reading has a limit of its own below it.
+    pub const COMMANDS: usize = 8_192;
+
+    /// Limits the time, and the commands to [`Self::COMMANDS`].
+    pub fn of(time: Duration) -> Self {
+        Self { time, commands: Self::COMMANDS }
     }
 }
 
@@ -72,12 +92,26 @@ pub struct Session<'a, R> {
     phase: Phase,
     commands: usize,
     stop: Stop,
+    begun: Instant,
+    limits: Option<Limits>,
 }
 
 impl<'a, R: Reader> Session<'a, R> {
-    /// Observes `reader`, without a log and without a stop.
+    /// Observes `reader`, without a log, without a stop and without limits.
     pub fn new(reader: R) -> Self {
-        Self { reader, log: None, phase: Phase::default(), commands: 0, stop: Stop::default() }
+        let (phase, stop, begun) = (Phase::default(), Stop::default(), Instant::now());
+        Self { reader, log: None, phase, commands: 0, stop, begun, limits: None }
+    }
+
+    /// Ends with [`TransportError::LimitReached`] when the work takes more than this from now on.
+    #[must_use]
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.begun = Instant::now();
+        self.limits = Some(limits);
+        if let Some(end) = self.begun.checked_add(limits.time) {
+            self.reader.wait_until(end);
+        }
+        self
     }
 
     /// Ends with [`TransportError::Interrupted`] before the next command once `stop` was requested.
@@ -104,6 +138,18 @@ impl<'a, R: Reader> Session<'a, R> {
         self.commands
     }
 
+    /// Fails if a limit is reached.
+    fn within(&self) -> Result<(), TransportError> {
+        let Some(limits) = self.limits else { return Ok(()) };
+        let taken = self.begun.elapsed();
+        let limit = match () {
+            () if taken >= limits.time => format!("within {} s", limits.time.as_secs()),
+            () if self.commands >= limits.commands => format!("after {} commands", limits.commands),
+            () => return Ok(()),
+        };
+        Err(TransportError::LimitReached { limit, commands: self.commands, seconds: taken.as_secs() })
+    }
+
     /// Returns the reader, and ends the observation.
     pub fn into_reader(self) -> R {
         self.reader
@@ -117,6 +163,7 @@ impl<R: Reader> CardTransport for Session<'_, R> {
         if self.stop.requested() {
             return Err(TransportError::Interrupted);
         }
+        self.within()?;
         let begun = Instant::now();
         let answer = self.reader.transmit(command);
         let microseconds = begun.elapsed().as_micros();
@@ -137,13 +184,26 @@ impl<R: Reader> CardTransport for Session<'_, R> {
             line.push(b'\n');
             log.write_all(&line).map_err(|e| TransportError::Other(format!("the APDU log cannot be written: {e}")))?;
         }
+        // The reader waited no longer than the whole work may take.
+        if let Err(TransportError::Hung { .. }) = answer {
+            self.within()?;
+        }
         answer
     }
 }
 
 impl<R: Reader> Reader for Session<'_, R> {
     fn reset(&mut self) -> Result<(), TransportError> {
-        self.reader.reset()
+        self.within()?;
+        let done = self.reader.reset();
+        if let Err(TransportError::Hung { .. }) = done {
+            self.within()?;
+        }
+        done
+    }
+
+    fn wait_until(&mut self, end: Instant) {
+        self.reader.wait_until(end);
     }
 }
 
@@ -175,6 +235,69 @@ mod tests {
         assert_eq!(stop.request(), 0);
         assert_eq!(session.transmit(&Command::new(0x84, 0, 0)), Err(TransportError::Interrupted));
         assert_eq!((session.commands(), stop.request()), (1, 1));
+    }
+
+    #[test]
+    fn a_chip_that_answers_slowly_without_end_is_ended_by_the_limit_of_time() {
+        struct Slow;
+        impl CardTransport for Slow {
+            type Error = TransportError;
+
+            fn transmit(&mut self, _: &Command) -> Result<Response, TransportError> {
+                std::thread::sleep(Duration::from_millis(20));
+                Ok(Response::success([]))
+            }
+        }
+        impl Reader for Slow {
+            fn reset(&mut self) -> Result<(), TransportError> {
+                Ok(())
+            }
+        }
+        let mut session = Session::new(Slow).limited(Limits::of(Duration::from_millis(50)));
+        let error = loop {
+            if let Err(error) = session.transmit(&Command::new(0xb0, 0, 0)) {
+                break error;
+            }
+        };
+        assert!(matches!(error, TransportError::LimitReached { commands: 1..=3, .. }), "{error}");
+        assert!(matches!(session.reset(), Err(TransportError::LimitReached { .. })));
+    }
+
+    #[test]
+    fn the_number_of_commands_has_a_limit_too() {
+        let limits = Limits { time: Duration::from_hours(1), commands: 2 };
+        let mut session = Session::new(Echo).limited(limits);
+        for _ in 0..2 {
+            assert!(session.transmit(&Command::new(0x84, 0, 0)).is_ok());
+        }
+        let error = session.transmit(&Command::new(0x84, 0, 0)).expect_err("the third");
+        assert!(error.to_string().contains("after 2 commands"), "{error}");
+    }
+
+    #[test]
+    fn a_reader_that_hangs_until_the_end_of_the_work_is_no_hung_reader() {
+        struct Hangs(Option<Instant>);
+        impl CardTransport for Hangs {
+            type Error = TransportError;
+
+            fn transmit(&mut self, _: &Command) -> Result<Response, TransportError> {
+                let end = self.0.expect("the session tells its end");
+                std::thread::sleep(end.saturating_duration_since(Instant::now()));
+                Err(TransportError::Hung { seconds: 30, from: String::new() })
+            }
+        }
+        impl Reader for Hangs {
+            fn reset(&mut self) -> Result<(), TransportError> {
+                Ok(())
+            }
+
+            fn wait_until(&mut self, end: Instant) {
+                self.0 = Some(end);
+            }
+        }
+        let mut session = Session::new(Hangs(None)).limited(Limits::of(Duration::from_millis(20)));
+        let error = session.transmit(&Command::new(0xb0, 0, 0)).expect_err("hangs");
+        assert!(matches!(error, TransportError::LimitReached { .. }), "{error}");
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Chip {
                     self.power_off();
                     return Vec::new();
                 }
-                Fault::TearAfter | Fault::WrongMac => {}
+                Fault::Empty | Fault::TearAfter | Fault::WrongMac => {}
             }
         }
         let malice = self.core.persistent.profile.malice;
@@ -89,6 +89,9 @@ impl Chip {
         }
         if faults.contains(&Fault::TearAfter) {
             self.power_off();
+            return Vec::new();
+        }
+        if faults.contains(&Fault::Empty) {
             return Vec::new();
         }
         if faults.contains(&Fault::WrongMac)

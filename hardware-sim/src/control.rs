@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! insert I | remove I | reset I      I: number of the slot from 0, or all
-//! fault I PLAN                       see faults::Plan: tear-before:N, tear-after:N, torn-write:N, wrong-mac:N, removed:N, …
+//! fault I PLAN                       see faults::Plan: empty:N, tear-before:N, tear-after:N, torn-write:N, wrong-mac:N, removed:N, …
 //! status                             one line per slot, then ok
 //! quit
 //! ```

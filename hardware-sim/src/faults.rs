@@ -13,6 +13,8 @@ use thiserror::Error;
 /// A fault at a command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
+    /// The command is carried out, and its answer has no byte.
+    Empty,
     /// The card is pulled before the command; it must be inserted again.
     Removed,
     /// The answer is delayed by this time.
@@ -90,8 +92,8 @@ impl Plan {
     }
 }
 
-/// Reads `none`, `tear-before:N`, `tear-after:N`, `torn-write:N`, `wrong-mac:N`, `removed:N`, `slow:N:MILLISECONDS`,
-/// `random:SEED:ONE_IN`; several joined by commas.
+/// Reads `none`, `empty:N`, `tear-before:N`, `tear-after:N`, `torn-write:N`, `wrong-mac:N`, `removed:N`,
+/// `slow:N:MILLISECONDS`, `random:SEED:ONE_IN`; several joined by commas.
 impl FromStr for Plan {
     type Err = PlanError;
 
@@ -104,10 +106,11 @@ impl FromStr for Plan {
             let numbers: Vec<u64> = words.map(|w| w.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
             plan = match (name, numbers[..].as_ref()) {
                 // Commands and commits are counted from 1: this would never happen.
-                ("removed" | "slow" | "tear-after" | "tear-before" | "torn-write" | "wrong-mac", [0, ..]) => {
+                ("empty" | "removed" | "slow" | "tear-after" | "tear-before" | "torn-write" | "wrong-mac", [0, ..]) => {
                     return Err(wrong());
                 }
                 ("none", []) => plan,
+                ("empty", [n]) => plan.and(*n, Fault::Empty),
                 ("removed", [n]) => plan.and(*n, Fault::Removed),
                 ("slow", [n, ms]) => plan.and(*n, Fault::Slow(Duration::from_millis(*ms))),
                 ("tear-after", [n]) => plan.and(*n, Fault::TearAfter),
@@ -131,7 +134,7 @@ impl FromStr for Plan {
 /// A text is not a plan; it names the item that is wrong.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error(
-    "{0:?} is no fault: write none, tear-before:N, tear-after:N, torn-write:N, wrong-mac:N, removed:N, slow:N:MILLISECONDS or \
+    "{0:?} is no fault: write none, empty:N, tear-before:N, tear-after:N, torn-write:N, wrong-mac:N, removed:N, slow:N:MILLISECONDS or \
      random:SEED:ONE_IN, joined by commas"
 )]
 pub struct PlanError(String);
@@ -165,7 +168,9 @@ mod tests {
     fn an_invalid_item_is_named_in_the_error() {
         assert_eq!("slow:1".parse::<Plan>().expect_err("incomplete"), PlanError("slow:1".into()));
         assert!("tear-before:x".parse::<Plan>().is_err());
-        for never in ["removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"] {
+        for never in
+            ["empty:0", "removed:0", "slow:0:5", "tear-after:0", "tear-before:0", "torn-write:0", "wrong-mac:0"]
+        {
             assert_eq!(never.parse::<Plan>().expect_err("commands are counted from 1"), PlanError(never.into()));
         }
     }

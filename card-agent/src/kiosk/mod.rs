@@ -27,20 +27,18 @@ use crate::transport::Reader;
 /// and the errors of [`NewestBundles::accept`].
 pub fn open_trust(
     bundle: &[u8],
-    anchor: &[u8],
+    anchor: &Certificate,
     at: OffsetDateTime,
     newest: &NewestBundles,
 ) -> Result<TrustBundle, Failure> {
-    let anchor = Certificate::parse(anchor)
-        .map_err(|e| Failure::new(Code::TrustBundleUnusable, format!("the anchor is not a certificate: {e}")))?;
-    let opened = trust_bundle::open(bundle, &anchor, at).map_err(|error| match error.not_before() {
+    let opened = trust_bundle::open(bundle, anchor, at).map_err(|error| match error.not_before() {
         Some(from) => {
             let from = from.to_offset(at.offset());
             Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error} ({from})"))
         }
         None => Failure::new(Code::TrustBundleUnusable, error),
     })?;
-    newest.accept(&anchor, opened.issued_at().to_offset(at.offset()))?;
+    newest.accept(anchor, opened.issued_at().to_offset(at.offset()))?;
     Ok(opened)
 }
 

@@ -17,12 +17,15 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crypto::pki::{Certificate, pem};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::address::ServiceAddress;
 use crate::client::{Connection, HttpService};
 use crate::failure::{Code, Failure};
+use crate::papers::{self, Key, PaperError};
 
 /// The folder of a station, with its key, its certificates and its journal.
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ pub struct Settings {
     /// Name of the station, as it will be registered.
     pub name: String,
     /// `https://host:port` of the issuance service.
-    pub service: String,
+    pub service: ServiceAddress,
 }
 
 impl Folder {
@@ -52,14 +55,10 @@ impl Folder {
     /// first half of enrolment. An existing key is never overwritten. Returns the path of the request.
     ///
     /// # Errors
-    /// [`Code::OutputUnusable`].
-    pub fn request(&self, settings: &Settings, authority: Option<&[u8]>) -> Result<PathBuf, Failure> {
+    /// [`Code::StationIncomplete`] if an existing key cannot be used, [`Code::OutputUnusable`].
+    pub fn request(&self, settings: &Settings, authority: Option<&[Certificate]>) -> Result<PathBuf, Failure> {
         fs::create_dir_all(&self.0).map_err(|e| self.unwritten("", &e))?;
-        let key = match fs::read_to_string(self.file("key.pem")) {
-            Ok(pem) => KeyPair::from_pem(&Zeroizing::new(pem))
-                .map_err(|e| Failure::new(Code::StationIncomplete, format!("key.pem is not a private key: {e}")))?,
-            Err(_) => self.make_key()?,
-        };
+        let key = if self.file("key.pem").exists() { self.key()?.pair } else { self.make_key()? };
         let mut parameters = CertificateParams::default();
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, settings.name.as_str());
@@ -69,8 +68,8 @@ impl Folder {
             .and_then(|request| request.pem())
             .map_err(|e| Failure::new(Code::InputUnusable, format!("name `{}`: {e}", settings.name)))?;
         self.write("csr.pem", request.as_bytes())?;
-        if let Some(pem) = authority {
-            self.write("tls-ca.pem", pem)?;
+        if let Some(authority) = authority {
+            self.write("tls-ca.pem", &papers::to_pem(authority))?;
         }
         let text = toml::to_string(settings).expect("two texts are TOML");
         self.write("station.toml", text.as_bytes())?;
@@ -81,15 +80,18 @@ impl Folder {
     /// second half of enrolment.
     ///
     /// # Errors
-    /// [`Code::StationIncomplete`] if the first half was not done, [`Code::ServiceUntrusted`] if certificate, key and
-    /// authority do not go together.
-    pub fn certify(&self, certificate: &[u8], authority: Option<&[u8]>) -> Result<(), Failure> {
-        let trusted = authority.map_or_else(|| self.read("tls-ca.pem"), |pem| Ok(pem.to_vec()))?;
-        self.client(certificate, trusted)?;
-        if let Some(pem) = authority {
-            self.write("tls-ca.pem", pem)?;
+    /// [`Code::StationIncomplete`] if the first half was not done, [`Code::InputUnusable`] if no certificate is for the
+    /// station's key, [`Code::ServiceUntrusted`] if TLS takes one of them for unusable.
+    pub fn certify(&self, certificates: Vec<Certificate>, authority: Option<&[Certificate]>) -> Result<(), Failure> {
+        let key = self.key()?;
+        let certificates = papers::certificates_of(&key.pair, certificates)
+            .map_err(|e| Failure::new(Code::InputUnusable, format!("the certificate {e}")))?;
+        let trusted = authority.map_or_else(|| self.certificates("tls-ca.pem"), |all| Ok(all.to_vec()))?;
+        self.client(&key, &certificates, &trusted)?;
+        if let Some(authority) = authority {
+            self.write("tls-ca.pem", &papers::to_pem(authority))?;
         }
-        self.write("certificate.pem", certificate)
+        self.write("certificate.pem", &papers::to_pem(&certificates))
     }
 
     /// Reads `station.toml`.
@@ -97,37 +99,56 @@ impl Folder {
     /// # Errors
     /// [`Code::StationIncomplete`].
     pub fn settings(&self) -> Result<Settings, Failure> {
-        let text = String::from_utf8_lossy(&self.read("station.toml")?).into_owned();
+        let text = pem::text(&self.read("station.toml")?);
         toml::from_str(&text).map_err(|e| Failure::new(Code::StationIncomplete, format!("station.toml: {e}")))
     }
 
     /// Returns a client that the service knows as this station.
     ///
     /// # Errors
-    /// [`Code::StationIncomplete`], [`Code::ServiceUntrusted`].
+    /// [`Code::StationIncomplete`], also if certificate and key do not go together; [`Code::ServiceUntrusted`].
     pub fn service(&self) -> Result<HttpService, Failure> {
-        self.client(&self.read("certificate.pem")?, self.read("tls-ca.pem")?)
+        let certificates = self.certificates("certificate.pem")?;
+        let key = self.key()?;
+        let certificates =
+            papers::certificates_of(&key.pair, certificates).map_err(|e| self.unusable("certificate.pem", &e))?;
+        self.client(&key, &certificates, &self.certificates("tls-ca.pem")?)
     }
 
-    fn client(&self, certificate: &[u8], authority: Vec<u8>) -> Result<HttpService, Failure> {
-        let mut identity = Zeroizing::new(self.read("key.pem")?);
-        identity.push(b'\n');
-        identity.extend_from_slice(certificate);
+    fn client(&self, key: &Key, own: &[Certificate], authority: &[Certificate]) -> Result<HttpService, Failure> {
+        let identity = Zeroizing::new([key.pem.as_bytes(), &papers::to_pem(own)].concat());
+        let authority = papers::to_pem(authority);
         let connection = Connection { service: self.settings()?.service, authority, identity: Some(identity) };
         Ok(HttpService::new(&connection)?)
+    }
+
+    fn key(&self) -> Result<Key, Failure> {
+        papers::key(&Zeroizing::new(self.read("key.pem")?)).map_err(|e| self.unusable("key.pem", &e))
+    }
+
+    fn certificates(&self, name: &str) -> Result<Vec<Certificate>, Failure> {
+        papers::certificates(&self.read(name)?).map_err(|e| self.unusable(name, &e))
+    }
+
+    fn unusable(&self, name: &str, error: &PaperError) -> Failure {
+        Failure::new(Code::StationIncomplete, format!("{} {error}", self.file(name).display()))
     }
 
     /// Stores the national anchor as `csca.der`.
     ///
     /// # Errors
     /// [`Code::OutputUnusable`].
-    pub fn keep_anchor(&self, anchor: &[u8]) -> Result<(), Failure> {
-        self.write("csca.der", anchor)
+    pub fn keep_anchor(&self, anchor: &Certificate) -> Result<(), Failure> {
+        self.write("csca.der", anchor.der())
     }
 
-    /// Returns the national anchor, DER, if the folder has one.
-    pub fn anchor(&self) -> Option<Vec<u8>> {
-        fs::read(self.file("csca.der")).ok()
+    /// Returns the national anchor, if the folder has one.
+    ///
+    /// # Errors
+    /// [`Code::StationIncomplete`] if it is no certificate.
+    pub fn anchor(&self) -> Result<Option<Certificate>, Failure> {
+        let Ok(file) = fs::read(self.file("csca.der")) else { return Ok(None) };
+        papers::certificate(&file).map(Some).map_err(|e| self.unusable("csca.der", &e))
     }
 
     fn make_key(&self) -> Result<KeyPair, Failure> {
@@ -168,7 +189,20 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { name: "Station 1".to_owned(), service: "https://localhost:8443".to_owned() }
+        Settings { name: "Station 1".to_owned(), service: "https://localhost:8443".parse().expect("an address") }
+    }
+
+    /// Returns a certificate for this key.
+    fn certified(name: &str, key: &KeyPair) -> Certificate {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name = DistinguishedName::new();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        let certificate = parameters.self_signed(key).expect("signed");
+        Certificate::parse(certificate.der()).expect("a certificate")
+    }
+
+    fn authority(name: &str) -> Certificate {
+        certified(name, &KeyPair::generate().expect("a key"))
     }
 
     #[test]
@@ -185,21 +219,63 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_does_not_fit_replaces_nothing() {
+    fn a_certificate_for_another_key_replaces_nothing_and_is_named() {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = Folder::new(parent.path());
-        folder.request(&settings(), Some(b"authority")).expect("made");
+        let first = authority("first");
+        folder.request(&settings(), Some(std::slice::from_ref(&first))).expect("made");
         fs::write(folder.file("certificate.pem"), b"in use").expect("written");
-        assert!(folder.certify(b"no certificate", Some(b"another")).is_err());
+        let failure =
+            folder.certify(vec![authority("counter-2")], Some(&[authority("second")])).expect_err("another key");
+        assert_eq!(failure.code, Code::InputUnusable);
+        assert!(failure.detail.contains("counter-2") && failure.detail.contains("sha256:"), "{failure}");
         assert_eq!(fs::read(folder.file("certificate.pem")).expect("there"), b"in use");
-        assert_eq!(fs::read(folder.file("tls-ca.pem")).expect("there"), b"authority");
+        assert_eq!(fs::read(folder.file("tls-ca.pem")).expect("there"), papers::to_pem(&[first]));
+    }
+
+    #[test]
+    fn a_station_whose_key_was_replaced_says_so_before_it_calls_the_service() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), Some(&[authority("ours")])).expect("made");
+        let key = folder.key().expect("made").pair;
+        folder.certify(vec![authority("above"), certified("counter-1", &key)], None).expect("fits");
+        assert!(folder.service().is_ok());
+        fs::write(folder.file("key.pem"), KeyPair::generate().expect("a key").serialize_pem()).expect("written");
+        let Err(failure) = folder.service() else { panic!("another key") };
+        assert!(failure.code == Code::StationIncomplete && failure.detail.contains("another key"), "{failure}");
+    }
+
+    #[test]
+    fn files_that_windows_saved_again_are_read() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), Some(&[authority("ours")])).expect("made");
+        let key = folder.key().expect("made").pair;
+        folder.certify(vec![certified("counter-1", &key)], None).expect("fits");
+        for name in ["key.pem", "certificate.pem", "tls-ca.pem", "station.toml"] {
+            let text = String::from_utf8(fs::read(folder.file(name)).expect("there")).expect("text");
+            fs::write(folder.file(name), format!("\u{feff}{}", text.replace('\n', "\r\n"))).expect("written");
+        }
+        folder.service().expect("the same station");
+        folder.request(&settings(), None).expect("with the same key");
+    }
+
+    #[test]
+    fn a_station_whose_address_was_edited_says_what_is_wrong_with_it() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        fs::write(folder.file("station.toml"), "name = \"x\"\nservice = \"http://localhost:8443\"\n").expect("written");
+        let failure = folder.settings().expect_err("not https");
+        assert_eq!(failure.code, Code::StationIncomplete);
+        assert!(failure.detail.contains("write https://localhost:8443"), "{failure}");
     }
 
     #[test]
     fn a_station_without_certificate_says_what_is_missing() {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = Folder::new(parent.path());
-        folder.request(&settings(), Some(b"")).expect("made");
+        folder.request(&settings(), Some(&[])).expect("made");
         let Err(failure) = folder.service() else { panic!("not certified") };
         assert_eq!(failure.code, Code::StationIncomplete);
         assert!(failure.detail.contains("certificate.pem"), "{failure}");

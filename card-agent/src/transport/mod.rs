@@ -1,5 +1,7 @@
 //! The transport of APDUs: any PC/SC reader here, the chip in process in the tests.
 
+use std::time::Instant;
+
 use crypto::conversation::{CardTransport, Fault};
 use thiserror::Error;
 
@@ -12,6 +14,9 @@ pub trait Reader: CardTransport<Error = TransportError> {
     /// # Errors
     /// [`TransportError`] if the card is not there any more.
     fn reset(&mut self) -> Result<(), TransportError>;
+
+    /// Waits for no answer beyond this moment. A reader that cannot hang need not know of it.
+    fn wait_until(&mut self, _end: Instant) {}
 }
 
 /// The reasons for which an answer did not come. Each has a code with cause and remedy in `docs/failure-codes.md`.
@@ -27,6 +32,16 @@ pub enum TransportError {
         seconds: u64,
         /// The part that hangs: a reader's name or `pcscd`.
         from: String,
+    },
+    /// The whole work with the card reached a limit: of time, or of commands.
+    #[error("not finished {limit}: {commands} commands in {seconds} s")]
+    LimitReached {
+        /// The limit, in words: `within 120 s`.
+        limit: String,
+        /// The commands sent.
+        commands: usize,
+        /// The time that has passed.
+        seconds: u64,
     },
     /// The operator asked to stop (Ctrl-C); no command was on its way.
     #[error("stopped on request")]

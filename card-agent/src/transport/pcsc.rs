@@ -3,15 +3,16 @@
 //! Each connection lives on a thread of its own, and its caller waits for [`Patience`] at most. The PC/SC stack itself
 //! has no timeouts: a hung card blocks its client for ever, even while listing readers. A thread that hangs is left
 //! behind (the process ends soon after). Connections are exclusive, so that two programs cannot talk to one chip, and
-//! begin and end with a reset, so that no session inherits or leaves an open channel.
+//! begin and end with a reset, so that no session inherits or leaves an open channel. Dropping a [`PcscCard`] waits
+//! until pcscd has let the reader go: the next program finds it free.
 //!
 //! A swapped card can go unnoticed by pcscd, which polls presence. The chip's identity must therefore be proved inside
 //! the secure channel, as SCP03 and chip authentication do.
 
 use std::ffi::{CStr, CString};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crypto::apdu::{Command, Response};
 use crypto::conversation::{CardTransport, Fault};
@@ -84,8 +85,12 @@ pub struct PcscCard {
     reader: String,
     atr: Vec<u8>,
     patience: Patience,
-    jobs: Sender<Job>,
+    /// No answer is waited for beyond this moment.
+    end: Option<Instant>,
+    /// None once the card is let go.
+    jobs: Option<Sender<Job>>,
     answers: Receiver<Result<Vec<u8>, TransportError>>,
+    thread: Option<JoinHandle<()>>,
     /// Set once an answer did not come in time: it may still come, and would be taken for the answer to the next job.
     hung: Option<TransportError>,
 }
@@ -105,7 +110,7 @@ impl PcscCard {
         let (outbox, answers) = channel();
         let (opened, opening) = channel();
         let wanted_here = wanted.to_owned();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let connection = match open(&wanted_here) {
                 Ok((connection, atr)) => {
                     let _ = opened.send(Ok((connection.reader.clone(), atr)));
@@ -119,7 +124,8 @@ impl PcscCard {
             connection.serve(&inbox, &outbox);
         });
         let (reader, atr) = wait(&opening, patience.service, "pcscd")??;
-        Ok(Self { reader, atr, patience, jobs, answers, hung: None })
+        let (jobs, thread) = (Some(jobs), Some(thread));
+        Ok(Self { reader, atr, patience, end: None, jobs, answers, thread, hung: None })
     }
 
     /// Returns the reader's full name.
@@ -136,8 +142,10 @@ impl PcscCard {
         if let Some(hung) = &self.hung {
             return Err(hung.clone());
         }
-        self.jobs.send(job).map_err(|_| TransportError::Removed)?;
-        let answer = wait(&self.answers, patience, &self.reader);
+        let jobs = self.jobs.as_ref().ok_or(TransportError::Removed)?;
+        jobs.send(job).map_err(|_| TransportError::Removed)?;
+        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        let answer = wait(&self.answers, left.map_or(patience, |left| left.min(patience)), &self.reader);
         self.hung = answer.as_ref().err().cloned();
         answer?
     }
@@ -155,6 +163,28 @@ impl CardTransport for PcscCard {
 impl Reader for PcscCard {
     fn reset(&mut self) -> Result<(), TransportError> {
         self.ask(Job::Reset, self.patience.service).map(drop)
+    }
+
+    fn wait_until(&mut self, end: Instant) {
+        self.end = Some(end);
+    }
+}
+
+/// Waits until the card is reset and the reader free. A thread that hangs in pcscd is waited for a moment only.
+impl Drop for PcscCard {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        let end = Instant::now() + if self.hung.is_some() { PARTING } else { self.patience.service };
+        // The thread lets go of this channel when it has let go of the card.
+        let ended = loop {
+            match self.answers.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(_) => {}
+                Err(error) => break error == RecvTimeoutError::Disconnected,
+            }
+        };
+        if let (true, Some(thread)) = (ended, self.thread.take()) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -195,7 +225,10 @@ impl OpenCard {
 
     fn exchange(&self, command: &[u8], buffer: &mut [u8]) -> Result<Vec<u8>, TransportError> {
         let answer = self.card.transmit(command, buffer).map_err(|e| explain(e, &self.reader))?;
-        if answer.len() < 2 { Err(TransportError::ShortAnswer { length: answer.len() }) } else { Ok(answer.to_vec()) }
+        match answer.len() {
+            length @ 0..2 => Err(unless_pcscd_is_gone(TransportError::ShortAnswer { length })),
+            _ => Ok(answer.to_vec()),
+        }
     }
 }
 
@@ -252,10 +285,22 @@ fn open(wanted: &str) -> Result<(OpenCard, Vec<u8>), TransportError> {
     let names = list(&context)?;
     let name = choose(wanted, &names)?;
     let reader = text(name);
-    let mut card = context.connect(name, ShareMode::Exclusive, Protocols::ANY).map_err(|e| explain(e, &reader))?;
+    let connect = || context.connect(name, ShareMode::Exclusive, Protocols::ANY);
+    let mut card = patiently(connect).map_err(|e| explain(e, &reader))?;
     card.reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard).map_err(|e| explain(e, &reader))?;
     let status = card.status2_owned().map_err(|e| explain(e, &reader))?;
     Ok((OpenCard { card, protocol: status.protocol2(), reader }, status.atr().to_vec()))
+}
+
+/// Tries again for a moment while another program holds the reader: one that has just ended may not have let it go yet.
+fn patiently<T>(mut connect: impl FnMut() -> Result<T, pcsc::Error>) -> Result<T, pcsc::Error> {
+    for _ in 0..TRIES {
+        match connect() {
+            Err(pcsc::Error::SharingViolation) => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    connect()
 }
 
 fn choose<'a>(wanted: &str, names: &'a [CString]) -> Result<&'a CString, TransportError> {
@@ -282,8 +327,13 @@ fn text(name: &CStr) -> String {
 
 fn explain(error: pcsc::Error, reader: &str) -> TransportError {
     let reader = reader.to_owned();
-    match error {
-        pcsc::Error::NoService | pcsc::Error::ServiceStopped => TransportError::ServiceNotRunning,
+    unless_pcscd_is_gone(match error {
+        // A handle becomes invalid, and a connection breaks, when pcscd ends: also if another was started since.
+        pcsc::Error::NoService
+        | pcsc::Error::ServiceStopped
+        | pcsc::Error::Shutdown
+        | pcsc::Error::CommError
+        | pcsc::Error::InvalidHandle => TransportError::ServiceNotRunning,
         pcsc::Error::NoSmartcard => TransportError::NoCard { reader },
         pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable => TransportError::ReaderGone { reader },
         pcsc::Error::SharingViolation => TransportError::ReaderInUse { reader },
@@ -292,6 +342,15 @@ fn explain(error: pcsc::Error, reader: &str) -> TransportError {
             TransportError::Unresponsive { reader }
         }
         other => TransportError::Other(other.to_string()),
+    })
+}
+
+/// Returns this error if pcscd answers, else that it does not. A pcscd that is ended under a command drops the cards,
+/// the readers and its clients in any order, so the first error seen may be that of a card or a reader.
+fn unless_pcscd_is_gone(error: TransportError) -> TransportError {
+    match Context::establish(Scope::System) {
+        Err(pcsc::Error::NoService | pcsc::Error::ServiceStopped) => TransportError::ServiceNotRunning,
+        _ => error,
     }
 }
 
@@ -317,8 +376,18 @@ fn wait<T>(from: &Receiver<T>, patience: Duration, name: &str) -> Result<T, Tran
 /// The number of exchanges that one command may take over T=0: 64 KiB in pieces of 256 bytes, and a reserve.
 const MOST_PIECES: usize = 300;
 
+/// The number of times that a reader in use is tried again, and the pause between two of them.
+const TRIES: usize = 10;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The time that a hung thread is waited for when its card is let go.
+const PARTING: Duration = Duration::from_millis(500);
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn names() -> Vec<CString> {
@@ -348,13 +417,73 @@ mod tests {
         let (jobs, inbox) = channel();
         let (outbox, answers) = channel();
         let patience = Patience { service: Duration::from_millis(1), answer: Duration::from_millis(1) };
-        let mut card = PcscCard { reader: "reader".to_owned(), atr: vec![], patience, jobs, answers, hung: None };
+        let mut card = PcscCard {
+            reader: "reader".to_owned(),
+            atr: vec![],
+            patience,
+            end: None,
+            jobs: Some(jobs),
+            answers,
+            thread: None,
+            hung: None,
+        };
         let first = card.transmit(&Command::new(0xb0, 0, 0));
         assert!(matches!(first, Err(TransportError::Hung { .. })));
         outbox.send(Ok(vec![1, 2, 0x90, 0x00])).expect("the card is still held");
         let second = card.transmit(&Command::new(0x84, 0, 0));
         assert!(matches!(second, Err(TransportError::Hung { .. })), "{second:?}");
         drop(inbox);
+    }
+
+    /// Returns a card whose thread takes jobs with `serve`.
+    fn served(serve: impl FnOnce(Receiver<Job>, Sender<Result<Vec<u8>, TransportError>>) + Send + 'static) -> PcscCard {
+        let (jobs, inbox) = channel();
+        let (outbox, answers) = channel();
+        let thread = Some(thread::spawn(move || serve(inbox, outbox)));
+        let (reader, jobs) = ("reader".to_owned(), Some(jobs));
+        let patience = Patience::default();
+        PcscCard { reader, atr: vec![], patience, end: None, jobs, answers, thread, hung: None }
+    }
+
+    #[test]
+    fn a_card_that_is_dropped_has_let_go_of_its_reader() {
+        let free = Arc::new(AtomicBool::new(false));
+        let seen = free.clone();
+        let card = served(move |inbox, outbox| {
+            while inbox.recv().is_ok() {}
+            thread::sleep(Duration::from_millis(200)); // pcscd resets the card
+            seen.store(true, Ordering::SeqCst);
+            drop(outbox);
+        });
+        drop(card);
+        assert!(free.load(Ordering::SeqCst), "the next program would find the reader in use");
+    }
+
+    #[test]
+    fn no_answer_is_waited_for_beyond_the_end_of_the_work() {
+        let mut card = served(|inbox, _outbox| while inbox.recv().is_ok() {});
+        let begun = Instant::now();
+        card.wait_until(begun + Duration::from_millis(50));
+        let answer = card.transmit(&Command::new(0xb0, 0, 0));
+        assert!(matches!(answer, Err(TransportError::Hung { .. })), "{answer:?}");
+        assert!(begun.elapsed() < card.patience.answer, "the watchdog alone would wait for 30 s");
+    }
+
+    #[test]
+    fn a_reader_in_use_is_tried_again_and_other_errors_are_not() {
+        let mut tries = 0;
+        let mut answers = [Err(pcsc::Error::SharingViolation), Err(pcsc::Error::SharingViolation), Ok(7)].into_iter();
+        assert_eq!(patiently(|| answers.next().expect("no further try")), Ok(7));
+        let refused = patiently::<()>(|| {
+            tries += 1;
+            Err(pcsc::Error::NoSmartcard)
+        });
+        assert_eq!((refused, tries), (Err(pcsc::Error::NoSmartcard), 1));
+        let held = patiently::<()>(|| {
+            tries += 1;
+            Err(pcsc::Error::SharingViolation)
+        });
+        assert_eq!((held, tries), (Err(pcsc::Error::SharingViolation), 2 + TRIES));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod date;
 mod key;
+mod misread;
 mod name;
 mod td1;
 mod transliteration;
@@ -80,6 +81,9 @@ impl std::fmt::Display for Field {
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum MrzError {
+    /// The letter O and the digit 0 can be exchanged in a field in several ways, and its check digit does not decide.
+    #[error("the {0} can be read in several ways, with the letter O or the digit 0: type it as it stands on the card")]
+    Ambiguous(Field),
     /// A character that is not allowed in an MRZ.
     #[error("character {} of the MRZ is {character:?}: only A to Z, 0 to 9 and < can stand there", at + 1)]
     Character {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::misread::{self, Places};
 use super::td1::number_and_optional;
 use super::{Field, MrzError, MrzKey, check_alphabet, verify};
 
@@ -42,29 +43,58 @@ impl MrzZone {
     }
 }
 
-/// Reads 90, 72 or 88 characters, with or without line breaks. Verifies the check digits of number, birth and expiry
+/// Reads 90, 72 or 88 characters as scanners and people write them: with or without line breaks and spaces, in small
+/// letters, with O for 0 where only one reading is possible. Verifies the check digits of number, birth and expiry
 /// only: a mistake elsewhere does not change the key, and is found when the zone is compared with DG1.
 impl FromStr for MrzZone {
     type Err = MrzError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let zone: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
+        let zone = misread::characters(text);
         check_alphabet(&zone)?;
-        // Document number, field of its continuation, birth and expiry (Doc 9303-5, -6 and -4, §4.2.2); a
-        // check digit follows each.
-        let (number, optional, birth, expiry) = match zone.len() {
-            90 => (5..14, 15..30, 30..36, 38..44),
-            72 => (36..45, 64..71, 49..55, 57..63),
-            // TD3 has no long numbers.
-            88 => (44..53, 44..44, 57..63, 65..71),
-            length => return Err(MrzError::Length(length)),
+        let places = places_of(zone.len()).ok_or(MrzError::Length(zone.len()))?;
+        let mut zone = Zeroizing::new(zone.as_bytes().to_vec());
+        misread::mend(&mut zone, &places)?;
+        let zone = std::str::from_utf8(&zone).expect("the alphabet of the MRZ is ASCII");
+        let Places { number, optional, dates: [birth, expiry], .. } = places;
+        let (document_number, _) =
+            number_and_optional(&zone[number.clone()], &zone[number.end..=number.end], &zone[optional])?;
+        let date = |field, at: Range<usize>| {
+            let (date, digit) = zone[at].split_at(6);
+            verify(field, date, digit).map(|()| date)
         };
-        let digit = |field: &Range<usize>| &zone[field.end..=field.end];
-        let (document_number, _) = number_and_optional(&zone[number.clone()], digit(&number), &zone[optional])?;
-        verify(Field::Birth, &zone[birth.clone()], digit(&birth))?;
-        verify(Field::Expiry, &zone[expiry.clone()], digit(&expiry))?;
-        let key = MrzKey::new(document_number.as_str(), &zone[birth], &zone[expiry])?;
-        Ok(Self { characters: zone.to_string(), key })
+        let (birth, expiry) = (date(Field::Birth, birth)?, date(Field::Expiry, expiry)?);
+        let key = MrzKey::new(document_number.as_str(), birth, expiry)?;
+        Ok(Self { characters: zone.to_owned(), key })
+    }
+}
+
+/// Returns the places of a zone of this many characters (Doc 9303-5, -6 and -4, §4.2.2).
+fn places_of(length: usize) -> Option<Places> {
+    match length {
+        90 => Some(Places {
+            number: 5..14,
+            optional: 15..30,
+            dates: [30..37, 38..45],
+            letters: [2..5, 45..48, 60..90],
+            composite: 59,
+        }),
+        72 => Some(Places {
+            number: 36..45,
+            optional: 64..71,
+            dates: [49..56, 57..64],
+            letters: [2..5, 46..49, 5..36],
+            composite: 71,
+        }),
+        // TD3 has no long numbers.
+        88 => Some(Places {
+            number: 44..53,
+            optional: 44..44,
+            dates: [57..64, 65..72],
+            letters: [2..5, 54..57, 5..44],
+            composite: 87,
+        }),
+        _ => None,
     }
 }
 
@@ -142,6 +172,58 @@ mod tests {
             }
             assert_eq!(at, length);
         }
+    }
+
+    /// The zone of an invented citizen, all check digits right.
+    const CITIZEN: &str =
+        "IDVNM3000000171003300000017<<4\n0001052F2501051VNM<<<<<<<<<<<4\nNGUYEN<<THI<MAU<<<<<<<<<<<<<<<";
+
+    #[test]
+    fn a_zone_is_read_as_scanners_and_people_write_it() {
+        let expected = CITIZEN.replace('\n', "");
+        for text in [
+            CITIZEN.replace('\n', "\r\n"),
+            format!("\u{feff}{CITIZEN}\r\n\r\n"),
+            expected.clone(),
+            CITIZEN.replace('\n', " "),
+            CITIZEN.to_lowercase(),
+            CITIZEN.chars().flat_map(|c| [c, ' ']).collect(),
+            CITIZEN.replace("<<", "«"),
+            CITIZEN.replace("300000017100", "3OOOOOO17100"),
+            CITIZEN.replace("300000017100", "30000001710O").replace("0001052F", "OOO1O52F"),
+            CITIZEN.replace("0001052F2501051", "0001052F25OIO5I").replace("3000000171", "3000000l71"),
+        ] {
+            let zone: MrzZone = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(zone.key(), CITIZEN.parse::<MrzZone>().unwrap().key(), "{text}");
+            assert_eq!(zone.characters(), expected, "{text}");
+        }
+        let wrong = CITIZEN.replace("3000000171", "9000000171").parse::<MrzZone>();
+        assert_eq!(wrong, Err(MrzError::CheckDigit(Field::DocumentNumber)), "no letter is tried in a citizen's number");
+        let name: MrzZone = CITIZEN.replace("THI<MAU", "TH0<MAU").parse().unwrap();
+        assert!(name.characters().contains("THO<MAU"), "no digit stands in a name");
+    }
+
+    #[test]
+    fn a_foreign_number_is_mended_if_its_check_digit_allows_one_reading_only() {
+        let zone = |number: &str, digit: char| {
+            format!("I<UTO{number}{digit}<<<<<<<<<<<<<<<6908061F9406236UTO<<<<<<<<<<<1ERIKSSON<<ANNA<MARIA<<<<<<<<<<")
+        };
+        let digit = |number: &str| super::super::check_digit(number.as_bytes()).unwrap();
+        // One doubtful character.
+        let read: MrzZone = zone("L8989O2C<", digit("L898902C<")).parse().unwrap();
+        assert!(read.characters().contains("L898902C<"));
+        // An O that stands there is not touched.
+        let read: MrzZone = zone("LO98902C<", digit("LO98902C<")).parse().unwrap();
+        assert!(read.characters().contains("LO98902C<"));
+        // O and 0 differ by 4: seven times that, and seven times that again three characters later, fit alike.
+        let (written, scanned) = ("0AA0AAAAA", "OAAOAAAAA");
+        assert_eq!(digit("0AAOAAAAA"), digit("OAA0AAAAA"));
+        let ambiguous = zone(scanned, digit("0AAOAAAAA")).parse::<MrzZone>();
+        assert_eq!(ambiguous, Err(MrzError::Ambiguous(Field::DocumentNumber)));
+        assert!(zone(scanned, digit(written)).parse::<MrzZone>().is_ok(), "both at once fit in one way");
+        // A number that no reading mends is misread or forged.
+        let wrong = if digit("L898962C<") == '9' { '8' } else { '9' };
+        assert!(matches!(zone("L898962C<", wrong).parse::<MrzZone>(), Err(MrzError::CheckDigit(_))));
     }
 
     #[test]

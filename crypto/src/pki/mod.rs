@@ -16,6 +16,7 @@ mod lint;
 mod master_list;
 mod name;
 pub(crate) mod oid;
+pub mod pem;
 mod role;
 pub mod spki;
 mod state;

@@ -10,6 +10,7 @@ use std::{fs, thread};
 
 use card_agent::client::{Connection, HttpService};
 use card_agent::failure::{Code, Failure};
+use card_agent::papers;
 use card_agent::session::Session;
 use card_agent::station::enrolment::Settings;
 use card_agent::station::journal::{Journal, Kind};
@@ -77,11 +78,12 @@ impl Enrolled {
         let authority = fs::read(dir.join("issuance/tls-ca.pem"))?;
         let path = dir.join(name);
         let folder = Folder::new(&path);
-        let settings = Settings { name: name.to_owned(), service: address.to_owned() };
-        let request = fs::read_to_string(folder.request(&settings, Some(&authority))?)?;
+        let settings = Settings { name: name.to_owned(), service: address.parse()? };
+        let certificates = papers::certificates(&authority)?;
+        let request = fs::read_to_string(folder.request(&settings, Some(&certificates))?)?;
         let registered = administrator.registers_station(name, OFFICE, &request)?;
         let certificate = text(&registered, "certificate_pem");
-        folder.certify(certificate.as_bytes(), None)?;
+        folder.certify(papers::certificates(certificate.as_bytes())?, None)?;
         let mut identity = Zeroizing::new(fs::read(path.join("key.pem"))?);
         identity.push(b'\n');
         identity.extend_from_slice(certificate.as_bytes());
@@ -94,7 +96,8 @@ impl Enrolled {
     /// If the credentials are not usable.
     pub fn service(&self, address: &str) -> Result<HttpService, Failure> {
         let (authority, identity) = (self.authority.clone(), Some(self.identity.clone()));
-        Ok(HttpService::new(&Connection { service: address.to_owned(), authority, identity })?)
+        let service = address.parse().map_err(|e| Failure::new(Code::InputUnusable, e))?;
+        Ok(HttpService::new(&Connection { service, authority, identity })?)
     }
 
     /// The authority of the service's TLS certificate, PEM.

@@ -180,7 +180,10 @@ impl World {
 
     /// Waits until all cards are seen: pcscd opens its ports before it names its readers, and
     /// looks for cards every 0.4 s.
-    fn wait_for_cards(&self) -> Result<(), WorldError> {
+    ///
+    /// # Errors
+    /// If not all are seen within 30 s.
+    pub fn wait_for_cards(&self) -> Result<(), WorldError> {
         until(Duration::from_secs(30), "all cards are seen by PC/SC", || {
             Ok(self.readers()?.iter().filter(|(_, card)| *card).count() >= self.serials.len())
         })

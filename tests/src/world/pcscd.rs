@@ -85,6 +85,26 @@ impl Pcscd {
         let _ = self.child.wait();
     }
 
+    /// Ends pcscd by SIGTERM, as an administrator would.
+    ///
+    /// # Errors
+    /// If the signal cannot be sent, or pcscd does not end.
+    pub fn stop(&mut self) -> io::Result<()> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        until(Duration::from_secs(30), "pcscd ends", || Ok(self.child.try_wait()?.is_some()))
+    }
+
+    /// Starts pcscd again after its end, with the same socket, ports and readers.
+    ///
+    /// # Errors
+    /// Those of [`Pcscd::start`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        let dir = self.socket.parent().map(Path::to_owned).unwrap_or_default();
+        let preload = dir.join(PRELOAD);
+        self.child = spawn(&dir, self.readers / SLOTS_PER_ENTRY, &preload, self.ports.first)?;
+        self.wait_until_ready()
+    }
+
     /// Returns the log of pcscd and its drivers so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.socket.with_file_name(LOG)).unwrap_or_default()
@@ -132,6 +152,7 @@ impl Drop for Pcscd {
 /// Files in pcscd's folder.
 const SOCKET: &str = "pcscd.comm";
 const LOG: &str = "pcscd.log";
+const PRELOAD: &str = "libloopback.so";
 
 fn spawn(dir: &Path, entries: u16, preload: &Path, first_port: u16) -> io::Result<Child> {
     let (config, drivers) = (dir.join("reader.conf.d"), dir.join("drivers"));
@@ -167,7 +188,7 @@ fn spawn(dir: &Path, entries: u16, preload: &Path, first_port: u16) -> io::Resul
 
 /// Compiles the preload library that keeps vpcd on loopback (the linker that Rust needs brings `cc`).
 fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
-    let (source, library) = (dir.join("loopback.c"), dir.join("libloopback.so"));
+    let (source, library) = (dir.join("loopback.c"), dir.join(PRELOAD));
     fs::write(&source, include_str!("loopback.c"))?;
     let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status()?;
     if status.success() { Ok(library) } else { Err(io::Error::other("cc could not compile loopback.c")) }

@@ -241,7 +241,7 @@ fn a_clock_two_days_slow_is_named_with_its_time() {
     let (desk, folder) = (Desk::new(), tempfile::tempdir().unwrap());
     let newest = NewestBundles::at(folder.path().join(NewestBundles::FILE));
     let bytes = desk.published(now() - Duration::hours(1), vec![]);
-    let open = |at| kiosk::open_trust(&bytes, desk.root.der(), at, &newest);
+    let open = |at| kiosk::open_trust(&bytes, &desk.root, at, &newest);
     let slow = now() - Duration::days(2);
     let failure = open(slow).unwrap_err();
     assert_eq!(failure.code, Code::ClockBehind, "{failure}");
@@ -258,14 +258,14 @@ fn an_old_bundle_after_a_newer_one_is_refused() {
     let newest = NewestBundles::at(folder.path().join(NewestBundles::FILE));
     let open = |hours| {
         let bytes = desk.published(now() - Duration::hours(hours), vec![]);
-        kiosk::open_trust(&bytes, desk.root.der(), now(), &newest).map(drop)
+        kiosk::open_trust(&bytes, &desk.root, now(), &newest).map(drop)
     };
     open(3).unwrap();
     open(1).unwrap();
     open(1).unwrap();
     assert_eq!(open(3).unwrap_err().code, Code::TrustBundleOlder);
     // A bundle that does not open is not remembered.
-    let stranger = kiosk::open_trust(b"no bundle", desk.root.der(), now(), &newest);
+    let stranger = kiosk::open_trust(b"no bundle", &desk.root, now(), &newest);
     assert_eq!(stranger.unwrap_err().code, Code::TrustBundleUnusable);
     open(1).unwrap();
 }

@@ -16,3 +16,4 @@ mod issuing;
 mod openssl;
 mod orders;
 mod power_cuts;
+mod readers;
