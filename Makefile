@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bench crash check format advisories
+.PHONY: help demo test interop bench crash mutants check format advisories
 SHELL := /bin/bash -o pipefail
-# Where tests/setup.sh puts the tools of `make check`.
+# Where tests/setup.sh puts the tools of `make check` and `make mutants`.
 export PATH := $(HOME)/.cache/citizen-card/tools/bin:$(PATH)
 # Where rustup has the version of rust-toolchain.toml only under the name stable, that is taken instead of a download.
 PINNED := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
@@ -45,6 +45,12 @@ crash: ## kills the service under work, a hundred times on each engine
 	@tests/setup.sh test
 	cargo build --workspace --bins
 	for database in sqlite postgres; do cargo run --package tests --bin crash -- --kills 100 --database $$database || exit; done
+
+# Hours. SHARD=3/8 does the fourth eighth of it; every mutant is judged alone, so the parts add up. Figures: docs/mutation.md.
+mutants: ## mutates the code that decides what is believed; each mutant is to be caught by the tests of crypto
+	@tests/setup.sh mutants
+	@mkdir -p target
+	cargo mutants --package crypto --output target $(if $(SHARD),--shard $(SHARD))
 
 # What the work tree holds, to see that the run left it alone.
 tree = { git status --porcelain; git diff | git hash-object --stdin; }

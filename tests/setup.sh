@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the demonstration, the tests and the checks need on Debian 12. Nothing is done for what is there already.
-# usage: tests/setup.sh demo | keep | test | interop | check
+# usage: tests/setup.sh demo | keep | test | interop | check | mutants
 set -euo pipefail
-# The tools of `make check`, each at the version that judges.
-tools=(cargo-deny@0.20.2 typos-cli@1.52.0)
+# The tools of `make check` and `make mutants`, each at the version that judges.
+tools=()
 folder="$HOME/.cache/citizen-card/tools"
 packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartcard-vpcd procps)
 case "${1:-demo}" in
@@ -11,8 +11,9 @@ case "${1:-demo}" in
   keep) packages+=(opensc curl netcat-openbsd) ;; # for the commands to try next
   test) packages+=(openssl postgresql opensc) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
-  check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) ;; # what the crates need to compile
-  *) echo "usage: $0 demo|keep|test|interop|check" >&2; exit 2 ;;
+  check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) tools=(cargo-deny@0.20.2 typos-cli@1.52.0) ;; # to compile
+  mutants) packages=(ca-certificates gcc libc6-dev openssl) tools=(cargo-mutants@27.1.0) ;;
+  *) echo "usage: $0 demo|keep|test|interop|check|mutants" >&2; exit 2 ;;
 esac
 missing=()
 for package in "${packages[@]}"; do
@@ -44,12 +45,15 @@ if [ ${#keep[@]} -gt 0 ]; then
     *" vsmartcard-vpcd "*) "${as_root[@]}" sed -i 's/^[^#]/#&/' /etc/reader.conf.d/vpcd ;;
   esac
 fi
-[ "${1:-demo}" = check ] || exit 0
 # Built from crates.io, in the dev profile since it is quick enough; found again by its version, so that later runs need no network.
 PATH="$folder/bin:$PATH"
 for tool in "${tools[@]}"; do
   name="${tool%@*}" version="${tool#*@}"
-  case "$("${name%-cli}" --version 2>/dev/null || true)" in
+  case "$name" in
+    cargo-*) ask=(cargo "${name#cargo-}") ;;
+    *) ask=("${name%-cli}") ;;
+  esac
+  case "$("${ask[@]}" --version 2>/dev/null || true)" in
     *" $version") continue ;;
   esac
   echo "Building $name $version, once on this machine: about two minutes"

@@ -105,18 +105,88 @@ fn both_ends_understand_each_other_under_every_cipher() {
                 assert_eq!(chip.open(&sealed).as_ref(), Ok(&command));
                 let answer = chip.seal(response.clone());
                 assert_eq!(terminal.open(&answer), Ok(response));
+                assert!(terminal.is_open() && chip.is_open());
             }
         }
     }
 }
 
 #[test]
+fn the_data_of_an_odd_instruction_go_without_padding_indicator_both_ways() {
+    let (mut terminal, mut chip) = channel(Cipher::Aes128);
+    for (ins, object) in [(0xb0, 0x87), (0xb1, 0x85)] {
+        let command = terminal.seal(&Command::new(ins, 0, 0).data([0x54, 1, 0]).expecting(16)).unwrap();
+        chip.open(&command).unwrap();
+        let answer = chip.seal(Response::success([1]));
+        assert_eq!((command.data[0], answer.data[0]), (object, object), "instruction {ins:02x}");
+        terminal.open(&answer).unwrap();
+    }
+}
+
+#[test]
+fn the_length_outside_the_protection_is_that_of_the_form_or_absent() {
+    let short = Command::new(0xb0, 0, 0).expecting(SHORT_NE);
+    let much_data = Command::new(0xd6, 0, 0).data(vec![1; 300]);
+    let much_expected = Command::new(0xb0, 0, 0).expecting(257);
+    for (command, long) in [(short, false), (much_data, true), (much_expected, true)] {
+        for (outside, accepted) in
+            [(None, true), (Some(EXTENDED_NE), true), (Some(SHORT_NE), !long), (Some(100), false), (Some(300), false)]
+        {
+            let (mut terminal, mut chip) = channel(Cipher::Aes128);
+            let sealed = Command { ne: outside, ..terminal.seal(&command).unwrap() };
+            let refused = Err(Status::SECURE_MESSAGING_OBJECT_INCORRECT);
+            let expected = if accepted { Ok(command.clone()) } else { refused };
+            assert_eq!(chip.open(&sealed), expected, "{outside:?} outside of {command:?}");
+        }
+    }
+}
+
+/// Returns the first command of a channel, to write these blocks, padded as they are, behind this
+/// header of the object 87.
+fn sealed_blocks(cipher: Cipher, header: &[u8], blocks: &[u8]) -> Command {
+    let keys = Keys::derive(cipher, b"a shared secret");
+    let counter = [vec![0; cipher.block_len() - 1], vec![1]].concat();
+    let vector = match cipher {
+        Cipher::TripleDes => vec![0; 8],
+        _ => cipher.cbc_encrypt_zero_iv(&keys.encryption, &counter),
+    };
+    let hidden = cipher.cbc_encrypt(&keys.encryption, &vector, blocks);
+    let mut data = [header, &[1], &hidden].concat();
+    let mac = session::ChannelState::new(keys, 1).mac(&[0x0c, 0xd6, 0, 0], &data);
+    data.extend(tlv::encode(0x8e, &mac));
+    Command::new(0xd6, 0, 0).class(cla::SECURE).data(data).expecting(SHORT_NE)
+}
+
+#[test]
+fn data_have_one_encoding_and_no_data_have_none() {
+    for cipher in Cipher::ALL {
+        let padded = |data: &[u8], blocks: usize| {
+            let mut padded = [data, &[0x80]].concat();
+            padded.resize(blocks * cipher.block_len(), 0);
+            let length = u8::try_from(1 + padded.len()).unwrap();
+            channel(cipher).1.open(&sealed_blocks(cipher, &[0x87, length], &padded))
+        };
+        assert_eq!(padded(b"12345", 1), Ok(Command::new(0xd6, 0, 0).data(*b"12345")));
+        // A block of zeros more is a second encoding, and a block without data another one of an empty command.
+        let refused = Err(Status::SECURE_MESSAGING_OBJECT_INCORRECT);
+        assert_eq!(padded(b"12345", 2), refused);
+        assert_eq!(padded(b"", 1), refused);
+    }
+}
+
+#[test]
+fn a_short_command_is_full_at_255_bytes() {
+    // Only a terminal that writes a longer length field than it needs fills it to the last byte.
+    let sealed = sealed_blocks(Cipher::Aes128, &[0x87, 0x82, 0, 241], &[&[7; 239][..], &[0x80]].concat());
+    assert_eq!((sealed.data.len(), sealed.ne), (255, Some(SHORT_NE)));
+    assert_eq!(channel(Cipher::Aes128).1.open(&sealed), Ok(Command::new(0xd6, 0, 0).data([7; 239])));
+}
+
+#[test]
 fn short_commands_stay_short_and_long_ones_become_extended() {
     let (mut terminal, mut chip) = channel(Cipher::Aes128);
-    for (command, first) in
-        [(Command::new(0xb0, 0, 0).expecting(223), 0x0d), (Command::new(0xb0, 0, 0).expecting(257), 0)]
-    {
-        let sealed = terminal.seal(&command).unwrap();
+    for (expected, first) in [(223, 0x0d), (SHORT_NE, 0x0d), (SHORT_NE + 1, 0)] {
+        let sealed = terminal.seal(&Command::new(0xb0, 0, 0).expecting(expected)).unwrap();
         assert_eq!(sealed.to_bytes()[4], first);
         chip.open(&sealed).unwrap();
         terminal.open(&chip.seal(Response::success([]))).unwrap();
@@ -249,7 +319,8 @@ fn the_capacity_is_what_really_fits() {
     assert_eq!(response_capacity(Cipher::TripleDes, 256), 231);
     assert_eq!(response_capacity(Cipher::Aes128, 256), 223);
     for cipher in [Cipher::TripleDes, Cipher::Aes256] {
-        for most in [20, 40, 140, 150, 256, 261, 1000, 65_536] {
+        // Every field from the smallest that has room for status and MAC: some are filled to their last byte.
+        for most in (14..=300).chain([1000, 65_536]) {
             let sealed = |length: usize| {
                 let (mut terminal, mut chip) = channel(cipher);
                 chip.open(&terminal.seal(&Command::new(0xb0, 0, 0).expecting(256)).unwrap()).unwrap();
@@ -258,7 +329,7 @@ fn the_capacity_is_what_really_fits() {
             let capacity = response_capacity(cipher, most);
             assert!(sealed(capacity) <= most && sealed(capacity + 1) > most, "{cipher:?} {most} {capacity}");
         }
-        for most in [40, 255, 1000] {
+        for most in (14..=300).chain([1000]) {
             let sealed = |length: usize| {
                 let command = Command::new(0xd6, 0, 0).data(vec![1; length]).expecting(EXTENDED_NE);
                 channel(cipher).0.seal(&command).unwrap().data.len()
@@ -270,7 +341,17 @@ fn the_capacity_is_what_really_fits() {
 }
 
 #[test]
+fn a_field_without_room_for_one_block_carries_nothing() {
+    for cipher in Cipher::ALL {
+        for most in 0..=16 {
+            assert_eq!((response_capacity(cipher, most), command_capacity(cipher, most)), (0, 0), "{cipher:?} {most}");
+        }
+    }
+}
+
+#[test]
 fn nothing_secret_is_shown() {
+    assert_eq!(format!("{:?}", keys_of_appendix_d()), "Keys(TripleDes, …)");
     let (terminal, chip) = channel(Cipher::Aes128);
     let shown = format!("{terminal:?} {chip:?} {:?}", keys_of_appendix_d());
     assert!(shown.contains("counter 0") && !shown.to_lowercase().contains("979ec13b"));

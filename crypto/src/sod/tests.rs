@@ -302,6 +302,13 @@ fn sha_1_is_accepted_in_no_place_unless_the_policy_says_so() {
 }
 
 #[test]
+fn a_reader_tries_the_groups_of_a_table_that_nothing_has_proved_yet() {
+    let sod = signed(&state().signer);
+    assert_eq!(sod.unverified_groups(), [DataGroup::DG1, DataGroup::DG2, DataGroup::DG14]);
+    assert!(matches!(refusal(&sod, &TrustStore::default()), SodError::Chain(ChainError::NoAnchor { .. })));
+}
+
+#[test]
 fn an_altered_or_unlisted_file_is_named() {
     let state = state();
     let verified = signed(&state.signer).verify(&state.trust, NOW).unwrap();
@@ -450,7 +457,7 @@ fn a_prepared_object_survives_the_store_and_a_damaged_row_does_not() {
     let stored = prepared(&state.signer).to_bytes();
     let again = Prepared::from_bytes(&stored).unwrap();
     assert_eq!(again, prepared(&state.signer));
-    assert_eq!(again.signer(), &state.signer.certificate);
+    assert_eq!((again.signer(), again.content()), (&state.signer.certificate, content().as_slice()));
     let signature = state.signer.sign(again.to_be_signed());
     assert!(again.attach(&signature).unwrap().verify(&state.trust, NOW).is_ok());
     let table = stored.windows(32).position(|window| window == Hash::Sha256.digest(DG1)).unwrap();
@@ -539,6 +546,18 @@ fn a_draft_with_a_certificate_of_another_role_is_not_a_document_signers() {
         ..signer_draft(&state.root.certificate, documents(), state.signer.key.public().into(), CurveForm::Explicit, 50)
     };
     let lists = issue(&state.root, draft);
-    let refused = Draft::new(&files(), Profile::default(), &lists, SIGNED).lint().map(drop);
-    assert_eq!(refused, Err(LintError::NotADocumentSigner));
+    // Each mark of a document signer counts by itself: its usage, its types, and no further usage.
+    let list_signing = der::sequence(&[&der::oid(&oid::MASTER_LIST_SIGNING_KEY)]);
+    let forgery = || Forgery::of(&state.signer.certificate);
+    let without_mark = [
+        forgery().with(&oid::KEY_USAGE, true, &[3, 2, 6, 0xc0]),
+        forgery().without(&oid::DOCUMENT_TYPE_LIST),
+        forgery().with(&oid::EXTENDED_KEY_USAGE, true, &list_signing),
+    ];
+    for certificate in without_mark.map(|forgery| forgery.sign(&state.root.key)).iter().chain([&lists]) {
+        let refused = Draft::new(&files(), Profile::default(), certificate, SIGNED).lint().map(drop);
+        assert_eq!(refused, Err(LintError::NotADocumentSigner), "{:?}", certificate.extensions().key_usage);
+    }
+    let whole = forgery().sign(&state.root.key);
+    assert!(Draft::new(&files(), Profile::default(), &whole, SIGNED).lint().is_ok());
 }

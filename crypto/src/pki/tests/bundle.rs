@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use time::Duration;
 
+use crate::pki::der::DerError;
 use crate::pki::specimen::{
     Issued, NOW, Openssl, crl, csca, csca_of, documents, issue, key, root_draft, signer, signer_draft, utopia,
 };
@@ -60,7 +61,8 @@ fn a_bundle_brings_anchors_lists_and_revoked_documents() {
         assert!(bundle.trust_store().verify_signer(&state.documents.certificate, NOW).is_ok());
         assert!(bundle.is_revoked(&[9; 32]) && bundle.is_revoked(&[1; 32]) && !bundle.is_revoked(&[2; 32]));
         assert_eq!(bundle.contents().revoked_documents.len(), 2);
-        assert!(!bundle.is_stale(NOW) && bundle.is_stale(NOW + Duration::days(2)));
+        let due = contents(&state).next_update;
+        assert!(!bundle.is_stale(due) && bundle.is_stale(due + Duration::SECOND));
     }
 }
 
@@ -117,6 +119,27 @@ fn a_bundle_under_another_anchor_from_the_future_or_of_a_revoked_signer_is_refus
     let mut backwards = contents(&state);
     backwards.next_update = backwards.issued_at;
     assert_eq!(Draft::new(backwards, &state.lists.certificate).lint().map(drop), Err(TrustBundleError::Period));
+}
+
+#[test]
+fn a_bundle_opens_in_the_second_of_its_issue() {
+    let state = state(CurveForm::Explicit);
+    let contents = contents(&state);
+    let bundle = open(&published(&state, contents.clone()), &state.root.certificate, contents.issued_at).unwrap();
+    assert_eq!(bundle.issued_at(), contents.issued_at);
+}
+
+#[test]
+fn a_list_of_revoked_documents_that_is_not_in_order_or_names_one_twice_is_refused() {
+    let state = state(CurveForm::Explicit);
+    for (revoked_documents, opens) in
+        [(vec![[1; 32], [9; 32]], true), (vec![[9; 32], [1; 32]], false), (vec![[1; 32], [1; 32]], false)]
+    {
+        let published = published_unlinted(&state, &Contents { revoked_documents, ..contents(&state) });
+        let refused = Err(TrustBundleError::Der(DerError::Value { what: "revokedDocuments" }));
+        let expected = if opens { Ok(()) } else { refused };
+        assert_eq!(open(&published, &state.root.certificate, NOW).map(drop), expected);
+    }
 }
 
 #[test]

@@ -1,18 +1,19 @@
 //! One chain, and the error of each altered one.
 
+use hex_literal::hex;
 use proptest::prelude::*;
-use time::Duration;
 use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 use crate::pki::specimen::{
     Forgery, Issued, NOW, Openssl, crl, csca, csca_of, documents, issue, key, public_pem, root_draft, signer,
     signer_draft, utopia,
 };
 use crate::pki::{
-    Certificate, ChainError, Country, Crl, CrlError, CurveForm, Issuer, KeyUsage, Name, Revocation, Role, TrustStore,
-    Validity, extensions, oid, spki,
+    Certificate, ChainError, Country, Crl, CrlError, CurveForm, Issuer, KeyUsage, Name, Oid, Revocation, Role,
+    TrustStore, Validity, der, extensions, oid, spki,
 };
-use crate::suite::{Curve, VerifyingKey};
+use crate::suite::{Curve, Hash, SignatureAlgorithm, SignatureError, VerifyingKey};
 use crate::tlv::Tlv;
 
 fn utopian() -> (Issued, Issued, TrustStore) {
@@ -38,6 +39,7 @@ fn a_chain_on_every_curve_in_both_forms_is_verified() {
             let trust = TrustStore::new(vec![root.certificate.clone()]);
             let verified = trust.verify_signer(&issued.certificate, NOW).unwrap();
             assert_eq!(verified.anchor(), &root.certificate);
+            assert_eq!(verified.country(), "UT");
             let names: Vec<_> = verified.states().into_iter().map(|(name, state)| (name, state.in_mrz())).collect();
             assert_eq!(names, [("C=UT".to_owned(), "UTO"), ("L=UTO".to_owned(), "UTO")]);
             assert_eq!(verified.document_types().unwrap(), ["I", "ID"]);
@@ -111,6 +113,47 @@ fn a_signer_of_another_country_is_refused() {
 }
 
 #[test]
+fn what_cannot_be_verified_here_is_told_from_what_is_wrong() {
+    let root = csca(Curve::P256, CurveForm::Named, 1);
+    let issued = signer(&root, documents(), Curve::P256, CurveForm::Named, 2);
+    let refusal = |anchor: &Certificate, certificate: &Certificate| {
+        judged(&TrustStore::new(vec![anchor.clone()]), certificate).unwrap_err()
+    };
+    // An anchor on a curve that no code here has:
+    let mut anchor = Forgery::of(&root.certificate);
+    anchor.spki = renumbered(&anchor.spki, &Oid::of(&hex!("2a8648ce3d030107")));
+    let curve = refusal(&anchor.sign(&root.key), &issued.certificate);
+    assert!(matches!(curve, ChainError::Key(_)) && curve.is_unsupported(), "{curve}");
+    // A signature by an algorithm that no table here has:
+    let unknown = Certificate::parse(&renumbered(issued.certificate.der(), &oid::ECDSA_WITH_SHA256)).unwrap();
+    let algorithm = refusal(&root.certificate, &unknown);
+    assert!(matches!(algorithm, ChainError::Algorithm(_)) && algorithm.is_unsupported(), "{algorithm}");
+    // A signature by an algorithm that has a name here and no code:
+    let rsa = der::sequence(&[&der::integer(&[0x9f; 256]), &der::integer(&[1, 0, 1])]);
+    anchor.spki = spki::encode(&VerifyingKey::Rsa(rsa), CurveForm::Named);
+    let sha224 = SignatureAlgorithm::RsaPkcs1(Hash::Sha224);
+    let certificate = Forgery::of(&issued.certificate).sign_with(&root.key, sha224);
+    let signature = refusal(&anchor.sign(&root.key), &certificate);
+    assert_eq!(signature, ChainError::Signature(SignatureError::Unsupported(sha224)));
+    assert!(signature.is_unsupported());
+    // A signature of another key is wrong.
+    let mismatch = refusal(&root.certificate, &Forgery::of(&issued.certificate).sign(&issued.key));
+    assert!(!mismatch.is_unsupported(), "{mismatch}");
+}
+
+/// Returns the same bytes with the last number of an identifier replaced by one that is not assigned.
+fn renumbered(der: &[u8], identifier: &Oid) -> Vec<u8> {
+    let old = der::oid(identifier);
+    let mut bytes = der.to_vec();
+    for at in 0..der.len() - old.len() {
+        if der[at..].starts_with(&old) {
+            bytes[at + old.len() - 1] = 0x7f;
+        }
+    }
+    bytes
+}
+
+#[test]
 fn a_certificate_outside_its_time_is_refused() {
     let (root, issued, trust) = utopian();
     let Validity { not_before, not_after } = issued.certificate.validity();
@@ -127,6 +170,17 @@ fn a_certificate_outside_its_time_is_refused() {
     let outlives = forgery.sign(&root.key);
     let late = trust.verify_signer(&outlives, root.certificate.not_after() + second).unwrap_err();
     assert!(matches!(late, ChainError::AnchorNotValid { .. }));
+    // A signer as old as its anchor:
+    let not_before = root.certificate.not_before();
+    forgery.validity.not_before = not_before;
+    let as_old = forgery.sign(&root.key);
+    assert!(trust.verify_signer(&as_old, not_before).is_ok());
+    let early = trust.verify_signer(&as_old, not_before - second).unwrap_err();
+    assert_eq!((early.not_before(), early), (Some(not_before), not_yet_valid(&root, not_before)));
+}
+
+fn not_yet_valid(root: &Issued, not_before: OffsetDateTime) -> ChainError {
+    ChainError::AnchorNotYetValid { anchor: root.certificate.subject().to_string(), not_before }
 }
 
 #[test]
@@ -156,6 +210,22 @@ fn a_certificate_for_another_use_is_refused() {
     }
     let forged = Forgery::of(&issued.certificate).without(&oid::KEY_USAGE).sign(&root.key);
     assert_eq!(judged(&trust, &forged), Err(ChainError::Usage));
+}
+
+#[test]
+fn an_extended_usage_that_is_critical_or_for_lists_forbids_documents_and_another_does_not() {
+    let (root, issued, trust) = utopian();
+    let time_stamping = Oid::of(&[0x2b, 6, 1, 5, 5, 7, 3, 8]);
+    for (purpose, critical, expected) in [
+        (&time_stamping, false, Ok(())),
+        (&time_stamping, true, Err(ChainError::Usage)),
+        (&oid::MASTER_LIST_SIGNING_KEY, false, Err(ChainError::Usage)),
+        (&oid::DEVIATION_LIST_SIGNING_KEY, false, Err(ChainError::Usage)),
+    ] {
+        let value = der::sequence(&[&der::oid(purpose)]);
+        let forgery = Forgery::of(&issued.certificate).with(&oid::EXTENDED_KEY_USAGE, critical, &value);
+        assert_eq!(judged(&trust, &forgery.sign(&root.key)), expected, "{purpose}, critical: {critical}");
+    }
 }
 
 #[test]
@@ -201,7 +271,9 @@ fn a_revoked_certificate_is_refused_and_the_rest_is_not() {
     let (root, issued, mut trust) = utopian();
     let other = signer(&root, documents(), Curve::P256, CurveForm::Explicit, 5);
     let at = NOW - Duration::days(3);
-    trust.add_list(crl(&root, &[&other.certificate], at)).unwrap();
+    let list = crl(&root, &[&other.certificate], at);
+    trust.add_list(list.clone()).unwrap();
+    assert_eq!(trust.lists(), [list]);
     assert_eq!(judged(&trust, &other.certificate), Err(ChainError::Revoked { at }));
     let clear = trust.verify_signer(&issued.certificate, NOW).unwrap();
     assert_eq!(clear.revocation(), Revocation::Clear { as_of: at });
