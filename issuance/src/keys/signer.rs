@@ -313,7 +313,9 @@ impl Signer {
                 Ok(()) => self.require_in_period(name, now),
                 revoked => revoked,
             };
-            complaints.extend(able.err().map(|error| error.to_string()));
+            // Without a list both say the same.
+            let complaint = able.err().map(|error| error.to_string());
+            complaints.extend(complaint.filter(|complaint| !complaints.contains(complaint)));
         }
         complaints
     }

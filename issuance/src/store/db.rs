@@ -235,10 +235,13 @@ async fn acquired(pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError>
         Err(error @ sqlx::Error::PoolTimedOut) => {
             Err(Box::pin(unreachable_because(&pool.connect_options())).await.unwrap_or_else(|| error.into()))
         }
-        Err(error) => Err(match StoreError::from(error) {
-            StoreError::Unreachable(why) => unreachable(&pool.connect_options(), &why),
-            other => other,
-        }),
+        Err(error) => {
+            let named = unreachable(&pool.connect_options(), &error);
+            Err(match StoreError::from(error) {
+                StoreError::Unreachable(_) => named,
+                other => other,
+            })
+        }
     }
 }
 
@@ -249,11 +252,11 @@ async fn unreachable_because(options: &PgConnectOptions) -> Option<StoreError> {
             drop(connection.close().await);
             None
         }
-        Ok(Err(error)) => match StoreError::from(error) {
-            // It answers, and is starting up or has no room: that passes.
-            busy @ StoreError::Busy(_) => Some(busy),
-            other => Some(unreachable(options, &other)),
-        },
+        Ok(Err(error)) => {
+            let named = unreachable(options, &error);
+            // It answers, and has no room for another connection: that passes.
+            Some(if let busy @ StoreError::Busy(_) = StoreError::from(error) { busy } else { named })
+        }
         Err(_) => Some(unreachable(options, &format_args!("no answer within {} seconds", PATIENCE.as_secs()))),
     }
 }
