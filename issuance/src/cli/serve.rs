@@ -4,13 +4,14 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use clap::Args;
+use time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::{Folder, Outcome, output};
 use crate::ground::Randomness;
-use crate::population;
 use crate::population::reference::ExtraProvince;
 use crate::server::{Network, Service, Settings};
+use crate::{cards, population};
 
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
 ///
@@ -32,6 +33,10 @@ pub(super) struct Serve {
     /// Address or network of a proxy whose word about the caller's address is believed. May be repeated.
     #[arg(long, value_name = "ADDRESS[/BITS]")]
     trusted_proxy: Vec<Network>,
+    /// So many days after a report of loss two officers can undo it; then the card is revoked for good: 1 to 90.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, env = "ISSUANCE_LOSS_DAYS",
+        value_parser = clap::value_parser!(u8).range(1..=90))]
+    loss_days: u8,
     /// Log lines as JSON.
     #[arg(long)]
     log_json: bool,
@@ -48,14 +53,7 @@ impl Serve {
         } else {
             log.init();
         }
-        let extra_provinces = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
-        let settings = Settings {
-            listen: self.listen,
-            database: self.database,
-            trusted_proxies: self.trusted_proxy,
-            population: population::Settings { extra_provinces, ..population::Settings::default() },
-            ..self.folder.settings()
-        };
+        let settings = self.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
             let service = Service::start(&settings, None, Randomness::System).await?;
             // A service that cannot say where it listens serves all the same; the log says it too.
@@ -66,6 +64,20 @@ impl Serve {
             output::complain(format_args!("issuance: finishing requests under way"));
             service.stop().await;
             Ok(())
+        })
+    }
+}
+
+impl Serve {
+    fn settings(self) -> Result<Settings, String> {
+        let extra_provinces = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Settings {
+            listen: self.listen,
+            database: self.database,
+            trusted_proxies: self.trusted_proxy,
+            population: population::Settings { extra_provinces, ..population::Settings::default() },
+            cards: cards::Settings { loss_term: Duration::days(self.loss_days.into()) },
+            ..self.folder.settings()
         })
     }
 }
@@ -84,4 +96,30 @@ fn province(text: &str) -> Result<ExtraProvince, String> {
     let (code, name) = text.split_once('=').unwrap_or((text, "Tỉnh Mẫu"));
     let code = code.parse().map_err(|e| format!("--extra-province {text}: {e}"))?;
     Ok(ExtraProvince { code, name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    #[test]
+    fn the_operator_sets_how_long_a_report_of_loss_can_be_undone() {
+        let term = |flags: &[&str]| {
+            let line = Line::try_parse_from([&["serve", "--data", "d"], flags].concat());
+            line.ok().map(|line| line.serve.settings().unwrap().cards.loss_term)
+        };
+        assert_eq!(term(&[]), Some(cards::Settings::default().loss_term));
+        assert_eq!(term(&["--loss-days", "30"]), Some(Duration::days(30)));
+        for unfit in ["0", "91", "-1", "soon"] {
+            assert_eq!(term(&["--loss-days", unfit]), None, "{unfit}");
+        }
+    }
 }
