@@ -11,12 +11,13 @@ use super::model::{Application, DossierDigest, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, Request};
 use super::{Counter, CounterError, hand_over};
+use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::population;
 use crate::population::model::Claim;
-use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, OccasionAsked, Right, Routes, Write};
 
 /// The routes of this office. Cancellation is a route of `production`, since a chip may go with it.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -208,16 +209,17 @@ async fn register(
 }
 
 /// An application as it stands, with the portrait that was taken.
-#[utoipa::path(get, path = "/api/applications/{id}", tag = "applications",
+#[utoipa::path(get, path = "/api/applications/{id}", tag = "applications", params(OccasionAsked),
     responses((status = 200, body = ApplicationView)))]
 async fn read(
     State(desk): State<Desk>,
     State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<ApplicationId>,
+    occasion: Occasion,
 ) -> Looked<ApplicationView> {
     desk.look(officer.clone(), async |deed| {
-        let (application, portrait) = steps::read(deed, &counter, id).await?;
+        let (application, portrait) = steps::read(deed, &counter, id, occasion).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, portrait, &officer))
     })
     .await

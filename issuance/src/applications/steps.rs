@@ -12,7 +12,7 @@ use super::model::{
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
 use crate::cards::compose::{self, ComposeError, Holder};
-use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
@@ -187,7 +187,8 @@ pub async fn release(
 }
 
 /// Returns an application and the portrait that was taken (base64): an officer who decides must see what is decided on.
-/// A portrait that is lost does not hide the application: it is held for that reason, or will be.
+/// A portrait that is lost does not hide the application: it is held for that reason, or will be. Without a case of the
+/// officer's, the application is the case.
 ///
 /// # Errors
 /// [`CounterError`]
@@ -195,6 +196,7 @@ pub async fn read(
     deed: &mut Deed<Officer>,
     counter: &Counter,
     id: ApplicationId,
+    occasion: Occasion,
 ) -> Result<(Application, Option<String>), CounterError> {
     let application = of_office(deed, id).await?;
     let portrait = match application.stage.capture_of() {
@@ -205,9 +207,9 @@ pub async fn read(
         },
         None => None,
     };
-    let object = Object::Application(id);
-    let entry = Entry::new(Action::ApplicationRead, object, Purpose::LookUp).about(application.person);
-    deed.enter(entry.of(&application.office)).await?;
+    let (object, occasion) = (Object::Application(id), Occasion { case: occasion.case.or(Some(id)), ..occasion });
+    let (action, person) = (Action::ApplicationRead, application.person);
+    deed.record_reading(action, object, person, &application.office, occasion).await?;
     Ok((application, portrait))
 }
 

@@ -1,15 +1,16 @@
 //! The register over HTTP.
 
 use axum::extract::{FromRef, State};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::model::{Declaration, Finding, Person, Registered};
 use super::{PopulationError, Register, steps};
-use crate::ground::ids::{ApplicationId, PersonId};
+use crate::deed::Occasion;
+use crate::ground::ids::PersonId;
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Parameters, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, OccasionAsked, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -67,26 +68,16 @@ async fn declare(
     .await
 }
 
-/// For which case a person is read.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Case {
-    /// The application, if there is one: the audit trail names it. An office that reads by a case of its own need not.
-    #[param(value_type = Option<String>)]
-    case: Option<ApplicationId>,
-}
-
 /// A person, as registered.
-#[utoipa::path(get, path = "/api/persons/{id}", tag = "population", params(Case),
+#[utoipa::path(get, path = "/api/persons/{id}", tag = "population", params(OccasionAsked),
     responses((status = 200, body = PersonView)))]
 async fn read(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<PersonId>,
-    Parameters(Case { case }): Parameters<Case>,
+    occasion: Occasion,
 ) -> Looked<PersonView> {
-    desk.look(officer, async |deed| steps::read(deed, id, case).await.map(view)).await
+    desk.look(officer, async |deed| steps::read(deed, id, occasion).await.map(view)).await
 }
 
 fn view(registered: Registered) -> PersonView {

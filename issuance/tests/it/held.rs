@@ -6,7 +6,7 @@ use std::fs;
 use crypto::lds::Dg13;
 use issuance::applications::model::{Application, HoldReason, Kind, Stage, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
-use issuance::deed::Object;
+use issuance::deed::{Object, Occasion};
 use issuance::ground::Role;
 use issuance::ground::ids::{ApplicationId, PersonId};
 use issuance::population::PopulationError;
@@ -136,8 +136,7 @@ async fn what_cannot_be_composed_is_held_and_the_queue_goes_on(offices: &Offices
         let trail = offices.trail(Object::Application(application.id)).await;
         assert!(trail.contains(&"application-held".to_owned()), "{trail:?}");
         assert_eq!(held_record(offices, application).await, (reason.word().to_owned(), application.person.to_string()));
-        let read =
-            within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id));
+        let read = within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id, Occasion::default()));
         let (seen, portrait) = read.unwrap();
         assert_eq!((seen.stage.name(), portrait.is_none()), ("held", reason == HoldReason::PortraitLost));
     }

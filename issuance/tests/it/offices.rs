@@ -9,7 +9,7 @@ use crypto::suite::{Curve, VerifyingKey};
 use issuance::access::{OFFICER, STATION};
 use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
-use issuance::deed::{Action, Deeds, Object, Purpose};
+use issuance::deed::{Action, Deeds, Object, Occasion, Purpose};
 use issuance::ground::actor::Service;
 use issuance::ground::ids::{ApplicationId, CardId, PersonId};
 use issuance::ground::{Clock, OfficeCode, Officer, Randomness, Role, Station};
@@ -152,7 +152,8 @@ impl Offices {
 
     /// Reads an application. Returns the name of what the officer saw.
     pub async fn sees(&self, officer: &Officer, id: ApplicationId) -> Result<Option<DossierDigest>, CounterError> {
-        let (seen, _) = within!(self, officer, deed => counter::read(deed, &self.state.counter, id))?;
+        let (seen, _) =
+            within!(self, officer, deed => counter::read(deed, &self.state.counter, id, Occasion::default()))?;
         Ok(seen.stage.capture_of().map(|capture| capture.dossier(officer.id)))
     }
 

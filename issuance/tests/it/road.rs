@@ -11,7 +11,7 @@ use issuance::applications::hand_over::{HandOverError, hand_over};
 use issuance::applications::model::{ChangeReason, Kind, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
 use issuance::cards::{CardError, steps as cards};
-use issuance::deed::Object;
+use issuance::deed::{Object, Occasion};
 use issuance::ground::ids::PersonId;
 use issuance::ground::{Id, Randomness};
 use issuance::keys::{self, InitOptions, KeyName, KeyStore};
@@ -415,12 +415,11 @@ mod walk {
         let application = offices.approved(person, Kind::First).await;
         let mut stranger = offices.capture.clone();
         stranger.office = "district-2".parse().unwrap();
-        let read = within!(offices, stranger, deed => counter::read(deed, &offices.state.counter, application.id));
+        let read = within!(offices, stranger, deed => counter::read(deed, &offices.state.counter, application.id, Occasion::default()));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
-        let read = within!(offices, stranger, deed => population::steps::read(deed, person, None));
+        let read = within!(offices, stranger, deed => population::steps::read(deed, person, Occasion::default()));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
-        let read =
-            within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id));
+        let read = within!(offices, offices.approver, deed => counter::read(deed, &offices.state.counter, application.id, Occasion::default()));
         let (seen, portrait) = read.unwrap();
         assert_eq!(seen.stage.name(), "approved");
         assert!(portrait.is_some_and(|portrait| portrait.len() < 27_000));
