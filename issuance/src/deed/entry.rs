@@ -95,6 +95,8 @@ words! {
         ChipInitialised = "chip-initialised",
         /// A chip will never be a card.
         ChipSpoiled = "chip-spoiled",
+        /// A write-off was proposed, and waits for its witness.
+        ChipWriteOffProposed = "chip-write-off-proposed",
         /// What a citizen was said to claim was not what the register holds.
         ClaimRefused = "claim-refused",
         /// An officer was appointed to stand in for another.

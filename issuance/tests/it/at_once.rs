@@ -168,10 +168,9 @@ mod meet {
             let mut chip = offices.initialised(number).await;
             let ordered = offices.orders(&chip).await.unwrap();
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
-            let off = async || {
-                let serial = chip.serial;
-                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", offices.approver.id))
-            };
+            let (serial, witness) = (chip.serial, &offices.approver);
+            within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", witness.id)).unwrap();
+            let off = async || within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial));
             let (_, written) = tokio::join!(offices.reports(&chip, &ordered, &receipt), off());
             written.unwrap();
             assert_eq!(offices.status(chip.file(crypto::lds::File::Sod)).await, "revoked");

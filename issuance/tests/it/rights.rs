@@ -92,6 +92,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/stock/custody", Officers(&[Stock])),
     ("GET", "/api/stock/{serial}", Officers(&[Stock])),
     ("POST", "/api/stock/{serial}/write-off", Officers(&[Stock])),
+    // The officer whom the write-off names as its witness, whatever the roles.
+    ("POST", "/api/stock/{serial}/write-off/confirmation", SignedIn),
     // Production: machines alone.
     ("POST", "/api/station/chips/{serial}/spoiled", Stations),
     ("POST", "/api/station/intake/orders", Stations),

@@ -303,8 +303,10 @@ mod walk {
         // A finished card takes an officer and a witness.
         let station = within!(offices, station, deed => withdrawal::spoil(deed, &chip.serial, "torn", "journal 8"));
         assert_eq!(code(station.unwrap_err()), "chip-already-personalized");
-        let (stock, serial, witness) = (&offices.stock, chip.serial, offices.approver.id);
-        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", witness)).unwrap();
+        let (stock, serial, witness) = (&offices.stock, chip.serial, &offices.approver);
+        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", witness.id)).unwrap();
+        assert_eq!(offices.status(chip.file(File::Sod)).await, "personalized", "before the witness has confirmed it");
+        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial)).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         let late = within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
         assert!(matches!(late, Err(HandOverError::Card(CardError::Status(_)))));

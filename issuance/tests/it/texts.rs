@@ -48,6 +48,7 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&stock, "/api/stock/deliveries".to_owned()),
         (&stock, "/api/stock/custody".to_owned()),
         (&stock, "/api/stock/00000000000000000001/write-off".to_owned()),
+        (&approver, "/api/stock/00000000000000000001/write-off/confirmation".to_owned()),
         (&counter, format!("/api/cards/{id}/hand-over")),
         (&counter, format!("/api/cards/{id}/loss")),
         (&counter, format!("/api/cards/{id}/loss/undoing")),
