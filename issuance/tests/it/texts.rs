@@ -40,6 +40,7 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&house.admin, format!("/api/stations/{id}/revocation")),
         (&registrar, "/api/declarations".to_owned()),
         (&registrar, format!("/api/persons/{id}/number")),
+        (&registrar, format!("/api/persons/{id}/reading")),
         (&capture, "/api/applications".to_owned()),
         (&capture, format!("/api/applications/{id}/capture")),
         (&capture, format!("/api/applications/{id}/cancellation")),
