@@ -16,7 +16,7 @@ use super::{Access, AccessError, gate, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
-use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Peer, Problem, Right, Routes, Stamp, Write};
+use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Peer, Problem, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -85,12 +85,18 @@ async fn sign_in(
         origin: peer.origin,
         earlier_token: gate::token_of(&headers).ok(),
     };
-    let session = steps::sign_in(&access, desk.deeds(), attempt).await;
-    if let Err(SignInError::Access(AccessError::Busy | AccessError::Locked { .. })) = &session {
+    let session = unhurried(&access, Box::pin(steps::sign_in(&access, desk.deeds(), attempt))).await?;
+    Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
+}
+
+/// Waits for a verb that takes a password. One that is refused before a password was hashed is answered after a while:
+/// so a flood takes no core, and the next attempt of a caller who is told to come again comes no sooner.
+async fn unhurried<T>(access: &Access, verb: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
+    let done = verb.await;
+    if let Err(SignInError::Access(AccessError::Busy | AccessError::Locked { .. })) = &done {
         tokio::time::sleep(access.settings.refusal_delay).await;
     }
-    let session = session?;
-    Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
+    done
 }
 
 /// The verb is done, and has no particulars.
@@ -191,18 +197,6 @@ async fn disable_officer(
     .await
 }
 
-/// Proposes that a disabled officer comes back, with a new password.
-#[utoipa::path(post, path = "/api/officers/{id}/enablement", tag = "access", request_body = Reason,
-    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
-async fn enable_officer(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<OfficerId>,
-    Write { stamp, body }: Write<Reason>,
-) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Enable, body.reason.as_str()).await
-}
-
 /// Body of a change of roles.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -212,18 +206,6 @@ struct NewRoles {
     /// For the audit trail, at most 400 characters; no personal data.
     #[schema(value_type = String)]
     reason: SomeWords<MOST_OF_REASON>,
-}
-
-/// Proposes other roles for an officer.
-#[utoipa::path(post, path = "/api/officers/{id}/roles", tag = "access", request_body = NewRoles,
-    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
-async fn change_roles(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<OfficerId>,
-    Write { stamp, body }: Write<NewRoles>,
-) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Roles { roles: body.roles }, body.reason.as_str()).await
 }
 
 /// Body of a change of office.
@@ -237,35 +219,36 @@ struct NewOffice {
     reason: SomeWords<MOST_OF_REASON>,
 }
 
-/// Proposes another office for an officer.
-#[utoipa::path(post, path = "/api/officers/{id}/office", tag = "access", request_body = NewOffice,
-    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
-async fn change_office(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<OfficerId>,
-    Write { stamp, body }: Write<NewOffice>,
-) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Office { office: body.office }, body.reason.as_str()).await
+/// A handler that proposes something about the officer in its path: the body has a reason, and says what the change is.
+macro_rules! proposing {
+    ($($(#[$doc:meta])* $name:ident $path:literal $body:ident => |$said:ident| $change:expr;)*) => { $(
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, tag = "access", request_body = $body,
+            params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
+        async fn $name(
+            State(desk): State<Desk>,
+            officer: Officer,
+            Named(id): Named<OfficerId>,
+            Write { stamp, body: $said }: Write<$body>,
+        ) -> Answered {
+            desk.write(officer, stamp, async |deed| {
+                let proposed = proposals::propose(deed, id, $change, $said.reason.as_str()).await;
+                proposed.map(|proposed| OfficerView::of(proposed).0)
+            })
+            .await
+        }
+    )* };
 }
 
-/// Proposes that an officer sets a new password; once confirmed, the old one and all sessions end.
-#[utoipa::path(post, path = "/api/officers/{id}/password-reset", tag = "access", request_body = Reason,
-    params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
-async fn reset_password(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<OfficerId>,
-    Write { stamp, body }: Write<Reason>,
-) -> Answered {
-    propose(&desk, officer, stamp, id, Change::Reset, body.reason.as_str()).await
-}
-
-async fn propose(desk: &Desk, by: Officer, stamp: Stamp, id: OfficerId, change: Change, reason: &str) -> Answered {
-    desk.write(by, stamp, async |deed| {
-        proposals::propose(deed, id, change, reason).await.map(|proposed| OfficerView::of(proposed).0)
-    })
-    .await
+proposing! {
+    /// Proposes that a disabled officer comes back, with a new password.
+    enable_officer "/api/officers/{id}/enablement" Reason => |body| Change::Enable;
+    /// Proposes other roles for an officer.
+    change_roles "/api/officers/{id}/roles" NewRoles => |body| Change::Roles { roles: body.roles.clone() };
+    /// Proposes another office for an officer.
+    change_office "/api/officers/{id}/office" NewOffice => |body| Change::Office { office: body.office.clone() };
+    /// Proposes that an officer sets a new password; once confirmed, the old one and all sessions end.
+    reset_password "/api/officers/{id}/password-reset" Reason => |body| Change::Reset;
 }
 
 /// A proposal about an officer.
@@ -373,7 +356,8 @@ async fn set_first_password(
     Body(body): Body<FirstPassword>,
 ) -> Looked<Done> {
     let password = Zeroizing::new(body.password);
-    steps::set_first_password(&access, desk.deeds(), &body.token, password, peer.origin).await?;
+    let set = steps::set_first_password(&access, desk.deeds(), &body.token, password, peer.origin);
+    unhurried(&access, Box::pin(set)).await?;
     Ok(Json(Done {}))
 }
 
@@ -402,7 +386,8 @@ async fn change_password(
         return Ok(answer);
     }
     let (old, new) = (Zeroizing::new(body.old), Zeroizing::new(body.new));
-    let hash = steps::new_password(&access, desk.deeds(), &officer, old, new, peer.origin).await?;
+    let hashed = steps::new_password(&access, desk.deeds(), &officer, old, new, peer.origin);
+    let hash = unhurried(&access, Box::pin(hashed)).await?;
     desk.write(officer, stamp, async |deed| steps::change_password(deed, &hash).await.map(|()| Done {})).await
 }
 

@@ -224,13 +224,13 @@ pub(super) async fn list(deed: &mut Deed<Officer>) -> Result<Vec<Proposal>, Acce
 /// An officer, as the owner of the key file sees it.
 #[derive(Debug)]
 pub struct Listed {
+    /// Identifier.
+    pub id: OfficerId,
     /// Name of the account.
     pub username: String,
-    /// What the officer is employed for.
-    pub roles: Vec<Role>,
-    /// Where the officer works.
-    pub office: OfficeCode,
-    /// `open`, `disabled` or `without-password`.
+    /// What the officer is employed for, and where; none if the row was changed by another hand.
+    pub post: Option<(Vec<Role>, OfficeCode)>,
+    /// `open`, `disabled`, `without-password`, or `changed-by-another-hand`.
     pub state: &'static str,
 }
 

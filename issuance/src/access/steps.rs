@@ -313,5 +313,5 @@ pub(crate) async fn office_of_officer_in_service(
     tx: &mut Tx,
     id: OfficerId,
 ) -> Result<Option<OfficeCode>, crate::store::StoreError> {
-    store::office_of_officer_in_service(tx, id).await
+    Ok(store::post_of_officer(tx, id).await?.map(|(office, _)| office))
 }

@@ -178,14 +178,9 @@ pub(super) async fn office_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Opti
 
 /// Returns office and roles of an officer; `None` if the officer is unknown or disabled.
 pub(super) async fn post_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<(OfficeCode, Vec<Role>)>, StoreError> {
-    let sql = sql!("select id, office, roles from officer where id = $1 and disabled_at is null");
-    tx.one(sql, args![id]).await?.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
-}
-
-/// Returns the office where an officer works whose account is open.
-pub(super) async fn office_of_officer_in_service(tx: &mut Tx, id: OfficerId) -> Result<Option<OfficeCode>, StoreError> {
-    let sql = sql!("select id, office from officer where id = $1 and disabled_at is null");
-    tx.one(sql, args![id]).await?.map(|row| row.parsed("office")).transpose()
+    let Some(row) = tx.sealed(&OFFICER, id).await? else { return Ok(None) };
+    let disabled: Option<OffsetDateTime> = row.get("disabled_at")?;
+    disabled.is_none().then(|| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
 }
 
 /// Closes an officer's account; its sessions end with it.

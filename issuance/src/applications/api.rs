@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{FromRef, State};
-use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -12,12 +11,13 @@ use super::model::{Application, DossierDigest, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, Request};
 use super::{Counter, CounterError, hand_over};
+use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::population;
 use crate::population::model::Claim;
-use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, OccasionAsked, Right, Routes, Write};
 
 /// The routes of this office. Cancellation is a route of `production`, since a chip may go with it.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -188,36 +188,32 @@ async fn register(
     officer: Officer,
     Write { stamp, body }: Write<Registration>,
 ) -> Answered {
-    if body.claim.is_some() {
-        population::steps::begin_claim(desk.deeds(), officer.id).await?;
-    }
     let (person, claim) = (body.person_id, body.claim.as_ref());
-    let opened = desk.write(officer.clone(), stamp, async |deed| {
-        let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
-        let acknowledged = body.acknowledged.then_some(body.because.as_str());
-        let (office, exempt) = (&body.office, body.fee_exempt);
-        let request = Request { person, kind, office, exempt, claim, acknowledged };
-        let application = steps::register(deed, &counter, request).await?;
-        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
-    });
-    let opened = opened.await;
-    if claim.is_some() {
-        let wrong = opened.as_ref().is_err_and(|problem| problem.code() == ProblemCode::ClaimMismatch);
-        population::steps::claim_judged(desk.deeds(), &officer, person, !wrong).await?;
-    }
-    opened
+    let open = async || {
+        desk.write(officer.clone(), stamp, async |deed| {
+            let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
+            let acknowledged = body.acknowledged.then_some(body.because.as_str());
+            let (office, exempt) = (&body.office, body.fee_exempt);
+            let request = Request { person, kind, office, exempt, claim, acknowledged };
+            let application = steps::register(deed, &counter, request).await?;
+            Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+        })
+        .await
+    };
+    if claim.is_some() { population::claimed(&desk, &officer, person, open).await } else { open().await }
 }
 
 /// An application as it stands, with the portrait that was taken.
-#[utoipa::path(get, path = "/api/applications/{id}", tag = "applications",
+#[utoipa::path(get, path = "/api/applications/{id}", tag = "applications", params(OccasionAsked),
     responses((status = 200, body = ApplicationView)))]
 async fn read(
     State(desk): State<Desk>,
     State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<ApplicationId>,
+    occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json(application) = desk.look(officer.clone(), async |deed| steps::read(deed, id).await).await?;
+    let Json(application) = desk.look(officer.clone(), async |deed| steps::read(deed, id, occasion).await).await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
     Ok(Json(ApplicationView::new(application, portrait, &officer)))
 }

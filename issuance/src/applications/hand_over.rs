@@ -12,6 +12,7 @@ use super::{steps, store};
 use crate::cards::{self, CardError};
 use crate::deed::{Action, Deed, Object, Purpose};
 use crate::ground::ids::CardId;
+use crate::ground::text::Words;
 use crate::ground::{Officer, Permission};
 use crate::store::StoreError;
 use crate::web::{Answered, Desk, Named, Right, Routes, Write};
@@ -67,7 +68,8 @@ where
 struct HandOver {
     /// The number of the appointment slip.
     #[serde(default)]
-    slip: String,
+    #[schema(value_type = String)]
+    slip: Words<40>,
 }
 
 /// The citizen has the card.
@@ -90,7 +92,7 @@ async fn hand_over_card(
     Write { stamp, body }: Write<HandOver>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        hand_over(deed, id, &body.slip).await.map(|revoked| HandedOver { status: "active", revoked })
+        hand_over(deed, id, body.slip.as_str()).await.map(|revoked| HandedOver { status: "active", revoked })
     })
     .await
 }

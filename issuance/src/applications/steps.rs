@@ -13,7 +13,7 @@ use super::model::{
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
 use crate::cards::compose::{self, ComposeError, Holder};
-use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
@@ -201,18 +201,23 @@ pub async fn fetch_portrait(
     Ok(FetchedPortrait::of_application(deeds, &counter.objects, id).await?)
 }
 
-/// Returns an application. Its portrait is read after the deed, with [`portrait_of`].
+/// Returns an application. Its portrait is read after the deed, with [`portrait_of`]. Without a case of the officer's, the
+/// application is the case.
 ///
 /// # Errors
 /// [`CounterError`]; [`CounterError::NotHeld`] for a registrar while there is nothing to mend.
-pub async fn read(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
+pub async fn read(
+    deed: &mut Deed<Officer>,
+    id: ApplicationId,
+    occasion: Occasion,
+) -> Result<Application, CounterError> {
     let application = of_office(deed, id).await?;
     if mends_only(deed.actor()) && !matches!(application.stage, Stage::Held { .. }) {
         return Err(CounterError::NotHeld);
     }
-    let object = Object::Application(id);
-    let entry = Entry::new(Action::ApplicationRead, object, Purpose::LookUp).about(application.person);
-    deed.enter(entry.of(&application.office)).await?;
+    let (object, occasion) = (Object::Application(id), Occasion { case: occasion.case.or(Some(id)), ..occasion });
+    let (action, person) = (Action::ApplicationRead, application.person);
+    deed.record_reading(action, object, person, &application.office, occasion).await?;
     Ok(application)
 }
 

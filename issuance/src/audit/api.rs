@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 use super::steps::{self, AuditError, Row};
 use super::store::{PAGE, Question};
 use crate::ground::ids::{EntryId, PersonId};
+use crate::ground::text::Words;
 use crate::ground::{Officer, Permission};
 use crate::web::{Desk, Looked, Parameters, Right, Routes};
 
@@ -26,9 +27,11 @@ where
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// `person/<id>`, `card/<id>`, `chip/<serial>`, `officer/<id>`, …
-    object: Option<String>,
+    #[param(value_type = Option<String>)]
+    object: Option<Words<100>>,
     /// `officer/<id>` or `station/<id>`.
-    actor: Option<String>,
+    #[param(value_type = Option<String>)]
+    actor: Option<Words<100>>,
     /// Everything about this person, whatever was acted on.
     #[param(value_type = Option<String>)]
     person: Option<PersonId>,
@@ -82,6 +85,7 @@ async fn trail(
     Parameters(wanted): Parameters<Wanted>,
 ) -> Looked<TrailView> {
     let Wanted { object, actor, person, after } = wanted;
+    let (object, actor) = (object.map(String::from), actor.map(String::from));
     let question = Question { object, actor, person, after };
     desk.look(officer, async |deed| {
         let rows = steps::trail(deed, &question).await?;

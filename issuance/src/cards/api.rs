@@ -1,7 +1,7 @@
 //! Cards over HTTP.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -10,9 +10,11 @@ use utoipa_axum::routes;
 use super::Settings;
 use super::model::{Card, Status};
 use super::steps::{self, Report};
+use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, OccasionAsked, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -32,18 +34,21 @@ where
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Loss {
-    /// `holder`, or who else.
-    reported_by: String,
-    /// What was told at the counter, without names: 1 to 500 characters.
-    grounds: String,
+    /// `holder`, or another word, at most 100 characters.
+    #[schema(value_type = String)]
+    reported_by: Words<100>,
+    /// What was told at the counter, without names: 1 to 400 characters.
+    #[schema(value_type = String)]
+    grounds: Words<MOST_OF_REASON>,
 }
 
 /// A report of loss was wrong.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Undoing {
-    /// Why, without names: 1 to 500 characters.
-    grounds: String,
+    /// Why, without names: 1 to 400 characters.
+    #[schema(value_type = String)]
+    grounds: Words<MOST_OF_REASON>,
 }
 
 /// A card.
@@ -112,9 +117,15 @@ struct StatusView {
 }
 
 /// A card, as it stands.
-#[utoipa::path(get, path = "/api/cards/{id}", tag = "cards", responses((status = 200, body = CardView)))]
-async fn read(State(desk): State<Desk>, officer: Officer, Named(id): Named<CardId>) -> Looked<CardView> {
-    desk.look(officer, async |deed| steps::read(deed, id).await.map(CardView::from)).await
+#[utoipa::path(get, path = "/api/cards/{id}", tag = "cards", params(OccasionAsked),
+    responses((status = 200, body = CardView)))]
+async fn read(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<CardId>,
+    occasion: Occasion,
+) -> Looked<CardView> {
+    desk.look(officer, async |deed| steps::read(deed, id, occasion).await.map(CardView::from)).await
 }
 
 /// A card is reported lost: kiosks refuse it from now on, and after a term it is revoked for good.
@@ -127,8 +138,8 @@ async fn report_loss(
     Named(id): Named<CardId>,
     Write { stamp, body }: Write<Loss>,
 ) -> Answered {
-    let by_holder = body.reported_by == "holder";
-    let report = Report { by_holder, grounds: &body.grounds, term: settings.loss_term };
+    let by_holder = body.reported_by.as_str() == "holder";
+    let report = Report { by_holder, grounds: body.grounds.as_str(), term: settings.loss_term };
     desk.write(officer, stamp, async |deed| steps::report_loss(deed, id, report).await.map(CardView::from)).await
 }
 
@@ -141,8 +152,10 @@ async fn propose_undo(
     Named(id): Named<CardId>,
     Write { stamp, body }: Write<Undoing>,
 ) -> Answered {
-    desk.write(officer, stamp, async |deed| steps::propose_undo(deed, id, &body.grounds).await.map(CardView::from))
-        .await
+    desk.write(officer, stamp, async |deed| {
+        steps::propose_undo(deed, id, body.grounds.as_str()).await.map(CardView::from)
+    })
+    .await
 }
 
 /// A second officer, who did not take the report, agrees: the card counts again.
@@ -160,7 +173,7 @@ async fn undo(
 /// What a document is, by the fingerprint of its EF.SOD: for kiosks that are online.
 #[utoipa::path(get, path = "/api/card-status/{sod_sha256}", tag = "cards",
     responses((status = 200, body = StatusView)))]
-async fn status(State(desk): State<Desk>, Path(sod_sha256): Path<String>) -> Looked<StatusView> {
+async fn status(State(desk): State<Desk>, Named(sod_sha256): Named<String>) -> Looked<StatusView> {
     let mut tx = desk.deeds().db().begin_read().await?;
     let status = steps::status(&mut tx, &sod_sha256).await?;
     Ok(Json(StatusView { status, as_of: desk.deeds().source().now() }))

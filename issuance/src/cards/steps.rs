@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::model::{Card, Loss, Revocation, Status, StatusError, UndoError};
 use super::store;
-use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::{CardId, PersonId};
 use crate::ground::text::tidy;
@@ -56,7 +56,7 @@ pub async fn activate<A: Actor>(
 pub struct Report<'a> {
     /// True if the holder reports it, and not another person.
     pub by_holder: bool,
-    /// What was told: 1 to 500 characters.
+    /// What was told: not empty.
     pub grounds: &'a str,
     /// So long it can be undone.
     pub term: Duration,
@@ -148,11 +148,8 @@ pub enum SuspensionError {
 }
 
 fn fit_grounds(grounds: &str) -> Result<String, CardError> {
-    tidy(grounds).filter(|text| text.chars().count() <= MAX_GROUNDS).ok_or(CardError::Grounds)
+    tidy(grounds).ok_or(CardError::Grounds)
 }
-
-/// Longest grounds in characters.
-const MAX_GROUNDS: usize = 500;
 
 /// Revokes a card whose chip was written off before the citizen had it.
 ///
@@ -175,14 +172,15 @@ pub async fn revoke_unissued<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32]
     store::revoke_document(deed, sod_sha256, Revocation::Spoiled).await
 }
 
-/// Returns a card to an officer of its office.
+/// Returns a card to an officer of its office. Without a case of the officer's, the record names the application that
+/// the card was issued for.
 ///
 /// # Errors
 /// [`CardError`]
-pub async fn read(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
+pub async fn read(deed: &mut Deed<Officer>, id: CardId, occasion: Occasion) -> Result<Card, CardError> {
     let card = of_office(deed, id).await?;
-    let entry = Entry::new(Action::CardRead, Object::Card(id), Purpose::LookUp).about(card.person).of(&card.office);
-    deed.enter(entry.with(Object::Application(card.application))).await?;
+    let occasion = Occasion { case: occasion.case.or(Some(card.application)), ..occasion };
+    deed.record_reading(Action::CardRead, Object::Card(id), card.person, &card.office, occasion).await?;
     Ok(card)
 }
 
@@ -238,8 +236,8 @@ async fn revoke<A: Actor>(
 /// Why a card stays what it is.
 #[derive(Debug, Error)]
 pub enum CardError {
-    /// No grounds, or too many.
-    #[error("grounds: 1 to {MAX_GROUNDS} characters")]
+    /// No grounds.
+    #[error("no grounds are given")]
     Grounds,
     /// Not a fingerprint.
     #[error("a fingerprint has 64 hexadecimal digits")]

@@ -88,13 +88,8 @@ pub async fn card_locked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<Opt
 /// names the person.
 pub(super) async fn held_by<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
     deed.saw(person);
-    let sql = sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, version, mac
-         from card where person_id = $1 order by id"
-    );
     // All of them are read: a status that was changed by another hand must not hide one.
-    let cards = deed.tx().all_sealed(&CARD, sql, args![person]).await?;
+    let cards = every(deed.tx(), person).await?;
     let held = ["active", "suspended"];
     let held = cards.iter().filter(|row| row.get::<String>("status").is_ok_and(|word| held.contains(&word.as_str())));
     held.map(read).collect()
@@ -106,11 +101,27 @@ pub(super) async fn held_by<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> R
 /// [`StoreError`]
 pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Card>, StoreError> {
     deed.saw(person);
+    every(deed.tx(), person).await?.iter().map(read).collect()
+}
+
+/// The rows of all cards of a person, verified.
+async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status_data
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
          from card where person_id = $1 order by id"
     );
-    deed.tx().all(sql, args![person]).await?.iter().map(read).collect()
+    tx.all_sealed(&CARD, sql, args![person]).await
+}
+
+/// The row of the card with this EF.SOD, verified.
+async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record>, StoreError> {
+    let sql = sql!(
+        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
+                suspended_until, version, mac
+         from card where sod_sha256 = $1"
+    );
+    Ok(tx.all_sealed(&CARD, sql, args![sod_sha256]).await?.into_iter().next())
 }
 
 pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Result<(), StoreError> {
@@ -176,8 +187,7 @@ async fn list<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32], reason: &str)
 /// # Errors
 /// [`StoreError`]
 pub async fn holder_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<PersonId>, StoreError> {
-    let row = tx.one(sql!("select id, person_id from card where sod_sha256 = $1"), args![sod_sha256]).await?;
-    row.map(|row| Id::of(&row, "person_id")).transpose()
+    by_document(tx, sod_sha256).await?.map(|row| Id::of(&row, "person_id")).transpose()
 }
 
 /// True if the list of revoked documents changed since its marks were last taken. Cheap, so that the list is read
@@ -215,13 +225,7 @@ pub(super) async fn status_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Opti
         let suspended = row.get::<String>("reason")? == "suspended";
         return Ok(Some(if suspended { "suspended" } else { "revoked" }.to_owned()));
     }
-    let sql = sql!(
-        "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, version, mac
-         from card where sod_sha256 = $1"
-    );
-    let card = tx.all_sealed(&CARD, sql, args![sod_sha256]).await?;
-    card.first().map(|row| row.get("status")).transpose()
+    by_document(tx, sod_sha256).await?.map(|row| row.get("status")).transpose()
 }
 
 fn read(row: &Record) -> Result<Card, StoreError> {

@@ -7,6 +7,7 @@ use crate::access::proposals;
 use crate::deed::Deeds;
 use crate::ground::Role;
 use crate::ground::actor::Service;
+use crate::ground::text::Login;
 use crate::server;
 
 /// What the owner of the key file does about officers without signing in: list, lock, propose.
@@ -27,18 +28,18 @@ enum Act {
     List,
     /// Ends an officer's access at once, sessions included. The last administrator stays.
     Lock {
-        /// Name of the account.
-        name: String,
+        /// Name of the account, in any spelling that its owner signs in with.
+        name: Login,
     },
     /// Proposes a new password for an officer, and shows the one-time token for it.
     ProposeReset {
-        /// Name of the account.
-        name: String,
+        /// Name of the account, in any spelling that its owner signs in with.
+        name: Login,
     },
     /// Proposes what an officer is employed for.
     ProposeRole {
-        /// Name of the account.
-        name: String,
+        /// Name of the account, in any spelling that its owner signs in with.
+        name: Login,
         /// A role: admin, approver, auditor, capture, hand-over, registrar or stock. May be repeated.
         #[arg(long = "role", required = true, value_parser = role)]
         roles: Vec<Role>,
@@ -61,15 +62,26 @@ impl OfficerCommand {
 async fn act(deeds: &Deeds, act: Act) -> Outcome {
     if matches!(act, Act::List) {
         let mut tx = deeds.db().begin_read().await?;
+        let mut strange = Vec::new();
         for officer in proposals::listed(&mut tx).await? {
-            let roles: Vec<_> = officer.roles.iter().map(|role| role.name()).collect();
-            output::line(format_args!(
-                "{}\t{}\t{}\t{}",
-                officer.username,
-                roles.join(","),
-                officer.office,
-                officer.state
-            ))?;
+            let (roles, office) = match &officer.post {
+                Some((roles, office)) => {
+                    let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
+                    (roles.join(","), office.to_string())
+                }
+                None => {
+                    strange.push(officer.id.to_string());
+                    ("?".to_owned(), "?".to_owned())
+                }
+            };
+            output::line(format_args!("{}\t{roles}\t{office}\t{}", officer.username, officer.state))?;
+        }
+        if !strange.is_empty() {
+            return Err(format!(
+                "changed by another hand than the service's, and refused by it: officer {}",
+                strange.join(", officer ")
+            )
+            .into());
         }
         return Ok(());
     }
@@ -77,14 +89,15 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
     match act {
         Act::List => {}
         Act::Lock { name } => {
-            proposals::lock_offline(&mut deed, &name).await?;
+            proposals::lock_offline(&mut deed, name.as_str()).await?;
             deed.commit().await?;
             output::line(format_args!(
-                "{name} is locked. Administrators let an officer back in: POST /api/officers/ID/enablement."
+                "{} is locked. Administrators let an officer back in: POST /api/officers/ID/enablement.",
+                name.as_str()
             ))?;
         }
         Act::ProposeReset { name } => {
-            let (effective_at, token) = proposals::propose_offline(&mut deed, &name, None).await?;
+            let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), None).await?;
             deed.commit().await?;
             output::line(format_args!(
                 "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
@@ -93,12 +106,13 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
                 "if no administrator signs in before. Until then every answer of the service says so."
             ))?;
             output::line(format_args!(
-                "From then on this token sets the password of {name} (POST /api/password); it is shown once:"
+                "From then on this token sets the password of {} (POST /api/password); it is shown once:",
+                name.as_str()
             ))?;
             output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;
         }
         Act::ProposeRole { name, roles } => {
-            let (effective_at, _) = proposals::propose_offline(&mut deed, &name, Some(roles)).await?;
+            let (effective_at, _) = proposals::propose_offline(&mut deed, name.as_str(), Some(roles)).await?;
             deed.commit().await?;
             output::line(format_args!(
                 "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"

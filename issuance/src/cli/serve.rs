@@ -1,14 +1,17 @@
 //! `issuance serve`
 
+use std::error::Error;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use clap::Args;
+use time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::{Outcome, Place, output};
 use crate::ground::Randomness;
 use crate::population::reference::ExtraProvince;
+use crate::server::config::Config;
 use crate::server::{Network, Service};
 
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
@@ -33,20 +36,31 @@ pub(super) struct Serve {
     /// Address or network of a proxy whose word about the caller's address is believed. May be repeated.
     #[arg(long, value_name = "ADDRESS[/BITS]")]
     trusted_proxy: Vec<Network>,
+    /// So many days after a report of loss two officers can undo it; then the card is revoked for good: 1 to 90 [default:
+    /// `cards.loss_term` of the configuration, or 7].
+    #[arg(long, value_name = "DAYS", env = "ISSUANCE_LOSS_DAYS", value_parser = clap::value_parser!(u8).range(1..=90))]
+    loss_days: Option<u8>,
     /// Log lines as JSON.
     #[arg(long)]
     log_json: bool,
 }
 
 impl Serve {
-    pub(super) fn run(self) -> Outcome {
+    /// The configuration with these flags over it.
+    fn configured(&self) -> Result<Config, Box<dyn Error>> {
         let mut config = self.place.config()?;
         config.listen = self.listen.unwrap_or(config.listen);
+        config.cards.loss_term = self.loss_days.map_or(config.cards.loss_term, |days| Duration::days(i64::from(days)));
         config.metrics_listen = self.metrics_listen.or(config.metrics_listen);
-        config.trusted_proxies.extend(self.trusted_proxy);
+        config.trusted_proxies.extend(self.trusted_proxy.iter().cloned());
         config.log.json |= self.log_json;
         let named = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
         config.population.extra_provinces.extend(named);
+        Ok(config)
+    }
+
+    pub(super) fn run(self) -> Outcome {
+        let config = self.configured()?;
         let settings = config.settings()?;
         let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.log.filter));
         let filter = filter.map_err(|error| format!("log.filter: {error}"))?;
@@ -86,4 +100,30 @@ fn province(text: &str) -> Result<ExtraProvince, String> {
     let (code, name) = text.split_once('=').unwrap_or((text, "Tỉnh Mẫu"));
     let code = code.parse().map_err(|e| format!("--extra-province {text}: {e}"))?;
     Ok(ExtraProvince { code, name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    #[test]
+    fn the_operator_sets_how_long_a_report_of_loss_can_be_undone() {
+        let term = |flags: &[&str]| {
+            let line = Line::try_parse_from([&["serve", "--data", "d"], flags].concat());
+            line.ok().map(|line| line.serve.configured().unwrap().cards.loss_term)
+        };
+        assert_eq!(term(&[]), Some(crate::cards::Settings::default().loss_term));
+        assert_eq!(term(&["--loss-days", "30"]), Some(Duration::days(30)));
+        for unfit in ["0", "91", "-1", "soon"] {
+            assert_eq!(term(&["--loss-days", unfit]), None, "{unfit}");
+        }
+    }
 }

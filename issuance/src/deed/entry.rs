@@ -8,7 +8,7 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{ApplicationId, CardId, DeliveryId, DeputyId, OfficerId, OrderId, PersonId, StationId};
-use crate::ground::{Caller, OfficeCode};
+use crate::ground::{Caller, OfficeCode, Permission};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -97,6 +97,8 @@ words! {
         ChipInitialised = "chip-initialised",
         /// A chip will never be a card.
         ChipSpoiled = "chip-spoiled",
+        /// A write-off was proposed, and waits for its witness.
+        ChipWriteOffProposed = "chip-write-off-proposed",
         /// What a citizen was said to claim was not what the register holds.
         ClaimRefused = "claim-refused",
         /// An officer was appointed to stand in for another.
@@ -191,6 +193,37 @@ words! {
         Stock = "stock",
         /// The officer's working day.
         Work = "work",
+    }
+}
+
+impl Purpose {
+    /// What a person's data may be read for, and the permission that the task takes; a look-up takes none but that to
+    /// read.
+    pub const READING: &'static [(Self, Option<Permission>)] = &[
+        (Self::Capture, Some(Permission::Capture)),
+        (Self::Decision, Some(Permission::Decide)),
+        (Self::HandOver, Some(Permission::HandOver)),
+        (Self::LookUp, None),
+        (Self::LossByHolder, Some(Permission::ReportLoss)),
+        (Self::LossByOther, Some(Permission::ReportLoss)),
+        (Self::Numbering, Some(Permission::Number)),
+        (Self::Registration, Some(Permission::Apply)),
+    ];
+}
+
+/// For what a person's data are read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Occasion {
+    /// The task: one of [`Purpose::READING`].
+    pub purpose: Purpose,
+    /// The application for which it is done, if there is one.
+    pub case: Option<ApplicationId>,
+}
+
+impl Default for Occasion {
+    /// A look-up without a case.
+    fn default() -> Self {
+        Self { purpose: Purpose::LookUp, case: None }
     }
 }
 

@@ -8,7 +8,7 @@ mod store;
 
 use std::collections::BTreeSet;
 
-pub use entry::{Action, Entry, Object, Purpose, UnknownWord};
+pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
 use rand::rngs::ChaCha20Rng;
 pub use store::MIGRATIONS;
 use thiserror::Error;
@@ -151,6 +151,23 @@ impl<A: Actor> Deed<A> {
         }
         self.entries += 1;
         Ok(())
+    }
+
+    /// Records that a person's data were read in an object of this office, with purpose and case: the one record of
+    /// every route that reads a person.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn record_reading(
+        &mut self,
+        action: Action,
+        object: Object,
+        person: PersonId,
+        office: &OfficeCode,
+        occasion: Occasion,
+    ) -> Result<(), StoreError> {
+        let entry = Entry::new(action, object, occasion.purpose).about(person).of(office);
+        self.enter(Entry { related: occasion.case.map(Object::Application), ..entry }).await
     }
 
     /// Returns the persons of whom a record of this verb tells.

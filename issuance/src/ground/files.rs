@@ -38,6 +38,15 @@ fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Removes a file, so that a power cut does not bring it back.
+///
+/// # Errors
+/// The file system's.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 /// The right to change the files of a data folder. One thread of one process has it at a time; dropped, it is given
 /// back, and a process that dies gives it back too.
 #[derive(Debug)]

@@ -28,6 +28,14 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError`]: not there, readable by others than its owner, malformed.
     pub fn open(data: &Path, key_file: Option<&Path>) -> Result<Self, KeyStoreError> {
+        if data.join(UNFINISHED).exists() {
+            return Err(KeyStoreError::Unfinished(data.to_owned()));
+        }
+        Self::unlocked(data, key_file)
+    }
+
+    /// Opens the store of a folder that may still be in the making.
+    fn unlocked(data: &Path, key_file: Option<&Path>) -> Result<Self, KeyStoreError> {
         let path = key_file.map_or_else(|| data.join("kek"), Path::to_owned);
         let file = File::open(&path).map_err(|e| match e.kind() {
             ErrorKind::NotFound => KeyStoreError::Missing(path.clone()),
@@ -63,7 +71,35 @@ impl KeyStore {
             let text = Zeroizing::new(hex::encode(*key) + "\n");
             write_private(&path, text.as_bytes())?;
         }
-        Self::open(data, key_file)
+        Self::unlocked(data, key_file)
+    }
+
+    /// Begins the making of a folder whose [`FolderLock`] is held: what an earlier beginning that was cut left of keys is
+    /// removed. Nothing was ever issued with them, since no such folder opens.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn begin(data: &Path) -> Result<(), KeyStoreError> {
+        let (keys, mark) = (data.join("keys"), data.join(UNFINISHED));
+        let failed = |e| KeyStoreError::File(data.to_owned(), e);
+        if mark.exists() && keys.exists() {
+            fs::remove_dir_all(&keys).map_err(failed)?;
+        }
+        if keys.exists() { Ok(()) } else { write_private(&mark, b"issuance init is under way, or was cut\n") }
+    }
+
+    /// Ends the making: from now on the folder opens.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn finish(&self) -> Result<(), KeyStoreError> {
+        files::remove(&self.data.join(UNFINISHED)).map_err(|e| KeyStoreError::File(self.data.clone(), e))
+    }
+
+    /// As [`locked`](Self::locked), with a lock that is held already.
+    #[must_use]
+    pub fn locked_by(&self, lock: FolderLock) -> LockedKeyStore<'_> {
+        LockedKeyStore { store: self, _lock: lock }
     }
 
     /// The folder.
@@ -194,6 +230,9 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyStoreError> {
     files::replace(path, &path.with_extension("new"), bytes, mode).map_err(|e| KeyStoreError::File(path.to_owned(), e))
 }
 
+/// Stands in a folder while `init` makes it.
+const UNFINISHED: &str = "init-unfinished";
+
 /// Why a key or certificate cannot be had. Each says what to do.
 #[derive(Debug, Error)]
 pub enum KeyStoreError {
@@ -216,6 +255,9 @@ pub enum KeyStoreError {
         "{0} was sealed under another key-encryption key or name, or was changed; restore the file that belongs to it"
     )]
     NotOurs(PathBuf),
+    /// The making of the folder was cut, or is under way.
+    #[error("{0} is not finished: `issuance init` was cut, or still runs; run it again with the same arguments")]
+    Unfinished(PathBuf),
     /// Mode too wide.
     #[error(
         "{0} can be read by others than its owner; run `chmod 600` on it, and consider what it protects as exposed"

@@ -13,6 +13,7 @@ use super::calendar::Day;
 use super::model::{Deputy, OfficesError, Recorded, Unit, UnitKind, UnitName, check_period};
 use super::{steps, store};
 use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission};
 use crate::web::{Answered, Desk, Looked, Named, Parameters, Problem, Right, Routes, Write};
 
@@ -113,7 +114,8 @@ struct UnitBody {
     #[schema(value_type = Option<String>)]
     province: Option<ProvinceCode>,
     /// 1 to 200 characters.
-    name: String,
+    #[schema(value_type = String)]
+    name: Words<200>,
     /// The unit above.
     parent: OfficeCode,
 }
@@ -124,7 +126,7 @@ struct UnitBody {
 async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<UnitBody>) -> Answered {
     let UnitBody { code, kind, province, name, parent } = body;
     desk.write(officer, stamp, async |deed| {
-        let name = name.parse()?;
+        let name = name.as_str().parse()?;
         steps::make_unit(deed, steps::NewUnit { code, kind, province, name, parent }).await.map(UnitView::from)
     })
     .await
@@ -174,11 +176,13 @@ async fn unit(State(desk): State<Desk>, Named(code): Named<OfficeCode>) -> Looke
 #[serde(deny_unknown_fields)]
 struct UnitChange {
     /// The new name; absent, the name stays.
-    name: Option<String>,
+    #[schema(value_type = Option<String>)]
+    name: Option<Words<200>>,
     /// The new unit above; absent, it stays.
     parent: Option<OfficeCode>,
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Gives a unit another name or another parent, from today on. For administrators of the national office.
@@ -192,8 +196,8 @@ async fn change_unit(
 ) -> Answered {
     let UnitChange { name, parent, reason } = body;
     desk.write(officer, stamp, async |deed| {
-        let name = name.map(|name| name.parse::<UnitName>()).transpose()?;
-        steps::change_unit(deed, &code, name, parent, &reason).await.map(UnitView::from)
+        let name = name.map(|name| name.as_str().parse::<UnitName>()).transpose()?;
+        steps::change_unit(deed, &code, name, parent, reason.as_str()).await.map(UnitView::from)
     })
     .await
 }
@@ -272,9 +276,11 @@ struct DayBody {
     /// Holiday or working day.
     kind: DayKind,
     /// What the announcement calls it: 1 to 100 characters.
-    name: String,
+    #[schema(value_type = String)]
+    name: Words<100>,
     /// For the audit trail: the announcement.
-    reason: String,
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Sets a day as holiday or as working day. For administrators of the national office.
@@ -283,7 +289,7 @@ struct DayBody {
 async fn set_day(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<DayBody>) -> Answered {
     let DayBody { day, kind, name, reason } = body;
     desk.write(officer, stamp, async |deed| {
-        let set = steps::set_day(deed, day.0, kind == DayKind::Working, &name, &reason).await?;
+        let set = steps::set_day(deed, day.0, kind == DayKind::Working, name.as_str(), reason.as_str()).await?;
         Ok::<_, OfficesError>(DayView { day, working: set.working, name: Some(set.name) })
     })
     .await
@@ -368,8 +374,9 @@ struct Appointment {
     from: Day,
     /// Last day.
     to: Day,
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Appoints an officer to stand in for another. No right follows from it yet.
@@ -382,7 +389,7 @@ async fn appoint_deputy(
 ) -> Answered {
     let Appointment { officer: deputy, stands_for, from, to, reason } = body;
     desk.write(officer, stamp, async |deed| {
-        steps::appoint_deputy(deed, deputy, stands_for, (from.0, to.0), &reason).await.map(DeputyView::from)
+        steps::appoint_deputy(deed, deputy, stands_for, (from.0, to.0), reason.as_str()).await.map(DeputyView::from)
     })
     .await
 }
@@ -391,8 +398,9 @@ async fn appoint_deputy(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DeputyEnd {
-    /// For the audit trail; no personal data.
-    reason: String,
+    /// For the audit trail, at most 400 characters; no personal data.
+    #[schema(value_type = String)]
+    reason: Words<MOST_OF_REASON>,
 }
 
 /// Ends a standing in from today on.
@@ -404,5 +412,8 @@ async fn end_deputy(
     Named(id): Named<DeputyId>,
     Write { stamp, body }: Write<DeputyEnd>,
 ) -> Answered {
-    desk.write(officer, stamp, async |deed| steps::end_deputy(deed, id, &body.reason).await.map(DeputyView::from)).await
+    desk.write(officer, stamp, async |deed| {
+        steps::end_deputy(deed, id, body.reason.as_str()).await.map(DeputyView::from)
+    })
+    .await
 }

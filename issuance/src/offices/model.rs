@@ -318,7 +318,7 @@ pub enum OfficesError {
     #[error(transparent)]
     Period(#[from] PeriodUnfit),
     /// No reason.
-    #[error("the reason has 1 to 500 characters")]
+    #[error("the reason has 1 to 400 characters")]
     ReasonMissing,
     /// The store.
     #[error(transparent)]

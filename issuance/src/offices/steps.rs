@@ -8,6 +8,7 @@ use super::store;
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::text::MOST_OF_REASON;
 use crate::ground::{OfficeCode, Officer};
 use crate::store::{StoreError, Tx};
 
@@ -174,7 +175,7 @@ async fn post(tx: &mut Tx, officer: OfficerId) -> Result<Post, OfficesError> {
 }
 
 fn reason_of(text: &str) -> Result<String, OfficesError> {
-    short(text, 500).ok_or(OfficesError::ReasonMissing)
+    short(text, MOST_OF_REASON).ok_or(OfficesError::ReasonMissing)
 }
 
 fn unit_object(code: &OfficeCode) -> Object {

@@ -1,15 +1,17 @@
 //! The register over HTTP.
 
 use axum::extract::{FromRef, State};
+use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Declaration, Finding, Person, Registered};
+use super::model::{Claim, Declaration, Finding, Person, Registered};
 use super::{PopulationError, Register, steps};
-use crate::ground::ids::{ApplicationId, PersonId};
+use crate::deed::Occasion;
+use crate::ground::ids::PersonId;
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Parameters, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, OccasionAsked, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -20,6 +22,7 @@ where
     Routes::new()
         .add(Right::Officer(Permission::Declare), routes!(declare))
         .add(Right::Officer(Permission::ReadPerson), routes!(read))
+        .add(Right::Officer(Permission::ReadPerson), routes!(read_by_claim))
 }
 
 /// A person was registered.
@@ -67,26 +70,61 @@ async fn declare(
     .await
 }
 
-/// For which case a person is read.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Case {
-    /// The application, if there is one: the audit trail names it. An office that reads by a case of its own need not.
-    #[param(value_type = Option<String>)]
-    case: Option<ApplicationId>,
-}
-
 /// A person, as registered.
-#[utoipa::path(get, path = "/api/persons/{id}", tag = "population", params(Case),
+#[utoipa::path(get, path = "/api/persons/{id}", tag = "population", params(OccasionAsked),
     responses((status = 200, body = PersonView)))]
 async fn read(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<PersonId>,
-    Parameters(Case { case }): Parameters<Case>,
+    occasion: Occasion,
 ) -> Looked<PersonView> {
-    desk.look(officer, async |deed| steps::read(deed, id, case).await.map(view)).await
+    desk.look(officer, async |deed| steps::read(deed, id, occasion).await.map(view)).await
+}
+
+/// The citizen is at the counter of an office that neither registered the citizen nor has a case.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    /// What the citizen tells: a number with date of birth and name. A card with a chip is claimed with an application.
+    claim: Claim,
+}
+
+/// A person, as registered, shown once to an officer of any office by a claim of the citizen: no right to read again
+/// follows from it.
+#[utoipa::path(post, path = "/api/persons/{id}/reading", tag = "population", params(OccasionAsked),
+    request_body = Shown, responses((status = 200, body = PersonView)))]
+async fn read_by_claim(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<PersonId>,
+    occasion: Occasion,
+    Write { stamp, body }: Write<Shown>,
+) -> Answered {
+    claimed(&desk, &officer, id, async || {
+        desk.write(officer.clone(), stamp, async |deed| {
+            steps::read_by_claim(deed, id, &body.claim, occasion).await.map(view)
+        })
+        .await
+    })
+    .await
+}
+
+/// Runs a verb that takes a claim of the citizen: counted before, and taken back unless the claim was wrong.
+///
+/// # Errors
+/// [`PopulationError::ClaimTooSoon`]; what the verb says.
+pub(crate) async fn claimed(
+    desk: &Desk,
+    officer: &Officer,
+    person: PersonId,
+    verb: impl AsyncFnOnce() -> Answered,
+) -> Answered {
+    steps::begin_claim(desk.deeds(), officer.id).await?;
+    let done = verb().await;
+    let wrong = done.as_ref().is_err_and(|problem| problem.code() == ProblemCode::ClaimMismatch);
+    steps::claim_judged(desk.deeds(), officer, person, !wrong).await?;
+    done
 }
 
 fn view(registered: Registered) -> PersonView {

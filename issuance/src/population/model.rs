@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::reference::Reference;
 use crate::ground::OfficeCode;
 use crate::ground::ids::PersonId;
-use crate::ground::text::PrintedText;
+use crate::ground::text::{PrintedText, Words};
 
 /// Form DC01 as it comes in: text, nothing checked yet.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
@@ -89,19 +89,24 @@ pub struct DeclaredRelative {
     pub nationality: String,
 }
 
-/// What a citizen tells or shows at the counter of an office that did not register the citizen: either the number with
-/// date of birth and name, or the card.
+/// What a citizen tells or shows at the counter of an office that did not register the citizen: either a number with
+/// date of birth and name, or the card with the chip.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Claim {
     /// The number for life, twelve digits.
-    pub personal_number: String,
+    #[schema(value_type = String)]
+    pub personal_number: Words<20>,
     /// Date of birth, as in a declaration.
-    pub birth_date: String,
+    #[schema(value_type = String)]
+    pub birth_date: Words<20>,
     /// Full name at birth.
-    pub full_name: String,
-    /// Instead of the three: fingerprint of EF.SOD (SHA-256 of its signed hash table, hex) of the card that is shown.
-    pub old_card: String,
+    #[schema(value_type = String)]
+    pub full_name: Words<200>,
+    /// The old card that is shown. One with a chip, instead of the three: fingerprint of EF.SOD (SHA-256 of its signed
+    /// hash table, hex). One without, in place of the number for life: its nine digits.
+    #[schema(value_type = String)]
+    pub old_card: Words<64>,
 }
 
 /// Shows nothing: a claim is personal data.
@@ -112,22 +117,28 @@ impl fmt::Debug for Claim {
 }
 
 impl Claim {
-    /// True if number, date of birth and name are those of the register; a part that cannot be read is a wrong one.
+    /// True if date, name, and the number for life or that of the old card are those of the register; all that is
+    /// claimed must be right, and a part that cannot be read is a wrong one.
     pub(super) fn tells_of(&self, registered: &Registered) -> bool {
-        let number =
-            registered.personal_number.as_ref().map(PersonalNumber::as_str) == Some(self.personal_number.trim());
-        let birth = self.birth_date.trim().parse() == Ok(registered.person.birth);
+        let (number, old) = (self.personal_number.as_str(), self.old_card.as_str());
+        let same = |claimed: &str, known: Option<&str>| !claimed.is_empty() && known == Some(claimed);
+        let number_right = same(number, registered.personal_number.as_ref().map(PersonalNumber::as_str));
+        // Nine digits only: a later number of twelve is no card of before.
+        let known = registered.person.old_id_number.as_deref().filter(|known| known.len() == 9);
+        let old_right = same(old, known);
+        let numbers = (number_right || number.is_empty()) && (old_right || old.is_empty());
+        let birth = self.birth_date.as_str().parse() == Ok(registered.person.birth);
         let lower = |name: &FullName| name.as_str().to_lowercase();
-        let name: Option<FullName> = self.full_name.parse().ok();
+        let name: Option<FullName> = self.full_name.as_str().parse().ok();
         let name = name.is_some_and(|name| lower(&name) == lower(&registered.person.full_name));
-        number && birth && name
+        (number_right || old_right) && numbers && birth && name
     }
 
-    /// The fingerprint of the card that is shown, if one is.
+    /// The fingerprint of the card with a chip that is shown, if one is.
     #[must_use]
     pub fn card(&self) -> Option<[u8; 32]> {
         let mut hash = [0; 32];
-        hex::decode_to_slice(self.old_card.trim(), &mut hash).ok().map(|()| hash)
+        hex::decode_to_slice(self.old_card.as_str(), &mut hash).ok().map(|()| hash)
     }
 }
 

@@ -6,8 +6,8 @@ use time::Duration;
 use super::check::{self, Declined};
 use super::model::{Claim, Declaration, Finding, Registered};
 use super::{Register, store};
-use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
-use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
+use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
+use crate::ground::ids::{OfficerId, PersonId};
 use crate::ground::{Officer, OtherOffice};
 use crate::store::StoreError;
 
@@ -39,20 +39,34 @@ pub async fn declare(
 ///
 /// # Errors
 /// [`PopulationError::Unknown`], [`PopulationError::OtherOffice`]
-pub async fn read(
-    deed: &mut Deed<Officer>,
-    id: PersonId,
-    case: Option<ApplicationId>,
-) -> Result<Registered, PopulationError> {
+pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) -> Result<Registered, PopulationError> {
     let registered = store::person(deed, id).await?.ok_or(PopulationError::Unknown)?;
     let (office, at) = (deed.actor().office.clone(), deed.at());
     let opened = store::case_open_to(deed.tx(), id, &office, at).await?;
     if opened.is_none() {
         deed.actor().may_act_for(&registered.office)?;
     }
-    let entry = Entry::new(Action::PersonRead, Object::Person(id), Purpose::LookUp).about(id).of(&registered.office);
-    let case = opened.flatten().or(case);
-    deed.enter(Entry { related: case.map(Object::Application), ..entry }).await?;
+    let occasion = Occasion { case: opened.flatten().or(occasion.case), ..occasion };
+    deed.record_reading(Action::PersonRead, Object::Person(id), id, &registered.office, occasion).await?;
+    Ok(registered)
+}
+
+/// Reads a person by a claim of the citizen, at any office: once, and without a right that lasts. The claim is a number
+/// with date of birth and name; the register knows no card with a chip.
+///
+/// # Errors
+/// [`PopulationError::Unknown`], [`PopulationError::ClaimMismatch`]
+pub async fn read_by_claim(
+    deed: &mut Deed<Officer>,
+    id: PersonId,
+    claim: &Claim,
+    occasion: Occasion,
+) -> Result<Registered, PopulationError> {
+    let registered = store::person(deed, id).await?.ok_or(PopulationError::Unknown)?;
+    if !claim.tells_of(&registered) {
+        return Err(PopulationError::ClaimMismatch);
+    }
+    deed.record_reading(Action::PersonRead, Object::Person(id), id, &registered.office, occasion).await?;
     Ok(registered)
 }
 

@@ -20,7 +20,7 @@ use crate::applications::ApplicationView;
 use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
-use crate::web::{Answered, Desk, Looked, Named, Problem, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, Problem, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -34,6 +34,7 @@ where
         .add(keeps_stock, routes!(give_custody))
         .add(Right::Officer(Permission::ReadStock), routes!(read))
         .add(keeps_stock, routes!(write_off))
+        .add(Right::SignedIn, routes!(confirm_write_off))
         .add(Right::Officer(Permission::Apply), routes!(cancel))
         .add(Right::Station, routes!(order_intake))
         .add(Right::Station, routes!(receive_intake))
@@ -111,6 +112,15 @@ struct ChipView {
     /// The application that it is or was bound to.
     #[schema(value_type = Option<String>)]
     application_id: Option<ApplicationId>,
+    /// The officer whose confirmation a write-off waits for.
+    #[schema(value_type = Option<String>)]
+    awaits_witness: Option<OfficerId>,
+}
+
+impl ChipView {
+    fn awaiting(self, witness: Option<OfficerId>) -> Self {
+        Self { awaits_witness: witness, ..self }
+    }
 }
 
 impl From<Chip> for ChipView {
@@ -122,6 +132,7 @@ impl From<Chip> for ChipView {
             office: chip.office,
             station_id: chip.custody,
             application_id: chip.state.application(),
+            awaits_witness: None,
         }
     }
 }
@@ -180,10 +191,12 @@ async fn give_custody(State(desk): State<Desk>, officer: Officer, Write { stamp,
 #[utoipa::path(get, path = "/api/stock/{serial}", tag = "production", responses((status = 200, body = ChipView)))]
 async fn read(State(desk): State<Desk>, officer: Officer, Named(serial): Named<String>) -> Looked<ChipView> {
     let mut tx = desk.deeds().db().begin_read().await?;
-    Ok(Json(steps::read(&mut tx, &officer, &known(&serial)?).await?.into()))
+    let chip = steps::read(&mut tx, &officer, &known(&serial)?).await?;
+    let witness = withdrawal::awaited_witness(&mut tx, &chip.serial).await?;
+    Ok(Json(ChipView::from(chip).awaiting(witness)))
 }
 
-/// Writes a chip off.
+/// Proposes that a chip is written off: it is, once the witness confirms it.
 #[utoipa::path(post, path = "/api/stock/{serial}/write-off", tag = "production", request_body = WriteOff,
     responses((status = 200, body = ChipView)))]
 async fn write_off(
@@ -194,9 +207,25 @@ async fn write_off(
 ) -> Answered {
     let serial = known(&serial)?;
     desk.write(officer, stamp, async |deed| {
-        withdrawal::write_off(deed, &serial, body.reason.as_str(), body.witness).await.map(ChipView::from)
+        let chip = withdrawal::write_off(deed, &serial, body.reason.as_str(), body.witness).await?;
+        Ok::<_, ProductionError>(ChipView::from(chip).awaiting(Some(body.witness)))
     })
     .await
+}
+
+/// The witness whom a write-off names confirms it: the chip is written off. For that officer, whatever the roles, for a
+/// week.
+#[utoipa::path(post, path = "/api/stock/{serial}/write-off/confirmation", tag = "production", request_body = Nothing,
+    responses((status = 200, body = ChipView)))]
+async fn confirm_write_off(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(serial): Named<String>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    let serial = known(&serial)?;
+    desk.write(officer, stamp, async |deed| withdrawal::confirm_write_off(deed, &serial).await.map(ChipView::from))
+        .await
 }
 
 /// Ends an application before there is a card; its chip is written off with it.

@@ -150,6 +150,9 @@ pub enum ProductionError {
     /// Not another officer in service of the chip's office.
     #[error("the witness is no other officer of the chip's office")]
     Witness,
+    /// No write-off waits for this officer.
+    #[error("no write-off of the chip waits for this officer")]
+    WriteOffUnknown,
     /// No such transport key.
     #[error(transparent)]
     TransportKey(#[from] CardKeysError),

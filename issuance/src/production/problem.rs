@@ -50,6 +50,7 @@ impl From<ProductionError> for Problem {
             E::SerialKnown { .. } | E::SerialTwice(_) => Code::SerialAlreadyDelivered,
             E::StationUnknown => Code::StationNotFound,
             E::Witness => Code::WitnessUnfit,
+            E::WriteOffUnknown => Code::ProposalUnknown,
         };
         Self::new(code).detail(error)
     }

@@ -4,7 +4,7 @@ use crypto::identity::CardSerial;
 use time::{Date, OffsetDateTime};
 
 use super::model::{Chip, ChipKeys, ChipState};
-use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OrderId, StationId};
+use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OfficerId, OrderId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010_production_stock_documents_orders"),
     migration!(24, "0024_production_row_macs"),
     migration!(30, "0030_production_chip_keys"),
+    migration!(45, "0045_production_write_offs"),
 ];
 
 /// Chips of the ledger carry a MAC.
@@ -185,6 +186,46 @@ pub(super) async fn enter_keys(
         }
     }
     Ok(true)
+}
+
+/// A write-off that waits for its witness.
+pub(super) struct WriteOff {
+    pub reason: String,
+    pub witness: OfficerId,
+    pub proposed: Decision,
+}
+
+/// Notes a write-off that waits for its witness, in place of an earlier one of the chip.
+pub(super) async fn propose_write_off(
+    tx: &mut Tx,
+    serial: &CardSerial,
+    write_off: &WriteOff,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into write_off (serial, reason, witness, proposed_by, proposed_at) values ($1, $2, $3, $4, $5)
+         on conflict (serial) do update set reason = excluded.reason, witness = excluded.witness,
+             proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at"
+    );
+    let WriteOff { reason, witness, proposed } = write_off;
+    tx.run(sql, args![serial.to_string(), reason, *witness, proposed.by, proposed.at]).await?;
+    Ok(())
+}
+
+/// Returns the write-off of a chip that waits for its witness.
+pub(super) async fn write_off(tx: &mut Tx, serial: &CardSerial) -> Result<Option<WriteOff>, StoreError> {
+    let sql = sql!("select serial as id, reason, witness, proposed_by, proposed_at from write_off where serial = $1");
+    let row = tx.one(sql, args![serial.to_string()]).await?;
+    row.map(|row| {
+        let proposed = Decision { by: Id::of(&row, "proposed_by")?, at: row.get("proposed_at")? };
+        Ok(WriteOff { reason: row.get("reason")?, witness: Id::of(&row, "witness")?, proposed })
+    })
+    .transpose()
+}
+
+/// Deletes a write-off that waits for its witness: it took effect.
+pub(super) async fn end_write_off(tx: &mut Tx, serial: &CardSerial) -> Result<(), StoreError> {
+    tx.run(sql!("delete from write_off where serial = $1"), args![serial.to_string()]).await?;
+    Ok(())
 }
 
 pub(super) async fn set_custody(

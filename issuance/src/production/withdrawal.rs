@@ -2,6 +2,7 @@
 //! that is cancelled with it.
 
 use crypto::identity::CardSerial;
+use time::Duration;
 
 use super::error::ProductionError;
 use super::model::{Account, Chip, ChipError, ChipState};
@@ -13,10 +14,11 @@ use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId};
 use crate::ground::text::tidy;
 use crate::ground::{Officer, Station};
+use crate::store::{StoreError, Tx};
 use crate::{access, applications, cards};
 
-/// An officer writes a chip off before a witness, who is another officer in service of the chip's office. One that is
-/// personalized and not handed over may be written off too: its card is revoked with it.
+/// An officer wants a chip written off, and names the witness: another officer in service of the chip's office. Nothing
+/// is written off before the witness confirms it. Proposed again, the later proposal counts.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -32,8 +34,50 @@ pub async fn write_off(
     if witness == deed.actor().id || office.as_ref() != Some(&chip.office) {
         return Err(ProductionError::Witness);
     }
-    account_for(deed, chip, reason, &format!("witness {}", Object::Officer(witness))).await
+    if let ChipState::Spoiled { .. } = chip.state {
+        return Err(ChipError::Spoiled.into());
+    }
+    let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
+    let write_off = store::WriteOff { reason, witness, proposed: deed.decision() };
+    store::propose_write_off(deed.tx(), serial, &write_off).await?;
+    let entry = Entry::new(Action::ChipWriteOffProposed, Object::Chip(*serial), Purpose::Stock);
+    deed.enter(entry.with(Object::Officer(witness)).of(&chip.office)).await?;
+    Ok(chip)
 }
+
+/// The witness of a write-off confirms it, and the chip is written off. One that is personalized and not handed over
+/// may be written off too: its card is revoked with it.
+///
+/// # Errors
+/// [`ProductionError::WriteOffUnknown`] where none waits for this officer, or none was proposed in the last week;
+/// [`ProductionError`]
+pub async fn confirm_write_off(deed: &mut Deed<Officer>, serial: &CardSerial) -> Result<Chip, ProductionError> {
+    // The same answer for a chip that is not there: officers of other offices learn nothing.
+    let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::WriteOffUnknown)?;
+    let write_off = store::write_off(deed.tx(), serial).await?.ok_or(ProductionError::WriteOffUnknown)?;
+    let witness = deed.actor().id;
+    if write_off.witness != witness || deed.at() >= write_off.proposed.at + WRITE_OFF_WAITS {
+        return Err(ProductionError::WriteOffUnknown);
+    }
+    if deed.actor().office != chip.office {
+        return Err(ProductionError::Witness);
+    }
+    store::end_write_off(deed.tx(), serial).await?;
+    let evidence = format!("witness {}", Object::Officer(witness));
+    let by = Object::Officer(write_off.proposed.by).to_string();
+    account_for(deed, chip, &write_off.reason, &evidence, by).await
+}
+
+/// Returns the witness for whom a write-off of a chip waits.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn awaited_witness(tx: &mut Tx, serial: &CardSerial) -> Result<Option<OfficerId>, StoreError> {
+    Ok(store::write_off(tx, serial).await?.map(|write_off| write_off.witness))
+}
+
+/// A write-off that is not confirmed for so long is proposed anew: what the witness saw is not forgotten by then.
+const WRITE_OFF_WAITS: Duration = Duration::days(7);
 
 /// A station gives up a chip that became no card.
 ///
@@ -49,7 +93,8 @@ pub async fn spoil(
     if let ChipState::Personalized { .. } = chip.state {
         return Err(ChipError::Personalized.into());
     }
-    account_for(deed, chip, reason, evidence).await
+    let by = deed.caller().to_string();
+    account_for(deed, chip, reason, evidence, by).await
 }
 
 /// Ends an application before there is a card. A chip that it was bound to is written off with it.
@@ -70,7 +115,8 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
     if let Some(serial) = &bound {
         let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
         end_document(deed, &chip).await?;
-        let account = account(deed, "application cancelled", "its cancellation");
+        let (reason, evidence) = ("application cancelled".to_owned(), "its cancellation".to_owned());
+        let account = Account { reason, evidence, by: deed.caller().to_string(), at: deed.at() };
         chip.state = chip.state.spoil(account)?;
         store::set_state(deed.tx(), serial, &chip.state).await?;
         let entry = Entry::new(Action::ChipSpoiled, Object::Chip(*serial), Purpose::Cancellation);
@@ -88,9 +134,10 @@ async fn account_for<A: Actor>(
     mut chip: Chip,
     reason: &str,
     evidence: &str,
+    by: String,
 ) -> Result<Chip, ProductionError> {
     let (reason, evidence) = tidy(reason).zip(tidy(evidence)).ok_or(ProductionError::EvidenceMissing)?;
-    let account = account(deed, &reason, &evidence);
+    let account = Account { reason, evidence, by, at: deed.at() };
     if let ChipState::Personalized { card, .. } = &chip.state {
         cards::steps::spoil(deed, *card).await?;
     }
@@ -122,8 +169,4 @@ async fn end_document<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), P
         cards::steps::revoke_unissued(deed, &sod_sha256).await?;
     }
     Ok(())
-}
-
-fn account<A: Actor>(deed: &Deed<A>, reason: &str, evidence: &str) -> Account {
-    Account { reason: reason.to_owned(), evidence: evidence.to_owned(), by: deed.caller().to_string(), at: deed.at() }
 }

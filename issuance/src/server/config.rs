@@ -245,6 +245,8 @@ impl Config {
         must(access.password_turns > 0, "access.password_turns", "is at least 1")?;
         must(access.password_passes > 0, "access.password_passes", "is at least 1")?;
         must(access.password_memory_kib >= 8, "access.password_memory_kib", "is at least 8 (production: 19456)")?;
+        let term = self.cards.loss_term;
+        must((1..=90).contains(&term.whole_days()), "cards.loss_term", "is 1 to 90 days")?;
         must(self.keys.signing_key_limit > 0, "keys.signing_key_limit", "is at least 1")?;
         must(self.applications.fees.percent <= 100, "applications.fees.percent", "is at most 100")?;
         must(self.trust.bundle_renewal.is_positive(), "trust.bundle_renewal", "is longer than nothing")?;

@@ -39,13 +39,18 @@ pub fn init(
     let (officer, admin_password) = FirstOfficer::invent(admin, &settings.access, rng)?;
     let failed = |error| KeyStoreError::File(settings.data.clone(), error);
     std::fs::create_dir_all(&settings.data).map_err(failed)?;
+    // Held to the end: of two who begin at once one makes the folder, and the other finds it made.
+    let lock = files::lock(&settings.data).map_err(failed)?;
+    KeyStore::begin(&settings.data)?;
     let store = KeyStore::init(&settings.data, settings.key_file.as_deref(), rng)?;
-    let store = store.locked()?;
+    let store = store.locked_by(lock);
     numbering::init(&store, rng)?;
     keys::init(&store, options, now, rng)?;
-    officer.keep(&store)?;
+    // The password first: an officer whose password is nowhere written could not sign in.
     let file = settings.data.join("admin-password");
     files::replace(&file, &file.with_extension("new"), admin_password.as_bytes(), files::PRIVATE).map_err(failed)?;
+    officer.keep(&store)?;
+    store.finish()?;
     Ok(Initialised { admin_password })
 }
 

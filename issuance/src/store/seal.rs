@@ -161,6 +161,20 @@ impl Tx {
         Ok(rows)
     }
 
+    /// Returns all rows of a sealed table, each with whether its MAC holds: to show which one does not.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn judged_rows(&mut self, table: &Sealed) -> Result<Vec<(Record, bool)>, StoreError> {
+        let key = self.row_key().cloned();
+        let rows = Box::pin(self.all(table.all, Vec::new())).await?;
+        let judged = rows.into_iter().map(|row| {
+            let holds = table.verify(key.as_ref(), &row).is_ok();
+            (row, holds)
+        });
+        Ok(judged.collect())
+    }
+
     /// Gives a row that was just inserted its MAC.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crypto::perso::problem::ProblemCode;
 use utoipa_axum::routes;
 
 use super::Trust;
-use crate::web::{Problem, Right, Routes};
+use crate::web::{Problem, Right, Routes, tags};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -23,11 +23,8 @@ where
     responses((status = 200, body = Vec<u8>, content_type = "application/cms"), (status = 304, description = "The same as before")))]
 async fn trust_bundle(State(trust): State<Trust>, headers: HeaderMap) -> Result<Response, Problem> {
     let Some(bundle) = trust.current() else { return Err(Problem::new(ProblemCode::TrustBundleNotReady)) };
-    let tag = format!("\"{}\"", bundle.id);
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tags| {
-        tags.to_str().is_ok_and(|tags| tags.split(',').any(|known| known.trim() == tag || known.trim() == "*"))
-    });
-    let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::internal(&error))?;
+    let known = tags::is_known(&headers, &bundle.id.to_string());
+    let tag = HeaderValue::from_str(&format!("\"{}\"", bundle.id)).map_err(|error| Problem::internal(&error))?;
     let mut response =
         if known { StatusCode::NOT_MODIFIED.into_response() } else { typed("application/cms", bundle.signed) };
     response.headers_mut().insert(header::ETAG, tag);

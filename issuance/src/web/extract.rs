@@ -1,12 +1,19 @@
 //! What stands in the path and in the query, and the caller whom the gate found out; each refuses with our problems.
+//! Handlers take path and query through the types here and no others (`clippy.toml` refuses the library's own).
+#![expect(clippy::disallowed_types, reason = "the one place where path and query are read, and refused in our words")]
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use crypto::perso::problem::ProblemCode;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::Problem;
+use crate::deed::{Occasion, Purpose};
+use crate::ground::ids::ApplicationId;
+use crate::ground::text::Words;
 use crate::ground::{Officer, Station};
 
 /// What the path names: an identifier or a serial.
@@ -38,6 +45,38 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Paramet
         }
         let asked: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         asked.map(|Query(value)| Self(value)).map_err(|_| Problem::new(ProblemCode::QueryMalformed))
+    }
+}
+
+/// The query of every route that reads a person.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OccasionAsked {
+    /// What for: `look-up`, which it is without this parameter, `capture`, `decision`, `hand-over`, `loss-by-holder`,
+    /// `loss-by-other`, `numbering` or `registration`. A role of the officer must have that task.
+    #[param(value_type = Option<String>)]
+    purpose: Option<Words<20>>,
+    /// The application for which it is read: the audit trail names it. Without it, the one by which the office may
+    /// read.
+    #[param(value_type = Option<String>)]
+    case: Option<ApplicationId>,
+}
+
+/// For what an officer reads a person.
+impl<S: Send + Sync> FromRequestParts<S> for Occasion {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Parameters(OccasionAsked { purpose, case }) = Parameters::from_request_parts(parts, state).await?;
+        let Some(word) = purpose else { return Ok(Self { case, ..Self::default() }) };
+        let officer = Officer::from_request_parts(parts, state).await?;
+        let known = Purpose::READING.iter().find(|(purpose, _)| purpose.word() == word.as_str());
+        let (purpose, task) = *known.ok_or_else(|| Problem::new(ProblemCode::QueryMalformed))?;
+        if task.is_some_and(|task| !officer.may(task)) {
+            return Err(Problem::new(ProblemCode::RoleMissing).detail("no role of the officer has this purpose"));
+        }
+        Ok(Self { purpose, case })
     }
 }
 

@@ -9,11 +9,12 @@ mod problem;
 mod readiness;
 mod routes;
 mod store;
+pub mod tags;
 mod write;
 
 pub use budget::{Budget, Reservation};
 pub use desk::{Desk, Settings};
-pub use extract::{Named, Parameters};
+pub use extract::{Named, OccasionAsked, Parameters};
 pub(crate) use meter::Meter;
 pub use peer::{Origin, Peer, Standing, UnderWay};
 pub use problem::{Catalogued, Problem, ProblemBody, catalogued};

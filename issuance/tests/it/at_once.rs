@@ -6,7 +6,7 @@ use issuance::applications::hand_over::hand_over;
 use issuance::applications::model::{ChangeReason, Kind};
 use issuance::cards::model::{Revocation, Status};
 use issuance::cards::steps as cards;
-use issuance::deed::Object;
+use issuance::deed::{Object, Occasion};
 use issuance::ground::Role;
 use issuance::production::withdrawal;
 use issuance::web::Problem;
@@ -152,10 +152,10 @@ mod meet {
             let lose = async || within!(offices, offices.counter, deed => cards::report_loss(deed, old, LOST));
             let (revoked, lost) = tokio::join!(hand(), lose());
             assert!(revoked.is_empty() == lost.is_ok(), "exactly one of them revoked it");
-            let old = within!(offices, offices.counter, deed => cards::read(deed, old)).unwrap();
+            let old = within!(offices, offices.counter, deed => cards::read(deed, old, Occasion::default())).unwrap();
             let why = if lost.is_ok() { Revocation::Lost } else { Revocation::Replaced };
             assert!(matches!(old.status, Status::Revoked { reason, .. } if reason == why), "{:?}", old.status);
-            let new = within!(offices, offices.counter, deed => cards::read(deed, new)).unwrap();
+            let new = within!(offices, offices.counter, deed => cards::read(deed, new, Occasion::default())).unwrap();
             assert!(matches!(new.status, Status::Active { .. }));
         }
     }
@@ -168,10 +168,9 @@ mod meet {
             let mut chip = offices.initialised(number).await;
             let ordered = offices.orders(&chip).await.unwrap();
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
-            let off = async || {
-                let serial = chip.serial;
-                within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", offices.approver.id))
-            };
+            let (serial, witness) = (chip.serial, &offices.approver);
+            within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", witness.id)).unwrap();
+            let off = async || within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial));
             let (_, written) = tokio::join!(offices.reports(&chip, &ordered, &receipt), off());
             written.unwrap();
             assert_eq!(offices.status(chip.file(crypto::lds::File::Sod)).await, "revoked");

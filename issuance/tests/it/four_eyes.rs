@@ -4,13 +4,14 @@ use std::process::{Command, Output};
 
 use issuance::access::OFFICER;
 use issuance::ground::ids::OfficerId;
-use issuance::ground::{Id, Role};
-use issuance::{args, sql};
+use issuance::ground::{Clock, Id, Randomness, Role};
+use issuance::keys::InitOptions;
+use issuance::{Service, args, server, sql};
 use reqwest::Method;
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::house::{Caller, House, PASSWORD, Said, on_both};
+use crate::house::{self, Caller, House, PASSWORD, Said, on_both};
 
 const OTHER: &str = "another battery staple";
 
@@ -87,10 +88,60 @@ async fn the_invented_password_of_the_first_administrator_opens_nothing_before_i
         assert_eq!(house.admin.get("/api/officer-proposals").await.status, 200);
     })
     .await;
-    let house = House::open(None).await;
-    let file = house.folder.path().join("data/admin-password");
-    let invented = std::fs::read_to_string(file).unwrap();
-    assert_eq!(house.anyone().signs_in("admin", &invented).await.code(), "credentials-wrong", "the house changed it");
+    // And as `init` does leave it.
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, clock) = (house::settings(&folder, None), Clock::standing(house::now()));
+    let rng = &mut Randomness::seeded(1).draw();
+    let made = server::init(&settings, &InitOptions::default(), "admin", clock.now(), rng).unwrap();
+    let service = Service::start(&settings, Some(clock), Randomness::seeded(2)).await.unwrap();
+    let address = format!("https://{}", service.address());
+    let mut admin = Caller { client: house::client(&folder, None), address, token: None };
+    admin.token = admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().map(str::to_owned);
+    let officer = admin.post("/api/officers", "k-1", lan()).await;
+    assert_eq!((officer.status, officer.code()), (403, "password-change-needed"));
+    let body = json!({"old": *made.admin_password, "new": OTHER});
+    assert_eq!(admin.post("/api/me/password", "k-2", body).await.status, 200);
+    assert_eq!(admin.post("/api/officers", "k-3", lan()).await.status, 200);
+    service.stop().await;
+}
+
+/// Nothing but the wait slows down a caller who is told to come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_is_not_looked_at_for_lack_of_room_is_refused_no_sooner_than_one_that_is() {
+    let delay = std::time::Duration::from_millis(400);
+    let house = House::open_with(|settings| {
+        settings.access.password_memory_kib = 16 * 1024;
+        settings.access.refusal_delay = delay;
+    })
+    .await;
+    let proposed = house.admin.post("/api/officers", "lan", lan()).await;
+    let token = house.confirms(&proposed).await.body["token"].clone();
+    let bearer = house.admin.token.clone();
+    for (path, body) in [
+        ("/api/password", json!({"token": token, "password": OTHER})),
+        ("/api/me/password", json!({"old": PASSWORD, "new": PASSWORD})),
+    ] {
+        let mut crowd = tokio::task::JoinSet::new();
+        for number in 0..40 {
+            let (mut caller, body) = (house.anyone(), body.clone());
+            caller.token.clone_from(&bearer);
+            crowd.spawn(async move {
+                let began = std::time::Instant::now();
+                let said = caller.post(path, &format!("k-{number}"), body).await;
+                (said, began.elapsed())
+            });
+        }
+        let mut busy = 0;
+        while let Some(done) = crowd.join_next().await {
+            let (said, took) = done.unwrap();
+            if said.code() == "service-busy" {
+                busy += 1;
+                assert!(took >= delay, "{path}: {took:?}");
+            }
+        }
+        assert!(busy >= 1, "{path}");
+    }
+    house.service.stop().await;
 }
 
 #[tokio::test]
@@ -315,6 +366,58 @@ async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
         admin.token = admin.signs_in("admin", PASSWORD).await.body["token"].as_str().map(str::to_owned);
         assert_eq!(admin.post(&path, "k-9", json!({})).await.status, 200);
         until_alarm_is(&admin, false).await;
+        house.service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_owner_of_the_key_file_is_held_to_the_same_names_roles_and_rows() {
+    let urls = [None, crate::postgres::fresh_database()];
+    for (first, url) in urls.into_iter().enumerate() {
+        if first > 0 && url.is_none() {
+            continue;
+        }
+        let house = House::open(url.clone()).await;
+        let url = url.as_deref();
+        let refused = async |arguments: &[&str]| {
+            let output = offline(&house, url, arguments).await;
+            assert!(!output.status.success(), "{arguments:?}");
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        let body = json!({"username": "lan.nguyễn", "roles": ["auditor"], "office": "o-1"});
+        house.confirms(&house.admin.post("/api/officers", "k-1", body).await).await;
+        let said = refused(&["propose-role", "lan.nguyễn", "--role", "capture", "--role", "approver"]).await;
+        assert!(said.contains("approver and capture"), "{said}");
+        // One officer by every spelling, and none by letters that look alike.
+        told(&offline(&house, url, &["propose-role", " LAN.Nguye\u{302}\u{303}n ", "--role", "stock"]).await);
+        assert!(refused(&["lock", "l\u{430}n.nguyễn"]).await.contains("letters of the Vietnamese alphabet"));
+        assert!(told(&offline(&house, url, &["lock", "ＬＡＮ.nguyễn"]).await).starts_with("lan.nguyễn is locked"));
+
+        // Two appointments that were turned down: one row holds, the other was made to look so by hand.
+        let mut ids = Vec::new();
+        for name in ["hoa", "minh"] {
+            let made = json!({"username": name, "roles": ["stock"], "office": "o-1"});
+            let proposed = house.admin.post("/api/officers", name, made).await;
+            ids.push(proposed.body["id"].as_str().unwrap().to_owned());
+            let path = format!("/api/officer-proposals/{}/withdrawal", proposed.body["proposal_id"].as_str().unwrap());
+            if name == "minh" {
+                let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+                let by_hand = sql!("update officer set roles = $1 where username = 'minh'");
+                let admin = issuance::store::Argument::json(&["admin"]);
+                assert_eq!(tx.run(by_hand, vec![admin]).await.unwrap(), 1);
+                tx.commit().await.unwrap();
+                let listed = offline(&house, url, &["list"]).await;
+                let rows = String::from_utf8_lossy(&listed.stdout);
+                assert!(rows.contains("minh\t?\t?\tchanged-by-another-hand\n"), "{rows}");
+                assert!(rows.contains("second\tadmin\tnational\topen\n"), "the others are listed: {rows}");
+                let told = String::from_utf8_lossy(&listed.stderr);
+                assert!(listed.status.code() == Some(1) && told.contains(&format!("officer {}", ids[1])), "{told}");
+            }
+            assert_eq!(house.admin.post(&path, &format!("w-{name}"), json!({})).await.status, 200);
+        }
+        let left = sql!("select count(*) as n from officer where username = $1");
+        assert_eq!(house.count(left, args!["hoa"]).await, 0);
+        assert_eq!(house.count(left, args!["minh"]).await, 1, "what another hand wrote is evidence");
         house.service.stop().await;
     }
 }

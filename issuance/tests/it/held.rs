@@ -6,7 +6,7 @@ use std::fs;
 use crypto::lds::Dg13;
 use issuance::applications::model::{Application, HoldReason, Kind, Stage, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
-use issuance::deed::Object;
+use issuance::deed::{Object, Occasion};
 use issuance::ground::ids::{ApplicationId, PersonId};
 use issuance::ground::{Officer, Permission, Role, blocking};
 use issuance::population::PopulationError;
@@ -146,7 +146,8 @@ async fn what_cannot_be_composed_is_held_and_the_queue_goes_on(offices: &Offices
         let trail = offices.trail(Object::Application(application.id)).await;
         assert!(trail.contains(&"application-held".to_owned()), "{trail:?}");
         assert_eq!(held_record(offices, application).await, (reason.word().to_owned(), application.person.to_string()));
-        let seen = within!(offices, offices.approver, deed => counter::read(deed, application.id)).unwrap();
+        let seen = within!(offices, offices.approver, deed => counter::read(deed, application.id, Occasion::default()))
+            .unwrap();
         let portrait = counter::portrait_of(&offices.state.counter, &seen).await.unwrap();
         assert_eq!((seen.stage.name(), portrait.is_none()), ("held", reason == HoldReason::PortraitLost));
     }
@@ -242,7 +243,7 @@ async fn a_registrar_reads_and_releases_what_is_held(offices: &Offices) {
     assert!(!registrar.may(Permission::Decide));
     let person = offices.citizen().await;
     let senseless = offices.approved(person, Kind::First).await.id;
-    let read = async |id| within!(offices, registrar, deed => counter::read(deed, id)).map(|seen| seen.stage.name());
+    let read = async |id| within!(offices, registrar, deed => counter::read(deed, id, Occasion::default())).map(|seen| seen.stage.name());
     assert_eq!(code(read(senseless).await.unwrap_err()), "role-missing", "nothing is to be mended");
     let register = record(offices, person).await;
     set_record(offices, person, json!({ "full_name": "Nguyễn" })).await;
@@ -283,7 +284,7 @@ async fn files_are_read_between_deeds(offices: &Offices) {
     (0..blocking::AT_ONCE).for_each(|_| begins.recv().unwrap());
     let (looks, decides, releases, orders) = (
         async {
-            let seen = within!(offices, offices.capture, deed => counter::read(deed, read.id)).unwrap();
+            let seen = within!(offices, offices.capture, deed => counter::read(deed, read.id, Occasion::default())).unwrap();
             counter::portrait_of(&offices.state.counter, &seen).await.map(|portrait| assert!(portrait.is_some()))
         },
         async {

@@ -6,15 +6,17 @@ use issuance::applications::hand_over::hand_over;
 use issuance::applications::model::{Kind, ReissueReason};
 use issuance::cards::model::{Revocation, Status, UndoError};
 use issuance::cards::{CardError, steps as cards};
-use issuance::ground::ids::CardId;
-use issuance::ground::{Officer, Role};
+use issuance::deed::Occasion;
+use issuance::ground::ids::{CardId, PersonId};
+use issuance::ground::{Id, Officer, Role};
+use issuance::store::Argument;
 use issuance::{args, sql, trust};
 use reqwest::Method;
 use serde_json::json;
 use time::Duration;
 
 use crate::chip::Chip;
-use crate::house::on_both;
+use crate::house::{House, on_both};
 use crate::offices::{LOST, Offices, appoint, within};
 use crate::postgres;
 
@@ -98,12 +100,14 @@ async fn after_the_term_the_card_is_revoked_for_good() {
         cards::end_suspensions(offices.state.deeds()).await.unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "suspended");
         offices.clock.advance(Duration::seconds(1));
+        let proposed = within!(offices, second, deed => cards::propose_undo(deed, card, "found late"));
+        assert!(proposed.is_err(), "nor is it proposed after the term");
         let late = within!(offices, offices.capture, deed => cards::undo_loss(deed, card));
         assert!(late.is_err(), "also before the job has run");
         cards::end_suspensions(offices.state.deeds()).await.unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         assert!(is_refused(offices, &chip).await);
-        let read = within!(offices, offices.counter, deed => cards::read(deed, card)).unwrap();
+        let read = within!(offices, offices.counter, deed => cards::read(deed, card, Occasion::default())).unwrap();
         assert!(matches!(read.status, Status::Revoked { reason: Revocation::Lost, .. }), "{:?}", read.status);
         assert!(within!(offices, second, deed => cards::propose_undo(deed, card, "found")).is_err());
         let told = offices.trail(issuance::deed::Object::Card(card)).await;
@@ -117,7 +121,7 @@ async fn after_the_term_the_card_is_revoked_for_good() {
 async fn a_lost_card_does_not_come_back_beside_the_new_one() {
     Box::pin(on_both_offices(async |offices| {
         let (old, chip) = card(offices, 1).await;
-        let read = within!(offices, offices.counter, deed => cards::read(deed, old)).unwrap();
+        let read = within!(offices, offices.counter, deed => cards::read(deed, old, Occasion::default())).unwrap();
         loses(offices, old).await.unwrap();
         let second = appoint(offices.state.deeds(), Role::HandOver).await;
         within!(offices, second, deed => cards::propose_undo(deed, old, "found at home")).unwrap();
@@ -136,10 +140,12 @@ async fn a_report_gives_grounds() {
     on_both(async |house| {
         let counter = house.officer("counter", &[Role::HandOver], "o-1").await;
         let path = format!("/api/cards/{}/loss", crate::house::NIL);
-        for grounds in ["", " \t", &"x".repeat(501)] {
+        for (grounds, code) in
+            [("", "loss-grounds-missing"), (" \t", "loss-grounds-missing"), (&"x".repeat(401), "text-too-long")]
+        {
             let body = json!({"reported_by": "holder", "grounds": grounds});
             let said = counter.asks(Method::POST, &path, Some("k"), Some(body)).await;
-            assert_eq!(said.code(), "loss-grounds-missing");
+            assert_eq!(said.code(), code);
         }
         let none = counter.post(&path, "k", json!({"reported_by": "holder"})).await;
         assert_eq!(none.code(), "body-invalid");
@@ -147,4 +153,71 @@ async fn a_report_gives_grounds() {
         assert_eq!(some.code(), "card-unknown");
     })
     .await;
+}
+
+/// A card in the citizen's hand, put in by hand.
+async fn active_card(house: &House) -> CardId {
+    let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+    let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
+    let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
+        "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
+    let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+    let person: PersonId = declared.body["person_id"].as_str().unwrap().parse().unwrap();
+    let source = house.service.offices().deeds().source();
+    let (card, other): (CardId, Id<()>) = (source.id(), source.id());
+    let handed_over = json!({"by": other, "at": "2026-01-01T00:00:00Z"});
+    let status = Argument::json(&json!({"status": "active", "handed_over": handed_over}));
+    let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+    let insert = sql!(
+        "insert into card (id, person_id, application_id, serial, sod_sha256, office, issued, status, status_data)
+         values ($1, $2, $3, '00000000000000000001', $4, 'o-1', $5, 'active', $6)"
+    );
+    tx.run(insert, args![card, person, other, [7; 32], house.clock.today(), status]).await.unwrap();
+    tx.seal(&issuance::cards::CARD, card).await.unwrap();
+    tx.commit().await.unwrap();
+    card
+}
+
+/// Over HTTP, with a term of its own: the service itself ends it.
+#[tokio::test]
+async fn the_service_ends_the_term_that_its_operator_set() {
+    let urls = [None, postgres::fresh_database()];
+    for (first, url) in urls.into_iter().enumerate() {
+        if first > 0 && url.is_none() {
+            continue;
+        }
+        let house = House::open_with(|settings| {
+            settings.database = url;
+            settings.cards.loss_term = Duration::days(2);
+            // Officers stay signed in over the term.
+            settings.access.session_idle = Duration::days(9);
+            settings.access.session_lifetime = Duration::days(9);
+        })
+        .await;
+        let card = active_card(&house).await;
+        let (path, loss) = (format!("/api/cards/{card}"), json!({"reported_by": "holder", "grounds": "left on a bus"}));
+        let counter = house.officer("counter", &[Role::HandOver], "o-1").await;
+        let second = house.officer("second-counter", &[Role::Capture], "o-1").await;
+        let third = house.officer("third-counter", &[Role::HandOver], "o-1").await;
+        assert_eq!(counter.post(&format!("{path}/loss"), "k-1", loss.clone()).await.body["status"], "suspended");
+        let found = json!({"grounds": "found"});
+        assert_eq!(second.post(&format!("{path}/loss/undoing"), "k-1", found.clone()).await.status, 200);
+        let undo = format!("{path}/loss/undoing/confirmation");
+        assert_eq!(second.post(&undo, "k-2", json!({})).await.code(), "second-officer-needed");
+        assert_eq!(counter.post(&undo, "k-2", json!({})).await.code(), "second-officer-needed");
+        assert_eq!(third.post(&undo, "k-1", json!({})).await.body["status"], "active");
+
+        let lost = counter.post(&format!("{path}/loss"), "k-3", loss).await;
+        let until = lost.body["suspended_until"].as_str().unwrap().to_owned();
+        assert_eq!(second.post(&format!("{path}/loss/undoing"), "k-3", found).await.status, 200);
+        house.clock.advance(Duration::days(2));
+        assert_eq!(third.post(&undo, "k-3", json!({})).await.code(), "card-status-does-not-allow", "{until}");
+        let began = std::time::Instant::now();
+        while counter.get(&path).await.body["status"] != "revoked" {
+            assert!(began.elapsed() < std::time::Duration::from_mins(1), "still suspended");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(counter.get(&path).await.body["reason"], "lost");
+        house.service.stop().await;
+    }
 }

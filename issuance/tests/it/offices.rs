@@ -10,7 +10,7 @@ use issuance::access::{OFFICER, STATION};
 use issuance::applications::fetched::FetchedPortrait;
 use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
-use issuance::deed::{Action, Deeds, Object, Purpose};
+use issuance::deed::{Action, Deeds, Object, Occasion, Purpose};
 use issuance::ground::actor::Service;
 use issuance::ground::ids::{ApplicationId, CardId, PersonId};
 use issuance::ground::{Clock, OfficeCode, Officer, Randomness, Role, Station};
@@ -159,7 +159,7 @@ impl Offices {
 
     /// Reads an application. Returns the name of what the officer saw.
     pub async fn sees(&self, officer: &Officer, id: ApplicationId) -> Result<Option<DossierDigest>, CounterError> {
-        let seen = within!(self, officer, deed => counter::read(deed, id))?;
+        let seen = within!(self, officer, deed => counter::read(deed, id, Occasion::default()))?;
         Ok(seen.stage.capture_of().map(|capture| capture.dossier(officer.id)))
     }
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use issuance::ground::{Randomness, Role};
 use issuance::keys::InitOptions;
 use issuance::server;
-use issuance::web::catalogued;
+use issuance::web::{Right, catalogued};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -89,6 +89,46 @@ async fn every_refusal_is_a_problem_document() {
             assert_eq!(problem(request.send().await.unwrap()).await["code"], code);
         }
     }))
+    .await;
+}
+
+/// What stands in a path is refused by one extractor: never in plain text, and never with what stood there.
+#[tokio::test]
+async fn no_path_is_refused_but_by_a_problem_document() {
+    on_both(async |house| {
+        let every = house.officer("every", &Role::ALL, "o-1").await;
+        let (station, _) = house.station("station-1").await;
+        let anyone = house.anyone();
+        let rights = server::rights();
+        let named = rights.iter().filter(|((_, path), _)| path.contains('{'));
+        let mut routes = 0;
+        for ((method, path), right) in named {
+            let caller = match right {
+                Right::Anyone => &anyone,
+                Right::Officer(_) | Right::SignedIn => &every,
+                Right::Station => &station,
+            };
+            let (before, rest) = path.split_once('{').unwrap();
+            let (_, after) = rest.split_once('}').unwrap();
+            assert!(!after.contains('{'), "{path}: one parameter is tried");
+            let long = "x".repeat(9_000);
+            for value in ["%ff", "%00", "%c3%28", "a%2fb", "%f0%9f%98%80", "..%2f..", "Nguyen", &long] {
+                let mut request = request(caller, method, &format!("{before}{value}{after}"));
+                if method != "GET" {
+                    request = request.json(&json!({}));
+                }
+                let said = problem(request.send().await.unwrap()).await;
+                let code = said["code"].as_str().unwrap();
+                let known = ["chip-unknown", "hash-malformed", "identifier-malformed", "body-invalid"];
+                assert!(known.contains(&code), "{method} {path} {value}: {said}");
+                assert!(code != "body-invalid" || method != "GET", "{method} {path} {value}: {said}");
+                let told = said.to_string();
+                assert!(!told.contains("xxx") && !told.contains("Nguyen"), "{method} {path}: {told}");
+            }
+            routes += 1;
+        }
+        assert!(routes > 20, "{routes} routes with a parameter");
+    })
     .await;
 }
 

@@ -129,22 +129,68 @@ async fn a_card_that_the_citizen_shows_is_a_claim_and_a_strange_one_is_not() {
         let capture = house.officer("capture", &[Role::Capture], "o-2").await;
         let unknown = json!({"old_card": "00".repeat(32)});
         assert_eq!(citizen.applies(&capture, "k-1", Some(unknown)).await.code(), "claim-mismatch");
-        let source = house.service.offices().deeds().source();
-        let (card, case): (issuance::ground::Id<()>, issuance::ground::Id<()>) = (source.id(), source.id());
-        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
-        let insert = sql!(
-            "insert into card (id, person_id, application_id, serial, sod_sha256, office, issued, status, status_data)
-             values ($1, $2, $3, '00000000000000000001', $4, 'o-1', $5, 'revoked', $6)"
-        );
-        let person: uuid::Uuid = citizen.id.parse().unwrap();
-        let status = issuance::store::Argument::json(&json!({"status": "personalized"}));
-        let today = house.clock.today();
-        let arguments = args![card, person, case, [7; 32], today, status];
-        tx.run(insert, arguments).await.unwrap();
-        tx.seal(&issuance::cards::CARD, card).await.unwrap();
-        tx.commit().await.unwrap();
+        card_of(house, &citizen).await;
         let shown = json!({"old_card": "07".repeat(32)});
         assert_eq!(citizen.applies(&capture, "k-2", Some(shown)).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_number_of_a_card_of_before_is_a_claim_with_date_and_name_where_the_register_knows_it() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
+        let claim = |old: &str| {
+            let mut claim = citizen.claim();
+            (claim["personal_number"], claim["old_card"]) = (json!(""), json!(old));
+            claim
+        };
+        let known = citizen.applies(&capture, "k-1", Some(claim("012345678"))).await;
+        assert_eq!(known.code(), "claim-mismatch", "the register knows no old card");
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let id: uuid::Uuid = citizen.id.parse().unwrap();
+        let row = tx.one(sql!("select record from person where id = $1"), args![id]).await.unwrap().unwrap();
+        let mut record: Value = row.get("record").unwrap();
+        record["old_id_number"] = json!("012345678");
+        let set = sql!("update person set record = $1 where id = $2");
+        tx.run(set, args![issuance::store::Argument::json(&record), id]).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut nameless = claim("012345678");
+        nameless["full_name"] = json!("");
+        let mut both = claim("012345679");
+        both["personal_number"] = json!(citizen.number);
+        for (number, wrong) in [nameless, both].into_iter().enumerate() {
+            let said = citizen.applies(&capture, &format!("w-{number}"), Some(wrong)).await;
+            assert_eq!(said.code(), "claim-mismatch");
+        }
+        house.clock.advance(Duration::minutes(2));
+        assert_eq!(citizen.applies(&capture, "k-2", Some(claim(" 012345678 "))).await.status, 200);
+
+        // A registrar or an approver of any office reads once by such a claim, without a case.
+        let elsewhere = house.officer("elsewhere", &[Role::Registrar], "o-3").await;
+        assert_eq!(elsewhere.get(&citizen.path()).await.code(), "other-office");
+        let reading = format!("{}/reading?purpose=numbering", citizen.path());
+        let wrong = elsewhere.post(&reading, "k-1", json!({"claim": claim("012345679")})).await;
+        assert_eq!(wrong.code(), "claim-mismatch");
+        let read = elsewhere.post(&reading, "k-2", json!({"claim": claim("012345678")})).await;
+        assert_eq!(read.body["person_id"], json!(citizen.id), "{read:?}");
+        let read = elsewhere.post(&reading, "k-3", json!({"claim": citizen.claim()})).await;
+        assert_eq!(read.body["personal_number"], json!(citizen.number), "{read:?}");
+        assert_eq!(elsewhere.get(&citizen.path()).await.code(), "other-office", "no right is left");
+        let told = sql!(
+            "select count(*) as n from audit_entry
+             where office = 'o-3' and action = $1 and purpose = $2 and cast(person_id as text) = $3"
+        );
+        let count =
+            async |action: &str, purpose: &str| house.count(told, args![action, purpose, citizen.id.as_str()]).await;
+        assert_eq!(count("person-read", "numbering").await, 2);
+        assert_eq!(count("claim-refused", "registration").await, 1);
+        for number in 0..2 {
+            elsewhere.post(&reading, &format!("w-{number}"), json!({"claim": {}})).await;
+        }
+        let slow = elsewhere.post(&reading, "k-4", json!({"claim": citizen.claim()})).await;
+        assert_eq!((slow.status, slow.code()), (429, "claim-too-soon"));
     })
     .await;
 }
@@ -199,6 +245,73 @@ async fn an_officer_names_the_case_for_which_a_person_is_read() {
         assert_eq!(capture.get(&format!("{}?case=x", citizen.path())).await.code(), "query-malformed");
         let named = sql!("select count(*) as n from audit_entry where action = 'person-read' and related = $1");
         assert_eq!(house.count(named, args![format!("application/{case}")]).await, 1);
+    })
+    .await;
+}
+
+/// A card of this citizen, put in by hand: it was issued for an application that the house never saw.
+async fn card_of(house: &House, citizen: &Citizen) -> (String, String) {
+    let source = house.service.offices().deeds().source();
+    let (card, case): (issuance::ground::Id<()>, issuance::ground::Id<()>) = (source.id(), source.id());
+    let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+    let insert = sql!(
+        "insert into card (id, person_id, application_id, serial, sod_sha256, office, issued, status, status_data)
+         values ($1, $2, $3, '00000000000000000001', $4, 'o-1', $5, 'personalized', $6)"
+    );
+    let person: uuid::Uuid = citizen.id.parse().unwrap();
+    let status = issuance::store::Argument::json(&json!({"status": "personalized"}));
+    let arguments = args![card, person, case, [7; 32], house.clock.today(), status];
+    tx.run(insert, arguments).await.unwrap();
+    tx.seal(&issuance::cards::CARD, card).await.unwrap();
+    tx.commit().await.unwrap();
+    (card.to_string(), case.to_string())
+}
+
+#[tokio::test]
+async fn every_read_of_a_person_carries_purpose_and_case() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let roles = [Role::Capture, Role::HandOver];
+        let officer = house.officer("counter", &roles, "o-1").await;
+        let body = json!({"person_id": citizen.id, "kind": "first", "office": "o-1"});
+        let opened = officer.post("/api/applications", "k-1", body).await;
+        let application = opened.body["id"].as_str().unwrap().to_owned();
+        let (card, issued_for) = card_of(house, &citizen).await;
+        let case = crate::house::NIL;
+        let told = async |action: &str, purpose: &str, case: &str| {
+            let sql = sql!(
+                "select count(*) as n from audit_entry
+                 where action = $1 and purpose = $2 and related = $3 and cast(person_id as text) = $4"
+            );
+            house.count(sql, args![action, purpose, format!("application/{case}"), citizen.id.as_str()]).await
+        };
+        for (path, action, own) in [
+            (citizen.path(), "person-read", application.as_str()),
+            (format!("/api/applications/{application}"), "application-read", application.as_str()),
+            (format!("/api/cards/{card}"), "card-read", issued_for.as_str()),
+        ] {
+            assert_eq!(officer.get(&path).await.status, 200, "{path}");
+            assert_eq!(told(action, "look-up", own).await, 1, "{action}: without words of the officer's");
+            let asked = officer.get(&format!("{path}?purpose=hand-over&case={case}")).await;
+            assert_eq!(asked.status, 200, "{path}: {asked:?}");
+            // The case by which an office may read a person is known better than an officer says it.
+            let named = if action == "person-read" { own } else { case };
+            assert_eq!(told(action, "hand-over", named).await, 1, "{action}");
+            for (query, code) in [
+                ("purpose=curiosity", "query-malformed"),
+                ("purpose=audit", "query-malformed"),
+                ("purpose=decision", "role-missing"),
+                ("case=x", "query-malformed"),
+                ("why=x", "query-malformed"),
+            ] {
+                assert_eq!(officer.get(&format!("{path}?{query}")).await.code(), code, "{path} {query}");
+            }
+        }
+        let read = sql!(
+            "select count(*) as n from audit_entry where action in ('person-read', 'application-read', 'card-read')
+                         and (related is null or person_id is null)"
+        );
+        assert_eq!(house.count(read, args![]).await, 1, "the registrar's read before there was a case");
     })
     .await;
 }

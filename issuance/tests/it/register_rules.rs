@@ -214,16 +214,38 @@ mod rules {
             let off = within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness));
             assert_eq!(word(off).map(drop), Err("witness-unfit"), "{who}");
         }
-        let witness = offices.approver.id;
-        let off = within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness)).unwrap();
-        let account = serde_json::to_value(&off.state).unwrap();
-        assert_eq!(account["account"]["evidence"], format!("witness officer/{witness}"));
+        let (witness, other) = (&offices.approver, &offices.capture);
+        let confirms = async |by: &issuance::ground::Officer| {
+            word(within!(offices, by, deed => withdrawal::confirm_write_off(deed, &blanks[0])))
+        };
+        assert_eq!(confirms(witness).await.map(drop), Err("proposal-unknown"), "before it is proposed");
+        let off = within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness.id)).unwrap();
+        assert_eq!(off.state.name(), "delivered", "it waits for the witness");
+        for by in [stock, other] {
+            assert_eq!(confirms(by).await.map(drop), Err("proposal-unknown"), "another officer than the witness");
+        }
+        let mut moved = witness.clone();
+        moved.office = "district-2".parse().unwrap();
+        assert_eq!(confirms(&moved).await.map(drop), Err("witness-unfit"), "no longer of the office");
+        offices.clock.advance(time::Duration::days(7));
+        assert_eq!(confirms(witness).await.map(drop), Err("proposal-unknown"), "after a week");
+        within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness.id)).unwrap();
+        let off = confirms(witness).await.unwrap();
+        let account = &serde_json::to_value(&off.state).unwrap()["account"];
+        assert_eq!(account["evidence"], format!("witness officer/{}", witness.id));
+        assert_eq!(account["by"], format!("officer/{}", stock.id));
+        assert_eq!(confirms(witness).await.map(drop), Err("proposal-unknown"), "once");
+        let again = within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness.id));
+        assert_eq!(word(again).map(drop), Err("chip-spoiled"));
+        let told = offices.trail(issuance::deed::Object::Chip(blanks[0])).await;
+        assert_eq!(told.iter().filter(|action| *action == "chip-write-off-proposed").count(), 2, "{told:?}");
     }
 
     /// An officer who works at another office.
     async fn moved(offices: &Offices, office: &str) -> issuance::ground::ids::OfficerId {
         let officer = appoint(offices.state.deeds(), Role::Stock).await;
-        changed(offices, sql!("update officer set office = $1 where id = $2"), args![office, officer.id]).await;
+        changed(offices, officer.id, sql!("update officer set office = $1 where id = $2"), args![office, officer.id])
+            .await;
         officer.id
     }
 
@@ -231,13 +253,18 @@ mod rules {
     async fn dismissed(offices: &Offices) -> issuance::ground::ids::OfficerId {
         let officer = appoint(offices.state.deeds(), Role::Stock).await;
         let sql = sql!("update officer set disabled_at = $1 where id = $2");
-        changed(offices, sql, args![offices.clock.now(), officer.id]).await;
+        changed(offices, officer.id, sql, args![offices.clock.now(), officer.id]).await;
         officer.id
     }
 
-    async fn changed(offices: &Offices, sql: issuance::store::Sql, arguments: Vec<issuance::store::Argument>) {
+    async fn changed(
+        offices: &Offices,
+        id: issuance::ground::ids::OfficerId,
+        sql: issuance::store::Sql,
+        arguments: Vec<issuance::store::Argument>,
+    ) {
         let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
-        assert_eq!(tx.run(sql, arguments).await.unwrap(), 1);
+        assert_eq!(tx.change(&issuance::access::OFFICER, id, sql, arguments).await.unwrap(), 1);
         tx.commit().await.unwrap();
     }
 }

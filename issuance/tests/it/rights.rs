@@ -72,6 +72,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/persons/{id}/number", Officers(&[Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
     ("GET", "/api/persons/{id}", Officers(&[Approver, Capture, Registrar])),
+    ("POST", "/api/persons/{id}/reading", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1) to (9): dossier, features, portrait, slip.
     ("POST", "/api/applications", Officers(&[Capture])),
     ("POST", "/api/applications/{id}/capture", Officers(&[Capture])),
@@ -93,6 +94,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/stock/custody", Officers(&[Stock])),
     ("GET", "/api/stock/{serial}", Officers(&[Stock])),
     ("POST", "/api/stock/{serial}/write-off", Officers(&[Stock])),
+    // The officer whom the write-off names as its witness, whatever the roles.
+    ("POST", "/api/stock/{serial}/write-off/confirmation", SignedIn),
     // Production: machines alone.
     ("POST", "/api/station/chips/{serial}/spoiled", Stations),
     ("POST", "/api/station/intake/orders", Stations),

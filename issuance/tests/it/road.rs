@@ -11,7 +11,7 @@ use issuance::applications::hand_over::{HandOverError, hand_over};
 use issuance::applications::model::{ChangeReason, Kind, TransitionError};
 use issuance::applications::steps::{self as counter, CounterError};
 use issuance::cards::{CardError, steps as cards};
-use issuance::deed::Object;
+use issuance::deed::{Object, Occasion};
 use issuance::ground::ids::PersonId;
 use issuance::ground::{Id, Randomness};
 use issuance::keys::{self, InitOptions, KeyName, KeyStore};
@@ -301,8 +301,10 @@ mod walk {
         // A finished card takes an officer and a witness.
         let station = within!(offices, station, deed => withdrawal::spoil(deed, &chip.serial, "torn", "journal 8"));
         assert_eq!(code(station.unwrap_err()), "chip-already-personalized");
-        let (stock, serial, witness) = (&offices.stock, chip.serial, offices.approver.id);
-        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", witness)).unwrap();
+        let (stock, serial, witness) = (&offices.stock, chip.serial, &offices.approver);
+        within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", witness.id)).unwrap();
+        assert_eq!(offices.status(chip.file(File::Sod)).await, "personalized", "before the witness has confirmed it");
+        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial)).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         let late = within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
         assert!(matches!(late, Err(HandOverError::Card(CardError::Status(_)))));
@@ -413,11 +415,12 @@ mod walk {
         let application = offices.approved(person, Kind::First).await;
         let mut stranger = offices.capture.clone();
         stranger.office = "district-2".parse().unwrap();
-        let read = within!(offices, stranger, deed => counter::read(deed, application.id));
+        let read = within!(offices, stranger, deed => counter::read(deed, application.id, Occasion::default()));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
-        let read = within!(offices, stranger, deed => population::steps::read(deed, person, None));
+        let read = within!(offices, stranger, deed => population::steps::read(deed, person, Occasion::default()));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
-        let seen = within!(offices, offices.approver, deed => counter::read(deed, application.id)).unwrap();
+        let seen = within!(offices, offices.approver, deed => counter::read(deed, application.id, Occasion::default()))
+            .unwrap();
         let portrait = counter::portrait_of(&offices.state.counter, &seen).await.unwrap();
         assert_eq!(seen.stage.name(), "approved");
         assert!(portrait.is_some_and(|portrait| portrait.len() < 27_000));

@@ -9,6 +9,7 @@ use crypto::perso::problem::ProblemCode;
 use issuance::applications::model::Kind;
 use issuance::applications::steps as counter;
 use issuance::cards::CardError;
+use issuance::deed::Occasion;
 use issuance::ground::Role;
 use issuance::ground::ids::ApplicationId;
 use issuance::server::{self, Settings};
@@ -121,7 +122,7 @@ mod tampered {
         let mut chip = offices.initialised(1).await;
         offices.card(&mut chip).await;
         assert_eq!(offices.application(honest.id).await.stage.name(), "personalized", "the queue goes on");
-        let read = within!(offices, offices.capture, deed => counter::read(deed, robbed.id));
+        let read = within!(offices, offices.capture, deed => counter::read(deed, robbed.id, Occasion::default()));
         assert_eq!(code(read.unwrap_err()), ProblemCode::RecordTampered);
         assert_eq!(faults(offices, database.clone()).await, [format!("application {}", robbed.id)]);
         let (code, said) = verify_command(offices, database.as_deref());
@@ -203,7 +204,7 @@ mod tampered {
         found.sort();
         assert_eq!(found, expected);
         for id in [one.id, other.id] {
-            let read = within!(offices, offices.capture, deed => counter::read(deed, id));
+            let read = within!(offices, offices.capture, deed => counter::read(deed, id, Occasion::default()));
             assert_eq!(code(read.unwrap_err()), ProblemCode::RecordTampered);
         }
     }

@@ -97,11 +97,13 @@ async fn a_kiosk_that_has_the_bundle_is_not_sent_it_again() {
     on_both(async |house| {
         let first = fetched(house, None).await;
         assert_eq!(first.status, 200);
-        for known in [first.tag.clone(), format!("\"other\", {}", first.tag), "*".to_owned()] {
+        let (tag, listed) = (&first.tag, format!("W/\"a,b\", W/{} ,\"other\"", first.tag));
+        for known in [tag.clone(), format!("\"other\", {tag}"), format!("W/{tag}"), listed, "*".to_owned()] {
             let again = fetched(house, Some(&known)).await;
             assert_eq!((again.status, &again.tag, again.bytes.len()), (304, &first.tag, 0), "{known}");
         }
-        for unknown in ["\"other\"", first.tag.trim_matches('"')] {
+        let within = format!("\"a,{tag},b\"");
+        for unknown in ["\"other\"", first.tag.trim_matches('"'), "\"other\", *", &within] {
             assert_eq!(fetched(house, Some(unknown)).await.bytes, first.bytes, "{unknown}");
         }
     })

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use issuance::ground::Role;
+use issuance::ground::{Randomness, Role};
 use issuance::server::Limits;
-use issuance::{args, sql};
+use issuance::{Service, args, sql};
 use reqwest::{Client, Method};
 use serde_json::json;
 
@@ -43,6 +43,31 @@ async fn wrong_passwords_from_a_strangers_address_lock_the_name_there_and_nowher
         assert_eq!(stranger.signs_in("lan", PASSWORD).await.status, 200, "the lock ends by itself");
     })
     .await;
+}
+
+/// Another process of the service, or the same after a restart, remembers nothing: the lock stands in the database.
+#[tokio::test]
+async fn guesses_while_locked_do_not_prolong_a_lock_that_another_process_holds() {
+    let urls = [None, crate::postgres::fresh_database()];
+    for (first, url) in urls.into_iter().enumerate() {
+        if first > 0 && url.is_none() {
+            continue;
+        }
+        let house = House::open(url.clone()).await;
+        let settings = crate::house::settings(&house.folder, url);
+        let other = Service::start(&settings, Some(house.clock.clone()), Randomness::seeded(3)).await.unwrap();
+        let there = Caller { address: format!("https://{}", other.address()), ..at(&house, "127.0.0.2") };
+        house.officer("lan", &[Role::Auditor], "o-1").await;
+        let here = at(&house, "127.0.0.2");
+        assert_eq!(guess(&here, "lan", 6).await[5].1, "sign-in-locked");
+        house.clock.advance(time::Duration::minutes(10));
+        assert_eq!(guess(&there, "lan", 1).await[0].1, "sign-in-locked", "counted in the database");
+        house.clock.advance(time::Duration::minutes(6));
+        assert_eq!(there.signs_in("lan", PASSWORD).await.status, 200, "fifteen minutes after it began");
+        assert_eq!(here.signs_in("lan", PASSWORD).await.status, 200);
+        other.stop().await;
+        house.service.stop().await;
+    }
 }
 
 #[tokio::test]
