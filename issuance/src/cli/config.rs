@@ -39,7 +39,7 @@ impl ConfigCommand {
             Act::Check => {
                 let file = self.place.folder.file();
                 let settings = self.place.settings()?;
-                let founded = if settings.data.join("keys").exists() {
+                let founded = if KeyStore::is_begun(&settings.data) {
                     let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
                     settings.authority.check(&AuthoritySettings::read(&store)?)?;
                     "its keys open"

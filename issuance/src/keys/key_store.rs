@@ -88,6 +88,12 @@ impl KeyStore {
         if keys.exists() { Ok(()) } else { write_private(&mark, b"issuance init is under way, or was cut\n") }
     }
 
+    /// True if the making of the folder was begun: it can be [opened](Self::open), or says why not.
+    #[must_use]
+    pub fn is_begun(data: &Path) -> bool {
+        data.join("keys").exists() || data.join(UNFINISHED).exists()
+    }
+
     /// Ends the making: from now on the folder opens.
     ///
     /// # Errors

@@ -61,6 +61,12 @@ impl Trust {
         Self { settings: Arc::new(settings), signer, crl, current: Arc::default() }
     }
 
+    /// Returns when the bundle in force was made; `None` while there is none.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<OffsetDateTime> {
+        self.current().map(|bundle| bundle.issued_at)
+    }
+
     fn current(&self) -> Option<Bundle> {
         self.current.read().expect("the lock is held for a copy only").clone()
     }

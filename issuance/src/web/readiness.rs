@@ -102,6 +102,6 @@ fn write(file: &PathBuf) -> io::Result<()> {
 /// An answer comes within a second.
 const PATIENCE: Duration = Duration::from_millis(900);
 /// So long after a request found no room the service is not ready.
-const FULL_FOR: Duration = Duration::from_secs(10);
+const FULL_FOR: Duration = Duration::from_secs(3);
 /// A result serves all who ask for so long.
 const GOOD_FOR: Duration = Duration::from_secs(1);

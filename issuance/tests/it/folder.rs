@@ -287,3 +287,41 @@ fn a_list_that_is_not_there_is_named_with_what_to_do() {
     complains("not a revocation list");
     assert_eq!(fs::read(&list).unwrap(), [0; 100], "nothing was issued");
 }
+
+/// Wherever `init` is cut, the folder is told to be unfinished, and the same command makes it whole, with a password that
+/// works.
+#[test]
+fn an_init_that_is_cut_is_finished_by_the_same_command() {
+    let mut cuts = 0;
+    for turn in 1.. {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut cut = issuance(&data, "init", &[]);
+        cut.env("ISSUANCE_FAILPOINT", format!("file-renamed:{turn}"));
+        let (code, ..) = done(cut);
+        if code == Some(0) {
+            break;
+        }
+        cuts += 1;
+        let finished = data.join("issuance.toml").exists();
+        if !finished && data.join("init-unfinished").exists() {
+            let (code, _, error) = done(config_check(&data));
+            assert!(code == Some(1) && error.contains("run it again with the same arguments"), "{turn}: {error}");
+        }
+        let (code, _, error) = done(issuance(&data, "init", &[]));
+        // Cut after the last file: the folder is whole, and what it holds is not made anew.
+        assert!(code == Some(0) || error.contains("already holds the keys"), "{turn}: {code:?} {error}");
+        let (code, told, error) = done(config_check(&data));
+        assert!(code == Some(0) && told.contains("its keys open"), "{turn}: {error}");
+        assert!(data.join("admin-password").exists() && data.join("keys/first-officer.sealed").exists(), "{turn}");
+        let (code, _, error) = done(issuance(&data, "crl", &[]));
+        assert_eq!(code, Some(0), "{turn}: {error}");
+    }
+    assert!(cuts > 10, "only {cuts} files were renamed");
+}
+
+fn config_check(data: &Path) -> Command {
+    let mut issuance = Command::new(env!("CARGO_BIN_EXE_issuance"));
+    issuance.arg("config").arg("--data").arg(data).arg("check").stdin(Stdio::null());
+    issuance
+}

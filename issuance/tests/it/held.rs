@@ -243,7 +243,9 @@ async fn a_registrar_reads_and_releases_what_is_held(offices: &Offices) {
     assert!(!registrar.may(Permission::Decide));
     let person = offices.citizen().await;
     let senseless = offices.approved(person, Kind::First).await.id;
-    let read = async |id| within!(offices, registrar, deed => counter::read(deed, id, Occasion::default())).map(|seen| seen.stage.name());
+    let read = async |id| {
+        within!(offices, registrar, deed => counter::read(deed, id, Occasion::default())).map(|seen| seen.stage.name())
+    };
     assert_eq!(code(read(senseless).await.unwrap_err()), "role-missing", "nothing is to be mended");
     let register = record(offices, person).await;
     set_record(offices, person, json!({ "full_name": "Nguyễn" })).await;
@@ -284,7 +286,8 @@ async fn files_are_read_between_deeds(offices: &Offices) {
     (0..blocking::AT_ONCE).for_each(|_| begins.recv().unwrap());
     let (looks, decides, releases, orders) = (
         async {
-            let seen = within!(offices, offices.capture, deed => counter::read(deed, read.id, Occasion::default())).unwrap();
+            let seen =
+                within!(offices, offices.capture, deed => counter::read(deed, read.id, Occasion::default())).unwrap();
             counter::portrait_of(&offices.state.counter, &seen).await.map(|portrait| assert!(portrait.is_some()))
         },
         async {

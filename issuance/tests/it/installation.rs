@@ -206,3 +206,30 @@ async fn a_first_start_that_was_cut_goes_on() {
     fs::remove_file(settings.data.join("citizen-card.sqlite")).unwrap();
     assert!(open(&settings).await.is_err(), "the folder learnt at the second start that there is a database");
 }
+
+/// What is written into an open file without a name is gone when the service ends: nothing is taken any more, and the probes
+/// say why.
+#[tokio::test]
+async fn a_database_file_that_is_replaced_under_a_running_service_stops_every_write() {
+    let house = Box::pin(crate::house::House::open(None)).await;
+    let admin = &house.admin;
+    assert_eq!(house.anyone().get("/readyz").await.status, 200);
+    let file = house.folder.path().join("data/citizen-card.sqlite");
+    let aside = file.with_extension("aside");
+    for other in [None, Some("another file")] {
+        std::fs::rename(&file, &aside).unwrap();
+        if let Some(text) = other {
+            std::fs::write(&file, text).unwrap();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let body = serde_json::json!({"username": "lost", "roles": ["auditor"], "office": "national"});
+        let said = admin.post("/api/officers", "lost", body).await;
+        assert_eq!((said.status, said.code()), (503, "database-unreachable"));
+        let said = house.anyone().get("/readyz").await;
+        assert_eq!((said.status, said.code()), (503, "database-unreachable"));
+        std::fs::rename(&aside, &file).unwrap();
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_eq!(house.anyone().get("/readyz").await.status, 200, "the file is back");
+    house.service.stop().await;
+}

@@ -190,10 +190,11 @@ async fn a_signer_that_cannot_sign_leaves_nothing_and_is_named_by_health() {
         let first = fetched(&house, None).await;
         house.clock.advance(Duration::minutes(61));
         let last = another(&house, &first.tag).await;
-        assert_eq!(house.anyone().get("/health").await.body["status"], "ok");
+        let says = "run `issuance rotate trust-list-signer`";
+        let health = house.anyone().get("/health").await.body.to_string();
+        assert!(!health.contains(says), "it has signed, and can: {health}");
         house.clock.advance(Duration::minutes(61));
-        let health = until_health_is(&house, "degraded").await;
-        assert!(health.to_string().contains("run `issuance rotate trust-list-signer`"), "{health}");
+        until_health(&house, |health| health["status"] == "degraded" && health.to_string().contains(says)).await;
         // Many more ticks of the worker.
         tokio::time::sleep(Wait::from_millis(400)).await;
         assert_eq!(unsigned(&house).await, 0);
@@ -223,13 +224,39 @@ async fn bundles_that_were_never_signed_go_with_the_next_one() {
 
 /// Waits until health has this status. Returns its answer.
 pub async fn until_health_is(house: &House, status: &str) -> serde_json::Value {
+    until_health(house, |health| health["status"] == status).await
+}
+
+/// Waits until health is as wanted. Returns its answer.
+async fn until_health(house: &House, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
     let began = Instant::now();
     loop {
         let health = house.anyone().get("/health").await.body;
-        if health["status"] == status {
+        if wanted(&health) {
             return health;
         }
-        assert!(began.elapsed() < Wait::from_secs(30), "not {status}: {health}");
+        assert!(began.elapsed() < Wait::from_secs(30), "{health}");
         tokio::time::sleep(Wait::from_millis(20)).await;
     }
+}
+
+/// A bundle that was made under a clock that was ahead is replaced at once when the clock is right again.
+#[tokio::test]
+async fn a_bundle_of_tomorrow_does_not_stay() {
+    Box::pin(on_both(async |house| {
+        let made = || house.service.offices().trust.issued_at().expect("a bundle is in force");
+        for days in [1, -1] {
+            house.clock.advance(Duration::days(days));
+            let began = Instant::now();
+            while (made() - house.clock.now()).abs() > Duration::minutes(1) {
+                assert!(began.elapsed() < Wait::from_secs(30), "no bundle of now after {days} days");
+                tokio::time::sleep(Wait::from_millis(20)).await;
+            }
+        }
+        // It is made once, and not again with every look.
+        let first = made();
+        tokio::time::sleep(Wait::from_millis(300)).await;
+        assert_eq!(made(), first);
+    }))
+    .await;
 }

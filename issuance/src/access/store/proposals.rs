@@ -258,8 +258,8 @@ pub(in crate::access) async fn break_glass(
     now: OffsetDateTime,
 ) -> Result<Option<OffsetDateTime>, StoreError> {
     let sql = sql!(
-        "select min(effective_at) as at from officer_proposal
-         where outcome is null and proposed_by is null and expires_at > $1"
+        "select effective_at from officer_proposal
+         where outcome is null and proposed_by is null and expires_at > $1 order by effective_at limit 1"
     );
-    tx.one(sql, args![now]).await?.map_or(Ok(None), |row| row.get("at"))
+    tx.one(sql, args![now]).await?.map_or(Ok(None), |row| row.get("effective_at"))
 }
