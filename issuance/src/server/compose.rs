@@ -164,7 +164,7 @@ impl Offices {
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
-            metrics: Metrics::new(deeds.db().clone(), watch.clone()),
+            metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
             web: settings.web.clone(),
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
