@@ -16,7 +16,7 @@ pub(crate) use api::ApplicationView;
 pub use api::routes;
 use fees::Fees;
 pub use steps::CounterError;
-pub use store::{APPLICATION, MIGRATIONS};
+pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
 
 use crate::cards::CardProfile;
 use crate::ground::objects::Objects;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use api::routes;
 use reference::{ExtraProvince, Reference};
 pub use steps::PopulationError;
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub use api::routes;
 pub use error::ProductionError;
-pub use store::{CHIP, MIGRATIONS};
+pub use store::{CHIP, MIGRATIONS, WRITE_OFF};
 
 use crate::cards::CardProfile;
 use crate::ground::Secrets;
