@@ -236,12 +236,21 @@ async fn no_administrator_gets_rid_of_the_other_and_the_last_one_stays() {
         let ends = house.admin.post(&format!("/api/officers/{second}/disablement"), "k-1", reason.clone()).await;
         assert_eq!(ends.body["effective"], json!(false), "{ends:?}");
         assert_eq!(house.second.get("/api/officer-proposals").await.status, 200, "still there");
-        // Both proposed the end of the other: the first that is confirmed makes the other impossible.
+        // Both proposed the end of the other: a third one decides, and the proposal of the one who left ends with that.
+        let third = house.officer("third", &[Role::Admin], "national").await;
         let other = house.second.post(&format!("/api/officers/{first}/disablement"), "k-1", reason.clone()).await;
-        house.confirms(&ends).await;
+        let path =
+            |said: &Said| format!("/api/officer-proposals/{}/confirmation", said.body["proposal_id"].as_str().unwrap());
+        assert_eq!(house.second.post(&path(&ends), "k-2", json!({})).await.code(), "second-officer-needed");
+        assert_eq!(third.post(&path(&ends), "k-2", json!({})).await.status, 200);
         assert_eq!(house.second.get("/api/officer-proposals").await.code(), "session-needed");
-        let path = format!("/api/officer-proposals/{}/confirmation", other.body["proposal_id"].as_str().unwrap());
-        assert_eq!(house.admin.post(&path, "k-2", json!({})).await.code(), "last-administrator");
+        assert_eq!(third.post(&path(&other), "k-3", json!({})).await.code(), "proposal-stale");
+        // Without the third one the first is the last.
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let third: OfficerId = Id::from_uuid(id("third").await);
+        let disables = sql!("update officer set disabled_at = made_at where id = $1");
+        tx.change(&OFFICER, third, disables, args![third]).await.unwrap();
+        tx.commit().await.unwrap();
         for (verb, body) in [
             ("disablement", reason.clone()),
             ("roles", json!({"roles": ["stock"], "reason": "x"})),

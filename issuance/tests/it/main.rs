@@ -28,6 +28,7 @@ mod rights;
 mod road;
 mod row_macs;
 mod sessions;
+mod standing;
 mod statements;
 mod stations;
 mod store;
