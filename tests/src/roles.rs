@@ -256,9 +256,14 @@ impl Caller {
         self.post("/api/stock/custody", &json!({ "serials": serials, "station_id": station }))
     }
 
-    /// Stock keeper: writes a chip off, before a witness.
+    /// Stock keeper: wants a chip written off, before a witness, named by identifier.
     pub fn writes_off(&self, serial: &str, reason: &str, witness: &str) -> Answer {
         self.post(&format!("/api/stock/{serial}/write-off"), &json!({ "reason": reason, "witness": witness }))
+    }
+
+    /// The witness whom a write-off names: confirms it.
+    pub fn confirms_write_off(&self, serial: &str) -> Answer {
+        self.post(&format!("/api/stock/{serial}/write-off/confirmation"), &json!({}))
     }
 
     /// Stock keeper: reads the ledger's entry of a chip.

@@ -85,7 +85,7 @@ async fn sign_in(
         origin: peer.origin,
         earlier_token: gate::token_of(&headers).ok(),
     };
-    let session = unhurried(&access, steps::sign_in(&access, desk.deeds(), attempt)).await?;
+    let session = unhurried(&access, Box::pin(steps::sign_in(&access, desk.deeds(), attempt))).await?;
     Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
 }
 
@@ -361,7 +361,7 @@ async fn set_first_password(
 ) -> Looked<Done> {
     let password = Zeroizing::new(body.password);
     let set = steps::set_first_password(&access, desk.deeds(), &body.token, password, peer.origin);
-    unhurried(&access, set).await?;
+    unhurried(&access, Box::pin(set)).await?;
     Ok(Json(Done {}))
 }
 
@@ -391,7 +391,7 @@ async fn change_password(
     }
     let (old, new) = (Zeroizing::new(body.old), Zeroizing::new(body.new));
     let hashed = steps::new_password(&access, desk.deeds(), &officer, old, new, peer.origin);
-    let hash = unhurried(&access, hashed).await?;
+    let hash = unhurried(&access, Box::pin(hashed)).await?;
     desk.write(officer, stamp, async |deed| steps::change_password(deed, &hash).await.map(|()| Done {})).await
 }
 

@@ -1,7 +1,6 @@
 //! Applications over HTTP.
 
 use axum::extract::{FromRef, State};
-use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -188,24 +187,19 @@ async fn register(
     officer: Officer,
     Write { stamp, body }: Write<Registration>,
 ) -> Answered {
-    if body.claim.is_some() {
-        population::steps::begin_claim(desk.deeds(), officer.id).await?;
-    }
     let (person, claim) = (body.person_id, body.claim.as_ref());
-    let opened = desk.write(officer.clone(), stamp, async |deed| {
-        let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
-        let acknowledged = body.acknowledged.then_some(body.because.as_str());
-        let (office, exempt) = (&body.office, body.fee_exempt);
-        let request = Request { person, kind, office, exempt, claim, acknowledged };
-        let application = steps::register(deed, &counter, request).await?;
-        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
-    });
-    let opened = opened.await;
-    if claim.is_some() {
-        let wrong = opened.as_ref().is_err_and(|problem| problem.code() == ProblemCode::ClaimMismatch);
-        population::steps::claim_judged(desk.deeds(), &officer, person, !wrong).await?;
-    }
-    opened
+    let open = async || {
+        desk.write(officer.clone(), stamp, async |deed| {
+            let kind = Kind::parse(body.kind.as_str(), body.reason.as_ref().map(Words::as_str))?;
+            let acknowledged = body.acknowledged.then_some(body.because.as_str());
+            let (office, exempt) = (&body.office, body.fee_exempt);
+            let request = Request { person, kind, office, exempt, claim, acknowledged };
+            let application = steps::register(deed, &counter, request).await?;
+            Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+        })
+        .await
+    };
+    if claim.is_some() { population::claimed(&desk, &officer, person, open).await } else { open().await }
 }
 
 /// An application as it stands, with the portrait that was taken.

@@ -1,11 +1,12 @@
 //! The register over HTTP.
 
 use axum::extract::{FromRef, State};
-use serde::Serialize;
+use crypto::perso::problem::ProblemCode;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Declaration, Finding, Person, Registered};
+use super::model::{Claim, Declaration, Finding, Person, Registered};
 use super::{PopulationError, Register, steps};
 use crate::deed::Occasion;
 use crate::ground::ids::PersonId;
@@ -21,6 +22,7 @@ where
     Routes::new()
         .add(Right::Officer(Permission::Declare), routes!(declare))
         .add(Right::Officer(Permission::ReadPerson), routes!(read))
+        .add(Right::Officer(Permission::ReadPerson), routes!(read_by_claim))
 }
 
 /// A person was registered.
@@ -78,6 +80,51 @@ async fn read(
     occasion: Occasion,
 ) -> Looked<PersonView> {
     desk.look(officer, async |deed| steps::read(deed, id, occasion).await.map(view)).await
+}
+
+/// The citizen is at the counter of an office that neither registered the citizen nor has a case.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    /// What the citizen tells: a number with date of birth and name. A card with a chip is claimed with an application.
+    claim: Claim,
+}
+
+/// A person, as registered, shown once to an officer of any office by a claim of the citizen: no right to read again
+/// follows from it.
+#[utoipa::path(post, path = "/api/persons/{id}/reading", tag = "population", params(OccasionAsked),
+    request_body = Shown, responses((status = 200, body = PersonView)))]
+async fn read_by_claim(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<PersonId>,
+    occasion: Occasion,
+    Write { stamp, body }: Write<Shown>,
+) -> Answered {
+    claimed(&desk, &officer, id, async || {
+        desk.write(officer.clone(), stamp, async |deed| {
+            steps::read_by_claim(deed, id, &body.claim, occasion).await.map(view)
+        })
+        .await
+    })
+    .await
+}
+
+/// Runs a verb that takes a claim of the citizen: counted before, and taken back unless the claim was wrong.
+///
+/// # Errors
+/// [`PopulationError::ClaimTooSoon`]; what the verb says.
+pub(crate) async fn claimed(
+    desk: &Desk,
+    officer: &Officer,
+    person: PersonId,
+    verb: impl AsyncFnOnce() -> Answered,
+) -> Answered {
+    steps::begin_claim(desk.deeds(), officer.id).await?;
+    let done = verb().await;
+    let wrong = done.as_ref().is_err_and(|problem| problem.code() == ProblemCode::ClaimMismatch);
+    steps::claim_judged(desk.deeds(), officer, person, !wrong).await?;
+    done
 }
 
 fn view(registered: Registered) -> PersonView {

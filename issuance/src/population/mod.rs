@@ -10,6 +10,7 @@ pub mod store;
 
 use std::sync::Arc;
 
+pub(crate) use api::claimed;
 pub use api::routes;
 use reference::{ExtraProvince, Reference};
 pub use steps::PopulationError;

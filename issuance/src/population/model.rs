@@ -89,8 +89,8 @@ pub struct DeclaredRelative {
     pub nationality: String,
 }
 
-/// What a citizen tells or shows at the counter of an office that did not register the citizen: either a number with date
-/// of birth and name, or the card with the chip.
+/// What a citizen tells or shows at the counter of an office that did not register the citizen: either a number with
+/// date of birth and name, or the card with the chip.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Claim {

@@ -51,6 +51,25 @@ pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) ->
     Ok(registered)
 }
 
+/// Reads a person by a claim of the citizen, at any office: once, and without a right that lasts. The claim is a number
+/// with date of birth and name; the register knows no card with a chip.
+///
+/// # Errors
+/// [`PopulationError::Unknown`], [`PopulationError::ClaimMismatch`]
+pub async fn read_by_claim(
+    deed: &mut Deed<Officer>,
+    id: PersonId,
+    claim: &Claim,
+    occasion: Occasion,
+) -> Result<Registered, PopulationError> {
+    let registered = store::person(deed, id).await?.ok_or(PopulationError::Unknown)?;
+    if !claim.tells_of(&registered) {
+        return Err(PopulationError::ClaimMismatch);
+    }
+    deed.record_reading(Action::PersonRead, Object::Person(id), id, &registered.office, occasion).await?;
+    Ok(registered)
+}
+
 /// Refuses to open a case of a person whom another office registered, unless the citizen is there: tells number, date
 /// of birth and name, or shows the card (`holder` is whose card it is). Which part is wrong is not said.
 ///

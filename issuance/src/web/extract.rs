@@ -1,5 +1,6 @@
 //! What stands in the path and in the query, and the caller whom the gate found out; each refuses with our problems.
 //! Handlers take path and query through the types here and no others (`clippy.toml` refuses the library's own).
+#![expect(clippy::disallowed_types, reason = "the one place where path and query are read, and refused in our words")]
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query};

@@ -108,9 +108,11 @@ async fn the_invented_password_of_the_first_administrator_opens_nothing_before_i
 /// Nothing but the wait slows down a caller who is told to come again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_that_is_not_looked_at_for_lack_of_room_is_refused_no_sooner_than_one_that_is() {
-    let delay = std::time::Duration::from_millis(400);
+    let delay = std::time::Duration::from_secs(2);
     let house = House::open_with(|settings| {
-        settings.access.password_memory_kib = 16 * 1024;
+        // So much work that forty at once find the queue full, also where the machine is fast.
+        settings.access.password_memory_kib = 64 * 1024;
+        settings.access.password_passes = 4;
         settings.access.refusal_delay = delay;
     })
     .await;

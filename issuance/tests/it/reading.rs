@@ -166,6 +166,31 @@ async fn the_number_of_a_card_of_before_is_a_claim_with_date_and_name_where_the_
         }
         house.clock.advance(Duration::minutes(2));
         assert_eq!(citizen.applies(&capture, "k-2", Some(claim(" 012345678 "))).await.status, 200);
+
+        // A registrar or an approver of any office reads once by such a claim, without a case.
+        let elsewhere = house.officer("elsewhere", &[Role::Registrar], "o-3").await;
+        assert_eq!(elsewhere.get(&citizen.path()).await.code(), "other-office");
+        let reading = format!("{}/reading?purpose=numbering", citizen.path());
+        let wrong = elsewhere.post(&reading, "k-1", json!({"claim": claim("012345679")})).await;
+        assert_eq!(wrong.code(), "claim-mismatch");
+        let read = elsewhere.post(&reading, "k-2", json!({"claim": claim("012345678")})).await;
+        assert_eq!(read.body["person_id"], json!(citizen.id), "{read:?}");
+        let read = elsewhere.post(&reading, "k-3", json!({"claim": citizen.claim()})).await;
+        assert_eq!(read.body["personal_number"], json!(citizen.number), "{read:?}");
+        assert_eq!(elsewhere.get(&citizen.path()).await.code(), "other-office", "no right is left");
+        let told = sql!(
+            "select count(*) as n from audit_entry
+             where office = 'o-3' and action = $1 and purpose = $2 and cast(person_id as text) = $3"
+        );
+        let count =
+            async |action: &str, purpose: &str| house.count(told, args![action, purpose, citizen.id.as_str()]).await;
+        assert_eq!(count("person-read", "numbering").await, 2);
+        assert_eq!(count("claim-refused", "registration").await, 1);
+        for number in 0..2 {
+            elsewhere.post(&reading, &format!("w-{number}"), json!({"claim": {}})).await;
+        }
+        let slow = elsewhere.post(&reading, "k-4", json!({"claim": citizen.claim()})).await;
+        assert_eq!((slow.status, slow.code()), (429, "claim-too-soon"));
     })
     .await;
 }

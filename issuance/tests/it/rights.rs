@@ -72,6 +72,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/persons/{id}/number", Officers(&[Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
     ("GET", "/api/persons/{id}", Officers(&[Approver, Capture, Registrar])),
+    ("POST", "/api/persons/{id}/reading", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1) to (9): dossier, features, portrait, slip.
     ("POST", "/api/applications", Officers(&[Capture])),
     ("POST", "/api/applications/{id}/capture", Officers(&[Capture])),

@@ -40,6 +40,7 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&house.admin, format!("/api/stations/{id}/revocation")),
         (&registrar, "/api/declarations".to_owned()),
         (&registrar, format!("/api/persons/{id}/number")),
+        (&registrar, format!("/api/persons/{id}/reading")),
         (&capture, "/api/applications".to_owned()),
         (&capture, format!("/api/applications/{id}/capture")),
         (&capture, format!("/api/applications/{id}/cancellation")),
@@ -190,8 +191,9 @@ fn no_text_of_a_request_is_a_plain_string() {
     let mut met = std::collections::BTreeSet::new();
     for source in crate::statements::sources() {
         for (name, field) in plain_texts(&source.text) {
-            // What the register holds is read back from it.
-            if source.path == "population/model.rs" && !name.starts_with("Declar") && name != "Claim" {
+            // The rest of this file is what the register holds, which is read back from it.
+            let from_outside = ["Claim", "Declaration", "DeclaredPlace", "DeclaredRelative"];
+            if source.path == "population/model.rs" && !from_outside.contains(&name.as_str()) {
                 continue;
             }
             let excused = AS_IT_CAME.iter().find(|(of, one, _)| *of == name && (one.is_empty() || *one == field));

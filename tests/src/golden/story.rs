@@ -53,6 +53,8 @@ struct Story {
     house: House,
     index: Index,
     people: Officers,
+    /// Identifier of the approver, who is the witness of each write-off.
+    witness: String,
     citizens: u32,
     chips: u32,
 }
@@ -77,9 +79,13 @@ impl Story {
         house.http.anyone().sets_first_password(&text(&proposed, "token"), &second)?;
         let confirms = house.officer("admin-2", &second)?;
         let mut officers = BTreeMap::from([("admin".to_owned(), own), ("admin-2".to_owned(), second)]);
+        let mut witness = String::new();
         let mut appointed = |username: &str, roles: &[&str]| -> Result<Caller, Trouble> {
             let password = format!("the password of {username}");
-            admin.appoints(&confirms, username, &password, roles, OFFICE)?;
+            let made = admin.appoints(&confirms, username, &password, roles, OFFICE)?;
+            if username == "approver" {
+                witness = text(&made, "id");
+            }
             officers.insert(username.to_owned(), password.clone());
             house.officer(username, &password)
         };
@@ -104,7 +110,7 @@ impl Story {
             chips: BTreeMap::new(),
             missing_object: PathBuf::new(),
         };
-        Ok(Self { house, index, people, citizens: 0, chips: 0 })
+        Ok(Self { house, index, people, witness, citizens: 0, chips: 0 })
     }
 
     fn before_there_is_a_card(&mut self) -> Result<(), Trouble> {
@@ -151,9 +157,15 @@ impl Story {
         // The first card of this one was written off before it was handed over; the second waits.
         let mut personalized = self.approved()?;
         self.card(&mut personalized)?;
-        self.people.stock.writes_off(&personalized.chips[0], "blurred print", "a witness")?;
+        self.written_off(&personalized.chips[0], "blurred print")?;
         self.card(&mut personalized)?;
         self.keep("personalized", personalized)
+    }
+
+    fn written_off(&self, serial: &str, reason: &str) -> Result<(), Trouble> {
+        self.people.stock.writes_off(serial, reason, &self.witness)?;
+        self.people.approver.confirms_write_off(serial)?;
+        Ok(())
     }
 
     fn in_production(&mut self) -> Result<(), Trouble> {
@@ -220,7 +232,7 @@ impl Story {
             self.index.chips.insert(name.into(), delivered.chip().serial().to_string());
         }
         let torn = self.blank()?.chip().serial().to_string();
-        self.people.stock.writes_off(&torn, "bent", "a witness")?;
+        self.written_off(&torn, "bent")?;
         self.index.chips.insert("spoiled".into(), torn);
         Ok(())
     }
