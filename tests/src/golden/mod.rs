@@ -165,7 +165,7 @@ impl House {
         let (deeds, id) = (self.service.offices().deeds(), application.parse()?);
         let found = self.runtime.block_on(async {
             let mut deed = deeds.open(actor::Service).await?;
-            store::application(&mut deed, id).await
+            Ok::<_, Trouble>(store::application(&mut deed, id).await?)
         })?;
         Ok(found.ok_or("there is no such application")?.stage.name().to_owned())
     }
