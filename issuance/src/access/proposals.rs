@@ -361,8 +361,10 @@ pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
     let mut alarm = None;
     for (proposal, since) in offline.into_iter().zip(begun) {
         let uncounted = run - since;
-        let due = uncounted >= COUNTED_EVERY || proposal.shown_for + uncounted >= BREAK_GLASS_ALARM;
-        let counted = if due { count(access, deeds, &proposal, uncounted, run).await? } else { Some(proposal) };
+        // Once an administrator was seen, it waits for one to decide.
+        let counts = proposal.administrator_seen_at.is_none()
+            && (uncounted >= COUNTED_EVERY || proposal.shown_for + uncounted >= BREAK_GLASS_ALARM);
+        let counted = if counts { count(access, deeds, &proposal, uncounted, run).await? } else { Some(proposal) };
         let Some(proposal) = counted else { continue };
         if proposal.remaining().is_zero()
             && proposal.administrator_seen_at.is_none()
