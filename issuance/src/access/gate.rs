@@ -128,8 +128,8 @@ async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Office
     Ok(officer)
 }
 
-/// True if a caller whom the gate let in may still come in: the session was not ended, the officer not disabled or given
-/// other roles or another office, the station not revoked. A deed asks it when it begins.
+/// True if a caller whom the gate let in may still come in: the session was not ended, the officer not disabled or
+/// given other roles or another office, the station not revoked. A deed asks it when it begins.
 pub fn still_in<'a>(
     tx: &'a mut Tx,
     standing: Standing<'a>,

@@ -80,8 +80,8 @@ pub struct Access {
     tls_authority: Arc<TlsAuthority>,
     /// When a proposal of the owner of the key file takes effect, while there is one.
     alarm: Arc<RwLock<Option<OffsetDateTime>>>,
-    /// Since when this process shows the alarm of each proposal, by [`Clock::run`](crate::ground::Clock::run), as far as
-    /// it is not counted yet.
+    /// Since when this process shows the alarm of each proposal, by [`Clock::run`](crate::ground::Clock::run), as far
+    /// as it is not counted yet.
     shown_since: Arc<Mutex<BTreeMap<ProposalId, Duration>>>,
     /// The proposals of another hand of which the log tells.
     strange: Arc<Mutex<Vec<ProposalId>>>,
@@ -117,8 +117,8 @@ impl Access {
         *self.alarm.read().expect("the lock is held for a copy only")
     }
 
-    /// Returns since when this process shows the alarm of each of these proposals, as far as it is not counted. From now
-    /// on it shows those that are new, and none that is not among them.
+    /// Returns since when this process shows the alarm of each of these proposals, as far as it is not counted. From
+    /// now on it shows those that are new, and none that is not among them.
     fn shown_since(&self, proposals: &[Proposal], run: Duration) -> Vec<Duration> {
         let mut since = self.shown_since.lock().expect("the lock is held for a look only");
         since.retain(|id, _| proposals.iter().any(|proposal| proposal.id == *id));

@@ -235,8 +235,8 @@ pub(super) async fn confirm(
     Ok(Proposed { officer: proposal.officer, proposal: id, effective: true, token })
 }
 
-/// Takes a proposal back, or turns down another's. The officer whom it is about turns down only what the owner of the key
-/// file proposed: an administrator who can sign in decides, and not the owner.
+/// Takes a proposal back, or turns down another's. The officer whom it is about turns down only what the owner of the
+/// key file proposed: an administrator who can sign in decides, and not the owner.
 ///
 /// # Errors
 /// As [`confirm`], but for the second administrator.
@@ -343,8 +343,8 @@ pub async fn propose_offline(
     Ok((effective_at, token))
 }
 
-/// Looks for proposals of the owner of the key file, counts for how long their alarm was shown, and puts into effect those
-/// whose alarm was shown for a day, if no administrator signed in since. The alarm that every answer carries is
+/// Looks for proposals of the owner of the key file, counts for how long their alarm was shown, and puts into effect
+/// those whose alarm was shown for a day, if no administrator signed in since. The alarm that every answer carries is
 /// afterwards that of the database.
 ///
 /// Only time counts in which this process, or another one of the service, ran and showed the alarm: a service that was
@@ -379,8 +379,8 @@ pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
     Ok(())
 }
 
-/// Counts the time in which this process showed the alarm of a proposal, but no more than has passed by the clock since it
-/// was counted last: two processes of one service count an hour once. Notes an administrator who was seen at work.
+/// Counts the time in which this process showed the alarm of a proposal, but no more than has passed by the clock since
+/// it was counted last: two processes of one service count an hour once. Notes an administrator who was seen at work.
 /// Returns the proposal as it is then; none if it was decided meanwhile.
 async fn count(
     access: &Access,
@@ -407,8 +407,8 @@ async fn count(
     Ok(Some(proposal))
 }
 
-/// Puts a proposal of the owner of the key file into effect, unless an administrator signed in since. Returns true if it
-/// is decided.
+/// Puts a proposal of the owner of the key file into effect, unless an administrator signed in since.
+/// Returns true if it is decided.
 async fn break_glass(access: &Access, deeds: &Deeds, proposal: &Proposal) -> Result<bool, WatchError> {
     let mut deed = deeds.open(Service).await?;
     store::lock(deed.tx()).await?;

@@ -480,6 +480,6 @@ pub(crate) async fn purge_expired(tx: &mut Tx, now: OffsetDateTime) -> Result<()
     Ok(())
 }
 
-/// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in the
-/// future was written while the clock was wrong.
+/// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in
+/// the future was written while the clock was wrong.
 pub(super) const CLOCKS_DIFFER: time::Duration = time::Duration::minutes(1);

@@ -25,8 +25,8 @@ pub(super) struct Guess {
 }
 
 impl Throttle {
-    /// Counts a guess if the bucket is locked at this moment. A lock lasts `most` from now at most, also if it began while
-    /// the clock was ahead.
+    /// Counts a guess if the bucket is locked at this moment. A lock lasts `most` from now at most, also if it began
+    /// while the clock was ahead.
     pub(super) fn guess(&self, bucket: &[u8; 32], now: OffsetDateTime, most: Duration) -> Option<Guess> {
         let mut locked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = locked.get_mut(bucket)?;

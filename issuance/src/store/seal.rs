@@ -261,8 +261,8 @@ impl Tx {
         Ok(())
     }
 
-    /// As [`change`](Self::change) for every row that `found` selects, all columns of the sealed table, with a statement
-    /// that takes a row's key first and then these arguments.
+    /// As [`change`](Self::change) for every row that `found` selects, all columns of the sealed table, with a
+    /// statement that takes a row's key first and then these arguments.
     ///
     /// # Errors
     /// [`StoreError::Tampered`]: then the transaction must not be committed.

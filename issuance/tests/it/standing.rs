@@ -1,4 +1,5 @@
-//! What was let in, proposed or sealed is judged by what is now: sessions, proposals, rights, at the moment of the deed.
+//! What was let in, proposed or sealed is judged by what is now: sessions, proposals, rights,
+//! at the moment of the deed.
 
 use issuance::deed::DeedError;
 use issuance::ground::{Randomness, Role};

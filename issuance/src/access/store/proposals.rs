@@ -264,8 +264,8 @@ pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: Offset
     Ok(false)
 }
 
-/// Ends the access of an officer whose row another hand changed: nothing that it says is believed, and what is sealed is
-/// an account without roles, password and token that was disabled. Returns false if the row holds.
+/// Ends the access of an officer whose row another hand changed: nothing that it says is believed, and what is sealed
+/// is an account without roles, password and token that was disabled. Returns false if the row holds.
 pub(in crate::access) async fn lock_tampered(
     tx: &mut Tx,
     id: OfficerId,
