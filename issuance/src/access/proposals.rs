@@ -364,7 +364,8 @@ pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
         // Once an administrator was seen, it waits for one to decide.
         let counts = proposal.administrator_seen_at.is_none()
             && (uncounted >= COUNTED_EVERY || proposal.shown_for + uncounted >= BREAK_GLASS_ALARM);
-        let counted = if counts { count(access, deeds, &proposal, uncounted, run).await? } else { Some(proposal) };
+        let counted =
+            if counts { count(access, deeds, &proposal, uncounted, (run, now)).await? } else { Some(proposal) };
         let Some(proposal) = counted else { continue };
         if proposal.remaining().is_zero()
             && proposal.administrator_seen_at.is_none()
@@ -387,11 +388,11 @@ async fn count(
     deeds: &Deeds,
     proposal: &Proposal,
     uncounted: Duration,
-    run: Duration,
+    // Both as they were when the time that is not counted was taken.
+    (run, now): (Duration, OffsetDateTime),
 ) -> Result<Option<Proposal>, WatchError> {
     let mut tx = deeds.db().begin_upkeep().await?;
     let Some(mut proposal) = store::locked(&mut tx, proposal.id).await? else { return Ok(None) };
-    let now = deeds.source().now();
     if proposal.administrator_seen_at.is_none() && store::administrator_was_here(&mut tx, proposal.at).await? {
         proposal.administrator_seen_at = Some(now);
         store::administrator_seen(&mut tx, proposal.id, now).await?;
