@@ -18,7 +18,7 @@ pub use api::routes;
 use fees::Fees;
 use serde::{Deserialize, Serialize};
 pub use steps::CounterError;
-pub use store::{APPLICATION, MIGRATIONS};
+pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
 
 use crate::cards::CardProfile;
 use crate::ground::objects::Objects;

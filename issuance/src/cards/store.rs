@@ -35,6 +35,7 @@ pub const CARD: Sealed = Sealed {
         ("status_data", Kind::Json),
         ("suspended_until", Kind::Moment),
     ],
+    keys: 1,
     one: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
                 suspended_until, version, mac

@@ -15,7 +15,7 @@ pub use api::routes;
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -97,6 +97,15 @@ pub async fn begin_claim(deeds: &Deeds, officer: OfficerId) -> Result<(), Popula
     let now = deeds.source().now();
     let mut tx = deeds.db().begin_upkeep().await?;
     let (failures, last_at) = store::claims_locked(&mut tx, officer, now).await?;
+    // The clock was ahead: the wait begins now.
+    let last_at = if last_at > now + Duration::minutes(1) {
+        store::count_claim(&mut tx, officer, failures, now).await?;
+        tx.commit().await?;
+        tx = deeds.db().begin_upkeep().await?;
+        now
+    } else {
+        last_at
+    };
     let failures = if now - last_at > CLAIMS_FORGOTTEN { 0 } else { failures };
     let doubled = failures.saturating_sub(CLAIMS_FREE).min(6);
     if failures >= CLAIMS_FREE && now < last_at + (CLAIM_WAIT * 2_i32.pow(doubled)).min(CLAIM_WAIT_MOST) {

@@ -29,6 +29,7 @@ mod rights;
 mod road;
 mod row_macs;
 mod sessions;
+mod standing;
 mod statements;
 mod stations;
 mod status;
