@@ -2,6 +2,7 @@
 
 mod compose;
 mod connection;
+mod frames;
 mod init;
 mod proxy;
 mod router;
