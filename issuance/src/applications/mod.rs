@@ -8,6 +8,7 @@ pub mod hand_over;
 pub mod model;
 pub mod portrait;
 mod problem;
+mod reading;
 pub mod steps;
 pub mod store;
 

@@ -97,6 +97,13 @@ pub async fn application<A: Actor>(deed: &mut Deed<A>, id: ApplicationId) -> Res
     seen(deed, row.as_ref())
 }
 
+/// Returns person, office and stage of the application that a reading names as its case, only to be compared: nothing
+/// of them is answered, so no record is due.
+pub(super) async fn case(tx: &mut Tx, id: ApplicationId) -> Result<Option<(PersonId, OfficeCode, Stage)>, StoreError> {
+    let row = tx.sealed(&APPLICATION, id).await?;
+    row.map(|row| Ok((Id::of(&row, "person_id")?, row.parsed("office")?, row.json("stage_data")?))).transpose()
+}
+
 /// As [`application`], kept from other writers until the deed ends.
 ///
 /// # Errors

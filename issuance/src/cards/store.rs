@@ -183,14 +183,6 @@ async fn list<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32], reason: &str)
     Ok(())
 }
 
-/// Returns whose card has this EF.SOD, whatever it is now.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn holder_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<PersonId>, StoreError> {
-    by_document(tx, sod_sha256).await?.map(|row| Id::of(&row, "person_id")).transpose()
-}
-
 /// True if the list of revoked documents changed since its marks were last taken. Cheap, so that the list is read
 /// only when it is another one.
 ///

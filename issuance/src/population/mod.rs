@@ -10,8 +10,8 @@ pub mod store;
 
 use std::sync::Arc;
 
-pub(crate) use api::claimed;
 pub use api::routes;
+pub(crate) use api::{PersonView, claimed};
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
