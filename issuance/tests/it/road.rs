@@ -23,7 +23,7 @@ use issuance::web::Problem;
 use issuance::{numbering, population};
 
 use crate::offices::{
-    LOST, OTHER_PARENTS, Offices, appoint, declaration, enrol, key_of, moves, photograph, who_decides, within,
+    LOST, OTHER_PARENTS, Offices, appoint, approves_too, declaration, enrol, key_of, moves, photograph, within,
 };
 use crate::postgres::fresh_database;
 
@@ -221,7 +221,7 @@ mod walk {
         assert!(matches!(early, Err(CounterError::Transition(TransitionError::NotFrom("registered")))));
         offices.captures(application.id).await;
         for own in [&offices.capture, &offices.registrar] {
-            let own = offices.approves(&who_decides(offices.state.deeds(), own).await, application.id).await;
+            let own = approves_too(offices, own, application.id).await;
             assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
         }
         let own = within!(offices, offices.registrar, deed => counter::refuse(deed, application.id, "other face"));
