@@ -21,6 +21,7 @@ mod keys;
 mod loss;
 mod offices;
 mod order;
+mod packaging;
 mod portraits;
 mod problems;
 mod reading;
