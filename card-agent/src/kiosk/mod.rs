@@ -12,11 +12,12 @@ use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, 
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
 pub use newest::NewestBundles;
-pub use output::write_files;
+pub use output::{name as file_name, write_files};
 use time::OffsetDateTime;
 
 use crate::ambient;
 use crate::failure::{Code, Failure};
+use crate::moment::apart;
 use crate::session::Session;
 use crate::transport::Reader;
 
@@ -33,7 +34,7 @@ pub fn open_trust(
 ) -> Result<TrustBundle, Failure> {
     let opened = trust_bundle::open(bundle, anchor, at).map_err(|error| match error.not_before() {
         Some(from) => {
-            let from = from.to_offset(at.offset());
+            let [at, from] = apart(at, from.to_offset(at.offset()));
             Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error} ({from})"))
         }
         None => Failure::new(Code::TrustBundleUnusable, error),
