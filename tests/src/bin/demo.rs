@@ -19,10 +19,12 @@ use tokio::signal::unix::{SignalKind, signal};
 /// One citizen, declared, numbered, captured, approved, personalized, handed over, inspected.
 #[derive(Parser)]
 struct Arguments {
-    /// Leave everything running, and print commands to try next. With a folder, everything is kept in it, and the same
-    /// command starts it again.
-    #[arg(long, value_name = "DIR", num_args = 0..=1)]
-    keep: Option<Option<PathBuf>>,
+    /// Leave everything running, and print commands to try next.
+    #[arg(long)]
+    keep: bool,
+    /// As --keep, and keep everything in this folder: the same command starts it again.
+    #[arg(long)]
+    dir: Option<PathBuf>,
     /// Folder of the results.
     #[arg(long, default_value = "demo-out")]
     out: PathBuf,
@@ -35,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let mut road = Road { told_to_stop: told_to_stop()?, lines: Vec::new() };
     let options = Options { named_curves: arguments.named_curves, ..Options::default() };
-    let kept = arguments.keep.as_ref().and_then(Option::as_deref);
+    let kept = arguments.dir.as_deref();
     if let Some(dir) = kept.filter(|dir| Offices::stand_in(dir)) {
         return again(dir, &arguments.out, &options, &road);
     }
@@ -66,8 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         format!("Citizen Card: one citizen from declaration to a verified chip\n\n{steps}\n{end}"),
     )?;
     print!("{end}");
-    if arguments.keep.is_some() {
-        say_what_to_try(&world, &out, kept)?;
+    if arguments.keep || kept.is_some() {
+        say_what_to_try(&world, &out, kept);
         road.wait_for_the_end(&world, kept);
     }
     Ok(())
@@ -81,7 +83,7 @@ fn again(dir: &Path, out: &Path, options: &Options, road: &Road) -> Result<(), B
     let out = fs::canonicalize(out)?;
     fs::copy(world.csca(), out.join("csca.der"))?;
     fs::write(world.dir.join(road::BUNDLE), world.service.anyone().trust_bundle()?)?;
-    say_what_to_try(&world, &out, Some(dir))?;
+    say_what_to_try(&world, &out, Some(dir));
     road.wait_for_the_end(&world, Some(dir));
     Ok(())
 }
@@ -240,7 +242,7 @@ impl Road {
         let dir = world.dir.display();
         match kept {
             Some(kept) => {
-                println!("Everything is stopped. {dir} is kept: `make demo KEEP={}` starts it again.", kept.display())
+                println!("Everything is stopped. {dir} is kept: `make demo KEEP={}` starts it again.", kept.display());
             }
             None => println!("Everything is stopped, and {dir} is deleted."),
         }
@@ -291,7 +293,7 @@ fn ending(out: &Path) -> Result<String, Box<dyn Error>> {
     Ok(text)
 }
 
-fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) -> Result<(), Box<dyn Error>> {
+fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) {
     let agent = world::program("card-agent").unwrap_or_default();
     let (agent, dir, out, address) = (agent.display(), world.dir.display(), out.display(), &world.service.address);
     let (card, blank, station) = (world.pcscd.reader(0), world.pcscd.reader(1), world.station());
@@ -335,5 +337,4 @@ fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) -> Result<(),
     println!("  {agent} intake --reader '{blank}' --station {}", station.display());
     println!("  {agent} status --station {}", station.display());
     println!("  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, status\n");
-    Ok(())
 }

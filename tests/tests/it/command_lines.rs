@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -117,7 +117,7 @@ fn a_receipt_that_was_not_reported_is_reported_by_the_next_run_and_told() {
     let mut serve = issuance_serve(&world.dir.join("issuance"), &address).unwrap();
     serve.args(["--extra-province", "003"]).stdout(Stdio::null()).stderr(Stdio::null());
     world.offices.issuance.0 = serve.spawn().unwrap();
-    until(Duration::from_secs(60), "the service listens", || Ok(TcpStream::connect(&address).is_ok())).unwrap();
+    until(Duration::from_mins(1), "the service listens", || Ok(TcpStream::connect(&address).is_ok())).unwrap();
     let status = world.agent(&["status", "--station", &world.station().to_string_lossy(), "--json"]).unwrap();
     let [envelope] = &envelopes(&status, "status")[..] else { panic!("one object") };
     assert_eq!(envelope["result"]["unfinished"][0]["stage"], "await-report", "{envelope}");
@@ -333,13 +333,13 @@ fn chip_after_chip_is_worked_on_and_a_refused_one_does_not_end_it() {
     let arguments = road::station_arguments(&world, "personalize", &world.pcscd.reader(0), &["--loop", "--json"]);
     let mut command = world.card_agent(&arguments).unwrap();
     let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until(Duration::from_secs(60), "the first chip is a card", || {
+    until(Duration::from_mins(1), "the first chip is a card", || {
         Ok(road::stock_state(&world, &world.serials[0]).map_err(std::io::Error::other)? == "personalized")
     })
     .unwrap();
     // The same chip comes again: it is refused, which does not end the run. Ctrl-C between two chips does, in peace.
     let again = || {
-        until(Duration::from_secs(60), "the chip can be taken out", || Ok(world.remove(0).is_ok()))?;
+        until(Duration::from_mins(1), "the chip can be taken out", || Ok(world.remove(0).is_ok()))?;
         world.insert(0)
     };
     again().unwrap();
@@ -375,4 +375,56 @@ fn what_is_not_undone_is_asked_for() {
     let said = world.agent(&[&arguments[..], &["--yes"]].concat()).unwrap();
     assert!(said.status.success(), "{}", err(&said));
     assert_eq!(road::stock_state(&world, &serial).unwrap(), "spoiled");
+}
+
+/// The demonstration of `make demo KEEP=DIR`, until it says that everything is left running.
+struct Demonstration(Child, BufReader<ChildStdout>, String);
+
+impl Demonstration {
+    fn begins(dir: &Path, results: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+        command.arg("--dir").arg(dir).arg("--out").arg(results).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("and: insert 0, reset 0") {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "it has ended: {said}");
+        }
+        Self(child, lines, said)
+    }
+
+    /// Presses Ctrl-C, and returns what it said then.
+    fn ends(mut self) -> String {
+        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        let mut said = String::new();
+        self.1.read_to_string(&mut said).unwrap();
+        assert!(self.0.wait().unwrap().success(), "{said}");
+        said
+    }
+}
+
+#[test]
+fn a_demonstration_that_is_kept_says_how_to_sign_in_and_starts_again() {
+    let scratch = scratch();
+    let (dir, results) = (scratch.path().join("kept"), scratch.path().join("results"));
+    let first = Demonstration::begins(&dir, &results);
+    assert!(first.2.contains("deletes nothing") && first.2.contains("/api/sessions"), "{}", first.2);
+    for name in ["password-of-admin", "password-of-capture", "transport-master.hex"] {
+        assert_eq!((mode(&dir.join(name)), mode(&dir)), (0o600, 0o700), "{name}");
+    }
+    assert!(first.ends().contains("is kept"));
+    let again = Demonstration::begins(&dir, &results);
+    assert!(again.2.contains("stands again"), "{}", again.2);
+    // The card of the first time is trusted under the authority of the first time: the line that it prints says so.
+    let line = again.2.lines().find(|line| line.contains(" inspect ")).unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).env("PCSCLITE_CSOCK_NAME", dir.join("pcscd/pcscd.comm")).env("HOME", &dir);
+    let said = shell.env_remove("XDG_STATE_HOME").output().unwrap();
+    assert!(said.status.success() && out(&said).contains("verdict: trusted"), "{}{}", out(&said), err(&said));
+    assert!(again.ends().contains("is kept"));
+    // Another folder that is in use is not touched.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+    let refused = command.arg("--dir").arg(&results).arg("--out").arg(&results).output().unwrap();
+    assert!(!refused.status.success() && err(&refused).contains("is not empty"), "{}", err(&refused));
+    assert!(results.join("dg1.bin").exists());
 }
