@@ -106,7 +106,8 @@ pub struct Enrol {
     /// Address of the issuance service, https://host:port, with nothing behind it.
     #[arg(long, required_unless_present = "certificate")]
     pub service: Option<String>,
-    /// The service's TLS authority, PEM or DER (tls-ca.pem of its data folder): needed at the latest with --certificate.
+    /// The service's TLS authority, PEM or DER (tls-ca.pem of its data folder): needed at the
+    /// latest with --certificate.
     #[arg(long)]
     pub service_ca: Option<PathBuf>,
     /// National CSCA certificate (csca.der): finished cards are then read back against the trust bundle too.
@@ -131,7 +132,8 @@ pub struct AtStation {
     /// Folder of the station.
     #[arg(long)]
     pub station: PathBuf,
-    /// Take chip after chip: waits for the next one to be inserted, until there is nothing more to personalize or Ctrl-C.
+    /// Take chip after chip: waits for the next one to be inserted, until there is nothing more
+    /// to personalize or Ctrl-C.
     #[arg(long = "loop")]
     pub repeat: bool,
     /// The most seconds that the whole work with a chip may take, requests to the service included; what is cut off is

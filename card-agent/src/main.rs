@@ -41,7 +41,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Begins the log on standard error: a line at the beginning of each work, or none where the terminal shows its progress.
+/// Begins the log on standard error: a line at the beginning of each work, or none where the
+/// terminal shows its progress.
 fn begin_log(manner: &Manner) {
     let level = match (manner.quiet, manner.verbose) {
         (true, _) => "card_agent=error",
@@ -60,8 +61,8 @@ fn begin_log(manner: &Manner) {
 }
 
 /// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both
-/// are safe, because the journal is written before the chip. Where the terminal is asked for a secret nothing has begun,
-/// and the first one ends it.
+/// are safe, because the journal is written before the chip. Where the terminal is asked for a secret nothing has
+/// begun, and the first one ends it.
 fn watch_signals(stop: Stop) {
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };

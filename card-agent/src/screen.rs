@@ -122,7 +122,8 @@ pub fn misunderstood(error: &clap::Error) {
     }
 }
 
-/// `schema` names command and version, `at` the moment in UTC. `error` is there if and only if the exit status is not 0.
+/// `schema` names command and version, `at` the moment in UTC. `error` is there if and only if
+/// the exit status is not 0.
 fn envelope(command: &str, result: Option<Value>, error: Option<Value>) -> Value {
     let mut envelope = serde_json::Map::new();
     envelope.insert("schema".to_owned(), format!("citizen-card/{command}/1").into());

@@ -62,8 +62,8 @@ impl Work<'_> {
         }
     }
 
-    /// Works on one chip. Everything that is finished on the way is told, whatever comes after it. An empty reader is no
-    /// failure if the work of an earlier run was finished, which needs no chip any more.
+    /// Works on one chip. Everything that is finished on the way is told, whatever comes after it. An empty reader is
+    /// no failure if the work of an earlier run was finished, which needs no chip any more.
     fn on_one_chip(&self) -> Result<(), Failure> {
         let mut station = Station::new(&self.service, Journal::open(self.folder.path())?, kiosk::now);
         self.service.work_within(Instant::now(), Duration::from_secs(self.arguments.limit), self.stop);

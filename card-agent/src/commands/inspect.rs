@@ -69,8 +69,8 @@ fn conclude(arguments: &Inspect, evidence: &Evidence, verdict: &Verdict) -> Resu
     }
 }
 
-/// Returns label, name in JSON and content of what the proved groups say of the holder. The name is that of DG13 where it
-/// is proved, because the MRZ has no accents and may cut it.
+/// Returns label, name in JSON and content of what the proved groups say of the holder. The name is that of DG13 where
+/// it is proved, because the MRZ has no accents and may cut it.
 fn particulars(holder: &Holder, today: Date) -> Vec<(&'static str, &'static str, String)> {
     let with_accents = holder.particulars().and_then(|dg13| dg13.name.clone());
     let day = |date: Option<Date>, raw: MrzDate| date.map_or_else(|| raw.to_string(), |date| date.to_string());

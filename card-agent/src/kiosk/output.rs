@@ -11,7 +11,8 @@ use crate::private;
 
 /// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`) and the document signer's certificate
 /// from the EF.SOD as `ds.der`, as read and unproved: the verdict says which of them hold. The face is written as
-/// `portrait.jpg` (or `.jp2`) only if DG2 was proved to be signed. Only the user of this account may read what is written.
+/// `portrait.jpg` (or `.jp2`) only if DG2 was proved to be signed. Only the user of this account
+/// may read what is written.
 ///
 /// # Errors
 /// [`Code::OutputUnusable`].

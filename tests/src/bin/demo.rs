@@ -326,8 +326,8 @@ fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) {
     println!("  export PCSCLITE_CSOCK_NAME={} LC_ALL=C.UTF-8", world.pcscd.socket().display());
     println!("  {agent} readers");
     println!("  opensc-tool --list-readers");
-    // The last six digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths, then
-    // 15 characters before it.
+    // The last six digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths,
+    // then 15 characters before it.
     let can = fs::read(Path::new(&out.to_string()).join("dg1.bin")).ok();
     let can = can.and_then(|dg1| dg1.get(26..32).map(|digits| String::from_utf8_lossy(digits).into_owned()));
     let can = can.map_or_else(String::new, |can| format!(" --can {can}"));

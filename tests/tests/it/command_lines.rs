@@ -1,6 +1,5 @@
 //! The command lines of `card-agent` as operators and scripts use them, over the real pcscd and the real service.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use serde_json::Value;
 use tests::citizen::Citizen;
@@ -298,9 +297,9 @@ fn several_readers_are_named_and_a_card_is_waited_for() {
     let mut watch = world.card_agent(&["readers", "--watch"]).unwrap().stdout(Stdio::piped()).spawn().unwrap();
     let mut waiting = world.card_agent(&["info", "--reader", &reader, "--wait"]).unwrap();
     let mut waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = [0; 10];
+    let mut said = [0; 7];
     waiting.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
-    assert_eq!(String::from_utf8_lossy(&said), "waiting fo", "it says that it waits");
+    assert_eq!(String::from_utf8_lossy(&said), "waiting", "it says that it waits");
     let mut seen = watch.stdout.take().unwrap();
     let mut lines = vec![0; format!("{reader}\tempty").len()];
     seen.read_exact(&mut lines).unwrap();
