@@ -9,9 +9,9 @@ mod readers;
 mod spoil;
 mod status;
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use card_agent::failure::{Code, Failure};
@@ -43,8 +43,9 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
 }
 
 impl AtReader {
-    /// Returns the full name of the reader.
+    /// Begins the log of the APDUs anew, and returns the full name of the reader.
     fn find(&self) -> Result<String, Failure> {
+        self.opened_log(OpenOptions::new().write(true).create(true).truncate(true))?;
         Ok(pcsc::find_or_only(self.reader.as_deref(), Patience::default())?)
     }
 
@@ -70,14 +71,17 @@ impl AtReader {
         if let Some(progress) = screen.progress() {
             session = session.watched(progress);
         }
-        match &self.log {
+        match self.opened_log(OpenOptions::new().append(true))? {
             None => Ok(session),
-            Some(path) => {
-                let file = File::create(path)
-                    .map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", path.display())))?;
-                Ok(session.logging(io::LineWriter::new(file)))
-            }
+            Some(file) => Ok(session.logging(io::LineWriter::new(file))),
         }
+    }
+
+    fn opened_log(&self, how: &OpenOptions) -> Result<Option<File>, Failure> {
+        let open = |path: &PathBuf| {
+            how.open(path).map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", path.display())))
+        };
+        self.log.as_ref().map(open).transpose()
     }
 }
 
