@@ -8,7 +8,6 @@ pub mod ambient;
 pub mod client;
 pub mod failure;
 pub mod kiosk;
-pub mod moment;
 pub mod papers;
 pub mod private;
 pub mod session;

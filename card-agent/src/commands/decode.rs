@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use card_agent::failure::{Code, Failure};
-use card_agent::{kiosk, moment, papers};
+use card_agent::{kiosk, papers};
+use crypto::identity::civil_time::to_the_minute;
 use crypto::lds::{Com, DataGroup, Dg1, Dg2, Dg13, File};
 use crypto::mrz::MrzDate;
 use crypto::pki::Certificate;
@@ -129,12 +130,11 @@ fn dg13(dg13: &Dg13) -> Lines {
 }
 
 fn certificate(certificate: &Certificate) -> Lines {
-    let when = |moment| moment::to_the_minute(moment);
     lines([
         ("subject", certificate.subject().to_string()),
         ("issuer", certificate.issuer().to_string()),
         ("serial", certificate.serial().to_string()),
-        ("valid", format!("{} to {}", when(certificate.not_before()), when(certificate.not_after()))),
+        ("valid", format!("{} to {}", to_the_minute(certificate.not_before()), to_the_minute(certificate.not_after()))),
         ("sha-256", hex::encode(certificate.fingerprint())),
     ])
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use card_agent::failure::{Code, Failure};
 use card_agent::station::Folder;
 use card_agent::station::journal::{Entry, Journal, Kind, Stage};
-use card_agent::{ambient, kiosk, moment};
+use card_agent::{ambient, kiosk};
+use crypto::identity::civil_time::to_the_minute;
 use serde_json::{Value, json};
 
 use crate::arguments::Status;
@@ -23,7 +24,7 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     let certificate = folder.own_certificate()?;
     let service = folder.service()?;
     let days = (certificate.not_after() - ambient::now()).whole_days();
-    let until = moment::to_the_minute(certificate.not_after().to_offset(kiosk::now().offset()));
+    let until = to_the_minute(certificate.not_after().to_offset(kiosk::now().offset()));
     // A station that has not worked yet has no journal, and a look makes none.
     let unfinished = match folder.path().join("journal.jsonl").exists() {
         true => Journal::open(folder.path())?.unfinished().to_vec(),

@@ -7,7 +7,7 @@ mod newest;
 mod output;
 
 use crypto::conversation::Fault;
-use crypto::identity::civil_time::VIET_NAM;
+use crypto::identity::civil_time::{VIET_NAM, apart};
 use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, Outcome, Request, Verdict};
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
@@ -17,7 +17,6 @@ use time::OffsetDateTime;
 
 use crate::ambient;
 use crate::failure::{Code, Failure};
-use crate::moment::apart;
 use crate::session::Session;
 use crate::transport::Reader;
 
@@ -35,7 +34,7 @@ pub fn open_trust(
     let opened = trust_bundle::open(bundle, anchor, at).map_err(|error| match error.not_before() {
         Some(from) => {
             let [at, from] = apart(at, from.to_offset(at.offset()));
-            Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error} ({from})"))
+            Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error}: it begins {from}"))
         }
         None => Failure::new(Code::TrustBundleUnusable, error),
     })?;

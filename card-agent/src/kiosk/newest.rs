@@ -11,12 +11,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crypto::identity::civil_time::apart;
 use crypto::pki::Certificate;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::failure::{Code, Failure};
-use crate::moment::apart;
 
 /// The file that remembers the newest bundles.
 #[derive(Clone, Debug)]
