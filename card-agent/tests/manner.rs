@@ -72,15 +72,15 @@ fn a_failure_stands_in_an_envelope_too() {
 
 #[test]
 fn a_command_line_that_is_not_understood_stands_in_an_envelope_too() {
-    let said = agent(&["inspect", "--json", "--bundel", "x"], "C");
+    let said = agent(&["inspect", "--json", "--bundles", "x"], "C");
     assert_eq!(said.status.code(), Some(2));
     let envelope = envelope(&said);
     assert_eq!(
         (envelope["error"]["code"].as_str(), envelope["error"]["exit"].as_i64()),
         (Some("command-line"), Some(2))
     );
-    assert!(envelope["error"]["detail"].as_str().is_some_and(|words| words.contains("--bundel")), "{envelope}");
-    assert!(err(&said).contains("--bundel"), "{}", err(&said));
+    assert!(envelope["error"]["detail"].as_str().is_some_and(|words| words.contains("--bundles")), "{envelope}");
+    assert!(err(&said).contains("--bundles"), "{}", err(&said));
 }
 
 #[test]

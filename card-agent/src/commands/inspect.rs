@@ -28,6 +28,7 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
     let reader = arguments.at.find()?;
     let card = arguments.at.card(&reader, screen, stop)?;
+    tracing::info!("reading the card in {reader}");
     let mut session = arguments.at.session(card, Instant::now(), arguments.limit, screen, stop)?;
     let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;
     drop(session);

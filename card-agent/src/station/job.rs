@@ -55,12 +55,14 @@ pub struct Station<'a, S> {
     now: fn() -> OffsetDateTime,
     strides: Vec<Stride>,
     finished: Vec<Done>,
+    /// How many of the finished were the answer to an earlier run, and answer no other.
+    answered: usize,
 }
 
 impl<'a, S: Service> Station<'a, S> {
     /// Returns a station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
-        Self { service, journal, trust: None, now, strides: Vec::new(), finished: Vec::new() }
+        Self { service, journal, trust: None, now, strides: Vec::new(), finished: Vec::new(), answered: 0 }
     }
 
     /// Returns the unfinished entries of the journal.
@@ -93,6 +95,12 @@ impl<'a, S: Service> Station<'a, S> {
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
     pub fn run<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
+        let done = self.run_on(kind, session, reader);
+        self.answered = self.finished.len();
+        done
+    }
+
+    fn run_on<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
         self.strides.clear();
         let begun = Instant::now();
         session.phase().begins("present");
@@ -101,7 +109,9 @@ impl<'a, S: Service> Station<'a, S> {
         self.strode("present", begun);
         let serial = presentation.serial;
         self.settle(reader, Some(&serial))?;
-        if let Some(done) = self.finished.iter_mut().find(|done| done.serial == serial && done.kind >= kind) {
+        if let Some(done) =
+            self.finished[self.answered..].iter_mut().find(|done| done.serial == serial && done.kind >= kind)
+        {
             done.strides = std::mem::take(&mut self.strides);
             return Ok(done.clone());
         }
@@ -120,7 +130,7 @@ impl<'a, S: Service> Station<'a, S> {
             Some(entry) => {
                 info!(card.serial = %serial, "finishing the other work on chip {serial} first");
                 let done = self.work(entry.id, entry.kind, session, presentation, true)?;
-                if entry.kind > kind { Ok(done) } else { self.run(kind, session, reader) }
+                if entry.kind > kind { Ok(done) } else { self.run_on(kind, session, reader) }
             }
             None => {
                 let id = self.journal.begin(kind, serial, reader, (self.now)())?;

@@ -336,5 +336,7 @@ fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) {
     println!("  {agent} info --reader '{blank}'");
     println!("  {agent} intake --reader '{blank}' --station {}", station.display());
     println!("  {agent} status --station {}", station.display());
-    println!("  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, status\n");
+    println!(
+        "  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, blank 0 (a new one, its serial to be delivered), status\n"
+    );
 }

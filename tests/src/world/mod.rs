@@ -274,6 +274,19 @@ impl World {
         self.wait_for_card(slot, false)
     }
 
+    /// Lays a new blank into the reader of this slot, in place of the chip there, and has it
+    /// delivered. Returns its serial.
+    ///
+    /// # Errors
+    /// If the simulator or the service refuses.
+    pub fn lays_in_a_blank(&self, slot: usize) -> Result<String, WorldError> {
+        self.remove(slot)?;
+        let serial = self.simulator_does(&format!("blank {slot}"))?.concat();
+        self.officers.stock.takes_in(&format!("2026-{serial}"), std::slice::from_ref(&serial), &self.station_id)?;
+        self.insert(slot)?;
+        Ok(serial)
+    }
+
     /// Plans faults for the card of this slot, in the simulator's words: `slow:12:4000`, `removed:11`, `none`.
     ///
     /// # Errors

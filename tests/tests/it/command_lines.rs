@@ -319,46 +319,63 @@ fn several_readers_are_named_and_a_card_is_waited_for() {
 }
 
 #[test]
-fn chip_after_chip_is_worked_on_and_a_refused_one_does_not_end_it() {
+fn chip_after_chip_is_personalized_until_there_is_nothing_more_to_do() {
     let scratch = scratch();
     let world = begun(&scratch);
-    for slot in 0..2 {
-        road::intake(&world, slot).unwrap();
-    }
+    road::intake(&world, 0).unwrap();
     let nothing = at_the_station(&world, "personalize", &["--json"]);
     assert_eq!(nothing.status.code(), Some(45), "{}", err(&nothing));
     assert_eq!(envelopes(&nothing, "personalize")[0]["error"]["problem"]["code"], "nothing-to-personalize");
-    let issued = road::approved(&world, &Citizen::invented(0)).unwrap();
+
+    let issued = [0, 1].map(|number| road::approved(&world, &Citizen::invented(number)).unwrap());
     let arguments = road::station_arguments(&world, "personalize", &world.pcscd.reader(0), &["--loop", "--json"]);
     let mut command = world.card_agent(&arguments).unwrap();
     let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until(Duration::from_mins(1), "the first chip is a card", || {
-        Ok(road::stock_state(&world, &world.serials[0]).map_err(std::io::Error::other)? == "personalized")
-    })
-    .unwrap();
-    // The same chip comes again: it is refused, which does not end the run. Ctrl-C between two chips does, in peace.
-    let again = || {
-        until(Duration::from_mins(1), "the chip can be taken out", || Ok(world.remove(0).is_ok()))?;
-        world.insert(0)
+    let mut told = BufReader::new(running.stderr.take().unwrap());
+    let mut hears = |beginning: &str| {
+        let mut line = String::new();
+        while !line.starts_with(beginning) {
+            line.clear();
+            assert!(told.read_line(&mut line).unwrap() > 0, "the run has ended before it says {beginning}");
+        }
     };
-    again().unwrap();
+    // A blank that is not stock yet is refused, which does not end the run. Another run makes it stock.
+    for _ in 0..2 {
+        hears("take the card out");
+        world.lays_in_a_blank(0).unwrap();
+        hears("service-refused-chip: ");
+        hears("take the card out");
+        road::intake(&world, 0).unwrap();
+        world.remove(0).unwrap();
+        hears("waiting for a card");
+        world.insert(0).unwrap();
+    }
+    // The second became a card, and for the third nothing waits.
+    let said = running.wait_with_output().unwrap();
+    let all = envelopes(&said, "personalize");
+    assert!(said.status.success(), "{all:?}");
+    let cards: Vec<_> = all.iter().filter_map(|envelope| envelope["result"]["card_id"].as_str()).collect();
+    assert_eq!(cards, issued.each_ref().map(|issued| road::card_of(&world, issued).unwrap()));
+    assert_eq!(all.iter().filter(|envelope| envelope["error"]["exit"] == 47).count(), 2, "{all:?}");
+}
+
+#[test]
+fn ctrl_c_between_two_chips_ends_a_run_in_peace() {
+    let scratch = scratch();
+    let world = begun(&scratch);
+    let arguments = road::station_arguments(&world, "intake", &world.pcscd.reader(0), &["--loop"]);
+    let mut command = world.card_agent(&arguments).unwrap();
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut told = BufReader::new(running.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.starts_with("service-refused-chip: ") {
-        line.clear();
-        assert!(told.read_line(&mut line).unwrap() > 0, "the run has ended");
-    }
-    world.remove(0).unwrap();
-    while !line.starts_with("waiting for a card") {
+    while !line.starts_with("take the card out") {
         line.clear();
         assert!(told.read_line(&mut line).unwrap() > 0, "the run has ended");
     }
     Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
     let said = running.wait_with_output().unwrap();
     assert!(said.status.success());
-    let all = envelopes(&said, "personalize");
-    assert_eq!(all[0]["result"]["card_id"], road::card_of(&world, &issued).unwrap(), "{all:?}");
-    assert_eq!(all[1]["error"]["exit"], 47, "{all:?}");
+    assert_eq!(out(&said), format!("{}\tinitialised\n", world.serials[0]));
 }
 
 #[test]
@@ -386,7 +403,7 @@ impl Demonstration {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
-        while !said.contains("and: insert 0, reset 0") {
+        while !said.contains("and: insert 0, reset 0, blank 0") {
             assert!(lines.read_line(&mut said).unwrap() > 0, "it has ended: {said}");
         }
         Self(child, lines, said)
