@@ -15,7 +15,7 @@ use crate::private;
 /// may read what is written.
 ///
 /// # Errors
-/// [`Code::OutputUnusable`].
+/// Those of [`private::write`].
 pub fn write_files(folder: &Path, evidence: &Evidence, holder: Option<&Holder>) -> Result<(), Failure> {
     let write = |name: &str, bytes: &[u8]| private::write(&folder.join(name), bytes);
     private::create_folder(folder)?;
