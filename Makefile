@@ -13,10 +13,10 @@ endif
 help: ## this list
 	@awk -F ' *## *' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: ## one citizen from declaration to a verified chip; leaves demo-out/; with KEEP=1 leaves everything running
+demo: ## one citizen from declaration to a verified chip; leaves demo-out/; with KEEP=1 leaves everything running, with KEEP=DIR also keeps it
 	@tests/setup.sh $(if $(KEEP),keep,demo)
 	@cargo build --bins
-	@cargo run --quiet --package tests --bin demo -- $(if $(KEEP),--keep)
+	@cargo run --quiet --package tests --bin demo -- $(if $(KEEP),$(if $(filter 1,$(KEEP)),--keep,--dir $(KEEP)))
 
 # Everything is in target/test.log; shown without the lists of what passed. A test that cannot run here says SKIPPED and why, and passes.
 test: ## every test; skipped ones are printed and counted
