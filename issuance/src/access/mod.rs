@@ -21,7 +21,7 @@ pub use model::AccessError;
 use serde::{Deserialize, Serialize};
 pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
 pub(crate) use store::purge_expired;
-pub use store::{MIGRATIONS, OFFICER, STATION, stations_in_use};
+pub use store::{MIGRATIONS, OFFICER, STATION, close_all_sessions, stations_in_use};
 use time::{Duration, OffsetDateTime};
 
 use self::throttle::Throttle;

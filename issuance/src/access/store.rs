@@ -228,6 +228,14 @@ pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<Str
     row.map(|row| row.get("password")).transpose()
 }
 
+/// Ends every session: a session that ended after a backup must not live again.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn close_all_sessions(tx: &mut Tx, at: OffsetDateTime) -> Result<u64, StoreError> {
+    tx.run(sql!("update session set closed_at = $1 where closed_at is null"), args![at]).await
+}
+
 /// Ends the sessions of an officer but for this one.
 pub(super) async fn close_other_sessions(
     tx: &mut Tx,

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backup;
 mod config;
 mod confirm;
 mod crl;
@@ -8,6 +9,7 @@ mod officer;
 mod openapi;
 mod output;
 mod renew_server;
+mod restore;
 mod rotate;
 mod serve;
 mod status;
@@ -48,6 +50,8 @@ enum Command {
     RenewServer(renew_server::RenewServer),
     Officer(officer::OfficerCommand),
     Verify(verify::Verify),
+    Backup(backup::BackupCommand),
+    Restore(restore::RestoreCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
@@ -68,6 +72,8 @@ pub fn run() -> ExitCode {
         Command::RenewServer(command) => command.run().map(done),
         Command::Officer(command) => command.run().map(done),
         Command::Verify(command) => command.run().map(done),
+        Command::Backup(command) => command.run().map(done),
+        Command::Restore(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
