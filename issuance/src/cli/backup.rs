@@ -15,9 +15,9 @@ use crate::server::backup::{self, BackupError, Manifest, Order, Progress};
 /// Backs the installation up into a new folder, while the service runs.
 ///
 /// The database is copied as it is at one moment, then the large objects, then what is public; keys go into an archive
-/// of their own, with recipients of its own. Until it is whole the folder is called DIR.partial; what a run that was cut
-/// left there is removed by the next one. PostgreSQL is dumped by its own pg_dump; its password is read from the address
-/// of the database, or from ~/.pgpass.
+/// of their own, with recipients of its own. Until it is whole the folder is called DIR.partial; what a run that was
+/// cut left there is removed by the next one. PostgreSQL is dumped by its own pg_dump; its password is read from the
+/// address of the database, or from ~/.pgpass.
 #[derive(Args)]
 pub(super) struct BackupCommand {
     /// The folder that is made. It is never overwritten.
@@ -43,7 +43,10 @@ impl BackupCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         if self.plain {
-            output::complain(format_args!("issuance: --plain: the register and every key lie open in {}", self.to.display()));
+            output::complain(format_args!(
+                "issuance: --plain: the register and every key lie open in {}",
+                self.to.display()
+            ));
         }
         let order = Order {
             to: self.to.clone(),
@@ -52,9 +55,8 @@ impl BackupCommand {
             pg_dump: self.pg_dump,
             config: self.place.folder.file(),
         };
-        let manifest: Manifest = attended(async |progress| {
-            backup::backup(&settings, order, progress, now(), &mut rng()).await
-        })?;
+        let manifest: Manifest =
+            attended(async |progress| backup::backup(&settings, order, progress, now(), &mut rng()).await)?;
         output::line(format_args!("Backed up into {}, as of {}.", self.to.display(), manifest.made_at))?;
         for archive in &manifest.archives {
             output::line(format_args!("{}: {} files, {} bytes", archive.file, archive.files, archive.length))?;
@@ -65,7 +67,9 @@ impl BackupCommand {
 }
 
 /// Runs work on a backup: shows on a terminal how far it is, and ends it at Ctrl-C.
-pub(super) fn attended<T>(work: impl AsyncFnOnce(&Progress) -> Result<T, BackupError>) -> Result<T, Box<dyn std::error::Error>> {
+pub(super) fn attended<T>(
+    work: impl AsyncFnOnce(&Progress) -> Result<T, BackupError>,
+) -> Result<T, Box<dyn std::error::Error>> {
     let progress = Progress::new(if io::stderr().is_terminal() { show } else { |_, _| {} });
     let done = tokio::runtime::Runtime::new()?.block_on(async {
         let stopping = progress.clone();

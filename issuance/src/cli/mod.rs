@@ -8,6 +8,7 @@ mod init;
 mod officer;
 mod openapi;
 mod output;
+mod reconcile;
 mod renew_server;
 mod restore;
 mod rotate;
@@ -52,6 +53,7 @@ enum Command {
     Verify(verify::Verify),
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
+    Reconcile(reconcile::ReconcileCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Verify(command) => command.run().map(done),
         Command::Backup(command) => command.run().map(done),
         Command::Restore(command) => command.run().map(done),
+        Command::Reconcile(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),

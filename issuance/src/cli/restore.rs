@@ -13,8 +13,9 @@ use crate::server::backup::{self, Restoration};
 
 /// Checks a backup, and restores it into a folder and a database that are empty.
 ///
-/// Every digest is compared before anything is written. Counters (personal numbers, signatures of keys) go on above what
-/// the backup knows, since some may have been given after it; sessions end; the audit trail says that it was restored.
+/// Every digest is compared before anything is written. Counters (personal numbers, signatures of keys) go
+/// on above what the backup knows, since some may have been given after it; sessions end; the audit trail
+/// says that it was restored.
 #[derive(Args)]
 pub(super) struct RestoreCommand {
     /// The folder of the backup.
@@ -39,8 +40,8 @@ pub(super) struct RestoreCommand {
     /// File of the identity that opens the keys.
     #[arg(long, value_name = "FILE")]
     keys_identity: Option<PathBuf>,
-    /// Raise every counter by so much: more than any of them can have gone on between the backup and the loss. A cell of
-    /// personal numbers has 1,000,000 positions.
+    /// Raise every counter by so much: more than any of them can have gone on between the backup and the loss. A cell
+    /// of personal numbers has 1,000,000 positions.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(32..=500_000))]
     skip: u64,
     /// The program that restores PostgreSQL.
@@ -90,7 +91,9 @@ impl RestoreCommand {
         ))?;
         match restored.verified.faults.len() {
             0 => Ok(()),
-            faults => Err(format!("{faults} records were changed outside the service; the service refuses them").into()),
+            faults => {
+                Err(format!("{faults} records were changed outside the service; the service refuses them").into())
+            }
         }
     }
 }
@@ -109,7 +112,11 @@ fn verify(from: &Path, identities: &[Identity], keys_identities: &[Identity]) ->
     ))?;
     output::line(format_args!("Every digest is right."))?;
     let said = |opened, flag: &str| {
-        if opened { "was opened, and each of its files compared".to_owned() } else { format!("was not opened ({flag})") }
+        if opened {
+            "was opened, and each of its files compared".to_owned()
+        } else {
+            format!("was not opened ({flag})")
+        }
     };
     output::line(format_args!("The archive of data {}.", said(checked.data_opened, "--identity")))?;
     output::line(format_args!("The archive of keys {}.", said(checked.keys_opened, "--keys-identity")))?;
@@ -125,4 +132,3 @@ fn read(file: Option<&Path>) -> Result<Vec<Identity>, Box<dyn std::error::Error>
     let text = Zeroizing::new(text);
     Ok(Identity::read_all(&text).map_err(|error| format!("{}: {error}", file.display()))?)
 }
-

@@ -36,8 +36,8 @@ struct State {
     rows_sealed: bool,
     /// The first value of each counter that was never reserved.
     counters: BTreeMap<String, u64>,
-    /// Where a counter begins that has no mark: above zero in a folder that was restored, since the counter may have been
-    /// used after the backup.
+    /// Where a counter begins that has no mark: above zero in a folder that was restored, since the counter may have
+    /// been used after the backup.
     #[serde(default)]
     floor: u64,
 }
@@ -167,8 +167,8 @@ impl Installation {
         Ok(read(&self.store)?.counters)
     }
 
-    /// Raises the mark of every counter, also of those that were never used: what was given between a backup and the loss of
-    /// the folder is not given again. Blocking.
+    /// Raises the mark of every counter, also of those that were never used: what was given between a backup and the
+    /// loss of the folder is not given again. Blocking.
     ///
     /// # Errors
     /// [`KeyStoreError`]

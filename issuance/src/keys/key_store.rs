@@ -85,8 +85,8 @@ impl KeyStore {
         Self::unlocked(data, key_file)
     }
 
-    /// Begins the making of a folder whose [`FolderLock`] is held: what an earlier beginning that was cut left of keys is
-    /// removed. Nothing was ever issued with them, since no such folder opens.
+    /// Begins the making of a folder whose [`FolderLock`] is held: what an earlier beginning that was cut left of keys
+    /// is removed. Nothing was ever issued with them, since no such folder opens.
     ///
     /// # Errors
     /// [`KeyStoreError::File`]

@@ -99,7 +99,8 @@ async fn number(offices: &Offices, year: u16) -> PersonalNumber {
     born.birth_date = format!("05/01/{year}");
     let person = offices.declares(&born).await;
     let numbers = &offices.state.numbers;
-    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS)).unwrap()
+    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, OTHER_PARENTS))
+        .unwrap()
 }
 
 async fn numbers(offices: &Offices, count: usize, given: &mut Vec<String>) {
@@ -144,6 +145,7 @@ async fn an_installation_that_is_lost_goes_on_in_another_place() {
         let mut given = vec![number(&offices, 2000).await.to_string()];
 
         // The service goes on while the backup is taken.
+        let [_blank, _set_aside] = [offices.blank(4).await, offices.blank(5).await];
         let backup = tokio::spawn(succeeds(place.backup(offices.data.path(), database.as_deref(), "one")));
         while !backup.is_finished() {
             given.push(number(&offices, 2000).await.to_string());
@@ -155,6 +157,7 @@ async fn an_installation_that_is_lost_goes_on_in_another_place() {
         // What comes after the backup is lost: a card, and numbers, also of a cell that the backup does not know.
         let (_, lost_card, _) = Box::pin(issue(&offices, 2)).await;
         Box::pin(numbers(&offices, 40, &mut given)).await;
+        let station = station_folder(&place, &offices).await;
         offices.state.deeds().db().close().await;
         for entry in fs::read_dir(offices.data.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -175,6 +178,29 @@ async fn an_installation_that_is_lost_goes_on_in_another_place() {
         let (_, next_card, _) = Box::pin(issue(&offices, 3)).await;
         assert!(next_card != card && next_card != lost_card);
 
+        // The journal of the station knows what the database does not.
+        let mut reconcile = issuance(elsewhere.as_deref());
+        reconcile.args(["reconcile", "--json", "--data"]).arg(place.at("new")).arg("--journal").arg(&station);
+        let found: serde_json::Value = serde_json::from_str(&succeeds(reconcile).await).unwrap();
+        let told = |chip: &serde_json::Value| (chip["serial"].clone(), chip["finding"].clone(), chip["state"].clone());
+        let chips: Vec<_> = found["chips"].as_array().unwrap().iter().map(told).collect();
+        let expected = [
+            (2, "card-unknown", None),
+            (4, "card-possible", Some("delivered")),
+            (5, "keys-unknown", Some("delivered")),
+        ];
+        assert_eq!(
+            chips,
+            expected.map(|(n, finding, state)| (serial(n).into(), finding.into(), state.into())),
+            "not chip 1"
+        );
+        assert_eq!(found["chips"][0]["orders"].as_array().unwrap().len(), 2, "{found}");
+        let ranges = found["numbers"].as_array().unwrap();
+        let wide =
+            |range: &serde_json::Value| range["below"].as_u64().unwrap() - range["from"].as_u64().unwrap() == 10_000;
+        assert!(ranges.len() >= 2 && ranges.iter().all(wide), "{found}");
+        assert_eq!(found["restoration"]["skip"], 10_000);
+
         // The trail goes on, and says what happened.
         let store = KeyStore::open(&place.at("new"), None).unwrap();
         let id = Installation::open(&store).unwrap().id();
@@ -187,6 +213,47 @@ async fn an_installation_that_is_lost_goes_on_in_another_place() {
         let said = succeeds(verify).await;
         assert!(said.contains("card 2"), "{said}");
     }
+}
+
+fn serial(number: u8) -> String {
+    crypto::identity::CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number]).to_string()
+}
+
+/// The folder of a station that worked on chips 1 and 2 to the end, and began with 4 (a card) and 5 (intake).
+async fn station_folder(place: &Place, offices: &Offices) -> PathBuf {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    let orders =
+        tx.all(sql!("select id, serial, document_id from perso_order order by made_at, id"), args![]).await.unwrap();
+    let mut lines = String::new();
+    let mut tell = |entry: usize, event: serde_json::Value| {
+        let mut record = event;
+        record["entry"] = format!("0197a3f0-1234-7abc-8def-{entry:012}").into();
+        record["at"] = "2026-11-22T08:30:00Z".into();
+        let json = record.to_string();
+        let checksum = hex::encode(&Sha256::digest(&json)[..8]);
+        lines.extend([checksum.as_str(), " ", json.as_str(), "\n"]);
+    };
+    let mut work = |entry, kind: &str, serial: &str, order: &str, finished: bool| {
+        tell(entry, serde_json::json!({"event": "begun", "kind": kind, "serial": serial, "reader": "one"}));
+        tell(entry, serde_json::json!({"event": "ordered", "order": order}));
+        let receipt = serde_json::json!({"order": order, "responses": []});
+        tell(entry, serde_json::json!({"event": "played", "receipt": receipt}));
+        if finished {
+            tell(entry, serde_json::json!({"event": "finished"}));
+        }
+    };
+    for (at, order) in orders.iter().enumerate() {
+        let is_card = order.get::<Option<uuid::Uuid>>("document_id").unwrap().is_some();
+        let kind = if is_card { "personalize" } else { "intake" };
+        let id = order.get::<uuid::Uuid>("id").unwrap().to_string();
+        work(at, kind, &order.get::<String>("serial").unwrap(), &id, true);
+    }
+    work(90, "personalize", &serial(4), "0197a3f0-1234-7abc-8def-0123456789ab", false);
+    work(91, "intake", &serial(5), "0197a3f0-1234-7abc-8def-0123456789ac", true);
+    fs::create_dir(place.at("station")).unwrap();
+    // The last line was cut by the loss of power.
+    fs::write(place.at("station/journal.jsonl"), lines + "0123").unwrap();
+    place.at("station")
 }
 
 /// A house without people, of which a backup is quick, with its database.

@@ -11,7 +11,7 @@
 //! chunk   = ChaCha20-Poly1305 of up to 64 KiB; its nonce counts, and marks the last one
 //! ```
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, Read, Write};
 use std::str::FromStr;
 
@@ -166,16 +166,20 @@ impl<W: Write> Encryptor<W> {
             let mut body = file_key.to_vec();
             key.seal_in_place_append_tag(zero_nonce(), Aad::empty(), &mut body).expect("16 bytes can be sealed");
             let [share, body] = [&share[..], &body].map(|bytes| STANDARD_NO_PAD.encode(bytes));
-            header += &format!("-> X25519 {share}\n{body}\n");
+            let _ = writeln!(header, "-> X25519 {share}\n{body}");
         }
         header += "---";
         let mac = hmac::sign(&header_key(&*file_key), header.as_bytes());
-        header += &format!(" {}\n", STANDARD_NO_PAD.encode(mac.as_ref()));
+        let _ = writeln!(header, " {}", STANDARD_NO_PAD.encode(mac.as_ref()));
         inner.write_all(header.as_bytes())?;
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         inner.write_all(&nonce)?;
-        Ok(Self { inner, stream: Stream::new(&*file_key, &nonce), chunk: Zeroizing::new(Vec::with_capacity(CHUNK + TAG)) })
+        Ok(Self {
+            inner,
+            stream: Stream::new(&*file_key, &nonce),
+            chunk: Zeroizing::new(Vec::with_capacity(CHUNK + TAG)),
+        })
     }
 
     /// Writes the last chunk. Returns what was written to.

@@ -47,7 +47,7 @@ fn what_is_sealed_opens_for_each_recipient_and_no_other() {
     let rng = &mut Randomness::seeded(5).draw();
     let [one, two, other] = [(); 3].map(|()| Identity::generate(rng));
     for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5] {
-        let plain: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let plain: Vec<u8> = (0..=250).cycle().take(length).collect();
         let file = sealed(&[one.recipient(), two.recipient()], &plain);
         for identity in [&one, &two] {
             assert!(opened(std::slice::from_ref(identity), &file).unwrap() == plain, "{length}");

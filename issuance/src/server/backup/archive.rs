@@ -77,7 +77,10 @@ impl Writer {
         self.tar.append_data(&mut header, name, &mut from)?;
         let listed = from.listed(name);
         if listed.length != length {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} became shorter while it was read")));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{name} became shorter while it was read"),
+            ));
         }
         self.listed.push(listed);
         Ok(())
@@ -184,7 +187,8 @@ pub(super) struct Key<'a> {
     pub flag: &'static str,
 }
 
-/// Reads an archive to its end: calls `visit` with name, length and content of each file, and compares the list at the end.
+/// Reads an archive to its end: calls `visit` with name, length and content of each file, and
+/// compares the list at the end.
 pub(super) fn walk(
     path: &Path,
     sealed: bool,
@@ -209,7 +213,8 @@ pub(super) fn walk(
         if name == INDEX {
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes).map_err(bad)?;
-            let index: Vec<Listed> = serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(path, error))?;
+            let index: Vec<Listed> =
+                serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(path, error))?;
             if index != listed {
                 return Err(BackupError::damaged(path, "its files are not those that it lists"));
             }
@@ -237,7 +242,12 @@ pub(super) fn first(
 ) -> Result<(), BackupError> {
     let mut archive = opened(path, sealed, key)?;
     let bad = |error: io::Error| BackupError::damaged(path, error);
-    let mut entry = archive.entries().map_err(bad)?.next().ok_or_else(|| BackupError::damaged(path, "it is empty"))?.map_err(bad)?;
+    let mut entry = archive
+        .entries()
+        .map_err(bad)?
+        .next()
+        .ok_or_else(|| BackupError::damaged(path, "it is empty"))?
+        .map_err(bad)?;
     let name = name_of(path, &entry)?;
     visit(&name, &mut entry)
 }
@@ -246,7 +256,9 @@ fn opened(path: &Path, sealed: bool, key: &Key<'_>) -> Result<tar::Archive<Box<d
     let file = BufReader::new(File::open(path).map_err(BackupError::file(path))?);
     let inner: Box<dyn Read> = if sealed {
         Box::new(Decryptor::new(key.identities, file).map_err(|error| match error {
-            AgeError::NoMatch => BackupError::Identity { file: path.to_owned(), flag: key.flag, why: error.to_string() },
+            AgeError::NoMatch => {
+                BackupError::Identity { file: path.to_owned(), flag: key.flag, why: error.to_string() }
+            }
             AgeError::Header | AgeError::Io(_) => BackupError::damaged(path, error),
         })?)
     } else {

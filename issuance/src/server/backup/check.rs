@@ -37,7 +37,8 @@ pub fn check(
     let (data, keys) = (key(identities, "--identity"), key(keys_identities, "--keys-identity"));
     let mut checked = Checked { manifest, data_opened: false, keys_opened: false };
     let manifest = &checked.manifest;
-    if let Some(archive) = manifest.archive(KEYS).filter(|one| one.recipients.is_empty() || !keys_identities.is_empty()) {
+    if let Some(archive) = manifest.archive(KEYS).filter(|one| one.recipients.is_empty() || !keys_identities.is_empty())
+    {
         let path = from.join(&archive.file);
         let mut kek = None;
         walk(&path, !archive.recipients.is_empty(), &keys, progress, &mut |name, content| {

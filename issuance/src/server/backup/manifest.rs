@@ -71,7 +71,9 @@ pub(super) fn compared(from: &Path, progress: &Progress) -> Result<(Manifest, Ve
     }
     let compare = |name: &str, digest: &str| match digests.get(name) {
         Some(known) if *known == digest => Ok(()),
-        Some(_) => Err(BackupError::damaged(&from.join(name), format_args!("it was changed: {SUMS} has another digest"))),
+        Some(_) => {
+            Err(BackupError::damaged(&from.join(name), format_args!("it was changed: {SUMS} has another digest")))
+        }
         None => Err(BackupError::damaged(&sums, format_args!("it does not name {name}"))),
     };
     let file = from.join(MANIFEST);
@@ -89,7 +91,7 @@ pub(super) fn compared(from: &Path, progress: &Progress) -> Result<(Manifest, Ve
     }
     for archive in &manifest.archives {
         let path = from.join(&archive.file);
-        if !path.file_name().is_some_and(|name| name == archive.file.as_str()) {
+        if path.file_name().is_none_or(|name| name != archive.file.as_str()) {
             return Err(BackupError::damaged(&file, "an archive lies in another folder"));
         }
         let length = fs::metadata(&path).map_err(|error| missing(&path, error))?.len();

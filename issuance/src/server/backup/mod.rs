@@ -1,10 +1,10 @@
 //! Backup of an installation while its service runs, and its restoration in another place.
 //!
 //! A backup is a folder of six files: two archives (`data.tar.age`: the database, the large objects, what is public;
-//! `keys.tar.age`: the key-encryption key and all sealed keys), each encrypted to recipients of its own, and beside them
-//! `manifest.json`, its MAC under the key-encryption key (`manifest.mac`), and `SHA256SUMS`. The database is copied first
-//! and the write-once objects after it, so that no row lacks its object; keys and marks of counters are read after the
-//! database too, so that no counter of the copy is ahead of its mark.
+//! `keys.tar.age`: the key-encryption key and all sealed keys), each encrypted to recipients of its own, and beside
+//! them `manifest.json`, its MAC under the key-encryption key (`manifest.mac`), and `SHA256SUMS`. The database is
+//! copied first and the write-once objects after it, so that no row lacks its object; keys and marks of counters are
+//! read after the database too, so that no counter of the copy is ahead of its mark.
 
 pub mod age;
 mod archive;
@@ -12,6 +12,7 @@ mod check;
 mod manifest;
 mod postgres;
 mod put_back;
+pub mod reconcile;
 mod take;
 
 use std::fmt;
@@ -176,7 +177,10 @@ impl BackupError {
     /// The error of a file.
     fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| if source.get_ref().is_some_and(|e| e.is::<Stop>()) { Self::Stopped } else { Self::File { path, source } }
+        move |source| match source.get_ref() {
+            Some(inner) if inner.is::<Stop>() => Self::Stopped,
+            _ => Self::File { path, source },
+        }
     }
 
     fn damaged(file: &Path, what: impl fmt::Display) -> Self {

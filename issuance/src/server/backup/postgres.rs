@@ -142,7 +142,11 @@ mod tests {
         for (url, address, secret) in [
             ("postgres://u:p%40ss%3A@h:5432/n", "postgres://u@h:5432/n", Some("p@ss:")),
             ("postgres://u@h/n?password=x%26y&sslmode=require", "postgres://u@h/n?sslmode=require", Some("x&y")),
-            ("postgres://u@localhost/n?host=/run/pg&statement-cache-capacity=5", "postgres://u@localhost/n?host=/run/pg", None),
+            (
+                "postgres://u@localhost/n?host=/run/pg&statement-cache-capacity=5",
+                "postgres://u@localhost/n?host=/run/pg",
+                None,
+            ),
             ("postgres://h/n", "postgres://h/n", None),
         ] {
             let (got, password) = without_password(url);

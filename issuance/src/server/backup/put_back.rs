@@ -14,7 +14,7 @@ use super::archive::{first, walk};
 use super::check::{check, key};
 use super::manifest::{DATA, KEYS};
 use super::take::{FILES, KEK, OBJECTS, POSTGRESQL, SQLITE};
-use super::{BackupError, Manifest, Progress, postgres};
+use super::{BackupError, Manifest, Progress, postgres, reconcile};
 use crate::access;
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
@@ -139,7 +139,8 @@ fn folder_may_be_filled(folder: &Path) -> Result<(), BackupError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(BackupError::file(folder)(error)),
     };
-    let fits = names.iter().all(|name| name == "lock" || name == "lost+found") || names.iter().any(|name| name == RESTORING);
+    let fits =
+        names.iter().all(|name| name == "lock" || name == "lost+found") || names.iter().any(|name| name == RESTORING);
     if fits { Ok(()) } else { Err(BackupError::FolderNotEmpty(folder.to_owned())) }
 }
 
@@ -235,7 +236,12 @@ async fn begin_again(what: &Restoration, manifest: Manifest, now: OffsetDateTime
     let authority = AuthoritySettings::read(&store).map_err(StartError::from)?;
     let installation = Installation::open(&store)?;
     let (one, by) = (installation.clone(), what.skip);
-    blocking::run(move || one.skip(by)).await?;
+    let (of, folder) = (manifest.clone(), store.clone());
+    blocking::run(move || {
+        one.skip(by)?;
+        reconcile::Restoration::publish(&folder.locked()?, &of, by, now)
+    })
+    .await?;
     let db = Db::connect(what.database.as_deref(), &what.data).await?;
     installation.check(&db).await?;
     let db = db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC")));
@@ -264,7 +270,8 @@ mod tests {
 
     #[test]
     fn a_configuration_forgets_the_old_place() {
-        let text = "data = \"/old\"\nkey_file=\"/old/kek\"\nlisten = \"0.0.0.0:1\"\n[web]\nbody_limit = 9\n[x]\ndata = 1\n";
+        let text =
+            "data = \"/old\"\nkey_file=\"/old/kek\"\nlisten = \"0.0.0.0:1\"\n[web]\nbody_limit = 9\n[x]\ndata = 1\n";
         let now = moved(text, Some(Path::new("/new/kek"))).unwrap();
         let table: toml::Table = now.parse().unwrap();
         assert_eq!(table["key_file"].as_str(), Some("/new/kek"));

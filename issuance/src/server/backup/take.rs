@@ -66,7 +66,14 @@ pub async fn backup(
     };
     let scratch = Scratch::begin(settings.data.join(SCRATCH))?;
     let spool = scratch.0.join("database");
-    drop(OpenOptions::new().write(true).create_new(true).mode(files::PRIVATE).open(&spool).map_err(BackupError::file(&spool))?);
+    drop(
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(files::PRIVATE)
+            .open(&spool)
+            .map_err(BackupError::file(&spool))?,
+    );
     let copied = db.copy_into(&spool).await;
     let engine = db.engine_name();
     db.close().await;
@@ -94,9 +101,8 @@ pub async fn backup(
         manifest.counters = installation.marks()?;
         let partial = Partial::begin(&order.to)?;
         let made_at = u64::try_from(now.unix_timestamp()).unwrap_or(0);
-        let mut begun = |name, recipients: &[Recipient]| {
-            Writer::begin(&partial.folder, name, recipients, made_at, &progress, rng)
-        };
+        let mut begun =
+            |name, recipients: &[Recipient]| Writer::begin(&partial.folder, name, recipients, made_at, &progress, rng);
         let mut data = begun(DATA, &order.recipients)?;
         add(&mut data, if copied { SQLITE } else { POSTGRESQL }, &spool)?;
         add_objects(&mut data, &settings.data)?;
@@ -134,13 +140,19 @@ impl Small {
         }
         let mut configured = false;
         for (name, path, metadata) in listed(data)? {
-            let of_database = Db::lite_file(data).file_name().is_some_and(|file| name.starts_with(&*file.to_string_lossy()));
-            if of_database || name == "lock" || name == KEK || fs::canonicalize(&path).ok() == fs::canonicalize(&kek).ok() {
+            let of_database =
+                Db::lite_file(data).file_name().is_some_and(|file| name.starts_with(&*file.to_string_lossy()));
+            if of_database
+                || name == "lock"
+                || name == KEK
+                || fs::canonicalize(&path).ok() == fs::canonicalize(&kek).ok()
+            {
                 continue;
             }
             configured |= name == config::IN_DATA;
             // What only its owner reads goes with the keys; the configuration holds no secret.
-            let secret = metadata.mode() & 0o077 == 0 && name != config::IN_DATA;
+            let for_others = metadata.mode() & 0o077;
+            let secret = for_others == 0 && name != config::IN_DATA;
             take(secret, format!("{FILES}{name}"), &path)?;
         }
         if let (false, Some(config)) = (configured, config) {
@@ -248,10 +260,11 @@ impl<'a> Partial<'a> {
         let digest = |bytes: &[u8]| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes));
         let archives = manifest.archives.iter().map(|archive| (archive.sha256.clone(), archive.file.as_str()));
         let sums = archives.chain([(digest(&bytes), MANIFEST), (digest(mac.as_bytes()), MAC)]);
-        let sums: String = sums.map(|(digest, name)| format!("{digest}  {name}\n")).collect();
+        let sums = sums.fold(String::new(), |sums, (digest, name)| sums + &digest + "  " + name + "\n");
         for (name, bytes) in [(MANIFEST, &*bytes), (MAC, mac.as_bytes()), (SUMS, sums.as_bytes())] {
             let path = self.folder.join(name);
-            files::replace(&path, &path.with_extension("new"), bytes, files::PRIVATE).map_err(BackupError::file(&path))?;
+            files::replace(&path, &path.with_extension("new"), bytes, files::PRIVATE)
+                .map_err(BackupError::file(&path))?;
         }
         let failed = || BackupError::file(self.to);
         fs::remove_file(self.folder.join(LOCK)).map_err(failed())?;
