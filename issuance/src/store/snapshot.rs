@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::db::Engine;
 use super::{Db, StoreError};
-use crate::sql;
 
 impl Db {
     /// Writes the database as it is at this moment into a new or empty file, while others go on reading and writing.
@@ -28,9 +27,12 @@ impl Db {
         if !self.has_table("_sqlx_migrations").await? {
             return Ok(None);
         }
-        let sql = sql!("select max(version) as version from _sqlx_migrations where success");
-        let row = self.begin_read().await?.one(sql, crate::args![]).await?;
-        row.map_or(Ok(None), |row| row.get("version"))
+        // The driver's own table: no office has a statement about it.
+        let sql = "select max(version) from _sqlx_migrations where success";
+        Ok(match self.engine() {
+            Engine::Pg(pool) => sqlx::query_scalar(sql).fetch_one(pool).await?,
+            Engine::Lite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await?,
+        })
     }
 
     /// True if the database holds nothing of anyone: no table, view or sequence.
@@ -38,14 +40,15 @@ impl Db {
     /// # Errors
     /// [`StoreError`]
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        let sql = sql!(
-            pg "select not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                    where n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
-                    and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')) as empty",
-            lite "select count(*) = 0 as empty from sqlite_master",
-        );
-        let row = self.begin_read().await?.one(sql, crate::args![]).await?;
-        row.map_or(Ok(true), |row| row.get("empty"))
+        Ok(match self.engine() {
+            Engine::Pg(pool) => {
+                let sql = "select not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                     where n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
+                     and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f'))";
+                sqlx::query_scalar(sql).fetch_one(pool).await?
+            }
+            Engine::Lite(pool) => sqlx::query_scalar("select count(*) = 0 from sqlite_master").fetch_one(pool).await?,
+        })
     }
 
     /// Returns where the SQLite file of a data folder lies.

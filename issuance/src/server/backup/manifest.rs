@@ -48,7 +48,7 @@ pub struct Archive {
     pub sha256: String,
     /// How many files it holds.
     pub files: u64,
-    /// To whom it is encrypted; none: to nobody.
+    /// To whom it is encrypted; none: it is not encrypted.
     pub recipients: Vec<String>,
 }
 

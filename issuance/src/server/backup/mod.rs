@@ -15,11 +15,10 @@ mod put_back;
 pub mod reconcile;
 mod take;
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
 
 pub use check::{Checked, check};
 pub use manifest::{Archive, Manifest};

@@ -25,9 +25,9 @@ use crate::store::Db;
 pub struct Order {
     /// The folder that the backup becomes. It is made.
     pub to: PathBuf,
-    /// Who can open the data; nobody needs to if empty.
+    /// To whom the data are encrypted; none: they are not.
     pub recipients: Vec<Recipient>,
-    /// Who can open the keys.
+    /// To whom the keys are encrypted.
     pub keys_recipients: Vec<Recipient>,
     /// The program that dumps PostgreSQL.
     pub pg_dump: PathBuf,
