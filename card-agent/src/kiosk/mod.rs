@@ -7,7 +7,7 @@ mod newest;
 mod output;
 
 use crypto::conversation::Fault;
-use crypto::identity::civil_time::VIET_NAM;
+use crypto::identity::civil_time::{Moment, VIET_NAM};
 use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, Outcome, Request, Verdict};
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
@@ -33,7 +33,7 @@ pub fn open_trust(
 ) -> Result<TrustBundle, Failure> {
     let opened = trust_bundle::open(bundle, anchor, at).map_err(|error| match error.not_before() {
         Some(from) => {
-            let from = from.to_offset(at.offset());
+            let (from, at) = (Moment(from.to_offset(at.offset())), Moment(at));
             Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error} ({from})"))
         }
         None => Failure::new(Code::TrustBundleUnusable, error),

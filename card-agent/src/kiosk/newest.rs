@@ -11,6 +11,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crypto::identity::civil_time::Moment;
 use crypto::pki::Certificate;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -60,6 +61,7 @@ impl NewestBundles {
             Some(newest) if *newest > given => {
                 let newest = OffsetDateTime::from_unix_timestamp(*newest).map_err(|e| unusable(&e))?;
                 let newest = newest.to_offset(issued_at.offset());
+                let (issued_at, newest) = (Moment(issued_at), Moment(newest));
                 let detail =
                     format!("the bundle was issued at {issued_at}, and one issued at {newest} was used here before");
                 Err(Failure::new(Code::TrustBundleOlder, detail))

@@ -49,6 +49,9 @@ impl FromStr for Date {
     type Err = DateError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > MAX_BYTES {
+            return Err(DateError::Form);
+        }
         if let [year, month, day] = text.split('-').collect::<Vec<_>>()[..] {
             if month.len() != 2 || day.len() != 2 {
                 return Err(DateError::Form);
@@ -101,6 +104,9 @@ pub enum DateError {
         day: u16,
     },
 }
+
+/// The longest form is `dd/MM/yyyy`.
+const MAX_BYTES: usize = 10;
 
 fn full(year: &str, month: &str, day: &str) -> Result<Date, DateError> {
     let (year, month, day) = (digits(year, 4..=4)?, digits(month, 1..=2)?, digits(day, 1..=2)?);

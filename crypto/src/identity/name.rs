@@ -20,6 +20,8 @@ pub struct FullName(String);
 impl FullName {
     /// Longest name, in characters after normalisation.
     pub const MAX_CHARACTERS: usize = 100;
+    /// Longest text that is read as a name, in bytes: a character has at most three marks, and each at most four bytes.
+    const MAX_BYTES: usize = 16 * Self::MAX_CHARACTERS;
 
     /// Returns the canonical spelling.
     pub fn as_str(&self) -> &str {
@@ -41,6 +43,10 @@ impl FromStr for FullName {
     type Err = FullNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Before any work: what it costs to bring a text into one spelling grows with its length.
+        if text.len() > Self::MAX_BYTES {
+            return Err(FullNameError::Length(text.chars().count()));
+        }
         let name = canonical_spelling(text);
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
@@ -80,7 +86,7 @@ pub enum FullNameError {
     /// The name has no letter.
     #[error("a name has at least one letter")]
     Empty,
-    /// Too many characters; holds their number.
+    /// Too many characters; holds their number, before normalisation if there are very many.
     #[error("a name has at most {max} characters, not {0}", max = FullName::MAX_CHARACTERS)]
     Length(usize),
 }

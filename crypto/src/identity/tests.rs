@@ -88,6 +88,9 @@ fn names_that_are_equal_are_equal_strings() {
     ] {
         assert_eq!(canonical(written), kept, "{written}");
     }
+    let long = "a ".repeat(1_900_000);
+    assert_eq!(long.parse::<FullName>(), Err(FullNameError::Length(3_800_000)), "measured before it is normalised");
+    assert!("e\u{323}\u{302} ".repeat(50).parse::<FullName>().is_ok(), "a hundred characters with all their marks");
     assert_eq!(canonical_spelling("tỉnh  Hoà Bình"), "tỉnh Hòa Bình");
 }
 

@@ -31,6 +31,20 @@ impl MrzZone {
         &self.characters
     }
 
+    /// True if the composite check digit fits (Doc 9303-5, -6 and -4, §4.2.4 and its like). One that was read from a
+    /// document's surface and does not fit was misread, or is wrong on the document itself: it proves nothing against a
+    /// chip.
+    pub fn is_sound(&self) -> bool {
+        let (covered, digit): (&[Range<usize>], _) = match self.characters.len() {
+            90 => (&[5..30, 30..37, 38..45, 48..59], 59),
+            72 => (&[36..46, 49..56, 57..71], 71),
+            _ => (&[44..54, 57..64, 65..87], 87),
+        };
+        let parts: Vec<&str> = covered.iter().map(|part| &self.characters[part.clone()]).collect();
+        let covered = Zeroizing::new(parts.concat());
+        verify(Field::Composite, &covered, &self.characters[digit..=digit]).is_ok()
+    }
+
     /// Returns the fields in which the other zone, of a DG1, has other characters. Check digits count to the field that
     /// they cover. `None` if the other zone has another size.
     pub fn differences(&self, other: &[u8]) -> Option<Vec<Field>> {
@@ -45,11 +59,14 @@ impl MrzZone {
 
 /// Reads 90, 72 or 88 characters as scanners and people write them: with or without line breaks and spaces, in small
 /// letters, with O for 0 where only one reading is possible. Verifies the check digits of number, birth and expiry
-/// only: a mistake elsewhere does not change the key, and is found when the zone is compared with DG1.
+/// only: a mistake elsewhere does not change the key; [`MrzZone::is_sound`] finds it, and so does the comparison with DG1.
 impl FromStr for MrzZone {
     type Err = MrzError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > MAX_BYTES {
+            return Err(MrzError::Length(text.chars().count()));
+        }
         let zone = misread::characters(text);
         check_alphabet(&zone)?;
         let places = places_of(zone.len()).ok_or(MrzError::Length(zone.len()))?;
@@ -114,6 +131,9 @@ fn layout_of(length: usize) -> Option<&'static [(Field, Range<usize>)]> {
         _ => None,
     }
 }
+
+/// Longest text that is read as a zone, in bytes: 90 characters, with spaces between and empty lines.
+const MAX_BYTES: usize = 1024;
 
 const TD1: [(Field, Range<usize>); 11] = [
     (Field::DocumentCode, 0..2),
@@ -224,6 +244,25 @@ mod tests {
         // A number that no reading mends is misread or forged.
         let wrong = if digit("L898962C<") == '9' { '8' } else { '9' };
         assert!(matches!(zone("L898962C<", wrong).parse::<MrzZone>(), Err(MrzError::CheckDigit(_))));
+    }
+
+    #[test]
+    fn a_zone_is_read_as_scanners_write_it_and_a_wrong_composite_digit_makes_it_unsound() {
+        for (zone, at) in [
+            ("I<UTOD231458907<<<<<<<<<<<<<<<\n7408122F1204159UTO<<<<<<<<<<<6\nERIKSSON<<ANNA<MARIA<<<<<<<<<<", 59),
+            ("I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<\nD231458907UTO7408122F1204159<<<<<<<6", 71),
+            ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10", 87),
+        ] {
+            let read: MrzZone = zone.parse().unwrap();
+            assert!(read.is_sound(), "{zone}");
+            let scanned = format!("\u{feff}{}\r\n", zone.to_lowercase().replace('\n', "\r\n"));
+            assert_eq!(scanned.parse::<MrzZone>().unwrap().characters(), read.characters());
+            let mut misread: Vec<char> = read.characters().chars().collect();
+            misread[at] = if misread[at] == '5' { '6' } else { '5' };
+            let misread: String = misread.into_iter().collect();
+            assert!(!misread.parse::<MrzZone>().unwrap().is_sound(), "{misread}");
+        }
+        assert_eq!("<".repeat(3_000_000).parse::<MrzZone>(), Err(MrzError::Length(3_000_000)));
     }
 
     #[test]

@@ -161,6 +161,7 @@ catalogue! {
     PortraitRestless "portrait-restless" Request
     PortraitTooSmall "portrait-too-small" Request
     PresentationUnfit "presentation-unfit" Chip
+    ProposalStale "proposal-stale" Request
     ProposalUnknown "proposal-unknown" Request
     ProvinceUnassigned "province-unassigned" Request
     QueryMalformed "query-malformed" Request

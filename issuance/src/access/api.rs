@@ -272,7 +272,7 @@ struct ProposalView {
     /// It can be confirmed until then.
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
-    /// Proposed offline: it takes effect then, unless an administrator signs in before.
+    /// Proposed offline: it takes effect then, unless an administrator signs in before or the service stands still.
     #[serde(with = "time::serde::rfc3339::option")]
     effective_at: Option<OffsetDateTime>,
 }
@@ -288,16 +288,20 @@ struct ProposalsView {
 #[utoipa::path(get, path = "/api/officer-proposals", tag = "access", responses((status = 200, body = ProposalsView)))]
 async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<ProposalsView> {
     desk.look(officer, async |deed| {
-        let proposals = proposals::list(deed).await?.into_iter().map(|proposal| ProposalView {
-            id: proposal.id,
-            officer_id: proposal.officer,
-            office: proposal.office,
-            change: proposal.change.to_string(),
-            reason: proposal.reason,
-            proposed_by: proposal.by,
-            proposed_at: proposal.at,
-            expires_at: proposal.expires_at,
-            effective_at: proposal.effective_at,
+        let at = deed.at();
+        let proposals = proposals::list(deed).await?.into_iter().map(|proposal| {
+            let effective_at = proposal.effective_at.map(|_| at + proposal.remaining());
+            ProposalView {
+                id: proposal.id,
+                officer_id: proposal.officer,
+                office: proposal.office,
+                change: proposal.change.to_string(),
+                reason: proposal.reason,
+                proposed_by: proposal.by,
+                proposed_at: proposal.at,
+                expires_at: proposal.expires_at,
+                effective_at,
+            }
         });
         Ok::<_, AccessError>(ProposalsView { proposals: proposals.collect() })
     })

@@ -1,6 +1,7 @@
 //! The gate before every route: finds out who asks and whether the route's right admits the caller. Deny by default.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
@@ -9,11 +10,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 use crypto::perso::problem::ProblemCode;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
-use crate::ground::actor::{Actor, Anyone};
+use crate::ground::actor::{Actor, Anyone, Standing};
 use crate::ground::{Officer, Station};
+use crate::store::{StoreError, Tx};
 use crate::web::{Meter, Peer, Problem, Right};
 
 /// What the gate needs: the right of each route, as the routes carry it.
@@ -125,6 +128,22 @@ async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Office
         tx.commit().await?;
     }
     Ok(officer)
+}
+
+/// True if a caller whom the gate let in may still come in: the session was not ended, the officer not disabled or
+/// given other roles or another office, the station not revoked. A deed asks it when it begins.
+pub fn still_in<'a>(
+    tx: &'a mut Tx,
+    standing: Standing<'a>,
+    now: OffsetDateTime,
+) -> Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send + 'a>> {
+    Box::pin(async move {
+        match standing {
+            Standing::Free => Ok(true),
+            Standing::Officer(officer) => store::is_still_in(tx, officer, now).await,
+            Standing::Station(station) => store::is_still_enrolled(tx, station).await,
+        }
+    })
 }
 
 async fn station(gate: &Gate, fingerprint: [u8; 32]) -> Result<Station, AccessError> {

@@ -12,20 +12,24 @@ mod store;
 mod throttle;
 mod turns;
 
-use std::sync::{Arc, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
 
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
-pub use gate::{Gate, gate};
+pub use gate::{Gate, gate, still_in};
 pub use model::AccessError;
 use serde::{Deserialize, Serialize};
 pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
+pub use store::proposals::PROPOSAL;
 pub(crate) use store::purge_expired;
-pub use store::{MIGRATIONS, OFFICER, STATION, close_all_sessions, stations_in_use};
+pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};
 use time::{Duration, OffsetDateTime};
 
+use self::proposals::Proposal;
 use self::throttle::Throttle;
 use self::turns::Turns;
+use crate::ground::ids::ProposalId;
 use crate::keys::TlsAuthority;
 
 /// Settings of this office.
@@ -83,6 +87,11 @@ pub struct Access {
     tls_authority: Arc<TlsAuthority>,
     /// When a proposal of the owner of the key file takes effect, while there is one.
     alarm: Arc<RwLock<Option<OffsetDateTime>>>,
+    /// Since when this process shows the alarm of each proposal, by [`Clock::run`](crate::ground::Clock::run), as far
+    /// as it is not counted yet.
+    shown_since: Arc<Mutex<BTreeMap<ProposalId, Duration>>>,
+    /// The proposals of another hand of which the log tells.
+    strange: Arc<Mutex<Vec<ProposalId>>>,
     throttle: Arc<Throttle>,
     /// For sign-ins of strangers.
     turns: Arc<Turns>,
@@ -96,6 +105,8 @@ impl Access {
     pub fn new(settings: Settings, tls_authority: TlsAuthority) -> Self {
         Self {
             alarm: Arc::default(),
+            shown_since: Arc::default(),
+            strange: Arc::default(),
             throttle: Arc::default(),
             turns: Turns::new(settings.password_turns.max(1)),
             known_turns: Turns::new(1),
@@ -111,6 +122,28 @@ impl Access {
     #[must_use]
     pub fn alarm(&self) -> Option<OffsetDateTime> {
         *self.alarm.read().expect("the lock is held for a copy only")
+    }
+
+    /// Returns since when this process shows the alarm of each of these proposals, as far as it is not counted. From
+    /// now on it shows those that are new, and none that is not among them.
+    fn shown_since(&self, proposals: &[Proposal], run: Duration) -> Vec<Duration> {
+        let mut since = self.shown_since.lock().expect("the lock is held for a look only");
+        since.retain(|id, _| proposals.iter().any(|proposal| proposal.id == *id));
+        proposals.iter().map(|proposal| *since.entry(proposal.id).or_insert(run)).collect()
+    }
+
+    /// Notes that the time of an alarm is counted until then.
+    fn shown_until(&self, proposal: ProposalId, run: Duration) {
+        self.shown_since.lock().expect("the lock is held for a look only").insert(proposal, run);
+    }
+
+    /// Says once which proposals another hand than the service's wrote.
+    fn say_strange(&self, strange: &[ProposalId]) {
+        let mut said = self.strange.lock().expect("the lock is held for a look only");
+        for id in strange.iter().filter(|id| !said.contains(id)) {
+            tracing::error!(%id, "a proposal about an officer was written or changed by another hand, and is refused");
+        }
+        *said = strange.to_vec();
     }
 
     fn set_alarm(&self, alarm: Option<OffsetDateTime>) {

@@ -52,12 +52,21 @@ pub enum AccessError {
     /// The password was not chosen by its owner, and is changed first.
     #[error("the password is changed first")]
     PasswordDue,
+    /// The new password is the one that is to be changed.
+    #[error("the new password is the old one")]
+    PasswordSame,
     /// A password that is too short or too long.
     #[error("password of unfit length")]
     PasswordLength,
     /// No role of the officer carries the permission.
     #[error("role missing for {0:?}")]
     Permission(Permission),
+    /// The officer whom it is about neither proposes nor decides.
+    #[error("what is done to an officer is proposed and confirmed by others")]
+    OwnCase,
+    /// What was proposed is no longer borne out by what is.
+    #[error("{0}")]
+    ProposalStale(&'static str),
     /// No such proposal, or it is decided or has run out.
     #[error("no open proposal")]
     ProposalUnknown,

@@ -73,18 +73,33 @@ impl fmt::Display for Change {
 pub(super) struct Proposal {
     pub id: ProposalId,
     pub officer: OfficerId,
-    /// Where the officer works now.
+    /// Where the officer worked when it was made.
     pub office: OfficeCode,
+    /// The officer's roles when it was made; a version that did not keep them made it if there are none.
+    pub roles: Option<Vec<Role>>,
     pub change: Change,
     pub reason: String,
     /// None: the owner of the key file, offline.
     pub by: Option<OfficerId>,
     pub at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
-    /// Then it takes effect alone, if no administrator signed in since.
+    /// It takes effect alone, at the earliest then, if no administrator signed in since.
     pub effective_at: Option<OffsetDateTime>,
     /// Fingerprint of the one-time token that was shown when it was proposed.
     pub token_hash: Option<[u8; 32]>,
+    /// So long the service has shown its alarm, counted at …
+    pub shown_for: Duration,
+    /// … this moment.
+    pub shown_at: Option<OffsetDateTime>,
+    /// An administrator was seen at work since.
+    pub administrator_seen_at: Option<OffsetDateTime>,
+}
+
+impl Proposal {
+    /// Returns for how long the alarm is still to be shown before it takes effect alone.
+    pub(super) fn remaining(&self) -> Duration {
+        (BREAK_GLASS_ALARM - self.shown_for).max(Duration::ZERO)
+    }
 }
 
 /// A one-time token, which lets the owner of an account set its password.
@@ -123,7 +138,7 @@ pub(super) async fn appoint(
     let (officer, at, own) = (deed.id(), deed.at(), deed.actor().id);
     store::lock(deed.tx()).await?;
     super::store::insert_officer(deed.tx(), officer, username, "", roles, office, at).await?;
-    let proposal = draft(deed, officer, office, Change::Appoint, "", deed.actor().id);
+    let proposal = draft(deed, officer, (office.clone(), roles.to_vec()), Change::Appoint, "", deed.actor().id);
     store::insert(deed.tx(), &proposal).await?;
     let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(office);
     deed.enter(entry.because(format!("{} {}", proposal.change, names(roles)))).await?;
@@ -144,7 +159,8 @@ pub(super) async fn propose(
     reason: &str,
 ) -> Result<Proposed, AccessError> {
     store::lock(deed.tx()).await?;
-    let office = super::store::office_of_officer(deed.tx(), officer).await?.ok_or(AccessError::OfficerUnknown)?;
+    let post = super::store::post_of_any_officer(deed.tx(), officer).await?.ok_or(AccessError::OfficerUnknown)?;
+    let office = post.0.clone();
     deed.actor().may_act_for(&office)?;
     match &change {
         Change::Office { office } => deed.actor().may_act_for(office)?,
@@ -152,7 +168,10 @@ pub(super) async fn propose(
         Change::Appoint | Change::Disable | Change::Enable | Change::Reset => {}
     }
     keep_an_administrator(deed.tx(), officer, &change).await?;
-    let proposal = draft(deed, officer, &office, change, reason, deed.actor().id);
+    if officer == deed.actor().id {
+        return Err(AccessError::OwnCase);
+    }
+    let proposal = draft(deed, officer, post, change, reason, deed.actor().id);
     store::insert(deed.tx(), &proposal).await?;
     let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(&office);
     deed.enter(entry.because(format!("{}: {reason}", proposal.change))).await?;
@@ -169,17 +188,32 @@ pub(super) async fn disable(
     id: OfficerId,
     reason: &str,
 ) -> Result<Option<ProposalId>, AccessError> {
-    if store::is_administrator(deed.tx(), id).await? {
-        return propose(deed, id, Change::Disable, reason).await.map(|proposed| Some(proposed.proposal));
+    match store::is_administrator(deed.tx(), id).await {
+        Ok(true) => propose(deed, id, Change::Disable, reason).await.map(|proposed| Some(proposed.proposal)),
+        Ok(false) => steps::disable_officer(deed, id, reason).await.map(|()| None),
+        // What the row says of office and roles is not believed.
+        Err(StoreError::Tampered { .. }) => {
+            let national = OfficeCode::national();
+            deed.actor().may_act_for(&national)?;
+            lock_tampered(deed, id, &format!("{reason}; {TAMPERED}")).await.map(|()| None)
+        }
+        Err(error) => Err(error.into()),
     }
-    steps::disable_officer(deed, id, reason).await.map(|()| None)
+}
+
+/// Ends the access of an officer whose row another hand changed.
+async fn lock_tampered<A: Actor>(deed: &mut Deed<A>, id: OfficerId, why: &str) -> Result<(), AccessError> {
+    let at = deed.at();
+    store::lock_tampered(deed.tx(), id, at).await?;
+    let entry = Entry::new(Action::OfficerDisabled, Object::Officer(id), Purpose::Administration);
+    Ok(deed.enter(entry.of(&OfficeCode::national()).because(why)).await?)
 }
 
 /// Confirms what another administrator proposed. It takes effect at once.
 ///
 /// # Errors
-/// [`AccessError::ProposalUnknown`], [`AccessError::ProposalOver`], [`AccessError::OtherOffice`],
-/// [`AccessError::SecondAdministrator`]
+/// [`AccessError::ProposalUnknown`], [`AccessError::ProposalStale`], [`AccessError::OtherOffice`],
+/// [`AccessError::SecondAdministrator`], [`AccessError::OwnCase`]
 pub(super) async fn confirm(
     deed: &mut Deed<Officer>,
     settings: &Settings,
@@ -189,16 +223,28 @@ pub(super) async fn confirm(
     if proposal.by == Some(deed.actor().id) {
         return Err(AccessError::SecondAdministrator);
     }
+    if proposal.officer == deed.actor().id {
+        return Err(AccessError::OwnCase);
+    }
+    let at = deed.at();
+    still_fits(deed.tx(), &proposal, at).await?;
+    if let Change::Office { office } = &proposal.change {
+        deed.actor().may_act_for(office)?;
+    }
     let token = take_effect(deed, settings, &proposal, "confirmed").await?;
     Ok(Proposed { officer: proposal.officer, proposal: id, effective: true, token })
 }
 
-/// Takes a proposal back, or turns down another's.
+/// Takes a proposal back, or turns down another's. The officer whom it is about turns down only what the owner of the
+/// key file proposed: an administrator who can sign in decides, and not the owner.
 ///
 /// # Errors
 /// As [`confirm`], but for the second administrator.
 pub(super) async fn withdraw(deed: &mut Deed<Officer>, id: ProposalId) -> Result<Proposed, AccessError> {
     let proposal = open(deed, id).await?;
+    if proposal.officer == deed.actor().id && proposal.by.is_some() {
+        return Err(AccessError::OwnCase);
+    }
     let (by, at) = (deed.actor().id, deed.at());
     store::decide(deed.tx(), id, "withdrawn", Some(by), at).await?;
     store::forget_unappointed(deed.tx()).await?;
@@ -214,7 +260,7 @@ pub(super) async fn withdraw(deed: &mut Deed<Officer>, id: ProposalId) -> Result
 /// [`AccessError::Store`]
 pub(super) async fn list(deed: &mut Deed<Officer>) -> Result<Vec<Proposal>, AccessError> {
     let at = deed.at();
-    let mut proposals = store::all_open(deed.tx(), at).await?;
+    let (mut proposals, _) = store::all_open(deed.tx(), at).await?;
     proposals.retain(|proposal| deed.actor().may_act_for(&proposal.office).is_ok());
     let object = Object::Asked("officer-proposals".to_owned());
     deed.record(Action::OfficerProposalsRead, object, None, Purpose::Administration).await?;
@@ -238,7 +284,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn break_glass(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StoreError> {
+pub async fn break_glass_until(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StoreError> {
     store::break_glass(tx, now).await
 }
 
@@ -256,12 +302,18 @@ pub async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
 /// [`AccessError::OfficerUnknown`], [`AccessError::LastAdministrator`]
 pub async fn lock_offline(deed: &mut Deed<Service>, username: &str) -> Result<(), AccessError> {
     store::lock(deed.tx()).await?;
-    let (id, office) = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let id = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let office = match super::store::office_of_officer(deed.tx(), id).await {
+        Err(StoreError::Tampered { .. }) => {
+            return lock_tampered(deed, id, &format!("{OFFLINE}; {TAMPERED}")).await;
+        }
+        office => office?.ok_or(AccessError::OfficerUnknown)?,
+    };
     keep_an_administrator(deed.tx(), id, &Change::Disable).await?;
     let at = deed.at();
     super::store::disable_officer(deed.tx(), id, at).await?;
     let entry = Entry::new(Action::OfficerDisabled, Object::Officer(id), Purpose::Administration).of(&office);
-    Ok(deed.enter(entry.because("offline, by the owner of the key file")).await?)
+    Ok(deed.enter(entry.because(OFFLINE)).await?)
 }
 
 /// Proposes new roles (`Some`) or a new password (`None`) for an officer, offline. Returns when it takes effect if no
@@ -275,7 +327,9 @@ pub async fn propose_offline(
     roles: Option<Vec<Role>>,
 ) -> Result<(OffsetDateTime, Option<Zeroizing<String>>), AccessError> {
     store::lock(deed.tx()).await?;
-    let (officer, office) = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let officer = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let post = super::store::post_of_any_officer(deed.tx(), officer).await?.ok_or(AccessError::OfficerUnknown)?;
+    let office = post.0.clone();
     let (change, token) = match roles {
         Some(roles) => {
             fit_roles(&roles)?;
@@ -289,7 +343,7 @@ pub async fn propose_offline(
         by: None,
         effective_at: Some(effective_at),
         token_hash: token.as_ref().map(|token| Sha256::digest(token.as_bytes()).into()),
-        ..draft(deed, officer, &office, change, "offline, by the owner of the key file", None)
+        ..draft(deed, officer, post, change, OFFLINE, None)
     };
     store::insert(deed.tx(), &proposal).await?;
     let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(&office);
@@ -297,43 +351,104 @@ pub async fn propose_offline(
     Ok((effective_at, token))
 }
 
-/// Looks for proposals of the owner of the key file, and puts into effect those that are due, if no administrator
-/// signed in since. The alarm that every answer carries is afterwards that of the database.
+/// Looks for proposals of the owner of the key file, counts for how long their alarm was shown, and puts into effect
+/// those whose alarm was shown for a day, if no administrator signed in since. The alarm that every answer carries is
+/// afterwards that of the database.
+///
+/// Only time counts in which this process, or another one of the service, ran and showed the alarm: a service that was
+/// off, or a clock that was set, brings nothing nearer.
 ///
 /// # Errors
 /// [`AccessError`], [`DeedError`]
 pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
-    let now = deeds.source().now();
-    let mut tx = deeds.db().begin_read().await?;
-    let offline = store::all_open(&mut tx, now).await?.into_iter().filter(|proposal| proposal.by.is_none());
-    let (due, waiting): (Vec<_>, Vec<_>) =
-        offline.partition(|proposal| proposal.effective_at.is_some_and(|effective| effective <= now));
-    drop(tx);
-    let mut alarm = waiting.iter().filter_map(|proposal| proposal.effective_at).min();
-    for proposal in due {
-        let mut deed = deeds.open(Service).await?;
-        store::lock(deed.tx()).await?;
-        let Some(proposal) = store::locked(deed.tx(), proposal.id).await? else { continue };
-        if store::administrator_was_here(deed.tx(), proposal.at).await? {
-            // One can sign in, and so decides.
-            alarm = alarm.or(proposal.effective_at);
+    let (now, run) = (deeds.source().now(), deeds.source().clock().run());
+    let (open, strange) = store::all_open(&mut deeds.db().begin_read().await?, now).await?;
+    access.say_strange(&strange);
+    let offline: Vec<_> = open.into_iter().filter(|proposal| proposal.by.is_none()).collect();
+    let begun = access.shown_since(&offline, run);
+    let mut alarm = None;
+    for (proposal, since) in offline.into_iter().zip(begun) {
+        let uncounted = run - since;
+        // Once an administrator was seen, it waits for one to decide.
+        let counts = proposal.administrator_seen_at.is_none()
+            && (uncounted >= COUNTED_EVERY || proposal.shown_for + uncounted >= BREAK_GLASS_ALARM);
+        let counted =
+            if counts { count(access, deeds, &proposal, uncounted, (run, now)).await? } else { Some(proposal) };
+        let Some(proposal) = counted else { continue };
+        if proposal.remaining().is_zero()
+            && proposal.administrator_seen_at.is_none()
+            && break_glass(access, deeds, &proposal).await?
+        {
             continue;
         }
-        match take_effect(&mut deed, &access.settings, &proposal, "break-glass").await {
-            Ok(_) => deed.commit().await?,
-            // What is no longer possible ends here, or the alarm would never end.
-            Err(AccessError::LastAdministrator | AccessError::OfficerUnknown) => {
-                let at = deed.at();
-                store::decide(deed.tx(), proposal.id, "impossible", None, at).await?;
-                let object = Object::Officer(proposal.officer);
-                deed.enter(Entry::new(Action::OfficerProposalWithdrawn, object, Purpose::Administration)).await?;
-                deed.commit().await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let effective_at = now + proposal.remaining();
+        alarm = Some(alarm.map_or(effective_at, |alarm: OffsetDateTime| alarm.min(effective_at)));
     }
     access.set_alarm(alarm);
     Ok(())
+}
+
+/// Counts the time in which this process showed the alarm of a proposal, but no more than has passed by the clock since
+/// it was counted last: two processes of one service count an hour once. Notes an administrator who was seen at work.
+/// Returns the proposal as it is then; none if it was decided meanwhile.
+async fn count(
+    access: &Access,
+    deeds: &Deeds,
+    proposal: &Proposal,
+    uncounted: Duration,
+    // Both as they were when the time that is not counted was taken.
+    (run, now): (Duration, OffsetDateTime),
+) -> Result<Option<Proposal>, WatchError> {
+    let mut tx = deeds.db().begin_upkeep().await?;
+    let Some(mut proposal) = store::locked(&mut tx, proposal.id).await? else { return Ok(None) };
+    if proposal.administrator_seen_at.is_none() && store::administrator_was_here(&mut tx, proposal.at).await? {
+        proposal.administrator_seen_at = Some(now);
+        store::administrator_seen(&mut tx, proposal.id, now).await?;
+    }
+    let passed = now - proposal.shown_at.unwrap_or(proposal.at);
+    let shown = uncounted.min(passed);
+    if proposal.administrator_seen_at.is_none() && shown.is_positive() {
+        proposal.shown_for += shown;
+    }
+    store::shown(&mut tx, proposal.id, proposal.shown_for, now).await?;
+    tx.commit().await?;
+    access.shown_until(proposal.id, run);
+    Ok(Some(proposal))
+}
+
+/// Puts a proposal of the owner of the key file into effect, unless an administrator signed in since.
+/// Returns true if it is decided.
+async fn break_glass(access: &Access, deeds: &Deeds, proposal: &Proposal) -> Result<bool, WatchError> {
+    let mut deed = deeds.open(Service).await?;
+    store::lock(deed.tx()).await?;
+    let Some(proposal) = store::locked(deed.tx(), proposal.id).await? else { return Ok(true) };
+    if store::administrator_was_here(deed.tx(), proposal.at).await? {
+        // One can sign in, and so decides.
+        return Ok(false);
+    }
+    let at = deed.at();
+    let fits = still_fits(deed.tx(), &proposal, at).await;
+    let done = match fits {
+        Ok(()) => take_effect(&mut deed, &access.settings, &proposal, "break-glass").await.map(drop),
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => {}
+        // What is no longer possible ends here, or the alarm would never end.
+        Err(
+            AccessError::LastAdministrator
+            | AccessError::OfficerUnknown
+            | AccessError::ProposalStale(_)
+            | AccessError::Store(StoreError::Tampered { .. }),
+        ) => {
+            store::decide(deed.tx(), proposal.id, "impossible", None, at).await?;
+            let object = Object::Officer(proposal.officer);
+            deed.enter(Entry::new(Action::OfficerProposalWithdrawn, object, Purpose::Administration)).await?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    deed.commit().await?;
+    Ok(true)
 }
 
 /// Why the proposals were not looked at.
@@ -362,6 +477,38 @@ async fn open(deed: &mut Deed<Officer>, id: ProposalId) -> Result<Proposal, Acce
     let proposal = store::locked(deed.tx(), id).await?.ok_or(AccessError::ProposalUnknown)?;
     deed.actor().may_act_for(&proposal.office)?;
     if proposal.expires_at <= deed.at() { Err(AccessError::ProposalUnknown) } else { Ok(proposal) }
+}
+
+/// Refuses a proposal that what is now no longer bears out: the officer has changed, the proposer has left or lost the
+/// right, or the clock was wrong.
+async fn still_fits(tx: &mut Tx, proposal: &Proposal, now: OffsetDateTime) -> Result<(), AccessError> {
+    if proposal.at > now + super::store::CLOCKS_DIFFER {
+        return Err(AccessError::ProposalStale("it was proposed in the future: the clock was wrong then, or is now"));
+    }
+    let (office, roles) =
+        super::store::post_of_any_officer(tx, proposal.officer).await?.ok_or(AccessError::OfficerUnknown)?;
+    if office != proposal.office {
+        return Err(AccessError::ProposalStale("the officer works at another office since"));
+    }
+    if proposal.roles.as_ref().is_some_and(|then| *then != roles) {
+        return Err(AccessError::ProposalStale("the officer has other roles since"));
+    }
+    let Some(by) = proposal.by else { return Ok(()) };
+    let proposer = super::store::post_of_officer(tx, by).await?;
+    let acts_for = |office: &OfficeCode| {
+        proposer.as_ref().is_some_and(|(own, roles)| {
+            roles.contains(&Role::Admin) && (own == office || *own == OfficeCode::national())
+        })
+    };
+    let target = match &proposal.change {
+        Change::Office { office } => acts_for(office),
+        _ => true,
+    };
+    if acts_for(&office) && target {
+        Ok(())
+    } else {
+        Err(AccessError::ProposalStale("the administrator who proposed it has left, or may not propose it any more"))
+    }
 }
 
 /// Does what was proposed, and writes down how it was decided.
@@ -434,7 +581,7 @@ fn fit_roles(roles: &[Role]) -> Result<(), AccessError> {
 fn draft<A: Actor>(
     deed: &Deed<A>,
     officer: OfficerId,
-    office: &OfficeCode,
+    post: (OfficeCode, Vec<Role>),
     change: Change,
     reason: &str,
     by: impl Into<Option<OfficerId>>,
@@ -442,7 +589,8 @@ fn draft<A: Actor>(
     Proposal {
         id: deed.id(),
         officer,
-        office: office.clone(),
+        office: post.0,
+        roles: Some(post.1),
         change,
         reason: reason.to_owned(),
         by: by.into(),
@@ -450,6 +598,9 @@ fn draft<A: Actor>(
         expires_at: deed.at() + OPEN_FOR,
         effective_at: None,
         token_hash: None,
+        shown_for: Duration::ZERO,
+        shown_at: None,
+        administrator_seen_at: None,
     }
 }
 
@@ -464,7 +615,14 @@ fn names(roles: &[Role]) -> String {
     roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" ")
 }
 
+/// Why, in the trail, of what the owner of the key file does.
+const OFFLINE: &str = "offline, by the owner of the key file";
+/// Why, in the trail, an officer whose row does not hold is locked.
+const TAMPERED: &str = "the row was changed by another hand, and is sealed as locked";
+/// The time of an alarm is counted about so often.
+const COUNTED_EVERY: Duration = Duration::minutes(1);
 /// A proposal that is not confirmed ends after this long.
 const OPEN_FOR: Duration = Duration::days(7);
-/// So long every answer says that the owner of the key file breaks glass, before it takes effect.
+/// So long every answer says that the owner of the key file breaks glass, before it takes effect: time in which the
+/// service ran and answered, not time on a clock.
 const BREAK_GLASS_ALARM: Duration = Duration::hours(24);

@@ -66,7 +66,7 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
     let bucket: [u8; 32] = Sha256::new_with_prefix(name).chain_update(&place).finalize().into();
     let tried =
         Tried { typed: Object::SignIn(name[..8].try_into().expect("a hash is longer than eight bytes")), origin };
-    if let Some(guess) = access.throttle.guess(&bucket, now) {
+    if let Some(guess) = access.throttle.guess(&bucket, now, settings.lockout_for) {
         return Err(tried.locked(deeds, guess).await?.into());
     }
     // The turn comes before the database: what waits for it costs nothing else.
@@ -87,10 +87,16 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
         tried.refused(deeds, format!("credentials-wrong from {origin}")).await?;
         return Err(AccessError::Credentials.into());
     };
-    let typed = tried.typed;
     let session = deeds.source().id();
     let officer = Officer { id: account.id, office: account.office, roles: account.roles.clone(), session };
-    let mut deed = deeds.open(officer).await?;
+    let mut deed = deeds.open_with_session(officer).await?;
+    // Hashing took long: the password may be another one by now, or the account closed.
+    let now = store::account(deed.tx(), &username).await?.map(|account| (account.id, account.password));
+    if now != Some((account.id, account.password)) {
+        drop(deed);
+        tried.refused(deeds, format!("credentials-wrong from {origin}")).await?;
+        return Err(AccessError::Credentials.into());
+    }
     store::clear_failures(deed.tx(), &bucket).await?;
     let mut token = Zeroizing::new([0; 32]);
     deed.rng().fill_bytes(&mut *token);
@@ -98,7 +104,7 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
     let (at, expires_at) = (deed.at(), deed.at() + settings.session_lifetime);
     let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
     store::open_session(deed.tx(), session, &hash, account.id, at, expires_at).await?;
-    deed.enter(Entry::new(Action::SignedIn, typed, Purpose::Work)).await?;
+    deed.enter(Entry::new(Action::SignedIn, tried.typed, Purpose::Work)).await?;
     deed.commit().await.map_err(SignInError::Deed)?;
     Ok(Session { token, expires_at, roles: account.roles })
 }
@@ -120,7 +126,7 @@ impl Tried {
     }
 
     async fn refused(&self, deeds: &Deeds, why: String) -> Result<(), SignInError> {
-        let mut deed = deeds.open(Anyone).await?;
+        let mut deed = deeds.open(Anyone).await.map_err(SignInError::Deed)?;
         deed.enter(Entry::new(Action::SignInRefused, self.typed.clone(), Purpose::Work).because(why)).await?;
         deed.commit().await.map_err(SignInError::Deed)
     }
@@ -163,7 +169,7 @@ pub(super) async fn set_first_password(
     drop(tx);
     let turn = access.known_turns.take(origin).await?;
     let password = passwords::hash(&access.settings, turn, password, &mut deeds.source().rng()).await?;
-    let mut deed = deeds.open(Anyone).await?;
+    let mut deed = deeds.open(Anyone).await.map_err(SignInError::Deed)?;
     let at = deed.at();
     let id = store::officer_of_token(deed.tx(), &hash, at).await?.ok_or(AccessError::Token)?;
     store::set_password(deed.tx(), id, &password).await?;
@@ -175,7 +181,7 @@ pub(super) async fn set_first_password(
 /// found it open on another's desk gets one guess.
 ///
 /// # Errors
-/// [`AccessError::Credentials`], [`AccessError::PasswordLength`]
+/// [`AccessError::Credentials`], [`AccessError::PasswordLength`], [`AccessError::PasswordSame`]
 pub(super) async fn new_password(
     access: &Access,
     deeds: &Deeds,
@@ -188,8 +194,9 @@ pub(super) async fn new_password(
     let stored = store::password_of(&mut tx, officer.id).await?;
     drop(tx);
     let turn = access.known_turns.take(origin).await?;
+    let same = *old == *new;
     if !passwords::verify(&access.settings, turn, old, stored).await {
-        let mut deed = deeds.open(officer.clone()).await?;
+        let mut deed = deeds.open(officer.clone()).await.map_err(SignInError::Deed)?;
         let at = deed.at();
         store::close_session(deed.tx(), officer.session, at).await?;
         deed.record(Action::SignInRefused, Object::Officer(officer.id), None, Purpose::Work).await?;
@@ -197,6 +204,10 @@ pub(super) async fn new_password(
         return Err(AccessError::Credentials.into());
     }
     let turn = access.known_turns.take(origin).await?;
+    if same {
+        // One that stands on paper would go on opening the account.
+        return Err(AccessError::PasswordSame.into());
+    }
     Ok(passwords::hash(&access.settings, turn, new, &mut deeds.source().rng()).await?)
 }
 

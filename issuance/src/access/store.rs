@@ -1,6 +1,6 @@
 //! SQL of the access office.
 
-pub(super) mod proposals;
+pub(in crate::access) mod proposals;
 
 use time::OffsetDateTime;
 
@@ -8,7 +8,7 @@ use super::{AccessError, Settings};
 use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{Id, OfficeCode, Officer, Role, Station};
 use crate::keys::IssuedCertificate;
-use crate::store::{Argument, Kind, Migration, Sealed, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, Sql, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of this office.
@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_access_officers_stations"),
     migration!(21, "0021_access_row_macs"),
     migration!(40, "0040_access_officer_proposals"),
+    migration!(46, "0046_access_rights_row_macs"),
 ];
 
 /// Officers carry a MAC.
@@ -33,6 +34,7 @@ pub const OFFICER: Sealed = Sealed {
         ("token_until", Kind::Moment),
         ("password_due", Kind::Truth),
     ],
+    keys: 1,
     one: sql!(
         "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
                 version, mac
@@ -60,6 +62,7 @@ pub const STATION: Sealed = Sealed {
         ("revoked_at", Kind::Moment),
         ("revocation_reason", Kind::Text),
     ],
+    keys: 1,
     one: sql!(
         "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
          from station where id = $1"
@@ -69,6 +72,30 @@ pub const STATION: Sealed = Sealed {
          from station order by id"
     ),
     set: sql!("update station set version = $1, mac = $2 where id = $3"),
+};
+
+/// Sessions carry a MAC over all but the moment of their last use, which each request moves and which alone opens
+/// nothing.
+pub const SESSION: Sealed = Sealed {
+    table: "session",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("token_hash", Kind::Bytes),
+        ("officer_id", Kind::Uuid),
+        ("opened_at", Kind::Moment),
+        ("expires_at", Kind::Moment),
+        ("closed_at", Kind::Moment),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where id = $1"
+    ),
+    all: sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session order by id"
+    ),
+    set: sql!("update session set version = $1, mac = $2 where id = $3"),
 };
 
 /// What sign-in needs to know of an officer.
@@ -81,7 +108,8 @@ pub(super) struct Account {
 }
 
 /// Counts one more attempt in this bucket (a name where it is tried). Returns the number of attempts in a row, and when
-/// the last one came that counts for the lock: attempts while it holds do not prolong it, so that a lock ends.
+/// the last one came that counts for the lock: attempts while it holds do not prolong it, so that a lock ends. A row
+/// of attempts that would end in the future was counted while the clock was ahead, and begins anew.
 pub(super) async fn count_sign_in(
     tx: &mut Tx,
     settings: &Settings,
@@ -94,12 +122,13 @@ pub(super) async fn count_sign_in(
         sql!(
             "insert into sign_in_failure (username_hash, failures, last_at) values ($1, 1, $2)
              on conflict (username_hash) do update set
-               failures = case when sign_in_failure.last_at < $3 then 1
+               failures = case when sign_in_failure.last_at < $3 or sign_in_failure.last_at > $5 then 1
                                else sign_in_failure.failures + 1 end,
                last_at = case when sign_in_failure.last_at >= $3 and sign_in_failure.failures >= $4
+                                   and sign_in_failure.last_at <= $5
                               then sign_in_failure.last_at else $2 end"
         ),
-        args![bucket, now, lock_began, locking],
+        args![bucket, now, lock_began, locking, now + CLOCKS_DIFFER],
     )
     .await?;
     let sql = sql!("select failures, last_at, username_hash as id from sign_in_failure where username_hash = $1");
@@ -183,6 +212,15 @@ pub(super) async fn post_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option
     disabled.is_none().then(|| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
 }
 
+/// Returns office and roles of an officer, disabled or not, kept from other writers; `None` if the officer is unknown.
+pub(super) async fn post_of_any_officer(
+    tx: &mut Tx,
+    id: OfficerId,
+) -> Result<Option<(OfficeCode, Vec<Role>)>, StoreError> {
+    let row = tx.sealed_locked(&OFFICER, id).await?;
+    row.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
+}
+
 /// Closes an officer's account; its sessions end with it.
 pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
     let sql = sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2");
@@ -232,8 +270,12 @@ pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<Str
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn close_all_sessions(tx: &mut Tx, at: OffsetDateTime) -> Result<u64, StoreError> {
-    tx.run(sql!("update session set closed_at = $1 where closed_at is null"), args![at]).await
+pub async fn close_all_sessions(tx: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
+    let found = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where closed_at is null"
+    );
+    end_sessions(tx, found, args![], at).await
 }
 
 /// Ends the sessions of an officer but for this one.
@@ -243,8 +285,32 @@ pub(super) async fn close_other_sessions(
     kept: SessionId,
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let sql = sql!("update session set closed_at = $1 where officer_id = $2 and id <> $3 and closed_at is null");
-    tx.run(sql, args![at, officer, kept]).await?;
+    let found = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where officer_id = $1 and id <> $2 and closed_at is null"
+    );
+    end_sessions(tx, found, args![officer, kept], at).await
+}
+
+/// Ends all sessions of an officer.
+pub(super) async fn close_sessions(tx: &mut Tx, officer: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
+    let found = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where officer_id = $1 and closed_at is null"
+    );
+    end_sessions(tx, found, args![officer], at).await
+}
+
+/// Ends the sessions that a statement finds. One that another hand wrote or changed is no session, and stays as it is.
+async fn end_sessions(tx: &mut Tx, found: Sql, arguments: Vec<Argument>, at: OffsetDateTime) -> Result<(), StoreError> {
+    let rows: Vec<SessionId> =
+        tx.all(found, arguments).await?.iter().map(|row| Id::of(row, "id")).collect::<Result<_, _>>()?;
+    for id in rows {
+        match close_session(tx, id, at).await {
+            Err(error @ StoreError::Tampered { .. }) => tracing::error!(%error, "a session is refused"),
+            done => done?,
+        }
+    }
     Ok(())
 }
 
@@ -265,7 +331,7 @@ pub(super) async fn open_session(
         args![id, token_hash, officer, at, expires_at],
     )
     .await?;
-    Ok(())
+    tx.seal(&SESSION, id).await
 }
 
 /// A live session.
@@ -283,23 +349,51 @@ pub(super) async fn session(
     token_hash: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Option<LiveSession>, StoreError> {
-    let row = tx
-        .one(
-            sql!(
-                "select s.id, s.seen_at, o.id as officer_id
-                 from session s join officer o on o.id = s.officer_id
-                 where s.token_hash = $1 and s.closed_at is null and o.disabled_at is null
-                   and s.expires_at > $2 and s.seen_at > $3"
-            ),
-            args![token_hash, now, now - settings.session_idle],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let id: OfficerId = Id::of(&row, "officer_id")?;
+    let sql = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where token_hash = $1"
+    );
+    let rows = tx.all_sealed(&SESSION, sql, args![token_hash]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (expires_at, seen_at): (OffsetDateTime, OffsetDateTime) = (row.get("expires_at")?, row.get("seen_at")?);
+    if !is_open(row, now)? || expires_at <= now || seen_at <= now - settings.session_idle {
+        return Ok(None);
+    }
+    let id: OfficerId = Id::of(row, "officer_id")?;
+    let Some((account, officer)) = at_work(tx, id, Id::of(row, "id")?).await? else { return Ok(None) };
+    Ok(Some(LiveSession { officer, seen_at, password_due: account.get("password_due")? }))
+}
+
+/// True if the session was not ended, and began before now: one of tomorrow was opened while the clock was wrong.
+fn is_open(row: &Record, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let closed: Option<OffsetDateTime> = row.get("closed_at")?;
+    Ok(closed.is_none() && row.get::<OffsetDateTime>("opened_at")? <= now + CLOCKS_DIFFER)
+}
+
+/// Returns the officer as the account is now, if it is not disabled.
+async fn at_work(tx: &mut Tx, id: OfficerId, session: SessionId) -> Result<Option<(Record, Officer)>, StoreError> {
     let Some(account) = tx.sealed(&OFFICER, id).await? else { return Ok(None) };
-    let officer =
-        Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session: Id::of(&row, "id")? };
-    Ok(Some(LiveSession { officer, seen_at: row.get("seen_at")?, password_due: account.get("password_due")? }))
+    if account.get::<Option<OffsetDateTime>>("disabled_at")?.is_some() {
+        return Ok(None);
+    }
+    let officer = Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session };
+    Ok(Some((account, officer)))
+}
+
+/// True if the session of an officer whom the gate let in is still open, and roles and office are the ones with which
+/// the officer was let in.
+pub(super) async fn is_still_in(tx: &mut Tx, officer: &Officer, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let Some(row) = tx.sealed(&SESSION, officer.session).await? else { return Ok(false) };
+    if !is_open(&row, now)? || OfficerId::of(&row, "officer_id")? != officer.id {
+        return Ok(false);
+    }
+    let account = at_work(tx, officer.id, officer.session).await?;
+    Ok(account.is_some_and(|(_, account)| account.office == officer.office && account.roles == officer.roles))
+}
+
+/// True if a station that the gate let in is not revoked since, and stands where it stood.
+pub(super) async fn is_still_enrolled(tx: &mut Tx, station: &Station) -> Result<bool, StoreError> {
+    Ok(office_of_station_in_use(tx, station.id).await?.is_some_and(|office| office == station.office))
 }
 
 /// Moves the idle limit of a session.
@@ -310,7 +404,8 @@ pub(super) async fn session_seen(tx: &mut Tx, id: SessionId, at: OffsetDateTime)
 
 /// Ends a session.
 pub(super) async fn close_session(tx: &mut Tx, id: SessionId, at: OffsetDateTime) -> Result<(), StoreError> {
-    tx.run(sql!("update session set closed_at = $1 where id = $2 and closed_at is null"), args![at, id]).await?;
+    let sql = sql!("update session set closed_at = $1 where id = $2 and closed_at is null");
+    tx.change(&SESSION, id, sql, args![at, id]).await?;
     Ok(())
 }
 
@@ -406,3 +501,7 @@ pub async fn stations_in_use(tx: &mut Tx) -> Result<Vec<(String, String, OffsetD
     let rows = tx.all(sql, args![]).await?;
     rows.iter().map(|row| Ok((row.get("name")?, row.get("office")?, row.get("expires_at")?))).collect()
 }
+
+/// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in
+/// the future was written while the clock was wrong.
+pub(super) const CLOCKS_DIFFER: time::Duration = time::Duration::minutes(1);

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::model::{Application, DossierDigest, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, Request};
-use super::{Counter, CounterError, hand_over};
+use super::{Counter, CounterError, hand_over, reading};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
@@ -33,6 +33,7 @@ where
         .add(Right::Officer(Permission::Decide), routes!(refuse))
         .add(Right::Officer(Permission::Release), routes!(release))
         .merge(hand_over::routes())
+        .merge(reading::routes())
 }
 
 /// What a citizen asks for.
@@ -113,8 +114,8 @@ pub(crate) struct ApplicationView {
     kind: Kind,
     /// The office.
     office: OfficeCode,
-    /// What the citizen brings to fetch the card; shown at the counter that prints it, and not at
-    /// hand-over, which asks for it.
+    /// What the citizen brings to fetch the card; shown at the counter that prints it, and not to an officer who may
+    /// hand the card over, to whom it proves that the citizen is there.
     slip: Option<Slip>,
     /// The fee, in đồng.
     fee_dong: u32,
@@ -144,6 +145,8 @@ pub(crate) struct ApplicationView {
 
 impl ApplicationView {
     pub(crate) fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
+        // The officer who opened the application is shown the slip to print it, and does not hand the card over.
+        let prints = !officer.may(Permission::HandOver) || application.registered.by == officer.id;
         let (stage, chip) = (application.stage.name(), application.stage.chip());
         let features = application.stage.capture_of().map(|capture| capture.features.clone());
         let capture = application.stage.capture_of().filter(|_| portrait.is_some());
@@ -164,7 +167,7 @@ impl ApplicationView {
             person_id: application.person,
             kind: application.kind,
             office: application.office,
-            slip: officer.may(Permission::Apply).then_some(application.slip),
+            slip: (officer.may(Permission::Apply) && prints).then_some(application.slip),
             fee_dong: application.fee,
             registered_at: application.registered.at,
             chip,

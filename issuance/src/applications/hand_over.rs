@@ -25,6 +25,10 @@ pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Resu
     let mut card = cards::steps::of_office(deed, id).await?;
     let application = store::application_locked(deed, card.application).await?;
     let mut application = application.ok_or(CardError::Unknown)?;
+    // This officer was shown the slip's number: from that hand it does not show that the citizen is there.
+    if application.registered.by == deed.actor().id {
+        return Err(HandOverError::SameOfficer);
+    }
     if !application.slip.matches(slip) {
         return Err(HandOverError::Slip);
     }
@@ -43,6 +47,9 @@ pub enum HandOverError {
     /// The card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The officer opened the application, and so knows the slip.
+    #[error("another officer than the one who opened the application")]
+    SameOfficer,
     /// The slip is another one.
     #[error("the slip does not belong to this card")]
     Slip,

@@ -8,6 +8,7 @@ pub mod hand_over;
 pub mod model;
 pub mod portrait;
 mod problem;
+mod reading;
 pub mod steps;
 pub mod store;
 
@@ -18,7 +19,7 @@ pub use api::routes;
 use fees::Fees;
 use serde::{Deserialize, Serialize};
 pub use steps::CounterError;
-pub use store::{APPLICATION, MIGRATIONS};
+pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
 
 use crate::cards::CardProfile;
 use crate::ground::objects::Objects;

@@ -334,6 +334,19 @@ impl Slip {
 }
 
 impl Stage {
+    /// True while something is still to be done about the application.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::HandedOver { .. } | Self::Cancelled { .. } => false,
+            Self::Registered
+            | Self::Captured { .. }
+            | Self::Approved { .. }
+            | Self::Held { .. }
+            | Self::InProduction { .. }
+            | Self::Personalized { .. } => true,
+        }
+    }
+
     /// The stage's name, as in the API.
     pub fn name(&self) -> &'static str {
         match self {

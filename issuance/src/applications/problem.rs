@@ -19,6 +19,7 @@ impl From<CounterError> for Problem {
             E::Application(ApplicationError::Contradicts(_)) => of(Code::KindContradictsRegister),
             E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),
             E::Base64 => of(Code::PortraitNotBase64),
+            E::Card(source) => source.into(),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
             E::Compose(source) => source.into(),
             E::Doubtful(_) => of(Code::AcknowledgementNeeded),
@@ -33,7 +34,7 @@ impl From<CounterError> for Problem {
             E::ReasonMissing => of(Code::ReasonMissing),
             E::Store(source) => source.into(),
             E::Transition(source) => source.into(),
-            E::Unknown => of(Code::ApplicationUnknown),
+            E::Case | E::Unknown => of(Code::ApplicationUnknown),
         }
     }
 }
@@ -42,6 +43,7 @@ impl From<HandOverError> for Problem {
     fn from(error: HandOverError) -> Self {
         match error {
             HandOverError::Card(source) => source.into(),
+            HandOverError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),
             HandOverError::Slip => Self::new(Code::SlipMismatch).detail(error),
             HandOverError::Stage(source) => source.into(),
             HandOverError::Store(source) => source.into(),

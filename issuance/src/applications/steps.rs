@@ -12,7 +12,9 @@ use super::model::{
 };
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::{Counter, store};
+use crate::cards::CardError;
 use crate::cards::compose::{self, ComposeError, Holder};
+use crate::cards::model::Card;
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
@@ -55,11 +57,9 @@ pub async fn register(
     deed.actor().may_act_for(request.office)?;
     // Locked, so that two counters cannot open one each.
     let registered = population::store::person_locked(deed, request.person).await?.ok_or(PopulationError::Unknown)?;
-    let holder = match request.claim.and_then(Claim::card) {
-        Some(sod_sha256) => cards::store::holder_of(deed.tx(), &sod_sha256).await?,
-        None => None,
-    };
-    population::steps::citizen_is_there(deed.actor(), &registered, request.claim, holder)?;
+    let cards = cards::store::cards_of(deed, request.person).await?;
+    let in_hand = issued_of(&cards);
+    population::steps::citizen_is_there(deed.actor(), &registered, request.claim, &in_hand)?;
     let person = &registered.person;
     if registered.personal_number.is_none() {
         return Err(CounterError::NumberMissing);
@@ -71,10 +71,10 @@ pub async fn register(
     if store::has_open(deed.tx(), request.person).await? {
         return Err(CounterError::AlreadyOpen);
     }
-    if request.kind == Kind::First && cards::steps::has_active(deed, request.person).await? {
+    if request.kind == Kind::First && !in_hand.is_empty() {
         return Err(CounterError::CardAlreadyHeld);
     }
-    let held = Held::of(&cards::store::cards_of(deed, request.person).await?);
+    let held = Held::of(&cards);
     let doubt = request.kind.judge(held, deed.today())?;
     let word = request.kind.word();
     let because = match (doubt, request.acknowledged.map(tidy)) {
@@ -215,6 +215,9 @@ pub async fn read(
     if mends_only(deed.actor()) && !matches!(application.stage, Stage::Held { .. }) {
         return Err(CounterError::NotHeld);
     }
+    if let Some(case) = occasion.case {
+        case_fits(deed, application.person, case).await?;
+    }
     let (object, occasion) = (Object::Application(id), Occasion { case: occasion.case.or(Some(id)), ..occasion });
     let (action, person) = (Action::ApplicationRead, application.person);
     deed.record_reading(action, object, person, &application.office, occasion).await?;
@@ -241,6 +244,27 @@ pub async fn portrait_of(counter: &Counter, application: &Application) -> Result
         Err(error) if error.is_lost() => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the days of issue of the cards in the citizen's hand that count.
+pub(super) fn issued_of(cards: &[Card]) -> Vec<time::Date> {
+    cards.iter().filter(|card| card.status.is_active()).map(|card| card.issued).collect()
+}
+
+/// Refuses a case that an officer names for a reading, unless it is an application of this person that is open, or one
+/// of an office for which the officer may act: the trail names no case that does not exist.
+///
+/// # Errors
+/// [`CounterError::Case`]
+pub(super) async fn case_fits(
+    deed: &mut Deed<Officer>,
+    person: PersonId,
+    case: ApplicationId,
+) -> Result<(), CounterError> {
+    let fits = store::case(deed.tx(), case).await?.is_some_and(|(of, office, stage)| {
+        of == person && (stage.is_open() || deed.actor().may_act_for(&office).is_ok())
+    });
+    if fits { Ok(()) } else { Err(CounterError::Case) }
 }
 
 /// Composes the card without a chip, to find out before one is used whether a card can carry it.
@@ -342,9 +366,15 @@ pub enum CounterError {
     /// The photograph is not base64.
     #[error("the photograph is not base64")]
     Base64,
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// A person who has a card changes it.
     #[error("the person has a card")]
     CardAlreadyHeld,
+    /// The case that the officer names for a reading.
+    #[error("the case is no application of this person that is open, or of the officer's office")]
+    Case,
     /// No card can carry what the register and the counter hold.
     #[error(transparent)]
     Compose(#[from] ComposeError),

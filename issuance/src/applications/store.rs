@@ -15,6 +15,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_applications_applications"),
     migration!(23, "0023_applications_row_macs"),
     migration!(31, "0031_applications_officers"),
+    migration!(48, "0048_applications_officer_row_macs"),
 ];
 
 /// Applications carry a MAC.
@@ -32,16 +33,35 @@ pub const APPLICATION: Sealed = Sealed {
         ("stage", Kind::Text),
         ("stage_data", Kind::Json),
         ("approved_at", Kind::Moment),
+        ("officers", Kind::Integer),
     ],
+    keys: 1,
     one: sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                version, mac
          from application where id = $1"
     ),
     all: sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                version, mac
          from application order by id"
     ),
     set: sql!("update application set version = $1, mac = $2 where id = $3"),
+};
+
+/// Officers who had a hand in an application: each row carries a MAC.
+pub const APPLICATION_OFFICER: Sealed = Sealed {
+    table: "application_officer",
+    columns: &[("application_id", Kind::Uuid), ("officer_id", Kind::Uuid)],
+    keys: 2,
+    one: sql!(
+        "select application_id, officer_id, version, mac from application_officer
+         where application_id = $1 and officer_id = $2"
+    ),
+    all: sql!(
+        "select application_id, officer_id, version, mac from application_officer order by application_id, officer_id"
+    ),
+    set: sql!("update application_officer set version = $1, mac = $2 where application_id = $3 and officer_id = $4"),
 };
 
 pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreError> {
@@ -75,6 +95,13 @@ pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(),
 pub async fn application<A: Actor>(deed: &mut Deed<A>, id: ApplicationId) -> Result<Option<Application>, StoreError> {
     let row = deed.tx().sealed(&APPLICATION, id).await?;
     seen(deed, row.as_ref())
+}
+
+/// Returns person, office and stage of the application that a reading names as its case, only to be compared: nothing
+/// of them is answered, so no record is due.
+pub(super) async fn case(tx: &mut Tx, id: ApplicationId) -> Result<Option<(PersonId, OfficeCode, Stage)>, StoreError> {
+    let row = tx.sealed(&APPLICATION, id).await?;
+    row.map(|row| Ok((Id::of(&row, "person_id")?, row.parsed("office")?, row.json("stage_data")?))).transpose()
 }
 
 /// As [`application`], kept from other writers until the deed ends.
@@ -157,26 +184,44 @@ pub async fn move_to(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<()
     Ok(())
 }
 
-/// Enters an officer among those who had a hand in an application, for good.
+/// Enters an officer among those who had a hand in an application, for good; the application knows how many they are.
 pub(super) async fn involve(tx: &mut Tx, id: ApplicationId, officer: OfficerId) -> Result<(), StoreError> {
-    let sql = sql!(
-        "insert into application_officer (application_id, officer_id) values ($1, $2)
-         on conflict (application_id, officer_id) do nothing"
-    );
-    tx.run(sql, args![id, officer]).await?;
+    let known = involved(tx, id).await?;
+    if known.contains(&officer) {
+        return Ok(());
+    }
+    tx.run(sql!("insert into application_officer (application_id, officer_id) values ($1, $2)"), args![id, officer])
+        .await?;
+    tx.seal(&APPLICATION_OFFICER, (id, officer)).await?;
+    let count = i64::try_from(known.len()).unwrap_or(i64::MAX) + 1;
+    let sql = sql!("update application set officers = $1 where id = $2");
+    tx.change(&APPLICATION, id, sql, args![count, id]).await?;
     Ok(())
 }
 
-/// Returns the officers who opened an application or ever captured for it.
+/// Returns the officers who opened an application or ever captured for it. One whom another hand deleted is missed: the
+/// application says how many they are. The caller holds the application.
 pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<OfficerId>, StoreError> {
-    let sql = sql!("select officer_id from application_officer where application_id = $1");
-    tx.all(sql, args![id]).await?.iter().map(|row| Id::of(row, "officer_id")).collect()
+    let count: Option<i64> = match tx.sealed(&APPLICATION, id).await? {
+        Some(row) => row.get("officers")?,
+        None => None,
+    };
+    let sql = sql!(
+        "select application_id, officer_id, version, mac from application_officer
+         where application_id = $1 order by officer_id"
+    );
+    let rows = tx.all_sealed(&APPLICATION_OFFICER, sql, args![id]).await?;
+    if count.is_some_and(|count| usize::try_from(count) != Ok(rows.len())) {
+        return Err(StoreError::Tampered { table: APPLICATION_OFFICER.table, id: id.to_string() });
+    }
+    rows.iter().map(|row| Id::of(row, "officer_id")).collect()
 }
 
 /// True if a person has an application that is still under way.
 pub(super) async fn has_open(tx: &mut Tx, person: PersonId) -> Result<bool, StoreError> {
     let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                version, mac
          from application where person_id = $1"
     );
     // All of them are read: a stage that was changed by another hand must not let a second one begin.

@@ -26,10 +26,10 @@ where
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// `person/<id>`, `card/<id>`, `chip/<serial>`, `officer/<id>`, …
+    /// `person/<id>`, `card/<id>`, `chip/<serial>`, `officer/<id>`, …: always `kind/id`.
     #[param(value_type = Option<String>)]
     object: Option<Words<100>>,
-    /// `officer/<id>` or `station/<id>`.
+    /// `officer/<id>`, `station/<id>`, `anyone` or `service`.
     #[param(value_type = Option<String>)]
     actor: Option<Words<100>>,
     /// Everything about this person, whatever was acted on.

@@ -8,7 +8,7 @@ use crate::web::Problem;
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
-            AuditError::Unbounded => Self::new(ProblemCode::QueryMalformed).detail(error),
+            AuditError::Form | AuditError::Unbounded => Self::new(ProblemCode::QueryMalformed).detail(error),
             AuditError::Store(source) => source.into(),
         }
     }

@@ -25,6 +25,12 @@ pub(super) struct Row {
 /// Why the trail is not read.
 #[derive(Debug, Error)]
 pub(super) enum AuditError {
+    /// A name that no record has.
+    #[error(
+        "an object is named kind/id (application/<id>, card/<id>, chip/<serial>, officer/<id>, person/<id>, \
+         station/<id>, …), an actor officer/<id>, station/<id>, anyone or service"
+    )]
+    Form,
     /// A question about everything.
     #[error("a question names an object, an actor or a person")]
     Unbounded,
@@ -36,8 +42,12 @@ pub(super) enum AuditError {
 /// Reads a page of the trail. The reading is itself a record.
 ///
 /// # Errors
-/// [`AuditError::Unbounded`]
+/// [`AuditError::Unbounded`]; [`AuditError::Form`], since an empty answer would say that nothing happened.
 pub(super) async fn trail(deed: &mut Deed<Officer>, question: &Question) -> Result<Vec<Row>, AuditError> {
+    let object_fits = question.object.as_deref().is_none_or(is_object);
+    if !object_fits || !question.actor.as_deref().is_none_or(is_actor) {
+        return Err(AuditError::Form);
+    }
     let subject = match (&question.object, &question.actor, question.person) {
         (Some(object), ..) => Object::Asked(object.clone()),
         (None, _, Some(person)) => Object::Person(person),
@@ -48,6 +58,18 @@ pub(super) async fn trail(deed: &mut Deed<Officer>, question: &Question) -> Resu
     let rows = store::trail(deed.tx(), question, &office).await?;
     deed.record(Action::AuditRead, subject, question.person, Purpose::Audit).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// True for a text of the form in which the trail names objects.
+fn is_object(text: &str) -> bool {
+    let Some((kind, id)) = text.split_once('/') else { return text == "officer-proposals" };
+    !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !id.is_empty()
+}
+
+/// True for a text of the form in which the trail names callers.
+fn is_actor(text: &str) -> bool {
+    let id = text.strip_prefix("officer/").or_else(|| text.strip_prefix("station/"));
+    id.is_some_and(|id| !id.is_empty()) || ["anyone", "service"].contains(&text)
 }
 
 fn read(row: &Record) -> Result<Row, StoreError> {

@@ -10,20 +10,18 @@ use utoipa_axum::routes;
 use super::Settings;
 use super::model::{Card, Status};
 use super::steps::{self, Report};
-use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Nothing, OccasionAsked, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, Right, Routes, Write};
 
-/// The routes of this office.
+/// The routes of this office. The reading of a card is a route of `applications`, since it names a case.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
     Settings: FromRef<S>,
 {
     Routes::new()
-        .add(Right::Officer(Permission::ReadCard), routes!(read))
         .add(Right::Officer(Permission::ReportLoss), routes!(report_loss))
         .add(Right::Officer(Permission::ReportLoss), routes!(propose_undo))
         .add(Right::Officer(Permission::ReportLoss), routes!(undo))
@@ -53,7 +51,7 @@ struct Undoing {
 
 /// A card.
 #[derive(Debug, Serialize, ToSchema)]
-struct CardView {
+pub(crate) struct CardView {
     /// Identifier.
     #[schema(value_type = String)]
     id: CardId,
@@ -106,6 +104,29 @@ impl From<Card> for CardView {
     }
 }
 
+/// A card that was reported lost. Any counter of the country takes such a report, so the answer tells neither whose
+/// card it is nor what is printed on it.
+#[derive(Debug, Serialize, ToSchema)]
+struct LostView {
+    /// Identifier.
+    #[schema(value_type = String)]
+    id: CardId,
+    /// `suspended`.
+    status: &'static str,
+    /// The report can be undone until then.
+    #[serde(with = "time::serde::rfc3339::option")]
+    suspended_until: Option<OffsetDateTime>,
+    /// The office of the card, where the report can be undone.
+    office: OfficeCode,
+}
+
+impl From<Card> for LostView {
+    fn from(card: Card) -> Self {
+        let CardView { id, status, suspended_until, office, .. } = CardView::from(card);
+        Self { id, status, suspended_until, office }
+    }
+}
+
 /// What a document is to a kiosk.
 #[derive(Debug, Serialize, ToSchema)]
 struct StatusView {
@@ -116,21 +137,9 @@ struct StatusView {
     as_of: OffsetDateTime,
 }
 
-/// A card, as it stands.
-#[utoipa::path(get, path = "/api/cards/{id}", tag = "cards", params(OccasionAsked),
-    responses((status = 200, body = CardView)))]
-async fn read(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<CardId>,
-    occasion: Occasion,
-) -> Looked<CardView> {
-    desk.look(officer, async |deed| steps::read(deed, id, occasion).await.map(CardView::from)).await
-}
-
 /// A card is reported lost: kiosks refuse it from now on, and after a term it is revoked for good.
 #[utoipa::path(post, path = "/api/cards/{id}/loss", tag = "cards", request_body = Loss,
-    responses((status = 200, body = CardView)))]
+    responses((status = 200, body = LostView)))]
 async fn report_loss(
     State(desk): State<Desk>,
     State(settings): State<Settings>,
@@ -140,7 +149,7 @@ async fn report_loss(
 ) -> Answered {
     let by_holder = body.reported_by.as_str() == "holder";
     let report = Report { by_holder, grounds: body.grounds.as_str(), term: settings.loss_term };
-    desk.write(officer, stamp, async |deed| steps::report_loss(deed, id, report).await.map(CardView::from)).await
+    desk.write(officer, stamp, async |deed| steps::report_loss(deed, id, report).await.map(LostView::from)).await
 }
 
 /// A first officer wants a report of loss undone: the card was found, or another one was meant.

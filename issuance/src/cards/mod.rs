@@ -9,6 +9,7 @@ pub mod profile;
 pub mod steps;
 pub mod store;
 
+pub(crate) use api::CardView;
 pub use api::routes;
 pub use profile::{CardProfile, State};
 use serde::{Deserialize, Serialize};

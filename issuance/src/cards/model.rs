@@ -111,6 +111,11 @@ impl Status {
         }
     }
 
+    /// True for a card in the citizen's hand that counts.
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Active { .. })
+    }
+
     /// `Personalized → Active`.
     ///
     /// # Errors

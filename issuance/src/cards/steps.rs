@@ -7,7 +7,7 @@ use super::model::{Card, Loss, Revocation, Status, StatusError, UndoError};
 use super::store;
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::{Actor, Service};
-use crate::ground::ids::{CardId, PersonId};
+use crate::ground::ids::CardId;
 use crate::ground::text::tidy;
 use crate::ground::{Decision, Officer, OtherOffice};
 use crate::store::{StoreError, Tx};
@@ -194,14 +194,6 @@ pub async fn status(tx: &mut Tx, sod_sha256: &str) -> Result<String, CardError> 
     let mut hash = [0; 32];
     hex::decode_to_slice(sod_sha256, &mut hash).map_err(|_| CardError::Hash)?;
     Ok(store::status_of(tx, &hash).await?.unwrap_or_else(|| "unknown".to_owned()))
-}
-
-/// True if a person has a card in hand.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn has_active<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<bool, StoreError> {
-    Ok(store::held_by(deed, person).await?.iter().any(|card| matches!(card.status, Status::Active { .. })))
 }
 
 /// Returns the card, kept from other writers, if it is of the officer's office.

@@ -35,6 +35,7 @@ pub const CARD: Sealed = Sealed {
         ("status_data", Kind::Json),
         ("suspended_until", Kind::Moment),
     ],
+    keys: 1,
     one: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
                 suspended_until, version, mac
@@ -180,14 +181,6 @@ async fn list<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32], reason: &str)
         deed.tx().run(sql!("insert into revocation_mark (id) values ($1)"), args![mark]).await?;
     }
     Ok(())
-}
-
-/// Returns whose card has this EF.SOD, whatever it is now.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn holder_of(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<PersonId>, StoreError> {
-    by_document(tx, sod_sha256).await?.map(|row| Id::of(&row, "person_id")).transpose()
 }
 
 /// True if the list of revoked documents changed since its marks were last taken. Cheap, so that the list is read

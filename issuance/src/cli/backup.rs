@@ -57,7 +57,7 @@ impl BackupCommand {
         };
         let manifest: Manifest =
             attended(async |progress| backup::backup(&settings, order, progress, now(), &mut rng()).await)?;
-        output::line(format_args!("Backed up into {}, as of {}.", self.to.display(), manifest.made_at))?;
+        output::line(format_args!("Backed up into {}, as of {}.", self.to.display(), manifest.moment()))?;
         for archive in &manifest.archives {
             output::line(format_args!("{}: {} files, {} bytes", archive.file, archive.files, archive.length))?;
         }

@@ -1,6 +1,7 @@
 //! `issuance officer`
 
 use clap::{Args, Subcommand};
+use crypto::identity::civil_time::Moment;
 
 use super::{Outcome, Place, output};
 use crate::access::proposals;
@@ -100,7 +101,8 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), None).await?;
             deed.commit().await?;
             output::line(format_args!(
-                "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
+                "Proposed. It takes effect when an administrator confirms it, or at {}",
+                Moment(effective_at)
             ))?;
             output::line(format_args!(
                 "if no administrator signs in before. Until then every answer of the service says so."
@@ -115,7 +117,8 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             let (effective_at, _) = proposals::propose_offline(&mut deed, name.as_str(), Some(roles)).await?;
             deed.commit().await?;
             output::line(format_args!(
-                "Proposed. It takes effect when an administrator confirms it, or at {effective_at}"
+                "Proposed. It takes effect when an administrator confirms it, or at {}",
+                Moment(effective_at)
             ))?;
             output::line(format_args!(
                 "if no administrator signs in before. Until then every answer of the service says so."

@@ -70,11 +70,11 @@ impl RestoreCommand {
             "Installation {} is restored in {}, as of {}.",
             manifest.installation,
             data.display(),
-            manifest.made_at
+            manifest.moment()
         ))?;
         output::line(format_args!(
-            "Every counter was raised by {}; {} sessions were ended; the audit trail says so.",
-            self.skip, restored.sessions_ended
+            "Every counter was raised by {}; every session was ended; the audit trail says so.",
+            self.skip
         ))?;
         let tables: Vec<_> = restored.verified.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
         output::line(format_args!("Records verified: {}.", tables.join(", ")))?;
@@ -107,7 +107,7 @@ fn verify(from: &Path, identities: &[Identity], keys_identities: &[Identity]) ->
         manifest.installation,
         manifest.engine,
         manifest.schema,
-        manifest.made_at,
+        manifest.moment(),
         manifest.program
     ))?;
     output::line(format_args!("Every digest is right."))?;

@@ -7,6 +7,7 @@ mod entry;
 mod store;
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 
 pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
 use rand::rngs::ChaCha20Rng;
@@ -14,7 +15,7 @@ pub use store::MIGRATIONS;
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
 
-use crate::ground::actor::{Actor, Caller, Decision, Officer};
+use crate::ground::actor::{Actor, Caller, Decision, Officer, Standing};
 use crate::ground::ids::PersonId;
 use crate::ground::{Id, OfficeCode, Source};
 use crate::store::{Db, StoreError, Tx};
@@ -24,20 +25,47 @@ use crate::store::{Db, StoreError, Tx};
 pub struct Deeds {
     db: Db,
     source: Source,
+    still_in: StillIn,
 }
 
+/// True if a caller whom the gate let in may still come in, at this moment and in this transaction.
+pub type StillIn = for<'a> fn(
+    &'a mut Tx,
+    Standing<'a>,
+    OffsetDateTime,
+) -> Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send + 'a>>;
+
 impl Deeds {
-    /// Deeds in this database, by this clock.
+    /// Deeds in this database, by this clock, of callers who are looked at again by this rule.
     #[must_use]
-    pub fn new(db: Db, source: Source) -> Self {
-        Self { db, source }
+    pub fn new(db: Db, source: Source, still_in: StillIn) -> Self {
+        Self { db, source, still_in }
     }
 
-    /// Begins a verb of this caller.
+    /// Begins a verb of this caller. The caller was let in before the request was read, which may take long; what ended
+    /// meanwhile (session, role, certificate) is found now, in the transaction of the verb.
+    ///
+    /// # Errors
+    /// [`DeedError::Dismissed`]
+    pub async fn open<A: Actor>(&self, actor: A) -> Result<Deed<A>, DeedError> {
+        let mut deed = self.begin(actor).await?;
+        let Deed { tx, actor, at, .. } = &mut deed;
+        if (self.still_in)(tx, actor.standing(), *at).await? {
+            Ok(deed)
+        } else {
+            Err(DeedError::Dismissed { station: matches!(deed.actor.standing(), Standing::Station(_)) })
+        }
+    }
+
+    /// As [`open`](Self::open) for the deed that opens the officer's session, and judges the account itself.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn open<A: Actor>(&self, actor: A) -> Result<Deed<A>, StoreError> {
+    pub(crate) async fn open_with_session(&self, officer: Officer) -> Result<Deed<Officer>, StoreError> {
+        self.begin(officer).await
+    }
+
+    async fn begin<A: Actor>(&self, actor: A) -> Result<Deed<A>, StoreError> {
         let tx = self.db.begin().await?;
         let (at, source) = (self.source.now(), self.source.clone());
         Ok(Deed { tx, actor, at, source, seen: BTreeSet::new(), told: BTreeSet::new(), entries: 0 })
@@ -208,6 +236,12 @@ impl Deed<Officer> {
 /// Why a verb does not become true.
 #[derive(Debug, Error)]
 pub enum DeedError {
+    /// The caller was let in, and may not come in any more.
+    #[error("the caller was let in, and may not come in any more")]
+    Dismissed {
+        /// True for a station, false for an officer.
+        station: bool,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -278,15 +278,33 @@ pub struct Anyone;
 #[derive(Clone, Copy, Debug)]
 pub struct Service;
 
+/// Who must still be let in when a deed begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Standing<'a> {
+    /// The service itself, or a caller who needs no right.
+    Free,
+    /// An officer, by session, roles and office.
+    Officer(&'a Officer),
+    /// A station, by its certificate.
+    Station(&'a Station),
+}
+
 /// A kind of caller. A verb says in its type which kind it is for: `Deed<Officer>`, `Deed<Station>`.
 pub trait Actor: Clone + Send + Sync + 'static {
     /// The caller, as the audit trail names it.
     fn caller(&self) -> Caller;
+
+    /// What is looked at again when a deed of this caller begins.
+    fn standing(&self) -> Standing<'_>;
 }
 
 impl Actor for Officer {
     fn caller(&self) -> Caller {
         Caller::Officer(self.id, self.office.clone())
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing::Officer(self)
     }
 }
 
@@ -294,17 +312,29 @@ impl Actor for Station {
     fn caller(&self) -> Caller {
         Caller::Station(self.id, self.office.clone())
     }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing::Station(self)
+    }
 }
 
 impl Actor for Anyone {
     fn caller(&self) -> Caller {
         Caller::Anyone
     }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing::Free
+    }
 }
 
 impl Actor for Service {
     fn caller(&self) -> Caller {
         Caller::Service
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing::Free
     }
 }
 

@@ -1,13 +1,14 @@
 //! Time and randomness, both parameters: the service's own, or those that a test sets.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Instant;
 
 use crypto::identity::civil_time::VIET_NAM;
 use rand::rngs::ChaCha20Rng;
 #[expect(clippy::disallowed_types, reason = "the one place where the system's randomness enters the service")]
 use rand::rngs::SysRng;
 use rand::{Rng, SeedableRng};
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::Id;
 
@@ -24,8 +25,8 @@ pub struct Clock {
 /// Where time comes from.
 #[derive(Clone, Debug)]
 enum Hands {
-    /// A moment that a test sets.
-    Set(Arc<Mutex<OffsetDateTime>>),
+    /// A moment that a test sets, and how long the computer has run.
+    Set(Arc<Mutex<(OffsetDateTime, Duration)>>),
     /// The computer's clock.
     System,
 }
@@ -40,7 +41,7 @@ impl Clock {
     /// A clock that stands still at `at`, in Viet Nam. For tests.
     #[must_use]
     pub fn standing(at: OffsetDateTime) -> Self {
-        Self { hands: Hands::Set(Arc::new(Mutex::new(at))), offset: VIET_NAM }
+        Self { hands: Hands::Set(Arc::new(Mutex::new((at, Duration::ZERO)))), offset: VIET_NAM }
     }
 
     /// Returns the same clock in a State whose civil time is `offset` ahead of UTC.
@@ -50,9 +51,27 @@ impl Clock {
     }
 
     /// Moves a set clock; the computer's clock stays as it is.
-    pub fn advance(&self, by: time::Duration) {
+    pub fn advance(&self, by: Duration) {
         if let Hands::Set(at) = &self.hands {
-            *at.lock().expect("the lock is held for an addition only") += by;
+            let (at, run) = &mut *at.lock().expect("the lock is held for an addition only");
+            *at += by;
+            *run += by.max(Duration::ZERO);
+        }
+    }
+
+    /// Sets a set clock ahead or back: no time passes.
+    pub fn jump(&self, by: Duration) {
+        if let Hands::Set(at) = &self.hands {
+            at.lock().expect("the lock is held for an addition only").0 += by;
+        }
+    }
+
+    /// Returns for how long this process has run, whatever happens to the clock on the wall.
+    #[must_use]
+    pub fn run(&self) -> Duration {
+        match &self.hands {
+            Hands::Set(at) => at.lock().expect("the lock is held for an addition only").1,
+            Hands::System => BEGAN.elapsed().try_into().unwrap_or(Duration::MAX),
         }
     }
 
@@ -62,7 +81,7 @@ impl Clock {
         let at = match &self.hands {
             #[expect(clippy::disallowed_methods, reason = "the one place that asks the computer's clock")]
             Hands::System => OffsetDateTime::now_utc(),
-            Hands::Set(at) => *at.lock().expect("the lock is held for an addition only"),
+            Hands::Set(at) => at.lock().expect("the lock is held for an addition only").0,
         };
         at.replace_nanosecond(at.microsecond() * 1_000).unwrap_or(at)
     }
@@ -79,6 +98,9 @@ impl Clock {
         self.day_of(self.now())
     }
 }
+
+/// When this process first asked how long it has run.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Where randomness comes from.
 #[derive(Debug)]
@@ -166,15 +188,19 @@ mod tests {
         let clock = Clock::standing(datetime!(2026-11-24 17:30 UTC));
         assert_eq!(clock.today(), date!(2026 - 11 - 25), "half past midnight in Viet Nam");
         assert_eq!(clock.now(), datetime!(2026-11-24 17:30 UTC));
-        clock.advance(time::Duration::hours(-1));
+        clock.advance(Duration::hours(-1));
         assert_eq!(clock.today(), date!(2026 - 11 - 24));
+        assert_eq!(clock.run(), Duration::ZERO);
+        clock.advance(Duration::hours(2));
+        clock.jump(Duration::hours(5));
+        assert_eq!((clock.run(), clock.now()), (Duration::hours(2), datetime!(2026-11-24 23:30 UTC)));
     }
 
     #[test]
     fn identifiers_ascend_with_time() {
         let source = Source::new(Clock::standing(datetime!(2026-11-24 17:30 UTC)), Randomness::seeded(1));
         let first: Id<()> = source.id();
-        source.clock().advance(time::Duration::microseconds(1));
+        source.clock().advance(Duration::microseconds(1));
         assert!(first < source.id());
     }
 }

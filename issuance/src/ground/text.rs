@@ -249,6 +249,9 @@ impl<const MOST: usize> FromStr for PrintedText<MOST> {
     type Err = NotPrintable;
 
     fn from_str(text: &str) -> Result<Self, NotPrintable> {
+        if text.len() > 8 * MOST {
+            return Err(NotPrintable::TooLong { bytes: text.len(), most: MOST });
+        }
         let text = tidy(text).ok_or(NotPrintable::Empty)?;
         if text.len() > MOST { Err(NotPrintable::TooLong { bytes: text.len(), most: MOST }) } else { Ok(Self(text)) }
     }

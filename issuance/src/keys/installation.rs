@@ -5,7 +5,7 @@
 //! the installation, which its database carries too, and a mark per counter that no value below it will be given
 //! again, whatever the database says. The file is sealed under the key-encryption key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use rand::CryptoRng;
@@ -31,9 +31,13 @@ struct State {
     id: InstallationId,
     /// True once a database carries the identifier.
     bound: bool,
-    /// True once no row of the database is without a MAC.
+    /// True once no row of the five tables that had MACs first is without one. Written by versions that knew no other
+    /// tables with MACs.
     #[serde(default)]
     rows_sealed: bool,
+    /// The tables of which no row is without a MAC.
+    #[serde(default)]
+    sealed_tables: BTreeSet<String>,
     /// The first value of each counter that was never reserved.
     counters: BTreeMap<String, u64>,
     /// Where a counter begins that has no mark: above zero in a folder that was restored, since the counter may have
@@ -48,7 +52,7 @@ pub struct Installation {
     store: KeyStore,
     id: InstallationId,
     bound: bool,
-    rows_sealed: bool,
+    sealed_tables: BTreeSet<String>,
     /// The folder is of a version that knew no installations.
     begun_late: bool,
 }
@@ -62,7 +66,8 @@ impl Installation {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
         let id = Id::from_uuid(uuid::Builder::from_random_bytes(random).into_uuid());
-        write(store, &State { id, bound: false, rows_sealed: false, counters: BTreeMap::new(), floor: 0 })
+        let (sealed_tables, counters) = (BTreeSet::new(), BTreeMap::new());
+        write(store, &State { id, bound: false, rows_sealed: false, sealed_tables, counters, floor: 0 })
     }
 
     /// Opens the installation of a folder. One of a version that knew none gets its identifier now, and takes the
@@ -85,8 +90,11 @@ impl Installation {
     /// # Errors
     /// [`KeyStoreError`]
     pub fn open(store: &KeyStore) -> Result<Self, KeyStoreError> {
-        let State { id, bound, rows_sealed, .. } = read(store)?;
-        Ok(Self { store: store.clone(), id, bound, rows_sealed, begun_late: false })
+        let State { id, bound, rows_sealed, mut sealed_tables, .. } = read(store)?;
+        if rows_sealed {
+            sealed_tables.extend(FIRST_SEALED.map(str::to_owned));
+        }
+        Ok(Self { store: store.clone(), id, bound, sealed_tables, begun_late: false })
     }
 
     /// The identifier.
@@ -142,21 +150,30 @@ impl Installation {
         Ok(blocking::run(move || change(&store, |state| state.bound = true)).await?)
     }
 
-    /// Gives their MAC to rows that a version without MACs wrote, once: afterwards a row without one is refused.
+    /// Gives their MAC to rows that a version wrote whose table had none, once a table: afterwards a row without one is
+    /// refused.
     ///
     /// # Errors
     /// [`InstallationError`]
     pub async fn seal_rows_of_before(&self, db: &Db, tables: &[&Sealed]) -> Result<(), InstallationError> {
-        if self.rows_sealed {
+        let bare = || tables.iter().filter(|table| !self.sealed_tables.contains(table.table));
+        if bare().next().is_none() {
             return Ok(());
         }
         let mut tx = db.begin_upkeep().await?;
-        for table in tables {
+        for table in bare() {
             tx.seal_rows_of_before(table).await?;
         }
         tx.commit().await?;
         let store = self.store.clone();
-        Ok(blocking::run(move || change(&store, |state| state.rows_sealed = true)).await?)
+        let sealed: Vec<String> = tables.iter().map(|table| table.table.to_owned()).collect();
+        Ok(blocking::run(move || {
+            change(&store, |state| {
+                state.rows_sealed = true;
+                state.sealed_tables.extend(sealed);
+            })
+        })
+        .await?)
     }
 
     /// Returns the mark of each counter: the first value that was never reserved.
@@ -233,6 +250,8 @@ fn write(store: &LockedKeyStore<'_>, state: &State) -> Result<(), KeyStoreError>
 }
 
 const FILE: &str = "installation";
+/// The tables whose rows had MACs before others did.
+const FIRST_SEALED: [&str; 5] = ["officer", "station", "card", "application", "chip"];
 
 /// Why folder and database do not belong together. Each says what to do.
 #[derive(Debug, Error)]

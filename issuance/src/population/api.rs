@@ -2,27 +2,23 @@
 
 use axum::extract::{FromRef, State};
 use crypto::perso::problem::ProblemCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Claim, Declaration, Finding, Person, Registered};
+use super::model::{Declaration, Finding, Person, Registered};
 use super::{PopulationError, Register, steps};
-use crate::deed::Occasion;
 use crate::ground::ids::PersonId;
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, OccasionAsked, Right, Routes, Write};
+use crate::web::{Answered, Desk, Right, Routes, Write};
 
-/// The routes of this office.
+/// The routes of this office. The reading of a person is a route of `applications`, since it names a case.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new()
-        .add(Right::Officer(Permission::Declare), routes!(declare))
-        .add(Right::Officer(Permission::ReadPerson), routes!(read))
-        .add(Right::Officer(Permission::ReadPerson), routes!(read_by_claim))
+    Routes::new().add(Right::Officer(Permission::Declare), routes!(declare))
 }
 
 /// A person was registered.
@@ -37,7 +33,7 @@ struct Declared {
 
 /// A person of the register.
 #[derive(Debug, Serialize, ToSchema)]
-struct PersonView {
+pub(crate) struct PersonView {
     /// The register's own id.
     #[schema(value_type = String)]
     person_id: PersonId,
@@ -70,46 +66,6 @@ async fn declare(
     .await
 }
 
-/// A person, as registered.
-#[utoipa::path(get, path = "/api/persons/{id}", tag = "population", params(OccasionAsked),
-    responses((status = 200, body = PersonView)))]
-async fn read(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<PersonId>,
-    occasion: Occasion,
-) -> Looked<PersonView> {
-    desk.look(officer, async |deed| steps::read(deed, id, occasion).await.map(view)).await
-}
-
-/// The citizen is at the counter of an office that neither registered the citizen nor has a case.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Shown {
-    /// What the citizen tells: a number with date of birth and name. A card with a chip is claimed with an application.
-    claim: Claim,
-}
-
-/// A person, as registered, shown once to an officer of any office by a claim of the citizen: no right to read again
-/// follows from it.
-#[utoipa::path(post, path = "/api/persons/{id}/reading", tag = "population", params(OccasionAsked),
-    request_body = Shown, responses((status = 200, body = PersonView)))]
-async fn read_by_claim(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<PersonId>,
-    occasion: Occasion,
-    Write { stamp, body }: Write<Shown>,
-) -> Answered {
-    claimed(&desk, &officer, id, async || {
-        desk.write(officer.clone(), stamp, async |deed| {
-            steps::read_by_claim(deed, id, &body.claim, occasion).await.map(view)
-        })
-        .await
-    })
-    .await
-}
-
 /// Runs a verb that takes a claim of the citizen: counted before, and taken back unless the claim was wrong.
 ///
 /// # Errors
@@ -127,7 +83,9 @@ pub(crate) async fn claimed(
     done
 }
 
-fn view(registered: Registered) -> PersonView {
-    let Registered { id, office, person, findings, personal_number } = registered;
-    PersonView { person_id: id, office, personal_number, person, findings }
+impl From<Registered> for PersonView {
+    fn from(registered: Registered) -> Self {
+        let Registered { id, office, person, findings, personal_number } = registered;
+        Self { person_id: id, office, personal_number, person, findings }
+    }
 }

@@ -209,12 +209,13 @@ impl Examination<'_> {
 
     /// A text that is printed on the card: one that a card has no room for declines the declaration.
     fn card_text(&mut self, field: &str, declared: &str) -> Option<CardText> {
-        tidy(declared)?.parse().map_err(|e: NotPrintable| self.declines(field, "text-too-long", &e.to_string())).ok()
+        let text = self.tidied(field, declared)?;
+        text.parse().map_err(|e: NotPrintable| self.declines(field, "text-too-long", &e.to_string())).ok()
     }
 
     /// A text that is kept and not printed: one of more than `most` characters declines the declaration.
     fn text(&mut self, field: &str, declared: &str, most: usize) -> Option<String> {
-        let text = tidy(declared)?;
+        let text = self.tidied(field, declared)?;
         if text.chars().count() <= most {
             return Some(text);
         }
@@ -232,7 +233,7 @@ impl Examination<'_> {
     }
 
     fn nationality(&mut self, field: &str, declared: &str) -> Option<String> {
-        let code = tidy(declared).unwrap_or_else(|| self.reference.state().to_owned());
+        let code = self.tidied(field, declared).unwrap_or_else(|| self.reference.state().to_owned());
         if code == self.reference.state() || code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Some(code);
         }
@@ -241,7 +242,7 @@ impl Examination<'_> {
     }
 
     fn marital_status(&mut self, declared: &str) -> Option<MaritalStatus> {
-        match tidy(declared)?.as_str() {
+        match self.tidied("marital_status", declared)?.as_str() {
             "single" => Some(MaritalStatus::Single),
             "married" => Some(MaritalStatus::Married),
             "divorced" => Some(MaritalStatus::Divorced),
@@ -254,7 +255,7 @@ impl Examination<'_> {
     }
 
     fn blood_group(&mut self, declared: &str) -> Option<String> {
-        let group = tidy(declared)?;
+        let group = self.tidied("blood_group", declared)?;
         if ["A", "B", "AB", "O"].contains(&group.strip_suffix(['+', '-']).unwrap_or(&group)) {
             return Some(group);
         }
@@ -264,7 +265,7 @@ impl Examination<'_> {
 
     /// Nine digits (CMND), or twelve (the first cards with the personal number).
     fn old_number(&mut self, field: &str, declared: &str) -> Option<String> {
-        let number = tidy(declared)?;
+        let number = self.tidied(field, declared)?;
         if [9, 12].contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) {
             return Some(number);
         }
@@ -281,10 +282,23 @@ impl Examination<'_> {
         !ahead
     }
 
+    /// Returns a field as [`tidy`] makes it. One that is longer than any field may be declines the declaration before
+    /// any work is done on it, and counts as empty.
+    fn tidied(&mut self, field: &str, declared: &str) -> Option<String> {
+        if declared.len() > MOST_BYTES {
+            self.declines(field, "text-too-long", &format!("longer than {MOST_BYTES} bytes"));
+            return None;
+        }
+        tidy(declared)
+    }
+
     /// A field without which there is no person.
     fn must<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, code: &str) -> Option<T> {
-        let Some(text) = tidy(text) else {
-            self.declines(field, "field-missing", "must be declared");
+        let declined = self.declines.len();
+        let Some(text) = self.tidied(field, text) else {
+            if self.declines.len() == declined {
+                self.declines(field, "field-missing", "must be declared");
+            }
             return None;
         };
         let value = text.parse::<T>().map_err(|e| {
@@ -296,7 +310,7 @@ impl Examination<'_> {
 
     /// A field that may be empty; one that cannot be read is put aside with a finding, except for dates that cannot be.
     fn may<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, code: &str) -> Option<T> {
-        let text = tidy(text)?;
+        let text = self.tidied(field, text)?;
         let value = text.parse::<T>().map_err(|e| {
             let code = named(code, &text);
             self.finds(field, code, &said(code, &e));
@@ -326,6 +340,8 @@ fn said(code: &str, error: &impl Display) -> String {
     if code == "date-impossible" { "the calendar has no such day".to_owned() } else { error.to_string() }
 }
 
+/// Longest text of a field as it comes in, bytes: no field takes as much once it is tidy.
+const MOST_BYTES: usize = 8 * 1024;
 /// Years that a living person is not believed to exceed without a second look.
 const OLDEST: i32 = 110;
 /// Years between a parent's birth and a child's.

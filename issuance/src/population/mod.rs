@@ -10,12 +10,12 @@ pub mod store;
 
 use std::sync::Arc;
 
-pub(crate) use api::claimed;
 pub use api::routes;
+pub(crate) use api::{PersonView, claimed};
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
-pub use store::MIGRATIONS;
+pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -89,8 +89,11 @@ pub struct DeclaredRelative {
     pub nationality: String,
 }
 
-/// What a citizen tells or shows at the counter of an office that did not register the citizen: either a number with
-/// date of birth and name, or the card with the chip.
+/// What a citizen tells or shows at the counter of an office that did not register the citizen: a number with date of
+/// birth, and the name or what is printed on the card that the citizen holds.
+///
+/// Nothing in it is an identifier that this service answers or publishes (ids, fingerprints, serials of chips): those
+/// prove what an officer has read, and not who stands at the counter.
 #[derive(Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Claim {
@@ -100,11 +103,15 @@ pub struct Claim {
     /// Date of birth, as in a declaration.
     #[schema(value_type = String)]
     pub birth_date: Words<20>,
-    /// Full name at birth.
+    /// Full name at birth; may be left out where `card_issued` is given.
     #[schema(value_type = String)]
     pub full_name: Words<200>,
-    /// The old card that is shown. One with a chip, instead of the three: fingerprint of EF.SOD (SHA-256 of its signed
-    /// hash table, hex). One without, in place of the number for life: its nine digits.
+    /// The card with a chip that is shown, instead of the name: its printed day of issue, as a date of birth is
+    /// written. All else on a card of this series follows from the number and the date of birth. A card that was
+    /// reported lost, replaced or not yet handed over proves nothing.
+    #[schema(value_type = String)]
+    pub card_issued: Words<20>,
+    /// The old card without a chip that is shown, in place of the number for life: its nine digits.
     #[schema(value_type = String)]
     pub old_card: Words<64>,
 }
@@ -117,9 +124,10 @@ impl fmt::Debug for Claim {
 }
 
 impl Claim {
-    /// True if date, name, and the number for life or that of the old card are those of the register; all that is
-    /// claimed must be right, and a part that cannot be read is a wrong one.
-    pub(super) fn tells_of(&self, registered: &Registered) -> bool {
+    /// True if the date of birth, the number for life or that of the old card, and the name or the day of issue of a
+    /// card in the citizen's hand are those of the register; all that is claimed must be right, and a part that cannot
+    /// be read is a wrong one. `in_hand` are the days of issue of the cards that count.
+    pub(super) fn tells_of(&self, registered: &Registered, in_hand: &[time::Date]) -> bool {
         let (number, old) = (self.personal_number.as_str(), self.old_card.as_str());
         let same = |claimed: &str, known: Option<&str>| !claimed.is_empty() && known == Some(claimed);
         let number_right = same(number, registered.personal_number.as_ref().map(PersonalNumber::as_str));
@@ -130,15 +138,13 @@ impl Claim {
         let birth = self.birth_date.as_str().parse() == Ok(registered.person.birth);
         let lower = |name: &FullName| name.as_str().to_lowercase();
         let name: Option<FullName> = self.full_name.as_str().parse().ok();
-        let name = name.is_some_and(|name| lower(&name) == lower(&registered.person.full_name));
-        (number_right || old_right) && numbers && birth && name
-    }
-
-    /// The fingerprint of the card with a chip that is shown, if one is.
-    #[must_use]
-    pub fn card(&self) -> Option<[u8; 32]> {
-        let mut hash = [0; 32];
-        hex::decode_to_slice(self.old_card.as_str(), &mut hash).ok().map(|()| hash)
+        let name_right = name.is_some_and(|name| lower(&name) == lower(&registered.person.full_name));
+        let issued = self.card_issued.as_str().parse().ok().and_then(Date::full);
+        let card_right = issued.is_some_and(|issued| in_hand.contains(&issued));
+        let holder = (name_right || self.full_name.as_str().is_empty())
+            && (card_right || self.card_issued.as_str().is_empty())
+            && (name_right || card_right);
+        (number_right || old_right) && numbers && birth && holder
     }
 }
 

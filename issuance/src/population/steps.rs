@@ -51,8 +51,8 @@ pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) ->
     Ok(registered)
 }
 
-/// Reads a person by a claim of the citizen, at any office: once, and without a right that lasts. The claim is a number
-/// with date of birth and name; the register knows no card with a chip.
+/// Reads a person by a claim of the citizen, at any office: once, and without a right that lasts. `in_hand` are the
+/// days of issue of the cards that the citizen has and that count.
 ///
 /// # Errors
 /// [`PopulationError::Unknown`], [`PopulationError::ClaimMismatch`]
@@ -60,10 +60,11 @@ pub async fn read_by_claim(
     deed: &mut Deed<Officer>,
     id: PersonId,
     claim: &Claim,
+    in_hand: &[time::Date],
     occasion: Occasion,
 ) -> Result<Registered, PopulationError> {
     let registered = store::person(deed, id).await?.ok_or(PopulationError::Unknown)?;
-    if !claim.tells_of(&registered) {
+    if !claim.tells_of(&registered, in_hand) {
         return Err(PopulationError::ClaimMismatch);
     }
     deed.record_reading(Action::PersonRead, Object::Person(id), id, &registered.office, occasion).await?;
@@ -71,7 +72,8 @@ pub async fn read_by_claim(
 }
 
 /// Refuses to open a case of a person whom another office registered, unless the citizen is there: tells number, date
-/// of birth and name, or shows the card (`holder` is whose card it is). Which part is wrong is not said.
+/// of birth and name, or shows a card (`in_hand`: the days of issue of the cards that the citizen has and that count).
+/// Which part is wrong is not said.
 ///
 /// # Errors
 /// [`PopulationError::ClaimNeeded`], [`PopulationError::ClaimMismatch`]
@@ -79,14 +81,13 @@ pub fn citizen_is_there(
     officer: &Officer,
     registered: &Registered,
     claim: Option<&Claim>,
-    holder: Option<PersonId>,
+    in_hand: &[time::Date],
 ) -> Result<(), PopulationError> {
     if officer.may_act_for(&registered.office).is_ok() {
         return Ok(());
     }
     let claim = claim.ok_or(PopulationError::ClaimNeeded)?;
-    let right = if claim.card().is_some() { holder == Some(registered.id) } else { claim.tells_of(registered) };
-    if right { Ok(()) } else { Err(PopulationError::ClaimMismatch) }
+    if claim.tells_of(registered, in_hand) { Ok(()) } else { Err(PopulationError::ClaimMismatch) }
 }
 
 /// Counts a claim before it is judged, so that a hundred at once are not one; [`claim_judged`] takes a right one back.
@@ -97,6 +98,15 @@ pub async fn begin_claim(deeds: &Deeds, officer: OfficerId) -> Result<(), Popula
     let now = deeds.source().now();
     let mut tx = deeds.db().begin_upkeep().await?;
     let (failures, last_at) = store::claims_locked(&mut tx, officer, now).await?;
+    // The clock was ahead: the wait begins now.
+    let last_at = if last_at > now + Duration::minutes(1) {
+        store::count_claim(&mut tx, officer, failures, now).await?;
+        tx.commit().await?;
+        tx = deeds.db().begin_upkeep().await?;
+        now
+    } else {
+        last_at
+    };
     let failures = if now - last_at > CLAIMS_FORGOTTEN { 0 } else { failures };
     let doubled = failures.saturating_sub(CLAIMS_FREE).min(6);
     if failures >= CLAIMS_FREE && now < last_at + (CLAIM_WAIT * 2_i32.pow(doubled)).min(CLAIM_WAIT_MOST) {

@@ -9,7 +9,7 @@ use crate::deed::Deed;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Argument, Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of the register.
@@ -17,7 +17,30 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_population_persons"),
     migration!(32, "0032_population_likeness"),
     migration!(43, "0043_population_reading_claims"),
+    migration!(47, "0047_population_reader_row_macs"),
 ];
+
+/// Offices that may read a person: each row carries a MAC.
+pub const PERSON_READER: Sealed = Sealed {
+    table: "person_reader",
+    columns: &[
+        ("person_id", Kind::Uuid),
+        ("office", Kind::Text),
+        ("since", Kind::Moment),
+        ("application_id", Kind::Uuid),
+        ("until", Kind::Moment),
+    ],
+    keys: 2,
+    one: sql!(
+        "select person_id, office, since, application_id, until, version, mac from person_reader
+         where person_id = $1 and office = $2"
+    ),
+    all: sql!(
+        "select person_id, office, since, application_id, until, version, mac from person_reader
+         order by person_id, office"
+    ),
+    set: sql!("update person_reader set version = $1, mac = $2 where person_id = $3 and office = $4"),
+};
 
 pub(super) async fn insert(
     tx: &mut Tx,
@@ -136,10 +159,15 @@ pub async fn open_to(
 ) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into person_reader (person_id, office, since, application_id) values ($1, $2, $3, $4)
-         on conflict (person_id, office) do update set since = excluded.since,
-             application_id = excluded.application_id, until = null"
+         on conflict (person_id, office) do nothing"
     );
-    tx.run(sql, args![id, office, at, case]).await?;
+    if tx.run(sql, args![id, office, at, case]).await? == 1 {
+        return tx.seal(&PERSON_READER, (id, office)).await;
+    }
+    let sql = sql!(
+        "update person_reader set since = $1, application_id = $2, until = null where person_id = $3 and office = $4"
+    );
+    tx.change(&PERSON_READER, (id, office), sql, args![at, case, id, office]).await?;
     Ok(())
 }
 
@@ -148,9 +176,12 @@ pub async fn open_to(
 /// # Errors
 /// [`StoreError`]
 pub async fn close_to(tx: &mut Tx, case: ApplicationId, until: OffsetDateTime) -> Result<(), StoreError> {
-    let sql = sql!("update person_reader set until = $1 where application_id = $2");
-    tx.run(sql, args![until, case]).await?;
-    Ok(())
+    let found = sql!(
+        "select person_id, office, since, application_id, until, version, mac from person_reader
+         where application_id = $1"
+    );
+    let sql = sql!("update person_reader set until = $3 where person_id = $1 and office = $2");
+    tx.change_found(&PERSON_READER, (found, args![case]), sql, args![until]).await
 }
 
 /// Returns the case for which an office may read a person at this moment; `None` if there is no such right.
@@ -160,11 +191,12 @@ pub(super) async fn case_open_to(
     office: &OfficeCode,
     now: OffsetDateTime,
 ) -> Result<Option<Option<ApplicationId>>, StoreError> {
-    let sql = sql!(
-        "select person_id, application_id from person_reader
-         where person_id = $1 and office = $2 and (until is null or until > $3)"
-    );
-    tx.one(sql, args![id, office, now]).await?.map(|row| Id::of_optional(&row, "application_id")).transpose()
+    let Some(row) = tx.sealed(&PERSON_READER, (id, office)).await? else { return Ok(None) };
+    let until: Option<OffsetDateTime> = row.get("until")?;
+    if until.is_some_and(|until| until <= now) {
+        return Ok(None);
+    }
+    Id::of_optional(&row, "application_id").map(Some)
 }
 
 /// Returns how many claims of an officer in a row were wrong, and when the last one was, kept from other writers.

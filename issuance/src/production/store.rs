@@ -15,7 +15,26 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(24, "0024_production_row_macs"),
     migration!(30, "0030_production_chip_keys"),
     migration!(45, "0045_production_write_offs"),
+    migration!(49, "0049_production_write_off_row_macs"),
 ];
+
+/// Write-offs that wait for their witness carry a MAC.
+pub const WRITE_OFF: Sealed = Sealed {
+    table: "write_off",
+    columns: &[
+        ("serial", Kind::Text),
+        ("reason", Kind::Text),
+        ("witness", Kind::Uuid),
+        ("proposed_by", Kind::Uuid),
+        ("proposed_at", Kind::Moment),
+    ],
+    keys: 1,
+    one: sql!(
+        "select serial, reason, witness, proposed_by, proposed_at, version, mac from write_off where serial = $1"
+    ),
+    all: sql!("select serial, reason, witness, proposed_by, proposed_at, version, mac from write_off order by serial"),
+    set: sql!("update write_off set version = $1, mac = $2 where serial = $3"),
+};
 
 /// Chips of the ledger carry a MAC.
 pub const CHIP: Sealed = Sealed {
@@ -29,6 +48,7 @@ pub const CHIP: Sealed = Sealed {
         ("state", Kind::Text),
         ("state_data", Kind::Json),
     ],
+    keys: 1,
     one: sql!(
         "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
          from chip where id = $1"
@@ -208,13 +228,13 @@ pub(super) async fn propose_write_off(
     );
     let WriteOff { reason, witness, proposed } = write_off;
     tx.run(sql, args![serial.to_string(), reason, *witness, proposed.by, proposed.at]).await?;
-    Ok(())
+    // Whatever stood there before: all that decides was just written.
+    tx.seal(&WRITE_OFF, serial.to_string()).await
 }
 
 /// Returns the write-off of a chip that waits for its witness.
 pub(super) async fn write_off(tx: &mut Tx, serial: &CardSerial) -> Result<Option<WriteOff>, StoreError> {
-    let sql = sql!("select serial as id, reason, witness, proposed_by, proposed_at from write_off where serial = $1");
-    let row = tx.one(sql, args![serial.to_string()]).await?;
+    let row = tx.sealed(&WRITE_OFF, serial.to_string()).await?;
     row.map(|row| {
         let proposed = Decision { by: Id::of(&row, "proposed_by")?, at: row.get("proposed_at")? };
         Ok(WriteOff { reason: row.get("reason")?, witness: Id::of(&row, "witness")?, proposed })

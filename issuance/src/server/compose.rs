@@ -85,8 +85,18 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 5] =
-    [&access::OFFICER, &access::STATION, &cards::CARD, &applications::APPLICATION, &production::CHIP];
+pub const SEALED: [&Sealed; 10] = [
+    &access::OFFICER,
+    &access::STATION,
+    &cards::CARD,
+    &applications::APPLICATION,
+    &production::CHIP,
+    &access::SESSION,
+    &access::PROPOSAL,
+    &population::PERSON_READER,
+    &applications::APPLICATION_OFFICER,
+    &production::WRITE_OFF,
+];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
 pub(super) fn founded(settings: &Settings) -> Result<(KeyStore, AuthoritySettings), StartError> {
@@ -133,7 +143,7 @@ pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
     let (store, authority) = founded(settings)?;
     let clock = Clock::system(authority.utc_offset()?);
     let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
-    Ok(Deeds::new(db, Source::new(clock, Randomness::System)))
+    Ok(Deeds::new(db, Source::new(clock, Randomness::System), access::still_in))
 }
 
 impl Offices {
@@ -147,7 +157,7 @@ impl Offices {
         let utc_offset = authority.utc_offset()?;
         let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
         let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &randomness)).await?;
-        let deeds = Deeds::new(db, Source::new(clock, randomness));
+        let deeds = Deeds::new(db, Source::new(clock, randomness), access::still_in);
         Box::pin(make_first_officer(&deeds, &store)).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
@@ -164,7 +174,7 @@ impl Offices {
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
         let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
-            metrics: Metrics::new(deeds.db().clone(), watch.clone()),
+            metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
             web: settings.web.clone(),
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),

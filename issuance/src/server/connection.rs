@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::frames::Frames;
 use super::seats::Seat;
 use super::{Limits, Network, proxy};
 use crate::web::{Origin, Peer, Standing};
@@ -42,7 +43,7 @@ impl Connection {
     pub(super) async fn serve(self, stream: TlsStream<TcpStream>, mut stop: watch::Receiver<bool>) {
         let Self { peer, seat, http2, trusted, limits, router } = self;
         let (standing, router) = (Arc::clone(&peer.standing), TowerToHyperService::new(router));
-        let io = TokioIo::new(Watched::new(stream, limits.idle, Arc::clone(&standing)));
+        let io = TokioIo::new(Watched::new(stream, limits.idle, Arc::clone(&standing), http2));
         let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
             let under_way = peer.standing.request();
             let mut request = request.map(Body::new);
@@ -133,17 +134,34 @@ const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_WAITS: Duration = Duration::from_secs(20);
 
 /// A stream that fails when nothing moved on it for a while: a client that never reads the answer does not keep its
-/// seat. Answers that go out count as useful movement; what comes in does not, since any byte would.
+/// seat. Answers that go out count as useful movement; what comes in does not, since any byte would. It fails too when
+/// a stranger sends frames of HTTP/2 without end that ask for nothing.
 struct Watched {
     stream: TlsStream<TcpStream>,
     idle: Duration,
     until: Pin<Box<Sleep>>,
     standing: Arc<Standing>,
+    /// Of HTTP/2, until the caller is known.
+    frames: Option<Frames>,
 }
 
 impl Watched {
-    fn new(stream: TlsStream<TcpStream>, idle: Duration, standing: Arc<Standing>) -> Self {
-        Self { stream, idle, until: Box::pin(tokio::time::sleep(idle)), standing }
+    fn new(stream: TlsStream<TcpStream>, idle: Duration, standing: Arc<Standing>, http2: bool) -> Self {
+        let frames = http2.then(|| Frames::new(std::time::Instant::now()));
+        Self { stream, idle, until: Box::pin(tokio::time::sleep(idle)), standing, frames }
+    }
+
+    /// Counts the frames that came in from a stranger.
+    fn counted(&mut self, came: &[u8]) -> io::Result<()> {
+        if self.standing.is_known() {
+            self.frames = None;
+        }
+        let Some(frames) = &mut self.frames else { return Ok(()) };
+        if frames.came(came, std::time::Instant::now()) {
+            return Ok(());
+        }
+        tracing::debug!("frames of HTTP/2 that ask for nothing: a connection was closed");
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     /// What moved starts the time anew; when it is up the connection ends.
@@ -159,7 +177,11 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let moved = Pin::new(&mut self.stream).poll_read(context, into);
+        let before = into.filled().len();
+        let mut moved = Pin::new(&mut self.stream).poll_read(context, into);
+        if matches!(moved, Poll::Ready(Ok(()))) {
+            moved = Poll::Ready(self.counted(&into.filled()[before..]));
+        }
         self.watched(context, moved)
     }
 }
@@ -171,6 +193,9 @@ impl AsyncWrite for Watched {
             && written > AN_ACKNOWLEDGEMENT
         {
             self.standing.moved();
+            if let Some(frames) = &mut self.frames {
+                frames.went(written);
+            }
         }
         self.watched(context, moved)
     }

@@ -31,6 +31,8 @@ pub struct Metrics {
     requests: Family<Answer, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     registry: Arc<Registry>,
+    /// Without a port nothing is counted: there is nothing to ask it.
+    counts: bool,
 }
 
 /// Shows nothing of what was counted.
@@ -59,9 +61,9 @@ struct Route {
 }
 
 impl Metrics {
-    /// Metrics of the service with this database, whose state `watch` sees.
+    /// Metrics of the service with this database, whose state `watch` sees; `counts`: whether requests are counted.
     #[must_use]
-    pub fn new(db: Db, watch: Watch) -> Self {
+    pub fn new(db: Db, watch: Watch, counts: bool) -> Self {
         let requests = Family::<Answer, Counter>::default();
         let durations = Family::<Route, Histogram, _>::new_with_constructor(histogram as fn() -> Histogram);
         let mut registry = Registry::with_prefix("issuance");
@@ -77,11 +79,14 @@ impl Metrics {
             durations.clone(),
         );
         registry.register_collector(Box::new(Seen { db, watch }));
-        Self { requests, durations, registry: Arc::new(registry) }
+        Self { requests, durations, registry: Arc::new(registry), counts }
     }
 
     /// Counts a request that was answered.
     pub fn answered(&self, method: &str, path: Option<&str>, status: u16, code: Option<&str>, took: Duration) {
+        if !self.counts {
+            return;
+        }
         // What matches no route has one row together: a stranger who asks for many paths makes no more.
         let (method, path) = path.map_or(("-", "-"), |path| (method, path));
         let code = code.unwrap_or("").to_owned();

@@ -5,6 +5,7 @@ mod compose;
 pub mod config;
 mod connection;
 mod faults;
+mod frames;
 mod init;
 mod metrics;
 mod proxy;

@@ -149,7 +149,10 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         code = Some(problem.code().to_string());
-        state.readiness.answered(problem.code());
+        // What a probe answers is no news to the probe.
+        if !matches!(pattern.as_deref(), Some("/health" | "/readyz")) {
+            state.readiness.answered(problem.code());
+        }
         match problem.cause() {
             Some(cause) => tracing::error!(code = %problem.code(), cause, "a request failed inside the service"),
             None => tracing::info!(code = %problem.code(), "refused"),

@@ -244,7 +244,7 @@ pub(super) async fn take(
             .collect(),
         jobs: jobs_of(&mut tx, now).await?,
         disk: disk(settings.data.clone()).await,
-        break_glass: access::proposals::break_glass(&mut tx, now).await?,
+        break_glass: access::proposals::break_glass_until(&mut tx, now).await?,
         findings: Vec::new(),
     };
     let findings = judge(&status, list.err(), settings);

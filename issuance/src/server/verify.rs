@@ -27,7 +27,7 @@ impl Verified {
     }
 }
 
-/// Verifies each row of officers, stations, cards, applications and chips. The service may run meanwhile. It finds a
+/// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
 /// row that was changed, put in another row's place, or inserted. It does not find a row that was deleted, nor an older
 /// state of a row, or of the whole database, that was put back.
 ///

@@ -26,6 +26,6 @@ pub use db::Db;
 pub use error::StoreError;
 pub use migrations::Migration;
 pub use record::{Column, Record};
-pub use seal::{Kind, RowKey, Sealed};
+pub use seal::{Key, Kind, RowKey, Sealed};
 pub use sql::Sql;
 pub use tx::Tx;

@@ -59,13 +59,15 @@ pub enum Kind {
 pub struct Sealed {
     /// Its name.
     pub table: &'static str,
-    /// All columns but `version` and `mac`; the first is the key.
+    /// The columns under the MAC, the key's first.
     pub columns: &'static [(&'static str, Kind)],
-    /// The row with the key `$1`.
+    /// So many of the columns are the key.
+    pub keys: usize,
+    /// The row with the key `$1`, `$2`, …
     pub one: Sql,
     /// All rows.
     pub all: Sql,
-    /// Sets `version` to `$1` and `mac` to `$2` in the row with the key `$3`.
+    /// Sets `version` to `$1` and `mac` to `$2` in the row with the key `$3`, `$4`, …
     pub set: Sql,
 }
 
@@ -84,17 +86,18 @@ impl Sealed {
     }
 
     fn tampered(&self, row: &Record) -> StoreError {
-        let id = self.key(row).ok().and_then(|id| match id {
-            Argument::Text(id) => id,
-            Argument::Uuid(id) => id.map(|id| id.to_string()),
+        let parts = self.key(row).unwrap_or_default().into_iter().map(|part| match part {
+            Argument::Text(part) => part,
+            Argument::Uuid(part) => part.map(|part| part.to_string()),
             _ => None,
         });
+        let id: Option<Vec<String>> = parts.collect();
+        let id = id.filter(|parts| !parts.is_empty()).map(|parts| parts.join(" "));
         StoreError::Tampered { table: self.table, id: id.unwrap_or_else(|| "?".to_owned()) }
     }
 
-    fn key(&self, row: &Record) -> Result<Argument, StoreError> {
-        let (column, kind) = self.columns[0];
-        argument(row, column, kind)
+    fn key(&self, row: &Record) -> Result<Vec<Argument>, StoreError> {
+        self.columns[..self.keys].iter().map(|(column, kind)| argument(row, column, *kind)).collect()
     }
 
     /// What the MAC is over, and the version. Each part has its length before it.
@@ -128,8 +131,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Tampered`]
-    pub async fn sealed(&mut self, table: &Sealed, id: impl Into<Argument>) -> Result<Option<Record>, StoreError> {
-        let row = Box::pin(self.one(table.one, vec![id.into()])).await?;
+    pub async fn sealed(&mut self, table: &Sealed, id: impl Key) -> Result<Option<Record>, StoreError> {
+        let row = Box::pin(self.one(table.one, id.parts())).await?;
         self.verified(table, row)
     }
 
@@ -137,12 +140,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Tampered`]
-    pub async fn sealed_locked(
-        &mut self,
-        table: &Sealed,
-        id: impl Into<Argument>,
-    ) -> Result<Option<Record>, StoreError> {
-        let row = Box::pin(self.one_locked(table.one, vec![id.into()])).await?;
+    pub async fn sealed_locked(&mut self, table: &Sealed, id: impl Key) -> Result<Option<Record>, StoreError> {
+        let row = Box::pin(self.one_locked(table.one, id.parts())).await?;
         self.verified(table, row)
     }
 
@@ -166,8 +165,21 @@ impl Tx {
     /// # Errors
     /// [`StoreError`]
     pub async fn judged_rows(&mut self, table: &Sealed) -> Result<Vec<(Record, bool)>, StoreError> {
+        self.judged_found(table, table.all, Vec::new()).await
+    }
+
+    /// As [`judged_rows`](Self::judged_rows) for the rows that a statement finds, all columns of the sealed table.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn judged_found(
+        &mut self,
+        table: &Sealed,
+        sql: Sql,
+        arguments: Vec<Argument>,
+    ) -> Result<Vec<(Record, bool)>, StoreError> {
         let key = self.row_key().cloned();
-        let rows = Box::pin(self.all(table.all, Vec::new())).await?;
+        let rows = Box::pin(self.all(sql, arguments)).await?;
         let judged = rows.into_iter().map(|row| {
             let holds = table.verify(key.as_ref(), &row).is_ok();
             (row, holds)
@@ -179,13 +191,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn seal(&mut self, table: &Sealed, id: impl Into<Argument>) -> Result<(), StoreError> {
-        let id = id.into();
-        let row = Box::pin(self.one_locked(table.one, vec![id.clone()])).await?;
+    pub async fn seal(&mut self, table: &Sealed, id: impl Key) -> Result<(), StoreError> {
+        let id = id.parts();
+        let row = Box::pin(self.one_locked(table.one, id.clone())).await?;
         let row = row.ok_or_else(|| StoreError::inconsistent(table.table, "id", format!("{id:?}")))?;
         let key = self.row_key().ok_or_else(|| table.tampered(&row))?;
         let (version, mac) = table.next(key, &row)?;
-        Box::pin(self.run(table.set, vec![Argument::from(version), Argument::from(mac), id])).await?;
+        let arguments = [Argument::from(version), Argument::from(mac)].into_iter().chain(id).collect();
+        Box::pin(self.run(table.set, arguments)).await?;
         Ok(())
     }
 
@@ -197,11 +210,11 @@ impl Tx {
     pub async fn change(
         &mut self,
         table: &Sealed,
-        id: impl Into<Argument>,
+        id: impl Key,
         sql: Sql,
         arguments: Vec<Argument>,
     ) -> Result<u64, StoreError> {
-        let id = id.into();
+        let id = id.parts();
         let there = self.sealed_locked(table, id.clone()).await?.is_some();
         let touched = Box::pin(self.run(sql, arguments)).await?;
         if there {
@@ -248,11 +261,55 @@ impl Tx {
         Ok(())
     }
 
+    /// As [`change`](Self::change) for every row that `found` selects, all columns of the sealed table, with a
+    /// statement that takes a row's key first and then these arguments.
+    ///
+    /// # Errors
+    /// [`StoreError::Tampered`]: then the transaction must not be committed.
+    pub async fn change_found(
+        &mut self,
+        table: &Sealed,
+        found: (Sql, Vec<Argument>),
+        sql: Sql,
+        arguments: Vec<Argument>,
+    ) -> Result<(), StoreError> {
+        for row in self.all_sealed(table, found.0, found.1).await? {
+            let id = table.key(&row)?;
+            let with_key = id.iter().cloned().chain(arguments.iter().cloned()).collect();
+            self.change(table, id, sql, with_key).await?;
+        }
+        Ok(())
+    }
+
     fn verified(&self, table: &Sealed, row: Option<Record>) -> Result<Option<Record>, StoreError> {
         if let Some(row) = &row {
             table.verify(self.row_key(), row)?;
         }
         Ok(row)
+    }
+}
+
+/// The key of a row of a sealed table: a value, or a pair of them.
+pub trait Key {
+    /// Returns it as the arguments of a statement.
+    fn parts(self) -> Vec<Argument>;
+}
+
+impl<T: Into<Argument>> Key for T {
+    fn parts(self) -> Vec<Argument> {
+        vec![self.into()]
+    }
+}
+
+impl<A: Into<Argument>, B: Into<Argument>> Key for (A, B) {
+    fn parts(self) -> Vec<Argument> {
+        vec![self.0.into(), self.1.into()]
+    }
+}
+
+impl Key for Vec<Argument> {
+    fn parts(self) -> Vec<Argument> {
+        self
     }
 }
 

@@ -190,6 +190,10 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
+            // Which row, where it is no citizen's: administrators do something about it.
+            StoreError::Tampered { table: "officer" | "officer_proposal" | "station", .. } => {
+                Self::caused(ProblemCode::RecordTampered, &error).detail(&error)
+            }
             StoreError::Tampered { .. } => Self::caused(ProblemCode::RecordTampered, &error),
             StoreError::Busy(_) => Self::caused(ProblemCode::DatabaseBusy, &error),
             StoreError::Full(_) => Self::caused(ProblemCode::StorageFull, &error),
@@ -221,6 +225,9 @@ impl From<DeedError> for Problem {
         match error {
             DeedError::Store(source) => source.into(),
             DeedError::Unrecorded { .. } => Self::internal(&error),
+            DeedError::Dismissed { station: true } => Self::new(ProblemCode::StationRevoked),
+            DeedError::Dismissed { station: false } => Self::new(ProblemCode::SessionNeeded)
+                .detail("the session ended, or office or roles of the officer changed, while the request came in"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One effect per idempotency key: the answer is a row of the same transaction as the effect.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -130,14 +132,35 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// Where, and for a missing or unknown field which one (names of fields are ours, not personal).
+/// Where, and for a missing or unknown field which one, cut short if it is longer than any of ours.
 fn place(error: &serde_json::Error) -> String {
     let sentence = error.to_string();
     let ours = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
     let named = ours || text::refusal(&sentence).is_some();
-    let what = if named { sentence.split(" at line").next().unwrap_or_default() } else { "a value does not fit" };
+    let what =
+        if named { sentence.rsplit_once(" at line").map_or("", |(what, _)| what) } else { "a value does not fit" };
+    let what = unknown_field_cut(what);
     format!("{what}, line {} column {}", error.line(), error.column())
 }
+
+/// Returns serde's sentence with an unknown field's name cut: the name is the caller's own text, of any length.
+fn unknown_field_cut(sentence: &str) -> Cow<'_, str> {
+    let name = sentence.strip_prefix("unknown field `").and_then(|rest| {
+        // The last one: the name itself may have such words in it.
+        ["`, expected ", "`, there are no fields"]
+            .iter()
+            .filter_map(|ends| rest.rfind(ends))
+            .max()
+            .map(|end| &rest[..end])
+    });
+    match name.and_then(|name| Some((name, name.char_indices().nth(MOST_OF_NAME)?.0))) {
+        Some((name, cut)) => format!("unknown field `{}…`{}", &name[..cut], &sentence[name.len() + 16..]).into(),
+        None => sentence.into(),
+    }
+}
+
+/// An unknown field's name is told up to so many characters.
+const MOST_OF_NAME: usize = 50;
 
 /// The answer to a write: fresh, or the stored answer of the first time.
 #[derive(Debug)]

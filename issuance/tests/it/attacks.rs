@@ -7,3 +7,5 @@ mod proxies;
 mod sign_in;
 mod storage;
 mod wire;
+
+pub use wire::Target;

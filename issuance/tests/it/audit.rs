@@ -119,6 +119,32 @@ async fn a_handler_whose_verb_leaves_no_record_has_no_effect_and_no_answer() {
 }
 
 #[tokio::test]
+async fn a_question_that_names_nothing_is_refused_with_the_forms() {
+    on_both(async |house| {
+        let auditor = house.officer("auditor", &[Role::Auditor], "national").await;
+        let id = crate::house::NIL;
+        let unfit = [id.to_owned(), format!("person:{id}"), "card/".to_owned(), format!("/{id}"), format!("Card/{id}")];
+        for object in unfit {
+            for query in [format!("object={object}"), format!("actor={object}"), format!("person={id}&object={object}")]
+            {
+                let said = auditor.get(&format!("/api/audit?{query}")).await;
+                assert_eq!((said.status, said.code()), (400, "query-malformed"), "{query}");
+                let detail = said.body["detail"].as_str().unwrap();
+                assert!(detail.contains("card/<id>") && !detail.contains(id), "{detail}");
+            }
+        }
+        for query in
+            ["object=card/x", "object=trail-of/officer/x", "object=officer-proposals", "object=persons/x/number"]
+                .into_iter()
+                .chain(["actor=officer/x", "actor=station/x", "actor=anyone", "actor=service"])
+        {
+            assert_eq!(auditor.get(&format!("/api/audit?{query}")).await.status, 200, "{query}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reading_the_trail_is_in_the_trail() {
     on_both(async |house| {
         let auditor = house.officer("auditor", &[Role::Auditor], "national").await;

@@ -7,9 +7,9 @@ use std::process::{Command, Output, Stdio};
 
 use crypto::identity::PersonalNumber;
 use issuance::applications::model::Kind;
-use issuance::deed::Object;
+use issuance::deed::{DeedError, Object};
 use issuance::ground::ids::ApplicationId;
-use issuance::ground::{Clock, Randomness};
+use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::{Installation, KeyStore};
 use issuance::server::backup::age::Identity;
 use issuance::server::backup::{self, BackupError, Progress};
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use time::macros::datetime;
 
 use crate::chip::Chip;
-use crate::offices::{OTHER_PARENTS, Offices, declaration, within};
+use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, within};
 use crate::postgres::fresh_database;
 
 /// A folder for backups and restored installations, with two identities.
@@ -127,12 +127,22 @@ async fn status(offices: &Offices, fingerprint: &[u8]) -> String {
     issuance::cards::steps::status(&mut tx, &hex::encode(fingerprint)).await.unwrap()
 }
 
-/// The service over a restored folder, with the officers and the station of before.
+/// The service over a restored folder: with the station of before, and officers who sign in anew.
 async fn started(lost: Offices, data: PathBuf, database: Option<String>) -> Offices {
     let mut settings = Settings { database, ..Settings::new(data) };
     settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
     let state = server::Offices::open(&settings, Some(lost.clock.clone()), Randomness::seeded(23)).await.unwrap();
-    Offices { state, ..lost }
+    let deeds = state.deeds();
+    assert!(matches!(deeds.open(lost.registrar.clone()).await, Err(DeedError::Dismissed { .. })), "a session lives on");
+    Offices {
+        registrar: appoint(deeds, Role::Registrar).await,
+        capture: appoint(deeds, Role::Capture).await,
+        approver: appoint(deeds, Role::Approver).await,
+        stock: appoint(deeds, Role::Stock).await,
+        counter: appoint(deeds, Role::HandOver).await,
+        state,
+        ..lost
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

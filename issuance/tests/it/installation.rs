@@ -11,8 +11,8 @@ use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::{InitOptions, Installation, InstallationError, KeyName, KeyStore};
 use issuance::population::model::Declaration;
 use issuance::server::{self, Offices, Settings};
-use issuance::store::Db;
-use issuance::{StartError, numbering, population};
+use issuance::store::{Db, Sql};
+use issuance::{StartError, numbering, population, sql};
 use time::macros::datetime;
 
 use crate::offices::{OTHER_PARENTS, appoint, declaration};
@@ -232,4 +232,37 @@ async fn a_database_file_that_is_replaced_under_a_running_service_stops_every_wr
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert_eq!(house.anyone().get("/readyz").await.status, 200, "the file is back");
     house.service.stop().await;
+}
+
+/// A table whose rows have MACs since this version, in a folder of the version before: its rows get theirs at the first
+/// start, once, and rows of the tables that had MACs before get none.
+#[tokio::test]
+async fn rows_from_before_their_table_had_macs_get_them_at_the_first_start_and_never_again() {
+    let (data, settings) = begin(None);
+    let offices = open(&settings).await.unwrap();
+    appoint(offices.deeds(), Role::Registrar).await;
+    let bare = async |offices: Offices, table: Sql| {
+        let mut tx = offices.deeds().db().begin_upkeep().await.unwrap();
+        assert_eq!(tx.run(table, vec![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        offices.deeds().db().close().await;
+    };
+    bare(offices, sql!("update session set mac = null, version = null")).await;
+    let store = KeyStore::open(data.path(), None).unwrap();
+    let mut state: serde_json::Value = serde_json::from_slice(&store.load("installation").unwrap()).unwrap();
+    assert!(state.as_object_mut().unwrap().remove("sealed_tables").is_some());
+    store.locked().unwrap().put("installation", &serde_json::to_vec(&state).unwrap()).unwrap();
+
+    let offices = open(&settings).await.unwrap();
+    assert_eq!(server::verify(&settings).await.unwrap().faults, []);
+    bare(offices, sql!("update session set mac = null, version = null")).await;
+    let offices = open(&settings).await.unwrap();
+    let faults = server::verify(&settings).await.unwrap().faults;
+    assert!(matches!(faults[..], [("session", _)]), "{faults:?}");
+
+    store.locked().unwrap().put("installation", &serde_json::to_vec(&state).unwrap()).unwrap();
+    bare(offices, sql!("update officer set mac = null, version = null where username like 'registrar%'")).await;
+    once(&settings).await;
+    let faults = server::verify(&settings).await.unwrap().faults;
+    assert!(matches!(faults[..], [("officer", _)]), "{faults:?}");
 }

@@ -30,6 +30,7 @@ mod rights;
 mod road;
 mod row_macs;
 mod sessions;
+mod standing;
 mod statements;
 mod stations;
 mod status;

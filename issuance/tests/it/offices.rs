@@ -6,7 +6,7 @@ use crypto::identity::CardSerial;
 use crypto::perso::{self, Receipt};
 use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
-use issuance::access::{OFFICER, STATION};
+use issuance::access::{OFFICER, SESSION, STATION};
 use issuance::applications::fetched::FetchedPortrait;
 use issuance::applications::model::{Application, DossierDigest, Kind};
 use issuance::applications::steps::{self as counter, CounterError, Request};
@@ -270,7 +270,7 @@ impl Offices {
     }
 }
 
-/// An officer of the office `district-1`, as the access office would have appointed one.
+/// An officer of the office `district-1`, as the access office would have appointed one and let in.
 pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     let source = deeds.source();
     let officer =
@@ -282,16 +282,49 @@ pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     let arguments = args![officer.id, name, Argument::json(&officer.roles), &officer.office, source.now()];
     deed.tx().run(insert, arguments).await.unwrap();
     deed.tx().seal(&OFFICER, officer.id).await.unwrap();
+    let session = sql!(
+        "insert into session (id, token_hash, officer_id, opened_at, seen_at, expires_at) values ($1, $2, $3, $4, $4, $4)"
+    );
+    let token = officer.session.to_string().into_bytes();
+    deed.tx().run(session, args![officer.session, token, officer.id, source.now()]).await.unwrap();
+    deed.tx().seal(&SESSION, officer.session).await.unwrap();
     deed.record(Action::OfficerMade, Object::Officer(officer.id), None, Purpose::Administration).await.unwrap();
     deed.commit().await.unwrap();
     officer
 }
 
-/// The same officer, appointed to decide too.
-pub fn who_decides(officer: &Officer) -> Officer {
-    let mut officer = officer.clone();
-    officer.roles.push(Role::Approver);
+/// The officer at another office, as two administrators would have decided.
+pub async fn moves(deeds: &Deeds, officer: &Officer, office: &str) -> Officer {
+    let officer = Officer { office: office.parse().unwrap(), ..officer.clone() };
+    let mut tx = deeds.db().begin_upkeep().await.unwrap();
+    let sql = sql!("update officer set office = $1 where id = $2");
+    assert_eq!(tx.change(&OFFICER, officer.id, sql, args![&officer.office, officer.id]).await.unwrap(), 1);
+    tx.commit().await.unwrap();
     officer
+}
+
+/// Gives an officer these roles, as two administrators would have decided.
+pub async fn employs(deeds: &Deeds, officer: &Officer, roles: &[Role]) -> Officer {
+    let officer = Officer { roles: roles.to_vec(), ..officer.clone() };
+    let mut tx = deeds.db().begin_upkeep().await.unwrap();
+    let sql = sql!("update officer set roles = $1 where id = $2");
+    let arguments = args![Argument::json(&officer.roles), officer.id];
+    assert_eq!(tx.change(&OFFICER, officer.id, sql, arguments).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    officer
+}
+
+/// Approves as an officer who is appointed to decide too, for this once.
+pub async fn approves_too(
+    offices: &Offices,
+    officer: &Officer,
+    id: ApplicationId,
+) -> Result<Application, CounterError> {
+    let deeds = offices.state.deeds();
+    let decides = employs(deeds, officer, &[&officer.roles[..], &[Role::Approver]].concat()).await;
+    let approved = offices.approves(&decides, id).await;
+    employs(deeds, officer, &officer.roles).await;
+    approved
 }
 
 /// A station of the office `district-1`, as the access office would have enrolled one.

@@ -33,6 +33,7 @@ const MACROS: &[&str] = &["args", "migration", "sql"];
 /// The files that begin a writing transaction without a record in the audit trail, each with its reason.
 const UPKEEP: &[(&str, &str)] = &[
     ("access/gate.rs", "the session's last use, noted while a request is let in"),
+    ("access/proposals.rs", "the time of an alarm is counted while nothing is decided"),
     ("access/steps.rs", "the count of failed sign-ins must outlive the refused sign-in"),
     ("jobs/mod.rs", "leases of the service's own jobs"),
     ("keys/installation.rs", "which folder a database belongs to, and MACs of rows from before there were MACs"),

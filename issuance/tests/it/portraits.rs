@@ -10,7 +10,7 @@ use issuance::ground::{Officer, Role};
 use issuance::numbering;
 use issuance::web::Problem;
 
-use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, photograph, who_decides, within};
+use crate::offices::{OTHER_PARENTS, Offices, appoint, approves_too, declaration, photograph, within};
 use crate::postgres::fresh_database;
 
 /// What the counter says to a photograph.
@@ -109,7 +109,7 @@ async fn an_officer_who_ever_had_a_hand_in_it_does_not_decide(offices: &Offices)
     captured(offices, &second, id, "Nốt ruồi").await;
     let hands = [("declared", &offices.registrar), ("numbered", &numberer), ("opened", &opener)];
     for (did, officer) in [&hands[..], &[("captured before", &first), ("captured last", &second)]].concat() {
-        let refused = offices.approves(&who_decides(officer), id).await.map(drop);
+        let refused = approves_too(offices, officer, id).await.map(drop);
         let refused = refused.map_err(|error| Problem::from(error).code().word());
         assert_eq!(refused, Err("second-officer-needed"), "{did}");
         let refused = within!(offices, officer, deed => counter::refuse(deed, id, "another face")).map(drop);

@@ -174,6 +174,29 @@ async fn a_refusal_quotes_nothing_of_the_request() {
     .await;
 }
 
+/// The name of a field that there is not is the caller's own text, of any length.
+#[tokio::test]
+async fn a_refusal_repeats_little_of_an_unknown_field() {
+    let house = House::open(None).await;
+    let every = house.officer("every", &Role::ALL, "o-1").await;
+    let detail = async |name: &str| {
+        let request = request(&every, "POST", "/api/applications").json(&json!({ name: 1 }));
+        let said = problem(request.send().await.unwrap()).await;
+        assert_eq!(said["code"], "body-invalid", "{said}");
+        said["detail"].as_str().unwrap().to_owned()
+    };
+    let short = detail("persn_id").await;
+    assert!(short.starts_with("unknown field `persn_id`, expected one of `person_id`, `kind`"), "{short}");
+    let sly = "x".repeat(100) + "`, expected " + &"y".repeat(2_000);
+    for name in ["x".repeat(2_000_000), "ữ".repeat(600_000), sly, "` at line 1".repeat(1_000)] {
+        let long = detail(&name).await;
+        let characters = long.chars().count();
+        assert!(characters < short.chars().count() + 60, "{characters} characters");
+        assert!(long.contains("…`, expected one of `person_id`"), "{long}");
+    }
+    house.service.stop().await;
+}
+
 /// A service in a process of its own. Ends with the test.
 struct Process(Child);
 

@@ -123,15 +123,100 @@ async fn a_wrong_claim_does_not_tell_what_is_wrong_and_three_slow_down() {
 }
 
 #[tokio::test]
-async fn a_card_that_the_citizen_shows_is_a_claim_and_a_strange_one_is_not() {
+async fn what_is_printed_on_the_citizens_card_is_a_claim_while_the_card_counts() {
     on_both(async |house| {
         let citizen = Citizen::of(house).await;
-        let capture = house.officer("capture", &[Role::Capture], "o-2").await;
-        let unknown = json!({"old_card": "00".repeat(32)});
-        assert_eq!(citizen.applies(&capture, "k-1", Some(unknown)).await.code(), "claim-mismatch");
-        card_of(house, &citizen).await;
-        let shown = json!({"old_card": "07".repeat(32)});
-        assert_eq!(citizen.applies(&capture, "k-2", Some(shown)).await.status, 200);
+        house.officer("capture", &[Role::Capture], "o-2").await;
+        let applies = async |key: &str, claim: Value| {
+            house.clock.advance(Duration::hours(1)); // wrong claims wait
+            let mut body = json!({"person_id": citizen.id, "kind": "change", "reason": "on-request", "office": "o-2"});
+            body["claim"] = claim;
+            again(house, "capture").await.post("/api/applications", key, body).await.code().to_owned()
+        };
+        let shown = |issued: time::Date| {
+            json!({"personal_number": citizen.number, "birth_date": "05/01/2000", "card_issued": issued.to_string()})
+        };
+        assert_eq!(applies("k-1", shown(house.clock.today())).await, "claim-mismatch", "there is no card");
+        let (issued, (card, _)) = (house.clock.today(), card_of(house, &citizen).await);
+        let change = async |status: Value| {
+            let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+            let set = sql!("update card set status = $1, status_data = $2 where id = $3");
+            let (word, data) = (status["status"].as_str().unwrap().to_owned(), issuance::store::Argument::json(&status));
+            let id: issuance::ground::ids::CardId = card.parse().unwrap();
+            tx.change(&issuance::cards::CARD, id, set, args![word, data, id]).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let taken = json!({"by": crate::house::NIL, "at": "2026-01-01T00:00:00Z"});
+        let loss = json!({"reported": taken, "by_holder": true, "grounds": "x", "until": "2100-01-01T00:00:00Z"});
+        assert_eq!(applies("k-2", shown(issued)).await, "claim-mismatch", "it was not handed over");
+        for lost in [
+            json!({"status": "suspended", "handed_over": taken, "loss": loss, "undo": null}),
+            json!({"status": "revoked", "reason": "lost", "at": "2026-01-01T00:00:00Z"}),
+        ] {
+            change(lost.clone()).await;
+            assert_eq!(applies("k-3", shown(issued)).await, "claim-mismatch", "{lost}");
+        }
+        change(json!({"status": "active", "handed_over": taken})).await;
+        let mut both = shown(issued);
+        both["full_name"] = json!("Nguyễn Thị Mẩu");
+        let mut numberless = shown(issued);
+        numberless["personal_number"] = json!("");
+        let other_day = shown(issued.previous_day().unwrap());
+        // The fingerprint stands in answers and in the trust bundle: it proves nothing, not even beside what is right.
+        let fingerprint = json!({"old_card": "07".repeat(32)});
+        let mut beside = citizen.claim();
+        beside["old_card"] = json!("07".repeat(32));
+        for (number, wrong) in [both, numberless, other_day, fingerprint, beside].into_iter().enumerate() {
+            assert_eq!(applies(&format!("w-{number}"), wrong.clone()).await, "claim-mismatch", "{wrong}");
+        }
+        assert_eq!(applies("k-4", shown(issued)).await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_office_that_takes_a_report_of_loss_is_not_told_whose_card_it_is() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let (card, _) = card_of(house, &citizen).await;
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let set = sql!("update card set status = 'active', status_data = $1 where id = $2");
+        let taken = json!({"by": crate::house::NIL, "at": "2026-01-01T00:00:00Z"});
+        let data = issuance::store::Argument::json(&json!({"status": "active", "handed_over": taken}));
+        let id: issuance::ground::ids::CardId = card.parse().unwrap();
+        tx.change(&issuance::cards::CARD, id, set, args![data, id]).await.unwrap();
+        tx.commit().await.unwrap();
+        let far = house.officer("far", &[Role::Capture], "o-2").await;
+        let body = json!({"reported_by": "holder", "grounds": "left on a bus"});
+        let said = far.post(&format!("/api/cards/{card}/loss"), "k-1", body).await;
+        assert_eq!((said.status, said.body["status"].as_str()), (200, Some("suspended")), "{said:?}");
+        let told: Vec<&String> = said.body.as_object().unwrap().keys().collect();
+        assert_eq!(told, ["id", "office", "status", "suspended_until"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slip_is_not_shown_to_an_officer_to_whom_it_is_to_be_shown() {
+    on_both(async |house| {
+        let citizen = Citizen::of(house).await;
+        let roles = [Role::Capture, Role::HandOver];
+        let opener = house.officer("opener", &roles, "o-1").await;
+        let counter = house.officer("counter", &roles, "o-1").await;
+        let prints = house.officer("prints", &[Role::Capture], "o-1").await;
+        let body = json!({"person_id": citizen.id, "kind": "first", "office": "o-1"});
+        let opened = opener.post("/api/applications", "k-1", body).await;
+        let (slip, case) = (opened.body["slip"].as_str().unwrap(), opened.body["id"].as_str().unwrap());
+        let path = format!("/api/applications/{case}");
+        assert_eq!(prints.get(&path).await.body["slip"], slip);
+        assert_eq!(counter.get(&path).await.body["slip"], Value::Null);
+        let (card, _) = card_for(house, &citizen, case.parse().unwrap()).await;
+        // The stage is wrong for both: only the first is refused for what that officer knows.
+        let hand_over = format!("/api/cards/{card}/hand-over");
+        let said = opener.post(&hand_over, "k-2", json!({"slip": slip})).await;
+        assert_eq!((said.status, said.code()), (403, "second-officer-needed"));
+        let said = counter.post(&hand_over, "k-2", json!({"slip": slip})).await;
+        assert_eq!(said.code(), "stage-does-not-allow");
     })
     .await;
 }
@@ -178,6 +263,9 @@ async fn the_number_of_a_card_of_before_is_a_claim_with_date_and_name_where_the_
         let read = elsewhere.post(&reading, "k-3", json!({"claim": citizen.claim()})).await;
         assert_eq!(read.body["personal_number"], json!(citizen.number), "{read:?}");
         assert_eq!(elsewhere.get(&citizen.path()).await.code(), "other-office", "no right is left");
+        let strange = format!("{}/reading?case={}", citizen.path(), crate::house::NIL);
+        let said = elsewhere.post(&strange, "k-5", json!({"claim": citizen.claim()})).await;
+        assert_eq!(said.code(), "application-unknown");
         let told = sql!(
             "select count(*) as n from audit_entry
              where office = 'o-3' and action = $1 and purpose = $2 and cast(person_id as text) = $3"
@@ -240,19 +328,62 @@ async fn an_officer_names_the_case_for_which_a_person_is_read() {
     on_both(async |house| {
         let citizen = Citizen::of(house).await;
         let capture = house.officer("capture", &[Role::Capture], "o-1").await;
-        let case = crate::house::NIL;
-        assert_eq!(capture.get(&format!("{}?case={case}", citizen.path())).await.status, 200);
-        assert_eq!(capture.get(&format!("{}?case=x", citizen.path())).await.code(), "query-malformed");
-        let named = sql!("select count(*) as n from audit_entry where action = 'person-read' and related = $1");
-        assert_eq!(house.count(named, args![format!("application/{case}")]).await, 1);
+        let far = house.officer("far", &[Role::Capture], "o-2").await;
+        let read = async |case: &str| capture.get(&format!("{}?case={case}", citizen.path())).await;
+        let named = async |case: &str| {
+            let sql = sql!("select count(*) as n from audit_entry where action = 'person-read' and related = $1");
+            house.count(sql, args![format!("application/{case}")]).await
+        };
+        let opened = async |at: &Caller, key: &str, office: &str| {
+            let mut body = json!({"person_id": citizen.id, "kind": "first", "office": office});
+            body["claim"] = citizen.claim();
+            let opened = at.post("/api/applications", key, body).await;
+            let case = opened.body["id"].as_str().unwrap().to_owned();
+            (case.clone(), format!("/api/applications/{case}/cancellation"))
+        };
+        // One that does not exist, and one of another person.
+        let nil = crate::house::NIL;
+        assert_eq!((read(nil).await.status, read(nil).await.code()), (404, "application-unknown"));
+        assert_eq!(read("x").await.code(), "query-malformed");
+        let other = another(house).await;
+        let body = json!({"person_id": other, "kind": "first", "office": "o-1"});
+        let others = capture.post("/api/applications", "k-1", body).await.body["id"].as_str().unwrap().to_owned();
+        assert_eq!(read(&others).await.code(), "application-unknown");
+        // Another office's: while it is open. The own office's: also afterwards.
+        let (theirs, cancellation) = opened(&far, "k-1", "o-2").await;
+        assert_eq!(read(&theirs).await.status, 200);
+        assert_eq!(far.post(&cancellation, "k-2", json!({"reason": "went home"})).await.status, 200);
+        assert_eq!(read(&theirs).await.code(), "application-unknown");
+        let (own, cancellation) = opened(&capture, "k-2", "o-1").await;
+        assert_eq!(capture.post(&cancellation, "k-3", json!({"reason": "went home"})).await.status, 200);
+        assert_eq!(read(&own).await.status, 200);
+        for (case, times) in [(nil, 0), (&others, 0), (&theirs, 1), (&own, 1)] {
+            assert_eq!(named(case).await, times, "{case}");
+        }
     })
     .await;
 }
 
+/// Another person of the office `o-1`, with a number.
+async fn another(house: &House) -> String {
+    let registrar = again(house, "registrar").await;
+    let place = json!({"province": "001", "detail": "Số 2 Phố Mẫu"});
+    let declaration = json!({"full_name": "Trần Văn Mẫu", "birth_date": "06/01/2000", "sex": "Nam",
+        "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
+    let declared = registrar.post("/api/declarations", "another", declaration).await;
+    let id = declared.body["person_id"].as_str().unwrap().to_owned();
+    assert_eq!(registrar.post(&format!("/api/persons/{id}/number"), "another-1", json!({})).await.status, 200);
+    id
+}
+
 /// A card of this citizen, put in by hand: it was issued for an application that the house never saw.
 async fn card_of(house: &House, citizen: &Citizen) -> (String, String) {
-    let source = house.service.offices().deeds().source();
-    let (card, case): (issuance::ground::Id<()>, issuance::ground::Id<()>) = (source.id(), source.id());
+    card_for(house, citizen, house.service.offices().deeds().source().id()).await
+}
+
+/// A card of this citizen for this application, put in by hand.
+async fn card_for(house: &House, citizen: &Citizen, case: issuance::ground::Id<()>) -> (String, String) {
+    let card: issuance::ground::Id<()> = house.service.offices().deeds().source().id();
     let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
     let insert = sql!(
         "insert into card (id, person_id, application_id, serial, sod_sha256, office, issued, status, status_data)
@@ -277,7 +408,7 @@ async fn every_read_of_a_person_carries_purpose_and_case() {
         let opened = officer.post("/api/applications", "k-1", body).await;
         let application = opened.body["id"].as_str().unwrap().to_owned();
         let (card, issued_for) = card_of(house, &citizen).await;
-        let case = crate::house::NIL;
+        let case = application.as_str();
         let told = async |action: &str, purpose: &str, case: &str| {
             let sql = sql!(
                 "select count(*) as n from audit_entry

@@ -14,7 +14,7 @@ use issuance::production::{self, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, numbering, population, sql};
 
-use crate::offices::{LOST, Offices, appoint, declaration, within};
+use crate::offices::{LOST, Offices, appoint, declaration, moves, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -184,15 +184,14 @@ mod rules {
     pub async fn a_serial_that_another_office_claimed_is_named_and_taken_over_by_the_national_office(
         offices: &Offices,
     ) {
-        let mut elsewhere = appoint(offices.state.deeds(), Role::Stock).await;
-        elsewhere.office = "district-2".parse().unwrap();
+        let deeds = offices.state.deeds();
+        let elsewhere = moves(deeds, &appoint(deeds, Role::Stock).await, "district-2").await;
         let blanks = serials(7, 3);
         delivered(offices, &elsewhere, &blanks[1..2]).await.unwrap();
         let refused = delivered(offices, &offices.stock, &blanks).await.unwrap_err();
         assert_eq!(refused.code().word(), "serial-already-delivered");
         assert!(format!("{refused:?}").contains("district-2"), "{refused:?}");
-        let mut national = appoint(offices.state.deeds(), Role::Stock).await;
-        national.office = issuance::ground::OfficeCode::national();
+        let national = moves(deeds, &appoint(deeds, Role::Stock).await, "national").await;
         delivered(offices, &national, &blanks).await.unwrap();
         let station = offices.station.id;
         within!(offices, national, deed => production::steps::give_custody(deed, &blanks, station)).unwrap();
@@ -204,8 +203,6 @@ mod rules {
     pub async fn a_witness_is_another_officer_of_the_office(offices: &Offices) {
         let blanks = serials(9, 1);
         delivered(offices, &offices.stock, &blanks).await.unwrap();
-        let mut stranger = appoint(offices.state.deeds(), Role::Stock).await;
-        stranger.office = "district-2".parse().unwrap();
         let elsewhere = moved(offices, "district-2").await;
         let unknown = issuance::ground::Id::from_uuid(uuid::Uuid::nil());
         let gone = dismissed(offices).await;
@@ -224,9 +221,10 @@ mod rules {
         for by in [stock, other] {
             assert_eq!(confirms(by).await.map(drop), Err("proposal-unknown"), "another officer than the witness");
         }
-        let mut moved = witness.clone();
-        moved.office = "district-2".parse().unwrap();
+        let deeds = offices.state.deeds();
+        let moved = moves(deeds, witness, "district-2").await;
         assert_eq!(confirms(&moved).await.map(drop), Err("witness-unfit"), "no longer of the office");
+        moves(deeds, witness, "district-1").await;
         offices.clock.advance(time::Duration::days(7));
         assert_eq!(confirms(witness).await.map(drop), Err("proposal-unknown"), "after a week");
         within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness.id)).unwrap();

@@ -22,7 +22,9 @@ use issuance::production::{self, ProductionError, withdrawal};
 use issuance::web::Problem;
 use issuance::{numbering, population};
 
-use crate::offices::{LOST, OTHER_PARENTS, Offices, declaration, enrol, key_of, photograph, who_decides, within};
+use crate::offices::{
+    LOST, OTHER_PARENTS, Offices, appoint, approves_too, declaration, enrol, key_of, moves, photograph, within,
+};
 use crate::postgres::fresh_database;
 
 /// Runs a test on SQLite.
@@ -219,7 +221,7 @@ mod walk {
         assert!(matches!(early, Err(CounterError::Transition(TransitionError::NotFrom("registered")))));
         offices.captures(application.id).await;
         for own in [&offices.capture, &offices.registrar] {
-            let own = offices.approves(&who_decides(own), application.id).await;
+            let own = approves_too(offices, own, application.id).await;
             assert!(matches!(own, Err(CounterError::Transition(TransitionError::SameOfficer))));
         }
         let own = within!(offices, offices.registrar, deed => counter::refuse(deed, application.id, "other face"));
@@ -413,8 +415,8 @@ mod walk {
     pub async fn an_office_sees_its_own(offices: &Offices) {
         let person = offices.citizen().await;
         let application = offices.approved(person, Kind::First).await;
-        let mut stranger = offices.capture.clone();
-        stranger.office = "district-2".parse().unwrap();
+        let stranger = appoint(offices.state.deeds(), issuance::ground::Role::Capture).await;
+        let stranger = moves(offices.state.deeds(), &stranger, "district-2").await;
         let read = within!(offices, stranger, deed => counter::read(deed, application.id, Occasion::default()));
         assert_eq!(code_of(read.unwrap_err()), "other-office");
         let read = within!(offices, stranger, deed => population::steps::read(deed, person, Occasion::default()));

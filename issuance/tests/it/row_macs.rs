@@ -18,7 +18,7 @@ use issuance::web::Problem;
 use issuance::{args, cards, production, sql};
 
 use crate::house;
-use crate::offices::{LOST, Offices, photograph, within};
+use crate::offices::{LOST, Offices, appoint, moves, photograph, within};
 use crate::postgres::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -43,6 +43,9 @@ on_both!(
     a_card_that_was_made_active_again_is_refused,
     a_station_that_was_moved_is_refused,
     a_mac_of_another_row_or_none_is_refused,
+    an_officer_who_captured_stays_involved_whatever_another_hand_writes_or_deletes,
+    a_right_to_read_a_person_that_another_hand_gave_is_none,
+    a_write_off_whose_witness_another_hand_exchanged_is_refused,
 );
 
 /// Another hand: a statement that is not the service's.
@@ -98,7 +101,18 @@ mod tampered {
         let settings = Settings { database: database.clone(), ..Settings::new(offices.data.path()) };
         let verified = server::verify(&settings).await.unwrap();
         assert_eq!(verified.faults, []);
-        let tables = [("officer", 6), ("station", 1), ("card", 1), ("application", 1), ("chip", 3)];
+        let tables = [
+            ("officer", 6),
+            ("station", 1),
+            ("card", 1),
+            ("application", 1),
+            ("chip", 3),
+            ("session", 5),
+            ("officer_proposal", 0),
+            ("person_reader", 1),
+            ("application_officer", 1),
+            ("write_off", 0),
+        ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
         assert!(code == Some(0) && said.contains("application 1") && said.contains("deleted"), "{said}");
@@ -127,6 +141,63 @@ mod tampered {
         assert_eq!(faults(offices, database.clone()).await, [format!("application {}", robbed.id)]);
         let (code, said) = verify_command(offices, database.as_deref());
         assert!(code == Some(1) && said.contains(&robbed.id.to_string()), "{said}");
+    }
+
+    pub async fn an_officer_who_captured_stays_involved_whatever_another_hand_writes_or_deletes(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let colleague = appoint(offices.state.deeds(), Role::Capture).await;
+        let mut waiting = Vec::new();
+        for _ in 0..2 {
+            let person = offices.citizen().await;
+            let application = offices.applies(person, Kind::First).await.unwrap();
+            let portrait = counter::develop(&offices.state.counter, STANDARD.encode(photograph()), None).await.unwrap();
+            let first = portrait.clone();
+            within!(offices, colleague, deed => counter::capture(deed, application.id, first, "Nốt ruồi")).unwrap();
+            // Captured once more by another officer: only the table knows of the colleague.
+            within!(offices, offices.capture, deed => counter::capture(deed, application.id, portrait, "Nốt ruồi"))
+                .unwrap();
+            waiting.push(application.id);
+        }
+        let exchange =
+            sql!("update application_officer set officer_id = $1 where application_id = $2 and officer_id = $3");
+        by_hand(offices, exchange, args![offices.stock.id, waiting[0], colleague.id]).await;
+        let delete = sql!("delete from application_officer where application_id = $1 and officer_id = $2");
+        by_hand(offices, delete, args![waiting[1], colleague.id]).await;
+        for id in &waiting {
+            let refused = offices.approves(&offices.approver, *id).await.unwrap_err();
+            assert_eq!(code(refused), ProblemCode::RecordTampered);
+        }
+        let changed = format!("application_officer {} {}", waiting[0], offices.stock.id);
+        assert_eq!(faults(offices, database).await, [changed]);
+    }
+
+    pub async fn a_right_to_read_a_person_that_another_hand_gave_is_none(offices: &Offices, database: Option<String>) {
+        let person = offices.citizen().await;
+        let deeds = offices.state.deeds();
+        let stranger = moves(deeds, &appoint(deeds, Role::Capture).await, "district-2").await;
+        let reads = async || within!(offices, stranger, deed => issuance::population::steps::read(deed, person, Occasion::default()));
+        assert_eq!(code(reads().await.unwrap_err()), ProblemCode::OtherOffice);
+        let gives = sql!("insert into person_reader (person_id, office, since) values ($1, 'district-2', $2)");
+        by_hand(offices, gives, args![person, offices.clock.now()]).await;
+        assert_eq!(code(reads().await.unwrap_err()), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database).await, [format!("person_reader {person} district-2")]);
+    }
+
+    pub async fn a_write_off_whose_witness_another_hand_exchanged_is_refused(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let serial = offices.initialised(1).await.presentation().serial;
+        let (stock, witness) = (&offices.stock, offices.counter.id);
+        within!(offices, stock, deed => production::withdrawal::write_off(deed, &serial, "torn", witness)).unwrap();
+        let exchange = sql!("update write_off set witness = $1 where serial = $2");
+        by_hand(offices, exchange, args![offices.capture.id, serial.to_string()]).await;
+        let confirmed =
+            within!(offices, offices.capture, deed => production::withdrawal::confirm_write_off(deed, &serial));
+        assert_eq!(code(confirmed.unwrap_err()), ProblemCode::RecordTampered);
+        assert_eq!(faults(offices, database).await, [format!("write_off {serial}")]);
     }
 
     pub async fn a_stage_that_was_written_by_hand_makes_no_card(offices: &Offices, database: Option<String>) {
@@ -225,13 +296,13 @@ fn verify_command(offices: &Offices, database: Option<&str>) -> (Option<i32>, St
 async fn a_role_that_was_written_by_hand_opens_nothing() {
     house::on_both(async |house| {
         let officer = house.officer("capture-1", &[Role::Capture], "o-1").await;
-        assert_eq!(officer.get("/api/audit?actor=officer:x").await.code(), "role-missing");
+        assert_eq!(officer.get("/api/audit?actor=officer/x").await.code(), "role-missing");
         let db = house.service.offices().deeds().db();
         let mut tx = db.begin_upkeep().await.unwrap();
         let sql = sql!("update officer set roles = $1 where username = 'capture-1'");
         tx.run(sql, vec![Argument::json(&[Role::Auditor])]).await.unwrap();
         tx.commit().await.unwrap();
-        let said = officer.get("/api/audit?actor=officer:x").await;
+        let said = officer.get("/api/audit?actor=officer/x").await;
         assert_eq!((said.status, said.code()), (500, "record-tampered"));
         let said = house.anyone().signs_in("capture-1", house::PASSWORD).await;
         assert_eq!((said.status, said.code()), (500, "record-tampered"));

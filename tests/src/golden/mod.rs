@@ -157,6 +157,16 @@ impl House {
         Ok(self.http.officer(username, password)?)
     }
 
+    /// Returns table and key of each row that is not as the service wrote it.
+    ///
+    /// # Errors
+    /// If the rows cannot be read.
+    pub fn faults(&self, database: Option<&str>) -> Result<Vec<String>, Trouble> {
+        let settings = settings(&self.dir, database);
+        let verified = self.runtime.block_on(issuance::server::verify(&settings))?;
+        Ok(verified.faults.into_iter().map(|(table, id)| format!("{table} {id}")).collect())
+    }
+
     /// Returns the name of the stage of an application, as the service's own verbs see it; no record tells of it.
     ///
     /// # Errors
@@ -165,7 +175,7 @@ impl House {
         let (deeds, id) = (self.service.offices().deeds(), application.parse()?);
         let found = self.runtime.block_on(async {
             let mut deed = deeds.open(actor::Service).await?;
-            store::application(&mut deed, id).await
+            Ok::<_, Trouble>(store::application(&mut deed, id).await?)
         })?;
         Ok(found.ok_or("there is no such application")?.stage.name().to_owned())
     }

@@ -65,6 +65,7 @@ impl Judge<'_> {
         comparison.add("its own check digits", check_digits(&dg1));
         let profile = self.citizen_card();
         let citizen = dg1.td1().filter(|td1| profile.is_claimed(&td1.document_code, &td1.issuing_state));
+        let mut misread = false;
         match &self.evidence.password {
             None => {}
             Some(Password::Zone(given)) => match given.differences(characters) {
@@ -72,6 +73,8 @@ impl Judge<'_> {
                 Some(fields) if fields.is_empty() => {
                     comparison.agreed.push("the given MRZ in every character".to_owned());
                 }
+                // What was misread does not make an honest card a forged one.
+                Some(_) if !given.is_sound() => misread = true,
                 Some(fields) => {
                     let fields: Vec<_> = fields.iter().map(ToString::to_string).collect();
                     comparison.contradicted.push(format!("the given MRZ ({})", fields.join(", ")));
@@ -100,12 +103,16 @@ impl Judge<'_> {
         };
         let (outcome, reason) = match (contradicted.is_empty(), agreed.is_empty()) {
             (false, _) => (Refuted, format!("DG1 contradicts {}", contradicted.join(", "))),
+            (true, _) if misread => (NotChecked, MISREAD.to_owned()),
             (true, true) => (NotChecked, format!("nothing could be compared with DG1{not_compared}")),
             (true, false) => (Proved, format!("DG1 agrees with {}{not_compared}", agreed.join(", "))),
         };
         self.demand(Check::MrzConsistency, outcome, reason);
     }
 }
+
+const MISREAD: &str = "the given MRZ differs from DG1 and was misread, or is wrong on the card: its composite check digit does \
+                       not fit; read it again";
 
 /// Returns whether the check digits fit; `None` for a zone of no known size. A TD1 zone is one whose digits all fit.
 fn check_digits(dg1: &Dg1) -> Option<bool> {

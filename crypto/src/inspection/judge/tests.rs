@@ -907,7 +907,7 @@ fn a_clock_that_is_behind_is_named_and_refutes_nothing() {
         assert_eq!((refuted(&verdict), verdict.conclusion()), (vec![], Conclusion::Undecided), "{verdict}");
         // To the very second of signing nothing is in the future.
         assert_eq!(outcome(&judge(&issuer.sound(), &bundle, SIGNED).verdict, Check::SodSignature), Proved);
-        let clock = format!("this computer's clock says {at}");
+        let clock = format!("this computer's clock says {}", crate::identity::civil_time::Moment(at));
         assert!(verdict.findings().iter().any(|finding| finding.reason.contains(&clock)), "{verdict}");
     }
 }
@@ -968,6 +968,31 @@ fn documents_of_every_size_expire_and_are_compared_with_the_given_mrz() {
             false => assert_eq!(reason, "DG1 contradicts its own check digits"),
         }
     }
+}
+
+#[test]
+fn an_mrz_that_was_misread_makes_no_card_a_forged_one() {
+    let issuer = issuer();
+    let mut card = issuer.card(issuer.groups(Some(EXPIRY)));
+    let honest = zone(&particulars(Some(EXPIRY))).compose().unwrap().to_vec();
+    let other = |at: usize| if honest[at] == b'5' { b'6' } else { b'5' };
+    let mut given = |changes: &[usize]| {
+        let mut zone = honest.clone();
+        for at in changes {
+            zone[*at] = other(*at);
+        }
+        card.password = Some(Password::Zone(String::from_utf8(zone).unwrap().parse().unwrap()));
+        issuer.verdict(&card)
+    };
+    assert_eq!(given(&[]).conclusion(), Conclusion::Trusted);
+    for misread in [&[59][..], &[50], &[50, 59], &[59, 65]] {
+        let verdict = given(misread);
+        assert_eq!(verdict.conclusion(), Conclusion::Undecided, "{misread:?} {verdict}");
+        let reason = &verdict.finding(Check::MrzConsistency).unwrap().reason;
+        assert!(reason.contains("misread"), "{misread:?} {reason}");
+    }
+    // The name is covered by no digit: a zone that fits and has another name is of another card.
+    assert_eq!(given(&[65]).conclusion(), Conclusion::Refused);
 }
 
 #[test]

@@ -1,13 +1,49 @@
 //! SQL of the proposals about officers.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-use super::OFFICER;
+use super::{OFFICER, SESSION};
 use crate::access::proposals::{Listed, Proposal};
 use crate::ground::ids::{OfficerId, ProposalId};
 use crate::ground::{Id, OfficeCode, Role};
-use crate::store::{Argument, Record, StoreError, Tx};
+use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
+
+/// Proposals about officers carry a MAC: each can make an administrator.
+pub const PROPOSAL: Sealed = Sealed {
+    table: "officer_proposal",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("officer_id", Kind::Uuid),
+        ("office", Kind::Text),
+        ("roles", Kind::Json),
+        ("change", Kind::Json),
+        ("reason", Kind::Text),
+        ("proposed_by", Kind::Uuid),
+        ("proposed_at", Kind::Moment),
+        ("expires_at", Kind::Moment),
+        ("effective_at", Kind::Moment),
+        ("token_hash", Kind::Bytes),
+        ("outcome", Kind::Text),
+        ("decided_by", Kind::Uuid),
+        ("decided_at", Kind::Moment),
+        ("shown_for", Kind::Integer),
+        ("shown_at", Kind::Moment),
+        ("administrator_seen_at", Kind::Moment),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, officer_id, office, roles, change, reason, proposed_by, proposed_at, expires_at, effective_at,
+                token_hash, outcome, decided_by, decided_at, shown_for, shown_at, administrator_seen_at, version, mac
+         from officer_proposal where id = $1"
+    ),
+    all: sql!(
+        "select id, officer_id, office, roles, change, reason, proposed_by, proposed_at, expires_at, effective_at,
+                token_hash, outcome, decided_by, decided_at, shown_for, shown_at, administrator_seen_at, version, mac
+         from officer_proposal order by id"
+    ),
+    set: sql!("update officer_proposal set version = $1, mac = $2 where id = $3"),
+};
 
 /// Lets one deed at a time decide about officers: the oldest account stands for all of them, so that two
 /// administrators who disable each other at the same moment do not both find the other one there.
@@ -20,8 +56,8 @@ pub(in crate::access) async fn insert(tx: &mut Tx, proposal: &Proposal) -> Resul
     tx.run(
         sql!(
             "insert into officer_proposal (id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at,
-                                           effective_at, token_hash)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                                           effective_at, token_hash, roles)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ),
         args![
             proposal.id,
@@ -33,29 +69,64 @@ pub(in crate::access) async fn insert(tx: &mut Tx, proposal: &Proposal) -> Resul
             proposal.at,
             proposal.expires_at,
             proposal.effective_at,
-            proposal.token_hash.map(|hash| hash.to_vec())
+            proposal.token_hash.map(|hash| hash.to_vec()),
+            proposal.roles.as_ref().map_or(Argument::Json(None), Argument::json)
         ],
     )
     .await?;
-    Ok(())
+    tx.seal(&PROPOSAL, proposal.id).await
 }
 
 /// Returns a proposal that is not decided, kept from other writers.
 pub(in crate::access) async fn locked(tx: &mut Tx, id: ProposalId) -> Result<Option<Proposal>, StoreError> {
-    let sql = sql!(
-        "select id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at, effective_at, token_hash
-         from officer_proposal where id = $1 and outcome is null"
-    );
-    tx.one_locked(sql, args![id]).await?.map(|row| read(&row)).transpose()
+    let row = tx.sealed_locked(&PROPOSAL, id).await?;
+    let row = row.filter(|row| row.get::<Option<String>>("outcome").is_ok_and(|outcome| outcome.is_none()));
+    row.map(|row| read(&row)).transpose()
 }
 
-/// Returns the proposals that can be decided, oldest first.
-pub(in crate::access) async fn all_open(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Proposal>, StoreError> {
+/// Returns the proposals that can be decided, oldest first, and the keys of those that another hand wrote or changed:
+/// one of them must not hide the others.
+pub(in crate::access) async fn all_open(
+    tx: &mut Tx,
+    now: OffsetDateTime,
+) -> Result<(Vec<Proposal>, Vec<ProposalId>), StoreError> {
     let sql = sql!(
-        "select id, officer_id, office, change, reason, proposed_by, proposed_at, expires_at, effective_at, token_hash
+        "select id, officer_id, office, roles, change, reason, proposed_by, proposed_at, expires_at, effective_at,
+                token_hash, outcome, decided_by, decided_at, shown_for, shown_at, administrator_seen_at, version, mac
          from officer_proposal where outcome is null and expires_at > $1 order by proposed_at, id"
     );
-    tx.all(sql, args![now]).await?.iter().map(read).collect()
+    let (mut open, mut strange) = (Vec::new(), Vec::new());
+    for (row, holds) in tx.judged_found(&PROPOSAL, sql, args![now]).await? {
+        if holds {
+            open.push(read(&row)?);
+        } else {
+            strange.push(Id::of(&row, "id")?);
+        }
+    }
+    Ok((open, strange))
+}
+
+/// Notes for how long the service has shown the alarm of a proposal.
+pub(in crate::access) async fn shown(
+    tx: &mut Tx,
+    id: ProposalId,
+    shown_for: Duration,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update officer_proposal set shown_for = $1, shown_at = $2 where id = $3");
+    tx.change(&PROPOSAL, id, sql, args![shown_for.whole_seconds(), at, id]).await?;
+    Ok(())
+}
+
+/// Notes that an administrator was seen at work since a proposal.
+pub(in crate::access) async fn administrator_seen(
+    tx: &mut Tx,
+    id: ProposalId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update officer_proposal set administrator_seen_at = $1 where id = $2");
+    tx.change(&PROPOSAL, id, sql, args![at, id]).await?;
+    Ok(())
 }
 
 pub(in crate::access) async fn decide(
@@ -66,16 +137,23 @@ pub(in crate::access) async fn decide(
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let sql = sql!("update officer_proposal set outcome = $1, decided_by = $2, decided_at = $3 where id = $4");
-    tx.run(sql, args![outcome, by, at, id]).await?;
+    tx.change(&PROPOSAL, id, sql, args![outcome, by, at, id]).await?;
     Ok(())
 }
 
 /// Ends the proposals that were not decided in time.
 pub(in crate::access) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
     let sql = sql!(
-        "update officer_proposal set outcome = 'expired', decided_at = $1 where outcome is null and expires_at <= $1"
+        "select id, officer_id, office, roles, change, reason, proposed_by, proposed_at, expires_at, effective_at,
+                token_hash, outcome, decided_by, decided_at, shown_for, shown_at, administrator_seen_at, version, mac
+         from officer_proposal where outcome is null and expires_at <= $1"
     );
-    tx.run(sql, args![now]).await?;
+    for (row, holds) in tx.judged_found(&PROPOSAL, sql, args![now]).await? {
+        // One of another hand stays as it is, and is refused as long as it is there.
+        if holds {
+            decide(tx, Id::of(&row, "id")?, "expired", None, now).await?;
+        }
+    }
     Ok(())
 }
 
@@ -115,7 +193,7 @@ pub(in crate::access) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> R
 /// remain, since the others act for their own office only.
 pub(in crate::access) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<usize, StoreError> {
     let mut count = 0;
-    for row in other_administrators(tx, id).await? {
+    for row in other_administrators(tx, id).await?.0 {
         let national = row.parsed::<OfficeCode>("office")? == OfficeCode::national();
         count += usize::from(national && !row.get::<String>("password")?.is_empty());
     }
@@ -130,8 +208,10 @@ pub(in crate::access) async fn others_who_confirm(
     office: &OfficeCode,
     now: OffsetDateTime,
 ) -> Result<usize, StoreError> {
-    let mut count = 0;
-    for row in other_administrators(tx, id).await? {
+    let (administrators, strange) = other_administrators(tx, id).await?;
+    // Another hand may have hidden one: who is alone appoints alone, so this errs on the side of two.
+    let mut count = strange;
+    for row in administrators {
         let own: OfficeCode = row.parsed("office")?;
         let until: Option<OffsetDateTime> = row.get("token_until")?;
         let signs_in = !row.get::<String>("password")?.is_empty() || until.is_some_and(|until| until > now);
@@ -140,16 +220,21 @@ pub(in crate::access) async fn others_who_confirm(
     Ok(count)
 }
 
-/// Returns the other administrators who were not disabled. All officers are read: roles that were changed by another
-/// hand must not hide one.
-async fn other_administrators(tx: &mut Tx, id: OfficerId) -> Result<Vec<Record>, StoreError> {
-    let mut others = Vec::new();
-    for row in tx.all_sealed(&OFFICER, OFFICER.all, args![]).await? {
-        if administers(&row)? && OfficerId::of(&row, "id")? != id {
+/// Returns the other administrators who were not disabled, and how many other officers have a row that another hand
+/// changed: none of them counts as an administrator, and none blocks the others.
+async fn other_administrators(tx: &mut Tx, id: OfficerId) -> Result<(Vec<Record>, usize), StoreError> {
+    let (mut others, mut strange) = (Vec::new(), 0);
+    for (row, holds) in tx.judged_rows(&OFFICER).await? {
+        if OfficerId::of(&row, "id")? == id {
+            continue;
+        }
+        if !holds {
+            strange += 1;
+        } else if administers(&row)? {
             others.push(row);
         }
     }
-    Ok(others)
+    Ok((others, strange))
 }
 
 fn administers(row: &Record) -> Result<bool, StoreError> {
@@ -157,29 +242,54 @@ fn administers(row: &Record) -> Result<bool, StoreError> {
     Ok(disabled.is_none() && row.json::<Vec<Role>>("roles")?.contains(&Role::Admin))
 }
 
-/// True if an administrator used the service since then.
+/// True if an administrator used the service since then. Sessions and officers whose rows another hand changed do not
+/// count: none of them can use the service.
 pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
-    let sql = sql!("select id, officer_id from session where seen_at >= $1 order by officer_id");
+    let sql = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where seen_at >= $1 order by officer_id"
+    );
     let mut last = None;
-    for row in tx.all(sql, args![since]).await? {
+    for (row, holds) in tx.judged_found(&SESSION, sql, args![since]).await? {
         let id: OfficerId = Id::of(&row, "officer_id")?;
-        if last.replace(id) != Some(id) && is_administrator(tx, id).await? {
-            return Ok(true);
+        if !holds || last.replace(id) == Some(id) {
+            continue;
+        }
+        match is_administrator(tx, id).await {
+            Ok(true) => return Ok(true),
+            Ok(false) | Err(StoreError::Tampered { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(false)
 }
 
-/// Returns id and office of the officer of this name.
-pub(in crate::access) async fn named(
+/// Ends the access of an officer whose row another hand changed: nothing that it says is believed, and what is sealed
+/// is an account without roles, password and token that was disabled. Returns false if the row holds.
+pub(in crate::access) async fn lock_tampered(
     tx: &mut Tx,
-    username: &str,
-) -> Result<Option<(OfficerId, OfficeCode)>, StoreError> {
+    id: OfficerId,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    match tx.sealed_locked(&OFFICER, id).await {
+        Err(StoreError::Tampered { .. }) => {}
+        other => return other.map(|_| false),
+    }
+    let sql = sql!(
+        "update officer set password = '', roles = $1, made_at = $2, disabled_at = $2, token_hash = null,
+                token_until = null, password_due = $3
+         where id = $4"
+    );
+    tx.run(sql, args![Argument::json(&Vec::<Role>::new()), at, false, id]).await?;
+    tx.seal(&OFFICER, id).await?;
+    super::close_sessions(tx, id, at).await?;
+    Ok(true)
+}
+
+/// Returns the officer of this name.
+pub(in crate::access) async fn named(tx: &mut Tx, username: &str) -> Result<Option<OfficerId>, StoreError> {
     let row = tx.one(sql!("select id from officer where username = $1"), args![username]).await?;
-    let Some(row) = row else { return Ok(None) };
-    let id: OfficerId = Id::of(&row, "id")?;
-    let row = tx.sealed(&OFFICER, id).await?;
-    row.map(|row| Ok((id, row.parsed("office")?))).transpose()
+    row.map(|row| Id::of(&row, "id")).transpose()
 }
 
 /// Returns all officers, by name. A row that was changed by another hand is shown with nothing that it says but its
@@ -231,9 +341,7 @@ pub(in crate::access) async fn close_password(
 ) -> Result<(), StoreError> {
     let sql = sql!("update officer set password = '', token_hash = $1, token_until = $2 where id = $3");
     tx.change(&OFFICER, id, sql, args![token_hash, until, id]).await?;
-    tx.run(sql!("update session set closed_at = $1 where officer_id = $2 and closed_at is null"), args![at, id])
-        .await?;
-    Ok(())
+    super::close_sessions(tx, id, at).await
 }
 
 fn read(row: &Record) -> Result<Proposal, StoreError> {
@@ -248,6 +356,10 @@ fn read(row: &Record) -> Result<Proposal, StoreError> {
         at: row.get("proposed_at")?,
         expires_at: row.get("expires_at")?,
         effective_at: row.get("effective_at")?,
+        roles: row.get::<Option<serde_json::Value>>("roles")?.map(|_| row.json("roles")).transpose()?,
+        shown_for: Duration::seconds(row.get::<Option<i64>>("shown_for")?.unwrap_or(0)),
+        shown_at: row.get("shown_at")?,
+        administrator_seen_at: row.get("administrator_seen_at")?,
         token_hash: token_hash.map(TryInto::try_into).transpose().map_err(|_| row.inconsistent("token_hash"))?,
     })
 }

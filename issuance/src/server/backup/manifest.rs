@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{BackupError, Progress};
 use crate::keys::InstallationId;
@@ -53,6 +54,12 @@ pub struct Archive {
 }
 
 impl Manifest {
+    /// Returns its moment as it is written (RFC 3339).
+    #[must_use]
+    pub fn moment(&self) -> String {
+        self.made_at.format(&Rfc3339).unwrap_or_else(|_| self.made_at.to_string())
+    }
+
     /// The archive of data, or of keys.
     pub(super) fn archive(&self, prefix: &str) -> Option<&Archive> {
         self.archives.iter().find(|archive| archive.file.starts_with(prefix))

@@ -27,6 +27,7 @@ pub use take::{Order, backup};
 use thiserror::Error;
 
 use super::StartError;
+use crate::deed::DeedError;
 use crate::ground::failpoint;
 use crate::keys::{InstallationError, KeyStoreError};
 use crate::store::StoreError;
@@ -114,6 +115,9 @@ pub enum BackupError {
         /// The reason.
         source: io::Error,
     },
+    /// The verb that records the restoration.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
     /// The folder holds something.
     #[error("{} is not empty: a backup is restored into a folder that is empty or not there. Nothing was changed", .0.display())]
     FolderNotEmpty(PathBuf),

@@ -16,7 +16,7 @@ use super::manifest::{DATA, KEYS};
 use super::take::{FILES, KEK, OBJECTS, POSTGRESQL, SQLITE};
 use super::{BackupError, Manifest, Progress, postgres, reconcile};
 use crate::access;
-use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
+use crate::deed::{Action, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::{Clock, Randomness, Source, blocking, files};
 use crate::keys::{AuthoritySettings, Installation, KeyStore, RESTORING};
@@ -52,8 +52,6 @@ pub struct Restored {
     pub manifest: Manifest,
     /// What a walk over the restored rows found.
     pub verified: Verified,
-    /// Sessions of officers that were ended.
-    pub sessions_ended: u64,
 }
 
 /// Restores a backup. The folder opens for the service only when everything is there.
@@ -248,20 +246,17 @@ async fn begin_again(what: &Restoration, manifest: Manifest, now: OffsetDateTime
     db.migrate(&migrations()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
     let clock = Clock::system(authority.utc_offset().map_err(StartError::from)?);
-    let deeds = Deeds::new(db.clone(), Source::new(clock, Randomness::System));
+    let deeds = Deeds::new(db.clone(), Source::new(clock, Randomness::System), access::still_in);
     let mut deed = deeds.open(Service).await?;
-    let sessions_ended = access::close_all_sessions(deed.tx(), now).await?;
+    access::close_all_sessions(deed.tx(), now).await?;
     let object = Object::Installation(installation.id().uuid());
     let entry = Entry::new(Action::InstallationRestored, object, Purpose::Administration);
-    let reason = format!("backup of {}; every counter raised by {}", manifest.made_at, what.skip);
+    let reason = format!("backup of {}; every counter raised by {}", manifest.moment(), what.skip);
     deed.enter(entry.because(reason)).await?;
-    deed.commit().await.map_err(|error| match error {
-        DeedError::Store(error) => error,
-        DeedError::Unrecorded { .. } => unreachable!("the entry was written"),
-    })?;
+    deed.commit().await?;
     let verified = Verified::walk(&db).await?;
     db.close().await;
-    Ok(Restored { manifest, verified, sessions_ended })
+    Ok(Restored { manifest, verified })
 }
 
 #[cfg(test)]

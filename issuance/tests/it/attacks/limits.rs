@@ -69,6 +69,74 @@ async fn a_connection_that_sends_its_head_byte_by_byte_is_closed() {
     house.service.stop().await;
 }
 
+/// Frames of HTTP/2 that ask for nothing: SETTINGS, PING, WINDOW_UPDATE, PRIORITY.
+#[tokio::test]
+async fn a_stranger_who_sends_frames_that_ask_for_nothing_is_cut_and_one_who_sends_some_is_answered() {
+    let house = House::open(None).await;
+    let target = Target::new(house.service.address(), &house.folder.path().join("data"));
+    let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), wire::frame(SETTINGS, 0, 0, &[])].concat();
+    for (kind, payload) in [(SETTINGS, &[0, 4, 0, 0, 0xff, 0xff][..]), (6, &[0; 8]), (8, &[0, 0, 0, 1]), (2, &[0; 5])] {
+        let stream = u32::from(kind == 2);
+        let frame = wire::frame(kind, 0, stream, payload);
+        for (times, cut) in [(60, false), (2_000, true)] {
+            let mut connection = target.connect("127.0.0.1", b"", b"h2").await.unwrap();
+            connection.write_all(&begin).await.unwrap();
+            // Some at a time, so that one that is cut hears of it.
+            for _ in 0..times / 20 {
+                if connection.write_all(&frame.repeat(20)).await.is_err() {
+                    break;
+                }
+            }
+            // GET /livez: what is answered to it begins with HEADERS of the same stream.
+            let asked =
+                wire::frame(HEADERS, 5, 3, &[0x82, 0x87, 0x04, 6, b'/', b'l', b'i', b'v', b'e', b'z', 0x01, 1, b'x']);
+            let _ = connection.write_all(&asked).await;
+            let mut came = Vec::new();
+            let answered = async {
+                loop {
+                    let (mut rest, mut piece) = (&came[..], [0; 4096]);
+                    while let [high, middle, low, kind, _, _, _, _, stream, ..] = rest {
+                        if (*kind, *stream) == (HEADERS, 3) {
+                            return true;
+                        }
+                        let length = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
+                        rest = rest.get(9 + length..).unwrap_or_default();
+                    }
+                    match connection.read(&mut piece).await {
+                        Ok(length) if length > 0 => came.extend_from_slice(&piece[..length]),
+                        _ => return false,
+                    }
+                }
+            };
+            let answered = tokio::time::timeout(Duration::from_mins(1), answered).await.unwrap();
+            assert_eq!(answered, !cut, "{times} frames of type {kind}");
+        }
+    }
+    house.service.stop().await;
+}
+
+/// What is no HTTP is answered by the library, before there is a request: without a body, and the connection ends
+/// (docs/divergences.md).
+#[tokio::test]
+async fn what_is_no_http_has_an_empty_answer_and_the_connection_ends() {
+    let house = House::open(None).await;
+    let target = Target::new(house.service.address(), &house.folder.path().join("data"));
+    let many = "X: y\r\n".repeat(65);
+    for (headers, status) in
+        [("X: \x7f\r\n", "400"), ("Content-Length: 1\r\nContent-Length: 2\r\n", "400"), (many.as_str(), "431")]
+    {
+        let mut stream = target.connect("127.0.0.1", b"", b"http/1.1").await.unwrap();
+        let _ = stream.write_all(format!("GET /livez HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await;
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer));
+        let _ = ended.await.expect("the connection ends");
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n") && answer.contains("content-length: 0"), "{answer}");
+    }
+    house.service.stop().await;
+}
+
 #[tokio::test]
 async fn a_strangers_body_is_small_and_comes_in_time_and_an_officers_may_be_large() {
     let (house, target) = house().await;

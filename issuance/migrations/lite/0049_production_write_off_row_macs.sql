@@ -1,0 +1,3 @@
+-- Write-offs that wait for their witness carry a MAC (`store::seal`).
+alter table write_off add column version INTEGER;
+alter table write_off add column mac BLOB;
