@@ -464,6 +464,14 @@ async fn a_backup_goes_only_where_nothing_is_and_opens_only_for_its_recipients()
             let (code, said) = run(command).await;
             assert!(code == Some(1) && said.contains("/nowhere/pg") && said.contains(program), "{said}");
         }
+        // What the program itself says is passed on.
+        let nowhere = "postgres://postgres:hidden@localhost/nowhere?host=/nowhere";
+        let (code, said) = run(place.restore("pg", "new", Some(nowhere))).await;
+        assert!(code == Some(1) && said.contains("nowhere") && !said.contains("hidden"), "{said}");
+        let mut command = place.backup(other.path(), url.as_deref(), "none");
+        command.env("PGCHANNELBINDING", "require"); // our own driver does not know it
+        let (code, said) = run(command).await;
+        assert!(code == Some(1) && said.contains("pg_dump failed") && said.contains("channel binding"), "{said}");
         assert!(!place.at("none").exists() && !place.at("none.partial").exists());
     }
     // The identities exchanged, one missing, and a key file that is there.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use zeroize::Zeroizing;
 
@@ -15,11 +15,11 @@ use super::{BackupError, Progress};
 pub(super) fn dump(program: &Path, url: &str, to: &mut impl Write, progress: &Progress) -> Result<(), BackupError> {
     let mut command = command(program, url);
     command.arg("--format=custom").stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = spawned(program, "--pg-dump", &mut command)?;
-    let mut out = child.stdout.take().expect("it is piped");
+    let mut running = spawned(program, "--pg-dump", &mut command)?;
+    let mut out = running.0.stdout.take().expect("it is piped");
     let copied = copy(&mut out, to, "dumping the database", progress);
     drop(out);
-    ended(child, "pg_dump", copied.map_err(BackupError::file(program)))
+    ended(running, "pg_dump", copied.map_err(BackupError::file(program)))
 }
 
 /// Fills an empty database with a dump, in one transaction: cut anywhere, the database stays empty.
@@ -28,11 +28,11 @@ pub(super) fn restore(program: &Path, url: &str, from: &mut dyn Read, progress: 
     command.args(["--format=custom", "--single-transaction", "--exit-on-error"]);
     // Through a pipe: if this program is killed the dump ends too soon, and what was restored of it is rolled back.
     command.stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut child = spawned(program, "--pg-restore", &mut command)?;
-    let mut into = child.stdin.take().expect("it is piped");
+    let mut running = spawned(program, "--pg-restore", &mut command)?;
+    let mut into = running.0.stdin.take().expect("it is piped");
     let copied = copy(from, &mut into, "restoring the database", progress);
     drop(into);
-    ended(child, "pg_restore", copied.map_err(BackupError::file(program)))
+    ended(running, "pg_restore", copied.map_err(BackupError::file(program)))
 }
 
 fn copy(from: &mut (impl Read + ?Sized), to: &mut impl Write, what: &str, progress: &Progress) -> io::Result<()> {
@@ -57,29 +57,37 @@ fn command(program: &Path, url: &str) -> Command {
     command
 }
 
-fn spawned(program: &Path, flag: &'static str, command: &mut Command) -> Result<Child, BackupError> {
-    command.spawn().map_err(|error| match error.kind() {
+/// A program under way, and what it says meanwhile: read all the time, so that it never waits for its reader.
+struct Running(Child, JoinHandle<String>);
+
+fn spawned(program: &Path, flag: &'static str, command: &mut Command) -> Result<Running, BackupError> {
+    let mut child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => BackupError::NoProgram { program: program.to_owned(), flag },
         _ => BackupError::file(program)(error),
-    })
+    })?;
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let said = thread::spawn(move || {
+        let mut said = Vec::new();
+        let _ = stderr.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    });
+    Ok(Running(child, said))
 }
 
 /// Waits for a program. What it says itself explains more than a broken pipe does.
-fn ended(mut child: Child, program: &'static str, copied: Result<(), BackupError>) -> Result<(), BackupError> {
-    if matches!(copied, Err(BackupError::Stopped)) {
+fn ended(running: Running, program: &'static str, copied: Result<(), BackupError>) -> Result<(), BackupError> {
+    let Running(mut child, said) = running;
+    if copied.is_err() {
+        // It may wait for us; the database is as it was before.
         let _ = child.kill();
     }
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let said = thread::spawn(move || {
-        let mut said = String::new();
-        let _ = stderr.read_to_string(&mut said);
-        said
-    });
     let status = child.wait().map_err(BackupError::file(Path::new(program)))?;
     let said = said.join().unwrap_or_default();
     match copied {
-        Err(stopped @ BackupError::Stopped) => Err(stopped),
-        _ if !status.success() => Err(BackupError::Program { program, said: said.trim().to_owned() }),
+        Err(BackupError::File { .. }) if !said.trim().is_empty() => {
+            Err(BackupError::Program { program, said: said.trim().to_owned() })
+        }
+        Ok(()) if !status.success() => Err(BackupError::Program { program, said: said.trim().to_owned() }),
         copied => copied,
     }
 }
