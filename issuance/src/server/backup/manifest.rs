@@ -17,7 +17,7 @@ use crate::keys::InstallationId;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of the format: [`FORMAT`].
+    /// Version of the format: 1.
     pub format: u32,
     /// Version of the program.
     pub program: String,
