@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bench crash mutants check format advisories
+.PHONY: help demo test interop bench crash mutants check format advisories install
 SHELL := /bin/bash -o pipefail
 # Where tests/setup.sh puts the tools of `make check` and `make mutants`.
 export PATH := $(HOME)/.cache/citizen-card/tools/bin:$(PATH)
@@ -13,10 +13,10 @@ endif
 help: ## this list
 	@awk -F ' *## *' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: ## one citizen from declaration to a verified chip; leaves demo-out/; with KEEP=1 leaves everything running
+demo: ## one citizen from declaration to a verified chip; leaves demo-out/; with KEEP=1 leaves everything running, with KEEP=DIR also keeps it
 	@tests/setup.sh $(if $(KEEP),keep,demo)
 	@cargo build --bins
-	@cargo run --quiet --package tests --bin demo -- $(if $(KEEP),--keep)
+	@cargo run --quiet --package tests --bin demo -- $(if $(KEEP),$(if $(filter 1,$(KEEP)),--keep,--dir $(KEEP)))
 
 # Everything is in target/test.log; shown without the lists of what passed. A test that cannot run here says SKIPPED and why, and passes.
 test: ## every test; skipped ones are printed and counted
@@ -71,6 +71,22 @@ format: target/style ## formats the code and rewraps comments over the limit
 	cargo fmt --all
 	rustfmt .ci/style.rs
 	target/style wrap
+
+# DESTDIR=/tmp/root make install puts everything below another root, for packages. Then: docs/operations.md.
+PREFIX ?= /usr
+COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown) of $(shell git log -1 --format=%cs 2>/dev/null || echo unknown)
+install: ## builds for use and installs programs, units, manual pages and completions
+	CITIZEN_CARD_COMMIT='0.1.0 (commit $(COMMIT))' cargo build --locked --release --package issuance --package card-agent
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/issuance target/release/card-agent
+	install -D -m 0644 -t $(DESTDIR)/lib/systemd/system issuance/packaging/citizen-card-issuance.service \
+	  card-agent/packaging/citizen-card-station.service
+	install -D -m 0644 issuance/packaging/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-issuance.conf
+	install -D -m 0644 card-agent/packaging/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-station.conf
+	install -D -m 0644 issuance/packaging/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/citizen-card.conf
+	install -D -m 0644 issuance/issuance.toml $(DESTDIR)/etc/citizen-card/issuance.toml.example
+	target/release/issuance man $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	target/release/issuance completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/issuance
 
 advisories: ## known vulnerabilities of what we depend on; fetches the database of the RustSec project
 	@tests/setup.sh check

@@ -5,10 +5,11 @@
 
 mod clock;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::error::Error as _;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crypto::identity::CardSerial;
 use crypto::perso::problem::About;
@@ -28,6 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::address::ServiceAddress;
 use crate::ambient;
+use crate::session::Stop;
 
 /// The requests of a station to the service: over HTTPS ([`HttpService`]), and in process in the tests.
 pub trait Service {
@@ -118,6 +120,17 @@ pub enum ServiceError {
     /// A certificate of the TLS connection is not valid at the time of a clock: one of the two is wrong.
     #[error("{0}")]
     Clock(String),
+    /// The operator asked to stop; no further attempt was made.
+    #[error("stopped on request")]
+    Interrupted,
+    /// The time for the whole work ran out while the service was waited for.
+    #[error("not finished within {seconds} s: {waited_for} was waited for when the time ran out")]
+    LimitReached {
+        /// The limit.
+        seconds: u64,
+        /// The answer that did not come, in words.
+        waited_for: String,
+    },
     /// No answer came, at any of several attempts.
     #[error("the service does not answer: {0}")]
     Unreachable(String),
@@ -142,6 +155,22 @@ pub struct HttpService {
     http: Client,
     /// Whether a difference of the clocks was told.
     clock_told: Cell<bool>,
+    /// When the present work began, and the most that it may take; none without a limit.
+    limit: Cell<Option<(Instant, Duration)>>,
+    stop: RefCell<Stop>,
+}
+
+/// What a glance at the service found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Glance {
+    /// Whether it says that it can do its work.
+    pub ready: bool,
+    /// The HTTP status of its answer.
+    pub status: u16,
+    /// How far this computer's clock is ahead of the service's, in whole seconds; none without a readable `Date`.
+    pub clock_ahead: Option<i64>,
+    /// Until its answer was here.
+    pub milliseconds: u128,
 }
 
 impl HttpService {
@@ -154,13 +183,37 @@ impl HttpService {
         let mut http = Client::builder()
             .https_only(true)
             .no_proxy()
-            .timeout(Duration::from_secs(30))
+            .timeout(ATTEMPT)
             .tls_certs_only(Certificate::from_pem_bundle(&connection.authority).map_err(untrusted)?);
         if let Some(identity) = &connection.identity {
             http = http.identity(Identity::from_pem(identity).map_err(untrusted)?);
         }
         let http = http.build().map_err(untrusted)?;
-        Ok(Self { address: connection.service.clone(), http, clock_told: Cell::new(false) })
+        let (clock_told, limit, stop) = (Cell::new(false), Cell::new(None), RefCell::default());
+        Ok(Self { address: connection.service.clone(), http, clock_told, limit, stop })
+    }
+
+    /// Makes each further request end with [`ServiceError::LimitReached`] once the work that began then has taken this
+    /// long, and with [`ServiceError::Interrupted`] instead of another attempt once `stop` was requested.
+    pub fn work_within(&self, begun: Instant, limit: Duration, stop: &Stop) {
+        self.limit.set(Some((begun, limit)));
+        self.stop.replace(stop.clone());
+    }
+
+    /// Asks the service whether it is ready: once, and for five seconds at most. Says nothing about this station.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unreachable`], [`ServiceError::Untrusted`], [`ServiceError::Clock`].
+    pub fn glance(&self) -> Result<Glance, ServiceError> {
+        let begun = Instant::now();
+        let request = self.http.get(self.address.at("readyz")).timeout(Duration::from_secs(5));
+        let answer = request.send().map_err(|e| Attempt::broken(&e).error)?;
+        let date = answer.headers().get(reqwest::header::DATE);
+        self.compare_clocks(date);
+        let date = date.and_then(|date| date.to_str().ok());
+        let clock_ahead = date.and_then(|date| clock::ahead(ambient::now(), date)).map(time::Duration::whole_seconds);
+        let (ready, status) = (answer.status().is_success(), answer.status().as_u16());
+        Ok(Glance { ready, status, clock_ahead, milliseconds: begun.elapsed().as_millis() })
     }
 
     /// Returns the signed trust bundle. The request needs no identity.
@@ -168,7 +221,7 @@ impl HttpService {
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
     pub fn trust_bundle(&self) -> Result<Vec<u8>, ServiceError> {
-        self.send(|| self.http.get(self.address.at("api/trust-bundle")))
+        self.send("the trust bundle", || self.http.get(self.address.at("api/trust-bundle")))
     }
 
     fn post<A: DeserializeOwned>(
@@ -178,7 +231,7 @@ impl HttpService {
         key: &IdempotencyKey,
     ) -> Result<A, ServiceError> {
         let body = Zeroizing::new(serde_json::to_vec(body).expect("our own types are JSON"));
-        let answer = self.send(|| {
+        let answer = self.send(waited_for(path), || {
             self.http
                 .post(self.address.at(path))
                 .header(IDEMPOTENCY_KEY, key.as_str())
@@ -189,15 +242,44 @@ impl HttpService {
         serde_json::from_slice(answer).map_err(|e| ServiceError::Answer(e.to_string()))
     }
 
-    /// Sends the request until it is answered for good. Returns the body of a success.
-    fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
-        patiently(&PAUSES, || {
-            let answer = request().send().map_err(|e| Attempt::broken(&e))?;
-            let status = answer.status();
-            self.compare_clocks(answer.headers().get(reqwest::header::DATE));
-            let body = answer.bytes().map_err(|e| Attempt::broken(&e))?;
+    /// Sends the request until it is answered for good, or the time of the whole work has run out. Returns the body of
+    /// a success.
+    fn send(&self, what: &'static str, request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, ServiceError> {
+        let may_go_on = |pause| self.may_go_on(what, pause);
+        patiently(&PAUSES, may_go_on, || {
+            let left = self.left(what).map_err(|error| Attempt { error, passing: false })?;
+            let done = while_telling(what, || {
+                let answer = request().timeout(left.min(ATTEMPT)).send()?;
+                let (status, date) = (answer.status(), answer.headers().get(reqwest::header::DATE).cloned());
+                Ok((status, date, answer.bytes()?))
+            });
+            let (status, date, body) = done.map_err(|e: reqwest::Error| match self.left(what) {
+                Err(error) => Attempt { error, passing: false },
+                Ok(_) => Attempt::broken(&e),
+            })?;
+            self.compare_clocks(date.as_ref());
             if status.is_success() { Ok(body.to_vec()) } else { Err(Attempt::refused(status, &body)) }
         })
+    }
+
+    /// Returns the time that the whole work still has.
+    fn left(&self, what: &str) -> Result<Duration, ServiceError> {
+        let Some((begun, limit)) = self.limit.get() else { return Ok(ATTEMPT) };
+        let late = ServiceError::LimitReached { seconds: limit.as_secs(), waited_for: what.to_owned() };
+        limit.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()).ok_or(late)
+    }
+
+    /// Fails if the work is to stop, or has no time for a pause of this length and another attempt.
+    fn may_go_on(&self, what: &str, pause: Duration) -> Result<(), ServiceError> {
+        if self.stop.borrow().requested() {
+            return Err(ServiceError::Interrupted);
+        }
+        if let Ok(left) = self.left(what)
+            && left <= pause
+        {
+            thread::sleep(left);
+        }
+        self.left(what).map(drop)
     }
 
     /// Warns once if the service's clock and this computer's differ by more than a minute.
@@ -288,18 +370,49 @@ impl Attempt {
     }
 }
 
-/// Makes attempts with these pauses between them, until one succeeds or fails for good.
-fn patiently<T>(pauses: &[Duration], mut attempt: impl FnMut() -> Result<T, Attempt>) -> Result<T, ServiceError> {
+/// Makes attempts with these pauses between them, until one succeeds or fails for good, or there may be no other.
+fn patiently<T>(
+    pauses: &[Duration],
+    may_go_on: impl Fn(Duration) -> Result<(), ServiceError>,
+    mut attempt: impl FnMut() -> Result<T, Attempt>,
+) -> Result<T, ServiceError> {
     let mut pauses = pauses.iter();
     loop {
         match (attempt(), pauses.next()) {
             (Ok(answer), _) => return Ok(answer),
             (Err(Attempt { error, passing: true }), Some(pause)) => {
                 tracing::warn!(pause_ms = pause.as_millis(), "{error}; trying again under the same key");
+                may_go_on(*pause)?;
                 thread::sleep(*pause);
+                may_go_on(Duration::ZERO)?;
             }
             (Err(Attempt { error, .. }), _) => return Err(error),
         }
+    }
+}
+
+/// Does a piece of work, and tells every few seconds that it is still waited for.
+fn while_telling<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let (done, doing) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let begun = Instant::now();
+            while doing.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                tracing::warn!("waiting for {what} from the service for {} s", begun.elapsed().as_secs());
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// Returns the answer to a request in words, as far as a station sends it.
+fn waited_for(path: &str) -> &'static str {
+    match path {
+        path::INTAKE_ORDERS | path::PERSONALIZATION_ORDERS => "an order for the chip",
+        path::INTAKE_RECEIPTS | path::PERSONALIZATION_RECEIPTS => "the answer to the receipt",
+        _ => "the answer to the report of a spoiled chip",
     }
 }
 
@@ -328,6 +441,12 @@ fn sources(error: &reqwest::Error) -> String {
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The most that one attempt at a request may take.
+const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// The time after which it is told, again and again, what is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// The pauses between the attempts at one request.
 const PAUSES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
@@ -380,20 +499,42 @@ mod tests {
         let pauses = [Duration::ZERO; 3];
         let fails = |passing| Attempt { error: ServiceError::Unreachable(String::new()), passing };
         let mut attempts = 0;
-        let answer = patiently(&pauses, || {
-            attempts += 1;
-            if attempts < 3 { Err(fails(true)) } else { Ok(attempts) }
-        });
+        let answer = patiently(
+            &pauses,
+            |_| Ok(()),
+            || {
+                attempts += 1;
+                if attempts < 3 { Err(fails(true)) } else { Ok(attempts) }
+            },
+        );
         assert_eq!(answer.expect("the third succeeds"), 3);
         for (passing, expected) in [(true, 4), (false, 1)] {
             let mut attempts = 0;
-            let answer = patiently::<()>(&pauses, || {
-                attempts += 1;
-                Err(fails(passing))
-            });
+            let answer = patiently::<()>(
+                &pauses,
+                |_| Ok(()),
+                || {
+                    attempts += 1;
+                    Err(fails(passing))
+                },
+            );
             assert!(answer.is_err());
             assert_eq!(attempts, expected);
         }
+    }
+
+    #[test]
+    fn no_attempt_is_made_once_the_time_of_the_work_has_run_out_or_a_stop_was_asked_for() {
+        let service = "https://127.0.0.1:9".parse().expect("an address");
+        let service = HttpService::new(&Connection { service, authority: vec![], identity: None }).expect("prepared");
+        let (begun, stop) = (Instant::now(), Stop::default());
+        service.work_within(begun, Duration::from_millis(100), &stop);
+        let error = service.trust_bundle().expect_err("port 9 is closed");
+        assert!(matches!(error, ServiceError::LimitReached { .. }), "{error}");
+        assert!(begun.elapsed() >= Duration::from_millis(100), "the time was used");
+        service.work_within(Instant::now(), Duration::from_hours(1), &stop);
+        stop.request();
+        assert!(matches!(service.trust_bundle(), Err(ServiceError::Interrupted)));
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! ([`Failure::problem`]).
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
 use crypto::conversation::Fault;
+use crypto::perso::problem::{self, About, ProblemCode};
 use serde::Deserialize;
 use words::Translations;
 pub use words::{Language, Words};
@@ -68,6 +69,11 @@ catalogue! {
     ServiceUnreachable "service-unreachable"
     ServiceUntrusted "service-untrusted"
     ServiceRefused "service-refused"
+    NothingToPersonalize "nothing-to-personalize"
+    ReceiptForged "receipt-forged"
+    ServiceRefusedChip "service-refused-chip"
+    ServiceRefusedStation "service-refused-station"
+    ServiceUnable "service-unable"
     ServiceAnswer "service-answer"
     ClockDoubtful "clock-doubtful"
     TrustBundleUnusable "trust-bundle-unusable"
@@ -77,6 +83,7 @@ catalogue! {
     TrustBundleOlder "trust-bundle-older"
     BundleRecordUnusable "bundle-record-unusable"
     Interrupted "interrupted"
+    OutputClosed "output-closed"
 }
 
 impl Code {
@@ -125,23 +132,44 @@ impl Failure {
     }
 }
 
-/// Lines in English: code and particulars, cause, remedy, and the id of a request that the service refused.
+impl Failure {
+    /// Returns the lines for a person: code and particulars, cause, remedy, and the id of a request that the service
+    /// refused. The particulars stay in English.
+    pub fn lines(&self, language: Language) -> String {
+        let ([cause, remedy], labels) = (self.cause_and_remedy(language), language.labels());
+        let particulars = match &self.problem {
+            Some(problem) => format!("{} ({})", problem.title, problem.code),
+            None => self.detail.clone(),
+        };
+        let mut lines = format!("{}: {particulars}", self.code.word());
+        for (label, words) in [(labels.cause, cause), (labels.remedy, remedy)] {
+            write!(lines, "\n  {label} {words}").expect("a String takes all");
+        }
+        if let Some(problem) = self.problem.as_ref().filter(|problem| !problem.request_id.is_empty()) {
+            write!(lines, "\n  {} {}", labels.request, problem.request_id).expect("a String takes all");
+        }
+        lines
+    }
+
+    /// Returns cause and remedy. A refusal has those of the service: in English its own words, which know more, in
+    /// another language those of the catalogue that the service and this program share.
+    pub fn cause_and_remedy(&self, language: Language) -> [&str; 2] {
+        let own = self.code.words(language);
+        let Some(problem) = &self.problem else { return [&own.cause, &own.remedy] };
+        if language != Language::English
+            && let Some(words) = words::of_the_service(problem.code.word(), language)
+        {
+            return [&words.cause, &words.remedy];
+        }
+        let remedy = if problem.remedy.is_empty() { &own.remedy } else { &problem.remedy };
+        [problem.detail.as_deref().unwrap_or(&problem.title), remedy]
+    }
+}
+
+/// The lines in English.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self.code.words(Language::English);
-        match &self.problem {
-            Some(problem) => {
-                writeln!(f, "{}: {} ({})", self.code.word(), problem.title, problem.code)?;
-                writeln!(f, "  cause:  {}", problem.detail.as_deref().unwrap_or(&problem.title))?;
-                write!(f, "  remedy: {}", if problem.remedy.is_empty() { &words.remedy } else { &problem.remedy })?;
-                if problem.request_id.is_empty() { Ok(()) } else { write!(f, "\n  request id: {}", problem.request_id) }
-            }
-            None => {
-                writeln!(f, "{}: {}", self.code.word(), self.detail)?;
-                writeln!(f, "  cause:  {}", words.cause)?;
-                write!(f, "  remedy: {}", words.remedy)
-            }
-        }
+        f.write_str(&self.lines(Language::English))
     }
 }
 
@@ -168,8 +196,8 @@ impl From<TransportError> for Failure {
             E::LimitReached { .. } => Code::LimitReached,
             E::Interrupted => Code::Interrupted,
             E::NoCard { .. } => Code::NoCard,
-            E::ReaderUnknown { .. } => Code::ReaderUnknown,
-            E::ReaderAmbiguous { .. } => Code::ReaderAmbiguous,
+            E::NoReader | E::ReaderUnknown { .. } => Code::ReaderUnknown,
+            E::NotNamed { .. } | E::ReaderAmbiguous { .. } => Code::ReaderAmbiguous,
             E::ReaderGone { .. } => Code::ReaderGone,
             E::ReaderInUse { .. } => Code::ReaderInUse,
             E::Removed | E::ShortAnswer { .. } => Code::CardRemoved,
@@ -196,14 +224,29 @@ impl From<ServiceError> for Failure {
         let code = match &error {
             ServiceError::Answer(_) => Code::ServiceAnswer,
             ServiceError::Problem(problem) => {
-                let problem = Some(problem.clone());
-                return Self { code: Code::ServiceRefused, detail: error.to_string(), problem };
+                let (code, problem) = (of_a_refusal(problem), Some(problem.clone()));
+                return Self { code, detail: error.to_string(), problem };
             }
             ServiceError::Clock(_) => Code::ClockDoubtful,
+            ServiceError::Interrupted => Code::Interrupted,
+            ServiceError::LimitReached { .. } => Code::LimitReached,
             ServiceError::Unreachable(_) => Code::ServiceUnreachable,
             ServiceError::Untrusted(_) => Code::ServiceUntrusted,
         };
         Self::new(code, error)
+    }
+}
+
+/// Returns the code of a refusal: two that a script meets every day and must not take for one another, else one by what
+/// the problem is about.
+fn of_a_refusal(problem: &Problem) -> Code {
+    match (&problem.code, problem.about) {
+        (problem::Code::Known(ProblemCode::NothingToPersonalize), _) => Code::NothingToPersonalize,
+        (problem::Code::Known(ProblemCode::ReceiptForged), _) => Code::ReceiptForged,
+        (_, About::Chip) => Code::ServiceRefusedChip,
+        (_, About::Request) => Code::ServiceRefused,
+        (_, About::Service) => Code::ServiceUnable,
+        (_, About::Station) => Code::ServiceRefusedStation,
     }
 }
 
@@ -214,8 +257,6 @@ mod words;
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-
-    use crypto::perso::problem::ProblemCode;
 
     use super::*;
 
@@ -243,6 +284,39 @@ mod tests {
         problem.request_id = "0190-request".to_owned();
         let shown = Failure::from(ServiceError::Problem(Box::new(problem))).to_string();
         assert!(shown.contains("0190-request"), "{shown}");
+    }
+
+    #[test]
+    fn a_script_tells_refusals_apart_by_the_exit_status() {
+        let exit = |code| Failure::from(ServiceError::Problem(Box::new(Problem::new(code, 409, "")))).code.exit();
+        let told: Vec<_> = [
+            ProblemCode::NothingToPersonalize,
+            ProblemCode::ReceiptForged,
+            ProblemCode::ChipUnknown,
+            ProblemCode::StationRevoked,
+            ProblemCode::DatabaseBusy,
+            ProblemCode::BodyInvalid,
+        ]
+        .map(exit)
+        .into();
+        assert_eq!(told, [45, 46, 47, 48, 49, 42]);
+    }
+
+    #[test]
+    fn only_a_refuted_card_ends_with_three() {
+        let three: Vec<_> = Code::ALL.iter().filter(|code| code.exit() == 3).collect();
+        assert_eq!(three, [&Code::Refused]);
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_vietnamese_too() {
+        let problem = Problem::new(ProblemCode::NothingToPersonalize, 409, "Approve one.");
+        let failure = Failure::from(ServiceError::Problem(Box::new(problem)));
+        let (english, vietnamese) = (failure.lines(Language::English), failure.lines(Language::Vietnamese));
+        assert!(english.contains("  remedy: Approve one."), "{english}");
+        assert!(vietnamese.contains("  nguyên nhân: ") && vietnamese.contains("  cách xử lý: "), "{vietnamese}");
+        assert!(!vietnamese.contains("Approve one."), "{vietnamese}");
+        assert!(vietnamese.starts_with("nothing-to-personalize: "), "the code is the same: {vietnamese}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod client;
 pub mod failure;
 pub mod kiosk;
 pub mod papers;
+pub mod private;
 pub mod session;
 pub mod station;
 pub mod transport;

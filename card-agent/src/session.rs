@@ -85,6 +85,9 @@ struct Entry<'a> {
     microseconds: u128,
 }
 
+/// Is told the purpose of each command, and how many were answered so far.
+type Progress<'a> = Box<dyn FnMut(&str, usize) + 'a>;
+
 /// A reader whose commands are timed, logged and stopped.
 pub struct Session<'a, R> {
     reader: R,
@@ -94,19 +97,26 @@ pub struct Session<'a, R> {
     stop: Stop,
     begun: Instant,
     limits: Option<Limits>,
+    progress: Option<Progress<'a>>,
 }
 
 impl<'a, R: Reader> Session<'a, R> {
     /// Observes `reader`, without a log, without a stop and without limits.
     pub fn new(reader: R) -> Self {
         let (phase, stop, begun) = (Phase::default(), Stop::default(), Instant::now());
-        Self { reader, log: None, phase, commands: 0, stop, begun, limits: None }
+        Self { reader, log: None, phase, commands: 0, stop, begun, limits: None, progress: None }
     }
 
     /// Ends with [`TransportError::LimitReached`] when the work takes more than this from now on.
     #[must_use]
-    pub fn limited(mut self, limits: Limits) -> Self {
-        self.begun = Instant::now();
+    pub fn limited(self, limits: Limits) -> Self {
+        self.limited_since(Instant::now(), limits)
+    }
+
+    /// As [`Self::limited`], for work that began before the card was there.
+    #[must_use]
+    pub fn limited_since(mut self, begun: Instant, limits: Limits) -> Self {
+        self.begun = begun;
         self.limits = Some(limits);
         if let Some(end) = self.begun.checked_add(limits.time) {
             self.reader.wait_until(end);
@@ -125,6 +135,13 @@ impl<'a, R: Reader> Session<'a, R> {
     #[must_use]
     pub fn logging(mut self, log: impl Write + 'a) -> Self {
         self.log = Some(Box::new(log));
+        self
+    }
+
+    /// Tells the purpose of each command and how many were answered so far, after each.
+    #[must_use]
+    pub fn watched(mut self, progress: impl FnMut(&str, usize) + 'a) -> Self {
+        self.progress = Some(Box::new(progress));
         self
     }
 
@@ -168,6 +185,9 @@ impl<R: Reader> CardTransport for Session<'_, R> {
         let answer = self.reader.transmit(command);
         let microseconds = begun.elapsed().as_micros();
         self.commands += 1;
+        if let Some(progress) = &mut self.progress {
+            progress(self.phase.0.get(), self.commands);
+        }
         if let Some(log) = &mut self.log {
             let [p1, p2] = command.p;
             let entry = Entry {

@@ -47,14 +47,16 @@ fn serves(folder: &Path, authority: &Issuer<'_, KeyPair>, from: OffsetDateTime, 
     server
 }
 
-/// Enrols a station in `folder`, and returns what `card-agent personalize` says: it fetches the trust bundle first.
-fn personalizes(folder: &Path, authority: &rcgen::Certificate, port: u16) -> String {
+/// Enrols a station in `folder`, and returns what `card-agent status` says, and whether all is well.
+fn asks(folder: &Path, authority: &rcgen::Certificate, port: u16) -> (bool, String) {
     let station = folder.join(format!("station-{port}")).to_string_lossy().into_owned();
     let ca = folder.join("ca.pem").to_string_lossy().into_owned();
     fs::write(&ca, authority.pem()).expect("written");
     let agent = |arguments: &[&str]| {
-        let said = Command::new(env!("CARGO_BIN_EXE_card-agent")).args(arguments).output().expect("the program runs");
-        (said.status.success(), String::from_utf8_lossy(&said.stderr).into_owned())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_card-agent"));
+        let said = command.args(arguments).env("LC_ALL", "C").output().expect("the program runs");
+        let text = [said.stdout, said.stderr].concat();
+        (said.status.success(), String::from_utf8_lossy(&text).into_owned())
     };
     let service = format!("https://localhost:{port}");
     let first =
@@ -65,9 +67,7 @@ fn personalizes(folder: &Path, authority: &rcgen::Certificate, port: u16) -> Str
     let certificate = folder.join("own.pem");
     fs::write(&certificate, own.pem()).expect("written");
     assert!(agent(&["enrol", "--station", &station, "--certificate", &certificate.to_string_lossy()]).0);
-    let (done, said) = agent(&["personalize", "--reader", "x", "--station", &station]);
-    assert!(!done, "{said}");
-    said
+    agent(&["status", "--station", &station])
 }
 
 fn authority() -> (rcgen::Certificate, Issuer<'static, KeyPair>) {
@@ -94,12 +94,12 @@ fn a_clock_that_differs_from_the_services_is_told_with_both_times() {
     let server = serves(folder.path(), &issuer, now() - minutes(60), now() + minutes(60));
     for (apart, told) in [(120, true), (-120, true), (0, false)] {
         let date = (now() + minutes(apart)).format(&Rfc2822).expect("a date").replace("+0000", "GMT");
-        fs::create_dir_all(folder.path().join("api")).expect("made");
-        let mut answer = fs::File::create(folder.path().join("api/trust-bundle")).expect("made");
+        let mut answer = fs::File::create(folder.path().join("readyz")).expect("made");
         write!(answer, "HTTP/1.0 200 OK\r\nDate: {date}\r\nContent-Length: 4\r\n\r\nnone").expect("written");
-        let said = personalizes(folder.path(), &root, server.1);
+        let (done, said) = asks(folder.path(), &root, server.1);
         fs::remove_dir_all(folder.path().join(format!("station-{}", server.1))).expect("there");
-        assert!(said.contains("trust-bundle-unusable"), "it got as far as the bundle: {said}");
+        assert!(done && said.contains("ready (HTTP 200"), "{said}");
+        assert_eq!(said.contains("agrees with the service's"), !told, "{said}");
         assert_eq!(said.contains("this computer's clock says"), told, "{apart} minutes: {said}");
         if told {
             assert_eq!(said.matches("this computer's clock says").count(), 1, "{said}");
@@ -117,13 +117,13 @@ fn a_certificate_that_is_not_valid_now_casts_doubt_on_the_clock_with_its_time() 
     {
         let server = serves(folder.path(), &issuer, now() + minutes(from), now() + minutes(until));
         let begun = Instant::now();
-        let said = personalizes(folder.path(), &root, server.1);
+        let (_, said) = asks(folder.path(), &root, server.1);
         assert!(said.contains("clock-doubtful: this computer's clock says") && said.contains(words), "{said}");
         assert!(!said.contains("trying again"), "{:?}: another attempt cannot help: {said}", begun.elapsed());
     }
     // Another reason is not blamed on the clock.
     let (other, _) = authority();
     let server = serves(folder.path(), &issuer, now() - minutes(60), now() + minutes(60));
-    let said = personalizes(folder.path(), &other, server.1);
+    let (_, said) = asks(folder.path(), &other, server.1);
     assert!(said.contains("service-untrusted: ") && !said.contains("clock says"), "{said}");
 }

@@ -10,7 +10,13 @@ use rcgen::{CertificateParams, KeyPair};
 fn agent(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_card-agent"));
     command.args(arguments).stdin(Stdio::null()).env("PCSCLITE_CSOCK_NAME", "/nowhere/pcscd.comm");
-    command.env_remove("CITIZEN_CARD_CAN").env_remove("CITIZEN_CARD_MRZ").output().expect("the program runs")
+    command
+        .env("LC_ALL", "C")
+        .env_remove("CITIZEN_CARD_READER")
+        .env_remove("CITIZEN_CARD_CAN")
+        .env_remove("CITIZEN_CARD_MRZ")
+        .output()
+        .expect("the program runs")
 }
 
 /// Returns what a program said that failed with this code.
@@ -68,7 +74,7 @@ fn a_station_whose_address_was_edited_is_refused_by_every_command() {
     for arguments in [
         &["intake", "--reader", "x", "--station", &station][..],
         &["personalize", "--reader", "x", "--station", &station],
-        &["spoil", "--serial", serial, "--reason", "bent", "--station", &station],
+        &["spoil", "--serial", serial, "--reason", "bent", "--station", &station, "--yes"],
         &["enrol", "--station", &station, "--certificate", &own],
     ] {
         let text = refused(&agent(arguments), "station-incomplete");

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use clap::Parser;
+use crypto::identity::CardSerial;
 use hardware_sim::control::{self, Then};
 use hardware_sim::slot::Slot;
 use hardware_sim::{Chip, Profile, StateError, Store, TRANSPORT_KEY_VERSION};
@@ -17,8 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Slot I talks to the reader on the port given plus I. Its chip lives in STATE/slot-I: a blank one is made when
 /// the folder is empty. Prints `ready I SERIAL` for each slot. Lines on standard input, or on the control socket,
-/// steer it: insert I, remove I, reset I, fault I PLAN, status, quit; each is answered with ok or error. Ends on
-/// SIGTERM, SIGINT, quit, and at the end of standard input unless there is a control socket. Chips keep their last
+/// steer it: insert I, remove I, reset I, blank I, fault I PLAN, status, quit; each is answered with ok or error. Ends
+/// on SIGTERM, SIGINT, quit, and at the end of standard input unless there is a control socket. Chips keep their last
 /// committed state however it ends.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -86,8 +87,12 @@ enum Event {
 /// A sentence for the operator.
 fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.serials {
-        (0..u32::from(arguments.readers)).for_each(|i| println!("{}", hardware_sim::serial(arguments.seed, i)));
-        return Ok(());
+        let serial = |i| format!("{}\n", hardware_sim::serial(arguments.seed, i));
+        let all: String = (0..u32::from(arguments.readers)).map(serial).collect();
+        return match io::stdout().write_all(all.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+            _ => Ok(()), // as `head` wants it
+        };
     }
     let mut slots = (0..arguments.readers).map(|i| prepare(arguments, i)).collect::<Result<Vec<_>, _>>()?;
     let (events, event) = mpsc::channel();
@@ -107,8 +112,11 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             let _ = events.send(Event::Quit);
         }
     });
+    let mut blanks = |number: usize, before: CardSerial| another_blank(arguments, number, before);
     for which in arguments.insert.split(',').filter(|w| !matches!(*w, "" | "none")) {
-        if let Some(error) = control::obey(&mut slots, &format!("insert {which}")).0.pop().filter(|said| said != "ok") {
+        if let Some(error) =
+            control::obey(&mut slots, &format!("insert {which}"), &mut blanks).0.pop().filter(|said| said != "ok")
+        {
             return Err(error.trim_start_matches("error: ").to_owned());
         }
     }
@@ -117,7 +125,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     }
     let _ = io::stdout().flush();
     while let Ok(Event::Line(line, answers)) = event.recv() {
-        let (said, then) = control::obey(&mut slots, &line);
+        let (said, then) = control::obey(&mut slots, &line, &mut blanks);
         for line in said {
             let _ = answers.send(line); // fails when the control connection is gone
         }
@@ -145,6 +153,30 @@ fn prepare(arguments: &Arguments, i: u16) -> Result<Slot, String> {
         Chip::open(store, arguments.seed)
     };
     Ok(Slot::new(chip.map_err(state)?, host.trim_matches(['[', ']']), port))
+}
+
+/// Makes a blank for a slot that had this chip, whose folder is kept under its serial: STATE/slot-I-SERIAL.
+fn another_blank(arguments: &Arguments, number: usize, before: CardSerial) -> Result<Chip, String> {
+    let folder = arguments.state.join(format!("slot-{number}"));
+    let kept = arguments.state.join(format!("slot-{number}-{before}"));
+    let cannot = |error: io::Error| format!("{}: {error}", kept.display());
+    std::fs::rename(&folder, &kept).map_err(cannot)?;
+    let made = || -> Result<Chip, String> {
+        let earlier = std::fs::read_dir(&arguments.state).map_err(cannot)?.flatten();
+        let earlier =
+            earlier.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("slot-{number}-"))).count();
+        // No two slots and no two blanks of a slot have a number in common: there are at most 1,000 slots.
+        let nth = u32::try_from(number + 1_000 * earlier).map_err(|_| "too many blanks".to_owned())?;
+        let serial = hardware_sim::serial(arguments.seed, nth);
+        let master = hardware_sim::transport_master(&arguments.transport_master).map_err(|e| e.to_string())?;
+        let keys = master.diversify(&serial, TRANSPORT_KEY_VERSION);
+        let store = Store::directory(&folder).map_err(|e| e.to_string())?;
+        Chip::blank(arguments.profile.clone(), serial, keys, arguments.seed, store).map_err(|e| e.to_string())
+    };
+    made().inspect_err(|_| {
+        let _ = std::fs::remove_dir_all(&folder);
+        let _ = std::fs::rename(&kept, &folder);
+    })
 }
 
 /// Makes SIGTERM and SIGINT end the program as the line `quit` does.

@@ -97,6 +97,12 @@ impl Slot {
         self.chip().remove();
     }
 
+    /// Puts another chip into the slot. One that is on the reader is pulled first.
+    pub fn replace(&mut self, chip: Chip) {
+        self.remove();
+        *self.chip() = chip;
+    }
+
     /// Resets the chip without telling the reader, as a short loss of the field does.
     pub fn reset(&mut self) {
         self.chip().reset();

@@ -134,10 +134,7 @@ impl Vpcd {
 #[derive(Debug, Error)]
 pub enum VpcdError {
     /// No program listens on the port.
-    #[error(
-        "no virtual reader listens on {reader}: start pcscd (`pcscd --foreground --info`; Debian packages pcscd and \
-         vsmartcard-vpcd), or give the port of your reader configuration with --vpcd"
-    )]
+    #[error("no virtual reader listens on {reader}.\n{}", way(reader))]
     Refused {
         /// Host and port of the reader.
         reader: String,
@@ -150,6 +147,22 @@ pub enum VpcdError {
         /// The error of the operating system.
         source: io::Error,
     },
+}
+
+/// Returns the commands that start a virtual reader on this port. A plain pcscd has none where `tests/setup.sh` ran: it
+/// switches off the entry of the Debian package, whose port is open to the whole network without authentication.
+fn way(reader: &str) -> String {
+    let port = reader.rsplit_once(':').map_or("35963", |(_, port)| port);
+    format!(
+        "A pcscd with a reader of vpcd must run. From the folder of the sources, with the Debian packages pcscd and \
+         vsmartcard-vpcd (`tests/setup.sh` installs them) and no other pcscd running:\n\
+         \n  mkdir -p target/reader/conf\n\
+         \x20 cc -shared -fPIC -o target/reader/loopback.so tests/src/world/loopback.c    # keeps the port off the network\n\
+         \x20 printf '%s\\n' 'FRIENDLYNAME \"Virtual Reader\"' 'DEVICENAME /dev/null:{port}' \
+         'LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so.0.8' 'CHANNELID {port}' > target/reader/conf/vpcd\n\
+         \x20 sudo env LD_PRELOAD=\"$PWD/target/reader/loopback.so\" pcscd --foreground --info -c \"$PWD/target/reader/conf\"\n\n\
+         Then repeat this command in another shell. `make demo KEEP=1` starts all of it by itself; --vpcd names another port."
+    )
 }
 
 #[cfg(test)]
@@ -185,6 +198,9 @@ mod tests {
     fn a_closed_port_is_explained() {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
         let error = Vpcd::connect("127.0.0.1", port).expect_err("the port is closed");
-        assert!(error.to_string().contains("start pcscd"), "{error}");
+        let error = error.to_string();
+        for part in ["loopback.so", &format!("DEVICENAME /dev/null:{port}"), "pcscd --foreground", "KEEP=1"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
     }
 }

@@ -9,8 +9,8 @@ const TOLERATED: Duration = Duration::seconds(60);
 /// Returns words about the difference between this computer's clock and the `Date` of an answer; none if it is
 /// tolerated or the date cannot be read.
 pub(super) fn difference(ours: OffsetDateTime, date: &str) -> Option<String> {
-    let theirs = OffsetDateTime::parse(date, &Rfc2822).ok()?;
-    let apart = ours - theirs;
+    let apart = ahead(ours, date)?;
+    let theirs = ours - apart;
     (apart.abs() > TOLERATED).then(|| {
         let way = if apart.is_positive() { "ahead of" } else { "behind" };
         format!(
@@ -20,6 +20,11 @@ pub(super) fn difference(ours: OffsetDateTime, date: &str) -> Option<String> {
             shown(theirs)
         )
     })
+}
+
+/// Returns how far this computer's clock is ahead of the `Date` of an answer; none if that cannot be read.
+pub(super) fn ahead(ours: OffsetDateTime, date: &str) -> Option<Duration> {
+    Some(ours - OffsetDateTime::parse(date, &Rfc2822).ok()?)
 }
 
 /// Returns words about the clock if a TLS connection failed because a certificate is not valid yet or any more. `words`

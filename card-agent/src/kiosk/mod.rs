@@ -7,12 +7,12 @@ mod newest;
 mod output;
 
 use crypto::conversation::Fault;
-use crypto::identity::civil_time::{Moment, VIET_NAM};
+use crypto::identity::civil_time::{VIET_NAM, apart};
 use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, Outcome, Request, Verdict};
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
 pub use newest::NewestBundles;
-pub use output::write_files;
+pub use output::{name as file_name, write_files};
 use time::OffsetDateTime;
 
 use crate::ambient;
@@ -33,8 +33,8 @@ pub fn open_trust(
 ) -> Result<TrustBundle, Failure> {
     let opened = trust_bundle::open(bundle, anchor, at).map_err(|error| match error.not_before() {
         Some(from) => {
-            let (from, at) = (Moment(from.to_offset(at.offset())), Moment(at));
-            Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error} ({from})"))
+            let [at, from] = apart(at, from.to_offset(at.offset()));
+            Failure::new(Code::ClockBehind, format!("this computer's clock says {at}, and {error}: it begins {from}"))
         }
         None => Failure::new(Code::TrustBundleUnusable, error),
     })?;

@@ -11,7 +11,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crypto::identity::civil_time::Moment;
+use crypto::identity::civil_time::apart;
 use crypto::pki::Certificate;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -60,10 +60,9 @@ impl NewestBundles {
         match record.newest.get(&key) {
             Some(newest) if *newest > given => {
                 let newest = OffsetDateTime::from_unix_timestamp(*newest).map_err(|e| unusable(&e))?;
-                let newest = newest.to_offset(issued_at.offset());
-                let (issued_at, newest) = (Moment(issued_at), Moment(newest));
+                let [given, newest] = apart(issued_at, newest.to_offset(issued_at.offset()));
                 let detail =
-                    format!("the bundle was issued at {issued_at}, and one issued at {newest} was used here before");
+                    format!("the bundle was issued at {given}, and one issued at {newest} was used here before");
                 Err(Failure::new(Code::TrustBundleOlder, detail))
             }
             Some(newest) if *newest == given => Ok(()),
@@ -121,7 +120,11 @@ mod tests {
         newest.accept(&anchor, DAY + hour).unwrap();
         let refused = newest.accept(&anchor, DAY).unwrap_err();
         assert_eq!(refused.code, Code::TrustBundleOlder);
-        assert!(refused.detail.contains("12:00:00") && refused.detail.contains("13:00:00"), "{}", refused.detail);
+        assert!(
+            refused.detail.contains("2026-11-22 12:00 +07:00") && refused.detail.contains(" 13:00 "),
+            "{}",
+            refused.detail
+        );
         // Refusing changes nothing, and another process sees the same.
         let again = NewestBundles::at(folder.path().join("deep/er").join(NewestBundles::FILE));
         assert_eq!(again.accept(&anchor, DAY + hour - Duration::SECOND).unwrap_err().code, Code::TrustBundleOlder);

@@ -1,26 +1,24 @@
 //! The files of a card as the chip gave them, for analysis with other tools, and the proved portrait.
 
-use std::fs;
 use std::path::Path;
 
 use crypto::inspection::{Evidence, FileReading, Holder};
 use crypto::lds::{File, ImageFormat};
 use crypto::sod::Sod;
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
+use crate::private;
 
 /// Writes each file read (`com.bin`, `sod.bin`, `dg1.bin` …, `cardaccess.bin`) and the document signer's certificate
 /// from the EF.SOD as `ds.der`, as read and unproved: the verdict says which of them hold. The face is written as
-/// `portrait.jpg` (or `.jp2`) only if DG2 was proved to be signed.
+/// `portrait.jpg` (or `.jp2`) only if DG2 was proved to be signed. Only the user of this account
+/// may read what is written.
 ///
 /// # Errors
-/// [`Code::OutputUnusable`].
+/// Those of [`private::write`].
 pub fn write_files(folder: &Path, evidence: &Evidence, holder: Option<&Holder>) -> Result<(), Failure> {
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        fs::write(&path, bytes).map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", path.display())))
-    };
-    fs::create_dir_all(folder).map_err(|e| Failure::new(Code::OutputUnusable, format!("{}: {e}", folder.display())))?;
+    let write = |name: &str, bytes: &[u8]| private::write(&folder.join(name), bytes);
+    private::create_folder(folder)?;
     for (file, reading) in &evidence.files {
         if let FileReading::Read(bytes) = reading {
             write(&name(*file), bytes)?;
@@ -37,7 +35,8 @@ pub fn write_files(folder: &Path, evidence: &Evidence, holder: Option<&Holder>) 
     Ok(())
 }
 
-fn name(file: File) -> String {
+/// Returns the name under which [`write_files`] writes a file of the card.
+pub fn name(file: File) -> String {
     match file {
         File::AtrInfo => "atrinfo.bin".to_owned(),
         File::CardAccess => "cardaccess.bin".to_owned(),

@@ -86,7 +86,7 @@ impl Folder {
         let key = self.key()?;
         let certificates = papers::certificates_of(&key.pair, certificates)
             .map_err(|e| Failure::new(Code::InputUnusable, format!("the certificate {e}")))?;
-        let trusted = authority.map_or_else(|| self.certificates("tls-ca.pem"), |all| Ok(all.to_vec()))?;
+        let trusted = authority.map_or_else(|| self.authority(), |all| Ok(all.to_vec()))?;
         self.client(&key, &certificates, &trusted)?;
         if let Some(authority) = authority {
             self.write("tls-ca.pem", &papers::to_pem(authority))?;
@@ -112,7 +112,36 @@ impl Folder {
         let key = self.key()?;
         let certificates =
             papers::certificates_of(&key.pair, certificates).map_err(|e| self.unusable("certificate.pem", &e))?;
-        self.client(&key, &certificates, &self.certificates("tls-ca.pem")?)
+        self.client(&key, &certificates, &self.authority()?)
+    }
+
+    /// Whether the service's TLS authority is in the folder.
+    pub fn has_authority(&self) -> bool {
+        self.file("tls-ca.pem").exists()
+    }
+
+    /// Returns the station's own certificate.
+    ///
+    /// # Errors
+    /// [`Code::StationIncomplete`].
+    pub fn own_certificate(&self) -> Result<Certificate, Failure> {
+        Ok(self.certificates("certificate.pem")?.swap_remove(0))
+    }
+
+    /// Reads `tls-ca.pem`. Without it the command is named that puts it there: enrolment from the beginning would not.
+    fn authority(&self) -> Result<Vec<Certificate>, Failure> {
+        if self.has_authority() {
+            return self.certificates("tls-ca.pem");
+        }
+        let (missing, station) = (self.file("tls-ca.pem"), self.0.display());
+        Err(Failure::new(
+            Code::StationIncomplete,
+            format!(
+                "{} is not there: give the service's TLS authority, `tls-ca.pem` of its data folder, with `card-agent \
+                 enrol --station {station} --certificate certificate.pem --service-ca tls-ca.pem`",
+                missing.display()
+            ),
+        ))
     }
 
     fn client(&self, key: &Key, own: &[Certificate], authority: &[Certificate]) -> Result<HttpService, Failure> {
@@ -269,6 +298,23 @@ mod tests {
         let failure = folder.settings().expect_err("not https");
         assert_eq!(failure.code, Code::StationIncomplete);
         assert!(failure.detail.contains("write https://localhost:8443"), "{failure}");
+    }
+
+    #[test]
+    fn a_station_without_the_services_authority_names_the_command_that_brings_it() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), None).expect("made");
+        let key = folder.key().expect("made").pair;
+        let failure = folder.certify(vec![certified("counter-1", &key)], None).expect_err("no authority");
+        assert_eq!(failure.code, Code::StationIncomplete);
+        let way = format!(
+            "card-agent enrol --station {} --certificate certificate.pem --service-ca tls-ca.pem",
+            parent.path().display()
+        );
+        assert!(failure.detail.contains(&way), "{failure}");
+        folder.certify(vec![certified("counter-1", &key)], Some(&[authority("ours")])).expect("that way");
+        folder.service().expect("enrolled");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crypto::perso::{self, LifeCycle, Order, Presentation, Receipt};
 use crypto::pki::trust_bundle::TrustBundle;
 use serde::Serialize;
 use time::OffsetDateTime;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::journal::{Entry, Event, Journal, Kind, Stage};
@@ -24,6 +24,8 @@ const ATTEMPTS: usize = 3;
 /// The result of the work on a chip, for the operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Done {
+    /// The kind of the work.
+    pub kind: Kind,
     /// The serial number of the chip.
     pub serial: CardSerial,
     /// What the service concluded.
@@ -52,19 +54,15 @@ pub struct Station<'a, S> {
     trust: Option<TrustBundle>,
     now: fn() -> OffsetDateTime,
     strides: Vec<Stride>,
+    finished: Vec<Done>,
+    /// How many of the finished were the answer to an earlier run, and answer no other.
+    answered: usize,
 }
 
 impl<'a, S: Service> Station<'a, S> {
     /// Returns a station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
-        Self { service, journal, trust: None, now, strides: Vec::new() }
-    }
-
-    /// Makes the station judge finished cards against this bundle, as a kiosk does.
-    #[must_use]
-    pub fn trusting(mut self, trust: TrustBundle) -> Self {
-        self.trust = Some(trust);
-        self
+        Self { service, journal, trust: None, now, strides: Vec::new(), finished: Vec::new(), answered: 0 }
     }
 
     /// Returns the unfinished entries of the journal.
@@ -72,12 +70,37 @@ impl<'a, S: Service> Station<'a, S> {
         self.journal.unfinished()
     }
 
+    /// Makes the station judge finished cards against this bundle, as a kiosk does.
+    #[must_use]
+    pub fn trusting(mut self, trust: TrustBundle) -> Self {
+        self.trust(trust);
+        self
+    }
+
+    /// As [`Self::trusting`], once the bundle is there.
+    pub fn trust(&mut self, trust: TrustBundle) {
+        self.trust = Some(trust);
+    }
+
+    /// Returns what this station has finished, oldest first: the asked work, receipts of an earlier run that were
+    /// reported, and other work on the chip that came first. It stays finished when the next step fails, so it is to be
+    /// told in any case.
+    pub fn finished(&self) -> &[Done] {
+        &self.finished
+    }
+
     /// Does this kind of work with the chip in this reader. Unfinished work in this reader or with
-    /// this chip is done first.
+    /// this chip is done first; a chip that turns out to be a finished card is not asked to be stock again.
     ///
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
     pub fn run<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
+        let done = self.run_on(kind, session, reader);
+        self.answered = self.finished.len();
+        done
+    }
+
+    fn run_on<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
         self.strides.clear();
         let begun = Instant::now();
         session.phase().begins("present");
@@ -85,9 +108,12 @@ impl<'a, S: Service> Station<'a, S> {
         let presentation = perso::present(session)?;
         self.strode("present", begun);
         let serial = presentation.serial;
-        let settled = self.settle(reader, Some(&serial))?;
-        if let Some((.., outcome)) = settled.into_iter().find(|(of, done, _)| *of == serial && *done == kind) {
-            return Ok(Done { serial, outcome, attempts: 0, resumed: true, strides: self.strides() });
+        self.settle(reader, Some(&serial))?;
+        if let Some(done) =
+            self.finished[self.answered..].iter_mut().find(|done| done.serial == serial && done.kind >= kind)
+        {
+            done.strides = std::mem::take(&mut self.strides);
+            return Ok(done.clone());
         }
         let unfinished: Vec<Entry> = self.journal.unfinished().to_vec();
         if let Some(other) = unfinished.iter().find(|entry| entry.reader == reader && entry.serial != serial) {
@@ -103,8 +129,8 @@ impl<'a, S: Service> Station<'a, S> {
             }
             Some(entry) => {
                 info!(card.serial = %serial, "finishing the other work on chip {serial} first");
-                self.work(entry.id, entry.kind, session, presentation, true)?;
-                self.run(kind, session, reader)
+                let done = self.work(entry.id, entry.kind, session, presentation, true)?;
+                if entry.kind > kind { Ok(done) } else { self.run_on(kind, session, reader) }
             }
             None => {
                 let id = self.journal.begin(kind, serial, reader, (self.now)())?;
@@ -115,17 +141,12 @@ impl<'a, S: Service> Station<'a, S> {
 
     /// Reports what needs no chip any more: receipts that did not reach the service, and spoiled chips that it
     /// was not told of. Only of this reader or this chip, because another process may be at work on the others;
-    /// and chips spoiled without a reader, whose failure does not hold up this reader. Returns the work that
-    /// was finished by a report.
+    /// and chips spoiled without a reader, whose failure does not hold up this reader. Work that is finished by a
+    /// report is in [`Self::finished`].
     ///
     /// # Errors
     /// [`Failure`] of the service or the journal.
-    pub fn settle(
-        &mut self,
-        reader: &str,
-        serial: Option<&CardSerial>,
-    ) -> Result<Vec<(CardSerial, Kind, Outcome)>, Failure> {
-        let mut finished = Vec::new();
+    pub fn settle(&mut self, reader: &str, serial: Option<&CardSerial>) -> Result<(), Failure> {
         for entry in self.journal.unfinished().to_vec() {
             let is_ours = entry.reader == reader || Some(&entry.serial) == serial;
             match entry.stage {
@@ -138,13 +159,16 @@ impl<'a, S: Service> Station<'a, S> {
                     }
                 }
                 Stage::AwaitReport { receipt, proof } if is_ours => {
-                    let outcome = self.report(entry.id, entry.kind, &receipt, proof.as_ref())?;
-                    finished.extend(outcome.map(|outcome| (entry.serial, entry.kind, outcome)));
+                    if let Some(outcome) = self.report(entry.id, entry.kind, &receipt, proof.as_ref())? {
+                        let (kind, serial) = (entry.kind, entry.serial);
+                        let done = Done { kind, serial, outcome, attempts: 0, resumed: true, strides: Vec::new() };
+                        self.finished.push(done);
+                    }
                 }
                 Stage::AwaitAccount { .. } | Stage::AwaitOrder | Stage::AwaitReceipt | Stage::AwaitReport { .. } => {}
             }
         }
-        Ok(finished)
+        Ok(())
     }
 
     /// Gives up a chip that cannot be presented any more, on the operator's word. `reader` is empty if it lay in none.
@@ -202,7 +226,9 @@ impl<'a, S: Service> Station<'a, S> {
             let outcome = self.report(id, kind, &receipt, proof.as_ref())?;
             self.strode("report", begun);
             if let Some(outcome) = outcome {
-                return Ok(Done { serial, outcome, attempts, resumed, strides: self.strides() });
+                let done = Done { kind, serial, outcome, attempts, resumed, strides: self.strides() };
+                self.finished.push(done.clone());
+                return Ok(done);
             }
             if let Some(error) = cut {
                 return Err(error.into());
@@ -228,7 +254,7 @@ impl<'a, S: Service> Station<'a, S> {
     /// Logs the end of a stride, and keeps its duration.
     fn strode(&mut self, name: &'static str, begun: Instant) {
         let microseconds = begun.elapsed().as_micros();
-        info!(stride = name, microseconds, "{name} done");
+        debug!(stride = name, microseconds, "{name} done");
         self.strides.push(Stride { name, microseconds });
     }
 

@@ -44,8 +44,8 @@ pub enum JournalError {
     },
 }
 
-/// The kinds of work on a chip.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// The kinds of work on a chip, in the order in which a chip meets them.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A blank becomes initialised stock.

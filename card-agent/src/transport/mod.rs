@@ -52,6 +52,15 @@ pub enum TransportError {
         /// Its full name.
         reader: String,
     },
+    /// No reader is connected at all.
+    #[error("no reader is connected")]
+    NoReader,
+    /// No reader was named, and there are several.
+    #[error("several readers are connected, name one with --reader or CITIZEN_CARD_READER: {}", list(present))]
+    NotNamed {
+        /// Names of the connected readers.
+        present: Vec<String>,
+    },
     /// No reader's name contains this text.
     #[error("no reader matches `{wanted}`; connected: {}", list(present))]
     ReaderUnknown {

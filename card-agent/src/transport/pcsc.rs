@@ -19,6 +19,7 @@ use crypto::conversation::{CardTransport, Fault};
 use pcsc::{Context, Disposition, Protocol, Protocols, Scope, ShareMode, State};
 
 use super::{Reader, TransportError};
+use crate::session::Stop;
 
 /// The times that the watchdog waits.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,46 @@ pub fn readers(patience: Patience) -> Result<Vec<ReaderState>, TransportError> {
 pub fn find(wanted: &str, patience: Patience) -> Result<String, TransportError> {
     let wanted = wanted.to_owned();
     on_thread(patience.service, "pcscd", move || Ok(text(choose(&wanted, &list(&establish()?)?)?)))
+}
+
+/// Returns the full name of the reader that is named, or of the only one that is connected if none is.
+///
+/// # Errors
+/// [`TransportError`]: no pcscd, no such reader, several.
+pub fn find_or_only(wanted: Option<&str>, patience: Patience) -> Result<String, TransportError> {
+    match wanted.filter(|name| !name.is_empty()) {
+        Some(name) => find(name, patience),
+        None => on_thread(patience.service, "pcscd", || only(&list(&establish()?)?)),
+    }
+}
+
+/// Waits until there is a card in the reader, or none any more. Returns whether that came about before `end`.
+///
+/// # Errors
+/// [`TransportError::Interrupted`] once a stop was requested, [`TransportError::ReaderGone`], and those of [`readers`].
+pub fn wait_for_card(
+    reader: &str,
+    present: bool,
+    end: Option<Instant>,
+    stop: &Stop,
+    patience: Patience,
+) -> Result<bool, TransportError> {
+    loop {
+        let all = readers(patience)?;
+        let Some(state) = all.iter().find(|state| state.name == reader) else {
+            return Err(TransportError::ReaderGone { reader: reader.to_owned() });
+        };
+        if state.card_present == present {
+            return Ok(true);
+        }
+        if stop.requested() {
+            return Err(TransportError::Interrupted);
+        }
+        if end.is_some_and(|end| Instant::now() >= end) {
+            return Ok(false);
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// A card in a PC/SC reader.
@@ -321,6 +362,14 @@ fn choose<'a>(wanted: &str, names: &'a [CString]) -> Result<&'a CString, Transpo
     }
 }
 
+fn only(names: &[CString]) -> Result<String, TransportError> {
+    match names {
+        [only] => Ok(text(only)),
+        [] => Err(TransportError::NoReader),
+        several => Err(TransportError::NotNamed { present: several.iter().map(|name| text(name)).collect() }),
+    }
+}
+
 fn text(name: &CStr) -> String {
     name.to_string_lossy().into_owned()
 }
@@ -380,6 +429,9 @@ const MOST_PIECES: usize = 300;
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The pause between two looks for a card; pcscd itself looks every 0.4 s.
+pub const LOOK: Duration = Duration::from_millis(200);
+
 /// The time that a hung thread is waited for when its card is let go.
 const PARTING: Duration = Duration::from_millis(500);
 
@@ -401,6 +453,14 @@ mod tests {
         assert_eq!(choose("Gemalto", &names()).map(|n| text(n)), Ok("Gemalto PC Twin Reader 01 00".to_owned()));
         let nested = [CString::new("VPCD 1").expect("no NUL"), CString::new("VPCD 10").expect("no NUL")];
         assert_eq!(choose("VPCD 1", &nested).map(|n| text(n)), Ok("VPCD 1".to_owned()));
+    }
+
+    #[test]
+    fn the_only_reader_need_not_be_named() {
+        assert_eq!(only(&names()[2..]).as_deref(), Ok("Gemalto PC Twin Reader 01 00"));
+        assert_eq!(only(&[]), Err(TransportError::NoReader));
+        let error = only(&names()).expect_err("several").to_string();
+        assert!(error.contains("--reader") && error.contains("Virtual PCD 00 01"), "{error}");
     }
 
     #[test]

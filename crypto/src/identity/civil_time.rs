@@ -1,9 +1,8 @@
 //! The civil time of a State: on which day its cards are issued and expire.
 
-use std::fmt;
-
 use thiserror::Error;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
 /// Seven hours ahead of UTC, all year: Decision 134/2002/QĐ-TTg.
@@ -11,17 +10,6 @@ pub const VIET_NAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
     Ok(offset) => offset,
     Err(_) => UtcOffset::UTC,
 };
-
-/// A moment as it is written in sentences: RFC 3339 to the second (`2026-11-22T12:00:00+07:00`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Moment(pub OffsetDateTime);
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let second = self.0.replace_nanosecond(0).unwrap_or(self.0);
-        f.write_str(&second.format(&Rfc3339).map_err(|_| fmt::Error)?)
-    }
-}
 
 /// A text that is no offset.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -44,16 +32,31 @@ pub fn utc_offset(text: &str) -> Result<UtcOffset, UtcOffsetError> {
     UtcOffset::from_hms(sign * number(hours)?, sign * number(minutes)?, 0).map_err(|_| unfit())
 }
 
+/// Returns day and minute with the offset: `2026-11-26 23:12 +07:00`.
+pub fn to_the_minute(moment: OffsetDateTime) -> String {
+    written(moment, MINUTE)
+}
+
+/// Returns two moments that are compared: to the minute, or to the second where they would look the same.
+pub fn apart(one: OffsetDateTime, other: OffsetDateTime) -> [String; 2] {
+    let form = if written(one, MINUTE) == written(other, MINUTE) { SECOND } else { MINUTE };
+    [written(one, form), written(other, form)]
+}
+
+fn written(moment: OffsetDateTime, form: &[BorrowedFormatItem<'_>]) -> String {
+    moment.format(form).unwrap_or_else(|_| moment.to_string())
+}
+
+const MINUTE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute] [offset_hour sign:mandatory]:[offset_minute]");
+const SECOND: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second] [offset_hour sign:mandatory]:[offset_minute]");
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use time::macros::datetime;
 
-    #[test]
-    fn a_moment_is_written_to_the_second() {
-        let at = time::macros::datetime!(2026-11-26 05:06:07.630236 +7);
-        assert_eq!(Moment(at).to_string(), "2026-11-26T05:06:07+07:00");
-        assert_eq!(Moment(at.to_offset(UtcOffset::UTC)).to_string(), "2026-11-25T22:06:07Z");
-    }
+    use super::*;
 
     #[test]
     fn civil_time_is_written_as_hours_and_minutes() {
@@ -62,5 +65,14 @@ mod tests {
         for unfit in ["7", "+7", "07:00", "+07:60", "+27:00", "+-7:00", "+07:-5", ""] {
             assert!(utc_offset(unfit).is_err(), "{unfit}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_told_to_the_minute_and_to_the_second_only_where_that_tells_two_apart() {
+        let moment = datetime!(2026-11-26 23:12:38.630236 +7);
+        assert_eq!(to_the_minute(moment), "2026-11-26 23:12 +07:00");
+        let later = |seconds| moment + time::Duration::seconds(seconds);
+        assert_eq!(apart(moment, later(60)), ["2026-11-26 23:12 +07:00", "2026-11-26 23:13 +07:00"]);
+        assert_eq!(apart(moment, later(1)), ["2026-11-26 23:12:38 +07:00", "2026-11-26 23:12:39 +07:00"]);
     }
 }

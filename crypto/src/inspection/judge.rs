@@ -18,7 +18,7 @@ use super::holder::SignedGroups;
 use super::{Access, Check, Evidence, FileReading, Finding, Holder, Judgement, Outcome, Verdict};
 use crate::apdu::Status;
 use crate::conversation::Fault;
-use crate::identity::civil_time::Moment;
+use crate::identity::civil_time::to_the_minute;
 use crate::lds::{CardAccess, Com, DataGroup, Dg1, Dg14, File};
 use crate::mrz::MrzDate;
 use crate::pki::trust_bundle::TrustBundle;
@@ -128,7 +128,7 @@ impl<'a> Judge<'a> {
         // An unsupported algorithm is no proof of a forgery, and a clock that is behind none either.
         let clock = error.not_before().map(|from| {
             let from = from.to_offset(self.at.offset());
-            format!("; {}, and it cannot be before {}", self.clock(), Moment(from))
+            format!("; {}, and it cannot be before {}", self.clock(), to_the_minute(from))
         });
         let outcome = if error.is_unsupported() || clock.is_some() { NotChecked } else { Refuted };
         let reason = format!("{error}{}", clock.unwrap_or_default());
@@ -172,7 +172,7 @@ impl<'a> Judge<'a> {
 
     /// Names the clock that this judgement goes by.
     fn clock(&self) -> String {
-        format!("this computer's clock says {}", Moment(self.at))
+        format!("this computer's clock says {}", to_the_minute(self.at))
     }
 
     /// Says why a file is not in the evidence.

@@ -59,7 +59,8 @@ impl MrzZone {
 
 /// Reads 90, 72 or 88 characters as scanners and people write them: with or without line breaks and spaces, in small
 /// letters, with O for 0 where only one reading is possible. Verifies the check digits of number, birth and expiry
-/// only: a mistake elsewhere does not change the key; [`MrzZone::is_sound`] finds it, and so does the comparison with DG1.
+/// only: a mistake elsewhere does not change the key; [`MrzZone::is_sound`] finds it, and so does
+/// the comparison with DG1.
 impl FromStr for MrzZone {
     type Err = MrzError;
 

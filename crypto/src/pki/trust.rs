@@ -13,7 +13,7 @@ use super::extensions::KeyUsage;
 use super::oid::{self, Oid};
 use super::spki::SpkiError;
 use super::state::State;
-use crate::identity::civil_time::Moment;
+use crate::identity::civil_time::to_the_minute;
 use crate::suite::{Hash, SignatureError, VerifyingKey};
 
 /// Error of a certificate that is not trusted.
@@ -36,7 +36,7 @@ pub enum ChainError {
         anchor: String,
     },
     /// The issuing CSCA is not valid yet.
-    #[error("the trust anchor {anchor} is valid only from {}", Moment(*.not_before))]
+    #[error("the trust anchor {anchor} is valid only from {}", to_the_minute(*.not_before))]
     AnchorNotYetValid {
         /// Subject of the anchor.
         anchor: String,
@@ -64,7 +64,7 @@ pub enum ChainError {
         extension: Oid,
     },
     /// The certificate has expired.
-    #[error("the certificate expired on {}", Moment(*.not_after))]
+    #[error("the certificate expired on {}", to_the_minute(*.not_after))]
     Expired {
         /// Last moment of its validity.
         not_after: OffsetDateTime,
@@ -91,13 +91,13 @@ pub enum ChainError {
         issuer: String,
     },
     /// The certificate is not valid yet.
-    #[error("the certificate is valid only from {}", Moment(*.not_before))]
+    #[error("the certificate is valid only from {}", to_the_minute(*.not_before))]
     NotYetValid {
         /// First moment of its validity.
         not_before: OffsetDateTime,
     },
     /// The certificate is listed in a CRL of its country.
-    #[error("the certificate was revoked on {}", Moment(*.at))]
+    #[error("the certificate was revoked on {}", to_the_minute(*.at))]
     Revoked {
         /// Moment of the revocation.
         at: OffsetDateTime,
@@ -106,7 +106,7 @@ pub enum ChainError {
     #[error("the certificate's signature: {0}")]
     Signature(SignatureError),
     /// The claimed moment of signing is outside its validity or its private key usage period.
-    #[error("what was signed at {} is outside the time in which the key may sign", Moment(*.signed_at))]
+    #[error("what was signed at {} is outside the time in which the key may sign", to_the_minute(*.signed_at))]
     SigningTime {
         /// The claimed moment of signing.
         signed_at: OffsetDateTime,

@@ -27,7 +27,7 @@ use super::draft::SignatureMismatch;
 use super::oid;
 use super::spki::SpkiError;
 use super::trust::{ChainError, LegacyHashes, TrustStore, VerifiedSigner};
-use crate::identity::civil_time::Moment;
+use crate::identity::civil_time::to_the_minute;
 use crate::suite::SignatureAlgorithm;
 use crate::tlv::{self, Reader, Tlv};
 
@@ -45,7 +45,7 @@ pub enum TrustBundleError {
     #[error(transparent)]
     Der(#[from] DerError),
     /// The date of issue is after the moment at which it is opened.
-    #[error("the bundle is dated {}, in the future", Moment(*.issued_at))]
+    #[error("the bundle is dated {}, in the future", to_the_minute(*.issued_at))]
     FromTheFuture {
         /// The date of issue.
         issued_at: OffsetDateTime,

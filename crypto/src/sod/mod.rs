@@ -61,7 +61,7 @@ use time::OffsetDateTime;
 pub use self::draft::{Draft, LintError, Prepared, Profile, StoredError};
 use self::hash_table::LdsSecurityObject;
 pub use self::hash_table::LdsVersion;
-use crate::identity::civil_time::Moment;
+use crate::identity::civil_time::to_the_minute;
 use crate::lds::DataGroup;
 use crate::pki::{
     AlgorithmError, Certificate, ChainError, CmsError, LDS_SECURITY_OBJECT, SignedData, TrustStore, VerifiedSigner,
@@ -86,7 +86,7 @@ pub enum SodError {
     #[error("EF.SOD: {0}")]
     File(#[from] TlvError),
     /// The claimed moment of signing is after the inspection.
-    #[error("the document claims to be signed on {}, after the moment of inspection", Moment(*.signed_at))]
+    #[error("the document claims to be signed on {}, after the moment of inspection", to_the_minute(*.signed_at))]
     FromTheFuture {
         /// The claimed moment of signing.
         signed_at: OffsetDateTime,

@@ -5,9 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crypto::identity::CardSerial;
 use hardware_sim::control::{Then, obey};
 use hardware_sim::slot::{Slot, SlotError};
-use hardware_sim::{Profile, Store};
+use hardware_sim::{Chip, Profile, Store};
 
 use crate::cast::*;
 
@@ -39,6 +40,11 @@ fn hear_from(reader: &mut TcpStream) -> Option<Vec<u8>> {
     Some(body)
 }
 
+/// These slots keep their chips.
+fn no_blanks(_: usize, _: CardSerial) -> Result<Chip, String> {
+    Err("no blank is left".to_owned())
+}
+
 #[test]
 fn a_card_is_inserted_spoken_to_and_removed() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -62,7 +68,7 @@ fn a_card_whose_power_failed_disconnects_and_connects_again() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut slots = [slot(listener.local_addr().expect("bound").port())];
     let mut reader = inserted(&listener, &mut slots[0]);
-    assert_eq!(obey(&mut slots, "fault 0 tear-after:1"), (vec!["ok".into()], Then::Continue));
+    assert_eq!(obey(&mut slots, "fault 0 tear-after:1", &mut no_blanks), (vec!["ok".into()], Then::Continue));
     say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
     assert_eq!(hear_from(&mut reader), None);
     drop(reader);
@@ -90,7 +96,7 @@ fn a_card_is_removed_at_once_even_while_a_slow_answer_is_due() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut slots = [slot(listener.local_addr().expect("bound").port())];
     let mut reader = inserted(&listener, &mut slots[0]);
-    assert_eq!(obey(&mut slots, "fault 0 slow:1:20000").0, ["ok"]);
+    assert_eq!(obey(&mut slots, "fault 0 slow:1:20000", &mut no_blanks).0, ["ok"]);
     say_to(&mut reader, &[0x00, 0xa4, 0x00, 0x0c]);
     while slots[0].status().ends_with("commands=0") {
         thread::yield_now(); // until the command has reached the chip
@@ -104,14 +110,16 @@ fn a_card_is_removed_at_once_even_while_a_slow_answer_is_due() {
 #[test]
 fn control_lines_are_answered() {
     let mut slots = [slot(1)];
-    let mut said = |line: &str| obey(&mut slots, line).0.pop().unwrap_or_default();
+    let mut said = |line: &str| obey(&mut slots, line, &mut no_blanks).0.pop().unwrap_or_default();
     assert_eq!(said(""), "");
     assert_eq!(said("status"), "ok");
     assert_eq!(said("reset 0"), "ok");
     assert_eq!(said("remove all"), "ok");
     assert_eq!(said("remove 1"), "error: there is no slot \"1\"; there are 0 to 0, and all");
-    assert!(said("insert 0").contains("start pcscd"));
+    assert!(said("insert 0").contains("A pcscd with a reader of vpcd must run"));
+    assert_eq!(said("blank 1"), "error: there is no slot \"1\"; there are 0 to 0");
+    assert_eq!(said("blank 0"), "error: no blank is left");
     assert!(said("fault 0 tea").starts_with("error: \"tea\" is no fault"));
     assert!(said("sing").starts_with("error: understood are"));
-    assert_eq!(obey(&mut slots, "quit").1, Then::Quit);
+    assert_eq!(obey(&mut slots, "quit", &mut no_blanks).1, Then::Quit);
 }

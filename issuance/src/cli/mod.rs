@@ -5,9 +5,11 @@ mod config;
 mod confirm;
 mod crl;
 mod init;
+mod migrate;
 mod officer;
 mod openapi;
 mod output;
+mod paper;
 mod reconcile;
 mod renew_server;
 mod restore;
@@ -35,7 +37,7 @@ use crate::server::config::{self as configuration, Config, ConfigError};
 /// reason and what to do on standard error; 2: wrong arguments; 3: done, but standard output cannot be written.
 /// `status` ends with 4 for a warning and 5 for something critical.
 #[derive(Parser)]
-#[command(name = "issuance", version)]
+#[command(name = "issuance", version = VERSION)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -57,7 +59,16 @@ enum Command {
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
+    Migrate(migrate::Migrate),
+    Man(paper::Man),
+    Completions(paper::Completions),
 }
+
+/// Version, and the commit and day that `make install` builds from.
+const VERSION: &str = match option_env!("CITIZEN_CARD_COMMIT") {
+    Some(commit) => commit,
+    None => concat!(env!("CARGO_PKG_VERSION"), " (built by hand)"),
+};
 
 /// The end of a command.
 type Outcome = Result<(), Box<dyn Error>>;
@@ -80,6 +91,9 @@ pub fn run() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
+        Command::Migrate(command) => command.run().map(done),
+        Command::Man(command) => command.run().map(done),
+        Command::Completions(command) => command.run().map(done),
     };
     match outcome {
         Ok(code) => code,

@@ -1,7 +1,7 @@
 //! `issuance officer`
 
 use clap::{Args, Subcommand};
-use crypto::identity::civil_time::Moment;
+use crypto::identity::civil_time::to_the_minute;
 
 use super::{Outcome, Place, output};
 use crate::access::proposals;
@@ -102,7 +102,7 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             deed.commit().await?;
             output::line(format_args!(
                 "Proposed. It takes effect when an administrator confirms it, or at {}",
-                Moment(effective_at)
+                to_the_minute(effective_at)
             ))?;
             output::line(format_args!(
                 "if no administrator signs in before. Until then every answer of the service says so."
@@ -118,7 +118,7 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             deed.commit().await?;
             output::line(format_args!(
                 "Proposed. It takes effect when an administrator confirms it, or at {}",
-                Moment(effective_at)
+                to_the_minute(effective_at)
             ))?;
             output::line(format_args!(
                 "if no administrator signs in before. Until then every answer of the service says so."

@@ -36,7 +36,8 @@ impl Job {
     pub const ALL: [Self; 5] =
         [Self::BreakGlass, Self::EndSuspensions, Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
 
-    /// So long after it was done it is due again. No row says more, but one that was written under a clock that was ahead.
+    /// So long after it was done it is due again. No row says more, but one that was written
+    /// under a clock that was ahead.
     #[must_use]
     pub const fn period(self) -> Duration {
         match self {
@@ -77,7 +78,8 @@ pub async fn lease(deeds: &Deeds, job: Job, worker: Id<Worker>) -> Result<Option
     Ok(leased.then_some(Lease { job, worker }))
 }
 
-/// Gives a lease back: the job is done, or failed, and is due again after `rest`, which is at most its [period](Job::period).
+/// Gives a lease back: the job is done, or failed, and is due again after `rest`, which is at most
+/// its [period](Job::period).
 ///
 /// # Errors
 /// [`StoreError`]

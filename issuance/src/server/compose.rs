@@ -135,6 +135,26 @@ async fn database_of_this_version(
     Ok((db, installation))
 }
 
+/// Brings the tables of the folder's database up to this version; dry: only looks. Returns the names of the steps.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn migrate(settings: &Settings, dry: bool) -> Result<Vec<&'static str>, StartError> {
+    let (store, authority) = founded(settings)?;
+    let clock = Clock::system(authority.utc_offset()?);
+    if dry && Db::would_begin(settings.database.as_deref(), &settings.data) {
+        return Ok(migrations().iter().map(|step| step.name).collect());
+    }
+    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    let missing = db.missing(&migrations()).await?;
+    db.close().await;
+    if !dry {
+        let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
+        db.close().await;
+    }
+    Ok(missing.into_iter().map(|step| step.name).collect())
+}
+
 /// Opens the database for deeds of the owner of the key file, without the offices. The service may run meanwhile.
 ///
 /// # Errors

@@ -2,15 +2,17 @@
 //!
 //! Nothing in them is personal: paths are patterns, and stations and officers are counted, not named.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use std::{fmt, io};
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use crypto::perso::problem::ProblemCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
@@ -45,19 +47,19 @@ impl fmt::Debug for Metrics {
 /// A route and how it was answered.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Answer {
-    method: String,
+    method: &'static str,
     /// The pattern of the path.
-    path: String,
+    path: &'static str,
     status: u16,
     /// The code of the problem; empty where there was none.
-    code: String,
+    code: &'static str,
 }
 
 /// A route.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Route {
-    method: String,
-    path: String,
+    method: &'static str,
+    path: &'static str,
 }
 
 impl Metrics {
@@ -83,15 +85,21 @@ impl Metrics {
     }
 
     /// Counts a request that was answered.
-    pub fn answered(&self, method: &str, path: Option<&str>, status: u16, code: Option<&str>, took: Duration) {
+    pub fn answered(
+        &self,
+        method: &Method,
+        path: Option<&str>,
+        status: u16,
+        code: Option<ProblemCode>,
+        took: Duration,
+    ) {
         if !self.counts {
             return;
         }
         // What matches no route has one row together: a stranger who asks for many paths makes no more.
-        let (method, path) = path.map_or(("-", "-"), |path| (method, path));
-        let code = code.unwrap_or("").to_owned();
-        let (method, path) = (method.to_owned(), path.to_owned());
-        self.requests.get_or_create(&Answer { method: method.clone(), path: path.clone(), status, code }).inc();
+        let (method, path) = path.map_or(("-", "-"), |path| (name_of(method), pattern_of(path)));
+        let code = code.map_or("", ProblemCode::word);
+        self.requests.get_or_create(&Answer { method, path, status, code }).inc();
         self.durations.get_or_create(&Route { method, path }).observe(took.as_secs_f64());
     }
 
@@ -131,6 +139,32 @@ async fn answer(State(metrics): State<Metrics>) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, format)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::DELETE => "DELETE",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "-",
+    }
+}
+
+/// The pattern of a route, kept for good: there are as many as routes, and no request has to copy one.
+fn pattern_of(path: &str) -> &'static str {
+    static PATTERNS: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
+    if let Some(known) = PATTERNS.read().expect("the lock is held for a look only").get(path) {
+        return known;
+    }
+    let mut patterns = PATTERNS.write().expect("the lock is held for an insertion only");
+    if let Some(known) = patterns.get(path) {
+        return known;
+    }
+    let kept: &'static str = path.to_owned().leak();
+    patterns.insert(kept);
+    kept
 }
 
 /// A millisecond to half a minute.

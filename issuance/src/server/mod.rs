@@ -19,7 +19,7 @@ mod verify;
 mod watch;
 mod worker;
 
-pub use compose::{Offices, SEALED, StartError, deeds, migrations};
+pub use compose::{Offices, SEALED, StartError, deeds, migrate, migrations};
 pub use faults::Faults;
 pub use init::{InitError, Initialised, init};
 pub use metrics::Metrics;

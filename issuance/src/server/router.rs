@@ -148,7 +148,7 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     };
     let mut code = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        code = Some(problem.code().to_string());
+        code = Some(problem.code());
         // What a probe answers is no news to the probe.
         if !matches!(pattern.as_deref(), Some("/health" | "/readyz")) {
             state.readiness.answered(problem.code());
@@ -161,7 +161,7 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     }
     let status = response.status().as_u16();
     let took = started.elapsed();
-    state.metrics.answered(method.as_str(), pattern.as_deref(), status, code.as_deref(), took);
+    state.metrics.answered(&method, pattern.as_deref(), status, code, took);
     let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.

@@ -34,8 +34,8 @@ impl OpenFile {
         Ok(Self { device: metadata.dev(), inode: metadata.ino(), path })
     }
 
-    /// Refuses to go on where another file, or none, lies at the path: what is written into an open file without a name is
-    /// gone when the service ends.
+    /// Refuses to go on where another file, or none, lies at the path: what is written into an open file without a name
+    /// is gone when the service ends.
     fn is_there(&self) -> Result<(), StoreError> {
         let there = Self::at(self.path.clone()).is_ok_and(|now| (now.device, now.inode) == (self.device, self.inode));
         if there {
@@ -91,6 +91,14 @@ impl Db {
     /// [`StoreError::Migration`] if a table cannot be made.
     pub async fn migrate(&self, migrations: &[&Migration]) -> Result<(), StoreError> {
         migrations::run(self, migrations).await
+    }
+
+    /// Returns the steps that [`migrate`](Self::migrate) would apply.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn missing<'m>(&self, migrations: &[&'m Migration]) -> Result<Vec<&'m Migration>, StoreError> {
+        migrations::missing(self, migrations).await
     }
 
     /// True if [`connect`](Self::connect) would make a new SQLite file.

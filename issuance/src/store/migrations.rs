@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::migrate::{MigrationType, Migrator};
+use sqlx::migrate::{Migrate as _, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::db::Engine;
@@ -33,6 +33,29 @@ macro_rules! migration {
             lite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/lite/", $name, ".sql")),
         }
     };
+}
+
+/// Where sqlx notes what it applied.
+const TABLE: &str = "_sqlx_migrations";
+
+/// Returns the steps that the database does not have yet, in order of version.
+pub(super) async fn missing<'m>(db: &Db, migrations: &[&'m Migration]) -> Result<Vec<&'m Migration>, StoreError> {
+    let applied: Vec<i64> = if db.has_table(TABLE).await? {
+        let applied = match db.engine() {
+            Engine::Pg(pool) => pool.acquire().await?.list_applied_migrations(TABLE).await,
+            Engine::Lite(pool) => pool.acquire().await?.list_applied_migrations(TABLE).await,
+        };
+        let applied = applied.map_err(|e| StoreError::Migration(e.to_string()))?;
+        applied.into_iter().map(|step| step.version).collect()
+    } else {
+        Vec::new()
+    };
+    if let Some(newer) = applied.iter().find(|version| migrations.iter().all(|step| step.version != **version)) {
+        return Err(StoreError::Migration(format!(
+            "the database has step {newer}, which this program does not know: it is of a newer version; run that one"
+        )));
+    }
+    Ok(migrations.iter().filter(|step| !applied.contains(&step.version)).copied().collect())
 }
 
 /// Applies what is missing, in order of version, and refuses when an applied text has been edited since.

@@ -288,8 +288,8 @@ fn a_list_that_is_not_there_is_named_with_what_to_do() {
     assert_eq!(fs::read(&list).unwrap(), [0; 100], "nothing was issued");
 }
 
-/// Wherever `init` is cut, the folder is told to be unfinished, and the same command makes it whole, with a password that
-/// works.
+/// Wherever `init` is cut, the folder is told to be unfinished, and the same command makes it whole,
+/// with a password that works.
 #[test]
 fn an_init_that_is_cut_is_finished_by_the_same_command() {
     let mut cuts = 0;

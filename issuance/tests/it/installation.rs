@@ -207,8 +207,8 @@ async fn a_first_start_that_was_cut_goes_on() {
     assert!(open(&settings).await.is_err(), "the folder learnt at the second start that there is a database");
 }
 
-/// What is written into an open file without a name is gone when the service ends: nothing is taken any more, and the probes
-/// say why.
+/// What is written into an open file without a name is gone when the service ends: nothing is taken any
+/// more, and the probes say why.
 #[tokio::test]
 async fn a_database_file_that_is_replaced_under_a_running_service_stops_every_write() {
     let house = Box::pin(crate::house::House::open(None)).await;

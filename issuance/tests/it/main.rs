@@ -22,6 +22,7 @@ mod keys;
 mod loss;
 mod offices;
 mod order;
+mod packaging;
 mod portraits;
 mod problems;
 mod reading;

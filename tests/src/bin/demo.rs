@@ -8,11 +8,12 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use card_agent::private;
 use clap::Parser;
 use serde_json::Value;
 use tests::citizen::{self, Citizen};
 use tests::road::{self, text};
-use tests::world::{self, OFFICE, Options, World};
+use tests::world::{self, APPOINTED, OFFICE, Offices, Options, World};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// One citizen, declared, numbered, captured, approved, personalized, handed over, inspected.
@@ -21,6 +22,9 @@ struct Arguments {
     /// Leave everything running, and print commands to try next.
     #[arg(long)]
     keep: bool,
+    /// As --keep, and keep everything in this folder: the same command starts it again.
+    #[arg(long)]
+    dir: Option<PathBuf>,
     /// Folder of the results.
     #[arg(long, default_value = "demo-out")]
     out: PathBuf,
@@ -31,17 +35,23 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
+    let mut road = Road { told_to_stop: told_to_stop()?, lines: Vec::new() };
+    let options = Options { named_curves: arguments.named_curves, ..Options::default() };
+    let kept = arguments.dir.as_deref();
+    if let Some(dir) = kept.filter(|dir| Offices::stand_in(dir)) {
+        return again(dir, &arguments.out, &options, &road);
+    }
+    if let Some(dir) = kept.filter(|dir| fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())) {
+        return Err(format!("{} is not empty, and no demonstration was kept in it", dir.display()).into());
+    }
     let _ = fs::remove_dir_all(&arguments.out);
-    fs::create_dir_all(&arguments.out)?;
+    private::create_folder(&arguments.out)?;
     let out = fs::canonicalize(&arguments.out)?;
     let scratch = world::scratch();
-    let mut road = Road { told_to_stop: told_to_stop()?, lines: Vec::new() };
+    let dir = kept.map_or_else(|| scratch.path().join("world"), Path::to_owned);
 
     let world = road.step("0", "the house", || {
-        let world = World::begin(
-            &scratch.path().join("world"),
-            &Options { named_curves: arguments.named_curves, ..Options::default() },
-        )?;
+        let world = World::begin(&dir, &options)?;
         let said = format!(
             "pcscd with {} virtual readers, simulator, service on {}, station enrolled; {} blanks delivered",
             world.pcscd.readers(),
@@ -58,11 +68,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         format!("Citizen Card: one citizen from declaration to a verified chip\n\n{steps}\n{end}"),
     )?;
     print!("{end}");
-    if arguments.keep {
-        say_what_to_try(&world, &out)?;
-        let _ = road.told_to_stop.recv();
-        println!("Everything is stopped.");
+    if arguments.keep || kept.is_some() {
+        say_what_to_try(&world, &out, kept);
+        road.wait_for_the_end(&world, kept);
     }
+    Ok(())
+}
+
+/// Starts a demonstration again that was kept: the same people, officers and chips.
+fn again(dir: &Path, out: &Path, options: &Options, road: &Road) -> Result<(), Box<dyn Error>> {
+    let world = World::resume(dir, options)?;
+    println!("The house in {} stands again: service on {}.", world.dir.display(), world.service.address);
+    fs::create_dir_all(out)?;
+    let out = fs::canonicalize(out)?;
+    fs::copy(world.csca(), out.join("csca.der"))?;
+    fs::write(world.dir.join(road::BUNDLE), world.service.anyone().trust_bundle()?)?;
+    say_what_to_try(&world, &out, Some(dir));
+    road.wait_for_the_end(&world, Some(dir));
     Ok(())
 }
 
@@ -138,9 +160,9 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
         let (folder, log) = (out.to_string_lossy(), out.join("inspection.jsonl"));
         let options = ["--can", &number[6..], "--out", &folder, "--log", &log.to_string_lossy()];
         let said = road::succeeded("inspect", &road::inspect(world, 0, &options)?)?;
-        fs::write(out.join("inspection.json"), &said)?;
+        let verdict = serde_json::from_str::<Value>(&said)?["result"].clone();
+        private::write(&out.join("inspection.json"), serde_json::to_string_pretty(&verdict)?.as_bytes())?;
         let _ = fs::remove_file(out.join("atrinfo.bin"));
-        let verdict: Value = serde_json::from_str(&said)?;
         let checks = verdict["checks"].as_array().map_or(0, Vec::len);
         let proved =
             verdict["checks"].as_array().map_or(0, |all| all.iter().filter(|c| c["outcome"] == "proved").count());
@@ -154,7 +176,7 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
 fn personalize(world: &World, log: &Path, road: &mut Road) -> Result<String, Box<dyn Error>> {
     let log = log.to_string_lossy().into_owned();
     let said = road::personalize(world, 0, &["--log", &log, "--json"])?;
-    let done: Value = serde_json::from_str(&said)?;
+    let done = serde_json::from_str::<Value>(&said)?["result"].clone();
     let apdus = fs::read_to_string(&log)?;
     let in_phase =
         |wanted: &str| apdus.lines().filter(|line| line.contains(&format!("\"phase\":\"{wanted}\""))).count();
@@ -214,6 +236,18 @@ struct Road {
 }
 
 impl Road {
+    /// Waits for Ctrl-C, and says what it did.
+    fn wait_for_the_end(&self, world: &World, kept: Option<&Path>) {
+        let _ = self.told_to_stop.recv();
+        let dir = world.dir.display();
+        match kept {
+            Some(kept) => {
+                println!("Everything is stopped. {dir} is kept: `make demo KEEP={}` starts it again.", kept.display());
+            }
+            None => println!("Everything is stopped, and {dir} is deleted."),
+        }
+    }
+
     fn step<T>(
         &mut self,
         number: &str,
@@ -259,21 +293,50 @@ fn ending(out: &Path) -> Result<String, Box<dyn Error>> {
     Ok(text)
 }
 
-fn say_what_to_try(world: &World, out: &Path) -> io::Result<()> {
-    // The last digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths, then
-    // 15 characters before it.
-    let dg1 = fs::read(out.join("dg1.bin"))?;
-    let can = String::from_utf8_lossy(&dg1[26..32]);
+fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) {
     let agent = world::program("card-agent").unwrap_or_default();
-    let (agent, dir, out) = (agent.display(), world.dir.display(), out.display());
+    let (agent, dir, out, address) = (agent.display(), world.dir.display(), out.display(), &world.service.address);
     let (card, blank, station) = (world.pcscd.reader(0), world.pcscd.reader(1), world.station());
-    println!("\nEverything is left running until you press Ctrl-C. In another shell:\n");
-    println!("  export PCSCLITE_CSOCK_NAME={}", world.pcscd.socket().display());
+    println!(
+        "\nEverything is left running until you press Ctrl-C. {}",
+        match kept {
+            Some(kept) => format!(
+                "That stops everything and deletes nothing: `make demo KEEP={}` starts it again.",
+                kept.display()
+            ),
+            None => format!(
+                "That stops everything and deletes {dir}: service, register, keys, chips. {out} stays. `make demo KEEP=DIR` keeps all in DIR."
+            ),
+        }
+    );
+    println!("\nOfficers, each with the password in {dir}/password-of-NAME:\n");
+    println!("  {:<12} admin", "admin");
+    println!("  {:<12} admin, who confirms what the first proposes", "admin-2");
+    for (username, roles) in APPOINTED {
+        println!("  {username:<12} {}", roles.join(", "));
+    }
+    println!(
+        "\nIn another shell, sign in as one of them; the token goes into the header `authorization: Bearer TOKEN`:\n"
+    );
+    println!(
+        "  curl --cacert {dir}/issuance/tls-ca.pem --json \"{{\\\"username\\\":\\\"capture\\\",\\\"password\\\":\\\"$(cat {dir}/password-of-capture)\\\"}}\" {address}/api/sessions"
+    );
+    println!("  curl --cacert {dir}/issuance/tls-ca.pem {address}/openapi.json    # every route");
+    println!("\nAnd the readers, where reader 0 holds the finished card and reader 1 a blank:\n");
+    println!("  export PCSCLITE_CSOCK_NAME={} LC_ALL=C.UTF-8", world.pcscd.socket().display());
     println!("  {agent} readers");
     println!("  opensc-tool --list-readers");
-    println!("  {agent} inspect --reader '{card}' --bundle {dir}/{} --anchor {out}/csca.der --can {can}", road::BUNDLE);
+    // The last six digits of the personal number, which DG1 carries as optional data: 5 octets of tags and lengths,
+    // then 15 characters before it.
+    let can = fs::read(Path::new(&out.to_string()).join("dg1.bin")).ok();
+    let can = can.and_then(|dg1| dg1.get(26..32).map(|digits| String::from_utf8_lossy(digits).into_owned()));
+    let can = can.map_or_else(String::new, |can| format!(" --can {can}"));
+    println!("  {agent} inspect --reader '{card}' --bundle {dir}/{} --anchor {out}/csca.der{can}", road::BUNDLE);
+    println!("  {agent} decode {out}");
+    println!("  {agent} info --reader '{blank}'");
     println!("  {agent} intake --reader '{blank}' --station {}", station.display());
-    println!("  curl --cacert {dir}/issuance/tls-ca.pem {}/openapi.json", world.service.address);
-    println!("  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, status\n");
-    Ok(())
+    println!("  {agent} status --station {}", station.display());
+    println!(
+        "  echo 'remove 0' | nc -NU {dir}/simulator.sock    # and: insert 0, reset 0, blank 0 (a new one, its serial to be delivered), status\n"
+    );
 }

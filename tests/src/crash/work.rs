@@ -19,7 +19,7 @@ use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response};
 use crypto::conversation::CardTransport;
 use crypto::perso::LifeCycle;
-use crypto::perso::problem::{About, ProblemCode};
+use crypto::perso::problem::ProblemCode;
 use crypto::scp03::MasterKey;
 use hardware_sim::faults::{Fault, Plan};
 use hardware_sim::{Chip, InProcess, InProcessError, Profile, Store};
@@ -371,11 +371,8 @@ pub fn blank(transport: &MasterKey, seed: u64, number: u32) -> InProcess {
 /// says nothing, and a living one has no reason to say it.
 fn is_passing(failure: &Failure) -> bool {
     match (&failure.code, &failure.problem) {
-        (Code::ServiceUnreachable, _) => true,
-        (Code::ServiceRefused, Some(problem)) if problem.code == ProblemCode::NothingToPersonalize => true,
-        (Code::ServiceRefused, Some(problem)) => {
-            problem.about == About::Service && problem.code != ProblemCode::Internal
-        }
+        (Code::NothingToPersonalize | Code::ServiceUnreachable, _) => true,
+        (Code::ServiceUnable, Some(problem)) => problem.code != ProblemCode::Internal,
         _ => false,
     }
 }

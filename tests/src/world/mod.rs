@@ -6,9 +6,10 @@ pub mod postgres;
 mod programs;
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -128,15 +129,41 @@ impl Offices {
     /// # Errors
     /// [`WorldError`], naming the part that would not start.
     pub fn begin(dir: &Path, options: &Options) -> Result<Self, WorldError> {
-        fs::create_dir_all(dir)?;
+        own_folder(dir)?;
         let dir = fs::canonicalize(dir)?;
         let transport = dir.join(TRANSPORT_MASTER);
-        fs::write(&transport, hex::encode(ambient::bytes::<32>()))?;
-        let (issuance, address) = issuance(&dir, &transport, options)?;
+        secret(&transport, &hex::encode(ambient::bytes::<32>()))?;
+        founded(&dir, &transport, options)?;
+        let (issuance, address) = serving(&dir, "127.0.0.1:0", options)?;
         let service = Service::new(&address, &dir.join(TLS_AUTHORITY));
         let officers = officers(&dir, &service)?;
         let station_id = station(&dir, &service, &officers.administrator)?;
         Ok(Self { issuance, dir, service, officers, station_id })
+    }
+
+    /// Begins the offices again that an earlier process began below `dir` and left there whole, at the same address.
+    ///
+    /// # Errors
+    /// [`WorldError`], naming the part that would not start; `NotFound` if there are none.
+    pub fn resume(dir: &Path, options: &Options) -> Result<Self, WorldError> {
+        let dir = fs::canonicalize(dir)?;
+        let address = fs::read_to_string(dir.join(ADDRESS))?;
+        let listen = address.trim().trim_start_matches("https://").to_owned();
+        let (issuance, address) = serving(&dir, &listen, options)?;
+        let service = Service::new(&address, &dir.join(TLS_AUTHORITY));
+        let officers = Officers::sign_in(&service, |username| fs::read_to_string(password_of(&dir, username)))?;
+        let station_id = fs::read_to_string(dir.join(STATION_ID))?;
+        Ok(Self { issuance, dir, service, officers, station_id })
+    }
+
+    /// Whether offices were begun below `dir`, and can be begun again.
+    pub fn stand_in(dir: &Path) -> bool {
+        dir.join(STATION_ID).exists()
+    }
+
+    /// The file with the password of this officer.
+    pub fn password_of(&self, username: &str) -> PathBuf {
+        password_of(&self.dir, username)
     }
 
     /// The file with the manufacturer's master of transport keys, in hexadecimal.
@@ -167,12 +194,25 @@ impl World {
     /// # Errors
     /// [`WorldError`], naming the part that would not start.
     pub fn begin(dir: &Path, options: &Options) -> Result<Self, WorldError> {
-        let offices = Offices::begin(dir, options)?;
+        let world = Self::around(Offices::begin(dir, options)?, options)?;
+        world.officers.stock.takes_in("2026-01", &world.serials, &world.station_id)?;
+        Ok(world)
+    }
+
+    /// Begins everything again that an earlier process left below `dir`: the same service, the same chips.
+    ///
+    /// # Errors
+    /// [`WorldError`], naming the part that would not start.
+    pub fn resume(dir: &Path, options: &Options) -> Result<Self, WorldError> {
+        Self::around(Offices::resume(dir, options)?, options)
+    }
+
+    /// Adds readers and chips to the offices, and waits until all chips are seen.
+    fn around(offices: Offices, options: &Options) -> Result<Self, WorldError> {
         let readers = offices.dir.join("pcscd");
         fs::create_dir_all(&readers)?;
         let pcscd = Pcscd::start(&readers, options.readers)?;
         let (simulator, serials) = simulator(&offices, &pcscd, options)?;
-        offices.officers.stock.takes_in("2026-01", &serials, &offices.station_id)?;
         let world = Self { offices, simulator, pcscd, serials };
         world.wait_for_cards()?;
         Ok(world)
@@ -234,6 +274,19 @@ impl World {
         self.wait_for_card(slot, false)
     }
 
+    /// Lays a new blank into the reader of this slot, in place of the chip there, and has it
+    /// delivered. Returns its serial.
+    ///
+    /// # Errors
+    /// If the simulator or the service refuses.
+    pub fn lays_in_a_blank(&self, slot: usize) -> Result<String, WorldError> {
+        self.remove(slot)?;
+        let serial = self.simulator_does(&format!("blank {slot}"))?.concat();
+        self.officers.stock.takes_in(&format!("2026-{serial}"), std::slice::from_ref(&serial), &self.station_id)?;
+        self.insert(slot)?;
+        Ok(serial)
+    }
+
     /// Plans faults for the card of this slot, in the simulator's words: `slow:12:4000`, `removed:11`, `none`.
     ///
     /// # Errors
@@ -289,7 +342,11 @@ impl World {
 /// # Panics
 /// If the system has no temporary folder.
 pub fn scratch() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("citizen-card-").tempdir().expect("a temporary folder can be made")
+    tempfile::Builder::new()
+        .prefix("citizen-card-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .expect("a temporary folder can be made")
 }
 
 fn simulator(offices: &Offices, pcscd: &Pcscd, options: &Options) -> Result<(Running, Vec<String>), WorldError> {
@@ -315,31 +372,36 @@ fn simulator(offices: &Offices, pcscd: &Pcscd, options: &Options) -> Result<(Run
     Ok((running, ready.iter().map(serial).collect()))
 }
 
-/// Founds the service and starts it on a port that it takes itself. Returns its process and address.
-fn issuance(dir: &Path, transport: &Path, options: &Options) -> Result<(Running, String), WorldError> {
-    let data = dir.join("issuance");
-    let mut init = issuance_init(&data)?;
+/// Founds the service.
+fn founded(dir: &Path, transport: &Path, options: &Options) -> Result<(), WorldError> {
+    let mut init = issuance_init(&dir.join("issuance"))?;
     init.arg("--transport-key").arg(format!("simulator={}", transport.display()));
     if options.named_curves {
         init.arg("--named-curves");
     }
-    succeeds("issuance init", &mut init)?;
-    let mut serve = issuance_serve(&data, "127.0.0.1:0")?;
+    succeeds("issuance init", &mut init)
+}
+
+/// Starts the service on this port, or one that it takes itself. Returns its process and address.
+fn serving(dir: &Path, listen: &str, options: &Options) -> Result<(Running, String), WorldError> {
+    let mut serve = issuance_serve(&dir.join("issuance"), listen)?;
     serve.args(["--extra-province", PROVINCE]);
     if let Some(database) = &options.database {
         serve.arg("--database").arg(database);
     }
     let log = dir.join("issuance.log");
-    let mut running = Running(serve.stdout(Stdio::piped()).stderr(File::create(&log)?).spawn()?);
+    let end = File::options().create(true).append(true).open(&log)?;
+    let mut running = Running(serve.stdout(Stdio::piped()).stderr(end).spawn()?);
     let said = running.announcements(LISTENS_ON, 1).map_err(|error| failed("issuance serve", &error, &log))?.concat();
     let address = said.trim_start_matches(LISTENS_ON).trim().to_owned();
+    fs::write(dir.join(ADDRESS), &address)?;
     Ok((running, address))
 }
 
 fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
     let chosen = |username: &str| -> io::Result<String> {
         let password = hex::encode(ambient::bytes::<12>());
-        fs::write(dir.join(format!("password-of-{username}")), &password)?;
+        secret(&password_of(dir, username), &password)?;
         Ok(password)
     };
     let password = fs::read_to_string(dir.join("issuance/admin-password"))?;
@@ -351,22 +413,53 @@ fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
     let own = chosen("admin-2")?;
     service.anyone().sets_first_password(second["token"].as_str().unwrap_or_default(), &own)?;
     let second_administrator = service.officer("admin-2", &own)?;
-    let appointed = |username: &str, roles: &[&str]| -> Result<Caller, WorldError> {
-        let password = chosen(username)?;
-        administrator.appoints(&second_administrator, username, &password, roles, OFFICE)?;
-        Ok(service.officer(username, &password)?)
-    };
-    Ok(Officers {
-        // May approve, but not for a person whom the same officer declared.
-        registrar: appointed("registrar", &["registrar", "approver"])?,
-        capture: appointed("capture", &["capture"])?,
-        approver: appointed("approver", &["approver"])?,
-        stock: appointed("stock", &["stock"])?,
-        counter: appointed("counter", &["hand-over"])?,
-        auditor: appointed("auditor", &["auditor"])?,
-        administrator,
-        second_administrator,
-    })
+    for (username, roles) in APPOINTED {
+        administrator.appoints(&second_administrator, username, &chosen(username)?, roles, OFFICE)?;
+    }
+    Officers::sign_in(service, |username| fs::read_to_string(password_of(dir, username)))
+}
+
+impl Officers {
+    fn sign_in(service: &Service, password: impl Fn(&str) -> io::Result<String>) -> Result<Self, WorldError> {
+        let signed_in = |username: &str| -> Result<Caller, WorldError> {
+            Ok(service.officer(username, password(username)?.trim())?)
+        };
+        Ok(Self {
+            administrator: signed_in("admin")?,
+            second_administrator: signed_in("admin-2")?,
+            registrar: signed_in("registrar")?,
+            capture: signed_in("capture")?,
+            approver: signed_in("approver")?,
+            stock: signed_in("stock")?,
+            counter: signed_in("counter")?,
+            auditor: signed_in("auditor")?,
+        })
+    }
+}
+
+/// The officers whom the administrators appoint, with their roles. The registrar may approve, but not for a person whom
+/// the same officer declared.
+pub const APPOINTED: [(&str, &[&str]); 6] = [
+    ("registrar", &["registrar", "approver"]),
+    ("capture", &["capture"]),
+    ("approver", &["approver"]),
+    ("stock", &["stock"]),
+    ("counter", &["hand-over"]),
+    ("auditor", &["auditor"]),
+];
+
+fn password_of(dir: &Path, username: &str) -> PathBuf {
+    dir.join(format!("password-of-{username}"))
+}
+
+/// Writes a file that only this account may read.
+fn secret(path: &Path, text: &str) -> io::Result<()> {
+    card_agent::private::write(path, text.as_bytes()).map_err(|failure| io::Error::other(failure.detail))
+}
+
+/// Makes a folder that only this account may open.
+fn own_folder(path: &Path) -> io::Result<()> {
+    card_agent::private::create_folder(path).map_err(|failure| io::Error::other(failure.detail))
 }
 
 /// Enrols the station `counter-1`. Returns its identifier.
@@ -379,7 +472,9 @@ fn station(dir: &Path, service: &Service, administrator: &Caller) -> Result<Stri
     let certificate = dir.join("station-certificate.pem");
     fs::write(&certificate, registered["certificate_pem"].as_str().unwrap_or_default())?;
     succeeds("card-agent enrol", &mut enrol_certificate(&station, &certificate)?)?;
-    Ok(registered["id"].as_str().unwrap_or_default().to_owned())
+    let id = registered["id"].as_str().unwrap_or_default().to_owned();
+    fs::write(dir.join(STATION_ID), &id)?;
+    Ok(id)
 }
 
 fn succeeds(program: &'static str, command: &mut Command) -> Result<(), WorldError> {
@@ -405,6 +500,9 @@ fn tail(log: &str) -> String {
 const CONTROL: &str = "simulator.sock";
 const CSCA: &str = "issuance/csca.der";
 const TLS_AUTHORITY: &str = "issuance/tls-ca.pem";
+/// Where the service listened last, and the station's identifier: for a world that is begun again.
+const ADDRESS: &str = "address";
+const STATION_ID: &str = "station-id";
 /// The master of transport keys, which the manufacturer delivers with the blanks.
 const TRANSPORT_MASTER: &str = "transport-master.hex";
 

@@ -91,7 +91,7 @@ pub(crate) const LISTENS_ON: &str = "issuance listens on ";
 /// If the program cannot be found or built.
 pub fn card_agent<A: AsRef<OsStr>>(arguments: &[A]) -> io::Result<Command> {
     let mut command = Command::new(program("card-agent")?);
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).env("LC_ALL", "C").env_remove("CITIZEN_CARD_READER");
     Ok(command)
 }
 

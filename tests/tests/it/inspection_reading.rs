@@ -10,7 +10,7 @@ use card_agent::station::journal::{Journal, Kind};
 use card_agent::transport::{Reader, TransportError};
 use crypto::apdu::{Command, Response, Status};
 use crypto::conversation::CardTransport;
-use crypto::identity::civil_time::Moment;
+use crypto::identity::civil_time::to_the_minute;
 use crypto::inspection::{
     AccessProtocol, Check, Conclusion, Evidence, FileReading, Outcome, Password, Protocol, Request, Step, Verdict,
     minimum_reads, most_plaintext,
@@ -183,7 +183,10 @@ fn an_expired_card_and_a_revoked_one_have_exit_statuses_of_their_own() {
         let late = crypto::inspection::judge(&evidence, &desk.bundle(revoked), tomorrow).verdict;
         let failure = kiosk::conclude(&evidence, &late).unwrap_err();
         assert_eq!(failure.code, expected, "{failure}");
-        assert!(failure.detail.contains(&format!("this computer's clock says {}", Moment(tomorrow))), "{failure}");
+        assert!(
+            failure.detail.contains(&format!("this computer's clock says {}", to_the_minute(tomorrow))),
+            "{failure}"
+        );
     }
 }
 
@@ -246,8 +249,8 @@ fn a_clock_two_days_slow_is_named_with_its_time() {
     let slow = now() - Duration::days(2);
     let failure = open(slow).unwrap_err();
     assert_eq!(failure.code, Code::ClockBehind, "{failure}");
-    assert!(failure.detail.contains(&format!("this computer's clock says {}", Moment(slow))), "{failure}");
-    assert!(failure.detail.contains(&Moment(now() - Duration::hours(1)).to_string()), "{failure}");
+    assert!(failure.detail.contains(&format!("this computer's clock says {}", to_the_minute(slow))), "{failure}");
+    assert!(failure.detail.contains(&to_the_minute(now() - Duration::hours(1))), "{failure}");
     // Years behind, the anchor itself begins later.
     assert_eq!(open(now() - Duration::days(3_000)).unwrap_err().code, Code::ClockBehind);
     open(now()).unwrap();

@@ -44,7 +44,7 @@ fn a_blank_becomes_stock_and_stock_becomes_a_card() {
     println!("personalization with read-back, extended length: {} commands", chip.commands() - before);
     assert!(desk.is_personalized(serial));
     let again = run(&desk, folder.path(), &chip, Kind::Personalize).unwrap_err();
-    assert_eq!(again.code, Code::ServiceRefused);
+    assert_eq!(again.code, Code::NothingToPersonalize);
     assert_eq!(unfinished(folder.path()), 0);
 }
 
@@ -164,7 +164,7 @@ fn a_refused_request_leaves_the_chip_untouched_and_nothing_unfinished() {
     let chip = desk.blank(Profile::default());
     *desk.refuses.borrow_mut() = Some(ProblemCode::ChipInOtherCustody);
     let refused = run(&desk, folder.path(), &chip, Kind::Intake).unwrap_err();
-    assert_eq!(refused.code, Code::ServiceRefused);
+    assert_eq!(refused.code, Code::ServiceRefusedChip);
     assert_eq!(refused.problem.unwrap().code, ProblemCode::ChipInOtherCustody);
     assert_eq!((chip.chip().life_cycle(), unfinished(folder.path())), (LifeCycle::Blank, 0));
 }

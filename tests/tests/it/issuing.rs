@@ -10,9 +10,12 @@ use tests::wait::until;
 use tests::world::{Options, World, postgres, scratch};
 
 fn verdict(output: &std::process::Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
         panic!("{e}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-    })
+    });
+    assert_eq!(said["schema"], "citizen-card/inspect/1");
+    assert_eq!(said["error"].is_object(), !output.status.success(), "{said:#}");
+    said["result"].clone()
 }
 
 fn outcome(verdict: &Value, check: &str) -> String {

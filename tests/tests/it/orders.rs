@@ -148,5 +148,5 @@ fn lies_about_a_chip_gain_nothing() {
     let done = counter.run(Kind::Personalize, &chip, None).unwrap();
     assert_eq!(done.outcome.word(), "personalized");
     let again = counter.run(Kind::Personalize, &chip, None).expect_err("personalized twice");
-    assert_eq!(again.code, Code::ServiceRefused);
+    assert_eq!(again.code, Code::ServiceRefusedChip);
 }

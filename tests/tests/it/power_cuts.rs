@@ -99,7 +99,7 @@ fn during_personalization() {
         assert_eq!(counter.serial_of(&issued), chip.chip().serial().to_string(), "{how:?} at command {at}");
         // The same chip never becomes another card.
         let again = counter.run(Kind::Personalize, &chip, None).expect_err("a card was personalized again");
-        assert_eq!(again.code, Code::ServiceRefused, "{again}");
+        assert_eq!(again.code, Code::ServiceRefusedChip, "{again}");
         reached
     });
     println!("commands of a personalization with read-back, by cut: {commands:?}");

@@ -112,7 +112,7 @@ fn a_refused_order_ends_the_work_only_if_it_is_about_chip_or_application() {
         let mut station = station(&service, &folder);
         let id = station.journal.begin(Kind::Intake, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
         let refused = station.order(id, Kind::Intake, &presented(LifeCycle::Blank)).expect_err("refused");
-        assert_eq!(refused.code, Code::ServiceRefused);
+        assert!(refused.problem.is_some_and(|problem| problem.code == *code));
         let ended = station.unfinished().is_empty();
         match code.about() {
             About::Chip => assert!(ended, "{code}"),
@@ -140,7 +140,7 @@ fn a_refused_receipt_asks_for_another_order_only_if_it_is_about_chip_or_applicat
             assert!(matches!(reported, Ok(None)), "{code}");
             assert_eq!(*stage, Stage::AwaitOrder, "{code}");
         } else {
-            assert_eq!(reported.expect_err("refused").code, Code::ServiceRefused, "{code}");
+            assert!(reported.expect_err("refused").problem.is_some(), "{code}");
             assert!(matches!(stage, Stage::AwaitReport { .. }), "{code}: the receipt is reported again");
         }
     }
@@ -198,6 +198,22 @@ fn a_chip_spoiled_without_a_reader_is_accounted_for_by_the_next_run_and_holds_no
     let mut second = station(&up, &folder);
     second.settle("reader", None).expect("settled");
     assert_eq!((second.unfinished().len(), up.accounts.borrow().len()), (0, 1));
+}
+
+#[test]
+fn a_receipt_that_is_reported_late_finishes_its_work_and_is_told() {
+    let folder = folder();
+    let card = Outcome::Personalized { card_id: "c1".to_owned() };
+    let service = Same::answering(card.clone());
+    let mut station = station(&service, &folder);
+    let id = station.journal.begin(Kind::Personalize, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
+    station.note(id, Event::Played { receipt: receipt() }).expect("noted");
+    station.settle("another reader", None).expect("nothing to do");
+    assert!(station.finished().is_empty());
+    station.settle("reader", None).expect("settled");
+    let [done] = station.finished() else { panic!("one chip") };
+    assert_eq!((done.kind, done.serial, &done.outcome, done.resumed), (Kind::Personalize, SERIAL, &card, true));
+    assert!(station.unfinished().is_empty());
 }
 
 #[test]

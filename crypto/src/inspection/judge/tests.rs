@@ -907,7 +907,7 @@ fn a_clock_that_is_behind_is_named_and_refutes_nothing() {
         assert_eq!((refuted(&verdict), verdict.conclusion()), (vec![], Conclusion::Undecided), "{verdict}");
         // To the very second of signing nothing is in the future.
         assert_eq!(outcome(&judge(&issuer.sound(), &bundle, SIGNED).verdict, Check::SodSignature), Proved);
-        let clock = format!("this computer's clock says {}", crate::identity::civil_time::Moment(at));
+        let clock = format!("this computer's clock says {}", crate::identity::civil_time::to_the_minute(at));
         assert!(verdict.findings().iter().any(|finding| finding.reason.contains(&clock)), "{verdict}");
     }
 }

@@ -1,0 +1,216 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use card_agent::failure::Language;
+use clap::{ArgAction, Args, Parser, Subcommand};
+use crypto::identity::civil_time::utc_offset;
+use crypto::inspection::Check;
+use time::UtcOffset;
+
+/// Station and kiosk of the Citizen Card: writes chips for the issuance service, inspects cards without it.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Task,
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// How every command speaks.
+#[derive(Args)]
+pub struct Manner {
+    /// Print the result and a failure as one JSON object a line: {schema, at, result, error}.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Language of causes and remedies: en, vi. Without it that of LC_ALL, LC_MESSAGES or LANG.
+    #[arg(long, global = true, value_name = "LANGUAGE")]
+    pub lang: Option<Language>,
+    /// Print no progress: only the result, warnings and failures.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print each stride of the work; twice for all that is known. RUST_LOG wins over both.
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Subcommand)]
+pub enum Task {
+    /// List the PC/SC readers and what is in them.
+    Readers(Readers),
+    /// Enrol this station: first a key and a request (csr.pem), later with --certificate.
+    Enrol(Enrol),
+    /// Show how it stands with this station: certificate, unfinished work, service, clock.
+    Status(Status),
+    /// Take in the blank in the reader: it makes its keys, and becomes stock.
+    Intake(AtStation),
+    /// Make the chip in the reader the card of the next approved application, and read it back.
+    Personalize(AtStation),
+    /// Account for a chip that cannot be presented any more. Not undone: asks first.
+    Spoil(Spoil),
+    /// Show what the chip in the reader tells of itself: serial, life cycle, counter. Proves nothing.
+    Info(Info),
+    /// Read the card in the reader and judge it against a trust bundle.
+    Inspect(Inspect),
+    /// Show in words the files that `inspect --out` wrote. Proves nothing.
+    Decode(Decode),
+}
+
+impl Task {
+    /// Returns the word of the command.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Readers(_) => "readers",
+            Self::Enrol(_) => "enrol",
+            Self::Status(_) => "status",
+            Self::Intake(_) => "intake",
+            Self::Personalize(_) => "personalize",
+            Self::Spoil(_) => "spoil",
+            Self::Info(_) => "info",
+            Self::Inspect(_) => "inspect",
+            Self::Decode(_) => "decode",
+        }
+    }
+}
+
+/// The reader, and how long its card is waited for.
+#[derive(Args)]
+pub struct AtReader {
+    /// Reader, by name or any unique part of it. Without it the only reader that is connected.
+    #[arg(long, env = "CITIZEN_CARD_READER")]
+    pub reader: Option<String>,
+    /// Wait for a card, for this many seconds or without end. Waiting does not count towards --limit.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub wait: Option<u64>,
+    /// Write one JSON line per APDU here: header, lengths, status, microseconds; no bodies.
+    #[arg(long)]
+    pub log: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Readers {
+    /// Go on, and print a line whenever a reader or a card comes or goes. Ctrl-C ends it.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Args)]
+pub struct Enrol {
+    /// Folder of the station.
+    #[arg(long)]
+    pub station: PathBuf,
+    /// Name of the station.
+    #[arg(long, required_unless_present = "certificate")]
+    pub name: Option<String>,
+    /// Address of the issuance service, https://host:port, with nothing behind it.
+    #[arg(long, required_unless_present = "certificate")]
+    pub service: Option<String>,
+    /// The service's TLS authority, PEM or DER (tls-ca.pem of its data folder): needed at the
+    /// latest with --certificate.
+    #[arg(long)]
+    pub service_ca: Option<PathBuf>,
+    /// National CSCA certificate (csca.der): finished cards are then read back against the trust bundle too.
+    #[arg(long)]
+    pub anchor: Option<PathBuf>,
+    /// Second half: the certificate that the administrator gave for the request.
+    #[arg(long, conflicts_with_all = ["name", "service"])]
+    pub certificate: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Status {
+    /// Folder of the station.
+    #[arg(long)]
+    pub station: PathBuf,
+}
+
+#[derive(Args)]
+pub struct AtStation {
+    #[command(flatten)]
+    pub at: AtReader,
+    /// Folder of the station.
+    #[arg(long)]
+    pub station: PathBuf,
+    /// Take chip after chip: waits for the next one to be inserted, until there is nothing more
+    /// to personalize or Ctrl-C.
+    #[arg(long = "loop")]
+    pub repeat: bool,
+    /// The most seconds that the whole work with a chip may take, requests to the service included; what is cut off is
+    /// resumed by the next run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+}
+
+#[derive(Args)]
+pub struct Spoil {
+    /// Folder of the station.
+    #[arg(long)]
+    pub station: PathBuf,
+    /// Serial number of the chip, 20 hexadecimal digits; spaces, colons and hyphens between them do not count.
+    #[arg(long)]
+    pub serial: String,
+    /// The reason, for the stock ledger.
+    #[arg(long)]
+    pub reason: String,
+    /// Do not ask for the serial number once more.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Args)]
+pub struct Info {
+    #[command(flatten)]
+    pub at: AtReader,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub at: AtReader,
+    /// Signed trust bundle.
+    #[arg(long)]
+    pub bundle: PathBuf,
+    /// National CSCA certificate, DER or PEM: the anchor under which the bundle is opened.
+    #[arg(long)]
+    pub anchor: PathBuf,
+    /// File that remembers the newest bundle of each anchor, so that no older one is accepted. Without it,
+    /// `citizen-card/newest-bundles.json` below `$XDG_STATE_HOME` or `~/.local/state`.
+    #[arg(long, env = "CITIZEN_CARD_STATE")]
+    pub state: Option<PathBuf>,
+    /// Card access number: the six digits of the front. Without it and an MRZ it is asked for on a terminal.
+    #[arg(long, env = "CITIZEN_CARD_CAN", hide_env_values = true)]
+    pub can: Option<String>,
+    /// File with the MRZ (`-` for standard input); wins over --can. Without either, CITIZEN_CARD_MRZ
+    /// or standard input is read.
+    #[arg(long)]
+    pub mrz_file: Option<PathBuf>,
+    /// How far the civil time of the State that issues the cards is ahead of UTC: a card's last day is a day there.
+    #[arg(long, value_name = "±HH:MM", default_value = "+07:00", value_parser = utc_offset, allow_hyphen_values = true)]
+    pub utc_offset: UtcOffset,
+    /// Write the files of the card into this folder, readable by this account only.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Write the proved portrait into this file, readable by this account only.
+    #[arg(long, value_name = "FILE")]
+    pub portrait: Option<PathBuf>,
+    /// Demand the proof of this check too (repeatable): active-authentication, data-group-13, …
+    #[arg(long, value_name = "CHECK")]
+    pub require: Vec<Check>,
+    /// Do without the proof of this check (repeatable); a refutation still counts.
+    #[arg(long, value_name = "CHECK")]
+    pub tolerate: Vec<Check>,
+    /// Demand PACE: a card that only BAC opened is not accepted.
+    #[arg(long)]
+    pub require_pace: bool,
+    /// The most seconds that the whole inspection may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+}
+
+#[derive(Args)]
+pub struct Decode {
+    /// Folder with com.bin, sod.bin, dg1.bin, … or certificates.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}

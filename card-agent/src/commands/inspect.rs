@@ -1,0 +1,130 @@
+//! `card-agent inspect`
+
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use card_agent::failure::{Code, Failure};
+use card_agent::kiosk::NewestBundles;
+use card_agent::session::Stop;
+use card_agent::{ambient, kiosk, papers, private};
+use crypto::inspection::{AccessProtocol, Evidence, Holder, Judgement, Password, Request, Verdict};
+use crypto::mrz::MrzDate;
+use crypto::pki::pem;
+use serde_json::{Value, json};
+use time::Date;
+use zeroize::Zeroizing;
+
+use super::{mrz_name, paper, read, without_separators};
+use crate::arguments::Inspect;
+use crate::prompt;
+use crate::screen::Screen;
+
+pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
+    let at = ambient::now().to_offset(arguments.utc_offset);
+    let newest = NewestBundles::at(state(arguments)?);
+    let trust =
+        kiosk::open_trust(&read(&arguments.bundle)?, &paper(&arguments.anchor, papers::certificate)?, at, &newest)?;
+    let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
+    let reader = arguments.at.find()?;
+    let card = arguments.at.card(&reader, screen, stop)?;
+    tracing::info!("reading the card in {reader}");
+    let mut session = arguments.at.session(card, Instant::now(), arguments.limit, screen, stop)?;
+    let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;
+    drop(session);
+    arguments.require.iter().for_each(|check| verdict.require(*check));
+    arguments.tolerate.iter().for_each(|check| verdict.tolerate(*check));
+    if let Some(folder) = &arguments.out {
+        kiosk::write_files(folder, &evidence, holder.as_ref())?;
+    }
+    if let Some(path) = &arguments.portrait {
+        match holder.as_ref().and_then(Holder::portrait) {
+            Some(portrait) => private::write(path, &portrait.image)?,
+            None => tracing::warn!("no portrait was proved, so none is written"),
+        }
+    }
+    let particulars = holder.map(|holder| particulars(&holder, at.date())).unwrap_or_default();
+    let mut value = serde_json::to_value(&verdict).expect("a verdict is JSON");
+    value["holder"] = match particulars.is_empty() {
+        true => Value::Null,
+        false => particulars.iter().map(|(_, name, content)| (name.to_owned().to_owned(), json!(content))).collect(),
+    };
+    let shown: Vec<_> = particulars.iter().map(|(label, _, content)| format!("{label:<15} {content}\n")).collect();
+    let text = format!("{}{verdict}", shown.concat());
+    match conclude(arguments, &evidence, &verdict) {
+        Ok(()) => screen.result(value, &text),
+        Err(failure) => {
+            screen.result_and(value, &text, &failure)?;
+            Err(failure)
+        }
+    }
+}
+
+fn conclude(arguments: &Inspect, evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
+    kiosk::conclude(evidence, verdict)?;
+    match evidence.access.way {
+        Some(AccessProtocol::Bac) if arguments.require_pace => {
+            Err(Failure::new(Code::Undecided, "PACE was demanded, and BAC opened the card"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns label, name in JSON and content of what the proved groups say of the holder. The name is that of DG13 where
+/// it is proved, because the MRZ has no accents and may cut it.
+fn particulars(holder: &Holder, today: Date) -> Vec<(&'static str, &'static str, String)> {
+    let with_accents = holder.particulars().and_then(|dg13| dg13.name.clone());
+    let day = |date: Option<Date>, raw: MrzDate| date.map_or_else(|| raw.to_string(), |date| date.to_string());
+    let expiry = |date: MrzDate| match date {
+        MrzDate::NO_EXPIRY => "never".to_owned(),
+        date => day(date.expiry(), date),
+    };
+    let all = [
+        ("name", "name", with_accents.or_else(|| holder.name().map(mrz_name))),
+        ("number", "personal_number", holder.personal_number().map(|number| number.to_string())),
+        ("birth", "birth_date", holder.birth().map(|date| day(date.birth(today), date))),
+        ("sex", "sex", holder.sex().map(|sex| sex.letter().to_string())),
+        ("nationality", "nationality", holder.nationality().map(str::to_owned)),
+        ("document", "document_number", holder.document_number().map(ToString::to_string)),
+        ("expiry", "expiry_date", holder.expiry().map(expiry)),
+    ];
+    all.into_iter().filter_map(|(label, name, content)| Some((label, name, content?))).collect()
+}
+
+/// Reads the password from the arguments, the environment, the terminal or standard input. `ps` shows it only if the
+/// operator chose --can.
+fn password(arguments: &Inspect) -> Result<Password, Failure> {
+    let unusable = |what: &str, e: &dyn std::fmt::Display| Failure::new(Code::InputUnusable, format!("{what}: {e}"));
+    let can = |typed: &str| -> Result<Password, Failure> {
+        let can = Zeroizing::new(without_separators(typed));
+        Ok(Password::Can(can.parse().map_err(|e| unusable("the CAN", &e))?))
+    };
+    let mrz = match (&arguments.mrz_file, &arguments.can) {
+        (Some(path), _) if path.as_os_str() != "-" => pem::text(&Zeroizing::new(read(path)?)),
+        (None, Some(typed)) => return can(typed),
+        _ => match std::env::var("CITIZEN_CARD_MRZ") {
+            Ok(mrz) if arguments.mrz_file.is_none() => Zeroizing::new(mrz),
+            _ if arguments.mrz_file.is_none() && prompt::can_ask() => {
+                let question = "Card access number, the six digits of the front (not shown):";
+                return can(&prompt::ask_hidden(question).map_err(|e| unusable("the terminal", &e))?);
+            }
+            _ => {
+                let mut bytes = Zeroizing::new(Vec::new());
+                io::stdin().read_to_end(&mut bytes).map_err(|e| unusable("standard input", &e))?;
+                pem::text(&bytes)
+            }
+        },
+    };
+    Ok(Password::Zone(mrz.parse().map_err(|e| unusable("the MRZ", &e))?))
+}
+
+/// Returns the file that remembers the newest bundles.
+fn state(arguments: &Inspect) -> Result<PathBuf, Failure> {
+    if let Some(path) = &arguments.state {
+        return Ok(path.clone());
+    }
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let below = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
+    let below = below.ok_or_else(|| Failure::new(Code::InputUnusable, "no home folder: name a file with --state"))?;
+    Ok(below.join("citizen-card").join(NewestBundles::FILE))
+}

@@ -1,0 +1,121 @@
+//! `card-agent status`
+
+use std::fmt::Write as _;
+
+use card_agent::failure::{Code, Failure};
+use card_agent::station::Folder;
+use card_agent::station::journal::{Entry, Journal, Kind, Stage};
+use card_agent::{ambient, kiosk};
+use crypto::identity::civil_time::to_the_minute;
+use serde_json::{Value, json};
+
+use crate::arguments::Status;
+use crate::screen::Screen;
+
+/// A certificate that ends within so many days is warned of.
+const SOON: i64 = 30;
+
+/// Differences of the clocks beyond so many seconds are warned of.
+const APART: i64 = 60;
+
+pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
+    let folder = Folder::new(&arguments.station);
+    let settings = folder.settings()?;
+    let certificate = folder.own_certificate()?;
+    let service = folder.service()?;
+    let days = (certificate.not_after() - ambient::now()).whole_days();
+    let until = to_the_minute(certificate.not_after().to_offset(kiosk::now().offset()));
+    // A station that has not worked yet has no journal, and a look makes none.
+    let unfinished = match folder.path().join("journal.jsonl").exists() {
+        true => Journal::open(folder.path())?.unfinished().to_vec(),
+        false => Vec::new(),
+    };
+    let mut text = format!("station      {}\nservice      {}\n", settings.name, settings.service);
+    let mut line = |name: &str, words: &str| writeln!(text, "{name:<12} {words}").expect("a String takes all");
+    line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days)));
+    let glance = service.glance();
+    match &glance {
+        Ok(glance) => {
+            let ready = if glance.ready { "ready" } else { "answers, but is not ready" };
+            line("answer", &format!("{ready} (HTTP {}, {} ms)", glance.status, glance.milliseconds));
+            line("clock", &clock(glance.clock_ahead));
+        }
+        Err(error) => line("answer", &error.to_string()),
+    }
+    line("unfinished", &if unfinished.is_empty() { "nothing".to_owned() } else { unfinished.len().to_string() });
+    for entry in &unfinished {
+        line("", &format!("{}  {}  in reader `{}`: {}", entry.serial, word(entry.kind), entry.reader, next(entry)));
+    }
+    let value = json!({
+        "station": settings.name,
+        "service": settings.service,
+        "certificate": { "subject": certificate.subject().to_string(), "not_after": rfc3339(&certificate), "days": days },
+        "ready": glance.as_ref().is_ok_and(|glance| glance.ready),
+        "clock_ahead_seconds": glance.as_ref().ok().and_then(|glance| glance.clock_ahead),
+        "unfinished": unfinished.iter().map(json).collect::<Vec<_>>(),
+    });
+    let text = text.trim_end();
+    match glance {
+        Ok(glance) if glance.ready => screen.result(value, text),
+        Ok(glance) => {
+            let detail = format!("it says that it is not ready (HTTP {})", glance.status);
+            let failure = Failure::new(Code::ServiceUnable, detail);
+            screen.result_and(value, text, &failure)?;
+            Err(failure)
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            screen.result_and(value, text, &failure)?;
+            Err(failure)
+        }
+    }
+}
+
+fn in_days(days: i64) -> String {
+    match days {
+        ..0 => "it has ended; enrol the station anew".to_owned(),
+        0..SOON => format!("{days} days left, renew it"),
+        _ => format!("{days} days left"),
+    }
+}
+
+fn clock(ahead: Option<i64>) -> String {
+    match ahead {
+        None => "the service does not tell its time".to_owned(),
+        Some(seconds) if seconds.abs() <= APART => "agrees with the service's".to_owned(),
+        Some(seconds) => {
+            let way = if seconds > 0 { "ahead of" } else { "behind" };
+            format!("{} s {way} the service's: set the one that is wrong", seconds.abs())
+        }
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Intake => "intake",
+        Kind::Personalize => "personalize",
+    }
+}
+
+/// Returns what the next run does with an entry.
+fn next(entry: &Entry) -> &'static str {
+    match entry.stage {
+        Stage::AwaitOrder | Stage::AwaitReceipt => "insert the chip, the work goes on with a new order",
+        Stage::AwaitReport { .. } => "the chip is done, its receipt is still to be reported: no card is needed",
+        Stage::AwaitAccount { .. } => "given up, the service is still to be told: no card is needed",
+    }
+}
+
+fn json(entry: &Entry) -> Value {
+    let stage = match entry.stage {
+        Stage::AwaitOrder => "await-order",
+        Stage::AwaitReceipt => "await-receipt",
+        Stage::AwaitReport { .. } => "await-report",
+        Stage::AwaitAccount { .. } => "await-account",
+    };
+    json!({ "serial": entry.serial, "kind": word(entry.kind), "reader": entry.reader, "stage": stage })
+}
+
+fn rfc3339(certificate: &crypto::pki::Certificate) -> String {
+    certificate.not_after().format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
+}
