@@ -1,4 +1,5 @@
-//! `issuance init | serve | transport-key | rotate | crl | renew-server | verify | openapi`
+//! `issuance init | serve | transport-key | rotate | crl | renew-server |
+//! verify | backup | restore | reconcile | status | config | officer | openapi`
 
 fn main() -> std::process::ExitCode {
     issuance::cli::run()

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use steps::{office_of_officer_in_service, office_of_station, post_of_officer};
 pub use store::proposals::PROPOSAL;
 pub(crate) use store::purge_expired;
-pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, stations_in_use};
+pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};
 use time::{Duration, OffsetDateTime};
 
 use self::proposals::Proposal;

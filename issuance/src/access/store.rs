@@ -266,6 +266,18 @@ pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<Str
     row.map(|row| row.get("password")).transpose()
 }
 
+/// Ends every session: a session that ended after a backup must not live again.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn close_all_sessions(tx: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
+    let found = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+         from session where closed_at is null"
+    );
+    end_sessions(tx, found, args![], at).await
+}
+
 /// Ends the sessions of an officer but for this one.
 pub(super) async fn close_other_sessions(
     tx: &mut Tx,

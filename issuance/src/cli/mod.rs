@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backup;
 mod config;
 mod confirm;
 mod crl;
@@ -9,7 +10,9 @@ mod officer;
 mod openapi;
 mod output;
 mod paper;
+mod reconcile;
 mod renew_server;
+mod restore;
 mod rotate;
 mod serve;
 mod status;
@@ -50,6 +53,9 @@ enum Command {
     RenewServer(renew_server::RenewServer),
     Officer(officer::OfficerCommand),
     Verify(verify::Verify),
+    Backup(backup::BackupCommand),
+    Restore(restore::RestoreCommand),
+    Reconcile(reconcile::ReconcileCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
@@ -79,6 +85,9 @@ pub fn run() -> ExitCode {
         Command::RenewServer(command) => command.run().map(done),
         Command::Officer(command) => command.run().map(done),
         Command::Verify(command) => command.run().map(done),
+        Command::Backup(command) => command.run().map(done),
+        Command::Restore(command) => command.run().map(done),
+        Command::Reconcile(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),

@@ -52,7 +52,7 @@ impl Serve {
         config.listen = self.listen.unwrap_or(config.listen);
         config.cards.loss_term = self.loss_days.map_or(config.cards.loss_term, |days| Duration::days(i64::from(days)));
         config.metrics_listen = self.metrics_listen.or(config.metrics_listen);
-        config.trusted_proxies.extend(self.trusted_proxy.iter().cloned());
+        config.trusted_proxies.extend(self.trusted_proxy.iter().copied());
         config.log.json |= self.log_json;
         let named = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
         config.population.extra_provinces.extend(named);

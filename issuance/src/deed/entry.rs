@@ -107,6 +107,8 @@ words! {
         DeputyEnded = "deputy-ended",
         /// A day of the calendar was set as a holiday or as a working day.
         HolidayChanged = "holiday-changed",
+        /// A backup of the installation was put back.
+        InstallationRestored = "installation-restored",
         /// An order of intake did not end.
         IntakeIncomplete = "intake-incomplete",
         /// An order of intake was made.
@@ -242,6 +244,8 @@ pub enum Object {
     Delivery(DeliveryId),
     /// An officer's standing in for another.
     Deputy(DeputyId),
+    /// An installation, by its identifier.
+    Installation(uuid::Uuid),
     /// An officer.
     Officer(OfficerId),
     /// An order for a chip.
@@ -284,6 +288,7 @@ impl fmt::Display for Object {
             Self::Chip(serial) => write!(f, "chip/{serial}"),
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Deputy(id) => write!(f, "deputy/{id}"),
+            Self::Installation(id) => write!(f, "installation/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),

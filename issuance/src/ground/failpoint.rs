@@ -4,6 +4,8 @@
 //! as abrupt as SIGKILL, nothing is unwound or flushed. A release build has no points: it neither reads the variable
 //! nor counts, which a test of `tests` shows on the compiled file.
 
+/// Between two pieces of 64 KiB of a backup, or of a backup that is put back.
+pub const BACKUP_PIECE: &str = "backup-piece";
 /// Between the signature of a document and its storage.
 pub const DOCUMENT_SIGNED: &str = "document-signed";
 /// Between the rename of a file and the flush of its folder.

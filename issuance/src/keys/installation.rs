@@ -40,6 +40,10 @@ struct State {
     sealed_tables: BTreeSet<String>,
     /// The first value of each counter that was never reserved.
     counters: BTreeMap<String, u64>,
+    /// Where a counter begins that has no mark: above zero in a folder that was restored, since the counter may have
+    /// been used after the backup.
+    #[serde(default)]
+    floor: u64,
 }
 
 /// The installation to which a folder belongs; clones share it.
@@ -62,9 +66,8 @@ impl Installation {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
         let id = Id::from_uuid(uuid::Builder::from_random_bytes(random).into_uuid());
-        let state =
-            State { id, bound: false, rows_sealed: false, sealed_tables: BTreeSet::new(), counters: BTreeMap::new() };
-        write(store, &state)
+        let (sealed_tables, counters) = (BTreeSet::new(), BTreeMap::new());
+        write(store, &State { id, bound: false, rows_sealed: false, sealed_tables, counters, floor: 0 })
     }
 
     /// Opens the installation of a folder. One of a version that knew none gets its identifier now, and takes the
@@ -173,6 +176,28 @@ impl Installation {
         .await?)
     }
 
+    /// Returns the mark of each counter: the first value that was never reserved.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn marks(&self) -> Result<BTreeMap<String, u64>, KeyStoreError> {
+        Ok(read(&self.store)?.counters)
+    }
+
+    /// Raises the mark of every counter, also of those that were never used: what was given between a backup and the
+    /// loss of the folder is not given again. Blocking.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn skip(&self, by: u64) -> Result<(), KeyStoreError> {
+        change(&self.store, |state| {
+            state.floor = state.floor.saturating_add(by);
+            for mark in state.counters.values_mut() {
+                *mark = mark.saturating_add(by);
+            }
+        })
+    }
+
     /// The counters of this installation.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -197,7 +222,7 @@ impl Counters {
         // more of these at once than transactions that write.
         Box::pin(blocking::apart(move || {
             change(&store, |state| {
-                let mark = state.counters.entry(name).or_default();
+                let mark = state.counters.entry(name).or_insert(state.floor);
                 let start = next.max(*mark).min(limit);
                 let end = start.saturating_add(most).min(limit);
                 *mark = end.max(*mark); // a limit that is lower than before takes nothing back

@@ -31,6 +31,17 @@ impl KeyStore {
         if data.join(UNFINISHED).exists() {
             return Err(KeyStoreError::Unfinished(data.to_owned()));
         }
+        if data.join(RESTORING).exists() {
+            return Err(KeyStoreError::Restoring(data.to_owned()));
+        }
+        Self::unlocked(data, key_file)
+    }
+
+    /// Opens the store of a folder that is being restored.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn open_restored(data: &Path, key_file: Option<&Path>) -> Result<Self, KeyStoreError> {
         Self::unlocked(data, key_file)
     }
 
@@ -236,6 +247,9 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyStoreError> {
     files::replace(path, &path.with_extension("new"), bytes, mode).map_err(|e| KeyStoreError::File(path.to_owned(), e))
 }
 
+/// Stands in a folder while a backup is restored into it: until it is gone, nothing opens the folder.
+pub const RESTORING: &str = "restore-unfinished";
+
 /// Stands in a folder while `init` makes it.
 const UNFINISHED: &str = "init-unfinished";
 
@@ -264,6 +278,9 @@ pub enum KeyStoreError {
     /// The making of the folder was cut, or is under way.
     #[error("{0} is not finished: `issuance init` was cut, or still runs; run it again with the same arguments")]
     Unfinished(PathBuf),
+    /// A restoration into the folder was cut, or is under way.
+    #[error("{0} is not finished: `issuance restore` was cut, or still runs; run it again with the same arguments")]
+    Restoring(PathBuf),
     /// Mode too wide.
     #[error(
         "{0} can be read by others than its owner; run `chmod 600` on it, and consider what it protects as exposed"

@@ -421,6 +421,22 @@ fn read_document(row: &Record) -> Result<Document, StoreError> {
     })
 }
 
+/// Returns the state of a chip; none if it is in no delivery.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn chip_state(tx: &mut Tx, serial: &CardSerial) -> Result<Option<String>, StoreError> {
+    tx.sealed(&CHIP, serial.to_string()).await?.map(|row| row.get("state")).transpose()
+}
+
+/// True if an order was given.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn knows_order(tx: &mut Tx, id: OrderId) -> Result<bool, StoreError> {
+    Ok(order(tx, id).await?.is_some())
+}
+
 /// What the stock and the orders add up to.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {

@@ -3,6 +3,7 @@
 use super::compose::{StartError, database, founded};
 use super::{SEALED, Settings};
 use crate::ground::Randomness;
+use crate::store::{Db, StoreError};
 
 /// What a walk over the rows found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -11,6 +12,19 @@ pub struct Verified {
     pub tables: Vec<(&'static str, u64)>,
     /// Table and key of each row that is not as the service wrote it.
     pub faults: Vec<(&'static str, String)>,
+}
+
+impl Verified {
+    /// Walks the rows of a database.
+    pub(super) async fn walk(db: &Db) -> Result<Self, StoreError> {
+        let mut verified = Self { tables: Vec::new(), faults: Vec::new() };
+        for table in SEALED {
+            let (rows, faults) = db.begin_read().await?.walk(table).await?;
+            verified.tables.push((table.table, rows));
+            verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
+        }
+        Ok(verified)
+    }
 }
 
 /// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
@@ -26,12 +40,7 @@ pub async fn verify(settings: &Settings) -> Result<Verified, StartError> {
         db.close().await;
         return Err(StartError::NoTables);
     }
-    let mut verified = Verified { tables: Vec::new(), faults: Vec::new() };
-    for table in SEALED {
-        let (rows, faults) = db.begin_read().await?.walk(table).await?;
-        verified.tables.push((table.table, rows));
-        verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
-    }
+    let verified = Verified::walk(&db).await?;
     db.close().await;
     Ok(verified)
 }

@@ -311,4 +311,4 @@ async fn open_lite(data: &Path) -> Result<SqlitePool, StoreError> {
 }
 
 /// The SQLite file under the data folder.
-const FILE: &str = "citizen-card.sqlite";
+pub(super) const FILE: &str = "citizen-card.sqlite";

@@ -17,6 +17,7 @@ mod error;
 mod migrations;
 mod record;
 mod seal;
+mod snapshot;
 mod sql;
 mod tx;
 

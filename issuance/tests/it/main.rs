@@ -6,6 +6,7 @@
 
 mod at_once;
 mod audit;
+mod backup;
 mod chip;
 mod chip_keys;
 mod civil_day;

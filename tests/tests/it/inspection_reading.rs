@@ -183,7 +183,10 @@ fn an_expired_card_and_a_revoked_one_have_exit_statuses_of_their_own() {
         let late = crypto::inspection::judge(&evidence, &desk.bundle(revoked), tomorrow).verdict;
         let failure = kiosk::conclude(&evidence, &late).unwrap_err();
         assert_eq!(failure.code, expected, "{failure}");
-        assert!(failure.detail.contains(&format!("this computer's clock says {}", to_the_minute(tomorrow))), "{failure}");
+        assert!(
+            failure.detail.contains(&format!("this computer's clock says {}", to_the_minute(tomorrow))),
+            "{failure}"
+        );
     }
 }
 

@@ -18,3 +18,4 @@ mod openssl;
 mod orders;
 mod power_cuts;
 mod readers;
+mod reconcile;

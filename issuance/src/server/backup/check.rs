@@ -1,0 +1,85 @@
+//! A backup is checked: every digest, and, as far as there are identities, every file in the archives.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::age::Identity;
+use super::archive::{Key, walk};
+use super::manifest::{DATA, KEYS, MAC, MANIFEST, Manifest, PURPOSE, compared};
+use super::take::{KEK, POSTGRESQL, SQLITE};
+use super::{BackupError, Progress};
+use crate::ground::Secrets;
+
+/// What a check found in order.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The archive of data was opened, and each of its files compared.
+    pub data_opened: bool,
+    /// The archive of keys was opened, and the manifest's MAC is under its key-encryption key.
+    pub keys_opened: bool,
+}
+
+/// Checks a backup without writing anything. An archive that is encrypted is opened only with identities for it.
+///
+/// # Errors
+/// [`BackupError`], which names the file.
+pub fn check(
+    from: &Path,
+    identities: &[Identity],
+    keys_identities: &[Identity],
+    progress: &Progress,
+) -> Result<Checked, BackupError> {
+    let (manifest, bytes) = compared(from, progress)?;
+    let (data, keys) = (key(identities, "--identity"), key(keys_identities, "--keys-identity"));
+    let mut checked = Checked { manifest, data_opened: false, keys_opened: false };
+    let manifest = &checked.manifest;
+    if let Some(archive) = manifest.archive(KEYS).filter(|one| one.recipients.is_empty() || !keys_identities.is_empty())
+    {
+        let path = from.join(&archive.file);
+        let mut kek = None;
+        walk(&path, !archive.recipients.is_empty(), &keys, progress, &mut |name, content| {
+            if name == KEK {
+                let mut text = Zeroizing::new(String::new());
+                content.take(1024).read_to_string(&mut text).map_err(|error| BackupError::damaged(&path, error))?;
+                kek = Some(text);
+            }
+            Ok(())
+        })?;
+        let kek = kek.ok_or_else(|| BackupError::damaged(&path, "it holds no key-encryption key"))?;
+        let mut key = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(kek.trim(), &mut *key)
+            .map_err(|_| BackupError::damaged(&path, "its key-encryption key is none"))?;
+        let mac = hex::encode(Secrets::new(&key).fingerprint(PURPOSE, &bytes));
+        let known = std::fs::read_to_string(from.join(MAC)).map_err(BackupError::file(&from.join(MAC)))?;
+        if known.trim() != mac {
+            return Err(BackupError::damaged(
+                &from.join(MANIFEST),
+                "its MAC is not by this installation's key-encryption key: it was changed by another hand",
+            ));
+        }
+        checked.keys_opened = true;
+    }
+    let manifest = &checked.manifest;
+    if let Some(archive) = manifest.archive(DATA).filter(|one| one.recipients.is_empty() || !identities.is_empty()) {
+        let path = from.join(&archive.file);
+        let database = if manifest.engine == "sqlite" { SQLITE } else { POSTGRESQL };
+        let mut first = None;
+        walk(&path, !archive.recipients.is_empty(), &data, progress, &mut |name, _| {
+            first.get_or_insert_with(|| name.to_owned());
+            Ok(())
+        })?;
+        if first.as_deref() != Some(database) {
+            return Err(BackupError::damaged(&path, format_args!("it does not begin with {database}")));
+        }
+        checked.data_opened = true;
+    }
+    Ok(checked)
+}
+
+pub(super) fn key<'a>(identities: &'a [Identity], flag: &'static str) -> Key<'a> {
+    Key { identities, flag }
+}

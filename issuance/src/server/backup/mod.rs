@@ -1,0 +1,192 @@
+//! Backup of an installation while its service runs, and its restoration in another place.
+//!
+//! A backup is a folder of six files: two archives (`data.tar.age`: the database, the large objects, what is public;
+//! `keys.tar.age`: the key-encryption key and all sealed keys), each encrypted to recipients of its own, and beside
+//! them `manifest.json`, its MAC under the key-encryption key (`manifest.mac`), and `SHA256SUMS`. The database is
+//! copied first and the write-once objects after it, so that no row lacks its object; keys and marks of counters are
+//! read after the database too, so that no counter of the copy is ahead of its mark.
+
+pub mod age;
+mod archive;
+mod check;
+mod manifest;
+mod postgres;
+mod put_back;
+pub mod reconcile;
+mod take;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
+
+pub use check::{Checked, check};
+pub use manifest::{Archive, Manifest};
+pub use put_back::{Restoration, Restored, restore};
+pub use take::{Order, backup};
+use thiserror::Error;
+
+use super::StartError;
+use crate::deed::DeedError;
+use crate::ground::failpoint;
+use crate::keys::{InstallationError, KeyStoreError};
+use crate::store::StoreError;
+
+/// How far it is, and whether to stop. Clones share it.
+#[derive(Clone)]
+pub struct Progress {
+    stop: Arc<AtomicBool>,
+    show: fn(&str, u64),
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+impl Progress {
+    /// Calls `show` with what is read or written and the number of bytes of each piece.
+    #[must_use]
+    pub fn new(show: fn(&str, u64)) -> Self {
+        Self { stop: Arc::default(), show }
+    }
+
+    /// Shows nothing.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::new(|_, _| {})
+    }
+
+    /// Has the work end soon, with [`BackupError::Stopped`].
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes a piece of work.
+    fn passed(&self, what: &str, bytes: u64) -> io::Result<()> {
+        failpoint::pass(failpoint::BACKUP_PIECE);
+        (self.show)(what, bytes);
+        if self.stop.load(Ordering::Relaxed) { Err(io::Error::other(Stop)) } else { Ok(()) }
+    }
+}
+
+/// The work was to stop.
+#[derive(Debug, Error)]
+#[error("stopped")]
+struct Stop;
+
+/// Why a backup cannot be taken, checked or restored. Each says what to do.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// Something has the name already.
+    #[error("{} is there already, and a backup never overwrites: name another folder", .0.display())]
+    AlreadyThere(PathBuf),
+    /// Another process does the same.
+    #[error("another `issuance` works on {}: wait until it ended", .0.display())]
+    Busy(PathBuf),
+    /// A file of the backup is not as it was written.
+    #[error("{}: {what}; {REMEDY}", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// The database holds something.
+    #[error(
+        "the database is not empty: a backup is restored into an empty one only (`createdb NAME`; if a restoration was cut, \
+         `dropdb NAME` first). Nothing was changed"
+    )]
+    DatabaseNotEmpty,
+    /// Backup and database are of two kinds.
+    #[error("the backup is of {backup}: {remedy}. Nothing was changed")]
+    Engine {
+        /// `sqlite` or `postgresql`.
+        backup: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The file system.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The verb that records the restoration.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The folder holds something.
+    #[error("{} is not empty: a backup is restored into a folder that is empty or not there. Nothing was changed", .0.display())]
+    FolderNotEmpty(PathBuf),
+    /// An archive does not open.
+    #[error("{}: {why}: give the file of its identity with {flag}", file.display())]
+    Identity {
+        /// The archive.
+        file: PathBuf,
+        /// The option that names the identity.
+        flag: &'static str,
+        /// The reason.
+        why: String,
+    },
+    /// Folder and database.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// The key store.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// Made by a later version.
+    #[error("the backup was made by a newer version ({0}): restore it with that one. Nothing was changed")]
+    Newer(String),
+    /// A program of PostgreSQL is not there.
+    #[error("`{program}` of PostgreSQL 15 or later is not there: install postgresql-client, or name it with {flag}")]
+    NoProgram {
+        /// The program.
+        program: PathBuf,
+        /// The option that names it.
+        flag: &'static str,
+    },
+    /// A program of PostgreSQL failed.
+    #[error("{program} failed: {said}")]
+    Program {
+        /// The program.
+        program: &'static str,
+        /// Its own words.
+        said: String,
+    },
+    /// The recipients do not fit.
+    #[error("{0}")]
+    Recipients(&'static str),
+    /// Folder and database of the service.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Ctrl-C.
+    #[error("stopped as you wished; what was begun is removed, or by the next run")]
+    Stopped,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A folder that a cut backup may have left holds other things.
+    #[error("{} holds what no backup writes: look at it, and remove or rename it", .0.display())]
+    Strange(PathBuf),
+}
+
+/// What helps against a damaged backup.
+const REMEDY: &str = "copy the backup again from where it was taken, or restore another one. Nothing was changed";
+
+impl BackupError {
+    /// The error of a file.
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| match source.get_ref() {
+            Some(inner) if inner.is::<Stop>() => Self::Stopped,
+            _ => Self::File { path, source },
+        }
+    }
+
+    fn damaged(file: &Path, what: impl fmt::Display) -> Self {
+        Self::Damaged { file: file.to_owned(), what: what.to_string() }
+    }
+}

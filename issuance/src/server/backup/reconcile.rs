@@ -1,0 +1,337 @@
+//! What the journals of the stations know and a restored database does not. It only lists: nothing is changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crypto::identity::CardSerial;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::Manifest;
+use crate::cards;
+use crate::ground::Randomness;
+use crate::keys::{KeyStoreError, LockedKeyStore};
+use crate::production::{chip_state, knows_order};
+use crate::server::Settings;
+use crate::server::compose::{StartError, database, founded};
+use crate::store::{StoreError, Tx};
+
+/// What the restored folder remembers of its restoration, in `restored.json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Restoration {
+    /// The moment of the backup.
+    #[serde(with = "time::serde::rfc3339")]
+    pub backup_made_at: OffsetDateTime,
+    /// The moment of the restoration.
+    #[serde(with = "time::serde::rfc3339")]
+    pub restored_at: OffsetDateTime,
+    /// Every counter was raised by so much.
+    pub skip: u64,
+    /// The marks of the counters in the backup.
+    pub counters: BTreeMap<String, u64>,
+}
+
+impl Restoration {
+    pub(super) fn publish(
+        store: &LockedKeyStore<'_>,
+        of: &Manifest,
+        skip: u64,
+        at: OffsetDateTime,
+    ) -> Result<(), KeyStoreError> {
+        let counters = of.counters.clone();
+        let note = Self { backup_made_at: of.made_at, restored_at: at, skip, counters };
+        store.publish(FILE, &serde_json::to_vec_pretty(&note).expect("names and numbers become JSON"))
+    }
+}
+
+/// What the database does not know.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reconciliation {
+    /// The restoration of this folder; `null` if it was never restored.
+    pub restoration: Option<Restoration>,
+    /// Journals that were read, and the number of their records.
+    pub journals: Vec<Journal>,
+    /// Chips on which a journal tells more than the database knows.
+    pub chips: Vec<Chip>,
+    /// Personal numbers that may have been given after the backup: no journal tells which were.
+    pub numbers: Vec<Numbers>,
+    /// Cards that wait for their hand-over as far as the database knows. Each may be in its
+    /// citizen's hand: no journal tells.
+    pub cards_to_hand_over: u64,
+}
+
+/// A journal that was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Journal {
+    /// The file.
+    pub file: PathBuf,
+    /// How many records it has.
+    pub records: usize,
+}
+
+/// A chip on which a journal tells more than the database knows.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Chip {
+    /// Its serial number.
+    pub serial: String,
+    /// What is missing.
+    pub finding: Finding,
+    /// Its state in the database; `null` if it is in no delivery.
+    pub state: Option<String>,
+    /// Orders that the database does not know.
+    pub orders: Vec<String>,
+    /// The last moment at which a journal tells of it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// What the database does not know of a chip.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// It is a finished card.
+    CardUnknown,
+    /// An order to make it a card was given, and its end is in no journal: it may be one.
+    CardPossible,
+    /// It has issuer keys and key pairs of its own.
+    KeysUnknown,
+    /// It was given up.
+    SpoiltUnknown,
+    /// An order was given for it, without more.
+    OrderUnknown,
+}
+
+impl Finding {
+    /// What it is, and what is to be done, in a sentence.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::CardUnknown => {
+                "a finished card that the database does not know: keep it back or take it back, destroy it, and issue another"
+            }
+            Self::CardPossible => "may be a card: the order was given, its end is not known; keep the chip back",
+            Self::KeysUnknown => "its issuer keys are not the ones that the database expects: set the chip aside",
+            Self::SpoiltUnknown => "given up by the station: write it off again",
+            Self::OrderUnknown => "an order was given, and the chip is as the database has it",
+        }
+    }
+}
+
+/// Positions of a cell of personal numbers that may have been given after the backup.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Numbers {
+    /// The cell: province, sex, year of birth; `null` for every cell that the backup did not know.
+    pub cell: Option<String>,
+    /// The first position.
+    pub from: u64,
+    /// The first position after them, which may be given now.
+    pub below: u64,
+}
+
+/// Compares journals (files, or folders of stations) with the database. The service may run meanwhile.
+///
+/// # Errors
+/// [`ReconcileError`]
+pub async fn reconcile(settings: &Settings, journals: &[PathBuf]) -> Result<Reconciliation, ReconcileError> {
+    let (store, _) = founded(settings)?;
+    let restoration = match store.public(FILE) {
+        Ok(bytes) => {
+            Some(serde_json::from_slice(&bytes).map_err(|_| KeyStoreError::Malformed(settings.data.join(FILE)))?)
+        }
+        Err(KeyStoreError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (mut told, mut read) = (BTreeMap::new(), Vec::new());
+    for journal in journals {
+        let file = if journal.is_dir() { journal.join("journal.jsonl") } else { journal.clone() };
+        let records = read_journal(&file)?;
+        read.push(Journal { file, records: records.len() });
+        tell(&mut told, records);
+    }
+    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    if !db.has_table("officer").await? {
+        db.close().await;
+        return Err(StartError::NoTables.into());
+    }
+    let mut tx = db.begin_read().await?;
+    let mut chips = Vec::new();
+    for (serial, told) in told {
+        chips.extend(compared(&mut tx, serial, told).await?);
+    }
+    chips.sort_by(|one, other| (one.finding, &one.serial).cmp(&(other.finding, &other.serial)));
+    let figures = cards::store::figures(&mut tx).await?;
+    let waiting = figures.into_iter().find(|(status, _)| status == "personalized").map_or(0, |(_, count)| count);
+    drop(tx);
+    db.close().await;
+    let numbers = restoration.as_ref().map(numbers).unwrap_or_default();
+    Ok(Reconciliation { restoration, journals: read, chips, numbers, cards_to_hand_over: waiting })
+}
+
+fn numbers(restoration: &Restoration) -> Vec<Numbers> {
+    let cells = restoration.counters.iter().filter_map(|(name, mark)| {
+        let cell = name.strip_prefix("number-cell/")?;
+        Some(Numbers { cell: Some(cell.to_owned()), from: *mark, below: mark + restoration.skip })
+    });
+    cells.chain([Numbers { cell: None, from: 0, below: restoration.skip }]).collect()
+}
+
+/// What the journals tell of one chip.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; any of them go together")]
+struct Told {
+    orders: Vec<String>,
+    /// Work that was finished.
+    initialised: bool,
+    personalized: bool,
+    /// An order of personalization was given after the last end of work.
+    open: bool,
+    spoilt: bool,
+    at: OffsetDateTime,
+}
+
+fn tell(told: &mut BTreeMap<[u8; 10], Told>, records: Vec<Record>) {
+    let mut entries: BTreeMap<String, (CardSerial, String)> = BTreeMap::new();
+    for record in records {
+        if let Event::Begun { kind, serial } = record.event {
+            entries.insert(record.entry, (serial, kind));
+            continue;
+        }
+        let Some((serial, kind)) = entries.get(&record.entry) else { continue };
+        let personalizes = kind == "personalize";
+        let chip = told.entry(serial.0).or_insert_with(|| Told {
+            orders: Vec::new(),
+            initialised: false,
+            personalized: false,
+            open: false,
+            spoilt: false,
+            at: record.at,
+        });
+        chip.at = chip.at.max(record.at);
+        match record.event {
+            Event::Ordered { order } => {
+                chip.orders.push(order);
+                chip.open |= personalizes;
+            }
+            Event::Finished => {
+                chip.initialised = true;
+                chip.personalized |= personalizes;
+                chip.open = false;
+            }
+            Event::Spoiled => chip.spoilt = true,
+            Event::Begun { .. } | Event::Other => {}
+        }
+    }
+}
+
+async fn compared(tx: &mut Tx, serial: [u8; 10], told: Told) -> Result<Option<Chip>, StoreError> {
+    let serial = CardSerial(serial);
+    let state = chip_state(tx, &serial).await?;
+    let mut orders = Vec::new();
+    for order in told.orders {
+        let known = match order.parse() {
+            Ok(id) => knows_order(tx, id).await?,
+            Err(_) => false,
+        };
+        if !known {
+            orders.push(order);
+        }
+    }
+    let is = |states: &[&str]| state.as_deref().is_some_and(|state| states.contains(&state));
+    let finding = if told.spoilt && !is(&["spoiled"]) {
+        Finding::SpoiltUnknown
+    } else if told.personalized && !is(&["personalized", "spoiled"]) {
+        Finding::CardUnknown
+    } else if told.open && !orders.is_empty() && !is(&["personalized", "spoiled"]) {
+        Finding::CardPossible
+    } else if told.initialised && !is(&["initialised", "bound", "personalized", "spoiled"]) {
+        Finding::KeysUnknown
+    } else if orders.is_empty() {
+        return Ok(None);
+    } else {
+        Finding::OrderUnknown
+    };
+    Ok(Some(Chip { serial: serial.to_string(), finding, state, orders, at: told.at }))
+}
+
+/// A record of a station's journal, as far as it is needed here.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Record {
+    entry: String,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+enum Event {
+    Begun {
+        kind: String,
+        serial: CardSerial,
+    },
+    Ordered {
+        order: String,
+    },
+    Finished,
+    Spoiled,
+    #[serde(other)]
+    Other,
+}
+
+/// Reads a journal; an unterminated last line is left out, since what it records was never acted upon.
+///
+/// # Errors
+/// [`ReconcileError`]: the file system, or a damaged line.
+pub fn read_journal(file: &Path) -> Result<Vec<Record>, ReconcileError> {
+    let bytes = fs::read(file).map_err(|error| ReconcileError::File { file: file.to_owned(), error })?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines
+        .map(|(at, line)| record(line).ok_or_else(|| ReconcileError::Damaged { file: file.to_owned(), line: at + 1 }))
+        .collect()
+}
+
+/// `CHECKSUM RECORD LF`: eight bytes of the SHA-256 of the record in hexadecimal, a space, the record as JSON.
+fn record(line: &[u8]) -> Option<Record> {
+    let line = line.strip_suffix(b"\n")?;
+    let (checksum, json) = (line.get(..16)?, line.get(16..)?.strip_prefix(b" ")?);
+    let right = hex::encode(&Sha256::digest(json)[..8]).as_bytes() == checksum;
+    right.then(|| serde_json::from_slice(json).ok())?
+}
+
+/// In the data folder.
+const FILE: &str = "restored.json";
+
+/// Why journals and database cannot be compared.
+#[derive(Debug, Error)]
+pub enum ReconcileError {
+    /// A line of a journal is not as the station wrote it.
+    #[error("{}: line {line} is damaged: fetch the journal again from its station", file.display())]
+    Damaged {
+        /// The journal.
+        file: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// A journal cannot be read.
+    #[error("{}: {error}; name the folder of a station, or its journal.jsonl", file.display())]
+    File {
+        /// The journal.
+        file: PathBuf,
+        /// The reason.
+        error: std::io::Error,
+    },
+    /// The folder.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// Folder and database.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,311 @@
+//! A backup is taken: the database at one moment, then the objects; keys and public files together under the folder's
+//! lock. The service goes on meanwhile.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rand::CryptoRng;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::age::Recipient;
+use super::archive::Writer;
+use super::manifest::{DATA, FORMAT, KEYS, MAC, MANIFEST, Manifest, PURPOSE, SUMS};
+use super::{BackupError, Progress, postgres};
+use crate::ground::{Randomness, blocking, files};
+use crate::keys::KeyStore;
+use crate::server::compose::{database, founded};
+use crate::server::{Settings, StartError, config};
+use crate::store::Db;
+
+/// What is to be backed up, and how.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The folder that the backup becomes. It is made.
+    pub to: PathBuf,
+    /// To whom the data are encrypted; none: they are not.
+    pub recipients: Vec<Recipient>,
+    /// To whom the keys are encrypted.
+    pub keys_recipients: Vec<Recipient>,
+    /// The program that dumps PostgreSQL.
+    pub pg_dump: PathBuf,
+    /// The configuration, where it lies elsewhere than in the data folder.
+    pub config: Option<PathBuf>,
+}
+
+/// Takes a backup of the installation. What is under way is called `….partial` until it is whole. Returns its manifest.
+///
+/// # Errors
+/// [`BackupError`], which says what to do.
+pub async fn backup(
+    settings: &Settings,
+    order: Order,
+    progress: &Progress,
+    now: OffsetDateTime,
+    rng: &mut impl CryptoRng,
+) -> Result<Manifest, BackupError> {
+    if order.recipients.is_empty() != order.keys_recipients.is_empty() {
+        return Err(BackupError::Recipients("data and keys are both encrypted, or neither"));
+    }
+    if order.recipients.iter().any(|one| order.keys_recipients.contains(one)) {
+        return Err(BackupError::Recipients(
+            "data and keys have one recipient in common, who could open both: name different ones with --recipient and \
+             --keys-recipient",
+        ));
+    }
+    if order.to.symlink_metadata().is_ok() {
+        return Err(BackupError::AlreadyThere(order.to));
+    }
+    let (store, _) = founded(settings)?;
+    let (db, installation) = database(settings, &store, &Randomness::System).await?;
+    let Some(schema) = db.schema().await?.filter(|_| settings.data.exists()) else {
+        db.close().await;
+        return Err(StartError::NoTables.into());
+    };
+    let scratch = Scratch::begin(settings.data.join(SCRATCH))?;
+    let spool = scratch.0.join("database");
+    drop(
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(files::PRIVATE)
+            .open(&spool)
+            .map_err(BackupError::file(&spool))?,
+    );
+    let copied = db.copy_into(&spool).await;
+    let engine = db.engine_name();
+    db.close().await;
+    let copied = copied?;
+    let mut manifest = Manifest {
+        format: FORMAT,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        installation: installation.id(),
+        engine: engine.to_owned(),
+        schema,
+        made_at: now,
+        counters: std::collections::BTreeMap::new(),
+        archives: Vec::new(),
+    };
+    let (settings, progress) = (settings.clone(), progress.clone());
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *seed);
+    blocking::apart(move || {
+        let rng = &mut <rand::rngs::ChaCha20Rng as rand::SeedableRng>::from_seed(*seed);
+        if let (false, Some(url)) = (copied, &settings.database) {
+            let mut file = OpenOptions::new().write(true).open(&spool).map_err(BackupError::file(&spool))?;
+            postgres::dump(&order.pg_dump, url, &mut file, &progress)?;
+        }
+        let small = Small::read(&settings, order.config.as_deref(), &store)?;
+        manifest.counters = installation.marks()?;
+        let partial = Partial::begin(&order.to)?;
+        let made_at = u64::try_from(now.unix_timestamp()).unwrap_or(0);
+        let mut begun =
+            |name, recipients: &[Recipient]| Writer::begin(&partial.folder, name, recipients, made_at, &progress, rng);
+        let mut data = begun(DATA, &order.recipients)?;
+        add(&mut data, if copied { SQLITE } else { POSTGRESQL }, &spool)?;
+        add_objects(&mut data, &settings.data)?;
+        let mut keys = begun(KEYS, &order.keys_recipients)?;
+        for (secret, name, bytes) in &small.0 {
+            let (archive, mode) = if *secret { (&mut keys, files::PRIVATE) } else { (&mut data, files::PUBLIC) };
+            archive.add(name, mode, bytes.len() as u64, &***bytes)?;
+        }
+        manifest.archives = vec![data.finish()?, keys.finish()?];
+        partial.finish(&manifest, &store)?;
+        drop(scratch);
+        Ok(manifest)
+    })
+    .await
+}
+
+/// Keys and public files, read in one moment: whether it is secret, its name in the archive, its content.
+struct Small(Vec<(bool, String, Zeroizing<Vec<u8>>)>);
+
+impl Small {
+    fn read(settings: &Settings, config: Option<&Path>, store: &KeyStore) -> Result<Self, BackupError> {
+        // While it is held no command makes a key, and no counter moves: the service waits some milliseconds.
+        let _locked = store.locked()?;
+        let mut all = Vec::new();
+        let mut take = |secret: bool, name: String, path: &Path| {
+            let bytes = fs::read(path).map_err(BackupError::file(path))?;
+            all.push((secret, name, Zeroizing::new(bytes)));
+            Ok::<_, BackupError>(())
+        };
+        let data = &settings.data;
+        let kek = settings.key_file.clone().unwrap_or_else(|| data.join(KEK));
+        take(true, KEK.to_owned(), &kek)?;
+        for (name, path, _) in listed(&data.join("keys"))? {
+            take(true, format!("keys/{name}"), &path)?;
+        }
+        let mut configured = false;
+        for (name, path, metadata) in listed(data)? {
+            let of_database =
+                Db::lite_file(data).file_name().is_some_and(|file| name.starts_with(&*file.to_string_lossy()));
+            if of_database
+                || name == "lock"
+                || name == KEK
+                || fs::canonicalize(&path).ok() == fs::canonicalize(&kek).ok()
+            {
+                continue;
+            }
+            configured |= name == config::IN_DATA;
+            // What only its owner reads goes with the keys; the configuration holds no secret.
+            let for_others = metadata.mode() & 0o077;
+            let secret = for_others == 0 && name != config::IN_DATA;
+            take(secret, format!("{FILES}{name}"), &path)?;
+        }
+        if let (false, Some(config)) = (configured, config) {
+            take(false, format!("{FILES}{}", config::IN_DATA), config)?;
+        }
+        Ok(Self(all))
+    }
+}
+
+/// The files of a folder, without those that are being written, in the order of their names.
+fn listed(folder: &Path) -> Result<Vec<(String, PathBuf, fs::Metadata)>, BackupError> {
+    let failed = || BackupError::file(folder);
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), fs::metadata(entry.path())) else { continue };
+        if metadata.is_file() && Path::new(&name).extension().is_none_or(|extension| extension != "new") {
+            all.push((name, entry.path(), metadata));
+        }
+    }
+    all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    Ok(all)
+}
+
+fn add_objects(archive: &mut Writer, data: &Path) -> Result<(), BackupError> {
+    let root = data.join("objects");
+    let mut folders = match fs::read_dir(&root) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+    .map_err(BackupError::file(&root))?;
+    folders.sort();
+    for folder in folders {
+        let Some(prefix) = folder.to_str().filter(|name| name.len() == 2) else { continue };
+        for (name, path, _) in listed(&root.join(prefix))? {
+            add(archive, &format!("{OBJECTS}{prefix}/{name}"), &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(archive: &mut Writer, name: &str, path: &Path) -> Result<(), BackupError> {
+    let file = File::open(path).map_err(BackupError::file(path))?;
+    let length = file.metadata().map_err(BackupError::file(path))?.len();
+    archive.add(name, files::PRIVATE, length, file)
+}
+
+/// The folder in the data folder where the copy of the database lies until it is in the archive: not beside the
+/// archive, which may be on a medium that must not see it.
+struct Scratch(PathBuf, #[expect(dead_code, reason = "held for its lock")] File);
+
+impl Scratch {
+    fn begin(folder: PathBuf) -> Result<Self, BackupError> {
+        let lock = claimed(&folder)?;
+        for entry in fs::read_dir(&folder).map_err(BackupError::file(&folder))?.flatten() {
+            if entry.file_name() != LOCK {
+                fs::remove_file(entry.path()).map_err(BackupError::file(&entry.path()))?;
+            }
+        }
+        Ok(Self(folder, lock))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The folder of a backup that is not whole yet.
+struct Partial<'a> {
+    folder: PathBuf,
+    to: &'a Path,
+    _lock: File,
+    whole: bool,
+}
+
+impl<'a> Partial<'a> {
+    fn begin(to: &'a Path) -> Result<Self, BackupError> {
+        let mut name = to.as_os_str().to_owned();
+        name.push(".partial");
+        let folder = PathBuf::from(name);
+        let ours = |name: &str| {
+            [LOCK, MANIFEST, MAC, SUMS].contains(&name) || name.starts_with(DATA) || name.starts_with(KEYS)
+        };
+        let there = |folder: &Path| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        if !there(&folder).iter().all(|name| ours(name)) {
+            return Err(BackupError::Strange(folder));
+        }
+        let lock = claimed(&folder)?;
+        for name in there(&folder).into_iter().filter(|name| name != LOCK && ours(name)) {
+            let path = folder.join(name);
+            fs::remove_file(&path).map_err(BackupError::file(&path))?;
+        }
+        Ok(Self { folder, to, _lock: lock, whole: false })
+    }
+
+    fn finish(mut self, manifest: &Manifest, store: &KeyStore) -> Result<(), BackupError> {
+        let bytes = serde_json::to_vec_pretty(manifest).expect("names and numbers become JSON");
+        let mac = hex::encode(store.secrets().fingerprint(PURPOSE, &bytes)) + "\n";
+        let digest = |bytes: &[u8]| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes));
+        let archives = manifest.archives.iter().map(|archive| (archive.sha256.clone(), archive.file.as_str()));
+        let sums = archives.chain([(digest(&bytes), MANIFEST), (digest(mac.as_bytes()), MAC)]);
+        let sums = sums.fold(String::new(), |sums, (digest, name)| sums + &digest + "  " + name + "\n");
+        for (name, bytes) in [(MANIFEST, &*bytes), (MAC, mac.as_bytes()), (SUMS, sums.as_bytes())] {
+            let path = self.folder.join(name);
+            files::replace(&path, &path.with_extension("new"), bytes, files::PRIVATE)
+                .map_err(BackupError::file(&path))?;
+        }
+        let failed = || BackupError::file(self.to);
+        fs::remove_file(self.folder.join(LOCK)).map_err(failed())?;
+        if self.to.symlink_metadata().is_ok() {
+            return Err(BackupError::AlreadyThere(self.to.to_owned()));
+        }
+        fs::rename(&self.folder, self.to).map_err(failed())?;
+        let parent = self.to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed())?;
+        self.whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Makes a folder that only its owner reads, or takes one that a process which ended left. Returns its lock.
+fn claimed(folder: &Path) -> Result<File, BackupError> {
+    let failed = || BackupError::file(folder);
+    files::private_folder(folder).map_err(failed())?;
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(files::PRIVATE).open(folder.join(LOCK));
+    let lock = lock.map_err(failed())?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(BackupError::Busy(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed()(error)),
+    }
+}
+
+const LOCK: &str = "lock";
+/// In the data folder, while a backup is taken.
+const SCRATCH: &str = "backup.partial";
+/// Names in the archives.
+pub(super) const KEK: &str = "kek";
+pub(super) const SQLITE: &str = "database.sqlite";
+pub(super) const POSTGRESQL: &str = "database.pgdump";
+pub(super) const FILES: &str = "files/";
+pub(super) const OBJECTS: &str = "objects/";
