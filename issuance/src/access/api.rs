@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::proposals::{self, Change, Proposed};
 use super::steps::SignInError;
-use super::{Access, AccessError, gate, steps};
+use super::{Access, AccessError, gate, lists, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
@@ -41,6 +41,7 @@ where
         .add(administers, routes!(withdraw))
         .add(administers, routes!(enrol_station))
         .add(administers, routes!(revoke_station))
+        .merge(lists::routes())
 }
 
 /// Body of a sign-in.

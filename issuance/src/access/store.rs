@@ -1,5 +1,6 @@
 //! SQL of the access office.
 
+pub(super) mod lists;
 pub(super) mod proposals;
 
 use time::OffsetDateTime;

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::model::{Application, DossierDigest, Kind, Slip, Stage};
 use super::portrait::Crop;
 use super::steps::{self, Request};
-use super::{Counter, CounterError, hand_over};
+use super::{Counter, CounterError, hand_over, lists};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
@@ -33,6 +33,7 @@ where
         .add(Right::Officer(Permission::Decide), routes!(refuse))
         .add(Right::Officer(Permission::Release), routes!(release))
         .merge(hand_over::routes())
+        .merge(lists::routes())
 }
 
 /// What a citizen asks for.

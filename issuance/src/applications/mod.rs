@@ -5,6 +5,7 @@ mod api;
 pub mod fees;
 pub mod fetched;
 pub mod hand_over;
+mod lists;
 pub mod model;
 pub mod portrait;
 mod problem;

@@ -6,6 +6,7 @@ use super::CounterError;
 use super::hand_over::HandOverError;
 use super::model::{ApplicationError, TransitionError};
 use super::portrait::PortraitError;
+use crate::deed::Object;
 use crate::web::Problem;
 
 impl From<CounterError> for Problem {
@@ -14,7 +15,7 @@ impl From<CounterError> for Problem {
         let said = error.to_string();
         let of = |code| Self::new(code).detail(&said);
         match error {
-            E::AlreadyOpen => of(Code::ApplicationOpen),
+            E::AlreadyOpen(open) => of(Code::ApplicationOpen).object(open.map(Object::Application)),
             E::Application(ApplicationError::TooYoung) => of(Code::AgeBelowFourteen),
             E::Application(ApplicationError::Contradicts(_)) => of(Code::KindContradictsRegister),
             E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),

@@ -1,5 +1,7 @@
 //! SQL of the applications.
 
+pub mod lists;
+
 use time::OffsetDateTime;
 
 use super::model::{Application, Slip, Stage};
@@ -15,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_applications_applications"),
     migration!(23, "0023_applications_row_macs"),
     migration!(31, "0031_applications_officers"),
+    migration!(55, "0055_applications_lists"),
 ];
 
 /// Applications carry a MAC.
@@ -171,22 +174,6 @@ pub(super) async fn involve(tx: &mut Tx, id: ApplicationId, officer: OfficerId) 
 pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<OfficerId>, StoreError> {
     let sql = sql!("select officer_id from application_officer where application_id = $1");
     tx.all(sql, args![id]).await?.iter().map(|row| Id::of(row, "officer_id")).collect()
-}
-
-/// True if a person has an application that is still under way.
-pub(super) async fn has_open(tx: &mut Tx, person: PersonId) -> Result<bool, StoreError> {
-    let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
-         from application where person_id = $1"
-    );
-    // All of them are read: a stage that was changed by another hand must not let a second one begin.
-    for row in tx.all_sealed(&APPLICATION, sql, args![person]).await? {
-        let stage: String = row.get("stage")?;
-        if !["refused", "handed-over", "cancelled"].contains(&stage.as_str()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn seen<A: Actor>(deed: &mut Deed<A>, row: Option<&Record>) -> Result<Option<Application>, StoreError> {

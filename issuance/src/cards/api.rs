@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::Settings;
+use super::{Settings, lists};
 use super::model::{Card, Status};
 use super::steps::{self, Report};
 use crate::deed::Occasion;
@@ -28,6 +28,7 @@ where
         .add(Right::Officer(Permission::ReportLoss), routes!(propose_undo))
         .add(Right::Officer(Permission::ReportLoss), routes!(undo))
         .add(Right::Anyone, routes!(status))
+        .merge(lists::routes())
 }
 
 /// A card is lost.

@@ -15,7 +15,7 @@ use super::intake::{self, IntakeOutcome};
 use super::model::Chip;
 use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
-use super::{Production, ProductionError, withdrawal};
+use super::{Production, ProductionError, lists, withdrawal};
 use crate::applications::ApplicationView;
 use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
@@ -41,6 +41,7 @@ where
         .add(Right::Station, routes!(order_personalization))
         .add(Right::Station, routes!(receive_personalization))
         .add(Right::Station, routes!(spoil))
+        .merge(lists::routes())
 }
 
 /// A delivery note.

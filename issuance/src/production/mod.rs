@@ -5,6 +5,7 @@ mod api;
 mod documents;
 mod error;
 pub mod intake;
+mod lists;
 mod misses;
 pub mod model;
 pub mod personalization;

@@ -1,5 +1,7 @@
 //! SQL of the stock ledger, of documents and of orders.
 
+pub(super) mod lists;
+
 use crypto::identity::CardSerial;
 use time::{Date, OffsetDateTime};
 
@@ -15,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(24, "0024_production_row_macs"),
     migration!(30, "0030_production_chip_keys"),
     migration!(45, "0045_production_write_offs"),
+    migration!(57, "0057_production_lists"),
 ];
 
 /// Chips of the ledger carry a MAC.

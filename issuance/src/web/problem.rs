@@ -11,7 +11,7 @@ use crypto::perso::problem::{About, ProblemCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::deed::DeedError;
+use crate::deed::{DeedError, Object};
 use crate::ground::OtherOffice;
 use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::ids::{IdMalformed, RequestId};
@@ -26,6 +26,8 @@ pub struct Problem {
     detail: Option<String>,
     /// The cause of a failure inside the service. Logged once, with the request's id; never answered.
     cause: Option<String>,
+    /// What it is about, where the caller may know it.
+    object: Option<String>,
     /// The caller may ask again after so many seconds.
     retry_after: Option<u64>,
 }
@@ -48,6 +50,9 @@ pub struct ProblemBody {
     pub status: u16,
     /// What exactly, if there is more to say.
     pub detail: Option<String>,
+    /// What the refusal is about, `kind/identifier`, where the caller may know it: `application/…` for the application
+    /// that is open.
+    pub object: Option<String>,
     /// What the caller can do about it.
     pub remedy: String,
     /// To find the log lines of this request.
@@ -95,13 +100,20 @@ impl Problem {
     /// A problem of this code.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, cause: None, retry_after: usual_wait(code) }
+        Self { code, detail: None, cause: None, object: None, retry_after: usual_wait(code) }
     }
 
     /// Says what exactly. No personal data: details end up in the logs of callers.
     #[must_use]
     pub fn detail(mut self, detail: impl std::fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// Says what it is about, where the caller may know it.
+    #[must_use]
+    pub fn object(mut self, object: Option<Object>) -> Self {
+        self.object = object.map(|object| object.to_string());
         self
     }
 
@@ -152,6 +164,7 @@ impl Problem {
             title: self.code.word().replace('-', " "),
             status: status.as_u16(),
             detail: self.detail.clone(),
+            object: self.object.clone(),
             remedy: catalogued(self.code).en.remedy.clone(),
             request_id,
         };

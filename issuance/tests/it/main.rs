@@ -18,6 +18,7 @@ mod house;
 mod idempotency;
 mod installation;
 mod keys;
+mod lists;
 mod loss;
 mod offices;
 mod order;
