@@ -57,7 +57,6 @@ struct Asked {
 #[derive(Debug, Serialize, ToSchema)]
 struct ApplicationItem {
     /// Identifier.
-    #[schema(value_type = ApplicationId)]
     id: ApplicationId,
     /// What the citizen brings to fetch the card; shown at the counter that prints it, and not at hand-over, which asks
     /// for it.

@@ -9,6 +9,7 @@ mod lists;
 pub mod model;
 pub mod portrait;
 mod problem;
+mod reference;
 pub mod steps;
 pub mod store;
 

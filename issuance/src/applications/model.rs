@@ -84,6 +84,37 @@ impl Kind {
     }
 }
 
+/// Why a card is changed or issued again.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonName {
+    /// Change: the holder reached 25, 40 or 60.
+    AgeReached,
+    /// Change: the card is damaged and no longer usable.
+    Damaged,
+    /// Change: name or identifying features changed.
+    NameOrFeaturesChanged,
+    /// Change: sex or place of origin was determined anew.
+    SexOrOriginRedetermined,
+    /// Change: the card is wrong.
+    ErrorOnCard,
+    /// Change: the citizen asks for it.
+    OnRequest,
+    /// Re-issue: the card is lost.
+    Lost,
+    /// Re-issue: nationality was regained.
+    NationalityRegained,
+}
+
+/// A [`Kind`] as it is answered.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct KindAndReason {
+    /// What is applied for.
+    pub kind: KindName,
+    /// Why; none for a first card.
+    pub reason: Option<ReasonName>,
+}
+
 /// What is applied for, without its reason.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -778,6 +809,18 @@ mod tests {
         assert_eq!(stage.clone().cancel(by("x"), "…".into()).unwrap().name(), "cancelled");
         let card = stage.personalize(card()).unwrap();
         assert_eq!(card.cancel(by("x"), "…".into()).unwrap_err(), TransitionError::NotFrom("personalized"));
+    }
+
+    #[test]
+    fn a_kind_is_answered_as_it_is_documented() {
+        use {ChangeReason as C, ReissueReason as R};
+        let changes = [C::AgeReached, C::Damaged, C::NameOrFeaturesChanged, C::SexOrOriginRedetermined];
+        let changes = changes.into_iter().chain([C::ErrorOnCard, C::OnRequest]).map(Kind::Change);
+        let reissues = [R::Lost, R::NationalityRegained].map(Kind::Reissue);
+        for kind in changes.chain(reissues).chain([Kind::First]) {
+            let answered: KindAndReason = serde_json::from_value(serde_json::json!(kind)).unwrap();
+            assert_eq!((answered.kind, answered.reason.is_some()), (kind.which(), kind != Kind::First));
+        }
     }
 
     #[test]

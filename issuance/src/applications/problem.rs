@@ -18,12 +18,14 @@ impl From<CounterError> for Problem {
             E::AlreadyOpen(open) => of(Code::ApplicationOpen).object(open.map(Object::Application)),
             E::Application(ApplicationError::TooYoung) => of(Code::AgeBelowFourteen),
             E::Application(ApplicationError::Contradicts(_)) => of(Code::KindContradictsRegister),
-            E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),
-            E::Base64 => of(Code::PortraitNotBase64),
+            E::Application(ApplicationError::Reason) => {
+                of(Code::ReasonUnfit).field("/reason", Code::ReasonUnfit, said.as_str())
+            }
+            E::Base64 => of(Code::PortraitNotBase64).field("/portrait", Code::PortraitNotBase64, said.as_str()),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
             E::Compose(source) => source.into(),
             E::Doubtful(_) => of(Code::AcknowledgementNeeded),
-            E::Features => of(Code::FeaturesUnfit),
+            E::Features => of(Code::FeaturesUnfit).field("/features", Code::FeaturesUnfit, said.as_str()),
             E::NotEntitled => of(Code::NotEntitled),
             E::NumberMissing => of(Code::NumberMissing),
             E::NotHeld => of(Code::RoleMissing),

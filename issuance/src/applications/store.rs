@@ -127,6 +127,26 @@ pub async fn claim_approved(
     tx.claim(sql, vec![office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
+/// As [`claim_approved`], the one with this slip, if it waits.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn claim_by_slip(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    slip: &Slip,
+    but: &[ApplicationId],
+) -> Result<Option<ApplicationId>, StoreError> {
+    let sql = sql!(
+        pg "select id from application where slip = $1 and office = $2 and stage = 'approved' and id <> all($3)
+            order by id limit 1",
+        lite "select id from application where slip = $1 and office = $2 and stage = 'approved'
+              and id not in (select value from json_each($3)) order by id limit 1",
+    );
+    let but = Argument::Uuids(but.iter().map(|id| id.uuid()).collect());
+    tx.claim(sql, vec![(&slip.0).into(), office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
+}
+
 /// Takes an application whose row has no meaning or was changed by another hand out of the queue, as it is: its MAC is
 /// not made anew. Returns the person whom it is about, if the row still tells. Mending `stage_data` by hand includes
 /// setting `stage`, which puts it back.

@@ -49,7 +49,6 @@ struct Wanted {
 #[derive(Debug, Serialize, ToSchema)]
 struct RowView {
     /// Ascends with time.
-    #[schema(value_type = String)]
     id: EntryId,
     /// The moment.
     #[serde(with = "time::serde::rfc3339")]
@@ -61,7 +60,6 @@ struct RowView {
     /// What it was done to.
     object: String,
     /// The person whom it is about.
-    #[schema(value_type = Option<String>)]
     person_id: Option<PersonId>,
     /// What for.
     purpose: String,
@@ -76,11 +74,7 @@ struct RowView {
 /// everything). Oldest first. The reading is itself a row of the trail.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(PageAsked, Wanted),
     responses((status = 200, body = Page<RowView>)))]
-async fn trail(
-    State(desk): State<Desk>,
-    officer: Officer,
-    listing: Listing<Wanted, EntryId>,
-) -> Looked<Page<RowView>> {
+async fn trail(State(desk): State<Desk>, officer: Officer, listing: Listing<Wanted, EntryId>) -> Looked<Page<RowView>> {
     let (most, limit) = (listing.most(), listing.limit);
     let Listing { filter: Wanted { object, actor, person, from, to }, after, .. } = listing;
     let (object, actor) = (object.map(String::from), actor.map(String::from));

@@ -37,7 +37,7 @@ struct Asked {
     /// In this state only.
     status: Option<StatusName>,
     /// The one on this chip.
-    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{20}$")]
+    #[param(value_type = Option<String>, pattern = "^[0-9A-F]{20}$")]
     serial: Option<CardSerial>,
     /// Those of this person. The reading is a record about the person.
     #[param(value_type = Option<PersonId>)]
@@ -59,7 +59,7 @@ struct CardItem {
     #[schema(value_type = StatusName)]
     status: String,
     /// Its chip.
-    #[schema(pattern = "^[0-9a-f]{20}$")]
+    #[schema(pattern = "^[0-9A-F]{20}$")]
     serial: String,
     /// The office that hands it over.
     #[schema(value_type = OfficeCode)]

@@ -54,7 +54,7 @@ struct StockAsked {
 #[derive(Debug, Serialize, ToSchema)]
 struct ChipItem {
     /// Its serial.
-    #[schema(pattern = "^[0-9a-f]{20}$")]
+    #[schema(pattern = "^[0-9A-F]{20}$")]
     serial: String,
     /// What it is.
     #[schema(value_type = ChipStateName)]
@@ -131,7 +131,7 @@ struct OrdersAsked {
 #[derive(Debug, Serialize, ToSchema)]
 struct UnfinishedItem {
     /// The chip.
-    #[schema(value_type = String, pattern = "^[0-9a-f]{20}$")]
+    #[schema(value_type = String, pattern = "^[0-9A-F]{20}$")]
     serial: CardSerial,
     /// The application that it is bound to.
     application_id: Option<ApplicationId>,
@@ -226,11 +226,7 @@ struct QueueItem {
 /// What waits for a chip at the station's office: how many, and which slips.
 #[utoipa::path(get, path = "/api/production/queue", tag = "production", params(PageAsked),
     responses((status = 200, body = QueueView)))]
-async fn queue(
-    State(desk): State<Desk>,
-    station: Station,
-    listing: Listing<WholeQueue, Place>,
-) -> Looked<QueueView> {
+async fn queue(State(desk): State<Desk>, station: Station, listing: Listing<WholeQueue, Place>) -> Looked<QueueView> {
     let mut tx = desk.deeds().db().begin_read().await?;
     let waiting = applications::store::lists::waiting(&mut tx, &station.office).await?;
     let Place(at, id) = listing.after.unwrap_or(Place(OffsetDateTime::UNIX_EPOCH, Id::nil()));
@@ -239,7 +235,6 @@ async fn queue(
         let (id, approved_at) = (Id::of(row, "id")?, row.get("approved_at")?);
         Ok((Place(approved_at, id), QueueItem { slip: Slip(row.get("slip")?), approved_at }))
     };
-    let Page { items, next } =
-        Page::of(rows.iter().map(item).collect::<Result<_, StoreError>>()?, listing.limit);
+    let Page { items, next } = Page::of(rows.iter().map(item).collect::<Result<_, StoreError>>()?, listing.limit);
     Ok(Json(QueueView { waiting, items, next }))
 }

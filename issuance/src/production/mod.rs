@@ -12,6 +12,7 @@ pub mod personalization;
 mod problem;
 pub mod steps;
 mod store;
+mod wire;
 pub mod withdrawal;
 
 use std::sync::Arc;

@@ -142,7 +142,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_no_list_understands_is_refused() {
-        for query in ["?limit=0", "?limit=201", "?limit=x", "?limit=1&limit=2", "?after=%3f", "?after=eA", "?offset=3"] {
+        for query in ["?limit=0", "?limit=201", "?limit=x", "?limit=1&limit=2", "?after=%3f", "?after=eA", "?offset=3"]
+        {
             assert_eq!(asked(query).await.unwrap_err(), ProblemCode::QueryMalformed, "{query}");
         }
         assert_eq!(asked("?office=%00").await.unwrap_err(), ProblemCode::QueryMalformed);

@@ -28,6 +28,8 @@ pub struct Problem {
     cause: Option<String>,
     /// What it is about, where the caller may know it.
     object: Option<String>,
+    /// What does not fit, field by field.
+    errors: Vec<FieldError>,
     /// The caller may ask again after so many seconds.
     retry_after: Option<u64>,
 }
@@ -53,11 +55,24 @@ pub struct ProblemBody {
     /// What the refusal is about, `kind/identifier`, where the caller may know it: `application/…` for the application
     /// that is open.
     pub object: Option<String>,
+    /// What does not fit in the body, field by field; absent where no field is at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
     /// What the caller can do about it.
     pub remedy: String,
     /// To find the log lines of this request.
-    #[schema(value_type = String)]
     pub request_id: RequestId,
+}
+
+/// A field of a body that does not fit.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field, as a JSON pointer (RFC 6901) into the body; empty for the body itself.
+    pub pointer: String,
+    /// Stable, in kebab case: a problem code, or that of a finding of the register.
+    pub code: String,
+    /// What would fit, or what is missing. No value of the body stands in it.
+    pub message: String,
 }
 
 /// An entry of `docs/problems/service.toml`.
@@ -100,7 +115,7 @@ impl Problem {
     /// A problem of this code.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, cause: None, object: None, retry_after: usual_wait(code) }
+        Self { code, detail: None, cause: None, object: None, errors: Vec::new(), retry_after: usual_wait(code) }
     }
 
     /// Says what exactly. No personal data: details end up in the logs of callers.
@@ -114,6 +129,18 @@ impl Problem {
     #[must_use]
     pub fn object(mut self, object: Option<Object>) -> Self {
         self.object = object.map(|object| object.to_string());
+        self
+    }
+
+    /// Says which field does not fit, by its JSON pointer. No value of the body stands in the message.
+    #[must_use]
+    pub fn field(
+        mut self,
+        pointer: impl Into<String>,
+        code: impl std::fmt::Display,
+        message: impl Into<String>,
+    ) -> Self {
+        self.errors.push(FieldError { pointer: pointer.into(), code: code.to_string(), message: message.into() });
         self
     }
 
@@ -165,6 +192,7 @@ impl Problem {
             status: status.as_u16(),
             detail: self.detail.clone(),
             object: self.object.clone(),
+            errors: self.errors.clone(),
             remedy: catalogued(self.code).en.remedy.clone(),
             request_id,
         };

@@ -1,11 +1,12 @@
 //! Lists: found again by what is known of a thing, page by page, and only by those whom it concerns.
 
 use issuance::applications::APPLICATION;
-use issuance::applications::model::{Capture, Hold, HoldReason, Stage};
+use issuance::applications::model::{Capture, Hold, HoldReason, Kind, Slip, Stage};
 use issuance::cards::CARD;
 use issuance::ground::ids::{ApplicationId, CardId, OfficerId, OrderId, PersonId, StationId};
 use issuance::ground::{Decision, Id, Role};
-use issuance::production::CHIP;
+use issuance::production::model::ChipError;
+use issuance::production::{CHIP, ProductionError};
 use issuance::store::Argument;
 use issuance::{args, sql};
 use reqwest::Method;
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use crate::house::{Caller, House, NIL, PASSWORD, on_both};
+use crate::offices::Offices;
+use crate::postgres::fresh_database;
 
 /// The items of all pages of a list, and how many pages there were.
 async fn pages(caller: &Caller, path: &str, limit: usize) -> (Vec<Value>, usize) {
@@ -73,8 +76,7 @@ async fn opened(house: &House, application: Opened<'_>) -> ApplicationId {
          values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)"
     );
     let kind = Argument::json(&json!({"kind": "first"}));
-    let arguments =
-        args![id, slip, person, kind, office, by, at, stage.name(), Argument::json(&stage), approved_at];
+    let arguments = args![id, slip, person, kind, office, by, at, stage.name(), Argument::json(&stage), approved_at];
     let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
     tx.run(insert, arguments).await.unwrap();
     tx.seal(&APPLICATION, id).await.unwrap();
@@ -179,7 +181,9 @@ async fn a_record_that_was_changed_by_another_hand_is_listed_as_such_and_hides_n
         let mut ids = Vec::new();
         for (minutes, slip) in [(3, "AAAAA00001"), (2, "AAAAA00002"), (1, "AAAAA00003")] {
             let ago = Duration::minutes(minutes);
-            ids.push(opened(house, Opened { person, by: &by, office: "o-1", slip, ago, stage: Stage::Registered }).await);
+            ids.push(
+                opened(house, Opened { person, by: &by, office: "o-1", slip, ago, stage: Stage::Registered }).await,
+            );
         }
         let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
         let change = sql!("update application set kind = $1, stage_data = $1 where id = $2");
@@ -370,12 +374,9 @@ async fn a_station_learns_how_many_wait_and_which_slips() {
         let (_, by) = house.appointed("capture", &[Role::Capture], "o-1").await;
         let (station, _) = house.station("counter-1").await;
         assert_eq!(station.get("/api/production/queue").await.body, json!({"waiting": 0, "items": [], "next": null}));
-        for (office, slip, minutes) in [
-            ("o-1", "AAAAA00001", 5),
-            ("o-1", "AAAAA00002", 4),
-            ("o-2", "AAAAA00003", 3),
-            ("o-1", "AAAAA00004", 2),
-        ] {
+        for (office, slip, minutes) in
+            [("o-1", "AAAAA00001", 5), ("o-1", "AAAAA00002", 4), ("o-2", "AAAAA00003", 3), ("o-1", "AAAAA00004", 2)]
+        {
             let (capture, approval) = captured(&by, house.clock.now());
             let stage = Stage::Approved { capture, approval };
             opened(house, Opened { person, by: &by, office, slip, ago: Duration::minutes(minutes), stage }).await;
@@ -390,13 +391,42 @@ async fn a_station_learns_how_many_wait_and_which_slips() {
     .await;
 }
 
+async fn an_order_for_a_slip(offices: &Offices) {
+    let mut applications = Vec::new();
+    for _ in 0..2 {
+        applications.push(offices.approved(offices.citizen().await, Kind::First).await);
+    }
+    let (one, two) = (offices.initialised(1).await, offices.initialised(2).await);
+    let unknown = offices.prepares_for(&Slip::typed("ZZZZZ-ZZZZZ"), &one).await.unwrap_err();
+    assert!(matches!(unknown, ProductionError::NothingToPersonalize), "{unknown}");
+    // The later one, as its slip is read from paper; the earlier one waits on.
+    let typed = applications[1].slip.0.to_lowercase();
+    offices.prepares_for(&Slip::typed(&typed), &one).await.unwrap();
+    let ordered = offices.orders(&one).await.unwrap();
+    assert_eq!((ordered.application, &ordered.slip), (applications[1].id, &applications[1].slip));
+    // A chip stays bound: it becomes the card of no other slip, and no other chip that of this one.
+    let bound = offices.prepares_for(&applications[0].slip, &one).await.unwrap_err();
+    assert!(matches!(bound, ProductionError::Chip(ChipError::Bound)), "{bound}");
+    let taken = offices.prepares_for(&applications[1].slip, &two).await.unwrap_err();
+    assert!(matches!(taken, ProductionError::NothingToPersonalize), "{taken}");
+    offices.prepares_for(&applications[1].slip, &one).await.unwrap();
+    assert_eq!(offices.orders(&two).await.unwrap().application, applications[0].id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_may_be_asked_for_a_slip() {
+    Box::pin(an_order_for_a_slip(&Offices::open(None).await)).await;
+    if let Some(url) = fresh_database() {
+        Box::pin(an_order_for_a_slip(&Offices::open(Some(url)).await)).await;
+    }
+}
+
 #[tokio::test]
 async fn the_trail_is_read_by_time_page_by_page() {
     on_both(async |house| {
         let auditor = house.officer("auditor", &[Role::Auditor], "national").await;
-        let text = |at: OffsetDateTime| {
-            at.format(&time::format_description::well_known::Rfc3339).unwrap().replace('+', "%2B")
-        };
+        let text =
+            |at: OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap().replace('+', "%2B");
         house.clock.advance(Duration::minutes(1));
         let from = house.clock.now();
         let (_, station) = house.station("counter-1").await;
@@ -417,13 +447,39 @@ async fn the_trail_is_read_by_time_page_by_page() {
         let of_station = format!("/api/audit?object=station/{station}&to={}", text(middle));
         assert_eq!(all(&items(&auditor, &of_station).await, "action"), ["station-enrolled"]);
         let month = text(from + Duration::days(32));
-        for query in
-            ["".to_owned(), format!("from={month}"), format!("from={}&to={month}", text(from)), "from=x&to=y".to_owned()]
-        {
+        for query in [
+            "".to_owned(),
+            format!("from={month}"),
+            format!("from={}&to={month}", text(from)),
+            "from=x&to=y".to_owned(),
+        ] {
             assert_eq!(auditor.get(&format!("/api/audit?{query}")).await.code(), "query-malformed", "{query}");
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_table_of_codes_is_answered_once_and_then_known_by_its_tag() {
+    let house = Box::pin(House::open(None)).await;
+    let lan = house.officer("lan", &[Role::Stock], "o-1").await;
+    let stages = items(&lan, "/api/reference/stages?x").await;
+    assert_eq!((&stages[0]["code"], &stages[0]["name_en"]), (&json!("registered"), &json!("Opened at a counter")));
+    let provinces = items(&lan, "/api/reference/provinces?x").await;
+    assert!(provinces.iter().any(|entry| entry["code"] == "003" && entry["name_vi"] == "Tỉnh Mẫu"), "its own");
+    assert_eq!(lan.get("/api/reference/religions").await.code(), "identifier-malformed");
+    let asks = async |tag: Option<&str>| {
+        let request = lan.client.get(format!("{}/api/reference/communes", lan.address));
+        let request = request.bearer_auth(lan.token.as_ref().unwrap());
+        let request = tag.into_iter().fold(request, |request, tag| request.header("If-None-Match", tag));
+        let response = request.send().await.unwrap();
+        let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), tag, response.bytes().await.unwrap().len())
+    };
+    let (status, tag, length) = asks(None).await;
+    assert!(status == 200 && length > 500_000, "{status} {length}");
+    assert_eq!(asks(Some(&tag)).await, (304, tag.clone(), 0));
+    assert_eq!(asks(Some("\"other\"")).await, (200, tag, length));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod keys;
 mod lists;
 mod loss;
 mod offices;
+mod openapi;
 mod order;
 mod portraits;
 mod problems;

@@ -59,6 +59,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/me/sessions", SignedIn),
     ("DELETE", "/api/me/sessions/{id}", SignedIn),
     ("GET", "/api/stations", Officers(&[Admin])),
+    ("GET", "/api/reference/{table}", SignedIn),
     ("POST", "/api/stations", Officers(&[Admin])),
     ("POST", "/api/stations/{id}/revocation", Officers(&[Admin])),
     ("GET", "/api/audit", Officers(&[Auditor])),
@@ -218,7 +219,8 @@ async fn a_method_or_path_without_a_right_is_closed() {
     let house = House::open(None).await;
     let said = house.admin.get("/api/everything").await;
     assert_eq!((said.status, said.code()), (404, "no-such-path"));
-    for (method, path) in [(Method::PUT, "/api/officers"), (Method::PATCH, "/api/officers"), (Method::DELETE, "/health")]
+    for (method, path) in
+        [(Method::PUT, "/api/officers"), (Method::PATCH, "/api/officers"), (Method::DELETE, "/health")]
     {
         let said = house.admin.asks(method, path, None, None).await;
         assert_eq!((said.status, said.code()), (405, "method-not-allowed"), "{path}");
