@@ -75,7 +75,7 @@ async fn measure(engine: &str, database: Option<String>, rows: u64, told: &Told)
         (format!("at a stage, after the same row as page {page}"), format!("?stage=captured&after={behind}")),
         ("at a stage, older than 60 days".to_owned(), "?stage=captured&older_than_days=60".to_owned()),
         ("with a slip".to_owned(), format!("?slip=S{:09}", own / 2 / 6 * 10)),
-        ("of a person".to_owned(), format!("?person_id={}", person(7))),
+        ("of a person".to_owned(), format!("?person_id={}", person(3))),
         ("of the office, 200 a page".to_owned(), "?limit=200".to_owned()),
     ] {
         let query = if query.contains("limit") { query } else { format!("{query}&limit={LIMIT}") };

@@ -31,8 +31,8 @@ where
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Asked {
-    /// The office; another one than the officer's own is for the national office. With `slip` or `person_id` the national
-    /// office need not name one.
+    /// The office; another one than the officer's own is for the national office. With `slip` or `person_id` the
+    /// national office need not name one.
     office: Option<OfficeCode>,
     /// At this stage only. An officer whose only role with applications is `registrar` asks for `held`.
     stage: Option<StageName>,
@@ -83,7 +83,8 @@ struct ApplicationItem {
     tampered: bool,
 }
 
-/// Applications, oldest first: of the officer's office, at a stage, older than so many days, of a person, or with a slip.
+/// Applications, oldest first: of the officer's office, at a stage, older than so many days, of
+/// a person, or with a slip.
 #[utoipa::path(get, path = "/api/applications", tag = "applications", params(PageAsked, Asked),
     responses((status = 200, body = Page<ApplicationItem>)))]
 async fn list(
@@ -141,9 +142,8 @@ fn item(
     let stage: String = row.get("stage")?;
     let hold: Option<Hold> = match row.json("stage_data") {
         Ok(Stage::Held { hold, .. }) => Some(hold),
-        Ok(_) => None,
         Err(error) if *holds => return Err(error),
-        Err(_) => None,
+        Ok(_) | Err(_) => None,
     };
     let item = ApplicationItem {
         id,

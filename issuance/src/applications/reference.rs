@@ -1,4 +1,5 @@
-//! The tables of codes that requests take, whole, with an entity tag: a client keeps them and asks whether they changed.
+//! The tables of codes that requests take, whole, with an entity tag: a client keeps them and
+//! asks whether they changed.
 
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -202,8 +202,8 @@ pub async fn fetch_portrait(
     Ok(FetchedPortrait::of_application(deeds, &counter.objects, id).await?)
 }
 
-/// Returns an application. Its portrait is read after the deed, with [`portrait_of`]. Without a case of the officer's, the
-/// application is the case.
+/// Returns an application. Its portrait is read after the deed, with [`portrait_of`]. Without a case of the officer's,
+/// the application is the case.
 ///
 /// # Errors
 /// [`CounterError`]; [`CounterError::NotHeld`] for a registrar while there is nothing to mend.

@@ -36,8 +36,8 @@ pub(super) struct Serve {
     /// Address or network of a proxy whose word about the caller's address is believed. May be repeated.
     #[arg(long, value_name = "ADDRESS[/BITS]")]
     trusted_proxy: Vec<Network>,
-    /// So many days after a report of loss two officers can undo it; then the card is revoked for good: 1 to 90 [default:
-    /// `cards.loss_term` of the configuration, or 7].
+    /// So many days after a report of loss two officers can undo it; then the card is revoked for good: 1 to 90
+    /// [default: `cards.loss_term` of the configuration, or 7].
     #[arg(long, value_name = "DAYS", env = "ISSUANCE_LOSS_DAYS", value_parser = clap::value_parser!(u8).range(1..=90))]
     loss_days: Option<u8>,
     /// Log lines as JSON.
@@ -52,7 +52,7 @@ impl Serve {
         config.listen = self.listen.unwrap_or(config.listen);
         config.cards.loss_term = self.loss_days.map_or(config.cards.loss_term, |days| Duration::days(i64::from(days)));
         config.metrics_listen = self.metrics_listen.or(config.metrics_listen);
-        config.trusted_proxies.extend(self.trusted_proxy.iter().cloned());
+        config.trusted_proxies.extend(self.trusted_proxy.iter().copied());
         config.log.json |= self.log_json;
         let named = self.extra_province.iter().map(|text| province(text)).collect::<Result<Vec<_>, _>>()?;
         config.population.extra_provinces.extend(named);

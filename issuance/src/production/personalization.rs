@@ -73,7 +73,8 @@ pub struct Proof<'a> {
 }
 
 /// Binds the chip to an application (the same one as before, the one with this slip, or the next one that waits),
-/// composes and stores the document, and has it signed. Opens and commits its own deeds; whatever is repeated has no second effect.
+/// composes and stores the document, and has it signed. Opens and commits its own deeds; whatever is
+/// repeated has no second effect.
 ///
 /// # Errors
 /// [`ProductionError`]

@@ -1,5 +1,5 @@
-//! What stations and service send each other (`crypto::perso::protocol`), as the document describes it. A test holds that
-//! these have the members of the types that are sent.
+//! What stations and service send each other (`crypto::perso::protocol`), as the document describes it. A test holds
+//! that these have the members of the types that are sent.
 
 use utoipa::ToSchema;
 
@@ -170,15 +170,15 @@ mod tests {
             max_response: 258,
         };
         same::<Presentation>(&presentation);
-        let slip = Some("AAAAA00001".to_owned());
-        same::<PresentedFor>(&protocol::PresentedFor { presentation: presentation.clone(), slip: slip.clone() });
+        let slip = "AAAAA00001".to_owned();
+        same::<PresentedFor>(&protocol::PresentedFor { presentation: presentation.clone(), slip: Some(slip.clone()) });
         same::<Presented>(&protocol::Presented { presentation });
         let order = perso::Order { id: String::new(), purpose: perso::Purpose::Intake, serial, commands: vec![] };
         same::<Order>(&order);
         same::<IntakeOrder>(&protocol::IntakeOrder { order: order.clone() });
         let read_back = protocol::ReadBack { can: "000017".to_owned(), challenge: [0; 8] };
         same::<ReadBack>(&read_back);
-        same::<PersonalizationOrder>(&protocol::PersonalizationOrder { order, read_back, slip: slip.unwrap() });
+        same::<PersonalizationOrder>(&protocol::PersonalizationOrder { order, read_back, slip });
         let receipt = perso::Receipt { order: String::new(), responses: vec![] };
         same::<Receipt>(&receipt);
         same::<IntakeReceipt>(&protocol::IntakeReceipt { receipt: receipt.clone() });

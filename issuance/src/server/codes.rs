@@ -2,31 +2,45 @@
 //! those of its verb as far as they are known here.
 
 use axum::http::Method;
-use crypto::perso::problem::ProblemCode::{self, *};
+use crypto::perso::problem::ProblemCode as C;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn};
 
 use crate::web::Right;
 
 /// Returns the codes of a route, by their words.
-pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operation) -> Vec<ProblemCode> {
-    let mut codes = vec![DatabaseBusy, DatabaseUnreachable, Internal, RequestTooSlow, ServiceBusy, StorageFull];
+pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operation) -> Vec<C> {
+    let mut codes =
+        vec![C::DatabaseBusy, C::DatabaseUnreachable, C::Internal, C::RequestTooSlow, C::ServiceBusy, C::StorageFull];
     match right {
         Right::Anyone => {}
-        Right::SignedIn => codes.extend([PasswordChangeNeeded, SessionNeeded]),
-        Right::Officer(_) => codes.extend([PasswordChangeNeeded, RoleMissing, SessionNeeded]),
-        Right::Station => codes.extend([StationCertificateNeeded, StationRevoked, StationUnknown]),
+        Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SessionNeeded]),
+        Right::Officer(_) => codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SessionNeeded]),
+        Right::Station => codes.extend([C::StationCertificateNeeded, C::StationRevoked, C::StationUnknown]),
     }
     if *method == Method::POST {
-        codes.extend([BodyCut, BodyInvalid, BodyMalformed, BodyTooLarge, BodyTooSlow, TextTooLong, TextUnfit]);
+        codes.extend([
+            C::BodyCut,
+            C::BodyInvalid,
+            C::BodyMalformed,
+            C::BodyTooLarge,
+            C::BodyTooSlow,
+            C::TextTooLong,
+            C::TextUnfit,
+        ]);
         if right != Right::Anyone {
-            codes.extend([IdempotencyKeyInUse, IdempotencyKeyMalformed, IdempotencyKeyMissing, IdempotencyKeyReused]);
+            codes.extend([
+                C::IdempotencyKeyInUse,
+                C::IdempotencyKeyMalformed,
+                C::IdempotencyKeyMissing,
+                C::IdempotencyKeyReused,
+            ]);
         }
     }
     for parameter in operation.parameters.iter().flatten() {
         match parameter {
-            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => codes.push(IdentifierMalformed),
-            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => codes.push(QueryMalformed),
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => codes.push(C::IdentifierMalformed),
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => codes.push(C::QueryMalformed),
             _ => {}
         }
     }
@@ -38,124 +52,154 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
 }
 
 /// The codes of verbs: method, path, codes.
-pub(super) const VERBS: &[(&str, &str, &[ProblemCode])] = &[
-    ("POST", "/api/sessions", &[CredentialsWrong, SignInLocked]),
-    ("POST", "/api/password", &[OneTimeTokenUnfit, PasswordUnfit, SignInLocked]),
-    ("POST", "/api/me/password", &[CredentialsWrong, PasswordUnfit, SignInLocked]),
-    ("DELETE", "/api/me/sessions/{id}", &[SessionUnknown]),
-    ("POST", "/api/officers", &[NameTaken, NameUnfit, OfficeCodeMalformed, OtherOffice, RolesExclude]),
-    ("POST", "/api/officers/{id}/disablement", &[LastAdministrator, OfficerNotFound, OtherOffice, ReasonMissing]),
-    ("POST", "/api/officer-proposals/{id}/confirmation", &[OtherOffice, ProposalUnknown, SecondOfficerNeeded]),
-    ("POST", "/api/officer-proposals/{id}/withdrawal", &[OtherOffice, ProposalUnknown]),
-    ("POST", "/api/stations", &[CertificationRequestUnfit, NameTaken, OtherOffice]),
-    ("POST", "/api/stations/{id}/revocation", &[OtherOffice, ReasonMissing, StationNotFound]),
+pub(super) const VERBS: &[(&str, &str, &[C])] = &[
+    ("POST", "/api/sessions", &[C::CredentialsWrong, C::SignInLocked]),
+    ("POST", "/api/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
+    ("POST", "/api/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),
+    ("DELETE", "/api/me/sessions/{id}", &[C::SessionUnknown]),
+    ("POST", "/api/officers", &[C::NameTaken, C::NameUnfit, C::OfficeCodeMalformed, C::OtherOffice, C::RolesExclude]),
+    (
+        "POST",
+        "/api/officers/{id}/disablement",
+        &[C::LastAdministrator, C::OfficerNotFound, C::OtherOffice, C::ReasonMissing],
+    ),
+    ("POST", "/api/officer-proposals/{id}/confirmation", &[C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded]),
+    ("POST", "/api/officer-proposals/{id}/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
+    ("POST", "/api/stations", &[C::CertificationRequestUnfit, C::NameTaken, C::OtherOffice]),
+    ("POST", "/api/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
     (
         "POST",
         "/api/declarations",
-        &[DateImpossible, DateInFuture, DateUnreadable, DeclarationIncomplete, NameNotWritable, ProvinceUnassigned],
+        &[
+            C::DateImpossible,
+            C::DateInFuture,
+            C::DateUnreadable,
+            C::DeclarationIncomplete,
+            C::NameNotWritable,
+            C::ProvinceUnassigned,
+        ],
     ),
-    ("GET", "/api/persons/{id}", &[OtherOffice, PersonUnknown]),
-    ("POST", "/api/persons/{id}/reading", &[ClaimMismatch, ClaimTooSoon, PersonUnknown]),
-    ("GET", "/api/applications", &[OtherOffice]),
+    ("GET", "/api/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
+    ("POST", "/api/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),
+    ("GET", "/api/applications", &[C::OtherOffice]),
     (
         "POST",
         "/api/applications",
         &[
-            AcknowledgementNeeded,
-            AgeBelowFourteen,
-            ApplicationOpen,
-            CardAlreadyHeld,
-            ClaimMismatch,
-            ClaimNeeded,
-            ClaimTooSoon,
-            KindContradictsRegister,
-            NotEntitled,
-            NumberMissing,
-            OtherOffice,
-            PersonUnknown,
-            ReasonMissing,
-            ReasonUnfit,
+            C::AcknowledgementNeeded,
+            C::AgeBelowFourteen,
+            C::ApplicationOpen,
+            C::CardAlreadyHeld,
+            C::ClaimMismatch,
+            C::ClaimNeeded,
+            C::ClaimTooSoon,
+            C::KindContradictsRegister,
+            C::NotEntitled,
+            C::NumberMissing,
+            C::OtherOffice,
+            C::PersonUnknown,
+            C::ReasonMissing,
+            C::ReasonUnfit,
         ],
     ),
-    ("GET", "/api/applications/{id}", &[ApplicationUnknown, OtherOffice, PortraitLost, RecordTampered]),
+    ("GET", "/api/applications/{id}", &[C::ApplicationUnknown, C::OtherOffice, C::PortraitLost, C::RecordTampered]),
     (
         "POST",
         "/api/applications/{id}/capture",
         &[
-            ApplicationUnknown,
-            CropOutside,
-            FeaturesUnfit,
-            OtherOffice,
-            PortraitNotBase64,
-            PortraitNotJpeg,
-            PortraitOversize,
-            PortraitRestless,
-            PortraitTooSmall,
-            StageDoesNotAllow,
+            C::ApplicationUnknown,
+            C::CropOutside,
+            C::FeaturesUnfit,
+            C::OtherOffice,
+            C::PortraitNotBase64,
+            C::PortraitNotJpeg,
+            C::PortraitOversize,
+            C::PortraitRestless,
+            C::PortraitTooSmall,
+            C::StageDoesNotAllow,
         ],
     ),
     (
         "POST",
         "/api/applications/{id}/approval",
         &[
-            ApplicationUnknown,
-            CardNotComposable,
-            DossierNotSeen,
-            OtherOffice,
-            PortraitChanged,
-            SecondOfficerNeeded,
-            StageDoesNotAllow,
+            C::ApplicationUnknown,
+            C::CardNotComposable,
+            C::DossierNotSeen,
+            C::OtherOffice,
+            C::PortraitChanged,
+            C::SecondOfficerNeeded,
+            C::StageDoesNotAllow,
         ],
     ),
     (
         "POST",
         "/api/applications/{id}/refusal",
-        &[ApplicationUnknown, OtherOffice, ReasonMissing, SecondOfficerNeeded, StageDoesNotAllow],
+        &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::SecondOfficerNeeded, C::StageDoesNotAllow],
     ),
     (
         "POST",
         "/api/applications/{id}/release",
-        &[ApplicationUnknown, CardNotComposable, OtherOffice, SecondOfficerNeeded, StageDoesNotAllow],
+        &[C::ApplicationUnknown, C::CardNotComposable, C::OtherOffice, C::SecondOfficerNeeded, C::StageDoesNotAllow],
     ),
     (
         "POST",
         "/api/applications/{id}/cancellation",
-        &[ApplicationUnknown, OtherOffice, ReasonMissing, StageDoesNotAllow],
+        &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::StageDoesNotAllow],
     ),
-    ("GET", "/api/cards", &[OtherOffice]),
-    ("GET", "/api/cards/{id}", &[CardUnknown, OtherOffice, RecordTampered]),
-    ("POST", "/api/cards/{id}/hand-over", &[CardUnknown, OtherOffice, SlipMismatch, StageDoesNotAllow]),
-    ("POST", "/api/cards/{id}/loss", &[CardStatusDoesNotAllow, CardUnknown, LossGroundsMissing]),
-    ("GET", "/api/card-status/{sod_sha256}", &[HashMalformed]),
-    ("GET", "/api/stock", &[OtherOffice]),
-    ("GET", "/api/stock/{serial}", &[ChipUnknown, OtherOffice]),
-    ("POST", "/api/stock/deliveries", &[DeliveryEmpty, ListTooLong, SerialAlreadyDelivered, TransportKeyUnknown]),
-    ("POST", "/api/stock/custody", &[ChipBound, ChipUnknown, ListTooLong, OtherOffice, StationNotFound]),
-    ("POST", "/api/stock/{serial}/write-off", &[ChipSpoiled, ChipUnknown, OtherOffice, ReasonMissing, WitnessUnfit]),
-    ("POST", "/api/station/intake/orders", &[ChipInOtherCustody, ChipUnknown, PresentationUnfit]),
-    ("POST", "/api/station/intake/receipts", &[ChipKeyKnown, OrderUnknown, ReceiptForged]),
+    ("GET", "/api/cards", &[C::OtherOffice]),
+    ("GET", "/api/cards/{id}", &[C::CardUnknown, C::OtherOffice, C::RecordTampered]),
+    ("POST", "/api/cards/{id}/hand-over", &[C::CardUnknown, C::OtherOffice, C::SlipMismatch, C::StageDoesNotAllow]),
+    ("POST", "/api/cards/{id}/loss", &[C::CardStatusDoesNotAllow, C::CardUnknown, C::LossGroundsMissing]),
+    ("GET", "/api/card-status/{sod_sha256}", &[C::HashMalformed]),
+    ("GET", "/api/stock", &[C::OtherOffice]),
+    ("GET", "/api/stock/{serial}", &[C::ChipUnknown, C::OtherOffice]),
+    (
+        "POST",
+        "/api/stock/deliveries",
+        &[C::DeliveryEmpty, C::ListTooLong, C::SerialAlreadyDelivered, C::TransportKeyUnknown],
+    ),
+    ("POST", "/api/stock/custody", &[C::ChipBound, C::ChipUnknown, C::ListTooLong, C::OtherOffice, C::StationNotFound]),
+    (
+        "POST",
+        "/api/stock/{serial}/write-off",
+        &[C::ChipSpoiled, C::ChipUnknown, C::OtherOffice, C::ReasonMissing, C::WitnessUnfit],
+    ),
+    ("POST", "/api/station/intake/orders", &[C::ChipInOtherCustody, C::ChipUnknown, C::PresentationUnfit]),
+    ("POST", "/api/station/intake/receipts", &[C::ChipKeyKnown, C::OrderUnknown, C::ReceiptForged]),
     (
         "POST",
         "/api/station/personalization/orders",
         &[
-            ApplicationCancelled,
-            ChipAlreadyPersonalized,
-            ChipBound,
-            ChipInOtherCustody,
-            ChipLifeCycleUnexpected,
-            ChipNotInitialised,
-            ChipSpoiled,
-            ChipUnknown,
-            NothingToPersonalize,
-            SignerRevoked,
-            SigningKeyExhausted,
+            C::ApplicationCancelled,
+            C::ChipAlreadyPersonalized,
+            C::ChipBound,
+            C::ChipInOtherCustody,
+            C::ChipLifeCycleUnexpected,
+            C::ChipNotInitialised,
+            C::ChipSpoiled,
+            C::ChipUnknown,
+            C::NothingToPersonalize,
+            C::SignerRevoked,
+            C::SigningKeyExhausted,
         ],
     ),
     (
         "POST",
         "/api/station/personalization/receipts",
-        &[ActiveAuthenticationFailed, ChallengeUnknown, ChallengeUsed, ChipDiffers, OrderUnknown, ReceiptForged],
+        &[
+            C::ActiveAuthenticationFailed,
+            C::ChallengeUnknown,
+            C::ChallengeUsed,
+            C::ChipDiffers,
+            C::OrderUnknown,
+            C::ReceiptForged,
+        ],
     ),
-    ("POST", "/api/station/chips/{serial}/spoiled", &[ChipInOtherCustody, ChipSpoiled, ChipUnknown, EvidenceMissing]),
-    ("GET", "/api/trust-bundle", &[TrustBundleNotReady]),
+    (
+        "POST",
+        "/api/station/chips/{serial}/spoiled",
+        &[C::ChipInOtherCustody, C::ChipSpoiled, C::ChipUnknown, C::EvidenceMissing],
+    ),
+    ("GET", "/api/trust-bundle", &[C::TrustBundleNotReady]),
 ];

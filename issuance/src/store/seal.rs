@@ -161,8 +161,8 @@ impl Tx {
         Ok(rows)
     }
 
-    /// As [`all_sealed`](Self::all_sealed), each row with whether its MAC holds: a list shows also the row that must not
-    /// be believed, or one changed row would hide all others.
+    /// As [`all_sealed`](Self::all_sealed), each row with whether its MAC holds: a list shows also the row that must
+    /// not be believed, or one changed row would hide all others.
     ///
     /// # Errors
     /// [`StoreError`]

@@ -28,8 +28,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes a page of rows that were asked for with one more than a page holds ([`Listing::most`]); each comes with the
-    /// key by which the list is ordered.
+    /// Makes a page of rows that were asked for with one more than a page holds ([`Listing::most`]); each comes with
+    /// the key by which the list is ordered.
     #[must_use]
     pub fn of<K: Display>(mut rows: Vec<(K, T)>, limit: u16) -> Self {
         let more = rows.len() > usize::from(limit);

@@ -100,7 +100,7 @@ mod tests {
             (r#"{"name": "x", "parts": [{"n": 1, "m~/": 1}]}"#, "/parts/0/m~0~1"),
             (r#"{"parts": []}"#, ""),
             (r#"{"name": "x", "parts": {"n": 1}}"#, "/parts"),
-            (r#"7"#, ""),
+            ("7", ""),
         ] {
             let error = serde_json::from_str::<Whole>(text).unwrap_err();
             let prefix = &text.as_bytes()[..offset(text.as_bytes(), error.line(), error.column())];

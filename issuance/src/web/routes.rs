@@ -95,6 +95,9 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
 /// Writes into the document what holds for every operation: the parameters that its path names, a description of each
 /// answer, and that a refusal is a problem document.
 fn complete(path: &str, operation: &mut Operation) {
+    if operation.description.is_none() {
+        operation.description.clone_from(&operation.summary);
+    }
     let parameters = operation.parameters.get_or_insert_default();
     // The attribute of a handler may name a parameter; the path is what the router goes by.
     parameters.retain(|parameter| !matches!(parameter, RefOr::T(given) if given.parameter_in == ParameterIn::Path));

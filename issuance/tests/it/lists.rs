@@ -448,7 +448,7 @@ async fn the_trail_is_read_by_time_page_by_page() {
         assert_eq!(all(&items(&auditor, &of_station).await, "action"), ["station-enrolled"]);
         let month = text(from + Duration::days(32));
         for query in [
-            "".to_owned(),
+            String::new(),
             format!("from={month}"),
             format!("from={}&to={month}", text(from)),
             "from=x&to=y".to_owned(),

@@ -1,4 +1,5 @@
-//! The OpenAPI document: a programmer generates a client from it. Judged by the rules of OpenAPI 3.1 that need no network.
+//! The OpenAPI document: a programmer generates a client from it. Judged by the rules of OpenAPI
+//! 3.1 that need no network.
 
 use std::collections::BTreeSet;
 

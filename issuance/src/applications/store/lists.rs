@@ -16,8 +16,8 @@ pub(in crate::applications) enum Wanted<'a> {
     Office(&'a OfficeCode),
     /// Those of an office at this stage.
     Stage(&'a OfficeCode, &'a str),
-    /// Those of a person at this office, at this stage or, if it is empty, at any; the national office sees those of all
-    /// offices.
+    /// Those of a person at this office, at this stage or, if it is empty, at any; the national office
+    /// sees those of all offices.
     Person(PersonId, &'a OfficeCode, &'a str),
     /// The one with this slip, likewise.
     Slip(&'a str, &'a OfficeCode, &'a str),

@@ -15,8 +15,8 @@ pub(in crate::cards) enum Wanted<'a> {
     Office(&'a OfficeCode),
     /// Those of an office in this state.
     State(&'a OfficeCode, &'a str),
-    /// Those of a person at this office, in this state or, if it is empty, in any; the national office sees those of all
-    /// offices.
+    /// Those of a person at this office, in this state or, if it is empty, in any; the national office
+    /// sees those of all offices.
     Person(PersonId, &'a OfficeCode, &'a str),
     /// The one on this chip, likewise.
     Serial(CardSerial, &'a OfficeCode, &'a str),

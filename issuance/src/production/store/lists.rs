@@ -1,4 +1,5 @@
-//! SQL of the lists of the stock. Each way to ask has a statement of its own that goes along one index; ordered by serial.
+//! SQL of the lists of the stock. Each way to ask has a statement of its own that goes along one
+//! index; ordered by serial.
 
 use super::CHIP;
 use crate::ground::OfficeCode;
