@@ -15,7 +15,9 @@ use crypto::identity::CardSerial;
 use crypto::perso::problem::About;
 pub use crypto::perso::problem::Problem;
 pub use crypto::perso::protocol::{ActiveAuthentication, Outcome, PersonalizationOrder, ReadBack};
-use crypto::perso::protocol::{IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, Spoiled, path};
+use crypto::perso::protocol::{
+    IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Spoiled, path,
+};
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -308,7 +310,8 @@ impl Service for HttpService {
         presentation: &Presentation,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
-        self.post(path::PERSONALIZATION_ORDERS, &Presented { presentation: presentation.clone() }, key)
+        let body = PresentedFor { presentation: presentation.clone(), slip: None };
+        self.post(path::PERSONALIZATION_ORDERS, &body, key)
     }
 
     fn personalization_receipt(

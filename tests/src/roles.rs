@@ -293,7 +293,7 @@ impl Caller {
 
     /// Auditor: reads the audit rows about an object of this kind: `application`, `card`, `chip`, `person`, …
     pub fn audit_of(&self, kind: &str, id: &str) -> Answer {
-        self.get(&format!("/api/audit?object={kind}/{id}"))
+        self.get(&format!("/api/audit?object={kind}/{id}&limit=200"))
     }
 
     /// A kiosk: fetches the signed trust bundle (CMS).

@@ -178,6 +178,7 @@ catalogue! {
     SerialAlreadyDelivered "serial-already-delivered" Request
     ServiceBusy "service-busy" Service
     SessionNeeded "session-needed" Station
+    SessionUnknown "session-unknown" Request
     SignInLocked "sign-in-locked" Station
     SignerRevoked "signer-revoked" Service
     SigningKeyExhausted "signing-key-exhausted" Service

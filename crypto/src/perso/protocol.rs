@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | [`path::INTAKE_ORDERS`] | [`Presented`] | [`IntakeOrder`] |
 //! | [`path::INTAKE_RECEIPTS`] | [`IntakeReceipt`] | [`Outcome`] |
-//! | [`path::PERSONALIZATION_ORDERS`] | [`Presented`] | [`PersonalizationOrder`] |
+//! | [`path::PERSONALIZATION_ORDERS`] | [`PresentedFor`] | [`PersonalizationOrder`] |
 //! | [`path::PERSONALIZATION_RECEIPTS`] | [`PersonalizationReceipt`] | [`Outcome`] |
 //! | [`path::SPOILED`] | [`Spoiled`] | the chip as the ledger has it |
 //!
@@ -46,6 +46,17 @@ pub struct Presented {
     pub presentation: Presentation,
 }
 
+/// Request: what the station read from the chip, and which application it is to become the card of.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresentedFor {
+    /// In the clear and unproved.
+    pub presentation: Presentation,
+    /// The slip of an application that waits; without it, the one that waits longest is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slip: Option<String>,
+}
+
 /// Answer: an order of intake.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct IntakeOrder {
@@ -68,8 +79,8 @@ pub struct PersonalizationOrder {
     pub order: Order,
     /// Access and challenge for reading the card back.
     pub read_back: ReadBack,
-    /// The application that the chip is bound to.
-    pub application_id: String,
+    /// The slip of the application that the chip is bound to. The station learns no more of it.
+    pub slip: String,
 }
 
 /// What a station needs to read the finished card back.
@@ -275,10 +286,10 @@ mod tests {
         let personalization = PersonalizationOrder {
             order: order(),
             read_back: ReadBack { can: "000017".to_owned(), challenge: [1, 2, 3, 4, 5, 6, 7, 0xff] },
-            application_id: "0191".to_owned(),
+            slip: "AAAAA00001".to_owned(),
         };
         let json = format!(
-            r#"{{"order":{ORDER},"read_back":{{"can":"000017","challenge":"01020304050607ff"}},"application_id":"0191"}}"#
+            r#"{{"order":{ORDER},"read_back":{{"can":"000017","challenge":"01020304050607ff"}},"slip":"AAAAA00001"}}"#
         );
         golden(&personalization, &json);
         assert!(!format!("{personalization:?}").contains("000017"));

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRef, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 
 use super::proposals::{self, Change, Proposed};
 use super::steps::SignInError;
-use super::{Access, AccessError, gate, steps};
+use super::{Access, AccessError, gate, lists, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
-use crate::web::{Answered, Body, Desk, Looked, Named, Nothing, Peer, Problem, Right, Routes, Write};
+use crate::web::{Answer, Answered, Body, Desk, Looked, Named, Nothing, Page, Peer, Problem, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -41,11 +41,13 @@ where
         .add(administers, routes!(withdraw))
         .add(administers, routes!(enrol_station))
         .add(administers, routes!(revoke_station))
+        .merge(lists::routes())
 }
 
 /// Body of a sign-in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"username": "lan.nguyễn", "password": "correct horse battery"}))]
 struct Credentials {
     /// Name of the account.
     #[schema(value_type = String)]
@@ -99,19 +101,17 @@ async fn unhurried<T>(access: &Access, verb: impl Future<Output = Result<T, Sign
     done
 }
 
-/// The verb is done, and has no particulars.
-#[derive(Serialize, ToSchema)]
-struct Done {}
-
 /// Ends the session under way. Idempotent by itself.
-#[utoipa::path(delete, path = "/api/sessions/current", tag = "access", responses((status = 200, body = Done)))]
-async fn sign_out(State(desk): State<Desk>, officer: Officer) -> Looked<Done> {
-    desk.look(officer, async |deed| steps::sign_out(deed).await.map(|()| Done {})).await
+#[utoipa::path(delete, path = "/api/sessions/current", tag = "access", responses((status = 204, description = "Done.")))]
+async fn sign_out(State(desk): State<Desk>, officer: Officer) -> Result<StatusCode, Problem> {
+    let Json(()) = desk.look(officer, async |deed| steps::sign_out(deed).await).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Body of a new officer.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"username": "lan.nguyễn", "roles": ["capture"], "office": "003-001"}))]
 struct NewOfficer {
     /// 1 to 64 characters, unique in its canonical spelling.
     #[schema(value_type = String)]
@@ -277,16 +277,10 @@ struct ProposalView {
     effective_at: Option<OffsetDateTime>,
 }
 
-/// The open proposals, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct ProposalsView {
-    /// The proposals.
-    proposals: Vec<ProposalView>,
-}
-
-/// The open proposals about officers for whom the administrator acts.
-#[utoipa::path(get, path = "/api/officer-proposals", tag = "access", responses((status = 200, body = ProposalsView)))]
-async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<ProposalsView> {
+/// The open proposals about officers for whom the administrator acts, oldest first, all on one page.
+#[utoipa::path(get, path = "/api/officer-proposals", tag = "access",
+    responses((status = 200, body = Page<ProposalView>)))]
+async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Page<ProposalView>> {
     desk.look(officer, async |deed| {
         let at = deed.at();
         let proposals = proposals::list(deed).await?.into_iter().map(|proposal| {
@@ -303,7 +297,7 @@ async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Pr
                 effective_at,
             }
         });
-        Ok::<_, AccessError>(ProposalsView { proposals: proposals.collect() })
+        Ok::<_, AccessError>(Page { items: proposals.collect(), next: None })
     })
     .await
 }
@@ -352,17 +346,17 @@ struct FirstPassword {
 /// Sets the password of the officer to whom a one-time token was given. The token is used up. No idempotency key: a
 /// second request with the token is refused.
 #[utoipa::path(post, path = "/api/password", tag = "access", request_body = FirstPassword,
-    responses((status = 200, body = Done)))]
+    responses((status = 204, description = "Done.")))]
 async fn set_first_password(
     State(access): State<Access>,
     State(desk): State<Desk>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Body(body): Body<FirstPassword>,
-) -> Looked<Done> {
+) -> Result<StatusCode, Problem> {
     let password = Zeroizing::new(body.password);
     let set = steps::set_first_password(&access, desk.deeds(), &body.token, password, peer.origin);
     unhurried(&access, Box::pin(set)).await?;
-    Ok(Json(Done {}))
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Body of a change of password.
@@ -377,7 +371,7 @@ struct NewPassword {
 
 /// Changes the password of the officer who asks. Other sessions of the officer end; a wrong old password ends this one.
 #[utoipa::path(post, path = "/api/me/password", tag = "access", request_body = NewPassword,
-    responses((status = 200, body = Done)))]
+    responses((status = 204, description = "Done.")))]
 async fn change_password(
     State(access): State<Access>,
     State(desk): State<Desk>,
@@ -387,12 +381,13 @@ async fn change_password(
 ) -> Answered {
     // A repeated request would find its own new password, and take the old one for wrong.
     if let Some(answer) = desk.answered(&officer, &stamp).await? {
-        return Ok(answer);
+        return Ok(answer.without_body());
     }
     let (old, new) = (Zeroizing::new(body.old), Zeroizing::new(body.new));
     let hashed = steps::new_password(&access, desk.deeds(), &officer, old, new, peer.origin);
     let hash = unhurried(&access, Box::pin(hashed)).await?;
-    desk.write(officer, stamp, async |deed| steps::change_password(deed, &hash).await.map(|()| Done {})).await
+    let done = desk.write(officer, stamp, async |deed| steps::change_password(deed, &hash).await).await;
+    done.map(Answer::without_body)
 }
 
 /// Body of a station's enrolment.

@@ -3,6 +3,7 @@
 mod api;
 mod first_officer;
 mod gate;
+mod lists;
 mod model;
 mod passwords;
 mod problem;

@@ -79,6 +79,9 @@ pub enum AccessError {
     /// No session: no token, an unknown one, ended, expired or idle.
     #[error("no session")]
     Session,
+    /// No such session is open, or it is another officer's.
+    #[error("session unknown")]
+    SessionUnknown,
     /// No station certificate on this connection.
     #[error("no client certificate")]
     StationNeeded,

@@ -31,6 +31,7 @@ impl From<AccessError> for Problem {
             E::RolesExclude(..) => Self::new(Code::RolesExclude).detail(error),
             E::OwnCase | E::SecondAdministrator => Self::new(Code::SecondOfficerNeeded).detail(error),
             E::Session => Self::new(Code::SessionNeeded),
+            E::SessionUnknown => Self::new(Code::SessionUnknown),
             E::StationNeeded => Self::new(Code::StationCertificateNeeded),
             E::StationRevoked => Self::new(Code::StationRevoked),
             E::StationUnknown => Self::new(Code::StationNotFound),

@@ -9,7 +9,7 @@ use super::throttle::Guess;
 use super::{Access, AccessError, passwords, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone};
-use crate::ground::ids::{OfficerId, StationId};
+use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{OfficeCode, Officer, Role};
 use crate::store::Tx;
 use crate::web::Origin;
@@ -139,6 +139,19 @@ impl Tried {
 pub(super) async fn sign_out(deed: &mut Deed<Officer>) -> Result<(), AccessError> {
     let (officer, session, at) = (deed.actor().id, deed.actor().session, deed.at());
     store::close_session(deed.tx(), session, at).await?;
+    deed.record(Action::SignedOut, Object::Officer(officer), None, Purpose::Work).await?;
+    Ok(())
+}
+
+/// Ends an open session of the officer.
+///
+/// # Errors
+/// [`AccessError::SessionUnknown`]
+pub(super) async fn end_session(deed: &mut Deed<Officer>, access: &Access, id: SessionId) -> Result<(), AccessError> {
+    let (officer, at) = (deed.actor().id, deed.at());
+    let open = store::lists::open_session_of(deed.tx(), &access.settings, officer, id, at).await?;
+    open.ok_or(AccessError::SessionUnknown)?;
+    store::close_session(deed.tx(), id, at).await?;
     deed.record(Action::SignedOut, Object::Officer(officer), None, Purpose::Work).await?;
     Ok(())
 }

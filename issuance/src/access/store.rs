@@ -1,5 +1,6 @@
 //! SQL of the access office.
 
+pub(super) mod lists;
 pub(in crate::access) mod proposals;
 
 use time::OffsetDateTime;

@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Application, DossierDigest, Kind, Slip, Stage};
+use super::model::{Application, DossierDigest, Kind, KindAndReason, KindName, ReasonName, Slip, Stage, StageName};
 use super::portrait::Crop;
 use super::steps::{self, Request};
-use super::{Counter, CounterError, hand_over, reading};
+use super::{Counter, CounterError, hand_over, lists, reading, reference};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
@@ -34,21 +34,23 @@ where
         .add(Right::Officer(Permission::Release), routes!(release))
         .merge(hand_over::routes())
         .merge(reading::routes())
+        .merge(lists::routes())
+        .merge(reference::routes())
 }
 
 /// What a citizen asks for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"person_id": "0197a3f0-1234-7abc-8def-0123456789ab", "kind": "first", "office": "003-001"}))]
 struct Registration {
     /// The register's id of the person.
-    #[schema(value_type = String)]
     person_id: PersonId,
     /// `first`, `change` or `reissue`.
-    #[schema(value_type = String)]
+    #[schema(value_type = KindName)]
     kind: Words<40>,
     /// For a change `age-reached`, `damaged`, `name-or-features-changed`, `sex-or-origin-redetermined`, `error-on-card`
     /// or `on-request`; for a re-issue `lost` or `nationality-regained`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ReasonName>)]
     reason: Option<Words<40>>,
     /// The office where the card will be handed over.
     office: OfficeCode,
@@ -84,13 +86,14 @@ struct Captured {
 #[serde(default, deny_unknown_fields)]
 struct Approval {
     /// `dossier_sha256` of the application as this officer read it: 64 hexadecimal digits.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
     dossier: Option<DossierDigest>,
 }
 
 /// The reason of a decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "The portrait shows another person."}))]
 struct Reason {
     /// In words that the citizen will read, at most 400 characters.
     #[schema(value_type = String)]
@@ -101,16 +104,14 @@ struct Reason {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApplicationView {
     /// Identifier.
-    #[schema(value_type = String)]
     id: ApplicationId,
-    /// `registered`, `captured`, `approved`, `held`, `refused`, `in-production`, `personalized`,
-    /// `handed-over` or `cancelled`.
+    /// Where it stands.
+    #[schema(value_type = StageName)]
     stage: &'static str,
     /// The person who applies.
-    #[schema(value_type = String)]
     person_id: PersonId,
     /// What is applied for, and why.
-    #[schema(value_type = Object)]
+    #[schema(value_type = KindAndReason)]
     kind: Kind,
     /// The office.
     office: OfficeCode,
@@ -123,23 +124,23 @@ pub(crate) struct ApplicationView {
     #[serde(with = "time::serde::rfc3339")]
     registered_at: OffsetDateTime,
     /// The chip that it is being written on.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9A-F]{20}$")]
     chip: Option<crypto::identity::CardSerial>,
     /// The card that it became.
-    #[schema(value_type = Option<String>)]
     card_id: Option<CardId>,
     /// Identifying features.
     features: Option<String>,
     /// The portrait as it goes on the chip, base64; only when read.
     portrait: Option<String>,
     /// Names what this officer sees here, for an approval; only when read, and another one for each officer.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
     dossier_sha256: Option<DossierDigest>,
     /// Why it was refused, cancelled or held.
     reason: Option<String>,
     /// The role that mends what a held application is held for.
     held_for: Option<Role>,
     /// Until when the citizen may complain about a refusal.
+    #[schema(format = Date)]
     appeal_until: Option<String>,
 }
 
@@ -184,7 +185,8 @@ impl ApplicationView {
 
 /// Opens an application.
 #[utoipa::path(post, path = "/api/applications", tag = "applications", request_body = Registration,
-    responses((status = 200, body = ApplicationView)))]
+    responses((status = 201, body = ApplicationView, description = "Made.",
+        headers(("Location" = String, description = "Where it can be read.")))))]
 async fn register(
     State(desk): State<Desk>,
     State(counter): State<Counter>,
@@ -203,7 +205,8 @@ async fn register(
         })
         .await
     };
-    if claim.is_some() { population::claimed(&desk, &officer, person, open).await } else { open().await }
+    let opened = if claim.is_some() { population::claimed(&desk, &officer, person, open).await } else { open().await };
+    opened.map(|made| made.created("/api/applications/", "id"))
 }
 
 /// An application as it stands, with the portrait that was taken.

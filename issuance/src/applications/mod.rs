@@ -5,10 +5,12 @@ mod api;
 pub mod fees;
 pub mod fetched;
 pub mod hand_over;
+mod lists;
 pub mod model;
 pub mod portrait;
 mod problem;
 mod reading;
+mod reference;
 pub mod steps;
 pub mod store;
 

@@ -72,6 +72,59 @@ impl Kind {
             Self::Reissue(_) => "reissue",
         }
     }
+
+    /// The kind without its reason.
+    #[must_use]
+    pub const fn which(self) -> KindName {
+        match self {
+            Self::First => KindName::First,
+            Self::Change(_) => KindName::Change,
+            Self::Reissue(_) => KindName::Reissue,
+        }
+    }
+}
+
+/// Why a card is changed or issued again.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonName {
+    /// Change: the holder reached 25, 40 or 60.
+    AgeReached,
+    /// Change: the card is damaged and no longer usable.
+    Damaged,
+    /// Change: name or identifying features changed.
+    NameOrFeaturesChanged,
+    /// Change: sex or place of origin was determined anew.
+    SexOrOriginRedetermined,
+    /// Change: the card is wrong.
+    ErrorOnCard,
+    /// Change: the citizen asks for it.
+    OnRequest,
+    /// Re-issue: the card is lost.
+    Lost,
+    /// Re-issue: nationality was regained.
+    NationalityRegained,
+}
+
+/// A [`Kind`] as it is answered.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct KindAndReason {
+    /// What is applied for.
+    pub kind: KindName,
+    /// Why; none for a first card.
+    pub reason: Option<ReasonName>,
+}
+
+/// What is applied for, without its reason.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KindName {
+    /// The first card.
+    First,
+    /// Another card for one that the citizen has.
+    Change,
+    /// Another card for one that the citizen no longer has.
+    Reissue,
 }
 
 /// What the registry of cards knows of a person.
@@ -212,6 +265,61 @@ pub enum Stage {
     },
 }
 
+/// The name of a stage, without what is known at it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageName {
+    /// Opened at a counter.
+    Registered,
+    /// Portrait and features taken.
+    Captured,
+    /// A second officer agreed; waits for a chip.
+    Approved,
+    /// Approved, but taken out of the queue.
+    Held,
+    /// A second officer disagreed.
+    Refused,
+    /// Being written on a chip.
+    InProduction,
+    /// The card is made.
+    Personalized,
+    /// The citizen has the card.
+    HandedOver,
+    /// Ended before there was a card.
+    Cancelled,
+}
+
+impl StageName {
+    /// All of them, in the order in which an application meets them.
+    pub const ALL: [Self; 9] = [
+        Self::Registered,
+        Self::Captured,
+        Self::Approved,
+        Self::Held,
+        Self::Refused,
+        Self::InProduction,
+        Self::Personalized,
+        Self::HandedOver,
+        Self::Cancelled,
+    ];
+
+    /// The name, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Captured => "captured",
+            Self::Approved => "approved",
+            Self::Held => "held",
+            Self::Refused => "refused",
+            Self::InProduction => "in-production",
+            Self::Personalized => "personalized",
+            Self::HandedOver => "handed-over",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// Why an approved application was taken out of the queue, and who mends it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Hold {
@@ -225,7 +333,7 @@ pub struct Hold {
 }
 
 /// Why an approved application cannot become a card as it stands.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldReason {
     /// No card can carry what the register or the counter holds.
@@ -326,10 +434,15 @@ impl Slip {
         Self(random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
     }
 
-    /// True if the text is this number as people read it from paper: case, spaces and dashes do not count.
+    /// From a text as people read it from paper: case, spaces and dashes do not count.
+    #[must_use]
+    pub fn typed(text: &str) -> Self {
+        Self(text.chars().filter(|c| !matches!(c, ' ' | '-')).map(|c| c.to_ascii_uppercase()).collect())
+    }
+
+    /// True if the text is this number as people read it from paper.
     pub fn matches(&self, text: &str) -> bool {
-        let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-        plain.to_ascii_uppercase() == self.0
+        Self::typed(text) == *self
     }
 }
 
@@ -349,16 +462,22 @@ impl Stage {
 
     /// The stage's name, as in the API.
     pub fn name(&self) -> &'static str {
+        self.which().word()
+    }
+
+    /// Which stage it is.
+    #[must_use]
+    pub const fn which(&self) -> StageName {
         match self {
-            Self::Registered => "registered",
-            Self::Captured { .. } => "captured",
-            Self::Approved { .. } => "approved",
-            Self::Held { .. } => "held",
-            Self::Refused { .. } => "refused",
-            Self::InProduction { .. } => "in-production",
-            Self::Personalized { .. } => "personalized",
-            Self::HandedOver { .. } => "handed-over",
-            Self::Cancelled { .. } => "cancelled",
+            Self::Registered => StageName::Registered,
+            Self::Captured { .. } => StageName::Captured,
+            Self::Approved { .. } => StageName::Approved,
+            Self::Held { .. } => StageName::Held,
+            Self::Refused { .. } => StageName::Refused,
+            Self::InProduction { .. } => StageName::InProduction,
+            Self::Personalized { .. } => StageName::Personalized,
+            Self::HandedOver { .. } => StageName::HandedOver,
+            Self::Cancelled { .. } => StageName::Cancelled,
         }
     }
 
@@ -703,6 +822,18 @@ mod tests {
         assert_eq!(stage.clone().cancel(by("x"), "…".into()).unwrap().name(), "cancelled");
         let card = stage.personalize(card()).unwrap();
         assert_eq!(card.cancel(by("x"), "…".into()).unwrap_err(), TransitionError::NotFrom("personalized"));
+    }
+
+    #[test]
+    fn a_kind_is_answered_as_it_is_documented() {
+        use {ChangeReason as C, ReissueReason as R};
+        let changes = [C::AgeReached, C::Damaged, C::NameOrFeaturesChanged, C::SexOrOriginRedetermined];
+        let changes = changes.into_iter().chain([C::ErrorOnCard, C::OnRequest]).map(Kind::Change);
+        let reissues = [R::Lost, R::NationalityRegained].map(Kind::Reissue);
+        for kind in changes.chain(reissues).chain([Kind::First]) {
+            let answered: KindAndReason = serde_json::from_value(serde_json::json!(kind)).unwrap();
+            assert_eq!((answered.kind, answered.reason.is_some()), (kind.which(), kind != Kind::First));
+        }
     }
 
     #[test]

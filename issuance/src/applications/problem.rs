@@ -6,6 +6,7 @@ use super::CounterError;
 use super::hand_over::HandOverError;
 use super::model::{ApplicationError, TransitionError};
 use super::portrait::PortraitError;
+use crate::deed::Object;
 use crate::web::Problem;
 
 impl From<CounterError> for Problem {
@@ -14,16 +15,18 @@ impl From<CounterError> for Problem {
         let said = error.to_string();
         let of = |code| Self::new(code).detail(&said);
         match error {
-            E::AlreadyOpen => of(Code::ApplicationOpen),
+            E::AlreadyOpen(open) => of(Code::ApplicationOpen).object(open.map(Object::Application)),
             E::Application(ApplicationError::TooYoung) => of(Code::AgeBelowFourteen),
             E::Application(ApplicationError::Contradicts(_)) => of(Code::KindContradictsRegister),
-            E::Application(ApplicationError::Reason) => of(Code::ReasonUnfit),
-            E::Base64 => of(Code::PortraitNotBase64),
+            E::Application(ApplicationError::Reason) => {
+                of(Code::ReasonUnfit).field("/reason", Code::ReasonUnfit, said.as_str())
+            }
+            E::Base64 => of(Code::PortraitNotBase64).field("/portrait", Code::PortraitNotBase64, said.as_str()),
             E::Card(source) => source.into(),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
             E::Compose(source) => source.into(),
             E::Doubtful(_) => of(Code::AcknowledgementNeeded),
-            E::Features => of(Code::FeaturesUnfit),
+            E::Features => of(Code::FeaturesUnfit).field("/features", Code::FeaturesUnfit, said.as_str()),
             E::NotEntitled => of(Code::NotEntitled),
             E::NumberMissing => of(Code::NumberMissing),
             E::NotHeld => of(Code::RoleMissing),

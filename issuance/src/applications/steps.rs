@@ -68,8 +68,9 @@ pub async fn register(
         return Err(CounterError::NotEntitled);
     }
     old_enough(person.birth, deed.today())?;
-    if store::has_open(deed.tx(), request.person).await? {
-        return Err(CounterError::AlreadyOpen);
+    if let Some((open, office)) = store::lists::open_of(deed.tx(), request.person).await? {
+        // An officer of another office learns that there is one, and not which.
+        return Err(CounterError::AlreadyOpen(deed.actor().may_act_for(&office).is_ok().then_some(open)));
     }
     if request.kind == Kind::First && !in_hand.is_empty() {
         return Err(CounterError::CardAlreadyHeld);
@@ -357,9 +358,9 @@ const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
 /// Why the counter does not do what was asked.
 #[derive(Debug, Error)]
 pub enum CounterError {
-    /// Another application is under way.
+    /// Another application is under way: this one, if the officer may know it.
     #[error("an application of this person is under way")]
-    AlreadyOpen,
+    AlreadyOpen(Option<ApplicationId>),
     /// Age, or words that do not fit.
     #[error(transparent)]
     Application(#[from] ApplicationError),

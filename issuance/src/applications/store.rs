@@ -1,5 +1,7 @@
 //! SQL of the applications.
 
+pub mod lists;
+
 use time::OffsetDateTime;
 
 use super::model::{Application, Slip, Stage};
@@ -16,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(23, "0023_applications_row_macs"),
     migration!(31, "0031_applications_officers"),
     migration!(48, "0048_applications_officer_row_macs"),
+    migration!(55, "0055_applications_lists"),
 ];
 
 /// Applications carry a MAC.
@@ -151,6 +154,26 @@ pub async fn claim_approved(
     tx.claim(sql, vec![office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
+/// As [`claim_approved`], the one with this slip, if it waits.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn claim_by_slip(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    slip: &Slip,
+    but: &[ApplicationId],
+) -> Result<Option<ApplicationId>, StoreError> {
+    let sql = sql!(
+        pg "select id from application where slip = $1 and office = $2 and stage = 'approved' and id <> all($3)
+            order by id limit 1",
+        lite "select id from application where slip = $1 and office = $2 and stage = 'approved'
+              and id not in (select value from json_each($3)) order by id limit 1",
+    );
+    let but = Argument::Uuids(but.iter().map(|id| id.uuid()).collect());
+    tx.claim(sql, vec![(&slip.0).into(), office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
+}
+
 /// Takes an application whose row has no meaning or was changed by another hand out of the queue, as it is: its MAC is
 /// not made anew. Returns the person whom it is about, if the row still tells. Mending `stage_data` by hand includes
 /// setting `stage`, which puts it back.
@@ -215,23 +238,6 @@ pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<Offic
         return Err(StoreError::Tampered { table: APPLICATION_OFFICER.table, id: id.to_string() });
     }
     rows.iter().map(|row| Id::of(row, "officer_id")).collect()
-}
-
-/// True if a person has an application that is still under way.
-pub(super) async fn has_open(tx: &mut Tx, person: PersonId) -> Result<bool, StoreError> {
-    let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
-                version, mac
-         from application where person_id = $1"
-    );
-    // All of them are read: a stage that was changed by another hand must not let a second one begin.
-    for row in tx.all_sealed(&APPLICATION, sql, args![person]).await? {
-        let stage: String = row.get("stage")?;
-        if !["refused", "handed-over", "cancelled"].contains(&stage.as_str()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn seen<A: Actor>(deed: &mut Deed<A>, row: Option<&Record>) -> Result<Option<Application>, StoreError> {

@@ -1,17 +1,19 @@
 //! The audit trail over HTTP.
 
 use axum::extract::{FromRef, State};
+use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::steps::{self, AuditError, Row};
-use super::store::{PAGE, Question};
+use super::store::Question;
 use crate::ground::ids::{EntryId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Officer, Permission};
-use crate::web::{Desk, Looked, Parameters, Right, Routes};
+use crate::web::{Desk, Listing, Looked, Page, PageAsked, Problem, Right, Routes};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -21,7 +23,7 @@ where
     Routes::new().add(Right::Officer(Permission::ReadAudit), routes!(trail))
 }
 
-/// The rows wanted: at least one of `object`, `actor` and `person`.
+/// The rows wanted: of an object, an actor or a person, or of at most 31 days.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -33,18 +35,20 @@ struct Wanted {
     #[param(value_type = Option<String>)]
     actor: Option<Words<100>>,
     /// Everything about this person, whatever was acted on.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<PersonId>)]
     person: Option<PersonId>,
-    /// Only rows with an id after this one: the `id` of the last row of the page before.
-    #[param(value_type = Option<String>)]
-    after: Option<EntryId>,
+    /// From this moment on (RFC 3339).
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Words<40>>,
+    /// Before this moment (RFC 3339).
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Words<40>>,
 }
 
 /// One row.
 #[derive(Debug, Serialize, ToSchema)]
 struct RowView {
     /// Ascends with time.
-    #[schema(value_type = String)]
     id: EntryId,
     /// The moment.
     #[serde(with = "time::serde::rfc3339")]
@@ -56,7 +60,6 @@ struct RowView {
     /// What it was done to.
     object: String,
     /// The person whom it is about.
-    #[schema(value_type = Option<String>)]
     person_id: Option<PersonId>,
     /// What for.
     purpose: String,
@@ -66,32 +69,26 @@ struct RowView {
     reason: Option<String>,
 }
 
-/// At most 500 rows, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct TrailView {
-    /// The rows.
-    rows: Vec<RowView>,
-    /// True if there may be more: ask again with `after`.
-    more: bool,
-}
-
-/// Reads the audit trail of an object, of a caller or of a person: what people and stations of the auditor's own office
-/// did, and what any office did to its objects and to the persons whom it registered (the national office: everything).
-/// The reading is itself a row of the trail.
-#[utoipa::path(get, path = "/api/audit", tag = "audit", params(Wanted), responses((status = 200, body = TrailView)))]
-async fn trail(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Parameters(wanted): Parameters<Wanted>,
-) -> Looked<TrailView> {
-    let Wanted { object, actor, person, after } = wanted;
+/// Reads the audit trail of an object, of a caller, of a person or of a time: what people and stations of the auditor's
+/// own office did, and what any office did to its objects and to the persons whom it registered (the national office:
+/// everything). Oldest first. The reading is itself a row of the trail.
+#[utoipa::path(get, path = "/api/audit", tag = "audit", params(PageAsked, Wanted),
+    responses((status = 200, body = Page<RowView>)))]
+async fn trail(State(desk): State<Desk>, officer: Officer, listing: Listing<Wanted, EntryId>) -> Looked<Page<RowView>> {
+    let (most, limit) = (listing.most(), listing.limit);
+    let Listing { filter: Wanted { object, actor, person, from, to }, after, .. } = listing;
     let (object, actor) = (object.map(String::from), actor.map(String::from));
-    let question = Question { object, actor, person, after };
+    let question = Question { object, actor, person, from: moment(from)?, to: moment(to)?, after, most };
     desk.look(officer, async |deed| {
         let rows = steps::trail(deed, &question).await?;
-        Ok::<_, AuditError>(TrailView { more: rows.len() == PAGE, rows: rows.into_iter().map(view).collect() })
+        Ok::<_, AuditError>(Page::of(rows.into_iter().map(|row| (row.id, view(row))).collect(), limit))
     })
     .await
+}
+
+fn moment(text: Option<Words<40>>) -> Result<Option<OffsetDateTime>, Problem> {
+    let malformed = |_| Problem::new(ProblemCode::QueryMalformed).detail("`from` and `to` are moments of RFC 3339");
+    text.map(|text| OffsetDateTime::parse(text.as_str(), &Rfc3339)).transpose().map_err(malformed)
 }
 
 fn view(row: Row) -> RowView {

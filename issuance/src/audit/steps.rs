@@ -1,7 +1,7 @@
 //! The verb of the audit office.
 
 use thiserror::Error;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::store::{self, Question};
 use crate::deed::{Action, Deed, Object, Purpose};
@@ -32,12 +32,15 @@ pub(super) enum AuditError {
     )]
     Form,
     /// A question about everything.
-    #[error("a question names an object, an actor or a person")]
+    #[error("a question names an object, an actor or a person, or `from` and `to` at most 31 days apart")]
     Unbounded,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// A question that names nothing else is about so long a time at most.
+const LONGEST: Duration = Duration::days(31);
 
 /// Reads a page of the trail. The reading is itself a record.
 ///
@@ -52,7 +55,10 @@ pub(super) async fn trail(deed: &mut Deed<Officer>, question: &Question) -> Resu
         (Some(object), ..) => Object::Asked(object.clone()),
         (None, _, Some(person)) => Object::Person(person),
         (None, Some(actor), None) => Object::Trail(actor.clone()),
-        (None, None, None) => return Err(AuditError::Unbounded),
+        (None, None, None) => match (question.from, question.to) {
+            (Some(from), Some(to)) if from <= to && to - from <= LONGEST => Object::Trail(format!("{from}/{to}")),
+            _ => return Err(AuditError::Unbounded),
+        },
     };
     let office = deed.actor().office.clone();
     let rows = store::trail(deed.tx(), question, &office).await?;

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::Settings;
-use super::model::{Card, Status};
+use super::model::{Card, Revocation, Status, StatusName};
 use super::steps::{self, Report};
+use super::{Settings, lists};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission};
@@ -26,11 +26,13 @@ where
         .add(Right::Officer(Permission::ReportLoss), routes!(propose_undo))
         .add(Right::Officer(Permission::ReportLoss), routes!(undo))
         .add(Right::Anyone, routes!(status))
+        .merge(lists::routes())
 }
 
 /// A card is lost.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reported_by": "holder", "grounds": "left on a bus"}))]
 struct Loss {
     /// `holder`, or another word, at most 100 characters.
     #[schema(value_type = String)]
@@ -53,31 +55,33 @@ struct Undoing {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CardView {
     /// Identifier.
-    #[schema(value_type = String)]
     id: CardId,
-    /// `personalized`, `active`, `suspended` or `revoked`.
+    /// What it is now.
+    #[schema(value_type = StatusName)]
     status: &'static str,
     /// Why it is revoked.
+    #[schema(value_type = Option<Revocation>)]
     reason: Option<&'static str>,
     /// Suspended: the report of loss can be undone until then.
     #[serde(with = "time::serde::rfc3339::option")]
     suspended_until: Option<OffsetDateTime>,
     /// The holder.
-    #[schema(value_type = String)]
     person_id: PersonId,
     /// What it was issued for.
-    #[schema(value_type = String)]
     application_id: ApplicationId,
     /// Its chip.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[0-9A-F]{20}$")]
     serial: crypto::identity::CardSerial,
     /// Fingerprint of EF.SOD (SHA-256 of its signed hash table), hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     sod_sha256: String,
     /// The office that hands it over.
     office: OfficeCode,
     /// Day of issue.
+    #[schema(format = Date)]
     issued: String,
     /// Day of expiry; none: without limit.
+    #[schema(format = Date)]
     expires: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 
 mod api;
 pub mod compose;
+mod lists;
 pub mod model;
 mod problem;
 pub mod profile;

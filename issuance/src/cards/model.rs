@@ -63,6 +63,33 @@ pub enum Status {
     },
 }
 
+/// The name of a state, without what is known in it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusName {
+    /// Written, and not yet in the citizen's hand.
+    Personalized,
+    /// In the citizen's hand.
+    Active,
+    /// Reported lost.
+    Suspended,
+    /// Counts no more, for ever.
+    Revoked,
+}
+
+impl StatusName {
+    /// The word, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Personalized => "personalized",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// A report of loss.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Loss {
@@ -103,11 +130,17 @@ impl Revocation {
 impl Status {
     /// The word, as answered to a kiosk.
     pub fn word(&self) -> &'static str {
+        self.which().word()
+    }
+
+    /// Which state it is.
+    #[must_use]
+    pub const fn which(&self) -> StatusName {
         match self {
-            Self::Personalized => "personalized",
-            Self::Active { .. } => "active",
-            Self::Suspended { .. } => "suspended",
-            Self::Revoked { .. } => "revoked",
+            Self::Personalized => StatusName::Personalized,
+            Self::Active { .. } => StatusName::Active,
+            Self::Suspended { .. } => StatusName::Suspended,
+            Self::Revoked { .. } => StatusName::Revoked,
         }
     }
 

@@ -1,5 +1,7 @@
 //! SQL of the cards.
 
+pub(super) mod lists;
+
 use crypto::identity::CardSerial;
 use futures_util::TryStreamExt as _;
 use time::OffsetDateTime;
@@ -17,6 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_cards_registry"),
     migration!(22, "0022_cards_row_macs"),
     migration!(41, "0041_cards_suspension"),
+    migration!(56, "0056_cards_lists"),
 ];
 
 /// Cards carry a MAC.

@@ -71,6 +71,8 @@ words! {
         ApplicationRefused = "application-refused",
         /// An application was opened.
         ApplicationRegistered = "application-registered",
+        /// The applications of a person were listed.
+        ApplicationsListed = "applications-listed",
         /// A held application went back into the queue.
         ApplicationReleased = "application-released",
         /// An application lost its chip.
@@ -89,6 +91,8 @@ words! {
         CardPersonalized = "card-personalized",
         /// A card was read.
         CardRead = "card-read",
+        /// The cards of a person were listed.
+        CardsListed = "cards-listed",
         /// A card counts no more.
         CardRevoked = "card-revoked",
         /// A blank was given to a station.
@@ -129,6 +133,8 @@ words! {
         OfficerProposalWithdrawn = "officer-proposal-withdrawn",
         /// The open proposals about officers were read.
         OfficerProposalsRead = "officer-proposals-read",
+        /// The accounts of an office were listed.
+        OfficersListed = "officers-listed",
         /// An officer set a password.
         PasswordSet = "password-set",
         /// A person entered the register.

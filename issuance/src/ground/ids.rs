@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+use time::OffsetDateTime;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -94,6 +95,20 @@ impl<T> Id<T> {
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid, PhantomData)
+    }
+
+    /// The identifier before all others: where a list begins.
+    #[must_use]
+    pub const fn nil() -> Self {
+        Self(Uuid::nil(), PhantomData)
+    }
+
+    /// The first identifier that can have been made at this moment or later (UUID version 7): where a list begins or
+    /// ends that is ordered by identifiers and asked for by time.
+    #[must_use]
+    pub fn first_at(at: OffsetDateTime) -> Self {
+        let milliseconds = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid())
     }
 
     /// The UUID.

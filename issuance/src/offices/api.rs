@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::identity::ProvinceCode;
-use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +14,7 @@ use super::{steps, store};
 use crate::ground::ids::{DeputyId, OfficerId};
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Parameters, Problem, Right, Routes, Write};
+use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Parameters, Right, Routes, Write};
 
 /// The routes of this office. What is read is about the authority and no citizen, so that reads leave no record.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -33,17 +32,6 @@ where
         .add(Right::SignedIn, routes!(deputies))
         .add(administers, routes!(appoint_deputy))
         .add(administers, routes!(end_deputy))
-}
-
-/// Most rows of a page.
-const PAGE: u16 = 200;
-
-/// Returns the number of rows that is wanted.
-fn page(limit: Option<u16>) -> Result<u16, Problem> {
-    match limit.unwrap_or(PAGE) {
-        limit @ 1..=PAGE => Ok(limit),
-        _ => Err(Problem::new(ProblemCode::QueryMalformed).detail("limit is 1 to 200")),
-    }
 }
 
 /// A unit.
@@ -71,35 +59,19 @@ impl From<Unit> for UnitView {
     }
 }
 
-/// The page of units that is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+/// Every unit is listed.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct UnitsWanted {
-    /// Only units with a code after this one.
-    #[param(value_type = Option<String>)]
-    after: Option<OfficeCode>,
-    /// 1 to 200; without it, 200.
-    limit: Option<u16>,
-}
+struct AllUnits {}
 
-/// A page of units, by code.
-#[derive(Debug, Serialize, ToSchema)]
-struct UnitsView {
-    /// The units.
-    units: Vec<UnitView>,
-    /// True if there may be more: ask again with `after`.
-    more: bool,
-}
-
-/// Lists the units as they are now.
-#[utoipa::path(get, path = "/api/units", tag = "offices", params(UnitsWanted),
-    responses((status = 200, body = UnitsView)))]
-async fn units(State(desk): State<Desk>, Parameters(wanted): Parameters<UnitsWanted>) -> Looked<UnitsView> {
-    let limit = page(wanted.limit)?;
+/// Lists the units as they are now, by code.
+#[utoipa::path(get, path = "/api/units", tag = "offices", params(PageAsked),
+    responses((status = 200, body = Page<UnitView>)))]
+async fn units(State(desk): State<Desk>, listing: Listing<AllUnits, OfficeCode>) -> Looked<Page<UnitView>> {
     let mut tx = desk.deeds().db().begin_read().await?;
-    let units = store::units(&mut tx, wanted.after.as_ref(), limit).await?;
-    Ok(Json(UnitsView { more: units.len() == usize::from(limit), units: units.into_iter().map(Into::into).collect() }))
+    let units = store::units(&mut tx, listing.after.as_ref(), listing.limit + 1).await?;
+    let units = units.into_iter().map(UnitView::from).map(|unit| (unit.code.clone(), unit)).collect();
+    Ok(Json(Page::of(units, listing.limit)))
 }
 
 /// Body of a new unit.
@@ -122,7 +94,8 @@ struct UnitBody {
 
 /// Makes a unit. For administrators of the national office.
 #[utoipa::path(post, path = "/api/units", tag = "offices", request_body = UnitBody,
-    responses((status = 200, body = UnitView)))]
+    responses((status = 201, body = UnitView, description = "Made.",
+        headers(("Location" = String, description = "Where it can be read.")))))]
 async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<UnitBody>) -> Answered {
     let UnitBody { code, kind, province, name, parent } = body;
     desk.write(officer, stamp, async |deed| {
@@ -130,6 +103,7 @@ async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, bo
         steps::make_unit(deed, steps::NewUnit { code, kind, province, name, parent }).await.map(UnitView::from)
     })
     .await
+    .map(|made| made.created("/api/units/", "code"))
 }
 
 /// What a unit was from a day on.
@@ -321,45 +295,31 @@ impl From<Deputy> for DeputyView {
     }
 }
 
-/// The page of deputies that is wanted.
+/// Whose deputies are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DeputiesWanted {
     /// The office.
-    #[param(value_type = String)]
     office: OfficeCode,
-    /// Only deputies with an id after this one.
-    #[param(value_type = Option<String>)]
-    after: Option<DeputyId>,
-    /// 1 to 200; without it, 200.
-    limit: Option<u16>,
 }
 
-/// A page of deputies, oldest appointment first.
-#[derive(Debug, Serialize, ToSchema)]
-struct DeputiesView {
-    /// The deputies.
-    deputies: Vec<DeputyView>,
-    /// True if there may be more: ask again with `after`.
-    more: bool,
-}
-
-/// Lists the deputies of an office who stand in today or will later. For officers of that office and of the
-/// national one.
-#[utoipa::path(get, path = "/api/deputies", tag = "offices", params(DeputiesWanted),
-    responses((status = 200, body = DeputiesView)))]
+/// Lists the deputies of an office who stand in today or will later, oldest appointment first. For officers of that
+/// office and of the national one.
+#[utoipa::path(get, path = "/api/deputies", tag = "offices", params(PageAsked, DeputiesWanted),
+    responses((status = 200, body = Page<DeputyView>)))]
 async fn deputies(
     State(desk): State<Desk>,
     officer: Officer,
-    Parameters(wanted): Parameters<DeputiesWanted>,
-) -> Looked<DeputiesView> {
-    officer.may_act_for(&wanted.office)?;
-    let (limit, today) = (page(wanted.limit)?, desk.deeds().source().clock().today());
+    listing: Listing<DeputiesWanted, DeputyId>,
+) -> Looked<Page<DeputyView>> {
+    let Listing { filter: DeputiesWanted { office }, after, limit } = listing;
+    officer.may_act_for(&office)?;
+    let today = desk.deeds().source().clock().today();
     let mut tx = desk.deeds().db().begin_read().await?;
-    let deputies = store::deputies(&mut tx, &wanted.office, today, wanted.after, limit).await?;
-    let more = deputies.len() == usize::from(limit);
-    Ok(Json(DeputiesView { more, deputies: deputies.into_iter().map(Into::into).collect() }))
+    let deputies = store::deputies(&mut tx, &office, today, after, limit + 1).await?;
+    let deputies = deputies.into_iter().map(DeputyView::from).map(|deputy| (deputy.id, deputy)).collect();
+    Ok(Json(Page::of(deputies, limit)))
 }
 
 /// Body of an appointment.

@@ -25,7 +25,6 @@ where
 #[derive(Debug, Serialize, ToSchema)]
 struct Declared {
     /// The register's own id.
-    #[schema(value_type = String)]
     person_id: PersonId,
     /// What the registrar should look at.
     findings: Vec<Finding>,
@@ -35,10 +34,8 @@ struct Declared {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PersonView {
     /// The register's own id.
-    #[schema(value_type = String)]
     person_id: PersonId,
     /// Office that registered the person.
-    #[schema(value_type = String)]
     office: OfficeCode,
     /// The number for life, once established.
     #[schema(value_type = Option<String>)]
@@ -52,7 +49,8 @@ pub(crate) struct PersonView {
 
 /// A declaration (form DC01) enters the register.
 #[utoipa::path(post, path = "/api/declarations", tag = "population", request_body = Declaration,
-    responses((status = 200, body = Declared)))]
+    responses((status = 201, body = Declared, description = "Made.",
+        headers(("Location" = String, description = "Where it can be read.")))))]
 async fn declare(
     State(desk): State<Desk>,
     State(register): State<Register>,
@@ -64,6 +62,7 @@ async fn declare(
         Ok::<_, PopulationError>(Declared { person_id, findings })
     })
     .await
+    .map(|made| made.created("/api/persons/", "person_id"))
 }
 
 /// Runs a verb that takes a claim of the citizen: counted before, and taken back unless the claim was wrong.

@@ -32,5 +32,7 @@ fn of_declined(declined: &Declined) -> Problem {
         ["province-unassigned"] => Code::ProvinceUnassigned,
         _ => Code::DeclarationIncomplete,
     };
-    Problem::new(code).detail(declined)
+    declined.0.iter().fold(Problem::new(code).detail(declined), |problem, finding| {
+        problem.field(format!("/{}", finding.field.replace('.', "/")), &finding.code, &finding.message)
+    })
 }

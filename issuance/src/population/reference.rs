@@ -92,6 +92,75 @@ impl Reference {
     }
 }
 
+/// The tables, for those who list them.
+#[derive(Clone, Copy, Debug)]
+pub enum Table {
+    /// Communes, within districts.
+    Communes,
+    /// Countries.
+    Countries,
+    /// Districts, within provinces.
+    Districts,
+    /// Ethnic groups.
+    EthnicGroups,
+    /// Provinces.
+    Provinces,
+}
+
+/// An entry of a table.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its code.
+    pub code: String,
+    /// The code of what it belongs to.
+    pub within: Option<&'static str>,
+    /// Name in Vietnamese.
+    pub name_vi: Option<String>,
+    /// Name in English, or without marks.
+    pub name_en: Option<&'static str>,
+}
+
+impl Reference {
+    /// Returns the entries of a table, by code; of the provinces, with the deployment's own.
+    #[must_use]
+    pub fn entries(&self, table: Table) -> Vec<Entry> {
+        let (text, within, vi, en) = match table {
+            Table::Communes => (COMMUNES, Some(1), Some(2), Some(3)),
+            Table::Countries => (COUNTRIES, None, None, Some(1)),
+            Table::Districts => (DISTRICTS, Some(1), Some(2), Some(3)),
+            Table::EthnicGroups => (ETHNIC_GROUPS, None, Some(1), None),
+            Table::Provinces => (PROVINCES, None, Some(1), Some(2)),
+        };
+        let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<&'static str>>());
+        let mut entries: Vec<_> = rows
+            .map(|row| Entry {
+                code: row[0].to_owned(),
+                within: within.map(|column: usize| row[column]),
+                name_vi: vi.map(|column: usize| row[column].to_owned()),
+                name_en: en.map(|column: usize| row[column]),
+            })
+            .collect();
+        if let Table::Provinces = table {
+            let own = self.extra.iter().map(|(code, name)| (code.to_string(), name));
+            let own = own.filter(|(code, _)| !TABLES.provinces.contains_key(code.as_str()));
+            entries.extend(own.map(|(code, name)| Entry {
+                code,
+                within: None,
+                name_vi: Some(name.clone()),
+                name_en: None,
+            }));
+        }
+        entries.sort_by(|one, other| one.code.cmp(&other.code));
+        entries
+    }
+}
+
+const COMMUNES: &str = include_str!("../../data/vn_communes_2021.csv");
+const COUNTRIES: &str = include_str!("../../data/countries.csv");
+const DISTRICTS: &str = include_str!("../../data/vn_districts_2021.csv");
+const ETHNIC_GROUPS: &str = include_str!("../../data/vn_ethnic_groups.csv");
+const PROVINCES: &str = include_str!("../../data/vn_provinces.csv");
+
 struct Tables {
     provinces: HashMap<&'static str, Unit<'static>>,
     districts: HashMap<&'static str, Unit<'static>>,
@@ -101,13 +170,13 @@ struct Tables {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
     // Columns: code, name_vi, …
-    provinces: table(include_str!("../../data/vn_provinces.csv"), |row| Unit { within: "", name: row[1] }),
+    provinces: table(PROVINCES, |row| Unit { within: "", name: row[1] }),
     // Columns: code, province_pin_code, name_vi, …
-    districts: table(include_str!("../../data/vn_districts_2021.csv"), |row| Unit { within: row[1], name: row[2] }),
+    districts: table(DISTRICTS, |row| Unit { within: row[1], name: row[2] }),
     // Columns: code, district_code, name_vi, …
-    communes: table(include_str!("../../data/vn_communes_2021.csv"), |row| Unit { within: row[1], name: row[2] }),
+    communes: table(COMMUNES, |row| Unit { within: row[1], name: row[2] }),
     // Columns: code, name_vi
-    ethnic_groups: table(include_str!("../../data/vn_ethnic_groups.csv"), |row| Unit { within: "", name: row[1] }),
+    ethnic_groups: table(ETHNIC_GROUPS, |row| Unit { within: "", name: row[1] }),
 });
 
 /// Reads an embedded table. Its first columns are unquoted (a test holds that), so that its text can

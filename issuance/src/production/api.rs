@@ -4,19 +4,20 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::identity::CardSerial;
 use crypto::perso::protocol::{
-    IntakeOrder, IntakeReceipt, Next, Outcome, PersonalizationOrder, PersonalizationReceipt, Presented, ReadBack,
-    Spoiled,
+    IntakeOrder, IntakeReceipt, Next, Outcome, PersonalizationOrder, PersonalizationReceipt, Presented, PresentedFor,
+    ReadBack, Spoiled,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::intake::{self, IntakeOutcome};
-use super::model::Chip;
+use super::model::{Chip, ChipStateName};
 use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
-use super::{Production, ProductionError, withdrawal};
+use super::{Production, ProductionError, lists, wire, withdrawal};
 use crate::applications::ApplicationView;
+use crate::applications::model::Slip;
 use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
@@ -41,6 +42,7 @@ where
         .add(Right::Station, routes!(order_personalization))
         .add(Right::Station, routes!(receive_personalization))
         .add(Right::Station, routes!(spoil))
+        .merge(lists::routes())
 }
 
 /// A delivery note.
@@ -65,7 +67,6 @@ struct DeliveryNote {
 #[derive(Debug, Serialize, ToSchema)]
 struct Received {
     /// Its id.
-    #[schema(value_type = String)]
     id: DeliveryId,
     /// How many blanks.
     count: usize,
@@ -79,7 +80,6 @@ struct Custody {
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
     /// The station that gets them.
-    #[schema(value_type = String)]
     station_id: StationId,
 }
 
@@ -87,7 +87,6 @@ struct Custody {
 #[derive(Debug, Serialize, ToSchema)]
 struct Given {
     /// The station.
-    #[schema(value_type = String)]
     station_id: StationId,
     /// How many blanks.
     count: usize,
@@ -97,23 +96,20 @@ struct Given {
 #[derive(Debug, Serialize, ToSchema)]
 struct ChipView {
     /// Its serial.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[0-9A-F]{20}$")]
     serial: CardSerial,
-    /// `delivered`, `initialised`, `bound`, `personalized` or `spoiled`.
+    /// What it is.
+    #[schema(value_type = ChipStateName)]
     state: &'static str,
     /// The delivery that it came with.
-    #[schema(value_type = String)]
     delivery_id: DeliveryId,
     /// The office that has it.
     office: OfficeCode,
     /// The station that holds it.
-    #[schema(value_type = Option<String>)]
     station_id: Option<StationId>,
     /// The application that it is or was bound to.
-    #[schema(value_type = Option<String>)]
     application_id: Option<ApplicationId>,
     /// The officer whose confirmation a write-off waits for.
-    #[schema(value_type = Option<String>)]
     awaits_witness: Option<OfficerId>,
 }
 
@@ -145,7 +141,6 @@ struct WriteOff {
     #[schema(value_type = String)]
     reason: SomeWords<MOST_OF_REASON>,
     /// Identifier of the officer who saw it: another one in service of the chip's office.
-    #[schema(value_type = String)]
     witness: OfficerId,
 }
 
@@ -160,7 +155,8 @@ struct CancellationReason {
 
 /// Enters a delivery of blanks.
 #[utoipa::path(post, path = "/api/stock/deliveries", tag = "production", request_body = DeliveryNote,
-    responses((status = 200, body = Received)))]
+    responses((status = 201, body = Received, description = "Made.",
+        headers(("Location" = String, description = "Where it can be read.")))))]
 async fn deliver(
     State(desk): State<Desk>,
     State(production): State<Production>,
@@ -174,6 +170,7 @@ async fn deliver(
         steps::deliver(deed, &production, delivery).await.map(|id| Received { id, count: serials.len() })
     })
     .await
+    .map(|made| made.created("/api/stock?delivery_id=", "id"))
 }
 
 /// Gives blanks into the custody of a station.
@@ -245,7 +242,7 @@ async fn cancel(
 }
 
 /// A station gives a chip up.
-#[utoipa::path(post, path = "/api/station/chips/{serial}/spoiled", tag = "production", request_body = Object,
+#[utoipa::path(post, path = "/api/station/chips/{serial}/spoiled", tag = "production", request_body = wire::Spoiled,
     responses((status = 200, body = ChipView)))]
 async fn spoil(
     State(desk): State<Desk>,
@@ -263,8 +260,8 @@ async fn spoil(
 }
 
 /// An order that initialises a blank.
-#[utoipa::path(post, path = "/api/station/intake/orders", tag = "production", request_body = Object,
-    responses((status = 200, body = Object)))]
+#[utoipa::path(post, path = "/api/station/intake/orders", tag = "production", request_body = wire::Presented,
+    responses((status = 200, body = wire::IntakeOrder)))]
 async fn order_intake(
     State(desk): State<Desk>,
     State(production): State<Production>,
@@ -278,8 +275,8 @@ async fn order_intake(
 }
 
 /// What a blank answered.
-#[utoipa::path(post, path = "/api/station/intake/receipts", tag = "production", request_body = Object,
-    responses((status = 200, body = Object)))]
+#[utoipa::path(post, path = "/api/station/intake/receipts", tag = "production", request_body = wire::IntakeReceipt,
+    responses((status = 200, body = wire::Outcome)))]
 async fn receive_intake(
     State(desk): State<Desk>,
     State(production): State<Production>,
@@ -294,31 +291,32 @@ async fn receive_intake(
     refused_receipt(&desk, station, &body.receipt.order, answer).await
 }
 
-/// An order that personalizes an initialised chip, or asks for its report.
-#[utoipa::path(post, path = "/api/station/personalization/orders", tag = "production", request_body = Object,
-    responses((status = 200, body = Object)))]
+/// An order that personalizes an initialised chip, or asks for its report: for the application with this slip, or for
+/// the one that waits longest.
+#[utoipa::path(post, path = "/api/station/personalization/orders", tag = "production", request_body = wire::PresentedFor,
+    responses((status = 200, body = wire::PersonalizationOrder)))]
 async fn order_personalization(
     State(desk): State<Desk>,
     State(production): State<Production>,
     station: Station,
-    Write { stamp, body }: Write<Presented>,
+    Write { stamp, body }: Write<PresentedFor>,
 ) -> Answered {
     if let Some(answer) = desk.answered(&station, &stamp).await? {
         return Ok(answer);
     }
-    personalization::prepare(desk.deeds(), &production, &station, &body.presentation).await?;
+    let slip = body.slip.as_deref().map(Slip::typed);
+    personalization::prepare(desk.deeds(), &production, &station, &body.presentation, slip.as_ref()).await?;
     desk.write(station, stamp, async |deed| {
         let ordered = personalization::order(deed, &production, &body.presentation).await?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
-        let application_id = ordered.application.to_string();
-        Ok::<_, ProductionError>(PersonalizationOrder { order: ordered.order, read_back, application_id })
+        Ok::<_, ProductionError>(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0 })
     })
     .await
 }
 
 /// What a chip answered, and its signature.
-#[utoipa::path(post, path = "/api/station/personalization/receipts", tag = "production", request_body = Object,
-    responses((status = 200, body = Object)))]
+#[utoipa::path(post, path = "/api/station/personalization/receipts", tag = "production", request_body = wire::PersonalizationReceipt,
+    responses((status = 200, body = wire::Outcome)))]
 async fn receive_personalization(
     State(desk): State<Desk>,
     State(production): State<Production>,

@@ -5,12 +5,14 @@ mod api;
 mod documents;
 mod error;
 pub mod intake;
+mod lists;
 mod misses;
 pub mod model;
 pub mod personalization;
 mod problem;
 pub mod steps;
 mod store;
+mod wire;
 pub mod withdrawal;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::ground::OfficeCode;
 use crate::ground::ids::{ApplicationId, CardId, DeliveryId, StationId};
@@ -62,6 +63,36 @@ pub enum ChipState {
     },
 }
 
+/// The name of a state, without what is known in it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChipStateName {
+    /// Announced by the manufacturer; transport keys.
+    Delivered,
+    /// Issuer keys, and key pairs of its own.
+    Initialised,
+    /// Belongs to one application.
+    Bound,
+    /// It proved that it carries the card.
+    Personalized,
+    /// Will never be a card (again).
+    Spoiled,
+}
+
+impl ChipStateName {
+    /// The word, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Initialised => "initialised",
+            Self::Bound => "bound",
+            Self::Personalized => "personalized",
+            Self::Spoiled => "spoiled",
+        }
+    }
+}
+
 /// What a chip said about its own keys, under its own MAC.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ChipKeys {
@@ -100,12 +131,18 @@ pub struct Account {
 impl ChipState {
     /// The state's name, as stored and answered.
     pub fn name(&self) -> &'static str {
+        self.which().word()
+    }
+
+    /// Which state it is.
+    #[must_use]
+    pub const fn which(&self) -> ChipStateName {
         match self {
-            Self::Delivered => "delivered",
-            Self::Initialised { .. } => "initialised",
-            Self::Bound { .. } => "bound",
-            Self::Personalized { .. } => "personalized",
-            Self::Spoiled { .. } => "spoiled",
+            Self::Delivered => ChipStateName::Delivered,
+            Self::Initialised { .. } => ChipStateName::Initialised,
+            Self::Bound { .. } => ChipStateName::Bound,
+            Self::Personalized { .. } => ChipStateName::Personalized,
+            Self::Spoiled { .. } => ChipStateName::Spoiled,
         }
     }
 

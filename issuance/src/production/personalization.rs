@@ -23,7 +23,7 @@ use super::steps::{in_custody, under};
 use super::store::{self, Document, StoredOrder};
 use super::{Production, documents};
 use crate::applications::fetched::FetchedPortrait;
-use crate::applications::model::{Application, Hold, HoldReason, Stage};
+use crate::applications::model::{Application, Hold, HoldReason, Slip, Stage};
 use crate::applications::store as applications;
 use crate::cards;
 use crate::cards::model::{Card, Status};
@@ -44,6 +44,8 @@ pub struct Ordered {
     pub challenge: [u8; 8],
     /// The application that the chip is bound to.
     pub application: ApplicationId,
+    /// Its slip.
+    pub slip: Slip,
 }
 
 /// What came of a receipt of personalization.
@@ -70,8 +72,9 @@ pub struct Proof<'a> {
     pub signature: &'a [u8],
 }
 
-/// Binds the chip to an application (the same one as before, or the next one that waits), composes and stores the
-/// document, and has it signed. Opens and commits its own deeds; whatever is repeated has no second effect.
+/// Binds the chip to an application (the same one as before, the one with this slip, or the next one that waits),
+/// composes and stores the document, and has it signed. Opens and commits its own deeds; whatever is
+/// repeated has no second effect.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -80,11 +83,12 @@ pub async fn prepare(
     production: &Production,
     station: &Station,
     presentation: &Presentation,
+    slip: Option<&Slip>,
 ) -> Result<(), ProductionError> {
     // Before an application is bound to a chip for it.
     Box::pin(production.signer.require_unrevoked(KeyName::DocumentSigner)).await?;
     let (_, list) = Box::pin(production.crl.read()).await?;
-    let mut turn = Turn { presentation, list, portraits: HashMap::new(), passed_over: Vec::new() };
+    let mut turn = Turn { presentation, slip, list, portraits: HashMap::new(), passed_over: Vec::new() };
     let id = loop {
         // Files are read between two deeds, so that no other writer waits for them.
         match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
@@ -102,6 +106,8 @@ pub async fn prepare(
 /// One presentation of a chip, with the files that were read for it.
 struct Turn<'a> {
     presentation: &'a Presentation,
+    /// The application wanted; none: the next one.
+    slip: Option<&'a Slip>,
     /// The revocation list in force.
     list: Crl,
     /// Portraits by the name of their object.
@@ -141,6 +147,9 @@ async fn attempt(
         return Ok(attempt);
     }
     let application = application_of(&mut deed, &chip).await?;
+    if turn.slip.is_some_and(|slip| *slip != application.slip) {
+        return Err(ChipError::Bound.into());
+    }
     let mut document = store::document(deed.tx(), application.id, &chip.serial).await?;
     if let Some(stale) = document.take_if(|document| documents::is_stale(production, document).unwrap_or(false)) {
         store::discard_unsigned(deed.tx(), stale.id).await?;
@@ -188,7 +197,10 @@ async fn bind_next(
     }
     let mut held = 0;
     loop {
-        let next = applications::claim_approved(deed.tx(), &office, &turn.passed_over).await?;
+        let next = match turn.slip {
+            Some(slip) => applications::claim_by_slip(deed.tx(), &office, slip, &turn.passed_over).await?,
+            None => applications::claim_approved(deed.tx(), &office, &turn.passed_over).await?,
+        };
         let Some(id) = next else { return Ok((Attempt::Nothing, held)) };
         // Asked before the application is read: nothing of its person has been seen that a record would owe.
         let name = applications::portrait_name(deed.tx(), id).await?;
@@ -324,7 +336,13 @@ pub async fn order(
     let object = Object::Chip(chip.serial);
     let entry = Entry::new(Action::PersonalizationOrdered, object, Purpose::Personalization);
     deed.enter(entry.about(application.person).with(Object::Order(id))).await?;
-    Ok(Ordered { order: script.order(id.to_string()), can, challenge, application: application.id })
+    Ok(Ordered {
+        order: script.order(id.to_string()),
+        can,
+        challenge,
+        application: application.id,
+        slip: application.slip,
+    })
 }
 
 /// Judges a receipt: every answer under the chip's MAC, the files that it reports, and its signature

@@ -1,5 +1,7 @@
 //! SQL of the stock ledger, of documents and of orders.
 
+pub(super) mod lists;
+
 use crypto::identity::CardSerial;
 use time::{Date, OffsetDateTime};
 
@@ -16,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(30, "0030_production_chip_keys"),
     migration!(45, "0045_production_write_offs"),
     migration!(49, "0049_production_write_off_row_macs"),
+    migration!(57, "0057_production_lists"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

@@ -1,6 +1,7 @@
 //! Puts the offices together and runs them: settings, router, TLS, worker, service. No office imports it.
 
 pub mod backup;
+mod codes;
 mod compose;
 pub mod config;
 mod connection;

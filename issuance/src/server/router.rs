@@ -16,13 +16,13 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
-use super::Offices;
 use super::status::Severity;
+use super::{Offices, codes};
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
@@ -32,8 +32,24 @@ use crate::{access, applications, audit, cards, numbering, offices, population, 
 #[derive(OpenApi)]
 #[openapi(
     components(schemas(ProblemBody)),
+    servers((url = "https://issuance.invalid:8443", description = "Wherever the service is installed.")),
+    tags(
+        (name = "access", description = "Sessions, officers and stations."),
+        (name = "applications", description = "From the counter to the hand-over."),
+        (name = "audit", description = "The trail, read."),
+        (name = "cards", description = "Cards, and what is reported of them."),
+        (name = "numbering", description = "Numbers for life."),
+        (name = "offices", description = "Units, working days and deputies."),
+        (name = "population", description = "The register."),
+        (name = "production", description = "Stock, stations, orders and receipts."),
+        (name = "reference", description = "Tables of codes."),
+        (name = "service", description = "The service itself."),
+        (name = "trust", description = "What terminals are given.")
+    ),
     info(
         title = "Citizen Card issuance",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact(name = "The project", url = "https://citizen-card.invalid/"),
         description = "Officers sign in for a bearer token; stations are known by their TLS client certificate. Every write takes Idempotency-Key."
     )
 )]
@@ -91,6 +107,13 @@ pub fn document() -> OpenApiDocument {
                     operation.security = Some(vec![SecurityRequirement::new("officer", roles)]);
                 }
             }
+            if let Some(right) = right {
+                let codes = codes::of(right, &method, path, operation);
+                let listed = codes.iter().map(|code| code.word()).collect::<Vec<_>>();
+                let listed = serde_json::json!(listed);
+                let extensions = operation.extensions.get_or_insert_default();
+                extensions.insert("x-problem-codes".to_owned(), listed);
+            }
             if method == Method::POST && right != Some(Right::Anyone) {
                 let key = ParameterBuilder::new()
                     .name("Idempotency-Key")
@@ -102,7 +125,36 @@ pub fn document() -> OpenApiDocument {
             }
         }
     }
+    closed_lists(&mut document);
+    drop_unused(&mut document);
     document
+}
+
+/// Drops the schemas to which nothing refers: those of the items of a page stand in the page.
+fn drop_unused(document: &mut OpenApiDocument) {
+    loop {
+        let text = serde_json::to_string(&document).unwrap_or_default();
+        let Some(components) = &mut document.components else { return };
+        let before = components.schemas.len();
+        components.schemas.retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));
+        if components.schemas.len() == before {
+            return;
+        }
+    }
+}
+
+/// Writes the closed lists of the problem document into its schema.
+fn closed_lists(document: &mut OpenApiDocument) {
+    let schemas = document.components.as_mut().map(|components| &mut components.schemas);
+    let Some(RefOr::T(Schema::Object(body))) = schemas.and_then(|schemas| schemas.get_mut("ProblemBody")) else {
+        return;
+    };
+    let codes: Vec<&str> = ProblemCode::ALL.iter().map(|code| code.word()).collect();
+    for (name, words) in [("code", codes), ("about", vec!["request", "chip", "station", "service"])] {
+        if let Some(RefOr::T(Schema::Object(property))) = body.properties.get_mut(name) {
+            property.enum_values = Some(words.into_iter().map(Into::into).collect());
+        }
+    }
 }
 
 /// Returns the service: each route behind the gate of [`access`], each request with an id, each problem with its body.

@@ -160,31 +160,31 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Returns all rows of a sealed table, each with whether its MAC holds: to show which one does not.
+    /// As [`all_sealed`](Self::all_sealed), each row with whether its MAC holds: a list shows also the row that must
+    /// not be believed, or one changed row would hide all others.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn judged_rows(&mut self, table: &Sealed) -> Result<Vec<(Record, bool)>, StoreError> {
-        self.judged_found(table, table.all, Vec::new()).await
-    }
-
-    /// As [`judged_rows`](Self::judged_rows) for the rows that a statement finds, all columns of the sealed table.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn judged_found(
+    pub async fn all_judged(
         &mut self,
         table: &Sealed,
         sql: Sql,
         arguments: Vec<Argument>,
     ) -> Result<Vec<(Record, bool)>, StoreError> {
-        let key = self.row_key().cloned();
         let rows = Box::pin(self.all(sql, arguments)).await?;
         let judged = rows.into_iter().map(|row| {
-            let holds = table.verify(key.as_ref(), &row).is_ok();
+            let holds = table.verify(self.row_key(), &row).is_ok();
             (row, holds)
         });
         Ok(judged.collect())
+    }
+
+    /// Returns all rows of a sealed table, each with whether its MAC holds: to show which one does not.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn judged_rows(&mut self, table: &Sealed) -> Result<Vec<(Record, bool)>, StoreError> {
+        self.all_judged(table, table.all, Vec::new()).await
     }
 
     /// Gives a row that was just inserted its MAC.

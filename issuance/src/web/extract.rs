@@ -56,11 +56,28 @@ pub struct OccasionAsked {
     /// What for: `look-up`, which it is without this parameter, `capture`, `decision`, `hand-over`, `loss-by-holder`,
     /// `loss-by-other`, `numbering` or `registration`. A role of the officer must have that task.
     #[param(value_type = Option<String>)]
-    purpose: Option<Words<20>>,
+    pub(crate) purpose: Option<Words<20>>,
     /// The application for which it is read: the audit trail names it. Without it, the one by which the office may
     /// read.
     #[param(value_type = Option<String>)]
-    case: Option<ApplicationId>,
+    pub(crate) case: Option<ApplicationId>,
+}
+
+impl OccasionAsked {
+    /// Returns the occasion, if the officer has its task.
+    ///
+    /// # Errors
+    /// `query-malformed` for a purpose that is none of those for which persons are read; `role-missing`
+    pub fn of(self, officer: &Officer) -> Result<Occasion, Problem> {
+        let Self { purpose, case } = self;
+        let Some(word) = purpose else { return Ok(Occasion { case, ..Occasion::default() }) };
+        let known = Purpose::READING.iter().find(|(purpose, _)| purpose.word() == word.as_str());
+        let (purpose, task) = *known.ok_or_else(|| Problem::new(ProblemCode::QueryMalformed))?;
+        if task.is_some_and(|task| !officer.may(task)) {
+            return Err(Problem::new(ProblemCode::RoleMissing).detail("no role of the officer has this purpose"));
+        }
+        Ok(Occasion { purpose, case })
+    }
 }
 
 /// For what an officer reads a person.
@@ -68,15 +85,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Occasion {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Parameters(OccasionAsked { purpose, case }) = Parameters::from_request_parts(parts, state).await?;
-        let Some(word) = purpose else { return Ok(Self { case, ..Self::default() }) };
-        let officer = Officer::from_request_parts(parts, state).await?;
-        let known = Purpose::READING.iter().find(|(purpose, _)| purpose.word() == word.as_str());
-        let (purpose, task) = *known.ok_or_else(|| Problem::new(ProblemCode::QueryMalformed))?;
-        if task.is_some_and(|task| !officer.may(task)) {
-            return Err(Problem::new(ProblemCode::RoleMissing).detail("no role of the officer has this purpose"));
+        let Parameters(asked) = Parameters::<OccasionAsked>::from_request_parts(parts, state).await?;
+        // Without a purpose no caller is needed.
+        if asked.purpose.is_none() {
+            return Ok(Self { case: asked.case, ..Self::default() });
         }
-        Ok(Self { purpose, case })
+        asked.of(&Officer::from_request_parts(parts, state).await?)
     }
 }
 

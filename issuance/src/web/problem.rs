@@ -11,7 +11,7 @@ use crypto::perso::problem::{About, ProblemCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::deed::DeedError;
+use crate::deed::{DeedError, Object};
 use crate::ground::OtherOffice;
 use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::ids::{IdMalformed, RequestId};
@@ -26,6 +26,10 @@ pub struct Problem {
     detail: Option<String>,
     /// The cause of a failure inside the service. Logged once, with the request's id; never answered.
     cause: Option<String>,
+    /// What it is about, where the caller may know it.
+    object: Option<String>,
+    /// What does not fit, field by field.
+    errors: Vec<FieldError>,
     /// The caller may ask again after so many seconds.
     retry_after: Option<u64>,
 }
@@ -48,11 +52,27 @@ pub struct ProblemBody {
     pub status: u16,
     /// What exactly, if there is more to say.
     pub detail: Option<String>,
+    /// What the refusal is about, `kind/identifier`, where the caller may know it: `application/…` for the application
+    /// that is open.
+    pub object: Option<String>,
+    /// What does not fit in the body, field by field; absent where no field is at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
     /// What the caller can do about it.
     pub remedy: String,
     /// To find the log lines of this request.
-    #[schema(value_type = String)]
     pub request_id: RequestId,
+}
+
+/// A field of a body that does not fit.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field, as a JSON pointer (RFC 6901) into the body; empty for the body itself.
+    pub pointer: String,
+    /// Stable, in kebab case: a problem code, or that of a finding of the register.
+    pub code: String,
+    /// What would fit, or what is missing. No value of the body stands in it.
+    pub message: String,
 }
 
 /// An entry of `docs/problems/service.toml`.
@@ -95,13 +115,32 @@ impl Problem {
     /// A problem of this code.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, cause: None, retry_after: usual_wait(code) }
+        Self { code, detail: None, cause: None, object: None, errors: Vec::new(), retry_after: usual_wait(code) }
     }
 
     /// Says what exactly. No personal data: details end up in the logs of callers.
     #[must_use]
     pub fn detail(mut self, detail: impl std::fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// Says what it is about, where the caller may know it.
+    #[must_use]
+    pub fn object(mut self, object: Option<Object>) -> Self {
+        self.object = object.map(|object| object.to_string());
+        self
+    }
+
+    /// Says which field does not fit, by its JSON pointer. No value of the body stands in the message.
+    #[must_use]
+    pub fn field(
+        mut self,
+        pointer: impl Into<String>,
+        code: impl std::fmt::Display,
+        message: impl Into<String>,
+    ) -> Self {
+        self.errors.push(FieldError { pointer: pointer.into(), code: code.to_string(), message: message.into() });
         self
     }
 
@@ -152,6 +191,8 @@ impl Problem {
             title: self.code.word().replace('-', " "),
             status: status.as_u16(),
             detail: self.detail.clone(),
+            object: self.object.clone(),
+            errors: self.errors.clone(),
             remedy: catalogued(self.code).en.remedy.clone(),
             request_id,
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::http::Method;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -95,13 +95,16 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
 /// Writes into the document what holds for every operation: the parameters that its path names, a description of each
 /// answer, and that a refusal is a problem document.
 fn complete(path: &str, operation: &mut Operation) {
+    if operation.description.is_none() {
+        operation.description.clone_from(&operation.summary);
+    }
     let parameters = operation.parameters.get_or_insert_default();
     // The attribute of a handler may name a parameter; the path is what the router goes by.
     parameters.retain(|parameter| !matches!(parameter, RefOr::T(given) if given.parameter_in == ParameterIn::Path));
     for name in path.split(['{', '}']).skip(1).step_by(2) {
-        let schema = ObjectBuilder::new().schema_type(Type::String);
+        let (description, schema) = in_path(name);
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-        parameters.push(RefOr::T(parameter.schema(Some(schema)).build()));
+        parameters.push(RefOr::T(parameter.description(Some(description)).schema(Some(schema)).build()));
     }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response
@@ -120,6 +123,24 @@ fn complete(path: &str, operation: &mut Operation) {
         operation.responses.responses.entry(range.to_owned()).or_insert(RefOr::T(response));
     }
 }
+
+/// Returns what a parameter of a path is, by its name.
+fn in_path(name: &str) -> (&'static str, ObjectBuilder) {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    match name {
+        "code" => ("Code of the unit.", text.pattern(Some("^[a-z0-9-]{1,16}$"))),
+        "id" => ("Identifier.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))),
+        "serial" => ("Serial of the chip.", text.pattern(Some("^[0-9A-Fa-f]{20}$"))),
+        "sod_sha256" => {
+            ("SHA-256 of the signed hash table of EF.SOD, hexadecimal.", text.pattern(Some("^[0-9A-Fa-f]{64}$")))
+        }
+        "table" => ("Name of the table.", text.enum_values(Some(TABLES))),
+        _ => ("", text),
+    }
+}
+
+/// The tables of codes.
+const TABLES: [&str; 7] = ["communes", "countries", "districts", "ethnic-groups", "provinces", "reasons", "stages"];
 
 /// Returns the operations of a path, with their methods.
 pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {

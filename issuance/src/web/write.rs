@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crypto::perso::problem::ProblemCode;
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::meter::Meter;
-use super::{Problem, store};
+use super::{Problem, pointer, store};
 use crate::ground::ids::IdMalformed;
 use crate::ground::{Secrets, text};
 use crate::store::Tx;
@@ -128,19 +128,31 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             }
         };
         // Line and column, not serde's sentence: that one quotes the value, which may be personal.
-        Problem::new(code).detail(place(&e))
+        let problem = Problem::new(code).detail(place(&e));
+        if e.classify() != Category::Data {
+            return problem;
+        }
+        let mut at = pointer::of_last(&bytes[..pointer::offset(bytes, e.line(), e.column())]);
+        if let Some(name) = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+            pointer::push(&mut at, name);
+        }
+        problem.field(at, code, what(&said))
     })
 }
 
-/// Where, and for a missing or unknown field which one, cut short if it is longer than any of ours.
+/// Where it does not fit, and why.
 fn place(error: &serde_json::Error) -> String {
-    let sentence = error.to_string();
+    format!("{}, line {} column {}", what(&error.to_string()), error.line(), error.column())
+}
+
+/// Why a value does not fit, and for a missing or unknown field which one (names of fields are ours, not personal).
+fn what(sentence: &str) -> Cow<'_, str> {
     let ours = sentence.starts_with("missing field") || sentence.starts_with("unknown field");
-    let named = ours || text::refusal(&sentence).is_some();
-    let what =
-        if named { sentence.rsplit_once(" at line").map_or("", |(what, _)| what) } else { "a value does not fit" };
-    let what = unknown_field_cut(what);
-    format!("{what}, line {} column {}", error.line(), error.column())
+    let named = ours || text::refusal(sentence).is_some();
+    if !named {
+        return "a value does not fit".into();
+    }
+    unknown_field_cut(sentence.rsplit_once(" at line").map_or(sentence, |(what, _)| what))
 }
 
 /// Returns serde's sentence with an unknown field's name cut: the name is the caller's own text, of any length.
@@ -167,11 +179,30 @@ const MOST_OF_NAME: usize = 50;
 pub struct Answer {
     body: Vec<u8>,
     repeated: bool,
+    status: StatusCode,
+    /// Where what was made can be read.
+    location: Option<String>,
 }
 
 impl Answer {
     pub(super) fn fresh(body: Vec<u8>) -> Self {
-        Self { body, repeated: false }
+        Self { body, repeated: false, status: StatusCode::OK, location: None }
+    }
+
+    /// Says that something was made, and where it can be read: under this path, with the text of this member of the
+    /// answer at its end. The same for an answer that is given again.
+    #[must_use]
+    pub fn created(self, path: &str, member: &str) -> Self {
+        let body: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+        let name = body.as_ref().and_then(|body| body[member].as_str());
+        let location = name.map(|name| format!("{path}{name}"));
+        Self { status: StatusCode::CREATED, location, ..self }
+    }
+
+    /// Leaves the body out: the verb is done, and there is no more to say.
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { body: Vec::new(), status: StatusCode::NO_CONTENT, ..self }
     }
 }
 
@@ -182,9 +213,16 @@ pub struct Nothing {}
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut response = self.body.into_response();
+        let mut response = (self.status, self.body).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status == StatusCode::NO_CONTENT {
+            headers.remove(header::CONTENT_TYPE);
+        } else {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(location) = self.location.and_then(|path| HeaderValue::try_from(path).ok()) {
+            headers.insert(header::LOCATION, location);
+        }
         if self.repeated {
             headers.insert(HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true"));
         }
@@ -206,7 +244,7 @@ pub(super) async fn repeated(tx: &mut Tx, secrets: &Secrets, caller: &str, stamp
     }
     let sealed: Vec<u8> = row.get("sealed")?;
     let body = secrets.open(&seal_purpose(caller, stamp), &sealed).map_err(|e| Problem::internal(&e))?;
-    Ok(Answer { body: body.to_vec(), repeated: true })
+    Ok(Answer { repeated: true, ..Answer::fresh(body.to_vec()) })
 }
 
 /// Caller and key are part of what is authenticated: a writer into the table cannot pass one answer off as another.

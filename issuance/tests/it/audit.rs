@@ -152,17 +152,19 @@ async fn reading_the_trail_is_in_the_trail() {
         let path = format!("/api/audit?object=station/{station}");
         house.clock.advance(Duration::microseconds(1));
         let first = auditor.get(&path).await;
-        let rows = first.body["rows"].as_array().unwrap().clone();
+        let rows = first.body["items"].as_array().unwrap().clone();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0]["action"], "station-enrolled");
         assert_eq!(rows[0]["purpose"], "administration");
         assert!(rows[0]["actor"].as_str().unwrap().starts_with("officer/"));
         house.clock.advance(Duration::microseconds(1));
         let second = auditor.get(&path).await;
-        let rows = second.body["rows"].as_array().unwrap().clone();
+        let rows = second.body["items"].as_array().unwrap().clone();
         assert_eq!((rows.len(), &rows[1]["action"]), (2, &"audit-read".into()));
-        let after = auditor.get(&format!("{path}&after={}", rows[1]["id"].as_str().unwrap())).await;
-        assert_eq!(after.body["rows"].as_array().unwrap().len(), 1, "only the second reading");
+        let page = auditor.get(&format!("{path}&limit=2")).await;
+        let after = auditor.get(&format!("{path}&after={}", page.body["next"].as_str().unwrap())).await;
+        let rows = after.body["items"].as_array().unwrap();
+        assert_eq!(rows.len(), 2, "only the second and the third reading");
         assert_eq!(auditor.get("/api/audit").await.code(), "query-malformed");
     })
     .await;
@@ -176,7 +178,7 @@ async fn reading_what_was_done_about_a_person_is_done_about_the_person() {
         for earlier in 0..2 {
             house.clock.advance(Duration::microseconds(1));
             let said = auditor.get(&format!("/api/audit?person={person}")).await;
-            let rows = said.body["rows"].as_array().unwrap();
+            let rows = said.body["items"].as_array().unwrap();
             assert_eq!(rows.len(), earlier, "{said:?}");
             for row in rows {
                 assert_eq!((&row["action"], &row["person_id"]), (&json!("audit-read"), &json!(person)));
@@ -199,7 +201,7 @@ async fn an_auditor_of_one_office_sees_what_was_done_by_it_and_to_it() {
             let auditor = house.officer(&format!("auditor-{office}"), &[Role::Auditor], office).await;
             for (made, sees) in [&by_local, &by_admin].into_iter().zip(sees) {
                 let trail = auditor.get(&format!("/api/audit?object=officer/{made}")).await;
-                let rows = trail.body["rows"].as_array().unwrap();
+                let rows = trail.body["items"].as_array().unwrap();
                 assert_eq!(rows.iter().filter(|row| row["action"] == "officer-proposed").count(), sees, "{office}");
             }
         }

@@ -49,7 +49,7 @@ async fn an_officer_is_made_by_two_and_chooses_the_password_with_a_token_that_wo
         assert_eq!(house.second.post(&path, "k-5", json!({})).await.code(), "proposal-unknown");
 
         assert_eq!(sets_password(&house.anyone(), token, "short").await.code(), "password-unfit");
-        assert_eq!(sets_password(&house.anyone(), token, PASSWORD).await.status, 200);
+        assert_eq!(sets_password(&house.anyone(), token, PASSWORD).await.status, 204);
         assert_eq!(sets_password(&house.anyone(), token, OTHER).await.code(), "one-time-token-unfit");
         assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.status, 200);
         let stored = sql!("select count(*) as n from officer where token_hash is not null");
@@ -84,7 +84,7 @@ async fn the_invented_password_of_the_first_administrator_opens_nothing_before_i
         let said = house.admin.get("/api/officer-proposals").await;
         assert_eq!((said.status, said.code()), (403, "password-change-needed"));
         let body = json!({"old": PASSWORD, "new": OTHER});
-        assert_eq!(house.admin.post("/api/me/password", "k-1", body).await.status, 200);
+        assert_eq!(house.admin.post("/api/me/password", "k-1", body).await.status, 204);
         assert_eq!(house.admin.get("/api/officer-proposals").await.status, 200);
     })
     .await;
@@ -100,7 +100,7 @@ async fn the_invented_password_of_the_first_administrator_opens_nothing_before_i
     let officer = admin.post("/api/officers", "k-1", lan()).await;
     assert_eq!((officer.status, officer.code()), (403, "password-change-needed"));
     let body = json!({"old": *made.admin_password, "new": OTHER});
-    assert_eq!(admin.post("/api/me/password", "k-2", body).await.status, 200);
+    assert_eq!(admin.post("/api/me/password", "k-2", body).await.status, 204);
     assert_eq!(admin.post("/api/officers", "k-3", lan()).await.status, 200);
     service.stop().await;
 }
@@ -153,9 +153,9 @@ async fn a_password_is_changed_by_its_owner_who_knows_the_old_one() {
         let mut there = house.anyone();
         there.token = there.signs_in("lan", PASSWORD).await.body["token"].as_str().map(str::to_owned);
         let changes = json!({"old": PASSWORD, "new": OTHER});
-        assert_eq!(here.post("/api/me/password", "k-1", changes.clone()).await.status, 200);
+        assert_eq!(here.post("/api/me/password", "k-1", changes.clone()).await.status, 204);
         let again = here.post("/api/me/password", "k-1", changes).await;
-        assert_eq!((again.status, again.replayed), (200, true), "a lost answer is given again");
+        assert_eq!((again.status, again.replayed), (204, true), "a lost answer is given again");
         assert_eq!(there.get("/api/audit?object=card/0").await.code(), "session-needed", "other sessions end");
         assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.code(), "credentials-wrong");
         assert_eq!(house.anyone().signs_in("lan", OTHER).await.status, 200);
@@ -183,13 +183,13 @@ async fn roles_office_password_and_return_of_an_officer_take_two_administrators(
         let reset = acts(house, &path("password-reset"), reason.clone()).await;
         assert_eq!(officer.get(audit).await.code(), "session-needed");
         assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.code(), "credentials-wrong");
-        assert_eq!(sets_password(&house.anyone(), &reset.body["token"], OTHER).await.status, 200);
+        assert_eq!(sets_password(&house.anyone(), &reset.body["token"], OTHER).await.status, 204);
 
         assert_eq!(house.admin.post(&path("disablement"), "k-1", reason.clone()).await.body["effective"], json!(true));
         assert_eq!(house.anyone().signs_in("lan", OTHER).await.code(), "credentials-wrong");
         let back = acts(house, &path("enablement"), reason).await;
         assert_eq!(house.anyone().signs_in("lan", OTHER).await.code(), "credentials-wrong", "with a new password");
-        assert_eq!(sets_password(&house.anyone(), &back.body["token"], PASSWORD).await.status, 200);
+        assert_eq!(sets_password(&house.anyone(), &back.body["token"], PASSWORD).await.status, 204);
         assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.status, 200);
         let changed = sql!("select count(*) as n from audit_entry where action = 'officer-changed' and object = $1");
         assert_eq!(house.count(changed, args![format!("officer/{id}")]).await, 4);
@@ -203,10 +203,7 @@ async fn what_is_withdrawn_or_runs_out_frees_the_name_and_changes_nothing() {
         let proposed = house.admin.post("/api/officers", "k-1", lan()).await;
         let id = proposed.body["proposal_id"].as_str().unwrap();
         let open = house.second.get("/api/officer-proposals").await;
-        assert_eq!(
-            (&open.body["proposals"][0]["id"], &open.body["proposals"][0]["change"]),
-            (&json!(id), &json!("appoint"))
-        );
+        assert_eq!((&open.body["items"][0]["id"], &open.body["items"][0]["change"]), (&json!(id), &json!("appoint")));
         let path = format!("/api/officer-proposals/{id}");
         assert_eq!(house.second.post(&format!("{path}/withdrawal"), "k-1", json!({})).await.status, 200);
         assert_eq!(
@@ -365,8 +362,7 @@ async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
         assert!(house.admin.get("/health").await.body["break_glass"].is_string());
         house.clock.advance(Duration::minutes(5));
         let open = house.admin.get("/api/officer-proposals").await; // and so was here
-        let proposal =
-            open.body["proposals"].as_array().unwrap().iter().find(|one| one["proposed_by"].is_null()).unwrap();
+        let proposal = open.body["items"].as_array().unwrap().iter().find(|one| one["proposed_by"].is_null()).unwrap();
         let path = format!("/api/officer-proposals/{}/withdrawal", proposal["id"].as_str().unwrap());
         house.clock.advance(Duration::hours(25));
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -451,7 +447,7 @@ async fn where_no_administrator_signs_in_a_reset_takes_effect_after_a_day_of_ala
         house.clock.advance(Duration::hours(2));
         until_alarm_is(&house.admin, false).await;
         assert_eq!(house.anyone().signs_in("admin", PASSWORD).await.code(), "credentials-wrong");
-        assert_eq!(sets_password(&house.anyone(), &token, OTHER).await.status, 200);
+        assert_eq!(sets_password(&house.anyone(), &token, OTHER).await.status, 204);
         assert_eq!(house.anyone().signs_in("admin", OTHER).await.status, 200);
         let told =
             sql!("select count(*) as n from audit_entry where reason = 'reset: break-glass' and actor = 'service'");

@@ -85,7 +85,7 @@ impl House {
         let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
         admin.token = Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
         let body = json!({"old": *made.admin_password, "new": PASSWORD});
-        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 200);
+        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 204);
         let body = json!({"username": "second", "roles": ["admin"], "office": "national"});
         let appointed = admin.post("/api/officers", "second", body).await;
         let mut second = Caller { client: client(&folder, None), address: address(&service), token: None };
@@ -183,7 +183,7 @@ impl Caller {
     pub async fn owns(&mut self, name: &str, appointed: &Said) {
         let body = json!({"token": appointed.body["token"], "password": PASSWORD});
         let set = self.asks(Method::POST, "/api/password", None, Some(body)).await;
-        assert_eq!(set.status, 200, "{:?} {:?}", set.body, appointed.body);
+        assert_eq!(set.status, 204, "{:?} {:?}", set.body, appointed.body);
         self.token = Some(self.signs_in(name, PASSWORD).await.body["token"].as_str().unwrap().into());
     }
 

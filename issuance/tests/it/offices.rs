@@ -8,7 +8,7 @@ use crypto::scp03::MasterKey;
 use crypto::suite::{Curve, VerifyingKey};
 use issuance::access::{OFFICER, SESSION, STATION};
 use issuance::applications::fetched::FetchedPortrait;
-use issuance::applications::model::{Application, DossierDigest, Kind};
+use issuance::applications::model::{Application, DossierDigest, Kind, Slip};
 use issuance::applications::steps::{self as counter, CounterError, Request};
 use issuance::deed::{Action, Deeds, Object, Occasion, Purpose};
 use issuance::ground::actor::Service;
@@ -191,7 +191,13 @@ impl Offices {
 
     pub async fn prepares(&self, station: &Station, chip: &Chip) -> Result<(), ProductionError> {
         let production = &self.state.production;
-        personalization::prepare(self.state.deeds(), production, station, &chip.presentation()).await
+        personalization::prepare(self.state.deeds(), production, station, &chip.presentation(), None).await
+    }
+
+    /// As [`prepares`](Self::prepares), for the application with this slip.
+    pub async fn prepares_for(&self, slip: &Slip, chip: &Chip) -> Result<(), ProductionError> {
+        let (production, presentation) = (&self.state.production, chip.presentation());
+        personalization::prepare(self.state.deeds(), production, &self.station, &presentation, Some(slip)).await
     }
 
     pub async fn orders(&self, chip: &Chip) -> Result<Ordered, ProductionError> {

@@ -62,7 +62,7 @@ async fn an_office_reads_another_offices_person_only_while_the_citizen_has_a_cas
         assert_eq!(capture.get(&citizen.path()).await.code(), "other-office");
 
         let opened = citizen.applies(&capture, "k-2", Some(citizen.claim())).await;
-        assert_eq!(opened.status, 200, "{opened:?}");
+        assert_eq!(opened.status, 201, "{opened:?}");
         let case = opened.body["id"].as_str().unwrap();
         assert_eq!(capture.get(&citizen.path()).await.status, 200);
         let named = sql!(
@@ -73,7 +73,7 @@ async fn an_office_reads_another_offices_person_only_while_the_citizen_has_a_cas
         let path = format!("/api/applications/{case}/cancellation");
         assert_eq!(capture.post(&path, "k-3", json!({"reason": "went home"})).await.status, 200);
         assert_eq!(capture.get(&citizen.path()).await.code(), "other-office", "the right ends with the case");
-        assert_eq!(citizen.applies(&capture, "k-4", Some(citizen.claim())).await.status, 200);
+        assert_eq!(citizen.applies(&capture, "k-4", Some(citizen.claim())).await.status, 201);
         assert_eq!(capture.get(&citizen.path()).await.status, 200, "and comes back with another one");
     })
     .await;
@@ -117,7 +117,7 @@ async fn a_wrong_claim_does_not_tell_what_is_wrong_and_three_slow_down() {
         house.clock.advance(Duration::seconds(61));
         assert_eq!(citizen.applies(&capture, "w-6", Some(citizen.claim())).await.code(), "claim-too-soon");
         house.clock.advance(Duration::seconds(60));
-        assert_eq!(citizen.applies(&capture, "w-7", Some(citizen.claim())).await.status, 200);
+        assert_eq!(citizen.applies(&capture, "w-7", Some(citizen.claim())).await.status, 201);
     })
     .await;
 }
@@ -250,7 +250,7 @@ async fn the_number_of_a_card_of_before_is_a_claim_with_date_and_name_where_the_
             assert_eq!(said.code(), "claim-mismatch");
         }
         house.clock.advance(Duration::minutes(2));
-        assert_eq!(citizen.applies(&capture, "k-2", Some(claim(" 012345678 "))).await.status, 200);
+        assert_eq!(citizen.applies(&capture, "k-2", Some(claim(" 012345678 "))).await.status, 201);
 
         // A registrar or an approver of any office reads once by such a claim, without a case.
         let elsewhere = house.officer("elsewhere", &[Role::Registrar], "o-3").await;
@@ -458,7 +458,7 @@ async fn an_answer_that_is_given_again_is_a_record_about_the_same_person() {
         );
         for times in 0..3 {
             let said = citizen.applies(&capture, "k-1", Some(citizen.claim())).await;
-            assert_eq!((said.status, said.replayed), (200, times > 0), "{said:?}");
+            assert_eq!((said.status, said.replayed), (201, times > 0), "{said:?}");
             assert_eq!(house.count(replayed, args![citizen.id.as_str()]).await, times);
         }
         let all = sql!("select count(*) as n from audit_entry where action = 'answer-replayed'");

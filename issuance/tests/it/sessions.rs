@@ -29,7 +29,7 @@ async fn a_session_ends_when_idle_when_expired_and_when_told() {
         let told = house.anyone();
         let said = told.signs_in("lan", PASSWORD).await;
         let told = Caller { token: said.body["token"].as_str().map(str::to_owned), ..told };
-        assert_eq!(told.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 200);
+        assert_eq!(told.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 204);
         assert_eq!(told.get("/api/audit?object=card/0").await.code(), "session-needed", "signed out");
     })
     .await;

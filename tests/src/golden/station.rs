@@ -79,12 +79,12 @@ impl Service for InHouse<'_> {
         _: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
         let offices = self.house.service.offices();
-        let preparing = personalization::prepare(offices.deeds(), &offices.production, &self.station, presentation);
+        let preparing =
+            personalization::prepare(offices.deeds(), &offices.production, &self.station, presentation, None);
         self.house.runtime.block_on(preparing).map_err(|error| refused(&error.into()))?;
         let ordered = self.does(async |deed, floor| personalization::order(deed, floor, presentation).await)?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
-        let application_id = ordered.application.to_string();
-        Ok(PersonalizationOrder { order: ordered.order, read_back, application_id })
+        Ok(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0 })
     }
 
     fn personalization_receipt(

@@ -179,7 +179,7 @@ impl<'a> Later<'a> {
             ("chip", &active.chips[0], "chip-initialised"),
         ] {
             let rows = self.auditor.audit_of(kind, id).unwrap();
-            let acts: Vec<_> = rows["rows"].as_array().unwrap().iter().map(|row| text(row, "action")).collect();
+            let acts: Vec<_> = rows["items"].as_array().unwrap().iter().map(|row| text(row, "action")).collect();
             assert!(acts.iter().any(|found| found == act), "{act} is not among {acts:?} of {kind} {id}");
         }
     }

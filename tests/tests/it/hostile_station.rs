@@ -264,7 +264,7 @@ fn lies(database: Option<&str>) {
 }
 
 /// Nothing that the service ever told the liar holds a citizen's name, number, birth or person: not in the JSON, and
-/// not in the octets of its base64 and hexadecimal members.
+/// not in the octets of its base64 and hexadecimal members. The slip is all that a station learns of an application.
 fn learned_nothing(scene: &Scene) {
     let mut heard = Vec::new();
     for body in scene.liar.heard.borrow().iter() {
@@ -301,7 +301,6 @@ fn secrets_of(citizen: &Citizen, issued: &Issued) -> Vec<Vec<u8>> {
         number[3..].to_vec(),
         packed,
         issued.person.as_bytes().to_vec(),
-        issued.slip.as_bytes().to_vec(),
         citizen.name.as_bytes().to_vec(),
         citizen.name.to_uppercase().into_bytes(),
         unaccented(&citizen.name).replace(' ', "<").into_bytes(),

@@ -96,7 +96,7 @@ pub(in crate::access) async fn all_open(
          from officer_proposal where outcome is null and expires_at > $1 order by proposed_at, id"
     );
     let (mut open, mut strange) = (Vec::new(), Vec::new());
-    for (row, holds) in tx.judged_found(&PROPOSAL, sql, args![now]).await? {
+    for (row, holds) in tx.all_judged(&PROPOSAL, sql, args![now]).await? {
         if holds {
             open.push(read(&row)?);
         } else {
@@ -148,7 +148,7 @@ pub(in crate::access) async fn expire(tx: &mut Tx, now: OffsetDateTime) -> Resul
                 token_hash, outcome, decided_by, decided_at, shown_for, shown_at, administrator_seen_at, version, mac
          from officer_proposal where outcome is null and expires_at <= $1"
     );
-    for (row, holds) in tx.judged_found(&PROPOSAL, sql, args![now]).await? {
+    for (row, holds) in tx.all_judged(&PROPOSAL, sql, args![now]).await? {
         // One of another hand stays as it is, and is refused as long as it is there.
         if holds {
             decide(tx, Id::of(&row, "id")?, "expired", None, now).await?;
@@ -250,7 +250,7 @@ pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: Offset
          from session where seen_at >= $1 order by officer_id"
     );
     let mut last = None;
-    for (row, holds) in tx.judged_found(&SESSION, sql, args![since]).await? {
+    for (row, holds) in tx.all_judged(&SESSION, sql, args![since]).await? {
         let id: OfficerId = Id::of(&row, "officer_id")?;
         if !holds || last.replace(id) == Some(id) {
             continue;

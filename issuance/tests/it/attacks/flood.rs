@@ -76,7 +76,7 @@ impl Program {
         let password = std::fs::read_to_string(self.folder.path().join("data/admin-password")).unwrap();
         let admin = self.signed_in("admin", password.trim()).await;
         let body = json!({"old": password.trim(), "new": PASSWORD});
-        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 200);
+        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 204);
         admin
     }
 

@@ -1,0 +1,104 @@
+//! SQL of the lists of officers, stations and sessions.
+
+use time::OffsetDateTime;
+
+use super::{OFFICER, STATION};
+use crate::access::Settings;
+use crate::ground::ids::{OfficerId, SessionId, StationId};
+use crate::ground::{Id, OfficeCode};
+use crate::store::{Record, StoreError, Tx};
+use crate::{args, sql};
+
+/// Returns at most so many officers of an office after this one, by id, each with whether its MAC holds; for the
+/// national office, those of all.
+pub(in crate::access) async fn officers(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    after: OfficerId,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
+         from officer where (office = $1 or $1 = 'national') and id > $2 order by id limit $3"
+    );
+    tx.all_judged(&OFFICER, sql, args![office, after, most]).await
+}
+
+/// As [`officers`], for stations.
+pub(in crate::access) async fn stations(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    after: StationId,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+         from station where (office = $1 or $1 = 'national') and id > $2 order by id limit $3"
+    );
+    tx.all_judged(&STATION, sql, args![office, after, most]).await
+}
+
+/// An open session of an officer.
+pub(in crate::access) struct OpenSession {
+    pub id: SessionId,
+    pub opened_at: OffsetDateTime,
+    pub seen_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Returns at most so many open sessions of an officer after this one, oldest first.
+pub(in crate::access) async fn open_sessions(
+    tx: &mut Tx,
+    settings: &Settings,
+    officer: OfficerId,
+    now: OffsetDateTime,
+    after: SessionId,
+    most: i64,
+) -> Result<Vec<OpenSession>, StoreError> {
+    let sql = sql!(
+        "select id, opened_at, seen_at, expires_at from session
+         where officer_id = $1 and closed_at is null and expires_at > $2 and seen_at > $3 and id > $4
+         order by id limit $5"
+    );
+    let rows = tx.all(sql, args![officer, now, now - settings.session_idle, after, most]).await?;
+    let read = |row: &Record| {
+        Ok(OpenSession {
+            id: Id::of(row, "id")?,
+            opened_at: row.get("opened_at")?,
+            seen_at: row.get("seen_at")?,
+            expires_at: row.get("expires_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Returns one of the open sessions of an officer.
+pub(in crate::access) async fn open_session_of(
+    tx: &mut Tx,
+    settings: &Settings,
+    officer: OfficerId,
+    id: SessionId,
+    now: OffsetDateTime,
+) -> Result<Option<OpenSession>, StoreError> {
+    let sql = sql!(
+        "select id, opened_at, seen_at, expires_at from session
+         where id = $1 and officer_id = $2 and closed_at is null and expires_at > $3 and seen_at > $4"
+    );
+    let row = tx.one(sql, args![id, officer, now, now - settings.session_idle]).await?;
+    row.map(|row| {
+        Ok(OpenSession {
+            id,
+            opened_at: row.get("opened_at")?,
+            seen_at: row.get("seen_at")?,
+            expires_at: row.get("expires_at")?,
+        })
+    })
+    .transpose()
+}
+
+/// Returns the name of an officer's account.
+pub(in crate::access) async fn username(tx: &mut Tx, id: OfficerId) -> Result<Option<String>, StoreError> {
+    let row = tx.sealed(&OFFICER, id).await?;
+    row.map(|row| row.get("username")).transpose()
+}

@@ -1,0 +1,161 @@
+//! Applications, listed: for a counter that has a slip or a person before it, and for an office that asks what waits.
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use crypto::perso::problem::ProblemCode;
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::model::{Hold, HoldReason, Kind, KindName, Slip, Stage, StageName};
+use super::store::lists::{self as store, Wanted, Window};
+use super::{CounterError, steps};
+use crate::deed::{Action, Object};
+use crate::ground::ids::{ApplicationId, PersonId};
+use crate::ground::text::Words;
+use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
+use crate::store::{Record, StoreError};
+use crate::web::{Desk, Listing, Looked, OccasionAsked, Page, PageAsked, Problem, Right, Routes};
+
+/// The routes of this file.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+{
+    Routes::new().add(Right::Officer(Permission::ReadApplication), routes!(list))
+}
+
+/// Which applications.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Asked {
+    /// The office; another one than the officer's own is for the national office. With `slip` or `person_id` the
+    /// national office need not name one.
+    office: Option<OfficeCode>,
+    /// At this stage only. An officer whose only role with applications is `registrar` asks for `held`.
+    stage: Option<StageName>,
+    /// Registered so many days ago, or earlier.
+    #[param(minimum = 0, maximum = 36_500)]
+    older_than_days: Option<u16>,
+    /// The one with this slip, as people read it from paper.
+    #[param(value_type = Option<String>)]
+    slip: Option<Words<40>>,
+    /// Those of this person. The reading is a record about the person.
+    #[param(value_type = Option<PersonId>)]
+    person_id: Option<PersonId>,
+    /// With `person_id`: what for, as where a person is read.
+    #[param(value_type = Option<String>)]
+    purpose: Option<Words<20>>,
+    /// With `person_id`: the application for which it is read.
+    #[param(value_type = Option<ApplicationId>)]
+    case: Option<ApplicationId>,
+}
+
+/// An application in a list: without name or identifier of the person.
+#[derive(Debug, Serialize, ToSchema)]
+struct ApplicationItem {
+    /// Identifier.
+    id: ApplicationId,
+    /// What the citizen brings to fetch the card; shown at the counter that prints it, and not at hand-over, which asks
+    /// for it.
+    slip: Option<Slip>,
+    /// Where it stands.
+    #[schema(value_type = StageName)]
+    stage: String,
+    /// What is applied for.
+    #[schema(inline)]
+    kind: Option<KindName>,
+    /// The office.
+    #[schema(value_type = OfficeCode)]
+    office: String,
+    /// The moment at which it was opened.
+    #[serde(with = "time::serde::rfc3339")]
+    registered_at: OffsetDateTime,
+    /// Whole days since then.
+    age_days: i64,
+    /// Held: why.
+    held_because: Option<HoldReason>,
+    /// Held: the role that mends it.
+    held_for: Option<Role>,
+    /// True for a record that was changed by another hand: nothing of it is to be believed.
+    tampered: bool,
+}
+
+/// Applications, oldest first: of the officer's office, at a stage, older than so many days, of
+/// a person, or with a slip.
+#[utoipa::path(get, path = "/api/applications", tag = "applications", params(PageAsked, Asked),
+    responses((status = 200, body = Page<ApplicationItem>)))]
+async fn list(
+    State(desk): State<Desk>,
+    officer: Officer,
+    listing: Listing<Asked, ApplicationId>,
+) -> Looked<Page<ApplicationItem>> {
+    let (most, limit, now) = (listing.most(), listing.limit, desk.deeds().source().now());
+    let Listing { filter, after, .. } = listing;
+    let Asked { office, stage, older_than_days, slip, person_id, purpose, case } = filter;
+    if steps::mends_only(&officer) && stage != Some(StageName::Held) {
+        return Err(CounterError::NotHeld.into());
+    }
+    let (wants_own, own) = (office.is_none(), office.unwrap_or_else(|| officer.office.clone()));
+    officer.may_act_for(&own)?;
+    if person_id.is_none() && (purpose.is_some() || case.is_some()) || person_id.is_some() && slip.is_some() {
+        return Err(Problem::new(ProblemCode::QueryMalformed).detail("`person_id` stands alone, with its purpose"));
+    }
+    // Of one person or one slip there are few: what the national office need not name is every office.
+    let seen = if wants_own { &officer.office } else { &own };
+    let slip = slip.map(|text| Slip::typed(text.as_str()));
+    let any = stage.map_or("", StageName::word);
+    let wanted = match (&slip, person_id, stage) {
+        (Some(slip), ..) => Wanted::Slip(&slip.0, seen, any),
+        (None, Some(person), _) => Wanted::Person(person, seen, any),
+        (None, None, Some(stage)) => Wanted::Stage(&own, stage.word()),
+        (None, None, None) => Wanted::Office(&own),
+    };
+    let until = now - Duration::days(older_than_days.unwrap_or_default().into());
+    let window = Window { until, after: after.unwrap_or(Id::nil()), most };
+    let rows = if let Some(person) = person_id {
+        let occasion = OccasionAsked { purpose, case }.of(&officer)?;
+        let read = async |deed: &mut crate::deed::Deed<Officer>| {
+            let rows = store::applications(deed.tx(), wanted, window).await?;
+            let object = Object::Person(person);
+            deed.record_reading(Action::ApplicationsListed, object, person, &own, occasion).await?;
+            Ok::<_, CounterError>(rows)
+        };
+        desk.look(officer.clone(), read).await?.0
+    } else {
+        store::applications(&mut desk.deeds().db().begin_read().await?, wanted, window).await?
+    };
+    let items = rows.iter().map(|row| item(row, &officer, now)).collect::<Result<_, StoreError>>()?;
+    Ok(Json(Page::of(items, limit)))
+}
+
+fn item(
+    (row, holds): &(Record, bool),
+    officer: &Officer,
+    now: OffsetDateTime,
+) -> Result<(ApplicationId, ApplicationItem), StoreError> {
+    let (id, registered_at) = (Id::of(row, "id")?, row.get("registered_at")?);
+    // What was changed by another hand may have no meaning, and is shown all the same.
+    let kind: Option<Kind> = if *holds { Some(row.json("kind")?) } else { row.json("kind").ok() };
+    let stage: String = row.get("stage")?;
+    let hold: Option<Hold> = match row.json("stage_data") {
+        Ok(Stage::Held { hold, .. }) => Some(hold),
+        Err(error) if *holds => return Err(error),
+        Ok(_) | Err(_) => None,
+    };
+    let item = ApplicationItem {
+        id,
+        slip: if officer.may(Permission::Apply) { Some(Slip(row.get("slip")?)) } else { None },
+        stage,
+        kind: kind.map(Kind::which),
+        office: row.get("office")?,
+        registered_at,
+        age_days: (now - registered_at).whole_days(),
+        held_because: hold.map(|hold| hold.reason),
+        held_for: hold.map(|hold| hold.owner),
+        tampered: !holds,
+    };
+    Ok((id, item))
+}

@@ -1,0 +1,192 @@
+//! What stations and service send each other (`crypto::perso::protocol`), as the document describes it. A test holds
+//! that these have the members of the types that are sent.
+
+use utoipa::ToSchema;
+
+macro_rules! described {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => { $(
+        $(#[$doc])*
+        #[derive(ToSchema)]
+        #[expect(dead_code, reason = "describes what is sent by another type")]
+        pub(super) struct $name { $($(#[$field_doc])* $field: $type,)* }
+    )* };
+}
+
+described! {
+    /// What a station reads from a chip: unproved.
+    Presentation {
+        /// Serial of the chip.
+        #[schema(pattern = "^[0-9A-F]{20}$")]
+        serial: String,
+        /// Its life cycle: `blank`, `initialised`, `personalized`, `locked` or `terminated`.
+        life_cycle: String,
+        /// Version of its key set.
+        key_version: u8,
+        /// Sequence counter used last.
+        sequence_counter: u32,
+        /// Longest command APDU that it takes, in bytes.
+        max_command: usize,
+        /// Longest response APDU that it gives, in bytes.
+        max_response: usize,
+    }
+
+    /// What the station read from the blank on its reader.
+    Presented {
+        /// In the clear and unproved.
+        presentation: Presentation,
+    }
+
+    /// What the station read from the chip on its reader, and for which application.
+    PresentedFor {
+        /// In the clear and unproved.
+        presentation: Presentation,
+        /// The slip of an application that waits; without it, the one that waits longest is taken.
+        slip: Option<String>,
+    }
+
+    /// Commands for a chip, sealed.
+    Order {
+        /// Identifier given by the service, without meaning.
+        id: String,
+        /// Purpose of the order.
+        purpose: String,
+        /// Serial of the chip.
+        #[schema(pattern = "^[0-9A-F]{20}$")]
+        serial: String,
+        /// Command APDUs in base64.
+        commands: Vec<String>,
+    }
+
+    /// An order of intake.
+    IntakeOrder {
+        /// To be played as it is.
+        order: Order,
+    }
+
+    /// What the station needs to read the finished card back.
+    ReadBack {
+        /// Card access number.
+        #[schema(pattern = "^[0-9]{6}$")]
+        can: String,
+        /// Eight bytes that the chip signs.
+        #[schema(pattern = "^[0-9a-f]{16}$")]
+        challenge: String,
+    }
+
+    /// A sealed order and what is needed to read the finished card back.
+    PersonalizationOrder {
+        /// To be played as it is.
+        order: Order,
+        /// Access and challenge for reading the card back.
+        read_back: ReadBack,
+        /// The slip of the application that the chip is bound to.
+        slip: String,
+    }
+
+    /// What a chip answered to an order.
+    Receipt {
+        /// Identifier of the order.
+        order: String,
+        /// Response APDUs in base64, in the order of the commands.
+        responses: Vec<String>,
+    }
+
+    /// What a blank answered to an order of intake.
+    IntakeReceipt {
+        /// All answers.
+        receipt: Receipt,
+    }
+
+    /// Active authentication over the challenge of the order.
+    ActiveAuthentication {
+        /// The challenge, eight bytes, hexadecimal.
+        challenge: String,
+        /// The chip's answer, `r || s`, hexadecimal.
+        signature: String,
+    }
+
+    /// What a chip answered to an order of personalization, and its signature if it gave one.
+    PersonalizationReceipt {
+        /// All answers.
+        receipt: Receipt,
+        /// The chip's signature over the challenge of the order.
+        active_authentication: Option<ActiveAuthentication>,
+    }
+
+    /// Why a station gives a chip up.
+    Spoiled {
+        /// What happened.
+        reason: String,
+        /// What shows it.
+        evidence: String,
+    }
+
+    /// What the service concluded from a receipt.
+    Outcome {
+        /// `incomplete`, `initialised` or `personalized`.
+        outcome: String,
+        /// Incomplete: what the station does next.
+        next: Option<String>,
+        /// Personalized: the card's id at the service.
+        card_id: Option<String>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::identity::CardSerial;
+    use crypto::perso::{self, LifeCycle, protocol};
+    use serde::Serialize;
+    use serde_json::{Value, json};
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    /// The members of what is sent, and of what is described.
+    fn members<S: PartialSchema>(sent: &impl Serialize) -> (Vec<String>, Vec<String>) {
+        let names = |value: &Value| {
+            let mut names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+            names.sort_unstable();
+            names
+        };
+        let schema = serde_json::to_value(S::schema()).unwrap();
+        (names(&json!(sent)), names(&schema["properties"]))
+    }
+
+    fn same<S: PartialSchema>(sent: &impl Serialize) {
+        let (sent, described) = members::<S>(sent);
+        assert_eq!(sent, described);
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_described() {
+        let serial = CardSerial([7; 10]);
+        let presentation = perso::Presentation {
+            serial,
+            life_cycle: LifeCycle::Blank,
+            key_version: 1,
+            sequence_counter: 7,
+            max_command: 261,
+            max_response: 258,
+        };
+        same::<Presentation>(&presentation);
+        let slip = "AAAAA00001".to_owned();
+        same::<PresentedFor>(&protocol::PresentedFor { presentation: presentation.clone(), slip: Some(slip.clone()) });
+        same::<Presented>(&protocol::Presented { presentation });
+        let order = perso::Order { id: String::new(), purpose: perso::Purpose::Intake, serial, commands: vec![] };
+        same::<Order>(&order);
+        same::<IntakeOrder>(&protocol::IntakeOrder { order: order.clone() });
+        let read_back = protocol::ReadBack { can: "000017".to_owned(), challenge: [0; 8] };
+        same::<ReadBack>(&read_back);
+        same::<PersonalizationOrder>(&protocol::PersonalizationOrder { order, read_back, slip });
+        let receipt = perso::Receipt { order: String::new(), responses: vec![] };
+        same::<Receipt>(&receipt);
+        same::<IntakeReceipt>(&protocol::IntakeReceipt { receipt: receipt.clone() });
+        let proof = protocol::ActiveAuthentication { challenge: vec![], signature: vec![] };
+        same::<ActiveAuthentication>(&proof);
+        let active_authentication = Some(proof);
+        same::<PersonalizationReceipt>(&protocol::PersonalizationReceipt { receipt, active_authentication });
+        same::<Spoiled>(&protocol::Spoiled { reason: String::new(), evidence: String::new() });
+        same::<Outcome>(&protocol::Outcome::Initialised);
+    }
+}

@@ -1,0 +1,205 @@
+//! The problem codes that a route can give, for the document: those of its right, its method and its parameters, and
+//! those of its verb as far as they are known here.
+
+use axum::http::Method;
+use crypto::perso::problem::ProblemCode as C;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, ParameterIn};
+
+use crate::web::Right;
+
+/// Returns the codes of a route, by their words.
+pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operation) -> Vec<C> {
+    let mut codes =
+        vec![C::DatabaseBusy, C::DatabaseUnreachable, C::Internal, C::RequestTooSlow, C::ServiceBusy, C::StorageFull];
+    match right {
+        Right::Anyone => {}
+        Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SessionNeeded]),
+        Right::Officer(_) => codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SessionNeeded]),
+        Right::Station => codes.extend([C::StationCertificateNeeded, C::StationRevoked, C::StationUnknown]),
+    }
+    if *method == Method::POST {
+        codes.extend([
+            C::BodyCut,
+            C::BodyInvalid,
+            C::BodyMalformed,
+            C::BodyTooLarge,
+            C::BodyTooSlow,
+            C::TextTooLong,
+            C::TextUnfit,
+        ]);
+        if right != Right::Anyone {
+            codes.extend([
+                C::IdempotencyKeyInUse,
+                C::IdempotencyKeyMalformed,
+                C::IdempotencyKeyMissing,
+                C::IdempotencyKeyReused,
+            ]);
+        }
+    }
+    for parameter in operation.parameters.iter().flatten() {
+        match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => codes.push(C::IdentifierMalformed),
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => codes.push(C::QueryMalformed),
+            _ => {}
+        }
+    }
+    let of_verb = VERBS.iter().filter(|(verb, at, _)| *verb == method.as_str() && *at == path);
+    codes.extend(of_verb.flat_map(|(_, _, codes)| codes.iter().copied()));
+    codes.sort_unstable_by_key(|code| code.word());
+    codes.dedup();
+    codes
+}
+
+/// The codes of verbs: method, path, codes.
+pub(super) const VERBS: &[(&str, &str, &[C])] = &[
+    ("POST", "/api/sessions", &[C::CredentialsWrong, C::SignInLocked]),
+    ("POST", "/api/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
+    ("POST", "/api/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),
+    ("DELETE", "/api/me/sessions/{id}", &[C::SessionUnknown]),
+    ("POST", "/api/officers", &[C::NameTaken, C::NameUnfit, C::OfficeCodeMalformed, C::OtherOffice, C::RolesExclude]),
+    (
+        "POST",
+        "/api/officers/{id}/disablement",
+        &[C::LastAdministrator, C::OfficerNotFound, C::OtherOffice, C::ReasonMissing],
+    ),
+    ("POST", "/api/officer-proposals/{id}/confirmation", &[C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded]),
+    ("POST", "/api/officer-proposals/{id}/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
+    ("POST", "/api/stations", &[C::CertificationRequestUnfit, C::NameTaken, C::OtherOffice]),
+    ("POST", "/api/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
+    (
+        "POST",
+        "/api/declarations",
+        &[
+            C::DateImpossible,
+            C::DateInFuture,
+            C::DateUnreadable,
+            C::DeclarationIncomplete,
+            C::NameNotWritable,
+            C::ProvinceUnassigned,
+        ],
+    ),
+    ("GET", "/api/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
+    ("POST", "/api/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),
+    ("GET", "/api/applications", &[C::OtherOffice]),
+    (
+        "POST",
+        "/api/applications",
+        &[
+            C::AcknowledgementNeeded,
+            C::AgeBelowFourteen,
+            C::ApplicationOpen,
+            C::CardAlreadyHeld,
+            C::ClaimMismatch,
+            C::ClaimNeeded,
+            C::ClaimTooSoon,
+            C::KindContradictsRegister,
+            C::NotEntitled,
+            C::NumberMissing,
+            C::OtherOffice,
+            C::PersonUnknown,
+            C::ReasonMissing,
+            C::ReasonUnfit,
+        ],
+    ),
+    ("GET", "/api/applications/{id}", &[C::ApplicationUnknown, C::OtherOffice, C::PortraitLost, C::RecordTampered]),
+    (
+        "POST",
+        "/api/applications/{id}/capture",
+        &[
+            C::ApplicationUnknown,
+            C::CropOutside,
+            C::FeaturesUnfit,
+            C::OtherOffice,
+            C::PortraitNotBase64,
+            C::PortraitNotJpeg,
+            C::PortraitOversize,
+            C::PortraitRestless,
+            C::PortraitTooSmall,
+            C::StageDoesNotAllow,
+        ],
+    ),
+    (
+        "POST",
+        "/api/applications/{id}/approval",
+        &[
+            C::ApplicationUnknown,
+            C::CardNotComposable,
+            C::DossierNotSeen,
+            C::OtherOffice,
+            C::PortraitChanged,
+            C::SecondOfficerNeeded,
+            C::StageDoesNotAllow,
+        ],
+    ),
+    (
+        "POST",
+        "/api/applications/{id}/refusal",
+        &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::SecondOfficerNeeded, C::StageDoesNotAllow],
+    ),
+    (
+        "POST",
+        "/api/applications/{id}/release",
+        &[C::ApplicationUnknown, C::CardNotComposable, C::OtherOffice, C::SecondOfficerNeeded, C::StageDoesNotAllow],
+    ),
+    (
+        "POST",
+        "/api/applications/{id}/cancellation",
+        &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::StageDoesNotAllow],
+    ),
+    ("GET", "/api/cards", &[C::OtherOffice]),
+    ("GET", "/api/cards/{id}", &[C::CardUnknown, C::OtherOffice, C::RecordTampered]),
+    ("POST", "/api/cards/{id}/hand-over", &[C::CardUnknown, C::OtherOffice, C::SlipMismatch, C::StageDoesNotAllow]),
+    ("POST", "/api/cards/{id}/loss", &[C::CardStatusDoesNotAllow, C::CardUnknown, C::LossGroundsMissing]),
+    ("GET", "/api/card-status/{sod_sha256}", &[C::HashMalformed]),
+    ("GET", "/api/stock", &[C::OtherOffice]),
+    ("GET", "/api/stock/{serial}", &[C::ChipUnknown, C::OtherOffice]),
+    (
+        "POST",
+        "/api/stock/deliveries",
+        &[C::DeliveryEmpty, C::ListTooLong, C::SerialAlreadyDelivered, C::TransportKeyUnknown],
+    ),
+    ("POST", "/api/stock/custody", &[C::ChipBound, C::ChipUnknown, C::ListTooLong, C::OtherOffice, C::StationNotFound]),
+    (
+        "POST",
+        "/api/stock/{serial}/write-off",
+        &[C::ChipSpoiled, C::ChipUnknown, C::OtherOffice, C::ReasonMissing, C::WitnessUnfit],
+    ),
+    ("POST", "/api/station/intake/orders", &[C::ChipInOtherCustody, C::ChipUnknown, C::PresentationUnfit]),
+    ("POST", "/api/station/intake/receipts", &[C::ChipKeyKnown, C::OrderUnknown, C::ReceiptForged]),
+    (
+        "POST",
+        "/api/station/personalization/orders",
+        &[
+            C::ApplicationCancelled,
+            C::ChipAlreadyPersonalized,
+            C::ChipBound,
+            C::ChipInOtherCustody,
+            C::ChipLifeCycleUnexpected,
+            C::ChipNotInitialised,
+            C::ChipSpoiled,
+            C::ChipUnknown,
+            C::NothingToPersonalize,
+            C::SignerRevoked,
+            C::SigningKeyExhausted,
+        ],
+    ),
+    (
+        "POST",
+        "/api/station/personalization/receipts",
+        &[
+            C::ActiveAuthenticationFailed,
+            C::ChallengeUnknown,
+            C::ChallengeUsed,
+            C::ChipDiffers,
+            C::OrderUnknown,
+            C::ReceiptForged,
+        ],
+    ),
+    (
+        "POST",
+        "/api/station/chips/{serial}/spoiled",
+        &[C::ChipInOtherCustody, C::ChipSpoiled, C::ChipUnknown, C::EvidenceMissing],
+    ),
+    ("GET", "/api/trust-bundle", &[C::TrustBundleNotReady]),
+];
