@@ -65,6 +65,7 @@ check: target/style ## formatting, comments, imports, spelling, dependencies, li
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	cargo clippy --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+	.ci/openapi
 	@$(tree) | diff target/tree - || { echo 'make check: the run changed the work tree' >&2; exit 1; }
 
 format: target/style ## formats the code and rewraps comments over the limit

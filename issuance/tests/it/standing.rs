@@ -77,7 +77,7 @@ async fn a_proposal_written_by_another_hand_makes_no_administrator() {
              or cast(roles as text) like '%admin%')"
         );
         assert_eq!(house.count(changed, args![]).await, 0);
-        assert_eq!(house.admin.get("/api/officer-proposals").await.body["proposals"], json!([]), "and none is shown");
+        assert_eq!(house.admin.get("/api/officer-proposals").await.body["items"], json!([]), "and none is shown");
 
         // An honest one is not what it was any more.
         let body = json!({"roles": ["stock"], "reason": "x"});
@@ -111,7 +111,7 @@ async fn a_session_written_moved_or_opened_again_by_another_hand_opens_nothing()
         assert_eq!(lan.get("/api/officer-proposals").await.code(), "record-tampered");
 
         let hoa = house.officer("hoa", &[Role::Auditor], "o-1").await;
-        assert_eq!(hoa.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 200);
+        assert_eq!(hoa.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 204);
         assert_eq!(hoa.get("/api/audit?object=card/0").await.code(), "session-needed");
         by_hand(house, sql!("update session set closed_at = null where token_hash = $1"), args![of(&hoa)]).await;
         assert_eq!(hoa.get("/api/audit?object=card/0").await.code(), "record-tampered");
@@ -256,7 +256,7 @@ async fn only_time_in_which_the_alarm_was_shown_brings_a_broken_glass_nearer() {
         assert_eq!(sets(&caller).await, 401, "23 hours of alarm");
         clock.advance(Duration::hours(2));
         alarm_is(&caller, false).await;
-        assert_eq!(sets(&caller).await, 200, "25 hours, of which the first half was not forgotten");
+        assert_eq!(sets(&caller).await, 204, "25 hours, of which the first half was not forgotten");
         service.stop().await;
     }
 }
@@ -310,7 +310,7 @@ async fn a_request_that_trickles_in_after_its_officer_was_dismissed_does_nothing
 
         let (gone, _) = house.appointed("c", &[Role::Admin], "o-1").await;
         let begun = proposes(&gone, "k-3").await;
-        assert_eq!(gone.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 200);
+        assert_eq!(gone.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 204);
         let said = begun.ends().await;
         assert!(refused(&said), "{said}");
 

@@ -46,14 +46,14 @@ pub(in crate::applications) async fn applications(
     let (sql, arguments) = match wanted {
         Wanted::Office(office) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
                  from application where office = $1 and id > $2 and id < $3 and registered_at <= $4 order by id limit $5"
             ),
             args![office, after, end, until, most],
         ),
         Wanted::Stage(office, stage) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
                  from application
                  where office = $1 and stage = $2 and id > $3 and id < $4 and registered_at <= $5 order by id limit $6"
             ),
@@ -61,7 +61,7 @@ pub(in crate::applications) async fn applications(
         ),
         Wanted::Person(person, office, stage) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
                  from application
                  where person_id = $1 and (office = $2 or $2 = 'national') and ($3 = '' or stage = $3)
                    and id > $4 and registered_at <= $5 order by id limit $6"
@@ -70,7 +70,7 @@ pub(in crate::applications) async fn applications(
         ),
         Wanted::Slip(slip, office, stage) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
                  from application
                  where slip = $1 and (office = $2 or $2 = 'national') and ($3 = '' or stage = $3)
                    and id > $4 and registered_at <= $5 order by id limit $6"
@@ -87,7 +87,7 @@ pub(in crate::applications) async fn open_of(
     person: PersonId,
 ) -> Result<Option<(ApplicationId, OfficeCode)>, StoreError> {
     let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, version, mac
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
          from application where person_id = $1 order by id"
     );
     // All of them are read: a stage that was changed by another hand must not let a second one begin.
