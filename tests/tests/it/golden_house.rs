@@ -124,13 +124,15 @@ impl<'a> Later<'a> {
         assert_eq!(text(&numbered, "personal_number"), self.case("numbered").number, "{numbered}");
         for (case, statuses) in [
             ("active", &["active"][..]),
-            ("lost", &["revoked"]),
             ("replaced", &["revoked", "active"]),
             ("personalized", &["revoked", "personalized"]),
         ] {
             let found: Vec<_> = self.case(case).cards.iter().map(|card| self.status(card)).collect();
             assert_eq!(found, statuses, "cards of {case}");
         }
+        // A report of loss revoked at once until it could be undone for a term.
+        let lost = self.status(&self.case("lost").cards[0]);
+        assert!(["revoked", "suspended"].contains(&lost.as_str()), "the lost card is {lost}");
         for (chip, state) in [
             (&self.index.chips["delivered-1"], "delivered"),
             (&self.index.chips["initialised-1"], "initialised"),
