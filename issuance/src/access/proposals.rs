@@ -482,7 +482,7 @@ async fn open(deed: &mut Deed<Officer>, id: ProposalId) -> Result<Proposal, Acce
 /// Refuses a proposal that what is now no longer bears out: the officer has changed, the proposer has left or lost the
 /// right, or the clock was wrong.
 async fn still_fits(tx: &mut Tx, proposal: &Proposal, now: OffsetDateTime) -> Result<(), AccessError> {
-    if proposal.at > now + super::store::CLOCKS_DIFFER {
+    if proposal.at > now + crate::ground::clock::CLOCKS_DIFFER {
         return Err(AccessError::ProposalStale("it was proposed in the future: the clock was wrong then, or is now"));
     }
     let (office, roles) =

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{AccessError, Settings};
 use crate::ground::ids::{OfficerId, SessionId, StationId};
-use crate::ground::{Id, OfficeCode, Officer, Role, Station};
+use crate::ground::{Id, OfficeCode, Officer, Role, Station, clock};
 use crate::keys::IssuedCertificate;
 use crate::store::{Argument, Kind, Migration, Record, Sealed, Sql, StoreError, Tx};
 use crate::{args, migration, sql};
@@ -129,7 +129,7 @@ pub(super) async fn count_sign_in(
                                    and sign_in_failure.last_at <= $5
                               then sign_in_failure.last_at else $2 end"
         ),
-        args![bucket, now, lock_began, locking, now + CLOCKS_DIFFER],
+        args![bucket, now, lock_began, locking, now + clock::CLOCKS_DIFFER],
     )
     .await?;
     let sql = sql!("select failures, last_at, username_hash as id from sign_in_failure where username_hash = $1");
@@ -368,7 +368,7 @@ pub(super) async fn session(
 /// True if the session was not ended, and began before now: one of tomorrow was opened while the clock was wrong.
 fn is_open(row: &Record, now: OffsetDateTime) -> Result<bool, StoreError> {
     let closed: Option<OffsetDateTime> = row.get("closed_at")?;
-    Ok(closed.is_none() && row.get::<OffsetDateTime>("opened_at")? <= now + CLOCKS_DIFFER)
+    Ok(closed.is_none() && row.get::<OffsetDateTime>("opened_at")? <= now + clock::CLOCKS_DIFFER)
 }
 
 /// Returns the officer as the account is now, if it is not disabled.
@@ -502,7 +502,3 @@ pub async fn stations_in_use(tx: &mut Tx) -> Result<Vec<(String, String, OffsetD
     let rows = tx.all(sql, args![]).await?;
     rows.iter().map(|row| Ok((row.get("name")?, row.get("office")?, row.get("expires_at")?))).collect()
 }
-
-/// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in
-/// the future was written while the clock was wrong.
-pub(super) const CLOCKS_DIFFER: time::Duration = time::Duration::minutes(1);

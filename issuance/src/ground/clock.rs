@@ -177,6 +177,10 @@ impl Source {
     }
 }
 
+/// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in
+/// the future was written while the clock was wrong.
+pub const CLOCKS_DIFFER: Duration = Duration::minutes(1);
+
 #[cfg(test)]
 mod tests {
     use time::macros::{date, datetime};

@@ -54,7 +54,7 @@ pub struct RevocationList {
 }
 
 /// Returns the certificates of the folder: those in use first, then those that were succeeded; and the revocation list,
-/// or why it cannot be read.
+/// `None` if it cannot be read.
 ///
 /// # Errors
 /// [`CeremonyError`]: a certificate in use is missing or malformed, the database does not answer.
@@ -62,7 +62,7 @@ pub async fn inventory(
     store: &KeyStore,
     tx: &mut Tx,
     settings: &Settings,
-) -> Result<(Vec<Held>, Result<RevocationList, String>), CeremonyError> {
+) -> Result<(Vec<Held>, Option<RevocationList>), CeremonyError> {
     let list = CurrentCrl::new(store.data()).read_now();
     let is_revoked = |one: &Certificate| {
         list.as_ref().is_ok_and(|(_, list)| list.revoked().iter().any(|entry| entry.serial == *one.serial()))
@@ -99,10 +99,8 @@ pub async fn inventory(
         let one = Certificate::parse(&der).map_err(|_| malformed())?;
         held.push(Held { file: file.to_owned(), ..of(&one, file, purpose, true, false, remedy) });
     }
-    let list = match list {
-        Ok((_, list)) => Ok(RevocationList { revoked: list.revoked().len(), next_update: list.next_update() }),
-        Err(error) => Err(error.to_string()),
-    };
+    let list =
+        list.ok().map(|(_, list)| RevocationList { revoked: list.revoked().len(), next_update: list.next_update() });
     Ok((held, list))
 }
 

@@ -314,7 +314,11 @@ impl Signer {
                 revoked => revoked,
             };
             // Without a list both say the same.
-            let complaint = able.err().map(|error| error.to_string());
+            let complaint = able.err().map(|error| match error {
+                // Strangers ask for health: not where the folder lies.
+                SignerError::Crl(_) => "csca.crl cannot be read: restore it, or run `issuance crl`".to_owned(),
+                other => other.to_string(),
+            });
             complaints.extend(complaint.filter(|complaint| !complaints.contains(complaint)));
         }
         complaints

@@ -1,6 +1,6 @@
 //! What the worker fails in: said in the log once when it begins and once when it is over, and shown by health.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ pub struct Faults(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// By the work: what is wrong.
-    by_work: BTreeMap<&'static str, String>,
+    /// The work that fails. Why stands in the log alone: health answers strangers, and a cause names files and hosts.
+    failing: BTreeSet<&'static str>,
     /// The end of the worker's last turn; none before the first one.
     turned: Option<Instant>,
 }
@@ -25,15 +25,15 @@ impl Faults {
     /// Notes how a piece of work ended, and logs it if it ended otherwise than the time before.
     pub(super) fn note<E: Display>(&self, work: &'static str, done: &Result<(), E>) {
         let before = match done {
-            Ok(()) => self.state().by_work.remove(work),
-            Err(error) => self.state().by_work.insert(work, error.to_string()),
+            Ok(()) => self.state().failing.remove(work),
+            Err(_) => !self.state().failing.insert(work),
         };
         match (before, done) {
-            (None, Err(error)) => {
+            (false, Err(error)) => {
                 tracing::error!(work, %error, "the worker fails in a piece of work, and tries it again");
             }
-            (Some(_), Ok(())) => tracing::info!(work, "the worker does a piece of work again that had failed"),
-            (None, Ok(())) | (Some(_), Err(_)) => {}
+            (true, Ok(())) => tracing::info!(work, "the worker does a piece of work again that had failed"),
+            (false, Ok(())) | (true, Err(_)) => {}
         }
     }
 
@@ -42,7 +42,7 @@ impl Faults {
         self.state().turned = Some(Instant::now());
     }
 
-    /// Returns what is wrong, a sentence for each piece of work.
+    /// Returns what fails, a sentence for each piece of work that strangers may read.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let state = self.state();
@@ -51,7 +51,7 @@ impl Faults {
             let seconds = elapsed.as_secs();
             format!("the worker has not looked at its work for {seconds} seconds; if that goes on, restart the service")
         });
-        let fails = state.by_work.iter().map(|(work, error)| format!("{work} fails, and is tried again: {error}"));
+        let fails = state.failing.iter().map(|work| format!("{work} fails, and is tried again; the log says why"));
         fails.chain(stands).collect()
     }
 }

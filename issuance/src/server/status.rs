@@ -8,10 +8,11 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::compose::{StartError, database, founded};
-use super::{Offices, Settings, migrations};
+use super::{Settings, migrations};
+use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::{Clock, Randomness, blocking};
 use crate::jobs::schedule;
-use crate::keys::{self, Held, Installation, InstallationId, KeyStore, RevocationList};
+use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList};
 use crate::store::{Db, Tx};
 use crate::{access, applications, cards, jobs, production, trust};
 
@@ -191,16 +192,6 @@ pub async fn status(settings: &Settings) -> Result<Status, StartError> {
     taken
 }
 
-/// Looks at the installation of a service that runs in this process, by its clock.
-///
-/// # Errors
-/// [`StartError`]
-pub async fn of(offices: &Offices, settings: &Settings) -> Result<Status, StartError> {
-    let (store, _) = founded(settings)?;
-    let deeds = offices.deeds();
-    take(settings, &store, deeds.db(), Installation::open(&store)?.id(), deeds.source().clock()).await
-}
-
 /// Looks at the installation that this database and folder are.
 pub(super) async fn take(
     settings: &Settings,
@@ -225,7 +216,7 @@ pub(super) async fn take(
         },
         sign_in: "password",
         certificates,
-        revocation_list: list.as_ref().ok().cloned(),
+        revocation_list: list,
         trust_bundle: trust::newest_at(&mut tx)
             .await?
             .map(|issued_at| Bundle { issued_at, next_update: issued_at + settings.trust.bundle_lifetime }),
@@ -247,7 +238,7 @@ pub(super) async fn take(
         break_glass: access::proposals::break_glass_until(&mut tx, now).await?,
         findings: Vec::new(),
     };
-    let findings = judge(&status, list.err(), settings);
+    let findings = judge(&status, settings);
     Ok(Status { findings, ..status })
 }
 
@@ -279,7 +270,7 @@ fn disk_of(folder: &Path) -> Disk {
 }
 
 /// What in all this an administrator must do or know, the worst first.
-fn judge(status: &Status, unreadable_list: Option<String>, settings: &Settings) -> Vec<Finding> {
+fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     let now = status.at;
     let mut findings = Vec::new();
     let mut find = |severity, about: &str, says: String| {
@@ -314,8 +305,8 @@ fn judge(status: &Status, unreadable_list: Option<String>, settings: &Settings) 
         let says = "the owner of the key file proposes something about an officer; it takes effect on";
         find(Severity::Critical, "break-glass", format!("{says} {}: GET /api/officer-proposals", moment(at)));
     }
-    if let Some(error) = unreadable_list {
-        find(Severity::Critical, "csca.crl", error);
+    if status.revocation_list.is_none() {
+        find(Severity::Critical, "csca.crl", "cannot be read: restore it, or run `issuance crl`".to_owned());
     }
     match status.revocation_list.as_ref().map(|list| list.next_update) {
         Some(Some(end)) => {
@@ -410,7 +401,5 @@ fn moment(at: OffsetDateTime) -> String {
     format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute())
 }
 
-/// A moment that lies further ahead was written under another clock.
-const CLOCKS_DIFFER: Duration = Duration::minutes(2);
 /// What is later than this is late.
 const LATE: Duration = Duration::hours(2);

@@ -39,7 +39,10 @@ impl Watch {
     }
 
     /// Looks again, and logs each finding that was not there at the last look, or was less bad.
-    pub(super) async fn look(&self, deeds: &Deeds) -> Result<(), StartError> {
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn look(&self, deeds: &Deeds) -> Result<(), StartError> {
         let seen =
             Box::pin(status::take(&self.settings, &self.store, deeds.db(), self.installation, deeds.source().clock()))
                 .await?;

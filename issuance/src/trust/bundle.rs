@@ -9,6 +9,7 @@ use super::{Bundle, Trust, store};
 use crate::cards;
 use crate::deed::Deeds;
 use crate::ground::blocking;
+use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::BundleId;
 use crate::keys::{CrlFileError, KeyName, SignerError};
 use crate::store::StoreError;
@@ -40,7 +41,7 @@ pub async fn is_due(trust: &Trust, deeds: &Deeds) -> Result<bool, BundleError> {
     let Some(current) = trust.current() else { return Ok(true) };
     let now = deeds.source().now();
     // One that was made under a clock that was ahead is no bundle of now: kiosks refuse it.
-    if current.issued_at <= now - trust.settings.bundle_renewal || current.issued_at > now + store::SAME_MOMENT {
+    if current.issued_at <= now - trust.settings.bundle_renewal || current.issued_at > now + CLOCKS_DIFFER {
         return Ok(true);
     }
     let (crl, _) = trust.crl.read().await?;

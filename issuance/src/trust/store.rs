@@ -4,6 +4,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Bundle;
 use crate::ground::Id;
+use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::BundleId;
 use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
@@ -47,11 +48,8 @@ pub(super) async fn next_moment(tx: &mut Tx, now: OffsetDateTime) -> Result<Offs
 
 /// Deletes the bundles that were made under a clock that was ahead. Returns how many there were.
 pub(super) async fn purge_ahead(tx: &mut Tx, now: OffsetDateTime) -> Result<u64, StoreError> {
-    tx.run(sql!("delete from trust_bundle where issued_at > $1"), args![now + SAME_MOMENT]).await
+    tx.run(sql!("delete from trust_bundle where issued_at > $1"), args![now + CLOCKS_DIFFER]).await
 }
-
-/// Bundles that are made at once are dated a little ahead, and clocks of two processes differ a little.
-pub(super) const SAME_MOMENT: Duration = Duration::minutes(1);
 
 /// Deletes the bundles before the one of this moment but for the last few: each is as long as the list of revoked
 /// documents.

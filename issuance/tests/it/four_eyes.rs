@@ -321,7 +321,7 @@ async fn alarm(caller: &Caller, path: &str) -> bool {
     said.headers().contains_key("x-break-glass")
 }
 
-async fn until_alarm_is(caller: &Caller, wanted: bool) {
+pub async fn until_alarm_is(caller: &Caller, wanted: bool) {
     for _ in 0..400 {
         if alarm(caller, "/health").await == wanted {
             return;

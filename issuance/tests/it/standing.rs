@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 
 use crate::attacks::Target;
+use crate::four_eyes::until_alarm_is;
 use crate::house::{self, Caller, House, PASSWORD, Said, on_both};
 
 /// Another hand: a statement that is not the service's. Returns how many rows it touched.
@@ -208,16 +209,6 @@ async fn breaks_glass(house: &House, database: Option<&str>) -> Value {
     json!(String::from_utf8_lossy(&output.stdout).lines().last().unwrap())
 }
 
-async fn alarm_is(caller: &Caller, wanted: bool) {
-    for _ in 0..400 {
-        if caller.get("/health").await.body["break_glass"].is_string() == wanted {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("the alarm is not {wanted}");
-}
-
 #[tokio::test]
 async fn only_time_in_which_the_alarm_was_shown_brings_a_broken_glass_nearer() {
     let urls = [None, crate::postgres::fresh_database()];
@@ -232,7 +223,7 @@ async fn only_time_in_which_the_alarm_was_shown_brings_a_broken_glass_nearer() {
             let body = json!({"token": token, "password": "another battery staple"});
             caller.asks(Method::POST, "/api/password", None, Some(body)).await.status
         };
-        alarm_is(&house.admin, true).await;
+        until_alarm_is(&house.admin, true).await;
         // A clock that jumps.
         house.clock.jump(Duration::hours(25));
         looks().await;
@@ -248,14 +239,14 @@ async fn only_time_in_which_the_alarm_was_shown_brings_a_broken_glass_nearer() {
         let service = Service::start(&settings, Some(clock.clone()), randomness).await.unwrap();
         let address = format!("https://{}", service.address());
         let caller = Caller { client: house::client(&folder, None), address, token: None };
-        alarm_is(&caller, true).await;
+        until_alarm_is(&caller, true).await;
         looks().await;
         assert_eq!(sets(&caller).await, 401, "the service was off");
         clock.advance(Duration::hours(10));
         looks().await;
         assert_eq!(sets(&caller).await, 401, "23 hours of alarm");
         clock.advance(Duration::hours(2));
-        alarm_is(&caller, false).await;
+        until_alarm_is(&caller, false).await;
         assert_eq!(sets(&caller).await, 204, "25 hours, of which the first half was not forgotten");
         service.stop().await;
     }

@@ -3,16 +3,17 @@
 use std::process::{Command, Output};
 
 use issuance::ground::Role;
-use issuance::server::Settings;
 use issuance::server::status::{self, Severity};
 use serde_json::Value;
 use time::Duration;
 
-use crate::house::{House, on_both, settings};
+use crate::house::{House, on_both};
 
-/// The settings with which `status` finds the house.
-fn place(house: &House, database: Option<String>) -> Settings {
-    settings(&house.folder, database)
+/// What the service sees when it looks now.
+async fn seen(house: &House) -> std::sync::Arc<status::Status> {
+    let offices = house.service.offices();
+    offices.watch.look(offices.deeds()).await.unwrap();
+    offices.watch.latest().unwrap()
 }
 
 async fn metrics(house: &House) -> String {
@@ -135,12 +136,10 @@ async fn the_command_ends_with_a_code_for_how_bad_it_is() {
 async fn what_runs_out_is_found_a_month_a_week_and_a_day_before() {
     let house = Box::pin(House::open(None)).await;
     let end = house.service.offices().watch.latest().unwrap().certificates[1].signs_until;
-    let offices = house.service.offices();
     let mut worst = Vec::new();
     for before in [31, 29, 6, 1, -1] {
         house.clock.advance(end - Duration::days(before) - house.clock.now());
-        let settings = place(&house, None);
-        let seen = status::of(offices, &settings).await.unwrap();
+        let seen = seen(&house).await;
         let of_signer = |finding: &&status::Finding| finding.about == "ds.der";
         worst.push(seen.findings.iter().find(of_signer).map(|finding| finding.severity));
     }
@@ -150,7 +149,7 @@ async fn what_runs_out_is_found_a_month_a_week_and_a_day_before() {
     );
     // A clock that stands before the certificates begin is named.
     house.clock.advance(Duration::days(-4000));
-    let seen = status::of(offices, &place(&house, None)).await.unwrap();
+    let seen = seen(&house).await;
     let says: Vec<_> = seen.findings.iter().map(|finding| finding.says.as_str()).collect();
     assert!(says.iter().any(|says| says.contains("is this computer's clock right?")), "{says:?}");
     house.service.stop().await;
