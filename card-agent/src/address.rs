@@ -162,7 +162,7 @@ mod tests {
         for text in ["https://localhost:8443", " https://localhost:8443/ \n", "HTTPS://[::1]:8443", "https://a.vn:443"]
         {
             let address: ServiceAddress = text.parse().expect(text);
-            assert!(address.at("/api/trust-bundle").path() == "/api/trust-bundle", "{text}");
+            assert!(address.at("/api/v1/trust-bundle").path() == "/api/v1/trust-bundle", "{text}");
             assert!(address.with_port().is_ok(), "{text}");
         }
     }

@@ -80,7 +80,7 @@ async fn measure(engine: &str, database: Option<String>, rows: u64, told: &Told)
     ] {
         let query = if query.contains("limit") { query } else { format!("{query}&limit={LIMIT}") };
         let asks = async || {
-            let request = client.get(format!("{base}/api/applications{query}")).bearer_auth(&token);
+            let request = client.get(format!("{base}/api/v1/applications{query}")).bearer_auth(&token);
             let answer = request.send().await.expect("an answer");
             assert!(answer.status().is_success(), "{query}: {}", answer.status());
             answer.text().await.expect("a body")

@@ -68,7 +68,7 @@ impl Service {
     /// # Errors
     /// The service's refusal.
     pub fn officer(&self, username: &str, password: &str) -> Result<Caller, Refusal> {
-        let session = self.anyone().post("/api/sessions", &json!({ "username": username, "password": password }))?;
+        let session = self.anyone().post("/api/v1/sessions", &json!({ "username": username, "password": password }))?;
         Ok(Caller { service: self.clone(), token: session["token"].as_str().map(str::to_owned), key: None })
     }
 }
@@ -138,12 +138,12 @@ impl Caller {
 impl Caller {
     /// Administrator: proposes an officer, who has no password yet.
     pub fn proposes_officer(&self, username: &str, roles: &[&str], office: &str) -> Answer {
-        self.post("/api/officers", &json!({ "username": username, "roles": roles, "office": office }))
+        self.post("/api/v1/officers", &json!({ "username": username, "roles": roles, "office": office }))
     }
 
     /// Administrator: confirms what another administrator proposed. The answer has the officer's one-time token.
     pub fn confirms(&self, proposal: &str) -> Answer {
-        self.post(&format!("/api/officer-proposals/{proposal}/confirmation"), &json!({}))
+        self.post(&format!("/api/v1/officer-proposals/{proposal}/confirmation"), &json!({}))
     }
 
     /// Two administrators appoint an officer, who chooses a password.
@@ -156,48 +156,48 @@ impl Caller {
 
     /// An officer: sets the password with the one-time token.
     pub fn sets_first_password(&self, token: &str, password: &str) -> Answer {
-        self.post("/api/password", &json!({ "token": token, "password": password }))
+        self.post("/api/v1/password", &json!({ "token": token, "password": password }))
     }
 
     /// An officer: changes the password.
     pub fn changes_password(&self, old: &str, new: &str) -> Answer {
-        self.post("/api/me/password", &json!({ "old": old, "new": new }))
+        self.post("/api/v1/me/password", &json!({ "old": old, "new": new }))
     }
 
     /// Administrator: registers a station by its certificate request.
     pub fn registers_station(&self, name: &str, office: &str, csr_pem: &str) -> Answer {
-        self.post("/api/stations", &json!({ "name": name, "office": office, "csr_pem": csr_pem }))
+        self.post("/api/v1/stations", &json!({ "name": name, "office": office, "csr_pem": csr_pem }))
     }
 
     /// Administrator: revokes a station's certificate.
     pub fn revokes_station(&self, station: &str, reason: &str) -> Answer {
-        self.post(&format!("/api/stations/{station}/revocation"), &json!({ "reason": reason }))
+        self.post(&format!("/api/v1/stations/{station}/revocation"), &json!({ "reason": reason }))
     }
 
     /// Registrar: enters a declaration into the register.
     pub fn declares(&self, declaration: &Value) -> Answer {
-        self.post("/api/declarations", declaration)
+        self.post("/api/v1/declarations", declaration)
     }
 
     /// Registrar: the same under a given idempotency key.
     pub fn declares_under(&self, key: &str, declaration: &Value) -> Answer {
-        self.post_under(key, "/api/declarations", declaration)
+        self.post_under(key, "/api/v1/declarations", declaration)
     }
 
     /// Registrar: establishes the personal number.
     pub fn numbers(&self, person: &str) -> Answer {
-        self.post(&format!("/api/persons/{person}/number"), &json!({}))
+        self.post(&format!("/api/v1/persons/{person}/number"), &json!({}))
     }
 
     /// Registrar: the same, answering by name for what the register says against it.
     pub fn numbers_knowing(&self, person: &str, because: &str) -> Answer {
         let known = json!({ "acknowledged": true, "because": because });
-        self.post(&format!("/api/persons/{person}/number"), &known)
+        self.post(&format!("/api/v1/persons/{person}/number"), &known)
     }
 
     /// Registrar: reads a person's entry in the register.
     pub fn person(&self, person: &str) -> Answer {
-        self.get(&format!("/api/persons/{person}"))
+        self.get(&format!("/api/v1/persons/{person}"))
     }
 
     /// Capture officer: takes an application for a card.
@@ -206,40 +206,40 @@ impl Caller {
         if let Some(reason) = reason {
             body["reason"] = json!(reason);
         }
-        self.post("/api/applications", &body)
+        self.post("/api/v1/applications", &body)
     }
 
     /// Capture officer: adds portrait (JPEG) and features to an application.
     pub fn captures(&self, application: &str, portrait: &[u8], features: &str) -> Answer {
         let body = json!({ "portrait": STANDARD.encode(portrait), "features": features });
-        self.post(&format!("/api/applications/{application}/capture"), &body)
+        self.post(&format!("/api/v1/applications/{application}/capture"), &body)
     }
 
     /// Capture officer: cancels an application.
     pub fn cancels(&self, application: &str, reason: &str) -> Answer {
-        self.post(&format!("/api/applications/{application}/cancellation"), &json!({ "reason": reason }))
+        self.post(&format!("/api/v1/applications/{application}/cancellation"), &json!({ "reason": reason }))
     }
 
     /// Capture officer: reads an application.
     pub fn application(&self, application: &str) -> Answer {
-        self.get(&format!("/api/applications/{application}"))
+        self.get(&format!("/api/v1/applications/{application}"))
     }
 
     /// Approving officer: reads an application and approves what it shows.
     pub fn approves(&self, application: &str) -> Answer {
         let seen = self.application(application)?;
         let approval = json!({ "dossier": seen["dossier_sha256"] });
-        self.post(&format!("/api/applications/{application}/approval"), &approval)
+        self.post(&format!("/api/v1/applications/{application}/approval"), &approval)
     }
 
     /// Approving officer: refuses an application.
     pub fn refuses(&self, application: &str, reason: &str) -> Answer {
-        self.post(&format!("/api/applications/{application}/refusal"), &json!({ "reason": reason }))
+        self.post(&format!("/api/v1/applications/{application}/refusal"), &json!({ "reason": reason }))
     }
 
     /// Approving officer: puts a held application back into the queue.
     pub fn releases(&self, application: &str) -> Answer {
-        self.post(&format!("/api/applications/{application}/release"), &json!({}))
+        self.post(&format!("/api/v1/applications/{application}/release"), &json!({}))
     }
 
     /// Stock keeper: takes a delivery of blanks and gives them into a station's custody.
@@ -247,43 +247,46 @@ impl Caller {
         let delivery = json!({
             "manufacturer": "Simulated Silicon", "batch": batch, "transport_key_id": "simulator", "serials": serials,
         });
-        self.post("/api/stock/deliveries", &delivery)?;
+        self.post("/api/v1/stock/deliveries", &delivery)?;
         self.gives_into_custody(serials, station)
     }
 
     /// Stock keeper: gives chips into a station's custody.
     pub fn gives_into_custody(&self, serials: &[String], station: &str) -> Answer {
-        self.post("/api/stock/custody", &json!({ "serials": serials, "station_id": station }))
+        self.post("/api/v1/stock/custody", &json!({ "serials": serials, "station_id": station }))
     }
 
     /// Stock keeper: wants a chip written off, before a witness, named by identifier.
     pub fn writes_off(&self, serial: &str, reason: &str, witness: &str) -> Answer {
-        self.post(&format!("/api/stock/{serial}/write-off"), &json!({ "reason": reason, "witness": witness }))
+        self.post(&format!("/api/v1/stock/{serial}/write-off"), &json!({ "reason": reason, "witness": witness }))
     }
 
     /// The witness whom a write-off names: confirms it.
     pub fn confirms_write_off(&self, serial: &str) -> Answer {
-        self.post(&format!("/api/stock/{serial}/write-off/confirmation"), &json!({}))
+        self.post(&format!("/api/v1/stock/{serial}/write-off/confirmation"), &json!({}))
     }
 
     /// Stock keeper: reads the ledger's entry of a chip.
     pub fn chip(&self, serial: &str) -> Answer {
-        self.get(&format!("/api/stock/{serial}"))
+        self.get(&format!("/api/v1/stock/{serial}"))
     }
 
     /// Counter officer: hands the card to its holder, who shows the appointment slip.
     pub fn hands_over(&self, card: &str, slip: &str) -> Answer {
-        self.post(&format!("/api/cards/{card}/hand-over"), &json!({ "slip": slip }))
+        self.post(&format!("/api/v1/cards/{card}/hand-over"), &json!({ "slip": slip }))
     }
 
     /// Counter officer: enters the holder's report that the card is lost.
     pub fn reports_loss(&self, card: &str) -> Answer {
-        self.post(&format!("/api/cards/{card}/loss"), &json!({ "reported_by": "holder", "grounds": "left on a bus" }))
+        self.post(
+            &format!("/api/v1/cards/{card}/loss"),
+            &json!({ "reported_by": "holder", "grounds": "left on a bus" }),
+        )
     }
 
     /// Counter officer: reads a card's entry.
     pub fn card(&self, card: &str) -> Answer {
-        self.get(&format!("/api/cards/{card}"))
+        self.get(&format!("/api/v1/cards/{card}"))
     }
 
     /// Auditor: reads the audit rows about a person.
@@ -293,12 +296,12 @@ impl Caller {
 
     /// Auditor: reads the audit rows about an object of this kind: `application`, `card`, `chip`, `person`, …
     pub fn audit_of(&self, kind: &str, id: &str) -> Answer {
-        self.get(&format!("/api/audit?object={kind}/{id}&limit=200"))
+        self.get(&format!("/api/v1/audit?object={kind}/{id}&limit=200"))
     }
 
     /// A kiosk: fetches the signed trust bundle (CMS).
     pub fn trust_bundle(&self) -> Result<Vec<u8>, Refusal> {
-        self.asks(Method::GET, "/api/trust-bundle", None, None)
+        self.asks(Method::GET, "/api/v1/trust-bundle", None, None)
     }
 }
 

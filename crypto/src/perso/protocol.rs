@@ -22,15 +22,15 @@ pub mod path {
     use crate::identity::CardSerial;
 
     /// Asks for an order that initialises a blank.
-    pub const INTAKE_ORDERS: &str = "/api/station/intake/orders";
+    pub const INTAKE_ORDERS: &str = "/api/v1/station/intake/orders";
     /// Reports what a blank answered.
-    pub const INTAKE_RECEIPTS: &str = "/api/station/intake/receipts";
+    pub const INTAKE_RECEIPTS: &str = "/api/v1/station/intake/receipts";
     /// Asks for an order that makes a chip the card of the next approved application.
-    pub const PERSONALIZATION_ORDERS: &str = "/api/station/personalization/orders";
+    pub const PERSONALIZATION_ORDERS: &str = "/api/v1/station/personalization/orders";
     /// Reports what a chip answered, and its signature.
-    pub const PERSONALIZATION_RECEIPTS: &str = "/api/station/personalization/receipts";
+    pub const PERSONALIZATION_RECEIPTS: &str = "/api/v1/station/personalization/receipts";
     /// Accounts for a chip that is given up. `{serial}` stands for its 20 hexadecimal digits.
-    pub const SPOILED: &str = "/api/station/chips/{serial}/spoiled";
+    pub const SPOILED: &str = "/api/v1/station/chips/{serial}/spoiled";
 
     /// Returns [`SPOILED`] for this chip.
     pub fn spoiled(serial: &CardSerial) -> String {
@@ -342,6 +342,6 @@ mod tests {
         let spoiled = Spoiled { reason: "bent".to_owned(), evidence: "seen".to_owned() };
         golden(&spoiled, r#"{"reason":"bent","evidence":"seen"}"#);
         assert!(serde_json::from_str::<Spoiled>(r#"{"reason":"bent","evidence":"seen","more":1}"#).is_err());
-        assert_eq!(path::spoiled(&serial()), "/api/station/chips/00000000000000000ABC/spoiled");
+        assert_eq!(path::spoiled(&serial()), "/api/v1/station/chips/00000000000000000ABC/spoiled");
     }
 }

@@ -72,7 +72,7 @@ struct SessionView {
 /// keeps the officer apart from strangers behind the same address.
 ///
 /// No idempotency key: two sign-ins are two sessions, and a stored answer would be a stored token.
-#[utoipa::path(post, path = "/api/sessions", tag = "access", request_body = Credentials,
+#[utoipa::path(post, path = "/api/v1/sessions", tag = "access", request_body = Credentials,
     responses((status = 200, body = SessionView)))]
 async fn sign_in(
     State(access): State<Access>,
@@ -102,7 +102,7 @@ async fn unhurried<T>(access: &Access, verb: impl Future<Output = Result<T, Sign
 }
 
 /// Ends the session under way. Idempotent by itself.
-#[utoipa::path(delete, path = "/api/sessions/current", tag = "access", responses((status = 204, description = "Done.")))]
+#[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "access", responses((status = 204, description = "Done.")))]
 async fn sign_out(State(desk): State<Desk>, officer: Officer) -> Result<StatusCode, Problem> {
     let Json(()) = desk.look(officer, async |deed| steps::sign_out(deed).await).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -132,8 +132,8 @@ struct OfficerView {
     proposal_id: Option<ProposalId>,
     /// True if it took effect; false while a second administrator must confirm it.
     effective: bool,
-    /// One-time token with which the officer sets a password (`POST /api/password`). Shown once: a repeated request is
-    /// answered without it.
+    /// One-time token with which the officer sets a password (`POST /api/v1/password`). Shown once: a repeated
+    /// request is answered without it.
     token: Option<String>,
     /// The token works until then.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -156,7 +156,7 @@ impl OfficerView {
 
 /// Proposes a new officer, who has no password: another administrator confirms, and is shown a one-time token for the
 /// officer. The appointment of a second administrator by the only one takes effect at once.
-#[utoipa::path(post, path = "/api/officers", tag = "access", request_body = NewOfficer,
+#[utoipa::path(post, path = "/api/v1/officers", tag = "access", request_body = NewOfficer,
     responses((status = 200, body = OfficerView)))]
 async fn make_officer(
     State(access): State<Access>,
@@ -181,7 +181,7 @@ struct Reason {
 }
 
 /// Ends an officer's access at once, sessions included; that of an administrator once another one confirms.
-#[utoipa::path(post, path = "/api/officers/{id}/disablement", tag = "access", request_body = Reason,
+#[utoipa::path(post, path = "/api/v1/officers/{id}/disablement", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
 async fn disable_officer(
     State(desk): State<Desk>,
@@ -242,13 +242,13 @@ macro_rules! proposing {
 
 proposing! {
     /// Proposes that a disabled officer comes back, with a new password.
-    enable_officer "/api/officers/{id}/enablement" Reason => |body| Change::Enable;
+    enable_officer "/api/v1/officers/{id}/enablement" Reason => |body| Change::Enable;
     /// Proposes other roles for an officer.
-    change_roles "/api/officers/{id}/roles" NewRoles => |body| Change::Roles { roles: body.roles.clone() };
+    change_roles "/api/v1/officers/{id}/roles" NewRoles => |body| Change::Roles { roles: body.roles.clone() };
     /// Proposes another office for an officer.
-    change_office "/api/officers/{id}/office" NewOffice => |body| Change::Office { office: body.office.clone() };
+    change_office "/api/v1/officers/{id}/office" NewOffice => |body| Change::Office { office: body.office.clone() };
     /// Proposes that an officer sets a new password; once confirmed, the old one and all sessions end.
-    reset_password "/api/officers/{id}/password-reset" Reason => |body| Change::Reset;
+    reset_password "/api/v1/officers/{id}/password-reset" Reason => |body| Change::Reset;
 }
 
 /// A proposal about an officer.
@@ -278,7 +278,7 @@ struct ProposalView {
 }
 
 /// The open proposals about officers for whom the administrator acts, oldest first, all on one page.
-#[utoipa::path(get, path = "/api/officer-proposals", tag = "access",
+#[utoipa::path(get, path = "/api/v1/officer-proposals", tag = "access",
     responses((status = 200, body = Page<ProposalView>)))]
 async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Page<ProposalView>> {
     desk.look(officer, async |deed| {
@@ -303,7 +303,7 @@ async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Pa
 }
 
 /// Confirms what another administrator, or the owner of the key file, proposed. It takes effect at once.
-#[utoipa::path(post, path = "/api/officer-proposals/{id}/confirmation", tag = "access", request_body = Nothing,
+#[utoipa::path(post, path = "/api/v1/officer-proposals/{id}/confirmation", tag = "access", request_body = Nothing,
     params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
 async fn confirm(
     State(access): State<Access>,
@@ -319,7 +319,7 @@ async fn confirm(
 }
 
 /// Takes a proposal back, or turns down another's.
-#[utoipa::path(post, path = "/api/officer-proposals/{id}/withdrawal", tag = "access", request_body = Nothing,
+#[utoipa::path(post, path = "/api/v1/officer-proposals/{id}/withdrawal", tag = "access", request_body = Nothing,
     params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
 async fn withdraw(
     State(desk): State<Desk>,
@@ -345,7 +345,7 @@ struct FirstPassword {
 
 /// Sets the password of the officer to whom a one-time token was given. The token is used up. No idempotency key: a
 /// second request with the token is refused.
-#[utoipa::path(post, path = "/api/password", tag = "access", request_body = FirstPassword,
+#[utoipa::path(post, path = "/api/v1/password", tag = "access", request_body = FirstPassword,
     responses((status = 204, description = "Done.")))]
 async fn set_first_password(
     State(access): State<Access>,
@@ -370,7 +370,7 @@ struct NewPassword {
 }
 
 /// Changes the password of the officer who asks. Other sessions of the officer end; a wrong old password ends this one.
-#[utoipa::path(post, path = "/api/me/password", tag = "access", request_body = NewPassword,
+#[utoipa::path(post, path = "/api/v1/me/password", tag = "access", request_body = NewPassword,
     responses((status = 204, description = "Done.")))]
 async fn change_password(
     State(access): State<Access>,
@@ -415,7 +415,7 @@ struct StationView {
 }
 
 /// Enrols a station and issues its client certificate.
-#[utoipa::path(post, path = "/api/stations", tag = "access", request_body = NewStation,
+#[utoipa::path(post, path = "/api/v1/stations", tag = "access", request_body = NewStation,
     responses((status = 200, body = StationView)))]
 async fn enrol_station(
     State(access): State<Access>,
@@ -446,7 +446,7 @@ struct Revocation {
 }
 
 /// Revokes a station's certificate: its next request is refused, also on a connection that is open.
-#[utoipa::path(post, path = "/api/stations/{id}/revocation", tag = "access", request_body = Reason,
+#[utoipa::path(post, path = "/api/v1/stations/{id}/revocation", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = Revocation)))]
 async fn revoke_station(
     State(desk): State<Desk>,

@@ -104,7 +104,7 @@ async fn pass<A: Actor>(gate: &Gate, actor: A, request: Request, next: Next, ask
 /// Audits a refusal in a deed of its own, since the refused one is rolled back.
 async fn record_refusal<A: Actor>(gate: &Gate, actor: A, path: &str, problem: &Problem) -> Result<(), DeedError> {
     let mut deed = gate.deeds.open(actor).await?;
-    let object = Object::Path(path.strip_prefix("/api/").unwrap_or(path).to_owned());
+    let object = Object::Path(path.strip_prefix("/api/v1/").unwrap_or(path).to_owned());
     let entry = Entry::new(Action::AccessRefused, object, Purpose::Work).refused(problem.code());
     deed.enter(entry).await?;
     deed.commit().await
@@ -118,7 +118,7 @@ async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Office
     drop(tx);
     // Each line of the log that the request leaves from now on names the account.
     tracing::Span::current().record("officer", tracing::field::display(officer.id));
-    if password_due && !["/api/me/password", "/api/sessions/current"].contains(&path) {
+    if password_due && !["/api/v1/me/password", "/api/v1/sessions/current"].contains(&path) {
         return Err(AccessError::PasswordDue);
     }
     // Noted at most once in a while, so that reading does not become writing.

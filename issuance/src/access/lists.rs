@@ -59,7 +59,7 @@ struct OfficerItem {
 
 /// The officers of the administrator's office, by appointment; for the national office, those of all. The reading is a
 /// record of the trail.
-#[utoipa::path(get, path = "/api/officers", tag = "access", params(PageAsked),
+#[utoipa::path(get, path = "/api/v1/officers", tag = "access", params(PageAsked),
     responses((status = 200, body = Page<OfficerItem>)))]
 async fn list_officers(
     State(desk): State<Desk>,
@@ -119,7 +119,7 @@ struct StationItem {
 }
 
 /// The stations of the administrator's office, by enrolment; for the national office, those of all.
-#[utoipa::path(get, path = "/api/stations", tag = "access", params(PageAsked),
+#[utoipa::path(get, path = "/api/v1/stations", tag = "access", params(PageAsked),
     responses((status = 200, body = Page<StationItem>)))]
 async fn list_stations(
     State(desk): State<Desk>,
@@ -198,7 +198,7 @@ impl SessionItem {
 }
 
 /// The officer who asks: name, office, roles, and when the session ends.
-#[utoipa::path(get, path = "/api/me", tag = "access", responses((status = 200, body = MeView)))]
+#[utoipa::path(get, path = "/api/v1/me", tag = "access", responses((status = 200, body = MeView)))]
 async fn me(State(access): State<Access>, State(desk): State<Desk>, officer: Officer) -> Looked<MeView> {
     let mut tx = desk.deeds().db().begin_read().await?;
     let (id, now) = (officer.id, desk.deeds().source().now());
@@ -209,7 +209,7 @@ async fn me(State(access): State<Access>, State(desk): State<Desk>, officer: Off
 }
 
 /// The open sessions of the officer who asks, oldest first.
-#[utoipa::path(get, path = "/api/me/sessions", tag = "access", params(PageAsked),
+#[utoipa::path(get, path = "/api/v1/me/sessions", tag = "access", params(PageAsked),
     responses((status = 200, body = Page<SessionItem>)))]
 async fn my_sessions(
     State(access): State<Access>,
@@ -225,7 +225,7 @@ async fn my_sessions(
 }
 
 /// Ends an open session of the officer who asks.
-#[utoipa::path(delete, path = "/api/me/sessions/{id}", tag = "access", responses((status = 204)))]
+#[utoipa::path(delete, path = "/api/v1/me/sessions/{id}", tag = "access", responses((status = 204)))]
 async fn end_session(
     State(access): State<Access>,
     State(desk): State<Desk>,

@@ -184,7 +184,7 @@ impl ApplicationView {
 }
 
 /// Opens an application.
-#[utoipa::path(post, path = "/api/applications", tag = "applications", request_body = Registration,
+#[utoipa::path(post, path = "/api/v1/applications", tag = "applications", request_body = Registration,
     responses((status = 201, body = ApplicationView, description = "Made.",
         headers(("Location" = String, description = "Where it can be read.")))))]
 async fn register(
@@ -206,11 +206,11 @@ async fn register(
         .await
     };
     let opened = if claim.is_some() { population::claimed(&desk, &officer, person, open).await } else { open().await };
-    opened.map(|made| made.created("/api/applications/", "id"))
+    opened.map(|made| made.created("/api/v1/applications/", "id"))
 }
 
 /// An application as it stands, with the portrait that was taken.
-#[utoipa::path(get, path = "/api/applications/{id}", tag = "applications", params(OccasionAsked),
+#[utoipa::path(get, path = "/api/v1/applications/{id}", tag = "applications", params(OccasionAsked),
     responses((status = 200, body = ApplicationView)))]
 async fn read(
     State(desk): State<Desk>,
@@ -225,7 +225,7 @@ async fn read(
 }
 
 /// Takes portrait and features; again before the decision.
-#[utoipa::path(post, path = "/api/applications/{id}/capture", tag = "applications", request_body = Captured,
+#[utoipa::path(post, path = "/api/v1/applications/{id}/capture", tag = "applications", request_body = Captured,
     responses((status = 200, body = ApplicationView)))]
 async fn capture(
     State(desk): State<Desk>,
@@ -243,7 +243,7 @@ async fn capture(
 }
 
 /// A second officer agrees to what that officer saw.
-#[utoipa::path(post, path = "/api/applications/{id}/approval", tag = "applications", request_body = Approval,
+#[utoipa::path(post, path = "/api/v1/applications/{id}/approval", tag = "applications", request_body = Approval,
     responses((status = 200, body = ApplicationView)))]
 async fn approve(
     State(desk): State<Desk>,
@@ -261,7 +261,7 @@ async fn approve(
 }
 
 /// A second officer disagrees.
-#[utoipa::path(post, path = "/api/applications/{id}/refusal", tag = "applications", request_body = Reason,
+#[utoipa::path(post, path = "/api/v1/applications/{id}/refusal", tag = "applications", request_body = Reason,
     responses((status = 200, body = ApplicationView)))]
 async fn refuse(
     State(desk): State<Desk>,
@@ -278,7 +278,7 @@ async fn refuse(
 
 /// A held application goes back into the queue, once a card can carry it. By an officer who had no hand in it: its
 /// approval stands.
-#[utoipa::path(post, path = "/api/applications/{id}/release", tag = "applications", request_body = Nothing,
+#[utoipa::path(post, path = "/api/v1/applications/{id}/release", tag = "applications", request_body = Nothing,
     responses((status = 200, body = ApplicationView)))]
 async fn release(
     State(desk): State<Desk>,

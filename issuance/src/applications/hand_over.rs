@@ -90,7 +90,7 @@ struct HandedOver {
 }
 
 /// Hands a card over; the old one is revoked with it.
-#[utoipa::path(post, path = "/api/cards/{id}/hand-over", tag = "applications", request_body = HandOver,
+#[utoipa::path(post, path = "/api/v1/cards/{id}/hand-over", tag = "applications", request_body = HandOver,
     responses((status = 200, body = HandedOver)))]
 async fn hand_over_card(
     State(desk): State<Desk>,

@@ -85,7 +85,7 @@ struct ApplicationItem {
 
 /// Applications, oldest first: of the officer's office, at a stage, older than so many days, of
 /// a person, or with a slip.
-#[utoipa::path(get, path = "/api/applications", tag = "applications", params(PageAsked, Asked),
+#[utoipa::path(get, path = "/api/v1/applications", tag = "applications", params(PageAsked, Asked),
     responses((status = 200, body = Page<ApplicationItem>)))]
 async fn list(
     State(desk): State<Desk>,

@@ -73,7 +73,7 @@ where
 }
 
 /// A person, as registered.
-#[utoipa::path(get, path = "/api/persons/{id}", tag = "population", params(OccasionAsked),
+#[utoipa::path(get, path = "/api/v1/persons/{id}", tag = "population", params(OccasionAsked),
     responses((status = 200, body = PersonView)))]
 async fn read_person(
     State(desk): State<Desk>,
@@ -94,7 +94,7 @@ struct Shown {
 
 /// A person, as registered, shown once to an officer of any office by a claim of the citizen: no right to read again
 /// follows from it.
-#[utoipa::path(post, path = "/api/persons/{id}/reading", tag = "population", params(OccasionAsked),
+#[utoipa::path(post, path = "/api/v1/persons/{id}/reading", tag = "population", params(OccasionAsked),
     request_body = Shown, responses((status = 200, body = PersonView)))]
 async fn read_person_by_claim(
     State(desk): State<Desk>,
@@ -113,7 +113,7 @@ async fn read_person_by_claim(
 }
 
 /// A card, as it stands.
-#[utoipa::path(get, path = "/api/cards/{id}", tag = "cards", params(OccasionAsked),
+#[utoipa::path(get, path = "/api/v1/cards/{id}", tag = "cards", params(OccasionAsked),
     responses((status = 200, body = CardView)))]
 async fn read_card(
     State(desk): State<Desk>,

@@ -56,7 +56,7 @@ struct EntryItem {
 }
 
 /// A table of codes, whole. With `If-None-Match` only if it is another one.
-#[utoipa::path(get, path = "/api/reference/{table}", tag = "reference",
+#[utoipa::path(get, path = "/api/v1/reference/{table}", tag = "reference",
     responses((status = 200, body = Page<EntryItem>), (status = 304, description = "The same as before.")))]
 async fn table(
     State(counter): State<Counter>,

@@ -72,7 +72,7 @@ struct RowView {
 /// Reads the audit trail of an object, of a caller, of a person or of a time: what people and stations of the auditor's
 /// own office did, and what any office did to its objects and to the persons whom it registered (the national office:
 /// everything). Oldest first. The reading is itself a row of the trail.
-#[utoipa::path(get, path = "/api/audit", tag = "audit", params(PageAsked, Wanted),
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(PageAsked, Wanted),
     responses((status = 200, body = Page<RowView>)))]
 async fn trail(State(desk): State<Desk>, officer: Officer, listing: Listing<Wanted, EntryId>) -> Looked<Page<RowView>> {
     let (most, limit) = (listing.most(), listing.limit);

@@ -142,7 +142,7 @@ struct StatusView {
 }
 
 /// A card is reported lost: kiosks refuse it from now on, and after a term it is revoked for good.
-#[utoipa::path(post, path = "/api/cards/{id}/loss", tag = "cards", request_body = Loss,
+#[utoipa::path(post, path = "/api/v1/cards/{id}/loss", tag = "cards", request_body = Loss,
     responses((status = 200, body = LostView)))]
 async fn report_loss(
     State(desk): State<Desk>,
@@ -157,7 +157,7 @@ async fn report_loss(
 }
 
 /// A first officer wants a report of loss undone: the card was found, or another one was meant.
-#[utoipa::path(post, path = "/api/cards/{id}/loss/undoing", tag = "cards", request_body = Undoing,
+#[utoipa::path(post, path = "/api/v1/cards/{id}/loss/undoing", tag = "cards", request_body = Undoing,
     responses((status = 200, body = CardView)))]
 async fn propose_undo(
     State(desk): State<Desk>,
@@ -172,7 +172,7 @@ async fn propose_undo(
 }
 
 /// A second officer, who did not take the report, agrees: the card counts again.
-#[utoipa::path(post, path = "/api/cards/{id}/loss/undoing/confirmation", tag = "cards", request_body = Nothing,
+#[utoipa::path(post, path = "/api/v1/cards/{id}/loss/undoing/confirmation", tag = "cards", request_body = Nothing,
     responses((status = 200, body = CardView)))]
 async fn undo(
     State(desk): State<Desk>,
@@ -184,7 +184,7 @@ async fn undo(
 }
 
 /// What a document is, by the fingerprint of its EF.SOD: for kiosks that are online.
-#[utoipa::path(get, path = "/api/card-status/{sod_sha256}", tag = "cards",
+#[utoipa::path(get, path = "/api/v1/card-status/{sod_sha256}", tag = "cards",
     responses((status = 200, body = StatusView)))]
 async fn status(State(desk): State<Desk>, Named(sod_sha256): Named<String>) -> Looked<StatusView> {
     let mut tx = desk.deeds().db().begin_read().await?;

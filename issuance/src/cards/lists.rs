@@ -75,7 +75,7 @@ struct CardItem {
 }
 
 /// Cards, in the order of their issue: of the officer's office, in a state, of a person, or on a chip.
-#[utoipa::path(get, path = "/api/cards", tag = "cards", params(PageAsked, Asked),
+#[utoipa::path(get, path = "/api/v1/cards", tag = "cards", params(PageAsked, Asked),
     responses((status = 200, body = Page<CardItem>)))]
 async fn list(State(desk): State<Desk>, officer: Officer, listing: Listing<Asked, CardId>) -> Looked<Page<CardItem>> {
     let (most, limit) = (listing.most(), listing.limit);

@@ -93,7 +93,7 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             proposals::lock_offline(&mut deed, name.as_str()).await?;
             deed.commit().await?;
             output::line(format_args!(
-                "{} is locked. Administrators let an officer back in: POST /api/officers/ID/enablement.",
+                "{} is locked. Administrators let an officer back in: POST /api/v1/officers/ID/enablement.",
                 name.as_str()
             ))?;
         }
@@ -108,7 +108,7 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
                 "if no administrator signs in before. Until then every answer of the service says so."
             ))?;
             output::line(format_args!(
-                "From then on this token sets the password of {} (POST /api/password); it is shown once:",
+                "From then on this token sets the password of {} (POST /api/v1/password); it is shown once:",
                 name.as_str()
             ))?;
             output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;

@@ -40,7 +40,7 @@ struct Establishment {
 }
 
 /// Establishes a person's number for life; a person who has one keeps it.
-#[utoipa::path(post, path = "/api/persons/{id}/number", tag = "numbering", request_body = Establishment,
+#[utoipa::path(post, path = "/api/v1/persons/{id}/number", tag = "numbering", request_body = Establishment,
     responses((status = 200, body = Established)))]
 async fn establish(
     State(desk): State<Desk>,

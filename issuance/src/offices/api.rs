@@ -65,7 +65,7 @@ impl From<Unit> for UnitView {
 struct AllUnits {}
 
 /// Lists the units as they are now, by code.
-#[utoipa::path(get, path = "/api/units", tag = "offices", params(PageAsked),
+#[utoipa::path(get, path = "/api/v1/units", tag = "offices", params(PageAsked),
     responses((status = 200, body = Page<UnitView>)))]
 async fn units(State(desk): State<Desk>, listing: Listing<AllUnits, OfficeCode>) -> Looked<Page<UnitView>> {
     let mut tx = desk.deeds().db().begin_read().await?;
@@ -93,7 +93,7 @@ struct UnitBody {
 }
 
 /// Makes a unit. For administrators of the national office.
-#[utoipa::path(post, path = "/api/units", tag = "offices", request_body = UnitBody,
+#[utoipa::path(post, path = "/api/v1/units", tag = "offices", request_body = UnitBody,
     responses((status = 201, body = UnitView, description = "Made.",
         headers(("Location" = String, description = "Where it can be read.")))))]
 async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<UnitBody>) -> Answered {
@@ -103,7 +103,7 @@ async fn make_unit(State(desk): State<Desk>, officer: Officer, Write { stamp, bo
         steps::make_unit(deed, steps::NewUnit { code, kind, province, name, parent }).await.map(UnitView::from)
     })
     .await
-    .map(|made| made.created("/api/units/", "code"))
+    .map(|made| made.created("/api/v1/units/", "code"))
 }
 
 /// What a unit was from a day on.
@@ -132,7 +132,7 @@ struct HistoryView {
 }
 
 /// Reads a unit and its history.
-#[utoipa::path(get, path = "/api/units/{code}", tag = "offices", params(("code" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/units/{code}", tag = "offices", params(("code" = String, Path)),
     responses((status = 200, body = HistoryView)))]
 async fn unit(State(desk): State<Desk>, Named(code): Named<OfficeCode>) -> Looked<HistoryView> {
     let mut tx = desk.deeds().db().begin_read().await?;
@@ -160,7 +160,7 @@ struct UnitChange {
 }
 
 /// Gives a unit another name or another parent, from today on. For administrators of the national office.
-#[utoipa::path(post, path = "/api/units/{code}/change", tag = "offices", request_body = UnitChange,
+#[utoipa::path(post, path = "/api/v1/units/{code}/change", tag = "offices", request_body = UnitChange,
     params(("code" = String, Path)), responses((status = 200, body = UnitView)))]
 async fn change_unit(
     State(desk): State<Desk>,
@@ -213,7 +213,7 @@ struct CalendarView {
 }
 
 /// Reads the calendar of working days.
-#[utoipa::path(get, path = "/api/calendar", tag = "offices", params(PeriodWanted),
+#[utoipa::path(get, path = "/api/v1/calendar", tag = "offices", params(PeriodWanted),
     responses((status = 200, body = CalendarView)))]
 async fn calendar(State(desk): State<Desk>, Parameters(wanted): Parameters<PeriodWanted>) -> Looked<CalendarView> {
     let (Day(from), Day(to)) = (wanted.from, wanted.to);
@@ -258,7 +258,7 @@ struct DayBody {
 }
 
 /// Sets a day as holiday or as working day. For administrators of the national office.
-#[utoipa::path(post, path = "/api/calendar/days", tag = "offices", request_body = DayBody,
+#[utoipa::path(post, path = "/api/v1/calendar/days", tag = "offices", request_body = DayBody,
     responses((status = 200, body = DayView)))]
 async fn set_day(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<DayBody>) -> Answered {
     let DayBody { day, kind, name, reason } = body;
@@ -306,7 +306,7 @@ struct DeputiesWanted {
 
 /// Lists the deputies of an office who stand in today or will later, oldest appointment first. For officers of that
 /// office and of the national one.
-#[utoipa::path(get, path = "/api/deputies", tag = "offices", params(PageAsked, DeputiesWanted),
+#[utoipa::path(get, path = "/api/v1/deputies", tag = "offices", params(PageAsked, DeputiesWanted),
     responses((status = 200, body = Page<DeputyView>)))]
 async fn deputies(
     State(desk): State<Desk>,
@@ -340,7 +340,7 @@ struct Appointment {
 }
 
 /// Appoints an officer to stand in for another. No right follows from it yet.
-#[utoipa::path(post, path = "/api/deputies", tag = "offices", request_body = Appointment,
+#[utoipa::path(post, path = "/api/v1/deputies", tag = "offices", request_body = Appointment,
     responses((status = 200, body = DeputyView)))]
 async fn appoint_deputy(
     State(desk): State<Desk>,
@@ -364,7 +364,7 @@ struct DeputyEnd {
 }
 
 /// Ends a standing in from today on.
-#[utoipa::path(post, path = "/api/deputies/{id}/end", tag = "offices", request_body = DeputyEnd,
+#[utoipa::path(post, path = "/api/v1/deputies/{id}/end", tag = "offices", request_body = DeputyEnd,
     params(("id" = String, Path)), responses((status = 200, body = DeputyView)))]
 async fn end_deputy(
     State(desk): State<Desk>,

@@ -48,7 +48,7 @@ pub(crate) struct PersonView {
 }
 
 /// A declaration (form DC01) enters the register.
-#[utoipa::path(post, path = "/api/declarations", tag = "population", request_body = Declaration,
+#[utoipa::path(post, path = "/api/v1/declarations", tag = "population", request_body = Declaration,
     responses((status = 201, body = Declared, description = "Made.",
         headers(("Location" = String, description = "Where it can be read.")))))]
 async fn declare(
@@ -62,7 +62,7 @@ async fn declare(
         Ok::<_, PopulationError>(Declared { person_id, findings })
     })
     .await
-    .map(|made| made.created("/api/persons/", "person_id"))
+    .map(|made| made.created("/api/v1/persons/", "person_id"))
 }
 
 /// Runs a verb that takes a claim of the citizen: counted before, and taken back unless the claim was wrong.

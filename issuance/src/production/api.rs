@@ -154,7 +154,7 @@ struct CancellationReason {
 }
 
 /// Enters a delivery of blanks.
-#[utoipa::path(post, path = "/api/stock/deliveries", tag = "production", request_body = DeliveryNote,
+#[utoipa::path(post, path = "/api/v1/stock/deliveries", tag = "production", request_body = DeliveryNote,
     responses((status = 201, body = Received, description = "Made.",
         headers(("Location" = String, description = "Where it can be read.")))))]
 async fn deliver(
@@ -170,11 +170,11 @@ async fn deliver(
         steps::deliver(deed, &production, delivery).await.map(|id| Received { id, count: serials.len() })
     })
     .await
-    .map(|made| made.created("/api/stock?delivery_id=", "id"))
+    .map(|made| made.created("/api/v1/stock?delivery_id=", "id"))
 }
 
 /// Gives blanks into the custody of a station.
-#[utoipa::path(post, path = "/api/stock/custody", tag = "production", request_body = Custody,
+#[utoipa::path(post, path = "/api/v1/stock/custody", tag = "production", request_body = Custody,
     responses((status = 200, body = Given)))]
 async fn give_custody(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<Custody>) -> Answered {
     let Custody { serials, station_id } = body;
@@ -185,7 +185,7 @@ async fn give_custody(State(desk): State<Desk>, officer: Officer, Write { stamp,
 }
 
 /// A chip of the ledger.
-#[utoipa::path(get, path = "/api/stock/{serial}", tag = "production", responses((status = 200, body = ChipView)))]
+#[utoipa::path(get, path = "/api/v1/stock/{serial}", tag = "production", responses((status = 200, body = ChipView)))]
 async fn read(State(desk): State<Desk>, officer: Officer, Named(serial): Named<String>) -> Looked<ChipView> {
     let mut tx = desk.deeds().db().begin_read().await?;
     let chip = steps::read(&mut tx, &officer, &known(&serial)?).await?;
@@ -194,7 +194,7 @@ async fn read(State(desk): State<Desk>, officer: Officer, Named(serial): Named<S
 }
 
 /// Proposes that a chip is written off: it is, once the witness confirms it.
-#[utoipa::path(post, path = "/api/stock/{serial}/write-off", tag = "production", request_body = WriteOff,
+#[utoipa::path(post, path = "/api/v1/stock/{serial}/write-off", tag = "production", request_body = WriteOff,
     responses((status = 200, body = ChipView)))]
 async fn write_off(
     State(desk): State<Desk>,
@@ -212,7 +212,7 @@ async fn write_off(
 
 /// The witness whom a write-off names confirms it: the chip is written off. For that officer, whatever the roles, for a
 /// week.
-#[utoipa::path(post, path = "/api/stock/{serial}/write-off/confirmation", tag = "production", request_body = Nothing,
+#[utoipa::path(post, path = "/api/v1/stock/{serial}/write-off/confirmation", tag = "production", request_body = Nothing,
     responses((status = 200, body = ChipView)))]
 async fn confirm_write_off(
     State(desk): State<Desk>,
@@ -226,7 +226,7 @@ async fn confirm_write_off(
 }
 
 /// Ends an application before there is a card; its chip is written off with it.
-#[utoipa::path(post, path = "/api/applications/{id}/cancellation", tag = "production",
+#[utoipa::path(post, path = "/api/v1/applications/{id}/cancellation", tag = "production",
     request_body = CancellationReason, responses((status = 200, body = ApplicationView)))]
 async fn cancel(
     State(desk): State<Desk>,
@@ -242,7 +242,7 @@ async fn cancel(
 }
 
 /// A station gives a chip up.
-#[utoipa::path(post, path = "/api/station/chips/{serial}/spoiled", tag = "production", request_body = wire::Spoiled,
+#[utoipa::path(post, path = "/api/v1/station/chips/{serial}/spoiled", tag = "production", request_body = wire::Spoiled,
     responses((status = 200, body = ChipView)))]
 async fn spoil(
     State(desk): State<Desk>,
@@ -260,7 +260,7 @@ async fn spoil(
 }
 
 /// An order that initialises a blank.
-#[utoipa::path(post, path = "/api/station/intake/orders", tag = "production", request_body = wire::Presented,
+#[utoipa::path(post, path = "/api/v1/station/intake/orders", tag = "production", request_body = wire::Presented,
     responses((status = 200, body = wire::IntakeOrder)))]
 async fn order_intake(
     State(desk): State<Desk>,
@@ -275,7 +275,7 @@ async fn order_intake(
 }
 
 /// What a blank answered.
-#[utoipa::path(post, path = "/api/station/intake/receipts", tag = "production", request_body = wire::IntakeReceipt,
+#[utoipa::path(post, path = "/api/v1/station/intake/receipts", tag = "production", request_body = wire::IntakeReceipt,
     responses((status = 200, body = wire::Outcome)))]
 async fn receive_intake(
     State(desk): State<Desk>,
@@ -293,7 +293,7 @@ async fn receive_intake(
 
 /// An order that personalizes an initialised chip, or asks for its report: for the application with this slip, or for
 /// the one that waits longest.
-#[utoipa::path(post, path = "/api/station/personalization/orders", tag = "production", request_body = wire::PresentedFor,
+#[utoipa::path(post, path = "/api/v1/station/personalization/orders", tag = "production", request_body = wire::PresentedFor,
     responses((status = 200, body = wire::PersonalizationOrder)))]
 async fn order_personalization(
     State(desk): State<Desk>,
@@ -315,7 +315,7 @@ async fn order_personalization(
 }
 
 /// What a chip answered, and its signature.
-#[utoipa::path(post, path = "/api/station/personalization/receipts", tag = "production", request_body = wire::PersonalizationReceipt,
+#[utoipa::path(post, path = "/api/v1/station/personalization/receipts", tag = "production", request_body = wire::PersonalizationReceipt,
     responses((status = 200, body = wire::Outcome)))]
 async fn receive_personalization(
     State(desk): State<Desk>,

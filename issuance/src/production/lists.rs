@@ -73,7 +73,7 @@ struct ChipItem {
 }
 
 /// Chips of the ledger, by serial: of the officer's office, in a state, in the custody of a station, or of a delivery.
-#[utoipa::path(get, path = "/api/stock", tag = "production", params(PageAsked, StockAsked),
+#[utoipa::path(get, path = "/api/v1/stock", tag = "production", params(PageAsked, StockAsked),
     responses((status = 200, body = Page<ChipItem>)))]
 async fn stock(
     State(desk): State<Desk>,
@@ -148,7 +148,7 @@ struct UnfinishedItem {
 }
 
 /// What is unfinished: the chips of an office that are being written and have not proved to be a card, by serial.
-#[utoipa::path(get, path = "/api/orders/unfinished", tag = "production", params(PageAsked, OrdersAsked),
+#[utoipa::path(get, path = "/api/v1/orders/unfinished", tag = "production", params(PageAsked, OrdersAsked),
     responses((status = 200, body = Page<UnfinishedItem>)))]
 async fn orders(
     State(desk): State<Desk>,
@@ -224,7 +224,7 @@ struct QueueItem {
 }
 
 /// What waits for a chip at the station's office: how many, and which slips.
-#[utoipa::path(get, path = "/api/production/queue", tag = "production", params(PageAsked),
+#[utoipa::path(get, path = "/api/v1/production/queue", tag = "production", params(PageAsked),
     responses((status = 200, body = QueueView)))]
 async fn queue(State(desk): State<Desk>, station: Station, listing: Listing<WholeQueue, Place>) -> Looked<QueueView> {
     let mut tx = desk.deeds().db().begin_read().await?;

@@ -53,23 +53,31 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
 
 /// The codes of verbs: method, path, codes.
 pub(super) const VERBS: &[(&str, &str, &[C])] = &[
-    ("POST", "/api/sessions", &[C::CredentialsWrong, C::SignInLocked]),
-    ("POST", "/api/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
-    ("POST", "/api/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),
-    ("DELETE", "/api/me/sessions/{id}", &[C::SessionUnknown]),
-    ("POST", "/api/officers", &[C::NameTaken, C::NameUnfit, C::OfficeCodeMalformed, C::OtherOffice, C::RolesExclude]),
+    ("POST", "/api/v1/sessions", &[C::CredentialsWrong, C::SignInLocked]),
+    ("POST", "/api/v1/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
+    ("POST", "/api/v1/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),
+    ("DELETE", "/api/v1/me/sessions/{id}", &[C::SessionUnknown]),
     (
         "POST",
-        "/api/officers/{id}/disablement",
+        "/api/v1/officers",
+        &[C::NameTaken, C::NameUnfit, C::OfficeCodeMalformed, C::OtherOffice, C::RolesExclude],
+    ),
+    (
+        "POST",
+        "/api/v1/officers/{id}/disablement",
         &[C::LastAdministrator, C::OfficerNotFound, C::OtherOffice, C::ReasonMissing],
     ),
-    ("POST", "/api/officer-proposals/{id}/confirmation", &[C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded]),
-    ("POST", "/api/officer-proposals/{id}/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
-    ("POST", "/api/stations", &[C::CertificationRequestUnfit, C::NameTaken, C::OtherOffice]),
-    ("POST", "/api/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
     (
         "POST",
-        "/api/declarations",
+        "/api/v1/officer-proposals/{id}/confirmation",
+        &[C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded],
+    ),
+    ("POST", "/api/v1/officer-proposals/{id}/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
+    ("POST", "/api/v1/stations", &[C::CertificationRequestUnfit, C::NameTaken, C::OtherOffice]),
+    ("POST", "/api/v1/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
+    (
+        "POST",
+        "/api/v1/declarations",
         &[
             C::DateImpossible,
             C::DateInFuture,
@@ -79,12 +87,12 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ProvinceUnassigned,
         ],
     ),
-    ("GET", "/api/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
-    ("POST", "/api/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),
-    ("GET", "/api/applications", &[C::OtherOffice]),
+    ("GET", "/api/v1/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
+    ("POST", "/api/v1/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),
+    ("GET", "/api/v1/applications", &[C::OtherOffice]),
     (
         "POST",
-        "/api/applications",
+        "/api/v1/applications",
         &[
             C::AcknowledgementNeeded,
             C::AgeBelowFourteen,
@@ -102,10 +110,10 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ReasonUnfit,
         ],
     ),
-    ("GET", "/api/applications/{id}", &[C::ApplicationUnknown, C::OtherOffice, C::PortraitLost, C::RecordTampered]),
+    ("GET", "/api/v1/applications/{id}", &[C::ApplicationUnknown, C::OtherOffice, C::PortraitLost, C::RecordTampered]),
     (
         "POST",
-        "/api/applications/{id}/capture",
+        "/api/v1/applications/{id}/capture",
         &[
             C::ApplicationUnknown,
             C::CropOutside,
@@ -121,7 +129,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ),
     (
         "POST",
-        "/api/applications/{id}/approval",
+        "/api/v1/applications/{id}/approval",
         &[
             C::ApplicationUnknown,
             C::CardNotComposable,
@@ -134,42 +142,46 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ),
     (
         "POST",
-        "/api/applications/{id}/refusal",
+        "/api/v1/applications/{id}/refusal",
         &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::SecondOfficerNeeded, C::StageDoesNotAllow],
     ),
     (
         "POST",
-        "/api/applications/{id}/release",
+        "/api/v1/applications/{id}/release",
         &[C::ApplicationUnknown, C::CardNotComposable, C::OtherOffice, C::SecondOfficerNeeded, C::StageDoesNotAllow],
     ),
     (
         "POST",
-        "/api/applications/{id}/cancellation",
+        "/api/v1/applications/{id}/cancellation",
         &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::StageDoesNotAllow],
     ),
-    ("GET", "/api/cards", &[C::OtherOffice]),
-    ("GET", "/api/cards/{id}", &[C::CardUnknown, C::OtherOffice, C::RecordTampered]),
-    ("POST", "/api/cards/{id}/hand-over", &[C::CardUnknown, C::OtherOffice, C::SlipMismatch, C::StageDoesNotAllow]),
-    ("POST", "/api/cards/{id}/loss", &[C::CardStatusDoesNotAllow, C::CardUnknown, C::LossGroundsMissing]),
-    ("GET", "/api/card-status/{sod_sha256}", &[C::HashMalformed]),
-    ("GET", "/api/stock", &[C::OtherOffice]),
-    ("GET", "/api/stock/{serial}", &[C::ChipUnknown, C::OtherOffice]),
+    ("GET", "/api/v1/cards", &[C::OtherOffice]),
+    ("GET", "/api/v1/cards/{id}", &[C::CardUnknown, C::OtherOffice, C::RecordTampered]),
+    ("POST", "/api/v1/cards/{id}/hand-over", &[C::CardUnknown, C::OtherOffice, C::SlipMismatch, C::StageDoesNotAllow]),
+    ("POST", "/api/v1/cards/{id}/loss", &[C::CardStatusDoesNotAllow, C::CardUnknown, C::LossGroundsMissing]),
+    ("GET", "/api/v1/card-status/{sod_sha256}", &[C::HashMalformed]),
+    ("GET", "/api/v1/stock", &[C::OtherOffice]),
+    ("GET", "/api/v1/stock/{serial}", &[C::ChipUnknown, C::OtherOffice]),
     (
         "POST",
-        "/api/stock/deliveries",
+        "/api/v1/stock/deliveries",
         &[C::DeliveryEmpty, C::ListTooLong, C::SerialAlreadyDelivered, C::TransportKeyUnknown],
     ),
-    ("POST", "/api/stock/custody", &[C::ChipBound, C::ChipUnknown, C::ListTooLong, C::OtherOffice, C::StationNotFound]),
     (
         "POST",
-        "/api/stock/{serial}/write-off",
+        "/api/v1/stock/custody",
+        &[C::ChipBound, C::ChipUnknown, C::ListTooLong, C::OtherOffice, C::StationNotFound],
+    ),
+    (
+        "POST",
+        "/api/v1/stock/{serial}/write-off",
         &[C::ChipSpoiled, C::ChipUnknown, C::OtherOffice, C::ReasonMissing, C::WitnessUnfit],
     ),
-    ("POST", "/api/station/intake/orders", &[C::ChipInOtherCustody, C::ChipUnknown, C::PresentationUnfit]),
-    ("POST", "/api/station/intake/receipts", &[C::ChipKeyKnown, C::OrderUnknown, C::ReceiptForged]),
+    ("POST", "/api/v1/station/intake/orders", &[C::ChipInOtherCustody, C::ChipUnknown, C::PresentationUnfit]),
+    ("POST", "/api/v1/station/intake/receipts", &[C::ChipKeyKnown, C::OrderUnknown, C::ReceiptForged]),
     (
         "POST",
-        "/api/station/personalization/orders",
+        "/api/v1/station/personalization/orders",
         &[
             C::ApplicationCancelled,
             C::ChipAlreadyPersonalized,
@@ -186,7 +198,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ),
     (
         "POST",
-        "/api/station/personalization/receipts",
+        "/api/v1/station/personalization/receipts",
         &[
             C::ActiveAuthenticationFailed,
             C::ChallengeUnknown,
@@ -198,8 +210,8 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ),
     (
         "POST",
-        "/api/station/chips/{serial}/spoiled",
+        "/api/v1/station/chips/{serial}/spoiled",
         &[C::ChipInOtherCustody, C::ChipSpoiled, C::ChipUnknown, C::EvidenceMissing],
     ),
-    ("GET", "/api/trust-bundle", &[C::TrustBundleNotReady]),
+    ("GET", "/api/v1/trust-bundle", &[C::TrustBundleNotReady]),
 ];

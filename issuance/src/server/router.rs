@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -88,10 +88,12 @@ pub fn rights() -> Rights {
 pub fn document() -> OpenApiDocument {
     let (_, mut document, rights) = offices().split();
     let components = document.components.get_or_insert_default();
-    let bearer =
-        Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("POST /api/sessions gives the token.")).build();
+    let bearer = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("POST /api/v1/sessions gives the token."))
+        .build();
     components.add_security_scheme("officer", SecurityScheme::Http(bearer));
-    let description = Some("Client certificate from POST /api/stations.".to_owned());
+    let description = Some("Client certificate from POST /api/v1/stations.".to_owned());
     let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
     components.add_security_scheme("station", mutual);
     for (path, item) in &mut document.paths.paths {
@@ -161,7 +163,7 @@ fn closed_lists(document: &mut OpenApiDocument) {
 pub fn router(state: Offices) -> Router {
     let (routes, _, rights) = offices().split();
     let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
-    routes
+    let versioned = routes
         .fallback(async || Problem::new(ProblemCode::NoSuchPath))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .layer(middleware::from_fn(drain_oversized_body))
@@ -169,7 +171,39 @@ pub fn router(state: Offices) -> Router {
         .layer(DefaultBodyLimit::max(state.web.stranger_body_limit)) // what does not go through `web` is small
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state((state.clone(), Budget::new(state.web.clone())), identified))
-        .with_state(state)
+        .with_state(state);
+    Router::new().fallback_service(versioned).layer(middleware::from_fn(unversioned))
+}
+
+/// Answers `/api/…` without a version as `/api/v1/…`, and says in the answer that the address is deprecated.
+///
+/// Programs of before the version was part of the address go on. `/api/crl` stands in certificates and
+/// `/api/trust-bundle` in the instructions of kiosks: those two are no deprecated addresses.
+async fn unversioned(mut request: Request, next: Next) -> Response {
+    let Some(versioned) = versioned(request.uri()) else { return next.run(request).await };
+    let for_ever = FOR_EVER.contains(&request.uri().path());
+    *request.uri_mut() = versioned;
+    let mut response = next.run(request).await;
+    if !for_ever {
+        response.headers_mut().insert("deprecation", HeaderValue::from_static(UNVERSIONED_SINCE));
+    }
+    response
+}
+
+/// The addresses without a version that are answered for ever.
+const FOR_EVER: [&str; 2] = ["/api/crl", "/api/trust-bundle"];
+/// 2026-11-26, the day on which addresses without a version became deprecated (RFC 9745).
+const UNVERSIONED_SINCE: &str = "@1795651200";
+
+/// Returns the address with the version, of an address below `/api/` that names none.
+fn versioned(uri: &Uri) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix("/api/")?;
+    if rest.starts_with("v1/") {
+        return None;
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("/api/v1/{rest}").parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Gives the request an id and a span of the log that carries it, logs the cause of a failure once, and

@@ -303,7 +303,7 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     }
     if let Some(at) = status.break_glass {
         let says = "the owner of the key file proposes something about an officer; it takes effect on";
-        find(Severity::Critical, "break-glass", format!("{says} {}: GET /api/officer-proposals", moment(at)));
+        find(Severity::Critical, "break-glass", format!("{says} {}: GET /api/v1/officer-proposals", moment(at)));
     }
     if status.revocation_list.is_none() {
         find(Severity::Critical, "csca.crl", "cannot be read: restore it, or run `issuance crl`".to_owned());

@@ -113,7 +113,7 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     let done = match job {
         Job::BreakGlass => {
             if let Some(effective_at) = offices.access.alarm() {
-                tracing::warn!(%effective_at, "BREAK-GLASS: the owner of the key file proposes something about an officer; list it with GET /api/officer-proposals, and withdraw it if you did not expect it");
+                tracing::warn!(%effective_at, "BREAK-GLASS: the owner of the key file proposes something about an officer; list it with GET /api/v1/officer-proposals, and withdraw it if you did not expect it");
             }
             Ok(())
         }

@@ -19,7 +19,7 @@ where
 }
 
 /// The signed trust bundle (CMS SignedData), for inspection terminals. With `If-None-Match` only if it is another one.
-#[utoipa::path(get, path = "/api/trust-bundle", tag = "trust",
+#[utoipa::path(get, path = "/api/v1/trust-bundle", tag = "trust",
     responses((status = 200, body = Vec<u8>, content_type = "application/cms"), (status = 304, description = "The same as before")))]
 async fn trust_bundle(State(trust): State<Trust>, headers: HeaderMap) -> Result<Response, Problem> {
     let Some(bundle) = trust.current() else { return Err(Problem::new(ProblemCode::TrustBundleNotReady)) };
@@ -34,7 +34,7 @@ async fn trust_bundle(State(trust): State<Trust>, headers: HeaderMap) -> Result<
 }
 
 /// The CSCA's certificate revocation list (DER).
-#[utoipa::path(get, path = "/api/crl", tag = "trust",
+#[utoipa::path(get, path = "/api/v1/crl", tag = "trust",
     responses((status = 200, body = Vec<u8>, content_type = "application/pkix-crl")))]
 async fn crl(State(trust): State<Trust>) -> Result<Response, Problem> {
     let (der, _) = trust.crl.read().await?;

@@ -127,7 +127,7 @@ async fn a_question_that_names_nothing_is_refused_with_the_forms() {
         for object in unfit {
             for query in [format!("object={object}"), format!("actor={object}"), format!("person={id}&object={object}")]
             {
-                let said = auditor.get(&format!("/api/audit?{query}")).await;
+                let said = auditor.get(&format!("/api/v1/audit?{query}")).await;
                 assert_eq!((said.status, said.code()), (400, "query-malformed"), "{query}");
                 let detail = said.body["detail"].as_str().unwrap();
                 assert!(detail.contains("card/<id>") && !detail.contains(id), "{detail}");
@@ -138,7 +138,7 @@ async fn a_question_that_names_nothing_is_refused_with_the_forms() {
                 .into_iter()
                 .chain(["actor=officer/x", "actor=station/x", "actor=anyone", "actor=service"])
         {
-            assert_eq!(auditor.get(&format!("/api/audit?{query}")).await.status, 200, "{query}");
+            assert_eq!(auditor.get(&format!("/api/v1/audit?{query}")).await.status, 200, "{query}");
         }
     })
     .await;
@@ -149,7 +149,7 @@ async fn reading_the_trail_is_in_the_trail() {
     on_both(async |house| {
         let auditor = house.officer("auditor", &[Role::Auditor], "national").await;
         let (_, station) = house.station("counter-1").await;
-        let path = format!("/api/audit?object=station/{station}");
+        let path = format!("/api/v1/audit?object=station/{station}");
         house.clock.advance(Duration::microseconds(1));
         let first = auditor.get(&path).await;
         let rows = first.body["items"].as_array().unwrap().clone();
@@ -165,7 +165,7 @@ async fn reading_the_trail_is_in_the_trail() {
         let after = auditor.get(&format!("{path}&after={}", page.body["next"].as_str().unwrap())).await;
         let rows = after.body["items"].as_array().unwrap();
         assert_eq!(rows.len(), 2, "only the second and the third reading");
-        assert_eq!(auditor.get("/api/audit").await.code(), "query-malformed");
+        assert_eq!(auditor.get("/api/v1/audit").await.code(), "query-malformed");
     })
     .await;
 }
@@ -177,7 +177,7 @@ async fn reading_what_was_done_about_a_person_is_done_about_the_person() {
         let person: PersonId = house.service.offices().deeds().source().id();
         for earlier in 0..2 {
             house.clock.advance(Duration::microseconds(1));
-            let said = auditor.get(&format!("/api/audit?person={person}")).await;
+            let said = auditor.get(&format!("/api/v1/audit?person={person}")).await;
             let rows = said.body["items"].as_array().unwrap();
             assert_eq!(rows.len(), earlier, "{said:?}");
             for row in rows {
@@ -193,14 +193,14 @@ async fn an_auditor_of_one_office_sees_what_was_done_by_it_and_to_it() {
     on_both(async |house| {
         let local = house.officer("local", &[Role::Admin], "o-1").await;
         let body = |name: &str| json!({"username": name, "roles": ["stock"], "office": "o-1"});
-        let by_local = local.post("/api/officers", "k-1", body("hoa")).await.body["id"].as_str().unwrap().to_owned();
+        let by_local = local.post("/api/v1/officers", "k-1", body("hoa")).await.body["id"].as_str().unwrap().to_owned();
         let by_admin =
-            house.admin.post("/api/officers", "k-2", body("mai")).await.body["id"].as_str().unwrap().to_owned();
+            house.admin.post("/api/v1/officers", "k-2", body("mai")).await.body["id"].as_str().unwrap().to_owned();
         // Also what another office did to an officer of its own.
         for (office, sees) in [("o-1", [1, 1]), ("o-2", [0, 0]), ("national", [1, 1])] {
             let auditor = house.officer(&format!("auditor-{office}"), &[Role::Auditor], office).await;
             for (made, sees) in [&by_local, &by_admin].into_iter().zip(sees) {
-                let trail = auditor.get(&format!("/api/audit?object=officer/{made}")).await;
+                let trail = auditor.get(&format!("/api/v1/audit?object=officer/{made}")).await;
                 let rows = trail.body["items"].as_array().unwrap();
                 assert_eq!(rows.iter().filter(|row| row["action"] == "officer-proposed").count(), sees, "{office}");
             }
@@ -214,9 +214,9 @@ async fn a_refused_access_is_in_the_trail_with_its_code() {
     on_both(async |house| {
         let stranger = house.officer("stranger", &[Role::Admin], "o-2").await;
         let (_, station) = house.station("counter-1").await;
-        let path = format!("/api/stations/{station}/revocation");
+        let path = format!("/api/v1/stations/{station}/revocation");
         assert_eq!(stranger.post(&path, "k-1", json!({"reason": "x"})).await.code(), "other-office");
-        assert_eq!(stranger.get(&format!("/api/persons/{NIL}")).await.code(), "role-missing");
+        assert_eq!(stranger.get(&format!("/api/v1/persons/{NIL}")).await.code(), "role-missing");
         let told = sql!(
             "select count(*) as n from audit_entry where action = 'access-refused' and purpose = 'work'
              and object = $1 and reason = $2 and office = 'o-2' and person_id is null and related is null"
@@ -233,7 +233,7 @@ async fn a_refused_access_is_in_the_trail_with_its_code() {
 async fn an_administrators_reason_is_in_the_trail() {
     on_both(async |house| {
         let (_, station) = house.station("counter-1").await;
-        let path = format!("/api/stations/{station}/revocation");
+        let path = format!("/api/v1/stations/{station}/revocation");
         assert_eq!(house.admin.post(&path, "k-1", json!({"reason": "stolen"})).await.status, 200);
         let told = sql!(
             "select count(*) as n from audit_entry where action = 'station-revoked' and object = $1

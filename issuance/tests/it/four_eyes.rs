@@ -16,7 +16,7 @@ use crate::house::{self, Caller, House, PASSWORD, Said, on_both};
 const OTHER: &str = "another battery staple";
 
 async fn sets_password(caller: &Caller, token: &Value, password: &str) -> Said {
-    caller.asks(Method::POST, "/api/password", None, Some(json!({"token": token, "password": password}))).await
+    caller.asks(Method::POST, "/api/v1/password", None, Some(json!({"token": token, "password": password}))).await
 }
 
 fn lan() -> Value {
@@ -33,11 +33,11 @@ async fn acts(house: &House, path: &str, body: Value) -> Said {
 #[tokio::test]
 async fn an_officer_is_made_by_two_and_chooses_the_password_with_a_token_that_works_once() {
     on_both(async |house| {
-        let proposed = house.admin.post("/api/officers", "k-1", lan()).await;
+        let proposed = house.admin.post("/api/v1/officers", "k-1", lan()).await;
         assert_eq!((&proposed.body["effective"], &proposed.body["token"]), (&json!(false), &json!(null)));
         let with_password = json!({"username": "hoa", "password": PASSWORD, "roles": ["auditor"], "office": "o-1"});
-        assert_eq!(house.admin.post("/api/officers", "k-2", with_password).await.code(), "body-invalid");
-        let path = format!("/api/officer-proposals/{}/confirmation", proposed.body["proposal_id"].as_str().unwrap());
+        assert_eq!(house.admin.post("/api/v1/officers", "k-2", with_password).await.code(), "body-invalid");
+        let path = format!("/api/v1/officer-proposals/{}/confirmation", proposed.body["proposal_id"].as_str().unwrap());
         assert_eq!(house.admin.post(&path, "k-3", json!({})).await.code(), "second-officer-needed");
         assert_eq!(house.anyone().signs_in("lan", "").await.code(), "credentials-wrong");
 
@@ -61,7 +61,7 @@ async fn an_officer_is_made_by_two_and_chooses_the_password_with_a_token_that_wo
 #[tokio::test]
 async fn a_token_that_was_not_used_in_time_is_worth_nothing() {
     on_both(async |house| {
-        let confirmed = acts(house, "/api/officers", lan()).await;
+        let confirmed = acts(house, "/api/v1/officers", lan()).await;
         house.clock.advance(Duration::hours(73));
         assert_eq!(
             sets_password(&house.anyone(), &confirmed.body["token"], PASSWORD).await.code(),
@@ -81,11 +81,11 @@ async fn the_invented_password_of_the_first_administrator_opens_nothing_before_i
         let due = sql!("update officer set password_due = $1 where id = $2");
         tx.change(&OFFICER, admin, due, args![true, admin]).await.unwrap();
         tx.commit().await.unwrap();
-        let said = house.admin.get("/api/officer-proposals").await;
+        let said = house.admin.get("/api/v1/officer-proposals").await;
         assert_eq!((said.status, said.code()), (403, "password-change-needed"));
         let body = json!({"old": PASSWORD, "new": OTHER});
-        assert_eq!(house.admin.post("/api/me/password", "k-1", body).await.status, 204);
-        assert_eq!(house.admin.get("/api/officer-proposals").await.status, 200);
+        assert_eq!(house.admin.post("/api/v1/me/password", "k-1", body).await.status, 204);
+        assert_eq!(house.admin.get("/api/v1/officer-proposals").await.status, 200);
     })
     .await;
     // And as `init` does leave it.
@@ -97,11 +97,11 @@ async fn the_invented_password_of_the_first_administrator_opens_nothing_before_i
     let address = format!("https://{}", service.address());
     let mut admin = Caller { client: house::client(&folder, None), address, token: None };
     admin.token = admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().map(str::to_owned);
-    let officer = admin.post("/api/officers", "k-1", lan()).await;
+    let officer = admin.post("/api/v1/officers", "k-1", lan()).await;
     assert_eq!((officer.status, officer.code()), (403, "password-change-needed"));
     let body = json!({"old": *made.admin_password, "new": OTHER});
-    assert_eq!(admin.post("/api/me/password", "k-2", body).await.status, 204);
-    assert_eq!(admin.post("/api/officers", "k-3", lan()).await.status, 200);
+    assert_eq!(admin.post("/api/v1/me/password", "k-2", body).await.status, 204);
+    assert_eq!(admin.post("/api/v1/officers", "k-3", lan()).await.status, 200);
     service.stop().await;
 }
 
@@ -116,12 +116,12 @@ async fn a_password_that_is_not_looked_at_for_lack_of_room_is_refused_no_sooner_
         settings.access.refusal_delay = delay;
     })
     .await;
-    let proposed = house.admin.post("/api/officers", "lan", lan()).await;
+    let proposed = house.admin.post("/api/v1/officers", "lan", lan()).await;
     let token = house.confirms(&proposed).await.body["token"].clone();
     let bearer = house.admin.token.clone();
     for (path, body) in [
-        ("/api/password", json!({"token": token, "password": OTHER})),
-        ("/api/me/password", json!({"old": PASSWORD, "new": PASSWORD})),
+        ("/api/v1/password", json!({"token": token, "password": OTHER})),
+        ("/api/v1/me/password", json!({"old": PASSWORD, "new": PASSWORD})),
     ] {
         let mut crowd = tokio::task::JoinSet::new();
         for number in 0..40 {
@@ -153,16 +153,16 @@ async fn a_password_is_changed_by_its_owner_who_knows_the_old_one() {
         let mut there = house.anyone();
         there.token = there.signs_in("lan", PASSWORD).await.body["token"].as_str().map(str::to_owned);
         let changes = json!({"old": PASSWORD, "new": OTHER});
-        assert_eq!(here.post("/api/me/password", "k-1", changes.clone()).await.status, 204);
-        let again = here.post("/api/me/password", "k-1", changes).await;
+        assert_eq!(here.post("/api/v1/me/password", "k-1", changes.clone()).await.status, 204);
+        let again = here.post("/api/v1/me/password", "k-1", changes).await;
         assert_eq!((again.status, again.replayed), (204, true), "a lost answer is given again");
-        assert_eq!(there.get("/api/audit?object=card/0").await.code(), "session-needed", "other sessions end");
+        assert_eq!(there.get("/api/v1/audit?object=card/0").await.code(), "session-needed", "other sessions end");
         assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.code(), "credentials-wrong");
         assert_eq!(house.anyone().signs_in("lan", OTHER).await.status, 200);
 
         let guess = json!({"old": PASSWORD, "new": "I sat down at her desk"});
-        assert_eq!(here.post("/api/me/password", "k-2", guess).await.code(), "credentials-wrong");
-        assert_eq!(here.get("/api/audit?object=card/0").await.code(), "session-needed", "a wrong guess ends it");
+        assert_eq!(here.post("/api/v1/me/password", "k-2", guess).await.code(), "credentials-wrong");
+        assert_eq!(here.get("/api/v1/audit?object=card/0").await.code(), "session-needed", "a wrong guess ends it");
     })
     .await;
 }
@@ -171,8 +171,8 @@ async fn a_password_is_changed_by_its_owner_who_knows_the_old_one() {
 async fn roles_office_password_and_return_of_an_officer_take_two_administrators() {
     on_both(async |house| {
         let (officer, id) = house.appointed("lan", &[Role::Auditor], "o-1").await;
-        let (path, reason) = (|verb: &str| format!("/api/officers/{id}/{verb}"), json!({"reason": "x"}));
-        let audit = "/api/audit?object=card/0";
+        let (path, reason) = (|verb: &str| format!("/api/v1/officers/{id}/{verb}"), json!({"reason": "x"}));
+        let audit = "/api/v1/audit?object=card/0";
 
         acts(house, &path("roles"), json!({"roles": ["stock"], "reason": "x"})).await;
         assert_eq!(officer.get(audit).await.code(), "role-missing");
@@ -200,23 +200,23 @@ async fn roles_office_password_and_return_of_an_officer_take_two_administrators(
 #[tokio::test]
 async fn what_is_withdrawn_or_runs_out_frees_the_name_and_changes_nothing() {
     on_both(async |house| {
-        let proposed = house.admin.post("/api/officers", "k-1", lan()).await;
+        let proposed = house.admin.post("/api/v1/officers", "k-1", lan()).await;
         let id = proposed.body["proposal_id"].as_str().unwrap();
-        let open = house.second.get("/api/officer-proposals").await;
+        let open = house.second.get("/api/v1/officer-proposals").await;
         assert_eq!((&open.body["items"][0]["id"], &open.body["items"][0]["change"]), (&json!(id), &json!("appoint")));
-        let path = format!("/api/officer-proposals/{id}");
+        let path = format!("/api/v1/officer-proposals/{id}");
         assert_eq!(house.second.post(&format!("{path}/withdrawal"), "k-1", json!({})).await.status, 200);
         assert_eq!(
             house.second.post(&format!("{path}/confirmation"), "k-2", json!({})).await.code(),
             "proposal-unknown"
         );
 
-        let proposed = house.admin.post("/api/officers", "k-2", lan()).await;
+        let proposed = house.admin.post("/api/v1/officers", "k-2", lan()).await;
         assert_eq!(proposed.status, 200, "the name is free: {proposed:?}");
         house.clock.advance(Duration::days(8));
         let mut second = house.anyone();
         second.token = second.signs_in("second", PASSWORD).await.body["token"].as_str().map(str::to_owned);
-        let path = format!("/api/officer-proposals/{}/confirmation", proposed.body["proposal_id"].as_str().unwrap());
+        let path = format!("/api/v1/officer-proposals/{}/confirmation", proposed.body["proposal_id"].as_str().unwrap());
         assert_eq!(second.post(&path, "k-3", json!({})).await.code(), "proposal-unknown");
     })
     .await;
@@ -232,17 +232,18 @@ async fn no_administrator_gets_rid_of_the_other_and_the_last_one_stays() {
         };
         let (first, second) = (id("admin").await, id("second").await);
         let reason = json!({"reason": "x"});
-        let ends = house.admin.post(&format!("/api/officers/{second}/disablement"), "k-1", reason.clone()).await;
+        let ends = house.admin.post(&format!("/api/v1/officers/{second}/disablement"), "k-1", reason.clone()).await;
         assert_eq!(ends.body["effective"], json!(false), "{ends:?}");
-        assert_eq!(house.second.get("/api/officer-proposals").await.status, 200, "still there");
+        assert_eq!(house.second.get("/api/v1/officer-proposals").await.status, 200, "still there");
         // Both proposed the end of the other: a third one decides, and the proposal of the one who left ends with that.
         let third = house.officer("third", &[Role::Admin], "national").await;
-        let other = house.second.post(&format!("/api/officers/{first}/disablement"), "k-1", reason.clone()).await;
-        let path =
-            |said: &Said| format!("/api/officer-proposals/{}/confirmation", said.body["proposal_id"].as_str().unwrap());
+        let other = house.second.post(&format!("/api/v1/officers/{first}/disablement"), "k-1", reason.clone()).await;
+        let path = |said: &Said| {
+            format!("/api/v1/officer-proposals/{}/confirmation", said.body["proposal_id"].as_str().unwrap())
+        };
         assert_eq!(house.second.post(&path(&ends), "k-2", json!({})).await.code(), "second-officer-needed");
         assert_eq!(third.post(&path(&ends), "k-2", json!({})).await.status, 200);
-        assert_eq!(house.second.get("/api/officer-proposals").await.code(), "session-needed");
+        assert_eq!(house.second.get("/api/v1/officer-proposals").await.code(), "session-needed");
         assert_eq!(third.post(&path(&other), "k-3", json!({})).await.code(), "proposal-stale");
         // Without the third one the first is the last.
         let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
@@ -255,7 +256,7 @@ async fn no_administrator_gets_rid_of_the_other_and_the_last_one_stays() {
             ("roles", json!({"roles": ["stock"], "reason": "x"})),
             ("office", json!({"office": "o-1", "reason": "x"})),
         ] {
-            let said = house.admin.post(&format!("/api/officers/{first}/{verb}"), verb, body).await;
+            let said = house.admin.post(&format!("/api/v1/officers/{first}/{verb}"), verb, body).await;
             assert_eq!((said.status, said.code()), (409, "last-administrator"), "{verb}");
         }
     })
@@ -270,7 +271,7 @@ async fn only_the_second_administrator_is_appointed_by_one_and_the_trail_says_so
         );
         assert_eq!(house.count(alone, args![]).await, 1, "the house's own second administrator");
         let third = json!({"username": "third", "roles": ["admin"], "office": "national"});
-        let proposed = house.admin.post("/api/officers", "k-1", third).await;
+        let proposed = house.admin.post("/api/v1/officers", "k-1", third).await;
         assert_eq!((&proposed.body["effective"], &proposed.body["token"]), (&json!(false), &json!(null)));
         assert_eq!(house.count(alone, args![]).await, 1);
     })
@@ -287,12 +288,12 @@ async fn roles_that_watch_each_other_are_refused_together() {
             ("d", json!(["capture", "hand-over", "registrar"]), false),
         ] {
             let body = json!({"username": name, "roles": roles, "office": "o-1"});
-            let said = house.admin.post("/api/officers", name, body).await;
+            let said = house.admin.post("/api/v1/officers", name, body).await;
             assert_eq!(said.code(), if refused { "roles-exclude" } else { "" }, "{roles}");
         }
         let (_, id) = house.appointed("lan", &[Role::Capture], "o-1").await;
         let body = json!({"roles": ["capture", "approver"], "reason": "x"});
-        let said = house.admin.post(&format!("/api/officers/{id}/roles"), "k", body).await;
+        let said = house.admin.post(&format!("/api/v1/officers/{id}/roles"), "k", body).await;
         assert_eq!((said.status, said.code()), (409, "roles-exclude"));
     })
     .await;
@@ -344,7 +345,7 @@ async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
         let listed = told(&offline(&house, url, &["list"]).await);
         assert!(listed.contains("lan\tauditor\to-1\topen\n"), "{listed}");
         told(&offline(&house, url, &["lock", "lan"]).await);
-        assert_eq!(lan.get("/api/audit?object=card/0").await.code(), "session-needed");
+        assert_eq!(lan.get("/api/v1/audit?object=card/0").await.code(), "session-needed");
         assert!(told(&offline(&house, url, &["list"]).await).contains("lan\tauditor\to-1\tdisabled\n"));
         told(&offline(&house, url, &["lock", "second"]).await);
         let last = offline(&house, url, &["lock", "admin"]).await;
@@ -353,17 +354,17 @@ async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
 
         // An administrator who can sign in decides; a day alone changes nothing.
         let made = json!({"username": "hoa", "roles": ["auditor"], "office": "o-1"});
-        assert_eq!(house.admin.post("/api/officers", "hoa", made).await.status, 200);
+        assert_eq!(house.admin.post("/api/v1/officers", "hoa", made).await.status, 200);
         told(&offline(&house, url, &["propose-role", "hoa", "--role", "stock"]).await);
         until_alarm_is(&house.admin, true).await;
-        for path in ["/health", "/api/trust-bundle", "/api/everything", "/api/officer-proposals"] {
+        for path in ["/health", "/api/v1/trust-bundle", "/api/v1/everything", "/api/v1/officer-proposals"] {
             assert!(alarm(&house.admin, path).await, "{path}");
         }
         assert!(house.admin.get("/health").await.body["break_glass"].is_string());
         house.clock.advance(Duration::minutes(5));
-        let open = house.admin.get("/api/officer-proposals").await; // and so was here
+        let open = house.admin.get("/api/v1/officer-proposals").await; // and so was here
         let proposal = open.body["items"].as_array().unwrap().iter().find(|one| one["proposed_by"].is_null()).unwrap();
-        let path = format!("/api/officer-proposals/{}/withdrawal", proposal["id"].as_str().unwrap());
+        let path = format!("/api/v1/officer-proposals/{}/withdrawal", proposal["id"].as_str().unwrap());
         house.clock.advance(Duration::hours(25));
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         let roles =
@@ -392,7 +393,7 @@ async fn the_owner_of_the_key_file_is_held_to_the_same_names_roles_and_rows() {
             String::from_utf8_lossy(&output.stderr).into_owned()
         };
         let body = json!({"username": "lan.nguyễn", "roles": ["auditor"], "office": "o-1"});
-        house.confirms(&house.admin.post("/api/officers", "k-1", body).await).await;
+        house.confirms(&house.admin.post("/api/v1/officers", "k-1", body).await).await;
         let said = refused(&["propose-role", "lan.nguyễn", "--role", "capture", "--role", "approver"]).await;
         assert!(said.contains("approver and capture"), "{said}");
         // One officer by every spelling, and none by letters that look alike.
@@ -404,9 +405,10 @@ async fn the_owner_of_the_key_file_is_held_to_the_same_names_roles_and_rows() {
         let mut ids = Vec::new();
         for name in ["hoa", "minh"] {
             let made = json!({"username": name, "roles": ["stock"], "office": "o-1"});
-            let proposed = house.admin.post("/api/officers", name, made).await;
+            let proposed = house.admin.post("/api/v1/officers", name, made).await;
             ids.push(proposed.body["id"].as_str().unwrap().to_owned());
-            let path = format!("/api/officer-proposals/{}/withdrawal", proposed.body["proposal_id"].as_str().unwrap());
+            let path =
+                format!("/api/v1/officer-proposals/{}/withdrawal", proposed.body["proposal_id"].as_str().unwrap());
             if name == "minh" {
                 let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
                 let by_hand = sql!("update officer set roles = $1 where username = 'minh'");

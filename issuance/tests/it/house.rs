@@ -85,9 +85,9 @@ impl House {
         let mut admin = Caller { client: client(&folder, None), address: address(&service), token: None };
         admin.token = Some(admin.signs_in("admin", &made.admin_password).await.body["token"].as_str().unwrap().into());
         let body = json!({"old": *made.admin_password, "new": PASSWORD});
-        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 204);
+        assert_eq!(admin.post("/api/v1/me/password", "first", body).await.status, 204);
         let body = json!({"username": "second", "roles": ["admin"], "office": "national"});
-        let appointed = admin.post("/api/officers", "second", body).await;
+        let appointed = admin.post("/api/v1/officers", "second", body).await;
         let mut second = Caller { client: client(&folder, None), address: address(&service), token: None };
         second.owns("second", &appointed).await;
         Self { folder, clock, service, admin, second }
@@ -108,7 +108,7 @@ impl House {
     pub async fn appointed(&self, name: &str, roles: &[Role], office: &str) -> (Caller, String) {
         let some = if Role::conflict(roles).is_some() { &[] } else { roles };
         let body = json!({"username": name, "roles": some, "office": office});
-        let made = self.admin.post("/api/officers", name, body).await;
+        let made = self.admin.post("/api/v1/officers", name, body).await;
         assert_eq!(made.status, 200, "{:?}", made.body);
         let confirmed = self.confirms(&made).await;
         let mut officer = self.anyone();
@@ -126,7 +126,7 @@ impl House {
     /// The second administrator confirms what the first proposed.
     pub async fn confirms(&self, proposed: &Said) -> Said {
         let id = proposed.body["proposal_id"].as_str().unwrap();
-        let confirmed = self.second.post(&format!("/api/officer-proposals/{id}/confirmation"), id, json!({})).await;
+        let confirmed = self.second.post(&format!("/api/v1/officer-proposals/{id}/confirmation"), id, json!({})).await;
         assert_eq!(confirmed.status, 200, "{:?}", confirmed.body);
         confirmed
     }
@@ -136,7 +136,7 @@ impl House {
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().pem().unwrap();
         let body = json!({"name": name, "office": "o-1", "csr_pem": request});
-        let enrolled = self.admin.post("/api/stations", name, body).await;
+        let enrolled = self.admin.post("/api/v1/stations", name, body).await;
         assert_eq!(enrolled.status, 200, "{:?}", enrolled.body);
         let pem = format!("{}{}", enrolled.body["certificate_pem"].as_str().unwrap(), key.serialize_pem());
         let client = client(&self.folder, Some(&pem));
@@ -165,6 +165,8 @@ pub struct Said {
     pub replayed: bool,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
+    /// `Deprecation`: the address will go.
+    pub deprecated: bool,
 }
 
 impl Said {
@@ -176,13 +178,13 @@ impl Said {
 
 impl Caller {
     pub async fn signs_in(&self, name: &str, password: &str) -> Said {
-        self.asks(Method::POST, "/api/sessions", None, Some(json!({"username": name, "password": password}))).await
+        self.asks(Method::POST, "/api/v1/sessions", None, Some(json!({"username": name, "password": password}))).await
     }
 
     /// Sets [`PASSWORD`] with the one-time token of an answer, and signs in.
     pub async fn owns(&mut self, name: &str, appointed: &Said) {
         let body = json!({"token": appointed.body["token"], "password": PASSWORD});
-        let set = self.asks(Method::POST, "/api/password", None, Some(body)).await;
+        let set = self.asks(Method::POST, "/api/v1/password", None, Some(body)).await;
         assert_eq!(set.status, 204, "{:?} {:?}", set.body, appointed.body);
         self.token = Some(self.signs_in(name, PASSWORD).await.body["token"].as_str().unwrap().into());
     }
@@ -209,9 +211,10 @@ impl Caller {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let replayed = response.headers().contains_key("idempotency-replayed");
+        let deprecated = response.headers().contains_key("deprecation");
         let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
         let bytes = response.bytes().await.unwrap();
-        Said { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), replayed, retry_after }
+        Said { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), replayed, retry_after, deprecated }
     }
 }
 

@@ -223,7 +223,7 @@ async fn a_database_file_that_is_replaced_under_a_running_service_stops_every_wr
         }
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         let body = serde_json::json!({"username": "lost", "roles": ["auditor"], "office": "national"});
-        let said = admin.post("/api/officers", "lost", body).await;
+        let said = admin.post("/api/v1/officers", "lost", body).await;
         assert_eq!((said.status, said.code()), (503, "database-unreachable"));
         let said = house.anyone().get("/readyz").await;
         assert_eq!((said.status, said.code()), (503, "database-unreachable"));

@@ -50,7 +50,7 @@ async fn citizen(house: &House) -> PersonId {
     let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
     let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
-    let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+    let declared = registrar.post("/api/v1/declarations", "k-1", declaration).await;
     declared.body["person_id"].as_str().unwrap_or_else(|| panic!("{declared:?}")).parse().unwrap()
 }
 
@@ -116,50 +116,50 @@ async fn applications_are_found_by_office_stage_age_slip_and_person() {
 
         // Page by page, oldest first, each once.
         for limit in [1, 2, 3, 5, 200] {
-            let (listed, count) = pages(&capture, "/api/applications", limit).await;
+            let (listed, count) = pages(&capture, "/api/v1/applications", limit).await;
             assert_eq!(all(&listed, "id"), ids, "{limit}");
             assert_eq!(count, ids.len().div_ceil(limit), "{limit}");
         }
-        let listed = items(&capture, "/api/applications").await;
+        let listed = items(&capture, "/api/v1/applications").await;
         assert_eq!((&listed[0]["age_days"], &listed[0]["kind"]), (&json!(60), &json!("first")));
         assert!(listed.iter().all(|item| item["tampered"] == json!(false)));
 
         // By stage and age.
-        let path = "/api/applications?stage=registered";
+        let path = "/api/v1/applications?stage=registered";
         assert_eq!(all(&items(&capture, path).await, "id"), ids[..4]);
         assert_eq!(all(&items(&capture, &format!("{path}&older_than_days=40")).await, "id"), ids[..3]);
-        assert_eq!(all(&items(&capture, "/api/applications?older_than_days=20").await, "id"), ids[..4]);
+        assert_eq!(all(&items(&capture, "/api/v1/applications?older_than_days=20").await, "id"), ids[..4]);
 
         // What is held, with the role that mends it; to a registrar that alone.
-        let held = items(&registrar, "/api/applications?stage=held").await;
+        let held = items(&registrar, "/api/v1/applications?stage=held").await;
         assert_eq!(all(&held, "id"), ids[4..]);
         assert_eq!((&held[0]["held_because"], &held[0]["held_for"]), (&json!("not-composable"), &json!("registrar")));
         for query in ["", "?stage=registered", "?slip=AAAAA00001"] {
-            assert_eq!(registrar.get(&format!("/api/applications{query}")).await.code(), "role-missing", "{query}");
+            assert_eq!(registrar.get(&format!("/api/v1/applications{query}")).await.code(), "role-missing", "{query}");
         }
 
         // By slip, as it is read from paper; it is not told to the counter that asks for it.
-        let found = items(&capture, "/api/applications?slip=aaaaa-00002").await;
+        let found = items(&capture, "/api/v1/applications?slip=aaaaa-00002").await;
         assert_eq!((all(&found, "id"), all(&found, "slip")), (vec![ids[1].as_str()], vec!["AAAAA00002"]));
-        let found = items(&counter, "/api/applications?slip=AAAAA00002").await;
+        let found = items(&counter, "/api/v1/applications?slip=AAAAA00002").await;
         assert_eq!((all(&found, "id"), &found[0]["slip"]), (vec![ids[1].as_str()], &Value::Null));
-        assert!(items(&capture, "/api/applications?slip=AAAAA00002&stage=held").await.is_empty());
+        assert!(items(&capture, "/api/v1/applications?slip=AAAAA00002&stage=held").await.is_empty());
 
         // The own office, and for the national one any that it names.
-        assert!(items(&stranger, "/api/applications?slip=AAAAA00002").await.is_empty());
-        assert_eq!(stranger.get("/api/applications?office=o-1").await.code(), "other-office");
-        assert_eq!(all(&items(&stranger, "/api/applications").await, "id"), [elsewhere.as_str()]);
-        assert!(items(&national, "/api/applications").await.is_empty());
-        assert_eq!(all(&items(&national, "/api/applications?office=o-1").await, "id"), ids);
-        assert_eq!(all(&items(&national, "/api/applications?slip=AAAAA00006").await, "id"), [elsewhere.as_str()]);
-        assert!(items(&national, "/api/applications?slip=AAAAA00006&office=o-1").await.is_empty());
+        assert!(items(&stranger, "/api/v1/applications?slip=AAAAA00002").await.is_empty());
+        assert_eq!(stranger.get("/api/v1/applications?office=o-1").await.code(), "other-office");
+        assert_eq!(all(&items(&stranger, "/api/v1/applications").await, "id"), [elsewhere.as_str()]);
+        assert!(items(&national, "/api/v1/applications").await.is_empty());
+        assert_eq!(all(&items(&national, "/api/v1/applications?office=o-1").await, "id"), ids);
+        assert_eq!(all(&items(&national, "/api/v1/applications?slip=AAAAA00006").await, "id"), [elsewhere.as_str()]);
+        assert!(items(&national, "/api/v1/applications?slip=AAAAA00006&office=o-1").await.is_empty());
 
         // Of a person: a record about the person, with purpose and case, and neither name nor person in the answer.
         let told = sql!(
             "select count(*) as n from audit_entry where action = 'applications-listed' and purpose = $1
              and cast(person_id as text) = $2 and related = $3 and object = $4"
         );
-        let path = format!("/api/applications?person_id={person}");
+        let path = format!("/api/v1/applications?person_id={person}");
         assert_eq!(all(&items(&capture, &format!("{path}&purpose=capture&case={NIL}")).await, "id"), ids);
         let (id, object) = (person.to_string(), format!("person/{person}"));
         assert_eq!(house.count(told, args!["capture", &id, format!("application/{NIL}"), &object]).await, 1);
@@ -189,7 +189,7 @@ async fn a_record_that_was_changed_by_another_hand_is_listed_as_such_and_hides_n
         let change = sql!("update application set kind = $1, stage_data = $1 where id = $2");
         tx.run(change, args![Argument::json(&json!({"no": "meaning"})), ids[1]]).await.unwrap();
         tx.commit().await.unwrap();
-        let listed = items(&capture, "/api/applications").await;
+        let listed = items(&capture, "/api/v1/applications").await;
         let tampered: Vec<_> = listed.iter().map(|item| item["tampered"].as_bool().unwrap()).collect();
         assert_eq!(tampered, [false, true, false], "{listed:?}");
     })
@@ -201,16 +201,16 @@ async fn a_refusal_names_the_application_that_is_open_to_an_officer_who_may_know
     on_both(async |house| {
         let person = citizen(house).await;
         let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
-        let number = registrar.post(&format!("/api/persons/{person}/number"), "k", json!({})).await;
+        let number = registrar.post(&format!("/api/v1/persons/{person}/number"), "k", json!({})).await;
         assert_eq!(number.status, 200, "{number:?}");
-        let read = registrar.get(&format!("/api/persons/{person}")).await;
+        let read = registrar.get(&format!("/api/v1/persons/{person}")).await;
         let claim = json!({"personal_number": read.body["personal_number"], "birth_date": "05/01/2000",
             "full_name": "Nguyễn Thị Mẫu"});
         let capture = house.officer("capture", &[Role::Capture], "o-1").await;
         let stranger = house.officer("stranger", &[Role::Capture], "o-2").await;
         let asks = async |caller: &Caller, key: &str, office: &str| {
             let body = json!({"person_id": person, "kind": "first", "office": office, "claim": claim});
-            caller.post("/api/applications", key, body).await
+            caller.post("/api/v1/applications", key, body).await
         };
         let open = asks(&capture, "k-1", "o-1").await;
         let again = asks(&capture, "k-2", "o-1").await;
@@ -228,7 +228,7 @@ async fn officers_and_stations_are_listed_to_administrators_of_their_office() {
         let local = house.officer("local", &[Role::Admin], "o-2").await;
         let lan = house.appointed("lan", &[Role::Stock], "o-2").await.1;
         let mai = house.appointed("mai", &[Role::Stock], "o-1").await.1;
-        let (listed, _) = pages(&house.admin, "/api/officers", 2).await;
+        let (listed, _) = pages(&house.admin, "/api/v1/officers", 2).await;
         let mut ids = all(&listed, "id");
         assert!(ids.is_sorted() && [&lan, &mai].iter().all(|id| ids.contains(&id.as_str())), "{ids:?}");
         ids.dedup();
@@ -236,26 +236,27 @@ async fn officers_and_stations_are_listed_to_administrators_of_their_office() {
         let mut names = all(&listed, "username");
         names.sort_unstable();
         assert_eq!(names, ["admin", "lan", "local", "mai", "second"]);
-        assert_eq!(all(&items(&local, "/api/officers").await, "office"), ["o-2", "o-2"]);
+        assert_eq!(all(&items(&local, "/api/v1/officers").await, "office"), ["o-2", "o-2"]);
         let told = sql!(
             "select count(*) as n from audit_entry
              where action = 'officers-listed' and object = 'unit/o-2' and office = 'o-2'"
         );
         assert_eq!(house.count(told, args![]).await, 1);
-        let secrets = items(&house.admin, "/api/officers").await.iter().any(|item| item.to_string().contains("argon2"));
+        let secrets =
+            items(&house.admin, "/api/v1/officers").await.iter().any(|item| item.to_string().contains("argon2"));
         assert!(!secrets);
 
         let one = house.station("counter-1").await.1;
         let two = house.station("counter-2").await.1;
-        let path = format!("/api/stations/{two}/revocation");
+        let path = format!("/api/v1/stations/{two}/revocation");
         assert_eq!(house.admin.post(&path, "k", json!({"reason": "stolen"})).await.status, 200);
-        let (listed, count) = pages(&house.admin, "/api/stations", 1).await;
+        let (listed, count) = pages(&house.admin, "/api/v1/stations", 1).await;
         let mut ids = vec![one.as_str(), two.as_str()];
         ids.sort_unstable();
         assert_eq!((all(&listed, "id"), count), (ids, 2));
         let revoked = listed.iter().find(|item| item["id"] == json!(two)).unwrap();
         assert!(revoked["revoked_at"].is_string() && revoked["revocation_reason"] == "stolen", "{revoked}");
-        assert!(items(&local, "/api/stations").await.is_empty(), "they stand at o-1");
+        assert!(items(&local, "/api/v1/stations").await.is_empty(), "they stand at o-1");
     })
     .await;
 }
@@ -284,15 +285,15 @@ async fn cards_are_found_by_state_serial_and_person() {
             tx.commit().await.unwrap();
             ids.push(id.to_string());
         }
-        let (listed, count) = pages(&counter, "/api/cards", 2).await;
+        let (listed, count) = pages(&counter, "/api/v1/cards", 2).await;
         assert_eq!((all(&listed, "id"), count), (ids.iter().map(String::as_str).collect(), 2));
-        let personalized = items(&counter, "/api/cards?status=personalized").await;
+        let personalized = items(&counter, "/api/v1/cards?status=personalized").await;
         assert_eq!(all(&personalized, "id"), [ids[0].as_str(), ids[2].as_str()]);
-        let serial = format!("/api/cards?serial={:020}", 2);
+        let serial = format!("/api/v1/cards?serial={:020}", 2);
         assert_eq!(all(&items(&counter, &serial).await, "id"), [ids[1].as_str()]);
         assert!(items(&stranger, &serial).await.is_empty());
         assert!(items(&counter, &format!("{serial}&status=revoked")).await.is_empty());
-        let said = counter.get(&format!("/api/cards?person_id={person}&purpose=hand-over&status=active")).await;
+        let said = counter.get(&format!("/api/v1/cards?person_id={person}&purpose=hand-over&status=active")).await;
         assert_eq!(all(said.body["items"].as_array().unwrap(), "id"), [ids[1].as_str()]);
         assert!(!said.body.to_string().contains(&person.to_string()));
         let told = sql!(
@@ -301,7 +302,7 @@ async fn cards_are_found_by_state_serial_and_person() {
         );
         assert_eq!(house.count(told, args![person.to_string()]).await, 1);
         for query in ["status=lost", "serial=7", "serial=00000000000000000001&person_id=x", "purpose=hand-over"] {
-            assert_eq!(counter.get(&format!("/api/cards?{query}")).await.code(), "query-malformed", "{query}");
+            assert_eq!(counter.get(&format!("/api/v1/cards?{query}")).await.code(), "query-malformed", "{query}");
         }
     })
     .await;
@@ -315,28 +316,28 @@ async fn the_stock_is_found_by_state_custody_and_delivery_and_what_is_unfinished
         let (_, station) = house.station("counter-1").await;
         let serials: Vec<String> = (1..=5).map(|number| format!("{number:020}")).collect();
         let note = json!({"manufacturer": "Maker", "batch": "1", "transport_key_id": "maker", "serials": serials});
-        let delivered = stock.post("/api/stock/deliveries", "k-1", note).await;
+        let delivered = stock.post("/api/v1/stock/deliveries", "k-1", note).await;
         let delivery = delivered.body["id"].as_str().unwrap_or_else(|| panic!("{delivered:?}"));
         let given = json!({"serials": serials[1..4], "station_id": station});
-        assert_eq!(stock.post("/api/stock/custody", "k-2", given).await.status, 200);
+        assert_eq!(stock.post("/api/v1/stock/custody", "k-2", given).await.status, 200);
 
-        let (listed, count) = pages(&stock, "/api/stock", 2).await;
+        let (listed, count) = pages(&stock, "/api/v1/stock", 2).await;
         assert_eq!((all(&listed, "serial"), count), (serials.iter().map(String::as_str).collect(), 3));
-        let held = format!("/api/stock?station_id={station}");
+        let held = format!("/api/v1/stock?station_id={station}");
         assert_eq!(all(&items(&stock, &held).await, "serial"), serials[1..4]);
-        assert_eq!(pages(&stock, &format!("/api/stock?delivery_id={delivery}"), 2).await.0.len(), 5);
-        assert!(items(&stock, "/api/stock?state=spoiled").await.is_empty());
+        assert_eq!(pages(&stock, &format!("/api/v1/stock?delivery_id={delivery}"), 2).await.0.len(), 5);
+        assert!(items(&stock, "/api/v1/stock?state=spoiled").await.is_empty());
         assert!(items(&stock, &format!("{held}&state=bound")).await.is_empty());
-        assert_eq!(items(&stock, "/api/stock?state=delivered").await.len(), 5);
-        for path in ["/api/stock", &held, &format!("/api/stock?delivery_id={delivery}")] {
+        assert_eq!(items(&stock, "/api/v1/stock?state=delivered").await.len(), 5);
+        for path in ["/api/v1/stock", &held, &format!("/api/v1/stock?delivery_id={delivery}")] {
             assert!(items(&stranger, path).await.is_empty(), "{path}");
         }
-        assert_eq!(stranger.get("/api/stock?office=o-1").await.code(), "other-office");
+        assert_eq!(stranger.get("/api/v1/stock?office=o-1").await.code(), "other-office");
         let both = format!("{held}&delivery_id={delivery}");
         assert_eq!(stock.get(&both).await.code(), "query-malformed");
 
         // Two chips are being written: one was ordered for twice.
-        assert!(items(&stock, "/api/orders/unfinished").await.is_empty());
+        assert!(items(&stock, "/api/v1/orders/unfinished").await.is_empty());
         let at = house.clock.now();
         for (serial, orders) in [(&serials[1], 2), (&serials[2], 1)] {
             let bound = json!({"state": "bound", "application": NIL,
@@ -357,12 +358,12 @@ async fn the_stock_is_found_by_state_custody_and_delivery_and_what_is_unfinished
             }
             tx.commit().await.unwrap();
         }
-        let (unfinished, count) = pages(&stock, "/api/orders/unfinished", 1).await;
+        let (unfinished, count) = pages(&stock, "/api/v1/orders/unfinished", 1).await;
         assert_eq!((all(&unfinished, "serial"), count), (vec![serials[1].as_str(), &serials[2]], 2));
         assert_eq!((&unfinished[0]["orders"], &unfinished[0]["station_id"]), (&json!(2), &json!(station)));
         assert_ne!(unfinished[0]["first_at"], unfinished[0]["last_at"]);
-        assert_eq!(items(&stock, "/api/stock?state=bound").await[0]["application_id"], json!(NIL));
-        assert!(items(&stranger, "/api/orders/unfinished").await.is_empty());
+        assert_eq!(items(&stock, "/api/v1/stock?state=bound").await[0]["application_id"], json!(NIL));
+        assert!(items(&stranger, "/api/v1/orders/unfinished").await.is_empty());
     })
     .await;
 }
@@ -373,7 +374,10 @@ async fn a_station_learns_how_many_wait_and_which_slips() {
         let person = citizen(house).await;
         let (_, by) = house.appointed("capture", &[Role::Capture], "o-1").await;
         let (station, _) = house.station("counter-1").await;
-        assert_eq!(station.get("/api/production/queue").await.body, json!({"waiting": 0, "items": [], "next": null}));
+        assert_eq!(
+            station.get("/api/v1/production/queue").await.body,
+            json!({"waiting": 0, "items": [], "next": null})
+        );
         for (office, slip, minutes) in
             [("o-1", "AAAAA00001", 5), ("o-1", "AAAAA00002", 4), ("o-2", "AAAAA00003", 3), ("o-1", "AAAAA00004", 2)]
         {
@@ -381,9 +385,9 @@ async fn a_station_learns_how_many_wait_and_which_slips() {
             let stage = Stage::Approved { capture, approval };
             opened(house, Opened { person, by: &by, office, slip, ago: Duration::minutes(minutes), stage }).await;
         }
-        let (queue, count) = pages(&station, "/api/production/queue", 2).await;
+        let (queue, count) = pages(&station, "/api/v1/production/queue", 2).await;
         assert_eq!((all(&queue, "slip"), count), (vec!["AAAAA00001", "AAAAA00002", "AAAAA00004"], 2));
-        let said = station.get("/api/production/queue?limit=1").await.body;
+        let said = station.get("/api/v1/production/queue?limit=1").await.body;
         assert_eq!(said["waiting"], json!(3));
         let told: Vec<_> = said["items"][0].as_object().unwrap().keys().collect();
         assert_eq!(told, ["approved_at", "slip"], "the station learns no more of it");
@@ -432,19 +436,19 @@ async fn the_trail_is_read_by_time_page_by_page() {
         let (_, station) = house.station("counter-1").await;
         house.clock.advance(Duration::minutes(1));
         let middle = house.clock.now();
-        let path = format!("/api/stations/{station}/revocation");
+        let path = format!("/api/v1/stations/{station}/revocation");
         assert_eq!(house.admin.post(&path, "k", json!({"reason": "stolen"})).await.status, 200);
         house.clock.advance(Duration::minutes(1));
         let to = house.clock.now();
         let between = async |from, to| {
-            let path = format!("/api/audit?from={}&to={}", text(from), text(to));
+            let path = format!("/api/v1/audit?from={}&to={}", text(from), text(to));
             let (rows, _) = pages(&auditor, &path, 1).await;
             all(&rows, "action").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(between(from, middle).await, ["station-enrolled"]);
         assert_eq!(between(middle, to).await, ["station-revoked"]);
         assert_eq!(between(from, to).await, ["station-enrolled", "station-revoked"]);
-        let of_station = format!("/api/audit?object=station/{station}&to={}", text(middle));
+        let of_station = format!("/api/v1/audit?object=station/{station}&to={}", text(middle));
         assert_eq!(all(&items(&auditor, &of_station).await, "action"), ["station-enrolled"]);
         let month = text(from + Duration::days(32));
         for query in [
@@ -453,7 +457,7 @@ async fn the_trail_is_read_by_time_page_by_page() {
             format!("from={}&to={month}", text(from)),
             "from=x&to=y".to_owned(),
         ] {
-            assert_eq!(auditor.get(&format!("/api/audit?{query}")).await.code(), "query-malformed", "{query}");
+            assert_eq!(auditor.get(&format!("/api/v1/audit?{query}")).await.code(), "query-malformed", "{query}");
         }
     })
     .await;
@@ -463,13 +467,13 @@ async fn the_trail_is_read_by_time_page_by_page() {
 async fn a_table_of_codes_is_answered_once_and_then_known_by_its_tag() {
     let house = Box::pin(House::open(None)).await;
     let lan = house.officer("lan", &[Role::Stock], "o-1").await;
-    let stages = items(&lan, "/api/reference/stages?x").await;
+    let stages = items(&lan, "/api/v1/reference/stages?x").await;
     assert_eq!((&stages[0]["code"], &stages[0]["name_en"]), (&json!("registered"), &json!("Opened at a counter")));
-    let provinces = items(&lan, "/api/reference/provinces?x").await;
+    let provinces = items(&lan, "/api/v1/reference/provinces?x").await;
     assert!(provinces.iter().any(|entry| entry["code"] == "003" && entry["name_vi"] == "Tỉnh Mẫu"), "its own");
-    assert_eq!(lan.get("/api/reference/religions").await.code(), "identifier-malformed");
+    assert_eq!(lan.get("/api/v1/reference/religions").await.code(), "identifier-malformed");
     let asks = async |tag: Option<&str>| {
-        let request = lan.client.get(format!("{}/api/reference/communes", lan.address));
+        let request = lan.client.get(format!("{}/api/v1/reference/communes", lan.address));
         let request = request.bearer_auth(lan.token.as_ref().unwrap());
         let request = tag.into_iter().fold(request, |request, tag| request.header("If-None-Match", tag));
         let response = request.send().await.unwrap();
@@ -489,24 +493,24 @@ async fn an_officer_sees_the_own_account_and_sessions_and_ends_one() {
         house.clock.advance(Duration::microseconds(1));
         let mut second = house.anyone();
         second.token = second.signs_in("lan", PASSWORD).await.body["token"].as_str().map(str::to_owned);
-        let me = lan.get("/api/me").await.body;
+        let me = lan.get("/api/v1/me").await.body;
         assert_eq!((&me["id"], &me["username"], &me["office"]), (&json!(id), &json!("lan"), &json!("o-1")));
         assert_eq!((&me["roles"], &me["session"]["current"]), (&json!(["stock"]), &json!(true)));
         assert!(me["session"]["expires_at"].is_string());
-        let sessions = pages(&lan, "/api/me/sessions", 1).await.0;
+        let sessions = pages(&lan, "/api/v1/me/sessions", 1).await.0;
         let current: Vec<_> = sessions.iter().map(|session| session["current"].as_bool().unwrap()).collect();
         assert_eq!(current, [true, false]);
         let ends = async |caller: &Caller, id: &str| {
-            caller.asks(Method::DELETE, &format!("/api/me/sessions/{id}"), None, None).await
+            caller.asks(Method::DELETE, &format!("/api/v1/me/sessions/{id}"), None, None).await
         };
         let other = sessions[1]["id"].as_str().unwrap();
         let stranger = house.officer("mai", &[Role::Stock], "o-1").await;
         assert_eq!(ends(&stranger, other).await.code(), "session-unknown", "another officer's");
-        assert_eq!(second.get("/api/me").await.status, 200);
+        assert_eq!(second.get("/api/v1/me").await.status, 200);
         assert_eq!(ends(&lan, other).await.status, 204);
-        assert_eq!(second.get("/api/me").await.code(), "session-needed");
+        assert_eq!(second.get("/api/v1/me").await.code(), "session-needed");
         assert_eq!(ends(&lan, other).await.code(), "session-unknown", "it is ended");
-        assert_eq!(items(&lan, "/api/me/sessions").await.len(), 1);
+        assert_eq!(items(&lan, "/api/v1/me/sessions").await.len(), 1);
     })
     .await;
 }

@@ -139,7 +139,7 @@ async fn a_lost_card_does_not_come_back_beside_the_new_one() {
 async fn a_report_gives_grounds() {
     on_both(async |house| {
         let counter = house.officer("counter", &[Role::HandOver], "o-1").await;
-        let path = format!("/api/cards/{}/loss", crate::house::NIL);
+        let path = format!("/api/v1/cards/{}/loss", crate::house::NIL);
         for (grounds, code) in
             [("", "loss-grounds-missing"), (" \t", "loss-grounds-missing"), (&"x".repeat(401), "text-too-long")]
         {
@@ -161,7 +161,7 @@ async fn active_card(house: &House) -> CardId {
     let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
     let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
-    let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+    let declared = registrar.post("/api/v1/declarations", "k-1", declaration).await;
     let person: PersonId = declared.body["person_id"].as_str().unwrap().parse().unwrap();
     let source = house.service.offices().deeds().source();
     let (card, other): (CardId, Id<()>) = (source.id(), source.id());
@@ -195,7 +195,8 @@ async fn the_service_ends_the_term_that_its_operator_set() {
         })
         .await;
         let card = active_card(&house).await;
-        let (path, loss) = (format!("/api/cards/{card}"), json!({"reported_by": "holder", "grounds": "left on a bus"}));
+        let (path, loss) =
+            (format!("/api/v1/cards/{card}"), json!({"reported_by": "holder", "grounds": "left on a bus"}));
         let counter = house.officer("counter", &[Role::HandOver], "o-1").await;
         let second = house.officer("second-counter", &[Role::Capture], "o-1").await;
         let third = house.officer("third-counter", &[Role::HandOver], "o-1").await;

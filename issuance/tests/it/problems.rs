@@ -48,26 +48,26 @@ fn request(caller: &Caller, method: &str, path: &str) -> RequestBuilder {
 async fn every_refusal_is_a_problem_document() {
     Box::pin(on_both(async |house| {
         let every = house.officer("every", &Role::ALL, "o-1").await;
-        let (anyone, person, audit) = (house.anyone(), format!("/api/persons/{NIL}"), "/api/audit?object=x");
-        let applications = || request(&every, "POST", "/api/applications");
+        let (anyone, person, audit) = (house.anyone(), format!("/api/v1/persons/{NIL}"), "/api/v1/audit?object=x");
+        let applications = || request(&every, "POST", "/api/v1/applications");
         let too_large = "x".repeat(issuance::web::Settings::default().body_limit + 1);
         let applies = |person: &str| json!({"person_id": person, "kind": "first", "office": "o-1"});
         for (request, code) in [
-            (request(&anyone, "GET", "/api/everything"), "no-such-path"),
+            (request(&anyone, "GET", "/api/v1/everything"), "no-such-path"),
             (request(&anyone, "GET", "/"), "no-such-path"),
             (request(&anyone, "PUT", "/health"), "method-not-allowed"),
             (request(&anyone, "GET", &person), "session-needed"),
-            (request(&anyone, "POST", "/api/station/intake/orders"), "station-certificate-needed"),
+            (request(&anyone, "POST", "/api/v1/station/intake/orders"), "station-certificate-needed"),
             (request(&house.admin, "GET", &person), "role-missing"),
             (request(&every, "GET", &person), "person-unknown"),
-            (request(&every, "GET", "/api/persons/0"), "identifier-malformed"),
-            (request(&every, "GET", "/api/persons/%FF"), "identifier-malformed"),
-            (request(&every, "GET", "/api/persons/00000000000000000000000000000000"), "identifier-malformed"),
+            (request(&every, "GET", "/api/v1/persons/0"), "identifier-malformed"),
+            (request(&every, "GET", "/api/v1/persons/%FF"), "identifier-malformed"),
+            (request(&every, "GET", "/api/v1/persons/00000000000000000000000000000000"), "identifier-malformed"),
             (
-                request(&every, "POST", "/api/stations/0/revocation").json(&json!({"reason": ""})),
+                request(&every, "POST", "/api/v1/stations/0/revocation").json(&json!({"reason": ""})),
                 "identifier-malformed",
             ),
-            (request(&every, "GET", "/api/audit"), "query-malformed"),
+            (request(&every, "GET", "/api/v1/audit"), "query-malformed"),
             (request(&every, "GET", &format!("{audit}&after=0")), "query-malformed"),
             (request(&every, "GET", &format!("{audit}&everything=1")), "query-malformed"),
             (applications().body("{"), "body-malformed"),
@@ -76,14 +76,14 @@ async fn every_refusal_is_a_problem_document() {
             (applications().json(&json!({"person": "x"})), "body-invalid"),
             (applications().json(&applies(NIL)), "person-unknown"),
             (applications().body(too_large.clone()), "body-too-large"),
-            (request(&anyone, "POST", "/api/sessions").body(too_large.clone()), "body-too-large"),
+            (request(&anyone, "POST", "/api/v1/sessions").body(too_large.clone()), "body-too-large"),
             (applications().json(&applies("0")), "identifier-malformed"),
         ] {
             let said = problem(request.send().await.unwrap()).await;
             assert_eq!(said["code"], code, "{said}");
         }
         for (key, code) in [(None, "idempotency-key-missing"), (Some("k".repeat(129)), "idempotency-key-malformed")] {
-            let request = every.client.post(format!("{}/api/applications", every.address));
+            let request = every.client.post(format!("{}/api/v1/applications", every.address));
             let request = request.bearer_auth(every.token.as_ref().unwrap());
             let request = key.iter().fold(request, |request, key| request.header("Idempotency-Key", key));
             assert_eq!(problem(request.send().await.unwrap()).await["code"], code);
@@ -137,7 +137,7 @@ async fn no_path_is_refused_but_by_a_problem_document() {
 async fn a_body_without_an_end_is_a_problem_document() {
     let house = House::open(None).await;
     let authority = fs::read(house.folder.path().join("data/tls-ca.pem")).unwrap();
-    let path = format!("{}/api/officers", house.admin.address);
+    let path = format!("{}/api/v1/officers", house.admin.address);
     let token = house.admin.token.clone().unwrap();
     let limit = issuance::web::Settings::default().body_limit;
     let asked = tokio::task::spawn_blocking(move || {
@@ -160,12 +160,12 @@ async fn a_refusal_quotes_nothing_of_the_request() {
     on_both(async |house| {
         let every = house.officer("every", &Role::ALL, "o-1").await;
         for request in [
-            request(&every, "GET", "/api/persons/Nguyen-Thi-Mau"),
-            request(&every, "GET", "/api/audit?person=Nguyen-Thi-Mau"),
-            request(&every, "POST", "/api/applications").body("{\"person_id\": Nguyen-Thi-Mau"),
-            request(&every, "POST", "/api/applications").json(&json!({"person_id": "Nguyen-Thi-Mau"})),
-            request(&every, "POST", "/api/applications").json(&json!({"person_id": NIL, "kind": "Nguyen-Thi-Mau"})),
-            request(&every, "POST", "/api/applications").json(&json!({"fee_exempt": "Nguyen-Thi-Mau"})),
+            request(&every, "GET", "/api/v1/persons/Nguyen-Thi-Mau"),
+            request(&every, "GET", "/api/v1/audit?person=Nguyen-Thi-Mau"),
+            request(&every, "POST", "/api/v1/applications").body("{\"person_id\": Nguyen-Thi-Mau"),
+            request(&every, "POST", "/api/v1/applications").json(&json!({"person_id": "Nguyen-Thi-Mau"})),
+            request(&every, "POST", "/api/v1/applications").json(&json!({"person_id": NIL, "kind": "Nguyen-Thi-Mau"})),
+            request(&every, "POST", "/api/v1/applications").json(&json!({"fee_exempt": "Nguyen-Thi-Mau"})),
         ] {
             let said = problem(request.send().await.unwrap()).await.to_string();
             assert!(!said.contains("Nguyen"), "{said}");
@@ -180,7 +180,7 @@ async fn a_refusal_repeats_little_of_an_unknown_field() {
     let house = House::open(None).await;
     let every = house.officer("every", &Role::ALL, "o-1").await;
     let detail = async |name: &str| {
-        let request = request(&every, "POST", "/api/applications").json(&json!({ name: 1 }));
+        let request = request(&every, "POST", "/api/v1/applications").json(&json!({ name: 1 }));
         let said = problem(request.send().await.unwrap()).await;
         assert_eq!(said["code"], "body-invalid", "{said}");
         said["detail"].as_str().unwrap().to_owned()
@@ -226,13 +226,13 @@ async fn the_request_id_of_a_failure_leads_to_its_cause_in_the_log() {
     fs::remove_file(settings.data.join("csca.crl")).unwrap();
     let mut failed = Vec::new();
     for _ in 0..2 {
-        let said = problem(client.get(format!("{address}/api/crl")).send().await.unwrap()).await;
+        let said = problem(client.get(format!("{address}/api/v1/crl")).send().await.unwrap()).await;
         assert_eq!((&said["code"], &said["about"]), (&json!("internal"), &json!("service")));
         let told = said.to_string();
         assert!(!told.contains("csca") && !told.contains("No such file"), "the cause is not answered: {told}");
         failed.push(said["request_id"].as_str().unwrap().to_owned());
     }
-    let refused = problem(client.get(format!("{address}/api/everything")).send().await.unwrap()).await;
+    let refused = problem(client.get(format!("{address}/api/v1/everything")).send().await.unwrap()).await;
     drop(process); // what it wrote is in the file
     let log = fs::read_to_string(&log).unwrap();
     let errors =
@@ -265,7 +265,7 @@ async fn a_log_in_json_names_request_and_account_of_an_officer() {
     let mut admin = Caller { client: house::client(&folder, None), address, token: None };
     let signed_in = admin.signs_in("admin", &made.admin_password).await;
     admin.token = Some(signed_in.body["token"].as_str().unwrap().into());
-    let answer = request(&admin, "GET", "/api/officer-proposals").send().await.unwrap();
+    let answer = request(&admin, "GET", "/api/v1/officer-proposals").send().await.unwrap();
     let request_id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     drop(process);
     let log = fs::read_to_string(&log).unwrap();

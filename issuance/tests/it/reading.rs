@@ -21,11 +21,11 @@ impl Citizen {
         let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
         let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
             "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
-        let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+        let declared = registrar.post("/api/v1/declarations", "k-1", declaration).await;
         let id = declared.body["person_id"].as_str().unwrap().to_owned();
-        let number = registrar.post(&format!("/api/persons/{id}/number"), "k-2", json!({})).await;
+        let number = registrar.post(&format!("/api/v1/persons/{id}/number"), "k-2", json!({})).await;
         assert_eq!(number.status, 200, "{number:?}");
-        let read = registrar.get(&format!("/api/persons/{id}")).await;
+        let read = registrar.get(&format!("/api/v1/persons/{id}")).await;
         Self { number: read.body["personal_number"].as_str().unwrap().to_owned(), id }
     }
 
@@ -34,7 +34,7 @@ impl Citizen {
     }
 
     fn path(&self) -> String {
-        format!("/api/persons/{}", self.id)
+        format!("/api/v1/persons/{}", self.id)
     }
 
     async fn applies(&self, at: &Caller, key: &str, claim: Option<Value>) -> Said {
@@ -42,7 +42,7 @@ impl Citizen {
         if let Some(claim) = claim {
             body["claim"] = claim;
         }
-        at.post("/api/applications", key, body).await
+        at.post("/api/v1/applications", key, body).await
     }
 }
 
@@ -70,7 +70,7 @@ async fn an_office_reads_another_offices_person_only_while_the_citizen_has_a_cas
         );
         assert_eq!(house.count(named, args![format!("application/{case}")]).await, 1, "the record names the case");
 
-        let path = format!("/api/applications/{case}/cancellation");
+        let path = format!("/api/v1/applications/{case}/cancellation");
         assert_eq!(capture.post(&path, "k-3", json!({"reason": "went home"})).await.status, 200);
         assert_eq!(capture.get(&citizen.path()).await.code(), "other-office", "the right ends with the case");
         assert_eq!(citizen.applies(&capture, "k-4", Some(citizen.claim())).await.status, 201);
@@ -131,7 +131,7 @@ async fn what_is_printed_on_the_citizens_card_is_a_claim_while_the_card_counts()
             house.clock.advance(Duration::hours(1)); // wrong claims wait
             let mut body = json!({"person_id": citizen.id, "kind": "change", "reason": "on-request", "office": "o-2"});
             body["claim"] = claim;
-            again(house, "capture").await.post("/api/applications", key, body).await.code().to_owned()
+            again(house, "capture").await.post("/api/v1/applications", key, body).await.code().to_owned()
         };
         let shown = |issued: time::Date| {
             json!({"personal_number": citizen.number, "birth_date": "05/01/2000", "card_issued": issued.to_string()})
@@ -188,7 +188,7 @@ async fn an_office_that_takes_a_report_of_loss_is_not_told_whose_card_it_is() {
         tx.commit().await.unwrap();
         let far = house.officer("far", &[Role::Capture], "o-2").await;
         let body = json!({"reported_by": "holder", "grounds": "left on a bus"});
-        let said = far.post(&format!("/api/cards/{card}/loss"), "k-1", body).await;
+        let said = far.post(&format!("/api/v1/cards/{card}/loss"), "k-1", body).await;
         assert_eq!((said.status, said.body["status"].as_str()), (200, Some("suspended")), "{said:?}");
         let told: Vec<&String> = said.body.as_object().unwrap().keys().collect();
         assert_eq!(told, ["id", "office", "status", "suspended_until"]);
@@ -205,14 +205,14 @@ async fn a_slip_is_not_shown_to_an_officer_to_whom_it_is_to_be_shown() {
         let counter = house.officer("counter", &roles, "o-1").await;
         let prints = house.officer("prints", &[Role::Capture], "o-1").await;
         let body = json!({"person_id": citizen.id, "kind": "first", "office": "o-1"});
-        let opened = opener.post("/api/applications", "k-1", body).await;
+        let opened = opener.post("/api/v1/applications", "k-1", body).await;
         let (slip, case) = (opened.body["slip"].as_str().unwrap(), opened.body["id"].as_str().unwrap());
-        let path = format!("/api/applications/{case}");
+        let path = format!("/api/v1/applications/{case}");
         assert_eq!(prints.get(&path).await.body["slip"], slip);
         assert_eq!(counter.get(&path).await.body["slip"], Value::Null);
         let (card, _) = card_for(house, &citizen, case.parse().unwrap()).await;
         // The stage is wrong for both: only the first is refused for what that officer knows.
-        let hand_over = format!("/api/cards/{card}/hand-over");
+        let hand_over = format!("/api/v1/cards/{card}/hand-over");
         let said = opener.post(&hand_over, "k-2", json!({"slip": slip})).await;
         assert_eq!((said.status, said.code()), (403, "second-officer-needed"));
         let said = counter.post(&hand_over, "k-2", json!({"slip": slip})).await;
@@ -290,7 +290,7 @@ async fn a_refusal_keeps_the_right_until_its_complaint_has_run_out() {
         let capture = house.officer("capture", &[Role::Capture], "o-2").await;
         let approver = house.officer("approver", &[Role::Approver], "o-2").await;
         let opened = citizen.applies(&capture, "k-1", Some(citizen.claim())).await;
-        let case = format!("/api/applications/{}", opened.body["id"].as_str().unwrap());
+        let case = format!("/api/v1/applications/{}", opened.body["id"].as_str().unwrap());
         let portrait = STANDARD.encode(crate::offices::photograph());
         let taken = json!({"portrait": portrait, "features": "x"});
         assert_eq!(capture.post(&format!("{case}/capture"), "k-2", taken).await.status, 200);
@@ -314,7 +314,7 @@ async fn the_auditors_of_the_persons_own_office_see_who_looked_from_elsewhere() 
         capture.get(&citizen.path()).await;
         for (office, sees) in [("o-1", true), ("o-2", true), ("o-3", false)] {
             let auditor = house.officer(&format!("auditor-{office}"), &[Role::Auditor], office).await;
-            let trail = auditor.get(&format!("/api/audit?person={}", citizen.id)).await.body.to_string();
+            let trail = auditor.get(&format!("/api/v1/audit?person={}", citizen.id)).await.body.to_string();
             for action in ["application-registered", "person-read", "claim-refused"] {
                 assert_eq!(trail.contains(action), sees, "{action} by {office}: {trail}");
             }
@@ -337,9 +337,9 @@ async fn an_officer_names_the_case_for_which_a_person_is_read() {
         let opened = async |at: &Caller, key: &str, office: &str| {
             let mut body = json!({"person_id": citizen.id, "kind": "first", "office": office});
             body["claim"] = citizen.claim();
-            let opened = at.post("/api/applications", key, body).await;
+            let opened = at.post("/api/v1/applications", key, body).await;
             let case = opened.body["id"].as_str().unwrap().to_owned();
-            (case.clone(), format!("/api/applications/{case}/cancellation"))
+            (case.clone(), format!("/api/v1/applications/{case}/cancellation"))
         };
         // One that does not exist, and one of another person.
         let nil = crate::house::NIL;
@@ -347,7 +347,7 @@ async fn an_officer_names_the_case_for_which_a_person_is_read() {
         assert_eq!(read("x").await.code(), "query-malformed");
         let other = another(house).await;
         let body = json!({"person_id": other, "kind": "first", "office": "o-1"});
-        let others = capture.post("/api/applications", "k-1", body).await.body["id"].as_str().unwrap().to_owned();
+        let others = capture.post("/api/v1/applications", "k-1", body).await.body["id"].as_str().unwrap().to_owned();
         assert_eq!(read(&others).await.code(), "application-unknown");
         // Another office's: while it is open. The own office's: also afterwards.
         let (theirs, cancellation) = opened(&far, "k-1", "o-2").await;
@@ -370,9 +370,9 @@ async fn another(house: &House) -> String {
     let place = json!({"province": "001", "detail": "Số 2 Phố Mẫu"});
     let declaration = json!({"full_name": "Trần Văn Mẫu", "birth_date": "06/01/2000", "sex": "Nam",
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
-    let declared = registrar.post("/api/declarations", "another", declaration).await;
+    let declared = registrar.post("/api/v1/declarations", "another", declaration).await;
     let id = declared.body["person_id"].as_str().unwrap().to_owned();
-    assert_eq!(registrar.post(&format!("/api/persons/{id}/number"), "another-1", json!({})).await.status, 200);
+    assert_eq!(registrar.post(&format!("/api/v1/persons/{id}/number"), "another-1", json!({})).await.status, 200);
     id
 }
 
@@ -405,7 +405,7 @@ async fn every_read_of_a_person_carries_purpose_and_case() {
         let roles = [Role::Capture, Role::HandOver];
         let officer = house.officer("counter", &roles, "o-1").await;
         let body = json!({"person_id": citizen.id, "kind": "first", "office": "o-1"});
-        let opened = officer.post("/api/applications", "k-1", body).await;
+        let opened = officer.post("/api/v1/applications", "k-1", body).await;
         let application = opened.body["id"].as_str().unwrap().to_owned();
         let (card, issued_for) = card_of(house, &citizen).await;
         let case = application.as_str();
@@ -418,8 +418,8 @@ async fn every_read_of_a_person_carries_purpose_and_case() {
         };
         for (path, action, own) in [
             (citizen.path(), "person-read", application.as_str()),
-            (format!("/api/applications/{application}"), "application-read", application.as_str()),
-            (format!("/api/cards/{card}"), "card-read", issued_for.as_str()),
+            (format!("/api/v1/applications/{application}"), "application-read", application.as_str()),
+            (format!("/api/v1/cards/{card}"), "card-read", issued_for.as_str()),
         ] {
             assert_eq!(officer.get(&path).await.status, 200, "{path}");
             assert_eq!(told(action, "look-up", own).await, 1, "{action}: without words of the officer's");
@@ -464,7 +464,7 @@ async fn an_answer_that_is_given_again_is_a_record_about_the_same_person() {
         let all = sql!("select count(*) as n from audit_entry where action = 'answer-replayed'");
         let officer = json!({"username": "lan", "roles": ["stock"], "office": "o-1"});
         for _ in 0..2 {
-            house.admin.post("/api/officers", "k-1", officer.clone()).await;
+            house.admin.post("/api/v1/officers", "k-1", officer.clone()).await;
         }
         assert_eq!(house.count(all, args![]).await, 2, "about no person: no record");
     })

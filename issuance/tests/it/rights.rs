@@ -37,83 +37,83 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/livez", Anyone),
     ("GET", "/readyz", Anyone),
     ("GET", "/openapi.json", Anyone),
-    ("GET", "/api/crl", Anyone),
-    ("GET", "/api/trust-bundle", Anyone),
-    ("GET", "/api/card-status/{sod_sha256}", Anyone),
-    ("POST", "/api/sessions", Anyone),
-    ("DELETE", "/api/sessions/current", SignedIn),
+    ("GET", "/api/v1/crl", Anyone),
+    ("GET", "/api/v1/trust-bundle", Anyone),
+    ("GET", "/api/v1/card-status/{sod_sha256}", Anyone),
+    ("POST", "/api/v1/sessions", Anyone),
+    ("DELETE", "/api/v1/sessions/current", SignedIn),
     // Officers and stations of the authority.
-    ("GET", "/api/officers", Officers(&[Admin])),
-    ("POST", "/api/officers", Officers(&[Admin])),
-    ("POST", "/api/officers/{id}/disablement", Officers(&[Admin])),
-    ("POST", "/api/officers/{id}/enablement", Officers(&[Admin])),
-    ("POST", "/api/officers/{id}/roles", Officers(&[Admin])),
-    ("POST", "/api/officers/{id}/office", Officers(&[Admin])),
-    ("POST", "/api/officers/{id}/password-reset", Officers(&[Admin])),
-    ("GET", "/api/officer-proposals", Officers(&[Admin])),
-    ("POST", "/api/officer-proposals/{id}/confirmation", Officers(&[Admin])),
-    ("POST", "/api/officer-proposals/{id}/withdrawal", Officers(&[Admin])),
-    ("POST", "/api/password", Anyone),
-    ("POST", "/api/me/password", SignedIn),
-    ("GET", "/api/me", SignedIn),
-    ("GET", "/api/me/sessions", SignedIn),
-    ("DELETE", "/api/me/sessions/{id}", SignedIn),
-    ("GET", "/api/stations", Officers(&[Admin])),
-    ("GET", "/api/reference/{table}", SignedIn),
-    ("POST", "/api/stations", Officers(&[Admin])),
-    ("POST", "/api/stations/{id}/revocation", Officers(&[Admin])),
-    ("GET", "/api/audit", Officers(&[Auditor])),
+    ("GET", "/api/v1/officers", Officers(&[Admin])),
+    ("POST", "/api/v1/officers", Officers(&[Admin])),
+    ("POST", "/api/v1/officers/{id}/disablement", Officers(&[Admin])),
+    ("POST", "/api/v1/officers/{id}/enablement", Officers(&[Admin])),
+    ("POST", "/api/v1/officers/{id}/roles", Officers(&[Admin])),
+    ("POST", "/api/v1/officers/{id}/office", Officers(&[Admin])),
+    ("POST", "/api/v1/officers/{id}/password-reset", Officers(&[Admin])),
+    ("GET", "/api/v1/officer-proposals", Officers(&[Admin])),
+    ("POST", "/api/v1/officer-proposals/{id}/confirmation", Officers(&[Admin])),
+    ("POST", "/api/v1/officer-proposals/{id}/withdrawal", Officers(&[Admin])),
+    ("POST", "/api/v1/password", Anyone),
+    ("POST", "/api/v1/me/password", SignedIn),
+    ("GET", "/api/v1/me", SignedIn),
+    ("GET", "/api/v1/me/sessions", SignedIn),
+    ("DELETE", "/api/v1/me/sessions/{id}", SignedIn),
+    ("GET", "/api/v1/stations", Officers(&[Admin])),
+    ("GET", "/api/v1/reference/{table}", SignedIn),
+    ("POST", "/api/v1/stations", Officers(&[Admin])),
+    ("POST", "/api/v1/stations/{id}/revocation", Officers(&[Admin])),
+    ("GET", "/api/v1/audit", Officers(&[Auditor])),
     // Units, working days and deputies: known to every officer, changed by administrators.
-    ("GET", "/api/units", SignedIn),
-    ("GET", "/api/units/{code}", SignedIn),
-    ("POST", "/api/units", Officers(&[Admin])),
-    ("POST", "/api/units/{code}/change", Officers(&[Admin])),
-    ("GET", "/api/calendar", SignedIn),
-    ("POST", "/api/calendar/days", Officers(&[Admin])),
-    ("GET", "/api/deputies", SignedIn),
-    ("POST", "/api/deputies", Officers(&[Admin])),
-    ("POST", "/api/deputies/{id}/end", Officers(&[Admin])),
+    ("GET", "/api/v1/units", SignedIn),
+    ("GET", "/api/v1/units/{code}", SignedIn),
+    ("POST", "/api/v1/units", Officers(&[Admin])),
+    ("POST", "/api/v1/units/{code}/change", Officers(&[Admin])),
+    ("GET", "/api/v1/calendar", SignedIn),
+    ("POST", "/api/v1/calendar/days", Officers(&[Admin])),
+    ("GET", "/api/v1/deputies", SignedIn),
+    ("POST", "/api/v1/deputies", Officers(&[Admin])),
+    ("POST", "/api/v1/deputies/{id}/end", Officers(&[Admin])),
     // The register: forms DC01 and DC02, and the number for life.
-    ("POST", "/api/declarations", Officers(&[Registrar])),
-    ("POST", "/api/persons/{id}/number", Officers(&[Registrar])),
+    ("POST", "/api/v1/declarations", Officers(&[Registrar])),
+    ("POST", "/api/v1/persons/{id}/number", Officers(&[Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
-    ("GET", "/api/persons/{id}", Officers(&[Approver, Capture, Registrar])),
-    ("POST", "/api/persons/{id}/reading", Officers(&[Approver, Capture, Registrar])),
+    ("GET", "/api/v1/persons/{id}", Officers(&[Approver, Capture, Registrar])),
+    ("POST", "/api/v1/persons/{id}/reading", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1) to (9): dossier, features, portrait, slip.
-    ("POST", "/api/applications", Officers(&[Capture])),
-    ("POST", "/api/applications/{id}/capture", Officers(&[Capture])),
-    ("POST", "/api/applications/{id}/cancellation", Officers(&[Capture])),
-    ("GET", "/api/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("POST", "/api/v1/applications", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/capture", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/cancellation", Officers(&[Capture])),
+    ("GET", "/api/v1/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Without names. A registrar asks for what is held, and no more: the gate lets in, the list decides.
-    ("GET", "/api/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Circular 60, Art. 7: eligible or not, decided by another officer.
-    ("POST", "/api/applications/{id}/approval", Officers(&[Approver])),
-    ("POST", "/api/applications/{id}/refusal", Officers(&[Approver])),
+    ("POST", "/api/v1/applications/{id}/approval", Officers(&[Approver])),
+    ("POST", "/api/v1/applications/{id}/refusal", Officers(&[Approver])),
     // What is held for a record of the register is mended, and put back, by who keeps the register.
-    ("POST", "/api/applications/{id}/release", Officers(&[Approver, Registrar])),
+    ("POST", "/api/v1/applications/{id}/release", Officers(&[Approver, Registrar])),
     // Circular 60, Art. 11: return at the place of application; loss is reported at any counter.
-    ("GET", "/api/cards", Officers(&[HandOver])),
-    ("GET", "/api/cards/{id}", Officers(&[HandOver])),
-    ("POST", "/api/cards/{id}/hand-over", Officers(&[HandOver])),
-    ("POST", "/api/cards/{id}/loss", Officers(&[Capture, HandOver])),
-    ("POST", "/api/cards/{id}/loss/undoing", Officers(&[Capture, HandOver])),
-    ("POST", "/api/cards/{id}/loss/undoing/confirmation", Officers(&[Capture, HandOver])),
+    ("GET", "/api/v1/cards", Officers(&[HandOver])),
+    ("GET", "/api/v1/cards/{id}", Officers(&[HandOver])),
+    ("POST", "/api/v1/cards/{id}/hand-over", Officers(&[HandOver])),
+    ("POST", "/api/v1/cards/{id}/loss", Officers(&[Capture, HandOver])),
+    ("POST", "/api/v1/cards/{id}/loss/undoing", Officers(&[Capture, HandOver])),
+    ("POST", "/api/v1/cards/{id}/loss/undoing/confirmation", Officers(&[Capture, HandOver])),
     // Blank cards are counted.
-    ("POST", "/api/stock/deliveries", Officers(&[Stock])),
-    ("POST", "/api/stock/custody", Officers(&[Stock])),
-    ("GET", "/api/stock", Officers(&[Stock])),
-    ("GET", "/api/orders/unfinished", Officers(&[Stock])),
-    ("GET", "/api/stock/{serial}", Officers(&[Stock])),
-    ("POST", "/api/stock/{serial}/write-off", Officers(&[Stock])),
+    ("POST", "/api/v1/stock/deliveries", Officers(&[Stock])),
+    ("POST", "/api/v1/stock/custody", Officers(&[Stock])),
+    ("GET", "/api/v1/stock", Officers(&[Stock])),
+    ("GET", "/api/v1/orders/unfinished", Officers(&[Stock])),
+    ("GET", "/api/v1/stock/{serial}", Officers(&[Stock])),
+    ("POST", "/api/v1/stock/{serial}/write-off", Officers(&[Stock])),
     // The officer whom the write-off names as its witness, whatever the roles.
-    ("POST", "/api/stock/{serial}/write-off/confirmation", SignedIn),
+    ("POST", "/api/v1/stock/{serial}/write-off/confirmation", SignedIn),
     // Production: machines alone.
-    ("GET", "/api/production/queue", Stations),
-    ("POST", "/api/station/chips/{serial}/spoiled", Stations),
-    ("POST", "/api/station/intake/orders", Stations),
-    ("POST", "/api/station/intake/receipts", Stations),
-    ("POST", "/api/station/personalization/orders", Stations),
-    ("POST", "/api/station/personalization/receipts", Stations),
+    ("GET", "/api/v1/production/queue", Stations),
+    ("POST", "/api/v1/station/chips/{serial}/spoiled", Stations),
+    ("POST", "/api/v1/station/intake/orders", Stations),
+    ("POST", "/api/v1/station/intake/receipts", Stations),
+    ("POST", "/api/v1/station/personalization/orders", Stations),
+    ("POST", "/api/v1/station/personalization/receipts", Stations),
 ];
 
 /// Method and path of every route of the service.
@@ -171,7 +171,7 @@ enum Gate {
 
 async fn asks(caller: &Caller, method: &str, path: &str) -> Gate {
     // A registrar asks for what is held.
-    let path = if (method, path) == ("GET", "/api/applications") { "/api/applications?stage=held" } else { path };
+    let path = if (method, path) == ("GET", "/api/v1/applications") { "/api/v1/applications?stage=held" } else { path };
     let path = path.replace("{id}", NIL).replace("{serial}", &"0".repeat(20)).replace("{sod_sha256}", &"0".repeat(64));
     let body = (method == "POST").then(|| json!({}));
     let said = caller.asks(method.parse().unwrap(), &path, Some("k"), body).await;
@@ -189,7 +189,7 @@ async fn each_route_for_each_role() {
     let (station, _) = house.station("counter-1").await;
     let anyone = house.anyone();
     // Signing out comes last.
-    let (last, routes): (Vec<_>, Vec<_>) = TABLE.iter().partition(|(_, path, _)| *path == "/api/sessions/current");
+    let (last, routes): (Vec<_>, Vec<_>) = TABLE.iter().partition(|(_, path, _)| *path == "/api/v1/sessions/current");
     let barred = |code: &str| Gate::Barred(code.to_owned());
     for (method, path, who) in routes.into_iter().chain(last) {
         for (role, officer) in &officers {
@@ -210,23 +210,23 @@ async fn each_route_for_each_role() {
         assert_eq!(asks(&anyone, method, path).await, by_anyone, "{method} {path} by a caller who is not known");
     }
     for (role, officer) in &officers {
-        assert_eq!(officer.get("/api/audit?object=x").await.code(), "session-needed", "{role:?} has signed out");
+        assert_eq!(officer.get("/api/v1/audit?object=x").await.code(), "session-needed", "{role:?} has signed out");
     }
 }
 
 #[tokio::test]
 async fn a_method_or_path_without_a_right_is_closed() {
     let house = House::open(None).await;
-    let said = house.admin.get("/api/everything").await;
+    let said = house.admin.get("/api/v1/everything").await;
     assert_eq!((said.status, said.code()), (404, "no-such-path"));
     for (method, path) in
-        [(Method::PUT, "/api/officers"), (Method::PATCH, "/api/officers"), (Method::DELETE, "/health")]
+        [(Method::PUT, "/api/v1/officers"), (Method::PATCH, "/api/v1/officers"), (Method::DELETE, "/health")]
     {
         let said = house.admin.asks(method, path, None, None).await;
         assert_eq!((said.status, said.code()), (405, "method-not-allowed"), "{path}");
     }
     // HEAD is answered by the handler of GET, so it has the right of GET.
-    let person = format!("/api/persons/{NIL}");
+    let person = format!("/api/v1/persons/{NIL}");
     assert_eq!(house.anyone().asks(Method::HEAD, &person, None, None).await.status, 401);
     assert_eq!(house.admin.asks(Method::HEAD, &person, None, None).await.status, 403);
     assert_eq!(house.anyone().asks(Method::HEAD, "/health", None, None).await.status, 200);
@@ -243,30 +243,30 @@ async fn an_office_is_closed_to_the_others_and_a_slip_is_shown_only_where_it_is_
         let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
         let declaration = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ",
             "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
-        let declared = registrar.post("/api/declarations", "k-1", declaration).await;
+        let declared = registrar.post("/api/v1/declarations", "k-1", declaration).await;
         let person = declared.body["person_id"].as_str().unwrap_or_else(|| panic!("{declared:?}")).to_owned();
-        let number = registrar.post(&format!("/api/persons/{person}/number"), "k-2", json!({})).await;
+        let number = registrar.post(&format!("/api/v1/persons/{person}/number"), "k-2", json!({})).await;
         assert_eq!(number.status, 200, "{number:?}");
         let body = json!({"person_id": person, "kind": "first", "office": "o-1"});
-        let opened = capture.post("/api/applications", "k-3", body.clone()).await;
+        let opened = capture.post("/api/v1/applications", "k-3", body.clone()).await;
         assert!(opened.body["slip"].is_string(), "{opened:?}");
         let application = opened.body["id"].as_str().unwrap();
-        let read = counter.get(&format!("/api/applications/{application}")).await;
+        let read = counter.get(&format!("/api/v1/applications/{application}")).await;
         assert_eq!((read.status, read.body["slip"].is_null()), (200, true), "{read:?}");
 
         let stranger = house.officer("stranger", &Role::ALL, "o-2").await;
-        for path in [format!("/api/persons/{person}"), format!("/api/applications/{application}")] {
+        for path in [format!("/api/v1/persons/{person}"), format!("/api/v1/applications/{application}")] {
             assert_eq!(stranger.get(&path).await.code(), "other-office", "{path}");
         }
         let reason = json!({"reason": "x"});
         let capture = json!({"portrait": photograph(), "features": "x"});
         for (path, body) in [
-            (format!("/api/persons/{person}/number"), json!({})),
-            ("/api/applications".to_owned(), body),
-            (format!("/api/applications/{application}/capture"), capture),
-            (format!("/api/applications/{application}/approval"), json!({})),
-            (format!("/api/applications/{application}/refusal"), reason.clone()),
-            (format!("/api/applications/{application}/cancellation"), reason),
+            (format!("/api/v1/persons/{person}/number"), json!({})),
+            ("/api/v1/applications".to_owned(), body),
+            (format!("/api/v1/applications/{application}/capture"), capture),
+            (format!("/api/v1/applications/{application}/approval"), json!({})),
+            (format!("/api/v1/applications/{application}/refusal"), reason.clone()),
+            (format!("/api/v1/applications/{application}/cancellation"), reason),
         ] {
             assert_eq!(stranger.post(&path, "k", body).await.code(), "other-office", "{path}");
         }

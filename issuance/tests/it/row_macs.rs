@@ -296,13 +296,13 @@ fn verify_command(offices: &Offices, database: Option<&str>) -> (Option<i32>, St
 async fn a_role_that_was_written_by_hand_opens_nothing() {
     house::on_both(async |house| {
         let officer = house.officer("capture-1", &[Role::Capture], "o-1").await;
-        assert_eq!(officer.get("/api/audit?actor=officer/x").await.code(), "role-missing");
+        assert_eq!(officer.get("/api/v1/audit?actor=officer/x").await.code(), "role-missing");
         let db = house.service.offices().deeds().db();
         let mut tx = db.begin_upkeep().await.unwrap();
         let sql = sql!("update officer set roles = $1 where username = 'capture-1'");
         tx.run(sql, vec![Argument::json(&[Role::Auditor])]).await.unwrap();
         tx.commit().await.unwrap();
-        let said = officer.get("/api/audit?actor=officer/x").await;
+        let said = officer.get("/api/v1/audit?actor=officer/x").await;
         assert_eq!((said.status, said.code()), (500, "record-tampered"));
         let said = house.anyone().signs_in("capture-1", house::PASSWORD).await;
         assert_eq!((said.status, said.code()), (500, "record-tampered"));

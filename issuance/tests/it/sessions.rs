@@ -12,7 +12,7 @@ use crate::house::{Caller, NIL, PASSWORD, on_both};
 async fn a_session_ends_when_idle_when_expired_and_when_told() {
     on_both(async |house| {
         let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
-        let asks = async || lan.get("/api/audit?object=card/0").await.code().to_owned();
+        let asks = async || lan.get("/api/v1/audit?object=card/0").await.code().to_owned();
         for _ in 0..19 {
             house.clock.advance(Duration::minutes(29)); // never idle for half an hour
             assert_eq!(asks().await, "");
@@ -24,13 +24,13 @@ async fn a_session_ends_when_idle_when_expired_and_when_told() {
         let said = again.signs_in("lan", PASSWORD).await;
         let idle = Caller { token: said.body["token"].as_str().map(str::to_owned), ..again };
         house.clock.advance(Duration::minutes(31));
-        assert_eq!(idle.get("/api/audit?object=card/0").await.code(), "session-needed", "idle");
+        assert_eq!(idle.get("/api/v1/audit?object=card/0").await.code(), "session-needed", "idle");
 
         let told = house.anyone();
         let said = told.signs_in("lan", PASSWORD).await;
         let told = Caller { token: said.body["token"].as_str().map(str::to_owned), ..told };
-        assert_eq!(told.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 204);
-        assert_eq!(told.get("/api/audit?object=card/0").await.code(), "session-needed", "signed out");
+        assert_eq!(told.asks(Method::DELETE, "/api/v1/sessions/current", None, None).await.status, 204);
+        assert_eq!(told.get("/api/v1/audit?object=card/0").await.code(), "session-needed", "signed out");
     })
     .await;
 }
@@ -39,9 +39,9 @@ async fn a_session_ends_when_idle_when_expired_and_when_told() {
 async fn a_disabled_officer_is_out_at_once() {
     on_both(async |house| {
         let (lan, id) = house.appointed("lan", &[Role::Auditor], "o-1").await;
-        let path = format!("/api/officers/{id}/disablement");
+        let path = format!("/api/v1/officers/{id}/disablement");
         assert_eq!(house.admin.post(&path, "k", json!({"reason": "left"})).await.status, 200);
-        assert_eq!(lan.get("/api/audit?object=card/0").await.code(), "session-needed");
+        assert_eq!(lan.get("/api/v1/audit?object=card/0").await.code(), "session-needed");
         assert_eq!(lan.signs_in("lan", PASSWORD).await.code(), "credentials-wrong");
     })
     .await;
@@ -113,11 +113,11 @@ async fn neither_password_nor_token_is_stored() {
 async fn short_passwords_and_unknown_roles_are_refused() {
     on_both(async |house| {
         let short = json!({"old": PASSWORD, "new": "short"});
-        assert_eq!(house.admin.post("/api/me/password", "k-1", short).await.code(), "password-unfit");
+        assert_eq!(house.admin.post("/api/v1/me/password", "k-1", short).await.code(), "password-unfit");
         let role = json!({"username": "a", "roles": ["emperor"], "office": "o-1"});
-        assert_eq!(house.admin.post("/api/officers", "k-2", role).await.code(), "body-invalid");
+        assert_eq!(house.admin.post("/api/v1/officers", "k-2", role).await.code(), "body-invalid");
         let office = json!({"username": "a", "roles": ["stock"], "office": "Ở đây"});
-        assert_eq!(house.admin.post("/api/officers", "k-3", office).await.code(), "body-invalid");
+        assert_eq!(house.admin.post("/api/v1/officers", "k-3", office).await.code(), "body-invalid");
     })
     .await;
 }
@@ -127,15 +127,15 @@ async fn an_administrator_of_one_office_has_no_say_in_another() {
     on_both(async |house| {
         let local = house.officer("local", &[Role::Admin], "o-1").await;
         let body = |name: &str, office: &str| json!({"username": name, "roles": ["stock"], "office": office});
-        assert_eq!(local.post("/api/officers", "k-1", body("here", "o-1")).await.status, 200);
-        let there = local.post("/api/officers", "k-2", body("there", "o-2")).await;
+        assert_eq!(local.post("/api/v1/officers", "k-1", body("here", "o-1")).await.status, 200);
+        let there = local.post("/api/v1/officers", "k-2", body("there", "o-2")).await;
         assert_eq!((there.status, there.code()), (403, "other-office"));
-        let other = house.admin.post("/api/officers", "k-3", body("there", "o-2")).await;
-        let path = format!("/api/officers/{}/disablement", other.body["id"].as_str().unwrap());
+        let other = house.admin.post("/api/v1/officers", "k-3", body("there", "o-2")).await;
+        let path = format!("/api/v1/officers/{}/disablement", other.body["id"].as_str().unwrap());
         assert_eq!(local.post(&path, "k-4", json!({"reason": "x"})).await.code(), "other-office");
-        let unknown = local.post(&format!("/api/officers/{NIL}/disablement"), "k-5", json!({"reason": "x"})).await;
+        let unknown = local.post(&format!("/api/v1/officers/{NIL}/disablement"), "k-5", json!({"reason": "x"})).await;
         assert_eq!((unknown.status, unknown.code()), (404, "officer-not-found"));
-        let malformed = local.post("/api/officers/lan/disablement", "k-6", json!({"reason": "x"})).await;
+        let malformed = local.post("/api/v1/officers/lan/disablement", "k-6", json!({"reason": "x"})).await;
         assert_eq!((malformed.status, malformed.code()), (422, "identifier-malformed"));
     })
     .await;

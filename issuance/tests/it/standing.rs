@@ -33,7 +33,7 @@ async fn id_of(house: &House, name: &str) -> Uuid {
 
 async fn confirms(caller: &Caller, proposed: &Said, key: &str) -> Said {
     let id = proposed.body["proposal_id"].as_str().unwrap();
-    caller.post(&format!("/api/officer-proposals/{id}/confirmation"), key, json!({})).await
+    caller.post(&format!("/api/v1/officer-proposals/{id}/confirmation"), key, json!({})).await
 }
 
 /// Waits until the worker has looked a few times.
@@ -68,7 +68,7 @@ async fn a_proposal_written_by_another_hand_makes_no_administrator() {
             let arguments = args![id, lan, Argument::Json(Some(change)), moments.0, moments.1, moments.2, hash];
             assert_eq!(by_hand(house, insert, arguments).await, 1);
             looks().await;
-            let path = format!("/api/officer-proposals/{id}/confirmation");
+            let path = format!("/api/v1/officer-proposals/{id}/confirmation");
             let said = house.second.post(&path, &path, json!({})).await;
             assert_eq!(said.code(), "record-tampered");
             assert!(said.body["detail"].as_str().unwrap().contains(&id.to_string()), "{said:?}");
@@ -78,11 +78,11 @@ async fn a_proposal_written_by_another_hand_makes_no_administrator() {
              or cast(roles as text) like '%admin%')"
         );
         assert_eq!(house.count(changed, args![]).await, 0);
-        assert_eq!(house.admin.get("/api/officer-proposals").await.body["items"], json!([]), "and none is shown");
+        assert_eq!(house.admin.get("/api/v1/officer-proposals").await.body["items"], json!([]), "and none is shown");
 
         // An honest one is not what it was any more.
         let body = json!({"roles": ["stock"], "reason": "x"});
-        let honest = house.admin.post(&format!("/api/officers/{lan}/roles"), "k", body).await;
+        let honest = house.admin.post(&format!("/api/v1/officers/{lan}/roles"), "k", body).await;
         let change = Argument::Json(Some(json!({"change": "roles", "roles": ["admin"]})));
         let id: Uuid = honest.body["proposal_id"].as_str().unwrap().parse().unwrap();
         by_hand(house, sql!("update officer_proposal set change = $1 where id = $2"), args![change, id]).await;
@@ -104,18 +104,18 @@ async fn a_session_written_moved_or_opened_again_by_another_hand_opens_nothing()
         );
         by_hand(house, insert, args![Uuid::from_u128(7), hash, second, now, now + Duration::hours(1)]).await;
         let forged = Caller { token: Some(token.to_owned()), ..house.anyone() };
-        assert_eq!(forged.get("/api/officer-proposals").await.code(), "record-tampered");
+        assert_eq!(forged.get("/api/v1/officer-proposals").await.code(), "record-tampered");
 
         let of = |caller: &Caller| Sha256::digest(caller.token.as_ref().unwrap()).to_vec();
         let moved = sql!("update session set officer_id = $1 where token_hash = $2");
         assert_eq!(by_hand(house, moved, args![second, of(&lan)]).await, 1);
-        assert_eq!(lan.get("/api/officer-proposals").await.code(), "record-tampered");
+        assert_eq!(lan.get("/api/v1/officer-proposals").await.code(), "record-tampered");
 
         let hoa = house.officer("hoa", &[Role::Auditor], "o-1").await;
-        assert_eq!(hoa.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 204);
-        assert_eq!(hoa.get("/api/audit?object=card/0").await.code(), "session-needed");
+        assert_eq!(hoa.asks(Method::DELETE, "/api/v1/sessions/current", None, None).await.status, 204);
+        assert_eq!(hoa.get("/api/v1/audit?object=card/0").await.code(), "session-needed");
         by_hand(house, sql!("update session set closed_at = null where token_hash = $1"), args![of(&hoa)]).await;
-        assert_eq!(hoa.get("/api/audit?object=card/0").await.code(), "record-tampered");
+        assert_eq!(hoa.get("/api/v1/audit?object=card/0").await.code(), "record-tampered");
     })
     .await;
 }
@@ -128,14 +128,14 @@ async fn a_proposal_is_judged_by_what_officer_and_proposer_are_when_it_is_confir
         let reason = json!({"reason": "x"});
         let (_, x) = house.appointed("x", &[Role::Auditor], "o-1").await;
         let resets = async |officer: &str, key: &str| {
-            let said = l1.post(&format!("/api/officers/{officer}/password-reset"), key, reason.clone()).await;
+            let said = l1.post(&format!("/api/v1/officers/{officer}/password-reset"), key, reason.clone()).await;
             assert_eq!(said.status, 200, "{said:?}");
             said
         };
         // The officer goes elsewhere, and becomes more than the two may appoint.
         let stale = resets(&x, "k-1").await;
-        done(house, &format!("/api/officers/{x}/office"), json!({"office": "national", "reason": "x"})).await;
-        done(house, &format!("/api/officers/{x}/roles"), json!({"roles": ["admin"], "reason": "x"})).await;
+        done(house, &format!("/api/v1/officers/{x}/office"), json!({"office": "national", "reason": "x"})).await;
+        done(house, &format!("/api/v1/officers/{x}/roles"), json!({"roles": ["admin"], "reason": "x"})).await;
         for caller in [&l2, &house.second] {
             let said = confirms(caller, &stale, "k-1").await;
             assert_eq!((said.status, said.code()), (409, "proposal-stale"));
@@ -145,17 +145,17 @@ async fn a_proposal_is_judged_by_what_officer_and_proposer_are_when_it_is_confir
         // Other roles.
         let (_, y) = house.appointed("y", &[Role::Auditor], "o-1").await;
         let stale = resets(&y, "k-2").await;
-        done(house, &format!("/api/officers/{y}/roles"), json!({"roles": ["stock"], "reason": "x"})).await;
+        done(house, &format!("/api/v1/officers/{y}/roles"), json!({"roles": ["stock"], "reason": "x"})).await;
         let said = confirms(&l2, &stale, "k-2").await;
         assert!(said.code() == "proposal-stale" && said.body["detail"].as_str().unwrap().contains("roles"), "{said:?}");
         // A proposer who left.
         let left = resets(&y, "k-3").await;
-        done(house, &format!("/api/officers/{l1_id}/disablement"), reason.clone()).await;
+        done(house, &format!("/api/v1/officers/{l1_id}/disablement"), reason.clone()).await;
         let said = confirms(&l2, &left, "k-3").await;
         assert!(said.code() == "proposal-stale" && said.body["detail"].as_str().unwrap().contains("left"), "{said:?}");
         // The clock was ahead.
         house.clock.jump(Duration::minutes(20));
-        let ahead = house.admin.post(&format!("/api/officers/{y}/password-reset"), "k-4", reason.clone()).await;
+        let ahead = house.admin.post(&format!("/api/v1/officers/{y}/password-reset"), "k-4", reason.clone()).await;
         house.clock.jump(Duration::minutes(-20));
         let said = confirms(&l2, &ahead, "k-4").await;
         assert!(said.code() == "proposal-stale" && said.body["detail"].as_str().unwrap().contains("clock"), "{said:?}");
@@ -167,7 +167,7 @@ async fn a_proposal_is_judged_by_what_officer_and_proposer_are_when_it_is_confir
 async fn the_officer_whom_a_proposal_is_about_neither_proposes_nor_confirms_nor_stops_it() {
     on_both(async |house| {
         let (local, id) = house.appointed("local", &[Role::Admin], "o-1").await;
-        let path = |verb: &str| format!("/api/officers/{id}/{verb}");
+        let path = |verb: &str| format!("/api/v1/officers/{id}/{verb}");
         for (verb, body) in [
             ("office", json!({"office": "national", "reason": "x"})),
             ("roles", json!({"roles": ["auditor"], "reason": "x"})),
@@ -178,7 +178,7 @@ async fn the_officer_whom_a_proposal_is_about_neither_proposes_nor_confirms_nor_
             let said = confirms(&local, &proposed, verb).await;
             assert_eq!((said.status, said.code()), (403, "second-officer-needed"), "{verb}");
             let withdrawal =
-                format!("/api/officer-proposals/{}/withdrawal", proposed.body["proposal_id"].as_str().unwrap());
+                format!("/api/v1/officer-proposals/{}/withdrawal", proposed.body["proposal_id"].as_str().unwrap());
             assert_eq!(local.post(&withdrawal, verb, json!({})).await.code(), "second-officer-needed", "{verb}");
             if verb != "office" {
                 let own = local.post(&path(verb), verb, body).await;
@@ -189,7 +189,7 @@ async fn the_officer_whom_a_proposal_is_about_neither_proposes_nor_confirms_nor_
         let colleague = house.officer("colleague", &[Role::Admin], "o-1").await;
         let (_, lan) = house.appointed("lan", &[Role::Auditor], "o-1").await;
         let body = json!({"office": "o-2", "reason": "x"});
-        let proposed = house.admin.post(&format!("/api/officers/{lan}/office"), "k", body).await;
+        let proposed = house.admin.post(&format!("/api/v1/officers/{lan}/office"), "k", body).await;
         assert_eq!(confirms(&colleague, &proposed, "k").await.code(), "other-office");
         assert_eq!(confirms(&house.second, &proposed, "k").await.status, 200);
     })
@@ -221,7 +221,7 @@ async fn only_time_in_which_the_alarm_was_shown_brings_a_broken_glass_nearer() {
         let token = breaks_glass(&house, url.as_deref()).await;
         let sets = async |caller: &Caller| {
             let body = json!({"token": token, "password": "another battery staple"});
-            caller.asks(Method::POST, "/api/password", None, Some(body)).await.status
+            caller.asks(Method::POST, "/api/v1/password", None, Some(body)).await.status
         };
         until_alarm_is(&house.admin, true).await;
         // A clock that jumps.
@@ -284,24 +284,25 @@ impl Begun {
 async fn a_request_that_trickles_in_after_its_officer_was_dismissed_does_nothing() {
     on_both(async |house| {
         let body = json!({"username": "mine", "roles": ["auditor"], "office": "o-1"});
-        let proposes = async |caller: &Caller, key: &str| Begun::of(house, caller, "/api/officers", key, &body).await;
+        let proposes =
+            async |caller: &Caller, key: &str| Begun::of(house, caller, "/api/v1/officers", key, &body).await;
         let refused = |answer: &str| answer.starts_with("HTTP/1.1 401") && answer.contains("session-needed");
 
         let (disabled, id) = house.appointed("a", &[Role::Admin], "o-1").await;
         let begun = proposes(&disabled, "k-1").await;
-        done(house, &format!("/api/officers/{id}/disablement"), json!({"reason": "x"})).await;
+        done(house, &format!("/api/v1/officers/{id}/disablement"), json!({"reason": "x"})).await;
         let said = begun.ends().await;
         assert!(refused(&said), "{said}");
 
         let (other_role, id) = house.appointed("b", &[Role::Admin], "o-1").await;
         let begun = proposes(&other_role, "k-2").await;
-        done(house, &format!("/api/officers/{id}/roles"), json!({"roles": ["auditor"], "reason": "x"})).await;
+        done(house, &format!("/api/v1/officers/{id}/roles"), json!({"roles": ["auditor"], "reason": "x"})).await;
         let said = begun.ends().await;
         assert!(refused(&said), "{said}");
 
         let (gone, _) = house.appointed("c", &[Role::Admin], "o-1").await;
         let begun = proposes(&gone, "k-3").await;
-        assert_eq!(gone.asks(Method::DELETE, "/api/sessions/current", None, None).await.status, 204);
+        assert_eq!(gone.asks(Method::DELETE, "/api/v1/sessions/current", None, None).await.status, 204);
         let said = begun.ends().await;
         assert!(refused(&said), "{said}");
 
@@ -323,7 +324,7 @@ async fn a_deed_of_a_station_that_was_revoked_meanwhile_does_not_begin() {
     };
     let deeds = house.service.offices().deeds().clone();
     assert!(deeds.open(station.clone()).await.is_ok());
-    let path = format!("/api/stations/{id}/revocation");
+    let path = format!("/api/v1/stations/{id}/revocation");
     assert_eq!(house.admin.post(&path, "k", json!({"reason": "stolen"})).await.status, 200);
     let refused = deeds.open(station).await.map(drop).unwrap_err();
     assert!(matches!(refused, DeedError::Dismissed { station: true }), "{refused:?}");
@@ -335,10 +336,10 @@ async fn a_deed_of_a_station_that_was_revoked_meanwhile_does_not_begin() {
 async fn a_changed_password_is_another_one() {
     on_both(async |house| {
         let same = json!({"old": PASSWORD, "new": PASSWORD});
-        let said = house.admin.post("/api/me/password", "k-1", same).await;
+        let said = house.admin.post("/api/v1/me/password", "k-1", same).await;
         assert_eq!((said.status, said.code()), (422, "password-unfit"));
         assert!(said.body["detail"].as_str().unwrap().contains("old one"), "{said:?}");
-        assert_eq!(house.admin.get("/api/officer-proposals").await.status, 200, "no wrong guess");
+        assert_eq!(house.admin.get("/api/v1/officer-proposals").await.status, 200, "no wrong guess");
     })
     .await;
 }
@@ -361,15 +362,15 @@ async fn one_row_of_another_hand_blocks_no_administration_and_its_officer_can_be
         }
         // The others go on.
         let body = json!({"username": "fourth", "roles": ["admin"], "office": "national"});
-        done(&house, "/api/officers", body).await;
-        done(&house, &format!("/api/officers/{third}/disablement"), json!({"reason": "x"})).await;
+        done(&house, "/api/v1/officers", body).await;
+        done(&house, &format!("/api/v1/officers/{third}/disablement"), json!({"reason": "x"})).await;
         // What concerns the row is refused, and says which it is.
-        let path = format!("/api/officers/{victim}/password-reset");
+        let path = format!("/api/v1/officers/{victim}/password-reset");
         let said = house.admin.post(&path, "k", json!({"reason": "x"})).await;
         assert_eq!(said.code(), "record-tampered");
         assert!(said.body["detail"].as_str().unwrap().contains(&victim), "{said:?}");
         // The officer is locked: by the national office, since the row's office is not believed, or offline.
-        let path = format!("/api/officers/{victim}/disablement");
+        let path = format!("/api/v1/officers/{victim}/disablement");
         assert_eq!(local.post(&path, "k", json!({"reason": "x"})).await.code(), "other-office");
         let locked = house.admin.post(&path, "k", json!({"reason": "x"})).await;
         assert_eq!((locked.status, &locked.body["effective"]), (200, &json!(true)), "{locked:?}");
@@ -393,8 +394,8 @@ async fn one_row_of_another_hand_blocks_no_administration_and_its_officer_can_be
             assert_eq!(house.anyone().signs_in(name, PASSWORD).await.code(), "credentials-wrong");
         }
         let reason = json!({"reason": "x"});
-        done(&house, &format!("/api/officers/{other}/roles"), json!({"roles": ["auditor"], "reason": "x"})).await;
-        let back = done(&house, &format!("/api/officers/{other}/enablement"), reason).await;
+        done(&house, &format!("/api/v1/officers/{other}/roles"), json!({"roles": ["auditor"], "reason": "x"})).await;
+        let back = done(&house, &format!("/api/v1/officers/{other}/enablement"), reason).await;
         assert!(back.body["token"].is_string(), "two administrators bring the officer back: {back:?}");
         house.service.stop().await;
     }
@@ -408,12 +409,12 @@ async fn what_began_while_the_clock_was_ahead_neither_locks_long_nor_opens() {
         house.clock.jump(Duration::days(1));
         let said = house.anyone().signs_in("hoa", PASSWORD).await;
         let tomorrow = Caller { token: said.body["token"].as_str().map(str::to_owned), ..house.anyone() };
-        assert_eq!(tomorrow.get("/api/audit?object=card/0").await.status, 200);
+        assert_eq!(tomorrow.get("/api/v1/audit?object=card/0").await.status, 200);
         for _ in 0..6 {
             house.anyone().signs_in("lan", "wrong wrong wrong").await;
         }
         house.clock.jump(Duration::days(-1));
-        assert_eq!(tomorrow.get("/api/audit?object=card/0").await.code(), "session-needed");
+        assert_eq!(tomorrow.get("/api/v1/audit?object=card/0").await.code(), "session-needed");
         let locked = house.anyone().signs_in("lan", PASSWORD).await;
         assert_eq!(locked.code(), "sign-in-locked");
         assert!(locked.retry_after.unwrap() <= 901, "{locked:?}");

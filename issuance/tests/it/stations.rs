@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::house::{self, NIL, on_both};
 
 /// A station's route. The tests here ask only whether a caller gets there.
-const ROUTE: &str = "/api/station/intake/orders";
+const ROUTE: &str = "/api/v1/station/intake/orders";
 
 #[tokio::test]
 async fn an_enrolled_station_passes_and_a_revoked_one_is_refused_on_the_same_connection() {
@@ -20,13 +20,14 @@ async fn an_enrolled_station_passes_and_a_revoked_one_is_refused_on_the_same_con
         let said = station.post(ROUTE, "k-1", json!({})).await;
         assert!(said.status != 401 && said.status != 403, "{said:?}");
         let revoked =
-            house.admin.post(&format!("/api/stations/{id}/revocation"), "k-2", json!({"reason": "stolen"})).await;
+            house.admin.post(&format!("/api/v1/stations/{id}/revocation"), "k-2", json!({"reason": "stolen"})).await;
         assert_eq!(revoked.status, 200);
         let said = station.post(ROUTE, "k-3", json!({})).await;
         assert_eq!((said.status, said.code()), (403, "station-revoked"));
-        let unknown = house.admin.post(&format!("/api/stations/{NIL}/revocation"), "k-4", json!({"reason": "x"})).await;
+        let unknown =
+            house.admin.post(&format!("/api/v1/stations/{NIL}/revocation"), "k-4", json!({"reason": "x"})).await;
         assert_eq!((unknown.status, unknown.code()), (404, "station-not-found"));
-        let malformed = house.admin.post("/api/stations/counter-1/revocation", "k-5", json!({"reason": "x"})).await;
+        let malformed = house.admin.post("/api/v1/stations/counter-1/revocation", "k-5", json!({"reason": "x"})).await;
         assert_eq!((malformed.status, malformed.code()), (422, "identifier-malformed"));
     })
     .await;
@@ -49,7 +50,7 @@ async fn a_certificate_of_another_house_does_not_even_shake_hands() {
     let key = KeyPair::generate().unwrap();
     let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().pem().unwrap();
     let body = json!({"name": "stranger", "office": "o-1", "csr_pem": request});
-    let enrolled = other.admin.post("/api/stations", "k-1", body).await;
+    let enrolled = other.admin.post("/api/v1/stations", "k-1", body).await;
     let pem = format!("{}{}", enrolled.body["certificate_pem"].as_str().unwrap(), key.serialize_pem());
     let stranger = house::client(&house.folder, Some(&pem));
     assert!(stranger.get(format!("{}/health", house.admin.address)).send().await.is_err());
@@ -69,7 +70,7 @@ async fn a_request_that_its_own_key_did_not_sign_is_refused() {
         );
         for (key, pem) in [("k-1", forged.as_str()), ("k-2", "nothing like it")] {
             let said =
-                house.admin.post("/api/stations", key, json!({"name": "s", "office": "o-1", "csr_pem": pem})).await;
+                house.admin.post("/api/v1/stations", key, json!({"name": "s", "office": "o-1", "csr_pem": pem})).await;
             assert_eq!((said.status, said.code()), (422, "certification-request-unfit"));
         }
     })

@@ -33,16 +33,16 @@ async fn requests_are_counted_by_route_and_code_and_the_state_is_told() {
         Box::pin(House::open_with(|settings| settings.metrics_listen = Some("127.0.0.1:0".parse().unwrap()))).await;
     let officer = house.officer("thu", &[Role::Capture], "003-001").await;
     for _ in 0..3 {
-        assert_eq!(officer.get("/api/persons/00000000-0000-0000-0000-00000000000a").await.status, 404);
+        assert_eq!(officer.get("/api/v1/persons/00000000-0000-0000-0000-00000000000a").await.status, 404);
     }
-    assert_eq!(house.anyone().get("/api/quite/elsewhere").await.status, 404);
+    assert_eq!(house.anyone().get("/api/v1/quite/elsewhere").await.status, 404);
     let metrics = metrics(&house).await;
     let counted = |labels: &str| value(&metrics, &format!("issuance_http_requests_total{{{labels}}}"));
     assert!(
-        (counted(r#"method="GET",path="/api/persons/{id}",status="404",code="person-unknown""#) - 3.0).abs() < 0.1,
+        (counted(r#"method="GET",path="/api/v1/persons/{id}",status="404",code="person-unknown""#) - 3.0).abs() < 0.1,
         "{metrics}"
     );
-    let seconds = r#"issuance_http_request_duration_seconds_count{method="GET",path="/api/persons/{id}"}"#;
+    let seconds = r#"issuance_http_request_duration_seconds_count{method="GET",path="/api/v1/persons/{id}"}"#;
     assert!((value(&metrics, seconds) - 3.0).abs() < 0.1);
     // What no route answers has one row, whatever was asked for.
     assert!(metrics.contains(r#"method="-",path="-",status="404""#) && !metrics.contains("elsewhere"), "{metrics}");
@@ -65,7 +65,7 @@ async fn metrics_name_no_person_and_no_officer() {
     let house =
         Box::pin(House::open_with(|settings| settings.metrics_listen = Some("127.0.0.1:0".parse().unwrap()))).await;
     let officer = house.officer("nguyen-thu", &[Role::Capture], "003-001").await;
-    officer.get("/api/card-status/003300000017").await;
+    officer.get("/api/v1/card-status/003300000017").await;
     let metrics = metrics(&house).await;
     for word in ["nguyen-thu", "003300000017", "003-001"] {
         assert!(!metrics.contains(word), "{word}");

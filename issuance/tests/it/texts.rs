@@ -28,34 +28,34 @@ async fn nul_is_refused_at_every_door(house: &House) {
     let (station, _) = house.station("station-1").await;
     let anyone = house.anyone();
     let doors = [
-        (&anyone, "/api/sessions".to_owned()),
-        (&house.admin, "/api/officers".to_owned()),
-        (&house.admin, "/api/stations".to_owned()),
-        (&house.admin, format!("/api/officers/{id}/disablement")),
-        (&house.admin, format!("/api/officers/{id}/enablement")),
-        (&house.admin, format!("/api/officers/{id}/roles")),
-        (&house.admin, format!("/api/officers/{id}/office")),
-        (&house.admin, format!("/api/officers/{id}/password-reset")),
-        (&anyone, "/api/password".to_owned()),
-        (&house.admin, "/api/me/password".to_owned()),
-        (&house.admin, format!("/api/stations/{id}/revocation")),
-        (&registrar, "/api/declarations".to_owned()),
-        (&registrar, format!("/api/persons/{id}/number")),
-        (&registrar, format!("/api/persons/{id}/reading")),
-        (&capture, "/api/applications".to_owned()),
-        (&capture, format!("/api/applications/{id}/capture")),
-        (&capture, format!("/api/applications/{id}/cancellation")),
-        (&approver, format!("/api/applications/{id}/approval")),
-        (&approver, format!("/api/applications/{id}/refusal")),
-        (&stock, "/api/stock/deliveries".to_owned()),
-        (&stock, "/api/stock/custody".to_owned()),
-        (&stock, "/api/stock/00000000000000000001/write-off".to_owned()),
-        (&approver, "/api/stock/00000000000000000001/write-off/confirmation".to_owned()),
-        (&counter, format!("/api/cards/{id}/hand-over")),
-        (&counter, format!("/api/cards/{id}/loss")),
-        (&counter, format!("/api/cards/{id}/loss/undoing")),
-        (&station, "/api/station/intake/orders".to_owned()),
-        (&station, "/api/station/chips/00000000000000000001/spoiled".to_owned()),
+        (&anyone, "/api/v1/sessions".to_owned()),
+        (&house.admin, "/api/v1/officers".to_owned()),
+        (&house.admin, "/api/v1/stations".to_owned()),
+        (&house.admin, format!("/api/v1/officers/{id}/disablement")),
+        (&house.admin, format!("/api/v1/officers/{id}/enablement")),
+        (&house.admin, format!("/api/v1/officers/{id}/roles")),
+        (&house.admin, format!("/api/v1/officers/{id}/office")),
+        (&house.admin, format!("/api/v1/officers/{id}/password-reset")),
+        (&anyone, "/api/v1/password".to_owned()),
+        (&house.admin, "/api/v1/me/password".to_owned()),
+        (&house.admin, format!("/api/v1/stations/{id}/revocation")),
+        (&registrar, "/api/v1/declarations".to_owned()),
+        (&registrar, format!("/api/v1/persons/{id}/number")),
+        (&registrar, format!("/api/v1/persons/{id}/reading")),
+        (&capture, "/api/v1/applications".to_owned()),
+        (&capture, format!("/api/v1/applications/{id}/capture")),
+        (&capture, format!("/api/v1/applications/{id}/cancellation")),
+        (&approver, format!("/api/v1/applications/{id}/approval")),
+        (&approver, format!("/api/v1/applications/{id}/refusal")),
+        (&stock, "/api/v1/stock/deliveries".to_owned()),
+        (&stock, "/api/v1/stock/custody".to_owned()),
+        (&stock, "/api/v1/stock/00000000000000000001/write-off".to_owned()),
+        (&approver, "/api/v1/stock/00000000000000000001/write-off/confirmation".to_owned()),
+        (&counter, format!("/api/v1/cards/{id}/hand-over")),
+        (&counter, format!("/api/v1/cards/{id}/loss")),
+        (&counter, format!("/api/v1/cards/{id}/loss/undoing")),
+        (&station, "/api/v1/station/intake/orders".to_owned()),
+        (&station, "/api/v1/station/chips/00000000000000000001/spoiled".to_owned()),
     ];
     for (caller, path) in &doors {
         for (number, body) in bodies_with_nul().into_iter().enumerate() {
@@ -66,14 +66,14 @@ async fn nul_is_refused_at_every_door(house: &House) {
     }
     let auditor = house.officer("auditor", &[Role::Auditor], "national").await;
     for query in ["object=a%00b", "actor=%00"] {
-        let said = auditor.get(&format!("/api/audit?{query}")).await;
+        let said = auditor.get(&format!("/api/v1/audit?{query}")).await;
         assert_eq!((said.status, said.code()), (400, "query-malformed"), "{query}");
     }
 }
 
 async fn a_text_is_no_longer_than_its_field(house: &House) {
-    let lan = house.admin.post("/api/officers", "lan", account("lan")).await.body["id"].as_str().unwrap().to_owned();
-    let path = format!("/api/officers/{lan}/disablement");
+    let lan = house.admin.post("/api/v1/officers", "lan", account("lan")).await.body["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/officers/{lan}/disablement");
     let long = house.admin.post(&path, "k-1", json!({"reason": "x".repeat(3_000_000)})).await;
     assert_eq!((long.status, long.code()), (422, "text-too-long"), "{:?}", long.body);
     let detail = long.body["detail"].as_str().unwrap();
@@ -82,15 +82,15 @@ async fn a_text_is_no_longer_than_its_field(house: &House) {
     assert_eq!(house.count(kept, args![]).await, 0);
     assert_eq!(house.admin.post(&path, "k-2", json!({"reason": "ẫ".repeat(400)})).await.status, 200);
     let station = json!({"name": "s".repeat(65), "office": "o-1", "csr_pem": ""});
-    assert_eq!(house.admin.post("/api/stations", "k-3", station).await.code(), "text-too-long");
+    assert_eq!(house.admin.post("/api/v1/stations", "k-3", station).await.code(), "text-too-long");
     let request = json!({"name": "s", "office": "o-1", "csr_pem": "x".repeat(1_000_000)});
-    assert_eq!(house.admin.post("/api/stations", "k-4", request).await.code(), "text-too-long");
+    assert_eq!(house.admin.post("/api/v1/stations", "k-4", request).await.code(), "text-too-long");
     let stock = house.officer("stock", &[Role::Stock], "o-1").await;
     let note = json!({"manufacturer": "m".repeat(101), "batch": "1", "transport_key_id": "k", "serials": []});
-    assert_eq!(stock.post("/api/stock/deliveries", "k-5", note).await.code(), "text-too-long");
+    assert_eq!(stock.post("/api/v1/stock/deliveries", "k-5", note).await.code(), "text-too-long");
     let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
     let form = json!({"relation_to_head": "c".repeat(1_000_000), "full_name": "Nguyễn Thị Mẫu"});
-    let said = registrar.post("/api/declarations", "k-6", form).await;
+    let said = registrar.post("/api/v1/declarations", "k-6", form).await;
     assert!(
         said.body["detail"].as_str().unwrap().contains("relation_to_head: longer than 8192 bytes"),
         "{:?}",
@@ -105,7 +105,7 @@ fn account(username: &str) -> serde_json::Value {
 async fn one_officer_has_one_account_by_every_spelling(house: &House) {
     let spellings = ["lan.nguyễn", "Lan.Nguyễn", "lan.nguye\u{302}\u{303}n", "ｌａｎ.nguyễn", " LAN.NGUYỄN "];
     for (number, name) in spellings.iter().enumerate() {
-        let said = house.admin.post("/api/officers", &format!("k-{number}"), account(name)).await;
+        let said = house.admin.post("/api/v1/officers", &format!("k-{number}"), account(name)).await;
         assert_eq!(said.code(), if number == 0 { "" } else { "name-taken" }, "{name}");
         if number == 0 {
             house.anyone().owns(name, &house.confirms(&said).await).await;
@@ -113,7 +113,7 @@ async fn one_officer_has_one_account_by_every_spelling(house: &House) {
         assert_eq!(house.anyone().signs_in(name, PASSWORD).await.status, 200, "{name}");
     }
     for (number, name) in ["l\u{430}n.nguyễn", "lan\u{200b}.nguyễn", "lan nguyễn"].iter().enumerate() {
-        let said = house.admin.post("/api/officers", &format!("s-{number}"), account(name)).await;
+        let said = house.admin.post("/api/v1/officers", &format!("s-{number}"), account(name)).await;
         assert_eq!(said.code(), "text-unfit", "{name}");
     }
 }
@@ -177,7 +177,7 @@ async fn no_field_of_any_route_does_work_on_a_text_before_it_is_measured() {
         assert!(told.len() < 3_000, "{path} answers {} bytes: {}…", told.len(), &told[..300]);
         began.elapsed()
     };
-    let measured = format!("/api/officers/{NIL}/disablement");
+    let measured = format!("/api/v1/officers/{NIL}/disablement");
     let mut fields = 0;
     for ((method, path), right) in issuance::server::rights() {
         let operation = &document["paths"][&path][method.to_lowercase()];
@@ -253,15 +253,15 @@ async fn no_act_that_needs_a_reason_takes_a_blank_one() {
         let stock = house.officer("stock", &[Role::Stock], "o-1").await;
         let admin = &house.admin;
         for (caller, path) in [
-            (admin, format!("/api/officers/{id}/disablement")),
-            (admin, format!("/api/officers/{id}/enablement")),
-            (admin, format!("/api/officers/{id}/roles")),
-            (admin, format!("/api/officers/{id}/office")),
-            (admin, format!("/api/officers/{id}/password-reset")),
-            (admin, format!("/api/stations/{id}/revocation")),
-            (&capture, format!("/api/applications/{id}/cancellation")),
-            (&approver, format!("/api/applications/{id}/refusal")),
-            (&stock, "/api/stock/00000000000000000001/write-off".to_owned()),
+            (admin, format!("/api/v1/officers/{id}/disablement")),
+            (admin, format!("/api/v1/officers/{id}/enablement")),
+            (admin, format!("/api/v1/officers/{id}/roles")),
+            (admin, format!("/api/v1/officers/{id}/office")),
+            (admin, format!("/api/v1/officers/{id}/password-reset")),
+            (admin, format!("/api/v1/stations/{id}/revocation")),
+            (&capture, format!("/api/v1/applications/{id}/cancellation")),
+            (&approver, format!("/api/v1/applications/{id}/refusal")),
+            (&stock, "/api/v1/stock/00000000000000000001/write-off".to_owned()),
         ] {
             for blank in ["", " \n", "\u{200b}\u{3164}"] {
                 let said = caller.post(&path, &format!("k-{}", blank.len()), json!({"reason": blank})).await;

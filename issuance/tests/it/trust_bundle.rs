@@ -16,7 +16,7 @@ use time::Duration;
 use crate::house::{House, on_both};
 use crate::offices::{Offices, appoint, enrol, within};
 
-/// An answer of `GET /api/trust-bundle`.
+/// An answer of `GET /api/v1/trust-bundle`.
 struct Fetched {
     status: u16,
     tag: String,
@@ -25,7 +25,7 @@ struct Fetched {
 
 async fn fetched(house: &House, known: Option<&str>) -> Fetched {
     let caller = house.anyone();
-    let mut request = caller.client.get(format!("{}/api/trust-bundle", caller.address));
+    let mut request = caller.client.get(format!("{}/api/v1/trust-bundle", caller.address));
     if let Some(known) = known {
         request = request.header(IF_NONE_MATCH, known);
     }
@@ -65,7 +65,7 @@ async fn a_kiosk_opens_the_bundle_with_the_csca_that_it_was_given() {
         let bundle = opened(house, &fetched(house, None).await);
         assert_eq!(bundle.contents().cscas, [csca.der()]);
         let caller = house.anyone();
-        let crl = caller.client.get(format!("{}/api/crl", caller.address)).send().await.unwrap();
+        let crl = caller.client.get(format!("{}/api/v1/crl", caller.address)).send().await.unwrap();
         let crl = crl.bytes().await.unwrap().to_vec();
         assert_eq!(bundle.contents().crls, std::slice::from_ref(&crl));
         Crl::parse(&crl).unwrap().verify(&csca).unwrap();
@@ -136,7 +136,11 @@ async fn a_card_that_was_reported_lost_is_in_another_bundle_within_a_second() {
 
         let counter = house.officer("counter", &[Role::HandOver], "district-1").await;
         let lost = counter
-            .post(&format!("/api/cards/{card}/loss"), "k", json!({"reported_by": "holder", "grounds": "left on a bus"}))
+            .post(
+                &format!("/api/v1/cards/{card}/loss"),
+                "k",
+                json!({"reported_by": "holder", "grounds": "left on a bus"}),
+            )
             .await;
         assert_eq!((lost.status, &lost.body["status"]), (200, &json!("suspended")), "{lost:?}");
         assert!(opened(house, &another(house, &before.tag).await).is_revoked(&sod));

@@ -53,22 +53,22 @@ fn codes(said: &Said) -> Vec<&str> {
 async fn the_national_office_is_there_and_others_are_made_below_it() {
     on_both(async |house| {
         let clerk = house.officer("clerk", &[Role::Capture], "o-1").await;
-        assert_eq!(codes(&clerk.get("/api/units").await), ["national"]);
-        good(&house.admin.post("/api/units", "k-1", province("p-001")).await);
-        let made = house.admin.post("/api/units", "k-2", district("d-001", "p-001")).await;
+        assert_eq!(codes(&clerk.get("/api/v1/units").await), ["national"]);
+        good(&house.admin.post("/api/v1/units", "k-1", province("p-001")).await);
+        let made = house.admin.post("/api/v1/units", "k-2", district("d-001", "p-001")).await;
         assert_eq!(good(&made)["name"], "Quận Mẫu", "tidy");
         assert_eq!(good(&made)["valid_from"], house.clock.today().to_string());
         let centre = json!({"code": "c-1", "kind": "centre", "name": "Trung tâm Mẫu", "parent": "national"});
-        good(&house.admin.post("/api/units", "k-3", centre).await);
+        good(&house.admin.post("/api/v1/units", "k-3", centre).await);
         assert_eq!(told(house, "unit-changed", "unit/d-001", None).await, 1);
 
-        let first = clerk.get("/api/units?limit=2").await;
+        let first = clerk.get("/api/v1/units?limit=2").await;
         assert_eq!(codes(&first), ["c-1", "d-001"]);
         let next = first.body["next"].as_str().unwrap();
-        let second = clerk.get(&format!("/api/units?limit=3&after={next}")).await;
+        let second = clerk.get(&format!("/api/v1/units?limit=3&after={next}")).await;
         assert_eq!((codes(&second), &second.body["next"]), (vec!["national", "p-001"], &json!(null)));
         for query in ["limit=0", "limit=201", "limit=x", "after=Ở", "all=1"] {
-            refused(&clerk.get(&format!("/api/units?{query}")).await, 400, "query-malformed");
+            refused(&clerk.get(&format!("/api/v1/units?{query}")).await, 400, "query-malformed");
         }
     })
     .await;
@@ -78,26 +78,26 @@ async fn the_national_office_is_there_and_others_are_made_below_it() {
 async fn a_unit_that_cannot_be_is_refused_and_leaves_nothing() {
     on_both(async |house| {
         let admin = &house.admin;
-        good(&admin.post("/api/units", "k-1", province("p-001")).await);
-        refused(&admin.post("/api/units", "k-2", province("p-001")).await, 409, "already-there");
-        refused(&admin.post("/api/units", "k-2", district("d-1", "p-999")).await, 422, "unit-parent-unknown");
-        refused(&admin.post("/api/units", "k-2", district("d-1", "d-1")).await, 409, "unit-cycle");
+        good(&admin.post("/api/v1/units", "k-1", province("p-001")).await);
+        refused(&admin.post("/api/v1/units", "k-2", province("p-001")).await, 409, "already-there");
+        refused(&admin.post("/api/v1/units", "k-2", district("d-1", "p-999")).await, 422, "unit-parent-unknown");
+        refused(&admin.post("/api/v1/units", "k-2", district("d-1", "d-1")).await, 409, "unit-cycle");
         let with = |key: &str, value: Value| {
             let mut body = district("d-1", "p-001");
             body[key] = value;
             body
         };
         for (key, value) in [("kind", json!("national")), ("province", Value::Null), ("name", json!(" \t"))] {
-            refused(&admin.post("/api/units", "k-2", with(key, value)).await, 422, "unit-unfit");
+            refused(&admin.post("/api/v1/units", "k-2", with(key, value)).await, 422, "unit-unfit");
         }
         let long = with("name", json!("x".repeat(201)));
-        refused(&admin.post("/api/units", "k-2", long).await, 422, "text-too-long");
+        refused(&admin.post("/api/v1/units", "k-2", long).await, 422, "text-too-long");
         for (key, value) in [("kind", json!("ward")), ("code", json!("Ở")), ("province", json!("1"))] {
-            refused(&admin.post("/api/units", "k-2", with(key, value)).await, 422, "body-invalid");
+            refused(&admin.post("/api/v1/units", "k-2", with(key, value)).await, 422, "body-invalid");
         }
-        assert_eq!(codes(&admin.get("/api/units").await), ["national", "p-001"]);
+        assert_eq!(codes(&admin.get("/api/v1/units").await), ["national", "p-001"]);
         assert_eq!(told(house, "unit-changed", "unit/d-1", None).await, 0);
-        good(&admin.post("/api/units", "k-2", with("name", json!("x".repeat(200)))).await);
+        good(&admin.post("/api/v1/units", "k-2", with("name", json!("x".repeat(200)))).await);
     })
     .await;
 }
@@ -108,12 +108,12 @@ async fn a_unit_is_renamed_and_moved_and_its_history_stays() {
         let admin = &house.admin;
         hires(house, "chief", &[Role::Admin], "national").await;
         let first_day = house.clock.today();
-        good(&admin.post("/api/units", "k-1", province("p-001")).await);
-        good(&admin.post("/api/units", "k-2", province("p-002")).await);
-        good(&admin.post("/api/units", "k-3", district("d-001", "p-001")).await);
+        good(&admin.post("/api/v1/units", "k-1", province("p-001")).await);
+        good(&admin.post("/api/v1/units", "k-2", province("p-002")).await);
+        good(&admin.post("/api/v1/units", "k-3", district("d-001", "p-001")).await);
         house.clock.advance(Duration::days(1));
         let admin = &signed_in(house, "chief").await;
-        let path = "/api/units/d-001/change";
+        let path = "/api/v1/units/d-001/change";
         let renamed = json!({"name": "Quận Mới", "reason": "Nghị quyết 1"});
         good(&admin.post(path, "k-4", renamed.clone()).await);
         let moved = admin.post(path, "k-5", json!({"parent": "p-002", "reason": "Nghị quyết 2"})).await;
@@ -125,7 +125,7 @@ async fn a_unit_is_renamed_and_moved_and_its_history_stays() {
         refused(&admin.post(path, "k-4", json!({"name": "x", "reason": "x"})).await, 422, "idempotency-key-reused");
         refused(&admin.post(path, "k-6", renamed).await, 422, "unit-unfit");
 
-        let read = admin.get("/api/units/d-001").await;
+        let read = admin.get("/api/v1/units/d-001").await;
         assert_eq!(good(&read)["unit"]["parent"], "p-002");
         let versions: Vec<_> = read.body["versions"].as_array().unwrap().iter().collect();
         let told: Vec<_> = versions.iter().map(|version| (&version["name"], &version["parent"])).collect();
@@ -135,8 +135,8 @@ async fn a_unit_is_renamed_and_moved_and_its_history_stays() {
         let (first, next) = (first_day.to_string(), house.clock.today().to_string());
         assert_eq!(days, [&*first, &next, &next]);
         assert!(versions.iter().all(|version| version["recorded_by"].is_string()));
-        assert_eq!(codes(&admin.get("/api/units").await), ["d-001", "national", "p-001", "p-002"], "one row a unit");
-        refused(&admin.get("/api/units/nowhere").await, 404, "unit-unknown");
+        assert_eq!(codes(&admin.get("/api/v1/units").await), ["d-001", "national", "p-001", "p-002"], "one row a unit");
+        refused(&admin.get("/api/v1/units/nowhere").await, 404, "unit-unknown");
     })
     .await;
 }
@@ -145,21 +145,21 @@ async fn a_unit_is_renamed_and_moved_and_its_history_stays() {
 async fn no_unit_stands_above_itself() {
     on_both(async |house| {
         let admin = &house.admin;
-        good(&admin.post("/api/units", "k-1", province("a")).await);
+        good(&admin.post("/api/v1/units", "k-1", province("a")).await);
         for (code, parent) in [("b", "a"), ("c", "b")] {
-            good(&admin.post("/api/units", code, district(code, parent)).await);
+            good(&admin.post("/api/v1/units", code, district(code, parent)).await);
         }
         let to = |parent: &str| json!({"parent": parent, "reason": "x"});
         for parent in ["a", "b", "c"] {
-            refused(&admin.post("/api/units/a/change", "k-2", to(parent)).await, 409, "unit-cycle");
+            refused(&admin.post("/api/v1/units/a/change", "k-2", to(parent)).await, 409, "unit-cycle");
         }
-        refused(&admin.post("/api/units/a/change", "k-2", to("z")).await, 422, "unit-parent-unknown");
-        refused(&admin.post("/api/units/z/change", "k-2", to("a")).await, 404, "unit-unknown");
-        refused(&admin.post("/api/units/national/change", "k-2", to("a")).await, 422, "unit-unfit");
+        refused(&admin.post("/api/v1/units/a/change", "k-2", to("z")).await, 422, "unit-parent-unknown");
+        refused(&admin.post("/api/v1/units/z/change", "k-2", to("a")).await, 404, "unit-unknown");
+        refused(&admin.post("/api/v1/units/national/change", "k-2", to("a")).await, 422, "unit-unfit");
         let no_reason = json!({"parent": "national", "reason": " "});
-        refused(&admin.post("/api/units/c/change", "k-2", no_reason).await, 422, "reason-missing");
-        good(&admin.post("/api/units/c/change", "k-2", to("a")).await);
-        good(&admin.post("/api/units/b/change", "k-3", to("c")).await);
+        refused(&admin.post("/api/v1/units/c/change", "k-2", no_reason).await, 422, "reason-missing");
+        good(&admin.post("/api/v1/units/c/change", "k-2", to("a")).await);
+        good(&admin.post("/api/v1/units/b/change", "k-3", to("c")).await);
     })
     .await;
 }
@@ -170,27 +170,27 @@ async fn two_moves_at_once_make_no_cycle() {
     on_both(async |house| {
         let admin = &house.admin;
         for code in ["a", "b"] {
-            good(&admin.post("/api/units", code, province(code)).await);
+            good(&admin.post("/api/v1/units", code, province(code)).await);
         }
         for turn in 0..5 {
             let to = |parent: &str| json!({"parent": parent, "reason": "x"});
             let (key_a, key_b) = (format!("a-{turn}"), format!("b-{turn}"));
             let (a, b) = tokio::join!(
-                admin.post("/api/units/a/change", &key_a, to("b")),
-                admin.post("/api/units/b/change", &key_b, to("a")),
+                admin.post("/api/v1/units/a/change", &key_a, to("b")),
+                admin.post("/api/v1/units/b/change", &key_b, to("a")),
             );
             let mut statuses = [a.status, b.status];
             statuses.sort_unstable();
             assert_eq!(statuses, [200, 409], "{a:?} {b:?}");
             let moved = if a.status == 200 { "a" } else { "b" };
-            good(&admin.post(&format!("/api/units/{moved}/change"), &format!("back-{turn}"), to("national")).await);
+            good(&admin.post(&format!("/api/v1/units/{moved}/change"), &format!("back-{turn}"), to("national")).await);
         }
     })
     .await;
 }
 
 async fn working(caller: &Caller, day: &str) -> (bool, Option<String>) {
-    let said = caller.get(&format!("/api/calendar?from={day}&to={day}")).await;
+    let said = caller.get(&format!("/api/v1/calendar?from={day}&to={day}")).await;
     let days = good(&said)["days"].as_array().unwrap();
     assert_eq!((days.len(), &days[0]["day"]), (1, &json!(day)));
     (days[0]["working"].as_bool().unwrap(), days[0]["name"].as_str().map(ToOwned::to_owned))
@@ -200,7 +200,7 @@ async fn working(caller: &Caller, day: &str) -> (bool, Option<String>) {
 async fn the_calendar_knows_weekends_and_fixed_holidays_and_what_was_set() {
     on_both(async |house| {
         let clerk = house.officer("clerk", &[Role::Capture], "o-1").await;
-        let april = clerk.get("/api/calendar?from=2027-04-26&to=2027-05-05").await;
+        let april = clerk.get("/api/v1/calendar?from=2027-04-26&to=2027-05-05").await;
         let days: Vec<_> =
             good(&april)["days"].as_array().unwrap().iter().map(|day| day["working"].as_bool().unwrap()).collect();
         assert_eq!(days, [true, true, true, true, false, false, false, true, true, true]);
@@ -210,35 +210,35 @@ async fn the_calendar_knows_weekends_and_fixed_holidays_and_what_was_set() {
             json!({"day": day, "kind": kind, "name": name, "reason": "Thông báo 1"})
         };
         let admin = &house.admin;
-        good(&admin.post("/api/calendar/days", "k-1", set("2027-02-05", "holiday", "Tết Nguyên đán")).await);
-        good(&admin.post("/api/calendar/days", "k-2", set("2027-02-20", "working", "làm bù")).await);
+        good(&admin.post("/api/v1/calendar/days", "k-1", set("2027-02-05", "holiday", "Tết Nguyên đán")).await);
+        good(&admin.post("/api/v1/calendar/days", "k-2", set("2027-02-20", "working", "làm bù")).await);
         assert_eq!(working(&clerk, "2027-02-05").await, (false, Some("Tết Nguyên đán".into())));
         assert_eq!(working(&clerk, "2027-02-20").await, (true, Some("làm bù".into())));
         assert_eq!(told(house, "holiday-changed", "calendar-day/2027-02-05", Some("Thông báo 1")).await, 1);
-        let april = clerk.get("/api/calendar?from=2027-04-26&to=2027-05-05").await;
+        let april = clerk.get("/api/v1/calendar?from=2027-04-26&to=2027-05-05").await;
         assert_eq!(april.body["years_without_entries"], json!([]));
 
-        good(&admin.post("/api/calendar/days", "k-3", set("2027-02-05", "working", "như thường")).await);
+        good(&admin.post("/api/v1/calendar/days", "k-3", set("2027-02-05", "working", "như thường")).await);
         assert_eq!(working(&clerk, "2027-02-05").await, (true, Some("như thường".into())), "the later word counts");
-        let again = admin.post("/api/calendar/days", "k-1", set("2027-02-05", "holiday", "Tết Nguyên đán")).await;
+        let again = admin.post("/api/v1/calendar/days", "k-1", set("2027-02-05", "holiday", "Tết Nguyên đán")).await;
         assert!(again.replayed, "{again:?}");
         assert!(working(&clerk, "2027-02-05").await.0, "a repeated request has no second effect");
 
         let mut unfit = set("2027-02-08", "holiday", " ");
-        refused(&admin.post("/api/calendar/days", "k-4", unfit.clone()).await, 422, "calendar-day-unfit");
+        refused(&admin.post("/api/v1/calendar/days", "k-4", unfit.clone()).await, 422, "calendar-day-unfit");
         unfit["name"] = json!("x");
         unfit["reason"] = json!("");
-        refused(&admin.post("/api/calendar/days", "k-4", unfit.clone()).await, 422, "reason-missing");
+        refused(&admin.post("/api/v1/calendar/days", "k-4", unfit.clone()).await, 422, "reason-missing");
         for (key, value) in [("day", "2027-02-30"), ("day", "8/2/2027"), ("kind", "half")] {
             let mut unfit = set("2027-02-08", "holiday", "x");
             unfit[key] = json!(value);
-            refused(&admin.post("/api/calendar/days", "k-4", unfit).await, 422, "body-invalid");
+            refused(&admin.post("/api/v1/calendar/days", "k-4", unfit).await, 422, "body-invalid");
         }
-        refused(&clerk.get("/api/calendar?from=2027-02-05&to=2027-02-04").await, 422, "period-unfit");
-        refused(&clerk.get("/api/calendar?from=2027-01-01&to=2028-01-02").await, 422, "period-unfit");
-        assert_eq!(clerk.get("/api/calendar?from=2027-01-01&to=2028-01-01").await.status, 200);
+        refused(&clerk.get("/api/v1/calendar?from=2027-02-05&to=2027-02-04").await, 422, "period-unfit");
+        refused(&clerk.get("/api/v1/calendar?from=2027-01-01&to=2028-01-02").await, 422, "period-unfit");
+        assert_eq!(clerk.get("/api/v1/calendar?from=2027-01-01&to=2028-01-01").await.status, 200);
         for query in ["from=2027-02-05", "from=x&to=y", "from=2027-02-05&to=2027-02-05&x=1"] {
-            refused(&clerk.get(&format!("/api/calendar?{query}")).await, 400, "query-malformed");
+            refused(&clerk.get(&format!("/api/v1/calendar?{query}")).await, 400, "query-malformed");
         }
     })
     .await;
@@ -261,11 +261,11 @@ async fn an_officer_stands_in_for_another_until_the_end_or_an_early_end() {
         let day = |n: i64| today + Duration::days(n);
         let body = json!({"officer": hoa, "stands_for": lan, "from": day(1).to_string(), "to": day(5).to_string(),
             "reason": "nghỉ phép"});
-        let made = local.post("/api/deputies", "k-1", body.clone()).await;
+        let made = local.post("/api/v1/deputies", "k-1", body.clone()).await;
         let id = good(&made)["id"].as_str().unwrap().to_owned();
         assert_eq!((&made.body["office"], &made.body["ended_on"]), (&json!("o-1"), &Value::Null));
         assert_eq!(told(house, "deputy-appointed", &format!("deputy/{id}"), Some("nghỉ phép")).await, 1);
-        let again = local.post("/api/deputies", "k-1", body).await;
+        let again = local.post("/api/v1/deputies", "k-1", body).await;
         assert!(again.replayed && good(&again)["id"] == *id);
         assert_eq!(house.count(sql!("select count(*) as n from deputy"), args![]).await, 1);
         for (n, holds) in [(0, false), (1, true), (5, true), (6, false)] {
@@ -274,23 +274,27 @@ async fn an_officer_stands_in_for_another_until_the_end_or_an_early_end() {
         assert!(!is_deputy(house, &lan, &hoa, day(1)).await, "not the other way round");
 
         let colleague = signed_in(house, "lan").await;
-        let listed = colleague.get("/api/deputies?office=o-1").await;
+        let listed = colleague.get("/api/v1/deputies?office=o-1").await;
         assert_eq!(good(&listed)["items"].as_array().unwrap().len(), 1);
         assert_eq!(listed.body["items"][0]["id"], *id);
         assert!(listed.body["next"].is_null());
-        refused(&colleague.get("/api/deputies").await, 400, "query-malformed");
-        refused(&colleague.get("/api/deputies?office=o-2").await, 403, "other-office");
+        refused(&colleague.get("/api/v1/deputies").await, 400, "query-malformed");
+        refused(&colleague.get("/api/v1/deputies?office=o-2").await, 403, "other-office");
 
-        let path = format!("/api/deputies/{id}/end");
+        let path = format!("/api/v1/deputies/{id}/end");
         refused(&local.post(&path, "k-2", json!({"reason": ""})).await, 422, "reason-missing");
         let ended = local.post(&path, "k-2", json!({"reason": "trở lại sớm"})).await;
         assert_eq!(good(&ended)["ended_on"], today.to_string());
         assert_eq!(told(house, "deputy-ended", &format!("deputy/{id}"), Some("trở lại sớm")).await, 1);
         assert!(!is_deputy(house, &hoa, &lan, day(1)).await);
-        assert_eq!(good(&colleague.get("/api/deputies?office=o-1").await)["items"], json!([]));
-        let unknown = "/api/deputies/0197a3f0-1234-7abc-8def-0123456789ab/end";
+        assert_eq!(good(&colleague.get("/api/v1/deputies?office=o-1").await)["items"], json!([]));
+        let unknown = "/api/v1/deputies/0197a3f0-1234-7abc-8def-0123456789ab/end";
         refused(&local.post(unknown, "k-3", json!({"reason": "x"})).await, 404, "deputy-unknown");
-        refused(&local.post("/api/deputies/0/end", "k-3", json!({"reason": "x"})).await, 422, "identifier-malformed");
+        refused(
+            &local.post("/api/v1/deputies/0/end", "k-3", json!({"reason": "x"})).await,
+            422,
+            "identifier-malformed",
+        );
     })
     .await;
 }
@@ -307,7 +311,7 @@ async fn a_deputy_who_cannot_stand_in_is_refused() {
             let day = |n| (today + Duration::days(n)).to_string();
             let body = json!({"officer": officer, "stands_for": other, "from": day(from), "to": day(to),
                 "reason": "x"});
-            by.post("/api/deputies", "k-1", body).await
+            by.post("/api/v1/deputies", "k-1", body).await
         };
         let admin = &house.admin;
         refused(&appoint(admin, &lan, &lan, 0, 1).await, 422, "deputy-unfit");
@@ -324,14 +328,14 @@ async fn a_deputy_who_cannot_stand_in_is_refused() {
         let made = appoint(admin, &hoa, &lan, 0, 0).await;
         good(&made);
         let by_mai = signed_in(house, "mai").await;
-        let end = format!("/api/deputies/{}/end", made.body["id"].as_str().unwrap());
+        let end = format!("/api/v1/deputies/{}/end", made.body["id"].as_str().unwrap());
         refused(&by_mai.post(&end, "k-2", json!({"reason": "x"})).await, 403, "other-office");
 
-        let ends = admin.post(&format!("/api/officers/{hoa}/disablement"), "k-3", json!({"reason": "x"})).await;
+        let ends = admin.post(&format!("/api/v1/officers/{hoa}/disablement"), "k-3", json!({"reason": "x"})).await;
         house.confirms(&ends).await;
         let body = json!({"officer": hoa, "stands_for": lan, "from": today.to_string(), "to": today.to_string(),
             "reason": "x"});
-        refused(&admin.post("/api/deputies", "k-4", body).await, 404, "officer-not-found");
+        refused(&admin.post("/api/v1/deputies", "k-4", body).await, 404, "officer-not-found");
         assert_eq!(house.count(sql!("select count(*) as n from deputy"), args![]).await, 1);
     })
     .await;
@@ -341,17 +345,17 @@ async fn a_deputy_who_cannot_stand_in_is_refused() {
 async fn everyone_signed_in_reads_and_only_administrators_write() {
     on_both(async |house| {
         let reads = [
-            "/api/units",
-            "/api/units/national",
-            "/api/calendar?from=2027-01-01&to=2027-01-02",
-            "/api/deputies?office=o-1",
+            "/api/v1/units",
+            "/api/v1/units/national",
+            "/api/v1/calendar?from=2027-01-01&to=2027-01-02",
+            "/api/v1/deputies?office=o-1",
         ];
         let writes = [
-            "/api/units",
-            "/api/units/national/change",
-            "/api/calendar/days",
-            "/api/deputies",
-            "/api/deputies/0197a3f0-1234-7abc-8def-0123456789ab/end",
+            "/api/v1/units",
+            "/api/v1/units/national/change",
+            "/api/v1/calendar/days",
+            "/api/v1/deputies",
+            "/api/v1/deputies/0197a3f0-1234-7abc-8def-0123456789ab/end",
         ];
         let (station, _) = house.station("counter-1").await;
         for caller in [&house.anyone(), &station] {
@@ -375,10 +379,10 @@ async fn everyone_signed_in_reads_and_only_administrators_write() {
         }
         let local = house.officer("local", &[Role::Admin], "o-1").await;
         let day = json!({"day": "2027-02-05", "kind": "holiday", "name": "Tết", "reason": "x"});
-        refused(&local.post("/api/units", "k-1", province("p-001")).await, 403, "other-office");
+        refused(&local.post("/api/v1/units", "k-1", province("p-001")).await, 403, "other-office");
         let change = json!({"name": "x", "reason": "x"});
-        refused(&local.post("/api/units/national/change", "k-1", change).await, 403, "other-office");
-        refused(&local.post("/api/calendar/days", "k-1", day).await, 403, "other-office");
+        refused(&local.post("/api/v1/units/national/change", "k-1", change).await, 403, "other-office");
+        refused(&local.post("/api/v1/calendar/days", "k-1", day).await, 403, "other-office");
     })
     .await;
 }

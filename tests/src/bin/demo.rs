@@ -319,7 +319,7 @@ fn say_what_to_try(world: &World, out: &Path, kept: Option<&Path>) {
         "\nIn another shell, sign in as one of them; the token goes into the header `authorization: Bearer TOKEN`:\n"
     );
     println!(
-        "  curl --cacert {dir}/issuance/tls-ca.pem --json \"{{\\\"username\\\":\\\"capture\\\",\\\"password\\\":\\\"$(cat {dir}/password-of-capture)\\\"}}\" {address}/api/sessions"
+        "  curl --cacert {dir}/issuance/tls-ca.pem --json \"{{\\\"username\\\":\\\"capture\\\",\\\"password\\\":\\\"$(cat {dir}/password-of-capture)\\\"}}\" {address}/api/v1/sessions"
     );
     println!("  curl --cacert {dir}/issuance/tls-ca.pem {address}/openapi.json    # every route");
     println!("\nAnd the readers, where reader 0 holds the finished card and reader 1 a blank:\n");

@@ -424,7 +424,7 @@ fn a_demonstration_that_is_kept_says_how_to_sign_in_and_starts_again() {
     let scratch = scratch();
     let (dir, results) = (scratch.path().join("kept"), scratch.path().join("results"));
     let first = Demonstration::begins(&dir, &results);
-    assert!(first.2.contains("deletes nothing") && first.2.contains("/api/sessions"), "{}", first.2);
+    assert!(first.2.contains("deletes nothing") && first.2.contains("/api/v1/sessions"), "{}", first.2);
     for name in ["password-of-admin", "password-of-capture", "transport-master.hex"] {
         assert_eq!((mode(&dir.join(name)), mode(&dir)), (0o600, 0o700), "{name}");
     }

@@ -76,7 +76,7 @@ impl Program {
         let password = std::fs::read_to_string(self.folder.path().join("data/admin-password")).unwrap();
         let admin = self.signed_in("admin", password.trim()).await;
         let body = json!({"old": password.trim(), "new": PASSWORD});
-        assert_eq!(admin.post("/api/me/password", "first", body).await.status, 204);
+        assert_eq!(admin.post("/api/v1/me/password", "first", body).await.status, 204);
         admin
     }
 
@@ -84,11 +84,11 @@ impl Program {
     async fn officer(&self, admin: &Caller, name: &str, role: Role) -> Caller {
         let body = json!({"username": "second", "roles": [Role::Admin], "office": "national"});
         let mut second = self.caller(client(&self.folder, None));
-        second.owns("second", &admin.post("/api/officers", "second", body).await).await;
+        second.owns("second", &admin.post("/api/v1/officers", "second", body).await).await;
         let body = json!({"username": name, "roles": [role], "office": "o-1"});
-        let proposed = admin.post("/api/officers", name, body).await;
+        let proposed = admin.post("/api/v1/officers", name, body).await;
         let id = proposed.body["proposal_id"].as_str().unwrap();
-        let path = format!("/api/officer-proposals/{id}/confirmation");
+        let path = format!("/api/v1/officer-proposals/{id}/confirmation");
         let mut officer = self.caller(client(&self.folder, None));
         officer.owns(name, &second.post(&path, name, json!({})).await).await;
         officer
@@ -116,7 +116,7 @@ async fn p99(program: &Program, token: &str) -> Duration {
         let mut took = Vec::new();
         for _ in 0..300 {
             let began = Instant::now();
-            let said = honest.get("/api/persons/01930000-0000-7000-8000-000000000000").await;
+            let said = honest.get("/api/v1/persons/01930000-0000-7000-8000-000000000000").await;
             took.push(began.elapsed());
             assert_eq!(said.code(), "person-unknown", "an honest request was refused: {said:?}");
         }
@@ -271,7 +271,7 @@ async fn after_a_full_disk_the_service_goes_on_without_a_restart() {
     let writes = async || {
         let name = format!("officer-{}", number.fetch_add(1, Ordering::Relaxed));
         let body = json!({"username": name, "roles": ["stock"], "office": "o-1"});
-        admin.post("/api/officers", &name, body).await
+        admin.post("/api/v1/officers", &name, body).await
     };
     assert_eq!((writes().await.status, admin.get("/readyz").await.status), (200, 200));
     let inside = format!("/proc/{}/root{}", program.process.id(), program.folder.path().join("small/filler").display());

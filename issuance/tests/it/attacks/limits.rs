@@ -142,16 +142,16 @@ async fn a_strangers_body_is_small_and_comes_in_time_and_an_officers_may_be_larg
     let (house, target) = house().await;
     let long = "x".repeat(9_000);
     let large = json!({"username": long, "password": "x"});
-    let said = house.anyone().asks(Method::POST, "/api/sessions", None, Some(large)).await;
+    let said = house.anyone().asks(Method::POST, "/api/v1/sessions", None, Some(large)).await;
     assert_eq!((said.status, said.code()), (413, "body-too-large"));
     let lan = house.officer("lan", &[Role::Registrar], "o-1").await;
-    let said = lan.post("/api/declarations", "k-1", json!({"anything": "x".repeat(500_000)})).await;
+    let said = lan.post("/api/v1/declarations", "k-1", json!({"anything": "x".repeat(500_000)})).await;
     assert_eq!(said.code(), "body-invalid", "it was read whole: {said:?}");
-    let stranger = house.anyone().post("/api/declarations", "k-1", json!({"anything": "x"})).await;
+    let stranger = house.anyone().post("/api/v1/declarations", "k-1", json!({"anything": "x"})).await;
     assert_eq!(stranger.code(), "session-needed");
 
     // Half a body, to the sign-in and to a route whose body is not read before the caller is known.
-    for (path, told) in [("/api/sessions", "408"), ("/api/declarations", "401")] {
+    for (path, told) in [("/api/v1/sessions", "408"), ("/api/v1/declarations", "401")] {
         let mut stream = target.connect("127.0.0.1", b"", b"http/1.1").await.unwrap();
         let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n{{\"user");
         stream.write_all(head.as_bytes()).await.unwrap();

@@ -76,9 +76,9 @@ async fn an_officer_who_shows_an_earlier_session_is_not_locked_out_by_a_neighbou
         let lan = house.officer("lan", &[Role::Auditor], "o-1").await;
         let minh = house.officer("minh", &[Role::Auditor], "o-1").await;
         guess(&house.anyone(), "lan", 8).await;
-        assert_eq!(lan.get("/api/audit?object=card/0").await.status, 200, "an open session goes on");
+        assert_eq!(lan.get("/api/v1/audit?object=card/0").await.status, 200, "an open session goes on");
         assert_eq!(house.anyone().signs_in("lan", PASSWORD).await.code(), "sign-in-locked");
-        let sign_out = lan.asks(Method::DELETE, "/api/sessions/current", None, None).await;
+        let sign_out = lan.asks(Method::DELETE, "/api/v1/sessions/current", None, None).await;
         assert_eq!(sign_out.status, 204);
         assert_eq!(minh.signs_in("lan", PASSWORD).await.code(), "sign-in-locked", "another officer's token");
         assert_eq!(lan.signs_in("lan", PASSWORD).await.status, 200, "the token of an ended session is enough");
@@ -139,7 +139,7 @@ async fn a_flood_of_sign_ins_is_told_to_come_again_and_not_kept_waiting() {
     println!("of 100 sign-ins at once {worked} were worked on and {busy} told to come again");
     assert!(worked >= 1 && busy >= 1);
     let made = json!({"username": "lan", "roles": ["stock"], "office": "o-1"});
-    assert_eq!(house.admin.post("/api/officers", "k", made).await.status, 200);
+    assert_eq!(house.admin.post("/api/v1/officers", "k", made).await.status, 200);
     house.service.stop().await;
 }
 
@@ -210,4 +210,4 @@ async fn many_officers_work_behind_an_address_from_which_a_stranger_floods_the_s
     house.service.stop().await;
 }
 
-const UNKNOWN: &str = "/api/persons/01930000-0000-7000-8000-000000000000";
+const UNKNOWN: &str = "/api/v1/persons/01930000-0000-7000-8000-000000000000";

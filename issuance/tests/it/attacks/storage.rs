@@ -53,7 +53,7 @@ async fn a_disk_that_was_full_once_leaves_no_connection_behind_that_fails() {
     for number in 0..12 {
         let name = format!("officer-{number}");
         let made = json!({"username": name, "roles": ["stock"], "office": "o-1"});
-        let said = house.admin.post("/api/officers", &name, made).await;
+        let said = house.admin.post("/api/v1/officers", &name, made).await;
         assert_eq!(said.status, 200, "request {number} after the disk had room again: {said:?}");
     }
     house.service.stop().await;

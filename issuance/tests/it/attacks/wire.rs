@@ -57,7 +57,7 @@ impl Target {
     pub async fn guesses_somehow(&self, from: &str, name: &str) -> std::io::Result<()> {
         let mut stream = self.connect(from, b"", b"http/1.1").await?;
         let body = format!(r#"{{"username":"{name}","password":"wrong wrong wrong"}}"#);
-        let head = format!("POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all(format!("{head}{body}").as_bytes()).await?;
         stream.read_exact(&mut [0; 12]).await.map(drop)
     }
@@ -65,7 +65,7 @@ impl Target {
     /// Signs in with a wrong password. Returns status and answer.
     pub async fn guesses(&self, from: &str, before: &[u8], more: &str, name: &str) -> (u16, String) {
         let body = format!(r#"{{"username":"{name}","password":"wrong wrong wrong"}}"#);
-        self.asks(from, before, &format!("POST /api/sessions HTTP/1.1{more}"), &body).await
+        self.asks(from, before, &format!("POST /api/v1/sessions HTTP/1.1{more}"), &body).await
     }
 }
 
@@ -97,7 +97,7 @@ async fn send_endless(
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
     // :method POST, :scheme https, :path and :authority as literals (RFC 7541, 6.2.2).
     let mut head = vec![0x83, 0x87, 0x04, 13];
-    head.extend(b"/api/sessions");
+    head.extend(b"/api/v1/sessions");
     head.extend([0x01, 1, b'x']);
     let mut open: BTreeMap<u32, (usize, i64)> = BTreeMap::new();
     for number in 0..streams {
