@@ -8,8 +8,8 @@ folder="$HOME/.cache/citizen-card/tools"
 packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartcard-vpcd procps)
 case "${1:-demo}" in
   demo) ;;
-  keep) packages+=(opensc curl netcat-openbsd) ;; # for the commands to try next
-  test) packages+=(openssl postgresql opensc) ;;
+  keep) packages+=(opensc curl jq faketime netcat-openbsd) ;; # for the commands to try next
+  test) packages+=(openssl postgresql opensc curl jq faketime) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
   check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) tools=(cargo-deny@0.20.2 typos-cli@1.52.0) ;; # to compile
   mutants) packages=(ca-certificates gcc libc6-dev openssl) tools=(cargo-mutants@27.1.0) ;;

@@ -5,6 +5,7 @@
 pub mod ambient;
 pub mod citizen;
 pub mod crash;
+pub mod documents;
 pub mod golden;
 pub mod road;
 pub mod roles;

@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod bench;
+mod by_hand;
 mod command_lines;
 mod crashes;
 mod golden_house;

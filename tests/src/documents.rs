@@ -1,0 +1,59 @@
+//! The documents of this repository as tests read them: their blocks of code, and whether each is run.
+
+use std::path::{Path, PathBuf};
+
+/// A fenced block of a document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Block {
+    /// The line of its fence, from 1.
+    pub line: usize,
+    /// The word after the fence: `sh`, `text`, …
+    pub language: String,
+    /// What stands in it.
+    pub text: String,
+    /// Why no test runs it: what `<!-- not run: … -->` on the line before says.
+    pub not_run: Option<String>,
+    /// The output that the document shows for it: the `text` block that follows on the next line.
+    pub shown: Option<Vec<String>>,
+}
+
+/// The folder of the workspace.
+///
+/// # Panics
+/// Never: this crate has a folder above its own.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
+}
+
+/// Returns the fenced blocks of a document in Markdown, in order; those in lists, indented, too.
+pub fn blocks(document: &str) -> Vec<Block> {
+    let lines: Vec<&str> = document.lines().collect();
+    let mut found: Vec<Block> = Vec::new();
+    let (mut at, mut last_end) = (0, usize::MAX);
+    while at < lines.len() {
+        let indent = lines[at].len() - lines[at].trim_start().len();
+        let Some(language) = lines[at].trim_start().strip_prefix("```") else {
+            at += 1;
+            continue;
+        };
+        let body: Vec<&str> = lines[at + 1..].iter().take_while(|line| line.trim() != "```").copied().collect();
+        let text: String = body.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
+        let before = at.checked_sub(1).map(|before| lines[before].trim()).unwrap_or_default();
+        let not_run = before.strip_prefix("<!-- not run:").and_then(|rest| rest.strip_suffix("-->"));
+        if language == "text" && last_end.checked_add(1) == Some(at) {
+            if let Some(block) = found.last_mut() {
+                block.shown = Some(text.lines().map(str::to_owned).collect());
+            }
+        }
+        found.push(Block {
+            line: at + 1,
+            language: language.trim().to_owned(),
+            text,
+            not_run: not_run.map(|reason| reason.trim().to_owned()),
+            shown: None,
+        });
+        last_end = at + 1 + body.len();
+        at = last_end + 1;
+    }
+    found
+}
