@@ -57,3 +57,36 @@ pub fn blocks(document: &str) -> Vec<Block> {
     }
     found
 }
+
+/// A piece of code within a line of prose, between backticks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Span {
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands between the backticks.
+    pub text: String,
+}
+
+/// Returns the pieces of code in the prose of a document, in order; blocks are left out.
+pub fn spans(document: &str) -> Vec<Span> {
+    let prose = prose(document);
+    let parts = |(line, text): &(usize, &str)| -> Vec<Span> {
+        let inner = text.split('`').skip(1).step_by(2);
+        inner.map(|text| Span { line: *line, text: text.trim().to_owned() }).collect()
+    };
+    prose.iter().flat_map(parts).filter(|span| !span.text.is_empty()).collect()
+}
+
+/// Returns the lines of a document that stand in no block, with their numbers from 1.
+pub fn prose(document: &str) -> Vec<(usize, &str)> {
+    let mut fenced = false;
+    let mut kept = Vec::new();
+    for (at, line) in document.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            kept.push((at + 1, line));
+        }
+    }
+    kept
+}

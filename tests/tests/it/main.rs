@@ -8,6 +8,7 @@ mod bench;
 mod by_hand;
 mod command_lines;
 mod crashes;
+mod documents;
 mod golden_house;
 mod hostile_station;
 mod inspection_bench;
