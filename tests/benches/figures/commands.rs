@@ -10,15 +10,8 @@ use crypto::inspection::{self, Conclusion, Password, Request};
 use crypto::lds::{DataGroup, File};
 use hardware_sim::Profile;
 
-use crate::chart::{self, Bar};
 use crate::subject::{self, Issued, NOW};
 use crate::{grouped, row};
-
-/// The figures as Markdown and as SVG.
-pub struct Commands {
-    pub table: String,
-    pub chart: String,
-}
 
 /// The access protocol that opens a card.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -98,12 +91,11 @@ fn plaintext_per_store(max_command: usize) -> usize {
     short.min(max_command - 6 - 8).max(long) / AES * AES - 1
 }
 
-pub fn count() -> Result<Commands, Box<dyn Error>> {
+pub fn count() -> Result<String, Box<dyn Error>> {
     let mut table = String::from("\n## Commands of a full inspection\n\n");
     let head = ["way", "READ BINARY, least", "taken", "all commands, least", "taken", "ratio"];
     row(&mut table, &head);
     row(&mut table, &["---", "---:", "---:", "---:", "---:", "---:"]);
-    let mut bars = Vec::new();
     let mut notes = String::new();
     for (name, profile, opening) in scenarios() {
         let mut issued = subject::issue(profile)?;
@@ -125,7 +117,6 @@ pub fn count() -> Result<Commands, Box<dyn Error>> {
         let ratio = format!("{:.3}", taken as f64 / least as f64);
         let cells = [least_reads, reads, least, taken].map(|number| number.to_string());
         row(&mut table, &[name, &cells[0], &cells[1], &cells[2], &cells[3], &ratio]);
-        bars.push(Bar { label: format!("inspection, {name}"), value: taken as f64, anchor: least as f64 });
     }
     let _ = write!(table, "\n{notes}");
 
@@ -145,7 +136,6 @@ pub fn count() -> Result<Commands, Box<dyn Error>> {
         let cells = [least_blocks, blocks, least, taken].map(|number| number.to_string());
         let ratios = [ratio(blocks, least_blocks), ratio(taken, least)];
         row(&mut table, &[name, &cells[0], &cells[1], &ratios[0], &cells[2], &cells[3], &ratios[1]]);
-        bars.push(Bar { label: format!("personalization, {name}"), value: taken as f64, anchor: least as f64 });
         let _ = writeln!(
             notes,
             "* {name}: {} bytes of content (files, 6 of CAN, 20 of MRZ seed), {} in a command; besides SELECT, INITIALIZE UPDATE, \
@@ -158,8 +148,7 @@ pub fn count() -> Result<Commands, Box<dyn Error>> {
         );
     }
     let _ = write!(table, "\n{notes}");
-    let chart = chart::bars("Commands, and the least that could do", &bars, grouped);
-    Ok(Commands { table, chart })
+    Ok(table)
 }
 
 /// Returns the least number of READ BINARY, and the sum file by file in words.

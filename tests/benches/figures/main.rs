@@ -1,12 +1,11 @@
 //! `make bench`: the figures of `docs/benchmarks.md`, each beside its anchor, in one run. Prints them as Markdown,
-//! leaves them in `target/figures.md` too, and draws `docs/figures/*.svg`.
+//! leaves them in `target/figures.md` too. The test `pictures` draws `docs/figures` from the document.
 //!
 //! Times are CPU time of this process, which other programs on the machine change little; counts are exact.
 
 #![expect(clippy::cast_precision_loss, reason = "counts and lengths here are far below 2^52")]
 
 mod anchor;
-mod chart;
 mod commands;
 mod inspections;
 mod issuance_parts;
@@ -24,7 +23,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tests::ambient;
 
 /// Returns the CPU time of a measurement. `QUICK=1` shortens it, to see whether the benchmark
-/// works, and draws no charts.
+/// works.
 pub fn round() -> Duration {
     if quick() { Duration::from_millis(100) } else { Duration::from_secs(2) }
 }
@@ -112,19 +111,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("{}", machine());
     let sods = sods::measure()?;
-    say(sods.table);
+    say(sods);
     let commands = commands::count()?;
-    say(commands.table);
+    say(commands);
     say(inspections::measure()?);
     say(numbers::measure());
     fs::create_dir_all(root().join("target"))?;
     fs::write(root().join("target/figures.md"), &report)?;
-    if quick() {
-        return Ok(());
-    }
-    let figures = root().join("docs/figures");
-    fs::create_dir_all(&figures)?;
-    fs::write(figures.join("sod-rate.svg"), sods.chart)?;
-    fs::write(figures.join("commands.svg"), commands.chart)?;
     Ok(())
 }

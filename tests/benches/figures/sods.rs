@@ -8,18 +8,11 @@ use crypto::sod::{Draft, Prepared, Profile, Sod};
 use crypto::suite::{Curve, Hash, PrivateKey};
 
 use crate::anchor::{self, together};
-use crate::chart::{self, Bar};
 use crate::issuance_parts::{KeyName, KeyStore, SigningKey};
 use crate::subject::{self, Authority, NOW};
 use crate::{grouped, rate, row};
 
-/// The figures as Markdown and as SVG.
-pub struct Sods {
-    pub table: String,
-    pub chart: String,
-}
-
-pub fn measure() -> Result<Sods, Box<dyn Error>> {
+pub fn measure() -> Result<String, Box<dyn Error>> {
     let key = || PrivateKey::generate(Curve::P256, &mut subject::rng()).public();
     let keys = PublicKeys { active_auth: key(), chip_auth: key() };
     let composed = subject::composed(&keys, AtrInfo { max_command: 32_767, max_response: 32_767 })?;
@@ -42,7 +35,6 @@ pub fn measure() -> Result<Sods, Box<dyn Error>> {
     ];
     row(&mut table, &head);
     row(&mut table, &["---", "---", "---:", "---:", "---:", "---:"]);
-    let mut bars = Vec::new();
     let root = anchor::library(Curve::P384);
     for curve in [Curve::P256, Curve::P384, Curve::BrainpoolP256r1] {
         let openssl = anchor::openssl(curve);
@@ -69,7 +61,6 @@ pub fn measure() -> Result<Sods, Box<dyn Error>> {
             let with_openssl = openssl.map_or("–".into(), |o| ratio(together(&[o.sign, hash])));
             let with_library = ratio(together(&[library.sign, hash]));
             row(&mut table, &[&name, what, &grouped(rate), &with_openssl, &with_library, &ratio(together(&same))]);
-            bars.push(Bar { label: format!("{name}: {what}"), value: rate, anchor: together(&same) });
         };
         let bare = rate(|| {
             let prepared = prepare();
@@ -95,8 +86,7 @@ pub fn measure() -> Result<Sods, Box<dyn Error>> {
         let checks = [library.verify, library.verify, library.verify, root.verify, hash];
         measured("as issuance does it: signer, attach and border guard verify", issued, &checks);
     }
-    let chart = chart::bars("EF.SOD per CPU-second, and the anchor that makes the same checks", &bars, grouped);
-    Ok(Sods { table, chart })
+    Ok(table)
 }
 
 fn prepared(groups: &[(DataGroup, &[u8])], authority: &Authority) -> Prepared {

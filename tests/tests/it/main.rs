@@ -18,6 +18,7 @@ mod interruptions;
 mod issuing;
 mod openssl;
 mod orders;
+mod pictures;
 mod power_cuts;
 mod readers;
 mod reconcile;
