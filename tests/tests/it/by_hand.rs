@@ -35,7 +35,13 @@ fn compare(block: &Block, shown: &[String], said: &str) {
 #[test]
 fn every_block_of_the_tutorial_does_what_it_shows() {
     for needed in ["curl", "jq", "faketime"] {
-        if !Command::new("sh").args(["-c", &format!("command -v {needed}")]).stdout(Stdio::null()).status().unwrap().success() {
+        if !Command::new("sh")
+            .args(["-c", &format!("command -v {needed}")])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+        {
             println!("SKIPPED: docs/by-hand.md needs {needed} (tests/setup.sh test installs it)");
             return;
         }
@@ -88,9 +94,14 @@ fn every_block_of_the_tutorial_does_what_it_shows() {
 
 #[test]
 fn an_ellipsis_stands_for_anything() {
-    for (expected, line, fit) in
-        [("a", "a", true), ("a", "ab", false), ("a…", "abc", true), ("…\tx", "1\tx", true), ("…\tx", "1\ty", false), ("…x", "xax", true)]
-    {
+    for (expected, line, fit) in [
+        ("a", "a", true),
+        ("a", "ab", false),
+        ("a…", "abc", true),
+        ("…\tx", "1\tx", true),
+        ("…\tx", "1\ty", false),
+        ("…x", "xax", true),
+    ] {
         assert_eq!(fits(expected, line), fit, "{expected} {line}");
     }
 }

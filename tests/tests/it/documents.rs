@@ -13,8 +13,7 @@ use tests::documents::{Block, blocks, prose, root, spans};
 use tests::world::program;
 
 /// Documents whose blocks of commands a test runs, and that test.
-const RUN_BY: [(&str, &str); 1] =
-    [("docs/by-hand.md", "by_hand::every_block_of_the_tutorial_does_what_it_shows")];
+const RUN_BY: [(&str, &str); 1] = [("docs/by-hand.md", "by_hand::every_block_of_the_tutorial_does_what_it_shows")];
 
 /// Our programs, whose subcommands and flags are looked up.
 const PROGRAMS: [&str; 3] = ["issuance", "card-agent", "hardware-sim"];
@@ -73,7 +72,10 @@ fn every_block_of_commands_is_run_or_says_why_not() {
             wrong.push(format!("{document}: {test} does not run it"));
         }
     }
-    none_of(wrong, "put `<!-- not run: REASON -->` on the line before the block, or run it and name its test in RUN_BY");
+    none_of(
+        wrong,
+        "put `<!-- not run: REASON -->` on the line before the block, or run it and name its test in RUN_BY",
+    );
 }
 
 /// What a program understands: of each command, by its words joined by spaces, the subcommands and the flags.
@@ -208,7 +210,8 @@ fn every_route_exists() {
 /// Whether a document's route is this one of the service: `{…}` and `$…` stand for any parameter.
 fn same_route(known: &str, named: &str) -> bool {
     let (known, named): (Vec<_>, Vec<_>) = (known.split('/').collect(), named.split('/').collect());
-    known.len() == named.len() && known.iter().zip(&named).all(|(known, named)| known == named || known.starts_with('{'))
+    known.len() == named.len()
+        && known.iter().zip(&named).all(|(known, named)| known == named || known.starts_with('{'))
 }
 
 #[test]
@@ -235,7 +238,8 @@ fn every_link_and_every_file_exists() {
         }
         for span in spans(&text) {
             let name = span.text.split("::").next().unwrap_or_default().trim_end_matches('/');
-            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) && !OF_OTHERS.contains(&name);
+            let plain =
+                name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) && !OF_OTHERS.contains(&name);
             let plain = plain && !["YYYY", "NNNN", "dgN"].iter().any(|stands| name.contains(stands));
             let Some((top, _)) = name.split_once('/').filter(|_| plain) else { continue };
             let below = [root(), root().join(&folder)];
@@ -252,7 +256,8 @@ fn every_link_and_every_file_exists() {
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).into_iter().filter_map(|(_, line)| line.strip_prefix('#'));
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-    let anchor = |line: &str| line.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect::<String>();
+    let anchor =
+        |line: &str| line.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect::<String>();
     headings.map(|line| anchor(line).replace(' ', "-")).collect()
 }
 
@@ -271,7 +276,8 @@ fn every_name_in_code_stands_in_the_sources() {
     let example = Command::new(program("issuance").unwrap()).args(["config", "example"]).output().unwrap();
     let example = String::from_utf8(example.stdout).unwrap();
     let settings = settings(&example);
-    let sections: BTreeSet<&str> = settings.iter().filter_map(|key| key.split_once('.')).map(|(first, _)| first).collect();
+    let sections: BTreeSet<&str> =
+        settings.iter().filter_map(|key| key.split_once('.')).map(|(first, _)| first).collect();
     assert!(settings.len() > 30, "the example of the configuration is read");
     let (mut wrong, mut looked) = (Vec::new(), 0);
     for (path, text) in documents() {
@@ -280,7 +286,8 @@ fn every_name_in_code_stands_in_the_sources() {
             let of = |allowed: fn(char) -> bool| name.chars().all(|c| allowed(c));
             let joined = name.contains(['-', '_']) && !name.starts_with('-') && !name.ends_with(['-', '_']);
             let code = joined && of(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
-            let variable = joined && name.contains('_') && of(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let variable =
+                joined && name.contains('_') && of(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
             if code || variable {
                 looked += 1;
                 if !words.contains(name) && !OF_OTHERS.contains(&name) {
@@ -297,7 +304,10 @@ fn every_name_in_code_stands_in_the_sources() {
         }
     }
     assert!(looked > 200, "only {looked} names are found");
-    none_of(wrong, "a document names a code, a setting or a variable that is gone; what others' programs call so goes into OF_OTHERS");
+    none_of(
+        wrong,
+        "a document names a code, a setting or a variable that is gone; what others' programs call so goes into OF_OTHERS",
+    );
 }
 
 /// Returns `NotChecked` as `not-checked`.
@@ -324,4 +334,16 @@ fn settings(toml: &str) -> BTreeSet<String> {
         }
     }
     found
+}
+
+#[test]
+fn a_block_has_its_reason_and_the_output_that_follows_it() {
+    let text = "a `b-c` d\n<!-- not run: hours -->\n```sh\nx\n```\n\n  ```sh\n  y\n  ```\n```text\nz\n```\n";
+    let found = blocks(text);
+    let seen: Vec<_> = found.iter().map(|block| (block.line, block.text.as_str(), block.not_run.as_deref())).collect();
+    assert_eq!(seen, [(3, "x\n", Some("hours")), (7, "y\n", None), (10, "z\n", None)]);
+    assert_eq!(found[1].shown.as_deref(), Some(["z".to_owned()].as_slice()));
+    assert!(found[0].shown.is_none());
+    let named: Vec<_> = spans(text).into_iter().map(|span| (span.line, span.text)).collect();
+    assert_eq!(named, [(1, "b-c".to_owned())]);
 }

@@ -47,7 +47,8 @@ fn every_picture_is_read_small_in_the_dark_and_by_a_screen_reader() {
                     wrong.push(format!("{name} has no {needed}"));
                 }
             }
-            let width = text.split("viewBox=\"0 0 ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
+            let width =
+                text.split("viewBox=\"0 0 ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
             if !WIDE.contains(&name.as_str()) && width != Some(600) {
                 wrong.push(format!("{name} is not 600 wide, at which its letters are as large as the text around it"));
             }

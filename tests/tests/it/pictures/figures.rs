@@ -126,7 +126,12 @@ fn commands(benchmarks: &str) -> String {
 /// Lists over a million applications, in milliseconds.
 fn lists(table: &[Vec<String>]) -> String {
     let mut canvas = Canvas::new("Lists over a million applications");
-    canvas.text("c", 14.0, 48.0, "Milliseconds in the service; debug build, cores shared. Above SQLite, below PostgreSQL.");
+    canvas.text(
+        "c",
+        14.0,
+        48.0,
+        "Milliseconds in the service; debug build, cores shared. Above SQLite, below PostgreSQL.",
+    );
     let axis = Axis { from: 0.9, to: 50.0, left: 262.0, right: 572.0, logarithmic: true };
     let (top, step) = (100.0, 40.0);
     let low = top + step * f64::from(u32::try_from(table.len()).expect("a few")) - 14.0;

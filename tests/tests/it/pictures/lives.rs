@@ -32,7 +32,11 @@ pub fn all() -> Vec<(String, String)> {
 type Verb<S> = (&'static str, Box<dyn Fn(S) -> Option<S>>);
 
 /// Tries every verb in every state.
-fn tried<S: Clone>(states: &[S], name: impl Fn(&S) -> String, verbs: &[Verb<S>]) -> BTreeSet<(usize, usize, &'static str)> {
+fn tried<S: Clone>(
+    states: &[S],
+    name: impl Fn(&S) -> String,
+    verbs: &[Verb<S>],
+) -> BTreeSet<(usize, usize, &'static str)> {
     let at = |state: &S| states.iter().position(|other| name(other) == name(state)).expect("each state is among them");
     let mut found = BTreeSet::new();
     for (from, state) in states.iter().enumerate() {
@@ -115,7 +119,8 @@ fn stock() -> Life {
 }
 
 fn card() -> Life {
-    let loss = || Loss { reported: by(4), by_holder: true, grounds: "g".into(), until: datetime!(2026-12-03 08:00 UTC) };
+    let loss =
+        || Loss { reported: by(4), by_holder: true, grounds: "g".into(), until: datetime!(2026-12-03 08:00 UTC) };
     let active = Status::Personalized.activate(by(3)).unwrap();
     let suspended = active.clone().suspend(loss()).unwrap();
     let revoked = Status::Personalized.revoke(Revocation::Spoiled, by(3).at).unwrap();
@@ -136,9 +141,8 @@ fn card() -> Life {
 }
 
 fn chip() -> Life {
-    let step = |verb, to: LifeCycle| -> Verb<LifeCycle> {
-        (verb, Box::new(move |from| from.may_become(to).then_some(to)))
-    };
+    let step =
+        |verb, to: LifeCycle| -> Verb<LifeCycle> { (verb, Box::new(move |from| from.may_become(to).then_some(to))) };
     let verbs = [
         step("become blank", LifeCycle::Blank),
         step("intake", LifeCycle::Initialised),
