@@ -37,13 +37,12 @@ pub fn blocks(document: &str) -> Vec<Block> {
             continue;
         };
         let body: Vec<&str> = lines[at + 1..].iter().take_while(|line| line.trim() != "```").copied().collect();
-        let text: String = body.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
+        let text: String = body.iter().flat_map(|line| [line.get(indent..).unwrap_or_default(), "\n"]).collect();
         let before = at.checked_sub(1).map(|before| lines[before].trim()).unwrap_or_default();
         let not_run = before.strip_prefix("<!-- not run:").and_then(|rest| rest.strip_suffix("-->"));
-        if language == "text" && last_end.checked_add(1) == Some(at) {
-            if let Some(block) = found.last_mut() {
-                block.shown = Some(text.lines().map(str::to_owned).collect());
-            }
+        let follows = language == "text" && last_end.checked_add(1) == Some(at);
+        if let Some(block) = found.last_mut().filter(|_| follows) {
+            block.shown = Some(text.lines().map(str::to_owned).collect());
         }
         found.push(Block {
             line: at + 1,

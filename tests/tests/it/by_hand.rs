@@ -1,5 +1,6 @@
 //! `docs/by-hand.md` is run as its reader would run it: every block, in order, in one shell, with the real programs.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -53,7 +54,7 @@ fn every_block_of_the_tutorial_does_what_it_shows() {
     assert!(run.len() > 10, "the blocks of the tutorial are found");
     let mut script = String::from("set -euo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null' EXIT\n");
     for (i, block) in run.iter().enumerate() {
-        script += &format!("echo '@@ {i}'; echo '@@ {i}' >&2\n{}\n", block.text);
+        let _ = writeln!(script, "echo '@@ {i}'; echo '@@ {i}' >&2\n{}", block.text);
     }
     let bin = program("issuance").unwrap();
     for other in ["card-agent", "hardware-sim"] {

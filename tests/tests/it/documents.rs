@@ -1,5 +1,5 @@
-//! What the documents name exists: commands, flags, routes, files, links, settings, codes. And each block of commands is
-//! run by a test or says why not.
+//! What the documents name exists: commands, flags, routes, files, links, settings, codes. And each block of commands
+//! is run by a test or says why not.
 //!
 //! A failure lists every place as `document:line: what is wrong`.
 
@@ -18,6 +18,10 @@ const RUN_BY: [(&str, &str); 1] = [("docs/by-hand.md", "by_hand::every_block_of_
 /// Our programs, whose subcommands and flags are looked up.
 const PROGRAMS: [&str; 3] = ["issuance", "card-agent", "hardware-sim"];
 
+/// Programs with which a line of commands begins.
+const COMMANDS: [&str; 9] =
+    ["age-keygen", "card-agent", "cargo", "curl", "hardware-sim", "issuance", "make", "sudo", "systemctl"];
+
 /// Names that a document may use though they stand in no source: of other projects, and of what was decided against.
 const OF_OTHERS: &[&str] = &[
     "archive_command",
@@ -35,7 +39,7 @@ const OF_OTHERS: &[&str] = &[
 fn documents() -> Vec<(String, String)> {
     let found: Vec<_> = tracked()
         .into_iter()
-        .filter(|path| path.ends_with(".md"))
+        .filter(|path| ends(path, "md"))
         .map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap()))
         .collect();
     assert!(found.len() > 20, "the documents are found");
@@ -50,7 +54,12 @@ fn tracked() -> Vec<String> {
     all.lines().filter(|path| root().join(path).exists()).map(str::to_owned).collect()
 }
 
-fn none_of(wrong: Vec<String>, remedy: &str) {
+/// Whether a file's name ends so.
+fn ends(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
+}
+
+fn none_of(wrong: &[String], remedy: &str) {
     assert!(wrong.is_empty(), "{remedy}\n{}", wrong.join("\n"));
 }
 
@@ -59,6 +68,17 @@ fn every_block_of_commands_is_run_or_says_why_not() {
     let mut wrong = Vec::new();
     for (path, text) in documents() {
         let run = RUN_BY.iter().any(|(document, _)| *document == path);
+        for block in blocks(&text).iter().filter(|block| block.language != "sh") {
+            // Two spaces after the name are those of a drawing.
+            let command = |rest: &str| rest.starts_with(' ') && !rest.starts_with("  ");
+            let begins = |line: &str| COMMANDS.iter().any(|name| line.trim().strip_prefix(name).is_some_and(command));
+            if block.text.lines().any(begins) {
+                wrong.push(format!(
+                    "{path}:{}: a block of commands is marked `{}`, not `sh`",
+                    block.line, block.language
+                ));
+            }
+        }
         for block in blocks(&text).iter().filter(|block| block.language == "sh" && !run) {
             if block.not_run.as_ref().is_none_or(String::is_empty) {
                 wrong.push(format!("{path}:{}: no test runs this block", block.line));
@@ -73,7 +93,7 @@ fn every_block_of_commands_is_run_or_says_why_not() {
         }
     }
     none_of(
-        wrong,
+        &wrong,
         "put `<!-- not run: REASON -->` on the line before the block, or run it and name its test in RUN_BY",
     );
 }
@@ -85,7 +105,9 @@ impl Grammar {
     /// Asks the built programs.
     fn of_our_programs() -> Self {
         let mut all = Self(BTreeMap::new());
-        PROGRAMS.iter().for_each(|name| all.ask(name, &[]));
+        for name in PROGRAMS {
+            all.ask(name, &[]);
+        }
         all
     }
 
@@ -101,7 +123,7 @@ impl Grammar {
         let flags = flags.flat_map(str::split_whitespace).filter(|word| word.starts_with('-'));
         let flags = flags.map(|flag| flag_alone(flag).to_owned()).collect();
         for command in commands.iter().filter(|command| *command != "help") {
-            self.ask(name, &[words, &[command.clone()]].concat());
+            self.ask(name, &[words, std::slice::from_ref(command)].concat());
         }
         self.0.insert([&[name.to_owned()], words].concat().join(" "), (commands, flags));
     }
@@ -170,7 +192,7 @@ fn every_command_and_flag_exists() {
         }
     }
     assert!(looked > 100, "only {looked} command lines are found");
-    none_of(wrong, "a document names what no program understands");
+    none_of(&wrong, "a document names what no program understands");
 }
 
 #[test]
@@ -204,7 +226,7 @@ fn every_route_exists() {
         }
     }
     assert!(looked > 60, "only {looked} routes are found");
-    none_of(wrong, "a document names a route that `issuance openapi` does not have");
+    none_of(&wrong, "a document names a route that `issuance openapi` does not have");
 }
 
 /// Whether a document's route is this one of the service: `{…}` and `$…` stand for any parameter.
@@ -249,7 +271,7 @@ fn every_link_and_every_file_exists() {
         }
     }
     assert!(links > 60, "only {links} links are found");
-    none_of(wrong, "a document names a file or a heading that is not there");
+    none_of(&wrong, "a document names a file or a heading that is not there");
 }
 
 /// Returns the anchors of a document's headings, as GitHub and GitLab make them.
@@ -265,7 +287,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 fn every_name_in_code_stands_in_the_sources() {
     let sources: String = tracked()
         .iter()
-        .filter(|path| !path.ends_with(".md") && !path.ends_with(".svg") && !path.ends_with("documents.rs"))
+        .filter(|path| !ends(path, "md") && !ends(path, "svg") && !path.ends_with("documents.rs"))
         .filter_map(|path| fs::read_to_string(root().join(path)).ok())
         .collect();
     let sources = sources + &tracked().join("\n");
@@ -283,7 +305,7 @@ fn every_name_in_code_stands_in_the_sources() {
     for (path, text) in documents() {
         for span in spans(&text) {
             let name = span.text.split(" = ").next().unwrap_or_default();
-            let of = |allowed: fn(char) -> bool| name.chars().all(|c| allowed(c));
+            let of = |allowed: fn(char) -> bool| name.chars().all(allowed);
             let joined = name.contains(['-', '_']) && !name.starts_with('-') && !name.ends_with(['-', '_']);
             let code = joined && of(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
             let variable =
@@ -305,7 +327,7 @@ fn every_name_in_code_stands_in_the_sources() {
     }
     assert!(looked > 200, "only {looked} names are found");
     none_of(
-        wrong,
+        &wrong,
         "a document names a code, a setting or a variable that is gone; what others' programs call so goes into OF_OTHERS",
     );
 }

@@ -175,10 +175,37 @@ impl Arc {
     fn ends_at(&self, state: usize) -> bool {
         self.to == state || self.from.contains(&state)
     }
+
+    /// Draws it, the one at this place of `arcs`: from each of its states to its lane, along it,
+    /// and into the last state.
+    fn draw(&self, canvas: &mut Canvas, side: f64, arcs: &[Self], at: usize) {
+        let edge = if side > 0.0 { RIGHT } else { LEFT };
+        let lane = edge + side * (STUB + GAP * count(self.lane));
+        let port = |state: usize| {
+            // Incoming arcs come from where they began: from above at the right, from below at the left.
+            let key = |arc: &Self| {
+                let (low, high) = arc.span();
+                let incoming = arc.to == state;
+                if side > 0.0 { (!incoming, usize::MAX - high) } else { (incoming, usize::MAX - low) }
+            };
+            let mut all: Vec<_> = arcs.iter().enumerate().filter(|(_, arc)| arc.ends_at(state)).collect();
+            all.sort_by_key(|(_, arc)| key(arc));
+            let place = all.iter().position(|(other, _)| *other == at).unwrap_or_default();
+            y(state) + (count(place) - (count(all.len()) - 1.0) / 2.0) * 17.0
+        };
+        let end = port(self.to);
+        for &from in &self.from {
+            let begin = port(from);
+            canvas.line("w", &format!("M{edge} {begin:.1}H{lane:.1}V{end:.1}H{:.1}", edge + side));
+            let class = if side > 0.0 { "v" } else { "v e" };
+            canvas.text(class, edge + side * 7.0, begin - 3.5, self.verb);
+        }
+    }
 }
 
 impl Life {
-    /// Boxes from the top; a step to the next one between them, what leads on at the right, what leads back at the left.
+    /// Boxes from the top; a step to the next one between them, what leads on at the right,
+    /// what leads back at the left.
     fn draw(&self) -> String {
         let mut canvas = Canvas::new(self.title);
         let arcs = |back: bool| self.arcs(|from, to| if back { to < from } else { to > from + 1 });
@@ -204,7 +231,7 @@ impl Life {
         }
         for (side, arcs) in [(1.0, &right), (-1.0, &left)] {
             for (at, arc) in arcs.iter().enumerate() {
-                self.arc(&mut canvas, side, arcs, at, arc);
+                arc.draw(&mut canvas, side, arcs, at);
             }
         }
         let mut description = String::new();
@@ -215,31 +242,6 @@ impl Life {
             let _ = write!(description, "{state}: {ways}. ");
         }
         canvas.finish(y(self.states.len() - 1) + BOX / 2.0 + 20.0, description.trim_end())
-    }
-
-    /// Draws one arc: from each of its states to its lane, along it, and into the last state.
-    fn arc(&self, canvas: &mut Canvas, side: f64, arcs: &[Arc], at: usize, arc: &Arc) {
-        let edge = if side > 0.0 { RIGHT } else { LEFT };
-        let lane = edge + side * (STUB + GAP * count(arc.lane));
-        let port = |state: usize| {
-            // Incoming arcs come from where they began: from above at the right, from below at the left.
-            let key = |arc: &Arc| {
-                let (low, high) = arc.span();
-                let incoming = arc.to == state;
-                if side > 0.0 { (!incoming, usize::MAX - high) } else { (incoming, usize::MAX - low) }
-            };
-            let mut all: Vec<_> = arcs.iter().enumerate().filter(|(_, arc)| arc.ends_at(state)).collect();
-            all.sort_by_key(|(_, arc)| key(arc));
-            let place = all.iter().position(|(other, _)| *other == at).unwrap_or_default();
-            y(state) + (count(place) - (count(all.len()) - 1.0) / 2.0) * 17.0
-        };
-        let end = port(arc.to);
-        for &from in &arc.from {
-            let begin = port(from);
-            canvas.line("w", &format!("M{edge} {begin:.1}H{lane:.1}V{end:.1}H{:.1}", edge + side));
-            let class = if side > 0.0 { "v" } else { "v e" };
-            canvas.text(class, edge + side * 7.0, begin - 3.5, arc.verb);
-        }
     }
 
     /// Groups the verbs that lead so, short ways in the inner lanes.
@@ -255,7 +257,7 @@ impl Life {
         for at in 0..arcs.len() {
             let (low, high) = arcs[at].span();
             let meets = |other: &Arc| other.span().0 <= high && low <= other.span().1;
-            let lane = (0..).find(|lane| arcs[..at].iter().all(|other| other.lane != *lane || !meets(other)));
+            let lane = (0..=at).find(|lane| arcs[..at].iter().all(|other| other.lane != *lane || !meets(other)));
             arcs[at].lane = lane.unwrap_or_default();
         }
         arcs
