@@ -369,3 +369,18 @@ fn a_block_has_its_reason_and_the_output_that_follows_it() {
     let named: Vec<_> = spans(text).into_iter().map(|span| (span.line, span.text)).collect();
     assert_eq!(named, [(1, "b-c".to_owned())]);
 }
+
+#[test]
+fn every_page_stands_in_the_index() {
+    let index = fs::read_to_string(root().join("docs/README.md")).unwrap();
+    let pages = tracked().into_iter().filter(|path| ends(path, "md") || ends(path, "svg"));
+    let pages = pages.filter_map(|path| path.strip_prefix("docs/").map(str::to_owned));
+    let pages: Vec<_> = pages.filter(|page| !page.contains('/') && page != "README.md").collect();
+    assert!(pages.len() > 20, "the pages are found");
+    let seen = |page: &String| index.contains(&format!("]({page})")) || OF_ARCHITECTURE.contains(&page.as_str());
+    let missing: Vec<_> = pages.into_iter().filter(|page| !seen(page)).collect();
+    none_of(&missing, "say in docs/README.md who reads these pages");
+}
+
+/// Pictures that stand in `docs/ARCHITECTURE.md`.
+const OF_ARCHITECTURE: [&str; 2] = ["layers.svg", "road.svg"];
