@@ -28,6 +28,7 @@ mod packaging;
 mod portraits;
 mod problems;
 mod reading;
+mod reconciliation;
 mod register_rules;
 mod rights;
 mod road;
