@@ -8,6 +8,7 @@ mod model;
 mod passwords;
 mod problem;
 pub mod proposals;
+pub mod stations;
 mod steps;
 mod store;
 mod throttle;

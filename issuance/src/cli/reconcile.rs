@@ -31,7 +31,8 @@ pub(super) struct ReconcileCommand {
 impl ReconcileCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
-        let found = tokio::runtime::Runtime::new()?.block_on(reconcile::reconcile(&settings, &self.journal, self.enter))?;
+        let found =
+            tokio::runtime::Runtime::new()?.block_on(reconcile::reconcile(&settings, &self.journal, self.enter))?;
         if self.json {
             output::line(format_args!("{}", serde_json::to_string_pretty(&found)?))?;
         } else {
@@ -60,7 +61,8 @@ fn text(found: &Reconciliation) -> Result<String, time::error::Format> {
     }
     lines.push(String::new());
     let done = if found.entered { "" } else { " (nothing is entered without --enter)" };
-    lines.push(format!("{} documents that vouchers tell of and the database did not know{done}", found.documents.len()));
+    lines
+        .push(format!("{} documents that vouchers tell of and the database did not know{done}", found.documents.len()));
     for one in &found.documents {
         match (&one.card, &one.why) {
             (Some(card), _) => lines.push(format!("  {}: the chip proves its card, entered as {card}", one.serial)),

@@ -7,7 +7,9 @@ use crypto::identity::CardSerial;
 use crypto::perso::problem::ProblemCode;
 use time::Date;
 
-use crate::ground::ids::{ApplicationId, CardId, DeliveryId, DeputyId, FindingId, OfficerId, OrderId, PersonId, StationId};
+use crate::ground::ids::{
+    ApplicationId, CardId, DeliveryId, DeputyId, FindingId, OfficerId, OrderId, PersonId, StationId,
+};
 use crate::ground::{Caller, OfficeCode, Permission};
 
 macro_rules! words {

@@ -10,7 +10,8 @@ use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cells and of numbers given.
-pub const MIGRATIONS: &[Migration] = &[migration!(8, "0008_numbering_numbers"), migration!(64, "0064_numbering_withheld_numbers")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(8, "0008_numbering_numbers"), migration!(64, "0064_numbering_withheld_numbers")];
 
 /// Name of a cell, as stored.
 pub(super) fn cell_id(cell: Cell) -> String {

@@ -310,7 +310,12 @@ async fn order_personalization(
     desk.write(station, stamp, async |deed| {
         let ordered = personalization::order(deed, &production, &body.presentation).await?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
-        Ok::<_, ProductionError>(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0, voucher: ordered.voucher })
+        Ok::<_, ProductionError>(PersonalizationOrder {
+            order: ordered.order,
+            read_back,
+            slip: ordered.slip.0,
+            voucher: ordered.voucher,
+        })
     })
     .await
 }

@@ -115,10 +115,8 @@ async fn propose_revocation(
     Named(id): Named<FindingId>,
     Write { stamp, body: Nothing {} }: Write<Nothing>,
 ) -> Answered {
-    desk.write(officer, stamp, async |deed| {
-        propose(deed, id).await.map(|()| FindingView { id, state: "proposed" })
-    })
-    .await
+    desk.write(officer, stamp, async |deed| propose(deed, id).await.map(|()| FindingView { id, state: "proposed" }))
+        .await
 }
 
 /// Confirms what another administrator proposed in the last week: kiosks refuse the document from the next trust bundle
@@ -173,8 +171,8 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: FindingId) -> Result<(), Prod
     let chip = stock::chip_locked(deed.tx(), &finding.serial).await?;
     cards::steps::revoke_unissued(deed, &finding.sod_sha256).await?;
     // A chip that has proved to be another card since is that card; what was never in the ledger stays out of it.
-    let to_write_off = chip
-        .filter(|chip| !matches!(chip.state, ChipState::Personalized { .. } | ChipState::Spoiled { .. }));
+    let to_write_off =
+        chip.filter(|chip| !matches!(chip.state, ChipState::Personalized { .. } | ChipState::Spoiled { .. }));
     if let Some(chip) = to_write_off {
         let evidence = Object::Finding(id).to_string();
         let by = Object::Officer(proposed.by).to_string();
@@ -193,7 +191,11 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: FindingId) -> Result<(), Prod
 async fn open(deed: &mut Deed<Officer>, id: FindingId) -> Result<Finding, ProductionError> {
     let finding = store::locked(deed.tx(), id).await?.ok_or(ProductionError::FindingUnknown)?;
     deed.actor().may_act_for(&finding.office)?;
-    if ["open", "proposed"].contains(&finding.state.as_str()) { Ok(finding) } else { Err(ProductionError::FindingUnknown) }
+    if ["open", "proposed"].contains(&finding.state.as_str()) {
+        Ok(finding)
+    } else {
+        Err(ProductionError::FindingUnknown)
+    }
 }
 
 /// A proposal that is not confirmed for so long is made anew.

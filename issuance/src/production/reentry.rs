@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::error::ProductionError;
 use super::model::{Chip, ChipState};
-use super::store::findings::{self, Finding};
 use super::store;
+use super::store::findings::{self, Finding};
 use super::voucher::Voucher;
 use crate::applications::model::{Application, Stage};
 use crate::applications::store as applications;
@@ -73,12 +73,7 @@ impl Why {
 ///
 /// # Errors
 /// [`ProductionError`]
-pub async fn reenter(
-    deeds: &Deeds,
-    voucher: &Voucher,
-    proved: bool,
-    commit: bool,
-) -> Result<Reentry, ProductionError> {
+pub async fn reenter(deeds: &Deeds, voucher: &Voucher, proved: bool, commit: bool) -> Result<Reentry, ProductionError> {
     let mut deed = deeds.open(Service).await?;
     if cards::steps::status(deed.tx(), &hex::encode(voucher.sod_sha256)).await? != "unknown" {
         return Ok(Reentry::Known);
@@ -224,7 +219,8 @@ async fn card_again(
     applications::move_to(deed.tx(), application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardReentered, Object::Card(card.id), Purpose::Personalization);
     let entry = entry.about(voucher.person).with(Object::Chip(chip.serial)).of(&card.office);
-    deed.enter(entry.because(format!("{} of {}", Object::Order(voucher.order), Object::Station(voucher.station)))).await?;
+    deed.enter(entry.because(format!("{} of {}", Object::Order(voucher.order), Object::Station(voucher.station))))
+        .await?;
     Ok(Ok(card.id))
 }
 

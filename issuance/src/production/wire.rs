@@ -181,7 +181,12 @@ mod tests {
         same::<IntakeOrder>(&protocol::IntakeOrder { order: order.clone() });
         let read_back = protocol::ReadBack { can: "000017".to_owned(), challenge: [0; 8] };
         same::<ReadBack>(&read_back);
-        same::<PersonalizationOrder>(&protocol::PersonalizationOrder { order, read_back, slip, voucher: Some(String::new()) });
+        same::<PersonalizationOrder>(&protocol::PersonalizationOrder {
+            order,
+            read_back,
+            slip,
+            voucher: Some(String::new()),
+        });
         let receipt = perso::Receipt { order: String::new(), responses: vec![] };
         same::<Receipt>(&receipt);
         same::<IntakeReceipt>(&protocol::IntakeReceipt { receipt: receipt.clone() });

@@ -26,8 +26,8 @@ use crate::postgres::fresh_database;
 /// A folder for backups and restored installations, with two identities.
 pub struct Place {
     folder: tempfile::TempDir,
-    data: Identity,
-    keys: Identity,
+    pub data: Identity,
+    pub keys: Identity,
 }
 
 impl Place {
@@ -94,7 +94,7 @@ pub async fn succeeds(command: Command) -> String {
 }
 
 /// The number of a woman born in this year, who was not in the register.
-async fn number(offices: &Offices, year: u16) -> PersonalNumber {
+pub async fn number(offices: &Offices, year: u16) -> PersonalNumber {
     let mut born = declaration();
     born.birth_date = format!("05/01/{year}");
     let person = offices.declares(&born).await;

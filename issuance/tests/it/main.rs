@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod archive;
 mod at_once;
 mod audit;
 mod backup;
@@ -22,6 +23,7 @@ mod keys;
 mod lists;
 mod loss;
 mod offices;
+mod offline;
 mod openapi;
 mod order;
 mod packaging;

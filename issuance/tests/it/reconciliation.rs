@@ -219,7 +219,8 @@ async fn drill(database: Option<String>) {
 
     // Looked at, nothing is changed.
     let found: Value =
-        serde_json::from_str(&succeeds(reconcile(&data, elsewhere.as_deref(), &[&station.folder], false)).await).unwrap();
+        serde_json::from_str(&succeeds(reconcile(&data, elsewhere.as_deref(), &[&station.folder], false)).await)
+            .unwrap();
     assert_eq!((found["entered"].as_bool(), found["documents"].as_array().unwrap().len()), (Some(false), 5), "{found}");
     assert_eq!(rows(&offices).await, before);
 
