@@ -9,8 +9,8 @@ use crate::server::backup::reconcile::{self, Reconciliation};
 
 /// Finds what stations did after a backup and the restored database does not know, and enters what chips prove.
 ///
-/// Fetch from each station `journal.jsonl` and the folder `vouchers`. Without --enter nothing is changed. With it, a card
-/// whose chip proves itself is entered again with its number; every other one becomes a finding, which two
+/// Fetch from each station `journal.jsonl` and the folder `vouchers`. Without --enter nothing is changed. With it, a
+/// card whose chip proves itself is entered again with its number; every other one becomes a finding, which two
 /// administrators revoke (GET and POST /api/v1/reconciliation/findings). It may be repeated. What a station shows and
 /// is not so is named, and the exit code is then 1.
 #[derive(Args)]

@@ -47,8 +47,8 @@ pub(super) struct RestoreCommand {
     /// The program that restores PostgreSQL.
     #[arg(long, value_name = "FILE", default_value = "pg_restore")]
     pg_restore: PathBuf,
-    /// PostgreSQL was recovered by its own means (base backup and archived log): take the database as it is, and from the
-    /// backup only keys, files and objects.
+    /// PostgreSQL was recovered by its own means (base backup and archived log): take the database as it is, and from
+    /// the backup only keys, files and objects.
     #[arg(long, requires = "data")]
     adopt: bool,
 }

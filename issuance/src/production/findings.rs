@@ -6,10 +6,9 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::ProductionError;
 use super::model::ChipState;
 use super::store::findings::{self as store, Finding};
-use super::{store as stock, withdrawal};
+use super::{ProductionError, store as stock, withdrawal};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{FindingId, OfficerId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
@@ -70,8 +69,8 @@ struct FindingView {
     state: &'static str,
 }
 
-/// What reconciliations found and could not enter again, of the administrator's office; for the national office, of all.
-/// The reading is a record of the trail.
+/// What reconciliations found and could not enter again, of the administrator's office; for the national office, of
+/// all. The reading is a record of the trail.
 #[utoipa::path(get, path = "/api/v1/reconciliation/findings", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<FindingItem>)))]
 async fn list(

@@ -10,13 +10,12 @@ use super::store::findings::{self, Finding};
 use super::voucher::Voucher;
 use crate::applications::model::{Application, Stage};
 use crate::applications::store as applications;
-use crate::cards;
 use crate::cards::model::{Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Decision;
 use crate::ground::actor::Service;
 use crate::ground::ids::{CardId, FindingId};
-use crate::{access, numbering, population};
+use crate::{access, cards, numbering, population};
 
 /// What became of an order that a station's voucher tells of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -164,7 +164,8 @@ async fn what_a_chip_proves_is_entered_again_and_two_officers_revoke_the_rest() 
 async fn drill(database: Option<String>) {
     let place = Place::new();
     let offices = Box::pin(Offices::open(database.clone())).await;
-    // Before the backup: three approved applications; chips in the ledger in different states; a woman without a number.
+    // Before the backup: three approved applications; chips in the ledger in different states;
+    // a woman without a number.
     let mut approved = Vec::new();
     for _ in 0..3 {
         let person = offices.citizen().await;

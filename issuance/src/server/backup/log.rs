@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -66,7 +66,10 @@ pub async fn archive(
     let archive = Archive { settings, archiving: &archiving, store: &store, db: &db, main, clock };
     let mut generation = Some(archive.begin(progress, rng).await?);
     while !progress.is_stopped() {
-        tokio::time::sleep(archiving.every).await;
+        let until = tokio::time::Instant::now() + archiving.every;
+        while tokio::time::Instant::now() < until && !progress.is_stopped() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         let done = match &mut generation {
             Some(generation) => archive.goes_on(generation, progress, rng).await,
             None => Ok(false),
@@ -124,6 +127,11 @@ impl Archive<'_> {
     /// Begins a generation: a backup of the file and the log as they are.
     async fn begin(&self, progress: &Progress, rng: &mut impl CryptoRng) -> Result<Generation, BackupError> {
         let failed = |path: &Path| BackupError::file(path);
+        let now = fs::metadata(Db::lite_file(&self.settings.data));
+        let same = |one: &fs::Metadata, other: &fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+        if !now.is_ok_and(|now| self.main.metadata().is_ok_and(|opened| same(&now, &opened))) {
+            return Err(BackupError::Replaced(Db::lite_file(&self.settings.data)));
+        }
         let held = self.db.hold_log().await?.ok_or(StartError::NoTables)?;
         let (file, wal) = (Db::lite_file(&self.settings.data), wal_of(&self.settings.data));
         let source = Source::begin(self.settings)?;
@@ -133,14 +141,9 @@ impl Archive<'_> {
         let (log, bytes) = Position::at_beginning(&wal).map_err(failed(&wal))?;
         fs::write(&spools[1], bytes).map_err(failed(&spools[1]))?;
         let now = self.clock.now();
-        let name = now.unix_timestamp().to_string();
-        let mut to = self.archiving.order.to.join(&name);
-        for number in 1.. {
-            if to.symlink_metadata().is_err() {
-                break;
-            }
-            to = self.archiving.order.to.join(format!("{name}-{number}"));
-        }
+        // By their order in time, also if the clock was set back.
+        let last = generations(&self.archiving.order.to)?.last().and_then(|path| second_of(path)).unwrap_or(0);
+        let to = self.archiving.order.to.join(now.unix_timestamp().max(last + 1).to_string());
         let order = Order { to: to.clone(), ..self.archiving.order.clone() };
         let known = names(&self.settings.data)?;
         let schema = self.db.schema().await?.ok_or(StartError::NoTables)?;
@@ -251,18 +254,18 @@ pub fn newest(from: &Path) -> Result<PathBuf, BackupError> {
 /// The whole generations of an archive, oldest first.
 fn generations(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let entries = fs::read_dir(folder).map_err(BackupError::file(folder))?;
-    let mut all = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (second, number) = name.split_once('-').unwrap_or((&name, "0"));
-        if let (Ok(second), Ok(number), true) =
-            (second.parse::<i64>(), number.parse::<u32>(), path.join(super::manifest::MANIFEST).exists())
-        {
-            all.push((second, number, path));
-        }
-    }
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut all: Vec<_> = paths
+        .filter(|path| path.join(super::manifest::MANIFEST).exists())
+        .filter_map(|path| Some((second_of(&path)?, path)))
+        .collect();
     all.sort();
-    Ok(all.into_iter().map(|(.., path)| path).collect())
+    Ok(all.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The second of its beginning, by which a generation is called.
+fn second_of(generation: &Path) -> Option<i64> {
+    generation.file_name()?.to_str()?.parse().ok()
 }
 
 /// Puts the segments of a generation behind the log that was restored, and their objects into the folder. Returns the

@@ -167,6 +167,9 @@ pub enum BackupError {
     /// The recipients do not fit.
     #[error("{0}")]
     Recipients(&'static str),
+    /// Another file lies where the database was.
+    #[error("{} was removed or replaced while its log was archived: start `issuance archive` again", .0.display())]
+    Replaced(PathBuf),
     /// Folder and database of the service.
     #[error(transparent)]
     Start(#[from] StartError),

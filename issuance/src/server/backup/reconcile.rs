@@ -1,8 +1,8 @@
 //! What the journals and vouchers of the stations know and a restored database does not.
 //!
 //! A station is not trusted. A card is entered again only on the service's own sealed voucher of the order and the
-//! chip's own MACs and signature; a voucher without them becomes a finding, which two officers revoke; a journal without
-//! a voucher is listed, and nothing follows from it.
+//! chip's own MACs and signature; a voucher without them becomes a finding, which two officers revoke; a journal
+//! without a voucher is listed, and nothing follows from it.
 
 use std::collections::BTreeMap;
 use std::fs;
