@@ -163,7 +163,7 @@ struct KeptVoucher {
 }
 
 /// For so long vouchers are kept: longer than the oldest backup that a service is restored from.
-const VOUCHERS_ARE_KEPT: Duration = Duration::from_secs(92 * 24 * 60 * 60);
+const VOUCHERS_ARE_KEPT: Duration = Duration::from_hours(92 * 24);
 
 /// An open journal.
 pub struct Journal {

@@ -43,8 +43,11 @@ pub async fn giver(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<Office
     tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "established_by")).transpose()
 }
 
-/// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do
+/// Gives a number to a person. Returns false if a person has it or it is withheld (numbers that came from elsewhere do
 /// not follow our counters).
+///
+/// # Errors
+/// [`StoreError`]
 pub async fn give(
     tx: &mut Tx,
     number: &PersonalNumber,

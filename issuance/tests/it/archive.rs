@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use issuance::applications::model::Kind;
+use issuance::ground::Clock;
 use issuance::{args, sql};
 use serde_json::Value;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::backup::{Place, issuance, number, run, started, succeeds};
 use crate::offices::Offices;
@@ -86,13 +87,13 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     let generation = generation(&place, &before).await;
 
     // Enough that SQLite would begin its log anew, if it were not held.
-    let mut given = Vec::new();
+    let (mut given, clock) = (Vec::new(), Clock::system(UtcOffset::UTC));
     let person = offices.citizen().await;
     let application = offices.approved(person, Kind::First).await;
     let portrait = offices.fetches(application.id).await.unwrap();
     for count in 0.. {
         let number = number(&offices, 2000).await.to_string();
-        given.push((OffsetDateTime::from(SystemTime::now()), number));
+        given.push((clock.now(), number));
         if count > 150 && segments(&generation).len() >= 4 {
             break;
         }

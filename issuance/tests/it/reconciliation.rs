@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crypto::identity::PersonalNumber;
 use crypto::perso::{self, Receipt};
 use issuance::applications::model::{Application, Kind};
@@ -234,7 +236,7 @@ async fn drill(database: Option<String>) {
             receipt.responses.last_mut().unwrap()[3] ^= 1;
             record["receipt"] = serde_json::to_value(receipt).unwrap();
         }
-        if record["event"] == "proved" && record["entry"].as_str().unwrap().ends_with("2") {
+        if record["event"] == "proved" && record["entry"].as_str().unwrap().ends_with('2') {
             record["proof"]["signature"] = "00".repeat(64).into();
         }
     });
@@ -365,8 +367,7 @@ async fn lies(
     // What another installation wrote.
     let foreign = Station::new(place.at("foreign"));
     let sealed = issuance::ground::Secrets::new(&[7; 32]).seal(&format!("voucher/{one}"), b"{}");
-    use base64::Engine as _;
-    kept["voucher"] = base64::engine::general_purpose::STANDARD.encode(sealed).into();
+    kept["voucher"] = STANDARD.encode(sealed).into();
     fs::write(foreign.voucher(one), kept.to_string()).unwrap();
     for (liar, word) in [
         (&exchanged, "not this installation's"),

@@ -119,7 +119,7 @@ fn a_voucher_lies_beside_the_journal_with_the_commands_of_its_order_and_is_remov
         serial: serial(1),
         commands: vec![vec![0, 0xa4, 4, 0]],
     };
-    let now = SystemTime::now();
+    let now = SystemTime::from(AT);
     // The id is the service's text, and leads nowhere.
     journal.keep_voucher(&order("../../o1"), "AAEC", now).unwrap();
     let files = || -> Vec<_> {
@@ -132,6 +132,7 @@ fn a_voucher_lies_beside_the_journal_with_the_commands_of_its_order_and_is_remov
     assert!(files()[0].extension().is_some_and(|extension| extension == "json"));
     journal.keep_voucher(&order("o2"), "AAEC", now).unwrap();
     assert_eq!(files().len(), 2);
-    journal.keep_voucher(&order("o3"), "AAEC", now + Duration::from_secs(93 * 24 * 60 * 60)).unwrap();
+    let written = fs::metadata(&files()[0]).unwrap().modified().unwrap();
+    journal.keep_voucher(&order("o3"), "AAEC", written + Duration::from_hours(93 * 24)).unwrap();
     assert_eq!(files().len(), 1, "the two of a quarter ago are gone");
 }

@@ -71,7 +71,7 @@ pub async fn archive(
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let done = match &mut generation {
-            Some(generation) => archive.goes_on(generation, progress, rng).await,
+            Some(generation) => archive.goes_on(generation, progress, rng),
             None => Ok(false),
         };
         match done {
@@ -157,7 +157,7 @@ impl Archive<'_> {
     }
 
     /// Writes the next segment, if anything came. Returns false where a new generation is to begin.
-    async fn goes_on(
+    fn goes_on(
         &self,
         generation: &mut Generation,
         progress: &Progress,
@@ -296,7 +296,7 @@ pub(super) fn follow(
         if super::manifest::digest(&file, progress)? != segment.sha256 {
             return Err(BackupError::damaged(&file, "it was changed or cut"));
         }
-        let sealed = segment.file.ends_with(".age");
+        let sealed = file.extension().is_some_and(|extension| extension == "age");
         let wal = wal_of(data);
         walk(&file, sealed, &key(identities, "--identity"), progress, &mut |name, content| {
             if name == FRAMES {
