@@ -204,8 +204,11 @@ impl<'a, S: Service> Station<'a, S> {
                 return Err(Failure::new(Code::ChipSpoiled, format!("chip {serial} is locked")));
             }
             let begun = Instant::now();
-            let (order, back) = self.order(id, kind, &presentation)?;
+            let (order, back, voucher) = self.order(id, kind, &presentation)?;
             self.strode("order", begun);
+            if let Some(voucher) = voucher {
+                self.journal.keep_voucher(&order, &voucher, (self.now)().into())?;
+            }
             self.note(id, Event::Ordered { order: order.id.clone() })?;
             info!(card.serial = %serial, order.id = %order.id, commands = order.commands.len(), "playing order {}", order.id);
             session.phase().begins(match kind {
@@ -267,14 +270,14 @@ impl<'a, S: Service> Station<'a, S> {
         id: Uuid,
         kind: Kind,
         presentation: &Presentation,
-    ) -> Result<(Order, Option<ReadBack>), Failure> {
+    ) -> Result<(Order, Option<ReadBack>, Option<String>), Failure> {
         let key = IdempotencyKey::fresh();
         let answer = match kind {
-            Kind::Intake => self.service.intake_order(presentation, &key).map(|order| (order, None)),
+            Kind::Intake => self.service.intake_order(presentation, &key).map(|order| (order, None, None)),
             Kind::Personalize => self
                 .service
                 .personalization_order(presentation, &key)
-                .map(|answer| (answer.order, Some(answer.read_back))),
+                .map(|answer| (answer.order, Some(answer.read_back), answer.voucher)),
         };
         answer.or_else(|error| {
             if let ServiceError::Problem(problem) = &error

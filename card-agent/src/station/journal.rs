@@ -6,14 +6,17 @@
 //! was never acted upon, because acting waits for the fsync. A power cut cannot make a terminated line that fails its
 //! checksum: that is an error.
 //!
-//! No keys and no personal data: serial numbers, order ids, sealed receipts, and public signatures.
+//! No keys and no personal data: serial numbers, order ids, sealed receipts, and public signatures. Beside the journal
+//! lie the vouchers of orders, which the service alone can open ([`Journal::keep_voucher`]).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crypto::identity::CardSerial;
-use crypto::perso::Receipt;
+use crypto::perso::{Order, Receipt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -152,6 +155,16 @@ struct Record {
     event: Event,
 }
 
+/// The file of a voucher.
+#[derive(Deserialize, Serialize)]
+struct KeptVoucher {
+    order: Order,
+    voucher: String,
+}
+
+/// For so long vouchers are kept: longer than the oldest backup that a service is restored from.
+const VOUCHERS_ARE_KEPT: Duration = Duration::from_hours(92 * 24);
+
 /// An open journal.
 pub struct Journal {
     path: PathBuf,
@@ -183,6 +196,35 @@ impl Journal {
             apply(&mut unfinished, record.entry, record.event);
         }
         Ok(Self { path, file, unfinished })
+    }
+
+    /// Keeps what the service gave with an order for the day on which it loses its database: its sealed voucher, and
+    /// the commands that the voucher is about. On return the file is on disk (`vouchers` in the station's folder, named
+    /// by the SHA-256 of the order's id). Files of a quarter of a year ago are removed.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn keep_voucher(&self, order: &Order, voucher: &str, now: SystemTime) -> Result<(), JournalError> {
+        let folder = self.path.with_file_name("vouchers");
+        let fail = |source| JournalError::Io { path: folder.clone(), source };
+        let kept = KeptVoucher { order: order.clone(), voucher: voucher.to_owned() };
+        let bytes = serde_json::to_vec(&kept).expect("an order is JSON");
+        // The id is the service's text: as a name it could lead out of the folder.
+        let name = hex::encode(&Sha256::digest(&order.id)[..16]);
+        let (path, new) = (folder.join(format!("{name}.json")), folder.join(format!("{name}.new")));
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(fail)?;
+        for entry in std::fs::read_dir(&folder).map_err(fail)?.flatten() {
+            let written = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = written.ok().and_then(|written| now.duration_since(written).ok());
+            if age.is_some_and(|age| age > VOUCHERS_ARE_KEPT) {
+                std::fs::remove_file(entry.path()).map_err(fail)?;
+            }
+        }
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(fail)?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(fail)?;
+        std::fs::rename(&new, &path).map_err(fail)?;
+        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(fail)
     }
 
     /// Returns the entries that have not ended, oldest first.

@@ -81,6 +81,10 @@ pub struct PersonalizationOrder {
     pub read_back: ReadBack,
     /// The slip of the application that the chip is bound to. The station learns no more of it.
     pub slip: String,
+    /// What the service needs to know this order again if it loses its database: sealed, base64, kept by the station
+    /// beside its journal. An older service gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<String>,
 }
 
 /// What a station needs to read the finished card back.
@@ -287,11 +291,14 @@ mod tests {
             order: order(),
             read_back: ReadBack { can: "000017".to_owned(), challenge: [1, 2, 3, 4, 5, 6, 7, 0xff] },
             slip: "AAAAA00001".to_owned(),
+            voucher: None,
         };
         let json = format!(
             r#"{{"order":{ORDER},"read_back":{{"can":"000017","challenge":"01020304050607ff"}},"slip":"AAAAA00001"}}"#
         );
         golden(&personalization, &json);
+        let with_voucher = PersonalizationOrder { voucher: Some("AAEC".to_owned()), ..personalization.clone() };
+        golden(&with_voucher, &json.replace("\"AAAAA00001\"}", "\"AAAAA00001\",\"voucher\":\"AAEC\"}"));
         assert!(!format!("{personalization:?}").contains("000017"));
     }
 

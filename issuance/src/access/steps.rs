@@ -318,6 +318,14 @@ pub(crate) async fn office_of_station(
     store::office_of_station_in_use(tx, id).await
 }
 
+/// True if the account of an officer is there, in service or not.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn knows_officer(tx: &mut Tx, id: OfficerId) -> Result<bool, crate::store::StoreError> {
+    Ok(store::post_of_any_officer(tx, id).await?.is_some())
+}
+
 /// Returns office and roles of an officer; `None` if the officer is unknown or disabled.
 ///
 /// # Errors

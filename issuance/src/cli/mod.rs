@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod archive;
 mod backup;
 mod config;
 mod confirm;
@@ -15,6 +16,7 @@ mod renew_server;
 mod restore;
 mod rotate;
 mod serve;
+mod station;
 mod status;
 mod transport_key;
 mod verify;
@@ -52,8 +54,10 @@ enum Command {
     Crl(crl::CrlCommand),
     RenewServer(renew_server::RenewServer),
     Officer(officer::OfficerCommand),
+    Station(station::StationCommand),
     Verify(verify::Verify),
     Backup(backup::BackupCommand),
+    Archive(archive::ArchiveCommand),
     Restore(restore::RestoreCommand),
     Reconcile(reconcile::ReconcileCommand),
     Status(status::StatusCommand),
@@ -84,8 +88,10 @@ pub fn run() -> ExitCode {
         Command::Crl(command) => command.run().map(done),
         Command::RenewServer(command) => command.run().map(done),
         Command::Officer(command) => command.run().map(done),
+        Command::Station(command) => command.run().map(done),
         Command::Verify(command) => command.run().map(done),
         Command::Backup(command) => command.run().map(done),
+        Command::Archive(command) => command.run().map(done),
         Command::Restore(command) => command.run().map(done),
         Command::Reconcile(command) => command.run().map(done),
         Command::Status(command) => command.run(),
@@ -106,6 +112,15 @@ pub fn run() -> ExitCode {
 
 fn done((): ()) -> ExitCode {
     ExitCode::SUCCESS
+}
+
+/// Refuses to end well after a list with records that were changed by another hand.
+fn refuse_strange<'a>(table: &str, ids: impl Iterator<Item = &'a str>) -> Outcome {
+    let strange: Vec<_> = ids.map(|id| format!("{table} {id}")).collect();
+    if strange.is_empty() {
+        return Ok(());
+    }
+    Err(format!("changed by another hand than the service's, and refused by it: {}", strange.join(", ")).into())
 }
 
 /// The command did its work and could not say so.

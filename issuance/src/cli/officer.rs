@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 use crypto::identity::civil_time::to_the_minute;
+use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
 
 use super::{Outcome, Place, output};
 use crate::access::proposals;
@@ -25,17 +27,28 @@ pub(super) struct OfficerCommand {
 
 #[derive(Subcommand)]
 enum Act {
-    /// Lists the officers: name, roles, office, and whether each can sign in.
-    List,
+    /// Lists the officers: name, roles, office, and whether each can sign in. A record that was changed by another hand
+    /// is named, and the exit code is then 1.
+    List {
+        /// As one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ends an officer's access at once, sessions included. The last administrator stays.
     Lock {
         /// Name of the account, in any spelling that its owner signs in with.
         name: Login,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// Proposes a new password for an officer, and shows the one-time token for it.
     ProposeReset {
         /// Name of the account, in any spelling that its owner signs in with.
         name: Login,
+        /// As one JSON object, with the token.
+        #[arg(long)]
+        json: bool,
     },
     /// Proposes what an officer is employed for.
     ProposeRole {
@@ -44,6 +57,9 @@ enum Act {
         /// A role: admin, approver, auditor, capture, hand-over, registrar or stock. May be repeated.
         #[arg(long = "role", required = true, value_parser = role)]
         roles: Vec<Role>,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -60,70 +76,90 @@ impl OfficerCommand {
     }
 }
 
-async fn act(deeds: &Deeds, act: Act) -> Outcome {
-    if matches!(act, Act::List) {
-        let mut tx = deeds.db().begin_read().await?;
-        let mut strange = Vec::new();
-        for officer in proposals::listed(&mut tx).await? {
-            let (roles, office) = match &officer.post {
-                Some((roles, office)) => {
-                    let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
-                    (roles.join(","), office.to_string())
-                }
-                None => {
-                    strange.push(officer.id.to_string());
-                    ("?".to_owned(), "?".to_owned())
-                }
-            };
-            output::line(format_args!("{}\t{roles}\t{office}\t{}", officer.username, officer.state))?;
+/// An officer in the list.
+#[derive(Serialize)]
+struct Item {
+    id: String,
+    username: String,
+    /// None for a record that was changed by another hand.
+    roles: Option<Vec<&'static str>>,
+    office: Option<String>,
+    state: &'static str,
+}
+
+async fn list(deeds: &Deeds, json: bool) -> Outcome {
+    let mut tx = deeds.db().begin_read().await?;
+    let items = proposals::listed(&mut tx).await?.into_iter().map(|officer| {
+        let (roles, office) = officer.post.unzip();
+        Item {
+            id: officer.id.to_string(),
+            username: officer.username,
+            roles: roles.map(|roles: Vec<Role>| roles.iter().map(|role| role.name()).collect()),
+            office: office.map(|office| office.to_string()),
+            state: officer.state,
         }
-        if !strange.is_empty() {
-            return Err(format!(
-                "changed by another hand than the service's, and refused by it: officer {}",
-                strange.join(", officer ")
-            )
-            .into());
+    });
+    let items: Vec<_> = items.collect();
+    drop(tx);
+    if json {
+        output::line(format_args!("{}", serde_json::to_string_pretty(&items)?))?;
+    } else {
+        for one in &items {
+            let roles = one.roles.as_ref().map_or("?".to_owned(), |roles| roles.join(","));
+            let office = one.office.as_deref().unwrap_or("?");
+            output::line(format_args!("{}\t{roles}\t{office}\t{}", one.username, one.state))?;
         }
-        return Ok(());
     }
-    let mut deed = deeds.open(Service).await?;
+    let strange = items.iter().filter(|one| one.roles.is_none()).map(|one| one.id.as_str());
+    super::refuse_strange("officer", strange)
+}
+
+async fn act(deeds: &Deeds, act: Act) -> Outcome {
     match act {
-        Act::List => {}
-        Act::Lock { name } => {
+        Act::List { json } => list(deeds, json).await,
+        Act::Lock { name, json } => {
+            let mut deed = deeds.open(Service).await?;
             proposals::lock_offline(&mut deed, name.as_str()).await?;
             deed.commit().await?;
+            if json {
+                let done = serde_json::json!({"username": name.as_str(), "state": "disabled"});
+                output::line(format_args!("{done}"))?;
+                return Ok(());
+            }
             output::line(format_args!(
                 "{} is locked. Administrators let an officer back in: POST /api/v1/officers/ID/enablement.",
                 name.as_str()
             ))?;
+            Ok(())
         }
-        Act::ProposeReset { name } => {
-            let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), None).await?;
-            deed.commit().await?;
-            output::line(format_args!(
-                "Proposed. It takes effect when an administrator confirms it, or at {}",
-                to_the_minute(effective_at)
-            ))?;
-            output::line(format_args!(
-                "if no administrator signs in before. Until then every answer of the service says so."
-            ))?;
-            output::line(format_args!(
-                "From then on this token sets the password of {} (POST /api/v1/password); it is shown once:",
-                name.as_str()
-            ))?;
-            output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;
-        }
-        Act::ProposeRole { name, roles } => {
-            let (effective_at, _) = proposals::propose_offline(&mut deed, name.as_str(), Some(roles)).await?;
-            deed.commit().await?;
-            output::line(format_args!(
-                "Proposed. It takes effect when an administrator confirms it, or at {}",
-                to_the_minute(effective_at)
-            ))?;
-            output::line(format_args!(
-                "if no administrator signs in before. Until then every answer of the service says so."
-            ))?;
-        }
+        Act::ProposeReset { name, json } => propose(deeds, &name, None, json).await,
+        Act::ProposeRole { name, roles, json } => propose(deeds, &name, Some(roles), json).await,
+    }
+}
+
+/// Proposes roles, or without them a new password.
+async fn propose(deeds: &Deeds, name: &Login, roles: Option<Vec<Role>>, json: bool) -> Outcome {
+    let mut deed = deeds.open(Service).await?;
+    let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), roles).await?;
+    deed.commit().await?;
+    let token = token.as_ref().map(|token| token.as_str());
+    if json {
+        let effective_at = effective_at.format(&Rfc3339)?;
+        let done = serde_json::json!({"username": name.as_str(), "effective_at": effective_at, "token": token});
+        output::line(format_args!("{done}"))?;
+        return Ok(());
+    }
+    output::line(format_args!(
+        "Proposed. It takes effect when an administrator confirms it, or at {}",
+        to_the_minute(effective_at)
+    ))?;
+    output::line(format_args!("if no administrator signs in before. Until then every answer of the service says so."))?;
+    if let Some(token) = token {
+        output::line(format_args!(
+            "From then on this token sets the password of {} (POST /api/v1/password); it is shown once:",
+            name.as_str()
+        ))?;
+        output::line(format_args!("{token}"))?;
     }
     Ok(())
 }

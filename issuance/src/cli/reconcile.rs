@@ -7,11 +7,12 @@ use clap::Args;
 use super::{Outcome, Place, output};
 use crate::server::backup::reconcile::{self, Reconciliation};
 
-/// Lists what stations did after a backup and the restored database does not know: cards, chips, orders; and the
-/// personal numbers that may have been given.
+/// Finds what stations did after a backup and the restored database does not know, and enters what chips prove.
 ///
-/// It changes nothing. Fetch the journals from the stations (`journal.jsonl` in the folder of each). What the list
-/// shows is not entered or revoked by this version: keep the chips back, and decide by hand.
+/// Fetch from each station `journal.jsonl` and the folder `vouchers`. Without --enter nothing is changed. With it, a
+/// card whose chip proves itself is entered again with its number; every other one becomes a finding, which two
+/// administrators revoke (GET and POST /api/v1/reconciliation/findings). It may be repeated. What a station shows and
+/// is not so is named, and the exit code is then 1.
 #[derive(Args)]
 pub(super) struct ReconcileCommand {
     #[command(flatten)]
@@ -19,6 +20,9 @@ pub(super) struct ReconcileCommand {
     /// Folder of a station, or its journal.jsonl. May be repeated.
     #[arg(long, value_name = "DIR", required = true)]
     journal: Vec<PathBuf>,
+    /// Enter what is proved, and what two administrators are to revoke.
+    #[arg(long)]
+    enter: bool,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -27,13 +31,17 @@ pub(super) struct ReconcileCommand {
 impl ReconcileCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
-        let found = tokio::runtime::Runtime::new()?.block_on(reconcile::reconcile(&settings, &self.journal))?;
+        let found =
+            tokio::runtime::Runtime::new()?.block_on(reconcile::reconcile(&settings, &self.journal, self.enter))?;
         if self.json {
             output::line(format_args!("{}", serde_json::to_string_pretty(&found)?))?;
         } else {
             output::line(format_args!("{}", text(&found)?.trim_end()))?;
         }
-        Ok(())
+        match found.lies.len() {
+            0 => Ok(()),
+            lies => Err(format!("{lies} files of stations are not what they say: ask who had the station").into()),
+        }
     }
 }
 
@@ -50,6 +58,24 @@ fn text(found: &Reconciliation) -> Result<String, time::error::Format> {
     }
     for journal in &found.journals {
         lines.push(format!("{}: {} records", journal.file.display(), journal.records));
+    }
+    lines.push(String::new());
+    let done = if found.entered { "" } else { " (nothing is entered without --enter)" };
+    lines
+        .push(format!("{} documents that vouchers tell of and the database did not know{done}", found.documents.len()));
+    for one in &found.documents {
+        match (&one.card, &one.why) {
+            (Some(card), _) => lines.push(format!("  {}: the chip proves its card, entered as {card}", one.serial)),
+            (None, why) => lines.push(format!(
+                "  {}: {}; finding {} waits for two administrators",
+                one.serial,
+                why.unwrap_or("unproved"),
+                one.finding.as_deref().unwrap_or("?")
+            )),
+        }
+    }
+    for lie in &found.lies {
+        lines.push(format!("{}: {}", lie.file.display(), lie.what));
     }
     lines.push(String::new());
     lines.push(format!("{} chips on which a journal tells more than the database knows", found.chips.len()));
@@ -71,6 +97,5 @@ fn text(found: &Reconciliation) -> Result<String, time::error::Format> {
         "{} cards wait for their hand-over as far as the database knows; each may be in its citizen's hand (no journal tells).",
         found.cards_to_hand_over
     ));
-    lines.push("Nothing was changed. Entering cards again and revoking them is not part of this version.".to_owned());
     Ok(lines.join("\n"))
 }

@@ -18,7 +18,7 @@ use crate::server::backup::{self, Restoration};
 /// says that it was restored.
 #[derive(Args)]
 pub(super) struct RestoreCommand {
-    /// The folder of the backup.
+    /// The folder of the backup, or of an archive (`issuance archive`).
     #[arg(value_name = "FROM")]
     from: PathBuf,
     /// Check the backup; without --data nothing is written. An archive is opened if there is an identity for it.
@@ -47,15 +47,21 @@ pub(super) struct RestoreCommand {
     /// The program that restores PostgreSQL.
     #[arg(long, value_name = "FILE", default_value = "pg_restore")]
     pg_restore: PathBuf,
+    /// PostgreSQL was recovered by its own means (base backup and archived log): take the database as it is, and from
+    /// the backup only keys, files and objects.
+    #[arg(long, requires = "data")]
+    adopt: bool,
 }
 
 impl RestoreCommand {
     pub(super) fn run(self) -> Outcome {
         let identities = read(self.identity.as_deref())?;
         let keys_identities = read(self.keys_identity.as_deref())?;
-        let Some(data) = self.data else { return verify(&self.from, &identities, &keys_identities) };
+        // Of an archive, the newest generation.
+        let from = backup::newest(&self.from)?;
+        let Some(data) = self.data else { return verify(&from, &identities, &keys_identities) };
         let what = Restoration {
-            from: self.from,
+            from,
             data: data.clone(),
             key_file: self.key_file.clone(),
             database: self.database,
@@ -63,6 +69,7 @@ impl RestoreCommand {
             keys_identities,
             skip: self.skip,
             pg_restore: self.pg_restore,
+            adopt: self.adopt,
         };
         let restored = attended(async |progress| Box::pin(backup::restore(what, progress, now())).await)?;
         let manifest = &restored.manifest;

@@ -87,7 +87,7 @@ impl Serve {
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-async fn stop_requested() -> std::io::Result<()> {
+pub(super) async fn stop_requested() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,

@@ -7,7 +7,9 @@ use crypto::identity::CardSerial;
 use crypto::perso::problem::ProblemCode;
 use time::Date;
 
-use crate::ground::ids::{ApplicationId, CardId, DeliveryId, DeputyId, OfficerId, OrderId, PersonId, StationId};
+use crate::ground::ids::{
+    ApplicationId, CardId, DeliveryId, DeputyId, FindingId, OfficerId, OrderId, PersonId, StationId,
+};
 use crate::ground::{Caller, OfficeCode, Permission};
 
 macro_rules! words {
@@ -93,6 +95,8 @@ words! {
         CardRead = "card-read",
         /// The cards of a person were listed.
         CardsListed = "cards-listed",
+        /// A card that a restored database did not know was entered again, on its chip's own proof.
+        CardReentered = "card-reentered",
         /// A card counts no more.
         CardRevoked = "card-revoked",
         /// A blank was given to a station.
@@ -109,6 +113,14 @@ words! {
         DeputyAppointed = "deputy-appointed",
         /// An officer's standing in for another was ended early.
         DeputyEnded = "deputy-ended",
+        /// A document that a restored database does not know was found.
+        FindingEntered = "finding-entered",
+        /// An officer wants a document that was found revoked.
+        FindingProposed = "finding-proposed",
+        /// A second officer agreed: the document that was found is revoked.
+        FindingRevoked = "finding-revoked",
+        /// The findings of a reconciliation were listed.
+        FindingsListed = "findings-listed",
         /// A day of the calendar was set as a holiday or as a working day.
         HolidayChanged = "holiday-changed",
         /// A backup of the installation was put back.
@@ -250,6 +262,8 @@ pub enum Object {
     Delivery(DeliveryId),
     /// An officer's standing in for another.
     Deputy(DeputyId),
+    /// What a reconciliation found.
+    Finding(FindingId),
     /// An installation, by its identifier.
     Installation(uuid::Uuid),
     /// An officer.
@@ -294,6 +308,7 @@ impl fmt::Display for Object {
             Self::Chip(serial) => write!(f, "chip/{serial}"),
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Deputy(id) => write!(f, "deputy/{id}"),
+            Self::Finding(id) => write!(f, "finding/{id}"),
             Self::Installation(id) => write!(f, "installation/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),

@@ -10,6 +10,8 @@ pub const BACKUP_PIECE: &str = "backup-piece";
 pub const DOCUMENT_SIGNED: &str = "document-signed";
 /// Between the rename of a file and the flush of its folder.
 pub const FILE_RENAMED: &str = "file-renamed";
+/// Before an order of a lost database is judged.
+pub const REENTRY: &str = "reentry";
 /// Between the commit of a write and its answer.
 pub const WRITE_COMMITTED: &str = "write-committed";
 

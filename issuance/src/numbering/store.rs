@@ -1,6 +1,7 @@
 //! SQL of the numbers.
 
 use crypto::identity::PersonalNumber;
+use time::OffsetDateTime;
 
 use super::model::Cell;
 use crate::ground::ids::{OfficerId, PersonId};
@@ -9,7 +10,8 @@ use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cells and of numbers given.
-pub const MIGRATIONS: &[Migration] = &[migration!(8, "0008_numbering_numbers")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(8, "0008_numbering_numbers"), migration!(64, "0064_numbering_withheld_numbers")];
 
 /// Name of a cell, as stored.
 pub(super) fn cell_id(cell: Cell) -> String {
@@ -41,14 +43,21 @@ pub async fn giver(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<Office
     tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "established_by")).transpose()
 }
 
-/// Gives a number to a person. Returns false if a person has it (numbers that came from elsewhere do
+/// Gives a number to a person. Returns false if a person has it or it is withheld (numbers that came from elsewhere do
 /// not follow our counters).
-pub(super) async fn give(
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn give(
     tx: &mut Tx,
     number: &PersonalNumber,
     person: PersonId,
     established: &Decision,
 ) -> Result<bool, StoreError> {
+    let withheld = sql!("select personal_number from withheld_number where personal_number = $1");
+    if tx.one(withheld, args![number.as_str()]).await?.is_some() {
+        return Ok(false);
+    }
     let given = tx
         .run(
             sql!(
@@ -59,4 +68,26 @@ pub(super) async fn give(
         )
         .await?;
     Ok(given == 1)
+}
+
+/// Returns the person who has a number.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn holder(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<PersonId>, StoreError> {
+    let sql = sql!("select personal_number, person_id from personal_number where personal_number = $1");
+    tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "person_id")).transpose()
+}
+
+/// Sees to it that a number is given to no person any more. Withheld once, it stays so.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn withhold(tx: &mut Tx, number: &PersonalNumber, at: OffsetDateTime) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into withheld_number (personal_number, withheld_at) values ($1, $2)
+         on conflict (personal_number) do nothing"
+    );
+    tx.run(sql, args![number.as_str(), at]).await?;
+    Ok(())
 }

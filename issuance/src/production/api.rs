@@ -15,7 +15,7 @@ use super::intake::{self, IntakeOutcome};
 use super::model::{Chip, ChipStateName};
 use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
-use super::{Production, ProductionError, lists, wire, withdrawal};
+use super::{Production, ProductionError, findings, lists, wire, withdrawal};
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
 use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
@@ -42,6 +42,7 @@ where
         .add(Right::Station, routes!(order_personalization))
         .add(Right::Station, routes!(receive_personalization))
         .add(Right::Station, routes!(spoil))
+        .merge(findings::routes())
         .merge(lists::routes())
 }
 
@@ -309,7 +310,12 @@ async fn order_personalization(
     desk.write(station, stamp, async |deed| {
         let ordered = personalization::order(deed, &production, &body.presentation).await?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
-        Ok::<_, ProductionError>(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0 })
+        Ok::<_, ProductionError>(PersonalizationOrder {
+            order: ordered.order,
+            read_back,
+            slip: ordered.slip.0,
+            voucher: ordered.voucher,
+        })
     })
     .await
 }

@@ -80,6 +80,9 @@ pub enum ProductionError {
     /// The list of the CSCA.
     #[error(transparent)]
     List(#[from] CrlError),
+    /// No such finding, or it was decided.
+    #[error("no such finding waits for a decision")]
+    FindingUnknown,
     /// No application waits for a chip at this office.
     #[error("no approved application waits")]
     NothingToPersonalize,
@@ -89,6 +92,9 @@ pub enum ProductionError {
     /// No such order, or another station's.
     #[error("order unknown")]
     OrderUnknown,
+    /// The officer who proposed it has left, or may not propose it any more.
+    #[error("the officer who proposed it has left, or may not propose it any more: propose it again")]
+    ProposalStale,
     /// Another office's chip.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),
@@ -120,6 +126,9 @@ pub enum ProductionError {
     /// A serial that a delivery note names twice.
     #[error("serial {0} stands twice in the delivery note")]
     SerialTwice(CardSerial),
+    /// One officer cannot do both.
+    #[error("another officer than the one who proposed it confirms it")]
+    SecondOfficer,
     /// The signer gave a signature of something else.
     #[error(transparent)]
     Signature(#[from] SignatureMismatch),

@@ -4,14 +4,17 @@
 mod api;
 mod documents;
 mod error;
+pub mod findings;
 pub mod intake;
 mod lists;
 mod misses;
 pub mod model;
 pub mod personalization;
 mod problem;
+pub mod reentry;
 pub mod steps;
 mod store;
+mod voucher;
 mod wire;
 pub mod withdrawal;
 
@@ -19,7 +22,9 @@ use std::sync::Arc;
 
 pub use api::routes;
 pub use error::ProductionError;
+pub use store::findings::FINDING;
 pub use store::{CHIP, Figures, MIGRATIONS, WRITE_OFF, chip_state, figures, knows_order};
+pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
 
 use crate::cards::CardProfile;
 use crate::ground::Secrets;

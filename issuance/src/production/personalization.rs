@@ -21,17 +21,18 @@ use super::error::ProductionError;
 use super::model::{Chip, ChipError, ChipState};
 use super::steps::{in_custody, under};
 use super::store::{self, Document, StoredOrder};
+use super::voucher::{self, Voucher};
 use super::{Production, documents};
 use crate::applications::fetched::FetchedPortrait;
 use crate::applications::model::{Application, Hold, HoldReason, Slip, Stage};
 use crate::applications::store as applications;
-use crate::cards;
 use crate::cards::model::{Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Station;
 use crate::ground::ids::{ApplicationId, CardId, DocumentId, OrderId};
 use crate::keys::KeyName;
 use crate::store::StoreError;
+use crate::{cards, numbering, population};
 
 /// An order, and what the station needs to read the card back.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Ordered {
     pub application: ApplicationId,
     /// Its slip.
     pub slip: Slip,
+    /// The order's voucher, for the station to keep.
+    pub voucher: Option<String>,
 }
 
 /// What came of a receipt of personalization.
@@ -313,10 +316,11 @@ pub async fn order(
     let chip = in_custody(deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
     let (application, document) = in_production(deed, &chip).await?;
-    let key_version = chip.state.keys().ok_or(ChipError::Spoiled)?.key_version;
+    let chip_keys = chip.state.keys().ok_or(ChipError::Spoiled)?.clone();
+    let key_version = chip_keys.key_version;
     let keys = production.card_keys.issuer(&chip.serial, key_version);
     let presentation = under(presentation, key_version);
-    let (package, can, _) = documents::package(production, &document)?;
+    let (package, can, sod_sha256) = documents::package(production, &document)?;
     let script = match presentation.life_cycle {
         LifeCycle::Personalized => Script::report(&keys, &presentation, &mut deed.rng())?,
         _ => Script::personalize(&keys, &presentation, &package, &mut deed.rng())?,
@@ -333,6 +337,25 @@ pub async fn order(
         challenge_used: false,
     };
     store::insert_order(deed.tx(), id, &stored, at).await?;
+    let registered = population::store::person(deed, application.person).await?;
+    let number = registered.and_then(|registered| registered.personal_number);
+    let number = number.ok_or_else(|| StoreError::inconsistent("person", "personal_number", application.person))?;
+    let facts = voucher::Facts {
+        station: deed.actor().id,
+        keys: chip_keys,
+        application: application.id,
+        person: application.person,
+        number,
+        numbered_by: numbering::store::giver(deed.tx(), &number).await?,
+        office: application.office.clone(),
+        document: document.id,
+        sod_sha256,
+        digest: package.digest(),
+        issued: document.issued,
+        expires: document.expires,
+        challenge,
+    };
+    let voucher = Voucher::sealed(&production.secrets, id, &stored.script, facts);
     let object = Object::Chip(chip.serial);
     let entry = Entry::new(Action::PersonalizationOrdered, object, Purpose::Personalization);
     deed.enter(entry.about(application.person).with(Object::Order(id))).await?;
@@ -342,6 +365,7 @@ pub async fn order(
         challenge,
         application: application.id,
         slip: application.slip,
+        voucher: Some(voucher),
     })
 }
 

@@ -40,17 +40,19 @@ impl From<ProductionError> for Problem {
             E::ChipUnknown => Code::ChipUnknown,
             E::DeliveryEmpty => Code::DeliveryEmpty,
             E::EvidenceMissing => Code::EvidenceMissing,
+            E::FindingUnknown | E::WriteOffUnknown => Code::ProposalUnknown,
             E::LifeCycle(_) => Code::ChipLifeCycleUnexpected,
             E::ListTooLong { .. } => Code::ListTooLong,
             E::NothingToPersonalize => Code::NothingToPersonalize,
             E::OrderUnknown => Code::OrderUnknown,
             E::OtherCustody => Code::ChipInOtherCustody,
+            E::ProposalStale => Code::ProposalStale,
             E::Receipt(_) => Code::ReceiptForged,
             E::Script(_) => Code::PresentationUnfit,
+            E::SecondOfficer => Code::SecondOfficerNeeded,
             E::SerialKnown { .. } | E::SerialTwice(_) => Code::SerialAlreadyDelivered,
             E::StationUnknown => Code::StationNotFound,
             E::Witness => Code::WitnessUnfit,
-            E::WriteOffUnknown => Code::ProposalUnknown,
         };
         Self::new(code).detail(error)
     }

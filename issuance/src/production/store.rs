@@ -1,5 +1,6 @@
 //! SQL of the stock ledger, of documents and of orders.
 
+pub(super) mod findings;
 pub(super) mod lists;
 
 use crypto::identity::CardSerial;
@@ -19,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(45, "0045_production_write_offs"),
     migration!(49, "0049_production_write_off_row_macs"),
     migration!(57, "0057_production_lists"),
+    migration!(65, "0065_production_findings"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

@@ -81,6 +81,9 @@ described! {
         read_back: ReadBack,
         /// The slip of the application that the chip is bound to.
         slip: String,
+        /// What the service needs to know this order again if it loses its database: sealed, base64. The station keeps
+        /// it with the order's commands, and gives it back when it is asked to.
+        voucher: Option<String>,
     }
 
     /// What a chip answered to an order.
@@ -178,7 +181,12 @@ mod tests {
         same::<IntakeOrder>(&protocol::IntakeOrder { order: order.clone() });
         let read_back = protocol::ReadBack { can: "000017".to_owned(), challenge: [0; 8] };
         same::<ReadBack>(&read_back);
-        same::<PersonalizationOrder>(&protocol::PersonalizationOrder { order, read_back, slip });
+        same::<PersonalizationOrder>(&protocol::PersonalizationOrder {
+            order,
+            read_back,
+            slip,
+            voucher: Some(String::new()),
+        });
         let receipt = perso::Receipt { order: String::new(), responses: vec![] };
         same::<Receipt>(&receipt);
         same::<IntakeReceipt>(&protocol::IntakeReceipt { receipt: receipt.clone() });

@@ -27,5 +27,6 @@ pub use error::StoreError;
 pub use migrations::Migration;
 pub use record::{Column, Record};
 pub use seal::{Key, Kind, RowKey, Sealed};
+pub use snapshot::HeldLog;
 pub use sql::Sql;
 pub use tx::Tx;

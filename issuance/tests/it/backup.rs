@@ -24,14 +24,14 @@ use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, within};
 use crate::postgres::fresh_database;
 
 /// A folder for backups and restored installations, with two identities.
-struct Place {
+pub struct Place {
     folder: tempfile::TempDir,
-    data: Identity,
-    keys: Identity,
+    pub data: Identity,
+    pub keys: Identity,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let rng = &mut Randomness::seeded(11).draw();
         let place =
             Self { folder: tempfile::tempdir().unwrap(), data: Identity::generate(rng), keys: Identity::generate(rng) };
@@ -41,12 +41,12 @@ impl Place {
         place
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// `issuance backup TO` of this folder and database.
-    fn backup(&self, data: &Path, database: Option<&str>, to: &str) -> Command {
+    pub fn backup(&self, data: &Path, database: Option<&str>, to: &str) -> Command {
         let mut command = issuance(database);
         command.arg("backup").arg(self.at(to)).arg("--data").arg(data);
         command.args(["--recipient", &self.data.recipient().to_string()]);
@@ -55,7 +55,7 @@ impl Place {
     }
 
     /// `issuance restore FROM --data TO`
-    fn restore(&self, from: &str, to: &str, database: Option<&str>) -> Command {
+    pub fn restore(&self, from: &str, to: &str, database: Option<&str>) -> Command {
         let mut command = issuance(database);
         command.arg("restore").arg(self.at(from)).arg("--data").arg(self.at(to));
         command.arg("--identity").arg(self.at("data.txt")).arg("--keys-identity").arg(self.at("keys.txt"));
@@ -68,7 +68,7 @@ impl Place {
     }
 }
 
-fn issuance(database: Option<&str>) -> Command {
+pub fn issuance(database: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
     command.stdin(Stdio::null()).env_remove("ISSUANCE_DATABASE");
     if let Some(url) = database {
@@ -78,7 +78,7 @@ fn issuance(database: Option<&str>) -> Command {
 }
 
 /// Runs a command beside the service of this process. Returns its exit code and what it said.
-async fn run(mut command: Command) -> (Option<i32>, String) {
+pub async fn run(mut command: Command) -> (Option<i32>, String) {
     tokio::task::spawn_blocking(move || {
         let Output { status, stdout, stderr } = command.output().unwrap();
         (status.code(), String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap())
@@ -87,14 +87,14 @@ async fn run(mut command: Command) -> (Option<i32>, String) {
     .unwrap()
 }
 
-async fn succeeds(command: Command) -> String {
+pub async fn succeeds(command: Command) -> String {
     let (code, said) = run(command).await;
     assert_eq!(code, Some(0), "{said}");
     said
 }
 
 /// The number of a woman born in this year, who was not in the register.
-async fn number(offices: &Offices, year: u16) -> PersonalNumber {
+pub async fn number(offices: &Offices, year: u16) -> PersonalNumber {
     let mut born = declaration();
     born.birth_date = format!("05/01/{year}");
     let person = offices.declares(&born).await;
@@ -128,7 +128,7 @@ async fn status(offices: &Offices, fingerprint: &[u8]) -> String {
 }
 
 /// The service over a restored folder: with the station of before, and officers who sign in anew.
-async fn started(lost: Offices, data: PathBuf, database: Option<String>) -> Offices {
+pub async fn started(lost: Offices, data: PathBuf, database: Option<String>) -> Offices {
     let mut settings = Settings { database, ..Settings::new(data) };
     settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
     let state = server::Offices::open(&settings, Some(lost.clock.clone()), Randomness::seeded(23)).await.unwrap();

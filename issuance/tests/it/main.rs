@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod archive;
 mod at_once;
 mod audit;
 mod backup;
@@ -22,12 +23,14 @@ mod keys;
 mod lists;
 mod loss;
 mod offices;
+mod offline;
 mod openapi;
 mod order;
 mod packaging;
 mod portraits;
 mod problems;
 mod reading;
+mod reconciliation;
 mod register_rules;
 mod rights;
 mod road;

@@ -107,6 +107,10 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/stock/{serial}/write-off", Officers(&[Stock])),
     // The officer whom the write-off names as its witness, whatever the roles.
     ("POST", "/api/v1/stock/{serial}/write-off/confirmation", SignedIn),
+    // What a restored house does not know is revoked by two administrators; it shows no citizen.
+    ("GET", "/api/v1/reconciliation/findings", Officers(&[Admin])),
+    ("POST", "/api/v1/reconciliation/findings/{id}/proposal", Officers(&[Admin])),
+    ("POST", "/api/v1/reconciliation/findings/{id}/confirmation", Officers(&[Admin])),
     // Production: machines alone.
     ("GET", "/api/v1/production/queue", Stations),
     ("POST", "/api/v1/station/chips/{serial}/spoiled", Stations),

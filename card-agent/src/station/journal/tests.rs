@@ -108,3 +108,31 @@ fn events_have_their_golden_json() {
         assert_eq!(serde_json::to_string(&record).unwrap(), json);
     }
 }
+
+#[test]
+fn a_voucher_lies_beside_the_journal_with_the_commands_of_its_order_and_is_removed_after_a_quarter() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let order = |id: &str| Order {
+        id: id.to_owned(),
+        purpose: crypto::perso::Purpose::Personalize,
+        serial: serial(1),
+        commands: vec![vec![0, 0xa4, 4, 0]],
+    };
+    let now = SystemTime::from(AT);
+    // The id is the service's text, and leads nowhere.
+    journal.keep_voucher(&order("../../o1"), "AAEC", now).unwrap();
+    let files = || -> Vec<_> {
+        fs::read_dir(folder.path().join("vouchers")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    assert_eq!(files().len(), 1);
+    let kept = fs::read_to_string(&files()[0]).unwrap();
+    let json = r#"{"order":{"id":"../../o1","purpose":"personalize","serial":"00000000000000000001","commands":["AKQEAA=="]},"voucher":"AAEC"}"#;
+    assert_eq!(kept, json);
+    assert!(files()[0].extension().is_some_and(|extension| extension == "json"));
+    journal.keep_voucher(&order("o2"), "AAEC", now).unwrap();
+    assert_eq!(files().len(), 2);
+    let written = fs::metadata(&files()[0]).unwrap().modified().unwrap();
+    journal.keep_voucher(&order("o3"), "AAEC", written + Duration::from_hours(93 * 24)).unwrap();
+    assert_eq!(files().len(), 1, "the two of a quarter ago are gone");
+}

@@ -127,7 +127,7 @@ fn missing(path: &Path, error: io::Error) -> BackupError {
 }
 
 /// Returns the SHA-256 of a file in hexadecimal.
-fn digest(path: &Path, progress: &Progress) -> Result<String, BackupError> {
+pub(super) fn digest(path: &Path, progress: &Progress) -> Result<String, BackupError> {
     let failed = || BackupError::file(path);
     let mut file = fs::File::open(path).map_err(failed())?;
     let (mut digest, mut piece) = (Sha256::new(), vec![0; 64 * 1024]);

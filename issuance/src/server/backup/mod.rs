@@ -9,6 +9,7 @@
 pub mod age;
 mod archive;
 mod check;
+mod log;
 mod manifest;
 mod postgres;
 mod put_back;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io};
 
 pub use check::{Checked, check};
+pub use log::{Archiving, archive, newest};
 pub use manifest::{Archive, Manifest};
 pub use put_back::{Restoration, Restored, restore};
 pub use take::{Order, backup};
@@ -61,6 +63,12 @@ impl Progress {
     /// Has the work end soon, with [`BackupError::Stopped`].
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// True once the work is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Notes a piece of work.
@@ -159,6 +167,9 @@ pub enum BackupError {
     /// The recipients do not fit.
     #[error("{0}")]
     Recipients(&'static str),
+    /// Another file lies where the database was.
+    #[error("{} was removed or replaced while its log was archived: start `issuance archive` again", .0.display())]
+    Replaced(PathBuf),
     /// Folder and database of the service.
     #[error(transparent)]
     Start(#[from] StartError),

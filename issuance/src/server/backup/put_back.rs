@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use super::age::Identity;
 use super::archive::{first, walk};
 use super::check::{check, key};
+use super::log::{follow, wal_of};
 use super::manifest::{DATA, KEYS};
-use super::take::{FILES, KEK, OBJECTS, POSTGRESQL, SQLITE};
+use super::take::{FILES, KEK, OBJECTS, POSTGRESQL, SQLITE, SQLITE_LOG};
 use super::{BackupError, Manifest, Progress, postgres, reconcile};
 use crate::access;
 use crate::deed::{Action, Deeds, Entry, Object, Purpose};
@@ -43,6 +44,8 @@ pub struct Restoration {
     pub skip: u64,
     /// The program that restores PostgreSQL.
     pub pg_restore: PathBuf,
+    /// The database was recovered by PostgreSQL's own means (point in time), and is taken as it is.
+    pub adopt: bool,
 }
 
 /// What was restored.
@@ -90,9 +93,10 @@ pub async fn restore(what: Restoration, progress: &Progress, now: OffsetDateTime
     let mark = data.join(RESTORING);
     clear(&data)?;
     write_new(&mark, &mut &b"issuance restore is under way, or was cut\n"[..], files::PRIVATE)?;
+    let mut manifest = manifest;
     {
-        let (progress, manifest) = (progress.clone(), manifest.clone());
-        what = blocking::apart(move || fill(&what, &manifest, &progress).map(|()| what)).await?;
+        let (progress, of) = (progress.clone(), manifest.clone());
+        (what, manifest.made_at) = blocking::apart(move || fill(&what, &of, &progress).map(|at| (what, at))).await?;
     }
     let restored = Box::pin(begin_again(&what, manifest, now)).await?;
     files::remove(&mark).map_err(BackupError::file(&mark))?;
@@ -107,8 +111,12 @@ async fn may_be_restored(what: &Restoration, manifest: &Manifest) -> Result<(), 
     }
     let refused = |remedy| BackupError::Engine { backup: manifest.engine.clone(), remedy };
     match (&what.database, manifest.engine.as_str()) {
+        (None, "sqlite") if what.adopt => return Err(refused("--adopt is for PostgreSQL")),
         (None, "sqlite") => {}
         (Some(url), "postgresql") => {
+            if what.adopt {
+                return key_file_is_free(what);
+            }
             let db = Db::connect(Some(url), &what.data).await?;
             let empty = db.is_empty().await;
             db.close().await;
@@ -124,6 +132,10 @@ async fn may_be_restored(what: &Restoration, manifest: &Manifest) -> Result<(), 
         (Some(_), _) => return Err(refused("leave --database (ISSUANCE_DATABASE) out; it goes into the folder")),
         (None, _) => return Err(refused("name an empty database with --database (ISSUANCE_DATABASE)")),
     }
+    key_file_is_free(what)
+}
+
+fn key_file_is_free(what: &Restoration) -> Result<(), BackupError> {
     match &what.key_file {
         Some(file) if file.exists() => Err(BackupError::AlreadyThere(file.clone())),
         _ => Ok(()),
@@ -159,8 +171,8 @@ fn clear(folder: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Writes keys, public files and objects, then the database.
-fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<(), BackupError> {
+/// Writes keys, public files and objects, then the database, then what was archived since. Returns the moment of that.
+fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<OffsetDateTime, BackupError> {
     let [(data, data_sealed), (keys, keys_sealed)] = [DATA, KEYS].map(|prefix| {
         let archive = manifest.archive(prefix).expect("the check found both");
         (what.from.join(&archive.file), !archive.recipients.is_empty())
@@ -181,6 +193,9 @@ fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<
         if [SQLITE, POSTGRESQL].contains(&name) {
             return Ok(());
         }
+        if name == SQLITE_LOG {
+            return write_new(&wal_of(folder), content, files::PRIVATE);
+        }
         if name.starts_with(OBJECTS) {
             let path = folder.join(name);
             let parent = path.parent().expect("objects lie in a folder");
@@ -196,16 +211,21 @@ fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<
         }
         write_new(&path, content, files::PUBLIC)
     })?;
-    first(&data, data_sealed, &data_key, &mut |_, content| match &what.database {
-        None => write_new(&Db::lite_file(folder), content, files::PRIVATE),
-        Some(url) => postgres::restore(&what.pg_restore, url, content, progress),
-    })?;
+    if !what.adopt {
+        first(&data, data_sealed, &data_key, &mut |_, content| match &what.database {
+            None => write_new(&Db::lite_file(folder), content, files::PRIVATE),
+            Some(url) => postgres::restore(&what.pg_restore, url, content, progress),
+        })?;
+    }
+    let store = KeyStore::open_restored(folder, what.key_file.as_deref())?;
+    let at = follow(&what.from, folder, &store, manifest, &what.identities, progress)?;
     // One flush for all of them.
     let folder = File::open(folder).map_err(BackupError::file(folder))?;
-    rustix::fs::syncfs(&folder).map_err(|error| BackupError::file(&what.data)(error.into()))
+    rustix::fs::syncfs(&folder).map_err(|error| BackupError::file(&what.data)(error.into()))?;
+    Ok(at)
 }
 
-fn write_new(path: &Path, content: &mut dyn Read, mode: u32) -> Result<(), BackupError> {
+pub(super) fn write_new(path: &Path, content: &mut dyn Read, mode: u32) -> Result<(), BackupError> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     file.and_then(|mut file| io::copy(content, &mut file)).map(drop).map_err(BackupError::file(path))
 }
@@ -251,7 +271,8 @@ async fn begin_again(what: &Restoration, manifest: Manifest, now: OffsetDateTime
     access::close_all_sessions(deed.tx(), now).await?;
     let object = Object::Installation(installation.id().uuid());
     let entry = Entry::new(Action::InstallationRestored, object, Purpose::Administration);
-    let reason = format!("backup of {}; every counter raised by {}", manifest.moment(), what.skip);
+    let adopted = if what.adopt { "recovered database; folder of the " } else { "" };
+    let reason = format!("{adopted}backup of {}; every counter raised by {}", manifest.moment(), what.skip);
     deed.enter(entry.because(reason)).await?;
     deed.commit().await?;
     let verified = Verified::walk(&db).await?;

@@ -1,10 +1,16 @@
-//! What the journals of the stations know and a restored database does not. It only lists: nothing is changed.
+//! What the journals and vouchers of the stations know and a restored database does not.
+//!
+//! A station is not trusted. A card is entered again only on the service's own sealed voucher of the order and the
+//! chip's own MACs and signature; a voucher without them becomes a finding, which two officers revoke; a journal
+//! without a voucher is listed, and nothing follows from it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crypto::identity::CardSerial;
+use crypto::perso::Receipt;
+use crypto::perso::protocol::ActiveAuthentication;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -12,11 +18,12 @@ use time::OffsetDateTime;
 
 use super::Manifest;
 use crate::cards;
-use crate::ground::Randomness;
-use crate::keys::{KeyStoreError, LockedKeyStore};
-use crate::production::{chip_state, knows_order};
-use crate::server::Settings;
+use crate::ground::{Randomness, failpoint};
+use crate::keys::{CardKeys, CardKeysError, KeyStoreError, LockedKeyStore};
+use crate::production::reentry::{Reentry, reenter};
+use crate::production::{KeptVoucher, Lie, ProductionError, Testimony, Voucher, chip_state, knows_order};
 use crate::server::compose::{StartError, database, founded};
+use crate::server::{Settings, deeds};
 use crate::store::{StoreError, Tx};
 
 /// What the restored folder remembers of its restoration, in `restored.json`.
@@ -54,7 +61,13 @@ pub struct Reconciliation {
     pub restoration: Option<Restoration>,
     /// Journals that were read, and the number of their records.
     pub journals: Vec<Journal>,
-    /// Chips on which a journal tells more than the database knows.
+    /// True if what is listed in `documents` was entered; false if it was only looked for.
+    pub entered: bool,
+    /// Documents that vouchers tell of and that the database did not know.
+    pub documents: Vec<Told>,
+    /// What a station shows and is not so. Nothing follows from it.
+    pub lies: Vec<Untrue>,
+    /// Chips on which a journal tells more than the database knows, after that.
     pub chips: Vec<Chip>,
     /// Personal numbers that may have been given after the backup: no journal tells which were.
     pub numbers: Vec<Numbers>,
@@ -70,6 +83,32 @@ pub struct Journal {
     pub file: PathBuf,
     /// How many records it has.
     pub records: usize,
+}
+
+/// A document that a voucher tells of and that the database did not know.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Told {
+    /// The chip.
+    pub serial: String,
+    /// The order.
+    pub order: String,
+    /// The document, as kiosks name it.
+    pub sod_sha256: String,
+    /// The card, if it was entered again.
+    pub card: Option<String>,
+    /// What waits for two officers, else.
+    pub finding: Option<String>,
+    /// Why it was not entered again.
+    pub why: Option<&'static str>,
+}
+
+/// Something that a station shows and that is not so.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Untrue {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
 }
 
 /// A chip on which a journal tells more than the database knows.
@@ -131,11 +170,17 @@ pub struct Numbers {
     pub below: u64,
 }
 
-/// Compares journals (files, or folders of stations) with the database. The service may run meanwhile.
+/// Compares journals (files, or folders of stations) and the vouchers beside them with the database. With `enter`, what
+/// they prove is entered, and what they do not becomes findings for two officers; else nothing is changed. The service
+/// may run meanwhile. Cut anywhere, it is repeated.
 ///
 /// # Errors
 /// [`ReconcileError`]
-pub async fn reconcile(settings: &Settings, journals: &[PathBuf]) -> Result<Reconciliation, ReconcileError> {
+pub async fn reconcile(
+    settings: &Settings,
+    journals: &[PathBuf],
+    enter: bool,
+) -> Result<Reconciliation, ReconcileError> {
     let (store, _) = founded(settings)?;
     let restoration = match store.public(FILE) {
         Ok(bytes) => {
@@ -144,19 +189,59 @@ pub async fn reconcile(settings: &Settings, journals: &[PathBuf]) -> Result<Reco
         Err(KeyStoreError::Missing(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let (mut told, mut read) = (BTreeMap::new(), Vec::new());
+    let (mut told, mut read, mut lies, mut shown) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+    // All of them are read before anything is entered.
     for journal in journals {
         let file = if journal.is_dir() { journal.join("journal.jsonl") } else { journal.clone() };
         let records = read_journal(&file)?;
-        read.push(Journal { file, records: records.len() });
+        read.push(Journal { file: file.clone(), records: records.len() });
+        vouchers(&file.with_file_name("vouchers"), &testimonies(&records), &mut shown, &mut lies)?;
         tell(&mut told, records);
     }
     let (db, _) = database(settings, &store, &Randomness::System).await?;
-    if !db.has_table("officer").await? {
-        db.close().await;
+    let has_tables = db.has_table("officer").await?;
+    db.close().await;
+    if !has_tables {
         return Err(StartError::NoTables.into());
     }
-    let mut tx = db.begin_read().await?;
+    let deeds = deeds(settings).await?;
+    let card_keys = CardKeys::open(&store)?;
+    let mut judged = Vec::new();
+    for Shown { file, kept, testimony } in shown {
+        let voucher = match Voucher::open(store.secrets(), &kept) {
+            Ok(voucher) => voucher,
+            Err(lie) => {
+                lies.push(Untrue { file, what: lie.to_string() });
+                continue;
+            }
+        };
+        let proved = voucher.proved(&card_keys, settings.card.active_auth_hash, &kept, &testimony);
+        if let Err(lie) = &proved {
+            lies.push(Untrue { file, what: lie.to_string() });
+        }
+        // An entry under another chip says nothing about this order.
+        if !matches!(proved, Err(Lie::OtherChip(_))) {
+            judged.push((proved.unwrap_or(false), voucher));
+        }
+    }
+    // What is proved comes first: a later order for the same document adds nothing.
+    judged.sort_by_key(|(proved, voucher)| (!*proved, voucher.order().uuid()));
+    let mut documents: Vec<Told> = Vec::new();
+    for (proved, voucher) in judged {
+        let sod_sha256 = hex::encode(voucher.document());
+        if documents.iter().any(|one| one.sod_sha256 == sod_sha256) {
+            continue;
+        }
+        failpoint::pass(failpoint::REENTRY);
+        let (card, finding, why) = match Box::pin(reenter(&deeds, &voucher, proved, enter)).await? {
+            Reentry::Known => continue,
+            Reentry::Reentered(card) => (Some(card.to_string()), None, None),
+            Reentry::Found(finding, why) => (None, Some(finding.to_string()), Some(why.word())),
+        };
+        let (serial, order) = (voucher.serial().to_string(), voucher.order().to_string());
+        documents.push(Told { serial, order, sod_sha256, card, finding, why });
+    }
+    let mut tx = deeds.db().begin_read().await?;
     let mut chips = Vec::new();
     for (serial, told) in told {
         chips.extend(compared(&mut tx, serial, told).await?);
@@ -165,9 +250,86 @@ pub async fn reconcile(settings: &Settings, journals: &[PathBuf]) -> Result<Reco
     let figures = cards::store::figures(&mut tx).await?;
     let waiting = figures.into_iter().find(|(status, _)| status == "personalized").map_or(0, |(_, count)| count);
     drop(tx);
-    db.close().await;
+    deeds.db().close().await;
     let numbers = restoration.as_ref().map(numbers).unwrap_or_default();
-    Ok(Reconciliation { restoration, journals: read, chips, numbers, cards_to_hand_over: waiting })
+    Ok(Reconciliation {
+        restoration,
+        journals: read,
+        entered: enter,
+        documents,
+        lies,
+        chips,
+        numbers,
+        cards_to_hand_over: waiting,
+    })
+}
+
+/// A voucher that a station kept, and what its journal tells of the order.
+struct Shown {
+    file: PathBuf,
+    kept: KeptVoucher,
+    testimony: Testimony,
+}
+
+/// Reads the vouchers beside a journal. A file that is none is a lie; a station of an older version has no folder.
+fn vouchers(
+    folder: &Path,
+    testimonies: &BTreeMap<String, Testimony>,
+    shown: &mut Vec<Shown>,
+    lies: &mut Vec<Untrue>,
+) -> Result<(), ReconcileError> {
+    let failed = |error| ReconcileError::File { file: folder.to_owned(), error };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    files.sort();
+    for file in files {
+        // What was being written when the power went is no voucher: its order was never played.
+        if file.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let bytes = fs::read(&file).map_err(|error| ReconcileError::File { file: file.clone(), error })?;
+        match serde_json::from_slice::<KeptVoucher>(&bytes) {
+            Ok(kept) => {
+                let testimony = testimonies.get(&kept.order.id).cloned().unwrap_or_default();
+                shown.push(Shown { file, kept, testimony });
+            }
+            Err(error) => lies.push(Untrue { file, what: format!("no voucher, or cut: {error}") }),
+        }
+    }
+    Ok(())
+}
+
+/// What a journal tells of each order. The first answer to an order counts.
+fn testimonies(records: &[Record]) -> BTreeMap<String, Testimony> {
+    let mut serials: BTreeMap<&str, CardSerial> = BTreeMap::new();
+    let mut last: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut all: BTreeMap<String, Testimony> = BTreeMap::new();
+    for record in records {
+        match &record.event {
+            Event::Begun { serial, .. } => _ = serials.insert(&record.entry, *serial),
+            Event::Ordered { order } => {
+                last.insert(&record.entry, order);
+                let testimony = all.entry(order.clone()).or_default();
+                testimony.serial = testimony.serial.or(serials.get(&*record.entry).copied());
+            }
+            Event::Played { receipt } => {
+                let testimony = all.entry(receipt.order.clone()).or_default();
+                testimony.receipt.get_or_insert_with(|| receipt.clone());
+            }
+            Event::Proved { proof } => {
+                if let Some(order) = last.get(&*record.entry) {
+                    let proof = (proof.challenge.clone(), proof.signature.clone());
+                    all.entry((*order).to_owned()).or_default().proof.get_or_insert(proof);
+                }
+            }
+            Event::Finished | Event::Spoiled | Event::Other => {}
+        }
+    }
+    all
 }
 
 fn numbers(restoration: &Restoration) -> Vec<Numbers> {
@@ -181,7 +343,7 @@ fn numbers(restoration: &Restoration) -> Vec<Numbers> {
 /// What the journals tell of one chip.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own; any of them go together")]
-struct Told {
+struct Chronicle {
     orders: Vec<String>,
     /// Work that was finished.
     initialised: bool,
@@ -192,7 +354,7 @@ struct Told {
     at: OffsetDateTime,
 }
 
-fn tell(told: &mut BTreeMap<[u8; 10], Told>, records: Vec<Record>) {
+fn tell(told: &mut BTreeMap<[u8; 10], Chronicle>, records: Vec<Record>) {
     let mut entries: BTreeMap<String, (CardSerial, String)> = BTreeMap::new();
     for record in records {
         if let Event::Begun { kind, serial } = record.event {
@@ -201,7 +363,7 @@ fn tell(told: &mut BTreeMap<[u8; 10], Told>, records: Vec<Record>) {
         }
         let Some((serial, kind)) = entries.get(&record.entry) else { continue };
         let personalizes = kind == "personalize";
-        let chip = told.entry(serial.0).or_insert_with(|| Told {
+        let chip = told.entry(serial.0).or_insert_with(|| Chronicle {
             orders: Vec::new(),
             initialised: false,
             personalized: false,
@@ -221,12 +383,12 @@ fn tell(told: &mut BTreeMap<[u8; 10], Told>, records: Vec<Record>) {
                 chip.open = false;
             }
             Event::Spoiled => chip.spoilt = true,
-            Event::Begun { .. } | Event::Other => {}
+            Event::Begun { .. } | Event::Other | Event::Played { .. } | Event::Proved { .. } => {}
         }
     }
 }
 
-async fn compared(tx: &mut Tx, serial: [u8; 10], told: Told) -> Result<Option<Chip>, StoreError> {
+async fn compared(tx: &mut Tx, serial: [u8; 10], told: Chronicle) -> Result<Option<Chip>, StoreError> {
     let serial = CardSerial(serial);
     let state = chip_state(tx, &serial).await?;
     let mut orders = Vec::new();
@@ -275,6 +437,12 @@ enum Event {
     },
     Ordered {
         order: String,
+    },
+    Played {
+        receipt: Receipt,
+    },
+    Proved {
+        proof: ActiveAuthentication,
     },
     Finished,
     Spoiled,
@@ -325,9 +493,15 @@ pub enum ReconcileError {
         /// The reason.
         error: std::io::Error,
     },
+    /// The keys of cards.
+    #[error(transparent)]
+    CardKeys(#[from] CardKeysError),
     /// The folder.
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
+    /// A card that was to be entered.
+    #[error(transparent)]
+    Production(#[from] ProductionError),
     /// Folder and database.
     #[error(transparent)]
     Start(#[from] StartError),

@@ -15,7 +15,7 @@ use super::archive::Writer;
 use super::manifest::{DATA, FORMAT, KEYS, MAC, MANIFEST, Manifest, PURPOSE, SUMS};
 use super::{BackupError, Progress, postgres};
 use crate::ground::{Randomness, blocking, files};
-use crate::keys::KeyStore;
+use crate::keys::{Installation, KeyStore};
 use crate::server::compose::{database, founded};
 use crate::server::{Settings, StartError, config};
 use crate::store::Db;
@@ -46,38 +46,46 @@ pub async fn backup(
     now: OffsetDateTime,
     rng: &mut impl CryptoRng,
 ) -> Result<Manifest, BackupError> {
-    if order.recipients.is_empty() != order.keys_recipients.is_empty() {
-        return Err(BackupError::Recipients("data and keys are both encrypted, or neither"));
-    }
-    if order.recipients.iter().any(|one| order.keys_recipients.contains(one)) {
-        return Err(BackupError::Recipients(
-            "data and keys have one recipient in common, who could open both: name different ones with --recipient and \
-             --keys-recipient",
-        ));
-    }
+    order.has_two_readers()?;
     if order.to.symlink_metadata().is_ok() {
         return Err(BackupError::AlreadyThere(order.to));
     }
     let (store, _) = founded(settings)?;
-    let (db, installation) = database(settings, &store, &Randomness::System).await?;
+    let (db, _) = database(settings, &store, &Randomness::System).await?;
     let Some(schema) = db.schema().await?.filter(|_| settings.data.exists()) else {
         db.close().await;
         return Err(StartError::NoTables.into());
     };
-    let scratch = Scratch::begin(settings.data.join(SCRATCH))?;
-    let spool = scratch.0.join("database");
-    drop(
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(files::PRIVATE)
-            .open(&spool)
-            .map_err(BackupError::file(&spool))?,
-    );
+    let source = Source::begin(settings)?;
+    let spool = source.spool("database")?;
     let copied = db.copy_into(&spool).await;
     let engine = db.engine_name();
     db.close().await;
-    let copied = copied?;
+    if !copied? && let Some(url) = settings.database.clone() {
+        let (program, progress, spool) = (order.pg_dump.clone(), progress.clone(), spool.clone());
+        blocking::apart(move || {
+            let mut file = OpenOptions::new().write(true).open(&spool).map_err(BackupError::file(&spool))?;
+            postgres::dump(&program, &url, &mut file, &progress)
+        })
+        .await?;
+    }
+    taken(settings, order, source, (engine, schema), vec![spool], progress, now, rng).await
+}
+
+/// Writes a backup with these copies of the database: the database itself, and for SQLite perhaps its log.
+#[expect(clippy::too_many_arguments, reason = "what a backup is made of")]
+pub(super) async fn taken(
+    settings: &Settings,
+    order: Order,
+    source: Source,
+    (engine, schema): (&str, i64),
+    spools: Vec<PathBuf>,
+    progress: &Progress,
+    now: OffsetDateTime,
+    rng: &mut impl CryptoRng,
+) -> Result<Manifest, BackupError> {
+    let (store, _) = founded(settings)?;
+    let installation = Installation::open(&store)?;
     let mut manifest = Manifest {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -93,10 +101,6 @@ pub async fn backup(
     rng.fill_bytes(&mut *seed);
     blocking::apart(move || {
         let rng = &mut <rand::rngs::ChaCha20Rng as rand::SeedableRng>::from_seed(*seed);
-        if let (false, Some(url)) = (copied, &settings.database) {
-            let mut file = OpenOptions::new().write(true).open(&spool).map_err(BackupError::file(&spool))?;
-            postgres::dump(&order.pg_dump, url, &mut file, &progress)?;
-        }
         let small = Small::read(&settings, order.config.as_deref(), &store)?;
         manifest.counters = installation.marks()?;
         let partial = Partial::begin(&order.to)?;
@@ -104,8 +108,13 @@ pub async fn backup(
         let mut begun =
             |name, recipients: &[Recipient]| Writer::begin(&partial.folder, name, recipients, made_at, &progress, rng);
         let mut data = begun(DATA, &order.recipients)?;
-        add(&mut data, if copied { SQLITE } else { POSTGRESQL }, &spool)?;
-        add_objects(&mut data, &settings.data)?;
+        let names = if manifest.engine == "sqlite" { [SQLITE, SQLITE_LOG] } else { [POSTGRESQL, ""] };
+        for (name, spool) in names.iter().zip(&spools) {
+            add(&mut data, name, spool)?;
+        }
+        for (name, path) in objects(&settings.data)? {
+            add(&mut data, &name, &path)?;
+        }
         let mut keys = begun(KEYS, &order.keys_recipients)?;
         for (secret, name, bytes) in &small.0 {
             let (archive, mode) = if *secret { (&mut keys, files::PRIVATE) } else { (&mut data, files::PUBLIC) };
@@ -113,10 +122,43 @@ pub async fn backup(
         }
         manifest.archives = vec![data.finish()?, keys.finish()?];
         partial.finish(&manifest, &store)?;
-        drop(scratch);
+        drop(source);
         Ok(manifest)
     })
     .await
+}
+
+/// Where copies of the database lie until they are in the archive.
+pub(super) struct Source(Scratch);
+
+impl Source {
+    pub(super) fn begin(settings: &Settings) -> Result<Self, BackupError> {
+        Scratch::begin(settings.data.join(SCRATCH)).map(Self)
+    }
+
+    /// Makes an empty file that only its owner reads.
+    pub(super) fn spool(&self, name: &str) -> Result<PathBuf, BackupError> {
+        let spool = self.0.0.join(name);
+        let made = OpenOptions::new().write(true).create_new(true).mode(files::PRIVATE).open(&spool);
+        made.map_err(BackupError::file(&spool))?;
+        Ok(spool)
+    }
+}
+
+impl Order {
+    /// Refuses recipients of whom one could open both archives.
+    pub(super) fn has_two_readers(&self) -> Result<(), BackupError> {
+        if self.recipients.is_empty() != self.keys_recipients.is_empty() {
+            return Err(BackupError::Recipients("data and keys are both encrypted, or neither"));
+        }
+        if self.recipients.iter().any(|one| self.keys_recipients.contains(one)) {
+            return Err(BackupError::Recipients(
+                "data and keys have one recipient in common, who could open both: name different ones with --recipient \
+                 and --keys-recipient",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Keys and public files, read in one moment: whether it is secret, its name in the archive, its content.
@@ -177,7 +219,8 @@ fn listed(folder: &Path) -> Result<Vec<(String, PathBuf, fs::Metadata)>, BackupE
     Ok(all)
 }
 
-fn add_objects(archive: &mut Writer, data: &Path) -> Result<(), BackupError> {
+/// The objects of a data folder: name in the archive, and path.
+pub(super) fn objects(data: &Path) -> Result<Vec<(String, PathBuf)>, BackupError> {
     let root = data.join("objects");
     let mut folders = match fs::read_dir(&root) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>(),
@@ -186,13 +229,14 @@ fn add_objects(archive: &mut Writer, data: &Path) -> Result<(), BackupError> {
     }
     .map_err(BackupError::file(&root))?;
     folders.sort();
+    let mut all = Vec::new();
     for folder in folders {
         let Some(prefix) = folder.to_str().filter(|name| name.len() == 2) else { continue };
         for (name, path, _) in listed(&root.join(prefix))? {
-            add(archive, &format!("{OBJECTS}{prefix}/{name}"), &path)?;
+            all.push((format!("{OBJECTS}{prefix}/{name}"), path));
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn add(archive: &mut Writer, name: &str, path: &Path) -> Result<(), BackupError> {
@@ -306,6 +350,7 @@ const SCRATCH: &str = "backup.partial";
 /// Names in the archives.
 pub(super) const KEK: &str = "kek";
 pub(super) const SQLITE: &str = "database.sqlite";
+pub(super) const SQLITE_LOG: &str = "database.sqlite-wal";
 pub(super) const POSTGRESQL: &str = "database.pgdump";
 pub(super) const FILES: &str = "files/";
 pub(super) const OBJECTS: &str = "objects/";

@@ -1,0 +1,5 @@
+-- Numbers that were given and whose person the restored register does not know: never given again.
+create table withheld_number (
+    personal_number TEXT primary key,
+    withheld_at INTEGER not null
+);
