@@ -66,6 +66,7 @@ catalogue! {
     JournalUnusable "journal-unusable"
     JournalCorrupt "journal-corrupt"
     StationIncomplete "station-incomplete"
+    StationInUse "station-in-use"
     ServiceUnreachable "service-unreachable"
     ServiceUntrusted "service-untrusted"
     ServiceRefused "service-refused"

@@ -1,4 +1,4 @@
-//! `card-agent readers | enrol | status | intake | personalize | spoil | info | inspect | decode`.
+//! `card-agent readers | enrol | status | intake | personalize | spoil | info | inspect | decode | config`.
 //!
 //! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not
 //! understood; the others are listed in `docs/failure-codes.md`. Results go to standard output, progress and
@@ -6,6 +6,7 @@
 
 mod arguments;
 mod commands;
+mod picture;
 mod prompt;
 mod screen;
 

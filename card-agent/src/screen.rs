@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::Manner;
+use crate::picture;
 
 /// How this run speaks.
 pub struct Screen {
@@ -76,6 +77,22 @@ impl Screen {
     pub fn note(&self, sentence: &str) {
         if !self.quiet {
             let _ = writeln!(io::stderr(), "{sentence}");
+        }
+    }
+
+    /// Writes a sentence that is wanted also where only what is wrong is.
+    pub fn warn(&self, sentence: &str) {
+        let _ = writeln!(io::stderr(), "{sentence}");
+    }
+
+    /// Shows a picture, if standard output is a terminal; what cannot be shown is said, and no failure.
+    pub fn picture(&self, file: &[u8]) {
+        if !io::stdout().is_terminal() {
+            return;
+        }
+        match picture::drawn(file, &picture::Terminal::of_environment()) {
+            Ok(text) => drop(say(&text)),
+            Err(why) => self.warn(&format!("the portrait is not shown: {why}")),
         }
     }
 

@@ -98,7 +98,7 @@ impl Story {
         };
         appointed("auditor", &["auditor"])?;
         let name = "counter-1".to_owned();
-        let settings = Settings { name: name.clone(), service: house.http.address.parse()? };
+        let settings = Settings::new(name.clone(), house.http.address.parse()?);
         let request = fs::read_to_string(Folder::new(dir.join("enrolment")).request(&settings, None)?)?;
         let station = admin.registers_station(&name, OFFICE, &request)?;
         let station = StationRow { id: text(&station, "id"), name, office: OFFICE.to_owned() };
