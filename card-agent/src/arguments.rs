@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use card_agent::address::{AddressError, ServiceAddress};
 use card_agent::failure::Language;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use crypto::identity::civil_time::utc_offset;
 use crypto::inspection::Check;
 use time::UtcOffset;
@@ -25,7 +26,7 @@ pub struct Manner {
     /// Print the result and a failure as one JSON object a line: {schema, at, result, error}.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Language of causes and remedies: en, vi. Without it that of LC_ALL, LC_MESSAGES or LANG.
+    /// Language of causes, remedies and help: en, vi. Without it that of LC_ALL, LC_MESSAGES or LANG.
     #[arg(long, global = true, value_name = "LANGUAGE")]
     pub lang: Option<Language>,
     /// Print no progress: only the result, warnings and failures.
@@ -58,6 +59,10 @@ pub enum Task {
     Decode(Decode),
     /// Explain, judge or show the configuration of a station (station.toml) or a kiosk (kiosk.toml).
     Config(Config),
+    /// Write the manual pages into a folder, in the language of --lang.
+    Man(Man),
+    /// Print the completions for a shell.
+    Completions(Completions),
 }
 
 impl Task {
@@ -74,6 +79,8 @@ impl Task {
             Self::Inspect(_) => "inspect",
             Self::Decode(_) => "decode",
             Self::Config(_) => "config",
+            Self::Man(_) => "man",
+            Self::Completions(_) => "completions",
         }
     }
 }
@@ -246,6 +253,19 @@ pub struct Decode {
 }
 
 #[derive(Args)]
+pub struct Man {
+    /// Where the pages are written.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Completions {
+    /// The shell.
+    pub shell: Shell,
+}
+
+#[derive(Args)]
 pub struct Config {
     #[command(subcommand)]
     pub act: ConfigAct,
@@ -280,9 +300,7 @@ pub struct Configured {
 /// A program that has a configuration.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Program {
-    /// A station: station.toml in its folder.
     Station,
-    /// A kiosk: kiosk.toml.
     Kiosk,
 }
 

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use crypto::identity::CardSerial;
 use crypto::perso::problem::About;
 pub use crypto::perso::problem::Problem;
-pub use crypto::perso::protocol::{ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack};
+pub use crypto::perso::protocol::{
+    ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
+};
 use crypto::perso::protocol::{
     IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Spoiled, path,
 };
@@ -22,8 +24,8 @@ use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Certificate, Identity, StatusCode};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::OffsetDateTime;

@@ -172,7 +172,8 @@ impl Work<'_> {
         let is_same = done.slip.as_deref().is_some_and(|slip| plain(slip) == plain(wanted));
         if !is_same {
             let of = done.slip.as_ref().map_or("another one".to_owned(), |slip| format!("slip {slip}"));
-            self.screen.warn(&format!("chip {serial} was begun before, for {of}; slip {wanted} still waits for a chip"));
+            self.screen
+                .warn(&format!("chip {serial} was begun before, for {of}; slip {wanted} still waits for a chip"));
         }
         is_same
     }

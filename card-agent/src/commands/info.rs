@@ -1,9 +1,11 @@
 //! `card-agent info`
 
+use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
-use card_agent::client::{ChipInCustody, ServiceError};use card_agent::failure::Failure;
+use card_agent::client::{ChipInCustody, ServiceError};
+use card_agent::failure::Failure;
 use card_agent::session::Stop;
 use card_agent::station::Folder;
 use card_agent::transport::Reader as _;
@@ -38,11 +40,19 @@ pub fn perform(arguments: &Info, screen: &Screen, stop: &Stop) -> Result<(), Fai
         "max_command": chip.max_command,
         "max_response": chip.max_response,
     });
-    let text = format!(
-        "reader       {reader}\natr          {atr}\nserial       {}\nlife cycle   {}\ncounter      {}\nkey version  {}\n\
-         longest      command {} bytes, response {} bytes\nAs the chip tells it: nothing of this is proved.",
-        chip.serial, chip.life_cycle, chip.sequence_counter, chip.key_version, chip.max_command, chip.max_response
-    );
+    let mut text = String::new();
+    let mut line = |name: &'static str, words: &dyn Display| {
+        writeln!(text, "{:<13}{words}", screen.label(name)).expect("a String takes all");
+    };
+    line("reader", &reader);
+    line("atr", &atr);
+    line("serial", &chip.serial);
+    line("life cycle", &chip.life_cycle);
+    line("counter", &chip.sequence_counter);
+    line("key version", &chip.key_version);
+    let longest = format!("command {} bytes, response {} bytes", chip.max_command, chip.max_response);
+    line("longest", &longest);
+    text.push_str("As the chip tells it: nothing of this is proved.");
     let Some(Ledger { service, journal }) = ledger else { return screen.result(value, &text) };
     let told = match &service {
         Ok(Some(chip)) => chip.state.clone(),
@@ -56,7 +66,10 @@ pub fn perform(arguments: &Info, screen: &Screen, stop: &Stop) -> Result<(), Fai
     value["ledger"] = json!({ "asked": error.is_none(), "state": state, "error": error });
     value["journal"] = json!(journal);
     let journal = journal.as_deref().unwrap_or("nothing unfinished");
-    screen.result(value, &format!("{text}\nledger       {told}\njournal      {journal}"))
+    screen.result(
+        value,
+        &format!("{text}\n{:<13}{told}\n{:<13}{journal}", screen.label("ledger"), screen.label("journal")),
+    )
 }
 
 /// What the service and the station know of a chip.

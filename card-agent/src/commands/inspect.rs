@@ -1,5 +1,6 @@
 //! `card-agent inspect`
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use card_agent::failure::{Code, Failure};
 use card_agent::kiosk::NewestBundles;
 use card_agent::session::Stop;
 use card_agent::{ambient, kiosk, papers, private};
-use crypto::inspection::{AccessProtocol, Evidence, Holder, Judgement, Password, Request, Verdict};
+use crypto::inspection::{AccessProtocol, Evidence, Finding, Holder, Judgement, Password, Request, Verdict};
 use crypto::mrz::MrzDate;
 use crypto::pki::pem;
 use serde_json::{Value, json};
@@ -69,8 +70,8 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
         true => Value::Null,
         false => particulars.iter().map(|(_, name, content)| (name.to_owned().to_owned(), json!(content))).collect(),
     };
-    let shown: Vec<_> = particulars.iter().map(|(label, _, content)| format!("{label:<15} {content}\n")).collect();
-    let text = format!("{}{verdict}", shown.concat());
+    let shown = particulars.iter().map(|(label, _, content)| format!("{:<15} {content}\n", screen.label(label)));
+    let text = shown.chain([told(&verdict, screen)]).collect::<String>();
     match conclude(settings.require_pace, &evidence, &verdict) {
         Ok(()) => screen.result(value, &text),
         Err(failure) => {
@@ -78,6 +79,19 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
             Err(failure)
         }
     }
+}
+
+/// Returns a line per check, and the conclusion, in the language of the screen. Names and reasons of checks stay as they
+/// are.
+fn told(verdict: &Verdict, screen: &Screen) -> String {
+    let mut text = String::new();
+    for Finding { name, outcome, reason, required } in verdict.findings() {
+        let (mark, outcome) = (if *required { ' ' } else { '-' }, screen.label(outcome.name()));
+        writeln!(text, "{outcome:<13} {mark} {:<22} {reason}", name.to_string()).expect("a String takes all");
+    }
+    let conclusion = screen.label(verdict.conclusion().name());
+    write!(text, "{}: {conclusion}", screen.label("verdict")).expect("a String takes all");
+    text
 }
 
 /// Returns the settings: of kiosk.toml, of the environment, and of the command line over both.

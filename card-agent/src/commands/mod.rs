@@ -6,6 +6,7 @@ mod decode;
 mod enrol;
 mod info;
 mod inspect;
+mod manual;
 mod readers;
 mod spoil;
 mod status;
@@ -43,6 +44,8 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
         Task::Inspect(arguments) => inspect::perform(arguments, screen, stop),
         Task::Decode(arguments) => decode::perform(arguments, screen),
         Task::Config(arguments) => config::perform(arguments, screen),
+        Task::Man(arguments) => manual::man(arguments, screen),
+        Task::Completions(arguments) => manual::completions(arguments, screen),
     }
 }
 

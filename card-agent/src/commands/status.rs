@@ -27,8 +27,12 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     let days = (certificate.not_after() - ambient::now()).whole_days();
     let until = to_the_minute(certificate.not_after().to_offset(kiosk::now().offset()));
     let unfinished = unfinished(&folder)?;
-    let mut text = format!("station      {}\nservice      {}\n", settings.name, settings.service);
-    let mut line = |name: &str, words: &str| writeln!(text, "{name:<12} {words}").expect("a String takes all");
+    let mut text = String::new();
+    let mut line = |name: &'static str, words: &str| {
+        writeln!(text, "{:<13}{words}", screen.label(name)).expect("a String takes all");
+    };
+    line("station", &settings.name);
+    line("service", settings.service.as_str());
     line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days)));
     let glance = service.glance();
     match &glance {

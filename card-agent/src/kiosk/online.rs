@@ -49,7 +49,10 @@ mod tests {
             let status = CardStatus { status: word.to_owned(), as_of: datetime!(2026-11-26 03:00 UTC) };
             judged(&status, VIET_NAM)
         };
-        assert_eq!(told("active"), (Outcome::Proved, "the service has it as active, as of 2026-11-26 10:00 +07:00".into()));
+        assert_eq!(
+            told("active"),
+            (Outcome::Proved, "the service has it as active, as of 2026-11-26 10:00 +07:00".into())
+        );
         for word in ["revoked", "suspended", "personalized"] {
             assert_eq!(told(word).0, Outcome::Refuted, "{word}");
         }

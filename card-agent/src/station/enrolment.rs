@@ -25,8 +25,8 @@ use zeroize::Zeroizing;
 use super::InUse;
 use crate::ambient;
 use crate::client::{Connection, HttpService};
-use crate::config::{self, Configuration as _};
 pub use crate::config::Station as Settings;
+use crate::config::{self, Configuration as _};
 use crate::failure::{Code, Failure};
 use crate::papers::{self, Key, PaperError};
 
@@ -335,7 +335,10 @@ mod tests {
         let folder = Folder::new(parent.path());
         folder.request(&settings(), None).expect("made");
         let text = fs::read_to_string(folder.file("station.toml")).expect("written");
-        assert!(text.contains("name = \"Station 1\"") && text.contains("\nlimit = 600") && text.contains("# reader"), "{text}");
+        assert!(
+            text.contains("name = \"Station 1\"") && text.contains("\nlimit = 600") && text.contains("# reader"),
+            "{text}"
+        );
         let by_hand = text.replace("# reader = \"ACS ACR122U\"", "reader = \"Other\"").replace("= 600", "= 60");
         fs::write(folder.file("station.toml"), &by_hand).expect("written");
         let moved = Settings::new("Quầy \"2\"".to_owned(), "https://other:1".parse().expect("an address"));

@@ -171,15 +171,8 @@ impl<'a, S: Service> Station<'a, S> {
                 Stage::AwaitReport { receipt, proof } if is_ours => {
                     if let Some(outcome) = self.report(entry.id, entry.kind, &receipt, proof.as_ref())? {
                         let (kind, serial) = (entry.kind, entry.serial);
-                        let done = Done {
-                            kind,
-                            serial,
-                            outcome,
-                            attempts: 0,
-                            resumed: true,
-                            slip: None,
-                            strides: Vec::new(),
-                        };
+                        let done =
+                            Done { kind, serial, outcome, attempts: 0, resumed: true, slip: None, strides: Vec::new() };
                         self.finished.push(done);
                     }
                 }

@@ -136,13 +136,20 @@ pub enum Outcome {
     NotChecked,
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Outcome {
+    /// Returns the outcome in English.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Proved => "proved",
             Self::Refuted => "refuted",
             Self::NotChecked => "not checked",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -171,13 +178,20 @@ pub enum Conclusion {
     Undecided,
 }
 
-impl fmt::Display for Conclusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Conclusion {
+    /// Returns the conclusion in English.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Trusted => "trusted",
             Self::Refused => "refused",
             Self::Undecided => "undecided",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Conclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -215,9 +215,11 @@ fn a_station_shows_what_is_in_its_custody_and_what_the_ledger_has_a_chip_as() {
     assert_eq!(ledger(0), "personalized");
     let text = out(&world.agent(&["status", "--station", &station]).unwrap());
     assert!(text.contains("custody      1 blanks to take in, 0 in stock, 0 being written"), "{text}");
-    // A chip that nothing was delivered of is in no custody.
-    world.lays_in_a_blank(1).unwrap();
-    assert_eq!(ledger(1), Value::Null);
+    // Chips that lie in no reader are shown as well.
+    let blank = world.lays_in_a_blank(1).unwrap();
+    let custody = status()["custody"].clone();
+    assert_eq!((ledger(1), custody["delivered"].as_u64()), ("delivered".into(), Some(2)), "{custody}");
+    assert!(custody["items"].as_array().unwrap().iter().any(|chip| chip["serial"] == blank), "{custody}");
 }
 
 #[test]
@@ -250,7 +252,8 @@ fn the_settings_of_a_station_hold_where_the_command_line_says_nothing() {
     let scratch = scratch();
     let world = begun(&scratch);
     let (station, file) = (world.station().to_string_lossy().into_owned(), world.station().join("station.toml"));
-    let text = fs::read_to_string(&file).unwrap() + &format!("reader = {:?}\nlog = \"apdu.jsonl\"\n", world.pcscd.reader(1));
+    let text =
+        fs::read_to_string(&file).unwrap() + &format!("reader = {:?}\nlog = \"apdu.jsonl\"\n", world.pcscd.reader(1));
     fs::write(&file, &text).unwrap();
     assert!(world.agent(&["config", "check", "station", "--station", &station]).unwrap().status.success());
     let said = world.agent(&["intake", "--station", &station]).unwrap();

@@ -114,10 +114,7 @@ pub(in crate::production) async fn held_chip(
 }
 
 /// Returns how many chips in a station's custody are in each state before that of a card.
-pub(in crate::production) async fn blanks_by_state(
-    tx: &mut Tx,
-    station: StationId,
-) -> Result<Vec<Record>, StoreError> {
+pub(in crate::production) async fn blanks_by_state(tx: &mut Tx, station: StationId) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(
         "select state, count(*) as chips from chip
          where custody = $1 and state in ('delivered', 'initialised', 'bound') group by state"
