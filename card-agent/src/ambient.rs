@@ -1,4 +1,5 @@
-//! The one place where clock, randomness and environment of the machine enter this program; everything else is given them.
+//! The one place where clock, randomness and environment of the machine enter this program;
+//! everything else is given them.
 
 #![expect(clippy::disallowed_methods, reason = "the one place where clock and randomness enter this program")]
 

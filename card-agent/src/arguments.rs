@@ -218,8 +218,8 @@ pub struct Inspect {
     /// or standard input is read.
     #[arg(long)]
     pub mrz_file: Option<PathBuf>,
-    /// How far the civil time of the State that issues the cards is ahead of UTC, +07:00 if nothing is said: a card's last
-    /// day is a day there.
+    /// How far the civil time of the State that issues the cards is ahead of UTC, +07:00 if nothing is said: a card's
+    /// last day is a day there.
     #[arg(long, value_name = "±HH:MM", value_parser = utc_offset, allow_hyphen_values = true)]
     pub utc_offset: Option<UtcOffset>,
     /// Write the files of the card into this folder, readable by this account only.
@@ -228,7 +228,8 @@ pub struct Inspect {
     /// Write the proved portrait into this file, readable by this account only.
     #[arg(long, value_name = "FILE")]
     pub portrait: Option<PathBuf>,
-    /// Show the proved portrait on the terminal: by the kitty graphics protocol where it is spoken, else in half blocks.
+    /// Show the proved portrait on the terminal: by the kitty graphics protocol where it is
+    /// spoken, else in half blocks.
     #[arg(long)]
     pub show_portrait: bool,
     /// Demand the proof of this check too (repeatable): active-authentication, data-group-13, …

@@ -50,8 +50,8 @@ pub trait Service {
     /// [`ServiceError`], for every way in which the request fails.
     fn intake_receipt(&self, receipt: &Receipt, key: &IdempotencyKey) -> Result<Outcome, ServiceError>;
 
-    /// Returns an order that makes this chip the card of the next approved application, or of the one with this slip (or
-    /// proves that it already is).
+    /// Returns an order that makes this chip the card of the next approved application, or of the one with this slip
+    /// (or proves that it already is).
     ///
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
@@ -241,7 +241,8 @@ impl HttpService {
         self.send("the trust bundle", || self.http.get(self.address.at("api/trust-bundle")))
     }
 
-    /// Asks what the document with this fingerprint is: once, and for ten seconds at most. The request needs no identity.
+    /// Asks what the document with this fingerprint is: once, and for ten seconds at most. The
+    /// request needs no identity.
     ///
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.

@@ -32,8 +32,8 @@ pub fn label(language: Language, english: &'static str) -> &'static str {
     }
 }
 
-/// Returns the language in which help is wanted, before the command line is understood: that of `--lang` if it is one, or
-/// that of the environment.
+/// Returns the language in which help is wanted, before the command line is understood: that of `--lang` if it is one,
+/// or that of the environment.
 pub fn of_help(arguments: impl Iterator<Item = OsString>) -> Language {
     let words: Vec<_> = arguments.filter_map(|word| word.into_string().ok()).take_while(|word| word != "--").collect();
     let named = words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix("--lang") {
@@ -49,10 +49,15 @@ pub fn of_help(arguments: impl Iterator<Item = OsString>) -> Language {
 pub fn told_in(language: Language, command: Command) -> Command {
     match language {
         Language::English => command,
-        Language::Vietnamese => translated(command.disable_help_subcommand(true), "").args([
-            Arg::new("help").short('h').long("help").global(true).action(ArgAction::Help).help(&*BOOK.options["help"]),
-            Arg::new("version").short('V').long("version").action(ArgAction::Version).help(&*BOOK.options["version"]),
-        ]),
+        Language::Vietnamese => {
+            let own = |name: &'static str, short, action| {
+                let argument = Arg::new(name).long(name).short(short).action(action).help(&*BOOK.options[name]);
+                argument.help_heading(&*BOOK.headings["Options"])
+            };
+            let version = own("version", 'V', ArgAction::Version);
+            let help = own("help", 'h', ArgAction::Help).global(true);
+            translated(command.disable_help_subcommand(true), "").args([help, version])
+        }
     }
 }
 

@@ -130,7 +130,7 @@ fn configurations_are_explained_judged_and_shown_without_a_reader() {
         }
     }
     for (text, words) in [
-        ("limt = 3\n", "line 1: there is no key `limt`; did you mean `limit`?"),
+        ("limits = 3\n", "line 1: there is no key `limits`; did you mean `limit`?"),
         ("\nlimit = 0\n", "line 2: "),
         ("can = \"123456\"\n", "there is no key `can`"),
         ("online = \"http://localhost:1\"\n", "write https://localhost:1"),

@@ -148,8 +148,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Works on one chip, and returns whether it is for this slip, if one was wanted. Everything that is finished on the way is told, whatever comes after it. An empty reader is
-    /// no failure if the work of an earlier run was finished, which needs no chip any more.
+    /// Works on one chip, and returns whether it is for this slip, if one was wanted. Everything that is finished on
+    /// the way is told, whatever comes after it. An empty reader is no failure if the work of an earlier run was
+    /// finished, which needs no chip any more.
     fn on_one_chip(&self, slip: Option<&str>) -> Result<bool, Failure> {
         let mut station = Station::new(&self.service, Journal::open(self.folder.path())?, kiosk::now);
         station.for_slip(slip.map(str::to_owned));

@@ -1,10 +1,11 @@
 //! `card-agent config`: the files that a station and a kiosk are configured with.
 
-use card_agent::ambient;
+use std::path::Path;
+
 use card_agent::config::{self, Configuration, Kiosk, Station};
 use card_agent::failure::{Code, Failure};
-use card_agent::papers;
 use card_agent::station::Folder;
+use card_agent::{ambient, papers};
 use serde_json::json;
 
 use super::{paper, read};
@@ -38,13 +39,12 @@ pub fn perform(arguments: &Config, screen: &Screen) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Code::InputUnusable`].
-pub fn kiosk(file: Option<&std::path::Path>) -> Result<Kiosk, Failure> {
+pub fn kiosk(file: Option<&Path>) -> Result<Kiosk, Failure> {
     let read = match file {
         Some(file) => config::read(file, ambient::environment()),
         None => config::overlaid(Kiosk::default(), ambient::environment()),
     };
-    let kiosk: Kiosk = read.map_err(|e| Failure::new(Code::InputUnusable, e))?;
-    Ok(kiosk)
+    read.map_err(|e| Failure::new(Code::InputUnusable, e))
 }
 
 fn folder(configured: &Configured) -> Result<Folder, Failure> {

@@ -81,8 +81,8 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
     }
 }
 
-/// Returns a line per check, and the conclusion, in the language of the screen. Names and reasons of checks stay as they
-/// are.
+/// Returns a line per check, and the conclusion, in the language of the screen. Names and reasons of
+/// checks stay as they are.
 fn told(verdict: &Verdict, screen: &Screen) -> String {
     let mut text = String::new();
     for Finding { name, outcome, reason, required } in verdict.findings() {

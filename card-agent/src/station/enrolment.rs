@@ -100,8 +100,8 @@ impl Folder {
             .map_err(|e| Failure::new(Code::StationIncomplete, e))
     }
 
-    /// Returns the text of `station.toml` with this name and this service. What else the one that is there says is kept;
-    /// without one it is the documented file.
+    /// Returns the text of `station.toml` with this name and this service. What else the one that is there says is
+    /// kept; without one it is the documented file.
     fn with(&self, settings: &Settings) -> String {
         let text = self.read("station.toml").map(|bytes| pem::text(&bytes).to_string()).unwrap_or_default();
         let Ok(before) = config::parse::<Settings>(&text, "") else { return named(Settings::DOCUMENTED, settings) };

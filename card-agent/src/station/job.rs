@@ -86,8 +86,8 @@ impl<'a, S: Service> Station<'a, S> {
         self.trust = Some(trust);
     }
 
-    /// Makes the station ask for the application with this slip. A chip that was begun before goes on for the application
-    /// that it is bound to: [`Done::slip`] says for which.
+    /// Makes the station ask for the application with this slip. A chip that was begun before goes on for the
+    /// application that it is bound to: [`Done::slip`] says for which.
     pub fn for_slip(&mut self, slip: Option<String>) {
         self.slip = slip;
     }

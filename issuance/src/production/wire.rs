@@ -126,8 +126,8 @@ described! {
         /// Its serial.
         #[schema(pattern = "^[0-9A-F]{20}$")]
         serial: String,
-        /// What the ledger has it as: `delivered`, `initialised`, `bound`, `personalized`, `spoiled`; `tampered` for a record
-        /// that was changed by another hand.
+        /// What the ledger has it as: `delivered`, `initialised`, `bound`, `personalized`, `spoiled`; `tampered` for a
+        /// record that was changed by another hand.
         state: String,
     }
 

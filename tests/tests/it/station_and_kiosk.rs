@@ -114,7 +114,8 @@ fn a_card_is_judged_online_by_what_the_service_has_it_as() {
     assert_eq!((exit, check(&said, "revocation").0.as_str()), (Some(9), "proved"));
     assert_eq!(envelope(&said)["error"]["code"], "card-revoked");
 
-    // No service answers: the check was not made, and the verdict is that of the bundle. Without a bundle there is none.
+    // No service answers: the check was not made, and the verdict is that of the bundle.
+    // Without a bundle there is none.
     world.offices.issuance.kill();
     let said = inspects(&world, &offline);
     let (outcome, reason, exit) = check(&said, "online-status");

@@ -84,8 +84,8 @@ pub(in crate::production) async fn unfinished(
     tx.all(sql, args![office, after, most]).await
 }
 
-/// Returns a page of the chips in a station's custody that are no card and no waste, by serial, each with whether its MAC
-/// holds.
+/// Returns a page of the chips in a station's custody that are no card and no waste, by serial, each
+/// with whether its MAC holds.
 pub(in crate::production) async fn blanks(
     tx: &mut Tx,
     station: StationId,
