@@ -254,7 +254,7 @@ struct CustodyAsked {
 
 /// What is in the station's custody: how many blanks, and which. A chip of another custody is not told.
 #[utoipa::path(get, path = "/api/v1/station/custody", tag = "production", params(PageAsked, CustodyAsked),
-    responses((status = 200, body = wire::Custody)))]
+    responses((status = 200, body = wire::StationCustody)))]
 async fn custody(
     State(desk): State<Desk>,
     station: Station,

@@ -132,7 +132,7 @@ described! {
     }
 
     /// The chips in the custody of the station that asks.
-    Custody {
+    StationCustody {
         /// Blanks that still are to be taken in.
         delivered: u64,
         /// Stock: initialised, and bound to no application.
@@ -215,6 +215,6 @@ mod tests {
         let chip = protocol::ChipInCustody { serial, state: String::new() };
         same::<ChipInCustody>(&chip);
         let (delivered, initialised, bound, items, next) = (0, 0, 0, vec![chip], None);
-        same::<Custody>(&protocol::Custody { delivered, initialised, bound, items, next });
+        same::<StationCustody>(&protocol::Custody { delivered, initialised, bound, items, next });
     }
 }
