@@ -54,7 +54,7 @@ pub enum Task {
     /// Show what the chip in the reader tells of itself: serial, life cycle, counter. Proves nothing.
     Info(Info),
     /// Read the card in the reader and judge it against a trust bundle.
-    Inspect(Inspect),
+    Inspect(Box<Inspect>),
     /// Show in words the files that `inspect --out` wrote. Proves nothing.
     Decode(Decode),
     /// Explain, judge or show the configuration of a station (station.toml) or a kiosk (kiosk.toml).

@@ -260,6 +260,7 @@ mod offset {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use time::UtcOffset;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes every field so")]
     pub(super) fn serialize<S: Serializer>(offset: &UtcOffset, serializer: S) -> Result<S::Ok, S::Error> {
         let (sign, minutes) = (if offset.is_negative() { '-' } else { '+' }, offset.whole_minutes().unsigned_abs());
         serializer.collect_str(&format_args!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))

@@ -344,12 +344,21 @@ mod tests {
         ];
         for error in all {
             match &error {
-                // In the words of the chip and of PC/SC.
-                E::Fault(_) | E::Other(_) => {}
-                E::Hung { .. } | E::LimitReached { .. } | E::Interrupted | E::NoCard { .. } | E::NoReader => {}
-                E::NotNamed { .. } | E::ReaderUnknown { .. } | E::ReaderAmbiguous { .. } | E::ReaderGone { .. } => {}
-                E::ReaderInUse { .. } | E::Removed | E::ServiceNotRunning => {}
-                E::ShortAnswer { .. } | E::Unresponsive { .. } => {}
+                E::Fault(_) | E::Other(_) => panic!("stays in the words of the chip and of PC/SC"),
+                E::Hung { .. }
+                | E::LimitReached { .. }
+                | E::Interrupted
+                | E::NoCard { .. }
+                | E::NoReader
+                | E::NotNamed { .. }
+                | E::ReaderUnknown { .. }
+                | E::ReaderAmbiguous { .. }
+                | E::ReaderGone { .. }
+                | E::ReaderInUse { .. }
+                | E::Removed
+                | E::ServiceNotRunning
+                | E::ShortAnswer { .. }
+                | E::Unresponsive { .. } => {}
             }
             let english = error.to_string();
             let first = Failure::from(error).lines(Language::Vietnamese);

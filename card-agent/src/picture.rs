@@ -42,7 +42,7 @@ impl Terminal {
 ///
 /// # Errors
 /// The reason in words: another format, a damaged file, a terminal without colours.
-pub fn drawn(file: &[u8], terminal: &Terminal) -> Result<String, String> {
+pub fn drawn(file: &[u8], terminal: Terminal) -> Result<String, String> {
     if !terminal.kitty && !terminal.colours {
         return Err("the terminal has no colours".to_owned());
     }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn half_blocks_show_two_pixels_a_character_and_end_their_colours() {
-        let text = drawn(&jpeg(300, 400), &PLAIN).unwrap();
+        let text = drawn(&jpeg(300, 400), PLAIN).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 30);
         assert!(lines.iter().all(|line| line.matches('▀').count() == 45 && line.ends_with("\x1b[0m")), "{text}");
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_terminal_with_graphics_is_given_the_pixels_in_pieces() {
-        let text = drawn(&jpeg(300, 400), &Terminal { kitty: true, colours: false }).unwrap();
+        let text = drawn(&jpeg(300, 400), Terminal { kitty: true, colours: false }).unwrap();
         let pieces: Vec<_> = text.split("\x1b\\").filter(|piece| !piece.is_empty()).collect();
         assert!(pieces[0].starts_with("\x1b_Ga=T,q=2,f=24,s=300,v=400,m=1;"), "{}", pieces[0]);
         let (last, others) = pieces.split_last().unwrap();
@@ -151,15 +151,15 @@ mod tests {
             (b"\x1b]0;title\x07".to_vec(), "no JPEG"),
             (whole[..20].to_vec(), "cannot be decoded"),
         ] {
-            let why = drawn(&file, &PLAIN).unwrap_err();
+            let why = drawn(&file, PLAIN).unwrap_err();
             assert!(why.contains(words) && !why.contains('\x1b'), "{why}");
         }
         // A header that claims more pixels than a portrait has is refused before they are made.
         let mut huge = whole;
         let at = huge.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
         huge[at + 5..at + 9].copy_from_slice(&[0xff; 4]);
-        assert!(drawn(&huge, &PLAIN).unwrap_err().contains("cannot be decoded"));
-        assert!(drawn(&jpeg(30, 40), &Terminal { kitty: false, colours: false }).unwrap_err().contains("no colours"));
+        assert!(drawn(&huge, PLAIN).unwrap_err().contains("cannot be decoded"));
+        assert!(drawn(&jpeg(30, 40), Terminal { kitty: false, colours: false }).unwrap_err().contains("no colours"));
     }
 
     #[test]

@@ -108,19 +108,14 @@ impl Screen {
         }
     }
 
-    /// Writes a sentence that is wanted also where only what is wrong is.
-    pub fn warn(&self, sentence: &str) {
-        let _ = writeln!(io::stderr(), "{sentence}");
-    }
-
     /// Shows a picture, if standard output is a terminal; what cannot be shown is said, and no failure.
     pub fn picture(&self, file: &[u8]) {
         if !io::stdout().is_terminal() {
             return;
         }
-        match picture::drawn(file, &picture::Terminal::of_environment()) {
+        match picture::drawn(file, picture::Terminal::of_environment()) {
             Ok(text) => drop(say(&text)),
-            Err(why) => self.warn(&format!("the portrait is not shown: {why}")),
+            Err(why) => warn(&format!("the portrait is not shown: {why}")),
         }
     }
 
@@ -144,6 +139,11 @@ impl Screen {
         }
         error
     }
+}
+
+/// Writes a sentence that is wanted also where only what is wrong is.
+pub fn warn(sentence: &str) {
+    let _ = writeln!(io::stderr(), "{sentence}");
 }
 
 /// Whether the commands of a chip are shown as they go: on a terminal, unless more or less was asked for.

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{wait, without_separators};
 use crate::arguments::{AtReader, AtStation};
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 
 pub fn perform(
     arguments: &AtStation,
@@ -68,7 +68,7 @@ impl Slips {
             _ if named.iter().any(|slip| slip == "-") => unusable("`-` stands alone, with --loop"),
             [only] if !repeat => Ok(Self::One(only.clone())),
             _ if !repeat => unusable("several need --loop: each takes a chip of its own"),
-            _ => Ok(Self::Several(named.to_vec().into_iter())),
+            _ => Ok(Self::Several(named.iter().cloned().collect::<Vec<_>>().into_iter())),
         }
     }
 }
@@ -115,7 +115,7 @@ impl Work<'_> {
     /// that was typed goes on with the next slip.
     fn on_slip_after_slip(&self, slips: &mut dyn Iterator<Item = String>, typed: bool) -> Result<(), Failure> {
         let mut chips = 0;
-        while let Some(slip) = slips.next() {
+        for slip in slips {
             self.screen.note(&format!("slip {slip}"));
             loop {
                 match wait(&self.reader, true, 0, self.screen, self.stop) {
@@ -163,20 +163,8 @@ impl Work<'_> {
         match done {
             Err(failure) if failure.code == Code::NoCard && finished > 0 && slip.is_none() => told.map(|()| true),
             Err(failure) => Err(failure),
-            Ok(done) => told.map(|()| self.is_for(slip, &done)),
+            Ok(done) => told.map(|()| is_for(slip, &done)),
         }
-    }
-
-    /// Whether the chip is for the slip that was wanted; one that was begun before is for the one it was begun for.
-    fn is_for(&self, wanted: Option<&str>, done: &Done) -> bool {
-        let (Some(wanted), serial) = (wanted, done.serial) else { return true };
-        let is_same = done.slip.as_deref().is_some_and(|slip| plain(slip) == plain(wanted));
-        if !is_same {
-            let of = done.slip.as_ref().map_or("another one".to_owned(), |slip| format!("slip {slip}"));
-            self.screen
-                .warn(&format!("chip {serial} was begun before, for {of}; slip {wanted} still waits for a chip"));
-        }
-        is_same
     }
 
     fn work(&self, station: &mut Station<'_, HttpService>) -> Result<Done, Failure> {
@@ -209,6 +197,17 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the chip is for the slip that was wanted; one that was begun before is for the one it was begun for.
+fn is_for(wanted: Option<&str>, done: &Done) -> bool {
+    let (Some(wanted), serial) = (wanted, done.serial) else { return true };
+    let is_same = done.slip.as_deref().is_some_and(|slip| plain(slip) == plain(wanted));
+    if !is_same {
+        let of = done.slip.as_ref().map_or("another one".to_owned(), |slip| format!("slip {slip}"));
+        screen::warn(&format!("chip {serial} was begun before, for {of}; slip {wanted} still waits for a chip"));
+    }
+    is_same
 }
 
 /// Returns a slip without what people write between its letters.

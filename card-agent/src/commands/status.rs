@@ -53,7 +53,9 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
         Some(Ok(custody)) => {
             let Custody { delivered, initialised, bound, items, next } = custody;
             line("custody", &format!("{delivered} blanks to take in, {initialised} in stock, {bound} being written"));
-            items.iter().for_each(|chip| line("", &format!("{}  {}", chip.serial, chip.state)));
+            for chip in items {
+                line("", &format!("{}  {}", chip.serial, chip.state));
+            }
             if next.is_some() {
                 line("", "… and more");
             }
