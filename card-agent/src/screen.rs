@@ -108,17 +108,6 @@ impl Screen {
         }
     }
 
-    /// Shows a picture, if standard output is a terminal; what cannot be shown is said, and no failure.
-    pub fn picture(&self, file: &[u8]) {
-        if !io::stdout().is_terminal() {
-            return;
-        }
-        match picture::drawn(file, picture::Terminal::of_environment()) {
-            Ok(text) => drop(say(&text)),
-            Err(why) => warn(&format!("the portrait is not shown: {why}")),
-        }
-    }
-
     /// Returns what shows each command of a chip on a terminal; none where nothing is watched.
     pub fn progress(&self) -> Option<impl FnMut(&str, usize) + use<>> {
         let mut line = self.progress.then(Line::default)?;
@@ -138,6 +127,17 @@ impl Screen {
             error["problem"] = serde_json::to_value(problem).unwrap_or_default();
         }
         error
+    }
+}
+
+/// Shows a picture, if standard output is a terminal; what cannot be shown is said, and no failure.
+pub fn picture(file: &[u8]) {
+    if !io::stdout().is_terminal() {
+        return;
+    }
+    match picture::drawn(file, picture::Terminal::of_environment()) {
+        Ok(text) => drop(say(&text)),
+        Err(why) => warn(&format!("the portrait is not shown: {why}")),
     }
 }
 

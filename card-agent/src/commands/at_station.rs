@@ -38,7 +38,7 @@ pub fn perform(
         Slips::Any if arguments.repeat => work.on_chip_after_chip(),
         Slips::Any => work.on_one_chip(None).map(drop),
         Slips::One(slip) => work.on_one_chip(Some(&slip)).map(drop),
-        Slips::Several(mut slips) => work.on_slip_after_slip(&mut slips, false),
+        Slips::Several(slips) => work.on_slip_after_slip(&mut slips.into_iter(), false),
         Slips::Typed(mut slips) => work.on_slip_after_slip(&mut slips, true),
     }
 }
@@ -50,7 +50,7 @@ enum Slips {
     /// This one.
     One(String),
     /// These, in their order.
-    Several(std::vec::IntoIter<String>),
+    Several(Vec<String>),
     /// Those that are typed, one a line.
     Typed(Box<dyn Iterator<Item = String>>),
 }
@@ -68,7 +68,7 @@ impl Slips {
             _ if named.iter().any(|slip| slip == "-") => unusable("`-` stands alone, with --loop"),
             [only] if !repeat => Ok(Self::One(only.clone())),
             _ if !repeat => unusable("several need --loop: each takes a chip of its own"),
-            _ => Ok(Self::Several(named.iter().cloned().collect::<Vec<_>>().into_iter())),
+            _ => Ok(Self::Several(named.to_vec())),
         }
     }
 }

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use super::{mrz_name, paper, read, without_separators};
 use crate::arguments::Inspect;
 use crate::prompt;
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 
 pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
     let settings = settings(arguments)?;
@@ -62,7 +62,7 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
         && !screen.is_json()
         && let Some(portrait) = holder.as_ref().and_then(Holder::portrait)
     {
-        screen.picture(&portrait.image);
+        screen::picture(&portrait.image);
     }
     let particulars = holder.map(|holder| particulars(&holder, at.date())).unwrap_or_default();
     let mut value = serde_json::to_value(&verdict).expect("a verdict is JSON");
