@@ -137,7 +137,9 @@ fn a_chip_is_written_for_the_slip_that_is_named() {
     let scratch = scratch();
     let world = begun(&scratch);
     let issued = [0, 1, 2].map(|number| road::approved(&world, &Citizen::invented(number)).unwrap());
-    [0, 1].map(|slot| road::intake(&world, slot).unwrap());
+    for slot in [0, 1] {
+        road::intake(&world, slot).unwrap();
+    }
     let card = |number: usize| road::card_of(&world, &issued[number]).unwrap();
 
     let said = at_the_station(&world, "personalize", 0, &["--slip", "ZZZZZ-ZZZZZ", "--json"]);
