@@ -88,6 +88,11 @@ install: ## builds for use and installs programs, units, manual pages and comple
 	target/release/issuance man $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	target/release/issuance completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/issuance
+	target/release/card-agent man --lang en --quiet $(DESTDIR)$(PREFIX)/share/man/man1
+	target/release/card-agent man --lang vi --quiet $(DESTDIR)$(PREFIX)/share/man/vi/man1
+	target/release/card-agent completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/card-agent
+	target/release/card-agent config example station > $(DESTDIR)/etc/citizen-card/station.toml.example
+	target/release/card-agent config example kiosk > $(DESTDIR)/etc/citizen-card/kiosk.toml.example
 
 advisories: ## known vulnerabilities of what we depend on; fetches the database of the RustSec project
 	@tests/setup.sh check

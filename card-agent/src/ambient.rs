@@ -1,4 +1,5 @@
-//! The one place where clock and randomness of the machine enter this program; everything else is given them.
+//! The one place where clock, randomness and environment of the machine enter this program;
+//! everything else is given them.
 
 #![expect(clippy::disallowed_methods, reason = "the one place where clock and randomness enter this program")]
 
@@ -24,4 +25,9 @@ pub fn challenge() -> [u8; 8] {
 /// Returns a new identifier (UUID version 7) that no other run has made.
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
+}
+
+/// Returns the variables of the environment that are text, as pairs of name and value.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use card_agent::address::{AddressError, ServiceAddress};
 use card_agent::failure::Language;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use crypto::identity::civil_time::utc_offset;
 use crypto::inspection::Check;
 use time::UtcOffset;
@@ -24,7 +26,7 @@ pub struct Manner {
     /// Print the result and a failure as one JSON object a line: {schema, at, result, error}.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Language of causes and remedies: en, vi. Without it that of LC_ALL, LC_MESSAGES or LANG.
+    /// Language of causes, remedies and help: en, vi. Without it that of LC_ALL, LC_MESSAGES or LANG.
     #[arg(long, global = true, value_name = "LANGUAGE")]
     pub lang: Option<Language>,
     /// Print no progress: only the result, warnings and failures.
@@ -46,15 +48,21 @@ pub enum Task {
     /// Take in the blank in the reader: it makes its keys, and becomes stock.
     Intake(AtStation),
     /// Make the chip in the reader the card of the next approved application, and read it back.
-    Personalize(AtStation),
+    Personalize(Personalize),
     /// Account for a chip that cannot be presented any more. Not undone: asks first.
     Spoil(Spoil),
     /// Show what the chip in the reader tells of itself: serial, life cycle, counter. Proves nothing.
     Info(Info),
     /// Read the card in the reader and judge it against a trust bundle.
-    Inspect(Inspect),
+    Inspect(Box<Inspect>),
     /// Show in words the files that `inspect --out` wrote. Proves nothing.
     Decode(Decode),
+    /// Explain, judge or show the configuration of a station (station.toml) or a kiosk (kiosk.toml).
+    Config(Config),
+    /// Write the manual pages into a folder, in the language of --lang.
+    Man(Man),
+    /// Print the completions for a shell.
+    Completions(Completions),
 }
 
 impl Task {
@@ -70,12 +78,15 @@ impl Task {
             Self::Info(_) => "info",
             Self::Inspect(_) => "inspect",
             Self::Decode(_) => "decode",
+            Self::Config(_) => "config",
+            Self::Man(_) => "man",
+            Self::Completions(_) => "completions",
         }
     }
 }
 
 /// The reader, and how long its card is waited for.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct AtReader {
     /// Reader, by name or any unique part of it. Without it the only reader that is connected.
     #[arg(long, env = "CITIZEN_CARD_READER")]
@@ -98,7 +109,7 @@ pub struct Readers {
 #[derive(Args)]
 pub struct Enrol {
     /// Folder of the station.
-    #[arg(long)]
+    #[arg(long, env = "CITIZEN_CARD_STATION")]
     pub station: PathBuf,
     /// Name of the station.
     #[arg(long, required_unless_present = "certificate")]
@@ -121,7 +132,7 @@ pub struct Enrol {
 #[derive(Args)]
 pub struct Status {
     /// Folder of the station.
-    #[arg(long)]
+    #[arg(long, env = "CITIZEN_CARD_STATION")]
     pub station: PathBuf,
 }
 
@@ -130,22 +141,32 @@ pub struct AtStation {
     #[command(flatten)]
     pub at: AtReader,
     /// Folder of the station.
-    #[arg(long)]
+    #[arg(long, env = "CITIZEN_CARD_STATION")]
     pub station: PathBuf,
     /// Take chip after chip: waits for the next one to be inserted, until there is nothing more
     /// to personalize or Ctrl-C.
     #[arg(long = "loop")]
     pub repeat: bool,
     /// The most seconds that the whole work with a chip may take, requests to the service included; what is cut off is
-    /// resumed by the next run.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: u64,
+    /// resumed by the next run. Without it that of station.toml, or 600.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
+#[derive(Args)]
+pub struct Personalize {
+    #[command(flatten)]
+    pub work: AtStation,
+    /// Slip of the application that the chip is wanted for. With --loop repeatable, in their order; `-` reads one from
+    /// each line of standard input, as a scanner types them.
+    #[arg(long)]
+    pub slip: Vec<String>,
 }
 
 #[derive(Args)]
 pub struct Spoil {
     /// Folder of the station.
-    #[arg(long)]
+    #[arg(long, env = "CITIZEN_CARD_STATION")]
     pub station: PathBuf,
     /// Serial number of the chip, 20 hexadecimal digits; spaces, colons and hyphens between them do not count.
     #[arg(long)]
@@ -162,18 +183,30 @@ pub struct Spoil {
 pub struct Info {
     #[command(flatten)]
     pub at: AtReader,
+    /// Folder of a station: the service is asked what it has the chip as, and the station's journal.
+    #[arg(long, env = "CITIZEN_CARD_STATION")]
+    pub station: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub struct Inspect {
     #[command(flatten)]
     pub at: AtReader,
-    /// Signed trust bundle.
+    /// Configuration of the kiosk; `card-agent config example kiosk` shows every key. Flags stand over it.
+    #[arg(long, env = "CITIZEN_CARD_KIOSK")]
+    pub config: Option<PathBuf>,
+    /// Signed trust bundle. Without it a fresh one of the service that --online names.
     #[arg(long)]
-    pub bundle: PathBuf,
+    pub bundle: Option<PathBuf>,
     /// National CSCA certificate, DER or PEM: the anchor under which the bundle is opened.
     #[arg(long)]
-    pub anchor: PathBuf,
+    pub anchor: Option<PathBuf>,
+    /// Ask this issuance service, https://host:port, whether the card counts at this moment.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub online: Option<ServiceAddress>,
+    /// That service's TLS authority, PEM or DER (tls-ca.pem of its data folder).
+    #[arg(long)]
+    pub service_ca: Option<PathBuf>,
     /// File that remembers the newest bundle of each anchor, so that no older one is accepted. Without it,
     /// `citizen-card/newest-bundles.json` below `$XDG_STATE_HOME` or `~/.local/state`.
     #[arg(long, env = "CITIZEN_CARD_STATE")]
@@ -185,15 +218,20 @@ pub struct Inspect {
     /// or standard input is read.
     #[arg(long)]
     pub mrz_file: Option<PathBuf>,
-    /// How far the civil time of the State that issues the cards is ahead of UTC: a card's last day is a day there.
-    #[arg(long, value_name = "±HH:MM", default_value = "+07:00", value_parser = utc_offset, allow_hyphen_values = true)]
-    pub utc_offset: UtcOffset,
+    /// How far the civil time of the State that issues the cards is ahead of UTC, +07:00 if nothing is said: a card's
+    /// last day is a day there.
+    #[arg(long, value_name = "±HH:MM", value_parser = utc_offset, allow_hyphen_values = true)]
+    pub utc_offset: Option<UtcOffset>,
     /// Write the files of the card into this folder, readable by this account only.
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Write the proved portrait into this file, readable by this account only.
     #[arg(long, value_name = "FILE")]
     pub portrait: Option<PathBuf>,
+    /// Show the proved portrait on the terminal: by the kitty graphics protocol where it is
+    /// spoken, else in half blocks.
+    #[arg(long)]
+    pub show_portrait: bool,
     /// Demand the proof of this check too (repeatable): active-authentication, data-group-13, …
     #[arg(long, value_name = "CHECK")]
     pub require: Vec<Check>,
@@ -203,9 +241,9 @@ pub struct Inspect {
     /// Demand PACE: a card that only BAC opened is not accepted.
     #[arg(long)]
     pub require_pace: bool,
-    /// The most seconds that the whole inspection may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: u64,
+    /// The most seconds that the whole inspection may take. Without it that of kiosk.toml, or 120.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
 }
 
 #[derive(Args)]
@@ -213,4 +251,60 @@ pub struct Decode {
     /// Folder with com.bin, sod.bin, dg1.bin, … or certificates.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Man {
+    /// Where the pages are written.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Completions {
+    /// The shell.
+    pub shell: Shell,
+}
+
+#[derive(Args)]
+pub struct Config {
+    #[command(subcommand)]
+    pub act: ConfigAct,
+}
+
+#[derive(Subcommand)]
+pub enum ConfigAct {
+    /// Print the documented file: every key with its meaning and its default.
+    Example {
+        /// Whose configuration.
+        program: Program,
+    },
+    /// Judge the file, what the environment says over it, and the files that it names.
+    Check(Configured),
+    /// Print what holds: the file, and the environment over it.
+    Dump(Configured),
+}
+
+/// A configuration that is there.
+#[derive(Args)]
+pub struct Configured {
+    /// Whose configuration.
+    pub program: Program,
+    /// Folder of the station, with station.toml in it.
+    #[arg(long, env = "CITIZEN_CARD_STATION", required_if_eq("program", "station"))]
+    pub station: Option<PathBuf>,
+    /// Configuration of the kiosk. Without it the defaults.
+    #[arg(long, env = "CITIZEN_CARD_KIOSK")]
+    pub config: Option<PathBuf>,
+}
+
+/// A program that has a configuration.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Program {
+    Station,
+    Kiosk,
+}
+
+fn address(text: &str) -> Result<ServiceAddress, AddressError> {
+    text.parse::<ServiceAddress>()?.with_port()
 }

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use crypto::identity::CardSerial;
 use crypto::perso::problem::About;
 pub use crypto::perso::problem::Problem;
-pub use crypto::perso::protocol::{ActiveAuthentication, Outcome, PersonalizationOrder, ReadBack};
+pub use crypto::perso::protocol::{
+    ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
+};
 use crypto::perso::protocol::{
     IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Spoiled, path,
 };
@@ -22,10 +24,11 @@ use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Certificate, Identity, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -47,13 +50,15 @@ pub trait Service {
     /// [`ServiceError`], for every way in which the request fails.
     fn intake_receipt(&self, receipt: &Receipt, key: &IdempotencyKey) -> Result<Outcome, ServiceError>;
 
-    /// Returns an order that makes this chip the card of the next approved application (or proves that it already is).
+    /// Returns an order that makes this chip the card of the next approved application, or of the one with this slip
+    /// (or proves that it already is).
     ///
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
     fn personalization_order(
         &self,
         presentation: &Presentation,
+        slip: Option<&str>,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError>;
 
@@ -175,6 +180,16 @@ pub struct Glance {
     pub milliseconds: u128,
 }
 
+/// What the service has a document as.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct CardStatus {
+    /// `active`, `personalized`, `suspended`, `revoked` or `unknown`.
+    pub status: String,
+    /// The moment of the answer.
+    #[serde(with = "time::serde::rfc3339")]
+    pub as_of: OffsetDateTime,
+}
+
 impl HttpService {
     /// Prepares a client. Nothing is sent yet.
     ///
@@ -224,6 +239,46 @@ impl HttpService {
     /// [`ServiceError`], for every way in which the request fails.
     pub fn trust_bundle(&self) -> Result<Vec<u8>, ServiceError> {
         self.send("the trust bundle", || self.http.get(self.address.at("api/trust-bundle")))
+    }
+
+    /// Asks what the document with this fingerprint is: once, and for ten seconds at most. The
+    /// request needs no identity.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn card_status(&self, fingerprint: &[u8; 32]) -> Result<CardStatus, ServiceError> {
+        self.look(&format!("api/v1/card-status/{}", hex::encode(fingerprint)))
+    }
+
+    /// Asks which chips are in this station's custody: once, and for ten seconds at most.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn custody(&self) -> Result<Custody, ServiceError> {
+        self.look(path::CUSTODY)
+    }
+
+    /// Asks what the ledger has this chip as, if it is in this station's custody.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn chip_in_custody(&self, serial: &CardSerial) -> Result<Option<ChipInCustody>, ServiceError> {
+        let asked: Custody = self.look(&format!("{}?serial={serial}", path::CUSTODY))?;
+        Ok(asked.items.into_iter().find(|chip| chip.serial == *serial))
+    }
+
+    fn look<A: DeserializeOwned>(&self, path: &str) -> Result<A, ServiceError> {
+        let answered = || {
+            let answer = self.http.get(self.address.at(path)).timeout(LOOK).send()?;
+            let (status, date) = (answer.status(), answer.headers().get(reqwest::header::DATE).cloned());
+            Ok((status, date, answer.bytes()?))
+        };
+        let (status, date, body) = answered().map_err(|e: reqwest::Error| Attempt::broken(&e).error)?;
+        self.compare_clocks(date.as_ref());
+        if !status.is_success() {
+            return Err(Attempt::refused(status, &body).error);
+        }
+        serde_json::from_slice(&body).map_err(|e| ServiceError::Answer(e.to_string()))
     }
 
     fn post<A: DeserializeOwned>(
@@ -308,9 +363,10 @@ impl Service for HttpService {
     fn personalization_order(
         &self,
         presentation: &Presentation,
+        slip: Option<&str>,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
-        let body = PresentedFor { presentation: presentation.clone(), slip: None };
+        let body = PresentedFor { presentation: presentation.clone(), slip: slip.map(str::to_owned) };
         self.post(path::PERSONALIZATION_ORDERS, &body, key)
     }
 
@@ -447,6 +503,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The most that one attempt at a request may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// The most that a look may take, which nothing waits for.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The time after which it is told, again and again, what is waited for.
 const SILENCE: Duration = Duration::from_secs(3);

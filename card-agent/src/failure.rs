@@ -66,6 +66,7 @@ catalogue! {
     JournalUnusable "journal-unusable"
     JournalCorrupt "journal-corrupt"
     StationIncomplete "station-incomplete"
+    StationInUse "station-in-use"
     ServiceUnreachable "service-unreachable"
     ServiceUntrusted "service-untrusted"
     ServiceRefused "service-refused"
@@ -134,12 +135,12 @@ impl Failure {
 
 impl Failure {
     /// Returns the lines for a person: code and particulars, cause, remedy, and the id of a request that the service
-    /// refused. The particulars stay in English.
+    /// refused. Particulars whose form is not translated stay in English.
     pub fn lines(&self, language: Language) -> String {
         let ([cause, remedy], labels) = (self.cause_and_remedy(language), language.labels());
         let particulars = match &self.problem {
             Some(problem) => format!("{} ({})", problem.title, problem.code),
-            None => self.detail.clone(),
+            None => words::particulars(&self.detail, language).unwrap_or_else(|| self.detail.clone()),
         };
         let mut lines = format!("{}: {particulars}", self.code.word());
         for (label, words) in [(labels.cause, cause), (labels.remedy, remedy)] {
@@ -317,6 +318,52 @@ mod tests {
         assert!(vietnamese.contains("  nguyên nhân: ") && vietnamese.contains("  cách xử lý: "), "{vietnamese}");
         assert!(!vietnamese.contains("Approve one."), "{vietnamese}");
         assert!(vietnamese.starts_with("nothing-to-personalize: "), "the code is the same: {vietnamese}");
+    }
+
+    /// Without a wildcard: a new variant is named here, and translated.
+    #[test]
+    fn what_readers_and_cards_do_is_told_in_vietnamese() {
+        use TransportError as E;
+        let text = || "A 00".to_owned();
+        let all = [
+            E::Hung { seconds: 30, from: text() },
+            E::LimitReached { limit: "within 120 s".to_owned(), commands: 3, seconds: 120 },
+            E::LimitReached { limit: "after 10 commands".to_owned(), commands: 10, seconds: 1 },
+            E::Interrupted,
+            E::NoCard { reader: text() },
+            E::NoReader,
+            E::NotNamed { present: vec![text(), text()] },
+            E::ReaderUnknown { wanted: text(), present: vec![] },
+            E::ReaderAmbiguous { wanted: text(), fits: vec![text()] },
+            E::ReaderGone { reader: text() },
+            E::ReaderInUse { reader: text() },
+            E::Removed,
+            E::ServiceNotRunning,
+            E::ShortAnswer { length: 1 },
+            E::Unresponsive { reader: text() },
+        ];
+        for error in all {
+            match &error {
+                E::Fault(_) | E::Other(_) => panic!("stays in the words of the chip and of PC/SC"),
+                E::Hung { .. }
+                | E::LimitReached { .. }
+                | E::Interrupted
+                | E::NoCard { .. }
+                | E::NoReader
+                | E::NotNamed { .. }
+                | E::ReaderUnknown { .. }
+                | E::ReaderAmbiguous { .. }
+                | E::ReaderGone { .. }
+                | E::ReaderInUse { .. }
+                | E::Removed
+                | E::ServiceNotRunning
+                | E::ShortAnswer { .. }
+                | E::Unresponsive { .. } => {}
+            }
+            let english = error.to_string();
+            let first = Failure::from(error).lines(Language::Vietnamese);
+            assert!(!first.contains(&english), "{english} is not in docs/words/details.toml");
+        }
     }
 
     #[test]

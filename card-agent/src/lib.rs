@@ -6,6 +6,7 @@
 pub mod address;
 pub mod ambient;
 pub mod client;
+pub mod config;
 pub mod failure;
 pub mod kiosk;
 pub mod papers;

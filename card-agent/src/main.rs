@@ -1,4 +1,5 @@
-//! `card-agent readers | enrol | status | intake | personalize | spoil | info | inspect | decode`.
+//! `card-agent readers | enrol | status | intake | personalize | spoil | info | inspect | decode | config |
+//! man | completions`.
 //!
 //! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not
 //! understood; the others are listed in `docs/failure-codes.md`. Results go to standard output, progress and
@@ -6,22 +7,26 @@
 
 mod arguments;
 mod commands;
+mod picture;
 mod prompt;
 mod screen;
+mod vietnamese;
 
 use std::io;
 use std::process::ExitCode;
 
 use card_agent::failure::Code;
 use card_agent::session::Stop;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, Manner};
 use crate::screen::Screen;
 
 fn main() -> ExitCode {
-    let Arguments { command, manner } = match Arguments::try_parse() {
+    let line = vietnamese::told_in(vietnamese::of_help(std::env::args_os()), Arguments::command());
+    let parsed = line.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let Arguments { command, manner } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             screen::misunderstood(&error);

@@ -9,30 +9,56 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::Manner;
+use crate::{picture, vietnamese};
 
 /// How this run speaks.
 pub struct Screen {
     json: bool,
     language: Language,
+    /// The locale of the environment, if its language is none of ours.
+    not_spoken: Option<String>,
     progress: bool,
     quiet: bool,
     command: &'static str,
     /// Whether the failure of this run stands in an envelope already.
     failure_told: Cell<bool>,
+    /// Whether it was said that the locale is not spoken.
+    notice_given: Cell<bool>,
 }
 
 impl Screen {
     /// Returns the screen for this command.
     pub fn new(manner: &Manner, command: &'static str) -> Self {
-        let language = manner.lang.unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok()));
+        let variable = |name: &str| std::env::var(name).ok();
+        let language = manner.lang.unwrap_or_else(|| Language::of_environment(variable));
+        let not_spoken = if manner.lang.is_none() { Language::not_spoken(variable) } else { None };
         let progress = shows_progress(manner);
         let (json, quiet) = (manner.json, manner.quiet);
-        Self { json, language, progress, quiet, command, failure_told: Cell::new(false) }
+        Self {
+            json,
+            language,
+            not_spoken,
+            progress,
+            quiet,
+            command,
+            failure_told: Cell::new(false),
+            notice_given: Cell::new(false),
+        }
     }
 
     /// Whether results are written as JSON.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Returns a label in the language of this run.
+    pub fn label(&self, english: &'static str) -> &'static str {
+        vietnamese::label(self.language, english)
+    }
+
+    /// Returns the command line with its help in the language of this run.
+    pub fn told(&self, command: clap::Command) -> clap::Command {
+        vietnamese::told_in(self.language, command)
     }
 
     /// Writes one result: its JSON in an envelope, or its text.
@@ -64,6 +90,9 @@ impl Screen {
             let _ = say(&envelope(self.command, None, Some(self.error(failure))).to_string());
         }
         let _ = writeln!(io::stderr(), "{}", failure.lines(self.language));
+        if let Some(locale) = self.not_spoken.as_ref().filter(|_| !self.notice_given.replace(true)) {
+            self.note(&format!("(the locale `{locale}` is not spoken here; --lang takes en or vi)"));
+        }
     }
 
     /// Writes the failure of one chip of several; the run goes on.
@@ -99,6 +128,22 @@ impl Screen {
         }
         error
     }
+}
+
+/// Shows a picture, if standard output is a terminal; what cannot be shown is said, and no failure.
+pub fn picture(file: &[u8]) {
+    if !io::stdout().is_terminal() {
+        return;
+    }
+    match picture::drawn(file, picture::Terminal::of_environment()) {
+        Ok(text) => drop(say(&text)),
+        Err(why) => warn(&format!("the portrait is not shown: {why}")),
+    }
+}
+
+/// Writes a sentence that is wanted also where only what is wrong is.
+pub fn warn(sentence: &str) {
+    let _ = writeln!(io::stderr(), "{sentence}");
 }
 
 /// Whether the commands of a chip are shown as they go: on a terminal, unless more or less was asked for.

@@ -1,5 +1,6 @@
 //! `card-agent intake` and `card-agent personalize`
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use card_agent::client::HttpService;
@@ -8,26 +9,74 @@ use card_agent::kiosk;
 use card_agent::kiosk::NewestBundles;
 use card_agent::session::Stop;
 use card_agent::station::journal::{Journal, Kind};
-use card_agent::station::{Done, Folder, Station};
+use card_agent::station::{Done, Folder, InUse, Station};
 use crypto::pki::Certificate;
 use serde_json::json;
 
-use super::wait;
-use crate::arguments::AtStation;
-use crate::screen::Screen;
+use super::{wait, without_separators};
+use crate::arguments::{AtReader, AtStation};
+use crate::screen::{self, Screen};
 
-pub fn perform(arguments: &AtStation, kind: Kind, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
+pub fn perform(
+    arguments: &AtStation,
+    kind: Kind,
+    slips: &[String],
+    screen: &Screen,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let slips = Slips::of(slips, arguments.repeat)?;
     let folder = Folder::new(&arguments.station);
+    let settings = folder.settings()?;
     let service = folder.service()?;
     let anchor = if kind == Kind::Personalize { folder.anchor()? } else { None };
-    let reader = arguments.at.find()?;
-    let work = Work { arguments, kind, folder, service, anchor, reader, screen, stop };
-    if arguments.repeat { work.on_chip_after_chip() } else { work.on_one_chip() }
+    let at = arguments.at.or(settings.reader.as_ref(), settings.log.as_ref());
+    let limit = arguments.limit.unwrap_or_else(|| settings.limit.get());
+    let reader = at.find()?;
+    let _own = InUse::reader(folder.path(), &reader)?;
+    let work = Work { at, limit, kind, folder, service, anchor, reader, screen, stop };
+    match slips {
+        Slips::Any if arguments.repeat => work.on_chip_after_chip(),
+        Slips::Any => work.on_one_chip(None).map(drop),
+        Slips::One(slip) => work.on_one_chip(Some(&slip)).map(drop),
+        Slips::Several(slips) => work.on_slip_after_slip(&mut slips.into_iter(), false),
+        Slips::Typed(mut slips) => work.on_slip_after_slip(&mut slips, true),
+    }
+}
+
+/// The applications that chips are wanted for.
+enum Slips {
+    /// Those that wait longest.
+    Any,
+    /// This one.
+    One(String),
+    /// These, in their order.
+    Several(Vec<String>),
+    /// Those that are typed, one a line.
+    Typed(Box<dyn Iterator<Item = String>>),
+}
+
+impl Slips {
+    fn of(named: &[String], repeat: bool) -> Result<Self, Failure> {
+        let unusable = |why: &str| Err(Failure::new(Code::InputUnusable, format!("--slip: {why}")));
+        match named {
+            _ if named.iter().any(|slip| slip.trim().is_empty()) => unusable("a slip is empty"),
+            [] => Ok(Self::Any),
+            [only] if only == "-" && repeat => {
+                let lines = io::stdin().lines().map_while(Result::ok).map(|line| line.trim().to_owned());
+                Ok(Self::Typed(Box::new(lines.filter(|line| !line.is_empty()))))
+            }
+            _ if named.iter().any(|slip| slip == "-") => unusable("`-` stands alone, with --loop"),
+            [only] if !repeat => Ok(Self::One(only.clone())),
+            _ if !repeat => unusable("several need --loop: each takes a chip of its own"),
+            _ => Ok(Self::Several(named.to_vec())),
+        }
+    }
 }
 
 /// What the work on each chip needs.
 struct Work<'a> {
-    arguments: &'a AtStation,
+    at: AtReader,
+    limit: u64,
     kind: Kind,
     folder: Folder,
     service: HttpService,
@@ -46,8 +95,8 @@ impl Work<'_> {
                 Err(failure) if failure.code == Code::Interrupted => return Ok(()),
                 other => other?,
             }
-            match self.on_one_chip() {
-                Ok(()) => chips += 1,
+            match self.on_one_chip(None) {
+                Ok(_) => chips += 1,
                 Err(failure) if failure.code == Code::NothingToPersonalize && chips > 0 => {
                     self.screen.note(&format!("{chips} chips done; nothing more to personalize"));
                     return Ok(());
@@ -62,32 +111,72 @@ impl Work<'_> {
         }
     }
 
-    /// Works on one chip. Everything that is finished on the way is told, whatever comes after it. An empty reader is
-    /// no failure if the work of an earlier run was finished, which needs no chip any more.
-    fn on_one_chip(&self) -> Result<(), Failure> {
+    /// Works on a chip for each slip. What fails about a chip is tried with the next chip, and what fails about a slip
+    /// that was typed goes on with the next slip.
+    fn on_slip_after_slip(&self, slips: &mut dyn Iterator<Item = String>, typed: bool) -> Result<(), Failure> {
+        let mut chips = 0;
+        for slip in slips {
+            self.screen.note(&format!("slip {slip}"));
+            loop {
+                match wait(&self.reader, true, 0, self.screen, self.stop) {
+                    Err(failure) if failure.code == Code::Interrupted => return Ok(()),
+                    other => other?,
+                }
+                let is_done = match self.on_one_chip(Some(&slip)) {
+                    Ok(is_done) => is_done,
+                    Err(failure) if is_about_one_chip(failure.code) => {
+                        self.screen.failure_of_one(&failure);
+                        false
+                    }
+                    Err(failure) if failure.code == Code::NothingToPersonalize && typed => {
+                        self.screen.failure_of_one(&failure);
+                        break;
+                    }
+                    Err(failure) => return Err(failure),
+                };
+                chips += usize::from(is_done);
+                match wait(&self.reader, false, 0, self.screen, self.stop) {
+                    Err(failure) if failure.code == Code::Interrupted => return Ok(()),
+                    other => other?,
+                }
+                if is_done {
+                    break;
+                }
+            }
+        }
+        self.screen.note(&format!("{chips} chips done; no slip is left"));
+        Ok(())
+    }
+
+    /// Works on one chip, and returns whether it is for this slip, if one was wanted. Everything that is finished on
+    /// the way is told, whatever comes after it. An empty reader is no failure if the work of an earlier run was
+    /// finished, which needs no chip any more.
+    fn on_one_chip(&self, slip: Option<&str>) -> Result<bool, Failure> {
         let mut station = Station::new(&self.service, Journal::open(self.folder.path())?, kiosk::now);
-        self.service.work_within(Instant::now(), Duration::from_secs(self.arguments.limit), self.stop);
+        station.for_slip(slip.map(str::to_owned));
+        self.service.work_within(Instant::now(), Duration::from_secs(self.limit), self.stop);
         let settled = station.settle(&self.reader, None); // needs no card
         let finished = station.finished().len();
         let told = self.tell(station.finished());
         let done = settled.and(told).and_then(|()| self.work(&mut station));
         let told = self.tell(&station.finished()[finished..]);
         match done {
-            Err(failure) if failure.code == Code::NoCard && finished > 0 => told,
-            done => done.and(told),
+            Err(failure) if failure.code == Code::NoCard && finished > 0 && slip.is_none() => told.map(|()| true),
+            Err(failure) => Err(failure),
+            Ok(done) => told.map(|()| is_for(slip, &done)),
         }
     }
 
-    fn work(&self, station: &mut Station<'_, HttpService>) -> Result<(), Failure> {
-        let card = self.arguments.at.card(&self.reader, self.screen, self.stop)?;
+    fn work(&self, station: &mut Station<'_, HttpService>) -> Result<Done, Failure> {
+        let card = self.at.card(&self.reader, self.screen, self.stop)?;
         let begun = Instant::now();
-        self.service.work_within(begun, Duration::from_secs(self.arguments.limit), self.stop);
-        let mut session = self.arguments.at.session(card, begun, self.arguments.limit, self.screen, self.stop)?;
+        self.service.work_within(begun, Duration::from_secs(self.limit), self.stop);
+        let mut session = self.at.session(card, begun, self.limit, self.screen, self.stop)?;
         if let Some(anchor) = &self.anchor {
             let newest = NewestBundles::at(self.folder.path().join(NewestBundles::FILE));
             station.trust(kiosk::open_trust(&self.service.trust_bundle()?, anchor, kiosk::now(), &newest)?);
         }
-        station.run(self.kind, &mut session, &self.reader).map(drop)
+        station.run(self.kind, &mut session, &self.reader)
     }
 
     fn tell(&self, finished: &[Done]) -> Result<(), Failure> {
@@ -98,6 +187,7 @@ impl Work<'_> {
                 "card_id": done.outcome.card_id(),
                 "attempts": done.attempts,
                 "resumed": done.resumed,
+                "slip": done.slip,
                 "strides": done.strides,
             });
             let resumed = if done.resumed { " resumed" } else { "" };
@@ -107,6 +197,22 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the chip is for the slip that was wanted; one that was begun before is for the one it was begun for.
+fn is_for(wanted: Option<&str>, done: &Done) -> bool {
+    let (Some(wanted), serial) = (wanted, done.serial) else { return true };
+    let is_same = done.slip.as_deref().is_some_and(|slip| plain(slip) == plain(wanted));
+    if !is_same {
+        let of = done.slip.as_ref().map_or("another one".to_owned(), |slip| format!("slip {slip}"));
+        screen::warn(&format!("chip {serial} was begun before, for {of}; slip {wanted} still waits for a chip"));
+    }
+    is_same
+}
+
+/// Returns a slip without what people write between its letters.
+fn plain(slip: &str) -> String {
+    without_separators(slip).to_ascii_uppercase()
 }
 
 /// Whether the next chip may meet with success where this one failed.

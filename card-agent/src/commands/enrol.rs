@@ -25,7 +25,7 @@ pub fn perform(arguments: &Enrol, screen: &Screen) -> Result<(), Failure> {
         (None, Some(name), Some(service)) => {
             let service = service.parse().and_then(ServiceAddress::with_port);
             let service = service.map_err(|e| Failure::new(Code::InputUnusable, format!("--service: {e}")))?;
-            let settings = Settings { name: name.clone(), service };
+            let settings = Settings::new(name.clone(), service);
             let request = folder.request(&settings, authority.as_deref())?;
             screen.result(json!({ "request": request }), &request.display().to_string())?;
             let then = format!("card-agent enrol --station {station} --certificate certificate.pem");

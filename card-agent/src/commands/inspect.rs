@@ -1,14 +1,18 @@
 //! `card-agent inspect`
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use card_agent::client::{Connection, HttpService};
+use card_agent::config::Kiosk;
 use card_agent::failure::{Code, Failure};
 use card_agent::kiosk::NewestBundles;
 use card_agent::session::Stop;
 use card_agent::{ambient, kiosk, papers, private};
-use crypto::inspection::{AccessProtocol, Evidence, Holder, Judgement, Password, Request, Verdict};
+use crypto::inspection::{AccessProtocol, Evidence, Finding, Holder, Judgement, Password, Request, Verdict};
 use crypto::mrz::MrzDate;
 use crypto::pki::pem;
 use serde_json::{Value, json};
@@ -18,22 +22,33 @@ use zeroize::Zeroizing;
 use super::{mrz_name, paper, read, without_separators};
 use crate::arguments::Inspect;
 use crate::prompt;
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 
 pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
-    let at = ambient::now().to_offset(arguments.utc_offset);
-    let newest = NewestBundles::at(state(arguments)?);
-    let trust =
-        kiosk::open_trust(&read(&arguments.bundle)?, &paper(&arguments.anchor, papers::certificate)?, at, &newest)?;
+    let settings = settings(arguments)?;
+    let at = ambient::now().to_offset(settings.utc_offset);
+    let newest = NewestBundles::at(state(&settings)?);
+    let service = service(&settings, stop)?;
+    let bundle = match (&settings.bundle, &service) {
+        (Some(path), _) => read(path)?,
+        (None, Some(service)) => service.trust_bundle()?,
+        (None, None) => return Err(missing("a trust bundle", "--bundle (or `bundle` in kiosk.toml), or --online")),
+    };
+    let anchor = settings.anchor.as_deref().ok_or_else(|| missing("the CSCA certificate", "--anchor"))?;
+    let trust = kiosk::open_trust(&bundle, &paper(anchor, papers::certificate)?, at, &newest)?;
     let request = Request { password: password(arguments)?, challenge: ambient::challenge(), groups: None };
-    let reader = arguments.at.find()?;
-    let card = arguments.at.card(&reader, screen, stop)?;
+    let place = arguments.at.or(settings.reader.as_ref(), settings.log.as_ref());
+    let reader = place.find()?;
+    let card = place.card(&reader, screen, stop)?;
     tracing::info!("reading the card in {reader}");
-    let mut session = arguments.at.session(card, Instant::now(), arguments.limit, screen, stop)?;
+    let mut session = place.session(card, Instant::now(), settings.limit.get(), screen, stop)?;
     let (evidence, Judgement { mut verdict, holder }) = kiosk::inspect(&mut session, &request, &trust, at)?;
     drop(session);
-    arguments.require.iter().for_each(|check| verdict.require(*check));
-    arguments.tolerate.iter().for_each(|check| verdict.tolerate(*check));
+    if let Some(service) = &service {
+        kiosk::ask_online(&mut verdict, &evidence, service, at.offset());
+    }
+    settings.require.iter().for_each(|check| verdict.require(*check));
+    settings.tolerate.iter().for_each(|check| verdict.tolerate(*check));
     if let Some(folder) = &arguments.out {
         kiosk::write_files(folder, &evidence, holder.as_ref())?;
     }
@@ -43,15 +58,21 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
             None => tracing::warn!("no portrait was proved, so none is written"),
         }
     }
+    if arguments.show_portrait
+        && !screen.is_json()
+        && let Some(portrait) = holder.as_ref().and_then(Holder::portrait)
+    {
+        screen::picture(&portrait.image);
+    }
     let particulars = holder.map(|holder| particulars(&holder, at.date())).unwrap_or_default();
     let mut value = serde_json::to_value(&verdict).expect("a verdict is JSON");
     value["holder"] = match particulars.is_empty() {
         true => Value::Null,
         false => particulars.iter().map(|(_, name, content)| (name.to_owned().to_owned(), json!(content))).collect(),
     };
-    let shown: Vec<_> = particulars.iter().map(|(label, _, content)| format!("{label:<15} {content}\n")).collect();
-    let text = format!("{}{verdict}", shown.concat());
-    match conclude(arguments, &evidence, &verdict) {
+    let shown = particulars.iter().map(|(label, _, content)| format!("{:<15} {content}\n", screen.label(label)));
+    let text = shown.chain([told(&verdict, screen)]).collect::<String>();
+    match conclude(settings.require_pace, &evidence, &verdict) {
         Ok(()) => screen.result(value, &text),
         Err(failure) => {
             screen.result_and(value, &text, &failure)?;
@@ -60,10 +81,57 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
     }
 }
 
-fn conclude(arguments: &Inspect, evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
+/// Returns a line per check, and the conclusion, in the language of the screen. Names and reasons of
+/// checks stay as they are.
+fn told(verdict: &Verdict, screen: &Screen) -> String {
+    let mut text = String::new();
+    for Finding { name, outcome, reason, required } in verdict.findings() {
+        let (mark, outcome) = (if *required { ' ' } else { '-' }, screen.label(outcome.name()));
+        writeln!(text, "{outcome:<13} {mark} {:<22} {reason}", name.to_string()).expect("a String takes all");
+    }
+    let conclusion = screen.label(verdict.conclusion().name());
+    write!(text, "{}: {conclusion}", screen.label("verdict")).expect("a String takes all");
+    text
+}
+
+/// Returns the settings: of kiosk.toml, of the environment, and of the command line over both.
+fn settings(arguments: &Inspect) -> Result<Kiosk, Failure> {
+    let mut kiosk = super::config::kiosk(arguments.config.as_deref())?;
+    for (own, set) in [
+        (&arguments.anchor, &mut kiosk.anchor),
+        (&arguments.bundle, &mut kiosk.bundle),
+        (&arguments.service_ca, &mut kiosk.service_ca),
+        (&arguments.state, &mut kiosk.state),
+    ] {
+        *set = own.clone().or(set.take());
+    }
+    kiosk.online = arguments.online.clone().or(kiosk.online);
+    kiosk.utc_offset = arguments.utc_offset.unwrap_or(kiosk.utc_offset);
+    kiosk.limit = arguments.limit.and_then(NonZeroU64::new).unwrap_or(kiosk.limit);
+    kiosk.require.extend(&arguments.require);
+    kiosk.tolerate.extend(&arguments.tolerate);
+    kiosk.require_pace |= arguments.require_pace;
+    Ok(kiosk)
+}
+
+/// Returns the service that is to be asked, if one is.
+fn service(settings: &Kiosk, stop: &Stop) -> Result<Option<HttpService>, Failure> {
+    let Some(service) = settings.online.clone() else { return Ok(None) };
+    let authority = settings.service_ca.as_deref().ok_or_else(|| missing("its TLS authority", "--service-ca"))?;
+    let authority = papers::to_pem(&paper(authority, papers::certificates)?);
+    let service = HttpService::new(&Connection { service, authority, identity: None })?;
+    service.work_within(Instant::now(), Duration::from_secs(settings.limit.get()), stop);
+    Ok(Some(service))
+}
+
+fn missing(what: &str, how: &str) -> Failure {
+    Failure::new(Code::InputUnusable, format!("{what} is missing: name it with {how}"))
+}
+
+fn conclude(require_pace: bool, evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
     kiosk::conclude(evidence, verdict)?;
     match evidence.access.way {
-        Some(AccessProtocol::Bac) if arguments.require_pace => {
+        Some(AccessProtocol::Bac) if require_pace => {
             Err(Failure::new(Code::Undecided, "PACE was demanded, and BAC opened the card"))
         }
         _ => Ok(()),
@@ -119,8 +187,8 @@ fn password(arguments: &Inspect) -> Result<Password, Failure> {
 }
 
 /// Returns the file that remembers the newest bundles.
-fn state(arguments: &Inspect) -> Result<PathBuf, Failure> {
-    if let Some(path) = &arguments.state {
+fn state(settings: &Kiosk) -> Result<PathBuf, Failure> {
+    if let Some(path) = &settings.state {
         return Ok(path.clone());
     }
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -1,10 +1,12 @@
 //! The commands, each in a file, and what they share.
 
 mod at_station;
+mod config;
 mod decode;
 mod enrol;
 mod info;
 mod inspect;
+mod manual;
 mod readers;
 mod spoil;
 mod status;
@@ -33,16 +35,26 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
         Task::Readers(arguments) => readers::perform(arguments, screen, stop),
         Task::Enrol(arguments) => enrol::perform(arguments, screen),
         Task::Status(arguments) => status::perform(arguments, screen),
-        Task::Intake(arguments) => at_station::perform(arguments, Kind::Intake, screen, stop),
-        Task::Personalize(arguments) => at_station::perform(arguments, Kind::Personalize, screen, stop),
+        Task::Intake(arguments) => at_station::perform(arguments, Kind::Intake, &[], screen, stop),
+        Task::Personalize(arguments) => {
+            at_station::perform(&arguments.work, Kind::Personalize, &arguments.slip, screen, stop)
+        }
         Task::Spoil(arguments) => spoil::perform(arguments, screen),
         Task::Info(arguments) => info::perform(arguments, screen, stop),
         Task::Inspect(arguments) => inspect::perform(arguments, screen, stop),
         Task::Decode(arguments) => decode::perform(arguments, screen),
+        Task::Config(arguments) => config::perform(arguments, screen),
+        Task::Man(arguments) => manual::man(arguments, screen),
+        Task::Completions(arguments) => manual::completions(arguments, screen),
     }
 }
 
 impl AtReader {
+    /// Returns what the command line says, and where it says nothing what the configuration does.
+    fn or(&self, reader: Option<&String>, log: Option<&PathBuf>) -> Self {
+        Self { reader: self.reader.as_ref().or(reader).cloned(), log: self.log.as_ref().or(log).cloned(), ..*self }
+    }
+
     /// Begins the log of the APDUs anew, and returns the full name of the reader.
     fn find(&self) -> Result<String, Failure> {
         self.opened_log(OpenOptions::new().write(true).create(true).truncate(true))?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use card_agent::client::Custody;
 use card_agent::failure::{Code, Failure};
 use card_agent::station::Folder;
 use card_agent::station::journal::{Entry, Journal, Kind, Stage};
@@ -25,13 +26,13 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     let service = folder.service()?;
     let days = (certificate.not_after() - ambient::now()).whole_days();
     let until = to_the_minute(certificate.not_after().to_offset(kiosk::now().offset()));
-    // A station that has not worked yet has no journal, and a look makes none.
-    let unfinished = match folder.path().join("journal.jsonl").exists() {
-        true => Journal::open(folder.path())?.unfinished().to_vec(),
-        false => Vec::new(),
+    let unfinished = unfinished(&folder)?;
+    let mut text = String::new();
+    let mut line = |name: &'static str, words: &str| {
+        writeln!(text, "{:<13}{words}", screen.label(name)).expect("a String takes all");
     };
-    let mut text = format!("station      {}\nservice      {}\n", settings.name, settings.service);
-    let mut line = |name: &str, words: &str| writeln!(text, "{name:<12} {words}").expect("a String takes all");
+    line("station", &settings.name);
+    line("service", settings.service.as_str());
     line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days)));
     let glance = service.glance();
     match &glance {
@@ -46,7 +47,24 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     for entry in &unfinished {
         line("", &format!("{}  {}  in reader `{}`: {}", entry.serial, word(entry.kind), entry.reader, next(entry)));
     }
+    // Without a service that is ready there is no use in asking it more.
+    let custody = glance.as_ref().is_ok_and(|glance| glance.ready).then(|| service.custody());
+    match &custody {
+        Some(Ok(custody)) => {
+            let Custody { delivered, initialised, bound, items, next } = custody;
+            line("custody", &format!("{delivered} blanks to take in, {initialised} in stock, {bound} being written"));
+            for chip in items {
+                line("", &format!("{}  {}", chip.serial, chip.state));
+            }
+            if next.is_some() {
+                line("", "… and more");
+            }
+        }
+        Some(Err(error)) => line("custody", &error.to_string()),
+        None => line("custody", "not known"),
+    }
     let value = json!({
+        "custody": custody.and_then(Result::ok),
         "station": settings.name,
         "service": settings.service,
         "certificate": { "subject": certificate.subject().to_string(), "not_after": rfc3339(&certificate), "days": days },
@@ -71,6 +89,14 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     }
 }
 
+/// Returns the unfinished work. A station that has not worked yet has no journal, and a look makes none.
+pub(super) fn unfinished(folder: &Folder) -> Result<Vec<Entry>, Failure> {
+    match folder.path().join("journal.jsonl").exists() {
+        true => Ok(Journal::open(folder.path())?.unfinished().to_vec()),
+        false => Ok(Vec::new()),
+    }
+}
+
 fn in_days(days: i64) -> String {
     match days {
         ..0 => "it has ended; enrol the station anew".to_owned(),
@@ -90,7 +116,7 @@ fn clock(ahead: Option<i64>) -> String {
     }
 }
 
-fn word(kind: Kind) -> &'static str {
+pub(super) fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Intake => "intake",
         Kind::Personalize => "personalize",
@@ -98,7 +124,7 @@ fn word(kind: Kind) -> &'static str {
 }
 
 /// Returns what the next run does with an entry.
-fn next(entry: &Entry) -> &'static str {
+pub(super) fn next(entry: &Entry) -> &'static str {
     match entry.stage {
         Stage::AwaitOrder | Stage::AwaitReceipt => "insert the chip, the work goes on with a new order",
         Stage::AwaitReport { .. } => "the chip is done, its receipt is still to be reported: no card is needed",

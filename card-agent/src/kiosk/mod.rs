@@ -4,6 +4,7 @@
 //! renewed now and then over any channel.
 
 mod newest;
+mod online;
 mod output;
 
 use crypto::conversation::Fault;
@@ -12,6 +13,7 @@ use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, 
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
 pub use newest::NewestBundles;
+pub use online::ask_online;
 pub use output::{name as file_name, write_files};
 use time::OffsetDateTime;
 
@@ -95,7 +97,7 @@ pub fn conclude(evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
         Conclusion::Undecided if has(Check::IssuerKnown) => Code::IssuerUnknown,
         Conclusion::Undecided => Code::Undecided,
         _ if only(&[Check::Validity]) => Code::CardExpired,
-        _ if only(&[Check::Validity, Check::Revocation]) => Code::CardRevoked,
+        _ if only(&[Check::Validity, Check::Revocation, Check::OnlineStatus]) => Code::CardRevoked,
         _ => Code::Refused,
     };
     let reasons: Vec<_> = decisive.iter().map(|finding| format!("{}: {}", finding.name, finding.reason)).collect();

@@ -4,13 +4,14 @@
 //!
 //! | file | from | secret |
 //! | --- | --- | --- |
-//! | `station.toml` | `card-agent enrol`: name and address of the service | |
+//! | `station.toml` | `card-agent enrol`: name and address of the service; more by hand | |
 //! | `key.pem` | `card-agent enrol`; never leaves the folder | yes, mode 0600 |
 //! | `csr.pem` | `card-agent enrol`; for the administrator | |
 //! | `tls-ca.pem` | the service's own TLS authority, over a trusted channel | |
 //! | `certificate.pem` | the administrator's answer | |
 //! | `csca.der` | optional: the national anchor; then cards are read back against the trust bundle too | |
 //! | `journal.jsonl` | the station | |
+//! | `in-use*.lock` | the station, see [`InUse`] | |
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -19,26 +20,19 @@ use std::path::{Path, PathBuf};
 
 use crypto::pki::{Certificate, pem};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::address::ServiceAddress;
+use super::InUse;
+use crate::ambient;
 use crate::client::{Connection, HttpService};
+pub use crate::config::Station as Settings;
+use crate::config::{self, Configuration as _};
 use crate::failure::{Code, Failure};
 use crate::papers::{self, Key, PaperError};
 
 /// The folder of a station, with its key, its certificates and its journal.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
-
-/// The contents of `station.toml`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Settings {
-    /// Name of the station, as it will be registered.
-    pub name: String,
-    /// `https://host:port` of the issuance service.
-    pub service: ServiceAddress,
-}
 
 impl Folder {
     /// Names a folder. Nothing is read or made yet.
@@ -58,7 +52,10 @@ impl Folder {
     /// [`Code::StationIncomplete`] if an existing key cannot be used, [`Code::OutputUnusable`].
     pub fn request(&self, settings: &Settings, authority: Option<&[Certificate]>) -> Result<PathBuf, Failure> {
         fs::create_dir_all(&self.0).map_err(|e| self.unwritten("", &e))?;
-        let key = if self.file("key.pem").exists() { self.key()?.pair } else { self.make_key()? };
+        let _alone = InUse::whole(&self.0)?;
+        let text = self.with(settings);
+        let is_there = self.file("key.pem").exists() || self.elsewhere()?.is_some();
+        let key = if is_there { self.key()?.pair } else { self.make_key()? };
         let mut parameters = CertificateParams::default();
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, settings.name.as_str());
@@ -71,7 +68,6 @@ impl Folder {
         if let Some(authority) = authority {
             self.write("tls-ca.pem", &papers::to_pem(authority))?;
         }
-        let text = toml::to_string(settings).expect("two texts are TOML");
         self.write("station.toml", text.as_bytes())?;
         Ok(self.file("csr.pem"))
     }
@@ -83,6 +79,7 @@ impl Folder {
     /// [`Code::StationIncomplete`] if the first half was not done, [`Code::InputUnusable`] if no certificate is for the
     /// station's key, [`Code::ServiceUntrusted`] if TLS takes one of them for unusable.
     pub fn certify(&self, certificates: Vec<Certificate>, authority: Option<&[Certificate]>) -> Result<(), Failure> {
+        let _alone = if self.0.is_dir() { Some(InUse::whole(&self.0)?) } else { None };
         let key = self.key()?;
         let certificates = papers::certificates_of(&key.pair, certificates)
             .map_err(|e| Failure::new(Code::InputUnusable, format!("the certificate {e}")))?;
@@ -94,13 +91,26 @@ impl Folder {
         self.write("certificate.pem", &papers::to_pem(&certificates))
     }
 
-    /// Reads `station.toml`.
+    /// Reads `station.toml`, and what the environment says over it.
     ///
     /// # Errors
     /// [`Code::StationIncomplete`].
     pub fn settings(&self) -> Result<Settings, Failure> {
-        let text = pem::text(&self.read("station.toml")?);
-        toml::from_str(&text).map_err(|e| Failure::new(Code::StationIncomplete, format!("station.toml: {e}")))
+        config::read(&self.file("station.toml"), ambient::environment())
+            .map_err(|e| Failure::new(Code::StationIncomplete, e))
+    }
+
+    /// Returns the text of `station.toml` with this name and this service. What else the one that is there says is
+    /// kept; without one it is the documented file.
+    fn with(&self, settings: &Settings) -> String {
+        let text = self.read("station.toml").map(|bytes| pem::text(&bytes).to_string()).unwrap_or_default();
+        let Ok(before) = config::parse::<Settings>(&text, "") else { return named(Settings::DOCUMENTED, settings) };
+        let wanted = Settings { name: settings.name.clone(), service: settings.service.clone(), ..before };
+        let edited = named(&text, &wanted);
+        match config::parse::<Settings>(&edited, "") {
+            Ok(read) if read == wanted => edited,
+            _ => config::dump(&wanted).expect("what was read is TOML"),
+        }
     }
 
     /// Returns a client that the service knows as this station.
@@ -151,8 +161,17 @@ impl Folder {
         Ok(HttpService::new(&connection)?)
     }
 
+    /// Reads the private key: that of `key.pem`, or of the file that `station.toml` names.
     fn key(&self) -> Result<Key, Failure> {
-        papers::key(&Zeroizing::new(self.read("key.pem")?)).map_err(|e| self.unusable("key.pem", &e))
+        let path = self.elsewhere()?.unwrap_or_else(|| self.file("key.pem"));
+        let unusable = |e: &dyn std::fmt::Display| Failure::new(Code::StationIncomplete, e);
+        let bytes = fs::read(&path).map_err(|e| unusable(&format!("{}: {e}", path.display())))?;
+        papers::key(&Zeroizing::new(bytes)).map_err(|e| unusable(&format!("{} {e}", path.display())))
+    }
+
+    /// Returns the file of the key that `station.toml` names, if it is there and names one.
+    fn elsewhere(&self) -> Result<Option<PathBuf>, Failure> {
+        if self.file("station.toml").exists() { Ok(self.settings()?.key_file) } else { Ok(None) }
     }
 
     fn certificates(&self, name: &str) -> Result<Vec<Certificate>, Failure> {
@@ -211,6 +230,16 @@ impl Folder {
     }
 }
 
+/// Returns the lines with those of name and service in place.
+fn named(text: &str, settings: &Settings) -> String {
+    let lines = text.lines().map(|line| match line.split_once('=').map(|(key, _)| key.trim()) {
+        Some(key @ "name") => format!("{key} = {}\n", toml::Value::from(settings.name.as_str())),
+        Some(key @ "service") => format!("{key} = {}\n", toml::Value::from(settings.service.as_str())),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -218,7 +247,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { name: "Station 1".to_owned(), service: "https://localhost:8443".parse().expect("an address") }
+        Settings::new("Station 1".to_owned(), "https://localhost:8443".parse().expect("an address"))
     }
 
     /// Returns a certificate for this key.
@@ -298,6 +327,55 @@ mod tests {
         let failure = folder.settings().expect_err("not https");
         assert_eq!(failure.code, Code::StationIncomplete);
         assert!(failure.detail.contains("write https://localhost:8443"), "{failure}");
+    }
+
+    #[test]
+    fn enrolment_begins_the_documented_file_and_keeps_what_was_set() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), None).expect("made");
+        let text = fs::read_to_string(folder.file("station.toml")).expect("written");
+        assert!(
+            text.contains("name = \"Station 1\"") && text.contains("\nlimit = 600") && text.contains("# reader"),
+            "{text}"
+        );
+        let by_hand = text.replace("# reader = \"ACS ACR122U\"", "reader = \"Other\"").replace("= 600", "= 60");
+        fs::write(folder.file("station.toml"), &by_hand).expect("written");
+        let moved = Settings::new("Quầy \"2\"".to_owned(), "https://other:1".parse().expect("an address"));
+        folder.request(&moved, None).expect("again");
+        let read = folder.settings().expect("read");
+        assert_eq!((read.name.as_str(), read.service.as_str()), ("Quầy \"2\"", "https://other:1"));
+        assert_eq!((read.reader.as_deref(), read.limit.get()), (Some("Other"), 60));
+        assert!(fs::read_to_string(folder.file("station.toml")).expect("there").contains("# Reader, by name"));
+    }
+
+    #[test]
+    fn a_key_can_lie_elsewhere() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path().join("station"));
+        folder.request(&settings(), Some(&[authority("ours")])).expect("made");
+        let key = folder.key().expect("made").pair;
+        folder.certify(vec![certified("counter-1", &key)], None).expect("fits");
+        fs::rename(folder.file("key.pem"), parent.path().join("credential")).expect("moved");
+        let Err(failure) = folder.service() else { panic!("without key") };
+        assert_eq!(failure.code, Code::StationIncomplete);
+        let mut text = fs::read_to_string(folder.file("station.toml")).expect("there");
+        text.push_str("key_file = \"../credential\"\n");
+        fs::write(folder.file("station.toml"), text).expect("written");
+        folder.service().expect("the same station");
+        folder.request(&settings(), None).expect("with the same key");
+        assert!(!folder.file("key.pem").exists());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_right_name() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        let text = "name = \"x\"\nservice = \"https://localhost:8443\"\nreadr = \"y\"\n";
+        fs::write(folder.file("station.toml"), text).expect("written");
+        let failure = folder.settings().expect_err("unknown");
+        assert_eq!(failure.code, Code::StationIncomplete);
+        assert!(failure.detail.contains("line 3: there is no key `readr`; did you mean `reader`?"), "{failure}");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Done {
     pub attempts: usize,
     /// Whether the chip had been begun earlier.
     pub resumed: bool,
+    /// The slip of the application that the chip was written for, as far as this run learned it.
+    pub slip: Option<String>,
     /// The strides of this run, in order.
     pub strides: Vec<Stride>,
 }
@@ -52,6 +54,8 @@ pub struct Station<'a, S> {
     service: &'a S,
     journal: Journal,
     trust: Option<TrustBundle>,
+    /// The slip of the application that the next chip is wanted for; none: the one that waits longest.
+    slip: Option<String>,
     now: fn() -> OffsetDateTime,
     strides: Vec<Stride>,
     finished: Vec<Done>,
@@ -62,7 +66,7 @@ pub struct Station<'a, S> {
 impl<'a, S: Service> Station<'a, S> {
     /// Returns a station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
-        Self { service, journal, trust: None, now, strides: Vec::new(), finished: Vec::new(), answered: 0 }
+        Self { service, journal, trust: None, slip: None, now, strides: Vec::new(), finished: Vec::new(), answered: 0 }
     }
 
     /// Returns the unfinished entries of the journal.
@@ -80,6 +84,12 @@ impl<'a, S: Service> Station<'a, S> {
     /// As [`Self::trusting`], once the bundle is there.
     pub fn trust(&mut self, trust: TrustBundle) {
         self.trust = Some(trust);
+    }
+
+    /// Makes the station ask for the application with this slip. A chip that was begun before goes on for the
+    /// application that it is bound to: [`Done::slip`] says for which.
+    pub fn for_slip(&mut self, slip: Option<String>) {
+        self.slip = slip;
     }
 
     /// Returns what this station has finished, oldest first: the asked work, receipts of an earlier run that were
@@ -161,7 +171,8 @@ impl<'a, S: Service> Station<'a, S> {
                 Stage::AwaitReport { receipt, proof } if is_ours => {
                     if let Some(outcome) = self.report(entry.id, entry.kind, &receipt, proof.as_ref())? {
                         let (kind, serial) = (entry.kind, entry.serial);
-                        let done = Done { kind, serial, outcome, attempts: 0, resumed: true, strides: Vec::new() };
+                        let done =
+                            Done { kind, serial, outcome, attempts: 0, resumed: true, slip: None, strides: Vec::new() };
                         self.finished.push(done);
                     }
                 }
@@ -198,13 +209,15 @@ impl<'a, S: Service> Station<'a, S> {
     ) -> Result<Done, Failure> {
         let serial = presentation.serial;
         let mut last = String::new();
+        let wanted = if resumed { None } else { self.slip.clone() };
         for attempts in 1..=ATTEMPTS {
             if matches!(presentation.life_cycle, LifeCycle::Locked | LifeCycle::Terminated) {
                 self.give_up(id, &serial, "chip-locked", "the chip announces that it is locked or terminated")?;
                 return Err(Failure::new(Code::ChipSpoiled, format!("chip {serial} is locked")));
             }
             let begun = Instant::now();
-            let (order, back, voucher) = self.order(id, kind, &presentation)?;
+            let (order, answer, voucher) = self.order(id, kind, &presentation, wanted.as_deref())?;
+            let (back, slip) = answer.unzip();
             self.strode("order", begun);
             if let Some(voucher) = voucher {
                 self.journal.keep_voucher(&order, &voucher, (self.now)().into())?;
@@ -229,7 +242,7 @@ impl<'a, S: Service> Station<'a, S> {
             let outcome = self.report(id, kind, &receipt, proof.as_ref())?;
             self.strode("report", begun);
             if let Some(outcome) = outcome {
-                let done = Done { kind, serial, outcome, attempts, resumed, strides: self.strides() };
+                let done = Done { kind, serial, outcome, attempts, resumed, slip, strides: self.strides() };
                 self.finished.push(done.clone());
                 return Ok(done);
             }
@@ -270,14 +283,15 @@ impl<'a, S: Service> Station<'a, S> {
         id: Uuid,
         kind: Kind,
         presentation: &Presentation,
-    ) -> Result<(Order, Option<ReadBack>, Option<String>), Failure> {
+        slip: Option<&str>,
+    ) -> Result<(Order, Option<(ReadBack, String)>, Option<String>), Failure> {
         let key = IdempotencyKey::fresh();
         let answer = match kind {
             Kind::Intake => self.service.intake_order(presentation, &key).map(|order| (order, None, None)),
             Kind::Personalize => self
                 .service
-                .personalization_order(presentation, &key)
-                .map(|answer| (answer.order, Some(answer.read_back), answer.voucher)),
+                .personalization_order(presentation, slip, &key)
+                .map(|answer| (answer.order, Some((answer.read_back, answer.slip)), answer.voucher)),
         };
         answer.or_else(|error| {
             if let ServiceError::Problem(problem) = &error

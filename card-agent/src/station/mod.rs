@@ -11,10 +11,12 @@
 //! no card key: orders and receipts are sealed.
 
 pub mod enrolment;
+mod in_use;
 pub mod job;
 pub mod journal;
 mod read_back;
 mod refusal;
 
 pub use enrolment::Folder;
+pub use in_use::InUse;
 pub use job::{Done, Station, Stride};

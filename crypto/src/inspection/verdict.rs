@@ -45,6 +45,8 @@ pub enum Check {
     BundleFreshness,
     /// Can all of the trust bundle be used?
     BundleCompleteness,
+    /// Does the service that issues such cards have this one as active? Asked only by a terminal that is online.
+    OnlineStatus,
 }
 
 /// Kebab-case: `sod-signature`, `data-group-13`.
@@ -69,6 +71,7 @@ impl fmt::Display for Check {
             Self::Revocation => "revocation",
             Self::BundleFreshness => "bundle-freshness",
             Self::BundleCompleteness => "bundle-completeness",
+            Self::OnlineStatus => "online-status",
         })
     }
 }
@@ -88,7 +91,7 @@ impl std::str::FromStr for Check {
 
 impl Check {
     /// All checks but those of the data groups.
-    pub const SINGLE: [Self; 17] = [
+    pub const SINGLE: [Self; 18] = [
         Self::Access,
         Self::CardAccess,
         Self::SodSignature,
@@ -106,6 +109,7 @@ impl Check {
         Self::Revocation,
         Self::BundleFreshness,
         Self::BundleCompleteness,
+        Self::OnlineStatus,
     ];
 }
 
@@ -132,13 +136,20 @@ pub enum Outcome {
     NotChecked,
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Outcome {
+    /// Returns the outcome in English.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Proved => "proved",
             Self::Refuted => "refuted",
             Self::NotChecked => "not checked",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -167,13 +178,20 @@ pub enum Conclusion {
     Undecided,
 }
 
-impl fmt::Display for Conclusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Conclusion {
+    /// Returns the conclusion in English.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Trusted => "trusted",
             Self::Refused => "refused",
             Self::Undecided => "undecided",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Conclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -197,6 +215,15 @@ impl Verdict {
     /// Returns the finding of one check, if it applies to this card.
     pub fn finding(&self, check: Check) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.name == check)
+    }
+
+    /// Adds what the service said of this card when it was asked. Its word refutes, or confirms; it takes back nothing
+    /// that the card itself refuted, and without an answer the verdict is what it was.
+    pub fn learn_online_status(&mut self, outcome: Outcome, reason: impl Into<String>) {
+        let required = self.finding(Check::OnlineStatus).is_some_and(|finding| finding.required);
+        self.findings.retain(|finding| finding.name != Check::OnlineStatus);
+        self.findings.push(Finding { name: Check::OnlineStatus, outcome, reason: reason.into(), required });
+        self.findings.sort_by_key(|finding| finding.name);
     }
 
     /// Makes a check required. A check that does not apply to this card is then one that was not made.
@@ -275,6 +302,26 @@ mod tests {
         let mut verdict = Verdict::new(vec![proved, open, refuted]);
         verdict.tolerate(Check::Validity);
         assert_eq!(verdict.conclusion(), Conclusion::Refused);
+    }
+
+    #[test]
+    fn a_word_of_the_service_makes_no_refuted_card_trusted_and_can_be_demanded() {
+        let proved = finding(Check::Access, Outcome::Proved, true);
+        let refuted = finding(Check::Validity, Outcome::Refuted, true);
+        let judged = |first: Finding, outcome, required| {
+            let mut verdict = Verdict::new(vec![first]);
+            if required {
+                verdict.require(Check::OnlineStatus);
+            }
+            verdict.learn_online_status(outcome, "");
+            assert_eq!(verdict.findings().len(), 2);
+            verdict.conclusion()
+        };
+        assert_eq!(judged(refuted, Outcome::Proved, false), Conclusion::Refused);
+        assert_eq!(judged(proved.clone(), Outcome::Proved, true), Conclusion::Trusted);
+        assert_eq!(judged(proved.clone(), Outcome::NotChecked, false), Conclusion::Trusted);
+        assert_eq!(judged(proved.clone(), Outcome::NotChecked, true), Conclusion::Undecided);
+        assert_eq!(judged(proved, Outcome::Refuted, false), Conclusion::Refused);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | [`path::PERSONALIZATION_ORDERS`] | [`PresentedFor`] | [`PersonalizationOrder`] |
 //! | [`path::PERSONALIZATION_RECEIPTS`] | [`PersonalizationReceipt`] | [`Outcome`] |
 //! | [`path::SPOILED`] | [`Spoiled`] | the chip as the ledger has it |
+//! | [`path::CUSTODY`] | | [`Custody`] |
 //!
 //! An answer that is no success is a [`Problem`](super::problem::Problem). Requests refuse unknown members, answers
 //! ignore them, so that a service may be newer than its stations.
@@ -16,8 +17,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Order, Presentation, Receipt};
+use crate::identity::CardSerial;
 
-/// The paths of the station's interface. All of them are POST and need an `Idempotency-Key`.
+/// The paths of the station's interface. All of them but [`CUSTODY`](path::CUSTODY) are POST and need an
+/// `Idempotency-Key`.
 pub mod path {
     use crate::identity::CardSerial;
 
@@ -31,6 +34,9 @@ pub mod path {
     pub const PERSONALIZATION_RECEIPTS: &str = "/api/v1/station/personalization/receipts";
     /// Accounts for a chip that is given up. `{serial}` stands for its 20 hexadecimal digits.
     pub const SPOILED: &str = "/api/v1/station/chips/{serial}/spoiled";
+
+    /// Shows the chips in the station's custody (GET).
+    pub const CUSTODY: &str = "/api/v1/station/custody";
 
     /// Returns [`SPOILED`] for this chip.
     pub fn spoiled(serial: &CardSerial) -> String {
@@ -55,6 +61,30 @@ pub struct PresentedFor {
     /// The slip of an application that waits; without it, the one that waits longest is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slip: Option<String>,
+}
+
+/// Answer: the chips in the custody of the station that asks.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Custody {
+    /// Blanks that still are to be taken in.
+    pub delivered: u64,
+    /// Stock: initialised, and bound to no application.
+    pub initialised: u64,
+    /// Bound to an application, and no card yet.
+    pub bound: u64,
+    /// Those of this page, by serial number; of every state if one is asked for by its serial number.
+    pub items: Vec<ChipInCustody>,
+    /// The next page is asked for with this text as `after`; none where the list ends.
+    pub next: Option<String>,
+}
+
+/// A chip in a station's custody.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ChipInCustody {
+    /// Its serial number.
+    pub serial: CardSerial,
+    /// What the ledger has it as: `delivered`, `initialised`, `bound`, `personalized` or `spoiled`.
+    pub state: String,
 }
 
 /// Answer: an order of intake.

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::identity::CardSerial;
 use crypto::perso::problem::ProblemCode;
+use crypto::perso::protocol::{ChipInCustody, Custody};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::model::{ChipState, ChipStateName};
 use super::store::lists::{self as store, Wanted};
+use super::wire;
 use crate::applications;
 use crate::applications::model::Slip;
 use crate::ground::ids::{ApplicationId, DeliveryId, StationId};
@@ -30,6 +32,7 @@ where
         .add(Right::Officer(Permission::ReadStock), routes!(stock))
         .add(Right::Officer(Permission::ReadStock), routes!(orders))
         .add(Right::Station, routes!(queue))
+        .add(Right::Station, routes!(custody))
 }
 
 /// Which chips.
@@ -237,4 +240,47 @@ async fn queue(State(desk): State<Desk>, station: Station, listing: Listing<Whol
     };
     let Page { items, next } = Page::of(rows.iter().map(item).collect::<Result<_, StoreError>>()?, listing.limit);
     Ok(Json(QueueView { waiting, items, next }))
+}
+
+/// Which chips of the station.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct CustodyAsked {
+    /// The chip with this serial number, of whatever state. Without it the blanks and the stock.
+    #[param(value_type = Option<String>, pattern = "^[0-9A-F]{20}$")]
+    serial: Option<CardSerial>,
+}
+
+/// What is in the station's custody: how many blanks, and which. A chip of another custody is not told.
+#[utoipa::path(get, path = "/api/v1/station/custody", tag = "production", params(PageAsked, CustodyAsked),
+    responses((status = 200, body = wire::StationCustody)))]
+async fn custody(
+    State(desk): State<Desk>,
+    station: Station,
+    listing: Listing<CustodyAsked, String>,
+) -> Looked<Custody> {
+    let most = listing.most();
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let rows = match listing.filter.serial {
+        Some(serial) => store::held_chip(&mut tx, station.id, &serial).await?.into_iter().collect(),
+        None => store::blanks(&mut tx, station.id, &listing.after.unwrap_or_default(), most).await?,
+    };
+    let item = |(row, holds): &(Record, bool)| {
+        let serial: CardSerial = row.parsed("id")?;
+        let state = if *holds { row.get("state")? } else { "tampered".to_owned() };
+        Ok((serial.to_string(), ChipInCustody { serial, state }))
+    };
+    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
+    let Page { items, next } = Page::of(items, listing.limit);
+    let mut custody = Custody { delivered: 0, initialised: 0, bound: 0, items, next };
+    for row in store::blanks_by_state(&mut tx, station.id).await? {
+        let chips = row.number("chips")?;
+        match row.get::<String>("state")?.as_str() {
+            "delivered" => custody.delivered = chips,
+            "initialised" => custody.initialised = chips,
+            _ => custody.bound = chips,
+        }
+    }
+    Ok(Json(custody))
 }

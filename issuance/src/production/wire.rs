@@ -124,6 +124,30 @@ described! {
         evidence: String,
     }
 
+    /// A chip in a station's custody.
+    ChipInCustody {
+        /// Its serial.
+        #[schema(pattern = "^[0-9A-F]{20}$")]
+        serial: String,
+        /// What the ledger has it as: `delivered`, `initialised`, `bound`, `personalized`, `spoiled`; `tampered` for a
+        /// record that was changed by another hand.
+        state: String,
+    }
+
+    /// The chips in the custody of the station that asks.
+    StationCustody {
+        /// Blanks that still are to be taken in.
+        delivered: u64,
+        /// Stock: initialised, and bound to no application.
+        initialised: u64,
+        /// Bound to an application, and no card yet.
+        bound: u64,
+        /// Those of this page, by serial; of every state if one is asked for by its serial.
+        items: Vec<ChipInCustody>,
+        /// The next page is asked for with this text as `after`; null where the list ends.
+        next: Option<String>,
+    }
+
     /// What the service concluded from a receipt.
     Outcome {
         /// `incomplete`, `initialised` or `personalized`.
@@ -196,5 +220,9 @@ mod tests {
         same::<PersonalizationReceipt>(&protocol::PersonalizationReceipt { receipt, active_authentication });
         same::<Spoiled>(&protocol::Spoiled { reason: String::new(), evidence: String::new() });
         same::<Outcome>(&protocol::Outcome::Initialised);
+        let chip = protocol::ChipInCustody { serial, state: String::new() };
+        same::<ChipInCustody>(&chip);
+        let (delivered, initialised, bound, items, next) = (0, 0, 0, vec![chip], None);
+        same::<StationCustody>(&protocol::Custody { delivered, initialised, bound, items, next });
     }
 }

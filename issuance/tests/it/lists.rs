@@ -313,7 +313,8 @@ async fn the_stock_is_found_by_state_custody_and_delivery_and_what_is_unfinished
     on_both(async |house| {
         let stock = house.officer("stock", &[Role::Stock], "o-1").await;
         let stranger = house.officer("stranger", &[Role::Stock], "o-2").await;
-        let (_, station) = house.station("counter-1").await;
+        let (machine, station) = house.station("counter-1").await;
+        let (elsewhere, _) = house.station("counter-2").await;
         let serials: Vec<String> = (1..=5).map(|number| format!("{number:020}")).collect();
         let note = json!({"manufacturer": "Maker", "batch": "1", "transport_key_id": "maker", "serials": serials});
         let delivered = stock.post("/api/v1/stock/deliveries", "k-1", note).await;
@@ -363,6 +364,18 @@ async fn the_stock_is_found_by_state_custody_and_delivery_and_what_is_unfinished
         assert_eq!((&unfinished[0]["orders"], &unfinished[0]["station_id"]), (&json!(2), &json!(station)));
         assert_ne!(unfinished[0]["first_at"], unfinished[0]["last_at"]);
         assert_eq!(items(&stock, "/api/v1/stock?state=bound").await[0]["application_id"], json!(NIL));
+
+        // The station sees what is in its own custody, and of each chip no more than its state.
+        let custody = "/api/v1/station/custody";
+        let (held, count) = pages(&machine, custody, 2).await;
+        assert_eq!((all(&held, "serial"), count), (serials[1..4].iter().map(String::as_str).collect(), 2));
+        assert_eq!(held[0], json!({"serial": serials[1], "state": "bound"}));
+        let said = machine.get(custody).await.body;
+        assert_eq!((&said["delivered"], &said["initialised"], &said["bound"]), (&json!(1), &json!(0), &json!(2)));
+        let one = format!("{custody}?serial={}", serials[3]);
+        assert_eq!(items(&machine, &one).await, [json!({"serial": serials[3], "state": "delivered"})]);
+        assert!(items(&machine, &format!("{custody}?serial={}", serials[0])).await.is_empty());
+        assert!(items(&elsewhere, custody).await.is_empty() && items(&elsewhere, &one).await.is_empty());
         assert!(items(&stranger, "/api/v1/orders/unfinished").await.is_empty());
     })
     .await;

@@ -113,6 +113,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/reconciliation/findings/{id}/confirmation", Officers(&[Admin])),
     // Production: machines alone.
     ("GET", "/api/v1/production/queue", Stations),
+    ("GET", "/api/v1/station/custody", Stations),
     ("POST", "/api/v1/station/chips/{serial}/spoiled", Stations),
     ("POST", "/api/v1/station/intake/orders", Stations),
     ("POST", "/api/v1/station/intake/receipts", Stations),

@@ -78,7 +78,7 @@ impl Enrolled {
         let authority = fs::read(dir.join("issuance/tls-ca.pem"))?;
         let path = dir.join(name);
         let folder = Folder::new(&path);
-        let settings = Settings { name: name.to_owned(), service: address.parse()? };
+        let settings = Settings::new(name.to_owned(), address.parse()?);
         let certificates = papers::certificates(&authority)?;
         let request = fs::read_to_string(folder.request(&settings, Some(&certificates))?)?;
         let registered = administrator.registers_station(name, OFFICE, &request)?;

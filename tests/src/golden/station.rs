@@ -76,6 +76,7 @@ impl Service for InHouse<'_> {
     fn personalization_order(
         &self,
         presentation: &Presentation,
+        _: Option<&str>,
         _: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
         let offices = self.house.service.offices();

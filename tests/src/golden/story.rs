@@ -98,7 +98,7 @@ impl Story {
         };
         appointed("auditor", &["auditor"])?;
         let name = "counter-1".to_owned();
-        let settings = Settings { name: name.clone(), service: house.http.address.parse()? };
+        let settings = Settings::new(name.clone(), house.http.address.parse()?);
         let request = fs::read_to_string(Folder::new(dir.join("enrolment")).request(&settings, None)?)?;
         let station = admin.registers_station(&name, OFFICE, &request)?;
         let station = StationRow { id: text(&station, "id"), name, office: OFFICE.to_owned() };
@@ -149,7 +149,7 @@ impl Story {
         // Written on a chip and cancelled before the chip proved itself: the signed document is revoked.
         let mut cancelled = self.approved()?;
         let chip = self.initialised()?;
-        self.station()?.personalization_order(&present(&chip)?, &IdempotencyKey::fresh())?;
+        self.station()?.personalization_order(&present(&chip)?, None, &IdempotencyKey::fresh())?;
         cancelled.chips.push(chip.chip().serial().to_string());
         self.tick();
         self.people.capture.cancels(&cancelled.application, "the citizen moved abroad")?;
@@ -171,7 +171,7 @@ impl Story {
     fn in_production(&mut self) -> Result<(), Trouble> {
         let mut unplayed = self.approved()?;
         let chip = self.initialised()?;
-        self.station()?.personalization_order(&present(&chip)?, &IdempotencyKey::fresh())?;
+        self.station()?.personalization_order(&present(&chip)?, None, &IdempotencyKey::fresh())?;
         unplayed.chips.push(chip.chip().serial().to_string());
         self.keep("order-not-played", unplayed)?;
 
@@ -190,7 +190,7 @@ impl Story {
         // The chip is a card, and the service does not know it: the receipt never came.
         let mut unreported = self.approved()?;
         let chip = self.initialised()?;
-        let ordered = self.station()?.personalization_order(&present(&chip)?, &IdempotencyKey::fresh())?;
+        let ordered = self.station()?.personalization_order(&present(&chip)?, None, &IdempotencyKey::fresh())?;
         chip.chip().reset();
         let (_, cut) = perso::play(&mut chip.clone(), &ordered.order, &mut |_| {});
         if cut.is_some() || chip.chip().life_cycle() != LifeCycle::Personalized {
@@ -213,7 +213,7 @@ impl Story {
         let chip = self.initialised()?;
         // It is passed over twice, and held at the third presentation.
         for _ in 0..3 {
-            let ordered = self.station()?.personalization_order(&present(&chip)?, &IdempotencyKey::fresh());
+            let ordered = self.station()?.personalization_order(&present(&chip)?, None, &IdempotencyKey::fresh());
             if ordered.is_ok() {
                 return Err("an application without portrait became an order".into());
             }

@@ -229,7 +229,7 @@ fn lies(database: Option<&str>) {
 
     // What the honest station reports is not the liar's to report.
     let true_service = honest.service(&scene.offices.service.address).unwrap();
-    let ordered = true_service.personalization_order(&present(&theirs), &IdempotencyKey::fresh()).unwrap();
+    let ordered = true_service.personalization_order(&present(&theirs), None, &IdempotencyKey::fresh()).unwrap();
     let receipt = play(&theirs, &ordered.order);
     assert_eq!(scene.liar.reports(path::PERSONALIZATION_RECEIPTS, &receipt, None), "order-unknown");
 

@@ -276,6 +276,7 @@ impl Service for Desk {
     fn personalization_order(
         &self,
         presentation: &Presentation,
+        _: Option<&str>,
         _: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
         self.up()?;

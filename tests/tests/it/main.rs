@@ -22,3 +22,4 @@ mod pictures;
 mod power_cuts;
 mod readers;
 mod reconcile;
+mod station_and_kiosk;

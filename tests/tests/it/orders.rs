@@ -45,7 +45,7 @@ fn an_order_is_worthless_on_another_chip_and_a_second_time() {
         counter.run(Kind::Intake, chip, None).unwrap();
     }
     counter.approved(1);
-    let ordered = counter.service.personalization_order(&present(&chip), &IdempotencyKey::fresh()).unwrap();
+    let ordered = counter.service.personalization_order(&present(&chip), None, &IdempotencyKey::fresh()).unwrap();
 
     let (receipt, complete) = play(&other, &ordered.order);
     assert!(!complete, "another chip took the order");
@@ -79,7 +79,7 @@ fn a_flipped_bit_in_any_answer_is_a_forged_receipt() {
     let chip = counter.blank();
     counter.run(Kind::Intake, &chip, None).unwrap();
     counter.approved(1);
-    let ordered = counter.service.personalization_order(&present(&chip), &IdempotencyKey::fresh()).unwrap();
+    let ordered = counter.service.personalization_order(&present(&chip), None, &IdempotencyKey::fresh()).unwrap();
     let (receipt, complete) = play(&chip, &ordered.order);
     assert!(complete);
     let mut refused = 0;
@@ -110,12 +110,12 @@ fn a_cancelled_application_ends_the_order() {
     let chip = counter.blank();
     counter.run(Kind::Intake, &chip, None).unwrap();
     let issued = counter.approved(1);
-    let ordered = counter.service.personalization_order(&present(&chip), &IdempotencyKey::fresh()).unwrap();
+    let ordered = counter.service.personalization_order(&present(&chip), None, &IdempotencyKey::fresh()).unwrap();
     counter.offices.officers.capture.cancels(&issued.application, "citizen withdrew").unwrap();
     let (receipt, _) = play(&chip, &ordered.order);
     let refused = code(counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh()));
     assert_eq!(refused, "application-cancelled");
-    let refused = code(counter.service.personalization_order(&present(&chip), &IdempotencyKey::fresh()));
+    let refused = code(counter.service.personalization_order(&present(&chip), None, &IdempotencyKey::fresh()));
     assert_eq!(refused, "application-cancelled");
     assert_eq!(counter.stock(&chip), "spoiled", "the chip carries a card that was cancelled");
 }
@@ -131,18 +131,18 @@ fn lies_about_a_chip_gain_nothing() {
 
     // "It is personalized already": the service asks for the chip's own report, and the chip says that it is not.
     let lie = Presentation { life_cycle: LifeCycle::Personalized, ..honest.clone() };
-    if let Ok(ordered) = counter.service.personalization_order(&lie, &IdempotencyKey::fresh()) {
+    if let Ok(ordered) = counter.service.personalization_order(&lie, None, &IdempotencyKey::fresh()) {
         let (receipt, _) = play(&chip, &ordered.order);
         let answer = counter.service.personalization_receipt(&receipt, None, &IdempotencyKey::fresh());
         assert!(answer.map_or(true, |o| o.is_incomplete()), "a lie became a card");
     }
     // A counter value that the chip has not reached: it refuses the session.
     let lie = Presentation { sequence_counter: honest.sequence_counter + 7, ..present(&chip) };
-    let ordered = counter.service.personalization_order(&lie, &IdempotencyKey::fresh()).unwrap();
+    let ordered = counter.service.personalization_order(&lie, None, &IdempotencyKey::fresh()).unwrap();
     assert!(!play(&chip, &ordered.order).1);
     // A chip that was never delivered.
     let stranger = Presentation { serial: hardware_sim::serial(77, 7), ..present(&chip) };
-    assert_eq!(code(counter.service.personalization_order(&stranger, &IdempotencyKey::fresh())), "chip-unknown");
+    assert_eq!(code(counter.service.personalization_order(&stranger, None, &IdempotencyKey::fresh())), "chip-unknown");
     assert_eq!(code(counter.service.intake_order(&stranger, &IdempotencyKey::fresh())), "chip-unknown");
 
     let done = counter.run(Kind::Personalize, &chip, None).unwrap();

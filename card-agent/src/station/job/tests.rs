@@ -41,6 +41,7 @@ impl Service for Same {
     fn personalization_order(
         &self,
         presentation: &Presentation,
+        _: Option<&str>,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
         let read_back = ReadBack { can: "000017".to_owned(), challenge: [1; 8] };
@@ -111,7 +112,7 @@ fn a_refused_order_ends_the_work_only_if_it_is_about_chip_or_application() {
         let (service, folder) = (Same::refusing(*code), folder());
         let mut station = station(&service, &folder);
         let id = station.journal.begin(Kind::Intake, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
-        let refused = station.order(id, Kind::Intake, &presented(LifeCycle::Blank)).expect_err("refused");
+        let refused = station.order(id, Kind::Intake, &presented(LifeCycle::Blank), None).expect_err("refused");
         assert!(refused.problem.is_some_and(|problem| problem.code == *code));
         let ended = station.unfinished().is_empty();
         match code.about() {
@@ -160,7 +161,7 @@ fn a_card_that_the_service_refuses_is_said_to_be_spoiled() {
     let mut station = station(&service, &folder);
     let id = station.journal.begin(Kind::Personalize, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
     station.note(id, Event::Ordered { order: "o1".to_owned() }).expect("noted");
-    let failure = station.order(id, Kind::Personalize, &presented(LifeCycle::Personalized)).expect_err("refused");
+    let failure = station.order(id, Kind::Personalize, &presented(LifeCycle::Personalized), None).expect_err("refused");
     assert_eq!(failure.code, Code::ChipSpoiled, "the operator must put it with the spoiled blanks");
     assert!(station.unfinished().is_empty());
 }

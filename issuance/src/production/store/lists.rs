@@ -1,6 +1,8 @@
 //! SQL of the lists of the stock. Each way to ask has a statement of its own that goes along one
 //! index; ordered by serial.
 
+use crypto::identity::CardSerial;
+
 use super::CHIP;
 use crate::ground::OfficeCode;
 use crate::ground::ids::{DeliveryId, StationId};
@@ -80,4 +82,42 @@ pub(in crate::production) async fn unfinished(
          from chip where office = $1 and state = 'bound' and id > $2 order by id limit $3"
     );
     tx.all(sql, args![office, after, most]).await
+}
+
+/// Returns a page of the chips in a station's custody that are no card and no waste, by serial, each
+/// with whether its MAC holds.
+pub(in crate::production) async fn blanks(
+    tx: &mut Tx,
+    station: StationId,
+    after: &str,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip where custody = $1 and state in ('delivered', 'initialised', 'bound') and id > $2
+         order by id limit $3"
+    );
+    tx.all_judged(&CHIP, sql, args![station, after, most]).await
+}
+
+/// Returns a chip, if it is in the station's custody, with whether its MAC holds.
+pub(in crate::production) async fn held_chip(
+    tx: &mut Tx,
+    station: StationId,
+    serial: &CardSerial,
+) -> Result<Option<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+         from chip where custody = $1 and id = $2"
+    );
+    Ok(tx.all_judged(&CHIP, sql, args![station, serial.to_string()]).await?.pop())
+}
+
+/// Returns how many chips in a station's custody are in each state before that of a card.
+pub(in crate::production) async fn blanks_by_state(tx: &mut Tx, station: StationId) -> Result<Vec<Record>, StoreError> {
+    let sql = sql!(
+        "select state, count(*) as chips from chip
+         where custody = $1 and state in ('delivered', 'initialised', 'bound') group by state"
+    );
+    tx.all(sql, args![station]).await
 }
