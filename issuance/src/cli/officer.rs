@@ -4,7 +4,9 @@ use clap::{Args, Subcommand};
 use crypto::identity::civil_time::to_the_minute;
 
 use super::{Outcome, Place, output};
-use crate::access::proposals;
+use time::OffsetDateTime;
+
+use crate::access::proposals::{self, Offline};
 use crate::deed::Deeds;
 use crate::ground::Role;
 use crate::ground::actor::Service;
@@ -29,6 +31,11 @@ enum Act {
     List,
     /// Ends an officer's access at once, sessions included. The last administrator stays.
     Lock {
+        /// Name of the account, in any spelling that its owner signs in with.
+        name: Login,
+    },
+    /// Proposes that an officer enrols a client certificate, and shows the one-time token for it.
+    ProposeCertificate {
         /// Name of the account, in any spelling that its owner signs in with.
         name: Login,
     },
@@ -97,16 +104,21 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
                 name.as_str()
             ))?;
         }
-        Act::ProposeReset { name } => {
-            let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), None).await?;
+        Act::ProposeCertificate { name } => {
+            let (effective_at, token) =
+                proposals::propose_offline(&mut deed, name.as_str(), Offline::Certificate).await?;
             deed.commit().await?;
+            say_proposed(effective_at)?;
             output::line(format_args!(
-                "Proposed. It takes effect when an administrator confirms it, or at {}",
-                to_the_minute(effective_at)
+                "From then on this token enrols a certificate of {} (POST /api/v1/me/certificates); it is shown once:",
+                name.as_str()
             ))?;
-            output::line(format_args!(
-                "if no administrator signs in before. Until then every answer of the service says so."
-            ))?;
+            output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;
+        }
+        Act::ProposeReset { name } => {
+            let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), Offline::Reset).await?;
+            deed.commit().await?;
+            say_proposed(effective_at)?;
             output::line(format_args!(
                 "From then on this token sets the password of {} (POST /api/v1/password); it is shown once:",
                 name.as_str()
@@ -114,17 +126,20 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             output::line(format_args!("{}", token.as_ref().map_or("", |token| token.as_str())))?;
         }
         Act::ProposeRole { name, roles } => {
-            let (effective_at, _) = proposals::propose_offline(&mut deed, name.as_str(), Some(roles)).await?;
+            let (effective_at, _) = proposals::propose_offline(&mut deed, name.as_str(), Offline::Roles(roles)).await?;
             deed.commit().await?;
-            output::line(format_args!(
-                "Proposed. It takes effect when an administrator confirms it, or at {}",
-                to_the_minute(effective_at)
-            ))?;
-            output::line(format_args!(
-                "if no administrator signs in before. Until then every answer of the service says so."
-            ))?;
+            say_proposed(effective_at)?;
         }
     }
+    Ok(())
+}
+
+fn say_proposed(effective_at: OffsetDateTime) -> Outcome {
+    output::line(format_args!(
+        "Proposed. It takes effect when an administrator confirms it, or at {}",
+        to_the_minute(effective_at)
+    ))?;
+    output::line(format_args!("if no administrator signs in before. Until then every answer of the service says so."))?;
     Ok(())
 }
 

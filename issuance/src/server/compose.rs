@@ -85,7 +85,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 10] = [
+pub const SEALED: [&Sealed; 11] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -96,6 +96,7 @@ pub const SEALED: [&Sealed; 10] = [
     &population::PERSON_READER,
     &applications::APPLICATION_OFFICER,
     &production::WRITE_OFF,
+    &access::CERTIFICATE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

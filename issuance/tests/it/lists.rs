@@ -471,7 +471,7 @@ async fn a_table_of_codes_is_answered_once_and_then_known_by_its_tag() {
     assert_eq!((&stages[0]["code"], &stages[0]["name_en"]), (&json!("registered"), &json!("Opened at a counter")));
     let provinces = items(&lan, "/api/v1/reference/provinces?x").await;
     assert!(provinces.iter().any(|entry| entry["code"] == "003" && entry["name_vi"] == "Tỉnh Mẫu"), "its own");
-    assert_eq!(lan.get("/api/v1/reference/religions").await.code(), "identifier-malformed");
+    assert_eq!(lan.get("/api/v1/reference/planets").await.code(), "identifier-malformed");
     let asks = async |tag: Option<&str>| {
         let request = lan.client.get(format!("{}/api/v1/reference/communes", lan.address));
         let request = request.bearer_auth(lan.token.as_ref().unwrap());

@@ -11,6 +11,7 @@ mod chip;
 mod chip_keys;
 mod civil_day;
 mod configuration;
+mod factors;
 mod folder;
 mod four_eyes;
 mod golden;
