@@ -2,10 +2,9 @@
 
 use clap::{Args, Subcommand};
 use crypto::identity::civil_time::to_the_minute;
-
-use super::{Outcome, Place, output};
 use time::OffsetDateTime;
 
+use super::{Outcome, Place, output};
 use crate::access::proposals::{self, Offline};
 use crate::deed::Deeds;
 use crate::ground::Role;

@@ -1,5 +1,5 @@
-//! The service's own TLS authority: the server's certificate, and the client certificates of stations and officers. It has nothing
-//! to do with the CSCA: this one lets machines talk, that one makes documents.
+//! The service's own TLS authority: the server's certificate, and the client certificates of stations and officers. It
+//! has nothing to do with the CSCA: this one lets machines talk, that one makes documents.
 
 use std::fmt;
 use std::net::IpAddr;

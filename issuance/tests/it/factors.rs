@@ -15,7 +15,7 @@ const MINE: &str = "/api/v1/me/certificates";
 const AUDIT: &str = "/api/v1/audit?object=card/0";
 
 /// A key, and a request that it signed. What the request asks for is not given.
-fn csr() -> (KeyPair, String) {
+pub fn csr() -> (KeyPair, String) {
     let key = KeyPair::generate().unwrap();
     let mut wishes = CertificateParams::new(vec!["admin.example".to_owned()]).unwrap();
     wishes.distinguished_name.push(rcgen::DnType::CommonName, "another name");
@@ -24,14 +24,14 @@ fn csr() -> (KeyPair, String) {
 }
 
 /// One administrator proposes a certificate for an officer, the second confirms. Returns the one-time token.
-async fn granted(house: &House, officer: &str) -> Value {
+pub async fn granted(house: &House, officer: &str) -> Value {
     let path = format!("/api/v1/officers/{officer}/certificates");
     let proposed = house.admin.post(&path, &format!("grant-{}", uuid::Uuid::new_v4()), json!({"reason": "x"})).await;
     assert_eq!((proposed.status, &proposed.body["token"]), (200, &json!(null)), "{proposed:?}");
     house.confirms(&proposed).await.body["token"].clone()
 }
 
-async fn enrols(caller: &Caller, token: &Value) -> (Said, KeyPair) {
+pub async fn enrols(caller: &Caller, token: &Value) -> (Said, KeyPair) {
     let (key, request) = csr();
     let body = json!({"token": token, "csr_pem": request});
     (caller.post(MINE, &format!("enrol-{}", uuid::Uuid::new_v4()), body).await, key)

@@ -11,6 +11,8 @@ mod chip;
 mod chip_keys;
 mod civil_day;
 mod configuration;
+mod document;
+mod examples;
 mod factors;
 mod folder;
 mod four_eyes;
