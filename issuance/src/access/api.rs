@@ -450,7 +450,7 @@ async fn enrol_station(
 
 /// A station whose certificate is revoked.
 #[derive(Serialize, ToSchema)]
-struct Revocation {
+struct StationRevocation {
     /// Identifier.
     id: StationId,
     /// The moment of its first revocation.
@@ -460,7 +460,7 @@ struct Revocation {
 
 /// Revokes a station's certificate: its next request is refused, also on a connection that is open.
 #[utoipa::path(post, path = "/api/v1/stations/{id}/revocation", tag = "access", request_body = Reason,
-    params(("id" = String, Path)), responses((status = 200, body = Revocation)))]
+    params(("id" = String, Path)), responses((status = 200, body = StationRevocation)))]
 async fn revoke_station(
     State(desk): State<Desk>,
     officer: Officer,
@@ -468,7 +468,9 @@ async fn revoke_station(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        steps::revoke_station(deed, id, body.reason.as_str()).await.map(|revoked_at| Revocation { id, revoked_at })
+        steps::revoke_station(deed, id, body.reason.as_str())
+            .await
+            .map(|revoked_at| StationRevocation { id, revoked_at })
     })
     .await
 }

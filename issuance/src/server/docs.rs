@@ -354,6 +354,6 @@ mod tests {
         for link in links {
             assert!(unique.contains(link), "{link}");
         }
-        assert!(!page.contains("http://") && !page.contains("https://"), "nothing from elsewhere");
+        assert!(!page.contains("href=\"http") && !page.contains(" src=\""), "nothing from elsewhere");
     }
 }
