@@ -543,7 +543,6 @@ async fn take_effect<A: Actor>(
     keep_an_administrator(deed.tx(), id, &proposal.change).await?;
     let (action, token) = match &proposal.change {
         Change::Appoint => (Action::OfficerMade, true),
-        Change::Certificate => (Action::OfficerChanged, true),
         Change::Disable => {
             super::store::disable_officer(deed.tx(), id, at).await?;
             (Action::OfficerDisabled, false)
@@ -556,7 +555,7 @@ async fn take_effect<A: Actor>(
             store::set_office(deed.tx(), id, office).await?;
             (Action::OfficerChanged, false)
         }
-        Change::Reset => (Action::OfficerChanged, true),
+        Change::Certificate | Change::Reset => (Action::OfficerChanged, true),
         Change::Roles { roles } => {
             store::set_roles(deed.tx(), id, roles).await?;
             (Action::OfficerChanged, false)
