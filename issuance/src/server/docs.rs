@@ -248,8 +248,8 @@ fn kind(schema: &Value) -> String {
         names[0] = format!("list of {}", kind(&schema["items"]));
     }
     let more = ["format", "pattern"].into_iter().filter_map(|word| schema[word].as_str());
-    let more: String = more.map(|more| format!(" <code>{}</code>", escaped(more))).collect();
-    names.join(" or ") + &more
+    let more = more.map(|more| format!(" <code>{}</code>", escaped(more)));
+    names.join(" or ") + &more.collect::<Vec<_>>().concat()
 }
 
 fn plain(value: &Value) -> String {
