@@ -74,8 +74,11 @@ fn shortened(value: Value) -> Value {
 /// this machine may be full, and then the service says so.
 fn alike(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Null, _) | (_, Value::Null) | (Value::Bool(_), Value::Bool(_)) => true,
-        (Value::Number(_), Value::Number(_)) | (Value::String(_), Value::String(_)) => true,
+        (Value::Null, _)
+        | (_, Value::Null)
+        | (Value::Bool(_), Value::Bool(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::String(_), Value::String(_)) => true,
         (Value::Array(one), Value::Array(other)) => one.iter().zip(other).all(|(one, other)| alike(one, other)),
         (Value::Object(one), Value::Object(other)) => {
             one.keys().eq(other.keys()) && one.iter().all(|(name, member)| alike(member, &other[name]))
