@@ -144,6 +144,7 @@ catalogue! {
     NumberStructure "number-structure" Request
     ObjectsUnreadable "objects-unreadable" Service
     OfficeCodeMalformed "office-code-malformed" Request
+    OfficerCertificateUnknown "officer-certificate-unknown" Request
     OfficerNotFound "officer-not-found" Request
     OneTimeTokenUnfit "one-time-token-unfit" Station
     OrderUnknown "order-unknown" Request
@@ -174,6 +175,7 @@ catalogue! {
     RoleMissing "role-missing" Station
     RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
+    SecondFactorNeeded "second-factor-needed" Station
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request
     ServiceBusy "service-busy" Service

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::proposals::{self, Change, Proposed};
 use super::steps::SignInError;
-use super::{Access, AccessError, gate, lists, steps};
+use super::{Access, AccessError, certificates, gate, lists, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
@@ -35,12 +35,14 @@ where
         .add(administers, routes!(enable_officer))
         .add(administers, routes!(change_roles))
         .add(administers, routes!(change_office))
+        .add(administers, routes!(grant_certificate))
         .add(administers, routes!(reset_password))
         .add(administers, routes!(open_proposals))
         .add(administers, routes!(confirm))
         .add(administers, routes!(withdraw))
         .add(administers, routes!(enrol_station))
         .add(administers, routes!(revoke_station))
+        .merge(certificates::routes())
         .merge(lists::routes())
 }
 
@@ -66,6 +68,9 @@ struct SessionView {
     expires_at: OffsetDateTime,
     /// What the officer is employed for.
     roles: Vec<Role>,
+    /// By what the officer is known in it: `certificate` if the connection showed one of the officer's own, to which
+    /// the session is then bound.
+    factors: Vec<steps::Factor>,
 }
 
 /// Opens a session. The token of an earlier session of the officer, if one is sent along (`Authorization: Bearer …`),
@@ -86,9 +91,15 @@ async fn sign_in(
         password: Zeroizing::new(body.password),
         origin: peer.origin,
         earlier_token: gate::token_of(&headers).ok(),
+        certificate: peer.certificate,
     };
     let session = unhurried(&access, Box::pin(steps::sign_in(&access, desk.deeds(), attempt))).await?;
-    Ok(Json(SessionView { token: (*session.token).clone(), expires_at: session.expires_at, roles: session.roles }))
+    Ok(Json(SessionView {
+        token: (*session.token).clone(),
+        expires_at: session.expires_at,
+        roles: session.roles,
+        factors: session.factors,
+    }))
 }
 
 /// Waits for a verb that takes a password. One that is refused before a password was hashed is answered after a while:
@@ -132,8 +143,8 @@ struct OfficerView {
     proposal_id: Option<ProposalId>,
     /// True if it took effect; false while a second administrator must confirm it.
     effective: bool,
-    /// One-time token with which the officer sets a password (`POST /api/v1/password`). Shown once: a repeated
-    /// request is answered without it.
+    /// One-time token with which the officer sets a password (`POST /api/v1/password`) or enrols a client certificate
+    /// (`POST /api/v1/me/certificates`). Shown once: a repeated request is answered without it.
     token: Option<String>,
     /// The token works until then.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -174,10 +185,10 @@ async fn make_officer(
 /// The reason of an administrator's act.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Reason {
+pub(super) struct Reason {
     /// For the audit trail, at most 400 characters; no personal data.
     #[schema(value_type = String)]
-    reason: SomeWords<MOST_OF_REASON>,
+    pub(super) reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// Ends an officer's access at once, sessions included; that of an administrator once another one confirms.
@@ -247,6 +258,8 @@ proposing! {
     change_roles "/api/v1/officers/{id}/roles" NewRoles => |body| Change::Roles { roles: body.roles.clone() };
     /// Proposes another office for an officer.
     change_office "/api/v1/officers/{id}/office" NewOffice => |body| Change::Office { office: body.office.clone() };
+    /// Proposes that an officer enrols a client certificate, the second factor.
+    grant_certificate "/api/v1/officers/{id}/certificates" Reason => |body| Change::Certificate;
     /// Proposes that an officer sets a new password; once confirmed, the old one and all sessions end.
     reset_password "/api/v1/officers/{id}/password-reset" Reason => |body| Change::Reset;
 }
@@ -260,7 +273,7 @@ struct ProposalView {
     officer_id: OfficerId,
     /// Where the officer works.
     office: OfficeCode,
-    /// What is proposed: `appoint`, `disable`, `enable`, `office …`, `reset` or `roles …`.
+    /// What is proposed: `appoint`, `certificate`, `disable`, `enable`, `office …`, `reset` or `roles …`.
     change: String,
     /// The proposer's own words.
     reason: String,
@@ -437,7 +450,7 @@ async fn enrol_station(
 
 /// A station whose certificate is revoked.
 #[derive(Serialize, ToSchema)]
-struct Revocation {
+struct StationRevocation {
     /// Identifier.
     id: StationId,
     /// The moment of its first revocation.
@@ -447,7 +460,7 @@ struct Revocation {
 
 /// Revokes a station's certificate: its next request is refused, also on a connection that is open.
 #[utoipa::path(post, path = "/api/v1/stations/{id}/revocation", tag = "access", request_body = Reason,
-    params(("id" = String, Path)), responses((status = 200, body = Revocation)))]
+    params(("id" = String, Path)), responses((status = 200, body = StationRevocation)))]
 async fn revoke_station(
     State(desk): State<Desk>,
     officer: Officer,
@@ -455,10 +468,12 @@ async fn revoke_station(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        steps::revoke_station(deed, id, body.reason.as_str()).await.map(|revoked_at| Revocation { id, revoked_at })
+        steps::revoke_station(deed, id, body.reason.as_str())
+            .await
+            .map(|revoked_at| StationRevocation { id, revoked_at })
     })
     .await
 }
 
 /// Longest certification request in PEM, bytes: one with an RSA key of 8192 bits has a third of it.
-const LONGEST_CSR: usize = 16_384;
+pub(super) const LONGEST_CSR: usize = 16_384;

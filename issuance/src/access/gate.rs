@@ -56,12 +56,12 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     match right {
         Right::Anyone => pass(&gate, Anyone, request, next, &asked).await,
         Right::SignedIn => {
-            let officer = officer(&gate, token_of(request.headers())?, path.as_str()).await?;
+            let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?;
             known(&mut request, officer.clone());
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Officer(permission) => {
-            let officer = officer(&gate, token_of(request.headers())?, path.as_str()).await?;
+            let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?;
             known(&mut request, officer.clone());
             if !officer.may(permission) {
                 let problem = AccessError::Permission(permission).into();
@@ -71,7 +71,8 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {
-            let station = station(&gate, fingerprint(&request)?).await?;
+            let certificate = certificate(&request).ok_or(AccessError::StationNeeded)?;
+            let station = station(&gate, certificate).await?;
             known(&mut request, station.clone());
             pass(&gate, station, request, next, &asked).await
         }
@@ -110,16 +111,41 @@ async fn record_refusal<A: Actor>(gate: &Gate, actor: A, path: &str, problem: &P
     deed.commit().await
 }
 
-async fn officer(gate: &Gate, token_hash: [u8; 32], path: &str) -> Result<Officer, AccessError> {
+/// What an officer shows with a request.
+struct Shown {
+    /// SHA-256 of the bearer token.
+    token_hash: [u8; 32],
+    /// SHA-256 of the client certificate of the connection.
+    certificate: Option<[u8; 32]>,
+}
+
+impl Shown {
+    fn of(request: &Request) -> Result<Self, AccessError> {
+        Ok(Self { token_hash: token_of(request.headers())?, certificate: certificate(request) })
+    }
+}
+
+/// Returns the officer of the session whose token is shown. A session that is bound to a certificate is none on a
+/// connection without it.
+async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<Officer, Problem> {
     let (settings, now) = (&gate.access.settings, gate.deeds.source().now());
     let mut tx = gate.deeds.db().begin_read().await?;
-    let found = store::session(&mut tx, settings, &token_hash, now).await?;
-    let store::LiveSession { officer, seen_at, password_due } = found.ok_or(AccessError::Session)?;
+    let found = store::session(&mut tx, settings, &shown.token_hash, now).await?;
+    let store::LiveSession { officer, seen_at, password_due, certificate } = found.ok_or(AccessError::Session)?;
     drop(tx);
+    if certificate.is_some() && certificate != shown.certificate {
+        tracing::warn!(officer = %officer.id, "a session was asked for on a connection without its certificate");
+        return Err(AccessError::Session.into());
+    }
     // Each line of the log that the request leaves from now on names the account.
     tracing::Span::current().record("officer", tracing::field::display(officer.id));
     if password_due && !["/api/v1/me/password", "/api/v1/sessions/current"].contains(&path) {
-        return Err(AccessError::PasswordDue);
+        return Err(AccessError::PasswordDue.into());
+    }
+    if settings.factors > 1 && certificate.is_none() && !OWN_MATTERS.contains(&path) {
+        let problem = AccessError::SecondFactor.into();
+        record_refusal(gate, officer, path, &problem).await?;
+        return Err(problem);
     }
     // Noted at most once in a while, so that reading does not become writing.
     if now - seen_at > settings.session_idle / 10 {
@@ -163,7 +189,19 @@ pub(super) fn token_of(headers: &HeaderMap) -> Result<[u8; 32], AccessError> {
     Ok(Sha256::digest(token).into())
 }
 
-fn fingerprint(request: &Request) -> Result<[u8; 32], AccessError> {
-    let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    peer.and_then(|info| info.0.certificate).ok_or(AccessError::StationNeeded)
+/// Returns the SHA-256 of the client certificate of the connection.
+fn certificate(request: &Request) -> Option<[u8; 32]> {
+    request.extensions().get::<ConnectInfo<Peer>>().and_then(|info| info.0.certificate)
 }
+
+/// What a session may do with a password alone where the policy wants a second factor: what concerns its officer's own
+/// sessions, password and certificates.
+const OWN_MATTERS: [&str; 7] = [
+    "/api/v1/me",
+    "/api/v1/me/certificates",
+    "/api/v1/me/certificates/{id}",
+    "/api/v1/me/password",
+    "/api/v1/me/sessions",
+    "/api/v1/me/sessions/{id}",
+    "/api/v1/sessions/current",
+];

@@ -161,6 +161,8 @@ struct MeView {
     roles: Vec<Role>,
     /// The session with which the officer asks.
     session: SessionItem,
+    /// So many factors the service wants for more than the officer's own password and certificates.
+    factors_needed: u8,
 }
 
 /// An open session of the officer who asks.
@@ -180,6 +182,8 @@ struct SessionItem {
     /// It ends then, if nothing is asked in it.
     #[serde(with = "time::serde::rfc3339")]
     idle_until: OffsetDateTime,
+    /// By what the officer is known in it.
+    factors: Vec<steps::Factor>,
     /// True for the session with which this is asked.
     current: bool,
 }
@@ -192,6 +196,7 @@ impl SessionItem {
             seen_at: session.seen_at,
             expires_at: session.expires_at,
             idle_until: session.expires_at.min(session.seen_at + access.settings.session_idle),
+            factors: steps::Factor::of_session(session.certificate),
             current: session.id == officer.session,
         }
     }
@@ -205,7 +210,14 @@ async fn me(State(access): State<Access>, State(desk): State<Desk>, officer: Off
     let session = store::open_session_of(&mut tx, &access.settings, id, officer.session, now).await?;
     let session = SessionItem::new(&session.ok_or(AccessError::Session)?, &access, &officer);
     let username = store::username(&mut tx, id).await?.ok_or(AccessError::Session)?;
-    Ok(Json(MeView { id, username, office: officer.office, roles: officer.roles, session }))
+    Ok(Json(MeView {
+        id,
+        username,
+        office: officer.office,
+        roles: officer.roles,
+        session,
+        factors_needed: access.settings.factors,
+    }))
 }
 
 /// The open sessions of the officer who asks, oldest first.

@@ -1,6 +1,7 @@
 //! Who may come in: officers with password and session, stations with client certificate, the gate before every route.
 
 mod api;
+mod certificates;
 mod first_officer;
 mod gate;
 mod lists;
@@ -23,6 +24,7 @@ pub use gate::{Gate, gate, still_in};
 pub use model::AccessError;
 use serde::{Deserialize, Serialize};
 pub(crate) use steps::{knows_officer, office_of_officer_in_service, office_of_station, post_of_officer};
+pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::proposals::PROPOSAL;
 pub(crate) use store::purge_expired;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};
@@ -38,6 +40,9 @@ use crate::keys::TlsAuthority;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// So many factors a session must have to do more than to look after its officer's own password and certificates:
+    /// 1, the password alone (for development), or 2, a client certificate too.
+    pub factors: u8,
     /// A session ends this long after sign-in.
     #[serde(with = "crate::ground::span")]
     pub session_lifetime: Duration,
@@ -68,6 +73,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            factors: 1,
             session_lifetime: Duration::hours(10),
             session_idle: Duration::minutes(30),
             lockout_after: 5,
@@ -82,7 +88,7 @@ impl Default for Settings {
     }
 }
 
-/// What this office has: its settings, and the authority that certifies stations.
+/// What this office has: its settings, and the authority that certifies stations and officers.
 #[derive(Clone, Debug)]
 pub struct Access {
     settings: Arc<Settings>,

@@ -19,7 +19,10 @@ pub enum AccessError {
     /// The certificate is not one of ours, or its station is unknown.
     #[error("client certificate unknown")]
     CertificateUnknown,
-    /// The certification request of a station cannot be used.
+    /// No such certificate of an officer.
+    #[error("officer's certificate unknown")]
+    OfficerCertificateUnknown,
+    /// The certification request of a station or an officer cannot be used.
     #[error("{0}")]
     CertificationRequest(TlsAuthorityError),
     /// Wrong name or wrong password: which of them, is not said.
@@ -76,6 +79,9 @@ pub enum AccessError {
     /// Who proposed does not confirm.
     #[error("another administrator confirms")]
     SecondAdministrator,
+    /// A password alone, where the policy wants a second factor.
+    #[error("a session with a client certificate is needed")]
+    SecondFactor,
     /// No session: no token, an unknown one, ended, expired or idle.
     #[error("no session")]
     Session,

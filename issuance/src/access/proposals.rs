@@ -25,6 +25,8 @@ use crate::store::{StoreError, Tx};
 pub(super) enum Change {
     /// The officer, who cannot sign in yet, is appointed.
     Appoint,
+    /// The officer enrols a client certificate.
+    Certificate,
     /// An administrator's access ends.
     Disable,
     /// A disabled officer comes back, with a new password.
@@ -47,6 +49,7 @@ impl Change {
     fn word(&self) -> &'static str {
         match self {
             Self::Appoint => "appoint",
+            Self::Certificate => "certificate",
             Self::Disable => "disable",
             Self::Enable => "enable",
             Self::Office { .. } => "office",
@@ -61,7 +64,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
         match self {
-            Self::Appoint | Self::Disable | Self::Enable | Self::Reset => Ok(()),
+            Self::Appoint | Self::Certificate | Self::Disable | Self::Enable | Self::Reset => Ok(()),
             Self::Office { office } => write!(f, " {office}"),
             Self::Roles { roles } => roles.iter().try_for_each(|role| write!(f, " {}", role.name())),
         }
@@ -102,7 +105,7 @@ impl Proposal {
     }
 }
 
-/// A one-time token, which lets the owner of an account set its password.
+/// A one-time token, which lets the owner of an account set its password, or enrol a client certificate.
 #[derive(Debug)]
 pub struct Token {
     /// 32 random bytes in hex: shown once; only its SHA-256 is stored.
@@ -165,7 +168,7 @@ pub(super) async fn propose(
     match &change {
         Change::Office { office } => deed.actor().may_act_for(office)?,
         Change::Roles { roles } => fit_roles(roles)?,
-        Change::Appoint | Change::Disable | Change::Enable | Change::Reset => {}
+        Change::Appoint | Change::Certificate | Change::Disable | Change::Enable | Change::Reset => {}
     }
     keep_an_administrator(deed.tx(), officer, &change).await?;
     if officer == deed.actor().id {
@@ -316,26 +319,38 @@ pub async fn lock_offline(deed: &mut Deed<Service>, username: &str) -> Result<()
     Ok(deed.enter(entry.because(OFFLINE)).await?)
 }
 
-/// Proposes new roles (`Some`) or a new password (`None`) for an officer, offline. Returns when it takes effect if no
-/// administrator signs in before, and for a new password the one-time token, which works from then on.
+/// What the owner of the key file proposes about an officer.
+#[derive(Clone, Debug)]
+pub enum Offline {
+    /// The officer enrols a client certificate.
+    Certificate,
+    /// The officer sets a new password.
+    Reset,
+    /// The officer is employed for something else.
+    Roles(Vec<Role>),
+}
+
+/// Proposes something about an officer, offline. Returns when it takes effect if no administrator signs in before, and
+/// for a new password or a certificate the one-time token, which works from then on.
 ///
 /// # Errors
 /// [`AccessError::OfficerUnknown`], [`AccessError::RolesExclude`], [`AccessError::LastAdministrator`]
 pub async fn propose_offline(
     deed: &mut Deed<Service>,
     username: &str,
-    roles: Option<Vec<Role>>,
+    offline: Offline,
 ) -> Result<(OffsetDateTime, Option<Zeroizing<String>>), AccessError> {
     store::lock(deed.tx()).await?;
     let officer = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
     let post = super::store::post_of_any_officer(deed.tx(), officer).await?.ok_or(AccessError::OfficerUnknown)?;
     let office = post.0.clone();
-    let (change, token) = match roles {
-        Some(roles) => {
+    let (change, token) = match offline {
+        Offline::Certificate => (Change::Certificate, Some(draw(deed))),
+        Offline::Reset => (Change::Reset, Some(draw(deed))),
+        Offline::Roles(roles) => {
             fit_roles(&roles)?;
             (Change::Roles { roles }, None)
         }
-        None => (Change::Reset, Some(draw(deed))),
     };
     keep_an_administrator(deed.tx(), officer, &change).await?;
     let effective_at = deed.at() + BREAK_GLASS_ALARM;
@@ -401,7 +416,9 @@ async fn count(
 ) -> Result<Option<Proposal>, WatchError> {
     let mut tx = deeds.db().begin_upkeep().await?;
     let Some(mut proposal) = store::locked(&mut tx, proposal.id).await? else { return Ok(None) };
-    if proposal.administrator_seen_at.is_none() && store::administrator_was_here(&mut tx, proposal.at).await? {
+    if proposal.administrator_seen_at.is_none()
+        && store::administrator_was_here(&mut tx, access.settings.factors, proposal.at).await?
+    {
         proposal.administrator_seen_at = Some(now);
         store::administrator_seen(&mut tx, proposal.id, now).await?;
     }
@@ -422,7 +439,7 @@ async fn break_glass(access: &Access, deeds: &Deeds, proposal: &Proposal) -> Res
     let mut deed = deeds.open(Service).await?;
     store::lock(deed.tx()).await?;
     let Some(proposal) = store::locked(deed.tx(), proposal.id).await? else { return Ok(true) };
-    if store::administrator_was_here(deed.tx(), proposal.at).await? {
+    if store::administrator_was_here(deed.tx(), access.settings.factors, proposal.at).await? {
         // One can sign in, and so decides.
         return Ok(false);
     }
@@ -538,7 +555,7 @@ async fn take_effect<A: Actor>(
             store::set_office(deed.tx(), id, office).await?;
             (Action::OfficerChanged, false)
         }
-        Change::Reset => (Action::OfficerChanged, true),
+        Change::Certificate | Change::Reset => (Action::OfficerChanged, true),
         Change::Roles { roles } => {
             store::set_roles(deed.tx(), id, roles).await?;
             (Action::OfficerChanged, false)
@@ -549,7 +566,12 @@ async fn take_effect<A: Actor>(
         let text = if proposal.token_hash.is_none() { Some(draw(deed)) } else { None };
         let drawn = text.as_ref().map(|text| Sha256::digest(text.as_bytes()).into());
         let hash = proposal.token_hash.or(drawn).expect("one of the two was drawn");
-        store::close_password(deed.tx(), id, &hash, expires_at, at).await?;
+        if proposal.change == Change::Certificate {
+            let certificate = deed.id();
+            super::store::certificates::grant(deed.tx(), certificate, id, &hash, expires_at).await?;
+        } else {
+            store::close_password(deed.tx(), id, &hash, expires_at, at).await?;
+        }
         text.map(|text| Token { text, expires_at })
     } else {
         None
@@ -566,7 +588,7 @@ async fn keep_an_administrator(tx: &mut Tx, id: OfficerId, change: &Change) -> R
         Change::Disable => true,
         Change::Roles { roles } => !roles.contains(&Role::Admin),
         Change::Office { office } => *office != OfficeCode::national(),
-        Change::Appoint | Change::Enable | Change::Reset => false,
+        Change::Appoint | Change::Certificate | Change::Enable | Change::Reset => false,
     };
     if ends && store::is_administrator(tx, id).await? && store::other_national_administrators(tx, id).await? == 0 {
         return Err(AccessError::LastAdministrator);

@@ -1,8 +1,10 @@
 //! Verbs of the access office.
 
 use rand::Rng as _;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::throttle::Guess;
@@ -22,6 +24,25 @@ pub(super) struct Session {
     pub expires_at: OffsetDateTime,
     /// What the officer may do.
     pub roles: Vec<Role>,
+    /// What the officer proved to be.
+    pub factors: Vec<Factor>,
+}
+
+/// Something by which an officer is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Factor {
+    /// A client certificate of the officer's own.
+    Certificate,
+    /// The password.
+    Password,
+}
+
+impl Factor {
+    /// The factors of a session, bound to a certificate or not.
+    pub(super) fn of_session(certificate: bool) -> Vec<Self> {
+        if certificate { vec![Self::Password, Self::Certificate] } else { vec![Self::Password] }
+    }
 }
 
 /// Why a sign-in does not end in a session.
@@ -43,9 +64,14 @@ pub(super) struct Attempt {
     pub origin: Origin,
     /// SHA-256 of the bearer token of an earlier session, if one was sent along.
     pub earlier_token: Option<[u8; 32]>,
+    /// SHA-256 of the client certificate of the connection, a station's or an officer's, if one was shown.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// Opens a session. Name unknown, password wrong and account closed are one refusal, after the same work.
+///
+/// A certificate of the officer's own on the connection is a second factor, and binds the session: its token opens
+/// nothing without it. Another one (a station's, another officer's, one that ran out) is none.
 ///
 /// Wrong passwords lock the name for the origin that they came from, and for no other. An officer who shows the token
 /// of an earlier session is counted by that session: strangers behind the same address neither lock the officer out
@@ -55,7 +81,7 @@ pub(super) struct Attempt {
 /// [`AccessError::Credentials`], [`AccessError::Locked`], [`AccessError::Busy`]
 pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) -> Result<Session, SignInError> {
     let (settings, now) = (&access.settings, deeds.source().now());
-    let Attempt { username, password, origin, earlier_token } = attempt;
+    let Attempt { username, password, origin, earlier_token, certificate } = attempt;
     let earlier = match earlier_token {
         Some(token) => store::session_once(&mut deeds.db().begin_read().await?, &token, &username).await?,
         None => None,
@@ -103,10 +129,17 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
     let token = Zeroizing::new(hex::encode(*token));
     let (at, expires_at) = (deed.at(), deed.at() + settings.session_lifetime);
     let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    store::open_session(deed.tx(), session, &hash, account.id, at, expires_at).await?;
-    deed.enter(Entry::new(Action::SignedIn, tried.typed, Purpose::Work)).await?;
+    let certificate = match certificate {
+        Some(shown) if store::certificates::is_in_use(deed.tx(), &shown, account.id, at).await? => Some(shown),
+        _ => None,
+    };
+    store::open_session(deed.tx(), session, &hash, account.id, certificate.as_ref(), (at, expires_at)).await?;
+    let entry = Entry::new(Action::SignedIn, tried.typed, Purpose::Work);
+    let second = certificate.map(|shown| format!("certificate {}", hex::encode(&shown[..8])));
+    deed.enter(Entry { reason: second, ..entry }).await?;
     deed.commit().await.map_err(SignInError::Deed)?;
-    Ok(Session { token, expires_at, roles: account.roles })
+    let factors = Factor::of_session(certificate.is_some());
+    Ok(Session { token, expires_at, roles: account.roles, factors })
 }
 
 /// What the trail tells of an attempt that failed: the name's hash, and the origin, without which a trail of guesses

@@ -1,5 +1,6 @@
 //! SQL of the access office.
 
+pub(super) mod certificates;
 pub(super) mod lists;
 pub(in crate::access) mod proposals;
 
@@ -18,6 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(21, "0021_access_row_macs"),
     migration!(40, "0040_access_officer_proposals"),
     migration!(46, "0046_access_rights_row_macs"),
+    migration!(70, "0070_access_officer_certificates"),
 ];
 
 /// Officers carry a MAC.
@@ -86,14 +88,17 @@ pub const SESSION: Sealed = Sealed {
         ("opened_at", Kind::Moment),
         ("expires_at", Kind::Moment),
         ("closed_at", Kind::Moment),
+        ("certificate", Kind::Bytes),
     ],
     keys: 1,
     one: sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session where id = $1"
     ),
     all: sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session order by id"
     ),
     set: sql!("update session set version = $1, mac = $2 where id = $3"),
@@ -222,11 +227,11 @@ pub(super) async fn post_of_any_officer(
     row.map(|row| Ok((row.parsed("office")?, row.json("roles")?))).transpose()
 }
 
-/// Closes an officer's account; its sessions end with it.
+/// Closes an officer's account; its sessions end with it, and its certificates for good.
 pub(super) async fn disable_officer(tx: &mut Tx, id: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
     let sql = sql!("update officer set disabled_at = coalesce(disabled_at, $1) where id = $2");
     tx.change(&OFFICER, id, sql, args![at, id]).await?;
-    Ok(())
+    certificates::revoke_all(tx, id, "the officer's access was ended", at).await
 }
 
 /// Returns the officer whose one-time token this is, if it still works.
@@ -273,7 +278,8 @@ pub(super) async fn password_of(tx: &mut Tx, id: OfficerId) -> Result<Option<Str
 /// [`StoreError`]
 pub async fn close_all_sessions(tx: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
     let found = sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session where closed_at is null"
     );
     end_sessions(tx, found, args![], at).await
@@ -287,7 +293,8 @@ pub(super) async fn close_other_sessions(
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let found = sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session where officer_id = $1 and id <> $2 and closed_at is null"
     );
     end_sessions(tx, found, args![officer, kept], at).await
@@ -296,7 +303,8 @@ pub(super) async fn close_other_sessions(
 /// Ends all sessions of an officer.
 pub(super) async fn close_sessions(tx: &mut Tx, officer: OfficerId, at: OffsetDateTime) -> Result<(), StoreError> {
     let found = sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session where officer_id = $1 and closed_at is null"
     );
     end_sessions(tx, found, args![officer], at).await
@@ -315,21 +323,21 @@ async fn end_sessions(tx: &mut Tx, found: Sql, arguments: Vec<Argument>, at: Off
     Ok(())
 }
 
-/// Inserts a new session.
+/// Inserts a new session, bound to a certificate if one was shown.
 pub(super) async fn open_session(
     tx: &mut Tx,
     id: SessionId,
     token_hash: &[u8; 32],
     officer: OfficerId,
-    at: OffsetDateTime,
-    expires_at: OffsetDateTime,
+    certificate: Option<&[u8; 32]>,
+    (at, expires_at): (OffsetDateTime, OffsetDateTime),
 ) -> Result<(), StoreError> {
     tx.run(
         sql!(
-            "insert into session (id, token_hash, officer_id, opened_at, seen_at, expires_at)
-             values ($1, $2, $3, $4, $4, $5)"
+            "insert into session (id, token_hash, officer_id, opened_at, seen_at, expires_at, certificate)
+             values ($1, $2, $3, $4, $4, $5, $6)"
         ),
-        args![id, token_hash, officer, at, expires_at],
+        args![id, token_hash, officer, at, expires_at, certificate.map(|certificate| certificate.to_vec())],
     )
     .await?;
     tx.seal(&SESSION, id).await
@@ -341,6 +349,8 @@ pub(super) struct LiveSession {
     pub seen_at: OffsetDateTime,
     /// The password is changed before anything else.
     pub password_due: bool,
+    /// The certificate without which the token opens nothing.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// Returns a live session.
@@ -351,7 +361,8 @@ pub(super) async fn session(
     now: OffsetDateTime,
 ) -> Result<Option<LiveSession>, StoreError> {
     let sql = sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session where token_hash = $1"
     );
     let rows = tx.all_sealed(&SESSION, sql, args![token_hash]).await?;
@@ -361,8 +372,29 @@ pub(super) async fn session(
         return Ok(None);
     }
     let id: OfficerId = Id::of(row, "officer_id")?;
+    let certificate = bound_to(row)?;
+    if !certificate_holds(tx, certificate.as_ref(), id, now).await? {
+        return Ok(None);
+    }
     let Some((account, officer)) = at_work(tx, id, Id::of(row, "id")?).await? else { return Ok(None) };
-    Ok(Some(LiveSession { officer, seen_at, password_due: account.get("password_due")? }))
+    Ok(Some(LiveSession { officer, seen_at, password_due: account.get("password_due")?, certificate }))
+}
+
+/// Returns the certificate that a session is bound to.
+fn bound_to(row: &Record) -> Result<Option<[u8; 32]>, StoreError> {
+    let certificate: Option<Vec<u8>> = row.get("certificate")?;
+    certificate.map(TryInto::try_into).transpose().map_err(|_| row.inconsistent("certificate"))
+}
+
+/// True if a session is bound to no certificate, or to one that is still its officer's.
+async fn certificate_holds(
+    tx: &mut Tx,
+    certificate: Option<&[u8; 32]>,
+    officer: OfficerId,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let Some(certificate) = certificate else { return Ok(true) };
+    certificates::is_in_use(tx, certificate, officer, now).await
 }
 
 /// True if the session was not ended, and began before now: one of tomorrow was opened while the clock was wrong.
@@ -386,6 +418,9 @@ async fn at_work(tx: &mut Tx, id: OfficerId, session: SessionId) -> Result<Optio
 pub(super) async fn is_still_in(tx: &mut Tx, officer: &Officer, now: OffsetDateTime) -> Result<bool, StoreError> {
     let Some(row) = tx.sealed(&SESSION, officer.session).await? else { return Ok(false) };
     if !is_open(&row, now)? || OfficerId::of(&row, "officer_id")? != officer.id {
+        return Ok(false);
+    }
+    if !certificate_holds(tx, bound_to(&row)?.as_ref(), officer.id, now).await? {
         return Ok(false);
     }
     let account = at_work(tx, officer.id, officer.session).await?;

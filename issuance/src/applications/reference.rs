@@ -28,7 +28,7 @@ where
 enum Wanted {
     /// Communes as of November 2021, each within its district.
     Communes,
-    /// Countries: three letters of ISO 3166-1.
+    /// Countries: three letters of ISO 3166-1, with the Vietnamese names of the Unicode CLDR.
     Countries,
     /// Districts as of November 2021, each within its province.
     Districts,
@@ -38,6 +38,8 @@ enum Wanted {
     Provinces,
     /// Reasons of an application, each within its kind.
     Reasons,
+    /// Religions: codes of the statistics office (2008, 2014), 00 for none. The register takes the name.
+    Religions,
     /// Stages of an application, in their order.
     Stages,
 }
@@ -100,6 +102,7 @@ fn entries(wanted: Wanted, reference: &Reference) -> Vec<EntryItem> {
             let reissues = REISSUES.iter().map(|(reason, vi, en)| worded(reason, Some(KindName::Reissue), vi, en));
             changes.chain(reissues).collect()
         }
+        Wanted::Religions => of(Table::Religions),
         Wanted::Stages => StageName::ALL
             .iter()
             .map(|stage| {
@@ -177,12 +180,21 @@ mod tests {
             (Wanted::EthnicGroups, 56),
             (Wanted::Provinces, 64),
             (Wanted::Reasons, 8),
+            (Wanted::Religions, 15),
             (Wanted::Stages, 9),
         ] {
             let entries = entries(wanted, &reference);
             let codes: std::collections::BTreeSet<_> = entries.iter().map(|entry| &entry.code).collect();
             assert_eq!((entries.len(), codes.len()), (count, count), "{wanted:?}");
             assert!(entries.iter().all(|entry| entry.name_vi.is_some() || entry.name_en.is_some()), "{wanted:?}");
+            // Ethnic groups have their Vietnamese names only, and so have provinces of a deployment.
+            if !matches!(wanted, Wanted::EthnicGroups | Wanted::Provinces) {
+                let both = |entry: &EntryItem| entry.name_vi.is_some() && entry.name_en.is_some();
+                assert!(entries.iter().all(both), "{wanted:?}");
+            }
         }
+        let countries = entries(Wanted::Countries, &reference);
+        let germany = countries.iter().find(|country| country.code == "DEU").unwrap();
+        assert_eq!((germany.name_vi.as_deref(), germany.name_en.as_deref()), (Some("Đức"), Some("Germany")));
     }
 }

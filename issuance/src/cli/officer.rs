@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 use crypto::identity::civil_time::to_the_minute;
 use serde::Serialize;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Outcome, Place, output};
-use crate::access::proposals;
+use crate::access::proposals::{self, Offline};
 use crate::deed::Deeds;
 use crate::ground::Role;
 use crate::ground::actor::Service;
@@ -36,6 +37,14 @@ enum Act {
     },
     /// Ends an officer's access at once, sessions included. The last administrator stays.
     Lock {
+        /// Name of the account, in any spelling that its owner signs in with.
+        name: Login,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Proposes that an officer enrols a client certificate, and shows the one-time token for it.
+    ProposeCertificate {
         /// Name of the account, in any spelling that its owner signs in with.
         name: Login,
         /// As one JSON object.
@@ -132,15 +141,20 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             ))?;
             Ok(())
         }
-        Act::ProposeReset { name, json } => propose(deeds, &name, None, json).await,
-        Act::ProposeRole { name, roles, json } => propose(deeds, &name, Some(roles), json).await,
+        Act::ProposeCertificate { name, json } => propose(deeds, &name, Offline::Certificate, json).await,
+        Act::ProposeReset { name, json } => propose(deeds, &name, Offline::Reset, json).await,
+        Act::ProposeRole { name, roles, json } => propose(deeds, &name, Offline::Roles(roles), json).await,
     }
 }
 
-/// Proposes roles, or without them a new password.
-async fn propose(deeds: &Deeds, name: &Login, roles: Option<Vec<Role>>, json: bool) -> Outcome {
+/// Proposes roles, a new password, or a client certificate.
+async fn propose(deeds: &Deeds, name: &Login, what: Offline, json: bool) -> Outcome {
+    let use_of_token = match &what {
+        Offline::Certificate => ("enrols a certificate", "POST /api/v1/me/certificates"),
+        Offline::Reset | Offline::Roles(_) => ("sets the password", "POST /api/v1/password"),
+    };
     let mut deed = deeds.open(Service).await?;
-    let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), roles).await?;
+    let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), what).await?;
     deed.commit().await?;
     let token = token.as_ref().map(|token| token.as_str());
     if json {
@@ -149,18 +163,25 @@ async fn propose(deeds: &Deeds, name: &Login, roles: Option<Vec<Role>>, json: bo
         output::line(format_args!("{done}"))?;
         return Ok(());
     }
+    say_proposed(effective_at)?;
+    if let Some(token) = token {
+        output::line(format_args!(
+            "From then on this token {} of {} ({}); it is shown once:",
+            use_of_token.0,
+            name.as_str(),
+            use_of_token.1
+        ))?;
+        output::line(format_args!("{token}"))?;
+    }
+    Ok(())
+}
+
+fn say_proposed(effective_at: OffsetDateTime) -> Outcome {
     output::line(format_args!(
         "Proposed. It takes effect when an administrator confirms it, or at {}",
         to_the_minute(effective_at)
     ))?;
     output::line(format_args!("if no administrator signs in before. Until then every answer of the service says so."))?;
-    if let Some(token) = token {
-        output::line(format_args!(
-            "From then on this token sets the password of {} (POST /api/v1/password); it is shown once:",
-            name.as_str()
-        ))?;
-        output::line(format_args!("{token}"))?;
-    }
     Ok(())
 }
 

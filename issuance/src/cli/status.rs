@@ -51,7 +51,8 @@ fn text(status: &Status) -> String {
         "database      {}, installation {}, tables of version {}",
         database.engine, database.installation, database.schema
     ));
-    lines.push(format!("sign-in       {} (one factor: the development default)", status.sign_in));
+    let factors = if status.sign_in == "password" { " (one factor: the development default)" } else { "" };
+    lines.push(format!("sign-in       {}{factors}", status.sign_in));
     let gib = |bytes: u64| format!("{}.{} GiB", bytes >> 30, ((bytes & ((1 << 30) - 1)) * 10) >> 30);
     lines.push(format!("disk          {} free of {}", gib(status.disk.free_bytes), gib(status.disk.total_bytes)));
     lines.push(String::new());

@@ -133,6 +133,12 @@ words! {
         NumberEstablished = "number-established",
         /// A number for life was asked for again.
         NumberRead = "number-read",
+        /// An officer enrolled a client certificate.
+        OfficerCertificateEnrolled = "officer-certificate-enrolled",
+        /// A client certificate of an officer was revoked.
+        OfficerCertificateRevoked = "officer-certificate-revoked",
+        /// The client certificates of officers were listed.
+        OfficerCertificatesListed = "officer-certificates-listed",
         /// Roles, office or access of an officer changed, as two administrators wanted it.
         OfficerChanged = "officer-changed",
         /// An officer's access was ended.

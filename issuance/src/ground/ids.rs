@@ -31,6 +31,8 @@ pub mod of {
         Bundle;
         /// A card.
         Card;
+        /// A client certificate of an officer.
+        Certificate;
         /// A delivery of blank chips.
         Delivery;
         /// An officer's standing in for another.
@@ -64,6 +66,8 @@ pub type ApplicationId = Id<of::Application>;
 pub type BundleId = Id<of::Bundle>;
 /// Identifier of a card.
 pub type CardId = Id<of::Card>;
+/// Identifier of an officer's client certificate.
+pub type CertificateId = Id<of::Certificate>;
 /// Identifier of a delivery.
 pub type DeliveryId = Id<of::Delivery>;
 /// Identifier of an officer's standing in for another.

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use signer::{KeyName, Signer, SignerError, SigningKey};
 pub use store::MIGRATIONS;
 pub(crate) use tls_authority::server_key;
-pub use tls_authority::{IssuedCertificate, TlsAuthority, TlsAuthorityError};
+pub use tls_authority::{IssuedCertificate, OFFICERS, TlsAuthority, TlsAuthorityError};
 
 /// Settings of the keys.
 #[derive(Clone, Debug, Deserialize, Serialize)]

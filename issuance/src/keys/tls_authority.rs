@@ -1,5 +1,5 @@
-//! The service's own TLS authority: the server's certificate, and the client certificates of stations. It has nothing
-//! to do with the CSCA: this one lets machines talk, that one makes documents.
+//! The service's own TLS authority: the server's certificate, and the client certificates of stations and officers. It
+//! has nothing to do with the CSCA: this one lets machines talk, that one makes documents.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -43,7 +43,7 @@ pub struct IssuedCertificate {
 }
 
 impl IssuedCertificate {
-    /// SHA-256 over the DER: how a station is recognised.
+    /// SHA-256 over the DER: how a station or an officer is recognised.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(&self.der).into()
@@ -133,12 +133,38 @@ impl TlsAuthority {
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,
     ) -> Result<IssuedCertificate, TlsAuthorityError> {
+        self.client(named(id), request_pem, now, rng)
+    }
+
+    /// As [`station`](Self::station) for an officer: the name says also that it is an officer's.
+    ///
+    /// # Errors
+    /// As [`station`](Self::station).
+    pub fn officer(
+        &self,
+        id: &str,
+        request_pem: &str,
+        now: OffsetDateTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<IssuedCertificate, TlsAuthorityError> {
+        let mut params = named(id);
+        params.distinguished_name.push(DnType::OrganizationalUnitName, OFFICERS);
+        self.client(params, request_pem, now, rng)
+    }
+
+    fn client(
+        &self,
+        params: CertificateParams,
+        request_pem: &str,
+        now: OffsetDateTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<IssuedCertificate, TlsAuthorityError> {
         let mut request = CertificateSigningRequestParams::from_pem(request_pem)
             .map_err(|e| TlsAuthorityError::Request(e.to_string()))?;
         if ![&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384].contains(&request.public_key.algorithm()) {
             return Err(TlsAuthorityError::Request("the key is not on P-256 or P-384".to_owned()));
         }
-        request.params = named(id);
+        request.params = params;
         request.params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         request.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         request.params.use_authority_key_identifier_extension = true;
@@ -172,6 +198,8 @@ fn valid(
     params.not_after
 }
 
+/// Organizational unit in the certificates of officers; those of stations have none.
+pub const OFFICERS: &str = "officers";
 const AUTHORITY: &str = "tls-ca";
 const SERVER: &str = "tls-server";
 
@@ -199,7 +227,7 @@ pub enum TlsAuthorityError {
     /// The key store.
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
-    /// The certification request of a station cannot be used.
+    /// The certification request of a station or an officer cannot be used.
     #[error("certification request: {0}")]
     Request(String),
 }

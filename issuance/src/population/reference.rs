@@ -105,6 +105,8 @@ pub enum Table {
     EthnicGroups,
     /// Provinces.
     Provinces,
+    /// Religions.
+    Religions,
 }
 
 /// An entry of a table.
@@ -126,10 +128,11 @@ impl Reference {
     pub fn entries(&self, table: Table) -> Vec<Entry> {
         let (text, within, vi, en) = match table {
             Table::Communes => (COMMUNES, Some(1), Some(2), Some(3)),
-            Table::Countries => (COUNTRIES, None, None, Some(1)),
+            Table::Countries => (COUNTRIES, None, Some(2), Some(1)),
             Table::Districts => (DISTRICTS, Some(1), Some(2), Some(3)),
             Table::EthnicGroups => (ETHNIC_GROUPS, None, Some(1), None),
             Table::Provinces => (PROVINCES, None, Some(1), Some(2)),
+            Table::Religions => (RELIGIONS, None, Some(1), Some(2)),
         };
         let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<&'static str>>());
         let mut entries: Vec<_> = rows
@@ -160,6 +163,7 @@ const COUNTRIES: &str = include_str!("../../data/countries.csv");
 const DISTRICTS: &str = include_str!("../../data/vn_districts_2021.csv");
 const ETHNIC_GROUPS: &str = include_str!("../../data/vn_ethnic_groups.csv");
 const PROVINCES: &str = include_str!("../../data/vn_provinces.csv");
+const RELIGIONS: &str = include_str!("../../data/vn_religions.csv");
 
 struct Tables {
     provinces: HashMap<&'static str, Unit<'static>>,

@@ -56,6 +56,14 @@ pub enum ProductionError {
     /// No card can carry what the register holds.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// One chip of a list of serials.
+    #[error("{source}")]
+    OfChip {
+        /// Which one.
+        serial: CardSerial,
+        /// Why that one is refused.
+        source: Box<ProductionError>,
+    },
     /// The file of the CSCA's list.
     #[error(transparent)]
     Crl(#[from] CrlFileError),

@@ -4,6 +4,7 @@ use crypto::perso::problem::ProblemCode as Code;
 
 use super::ProductionError;
 use super::model::ChipError;
+use crate::deed::Object;
 use crate::web::Problem;
 
 impl From<ProductionError> for Problem {
@@ -17,11 +18,15 @@ impl From<ProductionError> for Problem {
             E::Crl(source) => return source.into(),
             E::Deed(source) => return source.into(),
             E::Object(source) => return source.into(),
+            E::OfChip { serial, source } => return Self::from(*source).object(Some(Object::Chip(serial))),
             E::OtherOffice(source) => return source.into(),
             E::Signer(source) => return source.into(),
             E::Stage(source) => return source.into(),
             E::Store(source) => return source.into(),
             E::TransportKey(source) => return source.into(),
+            E::SerialKnown { serial, .. } | E::SerialTwice(serial) => {
+                return Self::new(Code::SerialAlreadyDelivered).detail(&error).object(Some(Object::Chip(serial)));
+            }
             E::List(_)
             | E::Package(_)
             | E::Secrets(_)
@@ -50,7 +55,6 @@ impl From<ProductionError> for Problem {
             E::Receipt(_) => Code::ReceiptForged,
             E::Script(_) => Code::PresentationUnfit,
             E::SecondOfficer => Code::SecondOfficerNeeded,
-            E::SerialKnown { .. } | E::SerialTwice(_) => Code::SerialAlreadyDelivered,
             E::StationUnknown => Code::StationNotFound,
             E::Witness => Code::WitnessUnfit,
         };

@@ -97,19 +97,27 @@ pub async fn give_custody(
         return Err(ProductionError::DeliveryEmpty);
     }
     for serial in &serials {
-        let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
-        deed.actor().may_act_for(&chip.office)?;
-        match chip.state {
-            ChipState::Delivered | ChipState::Initialised { .. } => {}
-            ChipState::Bound { .. } => return Err(ChipError::Bound.into()),
-            ChipState::Personalized { .. } => return Err(ChipError::Personalized.into()),
-            ChipState::Spoiled { .. } => return Err(ChipError::Spoiled.into()),
-        }
+        // Of a thousand serials it says which one.
+        may_move(deed, serial)
+            .await
+            .map_err(|why| ProductionError::OfChip { serial: *serial, source: Box::new(why) })?;
         store::set_custody(deed.tx(), serial, &office, station).await?;
         let entry = Entry::new(Action::ChipCustodyGiven, Object::Chip(*serial), Purpose::Stock);
         deed.enter(entry.with(Object::Station(station))).await?;
     }
     Ok(())
+}
+
+/// Refuses to give a chip of another office, or one that is no blank any more, into custody.
+async fn may_move(deed: &mut Deed<Officer>, serial: &CardSerial) -> Result<(), ProductionError> {
+    let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    deed.actor().may_act_for(&chip.office)?;
+    match chip.state {
+        ChipState::Delivered | ChipState::Initialised { .. } => Ok(()),
+        ChipState::Bound { .. } => Err(ChipError::Bound.into()),
+        ChipState::Personalized { .. } => Err(ChipError::Personalized.into()),
+        ChipState::Spoiled { .. } => Err(ChipError::Spoiled.into()),
+    }
 }
 
 /// Returns a chip of the ledger to an officer of its office.

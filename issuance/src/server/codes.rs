@@ -14,8 +14,10 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
         vec![C::DatabaseBusy, C::DatabaseUnreachable, C::Internal, C::RequestTooSlow, C::ServiceBusy, C::StorageFull];
     match right {
         Right::Anyone => {}
-        Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SessionNeeded]),
-        Right::Officer(_) => codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SessionNeeded]),
+        Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SecondFactorNeeded, C::SessionNeeded]),
+        Right::Officer(_) => {
+            codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SecondFactorNeeded, C::SessionNeeded]);
+        }
         Right::Station => codes.extend([C::StationCertificateNeeded, C::StationRevoked, C::StationUnknown]),
     }
     if *method == Method::POST {
@@ -57,6 +59,18 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
     ("POST", "/api/v1/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),
     ("DELETE", "/api/v1/me/sessions/{id}", &[C::SessionUnknown]),
+    ("POST", "/api/v1/me/certificates", &[C::CertificationRequestUnfit, C::OneTimeTokenUnfit]),
+    ("DELETE", "/api/v1/me/certificates/{id}", &[C::OfficerCertificateUnknown]),
+    (
+        "POST",
+        "/api/v1/officer-certificates/{id}/revocation",
+        &[C::OfficerCertificateUnknown, C::OtherOffice, C::ReasonMissing],
+    ),
+    (
+        "POST",
+        "/api/v1/officers/{id}/certificates",
+        &[C::OfficerNotFound, C::OtherOffice, C::ReasonMissing, C::SecondOfficerNeeded],
+    ),
     (
         "POST",
         "/api/v1/officers",

@@ -85,7 +85,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 11] = [
+pub const SEALED: [&Sealed; 12] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -97,6 +97,7 @@ pub const SEALED: [&Sealed; 11] = [
     &applications::APPLICATION_OFFICER,
     &production::WRITE_OFF,
     &production::FINDING,
+    &access::CERTIFICATE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

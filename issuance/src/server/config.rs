@@ -238,6 +238,7 @@ impl Config {
             "web.stranger_bytes",
             "is at least web.stranger_bytes_per_origin",
         )?;
+        must((1..=2).contains(&access.factors), "access.factors", "is 1 (password) or 2 (and a client certificate)")?;
         must(access.lockout_after > 0, "access.lockout_after", "is at least 1")?;
         must(access.session_lifetime.is_positive(), "access.session_lifetime", "is longer than nothing")?;
         must(access.session_idle.is_positive(), "access.session_idle", "is longer than nothing")?;

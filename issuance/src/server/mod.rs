@@ -5,6 +5,7 @@ mod codes;
 mod compose;
 pub mod config;
 mod connection;
+mod docs;
 mod faults;
 mod frames;
 mod init;

@@ -11,6 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use crypto::perso::problem::ProblemCode;
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use tracing::field::Empty;
@@ -22,7 +23,7 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
 use super::status::Severity;
-use super::{Offices, codes};
+use super::{Offices, codes, docs};
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
@@ -65,6 +66,8 @@ fn offices() -> Routes<Offices> {
         .add(Right::Anyone, routes!(livez))
         .add(Right::Anyone, routes!(readyz))
         .add(Right::Anyone, routes!(openapi))
+        .add(Right::Anyone, routes!(docs::docs))
+        .add(Right::Anyone, routes!(docs::docs_style))
         .merge(access::routes())
         .merge(audit::routes())
         .merge(offices::routes())
@@ -101,7 +104,8 @@ pub fn document() -> OpenApiDocument {
             let right = rights.get(&(method.to_string(), path.clone())).copied();
             let none: [&str; 0] = [];
             match right {
-                None | Some(Right::Anyone) => {}
+                // Said, not left out: a reader must not take it for forgotten.
+                None | Some(Right::Anyone) => operation.security = Some(Vec::new()),
                 Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
                 Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
                 Some(Right::Officer(permission)) => {
@@ -127,10 +131,48 @@ pub fn document() -> OpenApiDocument {
             }
         }
     }
+    give_examples(&mut document);
     closed_lists(&mut document);
     drop_unused(&mut document);
     document
 }
+
+/// Writes an example of question and answer into each operation. A test calls them all, and writes them down
+/// (`examples.json`): what they say, the service said.
+fn give_examples(document: &mut OpenApiDocument) {
+    let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            let Some(example) = examples.get(&format!("{method} {path}")) else { continue };
+            if let Some(RefOr::T(request)) = &mut operation.request_body
+                && let Some(RefOr::T(content)) = request.content.get_mut("application/json")
+            {
+                content.example = Some(example["request"].clone()).filter(|request| !request.is_null());
+            }
+            let answer = operation.responses.responses.get_mut(&example["status"].to_string());
+            if let Some(RefOr::T(answer)) = answer
+                && let Some(RefOr::T(content)) = answer.content.get_mut("application/json")
+            {
+                content.example = Some(example["answer"].clone());
+            }
+            let asked = example["path"].as_str().unwrap_or_default();
+            let asked = asked.split('?').next().unwrap_or_default().split('/');
+            for (name, value) in path.split('/').zip(asked) {
+                let Some(name) = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
+                for parameter in operation.parameters.iter_mut().flatten() {
+                    if let RefOr::T(parameter) = parameter
+                        && parameter.name == name
+                    {
+                        *parameter =
+                            ParameterBuilder::from(std::mem::take(parameter)).example(Some(value.into())).build();
+                    }
+                }
+            }
+        }
+    }
+}
+
+const EXAMPLES: &str = include_str!("examples.json");
 
 /// Drops the schemas to which nothing refers: those of the items of a page stand in the page.
 fn drop_unused(document: &mut OpenApiDocument) {

@@ -26,8 +26,10 @@ pub struct Status {
     pub version: &'static str,
     /// The database.
     pub database: Database,
-    /// How officers prove who they are. A password alone is the development default.
+    /// How officers prove who they are: `password`, or `password and certificate`.
     pub sign_in: &'static str,
+    /// Client certificates of officers.
+    pub officer_certificates: Vec<OfficerCertificate>,
     /// Certificates, those in use first.
     pub certificates: Vec<Held>,
     /// The revocation list; `null` if it cannot be read.
@@ -85,6 +87,16 @@ pub struct Station {
     /// Its office.
     pub office: String,
     /// Last moment of its certificate.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_after: OffsetDateTime,
+}
+
+/// A client certificate of an officer.
+#[derive(Clone, Debug, Serialize)]
+pub struct OfficerCertificate {
+    /// Name of the account.
+    pub username: String,
+    /// Its last moment.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
 }
@@ -214,7 +226,12 @@ pub(super) async fn take(
             installation,
             schema: migrations().last().map_or(0, |last| last.version),
         },
-        sign_in: "password",
+        sign_in: if settings.access.factors > 1 { "password and certificate" } else { "password" },
+        officer_certificates: access::certificates_in_use(&mut tx)
+            .await?
+            .into_iter()
+            .map(|(username, not_after)| OfficerCertificate { username, not_after })
+            .collect(),
         certificates,
         revocation_list: list,
         trust_bundle: trust::newest_at(&mut tx)
@@ -356,6 +373,20 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
                 format!("its certificate is valid until {until}: card-agent enrol again"),
             );
         }
+    }
+    for certificate in &status.officer_certificates {
+        if let Some(severity) = Severity::of_end(certificate.not_after, now) {
+            let until = moment(certificate.not_after);
+            find(
+                severity.min(Severity::Warning),
+                &format!("officer {}", certificate.username),
+                format!("the certificate is valid until {until}: two administrators grant another one"),
+            );
+        }
+    }
+    if settings.access.factors < 2 {
+        let says = "a password alone signs officers in: set access.factors to 2 where citizens' data are kept";
+        find(Severity::Notice, "sign-in", says.to_owned());
     }
     for job in &status.jobs {
         if job.late_seconds > LATE.whole_seconds() && job.name != "trust-bundle" {

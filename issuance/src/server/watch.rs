@@ -62,8 +62,8 @@ impl Watch {
         }
     }
 
-    /// Returns what was found at the last look, as sentences that a stranger may read: stations
-    /// and queues are left out.
+    /// Returns what was found at the last look, as sentences that a stranger may read: stations,
+    /// officers and queues are left out.
     #[must_use]
     pub fn public_findings(&self) -> Vec<(Severity, String)> {
         let latest = self.latest();
@@ -86,6 +86,7 @@ fn say(Finding { severity, about, says }: &Finding) {
 }
 
 /// Findings that begin so are for those who work here.
-const INTERNAL: [&str; 6] = ["applications", "break-glass", "disk", "job ", "orders", "station "];
+const INTERNAL: [&str; 8] =
+    ["applications", "break-glass", "disk", "job ", "officer ", "orders", "sign-in", "station "];
 /// The service looks at itself this often.
 pub(super) const LOOK: Duration = Duration::from_mins(5);

@@ -15,6 +15,8 @@ use crate::ground::{Secrets, failpoint};
 pub struct Settings {
     /// Largest request body of a known caller, in bytes.
     pub body_limit: usize,
+    /// The API as a page for people, at `/docs`.
+    pub docs: bool,
     /// A known caller's body must have come whole within this time.
     #[serde(with = "crate::ground::span::std")]
     pub body_deadline: std::time::Duration,
@@ -40,6 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             body_limit: 4 * MIB,
+            docs: false,
             body_deadline: std::time::Duration::from_secs(30),
             known_bytes: 192 * MIB,
             known_bytes_per_origin: 64 * MIB,

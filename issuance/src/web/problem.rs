@@ -53,7 +53,7 @@ pub struct ProblemBody {
     /// What exactly, if there is more to say.
     pub detail: Option<String>,
     /// What the refusal is about, `kind/identifier`, where the caller may know it: `application/…` for the application
-    /// that is open.
+    /// that is open, `chip/…` for one of a list of serials.
     pub object: Option<String>,
     /// What does not fit in the body, field by field; absent where no field is at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]

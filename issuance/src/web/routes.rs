@@ -140,7 +140,8 @@ fn in_path(name: &str) -> (&'static str, ObjectBuilder) {
 }
 
 /// The tables of codes.
-const TABLES: [&str; 7] = ["communes", "countries", "districts", "ethnic-groups", "provinces", "reasons", "stages"];
+const TABLES: [&str; 8] =
+    ["communes", "countries", "districts", "ethnic-groups", "provinces", "reasons", "religions", "stages"];
 
 /// Returns the operations of a path, with their methods.
 pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {

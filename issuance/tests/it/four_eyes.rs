@@ -15,7 +15,7 @@ use crate::house::{self, Caller, House, PASSWORD, Said, on_both};
 
 const OTHER: &str = "another battery staple";
 
-async fn sets_password(caller: &Caller, token: &Value, password: &str) -> Said {
+pub async fn sets_password(caller: &Caller, token: &Value, password: &str) -> Said {
     caller.asks(Method::POST, "/api/v1/password", None, Some(json!({"token": token, "password": password}))).await
 }
 
@@ -301,7 +301,7 @@ async fn roles_that_watch_each_other_are_refused_together() {
 
 /// `issuance officer …` by the owner of the key file, beside the service that runs. The service
 /// goes on meanwhile: it may hold the write lock of SQLite.
-async fn offline(house: &House, database: Option<&str>, arguments: &[&str]) -> Output {
+pub async fn offline(house: &House, database: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
     command.arg("officer").arg("--data").arg(house.folder.path().join("data"));
     if let Some(database) = database {
@@ -311,7 +311,7 @@ async fn offline(house: &House, database: Option<&str>, arguments: &[&str]) -> O
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn told(output: &Output) -> String {
+pub fn told(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

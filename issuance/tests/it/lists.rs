@@ -321,6 +321,15 @@ async fn the_stock_is_found_by_state_custody_and_delivery_and_what_is_unfinished
         let delivery = delivered.body["id"].as_str().unwrap_or_else(|| panic!("{delivered:?}"));
         let given = json!({"serials": serials[1..4], "station_id": station});
         assert_eq!(stock.post("/api/v1/stock/custody", "k-2", given).await.status, 200);
+        // Of a list of serials a refusal says which one.
+        let unknown = json!({"serials": [serials[0], "0000000000000000000F"], "station_id": station});
+        let refused = stock.post("/api/v1/stock/custody", "k-3", unknown).await;
+        assert_eq!((refused.code(), &refused.body["object"]), ("chip-unknown", &json!("chip/0000000000000000000F")));
+        let twice =
+            json!({"manufacturer": "Maker", "batch": "1", "transport_key_id": "maker", "serials": [serials[2]]});
+        let refused = stock.post("/api/v1/stock/deliveries", "k-4", twice).await;
+        let object = json!(format!("chip/{}", serials[2]));
+        assert_eq!((refused.code(), &refused.body["object"]), ("serial-already-delivered", &object));
 
         let (listed, count) = pages(&stock, "/api/v1/stock", 2).await;
         assert_eq!((all(&listed, "serial"), count), (serials.iter().map(String::as_str).collect(), 3));
@@ -484,7 +493,7 @@ async fn a_table_of_codes_is_answered_once_and_then_known_by_its_tag() {
     assert_eq!((&stages[0]["code"], &stages[0]["name_en"]), (&json!("registered"), &json!("Opened at a counter")));
     let provinces = items(&lan, "/api/v1/reference/provinces?x").await;
     assert!(provinces.iter().any(|entry| entry["code"] == "003" && entry["name_vi"] == "Tỉnh Mẫu"), "its own");
-    assert_eq!(lan.get("/api/v1/reference/religions").await.code(), "identifier-malformed");
+    assert_eq!(lan.get("/api/v1/reference/planets").await.code(), "identifier-malformed");
     let asks = async |tag: Option<&str>| {
         let request = lan.client.get(format!("{}/api/v1/reference/communes", lan.address));
         let request = request.bearer_auth(lan.token.as_ref().unwrap());

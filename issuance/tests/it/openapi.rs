@@ -7,6 +7,8 @@ use crypto::perso::problem::ProblemCode;
 use issuance::server;
 use serde_json::{Map, Value, json};
 
+use crate::house::House;
+
 fn document() -> Value {
     serde_json::to_value(server::document()).unwrap()
 }
@@ -184,4 +186,31 @@ fn examples_fit_their_schemas() {
         }
     }
     assert!(examples >= 4, "{examples}");
+}
+
+/// Off by default; where it is on, the page is one that a browser gives nothing to do.
+#[tokio::test]
+async fn the_page_for_people_is_off_by_default_and_takes_nothing_from_elsewhere() {
+    let house = Box::pin(House::open(None)).await;
+    for path in ["/docs", "/docs/style.css"] {
+        assert_eq!(house.anyone().get(path).await.code(), "no-such-path", "{path}");
+    }
+    house.service.stop().await;
+    let house = Box::pin(House::open_with(|settings| settings.web.docs = true)).await;
+    for (path, kind) in [("/docs", "text/html; charset=utf-8"), ("/docs/style.css", "text/css; charset=utf-8")] {
+        let anyone = house.anyone();
+        let said = anyone.client.get(format!("{}{path}", anyone.address)).send().await.unwrap();
+        assert_eq!((said.status().as_u16(), &said.headers()["content-type"]), (200, &kind.parse().unwrap()));
+        let policy = said.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+        let text = said.text().await.unwrap();
+        assert!(!text.contains("<script") && !text.contains("style=\"") && !text.contains("@import"), "{path}");
+        if path == "/docs" {
+            for (name, operation) in operations(&document()) {
+                let id = operation["operationId"].as_str().unwrap();
+                assert!(text.contains(&format!("<h3 id=\"{id}\">")), "{name}");
+            }
+        }
+    }
+    house.service.stop().await;
 }

@@ -37,6 +37,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/livez", Anyone),
     ("GET", "/readyz", Anyone),
     ("GET", "/openapi.json", Anyone),
+    // Only where `web.docs` is set.
+    ("GET", "/docs", Anyone),
+    ("GET", "/docs/style.css", Anyone),
     ("GET", "/api/v1/crl", Anyone),
     ("GET", "/api/v1/trust-bundle", Anyone),
     ("GET", "/api/v1/card-status/{sod_sha256}", Anyone),
@@ -50,6 +53,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/officers/{id}/roles", Officers(&[Admin])),
     ("POST", "/api/v1/officers/{id}/office", Officers(&[Admin])),
     ("POST", "/api/v1/officers/{id}/password-reset", Officers(&[Admin])),
+    ("POST", "/api/v1/officers/{id}/certificates", Officers(&[Admin])),
+    ("GET", "/api/v1/officer-certificates", Officers(&[Admin])),
+    ("POST", "/api/v1/officer-certificates/{id}/revocation", Officers(&[Admin])),
     ("GET", "/api/v1/officer-proposals", Officers(&[Admin])),
     ("POST", "/api/v1/officer-proposals/{id}/confirmation", Officers(&[Admin])),
     ("POST", "/api/v1/officer-proposals/{id}/withdrawal", Officers(&[Admin])),
@@ -58,6 +64,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/me", SignedIn),
     ("GET", "/api/v1/me/sessions", SignedIn),
     ("DELETE", "/api/v1/me/sessions/{id}", SignedIn),
+    ("GET", "/api/v1/me/certificates", SignedIn),
+    ("POST", "/api/v1/me/certificates", SignedIn),
+    ("DELETE", "/api/v1/me/certificates/{id}", SignedIn),
     ("GET", "/api/v1/stations", Officers(&[Admin])),
     ("GET", "/api/v1/reference/{table}", SignedIn),
     ("POST", "/api/v1/stations", Officers(&[Admin])),
@@ -152,7 +161,7 @@ fn the_document_names_the_same_routes_and_who_may_call_them() {
         let operation = &document["paths"][path][method.to_lowercase()];
         let names = |roles: &[Role]| roles.iter().map(|role| role.name()).collect::<Vec<_>>();
         let security = match who {
-            Anyone => json!(null),
+            Anyone => json!([]),
             Officers(roles) => json!([{"officer": names(roles)}]),
             SignedIn => json!([{"officer": []}]),
             Stations => json!([{"station": []}]),

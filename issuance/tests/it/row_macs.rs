@@ -113,6 +113,7 @@ mod tampered {
             ("application_officer", 1),
             ("write_off", 0),
             ("finding", 0),
+            ("officer_certificate", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -89,7 +89,13 @@ async fn status_says_what_there_is_on_both_engines() {
         let files: Vec<_> = seen.certificates.iter().map(|one| one.file.as_str()).collect();
         assert_eq!(files, ["csca.der", "ds.der", "trust-list-signer.der", "server.pem", "tls-ca.pem"]);
         assert!(seen.certificates.iter().all(|one| one.in_use && !one.revoked));
-        assert!(seen.findings.iter().all(|finding| finding.about == "disk"), "{:?}", seen.findings);
+        let of_disk = |finding: &status::Finding| ["disk", "sign-in"].contains(&finding.about.as_str());
+        assert!(seen.findings.iter().all(of_disk), "{:?}", seen.findings);
+        let one = seen.findings.iter().find(|finding| finding.about == "sign-in").expect("one factor is named");
+        assert_eq!(one.severity, Severity::Notice);
+        // Strangers are not told.
+        let health = house.anyone().get("/readyz").await;
+        assert!(!health.body.to_string().contains("password"), "{health:?}");
     }))
     .await;
 }
@@ -115,7 +121,8 @@ async fn the_command_ends_with_a_code_for_how_bad_it_is() {
     assert_eq!(told["database"]["engine"], "sqlite");
     assert_eq!(told["certificates"][1]["purpose"], "signs security objects");
     // The disk of the machine on which the test runs may be full.
-    let about_disk = told["findings"].as_array().unwrap().iter().all(|finding| finding["about"] == "disk");
+    let about_disk =
+        told["findings"].as_array().unwrap().iter().all(|one| one["about"] == "disk" || one["about"] == "sign-in");
     assert!(code == Some(0) || about_disk, "{told}");
     let (_, text) = command(&house, &[]).await;
     assert!(text.contains("one factor: the development default") && text.contains("ds.der"), "{text}");

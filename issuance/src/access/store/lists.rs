@@ -45,6 +45,8 @@ pub(in crate::access) struct OpenSession {
     pub opened_at: OffsetDateTime,
     pub seen_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
+    /// True if it is bound to a certificate.
+    pub certificate: bool,
 }
 
 /// Returns at most so many open sessions of an officer after this one, oldest first.
@@ -57,7 +59,7 @@ pub(in crate::access) async fn open_sessions(
     most: i64,
 ) -> Result<Vec<OpenSession>, StoreError> {
     let sql = sql!(
-        "select id, opened_at, seen_at, expires_at from session
+        "select id, opened_at, seen_at, expires_at, certificate from session
          where officer_id = $1 and closed_at is null and expires_at > $2 and seen_at > $3 and id > $4
          order by id limit $5"
     );
@@ -68,6 +70,7 @@ pub(in crate::access) async fn open_sessions(
             opened_at: row.get("opened_at")?,
             seen_at: row.get("seen_at")?,
             expires_at: row.get("expires_at")?,
+            certificate: row.get::<Option<Vec<u8>>>("certificate")?.is_some(),
         })
     };
     rows.iter().map(read).collect()
@@ -82,7 +85,7 @@ pub(in crate::access) async fn open_session_of(
     now: OffsetDateTime,
 ) -> Result<Option<OpenSession>, StoreError> {
     let sql = sql!(
-        "select id, opened_at, seen_at, expires_at from session
+        "select id, opened_at, seen_at, expires_at, certificate from session
          where id = $1 and officer_id = $2 and closed_at is null and expires_at > $3 and seen_at > $4"
     );
     let row = tx.one(sql, args![id, officer, now, now - settings.session_idle]).await?;
@@ -92,6 +95,7 @@ pub(in crate::access) async fn open_session_of(
             opened_at: row.get("opened_at")?,
             seen_at: row.get("seen_at")?,
             expires_at: row.get("expires_at")?,
+            certificate: row.get::<Option<Vec<u8>>>("certificate")?.is_some(),
         })
     })
     .transpose()

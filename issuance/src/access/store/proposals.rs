@@ -242,17 +242,24 @@ fn administers(row: &Record) -> Result<bool, StoreError> {
     Ok(disabled.is_none() && row.json::<Vec<Role>>("roles")?.contains(&Role::Admin))
 }
 
-/// True if an administrator used the service since then. Sessions and officers whose rows another hand changed do not
-/// count: none of them can use the service.
-pub(in crate::access) async fn administrator_was_here(tx: &mut Tx, since: OffsetDateTime) -> Result<bool, StoreError> {
+/// True if an administrator used the service since then, with as many factors as the policy wants. Sessions and
+/// officers whose rows another hand changed do not count, nor does a password alone where two factors are wanted: none
+/// of them can decide.
+pub(in crate::access) async fn administrator_was_here(
+    tx: &mut Tx,
+    factors: u8,
+    since: OffsetDateTime,
+) -> Result<bool, StoreError> {
     let sql = sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, version, mac
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
          from session where seen_at >= $1 order by officer_id"
     );
     let mut last = None;
     for (row, holds) in tx.all_judged(&SESSION, sql, args![since]).await? {
         let id: OfficerId = Id::of(&row, "officer_id")?;
-        if !holds || last.replace(id) == Some(id) {
+        let enough = factors < 2 || row.get::<Option<Vec<u8>>>("certificate")?.is_some();
+        if !holds || !enough || last.replace(id) == Some(id) {
             continue;
         }
         match is_administrator(tx, id).await {
@@ -283,6 +290,7 @@ pub(in crate::access) async fn lock_tampered(
     tx.run(sql, args![Argument::json(&Vec::<Role>::new()), at, false, id]).await?;
     tx.seal(&OFFICER, id).await?;
     super::close_sessions(tx, id, at).await?;
+    super::certificates::revoke_all(tx, id, "the officer's row was changed by another hand", at).await?;
     Ok(true)
 }
 

@@ -1,0 +1,364 @@
+//! Every operation of the document has an example, and each is an answer of the real service: this walk calls them all,
+//! in an order that works, and holds what is asked and answered against schema and example.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crypto::identity::CardSerial;
+use crypto::lds::File;
+use crypto::perso::{self, protocol};
+use crypto::scp03::MasterKey;
+use issuance::ground::Role;
+use issuance::store::Argument;
+use issuance::{args, server, sql};
+use serde_json::{Map, Value, json};
+
+use crate::chip::Chip;
+use crate::document::{DOCUMENT, fits, operation};
+use crate::factors::{enrols, granted};
+use crate::house::{Caller, House, PASSWORD, Said};
+use crate::offices::{TRANSPORT_MASTER, photograph};
+
+/// What was asked and answered, by operation: the first time that it went well.
+#[derive(Default)]
+struct Walk {
+    met: BTreeMap<String, Value>,
+    keys: usize,
+}
+
+impl Walk {
+    /// Asks, and notes question and answer.
+    async fn asks(&mut self, caller: &Caller, method: &str, path: &str, body: Option<Value>) -> Said {
+        self.keys += 1;
+        let key = format!("example-{}", self.keys);
+        let said = caller.asks(method.parse().unwrap(), path, Some(&key), body.clone()).await;
+        assert!((200..300).contains(&said.status), "{method} {path}: {said:?}");
+        let (pattern, operation) = operation(method, path).unwrap_or_else(|| panic!("{method} {path}"));
+        if let Some(body) = &body {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            fits(schema, body, path).unwrap_or_else(|why| panic!("{method} {pattern}: {why}"));
+        }
+        // The document itself, a page, a list of bytes: none is described by a schema.
+        let response = &operation["responses"][said.status.to_string()]["content"]["application/json"];
+        let answer = if response["schema"].is_null() { Value::Null } else { shortened(said.body.clone()) };
+        let met = json!({"path": path, "request": body.map(shortened), "status": said.status, "answer": answer});
+        self.met.entry(format!("{method} {pattern}")).or_insert(met);
+        said
+    }
+
+    async fn get(&mut self, caller: &Caller, path: &str) -> Value {
+        self.asks(caller, "GET", path, None).await.body
+    }
+
+    async fn post(&mut self, caller: &Caller, path: &str, body: Value) -> Value {
+        self.asks(caller, "POST", path, Some(body)).await.body
+    }
+}
+
+/// Long texts are cut and of long lists two items stay: an example is read by people.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > 120 => {
+            Value::String(text.chars().take(60).chain("…".chars()).collect())
+        }
+        Value::Array(items) => items.into_iter().take(2).map(shortened).collect(),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, member)| (name, shortened(member))).collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+/// True if two values have the same names and types. An empty list and no value are alike to every one: the disk of
+/// this machine may be full, and then the service says so.
+fn alike(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Null, _)
+        | (_, Value::Null)
+        | (Value::Bool(_), Value::Bool(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::String(_), Value::String(_)) => true,
+        (Value::Array(one), Value::Array(other)) => one.iter().zip(other).all(|(one, other)| alike(one, other)),
+        (Value::Object(one), Value::Object(other)) => {
+            one.keys().eq(other.keys()) && one.iter().all(|(name, member)| alike(member, &other[name]))
+        }
+        _ => false,
+    }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}")).to_owned()
+}
+
+/// Another session of an officer.
+async fn again(house: &House, name: &str) -> Caller {
+    let mut caller = house.anyone();
+    caller.token = caller.signs_in(name, PASSWORD).await.body["token"].as_str().map(str::to_owned);
+    caller
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_is_called_and_answers_as_its_example() {
+    let house = Box::pin(House::open_with(|settings| settings.web.docs = true)).await;
+    let mut walk = Walk::default();
+    let people = Box::pin(authority(&house, &mut walk)).await;
+    Box::pin(service(&house, &mut walk, &people)).await;
+    Box::pin(citizens(&house, &mut walk, &people)).await;
+    house.service.stop().await;
+
+    let all: Vec<String> = server::rights().into_keys().map(|(method, path)| format!("{method} {path}")).collect();
+    let missing: Vec<_> = all.iter().filter(|name| !walk.met.contains_key(*name)).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "operations that the walk does not call");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/examples.json");
+    if std::env::var_os("UPDATE_BOOK").is_some() {
+        std::fs::write(file, serde_json::to_string_pretty(&walk.met).unwrap() + "\n").unwrap();
+        return;
+    }
+    for (name, met) in &walk.met {
+        let (method, pattern) = name.split_once(' ').unwrap();
+        let operation = &DOCUMENT["paths"][pattern][method.to_lowercase()];
+        let answer = &operation["responses"][met["status"].to_string()]["content"]["application/json"];
+        if !answer["schema"].is_null() {
+            let (example, met) = (&answer["example"], &met["answer"]);
+            assert!(!example.is_null() && alike(example, met), "{name}: UPDATE_BOOK=1 writes it anew: {example} {met}");
+            fits(&answer["schema"], example, name).unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+        let request = &operation["requestBody"]["content"]["application/json"];
+        if !met["request"].is_null() {
+            let (example, met) = (&request["example"], &met["request"]);
+            assert!(!example.is_null() && alike(example, met), "{name}: UPDATE_BOOK=1 writes it anew: {example} {met}");
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["in"] != "path" || !parameter["example"].is_null(), "{name}: {parameter}");
+        }
+    }
+}
+
+/// Those who work there.
+struct People {
+    registrar: Caller,
+    capture: Caller,
+    capture_id: String,
+    approver: Caller,
+    counter: Caller,
+    counter_id: String,
+    other_counter: Caller,
+    stock: Caller,
+    auditor: Caller,
+    station: Caller,
+    station_id: String,
+}
+
+/// Officers, stations, units.
+async fn authority(house: &House, walk: &mut Walk) -> People {
+    let (admin, second) = (&house.admin, &house.second);
+    let reason = json!({"reason": "moved to another office"});
+    let appointed =
+        walk.post(admin, "/api/v1/officers", json!({"username": "lan", "roles": ["capture"], "office": "o-1"})).await;
+    let lan = text(&appointed, "id");
+    walk.get(second, "/api/v1/officer-proposals").await;
+    let confirmation = |proposal: &str| format!("/api/v1/officer-proposals/{proposal}/confirmation");
+    let confirmed = walk.post(second, &confirmation(&text(&appointed, "proposal_id")), json!({})).await;
+    let token = text(&confirmed, "token");
+    walk.asks(&house.anyone(), "POST", "/api/v1/password", Some(json!({"token": token, "password": PASSWORD}))).await;
+    let credentials = json!({"username": "lan", "password": PASSWORD});
+    let session = walk.post(&house.anyone(), "/api/v1/sessions", credentials.clone()).await;
+    let mut officer = house.anyone();
+    officer.token = session["token"].as_str().map(str::to_owned);
+    walk.get(&officer, "/api/v1/me").await;
+    let other = again(house, "lan").await;
+    walk.get(&officer, "/api/v1/me/sessions").await;
+    let changes = json!({"old": PASSWORD, "new": "another battery staple"});
+    walk.post(&officer, "/api/v1/me/password", changes).await;
+    drop(other);
+    let changes = json!({"old": "another battery staple", "new": PASSWORD});
+    officer.post("/api/v1/me/password", "back", changes).await;
+    let other = again(house, "lan").await;
+    let session = other.get("/api/v1/me").await.body["session"]["id"].as_str().unwrap().to_owned();
+    walk.asks(&officer, "DELETE", &format!("/api/v1/me/sessions/{session}"), None).await;
+
+    walk.post(admin, &format!("/api/v1/officers/{lan}/certificates"), json!({"reason": "new computer"})).await;
+    let token = granted(house, &lan).await;
+    let (_, csr_pem) = crate::factors::csr();
+    let enrolled = walk.post(&officer, "/api/v1/me/certificates", json!({"token": token, "csr_pem": csr_pem})).await;
+    walk.get(&officer, "/api/v1/me/certificates").await;
+    walk.get(admin, "/api/v1/officer-certificates").await;
+    walk.asks(&officer, "DELETE", &format!("/api/v1/me/certificates/{}", text(&enrolled, "id")), None).await;
+    let (enrolled, _) = enrols(&officer, &granted(house, &lan).await).await;
+    let path = format!("/api/v1/officer-certificates/{}/revocation", text(&enrolled.body, "id"));
+    walk.post(admin, &path, json!({"reason": "computer stolen"})).await;
+    walk.asks(&officer, "DELETE", "/api/v1/sessions/current", None).await;
+
+    let path = |verb: &str| format!("/api/v1/officers/{lan}/{verb}");
+    let proposed = walk.post(admin, &path("roles"), json!({"roles": ["capture", "hand-over"], "reason": "x"})).await;
+    walk.post(second, &format!("/api/v1/officer-proposals/{}/withdrawal", text(&proposed, "proposal_id")), json!({}))
+        .await;
+    walk.post(admin, &path("office"), json!({"office": "o-2", "reason": "moved to another office"})).await;
+    walk.post(admin, &path("password-reset"), json!({"reason": "forgot it"})).await;
+    walk.post(admin, &path("disablement"), reason.clone()).await;
+    walk.post(admin, &path("enablement"), json!({"reason": "came back"})).await;
+    walk.get(admin, "/api/v1/officers").await;
+
+    let province = json!({"code": "p-001", "kind": "province", "province": "001", "name": "Công an Thành phố Mẫu",
+        "parent": "national"});
+    walk.post(admin, "/api/v1/units", province).await;
+    walk.get(admin, "/api/v1/units").await;
+    walk.get(admin, "/api/v1/units/p-001").await;
+    let changes = json!({"name": "Công an Tỉnh Mẫu", "reason": "Nghị quyết 1"});
+    walk.post(admin, "/api/v1/units/p-001/change", changes).await;
+    let day = json!({"day": "2027-01-01", "kind": "holiday", "name": "Tết Dương lịch", "reason": "Thông báo 1"});
+    walk.post(admin, "/api/v1/calendar/days", day).await;
+    walk.get(admin, "/api/v1/calendar?from=2027-01-01&to=2027-01-03").await;
+
+    let (_, request) = crate::factors::csr();
+    let enrolled =
+        walk.post(admin, "/api/v1/stations", json!({"name": "counter-9", "office": "o-1", "csr_pem": request})).await;
+    walk.get(admin, "/api/v1/stations").await;
+    let path = format!("/api/v1/stations/{}/revocation", text(&enrolled, "id"));
+    walk.post(admin, &path, json!({"reason": "stolen"})).await;
+
+    let (station, station_id) = house.station("counter-1").await;
+    let (capture, capture_id) = house.appointed("capture", &[Role::Capture], "o-1").await;
+    let (_, deputy) = house.appointed("deputy", &[Role::Capture], "o-1").await;
+    let (counter, counter_id) = house.appointed("counter", &[Role::HandOver], "o-1").await;
+    let today = house.clock.today().to_string();
+    let stands_in = json!({"officer": deputy, "stands_for": capture_id, "from": today, "to": today, "reason": "leave"});
+    let stands_in = walk.post(admin, "/api/v1/deputies", stands_in).await;
+    walk.get(admin, "/api/v1/deputies?office=o-1").await;
+    walk.post(admin, &format!("/api/v1/deputies/{}/end", text(&stands_in, "id")), json!({"reason": "came back"})).await;
+    People {
+        registrar: house.officer("registrar", &[Role::Registrar], "o-1").await,
+        approver: house.officer("approver", &[Role::Approver], "o-1").await,
+        other_counter: house.officer("other-counter", &[Role::HandOver, Role::Capture], "o-1").await,
+        stock: house.officer("stock", &[Role::Stock], "o-1").await,
+        auditor: house.officer("auditor", &[Role::Auditor], "o-1").await,
+        capture,
+        capture_id,
+        counter,
+        counter_id,
+        station,
+        station_id,
+    }
+}
+
+/// What needs no person.
+async fn service(house: &House, walk: &mut Walk, people: &People) {
+    let anyone = house.anyone();
+    for path in [
+        "/health",
+        "/livez",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/docs/style.css",
+        "/api/v1/crl",
+        "/api/v1/trust-bundle",
+    ] {
+        walk.get(&anyone, path).await;
+    }
+    walk.get(&people.auditor, &format!("/api/v1/audit?actor=officer/{}", people.capture_id)).await;
+    walk.get(&people.capture, "/api/v1/reference/religions").await;
+}
+
+fn declaration() -> Value {
+    let place = json!({"province": "003", "detail": "Số 1 Phố Mẫu"});
+    json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ", "birth_registration": place,
+        "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place})
+}
+
+/// From the declaration to a card in the citizen's hand, and every way off that road.
+async fn citizens(house: &House, walk: &mut Walk, people: &People) {
+    let People { registrar, capture, approver, counter, other_counter, stock, station, station_id, .. } = people;
+    let declared = walk.post(registrar, "/api/v1/declarations", declaration()).await;
+    let person = text(&declared, "person_id");
+    walk.post(registrar, &format!("/api/v1/persons/{person}/number"), json!({"acknowledged": false, "because": ""}))
+        .await;
+    let read = walk.get(registrar, &format!("/api/v1/persons/{person}?purpose=numbering")).await;
+    let claim = json!({"claim": {"personal_number": read["personal_number"], "birth_date": "05/01/2000",
+        "full_name": "Nguyễn Thị Mẫu"}});
+    walk.post(registrar, &format!("/api/v1/persons/{person}/reading?purpose=numbering"), claim).await;
+
+    let applies = json!({"person_id": person, "kind": "first", "office": "o-1"});
+    let application = |said: &Value, verb: &str| format!("/api/v1/applications/{}{verb}", said["id"].as_str().unwrap());
+    let portrait = json!({"portrait": STANDARD.encode(photograph()), "features": "Nốt ruồi cách 1 cm dưới mép phải"});
+    let opened = walk.post(capture, "/api/v1/applications", applies.clone()).await;
+    walk.post(capture, &application(&opened, "/cancellation"), json!({"reason": "the citizen went home"})).await;
+    let opened = walk.post(capture, "/api/v1/applications", applies.clone()).await;
+    capture.post(&application(&opened, "/capture"), "captured", portrait.clone()).await;
+    let reason = json!({"reason": "The portrait shows another person."});
+    walk.post(approver, &application(&opened, "/refusal"), reason).await;
+
+    let opened = walk.post(capture, "/api/v1/applications", applies).await;
+    walk.post(capture, &application(&opened, "/capture"), portrait).await;
+    let seen = walk.get(approver, &application(&opened, "?purpose=decision")).await;
+    walk.post(approver, &application(&opened, "/approval"), json!({"dossier": seen["dossier_sha256"]})).await;
+    walk.get(approver, "/api/v1/applications?stage=approved").await;
+    walk.get(station, "/api/v1/production/queue").await;
+
+    let serials: Vec<_> = (1..=3).map(|number| CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number])).collect();
+    let names: Vec<_> = serials.iter().map(ToString::to_string).collect();
+    let note = json!({"manufacturer": "Maker", "batch": "1", "transport_key_id": "maker", "serials": names});
+    walk.post(stock, "/api/v1/stock/deliveries", note).await;
+    walk.post(stock, "/api/v1/stock/custody", json!({"serials": names, "station_id": station_id})).await;
+    walk.get(stock, "/api/v1/stock?state=delivered").await;
+    walk.get(stock, &format!("/api/v1/stock/{}", names[0])).await;
+    let write_off = json!({"reason": "bent on arrival", "witness": people.counter_id});
+    walk.post(stock, &format!("/api/v1/stock/{}/write-off", names[2]), write_off).await;
+    walk.post(counter, &format!("/api/v1/stock/{}/write-off/confirmation", names[2]), json!({})).await;
+    let spoiled = json!({"reason": "torn antenna", "evidence": "no answer to select"});
+    walk.post(station, &format!("/api/v1/station/chips/{}/spoiled", names[1]), spoiled).await;
+
+    let keys = MasterKey::from_bytes(&TRANSPORT_MASTER).unwrap().diversify(&serials[0], 0xff);
+    let mut chip = Chip::blank(serials[0], keys);
+    let presented = |chip: &Chip| serde_json::to_value(protocol::Presented { presentation: chip.presentation() });
+    let ordered = walk.post(station, "/api/v1/station/intake/orders", presented(&chip).unwrap()).await;
+    let ordered: protocol::IntakeOrder = serde_json::from_value(ordered).unwrap();
+    let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
+    let receipt = serde_json::to_value(protocol::IntakeReceipt { receipt }).unwrap();
+    walk.post(station, "/api/v1/station/intake/receipts", receipt).await;
+
+    // A record that no card can carry is held, mended and released.
+    let record = exchanged_record(house, &person, None).await;
+    exchanged_record(house, &person, Some(json!({"full_name": "Nguyễn"}))).await;
+    let orders = "/api/v1/station/personalization/orders";
+    let held = station.post(orders, "held", presented(&chip).unwrap()).await;
+    assert_eq!(held.code(), "nothing-to-personalize", "{held:?}");
+    exchanged_record(house, &person, Some(record)).await;
+    let other = house.officer("other-registrar", &[Role::Registrar], "o-1").await;
+    walk.post(&other, &application(&opened, "/release"), json!({})).await;
+
+    let ordered = walk.post(station, orders, presented(&chip).unwrap()).await;
+    let ordered: protocol::PersonalizationOrder = serde_json::from_value(ordered).unwrap();
+    walk.get(stock, "/api/v1/orders/unfinished").await;
+    let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
+    let challenge = ordered.read_back.challenge.to_vec();
+    let active_authentication = Some(protocol::ActiveAuthentication { signature: chip.signs(&challenge), challenge });
+    let receipt = protocol::PersonalizationReceipt { receipt, active_authentication };
+    let receipts = "/api/v1/station/personalization/receipts";
+    let made = walk.post(station, receipts, serde_json::to_value(receipt).unwrap()).await;
+    let card = format!("/api/v1/cards/{}", text(&made, "card_id"));
+    let sod = crypto::sod::Sod::parse(chip.file(File::Sod)).unwrap().fingerprint();
+    walk.get(counter, &format!("{card}?purpose=hand-over")).await;
+    walk.get(counter, "/api/v1/cards?status=personalized").await;
+    walk.post(counter, &format!("{card}/hand-over"), json!({"slip": ordered.slip})).await;
+    walk.get(&house.anyone(), &format!("/api/v1/card-status/{}", hex::encode(sod))).await;
+    let lost = json!({"reported_by": "holder", "grounds": "left on a bus"});
+    walk.post(counter, &format!("{card}/loss"), lost).await;
+    walk.post(capture, &format!("{card}/loss/undoing"), json!({"grounds": "found"})).await;
+    walk.post(other_counter, &format!("{card}/loss/undoing/confirmation"), json!({})).await;
+}
+
+/// What the register has of a person; before another one is put there by hand, if one is given.
+async fn exchanged_record(house: &House, person: &str, other: Option<Value>) -> Value {
+    let id: issuance::ground::ids::PersonId = person.parse().unwrap();
+    let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+    let row = tx.one(sql!("select id, record from person where id = $1"), args![id]).await.unwrap().unwrap();
+    let record = row.get("record").unwrap();
+    if let Some(other) = other {
+        let by_hand = sql!("update person set record = $1 where id = $2");
+        assert_eq!(tx.run(by_hand, args![Argument::Json(Some(other)), id]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    }
+    record
+}
