@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Readers that we did not write, against our chip over the real PC/SC stack. Builds them, then lets the orchestrator compare.
+# Readers that we did not write, against our chip over the real PC/SC stack; and station and service of one version apart. Builds them,
+# then lets the orchestrators compare.
 set -euo pipefail
 cd "$(dirname "$0")"
 mvn -q -B -Dstyle.color=never -f jmrtd/pom.xml package
@@ -7,3 +8,4 @@ cargo build --quiet --manifest-path dmrtd/Cargo.toml --target-dir "${CARGO_TARGE
 cd ../..
 cargo run --quiet --package tests --bin interop -- \
   --dmrtd "${CARGO_TARGET_DIR:-target}/interop-dmrtd/debug/read-with-dmrtd" --jmrtd tests/interop/jmrtd/target
+tests/interop/apart.sh

@@ -7,6 +7,7 @@ use card_agent::station::Folder;
 use card_agent::station::journal::{Entry, Journal, Kind, Stage};
 use card_agent::{ambient, kiosk};
 use crypto::identity::civil_time::to_the_minute;
+use crypto::perso::protocol::version::{self, Apart};
 use serde_json::{Value, json};
 
 use crate::arguments::Status;
@@ -39,6 +40,7 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
             let ready = if glance.ready { "ready" } else { "answers, but is not ready" };
             line("answer", &format!("{ready} (HTTP {}, {} ms)", glance.status, glance.milliseconds));
             line("clock", &clock(glance.clock_ahead));
+            line("protocol", &protocol(&glance.protocol));
         }
         Err(error) => line("answer", &error.to_string()),
     }
@@ -52,6 +54,11 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
         "certificate": { "subject": certificate.subject().to_string(), "not_after": rfc3339(&certificate), "days": days },
         "ready": glance.as_ref().is_ok_and(|glance| glance.ready),
         "clock_ahead_seconds": glance.as_ref().ok().and_then(|glance| glance.clock_ahead),
+        "protocol": {
+            "station": version::SPOKEN,
+            "service": glance.as_ref().ok().map(|glance| &glance.protocol),
+            "agreed": glance.as_ref().ok().and_then(|glance| version::agreed(&glance.protocol).ok()),
+        },
         "unfinished": unfinished.iter().map(json).collect::<Vec<_>>(),
     });
     let text = text.trim_end();
@@ -86,6 +93,20 @@ fn clock(ahead: Option<i64>) -> String {
         Some(seconds) => {
             let way = if seconds > 0 { "ahead of" } else { "behind" };
             format!("{} s {way} the service's: set the one that is wrong", seconds.abs())
+        }
+    }
+}
+
+/// Returns which version is spoken, and which ones each side speaks.
+fn protocol(theirs: &[u16]) -> String {
+    let (ours, said) = (version::said(), version::shown(theirs));
+    match version::agreed(theirs) {
+        Ok(agreed) => format!("version {agreed} (this station speaks {ours}, the service {said})"),
+        Err(Apart::TooNew) => {
+            format!("none in common: this station speaks {ours}, the service {said}; update card-agent")
+        }
+        Err(Apart::TooOld) => {
+            format!("none in common: this station speaks {ours}, the service {said}; update the service")
         }
     }
 }

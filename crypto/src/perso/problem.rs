@@ -163,6 +163,8 @@ catalogue! {
     PresentationUnfit "presentation-unfit" Chip
     ProposalStale "proposal-stale" Request
     ProposalUnknown "proposal-unknown" Request
+    ProtocolTooNew "protocol-too-new" Station
+    ProtocolTooOld "protocol-too-old" Station
     ProvinceUnassigned "province-unassigned" Request
     QueryMalformed "query-malformed" Request
     ReasonMissing "reason-missing" Request

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use crypto::perso::problem::ProblemCode;
+use crypto::perso::protocol::version::{self, Apart};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
@@ -71,6 +72,7 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {
+            speaks_with_us(request.headers())?;
             let station = station(&gate, fingerprint(&request)?).await?;
             known(&mut request, station.clone());
             pass(&gate, station, request, next, &asked).await
@@ -151,6 +153,24 @@ async fn station(gate: &Gate, fingerprint: [u8; 32]) -> Result<Station, AccessEr
     let station = store::station_by_certificate(&mut tx, &fingerprint, gate.deeds.source().now()).await?;
     tracing::Span::current().record("station", tracing::field::display(station.id));
     Ok(station)
+}
+
+/// Refuses a station that speaks no version of the protocol that this service speaks, before anything is done.
+fn speaks_with_us(headers: &HeaderMap) -> Result<(), Problem> {
+    let said = headers.get(version::HEADER);
+    let ours = version::said();
+    let refused = |code, theirs: String| {
+        Problem::new(code).detail(format!("the station speaks version {theirs} of the protocol, the service {ours}"))
+    };
+    let Ok(theirs) = version::heard(said.map(HeaderValue::as_bytes)) else {
+        // What this version cannot read is of a newer one.
+        return Err(refused(ProblemCode::ProtocolTooNew, "(unreadable)".to_owned()));
+    };
+    match version::agreed(&theirs) {
+        Ok(_) => Ok(()),
+        Err(Apart::TooNew) => Err(refused(ProblemCode::ProtocolTooNew, version::shown(&theirs))),
+        Err(Apart::TooOld) => Err(refused(ProblemCode::ProtocolTooOld, version::shown(&theirs))),
+    }
 }
 
 /// Returns the SHA-256 of the bearer token.

@@ -24,7 +24,7 @@ pub use store::{CHIP, Figures, MIGRATIONS, WRITE_OFF, chip_state, figures, knows
 use crate::cards::CardProfile;
 use crate::ground::Secrets;
 use crate::ground::objects::Objects;
-use crate::keys::{CardKeys, CurrentCrl, Signer};
+use crate::keys::{CardKeys, CurrentCrl, Signers};
 use crate::population::Register;
 
 /// What production has: card keys, the signer and the list in force, the series' profile, the objects and secrets
@@ -32,7 +32,7 @@ use crate::population::Register;
 #[derive(Clone, Debug)]
 pub struct Production {
     card_keys: Arc<CardKeys>,
-    signer: Signer,
+    signer: Signers,
     crl: CurrentCrl,
     profile: Arc<CardProfile>,
     register: Register,
@@ -46,7 +46,7 @@ impl Production {
     #[must_use]
     pub fn new(
         card_keys: CardKeys,
-        signer: Signer,
+        signer: Signers,
         crl: CurrentCrl,
         profile: Arc<CardProfile>,
         register: Register,

@@ -16,7 +16,13 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
         Right::Anyone => {}
         Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SessionNeeded]),
         Right::Officer(_) => codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SessionNeeded]),
-        Right::Station => codes.extend([C::StationCertificateNeeded, C::StationRevoked, C::StationUnknown]),
+        Right::Station => codes.extend([
+            C::ProtocolTooNew,
+            C::ProtocolTooOld,
+            C::StationCertificateNeeded,
+            C::StationRevoked,
+            C::StationUnknown,
+        ]),
     }
     if *method == Method::POST {
         codes.extend([

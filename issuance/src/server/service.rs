@@ -7,8 +7,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::compose::founded;
+use super::tls::Handshakes;
 use super::{Metrics, Offices, Settings, StartError, TlsListener, router, worker};
 use crate::ground::{Clock, Randomness};
+use crate::keys::KeyStore;
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Service {
     serving: JoinHandle<()>,
     metrics_address: Option<SocketAddr>,
     worker: JoinHandle<()>,
+    store: KeyStore,
+    handshakes: Handshakes,
 }
 
 impl Service {
@@ -33,7 +37,7 @@ impl Service {
         worker::begin(&offices).await;
         let limits = settings.limits.clone();
         let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;
-        let address = listener.address();
+        let (address, handshakes) = (listener.address(), listener.handshakes());
         let (stop, stopped) = watch::channel(false);
         let metrics_address = match settings.metrics_listen {
             None => None,
@@ -49,7 +53,7 @@ impl Service {
         let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
-        Ok(Self { address, offices, stop, serving, metrics_address, worker })
+        Ok(Self { address, offices, stop, serving, metrics_address, worker, store, handshakes })
     }
 
     /// Where it listens.
@@ -68,6 +72,37 @@ impl Service {
     #[must_use]
     pub fn offices(&self) -> &Offices {
         &self.offices
+    }
+
+    /// Takes from the folder what may have been renewed: the server's certificate and key for new handshakes, the signers
+    /// for what is prepared from now on. Connections and requests under way go on. What cannot be read is said in the
+    /// log, and stays as it was.
+    ///
+    /// Returns true if everything was taken.
+    pub async fn reload(&self) -> bool {
+        let (store, handshakes, signers) = (self.store.clone(), self.handshakes.clone(), self.offices.signer.clone());
+        let read = move || (handshakes.reload(&store), signers.reload(&store));
+        let Ok((tls, signers)) = tokio::task::spawn_blocking(read).await else {
+            tracing::error!("the reload was broken off; everything stays as it was");
+            return false;
+        };
+        match &tls {
+            Ok(()) => tracing::info!("reloaded: new handshakes show server.pem as it is now"),
+            Err(error) => tracing::error!(%error, "not reloaded: handshakes go on with the certificate of before"),
+        }
+        match &signers {
+            Ok(others) if others.is_empty() => tracing::info!("reloaded: the signers are the same"),
+            Ok(others) => {
+                for name in others {
+                    tracing::info!(signer = name.file(), "reloaded: the signer is another one from now on");
+                }
+            }
+            Err(error) => tracing::error!(%error, "not reloaded: the signers of before go on"),
+        }
+        for complaint in self.offices.signer.now().complaints(self.offices.deeds().source().now()).await {
+            tracing::error!("{complaint}");
+        }
+        tls.is_ok() && signers.is_ok()
     }
 
     /// Takes no new connections, lets requests under way finish (fifteen seconds at most), closes the database.

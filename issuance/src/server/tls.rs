@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -29,7 +29,7 @@ use crate::web::{Origin, Peer, Standing};
 pub struct TlsListener {
     address: SocketAddr,
     tcp: TcpListener,
-    acceptor: TlsAcceptor,
+    handshakes: Handshakes,
     limits: Arc<Limits>,
     trusted_proxies: Arc<[Network]>,
 }
@@ -52,14 +52,14 @@ impl TlsListener {
         limits: Limits,
         trusted_proxies: &[Network],
     ) -> Result<Self, ListenError> {
-        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
+        let handshakes = Handshakes::new(store)?;
         let tcp = TcpListener::bind(address).await.map_err(|e| match e.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
             io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
             _ => ListenError::Bind(address, e),
         })?;
         let address = tcp.local_addr().map_err(|e| ListenError::Bind(address, e))?;
-        Ok(Self { address, tcp, acceptor, limits: Arc::new(limits), trusted_proxies: trusted_proxies.into() })
+        Ok(Self { address, tcp, handshakes, limits: Arc::new(limits), trusted_proxies: trusted_proxies.into() })
     }
 
     /// Where it listens: with the real port, if 0 was asked for.
@@ -68,13 +68,19 @@ impl TlsListener {
         self.address
     }
 
+    /// Returns what is shown in handshakes, to be replaced while it serves.
+    #[must_use]
+    pub fn handshakes(&self) -> Handshakes {
+        self.handshakes.clone()
+    }
+
     /// Serves connections until `stop` says so; then lets requests under way finish. Each connection is a task of its
     /// own, so a slow client stops no other.
     pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
         let seats = Seats::new((*self.limits).clone());
         let (open, mut closed) = mpsc::channel::<()>(1);
         let shared = Shared {
-            acceptor: self.acceptor,
+            handshakes: self.handshakes,
             limits: self.limits,
             trusted_proxies: self.trusted_proxies,
             seats,
@@ -106,10 +112,43 @@ impl TlsListener {
     }
 }
 
+/// Certificate and key that the service shows in handshakes, and whose certificates it takes. A connection keeps what it
+/// began with.
+#[derive(Clone)]
+pub struct Handshakes(Arc<RwLock<TlsAcceptor>>);
+
+/// Shows no key.
+impl std::fmt::Debug for Handshakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handshakes")
+    }
+}
+
+impl Handshakes {
+    fn new(store: &KeyStore) -> Result<Self, ListenError> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
+        Ok(Self(Arc::new(RwLock::new(acceptor))))
+    }
+
+    /// Takes what the folder holds now, for every handshake from now on.
+    ///
+    /// # Errors
+    /// [`ListenError`]; what there was stays then.
+    pub fn reload(&self, store: &KeyStore) -> Result<(), ListenError> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
+        *self.0.write().expect("the lock is held for a copy only") = acceptor;
+        Ok(())
+    }
+
+    fn now(&self) -> TlsAcceptor {
+        self.0.read().expect("the lock is held for a copy only").clone()
+    }
+}
+
 /// What every connection is served with.
 #[derive(Clone)]
 struct Shared {
-    acceptor: TlsAcceptor,
+    handshakes: Handshakes,
     limits: Arc<Limits>,
     trusted_proxies: Arc<[Network]>,
     seats: Seats,
@@ -155,7 +194,7 @@ impl Shared {
 
     async fn shake_hands(self, stream: TcpStream, origin: Origin, standing: Arc<Standing>, seat: Seat, forwards: bool) {
         let shaken = tokio::select! {
-            shaken = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => shaken,
+            shaken = tokio::time::timeout(self.limits.handshake, self.handshakes.now().accept(stream)) => shaken,
             () = seat.given_away() => return tracing::debug!("TLS handshake given up for another connection"),
         };
         let stream = match shaken {

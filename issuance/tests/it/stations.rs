@@ -124,3 +124,40 @@ async fn without_init_there_is_no_service() {
     assert!(matches!(error, StartError::KeyStore(_)));
     assert!(error.to_string().contains("issuance init"), "{error}");
 }
+
+#[tokio::test]
+async fn a_station_that_speaks_no_version_of_this_service_is_refused_before_anything_is_done() {
+    on_both(async |house| {
+        let (station, _) = house.station("counter-1").await;
+        let asks = async |versions: Option<&str>, key: &str| {
+            let mut request = station.client.post(format!("{}{ROUTE}", station.address));
+            if let Some(versions) = versions {
+                request = request.header("citizen-card-protocol", versions);
+            }
+            let answer = request.header("idempotency-key", key).json(&json!({})).send().await.unwrap();
+            let spoken = answer.headers()["citizen-card-protocol"].to_str().unwrap().to_owned();
+            assert_eq!(spoken, "2, 1", "each answer says what is spoken here");
+            let status = answer.status().as_u16();
+            (status, answer.json::<serde_json::Value>().await.unwrap())
+        };
+        for (number, (said, code)) in
+            [("4, 3", "protocol-too-new"), ("3", "protocol-too-new"), ("next", "protocol-too-new")].iter().enumerate()
+        {
+            let (status, body) = asks(Some(said), &format!("k-{number}")).await;
+            assert_eq!((status, &body["code"]), (400, &json!(code)), "{said}");
+            let detail = body["detail"].as_str().unwrap();
+            assert!(detail.contains("2, 1") && body["remedy"].as_str().unwrap().contains("card-agent"), "{body}");
+            assert_eq!(body["about"], "station");
+        }
+        // The agent before the versions, this one, and the next one: all meet the handler, which wants another body.
+        for (number, said) in [None, Some("1"), Some("2, 1"), Some("3, 2")].into_iter().enumerate() {
+            let (status, body) = asks(said, &format!("known-{number}")).await;
+            assert_eq!((status, &body["code"]), (422, &json!("body-invalid")), "{said:?}");
+        }
+        // Officers are asked for no version.
+        let answer = house.admin.client.get(format!("{}/api/v1/stations", house.admin.address));
+        let answer = answer.bearer_auth(house.admin.token.as_ref().unwrap()).header("citizen-card-protocol", "9");
+        assert_eq!(answer.send().await.unwrap().status(), 200);
+    })
+    .await;
+}

@@ -19,3 +19,4 @@ mod orders;
 mod power_cuts;
 mod readers;
 mod reconcile;
+mod reload;
