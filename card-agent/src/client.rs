@@ -12,11 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crypto::identity::CardSerial;
-use crypto::perso::problem::{About, ProblemCode};
 pub use crypto::perso::problem::Problem;
+use crypto::perso::problem::{About, ProblemCode};
 pub use crypto::perso::protocol::{ActiveAuthentication, Outcome, PersonalizationOrder, ReadBack};
 use crypto::perso::protocol::{
-    IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Spoiled, path, version,
+    IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Renewal, Renewed, Spoiled, path,
+    version,
 };
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
@@ -233,6 +234,16 @@ impl HttpService {
         self.send("the trust bundle", || self.http.get(self.address.at("api/trust-bundle")))
     }
 
+    /// Asks for the next certificate of this station.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn renewal(&self, csr_pem: &str) -> Result<Renewed, ServiceError> {
+        let said = Sha256::digest(csr_pem);
+        let key = IdempotencyKey(format!("renewal-{}", hex::encode(&said[..16])));
+        self.post(path::RENEWAL, &Renewal { csr_pem: csr_pem.to_owned() }, &key)
+    }
+
     fn post<A: DeserializeOwned>(
         &self,
         path: &str,
@@ -441,6 +452,7 @@ fn while_telling<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
 fn waited_for(path: &str) -> &'static str {
     match path {
         path::INTAKE_ORDERS | path::PERSONALIZATION_ORDERS => "an order for the chip",
+        path::RENEWAL => "the new certificate",
         path::INTAKE_RECEIPTS | path::PERSONALIZATION_RECEIPTS => "the answer to the receipt",
         _ => "the answer to the report of a spoiled chip",
     }

@@ -1,6 +1,7 @@
 //! `card-agent status`
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use card_agent::failure::{Code, Failure};
 use card_agent::station::Folder;
@@ -33,7 +34,7 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     };
     let mut text = format!("station      {}\nservice      {}\n", settings.name, settings.service);
     let mut line = |name: &str, words: &str| writeln!(text, "{name:<12} {words}").expect("a String takes all");
-    line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days)));
+    line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days, folder.path())));
     let glance = service.glance();
     match &glance {
         Ok(glance) => {
@@ -78,10 +79,12 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     }
 }
 
-fn in_days(days: i64) -> String {
+fn in_days(days: i64, station: &Path) -> String {
+    let renew = format!("card-agent enrol --renew --station {}", station.display());
     match days {
-        ..0 => "it has ended; enrol the station anew".to_owned(),
-        0..SOON => format!("{days} days left, renew it"),
+        ..0 => format!("it has ended; try `{renew}`, and enrol the station anew if that is refused"),
+        0 => format!("it ends within a day: `{renew}` now"),
+        1..SOON => format!("{days} days left: `{renew}`"),
         _ => format!("{days} days left"),
     }
 }

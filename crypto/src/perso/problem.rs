@@ -186,8 +186,10 @@ catalogue! {
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
     StageDoesNotAllow "stage-does-not-allow" Request
+    StationCertificateExpired "station-certificate-expired" Station
     StationCertificateNeeded "station-certificate-needed" Station
     StationNotFound "station-not-found" Request
+    StationRenewalOpen "station-renewal-open" Station
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
     StorageFull "storage-full" Service

@@ -6,6 +6,7 @@
 //! | [`path::INTAKE_RECEIPTS`] | [`IntakeReceipt`] | [`Outcome`] |
 //! | [`path::PERSONALIZATION_ORDERS`] | [`PresentedFor`] | [`PersonalizationOrder`] |
 //! | [`path::PERSONALIZATION_RECEIPTS`] | [`PersonalizationReceipt`] | [`Outcome`] |
+//! | [`path::RENEWAL`] | [`Renewal`] | [`Renewed`] |
 //! | [`path::SPOILED`] | [`Spoiled`] | the chip as the ledger has it |
 //!
 //! An answer that is no success is a [`Problem`](super::problem::Problem). Requests refuse unknown members, answers
@@ -103,6 +104,9 @@ pub mod path {
     pub const PERSONALIZATION_RECEIPTS: &str = "/api/v1/station/personalization/receipts";
     /// Accounts for a chip that is given up. `{serial}` stands for its 20 hexadecimal digits.
     pub const SPOILED: &str = "/api/v1/station/chips/{serial}/spoiled";
+
+    /// Asks for the next certificate of the station.
+    pub const RENEWAL: &str = "/api/v1/station/certificate";
 
     /// Returns [`SPOILED`] for this chip.
     pub fn spoiled(serial: &CardSerial) -> String {
@@ -203,6 +207,23 @@ pub struct Spoiled {
     pub reason: String,
     /// What shows it.
     pub evidence: String,
+}
+
+/// Request: the next certificate of the station, for a new key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    /// PKCS#10 request in PEM.
+    pub csr_pem: String,
+}
+
+/// Answer: the next certificate of the station.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Renewed {
+    /// PEM.
+    pub certificate_pem: String,
+    /// The authority that certifies service and stations, PEM.
+    pub ca_pem: String,
 }
 
 /// Answer: what the service concluded from a receipt.

@@ -20,11 +20,7 @@ impl Rotate {
     pub(super) fn run(self) -> Outcome {
         let name = if self.signer == "ds" { KeyName::DocumentSigner } else { KeyName::TrustListSigner };
         let certificate = keys::rotate(&self.folder.open()?, name, now(), &mut rng())?;
-        output::line(format_args!(
-            "Certificate {} of {} is issued; {RELOAD}.",
-            certificate.serial(),
-            self.signer
-        ))?;
+        output::line(format_args!("Certificate {} of {} is issued; {RELOAD}.", certificate.serial(), self.signer))?;
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
         Right::Station => codes.extend([
             C::ProtocolTooNew,
             C::ProtocolTooOld,
+            C::StationCertificateExpired,
             C::StationCertificateNeeded,
             C::StationRevoked,
             C::StationUnknown,
@@ -214,6 +215,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ReceiptForged,
         ],
     ),
+    ("POST", "/api/v1/station/certificate", &[C::CertificationRequestUnfit, C::StationRenewalOpen]),
     (
         "POST",
         "/api/v1/station/chips/{serial}/spoiled",

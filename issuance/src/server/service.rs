@@ -36,7 +36,8 @@ impl Service {
         let (store, _) = founded(settings)?;
         worker::begin(&offices).await;
         let limits = settings.limits.clone();
-        let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;
+        let grace = settings.access.station_renewal_grace.unsigned_abs();
+        let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies, grace).await?;
         let (address, handshakes) = (listener.address(), listener.handshakes());
         let (stop, stopped) = watch::channel(false);
         let metrics_address = match settings.metrics_listen {
@@ -74,9 +75,9 @@ impl Service {
         &self.offices
     }
 
-    /// Takes from the folder what may have been renewed: the server's certificate and key for new handshakes, the signers
-    /// for what is prepared from now on. Connections and requests under way go on. What cannot be read is said in the
-    /// log, and stays as it was.
+    /// Takes from the folder what may have been renewed: the server's certificate and key for new handshakes, the
+    /// signers for what is prepared from now on. Connections and requests under way go on. What cannot be read is said
+    /// in the log, and stays as it was.
     ///
     /// Returns true if everything was taken.
     pub async fn reload(&self) -> bool {

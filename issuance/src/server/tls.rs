@@ -6,11 +6,13 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use axum::Router;
-use rustls::RootCertStore;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
@@ -42,7 +44,8 @@ impl std::fmt::Debug for TlsListener {
 }
 
 impl TlsListener {
-    /// Binds the port.
+    /// Binds the port. Client certificates shake hands for this `grace` after they ended: the gate lets them renew
+    /// themselves, and do nothing else.
     ///
     /// # Errors
     /// [`ListenError`]
@@ -51,8 +54,9 @@ impl TlsListener {
         store: &KeyStore,
         limits: Limits,
         trusted_proxies: &[Network],
+        grace: Duration,
     ) -> Result<Self, ListenError> {
-        let handshakes = Handshakes::new(store)?;
+        let handshakes = Handshakes::new(store, grace)?;
         let tcp = TcpListener::bind(address).await.map_err(|e| match e.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
             io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
@@ -112,10 +116,13 @@ impl TlsListener {
     }
 }
 
-/// Certificate and key that the service shows in handshakes, and whose certificates it takes. A connection keeps what it
-/// began with.
+/// Certificate and key that the service shows in handshakes, and whose certificates it takes. A connection
+/// keeps what it began with.
 #[derive(Clone)]
-pub struct Handshakes(Arc<RwLock<TlsAcceptor>>);
+pub struct Handshakes {
+    acceptor: Arc<RwLock<TlsAcceptor>>,
+    grace: Duration,
+}
 
 /// Shows no key.
 impl std::fmt::Debug for Handshakes {
@@ -125,9 +132,9 @@ impl std::fmt::Debug for Handshakes {
 }
 
 impl Handshakes {
-    fn new(store: &KeyStore) -> Result<Self, ListenError> {
-        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
-        Ok(Self(Arc::new(RwLock::new(acceptor))))
+    fn new(store: &KeyStore, grace: Duration) -> Result<Self, ListenError> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store, grace)?));
+        Ok(Self { acceptor: Arc::new(RwLock::new(acceptor)), grace })
     }
 
     /// Takes what the folder holds now, for every handshake from now on.
@@ -135,13 +142,13 @@ impl Handshakes {
     /// # Errors
     /// [`ListenError`]; what there was stays then.
     pub fn reload(&self, store: &KeyStore) -> Result<(), ListenError> {
-        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
-        *self.0.write().expect("the lock is held for a copy only") = acceptor;
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store, self.grace)?));
+        *self.acceptor.write().expect("the lock is held for a copy only") = acceptor;
         Ok(())
     }
 
     fn now(&self) -> TlsAcceptor {
-        self.0.read().expect("the lock is held for a copy only").clone()
+        self.acceptor.read().expect("the lock is held for a copy only").clone()
     }
 }
 
@@ -235,7 +242,67 @@ async fn announced(stream: &TcpStream) -> io::Result<(usize, Option<IpAddr>)> {
     }
 }
 
-fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
+/// Takes a client certificate that has ended for a while longer. Everything else is judged by the library.
+#[derive(Debug)]
+struct Graceful {
+    verifier: Arc<dyn ClientCertVerifier>,
+    grace: Duration,
+}
+
+impl ClientCertVerifier for Graceful {
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let judged = self.verifier.verify_client_cert(certificate, intermediates, now);
+        match &judged {
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
+                if now.as_secs().saturating_sub(not_after.as_secs()) <= self.grace.as_secs() =>
+            {
+                self.verifier.verify_client_cert(certificate, intermediates, *not_after)
+            }
+            _ => judged,
+        }
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.verifier.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.verifier.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+fn settings(store: &KeyStore, grace: Duration) -> Result<ServerConfig, ListenError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let certificates = |name: &'static str| -> Result<Vec<CertificateDer<'static>>, ListenError> {
         CertificateDer::pem_slice_iter(&store.public(name)?)
@@ -256,7 +323,7 @@ fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
     let key = PrivatePkcs8KeyDer::from(server_key(store, certificate)?.to_vec());
     let mut settings = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::new(Graceful { verifier, grace }))
         .with_single_cert(chain, key.into())?;
     settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(settings)

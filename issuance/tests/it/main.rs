@@ -29,6 +29,7 @@ mod portraits;
 mod problems;
 mod reading;
 mod register_rules;
+mod renewals;
 mod rights;
 mod road;
 mod row_macs;

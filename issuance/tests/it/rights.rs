@@ -109,6 +109,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/stock/{serial}/write-off/confirmation", SignedIn),
     // Production: machines alone.
     ("GET", "/api/v1/production/queue", Stations),
+    ("POST", "/api/v1/station/certificate", Stations),
     ("POST", "/api/v1/station/chips/{serial}/spoiled", Stations),
     ("POST", "/api/v1/station/intake/orders", Stations),
     ("POST", "/api/v1/station/intake/receipts", Stations),

@@ -97,7 +97,8 @@ async fn a_client_that_does_not_shake_hands_stops_nobody() {
 async fn a_port_in_use_is_said_so() {
     let house = house::House::open(None).await;
     let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
-    let error = TlsListener::bind(house.service.address(), &store, Limits::default(), &[]).await.unwrap_err();
+    let grace = std::time::Duration::ZERO;
+    let error = TlsListener::bind(house.service.address(), &store, Limits::default(), &[], grace).await.unwrap_err();
     assert!(matches!(error, ListenError::InUse(address) if address == house.service.address()));
     assert!(error.to_string().contains("in use"));
 }

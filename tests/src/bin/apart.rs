@@ -1,6 +1,6 @@
 //! `make interop`: station and service of one version apart work together. Each of the two is once the program that was
-//! built from an earlier commit, and both walk the road over the real pcscd: enrolment, intake, personalization, receipt,
-//! hand-over, inspection.
+//! built from an earlier commit, and both walk the road over the real pcscd: enrolment, intake, personalization,
+//! receipt, hand-over, inspection.
 
 use std::error::Error;
 use std::fs;

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 pub use pcscd::Pcscd;
 pub(crate) use programs::LISTENS_ON;
-pub use programs::{Older, Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program};
+pub use programs::{
+    Older, Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program,
+};
 use serde_json::Value;
 
 use crate::ambient;

@@ -20,3 +20,4 @@ mod power_cuts;
 mod readers;
 mod reconcile;
 mod reload;
+mod renewal;

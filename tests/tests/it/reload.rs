@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crypto::pki::Certificate;
-use crypto::pki::pem;
+use crypto::pki::{Certificate, pem};
 use reqwest::blocking::Client;
 use reqwest::tls::TlsInfo;
 use tests::citizen::Citizen;
