@@ -1,6 +1,7 @@
 //! One running service, for the command line and for tests that run it in process.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,8 +22,7 @@ pub struct Service {
     serving: JoinHandle<()>,
     metrics_address: Option<SocketAddr>,
     worker: JoinHandle<()>,
-    store: KeyStore,
-    handshakes: Handshakes,
+    renewable: Arc<(KeyStore, Handshakes)>,
 }
 
 impl Service {
@@ -54,7 +54,7 @@ impl Service {
         let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
-        Ok(Self { address, offices, stop, serving, metrics_address, worker, store, handshakes })
+        Ok(Self { address, offices, stop, serving, metrics_address, worker, renewable: Arc::new((store, handshakes)) })
     }
 
     /// Where it listens.
@@ -81,8 +81,11 @@ impl Service {
     ///
     /// Returns true if everything was taken.
     pub async fn reload(&self) -> bool {
-        let (store, handshakes, signers) = (self.store.clone(), self.handshakes.clone(), self.offices.signer.clone());
-        let read = move || (handshakes.reload(&store), signers.reload(&store));
+        let (renewable, signers) = (Arc::clone(&self.renewable), self.offices.signer.clone());
+        let read = move || {
+            let (store, handshakes) = &*renewable;
+            (handshakes.reload(store), signers.reload(store))
+        };
         let Ok((tls, signers)) = tokio::task::spawn_blocking(read).await else {
             tracing::error!("the reload was broken off; everything stays as it was");
             return false;

@@ -36,7 +36,7 @@ async fn the_first_use_of_the_new_certificate_ends_the_one_before() {
         let (station, id) = house.station("counter-1").await;
         let (key, csr_pem) = request();
         let given = station.post(RENEWAL, "r-1", json!({"csr_pem": csr_pem})).await;
-        let new = with(&house, &key, &given);
+        let new = with(house, &key, &given);
         assert_eq!(given.body["id"], id.as_str(), "it stays the same station");
         assert!(given.body["ca_pem"].as_str().unwrap().contains("BEGIN CERTIFICATE"));
         let again = station.post(RENEWAL, "r-1", json!({"csr_pem": csr_pem})).await;
@@ -51,7 +51,7 @@ async fn the_first_use_of_the_new_certificate_ends_the_one_before() {
         assert_eq!(house.count(entries, args![format!("station/{id}")]).await, 2, "issued, and used first");
         let (next_key, next) = request();
         let given = new.post(RENEWAL, "r-3", json!({"csr_pem": next})).await;
-        assert_eq!(refusal(&with(&house, &next_key, &given)).await.0, 200, "and again, a year later");
+        assert_eq!(refusal(&with(house, &next_key, &given)).await.0, 200, "and again, a year later");
     })
     .await;
 }
@@ -72,7 +72,7 @@ async fn of_two_renewals_at_once_one_is_done() {
         house.clock.advance(Duration::minutes(16));
         let (key, third) = request();
         let given = station.post(RENEWAL, "r-3", json!({"csr_pem": third})).await;
-        assert_eq!(refusal(&with(&house, &key, &given)).await.0, 200);
+        assert_eq!(refusal(&with(house, &key, &given)).await.0, 200);
     })
     .await;
 }
@@ -100,7 +100,7 @@ async fn a_revoked_station_renews_nothing() {
         let (station, id) = house.station("counter-1").await;
         let (key, csr_pem) = request();
         let given = station.post(RENEWAL, "r-1", json!({"csr_pem": csr_pem})).await;
-        let new = with(&house, &key, &given);
+        let new = with(house, &key, &given);
         let path = format!("/api/v1/stations/{id}/revocation");
         assert_eq!(house.admin.post(&path, "k-2", json!({"reason": "stolen"})).await.status, 200);
         let refused = station.post(RENEWAL, "r-2", json!({"csr_pem": request().1})).await;
