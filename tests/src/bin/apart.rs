@@ -59,7 +59,7 @@ fn an_older_station(older: Older) -> Result<(), Box<dyn Error>> {
     }
     world.offices.older_agent = None;
     a_card_is_trusted(&world, 1)?;
-    is_spoken(&world, json!([2, 1]), 2)
+    is_spoken(&world, &[2, 1], 2)
 }
 
 /// The service is not updated yet: the station finds out at its first call.
@@ -67,7 +67,7 @@ fn an_older_service(older: Older) -> Result<(), Box<dyn Error>> {
     let scratch = world::scratch();
     let world = World::begin(&scratch.path().join("world"), &Options { older, ..Options::default() })?;
     a_card_is_trusted(&world, 0)?;
-    is_spoken(&world, json!([1]), 1)
+    is_spoken(&world, &[1], 1)
 }
 
 fn a_card_is_trusted(world: &World, slot: usize) -> Result<(), Box<dyn Error>> {
@@ -81,7 +81,7 @@ fn a_card_is_trusted(world: &World, slot: usize) -> Result<(), Box<dyn Error>> {
 }
 
 /// Asks the present `card-agent status` which versions it finds.
-fn is_spoken(world: &World, service: Value, agreed: u16) -> Result<(), Box<dyn Error>> {
+fn is_spoken(world: &World, service: &[u16], agreed: u16) -> Result<(), Box<dyn Error>> {
     let said = world.agent(&["status", "--json", "--station", &world.station().to_string_lossy()])?;
     let answer: Value = serde_json::from_slice(&said.stdout)?;
     let wanted = json!({ "station": [2, 1], "service": service, "agreed": agreed });
