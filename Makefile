@@ -32,7 +32,7 @@ test: ## every test; skipped ones are printed and counted
 	printf "\nIn all: %d passed, %d failed, %d ignored; of those passed, %d said that they skipped something\n", passed, failed, ignored, count }' \
 	target/test.log; exit $$status
 
-interop: ## readers that we did not write read our chip over the real PC/SC stack; a generated client speaks with the service
+interop: ## readers that we did not write read our chip over the real PC/SC stack; a generated client and station and service of one version apart
 	@tests/setup.sh interop
 	cargo build --workspace --bins
 	tests/interop/run.sh

@@ -112,10 +112,10 @@ pub struct Enrol {
     #[arg(long, env = "CITIZEN_CARD_STATION")]
     pub station: PathBuf,
     /// Name of the station.
-    #[arg(long, required_unless_present = "certificate")]
+    #[arg(long, required_unless_present_any = ["certificate", "renew"])]
     pub name: Option<String>,
     /// Address of the issuance service, https://host:port, with nothing behind it.
-    #[arg(long, required_unless_present = "certificate")]
+    #[arg(long, required_unless_present_any = ["certificate", "renew"])]
     pub service: Option<String>,
     /// The service's TLS authority, PEM or DER (tls-ca.pem of its data folder): needed at the
     /// latest with --certificate.
@@ -127,6 +127,9 @@ pub struct Enrol {
     /// Second half: the certificate that the administrator gave for the request.
     #[arg(long, conflicts_with_all = ["name", "service"])]
     pub certificate: Option<PathBuf>,
+    /// Renew the certificate of an enrolled station, with a new key: before it ends, and for a while after.
+    #[arg(long, conflicts_with_all = ["name", "service", "service_ca", "anchor", "certificate"])]
+    pub renew: bool,
 }
 
 #[derive(Args)]

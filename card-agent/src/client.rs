@@ -12,17 +12,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crypto::identity::CardSerial;
-use crypto::perso::problem::About;
 pub use crypto::perso::problem::Problem;
+use crypto::perso::problem::{About, ProblemCode};
 pub use crypto::perso::protocol::{
     ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
 };
 use crypto::perso::protocol::{
-    IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Spoiled, path,
+    IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Renewal, Renewed, Spoiled, path,
+    version,
 };
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Identity, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -165,6 +166,8 @@ pub struct HttpService {
     /// When the present work began, and the most that it may take; none without a limit.
     limit: Cell<Option<(Instant, Duration)>>,
     stop: RefCell<Stop>,
+    /// The version that is spoken with the service, once it answered.
+    agreed: Cell<Option<u16>>,
 }
 
 /// What a glance at the service found.
@@ -178,6 +181,8 @@ pub struct Glance {
     pub clock_ahead: Option<i64>,
     /// Until its answer was here.
     pub milliseconds: u128,
+    /// The versions of the station protocol that the service speaks; empty if what it says of them cannot be read.
+    pub protocol: Vec<u16>,
 }
 
 /// What the service has a document as.
@@ -197,17 +202,19 @@ impl HttpService {
     /// [`ServiceError::Untrusted`] if key, certificate or authority are not usable PEM.
     pub fn new(connection: &Connection) -> Result<Self, ServiceError> {
         let untrusted = |e: reqwest::Error| ServiceError::Untrusted(chain(&e));
+        let said = HeaderValue::try_from(version::said()).expect("numbers and commas are a header");
         let mut http = Client::builder()
             .https_only(true)
             .no_proxy()
             .timeout(ATTEMPT)
+            .default_headers(HeaderMap::from_iter([(PROTOCOL, said)]))
             .tls_certs_only(Certificate::from_pem_bundle(&connection.authority).map_err(untrusted)?);
         if let Some(identity) = &connection.identity {
             http = http.identity(Identity::from_pem(identity).map_err(untrusted)?);
         }
         let http = http.build().map_err(untrusted)?;
         let (clock_told, limit, stop) = (Cell::new(false), Cell::new(None), RefCell::default());
-        Ok(Self { address: connection.service.clone(), http, clock_told, limit, stop })
+        Ok(Self { address: connection.service.clone(), http, clock_told, limit, stop, agreed: Cell::new(None) })
     }
 
     /// Makes each further request end with [`ServiceError::LimitReached`] once the work that began then has taken this
@@ -230,7 +237,8 @@ impl HttpService {
         let date = date.and_then(|date| date.to_str().ok());
         let clock_ahead = date.and_then(|date| clock::ahead(ambient::now(), date)).map(time::Duration::whole_seconds);
         let (ready, status) = (answer.status().is_success(), answer.status().as_u16());
-        Ok(Glance { ready, status, clock_ahead, milliseconds: begun.elapsed().as_millis() })
+        let protocol = version::heard(answer.headers().get(PROTOCOL).map(HeaderValue::as_bytes)).unwrap_or_default();
+        Ok(Glance { ready, status, clock_ahead, milliseconds: begun.elapsed().as_millis(), protocol })
     }
 
     /// Returns the signed trust bundle. The request needs no identity.
@@ -281,6 +289,16 @@ impl HttpService {
         serde_json::from_slice(&body).map_err(|e| ServiceError::Answer(e.to_string()))
     }
 
+    /// Asks for the next certificate of this station.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn renewal(&self, csr_pem: &str) -> Result<Renewed, ServiceError> {
+        let said = Sha256::digest(csr_pem);
+        let key = IdempotencyKey(format!("renewal-{}", hex::encode(&said[..16])));
+        self.post(path::RENEWAL, &Renewal { csr_pem: csr_pem.to_owned() }, &key)
+    }
+
     fn post<A: DeserializeOwned>(
         &self,
         path: &str,
@@ -288,13 +306,28 @@ impl HttpService {
         key: &IdempotencyKey,
     ) -> Result<A, ServiceError> {
         let body = Zeroizing::new(serde_json::to_vec(body).expect("our own types are JSON"));
-        let answer = self.send(waited_for(path), || {
-            self.http
-                .post(self.address.at(path))
-                .header(IDEMPOTENCY_KEY, key.as_str())
-                .header(reqwest::header::CONTENT_TYPE, "application/json")
-                .body(body.to_vec())
-        })?;
+        let post = |address: &str| {
+            self.send(waited_for(path), || {
+                self.http
+                    .post(self.address.at(address))
+                    .header(IDEMPOTENCY_KEY, key.as_str())
+                    .header(reqwest::header::CONTENT_TYPE, "application/json")
+                    .body(body.to_vec())
+            })
+        };
+        // A service of version 1 knows addresses without version only, and has done nothing when it says so.
+        let unversioned = path.replacen("/api/v1/", "/api/", 1);
+        let answer = match self.agreed.get() {
+            Some(version::UNSAID) => post(&unversioned)?,
+            _ => match post(path) {
+                Err(ServiceError::Problem(problem))
+                    if problem.code == ProblemCode::NoSuchPath && self.agreed.get() == Some(version::UNSAID) =>
+                {
+                    post(&unversioned)?
+                }
+                answered => answered?,
+            },
+        };
         let answer: &[u8] = if answer.is_empty() { b"null" } else { &answer };
         serde_json::from_slice(answer).map_err(|e| ServiceError::Answer(e.to_string()))
     }
@@ -307,14 +340,19 @@ impl HttpService {
             let left = self.left(what).map_err(|error| Attempt { error, passing: false })?;
             let done = while_telling(what, || {
                 let answer = request().timeout(left.min(ATTEMPT)).send()?;
-                let (status, date) = (answer.status(), answer.headers().get(reqwest::header::DATE).cloned());
-                Ok((status, date, answer.bytes()?))
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                Ok((status, headers, answer.bytes()?))
             });
-            let (status, date, body) = done.map_err(|e: reqwest::Error| match self.left(what) {
+            let (status, headers, body) = done.map_err(|e: reqwest::Error| match self.left(what) {
                 Err(error) => Attempt { error, passing: false },
                 Ok(_) => Attempt::broken(&e),
             })?;
-            self.compare_clocks(date.as_ref());
+            self.compare_clocks(headers.get(reqwest::header::DATE));
+            let said = headers.get(PROTOCOL).map(HeaderValue::as_bytes);
+            // A gateway that answers in the service's stead says nothing of versions.
+            if said.is_some() || status.is_success() || status == StatusCode::NOT_FOUND {
+                self.agreed.set(version::heard(said).ok().and_then(|theirs| version::agreed(&theirs).ok()));
+            }
             if status.is_success() { Ok(body.to_vec()) } else { Err(Attempt::refused(status, &body)) }
         })
     }
@@ -470,6 +508,7 @@ fn while_telling<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
 fn waited_for(path: &str) -> &'static str {
     match path {
         path::INTAKE_ORDERS | path::PERSONALIZATION_ORDERS => "an order for the chip",
+        path::RENEWAL => "the new certificate",
         path::INTAKE_RECEIPTS | path::PERSONALIZATION_RECEIPTS => "the answer to the receipt",
         _ => "the answer to the report of a spoiled chip",
     }
@@ -500,6 +539,7 @@ fn sources(error: &reqwest::Error) -> String {
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PROTOCOL: HeaderName = HeaderName::from_static(version::HEADER);
 
 /// The most that one attempt at a request may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
@@ -515,8 +555,6 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(1
 
 #[cfg(test)]
 mod tests {
-    use crypto::perso::problem::ProblemCode;
-
     use super::*;
 
     fn refused(status: u16, body: &str) -> Attempt {

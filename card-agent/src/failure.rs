@@ -83,6 +83,8 @@ catalogue! {
     ClockBehind "clock-behind"
     TrustBundleOlder "trust-bundle-older"
     BundleRecordUnusable "bundle-record-unusable"
+    ProtocolTooOld "protocol-too-old"
+    ProtocolTooNew "protocol-too-new"
     Interrupted "interrupted"
     OutputClosed "output-closed"
 }
@@ -238,12 +240,14 @@ impl From<ServiceError> for Failure {
     }
 }
 
-/// Returns the code of a refusal: two that a script meets every day and must not take for one another, else one by what
-/// the problem is about.
+/// Returns the code of a refusal: those that a script must not take for one another, else one by what the problem is
+/// about.
 fn of_a_refusal(problem: &Problem) -> Code {
     match (&problem.code, problem.about) {
         (problem::Code::Known(ProblemCode::NothingToPersonalize), _) => Code::NothingToPersonalize,
         (problem::Code::Known(ProblemCode::ReceiptForged), _) => Code::ReceiptForged,
+        (problem::Code::Known(ProblemCode::ProtocolTooNew), _) => Code::ProtocolTooNew,
+        (problem::Code::Known(ProblemCode::ProtocolTooOld), _) => Code::ProtocolTooOld,
         (_, About::Chip) => Code::ServiceRefusedChip,
         (_, About::Request) => Code::ServiceRefused,
         (_, About::Service) => Code::ServiceUnable,
@@ -297,10 +301,12 @@ mod tests {
             ProblemCode::StationRevoked,
             ProblemCode::DatabaseBusy,
             ProblemCode::BodyInvalid,
+            ProblemCode::ProtocolTooOld,
+            ProblemCode::ProtocolTooNew,
         ]
         .map(exit)
         .into();
-        assert_eq!(told, [45, 46, 47, 48, 49, 42]);
+        assert_eq!(told, [45, 46, 47, 48, 49, 42, 56, 57]);
     }
 
     #[test]

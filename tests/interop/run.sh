@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Readers that we did not write, against our chip over the real PC/SC stack. Builds them, then lets the orchestrator compare.
-# Before that a client that we did not write either, against the service: it is generated from the OpenAPI document.
+# Before that a client that we did not write either, against the service: it is generated from the OpenAPI document; after it station and
+# service of one version apart.
 set -euo pipefail
 cd "$(dirname "$0")"
 typescript/run.sh
@@ -9,3 +10,4 @@ cargo build --quiet --manifest-path dmrtd/Cargo.toml --target-dir "${CARGO_TARGE
 cd ../..
 cargo run --quiet --package tests --bin interop -- \
   --dmrtd "${CARGO_TARGET_DIR:-target}/interop-dmrtd/debug/read-with-dmrtd" --jmrtd tests/interop/jmrtd/target
+tests/interop/apart.sh

@@ -44,6 +44,8 @@ pub struct Service {
     /// `https://127.0.0.1:PORT`
     pub address: String,
     client: Client,
+    /// Whether it is of the time before addresses carried a version.
+    unversioned: bool,
 }
 
 impl Service {
@@ -55,7 +57,13 @@ impl Service {
         let pem = std::fs::read(authority).expect("the service exports its TLS authority");
         let root = reqwest::Certificate::from_pem(&pem).expect("the TLS authority is a PEM certificate");
         let client = Client::builder().tls_certs_only([root]).no_proxy().build().expect("a TLS client can be made");
-        Self { address: address.to_owned(), client }
+        Self { address: address.to_owned(), client, unversioned: false }
+    }
+
+    /// The same service, if it is of the time before addresses carried a version.
+    #[must_use]
+    pub fn without_versions(self) -> Self {
+        Self { unversioned: true, ..self }
     }
 
     /// A caller without session.
@@ -113,6 +121,7 @@ impl Caller {
     }
 
     fn asks(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Vec<u8>, Refusal> {
+        let path = if self.service.unversioned { path.replacen("/api/v1/", "/api/", 1) } else { path.to_owned() };
         let mut request = self.service.client.request(method, format!("{}{path}", self.service.address));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);

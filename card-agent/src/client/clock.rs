@@ -41,9 +41,12 @@ pub(super) fn doubt(words: &str, ours: OffsetDateTime) -> Option<String> {
     if let Some(until) = after("certificate is not valid after ") {
         return Some(format!("{clock}, and the service's certificate was valid until {} only", shown(until)));
     }
-    words
-        .contains("received fatal alert: CertificateExpired")
-        .then(|| format!("the service says that this station's certificate is not valid at its time; {clock}"))
+    words.contains("received fatal alert: CertificateExpired").then(|| {
+        format!(
+            "the service says that this station's certificate is not valid at its time; {clock}. If it ended, \
+             `card-agent enrol --renew` comes too late, and the station is enrolled anew"
+        )
+    })
 }
 
 /// Returns a moment in UTC, to the second.

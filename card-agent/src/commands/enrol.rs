@@ -14,6 +14,14 @@ use crate::screen::Screen;
 pub fn perform(arguments: &Enrol, screen: &Screen) -> Result<(), Failure> {
     let folder = Folder::new(&arguments.station);
     let station = arguments.station.display();
+    if arguments.renew {
+        let certificate = folder.renew()?;
+        let until = certificate.not_after().date();
+        return screen.result(
+            json!({ "station": arguments.station, "not_after": until.to_string() }),
+            &format!("renewed: {station}, until {until}"),
+        );
+    }
     // Everything is looked at before anything is written.
     let authority = arguments.service_ca.as_deref().map(|path| paper(path, papers::certificates)).transpose()?;
     let anchor = arguments.anchor.as_deref().map(|path| paper(path, papers::certificate)).transpose()?;

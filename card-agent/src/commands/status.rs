@@ -1,6 +1,7 @@
 //! `card-agent status`
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use card_agent::client::Custody;
 use card_agent::failure::{Code, Failure};
@@ -8,6 +9,7 @@ use card_agent::station::Folder;
 use card_agent::station::journal::{Entry, Journal, Kind, Stage};
 use card_agent::{ambient, kiosk};
 use crypto::identity::civil_time::to_the_minute;
+use crypto::perso::protocol::version::{self, Apart};
 use serde_json::{Value, json};
 
 use crate::arguments::Status;
@@ -33,13 +35,14 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
     };
     line("station", &settings.name);
     line("service", settings.service.as_str());
-    line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days)));
+    line("certificate", &format!("{} until {until}: {}", certificate.subject(), in_days(days, folder.path())));
     let glance = service.glance();
     match &glance {
         Ok(glance) => {
             let ready = if glance.ready { "ready" } else { "answers, but is not ready" };
             line("answer", &format!("{ready} (HTTP {}, {} ms)", glance.status, glance.milliseconds));
             line("clock", &clock(glance.clock_ahead));
+            line("protocol", &protocol(&glance.protocol));
         }
         Err(error) => line("answer", &error.to_string()),
     }
@@ -70,6 +73,11 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
         "certificate": { "subject": certificate.subject().to_string(), "not_after": rfc3339(&certificate), "days": days },
         "ready": glance.as_ref().is_ok_and(|glance| glance.ready),
         "clock_ahead_seconds": glance.as_ref().ok().and_then(|glance| glance.clock_ahead),
+        "protocol": {
+            "station": version::SPOKEN,
+            "service": glance.as_ref().ok().map(|glance| &glance.protocol),
+            "agreed": glance.as_ref().ok().and_then(|glance| version::agreed(&glance.protocol).ok()),
+        },
         "unfinished": unfinished.iter().map(json).collect::<Vec<_>>(),
     });
     let text = text.trim_end();
@@ -97,10 +105,12 @@ pub(super) fn unfinished(folder: &Folder) -> Result<Vec<Entry>, Failure> {
     }
 }
 
-fn in_days(days: i64) -> String {
+fn in_days(days: i64, station: &Path) -> String {
+    let renew = format!("card-agent enrol --renew --station {}", station.display());
     match days {
-        ..0 => "it has ended; enrol the station anew".to_owned(),
-        0..SOON => format!("{days} days left, renew it"),
+        ..0 => format!("it has ended; try `{renew}`, and enrol the station anew if that is refused"),
+        0 => format!("it ends within a day: `{renew}` now"),
+        1..SOON => format!("{days} days left: `{renew}`"),
         _ => format!("{days} days left"),
     }
 }
@@ -112,6 +122,20 @@ fn clock(ahead: Option<i64>) -> String {
         Some(seconds) => {
             let way = if seconds > 0 { "ahead of" } else { "behind" };
             format!("{} s {way} the service's: set the one that is wrong", seconds.abs())
+        }
+    }
+}
+
+/// Returns which version is spoken, and which ones each side speaks.
+fn protocol(theirs: &[u16]) -> String {
+    let (ours, said) = (version::said(), version::shown(theirs));
+    match version::agreed(theirs) {
+        Ok(agreed) => format!("version {agreed} (this station speaks {ours}, the service {said})"),
+        Err(Apart::TooNew) => {
+            format!("none in common: this station speaks {ours}, the service {said}; update card-agent")
+        }
+        Err(Apart::TooOld) => {
+            format!("none in common: this station speaks {ours}, the service {said}; update the service")
         }
     }
 }

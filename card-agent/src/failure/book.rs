@@ -49,7 +49,7 @@ This file is generated from `docs/problems/`; a test of `card-agent` keeps it eq
 ## Of the agent and the kiosk (`card-agent`)
 
 A failing command prints the code, the particulars, the cause and the remedy on standard error and ends with the exit status given
-here; 0 is success, 2 a command line that was not understood. With a refusal of the service (42, 45 to 49) the service's own code, detail
+here; 0 is success, 2 a command line that was not understood. With a refusal of the service (42, 45 to 49, 56, 57) the service's own code, detail
 and remedy are shown (next chapter). With `--json` the same stands in `error` of the answer on standard output.
 ",
     agent_columns: "| code | exit | cause | remedy |",
@@ -82,7 +82,7 @@ Tệp này được tạo ra từ `docs/problems/`; một phép thử của `car
 ## Của trạm và đầu đọc kiểm tra (`card-agent`)
 
 Lệnh không thành công in mã lỗi, chi tiết, nguyên nhân và cách xử lý ra đầu ra lỗi chuẩn và kết thúc với mã thoát ghi ở đây; 0 là thành
-công, 2 là dòng lệnh không hiểu được. Khi hệ thống cấp thẻ từ chối (42, 45 đến 49), mã lỗi, chi tiết và cách xử lý của hệ thống được hiển thị
+công, 2 là dòng lệnh không hiểu được. Khi hệ thống cấp thẻ từ chối (42, 45 đến 49, 56, 57), mã lỗi, chi tiết và cách xử lý của hệ thống được hiển thị
 (chương sau). Với `--json`, nội dung này nằm trong `error` của câu trả lời trên đầu ra chuẩn.
 ",
     agent_columns: "| mã lỗi | mã thoát | nguyên nhân | cách xử lý |",

@@ -12,6 +12,7 @@
 //! | `csca.der` | optional: the national anchor; then cards are read back against the trust bundle too | |
 //! | `journal.jsonl` | the station | |
 //! | `in-use*.lock` | the station, see [`InUse`] | |
+//! | `next-key.pem`, `next-csr.pem`, `next-certificate.pem` | a renewal that has not ended | the key, mode 0600 |
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -55,15 +56,8 @@ impl Folder {
         let _alone = InUse::whole(&self.0)?;
         let text = self.with(settings);
         let is_there = self.file("key.pem").exists() || self.elsewhere()?.is_some();
-        let key = if is_there { self.key()?.pair } else { self.make_key()? };
-        let mut parameters = CertificateParams::default();
-        let mut name = DistinguishedName::new();
-        name.push(DnType::CommonName, settings.name.as_str());
-        parameters.distinguished_name = name;
-        let request = parameters
-            .serialize_request(&key)
-            .and_then(|request| request.pem())
-            .map_err(|e| Failure::new(Code::InputUnusable, format!("name `{}`: {e}", settings.name)))?;
+        let key = if is_there { self.key()?.pair } else { self.make_key("key.pem")? };
+        let request = request(&settings.name, &key)?;
         self.write("csr.pem", request.as_bytes())?;
         if let Some(authority) = authority {
             self.write("tls-ca.pem", &papers::to_pem(authority))?;
@@ -89,6 +83,75 @@ impl Folder {
             self.write("tls-ca.pem", &papers::to_pem(authority))?;
         }
         self.write("certificate.pem", &papers::to_pem(&certificates))
+    }
+
+    /// Renews the certificate, for a new key: the request is kept until it is answered, so that a renewal that was cut
+    /// goes on as the same. Returns the new certificate.
+    ///
+    /// # Errors
+    /// As [`service`](Self::service); [`Code::StationInUse`]; [`Code::StationIncomplete`] if the key lies elsewhere; the
+    /// service's refusal; [`Code::ServiceAnswer`] if what it answers is no
+    /// certificate for the new key; [`Code::OutputUnusable`].
+    pub fn renew(&self) -> Result<Certificate, Failure> {
+        // Work under way would go on with the certificate that ends; two renewals would write one file.
+        let _alone = InUse::whole(&self.0)?;
+        if let Some(elsewhere) = self.elsewhere()? {
+            let why = format!(
+                "the new key is made in this folder, and `key_file` names {}: move that key to key.pem here, and take the \
+                 line out of station.toml",
+                elsewhere.display()
+            );
+            return Err(Failure::new(Code::StationIncomplete, why));
+        }
+        let service = self.service()?;
+        let name = self.settings()?.name;
+        let key = match self.file(NEXT_KEY).exists() {
+            true => papers::key(&Zeroizing::new(self.read(NEXT_KEY)?)).map_err(|e| self.unusable(NEXT_KEY, &e))?.pair,
+            false => self.make_key(NEXT_KEY)?,
+        };
+        // A signature is another one each time: repeated is what was asked first.
+        if !self.file(NEXT_REQUEST).exists() {
+            let request = request(&name, &key)?;
+            self.replace(NEXT_REQUEST, request.as_bytes())?;
+        }
+        let renewed = service.renewal(&pem::text(&self.read(NEXT_REQUEST)?))?;
+        let unfit = |e: PaperError| Failure::new(Code::ServiceAnswer, format!("the new certificate {e}"));
+        let certificates = papers::certificates(renewed.certificate_pem.as_bytes()).map_err(unfit)?;
+        let certificates = papers::certificates_of(&key, certificates).map_err(unfit)?;
+        // It came over the connection that the present authority vouches for.
+        let mut authorities = self.authority()?;
+        let others = papers::certificates(renewed.ca_pem.as_bytes())
+            .map_err(|e| Failure::new(Code::ServiceAnswer, format!("the service's authority {e}")))?;
+        let known = authorities.len();
+        authorities.extend(others.into_iter().filter(|one| !self.knows(one)));
+        if authorities.len() > known {
+            self.replace("tls-ca.pem", &papers::to_pem(&authorities))?;
+        }
+        // From here on the new pair is the station's, also if what follows is cut.
+        self.replace(NEXT_CERTIFICATE, &papers::to_pem(&certificates))?;
+        self.settle()?;
+        self.own_certificate()
+    }
+
+    fn knows(&self, authority: &Certificate) -> bool {
+        self.authority().is_ok_and(|known| known.iter().any(|one| one.der() == authority.der()))
+    }
+
+    /// Ends a renewal that was answered: puts the new key and then the new certificate in the place of the old ones.
+    fn settle(&self) -> Result<(), Failure> {
+        if !self.file(NEXT_CERTIFICATE).exists() {
+            return Ok(());
+        }
+        for (from, to) in [(NEXT_KEY, "key.pem"), (NEXT_CERTIFICATE, "certificate.pem")] {
+            match fs::rename(self.file(from), self.file(to)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(self.unwritten(to, &error)),
+                _ => {}
+            }
+        }
+        match fs::remove_file(self.file(NEXT_REQUEST)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.unwritten(NEXT_REQUEST, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads `station.toml`, and what the environment says over it.
@@ -118,6 +181,7 @@ impl Folder {
     /// # Errors
     /// [`Code::StationIncomplete`], also if certificate and key do not go together; [`Code::ServiceUntrusted`].
     pub fn service(&self) -> Result<HttpService, Failure> {
+        self.settle()?;
         let certificates = self.certificates("certificate.pem")?;
         let key = self.key()?;
         let certificates =
@@ -135,6 +199,7 @@ impl Folder {
     /// # Errors
     /// [`Code::StationIncomplete`].
     pub fn own_certificate(&self) -> Result<Certificate, Failure> {
+        self.settle()?;
         Ok(self.certificates("certificate.pem")?.swap_remove(0))
     }
 
@@ -199,16 +264,16 @@ impl Folder {
         papers::certificate(&file).map(Some).map_err(|e| self.unusable("csca.der", &e))
     }
 
-    fn make_key(&self) -> Result<KeyPair, Failure> {
+    fn make_key(&self, name: &str) -> Result<KeyPair, Failure> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("P-256 keys can be made");
         let pem = Zeroizing::new(key.serialize_pem());
         OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(self.file("key.pem"))
+            .open(self.file(name))
             .and_then(|mut file| file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(|e| self.unwritten("key.pem", &e))?;
+            .map_err(|e| self.unwritten(name, &e))?;
         Ok(key)
     }
 
@@ -225,6 +290,19 @@ impl Folder {
         fs::write(self.file(name), bytes).map_err(|e| self.unwritten(name, &e))
     }
 
+    /// Writes a file whole or not at all.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let draft = self.file(&format!("{name}.draft"));
+        let written = || -> std::io::Result<()> {
+            let mut file = fs::File::create(&draft)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&draft, self.file(name))?;
+            fs::File::open(&self.0)?.sync_all()
+        };
+        written().map_err(|e| self.unwritten(name, &e))
+    }
+
     fn unwritten(&self, name: &str, error: &std::io::Error) -> Failure {
         Failure::new(Code::OutputUnusable, format!("{}: {error}", self.file(name).display()))
     }
@@ -239,6 +317,20 @@ fn named(text: &str, settings: &Settings) -> String {
     });
     lines.collect()
 }
+
+/// Returns a certificate request with this name, PEM.
+fn request(name: &str, key: &KeyPair) -> Result<String, Failure> {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    let request = parameters.serialize_request(key).and_then(|request| request.pem());
+    request.map_err(|e| Failure::new(Code::InputUnusable, format!("name `{name}`: {e}")))
+}
+
+/// Files of a renewal that has not ended.
+const NEXT_KEY: &str = "next-key.pem";
+const NEXT_REQUEST: &str = "next-csr.pem";
+const NEXT_CERTIFICATE: &str = "next-certificate.pem";
 
 #[cfg(test)]
 mod tests {
@@ -302,6 +394,31 @@ mod tests {
         fs::write(folder.file("key.pem"), KeyPair::generate().expect("a key").serialize_pem()).expect("written");
         let Err(failure) = folder.service() else { panic!("another key") };
         assert!(failure.code == Code::StationIncomplete && failure.detail.contains("another key"), "{failure}");
+    }
+
+    #[test]
+    fn a_renewal_that_was_cut_after_its_answer_is_ended_by_the_next_start() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(parent.path());
+        folder.request(&settings(), Some(&[authority("ours")])).expect("made");
+        let old = folder.key().expect("made").pair;
+        folder.certify(vec![certified("old", &old)], None).expect("fits");
+        for cut_after_the_key in [false, true] {
+            let next = folder.make_key(NEXT_KEY).expect("made");
+            folder.replace(NEXT_REQUEST, b"as it was sent").expect("written");
+            folder.service().expect("nothing is answered yet: the old pair goes on");
+            folder.replace(NEXT_CERTIFICATE, &papers::to_pem(&[certified("new", &next)])).expect("written");
+            if cut_after_the_key {
+                fs::rename(folder.file(NEXT_KEY), folder.file("key.pem")).expect("renamed");
+            }
+            folder.service().expect("the new pair");
+            let own = folder.own_certificate().expect("there");
+            assert_eq!(own.subject_public_key_info(), rcgen::PublicKeyData::subject_public_key_info(&next));
+            assert_eq!(fs::metadata(folder.file("key.pem")).expect("there").permissions().mode() & 0o777, 0o600);
+            for file in [NEXT_KEY, NEXT_REQUEST, NEXT_CERTIFICATE] {
+                assert!(!folder.file(file).exists(), "{file}");
+            }
+        }
     }
 
     #[test]

@@ -164,6 +164,8 @@ catalogue! {
     PresentationUnfit "presentation-unfit" Chip
     ProposalStale "proposal-stale" Request
     ProposalUnknown "proposal-unknown" Request
+    ProtocolTooNew "protocol-too-new" Station
+    ProtocolTooOld "protocol-too-old" Station
     ProvinceUnassigned "province-unassigned" Request
     QueryMalformed "query-malformed" Request
     ReasonMissing "reason-missing" Request
@@ -186,8 +188,10 @@ catalogue! {
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
     StageDoesNotAllow "stage-does-not-allow" Request
+    StationCertificateExpired "station-certificate-expired" Station
     StationCertificateNeeded "station-certificate-needed" Station
     StationNotFound "station-not-found" Request
+    StationRenewalOpen "station-renewal-open" Station
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
     StorageFull "storage-full" Service

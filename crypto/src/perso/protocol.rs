@@ -6,6 +6,7 @@
 //! | [`path::INTAKE_RECEIPTS`] | [`IntakeReceipt`] | [`Outcome`] |
 //! | [`path::PERSONALIZATION_ORDERS`] | [`PresentedFor`] | [`PersonalizationOrder`] |
 //! | [`path::PERSONALIZATION_RECEIPTS`] | [`PersonalizationReceipt`] | [`Outcome`] |
+//! | [`path::RENEWAL`] | [`Renewal`] | [`Renewed`] |
 //! | [`path::SPOILED`] | [`Spoiled`] | the chip as the ledger has it |
 //! | [`path::CUSTODY`] | | [`Custody`] |
 //!
@@ -18,6 +19,78 @@ use serde::{Deserialize, Serialize};
 
 use super::{Order, Presentation, Receipt};
 use crate::identity::CardSerial;
+
+/// The versions of this protocol. Each side names in [`HEADER`](version::HEADER) those that it speaks; the highest of
+/// both lists is spoken.
+///
+/// Version 1 names no version at all, in no header and in no address: `/api/station/…`. Version 2 has both, and
+/// `/api/v1/station/…`. A service speaks its own version and the one before, and so does a station.
+pub mod version {
+    use thiserror::Error;
+
+    /// The header with the versions that a side speaks: numbers from 1, the newest first, with commas between them.
+    /// A side that sends none speaks [`UNSAID`] alone.
+    pub const HEADER: &str = "citizen-card-protocol";
+
+    /// What this program speaks, the newest first.
+    pub const SPOKEN: [u16; 2] = [2, 1];
+
+    /// What a side speaks that names no version.
+    pub const UNSAID: u16 = 1;
+
+    /// The most numbers that a list may have.
+    const MOST: usize = 16;
+
+    /// A list of versions that cannot be read.
+    #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+    #[error("no list of versions: numbers from 1 with commas between them, 16 at most")]
+    pub struct VersionsMalformed;
+
+    /// Two sides that have no version in common.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Apart {
+        /// The other side speaks none that is new enough.
+        TooNew,
+        /// The other side speaks none that this one still does.
+        TooOld,
+    }
+
+    /// Returns the value of the header.
+    pub fn said() -> String {
+        shown(&SPOKEN)
+    }
+
+    /// Returns versions as in the header: `2, 1`.
+    pub fn shown(versions: &[u16]) -> String {
+        versions.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads the value of the header; without one, the other side speaks [`UNSAID`].
+    ///
+    /// # Errors
+    /// [`VersionsMalformed`].
+    pub fn heard(value: Option<&[u8]>) -> Result<Vec<u16>, VersionsMalformed> {
+        let Some(value) = value else { return Ok(vec![UNSAID]) };
+        let text = std::str::from_utf8(value).map_err(|_| VersionsMalformed)?;
+        let versions: Vec<u16> = text
+            .split(',')
+            .take(MOST + 1)
+            .map(|number| number.trim().parse().ok().filter(|number| *number > 0))
+            .collect::<Option<_>>()
+            .ok_or(VersionsMalformed)?;
+        if versions.len() > MOST { Err(VersionsMalformed) } else { Ok(versions) }
+    }
+
+    /// Returns the version that is spoken with a side that speaks these.
+    ///
+    /// # Errors
+    /// [`Apart`], if there is none.
+    pub fn agreed(theirs: &[u16]) -> Result<u16, Apart> {
+        let common = SPOKEN.iter().copied().filter(|version| theirs.contains(version)).max();
+        let newer = theirs.iter().max() > SPOKEN.iter().max();
+        common.ok_or(if newer { Apart::TooNew } else { Apart::TooOld })
+    }
+}
 
 /// The paths of the station's interface. All of them but [`CUSTODY`](path::CUSTODY) are POST and need an
 /// `Idempotency-Key`.
@@ -37,6 +110,8 @@ pub mod path {
 
     /// Shows the chips in the station's custody (GET).
     pub const CUSTODY: &str = "/api/v1/station/custody";
+    /// Asks for the next certificate of the station.
+    pub const RENEWAL: &str = "/api/v1/station/certificate";
 
     /// Returns [`SPOILED`] for this chip.
     pub fn spoiled(serial: &CardSerial) -> String {
@@ -165,6 +240,23 @@ pub struct Spoiled {
     pub reason: String,
     /// What shows it.
     pub evidence: String,
+}
+
+/// Request: the next certificate of the station, for a new key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    /// PKCS#10 request in PEM.
+    pub csr_pem: String,
+}
+
+/// Answer: the next certificate of the station.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Renewed {
+    /// PEM.
+    pub certificate_pem: String,
+    /// The authority that certifies service and stations, PEM.
+    pub ca_pem: String,
 }
 
 /// Answer: what the service concluded from a receipt.
@@ -372,6 +464,34 @@ mod tests {
         assert_eq!(read(r#"{"outcome":"personalized"}"#), None, "a card has an id");
         assert_eq!(read(r#"{"outcome":"lost"}"#), None, "the words are closed");
         assert_eq!(read(r#"{"outcome":"initialised","more":1}"#), Some(Outcome::Initialised));
+    }
+
+    #[test]
+    fn the_highest_version_that_both_speak_is_spoken() {
+        use version::{Apart, agreed, heard};
+        assert_eq!(version::said(), "2, 1");
+        for (said, spoken) in [
+            (None, Ok(1)),
+            (Some("2, 1"), Ok(2)),
+            (Some("3,2"), Ok(2)),
+            (Some(" 1 "), Ok(1)),
+            (Some("4, 3"), Err(Apart::TooNew)),
+            (Some("65535"), Err(Apart::TooNew)),
+        ] {
+            let theirs = heard(said.map(str::as_bytes)).unwrap();
+            assert_eq!(agreed(&theirs), spoken, "{said:?}");
+        }
+        // No version is older than the first that this program speaks, today; an empty list stands for one.
+        assert_eq!(agreed(&[]), Err(Apart::TooOld));
+    }
+
+    #[test]
+    fn what_is_no_list_of_versions_is_no_version() {
+        let many = ["1"; 17].join(",");
+        for said in ["", "0", "-1", "two", "2,", "2 1", "2;1", "65536", "\u{ff12}", &many] {
+            assert_eq!(version::heard(Some(said.as_bytes())), Err(version::VersionsMalformed), "{said}");
+        }
+        assert_eq!(version::heard(Some(&[0xff])), Err(version::VersionsMalformed));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::steps::SignInError;
 use super::{Access, AccessError, certificates, gate, lists, steps};
 use crate::ground::ids::{OfficerId, ProposalId, StationId};
 use crate::ground::text::{Login, MOST_OF_REASON, SomeWords, Words};
-use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::ground::{OfficeCode, Officer, Permission, Role, Station};
 use crate::web::{Answer, Answered, Body, Desk, Looked, Named, Nothing, Page, Peer, Problem, Right, Routes, Write};
 
 /// The routes of this office.
@@ -43,6 +43,7 @@ where
         .add(administers, routes!(enrol_station))
         .add(administers, routes!(revoke_station))
         .merge(certificates::routes())
+        .add(Right::Station, routes!(renew_station))
         .merge(lists::routes())
 }
 
@@ -442,6 +443,38 @@ async fn enrol_station(
     desk.write(officer, stamp, async |deed| {
         let (id, certificate_pem) =
             steps::enrol_station(deed, &access, body.name.as_str(), &body.office, &body.csr_pem).await?;
+        let ca_pem = access.tls_authority.certificate_pem().to_owned();
+        Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
+    })
+    .await
+}
+
+/// Body of a renewal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewCertificate {
+    /// PKCS#10 request in PEM, with a new key. Its key is certified; name and wishes in it are not.
+    csr_pem: String,
+}
+
+/// Where a station renews its certificate: open, for a while, to one that has ended.
+pub(super) const RENEWAL: &str = crypto::perso::protocol::path::RENEWAL;
+
+/// Issues the next certificate of the station that asks: before its certificate ends, and for a while after. The
+/// present one goes on until the next is first used.
+#[utoipa::path(post, path = "/api/v1/station/certificate", tag = "access", request_body = NewCertificate,
+    responses((status = 200, body = StationView)))]
+async fn renew_station(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    station: Station,
+    Write { stamp, body }: Write<NewCertificate>,
+) -> Answered {
+    if body.csr_pem.len() > LONGEST_CSR {
+        return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
+    }
+    desk.write(station, stamp, async |deed| {
+        let (id, certificate_pem) = steps::renew_station(deed, &access, &body.csr_pem).await?;
         let ca_pem = access.tls_authority.certificate_pem().to_owned();
         Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
     })

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use crypto::perso::problem::ProblemCode;
+use crypto::perso::protocol::version::{self, Apart};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
@@ -71,8 +72,10 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {
+            speaks_with_us(request.headers())?;
             let certificate = certificate(&request).ok_or(AccessError::StationNeeded)?;
-            let station = station(&gate, certificate).await?;
+            let renews = path.as_str() == super::api::RENEWAL;
+            let station = station(&gate, certificate, renews).await?;
             known(&mut request, station.clone());
             pass(&gate, station, request, next, &asked).await
         }
@@ -172,11 +175,51 @@ pub fn still_in<'a>(
     })
 }
 
-async fn station(gate: &Gate, fingerprint: [u8; 32]) -> Result<Station, AccessError> {
+/// Returns the station that has this certificate. One that has ended is good for its own renewal only, for a while.
+async fn station(gate: &Gate, fingerprint: [u8; 32], renews: bool) -> Result<Station, Problem> {
+    let now = gate.deeds.source().now();
     let mut tx = gate.deeds.db().begin_read().await?;
-    let station = store::station_by_certificate(&mut tx, &fingerprint, gate.deeds.source().now()).await?;
+    let shown = store::station_by_certificate(&mut tx, &fingerprint).await?;
+    drop(tx);
+    let store::Shown { station, expires_at, is_next } = shown;
     tracing::Span::current().record("station", tracing::field::display(station.id));
+    let grace = if renews { gate.access.settings.station_renewal_grace } else { time::Duration::ZERO };
+    if expires_at + grace <= now {
+        return Err(AccessError::StationExpired.into());
+    }
+    if is_next {
+        first_use(gate, &station, &fingerprint).await?;
+    }
     Ok(station)
+}
+
+/// Ends the certificate before, now that the next one is used.
+async fn first_use(gate: &Gate, station: &Station, fingerprint: &[u8; 32]) -> Result<(), Problem> {
+    let mut deed = gate.deeds.open(station.clone()).await?;
+    if store::take_next(deed.tx(), station.id, fingerprint).await? {
+        let entry = Entry::new(Action::StationRenewed, Object::Station(station.id), Purpose::Work);
+        deed.enter(entry.because("first use of the new certificate, which ends the one before")).await?;
+        deed.commit().await?;
+    }
+    Ok(())
+}
+
+/// Refuses a station that speaks no version of the protocol that this service speaks, before anything is done.
+fn speaks_with_us(headers: &HeaderMap) -> Result<(), Problem> {
+    let said = headers.get(version::HEADER);
+    let ours = version::said();
+    let refused = |code, theirs: String| {
+        Problem::new(code).detail(format!("the station speaks version {theirs} of the protocol, the service {ours}"))
+    };
+    let Ok(theirs) = version::heard(said.map(HeaderValue::as_bytes)) else {
+        // What this version cannot read is of a newer one.
+        return Err(refused(ProblemCode::ProtocolTooNew, "(unreadable)".to_owned()));
+    };
+    match version::agreed(&theirs) {
+        Ok(_) => Ok(()),
+        Err(Apart::TooNew) => Err(refused(ProblemCode::ProtocolTooNew, version::shown(&theirs))),
+        Err(Apart::TooOld) => Err(refused(ProblemCode::ProtocolTooOld, version::shown(&theirs))),
+    }
 }
 
 /// Returns the SHA-256 of the bearer token.

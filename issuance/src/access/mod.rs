@@ -57,6 +57,9 @@ pub struct Settings {
     /// A one-time token, with which an officer sets a password, works for this long.
     #[serde(with = "crate::ground::span")]
     pub token_lifetime: Duration,
+    /// A station may renew its certificate for this long after it ended.
+    #[serde(with = "crate::ground::span")]
+    pub station_renewal_grace: Duration,
     /// A sign-in that is refused without work (locked, too many wait) is answered after this time: so a flood takes no
     /// core either.
     #[serde(with = "crate::ground::span::std")]
@@ -79,6 +82,7 @@ impl Default for Settings {
             lockout_after: 5,
             lockout_for: Duration::minutes(15),
             token_lifetime: Duration::hours(72),
+            station_renewal_grace: Duration::days(30),
             refusal_delay: std::time::Duration::from_millis(500),
             password_memory_kib: 19_456,
             password_passes: 2,

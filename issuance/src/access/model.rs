@@ -88,11 +88,17 @@ pub enum AccessError {
     /// No such session is open, or it is another officer's.
     #[error("session unknown")]
     SessionUnknown,
+    /// The station's certificate has ended.
+    #[error("the station's certificate has ended")]
+    StationExpired,
     /// No station certificate on this connection.
     #[error("no client certificate")]
     StationNeeded,
-    /// The station's certificate was revoked or has expired.
-    #[error("station revoked or expired")]
+    /// The station was given a new certificate a moment ago, which was not used yet.
+    #[error("another renewal is under way")]
+    StationRenewalOpen,
+    /// The station was revoked.
+    #[error("station revoked")]
     StationRevoked,
     /// No such station.
     #[error("station unknown")]

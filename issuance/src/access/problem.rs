@@ -35,6 +35,8 @@ impl From<AccessError> for Problem {
             E::Session => Self::new(Code::SessionNeeded),
             E::SessionUnknown => Self::new(Code::SessionUnknown),
             E::StationNeeded => Self::new(Code::StationCertificateNeeded),
+            E::StationExpired => Self::new(Code::StationCertificateExpired),
+            E::StationRenewalOpen => Self::new(Code::StationRenewalOpen),
             E::StationRevoked => Self::new(Code::StationRevoked),
             E::StationUnknown => Self::new(Code::StationNotFound),
             E::Store(source) => source.into(),

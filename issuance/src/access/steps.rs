@@ -11,8 +11,9 @@ use super::throttle::Guess;
 use super::{Access, AccessError, passwords, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone};
+use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::{OfficerId, SessionId, StationId};
-use crate::ground::{OfficeCode, Officer, Role};
+use crate::ground::{OfficeCode, Officer, Role, Station};
 use crate::store::Tx;
 use crate::web::Origin;
 
@@ -321,6 +322,32 @@ pub(super) async fn enrol_station(
     deed.enter(Entry::new(Action::StationEnrolled, Object::Station(id), Purpose::Administration).of(office)).await?;
     Ok((id, certificate.pem))
 }
+
+/// Issues the next certificate of the station that asks, for the key of this request. The present one goes on until the
+/// next is first used.
+///
+/// # Errors
+/// [`AccessError::CertificationRequest`]; [`AccessError::StationRenewalOpen`] if another one was issued a moment ago.
+pub(super) async fn renew_station(
+    deed: &mut Deed<Station>,
+    access: &Access,
+    request_pem: &str,
+) -> Result<(StationId, String), AccessError> {
+    let (id, at) = (deed.actor().id, deed.at());
+    let open = store::renewal_of(deed.tx(), id).await?;
+    if open.is_some_and(|since| since + RENEWAL_OPEN > at && since <= at + CLOCKS_DIFFER) {
+        return Err(AccessError::StationRenewalOpen);
+    }
+    let certificate = access.tls_authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
+    store::keep_next(deed.tx(), id, &certificate, at).await?;
+    let office = deed.actor().office.clone();
+    let entry = Entry::new(Action::StationRenewed, Object::Station(id), Purpose::Work).of(&office);
+    deed.enter(entry.because("a new certificate was issued")).await?;
+    Ok((id, certificate.pem))
+}
+
+/// So long a certificate that was not used yet keeps another one from being issued: two renewals at once are one.
+const RENEWAL_OPEN: time::Duration = time::Duration::minutes(15);
 
 /// Revokes a station: its next request is refused. Returns the moment of its (first) revocation.
 ///

@@ -19,6 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(21, "0021_access_row_macs"),
     migration!(40, "0040_access_officer_proposals"),
     migration!(46, "0046_access_rights_row_macs"),
+    migration!(67, "0067_access_station_renewals"),
     migration!(70, "0070_access_officer_certificates"),
 ];
 
@@ -64,14 +65,20 @@ pub const STATION: Sealed = Sealed {
         ("expires_at", Kind::Moment),
         ("revoked_at", Kind::Moment),
         ("revocation_reason", Kind::Text),
+        ("next_fingerprint", Kind::Bytes),
+        ("next_certificate", Kind::Bytes),
+        ("next_made_at", Kind::Moment),
+        ("next_expires_at", Kind::Moment),
     ],
     keys: 1,
     one: sql!(
-        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason,
+                next_fingerprint, next_certificate, next_made_at, next_expires_at, version, mac
          from station where id = $1"
     ),
     all: sql!(
-        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason,
+                next_fingerprint, next_certificate, next_made_at, next_expires_at, version, mac
          from station order by id"
     ),
     set: sql!("update station set version = $1, mac = $2 where id = $3"),
@@ -495,23 +502,65 @@ pub(super) async fn revoke_station(
     Ok(row.ok_or(AccessError::StationUnknown)?.get("revoked_at")?)
 }
 
-/// Returns the station that this certificate was issued to, if it may still be used.
-pub(super) async fn station_by_certificate(
-    tx: &mut Tx,
-    fingerprint: &[u8; 32],
-    now: OffsetDateTime,
-) -> Result<Station, AccessError> {
+/// The station that a certificate was issued to.
+pub(super) struct Shown {
+    pub station: Station,
+    /// When the certificate ends.
+    pub expires_at: OffsetDateTime,
+    /// Whether it is the next one, which is used for the first time.
+    pub is_next: bool,
+}
+
+/// Returns the station that this certificate was issued to, unless it is revoked.
+pub(super) async fn station_by_certificate(tx: &mut Tx, fingerprint: &[u8; 32]) -> Result<Shown, AccessError> {
     let sql = sql!(
-        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
-         from station where fingerprint = $1"
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason,
+                next_fingerprint, next_certificate, next_made_at, next_expires_at, version, mac
+         from station where fingerprint = $1 or next_fingerprint = $1"
     );
     let rows = tx.all_sealed(&STATION, sql, args![fingerprint]).await?;
     let row = rows.first().ok_or(AccessError::CertificateUnknown)?;
-    let revoked: Option<OffsetDateTime> = row.get("revoked_at")?;
-    if revoked.is_some() || row.get::<OffsetDateTime>("expires_at")? <= now {
+    if row.get::<Option<OffsetDateTime>>("revoked_at")?.is_some() {
         return Err(AccessError::StationRevoked);
     }
-    Ok(Station { id: Id::of(row, "id")?, name: row.get("name")?, office: row.parsed("office")? })
+    let is_next = row.array::<32>("fingerprint")? != *fingerprint;
+    let expires_at = row.get(if is_next { "next_expires_at" } else { "expires_at" })?;
+    let station = Station { id: Id::of(row, "id")?, name: row.get("name")?, office: row.parsed("office")? };
+    Ok(Shown { station, expires_at, is_next })
+}
+
+/// Returns when the next certificate of a station was made, if there is one that was not used yet; kept from other
+/// writers.
+pub(super) async fn renewal_of(tx: &mut Tx, id: StationId) -> Result<Option<OffsetDateTime>, StoreError> {
+    let row = tx.sealed_locked(&STATION, id).await?;
+    row.map_or(Ok(None), |row| row.get("next_made_at"))
+}
+
+/// Keeps the next certificate of a station beside the present one.
+pub(super) async fn keep_next(
+    tx: &mut Tx,
+    id: StationId,
+    certificate: &IssuedCertificate,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update station set next_fingerprint = $1, next_certificate = $2, next_made_at = $3, next_expires_at = $4
+         where id = $5"
+    );
+    let of = args![certificate.fingerprint(), &certificate.der, at, certificate.not_after, id];
+    tx.change(&STATION, id, sql, of).await?;
+    Ok(())
+}
+
+/// Puts the next certificate of a station in the place of the present one. Returns false if that was done already.
+pub(super) async fn take_next(tx: &mut Tx, id: StationId, fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "update station set fingerprint = next_fingerprint, certificate = next_certificate,
+                            expires_at = next_expires_at, next_fingerprint = null, next_certificate = null,
+                            next_made_at = null, next_expires_at = null
+         where id = $1 and next_fingerprint = $2"
+    );
+    Ok(tx.change(&STATION, id, sql, args![id, fingerprint]).await? == 1)
 }
 
 /// True if there is an officer.

@@ -77,6 +77,9 @@ const VERSION: &str = match option_env!("CITIZEN_CARD_COMMIT") {
 /// The end of a command.
 type Outcome = Result<(), Box<dyn Error>>;
 
+/// What the operator does so that a running service takes what was renewed.
+const RELOAD: &str = "reload the service (`systemctl reload citizen-card-issuance`, or SIGHUP)";
+
 /// Runs the command that the arguments name. Returns the exit code of the process.
 #[must_use]
 pub fn run() -> ExitCode {

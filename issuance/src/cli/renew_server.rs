@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::{Folder, Outcome, now, output, rng};
+use super::{Folder, Outcome, RELOAD, now, output, rng};
 use crate::keys;
 
-/// Issues the TLS certificate of the server anew. Restart the service afterwards.
+/// Issues the TLS certificate of the server anew. Reload the service afterwards (SIGHUP).
 #[derive(Args)]
 pub(super) struct RenewServer {
     #[command(flatten)]
@@ -21,7 +21,7 @@ impl RenewServer {
         let said = self.folder.config()?.authority.hosts.unwrap_or_default();
         let hosts = if self.host.is_empty() { said } else { self.host };
         let hosts = keys::renew_server(&self.folder.open()?, &hosts, now(), &mut rng())?;
-        output::line(format_args!("server.pem is issued anew for {}; restart the service.", hosts.join(", ")))?;
+        output::line(format_args!("server.pem is issued anew for {}; {RELOAD}.", hosts.join(", ")))?;
         Ok(())
     }
 }

@@ -6,15 +6,19 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Outcome, Place, output};
 use crate::ground::Randomness;
 use crate::population::reference::ExtraProvince;
-use crate::server::config::Config;
+use crate::server::config::{Config, Log};
 use crate::server::{Network, Service};
 
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
+///
+/// SIGHUP has it take the server's certificate, the signers and the log filter anew, without an end to any connection.
+/// What cannot be read then is said in the log, and stays as it was.
 ///
 /// Flags stand over the environment, and both over issuance.toml. Log level by `RUST_LOG`, else by `log.filter`; the
 /// log holds no personal data and no keys.
@@ -62,23 +66,27 @@ impl Serve {
     pub(super) fn run(self) -> Outcome {
         let config = self.configured()?;
         let settings = config.settings()?;
-        let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.log.filter));
-        let filter = filter.map_err(|error| format!("log.filter: {error}"))?;
-        let log =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
-        let log = log.with_ansi(std::io::stderr().is_terminal());
-        if config.log.json {
-            log.json().init();
-        } else {
-            log.init();
-        }
+        let refilter = begin_log(&config.log)?;
         tokio::runtime::Runtime::new()?.block_on(async {
             let service = Service::start(&settings, None, Randomness::System).await?;
             // A service that cannot say where it listens serves all the same; the log says it too.
             if let Err(error) = output::line(format_args!("issuance listens on https://{}", service.address())) {
                 tracing::warn!(%error, "the first line could not be written");
             }
-            stop_requested().await?;
+            let mut hang_up = signal(SignalKind::hangup())?;
+            let stop = stop_requested();
+            tokio::pin!(stop);
+            loop {
+                tokio::select! {
+                    stopped = &mut stop => break stopped?,
+                    _ = hang_up.recv() => {
+                        service.reload().await;
+                        if let Err(error) = self.configured().and_then(|config| refilter(filter(&config.log)?)) {
+                            tracing::error!(%error, "not reloaded: the log filter stays as it was");
+                        }
+                    }
+                }
+            }
             output::complain(format_args!("issuance: finishing requests under way"));
             service.stop().await;
             Ok(())
@@ -86,9 +94,35 @@ impl Serve {
     }
 }
 
+/// Puts another filter before the log.
+type Refilter = Box<dyn Fn(EnvFilter) -> Outcome>;
+
+/// Begins the log. Returns how its filter is replaced.
+fn begin_log(settings: &Log) -> Result<Refilter, Box<dyn Error>> {
+    let log = tracing_subscriber::fmt().with_env_filter(filter(settings)?).with_writer(std::io::stderr);
+    let log = log.log_internal_errors(false).with_ansi(std::io::stderr().is_terminal());
+    if settings.json {
+        let log = log.json().with_filter_reloading();
+        let handle = log.reload_handle();
+        log.init();
+        Ok(Box::new(move |filter| Ok(handle.reload(filter)?)))
+    } else {
+        let log = log.with_filter_reloading();
+        let handle = log.reload_handle();
+        log.init();
+        Ok(Box::new(move |filter| Ok(handle.reload(filter)?)))
+    }
+}
+
+/// The filter of `RUST_LOG`, else that of the configuration.
+fn filter(settings: &Log) -> Result<EnvFilter, Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&settings.filter));
+    Ok(filter.map_err(|error| format!("log.filter: {error}"))?)
+}
+
 /// Waits for Ctrl-C or SIGTERM.
 pub(super) async fn stop_requested() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),

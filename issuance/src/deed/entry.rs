@@ -173,6 +173,8 @@ words! {
         SignedOut = "signed-out",
         /// A station was enrolled.
         StationEnrolled = "station-enrolled",
+        /// A station was given its next certificate, or used it for the first time.
+        StationRenewed = "station-renewed",
         /// A station was revoked.
         StationRevoked = "station-revoked",
         /// A delivery of blanks entered the ledger.

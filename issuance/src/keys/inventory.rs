@@ -70,8 +70,8 @@ pub async fn inventory(
     let mut held = Vec::new();
     for (name, purpose, remedy) in [
         (KeyName::Csca, "certifies the signers", "a new CSCA with link certificates"),
-        (KeyName::DocumentSigner, "signs security objects", "issuance rotate ds, then restart"),
-        (KeyName::TrustListSigner, "signs the trust bundle", "issuance rotate trust-list-signer, then restart"),
+        (KeyName::DocumentSigner, "signs security objects", "issuance rotate ds, then reload"),
+        (KeyName::TrustListSigner, "signs the trust bundle", "issuance rotate trust-list-signer, then reload"),
     ] {
         let one = certificate(store, name)?;
         let left = match (name, one.verifying_key()) {
@@ -91,7 +91,7 @@ pub async fn inventory(
         }
     }
     for (file, purpose, remedy) in [
-        ("server.pem", "the service's TLS", "issuance renew-server"),
+        ("server.pem", "the service's TLS", "issuance renew-server, then reload"),
         ("tls-ca.pem", "certifies the service's TLS and the stations", "a new TLS authority, with overlap"),
     ] {
         let malformed = || CeremonyError::Unreadable(file);

@@ -24,7 +24,7 @@ pub use inventory::{Held, RevocationList, inventory};
 pub use issued::{Issued, NotIssued, find_issued, issued};
 pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore, RESTORING};
 use serde::{Deserialize, Serialize};
-pub use signer::{KeyName, Signer, SignerError, SigningKey};
+pub use signer::{KeyName, Signer, SignerError, Signers, SigningKey};
 pub use store::MIGRATIONS;
 pub(crate) use tls_authority::server_key;
 pub use tls_authority::{IssuedCertificate, OFFICERS, TlsAuthority, TlsAuthorityError};

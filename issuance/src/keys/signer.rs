@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
@@ -180,8 +180,8 @@ pub struct Signer(Arc<Keys>);
 
 #[derive(Debug)]
 struct Keys {
-    document_signer: (SigningKey, Certificate),
-    trust_list_signer: (SigningKey, Certificate),
+    document_signer: Arc<(SigningKey, Certificate)>,
+    trust_list_signer: Arc<(SigningKey, Certificate)>,
     csca: Certificate,
     settings: Settings,
     counters: Counters,
@@ -194,14 +194,37 @@ impl Signer {
     /// # Errors
     /// [`SignerError`]
     pub fn open(store: &KeyStore, settings: Settings, counters: Counters) -> Result<Self, SignerError> {
-        let with_certificate = |name: KeyName| -> Result<(SigningKey, Certificate), SignerError> {
+        let with_certificate = |name: KeyName| -> Result<Arc<(SigningKey, Certificate)>, SignerError> {
             let certificate = certificate(store, name)?;
             let key = SigningKey::open(store, name, &certificate)?;
-            Ok((key, certificate))
+            Ok(Arc::new((key, certificate)))
         };
+        Self::of(store, settings, counters, with_certificate)
+    }
+
+    /// Opens what the folder holds now. A key that is the same goes on with the signatures that it reserved.
+    fn reopened(&self, store: &KeyStore) -> Result<Self, SignerError> {
+        let keys = &self.0;
+        Self::of(store, keys.settings.clone(), keys.counters.clone(), |name| {
+            let certificate = certificate(store, name)?;
+            let present = if name == KeyName::DocumentSigner { &keys.document_signer } else { &keys.trust_list_signer };
+            if present.1.der() == certificate.der() {
+                return Ok(Arc::clone(present));
+            }
+            let key = SigningKey::open(store, name, &certificate)?;
+            Ok(Arc::new((key, certificate)))
+        })
+    }
+
+    fn of(
+        store: &KeyStore,
+        settings: Settings,
+        counters: Counters,
+        opened: impl Fn(KeyName) -> Result<Arc<(SigningKey, Certificate)>, SignerError>,
+    ) -> Result<Self, SignerError> {
         Ok(Self(Arc::new(Keys {
-            document_signer: with_certificate(KeyName::DocumentSigner)?,
-            trust_list_signer: with_certificate(KeyName::TrustListSigner)?,
+            document_signer: opened(KeyName::DocumentSigner)?,
+            trust_list_signer: opened(KeyName::TrustListSigner)?,
             csca: certificate(store, KeyName::Csca)?,
             settings,
             counters,
@@ -233,6 +256,59 @@ impl Signer {
             KeyName::DocumentSigner => Some(&self.0.document_signer.0),
             KeyName::TrustListSigner => Some(&self.0.trust_list_signer.0),
         }
+    }
+}
+
+/// The signer of a running service: another one after a reload that found new keys.
+#[derive(Clone, Debug)]
+pub struct Signers(Arc<RwLock<Succession>>);
+
+#[derive(Debug)]
+struct Succession {
+    now: Signer,
+    /// The one before the last reload: it signs what was prepared for it.
+    before: Option<Signer>,
+}
+
+impl Signers {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(signer: Signer) -> Self {
+        Self(Arc::new(RwLock::new(Succession { now: signer, before: None })))
+    }
+
+    /// Returns the signer of this moment. What is prepared for its certificate is signed by it, so a piece of work asks
+    /// once.
+    #[must_use]
+    pub fn now(&self) -> Signer {
+        self.0.read().expect("the lock is held for a copy only").now.clone()
+    }
+
+    /// Returns the signer, of now or before the last reload, whose document signer has this certificate; the one of now
+    /// if neither has.
+    #[must_use]
+    pub fn of(&self, document_signer: &Certificate) -> Signer {
+        let succession = self.0.read().expect("the lock is held for a copy only");
+        let fits = |signer: &&Signer| signer.certificate(KeyName::DocumentSigner).der() == document_signer.der();
+        succession.before.as_ref().filter(fits).unwrap_or(&succession.now).clone()
+    }
+
+    /// Takes what the folder holds now. Returns the signers that are others than before.
+    ///
+    /// # Errors
+    /// [`SignerError`]; the signer of before stays then.
+    pub fn reload(&self, store: &KeyStore) -> Result<Vec<KeyName>, SignerError> {
+        let before = self.now();
+        let now = before.reopened(store)?;
+        let others = [KeyName::DocumentSigner, KeyName::TrustListSigner]
+            .into_iter()
+            .filter(|name| before.certificate(*name).der() != now.certificate(*name).der())
+            .collect::<Vec<_>>();
+        if !others.is_empty() {
+            let mut succession = self.0.write().expect("the lock is held for a copy only");
+            *succession = Succession { now, before: Some(before) };
+        }
+        Ok(others)
     }
 }
 
@@ -366,14 +442,14 @@ pub enum SignerError {
     /// Usage limit reached.
     #[error(
         "the usage limit of the signer `{name}` is reached, and it signs nothing more: run `issuance rotate {name}`, \
-         then restart",
+         then reload the service",
         name = .0.file()
     )]
     Exhausted(KeyName),
     /// The private key usage period is over.
     #[error(
         "the signing period of the signer `{name}` is over, and it signs nothing more: run `issuance rotate {name}`, \
-         then restart",
+         then reload the service",
         name = .0.file()
     )]
     Expired(KeyName),
@@ -389,7 +465,7 @@ pub enum SignerError {
     /// On the revocation list.
     #[error(
         "the certificate {serial} of the signer `{name}` is revoked, and it signs nothing more: run `issuance rotate \
-         {name}`, then restart",
+         {name}`, then reload the service",
         serial = .1, name = .0.file()
     )]
     Revoked(KeyName, SerialNumber),

@@ -66,7 +66,8 @@ pub(super) async fn draft(
     let number = registered.personal_number;
     let number = number.ok_or_else(|| StoreError::inconsistent("person", "personal_number", registered.id))?;
     let (active_auth, chip_auth) = public_keys(keys, serial)?;
-    let signer = production.signer.certificate(KeyName::DocumentSigner);
+    let signer = production.signer.now();
+    let signer = signer.certificate(KeyName::DocumentSigner);
     let signing_time = deed.at().replace_nanosecond(0).expect("0 is a nanosecond");
     let issued = deed.today();
     let holder = Holder {
@@ -116,7 +117,7 @@ pub(super) fn is_stale(production: &Production, document: &Document) -> Result<b
         return Ok(false);
     }
     let prepared = prepared(production, document)?;
-    Ok(prepared.signer().der() != production.signer.certificate(KeyName::DocumentSigner).der())
+    Ok(prepared.signer().der() != production.signer.now().certificate(KeyName::DocumentSigner).der())
 }
 
 /// Returns the fingerprint of a document that was signed by a signer that was revoked since: a card with it would be
@@ -143,7 +144,8 @@ pub(super) async fn sign(production: &Production, deeds: &Deeds, id: DocumentId)
         return Ok(());
     }
     let prepared = prepared(production, &document)?;
-    let signature = production.signer.sign(deeds, KeyName::DocumentSigner, prepared.to_be_signed()).await?;
+    let signer = production.signer.of(prepared.signer());
+    let signature = signer.sign(deeds, KeyName::DocumentSigner, prepared.to_be_signed()).await?;
     let sod = prepared.attach(&signature)?;
     verify_as_border_guard(production, deeds, &sod, &contents(production, &document)?).await?;
     let sealed = production.secrets.seal(&purpose(id, "sod"), sod.raw());
@@ -183,7 +185,7 @@ async fn verify_as_border_guard(
     sod: &Sod,
     contents: &Contents,
 ) -> Result<(), ProductionError> {
-    let mut trust = TrustStore::new(vec![production.signer.csca().clone()]);
+    let mut trust = TrustStore::new(vec![production.signer.now().csca().clone()]);
     let (_, list) = production.crl.read().await?;
     trust.add_list(list)?;
     let verified = sod.verify(&trust, deeds.source().now())?;

@@ -29,7 +29,7 @@ pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
 use crate::cards::CardProfile;
 use crate::ground::Secrets;
 use crate::ground::objects::Objects;
-use crate::keys::{CardKeys, CurrentCrl, Signer};
+use crate::keys::{CardKeys, CurrentCrl, Signers};
 use crate::population::Register;
 
 /// What production has: card keys, the signer and the list in force, the series' profile, the objects and secrets
@@ -37,7 +37,7 @@ use crate::population::Register;
 #[derive(Clone, Debug)]
 pub struct Production {
     card_keys: Arc<CardKeys>,
-    signer: Signer,
+    signer: Signers,
     crl: CurrentCrl,
     profile: Arc<CardProfile>,
     register: Register,
@@ -51,7 +51,7 @@ impl Production {
     #[must_use]
     pub fn new(
         card_keys: CardKeys,
-        signer: Signer,
+        signer: Signers,
         crl: CurrentCrl,
         profile: Arc<CardProfile>,
         register: Register,

@@ -89,7 +89,7 @@ pub async fn prepare(
     slip: Option<&Slip>,
 ) -> Result<(), ProductionError> {
     // Before an application is bound to a chip for it.
-    Box::pin(production.signer.require_unrevoked(KeyName::DocumentSigner)).await?;
+    Box::pin(production.signer.now().require_unrevoked(KeyName::DocumentSigner)).await?;
     let (_, list) = Box::pin(production.crl.read()).await?;
     let mut turn = Turn { presentation, slip, list, portraits: HashMap::new(), passed_over: Vec::new() };
     let id = loop {

@@ -18,7 +18,14 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
         Right::Officer(_) => {
             codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SecondFactorNeeded, C::SessionNeeded]);
         }
-        Right::Station => codes.extend([C::StationCertificateNeeded, C::StationRevoked, C::StationUnknown]),
+        Right::Station => codes.extend([
+            C::ProtocolTooNew,
+            C::ProtocolTooOld,
+            C::StationCertificateExpired,
+            C::StationCertificateNeeded,
+            C::StationRevoked,
+            C::StationUnknown,
+        ]),
     }
     if *method == Method::POST {
         codes.extend([
@@ -222,6 +229,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ReceiptForged,
         ],
     ),
+    ("POST", "/api/v1/station/certificate", &[C::CertificationRequestUnfit, C::StationRenewalOpen]),
     (
         "POST",
         "/api/v1/station/chips/{serial}/spoiled",

@@ -15,7 +15,7 @@ use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
     AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, Installation, InstallationError, KeyStore,
-    KeyStoreError, Signer, SignerError, TlsAuthority, TlsAuthorityError,
+    KeyStoreError, Signer, SignerError, Signers, TlsAuthority, TlsAuthorityError,
 };
 use crate::numbering::Numbers;
 use crate::population::Register;
@@ -47,7 +47,7 @@ pub struct Offices {
     /// The registry of cards.
     pub cards: cards::Settings,
     /// The signing keys.
-    pub signer: Signer,
+    pub signer: Signers,
     /// The revocation list in force.
     pub crl: CurrentCrl,
     /// The trust bundle.
@@ -186,6 +186,7 @@ impl Offices {
         for complaint in signer.complaints(deeds.source().now()).await {
             tracing::error!("{complaint}");
         }
+        let signer = Signers::new(signer);
         let crl = CurrentCrl::new(&settings.data);
         // The State is the authority's to the end: what a card names is what its signer's certificates name.
         let code = authority.country()?.in_mrz().to_owned();

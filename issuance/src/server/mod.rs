@@ -29,6 +29,6 @@ pub use proxy::{Network, NetworkMalformed};
 pub use router::{Health, document, health, rights, router};
 pub use service::Service;
 pub use settings::{Limits, Settings};
-pub use tls::{ListenError, TlsListener};
+pub use tls::{Handshakes, ListenError, TlsListener};
 pub use verify::{Verified, verify};
 pub use watch::Watch;

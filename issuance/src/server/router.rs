@@ -11,6 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use crypto::perso::problem::ProblemCode;
+use crypto::perso::protocol::version;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
@@ -294,6 +295,10 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // So a station learns from its first answer, whatever that is, which versions of its protocol are spoken here.
+    if let Ok(value) = HeaderValue::from_str(&version::said()) {
+        response.headers_mut().insert(version::HEADER, value);
+    }
     // While the owner of the key file breaks glass, every answer says so: an administrator who can sign in
     // must learn of it.
     if let Some(effective) = state.access.alarm()
@@ -324,7 +329,7 @@ async fn ask_health(State(offices): State<Offices>) -> Looked<Health> {
 /// [`Problem`]: `storage-full`, `database-busy`, `database-unreachable`
 pub async fn health(offices: &Offices) -> Result<Health, Problem> {
     offices.readiness.ask().await?;
-    let mut details = offices.signer.complaints(offices.deeds().source().now()).await;
+    let mut details = offices.signer.now().complaints(offices.deeds().source().now()).await;
     details.extend(offices.faults.complaints());
     Ok(Health::of(offices.access.alarm(), details, offices.watch.public_findings()))
 }

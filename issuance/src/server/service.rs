@@ -1,14 +1,17 @@
 //! One running service, for the command line and for tests that run it in process.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::compose::founded;
+use super::tls::Handshakes;
 use super::{Metrics, Offices, Settings, StartError, TlsListener, router, worker};
 use crate::ground::{Clock, Randomness};
+use crate::keys::KeyStore;
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub struct Service {
     serving: JoinHandle<()>,
     metrics_address: Option<SocketAddr>,
     worker: JoinHandle<()>,
+    renewable: Arc<(KeyStore, Handshakes)>,
 }
 
 impl Service {
@@ -32,8 +36,9 @@ impl Service {
         let (store, _) = founded(settings)?;
         worker::begin(&offices).await;
         let limits = settings.limits.clone();
-        let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;
-        let address = listener.address();
+        let grace = settings.access.station_renewal_grace.unsigned_abs();
+        let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies, grace).await?;
+        let (address, handshakes) = (listener.address(), listener.handshakes());
         let (stop, stopped) = watch::channel(false);
         let metrics_address = match settings.metrics_listen {
             None => None,
@@ -49,7 +54,7 @@ impl Service {
         let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
-        Ok(Self { address, offices, stop, serving, metrics_address, worker })
+        Ok(Self { address, offices, stop, serving, metrics_address, worker, renewable: Arc::new((store, handshakes)) })
     }
 
     /// Where it listens.
@@ -68,6 +73,40 @@ impl Service {
     #[must_use]
     pub fn offices(&self) -> &Offices {
         &self.offices
+    }
+
+    /// Takes from the folder what may have been renewed: the server's certificate and key for new handshakes, the
+    /// signers for what is prepared from now on. Connections and requests under way go on. What cannot be read is said
+    /// in the log, and stays as it was.
+    ///
+    /// Returns true if everything was taken.
+    pub async fn reload(&self) -> bool {
+        let (renewable, signers) = (Arc::clone(&self.renewable), self.offices.signer.clone());
+        let read = move || {
+            let (store, handshakes) = &*renewable;
+            (handshakes.reload(store), signers.reload(store))
+        };
+        let Ok((tls, signers)) = tokio::task::spawn_blocking(read).await else {
+            tracing::error!("the reload was broken off; everything stays as it was");
+            return false;
+        };
+        match &tls {
+            Ok(()) => tracing::info!("reloaded: new handshakes show server.pem as it is now"),
+            Err(error) => tracing::error!(%error, "not reloaded: handshakes go on with the certificate of before"),
+        }
+        match &signers {
+            Ok(others) if others.is_empty() => tracing::info!("reloaded: the signers are the same"),
+            Ok(others) => {
+                for name in others {
+                    tracing::info!(signer = name.file(), "reloaded: the signer is another one from now on");
+                }
+            }
+            Err(error) => tracing::error!(%error, "not reloaded: the signers of before go on"),
+        }
+        for complaint in self.offices.signer.now().complaints(self.offices.deeds().source().now()).await {
+            tracing::error!("{complaint}");
+        }
+        tls.is_ok() && signers.is_ok()
     }
 
     /// Takes no new connections, lets requests under way finish (fifteen seconds at most), closes the database.

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use axum::Router;
-use rustls::RootCertStore;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
@@ -29,7 +31,7 @@ use crate::web::{Origin, Peer, Standing};
 pub struct TlsListener {
     address: SocketAddr,
     tcp: TcpListener,
-    acceptor: TlsAcceptor,
+    handshakes: Handshakes,
     limits: Arc<Limits>,
     trusted_proxies: Arc<[Network]>,
 }
@@ -42,7 +44,8 @@ impl std::fmt::Debug for TlsListener {
 }
 
 impl TlsListener {
-    /// Binds the port.
+    /// Binds the port. Client certificates shake hands for this `grace` after they ended: the gate lets them renew
+    /// themselves, and do nothing else.
     ///
     /// # Errors
     /// [`ListenError`]
@@ -51,15 +54,16 @@ impl TlsListener {
         store: &KeyStore,
         limits: Limits,
         trusted_proxies: &[Network],
+        grace: Duration,
     ) -> Result<Self, ListenError> {
-        let acceptor = TlsAcceptor::from(Arc::new(settings(store)?));
+        let handshakes = Handshakes::new(store, grace)?;
         let tcp = TcpListener::bind(address).await.map_err(|e| match e.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse(address),
             io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
             _ => ListenError::Bind(address, e),
         })?;
         let address = tcp.local_addr().map_err(|e| ListenError::Bind(address, e))?;
-        Ok(Self { address, tcp, acceptor, limits: Arc::new(limits), trusted_proxies: trusted_proxies.into() })
+        Ok(Self { address, tcp, handshakes, limits: Arc::new(limits), trusted_proxies: trusted_proxies.into() })
     }
 
     /// Where it listens: with the real port, if 0 was asked for.
@@ -68,13 +72,19 @@ impl TlsListener {
         self.address
     }
 
+    /// Returns what is shown in handshakes, to be replaced while it serves.
+    #[must_use]
+    pub fn handshakes(&self) -> Handshakes {
+        self.handshakes.clone()
+    }
+
     /// Serves connections until `stop` says so; then lets requests under way finish. Each connection is a task of its
     /// own, so a slow client stops no other.
     pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
         let seats = Seats::new((*self.limits).clone());
         let (open, mut closed) = mpsc::channel::<()>(1);
         let shared = Shared {
-            acceptor: self.acceptor,
+            handshakes: self.handshakes,
             limits: self.limits,
             trusted_proxies: self.trusted_proxies,
             seats,
@@ -106,10 +116,46 @@ impl TlsListener {
     }
 }
 
+/// Certificate and key that the service shows in handshakes, and whose certificates it takes. A connection
+/// keeps what it began with.
+#[derive(Clone)]
+pub struct Handshakes {
+    acceptor: Arc<RwLock<TlsAcceptor>>,
+    grace: Duration,
+}
+
+/// Shows no key.
+impl std::fmt::Debug for Handshakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handshakes")
+    }
+}
+
+impl Handshakes {
+    fn new(store: &KeyStore, grace: Duration) -> Result<Self, ListenError> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store, grace)?));
+        Ok(Self { acceptor: Arc::new(RwLock::new(acceptor)), grace })
+    }
+
+    /// Takes what the folder holds now, for every handshake from now on.
+    ///
+    /// # Errors
+    /// [`ListenError`]; what there was stays then.
+    pub fn reload(&self, store: &KeyStore) -> Result<(), ListenError> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(store, self.grace)?));
+        *self.acceptor.write().expect("the lock is held for a copy only") = acceptor;
+        Ok(())
+    }
+
+    fn now(&self) -> TlsAcceptor {
+        self.acceptor.read().expect("the lock is held for a copy only").clone()
+    }
+}
+
 /// What every connection is served with.
 #[derive(Clone)]
 struct Shared {
-    acceptor: TlsAcceptor,
+    handshakes: Handshakes,
     limits: Arc<Limits>,
     trusted_proxies: Arc<[Network]>,
     seats: Seats,
@@ -155,7 +201,7 @@ impl Shared {
 
     async fn shake_hands(self, stream: TcpStream, origin: Origin, standing: Arc<Standing>, seat: Seat, forwards: bool) {
         let shaken = tokio::select! {
-            shaken = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => shaken,
+            shaken = tokio::time::timeout(self.limits.handshake, self.handshakes.now().accept(stream)) => shaken,
             () = seat.given_away() => return tracing::debug!("TLS handshake given up for another connection"),
         };
         let stream = match shaken {
@@ -196,7 +242,67 @@ async fn announced(stream: &TcpStream) -> io::Result<(usize, Option<IpAddr>)> {
     }
 }
 
-fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
+/// Takes a client certificate that has ended for a while longer. Everything else is judged by the library.
+#[derive(Debug)]
+struct Graceful {
+    verifier: Arc<dyn ClientCertVerifier>,
+    grace: Duration,
+}
+
+impl ClientCertVerifier for Graceful {
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let judged = self.verifier.verify_client_cert(certificate, intermediates, now);
+        match &judged {
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
+                if now.as_secs().saturating_sub(not_after.as_secs()) <= self.grace.as_secs() =>
+            {
+                self.verifier.verify_client_cert(certificate, intermediates, *not_after)
+            }
+            _ => judged,
+        }
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.verifier.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.verifier.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+fn settings(store: &KeyStore, grace: Duration) -> Result<ServerConfig, ListenError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let certificates = |name: &'static str| -> Result<Vec<CertificateDer<'static>>, ListenError> {
         CertificateDer::pem_slice_iter(&store.public(name)?)
@@ -217,7 +323,7 @@ fn settings(store: &KeyStore) -> Result<ServerConfig, ListenError> {
     let key = PrivatePkcs8KeyDer::from(server_key(store, certificate)?.to_vec());
     let mut settings = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::new(Graceful { verifier, grace }))
         .with_single_cert(chain, key.into())?;
     settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(settings)

@@ -45,7 +45,7 @@ pub async fn is_due(trust: &Trust, deeds: &Deeds) -> Result<bool, BundleError> {
         return Ok(true);
     }
     let (crl, _) = trust.crl.read().await?;
-    if frame_hash(trust.signer.csca(), &crl) != current.frame_hash {
+    if frame_hash(trust.signer.now().csca(), &crl) != current.frame_hash {
         return Ok(true);
     }
     let mut tx = deeds.db().begin_read().await?;
@@ -58,9 +58,10 @@ pub async fn is_due(trust: &Trust, deeds: &Deeds) -> Result<bool, BundleError> {
 /// [`BundleError`]
 pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
     // Before anything is stored: a signer that cannot sign leaves no bundle behind that was prepared for it.
-    trust.signer.require_able(deeds, KeyName::TrustListSigner).await?;
+    let signing = trust.signer.now();
+    signing.require_able(deeds, KeyName::TrustListSigner).await?;
     let (crl, _) = trust.crl.read().await?;
-    let csca = trust.signer.csca();
+    let csca = signing.csca();
     let frame_hash = frame_hash(csca, &crl);
     let now = deeds.source().now();
     let at = now.replace_nanosecond(0).expect("0 is a nanosecond");
@@ -76,7 +77,7 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
         crls: vec![crl.to_vec()],
         revoked_documents: cards::store::revoked_documents(&mut tx).await?,
     };
-    let signer = trust.signer.clone();
+    let signer = signing.clone();
     // Without a turn: the transaction is open. One process at a time has the lease on this job.
     let prepared =
         blocking::apart(move || Draft::new(contents, signer.certificate(KeyName::TrustListSigner)).lint()).await?;
@@ -89,7 +90,7 @@ pub async fn build(trust: &Trust, deeds: &Deeds) -> Result<(), BundleError> {
     store::purge_unsigned(&mut tx).await?;
     store::insert_prepared(&mut tx, id, issued_at, frame_hash, &prepared.to_bytes()).await?;
     tx.commit().await?;
-    let signature = trust.signer.sign(deeds, KeyName::TrustListSigner, prepared.to_be_signed()).await?;
+    let signature = signing.sign(deeds, KeyName::TrustListSigner, prepared.to_be_signed()).await?;
     let signed = prepared.attach(&signature)?;
     let mut tx = deeds.db().begin_upkeep().await?;
     store::attach(&mut tx, id, &signed).await?;

@@ -16,7 +16,7 @@ pub use store::{MIGRATIONS, newest_at};
 use time::{Duration, OffsetDateTime};
 
 use crate::ground::ids::BundleId;
-use crate::keys::{CurrentCrl, Signer};
+use crate::keys::{CurrentCrl, Signers};
 
 /// Settings of the trust bundle.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -40,7 +40,7 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 pub struct Trust {
     settings: Arc<Settings>,
-    signer: Signer,
+    signer: Signers,
     crl: CurrentCrl,
     current: Arc<RwLock<Option<Bundle>>>,
 }
@@ -57,7 +57,7 @@ struct Bundle {
 impl Trust {
     /// The office with these settings and keys; without a bundle until the first [`refresh`].
     #[must_use]
-    pub fn new(settings: Settings, signer: Signer, crl: CurrentCrl) -> Self {
+    pub fn new(settings: Settings, signer: Signers, crl: CurrentCrl) -> Self {
         Self { settings: Arc::new(settings), signer, crl, current: Arc::default() }
     }
 

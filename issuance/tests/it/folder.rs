@@ -163,8 +163,11 @@ async fn a_new_server_certificate_that_was_cut_off_leaves_the_old_pair() {
     let store = KeyStore::open(data.path(), None).unwrap();
     let old = fs::read(data.path().join("server.pem")).unwrap();
     keys::renew_server(&store, &[], now(), &mut Randomness::System.draw()).unwrap();
-    let listens =
-        async || TlsListener::bind("127.0.0.1:0".parse().unwrap(), &store, Limits::default(), &[]).await.map(drop);
+    let listens = async || {
+        let grace = std::time::Duration::ZERO;
+        let bound = TlsListener::bind("127.0.0.1:0".parse().unwrap(), &store, Limits::default(), &[], grace);
+        bound.await.map(drop)
+    };
     listens().await.unwrap();
     // As if the power had gone before the certificate was published.
     assert_ne!(fs::read(data.path().join("server.pem")).unwrap(), old);

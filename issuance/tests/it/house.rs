@@ -30,11 +30,11 @@ pub struct House {
 pub async fn on_both(scenario: impl AsyncFn(&House)) {
     let house = Box::pin(House::open(None)).await;
     Box::pin(scenario(&house)).await;
-    house.service.stop().await;
+    Box::pin(house.service.stop()).await;
     if let Some(url) = postgres::fresh_database() {
         let house = Box::pin(House::open(Some(url))).await;
         Box::pin(scenario(&house)).await;
-        house.service.stop().await;
+        Box::pin(house.service.stop()).await;
     }
 }
 

@@ -138,7 +138,7 @@ async fn a_restored_database_gives_no_signature_back_to_a_key() {
         for _ in 0..4 {
             let offices = open(&settings).await.unwrap();
             for _ in 0..32 {
-                let signed = offices.signer.sign(offices.deeds(), KeyName::DocumentSigner, b"message").await;
+                let signed = offices.signer.now().sign(offices.deeds(), KeyName::DocumentSigner, b"message").await;
                 made += usize::from(signed.is_ok());
             }
             offices.deeds().db().close().await;

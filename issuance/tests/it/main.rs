@@ -35,6 +35,7 @@ mod problems;
 mod reading;
 mod reconciliation;
 mod register_rules;
+mod renewals;
 mod rights;
 mod road;
 mod row_macs;

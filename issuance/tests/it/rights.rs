@@ -122,6 +122,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/reconciliation/findings/{id}/confirmation", Officers(&[Admin])),
     // Production: machines alone.
     ("GET", "/api/v1/production/queue", Stations),
+    ("POST", "/api/v1/station/certificate", Stations),
     ("GET", "/api/v1/station/custody", Stations),
     ("POST", "/api/v1/station/chips/{serial}/spoiled", Stations),
     ("POST", "/api/v1/station/intake/orders", Stations),

@@ -65,7 +65,7 @@ async fn a_document_of_a_revoked_signer_is_made_anew() {
     let mut chip = offices.initialised(1).await;
     offices.orders(&chip).await.unwrap();
     let store = KeyStore::open(offices.data.path(), None).unwrap();
-    let revoked = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
+    let revoked = offices.state.signer.now().certificate(KeyName::DocumentSigner).serial().clone();
     keys::rotate(&store, KeyName::DocumentSigner, offices.clock.now(), &mut Randomness::System.draw()).unwrap();
     keys::issue_crl(&store, std::slice::from_ref(&revoked), offices.clock.now()).unwrap();
     offices.starts_again().await;
@@ -144,14 +144,14 @@ mod walk {
         let person = offices.citizen().await;
         let application = offices.approved(person, Kind::First).await;
         let mut chip = offices.initialised(1).await;
-        assert!(offices.state.signer.complaints(offices.clock.now()).await.is_empty());
+        assert!(offices.state.signer.now().complaints(offices.clock.now()).await.is_empty());
         let store = KeyStore::open(offices.data.path(), None).unwrap();
-        let serial = offices.state.signer.certificate(KeyName::DocumentSigner).serial().clone();
+        let serial = offices.state.signer.now().certificate(KeyName::DocumentSigner).serial().clone();
         keys::issue_crl(&store, &[serial], offices.clock.now()).unwrap();
         let problem = Problem::from(offices.personalizes(&mut chip).await.unwrap_err());
         assert_eq!(problem.code(), ProblemCode::SignerRevoked);
         assert_eq!(offices.application(application.id).await.stage.name(), "approved", "no chip was bound for nothing");
-        let complaints = offices.state.signer.complaints(offices.clock.now()).await;
+        let complaints = offices.state.signer.now().complaints(offices.clock.now()).await;
         assert!(complaints.len() == 1 && complaints[0].contains("issuance rotate ds"), "{complaints:?}");
         assert_eq!(offices.health().await, ("degraded".to_owned(), complaints));
     }

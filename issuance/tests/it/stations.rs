@@ -97,7 +97,8 @@ async fn a_client_that_does_not_shake_hands_stops_nobody() {
 async fn a_port_in_use_is_said_so() {
     let house = house::House::open(None).await;
     let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
-    let error = TlsListener::bind(house.service.address(), &store, Limits::default(), &[]).await.unwrap_err();
+    let grace = std::time::Duration::ZERO;
+    let error = TlsListener::bind(house.service.address(), &store, Limits::default(), &[], grace).await.unwrap_err();
     assert!(matches!(error, ListenError::InUse(address) if address == house.service.address()));
     assert!(error.to_string().contains("in use"));
 }
@@ -123,4 +124,41 @@ async fn without_init_there_is_no_service() {
     let error = Service::start(&house::settings(&folder, None), None, Randomness::System).await.unwrap_err();
     assert!(matches!(error, StartError::KeyStore(_)));
     assert!(error.to_string().contains("issuance init"), "{error}");
+}
+
+#[tokio::test]
+async fn a_station_that_speaks_no_version_of_this_service_is_refused_before_anything_is_done() {
+    on_both(async |house| {
+        let (station, _) = house.station("counter-1").await;
+        let asks = async |versions: Option<&str>, key: &str| {
+            let mut request = station.client.post(format!("{}{ROUTE}", station.address));
+            if let Some(versions) = versions {
+                request = request.header("citizen-card-protocol", versions);
+            }
+            let answer = request.header("idempotency-key", key).json(&json!({})).send().await.unwrap();
+            let spoken = answer.headers()["citizen-card-protocol"].to_str().unwrap().to_owned();
+            assert_eq!(spoken, "2, 1", "each answer says what is spoken here");
+            let status = answer.status().as_u16();
+            (status, answer.json::<serde_json::Value>().await.unwrap())
+        };
+        for (number, (said, code)) in
+            [("4, 3", "protocol-too-new"), ("3", "protocol-too-new"), ("next", "protocol-too-new")].iter().enumerate()
+        {
+            let (status, body) = asks(Some(said), &format!("k-{number}")).await;
+            assert_eq!((status, &body["code"]), (400, &json!(code)), "{said}");
+            let detail = body["detail"].as_str().unwrap();
+            assert!(detail.contains("2, 1") && body["remedy"].as_str().unwrap().contains("card-agent"), "{body}");
+            assert_eq!(body["about"], "station");
+        }
+        // The agent before the versions, this one, and the next one: all meet the handler, which wants another body.
+        for (number, said) in [None, Some("1"), Some("2, 1"), Some("3, 2")].into_iter().enumerate() {
+            let (status, body) = asks(said, &format!("known-{number}")).await;
+            assert_eq!((status, &body["code"]), (422, &json!("body-invalid")), "{said:?}");
+        }
+        // Officers are asked for no version.
+        let answer = house.admin.client.get(format!("{}/api/v1/stations", house.admin.address));
+        let answer = answer.bearer_auth(house.admin.token.as_ref().unwrap()).header("citizen-card-protocol", "9");
+        assert_eq!(answer.send().await.unwrap().status(), 200);
+    })
+    .await;
 }

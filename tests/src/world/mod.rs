@@ -17,7 +17,9 @@ use std::time::Duration;
 
 pub use pcscd::Pcscd;
 pub(crate) use programs::LISTENS_ON;
-pub use programs::{Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program};
+pub use programs::{
+    Older, Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program,
+};
 use serde_json::Value;
 
 use crate::ambient;
@@ -39,11 +41,13 @@ pub struct Options {
     pub database: Option<String>,
     /// Seed of the simulated chips.
     pub seed: u64,
+    /// Programs of another version.
+    pub older: Older,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 2, named_curves: false, database: None, seed: 2021 }
+        Self { readers: 2, named_curves: false, database: None, seed: 2021, older: Older::default() }
     }
 }
 
@@ -80,6 +84,8 @@ pub struct Offices {
     pub officers: Officers,
     /// Identifier of the station.
     pub station_id: String,
+    /// The station's program, if it is of another version.
+    pub older_agent: Option<PathBuf>,
 }
 
 /// The offices, and cards in the virtual readers of a private pcscd. Fields are dropped in this order:
@@ -135,10 +141,11 @@ impl Offices {
         secret(&transport, &hex::encode(ambient::bytes::<32>()))?;
         founded(&dir, &transport, options)?;
         let (issuance, address) = serving(&dir, "127.0.0.1:0", options)?;
-        let service = Service::new(&address, &dir.join(TLS_AUTHORITY));
+        let service = seen(&address, &dir, options);
         let officers = officers(&dir, &service)?;
-        let station_id = station(&dir, &service, &officers.administrator)?;
-        Ok(Self { issuance, dir, service, officers, station_id })
+        let older_agent = options.older.card_agent.clone();
+        let station_id = station(&dir, &service, &officers.administrator, older_agent.as_ref())?;
+        Ok(Self { issuance, dir, service, officers, station_id, older_agent })
     }
 
     /// Begins the offices again that an earlier process began below `dir` and left there whole, at the same address.
@@ -150,10 +157,11 @@ impl Offices {
         let address = fs::read_to_string(dir.join(ADDRESS))?;
         let listen = address.trim().trim_start_matches("https://").to_owned();
         let (issuance, address) = serving(&dir, &listen, options)?;
-        let service = Service::new(&address, &dir.join(TLS_AUTHORITY));
+        let service = seen(&address, &dir, options);
         let officers = Officers::sign_in(&service, |username| fs::read_to_string(password_of(&dir, username)))?;
         let station_id = fs::read_to_string(dir.join(STATION_ID))?;
-        Ok(Self { issuance, dir, service, officers, station_id })
+        let older_agent = options.older.card_agent.clone();
+        Ok(Self { issuance, dir, service, officers, station_id, older_agent })
     }
 
     /// Whether offices were begun below `dir`, and can be begun again.
@@ -238,7 +246,7 @@ impl World {
     /// # Errors
     /// If the program cannot be found or built.
     pub fn card_agent<A: AsRef<OsStr>>(&self, arguments: &[A]) -> io::Result<Command> {
-        let mut command = card_agent(arguments)?;
+        let mut command = Older::run_by(self.older_agent.as_ref(), card_agent(arguments)?);
         command.env("PCSCLITE_CSOCK_NAME", self.pcscd.socket());
         Ok(command)
     }
@@ -374,7 +382,7 @@ fn simulator(offices: &Offices, pcscd: &Pcscd, options: &Options) -> Result<(Run
 
 /// Founds the service.
 fn founded(dir: &Path, transport: &Path, options: &Options) -> Result<(), WorldError> {
-    let mut init = issuance_init(&dir.join("issuance"))?;
+    let mut init = Older::run_by(options.older.issuance.as_ref(), issuance_init(&dir.join("issuance"))?);
     init.arg("--transport-key").arg(format!("simulator={}", transport.display()));
     if options.named_curves {
         init.arg("--named-curves");
@@ -384,7 +392,8 @@ fn founded(dir: &Path, transport: &Path, options: &Options) -> Result<(), WorldE
 
 /// Starts the service on this port, or one that it takes itself. Returns its process and address.
 fn serving(dir: &Path, listen: &str, options: &Options) -> Result<(Running, String), WorldError> {
-    let mut serve = issuance_serve(&dir.join("issuance"), listen)?;
+    let serve = issuance_serve(&dir.join("issuance"), listen)?;
+    let mut serve = Older::run_by(options.older.issuance.as_ref(), serve);
     serve.args(["--extra-province", PROVINCE]);
     if let Some(database) = &options.database {
         serve.arg("--database").arg(database);
@@ -396,6 +405,12 @@ fn serving(dir: &Path, listen: &str, options: &Options) -> Result<(Running, Stri
     let address = said.trim_start_matches(LISTENS_ON).trim().to_owned();
     fs::write(dir.join(ADDRESS), &address)?;
     Ok((running, address))
+}
+
+/// The service as officers see it.
+fn seen(address: &str, dir: &Path, options: &Options) -> Service {
+    let service = Service::new(address, &dir.join(TLS_AUTHORITY));
+    if options.older.issuance.is_some() { service.without_versions() } else { service }
 }
 
 fn officers(dir: &Path, service: &Service) -> Result<Officers, WorldError> {
@@ -463,15 +478,21 @@ fn own_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Enrols the station `counter-1`. Returns its identifier.
-fn station(dir: &Path, service: &Service, administrator: &Caller) -> Result<String, WorldError> {
+fn station(
+    dir: &Path,
+    service: &Service,
+    administrator: &Caller,
+    older: Option<&PathBuf>,
+) -> Result<String, WorldError> {
     let station = dir.join("station");
-    let mut request = enrol_request(&station, "counter-1", &service.address, &dir.join(TLS_AUTHORITY))?;
+    let request = enrol_request(&station, "counter-1", &service.address, &dir.join(TLS_AUTHORITY))?;
+    let mut request = Older::run_by(older, request);
     succeeds("card-agent enrol", request.arg("--anchor").arg(dir.join(CSCA)))?;
     let request = fs::read_to_string(station.join("csr.pem"))?;
     let registered: Value = administrator.registers_station("counter-1", OFFICE, &request)?;
     let certificate = dir.join("station-certificate.pem");
     fs::write(&certificate, registered["certificate_pem"].as_str().unwrap_or_default())?;
-    succeeds("card-agent enrol", &mut enrol_certificate(&station, &certificate)?)?;
+    succeeds("card-agent enrol", &mut Older::run_by(older, enrol_certificate(&station, &certificate)?))?;
     let id = registered["id"].as_str().unwrap_or_default().to_owned();
     fs::write(dir.join(STATION_ID), &id)?;
     Ok(id)

@@ -62,6 +62,31 @@ impl Drop for Running {
     }
 }
 
+/// Programs of another version than this one.
+#[derive(Clone, Debug, Default)]
+pub struct Older {
+    /// Its `card-agent`; without it, the present one is the station's.
+    pub card_agent: Option<PathBuf>,
+    /// Its `issuance`, of the time when addresses had no version; without it, the present one is the service.
+    pub issuance: Option<PathBuf>,
+}
+
+impl Older {
+    /// Returns the same command line for the older program, if there is one.
+    pub(crate) fn run_by(program: Option<&PathBuf>, command: Command) -> Command {
+        let Some(program) = program else { return command };
+        let mut older = Command::new(program);
+        older.args(command.get_args()).stdin(Stdio::null());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => older.env(name, value),
+                None => older.env_remove(name),
+            };
+        }
+        older
+    }
+}
+
 /// `issuance init`: a new service in the folder `data`.
 ///
 /// # Errors

@@ -22,4 +22,6 @@ mod pictures;
 mod power_cuts;
 mod readers;
 mod reconcile;
+mod reload;
+mod renewal;
 mod station_and_kiosk;

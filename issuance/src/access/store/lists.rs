@@ -33,7 +33,8 @@ pub(in crate::access) async fn stations(
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason, version, mac
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason,
+                next_fingerprint, next_certificate, next_made_at, next_expires_at, version, mac
          from station where (office = $1 or $1 = 'national') and id > $2 order by id limit $3"
     );
     tx.all_judged(&STATION, sql, args![office, after, most]).await
