@@ -39,6 +39,8 @@ pub mod of {
         Document;
         /// A row of the audit trail.
         Entry;
+        /// A legal hold.
+        Hold;
         /// An officer.
         Officer;
         /// An order for a chip.
@@ -70,6 +72,8 @@ pub type DeputyId = Id<of::Deputy>;
 pub type DocumentId = Id<of::Document>;
 /// Identifier of a row of the audit trail.
 pub type EntryId = Id<of::Entry>;
+/// Identifier of a legal hold.
+pub type HoldId = Id<of::Hold>;
 /// Identifier of an officer.
 pub type OfficerId = Id<of::Officer>;
 /// Identifier of an order.

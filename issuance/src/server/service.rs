@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::compose::founded;
 use super::{Metrics, Offices, Settings, StartError, TlsListener, router, worker};
-use crate::ground::{Clock, Randomness};
+use crate::ground::files::FolderLock;
+use crate::ground::{Clock, Randomness, files};
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Service {
     serving: JoinHandle<()>,
     metrics_address: Option<SocketAddr>,
     worker: JoinHandle<()>,
+    _in_use: FolderLock,
 }
 
 impl Service {
@@ -28,8 +30,10 @@ impl Service {
     /// # Errors
     /// [`StartError`], which says what to do.
     pub async fn start(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
+        let (folder, begun) = (&settings.data, founded(settings)?);
+        let in_use = files::in_use(folder).map_err(|error| StartError::Folder(folder.clone(), error))?;
         let offices = Offices::open(settings, clock, randomness).await?;
-        let (store, _) = founded(settings)?;
+        let (store, _) = begun;
         worker::begin(&offices).await;
         let limits = settings.limits.clone();
         let listener = TlsListener::bind(settings.listen, &store, limits, &settings.trusted_proxies).await?;
@@ -49,7 +53,7 @@ impl Service {
         let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
-        Ok(Self { address, offices, stop, serving, metrics_address, worker })
+        Ok(Self { address, offices, stop, serving, metrics_address, worker, _in_use: in_use })
     }
 
     /// Where it listens.

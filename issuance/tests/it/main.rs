@@ -29,6 +29,8 @@ mod portraits;
 mod problems;
 mod reading;
 mod register_rules;
+mod rekey;
+mod retention;
 mod rights;
 mod road;
 mod row_macs;

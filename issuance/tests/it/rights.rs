@@ -86,6 +86,13 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Without names. A registrar asks for what is held, and no more: the gate lets in, the list decides.
     ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("GET", "/api/v1/applications/{id}/portrait", Officers(&[Approver, Capture, HandOver, Registrar])),
+    // What must not be erased: two officers of the national office, who look after the register or the trail.
+    ("GET", "/api/v1/legal-holds", Officers(&[Auditor, Registrar])),
+    ("POST", "/api/v1/legal-holds", Officers(&[Auditor, Registrar])),
+    ("POST", "/api/v1/legal-holds/{id}/confirmation", Officers(&[Auditor, Registrar])),
+    ("POST", "/api/v1/legal-holds/{id}/release", Officers(&[Auditor, Registrar])),
+    ("POST", "/api/v1/legal-holds/{id}/release/confirmation", Officers(&[Auditor, Registrar])),
     // Circular 60, Art. 7: eligible or not, decided by another officer.
     ("POST", "/api/v1/applications/{id}/approval", Officers(&[Approver])),
     ("POST", "/api/v1/applications/{id}/refusal", Officers(&[Approver])),

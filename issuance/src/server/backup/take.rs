@@ -105,8 +105,9 @@ pub async fn backup(
             |name, recipients: &[Recipient]| Writer::begin(&partial.folder, name, recipients, made_at, &progress, rng);
         let mut data = begun(DATA, &order.recipients)?;
         add(&mut data, if copied { SQLITE } else { POSTGRESQL }, &spool)?;
-        add_objects(&mut data, &settings.data)?;
+        add_tree(&mut data, &settings.data, OBJECTS)?;
         let mut keys = begun(KEYS, &order.keys_recipients)?;
+        add_tree(&mut keys, &settings.data, CONTENT_KEYS)?;
         for (secret, name, bytes) in &small.0 {
             let (archive, mode) = if *secret { (&mut keys, files::PRIVATE) } else { (&mut data, files::PUBLIC) };
             archive.add(name, mode, bytes.len() as u64, &***bytes)?;
@@ -144,6 +145,7 @@ impl Small {
                 Db::lite_file(data).file_name().is_some_and(|file| name.starts_with(&*file.to_string_lossy()));
             if of_database
                 || name == "lock"
+                || name == files::IN_USE
                 || name == KEK
                 || fs::canonicalize(&path).ok() == fs::canonicalize(&kek).ok()
             {
@@ -177,8 +179,9 @@ fn listed(folder: &Path) -> Result<Vec<(String, PathBuf, fs::Metadata)>, BackupE
     Ok(all)
 }
 
-fn add_objects(archive: &mut Writer, data: &Path) -> Result<(), BackupError> {
-    let root = data.join("objects");
+/// Adds the objects, or their content keys. What is erased meanwhile is passed over.
+fn add_tree(archive: &mut Writer, data: &Path, tree: &str) -> Result<(), BackupError> {
+    let root = data.join(tree.trim_end_matches('/'));
     let mut folders = match fs::read_dir(&root) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -189,7 +192,10 @@ fn add_objects(archive: &mut Writer, data: &Path) -> Result<(), BackupError> {
     for folder in folders {
         let Some(prefix) = folder.to_str().filter(|name| name.len() == 2) else { continue };
         for (name, path, _) in listed(&root.join(prefix))? {
-            add(archive, &format!("{OBJECTS}{prefix}/{name}"), &path)?;
+            match add(archive, &format!("{tree}{prefix}/{name}"), &path) {
+                Err(BackupError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                added => added?,
+            }
         }
     }
     Ok(())
@@ -309,3 +315,4 @@ pub(super) const SQLITE: &str = "database.sqlite";
 pub(super) const POSTGRESQL: &str = "database.pgdump";
 pub(super) const FILES: &str = "files/";
 pub(super) const OBJECTS: &str = "objects/";
+pub(super) const CONTENT_KEYS: &str = "content-keys/";
