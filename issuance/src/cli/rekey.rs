@@ -9,14 +9,15 @@ use crate::server::{self, Rekeyed};
 
 /// Puts another key-encryption key in the place of the one in use. No service may run.
 ///
-/// Everything that is sealed stays as it is: the root key, under which it is sealed, is sealed anew. A run that was cut is
-/// repeated with the same arguments. Backups that were taken before open with the key of then: keep it as long as them.
+/// Everything that is sealed stays as it is: the root key, under which it is sealed, is sealed anew. A run
+/// that was cut is repeated with the same arguments. Backups that were taken before open with the key of then:
+/// keep it as long as them.
 #[derive(Args)]
 pub(super) struct RekeyCommand {
     #[command(flatten)]
     place: Place,
-    /// File with the new key (64 hexadecimal digits, mode 0600). Afterwards name it as `key_file`, or put it in the place of
-    /// the old file.
+    /// File with the new key (64 hexadecimal digits, mode 0600). Afterwards name it as `key_file`, or put it in
+    /// the place of the old file.
     #[arg(long, value_name = "FILE")]
     new_key_file: PathBuf,
 }

@@ -31,8 +31,8 @@ struct List {
 }
 
 /// Erases what is due, in small pieces, each recorded in the audit trail. It may be cut anywhere and run again, and the
-/// service may run meanwhile. Nothing under a legal hold is erased. What is erased comes back from no backup whose archive
-/// of keys is gone: read docs/backup.md first.
+/// service may run meanwhile. Nothing under a legal hold is erased. What is erased comes back from no backup whose
+/// archive of keys is gone: read docs/backup.md first.
 #[derive(Args)]
 struct Run {
     #[command(flatten)]

@@ -44,7 +44,7 @@ pub struct Hold {
     pub person: PersonId,
     /// The one application that it keeps; none: all of the person.
     pub application: Option<ApplicationId>,
-    /// Why.
+    /// The grounds, in the words of the officer who proposed it.
     pub grounds: String,
     /// The officer who wants it.
     pub proposed: Decision,
@@ -88,8 +88,8 @@ impl HoldState {
     }
 }
 
-/// A hold that waits for its second officer stands for so long: nothing is erased in the meantime, and one officer alone
-/// keeps nothing for ever.
+/// A hold that waits for its second officer stands for so long: nothing is erased in the meantime, and one officer
+/// alone keeps nothing for ever.
 pub const PROPOSAL_STANDS: Duration = Duration::days(7);
 
 impl Hold {

@@ -19,7 +19,8 @@ use crate::ground::{Secrets, files};
 pub struct KeyStore {
     data: PathBuf,
     secrets: Secrets,
-    /// What [`secrets`](Self::secrets) derive from: the root key, or, in a folder that has none, the key-encryption key.
+    /// What [`secrets`](Self::secrets) derive from: the root key, or, in a folder that has
+    /// none, the key-encryption key.
     root: Zeroizing<[u8; 32]>,
 }
 
@@ -197,8 +198,7 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError::NotOurs`]
     pub fn fits(&self) -> Result<(), KeyStoreError> {
-        let names = self.names("")?;
-        names.iter().filter(|name| *name != "root").take(1).try_for_each(|name| self.load(name).map(drop))
+        self.names("")?.iter().take(1).try_for_each(|name| self.load(name).map(drop))
     }
 
     /// Names of the keys that begin with `prefix`, without it.
@@ -210,6 +210,8 @@ impl KeyStore {
         let entries = fs::read_dir(&folder).map_err(|e| KeyStoreError::File(folder.clone(), e))?;
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            // The root key is no key of this list: it is opened by another one.
+            .filter(|name| name != "root.sealed")
             .filter_map(|name| Some(name.strip_suffix(".sealed")?.strip_prefix(prefix)?.to_owned()))
             .collect();
         names.sort();
@@ -272,9 +274,9 @@ impl LockedKeyStore<'_> {
         write_private(&self.path(name), &self.secrets.seal(&purpose(name), key))
     }
 
-    /// Seals the root key under another key-encryption key: the folder opens with it from now on, and with the one before
-    /// no more. One file is replaced, so that a cut leaves the one or the other. In a folder of a version that had no
-    /// root key, the key-encryption key of then becomes it.
+    /// Seals the root key under another key-encryption key: the folder opens with it from now on, and with the one
+    /// before no more. One file is replaced, so that a cut leaves the one or the other. In a folder of a version that
+    /// had no root key, the key-encryption key of then becomes it.
     ///
     /// # Errors
     /// [`KeyStoreError::File`]

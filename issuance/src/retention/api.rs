@@ -69,7 +69,7 @@ struct HoldView {
     person_id: PersonId,
     /// The one application that it keeps; null: everything of the person.
     application_id: Option<ApplicationId>,
-    /// Why.
+    /// The grounds, in the words of the officer who proposed it.
     grounds: String,
     /// How far it is.
     state: HoldState,
@@ -120,8 +120,8 @@ impl HoldView {
 #[serde(deny_unknown_fields)]
 struct All {}
 
-/// The legal holds, in the order of their proposal, those that ended among them. For officers of the national office; the
-/// reading is a record of the trail.
+/// The legal holds, in the order of their proposal, those that ended among them. For officers of the national office;
+/// the reading is a record of the trail.
 #[utoipa::path(get, path = "/api/v1/legal-holds", tag = "retention", params(PageAsked),
     responses((status = 200, body = Page<HoldView>)))]
 async fn list_holds(

@@ -1,4 +1,5 @@
-//! The job that erases: in small pieces, each of them whole or not at all, so that it can be cut anywhere and run again.
+//! The job that erases: in small pieces, each of them whole or not at all, so that it can be
+//! cut anywhere and run again.
 
 use std::time::Instant;
 
@@ -31,8 +32,8 @@ pub struct Figures {
     pub finished: bool,
 }
 
-/// Erases what is due, until `until` if that is given. Dry: counts it, and changes nothing. Says after each piece how far it
-/// is.
+/// Erases what is due, until `until` if that is given. Dry: counts it, and changes nothing. Says after
+/// each piece how far it is.
 ///
 /// # Errors
 /// [`RetentionError`]; what was erased until then is recorded.
@@ -131,7 +132,7 @@ async fn applications(
     Ok(piece.last().map_or(after, |last| (last.closed_at, last.id)))
 }
 
-/// Erases one piece of rows that name nobody's application.
+/// Erases one piece of rows that belong to no application.
 async fn rows(
     settings: &Settings,
     deeds: &Deeds,

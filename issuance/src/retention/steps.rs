@@ -10,8 +10,8 @@ use crate::holds::{Hold, HoldState, Named, store};
 use crate::store::StoreError;
 use crate::{applications, cards, population};
 
-/// Proposes a hold, which stands from now on for a week, or until it is ended if a second officer confirms it. The person
-/// is kept from other writers meanwhile: what is being erased is erased before, and nothing after.
+/// Proposes a hold, which stands from now on for a week, or until it is ended if a second officer confirms it. The
+/// person is kept from other writers meanwhile: what is being erased is erased before, and nothing after.
 ///
 /// # Errors
 /// [`HoldError`]

@@ -140,7 +140,8 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     Ok(Some(done))
 }
 
-/// Erases what is kept no longer, for some seconds, if the settings leave it to the service. Returns false if more is due.
+/// Erases what is kept no longer, for some seconds, if the settings leave it to the service.
+/// Returns false if more is due.
 async fn erase(offices: &Offices) -> Result<bool, RetentionError> {
     let settings = &offices.retention;
     if !settings.automatic {

@@ -209,7 +209,7 @@ async fn a_proposed_hold_stands_for_a_week_and_one_of_another_hand_lets_nothing_
     .await;
 }
 
-/// Whoever has SQL and no key says that an application is closed.
+/// A hand with SQL and without the key says that an application is closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_application_itself_says_whether_it_is_closed_and_since_when() {
     both(async |offices| {
