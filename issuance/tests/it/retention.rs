@@ -22,8 +22,8 @@ use crate::postgres::fresh_database;
 /// Runs a test on SQLite and on PostgreSQL.
 async fn both(test: impl AsyncFn(&Offices)) {
     for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
-        let offices = Offices::open(database).await;
-        Box::pin(test(&offices)).await;
+        let offices = Box::new(Box::pin(Offices::open(database)).await);
+        Box::pin(test(offices.as_ref())).await;
     }
 }
 
