@@ -119,6 +119,7 @@ catalogue! {
     DeputyUnfit "deputy-unfit" Request
     DeputyUnknown "deputy-unknown" Request
     DossierNotSeen "dossier-not-seen" Request
+    Erased "erased" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
     HashMalformed "hash-malformed" Request
@@ -130,6 +131,8 @@ catalogue! {
     Internal "internal" Service
     KindContradictsRegister "kind-contradicts-register" Request
     LastAdministrator "last-administrator" Request
+    LegalHoldState "legal-hold-state" Request
+    LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request
     LossGroundsMissing "loss-grounds-missing" Request
     MethodNotAllowed "method-not-allowed" Request

@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use steps::{knows_officer, office_of_officer_in_service, office_of_station, post_of_officer};
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::proposals::PROPOSAL;
-pub(crate) use store::purge_expired;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};
+pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};
 use time::{Duration, OffsetDateTime};
 
 use self::proposals::Proposal;

@@ -570,11 +570,28 @@ pub(super) async fn any_officer(tx: &mut Tx) -> Result<bool, StoreError> {
 
 /// Ends proposals that ran out; deletes rows of failures that no lock needs any more, and sessions that ended a month
 /// ago.
-pub(crate) async fn purge_expired(tx: &mut Tx, now: OffsetDateTime) -> Result<(), StoreError> {
+pub(crate) async fn purge_expired(
+    tx: &mut Tx,
+    now: OffsetDateTime,
+    sessions: time::Duration,
+) -> Result<(), StoreError> {
     tx.run(sql!("delete from sign_in_failure where last_at < $1"), args![now - time::Duration::days(1)]).await?;
     super::proposals::expire(tx, now).await?;
-    tx.run(sql!("delete from session where expires_at < $1"), args![now - time::Duration::days(30)]).await?;
+    tx.run(sql!("delete from session where expires_at < $1"), args![now - sessions]).await?;
     Ok(())
+}
+
+/// Deletes some of the sessions that ended before this moment. Returns how many.
+pub(crate) async fn purge_some_sessions(tx: &mut Tx, before: OffsetDateTime, most: i64) -> Result<u64, StoreError> {
+    let sql =
+        sql!("delete from session where id in (select id from session where expires_at < $1 order by id limit $2)");
+    tx.run(sql, args![before, most]).await
+}
+
+/// Returns how many sessions ended before this moment.
+pub(crate) async fn sessions_before(tx: &mut Tx, before: OffsetDateTime) -> Result<u64, StoreError> {
+    let row = tx.one(sql!("select count(*) as n from session where expires_at < $1"), args![before]).await?;
+    row.map_or(Ok(0), |row| row.number("n"))
 }
 
 /// Returns name, office and end of the certificate of each station that is not revoked, by that end.

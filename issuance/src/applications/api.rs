@@ -9,10 +9,12 @@ use utoipa_axum::routes;
 
 use super::model::{Application, DossierDigest, Kind, KindAndReason, KindName, ReasonName, Slip, Stage, StageName};
 use super::portrait::Crop;
-use super::steps::{self, Request};
+use super::steps::{self, Keeping, Request};
+use super::store::closed::Erased;
 use super::{Counter, CounterError, hand_over, lists, reading, reference};
 use crate::deed::Occasion;
-use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::ids::{ApplicationId, CardId, HoldId, PersonId};
+use crate::ground::objects::ObjectError;
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::population;
@@ -28,6 +30,7 @@ where
     Routes::new()
         .add(Right::Officer(Permission::Apply), routes!(register))
         .add(Right::Officer(Permission::ReadApplication), routes!(read))
+        .add(Right::Officer(Permission::ReadApplication), routes!(read_portrait))
         .add(Right::Officer(Permission::Capture), routes!(capture))
         .add(Right::Officer(Permission::Decide), routes!(approve))
         .add(Right::Officer(Permission::Decide), routes!(refuse))
@@ -142,6 +145,16 @@ pub(crate) struct ApplicationView {
     /// Until when the citizen may complain about a refusal.
     #[schema(format = Date)]
     appeal_until: Option<String>,
+    /// The legal hold that keeps it from being erased; only when read.
+    legal_hold: Option<HoldId>,
+    /// Since when the portrait is erased; only when read.
+    #[serde(with = "time::serde::rfc3339::option")]
+    portrait_erased_at: Option<OffsetDateTime>,
+    /// Since when the other captured data are erased; only when read.
+    #[serde(with = "time::serde::rfc3339::option")]
+    dossier_erased_at: Option<OffsetDateTime>,
+    /// The ground on which it was erased, the last one of both.
+    erased_because: Option<String>,
 }
 
 impl ApplicationView {
@@ -179,7 +192,20 @@ impl ApplicationView {
             reason,
             held_for,
             appeal_until,
+            legal_hold: None,
+            portrait_erased_at: None,
+            dossier_erased_at: None,
+            erased_because: None,
         }
+    }
+
+    /// With what is kept and what was erased of it.
+    fn with(self, keeping: Keeping) -> Self {
+        let Erased { portrait, dossier } = keeping.erased;
+        let at = |erased: &Option<(OffsetDateTime, String)>| erased.as_ref().map(|(at, _)| *at);
+        let (portrait_erased_at, dossier_erased_at) = (at(&portrait), at(&dossier));
+        let erased_because = dossier.or(portrait).map(|(_, ground)| ground);
+        Self { legal_hold: keeping.hold, portrait_erased_at, dossier_erased_at, erased_because, ..self }
     }
 }
 
@@ -219,9 +245,36 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json(application) = desk.look(officer.clone(), async |deed| steps::read(deed, id, occasion).await).await?;
+    let Json((application, keeping)) = desk
+        .look(officer.clone(), async |deed| {
+            let application = steps::read(deed, id, occasion).await?;
+            let keeping = steps::keeping(deed, &application).await?;
+            Ok::<_, CounterError>((application, keeping))
+        })
+        .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
-    Ok(Json(ApplicationView::new(application, portrait, &officer)))
+    Ok(Json(ApplicationView::new(application, portrait, &officer).with(keeping)))
+}
+
+/// A portrait.
+#[derive(Debug, Serialize, ToSchema)]
+struct PortraitView {
+    /// As it goes on the chip: JPEG in base64.
+    portrait: String,
+}
+
+/// The portrait that was taken. One that was erased is answered with 410, day and ground.
+#[utoipa::path(get, path = "/api/v1/applications/{id}/portrait", tag = "applications",
+    params(("id" = String, Path)), responses((status = 200, body = PortraitView)))]
+async fn read_portrait(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+) -> Looked<PortraitView> {
+    let Json(application) = desk.look(officer, async |deed| steps::read_portrait(deed, id).await).await?;
+    let portrait = steps::portrait_of(&counter, &application).await?;
+    Ok(Json(PortraitView { portrait: portrait.ok_or(CounterError::Object(ObjectError::Lost))? }))
 }
 
 /// Takes portrait and features; again before the decision.

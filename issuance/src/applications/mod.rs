@@ -2,6 +2,7 @@
 //! the second officer who decides, hand-over.
 
 mod api;
+pub mod erasure;
 pub mod fees;
 pub mod fetched;
 pub mod hand_over;

@@ -460,6 +460,24 @@ impl Stage {
         }
     }
 
+    /// Since when the application is over and done: for a refused one, when no complaint is possible any more. `None`
+    /// while something may still be done about it.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<OffsetDateTime> {
+        match self {
+            // To the end of that day, wherever the service stands.
+            Self::Refused { appeal_until, .. } => Some(appeal_until.midnight().assume_utc() + Duration::days(1)),
+            Self::Cancelled { decision, .. } => Some(decision.at),
+            Self::HandedOver { handed_over, .. } => Some(handed_over.at),
+            Self::Registered
+            | Self::Captured { .. }
+            | Self::Approved { .. }
+            | Self::Held { .. }
+            | Self::InProduction { .. }
+            | Self::Personalized { .. } => None,
+        }
+    }
+
     /// The stage's name, as in the API.
     pub fn name(&self) -> &'static str {
         self.which().word()

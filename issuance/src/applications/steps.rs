@@ -11,20 +11,21 @@ use super::model::{
     Application, ApplicationError, Capture, DossierDigest, Held, Kind, Slip, Stage, TransitionError, old_enough,
 };
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
+use super::store::closed::Erased;
 use super::{Counter, store};
 use crate::cards::CardError;
 use crate::cards::compose::{self, ComposeError, Holder};
 use crate::cards::model::Card;
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::Actor;
-use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
+use crate::ground::ids::{ApplicationId, HoldId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::tidy;
 use crate::ground::{OfficeCode, Officer, OtherOffice, Role, blocking};
 use crate::population::model::Claim;
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
-use crate::{cards, numbering};
+use crate::{cards, holds, numbering};
 
 /// What a citizen asks for at a counter.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +138,7 @@ pub async fn capture(
     let taken = deed.decision();
     // Also when another officer captures again later: who once had a hand in it never decides on it.
     store::involve(deed.tx(), id, taken.by).await?;
+    store::closed::took(deed.tx(), id, &portrait, taken.at).await?;
     application.stage = application.stage.capture(Capture { taken, portrait, features, salt })?;
     moved(deed, application, Action::ApplicationCaptured, Purpose::Capture).await
 }
@@ -230,6 +232,49 @@ pub async fn read(
 #[must_use]
 pub fn mends_only(officer: &Officer) -> bool {
     !officer.roles.iter().any(|role| matches!(role, Role::Approver | Role::Capture | Role::HandOver))
+}
+
+/// Reads the portrait of an application alone, for an officer who may see it. The file is read after the deed, with
+/// [`portrait_of`].
+///
+/// # Errors
+/// As [`read`]; [`CounterError::Erased`] with day and ground, [`CounterError::NoPortrait`] before the capture and after
+/// the hand-over.
+pub async fn read_portrait(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
+    let application = of_office(deed, id).await?;
+    if mends_only(deed.actor()) {
+        return Err(CounterError::NotHeld);
+    }
+    if let Some((at, ground)) = store::closed::erased_of(deed.tx(), id).await?.portrait {
+        return Err(CounterError::Erased { on: at.date(), ground });
+    }
+    if application.stage.capture_of().is_none() {
+        return Err(CounterError::NoPortrait);
+    }
+    let occasion = Occasion { case: Some(id), ..Occasion::default() };
+    let (action, object, person) = (Action::PortraitRead, Object::Application(id), application.person);
+    deed.record_reading(action, object, person, &application.office, occasion).await?;
+    Ok(application)
+}
+
+/// What is kept and what was erased of an application, for those who read it.
+#[derive(Clone, Debug, Default)]
+pub struct Keeping {
+    /// The legal hold that stands.
+    pub hold: Option<HoldId>,
+    /// What was erased.
+    pub erased: Erased,
+}
+
+/// Returns what is kept and what was erased of an application that was read.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn keeping(deed: &mut Deed<Officer>, application: &Application) -> Result<Keeping, StoreError> {
+    let at = deed.at();
+    let hold = holds::store::standing(deed.tx(), application.person, application.id, at).await?;
+    let erased = store::closed::erased_of(deed.tx(), application.id).await?;
+    Ok(Keeping { hold: hold.map(|hold| hold.id), erased })
 }
 
 /// Returns the portrait that was taken (base64): an officer who decides must see what is decided on. A portrait that is
@@ -382,12 +427,23 @@ pub enum CounterError {
     /// The register speaks against it, and no officer has acknowledged that.
     #[error("{0}")]
     Doubtful(&'static str),
+    /// The portrait was erased.
+    #[error("erased on {on}: {ground}")]
+    Erased {
+        /// The day, in UTC.
+        on: time::Date,
+        /// The ground.
+        ground: String,
+    },
     /// No features, or too many.
     #[error("features: 1 to {MAX_FEATURES} bytes")]
     Features,
     /// Not a citizen, or dead.
     #[error("not entitled to a card")]
     NotEntitled,
+    /// No portrait was taken, or the application holds it no more.
+    #[error("the application has no portrait at this stage")]
+    NoPortrait,
     /// A registrar reads what is held.
     #[error("a registrar reads held applications only")]
     NotHeld,

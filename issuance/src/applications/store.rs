@@ -1,5 +1,6 @@
 //! SQL of the applications.
 
+pub mod closed;
 pub mod lists;
 
 use time::OffsetDateTime;
@@ -19,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(31, "0031_applications_officers"),
     migration!(48, "0048_applications_officer_row_macs"),
     migration!(55, "0055_applications_lists"),
+    migration!(60, "0060_applications_closed"),
 ];
 
 /// Applications carry a MAC.
@@ -204,7 +206,10 @@ pub async fn move_to(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<()
         args![stage.name(), Argument::json(stage), approved_at, id],
     )
     .await?;
-    Ok(())
+    match stage.closed_at() {
+        Some(at) => closed::close(tx, id, at, matches!(stage, Stage::HandedOver { .. })).await,
+        None => Ok(()),
+    }
 }
 
 /// Enters an officer among those who had a hand in an application, for good; the application knows how many they are.

@@ -12,8 +12,10 @@ mod openapi;
 mod output;
 mod paper;
 mod reconcile;
+mod rekey;
 mod renew_server;
 mod restore;
+mod retention;
 mod rotate;
 mod serve;
 mod station;
@@ -53,6 +55,7 @@ enum Command {
     Rotate(rotate::Rotate),
     Crl(crl::CrlCommand),
     RenewServer(renew_server::RenewServer),
+    Rekey(rekey::RekeyCommand),
     Officer(officer::OfficerCommand),
     Station(station::StationCommand),
     Verify(verify::Verify),
@@ -60,6 +63,7 @@ enum Command {
     Archive(archive::ArchiveCommand),
     Restore(restore::RestoreCommand),
     Reconcile(reconcile::ReconcileCommand),
+    Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Openapi(openapi::Openapi),
@@ -90,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Rotate(command) => command.run().map(done),
         Command::Crl(command) => command.run().map(done),
         Command::RenewServer(command) => command.run().map(done),
+        Command::Rekey(command) => command.run().map(done),
         Command::Officer(command) => command.run().map(done),
         Command::Station(command) => command.run().map(done),
         Command::Verify(command) => command.run().map(done),
@@ -97,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Archive(command) => command.run().map(done),
         Command::Restore(command) => command.run().map(done),
         Command::Reconcile(command) => command.run().map(done),
+        Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),

@@ -21,6 +21,9 @@ pub(super) struct RestoreCommand {
     /// The folder of the backup, or of an archive (`issuance archive`).
     #[arg(value_name = "FROM")]
     from: PathBuf,
+    /// Take the archive of keys from this newer backup of the same installation: that of FROM may be gone.
+    #[arg(long, value_name = "NEWER")]
+    keys_from: Option<PathBuf>,
     /// Check the backup; without --data nothing is written. An archive is opened if there is an identity for it.
     #[arg(long, required_unless_present = "data")]
     verify: bool,
@@ -59,9 +62,12 @@ impl RestoreCommand {
         let keys_identities = read(self.keys_identity.as_deref())?;
         // Of an archive, the newest generation.
         let from = backup::newest(&self.from)?;
-        let Some(data) = self.data else { return verify(&from, &identities, &keys_identities) };
+        let Some(data) = self.data else {
+            return verify(&from, self.keys_from.as_deref(), &identities, &keys_identities);
+        };
         let what = Restoration {
             from,
+            keys_from: self.keys_from,
             data: data.clone(),
             key_file: self.key_file.clone(),
             database: self.database,
@@ -105,8 +111,8 @@ impl RestoreCommand {
     }
 }
 
-fn verify(from: &Path, identities: &[Identity], keys_identities: &[Identity]) -> Outcome {
-    let checked = attended(async |progress| backup::check(from, identities, keys_identities, progress))?;
+fn verify(from: &Path, keys_from: Option<&Path>, identities: &[Identity], keys_identities: &[Identity]) -> Outcome {
+    let checked = attended(async |progress| backup::check(from, keys_from, identities, keys_identities, progress))?;
     let manifest = &checked.manifest;
     output::line(format_args!(
         "{}: installation {}, {}, tables of version {}, as of {}, by issuance {}.",

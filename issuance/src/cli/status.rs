@@ -54,7 +54,10 @@ fn text(status: &Status) -> String {
     let factors = if status.sign_in == "password" { " (one factor: the development default)" } else { "" };
     lines.push(format!("sign-in       {}{factors}", status.sign_in));
     let gib = |bytes: u64| format!("{}.{} GiB", bytes >> 30, ((bytes & ((1 << 30) - 1)) * 10) >> 30);
-    lines.push(format!("disk          {} free of {}", gib(status.disk.free_bytes), gib(status.disk.total_bytes)));
+    lines.push(match status.disk {
+        Some(disk) => format!("disk          {} free of {}", gib(disk.free_bytes), gib(disk.total_bytes)),
+        None => "disk          not known".to_owned(),
+    });
     lines.push(String::new());
     lines.push("certificates".to_owned());
     for one in &status.certificates {

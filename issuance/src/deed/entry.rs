@@ -8,7 +8,7 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, CardId, DeliveryId, DeputyId, FindingId, OfficerId, OrderId, PersonId, StationId,
+    ApplicationId, CardId, DeliveryId, DeputyId, FindingId, HoldId, OfficerId, OrderId, PersonId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -113,6 +113,8 @@ words! {
         DeputyAppointed = "deputy-appointed",
         /// An officer's standing in for another was ended early.
         DeputyEnded = "deputy-ended",
+        /// Captured data of a closed application were erased.
+        DossierErased = "dossier-erased",
         /// A document that a restored database does not know was found.
         FindingEntered = "finding-entered",
         /// An officer wants a document that was found revoked.
@@ -129,6 +131,18 @@ words! {
         IntakeIncomplete = "intake-incomplete",
         /// An order of intake was made.
         IntakeOrdered = "intake-ordered",
+        /// Another key-encryption key is about to take the place of the one in use.
+        KeyEncryptionKeyChanged = "key-encryption-key-changed",
+        /// A legal hold was confirmed by a second officer.
+        LegalHoldConfirmed = "legal-hold-confirmed",
+        /// An officer proposed a legal hold, which stands until it is decided.
+        LegalHoldProposed = "legal-hold-proposed",
+        /// An officer wants a legal hold to end.
+        LegalHoldReleaseProposed = "legal-hold-release-proposed",
+        /// A legal hold was ended by two officers.
+        LegalHoldReleased = "legal-hold-released",
+        /// The legal holds were listed.
+        LegalHoldsListed = "legal-holds-listed",
         /// A number for life was established.
         NumberEstablished = "number-established",
         /// A number for life was asked for again.
@@ -163,8 +177,14 @@ words! {
         PersonalizationIncomplete = "personalization-incomplete",
         /// An order of personalization was made.
         PersonalizationOrdered = "personalization-ordered",
+        /// The portraits of a closed application were erased.
+        PortraitErased = "portrait-erased",
+        /// The portrait of an application was read.
+        PortraitRead = "portrait-read",
         /// A receipt was not the chip's.
         ReceiptRefused = "receipt-refused",
+        /// What is kept no longer was erased.
+        RetentionRun = "retention-run",
         /// A sign-in failed.
         SignInRefused = "sign-in-refused",
         /// A session was opened.
@@ -217,6 +237,8 @@ words! {
         Registration = "registration",
         /// A newer card takes the place of an older one.
         Replacement = "replacement",
+        /// What is kept no longer is erased, and what must be kept is not.
+        Retention = "retention",
         /// The ledger of blanks.
         Stock = "stock",
         /// The officer's working day.
@@ -274,6 +296,8 @@ pub enum Object {
     Finding(FindingId),
     /// An installation, by its identifier.
     Installation(uuid::Uuid),
+    /// A legal hold.
+    LegalHold(HoldId),
     /// An officer.
     Officer(OfficerId),
     /// An order for a chip.
@@ -318,6 +342,7 @@ impl fmt::Display for Object {
             Self::Deputy(id) => write!(f, "deputy/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),
             Self::Installation(id) => write!(f, "installation/{id}"),
+            Self::LegalHold(id) => write!(f, "legal-hold/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),

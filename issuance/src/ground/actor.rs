@@ -149,6 +149,8 @@ pub enum Permission {
     Declare,
     /// Hand a card over.
     HandOver,
+    /// Put what must not be erased under a legal hold, at the national office.
+    Hold,
     /// Give a number for life.
     Number,
     /// Read applications.
@@ -180,6 +182,7 @@ impl Permission {
             Self::Decide => &[Approver],
             Self::Declare | Self::Number => &[Registrar],
             Self::HandOver | Self::ReadCard => &[HandOver],
+            Self::Hold => &[Auditor, Registrar],
             Self::ReadApplication => &[Approver, Capture, HandOver, Registrar],
             Self::ReadAudit => &[Auditor],
             Self::ReadPerson => &[Approver, Capture, Registrar],

@@ -8,6 +8,8 @@
 pub const BACKUP_PIECE: &str = "backup-piece";
 /// Between the signature of a document and its storage.
 pub const DOCUMENT_SIGNED: &str = "document-signed";
+/// Between the writing of a file and its rename into the place of the old one.
+pub const FILE_WRITTEN: &str = "file-written";
 /// Between the rename of a file and the flush of its folder.
 pub const FILE_RENAMED: &str = "file-renamed";
 /// Before an order of a lost database is judged.

@@ -23,7 +23,10 @@ pub fn replace(path: &Path, beside: &Path, bytes: &[u8], mode: u32) -> io::Resul
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let written = write_synced(beside, bytes, mode).and_then(|()| fs::rename(beside, path));
+    let written = write_synced(beside, bytes, mode).and_then(|()| {
+        failpoint::pass(failpoint::FILE_WRITTEN);
+        fs::rename(beside, path)
+    });
     if let Err(error) = written {
         let _ = fs::remove_file(beside);
         return Err(error);
@@ -62,6 +65,33 @@ pub fn lock(folder: &Path) -> io::Result<FolderLock> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(folder.join("lock"))?;
     file.lock()?;
     Ok(FolderLock(file))
+}
+
+/// The file in a data folder whose lock says that a service runs there.
+pub const IN_USE: &str = "in-use";
+
+/// Says that a service runs in a data folder, until it is dropped or the process ends; several may.
+///
+/// # Errors
+/// The file system's; [`io::ErrorKind::WouldBlock`] if a command has the folder [to itself](alone).
+pub fn in_use(folder: &Path) -> io::Result<FolderLock> {
+    let file = in_use_file(folder)?;
+    file.try_lock_shared()?;
+    Ok(FolderLock(file))
+}
+
+/// Has a data folder to itself: no service runs there, and none begins, until what is returned is dropped.
+///
+/// # Errors
+/// The file system's; [`io::ErrorKind::WouldBlock`] if a service runs there.
+pub fn alone(folder: &Path) -> io::Result<FolderLock> {
+    let file = in_use_file(folder)?;
+    file.try_lock()?;
+    Ok(FolderLock(file))
+}
+
+fn in_use_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(folder.join(IN_USE))
 }
 
 /// Makes a folder, and those above it, that only its owner reads.

@@ -43,6 +43,8 @@ pub mod of {
         Entry;
         /// A document that a restored database does not know.
         Finding;
+        /// A legal hold.
+        Hold;
         /// An officer.
         Officer;
         /// An order for a chip.
@@ -78,6 +80,8 @@ pub type DocumentId = Id<of::Document>;
 pub type EntryId = Id<of::Entry>;
 /// Identifier of what a reconciliation found.
 pub type FindingId = Id<of::Finding>;
+/// Identifier of a legal hold.
+pub type HoldId = Id<of::Hold>;
 /// Identifier of an officer.
 pub type OfficerId = Id<of::Officer>;
 /// Identifier of an order.

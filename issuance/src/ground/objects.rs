@@ -1,22 +1,25 @@
-//! Large objects (portraits): sealed, in files named by the SHA-256 of what is in them, under `DATA/objects`.
+//! Large objects (portraits): each sealed under a content key of its own, in a file with a drawn name, under
+//! `DATA/objects`.
 //!
-//! The file is on the disk before its name enters a transaction. A transaction that fails leaves at most
-//! a file that no row names.
+//! The content key rests beside, sealed, under `DATA/content-keys`: without it the object says nothing, wherever a copy
+//! of it lies (ADR 0016). The files are on the disk before their name enters a transaction. A transaction that fails
+//! leaves at most files that no row names.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use rand::Rng as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Id, Secrets, Source, blocking, files};
+use super::{Secrets, Source, blocking, files};
 
 /// The store of large objects; clones share it.
 #[derive(Clone, Debug)]
 pub struct Objects {
     folder: PathBuf,
+    keys: PathBuf,
     secrets: Secrets,
     source: Source,
 }
@@ -28,13 +31,15 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Root`]
     pub fn open(data: &Path, secrets: Secrets, source: Source) -> Result<Self, ObjectError> {
-        let folder = data.join("objects");
-        files::private_folder(&folder).map_err(|error| ObjectError::Root(folder.clone(), error.to_string()))?;
-        Ok(Self { folder, secrets, source })
+        let [folder, keys] = [data.join("objects"), data.join(CONTENT_KEYS)];
+        for folder in [&folder, &keys] {
+            files::private_folder(folder).map_err(|error| ObjectError::Root(folder.clone(), error.to_string()))?;
+        }
+        Ok(Self { folder, keys, secrets, source })
     }
 
-    /// Keeps an object. Returns its name (64 hexadecimal digits). The same bytes have the same name; a file of that
-    /// name that is broken is replaced.
+    /// Keeps an object. Returns its name (64 hexadecimal digits), drawn anew each time: no two applications share an
+    /// object, so that erasing one never takes the other's.
     ///
     /// # Errors
     /// [`ObjectError::File`], [`ObjectError::Root`]
@@ -44,19 +49,63 @@ impl Objects {
     }
 
     fn keep_now(&self, bytes: &[u8]) -> Result<String, ObjectError> {
-        let name = hex::encode(Sha256::digest(bytes));
-        if self.fetch_now(&name).is_ok() {
-            return Ok(name);
+        let (mut name, mut key) = ([0; 32], Zeroizing::new([0; 32]));
+        let mut rng = self.source.rng();
+        rng.fill_bytes(&mut name);
+        rng.fill_bytes(&mut *key);
+        let name = hex::encode(name);
+        for (root, sealed) in [
+            (&self.keys, self.secrets.seal(&key_purpose(&name), &*key)),
+            (&self.folder, Secrets::new(&key).seal(&purpose(&name), bytes)),
+        ] {
+            std::fs::metadata(root).map_err(|error| ObjectError::Root(root.clone(), error.to_string()))?;
+            let path = below(root, &name);
+            let folder = path.parent().expect("objects lie in a folder");
+            files::private_folder(folder)?;
+            files::replace(&path, &path.with_extension("new"), &sealed, files::PRIVATE)?;
         }
-        std::fs::metadata(&self.folder).map_err(|error| self.root(&error))?;
-        let path = self.path(&name);
-        let folder = path.parent().expect("objects lie in a folder");
-        files::private_folder(folder)?;
-        // Two writers of the same object each have their own file until one of them becomes the object.
-        let unique: Id<()> = self.source.id();
-        let beside = folder.join(format!("{unique}.new"));
-        files::replace(&path, &beside, &self.secrets.seal(&purpose(&name), bytes), files::PRIVATE)?;
         Ok(name)
+    }
+
+    /// Erases an object: its content key first, so that nothing opens a copy of it, then the object. One that is not
+    /// there is erased already. Blocking, and short: two files are removed.
+    ///
+    /// # Errors
+    /// [`ObjectError::File`], [`ObjectError::Root`]
+    pub fn erase(&self, name: &str) -> Result<(), ObjectError> {
+        fits(name)?;
+        for root in [&self.keys, &self.folder] {
+            std::fs::metadata(root).map_err(|error| ObjectError::Root(root.clone(), error.to_string()))?;
+            match files::remove(&below(root, name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the names of the objects that begin with these two hexadecimal digits and were kept before this moment,
+    /// by the clock of the file system. Blocking.
+    ///
+    /// # Errors
+    /// [`ObjectError::File`]
+    pub fn names_before(&self, prefix: u8, before: std::time::SystemTime) -> Result<Vec<String>, ObjectError> {
+        let mut names = std::collections::BTreeSet::new();
+        let prefix = format!("{prefix:02x}");
+        for root in [&self.keys, &self.folder] {
+            let entries = match std::fs::read_dir(root.join(&prefix)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let name = entry.file_name().into_string().map(|rest| format!("{prefix}{rest}")).unwrap_or_default();
+                if fits(&name).is_ok() && entry.metadata()?.modified()? < before {
+                    names.insert(name);
+                }
+            }
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// Returns an object by its name.
@@ -70,14 +119,22 @@ impl Objects {
     }
 
     fn fetch_now(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, ObjectError> {
-        if name.len() != 64 || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(ObjectError::Changed);
-        }
-        let sealed = std::fs::read(self.path(name)).map_err(|error| match error.kind() {
+        fits(name)?;
+        let read = |root: &Path| std::fs::read(below(root, name));
+        let sealed = read(&self.folder).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => self.missed(),
             _ => error.into(),
         })?;
-        self.secrets.open(&purpose(name), &sealed).map_err(|_| ObjectError::Changed)
+        let key = match read(&self.keys) {
+            Ok(key) => self.secrets.open(&key_purpose(name), &key).map_err(|_| ObjectError::Changed)?,
+            // An object of a version that knew no content keys is sealed under the service's own secrets.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.secrets.open(&purpose(name), &sealed).map_err(|_| ObjectError::Changed);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| ObjectError::Changed)?;
+        Secrets::new(key).open(&purpose(name), &sealed).map_err(|_| ObjectError::Changed)
     }
 
     /// Why an object is not there: it alone is lost, or the objects as a whole cannot be seen. A folder without a
@@ -100,16 +157,28 @@ impl Objects {
     fn root(&self, error: &io::Error) -> ObjectError {
         ObjectError::Root(self.folder.clone(), error.to_string())
     }
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(&name[..2]).join(&name[2..])
-    }
+/// Where an object, or its key, lies below its folder.
+fn below(root: &Path, name: &str) -> PathBuf {
+    root.join(&name[..2]).join(&name[2..])
+}
+
+fn fits(name: &str) -> Result<(), ObjectError> {
+    if name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()) { Ok(()) } else { Err(ObjectError::Changed) }
 }
 
 /// The name is part of what is authenticated: no object passes for another.
 fn purpose(name: &str) -> String {
     format!("object/{name}")
 }
+
+fn key_purpose(name: &str) -> String {
+    format!("content-key/{name}")
+}
+
+/// The folder of content keys in the data folder. It is no part of the archive of data.
+pub const CONTENT_KEYS: &str = "content-keys";
 
 /// Why an object cannot be had.
 #[derive(Clone, Debug, Error)]
@@ -162,7 +231,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let objects = objects(&folder);
         let [lost, kept] = [b"one", b"two"].map(|bytes| objects.keep_now(bytes).unwrap());
-        std::fs::remove_file(objects.path(&lost)).unwrap();
+        std::fs::remove_file(below(&objects.folder, &lost)).unwrap();
         assert!(objects.fetch(&lost).await.unwrap_err().is_lost(), "the other is there");
         let away = folder.path().join("away");
         std::fs::rename(&objects.folder, &away).unwrap();
@@ -181,13 +250,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_object_is_mended_by_the_same_upload() {
+    async fn an_object_without_its_content_key_says_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let objects = objects(&folder);
-        let name = objects.keep(b"a portrait".to_vec()).await.unwrap();
-        std::fs::write(objects.path(&name), b"").unwrap();
-        assert!(objects.fetch(&name).await.unwrap_err().is_lost());
-        assert_eq!(objects.keep(b"a portrait".to_vec()).await.unwrap(), name);
-        assert_eq!(objects.fetch(&name).await.unwrap().as_slice(), b"a portrait");
+        let [one, other] = [b"a portrait", b"a portrait"].map(|bytes| objects.keep_now(bytes).unwrap());
+        assert_ne!(one, other, "two applications share no object");
+        let copy = std::fs::read(below(&objects.folder, &one)).unwrap();
+        objects.erase(&one).unwrap();
+        objects.erase(&one).unwrap();
+        assert!(objects.fetch(&one).await.unwrap_err().is_lost());
+        // As a backup of the data brings it back.
+        std::fs::write(below(&objects.folder, &one), copy).unwrap();
+        assert!(matches!(objects.fetch(&one).await, Err(ObjectError::Changed)));
+        assert_eq!(objects.fetch(&other).await.unwrap().as_slice(), b"a portrait");
+    }
+
+    #[tokio::test]
+    async fn an_object_of_a_version_without_content_keys_is_opened_and_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = objects(&folder);
+        let name = "ab".repeat(32);
+        files::private_folder(&objects.folder.join("ab")).unwrap();
+        std::fs::write(below(&objects.folder, &name), objects.secrets.seal(&purpose(&name), b"old")).unwrap();
+        assert_eq!(objects.fetch(&name).await.unwrap().as_slice(), b"old");
+        objects.erase(&name).unwrap();
+        assert!(!below(&objects.folder, &name).exists());
     }
 }

@@ -25,6 +25,8 @@ pub enum Job {
     EndSuspensions,
     /// Purges expired answers and sessions.
     PurgeExpired,
+    /// Erases what is kept no longer.
+    Retention,
     /// Makes the trust bundle anew.
     TrustBundle,
     /// Warns of what will expire.
@@ -33,15 +35,21 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::BreakGlass, Self::EndSuspensions, Self::PurgeExpired, Self::TrustBundle, Self::Warnings];
+    pub const ALL: [Self; 6] = [
+        Self::BreakGlass,
+        Self::EndSuspensions,
+        Self::PurgeExpired,
+        Self::Retention,
+        Self::TrustBundle,
+        Self::Warnings,
+    ];
 
     /// So long after it was done it is due again. No row says more, but one that was written
     /// under a clock that was ahead.
     #[must_use]
     pub const fn period(self) -> Duration {
         match self {
-            Self::Warnings => Duration::hours(24),
+            Self::Retention | Self::Warnings => Duration::hours(24),
             Self::BreakGlass | Self::EndSuspensions | Self::PurgeExpired | Self::TrustBundle => Duration::hours(1),
         }
     }
@@ -53,6 +61,7 @@ impl Job {
             Self::BreakGlass => "break-glass",
             Self::EndSuspensions => "end-suspensions",
             Self::PurgeExpired => "purge-expired",
+            Self::Retention => "retention",
             Self::TrustBundle => "trust-bundle",
             Self::Warnings => "warnings",
         }

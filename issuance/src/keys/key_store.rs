@@ -15,10 +15,13 @@ use crate::ground::{Secrets, files};
 
 /// The folder of sealed keys and public certificates, with the key-encryption key opened. It only reads; what writes
 /// needs the folder [locked](Self::locked).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KeyStore {
     data: PathBuf,
     secrets: Secrets,
+    /// What [`secrets`](Self::secrets) derive from: the root key, or, in a folder that has
+    /// none, the key-encryption key.
+    root: Zeroizing<[u8; 32]>,
 }
 
 impl KeyStore {
@@ -59,7 +62,39 @@ impl KeyStore {
         let text = Zeroizing::new(fs::read_to_string(&path).map_err(|e| KeyStoreError::File(path.clone(), e))?);
         let mut key = Zeroizing::new([0; 32]);
         hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| KeyStoreError::Malformed(path))?;
-        Ok(Self { data: data.to_owned(), secrets: Secrets::new(&key) })
+        let root = data.join(ROOT_KEY);
+        let sealed = match fs::read(&root) {
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(KeyStoreError::File(root, e)),
+            Ok(sealed) => Some(sealed),
+        };
+        let key = opened(&key, sealed.as_deref()).ok_or(KeyStoreError::NotOurs(root))?;
+        Ok(Self { data: data.to_owned(), secrets: Secrets::new(&key), root: key })
+    }
+
+    /// Returns the secrets that a key-encryption key opens, as text of its file, with the sealed root key if there is
+    /// one; `None` if they do not belong together.
+    #[must_use]
+    pub fn secrets_under(kek: &str, root: Option<&[u8]>) -> Option<Secrets> {
+        let mut key = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(kek.trim(), &mut *key).ok()?;
+        Some(Secrets::new(&*opened(&key, root)?))
+    }
+
+    /// Reads the key-encryption key that is to take the place of the one in use: a file that only its owner reads.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn new_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyStoreError> {
+        let file = File::open(path).map_err(|e| KeyStoreError::File(path.to_owned(), e))?;
+        let mode = file.metadata().map_err(|e| KeyStoreError::File(path.to_owned(), e))?.mode();
+        if mode & 0o077 != 0 {
+            return Err(KeyStoreError::ReadableByOthers(path.to_owned()));
+        }
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| KeyStoreError::File(path.to_owned(), e))?);
+        let mut key = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| KeyStoreError::Malformed(path.to_owned()))?;
+        Ok(key)
     }
 
     /// Makes the folder and, unless `key_file` already holds one, a new key-encryption key.
@@ -82,6 +117,11 @@ impl KeyStore {
             let text = Zeroizing::new(hex::encode(*key) + "\n");
             write_private(&path, text.as_bytes())?;
         }
+        // Everything is sealed under a root key, and the root key under the key-encryption key: so that another one can
+        // take its place by one small file.
+        let (store, mut root) = (Self::unlocked(data, key_file)?, Zeroizing::new([0; 32]));
+        rng.fill_bytes(&mut *root);
+        write_private(&data.join(ROOT_KEY), &store.secrets.seal(ROOT_PURPOSE, &*root))?;
         Self::unlocked(data, key_file)
     }
 
@@ -153,6 +193,14 @@ impl KeyStore {
         self.secrets.open(&purpose(name), &sealed).map_err(|_| KeyStoreError::NotOurs(path))
     }
 
+    /// Looks whether the key-encryption key is the one of this folder: a folder without a root key opens with any.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::NotOurs`]
+    pub fn fits(&self) -> Result<(), KeyStoreError> {
+        self.names("")?.iter().take(1).try_for_each(|name| self.load(name).map(drop))
+    }
+
     /// Names of the keys that begin with `prefix`, without it.
     ///
     /// # Errors
@@ -162,6 +210,8 @@ impl KeyStore {
         let entries = fs::read_dir(&folder).map_err(|e| KeyStoreError::File(folder.clone(), e))?;
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            // The root key is no key of this list: it is opened by another one.
+            .filter(|name| name != "root.sealed")
             .filter_map(|name| Some(name.strip_suffix(".sealed")?.strip_prefix(prefix)?.to_owned()))
             .collect();
         names.sort();
@@ -224,6 +274,16 @@ impl LockedKeyStore<'_> {
         write_private(&self.path(name), &self.secrets.seal(&purpose(name), key))
     }
 
+    /// Seals the root key under another key-encryption key: the folder opens with it from now on, and with the one
+    /// before no more. One file is replaced, so that a cut leaves the one or the other. In a folder of a version that
+    /// had no root key, the key-encryption key of then becomes it.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn rekey(&self, key: &[u8; 32]) -> Result<(), KeyStoreError> {
+        write_private(&self.data.join(ROOT_KEY), &Secrets::new(key).seal(ROOT_PURPOSE, &*self.root))
+    }
+
     /// Writes a public file.
     ///
     /// # Errors
@@ -232,6 +292,24 @@ impl LockedKeyStore<'_> {
         write(&self.data.join(name), bytes, files::PUBLIC)
     }
 }
+
+/// The root key: what the key-encryption key opens, or itself where there is no root key.
+fn opened(kek: &[u8; 32], root: Option<&[u8]>) -> Option<Zeroizing<[u8; 32]>> {
+    let Some(sealed) = root else { return Some(Zeroizing::new(*kek)) };
+    let root = Secrets::new(kek).open(ROOT_PURPOSE, sealed).ok()?;
+    root.as_slice().try_into().ok().map(Zeroizing::new)
+}
+
+/// Shows no key.
+impl std::fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyStore").field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+/// The sealed root key in the data folder.
+pub const ROOT_KEY: &str = "keys/root.sealed";
+const ROOT_PURPOSE: &str = "root-key";
 
 /// The name is part of what is authenticated: one sealed key does not pass for another.
 fn purpose(name: &str) -> String {

@@ -22,7 +22,7 @@ pub use crl::{CrlFileError, CurrentCrl};
 pub use installation::{Counters, Installation, InstallationError, InstallationId};
 pub use inventory::{Held, RevocationList, inventory};
 pub use issued::{Issued, NotIssued, find_issued, issued};
-pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore, RESTORING};
+pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore, RESTORING, ROOT_KEY};
 use serde::{Deserialize, Serialize};
 pub use signer::{KeyName, Signer, SignerError, Signers, SigningKey};
 pub use store::MIGRATIONS;

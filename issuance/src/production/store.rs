@@ -346,6 +346,18 @@ pub(super) async fn discard_refused(tx: &mut Tx, id: DocumentId) -> Result<(), S
     Ok(())
 }
 
+/// Empties the documents of a closed application that became no card in a citizen's hand: the sealed files hold the
+/// portrait and the data. What was signed stays on the list of revoked documents by its fingerprint. Returns how many
+/// documents there were.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn empty_documents(tx: &mut Tx, application: ApplicationId) -> Result<u64, StoreError> {
+    let sql =
+        sql!("update document set files = $1, prepared = $1, sod = null, state = 'erased' where application_id = $2");
+    tx.run(sql, args![Vec::<u8>::new(), application]).await
+}
+
 /// Ends a document whose chip is spoiled: it will not be signed or written any more.
 pub(super) async fn drop_document(tx: &mut Tx, id: DocumentId) -> Result<(), StoreError> {
     tx.run(sql!("update document set state = 'dropped' where id = $1"), args![id]).await?;

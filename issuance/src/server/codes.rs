@@ -131,6 +131,40 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ReasonUnfit,
         ],
     ),
+    (
+        "GET",
+        "/api/v1/applications/{id}/portrait",
+        &[
+            C::ApplicationUnknown,
+            C::Erased,
+            C::ObjectsUnreadable,
+            C::OtherOffice,
+            C::PortraitLost,
+            C::RecordTampered,
+            C::StageDoesNotAllow,
+        ],
+    ),
+    ("GET", "/api/v1/legal-holds", &[C::OtherOffice]),
+    (
+        "POST",
+        "/api/v1/legal-holds",
+        &[C::ApplicationUnknown, C::CardUnknown, C::OtherOffice, C::PersonUnknown, C::ReasonMissing, C::RecordTampered],
+    ),
+    (
+        "POST",
+        "/api/v1/legal-holds/{id}/confirmation",
+        &[C::LegalHoldState, C::LegalHoldUnknown, C::OtherOffice, C::RecordTampered, C::SecondOfficerNeeded],
+    ),
+    (
+        "POST",
+        "/api/v1/legal-holds/{id}/release",
+        &[C::LegalHoldState, C::LegalHoldUnknown, C::OtherOffice, C::ReasonMissing, C::RecordTampered],
+    ),
+    (
+        "POST",
+        "/api/v1/legal-holds/{id}/release/confirmation",
+        &[C::LegalHoldState, C::LegalHoldUnknown, C::OtherOffice, C::RecordTampered, C::SecondOfficerNeeded],
+    ),
     ("GET", "/api/v1/applications/{id}", &[C::ApplicationUnknown, C::OtherOffice, C::PortraitLost, C::RecordTampered]),
     (
         "POST",

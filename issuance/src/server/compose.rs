@@ -23,7 +23,9 @@ use crate::production::Production;
 use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
-use crate::{access, applications, cards, deed, jobs, keys, numbering, offices, population, production, trust};
+use crate::{
+    access, applications, cards, deed, holds, jobs, keys, numbering, offices, population, production, retention, trust,
+};
 
 /// The state of each office; a handler asks for the one that it needs.
 #[derive(Clone, Debug, FromRef)]
@@ -46,6 +48,8 @@ pub struct Offices {
     pub production: Production,
     /// The registry of cards.
     pub cards: cards::Settings,
+    /// What is kept no longer.
+    pub retention: retention::Settings,
     /// The signing keys.
     pub signer: Signers,
     /// The revocation list in force.
@@ -70,6 +74,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         keys::MIGRATIONS,
         access::MIGRATIONS,
         offices::MIGRATIONS,
+        holds::MIGRATIONS,
         population::MIGRATIONS,
         cards::MIGRATIONS,
         numbering::MIGRATIONS,
@@ -85,7 +90,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 12] = [
+pub const SEALED: [&Sealed; 13] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -98,6 +103,7 @@ pub const SEALED: [&Sealed; 12] = [
     &production::WRITE_OFF,
     &production::FINDING,
     &access::CERTIFICATE,
+    &holds::LEGAL_HOLD,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -217,6 +223,7 @@ impl Offices {
                 objects,
                 secrets.clone(),
             ),
+            retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
             watch,
             faults: Faults::default(),
@@ -247,6 +254,9 @@ pub enum StartError {
     /// The first officer.
     #[error(transparent)]
     FirstOfficer(#[from] FirstOfficerError),
+    /// The folder cannot be marked as in use.
+    #[error("{}: {}; if `issuance rekey` runs in it, start again when it is done", .0.display(), .1)]
+    Folder(std::path::PathBuf, #[source] std::io::Error),
     /// Folder and database do not belong together.
     #[error(transparent)]
     Installation(#[from] InstallationError),
@@ -260,7 +270,7 @@ pub enum StartError {
     #[error("metrics_listen: {0} cannot be listened on: {1}; name a free port of this computer")]
     Metrics(std::net::SocketAddr, #[source] std::io::Error),
     /// The database has no tables yet.
-    #[error("the database is empty: `issuance serve` makes its tables at the first start")]
+    #[error("nothing was served here yet: the database is empty; `issuance serve` makes its tables at the first start")]
     NoTables,
     /// The large objects.
     #[error(transparent)]

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::{Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
-use crate::{access, applications, cards, keys, population, trust, web};
+use crate::{access, applications, cards, keys, population, retention, trust, web};
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -60,6 +60,8 @@ pub struct Config {
     pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: trust::Settings,
+    /// What is kept no longer.
+    pub retention: retention::Settings,
 }
 
 impl Default for Config {
@@ -84,6 +86,7 @@ impl Default for Config {
             card: defaults.card,
             cards: defaults.cards,
             trust: defaults.trust,
+            retention: defaults.retention,
         }
     }
 }
@@ -202,6 +205,7 @@ impl Config {
             card: self.card.clone(),
             cards: self.cards.clone(),
             trust: self.trust.clone(),
+            retention: self.retention.clone(),
             ..Settings::new(data)
         })
     }
@@ -250,6 +254,11 @@ impl Config {
         must((1..=90).contains(&term.whole_days()), "cards.loss_term", "is 1 to 90 days")?;
         must(self.keys.signing_key_limit > 0, "keys.signing_key_limit", "is at least 1")?;
         must(self.applications.fees.percent <= 100, "applications.fees.percent", "is at most 100")?;
+        must(self.retention.batch > 0, "retention.batch", "is at least 1")?;
+        let (answers, retention) = (self.retention.answers.term, &self.retention);
+        must(answers.whole_days() >= 1, "retention.answers.term", "is at least 1day: repeats come late")?;
+        let grounds = retention::Kind::ALL.map(|kind| &kind.rule(retention).ground);
+        must(grounds.iter().all(|ground| !ground.trim().is_empty()), "retention", "names a ground for each term")?;
         must(self.trust.bundle_renewal.is_positive(), "trust.bundle_renewal", "is longer than nothing")?;
         must(
             self.trust.bundle_renewal < self.trust.bundle_lifetime,

@@ -232,8 +232,10 @@ impl Collector for Seen {
         gauge("job_late_seconds", "How late a recurring job is", Some("job"), &late)?;
         let failures: Vec<_> = status.jobs.iter().map(|job| (job.name.clone(), f64::from(job.failures))).collect();
         gauge("job_failures", "Failures of a job since it was done", Some("job"), &failures)?;
-        gauge("disk_free_bytes", "Free in the folder's file system", None, &alone(number(status.disk.free_bytes)))?;
-        gauge("disk_total_bytes", "Size of the folder's file system", None, &alone(number(status.disk.total_bytes)))?;
+        if let Some(disk) = status.disk {
+            gauge("disk_free_bytes", "Free in the folder's file system", None, &alone(number(disk.free_bytes)))?;
+            gauge("disk_total_bytes", "Size of the folder's file system", None, &alone(number(disk.total_bytes)))?;
+        }
         let findings: Vec<_> =
             [super::status::Severity::Notice, super::status::Severity::Warning, super::status::Severity::Critical]
                 .into_iter()

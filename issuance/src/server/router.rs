@@ -28,7 +28,7 @@ use super::{Offices, codes, docs};
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
-use crate::{access, applications, audit, cards, numbering, offices, population, production, trust};
+use crate::{access, applications, audit, cards, numbering, offices, population, production, retention, trust};
 
 /// Title and security of the document; the paths come from the offices.
 #[derive(OpenApi)]
@@ -45,6 +45,7 @@ use crate::{access, applications, audit, cards, numbering, offices, population, 
         (name = "population", description = "The register."),
         (name = "production", description = "Stock, stations, orders and receipts."),
         (name = "reference", description = "Tables of codes."),
+        (name = "retention", description = "Legal holds: what must not be erased."),
         (name = "service", description = "The service itself."),
         (name = "trust", description = "What terminals are given.")
     ),
@@ -78,6 +79,7 @@ fn offices() -> Routes<Offices> {
         .merge(applications::routes())
         .merge(production::routes())
         .merge(trust::routes())
+        .merge(retention::routes())
 }
 
 /// Returns the right of each route, as the routes carry it.

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 use super::compose::founded;
 use super::tls::Handshakes;
 use super::{Metrics, Offices, Settings, StartError, TlsListener, router, worker};
-use crate::ground::{Clock, Randomness};
+use crate::ground::files::FolderLock;
+use crate::ground::{Clock, Randomness, files};
 use crate::keys::KeyStore;
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
@@ -23,6 +24,7 @@ pub struct Service {
     metrics_address: Option<SocketAddr>,
     worker: JoinHandle<()>,
     renewable: Arc<(KeyStore, Handshakes)>,
+    _in_use: FolderLock,
 }
 
 impl Service {
@@ -32,8 +34,10 @@ impl Service {
     /// # Errors
     /// [`StartError`], which says what to do.
     pub async fn start(settings: &Settings, clock: Option<Clock>, randomness: Randomness) -> Result<Self, StartError> {
+        let (folder, begun) = (&settings.data, founded(settings)?);
+        let in_use = files::in_use(folder).map_err(|error| StartError::Folder(folder.clone(), error))?;
         let offices = Offices::open(settings, clock, randomness).await?;
-        let (store, _) = founded(settings)?;
+        let (store, _) = begun;
         worker::begin(&offices).await;
         let limits = settings.limits.clone();
         let grace = settings.access.station_renewal_grace.unsigned_abs();
@@ -54,7 +58,8 @@ impl Service {
         let serving = tokio::spawn(listener.serve(router(offices.clone()), stopped));
         let worker = tokio::spawn(worker::run(offices.clone(), settings.tick));
         tracing::info!(%address, "issuance listens on https://{address}");
-        Ok(Self { address, offices, stop, serving, metrics_address, worker, renewable: Arc::new((store, handshakes)) })
+        let renewable = Arc::new((store, handshakes));
+        Ok(Self { address, offices, stop, serving, metrics_address, worker, renewable, _in_use: in_use })
     }
 
     /// Where it listens.

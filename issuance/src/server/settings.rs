@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Network;
 use crate::cards::CardProfile;
 use crate::keys::Authority;
-use crate::{access, applications, cards, keys, population, trust, web};
+use crate::{access, applications, cards, keys, population, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -100,6 +100,8 @@ pub struct Settings {
     pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: trust::Settings,
+    /// What is kept no longer.
+    pub retention: retention::Settings,
 }
 
 impl Settings {
@@ -124,6 +126,7 @@ impl Settings {
             card: CardProfile::default(),
             cards: cards::Settings::default(),
             trust: trust::Settings::default(),
+            retention: retention::Settings::default(),
         }
     }
 }

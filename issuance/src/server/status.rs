@@ -48,8 +48,8 @@ pub struct Status {
     pub applications: Vec<Waiting>,
     /// Recurring jobs.
     pub jobs: Vec<Job>,
-    /// The file system of the folder.
-    pub disk: Disk,
+    /// The file system of the folder; `null` if it does not say.
+    pub disk: Option<Disk>,
     /// When a proposal of the owner of the key file about an officer takes effect; `null` while there is none.
     #[serde(with = "time::serde::rfc3339::option")]
     pub break_glass: Option<OffsetDateTime>,
@@ -274,13 +274,14 @@ async fn jobs_of(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Job>, StartErro
     Ok(jobs.into_iter().map(job).collect())
 }
 
-async fn disk(folder: std::path::PathBuf) -> Disk {
+async fn disk(folder: std::path::PathBuf) -> Option<Disk> {
     blocking::run(move || disk_of(&folder)).await
 }
 
-/// Returns zeros where the file system does not say.
-fn disk_of(folder: &Path) -> Disk {
-    statvfs(folder).map_or(Disk { free_bytes: 0, total_bytes: 0 }, |fs| Disk {
+/// Returns nothing where the file system does not say: what is not known is not full.
+fn disk_of(folder: &Path) -> Option<Disk> {
+    let fs = statvfs(folder).ok()?;
+    Some(Disk {
         free_bytes: fs.f_bavail.saturating_mul(fs.f_frsize),
         total_bytes: fs.f_blocks.saturating_mul(fs.f_frsize),
     })
@@ -415,13 +416,21 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     for waiting in status.applications.iter().filter(|waiting| waiting.stage == "held" && waiting.count > 0) {
         find(Severity::Warning, "applications", format!("{} held: a registrar mends and releases them", waiting.count));
     }
-    let disk = status.disk;
+    let Some(disk) = status.disk else {
+        find(Severity::Warning, "disk", "the folder's file system does not say how much is free".to_owned());
+        return sorted(findings);
+    };
     let percent = disk.free_bytes.saturating_mul(100).checked_div(disk.total_bytes).unwrap_or(100);
     if percent < 2 || disk.free_bytes < 256 << 20 {
         find(Severity::Critical, "disk", format!("{} MiB free in the folder's file system", disk.free_bytes >> 20));
     } else if percent < 10 && disk.free_bytes < 10 << 30 {
         find(Severity::Warning, "disk", format!("{percent} % free in the folder's file system"));
     }
+    sorted(findings)
+}
+
+/// The worst first.
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.about.cmp(&b.about)));
     findings
 }
@@ -434,3 +443,15 @@ fn moment(at: OffsetDateTime) -> String {
 
 /// What is later than this is late.
 const LATE: Duration = Duration::hours(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_does_not_say_is_unknown_and_not_full() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(disk_of(folder.path()).is_some_and(|disk| disk.total_bytes > 0));
+        assert!(disk_of(&folder.path().join("gone")).is_none());
+    }
+}

@@ -12,6 +12,7 @@ use crate::access::proposals::{self, WatchError};
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
+use crate::retention::{self, RetentionError};
 use crate::store::StoreError;
 use crate::trust::{self, BundleError};
 use crate::{access, cards, web};
@@ -21,6 +22,8 @@ use crate::{access, cards, web};
 enum JobError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -78,7 +81,7 @@ async fn turns(offices: Offices, tick: Duration) {
         }
         faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
         if turn % HOURLY_CHECK == 0 {
-            for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Warnings] {
+            for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Retention, Job::Warnings] {
                 let looked = hourly(&offices, worker, job).await;
                 // Where it was not its turn, what was wrong the last time still is.
                 if let Ok(Some(done)) = &looked {
@@ -110,6 +113,7 @@ async fn bundle(offices: &Offices, worker: Id<Worker>) -> Result<(), JobError> {
 async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Option<Result<(), JobError>>, StoreError> {
     let deeds = offices.deeds();
     let Some(lease) = jobs::lease(deeds, job, worker).await? else { return Ok(None) };
+    let mut rest = job.period();
     let done = match job {
         Job::BreakGlass => {
             if let Some(effective_at) = offices.access.alarm() {
@@ -119,22 +123,45 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
         }
         Job::EndSuspensions => cards::steps::end_suspensions(deeds).await.map_err(JobError::from),
         Job::PurgeExpired => purge_expired(offices).await,
+        Job::Retention => match erase(offices).await {
+            Ok(finished) => {
+                rest = if finished { rest } else { retention::REST };
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        },
         Job::Warnings => {
             offices.watch.say();
             Ok(())
         }
         Job::TrustBundle => Ok(()),
     };
-    jobs::give_back(deeds, lease, done.is_ok(), job.period()).await?;
+    jobs::give_back(deeds, lease, done.is_ok(), rest).await?;
     Ok(Some(done))
+}
+
+/// Erases what is kept no longer, for some seconds, if the settings leave it to the service.
+/// Returns false if more is due.
+async fn erase(offices: &Offices) -> Result<bool, RetentionError> {
+    let settings = &offices.retention;
+    if !settings.automatic {
+        return Ok(true);
+    }
+    let until = Some(Instant::now() + retention::TURN);
+    let all = Box::pin(retention::run(settings, &offices.counter, offices.deeds(), false, until, |_| {})).await?;
+    for figures in all.iter().filter(|figures| figures.erased + figures.held + figures.failed > 0) {
+        let (kind, erased, held, failed) = (figures.kind, figures.erased, figures.held, figures.failed);
+        tracing::info!(kind, erased, held, failed, "what is kept no longer was erased");
+    }
+    Ok(all.iter().all(|figures| figures.finished))
 }
 
 /// Purges expired answers and sessions.
 async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     let now = offices.deeds().source().now();
     let mut tx = offices.deeds().db().begin_upkeep().await?;
-    web::purge_expired(&mut tx, now - web::ANSWERS_KEPT).await?;
-    access::purge_expired(&mut tx, now).await?;
+    web::purge_expired(&mut tx, now - offices.retention.answers.term).await?;
+    access::purge_expired(&mut tx, now, offices.retention.sessions.term).await?;
     Ok(tx.commit().await?)
 }
 

@@ -25,9 +25,6 @@ pub use readiness::Readiness;
 pub(crate) use routes::operations;
 pub use routes::{Right, Routes};
 pub use store::MIGRATIONS;
-pub(crate) use store::purge_expired;
+pub(crate) use store::{answers_before, purge_expired, purge_some};
 pub(crate) use write::drain_oversized_body;
 pub use write::{Answer, Answered, Body, IdempotencyKey, Looked, Nothing, Stamp, Write};
-
-/// An idempotency key is good for so long; later the same key is a new intention.
-pub const ANSWERS_KEPT: time::Duration = time::Duration::days(7);

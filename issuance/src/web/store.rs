@@ -69,6 +69,21 @@ pub(crate) async fn purge_expired(tx: &mut Tx, before: OffsetDateTime) -> Result
     Ok(())
 }
 
+/// Deletes some of the answers that are older than this, the oldest first. Returns how many.
+pub(crate) async fn purge_some(tx: &mut Tx, before: OffsetDateTime, most: i64) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "delete from answer where (caller, idempotency_key) in
+             (select caller, idempotency_key from answer where at < $1 order by at limit $2)"
+    );
+    tx.run(sql, args![before, most]).await
+}
+
+/// Returns how many answers are older than this.
+pub(crate) async fn answers_before(tx: &mut Tx, before: OffsetDateTime) -> Result<u64, StoreError> {
+    let row = tx.one(sql!("select count(*) as n from answer where at < $1"), args![before]).await?;
+    row.map_or(Ok(0), |row| row.number("n"))
+}
+
 /// Writes one row of the service's own, the same one each time, to find out whether the database takes writes.
 pub(super) async fn probe(tx: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
     tx.run(

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use crypto::identity::PersonalNumber;
 use issuance::applications::model::Kind;
+use issuance::applications::steps as counter;
 use issuance::deed::{DeedError, Object};
 use issuance::ground::ids::ApplicationId;
 use issuance::ground::{Clock, Randomness, Role};
@@ -15,7 +16,7 @@ use issuance::server::backup::age::Identity;
 use issuance::server::backup::{self, BackupError, Progress};
 use issuance::server::{self, Settings};
 use issuance::store::Db;
-use issuance::{args, numbering, sql};
+use issuance::{args, numbering, retention, sql};
 use sha2::{Digest as _, Sha256};
 use time::macros::datetime;
 
@@ -64,7 +65,7 @@ impl Place {
 
     fn check(&self, from: &str) -> Result<backup::Checked, BackupError> {
         let [data, keys] = [&self.data, &self.keys].map(std::slice::from_ref);
-        backup::check(&self.at(from), data, keys, &Progress::silent())
+        backup::check(&self.at(from), None, data, keys, &Progress::silent())
     }
 }
 
@@ -528,4 +529,45 @@ async fn a_key_file_elsewhere_is_backed_up_and_named_in_the_restored_configurati
     let mut verify = issuance(None);
     verify.arg("verify").arg("--data").arg(place.at("new"));
     assert!(succeeds(verify).await.contains("officer 1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_backup_of_the_data_gives_no_portrait_back_that_was_erased_since() {
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let place = Place::new();
+        let offices = Box::pin(Offices::open(database.clone())).await;
+        let [refused, open] = [offices.citizen().await, offices.citizen().await];
+        let refused = offices.applies(refused, Kind::First).await.unwrap().id;
+        let open = offices.applies(open, Kind::First).await.unwrap().id;
+        offices.captures(refused).await;
+        offices.captures(open).await;
+        within!(offices, offices.approver, deed => counter::refuse(deed, refused, "other face")).unwrap();
+        succeeds(place.backup(offices.data.path(), database.as_deref(), "one")).await;
+        offices.clock.advance(time::Duration::days(182));
+        let erases = async |offices: &Offices| {
+            let state = &offices.state;
+            let run = retention::run(&state.retention, &state.counter, state.deeds(), false, None, |_| {});
+            Box::pin(run).await.unwrap()[0].erased
+        };
+        assert_eq!(erases(&offices).await, 1);
+        succeeds(place.backup(offices.data.path(), database.as_deref(), "two")).await;
+        offices.state.deeds().db().close().await;
+        // Archives of keys have a short life.
+        fs::remove_file(place.at("one/keys.tar.age")).unwrap();
+
+        let elsewhere = if database.is_some() { Some(fresh_database().unwrap()) } else { None };
+        let (code, said) = run(place.restore("one", "new", elsewhere.as_deref())).await;
+        assert!(code == Some(1) && said.contains("keys.tar.age"), "{said}");
+        let mut restore = place.restore("one", "new", elsewhere.as_deref());
+        restore.arg("--keys-from").arg(place.at("two"));
+        succeeds(restore).await;
+        let offices = Box::pin(started(offices, place.at("new"), elsewhere)).await;
+        let application = offices.application(refused).await;
+        assert_eq!(application.stage.capture_of().unwrap().features, "Nốt ruồi", "text is in the archive of data");
+        assert_eq!(counter::portrait_of(&offices.state.counter, &application).await.unwrap(), None);
+        let application = offices.application(open).await;
+        assert!(counter::portrait_of(&offices.state.counter, &application).await.unwrap().is_some());
+        assert_eq!(erases(&offices).await, 1, "what was due is due still");
+        assert_eq!(offices.trail(Object::Application(refused)).await.last().unwrap(), "portrait-erased");
+    }
 }

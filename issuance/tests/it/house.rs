@@ -28,12 +28,10 @@ pub struct House {
 
 /// Runs a scenario in a fresh house on SQLite, then in another on PostgreSQL.
 pub async fn on_both(scenario: impl AsyncFn(&House)) {
-    let house = Box::pin(House::open(None)).await;
-    Box::pin(scenario(&house)).await;
-    Box::pin(house.service.stop()).await;
-    if let Some(url) = postgres::fresh_database() {
-        let house = Box::pin(House::open(Some(url))).await;
-        Box::pin(scenario(&house)).await;
+    for database in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+        // On the heap, so that the future of each test stays small.
+        let house = Box::new(Box::pin(House::open(database)).await);
+        Box::pin(scenario(house.as_ref())).await;
         Box::pin(house.service.stop()).await;
     }
 }

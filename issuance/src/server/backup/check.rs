@@ -10,7 +10,7 @@ use super::archive::{Key, walk};
 use super::manifest::{DATA, KEYS, MAC, MANIFEST, Manifest, PURPOSE, compared};
 use super::take::{KEK, POSTGRESQL, SQLITE};
 use super::{BackupError, Progress};
-use crate::ground::Secrets;
+use crate::keys::{KeyStore, ROOT_KEY};
 
 /// What a check found in order.
 #[derive(Clone, Debug)]
@@ -24,36 +24,48 @@ pub struct Checked {
 }
 
 /// Checks a backup without writing anything. An archive that is encrypted is opened only with identities for it.
+/// `keys_from` is the backup whose archive of keys is taken instead of this one's, which may be gone.
 ///
 /// # Errors
 /// [`BackupError`], which names the file.
 pub fn check(
     from: &Path,
+    keys_from: Option<&Path>,
     identities: &[Identity],
     keys_identities: &[Identity],
     progress: &Progress,
 ) -> Result<Checked, BackupError> {
-    let (manifest, bytes) = compared(from, progress)?;
+    let (manifest, bytes) = compared(from, keys_from.map(|_| KEYS), progress)?;
+    let other = keys_from.map(|keys_from| compared(keys_from, Some(DATA), progress)).transpose()?;
+    if other.as_ref().is_some_and(|(other, _)| other.installation != manifest.installation) {
+        return Err(BackupError::Recipients("--keys-from is the backup of another installation"));
+    }
+    let (of_keys, keys_folder) =
+        other.as_ref().map_or((&manifest, from), |(other, _)| (other, keys_from.unwrap_or(from)));
+    let of_keys = of_keys.clone();
     let (data, keys) = (key(identities, "--identity"), key(keys_identities, "--keys-identity"));
     let mut checked = Checked { manifest, data_opened: false, keys_opened: false };
-    let manifest = &checked.manifest;
-    if let Some(archive) = manifest.archive(KEYS).filter(|one| one.recipients.is_empty() || !keys_identities.is_empty())
+    if let Some(archive) = of_keys.archive(KEYS).filter(|one| one.recipients.is_empty() || !keys_identities.is_empty())
     {
-        let path = from.join(&archive.file);
-        let mut kek = None;
+        let path = keys_folder.join(&archive.file);
+        let (mut kek, mut root) = (None, None);
         walk(&path, !archive.recipients.is_empty(), &keys, progress, &mut |name, content| {
             if name == KEK {
                 let mut text = Zeroizing::new(String::new());
                 content.take(1024).read_to_string(&mut text).map_err(|error| BackupError::damaged(&path, error))?;
                 kek = Some(text);
             }
+            if name == ROOT_KEY {
+                let mut sealed = Vec::new();
+                content.take(1024).read_to_end(&mut sealed).map_err(|error| BackupError::damaged(&path, error))?;
+                root = Some(sealed);
+            }
             Ok(())
         })?;
         let kek = kek.ok_or_else(|| BackupError::damaged(&path, "it holds no key-encryption key"))?;
-        let mut key = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(kek.trim(), &mut *key)
-            .map_err(|_| BackupError::damaged(&path, "its key-encryption key is none"))?;
-        let mac = hex::encode(Secrets::new(&key).fingerprint(PURPOSE, &bytes));
+        let secrets = KeyStore::secrets_under(&kek, root.as_deref())
+            .ok_or_else(|| BackupError::damaged(&path, "its key-encryption key is none, or opens nothing in it"))?;
+        let mac = hex::encode(secrets.fingerprint(PURPOSE, &bytes));
         let known = std::fs::read_to_string(from.join(MAC)).map_err(BackupError::file(&from.join(MAC)))?;
         if known.trim() != mac {
             return Err(BackupError::damaged(

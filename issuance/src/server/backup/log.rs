@@ -1,7 +1,8 @@
 //! Continuous archiving of SQLite: the log that it writes ahead is copied every few seconds.
 //!
 //! A generation is a backup whose database is the file itself and the log beside it, and a folder `log` of segments:
-//! what came to the log since, and the objects that came with it. A reader that is held keeps SQLite from beginning its
+//! what came to the log since, and the objects that came with it; their content keys in a file beside it, for the readers
+//! of keys. A reader that is held keeps SQLite from beginning its
 //! log anew, so that the segments follow each other without a gap; when the log has grown, a new generation begins.
 //! Only whole transactions are copied, judged by SQLite's own checksums. Each start begins a generation.
 
@@ -19,7 +20,7 @@ use time::OffsetDateTime;
 use super::archive::{Writer, walk};
 use super::check::key;
 use super::manifest::{MAC, Manifest};
-use super::take::{OBJECTS, Source, objects, taken};
+use super::take::{CONTENT_KEYS, OBJECTS, Source, taken, tree};
 use super::{BackupError, Order, Progress};
 use crate::ground::{Clock, Randomness, Secrets, files};
 use crate::keys::{AuthoritySettings, KeyStore};
@@ -115,7 +116,7 @@ struct Generation {
     /// Keeps SQLite from beginning its log anew.
     _held: HeldLog,
     log: Position,
-    /// Objects that are in it.
+    /// Objects and content keys that are in it.
     objects: BTreeSet<String>,
     segments: u64,
     manifest_mac: String,
@@ -190,22 +191,43 @@ impl Archive<'_> {
         let folder = generation.folder.join(LOG);
         let at = self.clock.now();
         let modified = u64::try_from(at.unix_timestamp()).unwrap_or(0);
-        let recipients = &self.archiving.order.recipients;
-        let mut archive = Writer::begin(&folder, &format!("{number:010}.tar"), recipients, modified, progress, rng)?;
+        let order = &self.archiving.order;
+        let name = format!("{number:010}.tar");
+        let mut archive = Writer::begin(&folder, &name, &order.recipients, modified, progress, rng)?;
         archive.add(FRAMES, files::PRIVATE, bytes.len() as u64, bytes)?;
-        for name in new {
-            let path = self.settings.data.join(name);
-            let file = File::open(&path).map_err(BackupError::file(&path))?;
-            let length = file.metadata().map_err(BackupError::file(&path))?.len();
-            archive.add(name, files::PRIVATE, length, file)?;
-        }
+        let (objects, keys): (Vec<_>, Vec<_>) = new.iter().partition(|name| name.starts_with(OBJECTS));
+        self.add(&mut archive, &objects)?;
         let made = archive.finish()?;
-        let mac = mac(self.store.secrets(), &generation.manifest_mac, number, at, &made.sha256);
-        let segment = Segment { number, at, file: made.file, sha256: made.sha256, mac };
+        let keys = if keys.is_empty() {
+            None
+        } else {
+            let name = format!("{number:010}.keys.tar");
+            let mut archive = Writer::begin(&folder, &name, &order.keys_recipients, modified, progress, rng)?;
+            self.add(&mut archive, &keys)?;
+            let made = archive.finish()?;
+            Some(Piece { file: made.file, sha256: made.sha256 })
+        };
+        let data = Piece { file: made.file, sha256: made.sha256 };
+        let mac = mac(self.store.secrets(), &generation.manifest_mac, number, at, &data, keys.as_ref());
+        let segment = Segment { number, at, data, keys, mac };
         let path = folder.join(format!("{number:010}.json"));
         let json = serde_json::to_vec_pretty(&segment).expect("names and numbers become JSON");
         // With this file the segment is whole.
         files::replace(&path, &path.with_extension("new"), &json, files::PRIVATE).map_err(BackupError::file(&path))
+    }
+
+    /// Adds these files of the data folder. What is erased meanwhile is passed over.
+    fn add(&self, archive: &mut Writer, names: &[&String]) -> Result<(), BackupError> {
+        for name in names {
+            let path = self.settings.data.join(name);
+            let file = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(BackupError::file(&path))?,
+            };
+            let length = file.metadata().map_err(BackupError::file(&path))?.len();
+            archive.add(name, files::PRIVATE, length, file)?;
+        }
+        Ok(())
     }
 
     /// Removes the generations before the newest ones that are kept.
@@ -229,13 +251,30 @@ struct Segment {
     number: u64,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    file: String,
-    sha256: String,
+    /// The log, and the objects that came with it.
+    data: Piece,
+    /// The content keys of those objects.
+    keys: Option<Piece>,
     mac: String,
 }
 
-fn mac(secrets: &Secrets, manifest_mac: &str, number: u64, at: OffsetDateTime, sha256: &str) -> String {
-    let said = format!("{}\n{number}\n{}\n{sha256}", manifest_mac.trim(), at.unix_timestamp_nanos());
+/// A file of a segment.
+#[derive(Debug, Deserialize, Serialize)]
+struct Piece {
+    file: String,
+    sha256: String,
+}
+
+fn mac(
+    secrets: &Secrets,
+    manifest_mac: &str,
+    number: u64,
+    at: OffsetDateTime,
+    data: &Piece,
+    keys: Option<&Piece>,
+) -> String {
+    let keys = keys.map_or("", |piece| &piece.sha256);
+    let said = format!("{}\n{number}\n{}\n{}\n{keys}", manifest_mac.trim(), at.unix_timestamp_nanos(), data.sha256);
     hex::encode(secrets.fingerprint("archive-segment", said.as_bytes()))
 }
 
@@ -268,14 +307,14 @@ fn second_of(generation: &Path) -> Option<i64> {
     generation.file_name()?.to_str()?.parse().ok()
 }
 
-/// Puts the segments of a generation behind the log that was restored, and their objects into the folder. Returns the
-/// moment of the last one.
+/// Puts the segments of a generation behind the log that was restored, and their objects with their content keys into the
+/// folder; `identities` open the data, and the keys. Returns the moment of the last one.
 pub(super) fn follow(
     from: &Path,
     data: &Path,
     store: &KeyStore,
     manifest: &Manifest,
-    identities: &[super::age::Identity],
+    identities: [&[super::age::Identity]; 2],
     progress: &Progress,
 ) -> Result<OffsetDateTime, BackupError> {
     let folder = from.join(LOG);
@@ -288,29 +327,36 @@ pub(super) fn follow(
             bytes => bytes.map_err(BackupError::file(&path))?,
         };
         let segment: Segment = serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(&path, error))?;
-        let known = mac(store.secrets(), &manifest_mac, number, segment.at, &segment.sha256);
-        if segment.number != number || segment.mac != known || segment.file.contains('/') {
+        let known = mac(store.secrets(), &manifest_mac, number, segment.at, &segment.data, segment.keys.as_ref());
+        let pieces = [
+            Some((&segment.data, identities[0], "--identity")),
+            segment.keys.as_ref().map(|piece| (piece, identities[1], "--keys-identity")),
+        ];
+        let mut files = pieces.iter().flatten();
+        if segment.number != number || segment.mac != known || files.any(|(piece, ..)| piece.file.contains('/')) {
             return Err(BackupError::damaged(&path, "its MAC is not by this installation's key-encryption key"));
         }
-        let file = folder.join(&segment.file);
-        if super::manifest::digest(&file, progress)? != segment.sha256 {
-            return Err(BackupError::damaged(&file, "it was changed or cut"));
+        for (piece, identities, flag) in pieces.into_iter().flatten() {
+            let file = folder.join(&piece.file);
+            if super::manifest::digest(&file, progress)? != piece.sha256 {
+                return Err(BackupError::damaged(&file, "it was changed or cut"));
+            }
+            let sealed = file.extension().is_some_and(|extension| extension == "age");
+            let wal = wal_of(data);
+            walk(&file, sealed, &key(identities, flag), progress, &mut |name, content| {
+                if name == FRAMES {
+                    let mut log = fs::OpenOptions::new().append(true).open(&wal).map_err(BackupError::file(&wal))?;
+                    return io::copy(content, &mut log).map(drop).map_err(BackupError::file(&wal));
+                }
+                let path = data.join(name);
+                if ![OBJECTS, CONTENT_KEYS].iter().any(|tree| name.starts_with(tree)) || path.exists() {
+                    return Ok(());
+                }
+                let parent = path.parent().expect("objects lie in a folder");
+                files::private_folder(parent).map_err(BackupError::file(parent))?;
+                super::put_back::write_new(&path, content, files::PRIVATE)
+            })?;
         }
-        let sealed = file.extension().is_some_and(|extension| extension == "age");
-        let wal = wal_of(data);
-        walk(&file, sealed, &key(identities, "--identity"), progress, &mut |name, content| {
-            if name == FRAMES {
-                let mut log = fs::OpenOptions::new().append(true).open(&wal).map_err(BackupError::file(&wal))?;
-                return io::copy(content, &mut log).map(drop).map_err(BackupError::file(&wal));
-            }
-            let path = data.join(name);
-            if !name.starts_with(OBJECTS) || path.exists() {
-                return Ok(());
-            }
-            let parent = path.parent().expect("objects lie in a folder");
-            files::private_folder(parent).map_err(BackupError::file(parent))?;
-            super::put_back::write_new(&path, content, files::PRIVATE)
-        })?;
         last = segment.at;
     }
     Ok(last)
@@ -410,7 +456,9 @@ fn copy(from: &File, to: &Path, progress: &Progress) -> io::Result<()> {
 }
 
 fn names(data: &Path) -> Result<BTreeSet<String>, BackupError> {
-    Ok(objects(data)?.into_iter().map(|(name, _)| name).collect())
+    // The keys first: an object that comes meanwhile is in the next segment, and its key is not missed.
+    let (keys, objects) = (tree(data, CONTENT_KEYS)?, tree(data, OBJECTS)?);
+    Ok(keys.into_iter().chain(objects).map(|(name, _)| name).collect())
 }
 
 /// The log beside a database.

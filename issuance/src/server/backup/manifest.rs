@@ -66,8 +66,13 @@ impl Manifest {
     }
 }
 
-/// Reads the manifest of a backup, and compares every file of it with its digest. Returns the manifest and its bytes.
-pub(super) fn compared(from: &Path, progress: &Progress) -> Result<(Manifest, Vec<u8>), BackupError> {
+/// Reads the manifest of a backup, and compares every file of it with its digest, but for the archive that is called so
+/// and may be gone. Returns the manifest and its bytes.
+pub(super) fn compared(
+    from: &Path,
+    but: Option<&str>,
+    progress: &Progress,
+) -> Result<(Manifest, Vec<u8>), BackupError> {
     let sums = from.join(SUMS);
     let text = read(&sums)?;
     let text = String::from_utf8(text).map_err(|_| BackupError::damaged(&sums, "it is no list of digests"))?;
@@ -96,7 +101,7 @@ pub(super) fn compared(from: &Path, progress: &Progress) -> Result<(Manifest, Ve
     if manifest.archives.len() != 2 || manifest.archive(DATA).is_none() || manifest.archive(KEYS).is_none() {
         return Err(BackupError::damaged(&file, "it does not name the two archives"));
     }
-    for archive in &manifest.archives {
+    for archive in manifest.archives.iter().filter(|archive| but.is_none_or(|but| !archive.file.starts_with(but))) {
         let path = from.join(&archive.file);
         if path.file_name().is_none_or(|name| name != archive.file.as_str()) {
             return Err(BackupError::damaged(&file, "an archive lies in another folder"));

@@ -13,8 +13,8 @@ use super::age::Identity;
 use super::archive::{first, walk};
 use super::check::{check, key};
 use super::log::{follow, wal_of};
-use super::manifest::{DATA, KEYS};
-use super::take::{FILES, KEK, OBJECTS, POSTGRESQL, SQLITE, SQLITE_LOG};
+use super::manifest::{DATA, KEYS, compared};
+use super::take::{CONTENT_KEYS, FILES, KEK, OBJECTS, POSTGRESQL, SQLITE, SQLITE_LOG};
 use super::{BackupError, Manifest, Progress, postgres, reconcile};
 use crate::access;
 use crate::deed::{Action, Deeds, Entry, Object, Purpose};
@@ -30,6 +30,8 @@ use crate::store::{Db, RowKey};
 pub struct Restoration {
     /// The backup.
     pub from: PathBuf,
+    /// The backup whose archive of keys is taken: a newer one of the same installation. None: `from`.
+    pub keys_from: Option<PathBuf>,
     /// The folder: empty, or not there.
     pub data: PathBuf,
     /// Where the key-encryption key goes; none: `kek` in the folder.
@@ -66,7 +68,8 @@ pub async fn restore(what: Restoration, progress: &Progress, now: OffsetDateTime
     let (mut what, manifest) = {
         let progress = progress.clone();
         blocking::apart(move || {
-            let checked = check(&what.from, &what.identities, &what.keys_identities, &progress)?;
+            let checked =
+                check(&what.from, what.keys_from.as_deref(), &what.identities, &what.keys_identities, &progress)?;
             for (opened, prefix, flag) in
                 [(checked.data_opened, DATA, "--identity"), (checked.keys_opened, KEYS, "--keys-identity")]
             {
@@ -149,8 +152,8 @@ fn folder_may_be_filled(folder: &Path) -> Result<(), BackupError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(BackupError::file(folder)(error)),
     };
-    let fits =
-        names.iter().all(|name| name == "lock" || name == "lost+found") || names.iter().any(|name| name == RESTORING);
+    let fits = names.iter().all(|name| name == "lock" || name == files::IN_USE || name == "lost+found")
+        || names.iter().any(|name| name == RESTORING);
     if fits { Ok(()) } else { Err(BackupError::FolderNotEmpty(folder.to_owned())) }
 }
 
@@ -173,10 +176,16 @@ fn clear(folder: &Path) -> Result<(), BackupError> {
 
 /// Writes keys, public files and objects, then the database, then what was archived since. Returns the moment of that.
 fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<OffsetDateTime, BackupError> {
-    let [(data, data_sealed), (keys, keys_sealed)] = [DATA, KEYS].map(|prefix| {
-        let archive = manifest.archive(prefix).expect("the check found both");
-        (what.from.join(&archive.file), !archive.recipients.is_empty())
-    });
+    let of_keys = match &what.keys_from {
+        Some(from) => compared(from, Some(DATA), progress)?.0,
+        None => manifest.clone(),
+    };
+    let keys_from = what.keys_from.as_ref().unwrap_or(&what.from);
+    let [(data, data_sealed), (keys, keys_sealed)] =
+        [(DATA, &what.from, manifest), (KEYS, keys_from, &of_keys)].map(|(prefix, from, manifest)| {
+            let archive = manifest.archive(prefix).expect("the check found both");
+            (from.join(&archive.file), !archive.recipients.is_empty())
+        });
     let (data_key, keys_key) = (key(&what.identities, "--identity"), key(&what.keys_identities, "--keys-identity"));
     let folder = &what.data;
     files::private_folder(&folder.join("keys")).map_err(BackupError::file(folder))?;
@@ -187,6 +196,10 @@ fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<
             Some(file) => folder.join(file),
             None => folder.join(name),
         };
+        if name.starts_with(CONTENT_KEYS) {
+            let parent = path.parent().expect("content keys lie in a folder");
+            files::private_folder(parent).map_err(BackupError::file(parent))?;
+        }
         write_new(&path, content, files::PRIVATE)
     })?;
     walk(&data, data_sealed, &data_key, progress, &mut |name, content| {
@@ -218,7 +231,7 @@ fn fill(what: &Restoration, manifest: &Manifest, progress: &Progress) -> Result<
         })?;
     }
     let store = KeyStore::open_restored(folder, what.key_file.as_deref())?;
-    let at = follow(&what.from, folder, &store, manifest, &what.identities, progress)?;
+    let at = follow(&what.from, folder, &store, manifest, [&what.identities, &what.keys_identities], progress)?;
     // One flush for all of them.
     let folder = File::open(folder).map_err(BackupError::file(folder))?;
     rustix::fs::syncfs(&folder).map_err(|error| BackupError::file(&what.data)(error.into()))?;
@@ -230,14 +243,19 @@ pub(super) fn write_new(path: &Path, content: &mut dyn Read, mode: u32) -> Resul
     file.and_then(|mut file| io::copy(content, &mut file)).map(drop).map_err(BackupError::file(path))
 }
 
-/// The configuration for another place: keys that name folder, key file and database of the old one become comments.
+/// The configuration for another place: keys that name folder, key file and database of the old one become comments; so
+/// does the word that the service erases by itself, since legal holds that were put after the backup are not in it.
 fn moved(text: &str, key_file: Option<&Path>) -> io::Result<String> {
     let old = ["data", "key_file", "database", "database_password_file"];
-    let (mut lines, mut top) = (Vec::new(), true);
+    let (mut lines, mut top, mut retention) = (Vec::new(), true, false);
     for line in text.lines() {
-        top &= !line.trim_start().starts_with('[');
+        if line.trim_start().starts_with('[') {
+            (top, retention) = (false, line.trim().starts_with("[retention]"));
+        }
         let key = line.split('=').next().unwrap_or("").trim();
-        let comment = if top && old.contains(&key) { "# of the place that was backed up: " } else { "" };
+        let stands =
+            top && old.contains(&key) || retention && key == "automatic" || top && key == "retention.automatic";
+        let comment = if stands { "# of the place that was backed up: " } else { "" };
         lines.push(format!("{comment}{line}\n"));
     }
     if let Some(file) = key_file {
@@ -286,13 +304,13 @@ mod tests {
 
     #[test]
     fn a_configuration_forgets_the_old_place() {
-        let text =
-            "data = \"/old\"\nkey_file=\"/old/kek\"\nlisten = \"0.0.0.0:1\"\n[web]\nbody_limit = 9\n[x]\ndata = 1\n";
+        let text = "data = \"/old\"\nkey_file=\"/old/kek\"\nlisten = \"0.0.0.0:1\"\n[web]\nbody_limit = 9\n[retention]\nautomatic = true\n[x]\ndata = 1\nautomatic = true\n";
         let now = moved(text, Some(Path::new("/new/kek"))).unwrap();
         let table: toml::Table = now.parse().unwrap();
         assert_eq!(table["key_file"].as_str(), Some("/new/kek"));
         assert!(!table.contains_key("data") && table["listen"].as_str() == Some("0.0.0.0:1"), "{now}");
         assert_eq!((table["web"]["body_limit"].as_integer(), table["x"]["data"].as_integer()), (Some(9), Some(1)));
+        assert!(table["retention"].get("automatic").is_none() && table["x"]["automatic"].as_bool() == Some(true));
         assert!(now.contains("# of the place that was backed up: data = \"/old\""), "{now}");
         assert!(!moved(text, None).unwrap().parse::<toml::Table>().unwrap().contains_key("key_file"));
     }

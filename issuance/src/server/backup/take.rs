@@ -112,10 +112,9 @@ pub(super) async fn taken(
         for (name, spool) in names.iter().zip(&spools) {
             add(&mut data, name, spool)?;
         }
-        for (name, path) in objects(&settings.data)? {
-            add(&mut data, &name, &path)?;
-        }
+        add_tree(&mut data, &settings.data, OBJECTS)?;
         let mut keys = begun(KEYS, &order.keys_recipients)?;
+        add_tree(&mut keys, &settings.data, CONTENT_KEYS)?;
         for (secret, name, bytes) in &small.0 {
             let (archive, mode) = if *secret { (&mut keys, files::PRIVATE) } else { (&mut data, files::PUBLIC) };
             archive.add(name, mode, bytes.len() as u64, &***bytes)?;
@@ -186,6 +185,7 @@ impl Small {
                 Db::lite_file(data).file_name().is_some_and(|file| name.starts_with(&*file.to_string_lossy()));
             if of_database
                 || name == "lock"
+                || name == files::IN_USE
                 || name == KEK
                 || fs::canonicalize(&path).ok() == fs::canonicalize(&kek).ok()
             {
@@ -219,9 +219,20 @@ fn listed(folder: &Path) -> Result<Vec<(String, PathBuf, fs::Metadata)>, BackupE
     Ok(all)
 }
 
-/// The objects of a data folder: name in the archive, and path.
-pub(super) fn objects(data: &Path) -> Result<Vec<(String, PathBuf)>, BackupError> {
-    let root = data.join("objects");
+/// Adds the objects, or their content keys. What is erased meanwhile is passed over.
+fn add_tree(archive: &mut Writer, data: &Path, of: &str) -> Result<(), BackupError> {
+    for (name, path) in tree(data, of)? {
+        match add(archive, &name, &path) {
+            Err(BackupError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            added => added?,
+        }
+    }
+    Ok(())
+}
+
+/// The objects of a data folder, or their content keys: name in the archive, and path.
+pub(super) fn tree(data: &Path, of: &str) -> Result<Vec<(String, PathBuf)>, BackupError> {
+    let root = data.join(of.trim_end_matches('/'));
     let mut folders = match fs::read_dir(&root) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -233,7 +244,7 @@ pub(super) fn objects(data: &Path) -> Result<Vec<(String, PathBuf)>, BackupError
     for folder in folders {
         let Some(prefix) = folder.to_str().filter(|name| name.len() == 2) else { continue };
         for (name, path, _) in listed(&root.join(prefix))? {
-            all.push((format!("{OBJECTS}{prefix}/{name}"), path));
+            all.push((format!("{of}{prefix}/{name}"), path));
         }
     }
     Ok(all)
@@ -354,3 +365,4 @@ pub(super) const SQLITE_LOG: &str = "database.sqlite-wal";
 pub(super) const POSTGRESQL: &str = "database.pgdump";
 pub(super) const FILES: &str = "files/";
 pub(super) const OBJECTS: &str = "objects/";
+pub(super) const CONTENT_KEYS: &str = "content-keys/";

@@ -1,0 +1,140 @@
+//! What is captured for an application is erased again, when the application is closed and the term is over.
+
+use time::Duration;
+
+use super::model::Stage;
+use super::store::closed::{self, Due};
+use super::{Counter, CounterError, store};
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Actor;
+use crate::ground::blocking;
+use crate::ground::ids::{ApplicationId, HoldId};
+use crate::{holds, population};
+
+/// What is erased of a closed application.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Erasable {
+    /// All portraits that were taken, with their content keys.
+    Portraits,
+    /// Features, and the files of a card that was never handed over.
+    Dossiers,
+}
+
+/// A term, and the ground on which what it is over for is erased.
+#[derive(Clone, Copy, Debug)]
+pub struct Term<'a> {
+    /// So long after the closing.
+    pub after: Duration,
+    /// The legal ground, for the trail and for those who ask.
+    pub ground: &'a str,
+}
+
+/// What came of an application whose turn it was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It was erased; the deed holds the record.
+    Erased,
+    /// A legal hold stands.
+    Held(HoldId),
+    /// It is closed for less than the term: since this moment.
+    NotDue(time::OffsetDateTime),
+    /// It is no closed application of this person: nothing is erased.
+    NotClosed,
+}
+
+/// Erases this of a closed application, if the term is over and no legal hold stands. Person and application are kept
+/// from other writers meanwhile, so that no hold comes between; the application itself, which is under a MAC, says
+/// whether it is closed and since when. Files are removed before the deed ends: one that is cut is begun again.
+///
+/// # Errors
+/// [`CounterError::Store`]: for a tampered hold or application, nothing is erased. [`CounterError::Object`]
+pub async fn erase<A: Actor>(
+    deed: &mut Deed<A>,
+    counter: &Counter,
+    what: Erasable,
+    due: Due,
+    term: Term<'_>,
+    dry: bool,
+) -> Result<Outcome, CounterError> {
+    let id = due.id;
+    population::store::person_locked(deed, due.person).await?;
+    let application = store::application_locked(deed, id).await?.filter(|found| found.person == due.person);
+    let Some(mut application) = application else { return Ok(Outcome::NotClosed) };
+    let Some(closed_at) = application.stage.closed_at() else { return Ok(Outcome::NotClosed) };
+    let at = deed.at();
+    if closed_at + term.after > at {
+        return Ok(Outcome::NotDue(closed_at));
+    }
+    if let Some(hold) = holds::store::standing(deed.tx(), due.person, id, at).await? {
+        return Ok(Outcome::Held(hold.id));
+    }
+    if dry {
+        return Ok(Outcome::Erased);
+    }
+    let action = match what {
+        Erasable::Portraits => {
+            erase_portraits(deed, counter, id, &application.stage).await?;
+            Action::PortraitErased
+        }
+        Erasable::Dossiers => {
+            if let Stage::Refused { capture, .. } = &mut application.stage {
+                capture.features.clear();
+                store::move_to(deed.tx(), id, &application.stage).await?;
+            }
+            Action::DossierErased
+        }
+    };
+    closed::erased(deed.tx(), what, id, at, term.ground).await?;
+    let (days, since) = (term.after.whole_days(), closed_at.date());
+    let entry = Entry::new(action, Object::Application(id), Purpose::Retention).about(due.person);
+    let reason = format!("closed on {since}; kept for {days} days; {}", term.ground);
+    deed.enter(entry.of(&application.office).because(reason)).await?;
+    Ok(Outcome::Erased)
+}
+
+async fn erase_portraits<A: Actor>(
+    deed: &mut Deed<A>,
+    counter: &Counter,
+    id: ApplicationId,
+    stage: &Stage,
+) -> Result<(), CounterError> {
+    let mut names = closed::portraits(deed.tx(), id).await?;
+    names.extend(stage.capture_of().map(|capture| capture.portrait.clone()));
+    names.sort_unstable();
+    names.dedup();
+    let mut own = Vec::new();
+    for name in names {
+        if !closed::is_shared(deed.tx(), &name, id).await? {
+            own.push(name);
+        }
+    }
+    let objects = counter.objects.clone();
+    Ok(Box::pin(blocking::apart(move || own.iter().try_for_each(|name| objects.erase(name)))).await?)
+}
+
+/// Erases portraits that no application has: those of uploads that came to nothing, and of applications that were
+/// closed before this version. Only what lies there for a week, so that no upload is under way. Returns how many there
+/// are.
+///
+/// # Errors
+/// [`CounterError`]
+pub async fn sweep(db: &crate::store::Db, counter: &Counter, dry: bool) -> Result<u64, CounterError> {
+    let mut swept = 0;
+    for prefix in 0..=u8::MAX {
+        let objects = counter.objects.clone();
+        #[expect(clippy::disallowed_methods, reason = "files are dated by the clock of their file system")]
+        let before = std::time::SystemTime::now() - std::time::Duration::from_hours(7 * 24);
+        let names = blocking::run(move || objects.names_before(prefix, before)).await?;
+        for names in names.chunks(500) {
+            let mut tx = db.begin_read().await?;
+            let alone = closed::without_application(&mut tx, names.to_vec()).await?;
+            drop(tx);
+            swept += alone.len() as u64;
+            let objects = counter.objects.clone();
+            if !dry {
+                blocking::run(move || alone.iter().try_for_each(|name| objects.erase(name))).await?;
+            }
+        }
+    }
+    Ok(swept)
+}

@@ -1,0 +1,225 @@
+//! The job that erases: in small pieces, each of them whole or not at all, so that it can be
+//! cut anywhere and run again.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use thiserror::Error;
+use time::{Duration, OffsetDateTime};
+
+use super::terms::{Kind, Settings};
+use crate::applications::Counter;
+use crate::applications::erasure::{self, Erasable, Outcome, Term};
+use crate::applications::store::closed;
+use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
+use crate::ground::Id;
+use crate::ground::actor::Service;
+use crate::store::StoreError;
+use crate::{access, applications, production, web};
+
+/// What a run did, or would do, with one kind.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Figures {
+    /// The kind.
+    pub kind: &'static str,
+    /// Erased, or due if the run was dry.
+    pub erased: u64,
+    /// Due, and kept by a legal hold.
+    pub held: u64,
+    /// Due, and not to be judged: the log names them.
+    pub failed: u64,
+    /// False if the time of the run was over before the end.
+    pub finished: bool,
+}
+
+/// Erases what is due, until `until` if that is given. Dry: counts it, and changes nothing. Says after
+/// each piece how far it is.
+///
+/// # Errors
+/// [`RetentionError`]; what was erased until then is recorded.
+pub async fn run(
+    settings: &Settings,
+    counter: &Counter,
+    deeds: &Deeds,
+    dry: bool,
+    until: Option<Instant>,
+    mut progress: impl FnMut(&Figures),
+) -> Result<Vec<Figures>, RetentionError> {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let mut figures = Figures { kind: kind.word(), erased: 0, held: 0, failed: 0, finished: false };
+        match kind {
+            Kind::Portraits | Kind::Dossiers => {
+                let what = if kind == Kind::Portraits { Erasable::Portraits } else { Erasable::Dossiers };
+                let mut after = (OffsetDateTime::UNIX_EPOCH, Id::nil());
+                while !figures.finished && !is_over(until) {
+                    after = Box::pin(applications(settings, counter, deeds, (kind, what, dry), after, &mut figures))
+                        .await?;
+                    progress(&figures);
+                }
+            }
+            Kind::Answers | Kind::Sessions => {
+                while !figures.finished && !is_over(until) {
+                    rows(settings, deeds, kind, dry, &mut figures).await?;
+                    progress(&figures);
+                }
+            }
+        }
+        all.push(figures);
+    }
+    Ok(all)
+}
+
+fn is_over(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() >= until)
+}
+
+/// Erases one piece of applications. Returns where the next one begins.
+async fn applications(
+    settings: &Settings,
+    counter: &Counter,
+    deeds: &Deeds,
+    (kind, what, dry): (Kind, Erasable, bool),
+    after: (OffsetDateTime, crate::ground::ids::ApplicationId),
+    figures: &mut Figures,
+) -> Result<(OffsetDateTime, crate::ground::ids::ApplicationId), RetentionError> {
+    let rule = kind.rule(settings);
+    let term = Term { after: rule.term, ground: &rule.ground };
+    let mut tx = deeds.db().begin_read().await?;
+    let piece =
+        closed::due(&mut tx, what, deeds.source().now() - rule.term, after, settings.batch.max(1).into()).await?;
+    drop(tx);
+    figures.finished = piece.len() < usize::from(settings.batch.max(1));
+    let mut erased = 0;
+    for due in &piece {
+        let mut deed = deeds.open(Service).await?;
+        let outcome = erasure::erase(&mut deed, counter, what, *due, term, dry).await;
+        match outcome {
+            Ok(Outcome::Erased) if dry => erased += 1,
+            Ok(Outcome::Erased) => {
+                if what == Erasable::Dossiers {
+                    production::empty_documents(deed.tx(), due.id).await?;
+                }
+                deed.commit().await?;
+                erased += 1;
+            }
+            Ok(Outcome::Held(_)) => figures.held += 1,
+            Ok(Outcome::NotDue(closed_at)) => {
+                drop(deed);
+                if !dry {
+                    let mut tx = deeds.db().begin_upkeep().await?;
+                    closed::set_closed_at(&mut tx, due.id, closed_at).await?;
+                    tx.commit().await?;
+                }
+            }
+            Ok(Outcome::NotClosed) => {
+                tracing::error!(application = %due.id, "is listed as closed and is not: nothing of it is erased");
+                figures.failed += 1;
+            }
+            Err(applications::CounterError::Store(
+                error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. }),
+            )) => {
+                tracing::error!(application = %due.id, %error, "nothing of it is erased");
+                figures.failed += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    figures.erased += erased;
+    if !dry {
+        record(deeds, kind, rule, erased).await?;
+    }
+    Ok(piece.last().map_or(after, |last| (last.closed_at, last.id)))
+}
+
+/// Erases one piece of rows that belong to no application.
+async fn rows(
+    settings: &Settings,
+    deeds: &Deeds,
+    kind: Kind,
+    dry: bool,
+    figures: &mut Figures,
+) -> Result<(), RetentionError> {
+    let (rule, most) = (kind.rule(settings), i64::from(settings.batch.max(1)));
+    let before = deeds.source().now() - rule.term;
+    if dry {
+        let mut tx = deeds.db().begin_read().await?;
+        figures.erased = match kind {
+            Kind::Answers => web::answers_before(&mut tx, before).await?,
+            _ => access::sessions_before(&mut tx, before).await?,
+        };
+        figures.finished = true;
+        return Ok(());
+    }
+    let mut deed = deeds.open(Service).await?;
+    let erased = match kind {
+        Kind::Answers => web::purge_some(deed.tx(), before, most).await?,
+        _ => access::purge_some_sessions(deed.tx(), before, most).await?,
+    };
+    figures.erased += erased;
+    figures.finished = erased < most.unsigned_abs();
+    if erased > 0 {
+        deed.enter(said(kind, rule, erased)).await?;
+        deed.commit().await?;
+    }
+    Ok(())
+}
+
+async fn record(deeds: &Deeds, kind: Kind, rule: &super::Rule, erased: u64) -> Result<(), RetentionError> {
+    if erased == 0 {
+        return Ok(());
+    }
+    let mut deed = deeds.open(Service).await?;
+    deed.enter(said(kind, rule, erased)).await?;
+    Ok(deed.commit().await?)
+}
+
+fn said(kind: Kind, rule: &super::Rule, erased: u64) -> Entry {
+    let object = Object::Asked(format!("retention/{}", kind.word()));
+    let days = rule.term.whole_days();
+    let reason = format!("{erased} erased; kept for {days} days; {}", rule.ground);
+    Entry::new(Action::RetentionRun, object, Purpose::Retention).because(reason)
+}
+
+/// Returns what each kind has that is due, without erasing it.
+///
+/// # Errors
+/// [`RetentionError`]
+pub async fn list(settings: &Settings, counter: &Counter, deeds: &Deeds) -> Result<Vec<Figures>, RetentionError> {
+    run(settings, counter, deeds, true, None, |_| {}).await
+}
+
+/// Erases portraits that no application has, and records how many there were. Returns their number.
+///
+/// # Errors
+/// [`RetentionError`]
+pub async fn sweep(counter: &Counter, deeds: &Deeds, dry: bool) -> Result<u64, RetentionError> {
+    let swept = erasure::sweep(deeds.db(), counter, dry).await?;
+    if swept > 0 && !dry {
+        let mut deed = deeds.open(Service).await?;
+        let object = Object::Asked("retention/orphans".to_owned());
+        let reason = format!("{swept} portraits erased that no application has");
+        deed.enter(Entry::new(Action::RetentionRun, object, Purpose::Retention).because(reason)).await?;
+        deed.commit().await?;
+    }
+    Ok(swept)
+}
+
+/// A turn of the worker erases for so long at most.
+pub(crate) const TURN: std::time::Duration = std::time::Duration::from_secs(10);
+/// What a turn of the worker left is done after this rest.
+pub(crate) const REST: Duration = Duration::seconds(30);
+
+/// Why nothing more is erased.
+#[derive(Debug, Error)]
+pub enum RetentionError {
+    /// An application.
+    #[error(transparent)]
+    Counter(#[from] applications::CounterError),
+    /// The record.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
