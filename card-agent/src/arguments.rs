@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use card_agent::failure::Language;
 use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
 use crypto::identity::civil_time::utc_offset;
 use crypto::inspection::Check;
 use time::UtcOffset;
 
 /// Station and kiosk of the Citizen Card: writes chips for the issuance service, inspects cards without it.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version = VERSION, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Task,
@@ -55,7 +56,26 @@ pub enum Task {
     Inspect(Inspect),
     /// Show in words the files that `inspect --out` wrote. Proves nothing.
     Decode(Decode),
+    /// Write a man page for the program and one for each command into a folder.
+    #[command(hide = true)]
+    Man {
+        /// Folder; made if it is not there.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Write the completions for a shell on standard output.
+    #[command(hide = true)]
+    Completions {
+        /// bash, elvish, fish, powershell or zsh.
+        shell: Shell,
+    },
 }
+
+/// Version, and the commit and day that a package is built from.
+const VERSION: &str = match option_env!("CITIZEN_CARD_COMMIT") {
+    Some(commit) => commit,
+    None => concat!(env!("CARGO_PKG_VERSION"), " (built by hand)"),
+};
 
 impl Task {
     /// Returns the word of the command.
@@ -70,6 +90,8 @@ impl Task {
             Self::Info(_) => "info",
             Self::Inspect(_) => "inspect",
             Self::Decode(_) => "decode",
+            Self::Man { .. } => "man",
+            Self::Completions { .. } => "completions",
         }
     }
 }

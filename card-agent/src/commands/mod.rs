@@ -5,6 +5,7 @@ mod decode;
 mod enrol;
 mod info;
 mod inspect;
+mod paper;
 mod readers;
 mod spoil;
 mod status;
@@ -39,6 +40,8 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
         Task::Info(arguments) => info::perform(arguments, screen, stop),
         Task::Inspect(arguments) => inspect::perform(arguments, screen, stop),
         Task::Decode(arguments) => decode::perform(arguments, screen),
+        Task::Man { folder } => paper::man(folder),
+        Task::Completions { shell } => paper::completions(*shell),
     }
 }
 

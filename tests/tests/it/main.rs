@@ -14,6 +14,7 @@ mod inspection_reading;
 mod inspection_station;
 mod interruptions;
 mod issuing;
+mod junit;
 mod openssl;
 mod orders;
 mod power_cuts;
