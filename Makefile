@@ -32,10 +32,11 @@ test: ## every test; skipped ones are printed and counted
 	printf "\nIn all: %d passed, %d failed, %d ignored; of those passed, %d said that they skipped something\n", passed, failed, ignored, count }' \
 	target/test.log; awk -f .ci/junit.awk target/test.log > target/test.xml || status=$$?; exit $$status
 
-interop: ## readers that we did not write read our chip over the real PC/SC stack
+interop: ## readers that we did not write read our chip over the real PC/SC stack; the drill on a fresh Debian
 	@tests/setup.sh interop
 	cargo build --workspace --bins
 	tests/interop/run.sh
+	tests/operations/fresh-debian.sh
 
 bench: ## figures with their anchors, for docs/benchmarks.md
 	@tests/setup.sh test

@@ -8,7 +8,7 @@
 # usage: tests/operations/fresh-debian.sh [FOLDER with the three packages; without it those of target/debug are made]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-skipped() { echo "SKIPPED: the drill on a fresh Debian: $1"; exit 0; }
+skipped() { printf 'SKIPPED: the drill on a fresh Debian: %s\nThe drill on a fresh Debian: 0 done, 1 skipped\n' "$1"; exit 0; }
 [ "$(id -u)" = 0 ] || skipped "only root makes machines (debootstrap, chroot)"
 unshare --net --mount --pid --fork true 2> /dev/null || skipped "this machine gives no namespaces (unshare)"
 if ! command -v debootstrap > /dev/null; then
@@ -63,6 +63,7 @@ on() { # MACHINE NET|NONET STEP [ARGUMENT…]
     ' bash "$machine" "$world" "$cache/archives" "${@:3}"
 }
 
+echo force-unsafe-io > "$one/etc/dpkg/dpkg.cfg.d/drill" # the machine lives for minutes: nothing has to be flushed
 cp /etc/resolv.conf "$one/etc/resolv.conf" 2> /dev/null || true
 printf '%s\n' '#!/bin/sh' 'exit 101' > "$one/usr/sbin/policy-rc.d" && chmod 755 "$one/usr/sbin/policy-rc.d"
 [ -e /etc/apt/apt.conf.d/01proxy ] && cp /etc/apt/apt.conf.d/01proxy "$one/etc/apt/apt.conf.d/"
@@ -84,4 +85,4 @@ for engine in sqlite postgresql; do
     lap "$engine: destroyed, restored on the other machine, next card issued"
     rm -rf --one-file-system "$scratch/second"
 done
-echo "The drill on a fresh Debian: done in $((SECONDS - begun)) s"
+echo "The drill on a fresh Debian: 1 done, 0 skipped, in $((SECONDS - begun)) s"

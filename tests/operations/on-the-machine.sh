@@ -25,7 +25,7 @@ installs() {
     for package in /world/packages/*.deb; do
         dpkg-deb -R "$package" /tmp/later
         sed -i 's/^Version: .*/&+later/' /tmp/later/DEBIAN/control
-        dpkg-deb --build /tmp/later "/tmp/$(basename "$package")" > /dev/null
+        dpkg-deb -Zgzip -z1 --build /tmp/later "/tmp/$(basename "$package")" > /dev/null
         rm -r /tmp/later
     done
     dpkg --install /tmp/*.deb
@@ -43,7 +43,7 @@ installs() {
 
 units() {
     for unit in citizen-card-issuance citizen-card-station; do
-        systemd-analyze verify "/lib/systemd/system/$unit.service"
+        systemd-analyze verify --man=no "/lib/systemd/system/$unit.service"
         systemd-analyze security --offline=true --threshold=20 "/lib/systemd/system/$unit.service" | tail -1
     done
 }

@@ -20,3 +20,4 @@ mod orders;
 mod power_cuts;
 mod readers;
 mod reconcile;
+mod test_cards;
