@@ -1,5 +1,6 @@
 # Reads the log of `cargo test -- --show-output` and writes it as JUnit XML. A test that said SKIPPED counts as skipped.
 # Ends with 1 if the log's own sums are others: then a line was not understood.
+BEGIN { suite = "tests" }
 function text(raw) {
     gsub(/&/, "\\&amp;", raw); gsub(/</, "\\&lt;", raw); gsub(/>/, "\\&gt;", raw); gsub(/"/, "\\&quot;", raw)
     gsub(/[\001-\010\013\014\016-\037\177]/, "?", raw)
@@ -7,7 +8,7 @@ function text(raw) {
 }
 function attribute(raw) { raw = text(raw); gsub(/[\t\n\r]/, " ", raw); return raw }
 function close_suite(    i, name, key) {
-    if (suite == "" || count == 0) { count = 0; return }
+    if (count == 0) return
     body = body sprintf("  <testsuite name=\"%s\" tests=\"%d\" failures=\"%d\" skipped=\"%d\" time=\"%s\">\n", \
         attribute(suite), count, bad, left, seconds)
     for (i = 1; i <= count; i++) {

@@ -1,8 +1,7 @@
 //! What `hardware-sim serve` writes beside its cards, so that the tests of others know what their reader is to find.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crypto::identity::Date;
 use crypto::lds::File;

@@ -3,13 +3,12 @@
 mod cards;
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::{fs, thread};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -95,8 +94,8 @@ enum Task {
 ///
 /// The cards carry files that a test authority of this seed signed; the same seed makes the same cards. OUT receives
 /// csca.der, csca.pem, trust-bundle.cms, a folder of files for each card, and at last, when every card can be read,
-/// cards.json with reader, CAN, MRZ and digests. Without --vpcd and --pcscd a private pcscd is started in OUT/pcscd. Runs
-/// until SIGTERM, SIGINT, or the end of COMMAND, whose exit status it then takes over.
+/// cards.json with reader, CAN, MRZ and digests. Without --vpcd and --pcscd a private pcscd is started in OUT/pcscd.
+/// Runs until SIGTERM, SIGINT, or the end of COMMAND, whose exit status it then takes over.
 #[derive(Args, Debug)]
 struct Serve {
     /// Number of cards, each on a reader of its own.

@@ -2,15 +2,14 @@
 //! only, as the user who starts it.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// Where the driver of `vsmartcard-vpcd` lies, and what its name begins with.
 const DRIVERS: &str = "/usr/lib/pcsc/drivers/serial";
@@ -204,7 +203,9 @@ fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
     let (source, library) = (dir.join("loopback.c"), dir.join(PRELOAD));
     fs::write(&source, include_str!("loopback.c"))?;
     let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status();
-    let cannot = |why: String| io::Error::other(format!("cc cannot compile loopback.c, which keeps vpcd off the network: {why}"));
+    let cannot = |why: String| {
+        io::Error::other(format!("cc cannot compile loopback.c, which keeps vpcd off the network: {why}"))
+    };
     match status {
         Ok(status) if status.success() => Ok(library),
         Ok(status) => Err(cannot(status.to_string())),

@@ -4,7 +4,6 @@
 //! The same seed makes the same keys, people, files and certificates, today and later; only the trust bundle carries
 //! the day. The authority is not a secret and protects nothing: its keys are a function of a number.
 
-use crypto::active_auth;
 use crypto::identity::{Can, CardSerial, Date, PersonalNumber, ProvinceCode, Sex, validity};
 use crypto::lds::dg13::Particulars;
 use crypto::lds::security_infos::{
@@ -19,8 +18,8 @@ use crypto::pki::{
     Certificate, CertificateDraft, Country, CurveForm, Issuer, Name, Role, SerialNumber, Validity, spki, trust_bundle,
 };
 use crypto::scp03::MasterKey;
-use crypto::sod;
 use crypto::suite::{Cipher, Curve, Hash, PrivateKey, PublicKey, VerifyingKey};
+use crypto::{active_auth, sod};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha20Rng;
 use sha2::{Digest as _, Sha256};
@@ -141,7 +140,12 @@ impl Authority {
         Ok(Specimen { chip, serial, can, mrz: [line(0), line(30), line(60)], holder, files })
     }
 
-    fn files(&self, holder: &Particulars, zone: &Td1, made: &PublicKeys) -> Result<Vec<(File, Vec<u8>)>, SpecimenError> {
+    fn files(
+        &self,
+        holder: &Particulars,
+        zone: &Td1,
+        made: &PublicKeys,
+    ) -> Result<Vec<(File, Vec<u8>)>, SpecimenError> {
         let pace = SecurityInfo::Pace(PACE.info());
         let explicit = |key: &PublicKey| spki::encode(&VerifyingKey::Ec(key.clone()), CurveForm::Explicit);
         let infos = vec![

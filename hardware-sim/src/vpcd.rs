@@ -149,8 +149,8 @@ pub enum VpcdError {
     },
 }
 
-/// Returns the ways to a virtual reader on this port. A plain pcscd has none where `tests/setup.sh` ran: it switches off
-/// the entry of the Debian package, whose port is open to the whole network without authentication.
+/// Returns the ways to a virtual reader on this port. A plain pcscd has none where `tests/setup.sh` ran: it switches
+/// off the entry of the Debian package, whose port is open to the whole network without authentication.
 fn way(reader: &str) -> String {
     let port = reader.rsplit_once(':').map_or("35963", |(_, port)| port);
     format!(

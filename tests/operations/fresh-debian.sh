@@ -19,7 +19,7 @@ begun=$SECONDS
 lap() { printf '%4d s  %s\n' $((SECONDS - begun)) "$1"; }
 scratch=$(mktemp -d /tmp/citizen-card-drill-XXXXXX)
 trap 'rm -rf --one-file-system "$scratch"' EXIT
-world=$scratch/world one=$scratch/one spare=$scratch/spare
+world=$scratch/world one=$scratch/one
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/citizen-card/fresh-debian"
 mkdir -p "$cache/archives" "$world/packages"
 
@@ -41,18 +41,25 @@ if [ ! -e "$cache/bookworm.tar" ]; then
     tar -C "$one" --one-file-system -cf "$cache/bookworm.tar.new" . && mv "$cache/bookworm.tar.new" "$cache/bookworm.tar"
     rm -rf --one-file-system "$one"
 fi
-mkdir -p "$one" && tar -C "$one" -xf "$cache/bookworm.tar"
+mkdir -p "$one/world" && tar -C "$one" -xf "$cache/bookworm.tar"
 lap "a fresh Debian $(cat "$one/etc/debian_version")"
 
 # Runs a step on a machine: own mounts, own process numbers; `net` has the network, for apt alone.
 on() { # MACHINE NET|NONET STEP [ARGUMENT…]
     local machine=$1 net=--net
     [ "$2" = net ] && net=
-    mkdir -p "$machine/world" "$machine/var/cache/apt/archives"
+    mkdir -p "$machine"
     # shellcheck disable=SC2086
     unshare --mount --pid --fork --kill-child $net bash -c '
         set -e
-        machine=$1 world=$2 archives=$3; shift 3
+        machine=$1 world=$2 archives=$3 one=$4; shift 4
+        # Every other machine is a layer over the first as it was installed: as fresh, and there at once.
+        if [ "$machine" != "$one" ]; then
+            mkdir -p "$machine"/{root,work,changes}
+            mount -t overlay overlay -o "lowerdir=$one,upperdir=$machine/changes,workdir=$machine/work" "$machine/root" 2> /dev/null ||
+                cp -a "$one/." "$machine/root"
+            machine=$machine/root
+        fi
         mount -t proc proc "$machine/proc"
         mount -t tmpfs tmpfs "$machine/dev/shm"
         mount -t tmpfs tmpfs "$machine/run" && mkdir -p "$machine/run/lock"
@@ -60,7 +67,7 @@ on() { # MACHINE NET|NONET STEP [ARGUMENT…]
         mount --bind "$archives" "$machine/var/cache/apt/archives"
         exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
             chroot "$machine" /bin/bash /world/on-the-machine.sh "$@"
-    ' bash "$machine" "$world" "$cache/archives" "${@:3}"
+    ' bash "$machine" "$world" "$cache/archives" "$one" "${@:3}"
 }
 
 echo force-unsafe-io > "$one/etc/dpkg/dpkg.cfg.d/drill" # the machine lives for minutes: nothing has to be flushed
@@ -71,16 +78,12 @@ on "$one" net installs > "$scratch/install.log" 2>&1 || { tail -40 "$scratch/ins
 lap "installed, removed, purged, installed again and upgraded, with settings and data kept"
 on "$one" nonet units
 lap "units verified and scored"
-cp -a "$one" "$spare"
-lap "a second machine, as fresh"
 
 for engine in sqlite postgresql; do
     mkdir -p "$world/$engine"
-    cp -a "$one" "$scratch/first"
     on "$scratch/first" nonet founds "$engine"
     lap "$engine: founded, card issued, backed up"
     rm -rf --one-file-system "$scratch/first"
-    cp -a "$spare" "$scratch/second"
     on "$scratch/second" nonet restores "$engine"
     lap "$engine: destroyed, restored on the other machine, next card issued"
     rm -rf --one-file-system "$scratch/second"

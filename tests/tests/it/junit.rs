@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-const LOG: &str = "\
+const LOG: &str = "
      Running unittests src/lib.rs (target/debug/deps/issuance-0639efa380d97c74)
 
 running 4 tests

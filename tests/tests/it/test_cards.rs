@@ -1,5 +1,5 @@
-//! What docs/test-your-reader.md promises to the CI of others: finished cards, made by one command, read by programs that
-//! know nothing of this project.
+//! What docs/test-your-reader.md promises to the CI of others: finished cards, made by one command, read by programs
+//! that know nothing of this project.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
