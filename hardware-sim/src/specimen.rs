@@ -203,7 +203,7 @@ fn incomplete() -> SpecimenError {
 fn invented(seed: u64, number: u32) -> Result<Particulars, SpecimenError> {
     let drawn = hash(seed, "holder", number);
     let of = |names: &'static [&'static str], byte: u8| names[usize::from(byte) % names.len()];
-    let sex = if drawn[0] % 2 == 0 { Sex::Female } else { Sex::Male };
+    let sex = if drawn[0].is_multiple_of(2) { Sex::Female } else { Sex::Male };
     let middle = if sex == Sex::Female { "Thị" } else { "Văn" };
     let name = format!("{} {middle} {}", of(&FAMILY_NAMES, drawn[1]), of(&GIVEN_NAMES, drawn[2]));
     // Grown up, and too young for a card without expiry.
@@ -239,7 +239,7 @@ fn certificate(seed: u64, role: Role, issuer: Option<&Signer>) -> Result<Signer,
         Role::Csca => ("Test Country Signing CA", 35 * 365, 5 * 365),
         Role::DocumentSigner { .. } => ("Test Document Signer", 30 * 365, 90),
         // Longer than a real one, so that others need not change their tests.
-        _ => ("Test Trust List Signer", 30 * 365, 20 * 365),
+        Role::TrustListSigner => ("Test Trust List Signer", 30 * 365, 20 * 365),
     };
     let rng = &mut stream(seed, name, 0);
     let key = PrivateKey::generate(Curve::P256, rng);

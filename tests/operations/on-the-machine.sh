@@ -236,7 +236,8 @@ restores() {
     chown -R citizen-card: $DATA
     cp -a "$world/station" $STATION && chown -R citizen-card-station: $STATION
     issuance reconcile --journal $STATION
-    chown -R citizen-card: $DATA
+    issuance crl
+    all_is_the_services
     serves
     lays_in_chips
     for name in registrar capture approver counter auditor; do signs_in $name; done
@@ -248,6 +249,13 @@ restores() {
     inspects "${reader[1]}" "$number"
     [ "$number" != "$old" ] && [ "$card" != "$(jq -r .card "$world/first.json")" ]
     nothing_is_critical
+    # Counters went on above what the backup knew, and the trail tells of both lives.
+    signatures='[.. | .signatures_left? | numbers] | add'
+    (issuance status --json || true) | jq "$signatures" > left
+    jq -e --argjson left "$(cat left)" "$signatures - 10000 >= \$left" "$world/status.json" > /dev/null ||
+        equal "$(cat left)" "at least 10000 less than $(jq "$signatures" "$world/status.json")" "signatures left"
+    get auditor '/api/v1/audit?limit=200' > trail.json
+    grep -q installation-restored trail.json && grep -q "$(jq -r .card "$world/first.json")" trail.json
     issuance verify
     all_is_the_services
     stops
