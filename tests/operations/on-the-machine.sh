@@ -237,7 +237,7 @@ restores() {
     cp -a "$world/station" $STATION && chown -R citizen-card-station: $STATION
     issuance reconcile --journal $STATION
     issuance crl
-    all_is_the_services
+    chown -R citizen-card: $DATA # the page says so: what root wrote
     serves
     lays_in_chips
     for name in registrar capture approver counter auditor; do signs_in $name; done
