@@ -26,6 +26,7 @@ pub fn write(
     cards: &[Specimen],
     readers: &[Option<String>],
     socket: Option<&Path>,
+    at: OffsetDateTime,
 ) -> Result<Value, String> {
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     match fs::remove_file(folder.join(LIST)) {
@@ -36,7 +37,7 @@ pub fn write(
     let root = authority.csca().der();
     put(folder, "csca.der", root)?;
     put(folder, "csca.pem", pem::write("CERTIFICATE", root).as_bytes())?;
-    put(folder, "trust-bundle.cms", &authority.trust_bundle(OffsetDateTime::now_utc()).map_err(made)?)?;
+    put(folder, "trust-bundle.cms", &authority.trust_bundle(at).map_err(made)?)?;
     let mut listed = Vec::new();
     for (slot, card) in cards.iter().enumerate() {
         let name = format!("card-{slot}");

@@ -18,6 +18,7 @@ use hardware_sim::pcscd::Pcscd;
 use hardware_sim::slot::Slot;
 use hardware_sim::specimen::Authority;
 use hardware_sim::{Chip, Profile, StateError, Store, TRANSPORT_KEY_VERSION};
+use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Chips in software behind the virtual readers of pcscd (vsmartcard-vpcd).
@@ -205,7 +206,7 @@ fn cards_for_readers(serve: &Serve) -> Result<ExitCode, String> {
     let card = |i| authority.card(i, serve.profile.clone()).map_err(|error| format!("card {i}: {error}"));
     let cards = (0..u32::from(serve.cards)).map(card).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<_> = (0..cards.len()).map(|slot| readers.name(slot)).collect();
-    let list = cards::write(out, serve.seed, &authority, &cards, &names, readers.socket())?;
+    let list = cards::write(out, serve.seed, &authority, &cards, &names, readers.socket(), now())?;
     let mut slots: Vec<_> = (0..).zip(cards).map(|(i, card)| readers.slot(i, card.chip)).collect();
     let (events, event) = mpsc::channel();
     let _socket = listen_to_all(place, false, &events)?;
@@ -220,6 +221,11 @@ fn cards_for_readers(serve: &Serve) -> Result<ExitCode, String> {
         let _ = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
     }
     Ok(code)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one look at the clock: the day of the trust bundle")]
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
 }
 
 /// Starts the command that runs beside the cards. Returns its process number.

@@ -254,8 +254,9 @@ restores() {
     (issuance status --json || true) | jq "$signatures" > left
     jq -e --argjson left "$(cat left)" "$signatures - 10000 >= \$left" "$world/status.json" > /dev/null ||
         equal "$(cat left)" "at least 10000 less than $(jq "$signatures" "$world/status.json")" "signatures left"
-    get auditor '/api/v1/audit?limit=200' > trail.json
-    grep -q installation-restored trail.json && grep -q "$(jq -r .card "$world/first.json")" trail.json
+    installation=$(issuance status --json | jq -r .database.installation) || true
+    get auditor "/api/v1/audit?object=installation/$installation" | grep -q installation-restored
+    get auditor "/api/v1/audit?object=card/$(jq -r .card "$world/first.json")" | jq '.items | length' | grep -qv '^0$'
     issuance verify
     all_is_the_services
     stops
