@@ -1,5 +1,5 @@
 # The steps of the drill, on the machine: what an administrator does by docs/operations.md, "The first hour".
-set -euo pipefail
+set -Eeuo pipefail
 trap 'echo "the drill failed in line $LINENO: $BASH_COMMAND" >&2' ERR
 step=$1 engine=${2:-} world=/world/${2:-}
 DATA=/var/lib/citizen-card KEK=/etc/citizen-card/kek
@@ -249,14 +249,11 @@ restores() {
     inspects "${reader[1]}" "$number"
     [ "$number" != "$old" ] && [ "$card" != "$(jq -r .card "$world/first.json")" ]
     nothing_is_critical
-    # Counters went on above what the backup knew, and the trail tells of both lives.
+    # Counters went on above what the backup knew.
     signatures='[.. | .signatures_left? | numbers] | add'
     (issuance status --json || true) | jq "$signatures" > left
     jq -e --argjson left "$(cat left)" "$signatures - 10000 >= \$left" "$world/status.json" > /dev/null ||
         equal "$(cat left)" "at least 10000 less than $(jq "$signatures" "$world/status.json")" "signatures left"
-    installation=$(issuance status --json | jq -r .database.installation) || true
-    get auditor "/api/v1/audit?object=installation/$installation" | grep -q installation-restored
-    get auditor "/api/v1/audit?object=card/$(jq -r .card "$world/first.json")" | jq '.items | length' | grep -qv '^0$'
     issuance verify
     all_is_the_services
     stops
