@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bench crash mutants check format advisories install
+.PHONY: help demo test interop bench crash mutants check format advisories install deb
 SHELL := /bin/bash -o pipefail
 # Where tests/setup.sh puts the tools of `make check` and `make mutants`.
 export PATH := $(HOME)/.cache/citizen-card/tools/bin:$(PATH)
@@ -18,7 +18,7 @@ demo: ## one citizen from declaration to a verified chip; leaves demo-out/; with
 	@cargo build --bins
 	@cargo run --quiet --package tests --bin demo -- $(if $(KEEP),$(if $(filter 1,$(KEEP)),--keep,--dir $(KEEP)))
 
-# Everything is in target/test.log; shown without the lists of what passed. A test that cannot run here says SKIPPED and why, and passes.
+# Everything is in target/test.log, and as JUnit in target/test.xml; shown without the lists of what passed. A test that cannot run here says SKIPPED and why, and passes.
 test: ## every test; skipped ones are printed and counted
 	@tests/setup.sh test
 	@mkdir -p target
@@ -30,12 +30,13 @@ test: ## every test; skipped ones are printed and counted
 	awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } /^SKIPPED/ { skipped[$$0]++; count++ } \
 	END { for (why in skipped) print why (skipped[why] > 1 ? " (" skipped[why] " times)" : ""); \
 	printf "\nIn all: %d passed, %d failed, %d ignored; of those passed, %d said that they skipped something\n", passed, failed, ignored, count }' \
-	target/test.log; exit $$status
+	target/test.log; awk -f .ci/junit.awk target/test.log > target/test.xml || status=$$?; exit $$status
 
-interop: ## readers that we did not write read our chip over the real PC/SC stack; a generated client and station and service of one version apart
+interop: ## readers that we did not write read our chip over the real PC/SC stack; a generated client, one version apart, a fresh Debian
 	@tests/setup.sh interop
 	cargo build --workspace --bins
 	tests/interop/run.sh
+	tests/operations/fresh-debian.sh
 
 bench: ## figures with their anchors, for docs/benchmarks.md
 	@tests/setup.sh test
@@ -81,18 +82,24 @@ install: ## builds for use and installs programs, units, manual pages and comple
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/issuance target/release/card-agent
 	install -D -m 0644 -t $(DESTDIR)/lib/systemd/system issuance/packaging/citizen-card-issuance.service \
 	  card-agent/packaging/citizen-card-station.service
-	install -D -m 0644 issuance/packaging/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-issuance.conf
-	install -D -m 0644 card-agent/packaging/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-station.conf
-	install -D -m 0644 issuance/packaging/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/citizen-card.conf
+	install -D -m 0644 issuance/packaging/sysusers.d/citizen-card-issuance.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-issuance.conf
+	install -D -m 0644 card-agent/packaging/sysusers.d/citizen-card-station.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-station.conf
+	install -D -m 0644 issuance/packaging/tmpfiles.d/citizen-card-issuance.conf $(DESTDIR)/usr/lib/tmpfiles.d/citizen-card-issuance.conf
 	install -D -m 0644 issuance/issuance.toml $(DESTDIR)/etc/citizen-card/issuance.toml.example
-	target/release/issuance man $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	target/release/issuance man $(DESTDIR)$(PREFIX)/share/man/man1
 	target/release/issuance completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/issuance
 	target/release/card-agent man --lang en --quiet $(DESTDIR)$(PREFIX)/share/man/man1
 	target/release/card-agent man --lang vi --quiet $(DESTDIR)$(PREFIX)/share/man/vi/man1
 	target/release/card-agent completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/card-agent
 	target/release/card-agent config example station > $(DESTDIR)/etc/citizen-card/station.toml.example
 	target/release/card-agent config example kiosk > $(DESTDIR)/etc/citizen-card/kiosk.toml.example
+
+deb: ## Debian packages of service, station and simulator, in target/debian
+	@tests/setup.sh deb
+	CITIZEN_CARD_COMMIT='0.1.0 (commit $(COMMIT))' cargo build --locked --release --package issuance --package card-agent --package hardware-sim
+	.ci/deb release
+	@ls -l target/debian
 
 advisories: ## known vulnerabilities of what we depend on; fetches the database of the RustSec project
 	@tests/setup.sh check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the demonstration, the tests and the checks need on Debian 12. Nothing is done for what is there already.
-# usage: tests/setup.sh demo | keep | test | interop | check | mutants
+# usage: tests/setup.sh demo | keep | test | interop | check | deb | mutants
 set -euo pipefail
 # The tools of `make check` and `make mutants`, each at the version that judges.
 tools=()
@@ -12,8 +12,9 @@ case "${1:-demo}" in
   test) packages+=(openssl postgresql opensc curl jq faketime) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
   check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) tools=(cargo-deny@0.20.2 typos-cli@1.52.0) ;; # to compile
+  deb) packages=(ca-certificates gcc binutils libc6-dev pkg-config libpcsclite-dev dpkg-dev) tools=(cargo-deb@3.8.0) ;;
   mutants) packages=(ca-certificates gcc libc6-dev openssl) tools=(cargo-mutants@27.1.0) ;;
-  *) echo "usage: $0 demo|keep|test|interop|check|mutants" >&2; exit 2 ;;
+  *) echo "usage: $0 demo|keep|test|interop|check|deb|mutants" >&2; exit 2 ;;
 esac
 missing=()
 for package in "${packages[@]}"; do
@@ -54,7 +55,7 @@ for tool in "${tools[@]}"; do
     *) ask=("${name%-cli}") ;;
   esac
   case "$("${ask[@]}" --version 2>/dev/null || true)" in
-    *" $version") continue ;;
+    *" $version" | "$version") continue ;;
   esac
   echo "Building $name $version, once on this machine: about two minutes"
   env -u CARGO_TARGET_DIR nice cargo install --quiet --debug --locked --root "$folder" --version "=$version" "$name"

@@ -12,7 +12,7 @@ use time::UtcOffset;
 
 /// Station and kiosk of the Citizen Card: writes chips for the issuance service, inspects cards without it.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version = VERSION, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Task,
@@ -64,6 +64,12 @@ pub enum Task {
     /// Print the completions for a shell.
     Completions(Completions),
 }
+
+/// Version, and the commit and day that a package is built from.
+const VERSION: &str = match option_env!("CITIZEN_CARD_COMMIT") {
+    Some(commit) => commit,
+    None => concat!(env!("CARGO_PKG_VERSION"), " (built by hand)"),
+};
 
 impl Task {
     /// Returns the word of the command.

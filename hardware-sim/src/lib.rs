@@ -7,6 +7,8 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`control`] | control lines |
+//! | [`specimen`] | finished cards of invented people, by the authority of a seed |
+//! | [`pcscd`] | a private pcscd with virtual readers |
 //! | [`slot`], [`vpcd`], [`InProcess`] | a chip on a virtual reader; the protocol of that reader; a chip without one |
 //! | [`Chip`] | one chip, driven by APDUs: parse, open the channel, act, seal |
 //! | `applet` | what each command does |
@@ -25,8 +27,10 @@ pub mod faults;
 pub mod filesystem;
 pub mod hostile;
 pub mod lifecycle;
+pub mod pcscd;
 pub mod profile;
 pub mod slot;
+pub mod specimen;
 pub mod state;
 pub mod vpcd;
 

@@ -149,19 +149,17 @@ pub enum VpcdError {
     },
 }
 
-/// Returns the commands that start a virtual reader on this port. A plain pcscd has none where `tests/setup.sh` ran: it
-/// switches off the entry of the Debian package, whose port is open to the whole network without authentication.
+/// Returns the ways to a virtual reader on this port. A plain pcscd has none where `tests/setup.sh` ran: it switches
+/// off the entry of the Debian package, whose port is open to the whole network without authentication.
 fn way(reader: &str) -> String {
     let port = reader.rsplit_once(':').map_or("35963", |(_, port)| port);
     format!(
-        "A pcscd with a reader of vpcd must run. From the folder of the sources, with the Debian packages pcscd and \
-         vsmartcard-vpcd (`tests/setup.sh` installs them) and no other pcscd running:\n\
-         \n  mkdir -p target/reader/conf\n\
-         \x20 cc -shared -fPIC -o target/reader/loopback.so tests/src/world/loopback.c    # keeps the port off the network\n\
-         \x20 printf '%s\\n' 'FRIENDLYNAME \"Virtual Reader\"' 'DEVICENAME /dev/null:{port}' \
-         'LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so.0.8' 'CHANNELID {port}' > target/reader/conf/vpcd\n\
-         \x20 sudo env LD_PRELOAD=\"$PWD/target/reader/loopback.so\" pcscd --foreground --info -c \"$PWD/target/reader/conf\"\n\n\
-         Then repeat this command in another shell. `make demo KEEP=1` starts all of it by itself; --vpcd names another port."
+        "A pcscd with a reader of vpcd must run (Debian packages pcscd and vsmartcard-vpcd). Either of these has one:\n\
+         \n  hardware-sim --pcscd DIR …    # this program starts a pcscd of its own, on loopback alone; clients: PCSCLITE_CSOCK_NAME=DIR/pcscd.comm\n\
+         \x20 make demo KEEP=1              # everything, from the folder of the sources\n\
+         \x20 the system's pcscd, with these lines in /etc/reader.conf.d/vpcd; its port is then open to the whole network:\n\
+         \x20   FRIENDLYNAME \"Virtual Reader\"\n\x20   DEVICENAME /dev/null:{port}\n\
+         \x20   LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so.0.8\n\x20   CHANNELID {port}"
     )
 }
 
@@ -199,7 +197,7 @@ mod tests {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
         let error = Vpcd::connect("127.0.0.1", port).expect_err("the port is closed");
         let error = error.to_string();
-        for part in ["loopback.so", &format!("DEVICENAME /dev/null:{port}"), "pcscd --foreground", "KEEP=1"] {
+        for part in ["--pcscd DIR", &format!("DEVICENAME /dev/null:{port}"), "PCSCLITE_CSOCK_NAME", "KEEP=1"] {
             assert!(error.contains(part), "{part}: {error}");
         }
     }

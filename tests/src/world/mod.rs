@@ -1,7 +1,6 @@
 //! Everything on this machine, each part a process of its own, all on loopback: a private pcscd with virtual readers,
 //! the card simulator, the issuance service and a station.
 
-mod pcscd;
 pub mod postgres;
 mod programs;
 
@@ -15,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-pub use pcscd::Pcscd;
+pub use hardware_sim::pcscd::Pcscd;
 pub(crate) use programs::LISTENS_ON;
 pub use programs::{
     Older, Running, card_agent, enrol_certificate, enrol_request, issuance_init, issuance_serve, program,

@@ -1,20 +1,21 @@
 //! A private pcscd with virtual readers, beside the one that may run on the machine: own socket, own ports, loopback
-//! only, not as root unless the tests run as root.
+//! only, as the user who starts it.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use crate::wait::until;
-
-/// The driver of Debian's `vsmartcard-vpcd`.
-const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so.0.8";
+/// Where the driver of `vsmartcard-vpcd` lies, and what its name begins with.
+const DRIVERS: &str = "/usr/lib/pcsc/drivers/serial";
+const DRIVER: &str = "libifdvpcd.so.";
+/// What `loopback.c` was compiled to, where this program was installed as a package.
+const INSTALLED_PRELOAD: &str = "/usr/lib/citizen-card-simulator/libloopback.so";
 /// One entry of pcscd's reader configuration has two slots; pcscd has 16 slots at most.
 const SLOTS_PER_ENTRY: u16 = 2;
 const MOST_ENTRIES: u16 = 8;
@@ -33,10 +34,7 @@ impl Pcscd {
     /// # Errors
     /// `NotFound` names the Debian package that is missing; `TimedOut` and `AddrInUse` show pcscd's log.
     pub fn start(dir: &Path, readers: usize) -> io::Result<Self> {
-        if !Path::new(DRIVER).exists() {
-            let message = format!("{DRIVER}: install pcscd and vsmartcard-vpcd (tests/setup.sh does)");
-            return Err(io::Error::new(io::ErrorKind::NotFound, message));
-        }
+        driver()?;
         let entries = u16::try_from(readers).unwrap_or(u16::MAX).div_ceil(SLOTS_PER_ENTRY).clamp(1, MOST_ENTRIES);
         let dir = fs::canonicalize(dir)?;
         let preload = loopback_only(&dir)?;
@@ -100,7 +98,7 @@ impl Pcscd {
     /// Those of [`Pcscd::start`].
     pub fn restart(&mut self) -> io::Result<()> {
         let dir = self.socket.parent().map(Path::to_owned).unwrap_or_default();
-        let preload = dir.join(PRELOAD);
+        let preload = loopback_only(&dir)?;
         self.child = spawn(&dir, self.readers / SLOTS_PER_ENTRY, &preload, self.ports.first)?;
         self.wait_until_ready()
     }
@@ -161,7 +159,7 @@ fn spawn(dir: &Path, entries: u16, preload: &Path, first_port: u16) -> io::Resul
     for entry in 0..entries {
         // A second entry with the same library path would silently alias the first one's readers.
         let library = drivers.join(format!("libifdvpcd{entry}.so"));
-        fs::copy(DRIVER, &library)?;
+        fs::copy(driver()?, &library)?;
         let port = first_port + entry * SLOTS_PER_ENTRY;
         let text = format!(
             "FRIENDLYNAME \"Virtual Reader {entry}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}\n",
@@ -186,12 +184,46 @@ fn spawn(dir: &Path, entries: u16, preload: &Path, first_port: u16) -> io::Resul
         .spawn()
 }
 
-/// Compiles the preload library that keeps vpcd on loopback (the linker that Rust needs brings `cc`).
+/// Returns the file of vpcd's driver.
+fn driver() -> io::Result<PathBuf> {
+    let is_driver = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DRIVER));
+    let found = fs::read_dir(DRIVERS).into_iter().flatten().flatten().map(|entry| entry.path()).find(is_driver);
+    found.ok_or_else(|| {
+        let message = format!("{DRIVERS}/{DRIVER}* is not there: install the packages pcscd and vsmartcard-vpcd");
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
+}
+
+/// Returns the preload library that keeps vpcd on loopback: the installed one, or one compiled here (the linker that
+/// Rust needs brings `cc`).
 fn loopback_only(dir: &Path) -> io::Result<PathBuf> {
+    if Path::new(INSTALLED_PRELOAD).exists() {
+        return Ok(INSTALLED_PRELOAD.into());
+    }
     let (source, library) = (dir.join("loopback.c"), dir.join(PRELOAD));
     fs::write(&source, include_str!("loopback.c"))?;
-    let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status()?;
-    if status.success() { Ok(library) } else { Err(io::Error::other("cc could not compile loopback.c")) }
+    let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).status();
+    let cannot = |why: String| {
+        io::Error::other(format!("cc cannot compile loopback.c, which keeps vpcd off the network: {why}"))
+    };
+    match status {
+        Ok(status) if status.success() => Ok(library),
+        Ok(status) => Err(cannot(status.to_string())),
+        Err(error) => Err(cannot(error.to_string())),
+    }
+}
+
+/// Waits until `condition` holds, which another process decides.
+fn until(deadline: Duration, what: &str, mut condition: impl FnMut() -> io::Result<bool>) -> io::Result<()> {
+    let end = Instant::now() + deadline;
+    while !condition()? {
+        if Instant::now() > end {
+            let message = format!("waited {} s without success until {what}", deadline.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// A run of TCP ports for one pcscd. vpcd cannot take port 0, since its second slot listens on
