@@ -94,6 +94,9 @@ catalogue! {
     CertificationRequestUnfit "certification-request-unfit" Request
     ChallengeUnknown "challenge-unknown" Request
     ChallengeUsed "challenge-used" Request
+    ChangeStale "change-stale" Request
+    ChangeUnfit "change-unfit" Request
+    ChangeUnknown "change-unknown" Request
     ChipAlreadyInitialised "chip-already-initialised" Chip
     ChipAlreadyPersonalized "chip-already-personalized" Chip
     ChipBound "chip-bound" Chip

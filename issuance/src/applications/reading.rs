@@ -12,7 +12,7 @@ use crate::deed::{Deed, Occasion};
 use crate::ground::ids::{CardId, PersonId};
 use crate::ground::{Officer, Permission};
 use crate::population::model::{Claim, Registered};
-use crate::population::{self, PersonView};
+use crate::population::{self, HistoryView, PersonView};
 use crate::web::{Answered, Desk, Looked, Named, OccasionAsked, Right, Routes, Write};
 
 /// Reads a person as [`population::steps::read`] does, for a case that exists and is the person's.
@@ -69,6 +69,7 @@ where
     Routes::new()
         .add(Right::Officer(Permission::ReadCard), routes!(read_card))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_person))
+        .add(Right::Officer(Permission::ReadPerson), routes!(read_history))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_person_by_claim))
 }
 
@@ -82,6 +83,24 @@ async fn read_person(
     occasion: Occasion,
 ) -> Looked<PersonView> {
     desk.look(officer, async |deed| person(deed, id, occasion).await.map(PersonView::from)).await
+}
+
+/// What happened to a person in the register, event by event, each with its evidence.
+#[utoipa::path(get, path = "/api/v1/persons/{id}/history", tag = "population", params(OccasionAsked),
+    responses((status = 200, body = HistoryView)))]
+async fn read_history(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<PersonId>,
+    occasion: Occasion,
+) -> Looked<HistoryView> {
+    desk.look(officer, async |deed| {
+        if let Some(case) = occasion.case {
+            steps::case_fits(deed, id, case).await?;
+        }
+        Ok::<_, CounterError>(population::change::history(deed, id, occasion).await?.into())
+    })
+    .await
 }
 
 /// The citizen is at the counter of an office that neither registered the citizen nor has a case.

@@ -93,6 +93,8 @@ words! {
         CardRead = "card-read",
         /// The cards of a person were listed.
         CardsListed = "cards-listed",
+        /// A card must be changed: what is written on it is no longer what the register holds.
+        CardMustBeChanged = "card-must-be-changed",
         /// A card counts no more.
         CardRevoked = "card-revoked",
         /// A blank was given to a station.
@@ -117,6 +119,8 @@ words! {
         IntakeIncomplete = "intake-incomplete",
         /// An order of intake was made.
         IntakeOrdered = "intake-ordered",
+        /// A number for life was cancelled: another one takes its place.
+        NumberCancelled = "number-cancelled",
         /// A number for life was established.
         NumberEstablished = "number-established",
         /// A number for life was asked for again.
@@ -137,8 +141,16 @@ words! {
         OfficersListed = "officers-listed",
         /// An officer set a password.
         PasswordSet = "password-set",
+        /// What the register holds of a person changed.
+        PersonChanged = "person-changed",
+        /// An officer proposed to change what the register holds of a person.
+        PersonChangeProposed = "person-change-proposed",
+        /// A proposal to change what the register holds of a person was taken back.
+        PersonChangeWithdrawn = "person-change-withdrawn",
         /// A person entered the register.
         PersonDeclared = "person-declared",
+        /// The history of a person was read.
+        PersonHistoryRead = "person-history-read",
         /// A person was read.
         PersonRead = "person-read",
         /// An order of personalization did not end.
@@ -199,6 +211,8 @@ words! {
         Replacement = "replacement",
         /// The ledger of blanks.
         Stock = "stock",
+        /// What the register holds of a person changes (form DC02, Circular 66/2015/TT-BCA).
+        Update = "update",
         /// The officer's working day.
         Work = "work",
     }

@@ -4,6 +4,7 @@ use thiserror::Error;
 use time::Duration;
 
 use super::check::{self, Declined};
+use super::history::{Event, EventKind, Evidence};
 use super::model::{Claim, Declaration, Finding, Registered};
 use super::{Register, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
@@ -29,6 +30,17 @@ pub async fn declare(
     }
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
     store::insert(deed.tx(), id, &office, &by, &person, &findings).await?;
+    let event = Event {
+        ordinal: 1,
+        kind: EventKind::Declared,
+        valid_from: None,
+        proposed_by: by.by,
+        recorded: by,
+        evidence: Evidence::of_declaration(),
+        declared: serde_json::to_value(&person).ok(),
+        changes: vec![],
+    };
+    store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;
     deed.record(Action::PersonDeclared, Object::Person(id), Some(id), Purpose::Declaration).await?;
     Ok((id, findings))

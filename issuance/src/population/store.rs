@@ -1,5 +1,7 @@
 //! SQL of the register.
 
+pub mod history;
+
 use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -18,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(32, "0032_population_likeness"),
     migration!(43, "0043_population_reading_claims"),
     migration!(47, "0047_population_reader_row_macs"),
+    migration!(80, "0080_population_history"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -143,6 +146,15 @@ pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, St
 pub async fn set_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
     let sql = sql!("update person set personal_number = $1 where id = $2 and personal_number is null");
     tx.run(sql, args![number.as_str(), id]).await?;
+    Ok(())
+}
+
+/// Writes another number for life in the place of one that was cancelled.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn replace_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
+    tx.run(sql!("update person set personal_number = $1 where id = $2"), args![number.as_str(), id]).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod misses;
 pub mod model;
 pub mod personalization;
 mod problem;
+mod register_changes;
 pub mod steps;
 mod store;
 mod wire;

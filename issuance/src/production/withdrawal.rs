@@ -129,7 +129,7 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
 }
 
 /// Accounts for a chip, whatever state it is in: its document is revoked, its application waits for another chip.
-async fn account_for<A: Actor>(
+pub(super) async fn account_for<A: Actor>(
     deed: &mut Deed<A>,
     mut chip: Chip,
     reason: &str,

@@ -28,6 +28,7 @@ mod packaging;
 mod portraits;
 mod problems;
 mod reading;
+mod register_history;
 mod register_rules;
 mod rights;
 mod road;

@@ -76,6 +76,12 @@ const TABLE: &[(&str, &str, Who)] = &[
     // The register: forms DC01 and DC02, and the number for life.
     ("POST", "/api/v1/declarations", Officers(&[Registrar])),
     ("POST", "/api/v1/persons/{id}/number", Officers(&[Registrar])),
+    ("POST", "/api/v1/persons/{id}/changes", Officers(&[Registrar])),
+    ("GET", "/api/v1/register-changes", Officers(&[Registrar])),
+    ("GET", "/api/v1/register-changes/{id}", Officers(&[Registrar])),
+    ("POST", "/api/v1/register-changes/{id}/application", Officers(&[Registrar])),
+    ("POST", "/api/v1/register-changes/{id}/withdrawal", Officers(&[Registrar])),
+    ("GET", "/api/v1/persons/{id}/history", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
     ("GET", "/api/v1/persons/{id}", Officers(&[Approver, Capture, Registrar])),
     ("POST", "/api/v1/persons/{id}/reading", Officers(&[Approver, Capture, Registrar])),
