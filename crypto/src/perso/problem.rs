@@ -177,6 +177,8 @@ catalogue! {
     RoleMissing "role-missing" Station
     RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
+    SearchTooBroad "search-too-broad" Request
+    SearchUnfit "search-unfit" Request
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request
     ServiceBusy "service-busy" Service

@@ -149,10 +149,14 @@ words! {
         PersonChangeWithdrawn = "person-change-withdrawn",
         /// A person entered the register.
         PersonDeclared = "person-declared",
+        /// A person was found by a search.
+        PersonFound = "person-found",
         /// The history of a person was read.
         PersonHistoryRead = "person-history-read",
         /// A person was read.
         PersonRead = "person-read",
+        /// Persons were sought.
+        PersonsSought = "persons-sought",
         /// An order of personalization did not end.
         PersonalizationIncomplete = "personalization-incomplete",
         /// An order of personalization was made.

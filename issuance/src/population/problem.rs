@@ -5,6 +5,7 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::PopulationError;
 use super::change::ChangeError;
 use super::check::Declined;
+use super::search::SearchError;
 use crate::deed::Objection;
 use crate::web::Problem;
 
@@ -19,6 +20,16 @@ impl From<PopulationError> for Problem {
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::PersonUnknown).detail(error),
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Store(source) => source.into(),
+            SearchError::TooBroad => Self::new(Code::SearchTooBroad),
+            SearchError::Unfit(_) => Self::new(Code::SearchUnfit).detail(error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! SQL of the register.
 
 pub mod history;
+pub mod search;
 
 use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
@@ -21,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(43, "0043_population_reading_claims"),
     migration!(47, "0047_population_reader_row_macs"),
     migration!(80, "0080_population_history"),
+    migration!(83, "0083_population_search"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -69,7 +71,7 @@ pub(super) async fn insert(
         ],
     )
     .await?;
-    Ok(())
+    search::index(tx, id, person).await
 }
 
 /// Makes declarations of people who are alike wait for each other, until the transaction ends; those of other people do

@@ -118,6 +118,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         ],
     ),
     ("POST", "/api/v1/register-changes/{id}/withdrawal", &[C::ChangeUnknown, C::OtherOffice, C::RecordTampered]),
+    ("POST", "/api/v1/persons/search", &[C::SearchTooBroad, C::SearchUnfit]),
     ("GET", "/api/v1/persons/{id}/history", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
     ("POST", "/api/v1/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),

@@ -134,6 +134,7 @@ async fn database_of_this_version(
     db.migrate(&migrations()).await?;
     installation.bind(&db, clock.now()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
+    population::store::search::index_persons_of_before(&db).await?;
     Ok((db, installation))
 }
 

@@ -33,6 +33,7 @@ mod register_rules;
 mod rights;
 mod road;
 mod row_macs;
+mod search;
 mod sessions;
 mod standing;
 mod statements;
