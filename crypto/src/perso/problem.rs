@@ -81,6 +81,7 @@ catalogue! {
     ApplicationMovedOn "application-moved-on" Request
     ApplicationOpen "application-open" Request
     ApplicationUnknown "application-unknown" Request
+    BirthRecorded "birth-recorded" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
@@ -151,6 +152,8 @@ catalogue! {
     OneTimeTokenUnfit "one-time-token-unfit" Station
     OrderUnknown "order-unknown" Request
     OtherOffice "other-office" Station
+    ParentDead "parent-dead" Request
+    ParentUnknown "parent-unknown" Request
     PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request

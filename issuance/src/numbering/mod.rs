@@ -6,6 +6,7 @@
 //! in blocks, in the database and in the data folder, before one of them is given (ADR 0013).
 
 mod api;
+mod births;
 pub mod model;
 mod problem;
 pub mod steps;

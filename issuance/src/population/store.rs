@@ -76,7 +76,10 @@ pub(super) async fn insert(
 
 /// Makes declarations of people who are alike wait for each other, until the transaction ends; those of other people do
 /// not wait. [`has_like`] then sees every one that came before.
-pub(super) async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
     // The update that changes nothing is what locks a row that is there already.
     let sql = sql!("insert into likeness (id) values ($1) on conflict (id) do update set id = excluded.id");
     let id: [u8; 32] = Sha256::digest(person.likeness()).into();

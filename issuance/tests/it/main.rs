@@ -7,6 +7,7 @@
 mod at_once;
 mod audit;
 mod backup;
+mod births;
 mod chip;
 mod chip_keys;
 mod civil_day;

@@ -75,6 +75,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/deputies/{id}/end", Officers(&[Admin])),
     // The register: forms DC01 and DC02, and the number for life.
     ("POST", "/api/v1/declarations", Officers(&[Registrar])),
+    ("POST", "/api/v1/births", Officers(&[Registrar])),
     ("POST", "/api/v1/persons/{id}/number", Officers(&[Registrar])),
     ("POST", "/api/v1/persons/{id}/changes", Officers(&[Registrar])),
     ("GET", "/api/v1/register-changes", Officers(&[Registrar])),

@@ -1,19 +1,15 @@
 //! Finding people: by number at every office, by name at one's own; what is told, and what is recorded.
 
-use issuance::population::model::Declaration;
 use issuance::ground::Role;
+use issuance::population::model::Declaration;
 use serde_json::{Value, json};
 
 use crate::house::{Caller, House, on_both};
 use crate::offices::declaration;
 
 async fn declares(registrar: &Caller, name: &str, birth: &str, old: &str) -> String {
-    let declaration = Declaration {
-        full_name: name.into(),
-        birth_date: birth.into(),
-        old_id_number: old.into(),
-        ..declaration()
-    };
+    let declaration =
+        Declaration { full_name: name.into(), birth_date: birth.into(), old_id_number: old.into(), ..declaration() };
     let key = format!("{name}{birth}");
     let key: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
     let said = registrar.post("/api/v1/declarations", &key[key.len().saturating_sub(100)..], json!(declaration)).await;

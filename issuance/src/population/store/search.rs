@@ -59,11 +59,21 @@ pub(in crate::population) async fn by_name(
     rows.iter().map(super::read).collect()
 }
 
-/// Returns the person with this number for life. One who had it before it was cancelled has it no more.
-pub(in crate::population) async fn by_number(
-    tx: &mut Tx,
-    number: &PersonalNumber,
-) -> Result<Vec<Registered>, StoreError> {
+/// Returns persons of every office with this folded name who were born in this year, to be compared: the caller records
+/// whom it tells of.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn namesakes(tx: &mut Tx, folded: &str, year: u16) -> Result<Vec<Registered>, StoreError> {
+    by_name(tx, None, &Names::one(folded), Some(year), 1000).await
+}
+
+/// Returns the person with this number for life. One who had it before it was cancelled has it no more. The caller
+/// records whom it tells of.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_number(tx: &mut Tx, number: &PersonalNumber) -> Result<Vec<Registered>, StoreError> {
     let sql = sql!("select id, office, personal_number, record, findings from person where personal_number = $1");
     tx.all(sql, args![number.as_str()]).await?.iter().map(super::read).collect()
 }
