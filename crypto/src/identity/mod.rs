@@ -13,7 +13,7 @@ pub mod validity;
 
 pub use card::{Can, CanError, CardSerial, CardSerialError, DocumentNumber, DocumentNumberError};
 pub use date::{Date, DateError};
-pub use name::{FullName, FullNameError, canonical_spelling};
+pub use name::{FullName, FullNameError, canonical_spelling, folded_name};
 pub use personal_number::{PersonalNumber, PersonalNumberError, ProvinceCode, ProvinceCodeError, Sex, SexError};
 
 /// Implements serde for a type by its text form and its parser.

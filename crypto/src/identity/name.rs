@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::serde_as_text;
 use crate::mrz;
@@ -100,6 +101,20 @@ pub fn canonical_spelling(text: &str) -> String {
         word.split_inclusive(['\'', '-']).map(traditional_tone_placement).collect::<String>()
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// Returns what two spellings of one name have in common: lower case, without tone and vowel marks, `d` for `đ`, words
+/// parted by one space, also where an apostrophe or a hyphen stood. To be compared and searched by; never shown.
+pub fn folded_name(text: &str) -> String {
+    let canonical = canonical_spelling(text);
+    let lower = canonical.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+    // Lower case may bring marks of its own (`İ`), so they are dropped on both sides of it.
+    let plain = lower.filter(|c| !is_combining_mark(*c)).map(|letter| match letter {
+        'đ' => 'd',
+        '\'' | '-' => ' ',
+        other => other,
+    });
+    plain.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the letter that is meant by one that looks the same: the eth of Icelandic and the `Đ` of African languages

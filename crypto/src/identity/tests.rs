@@ -212,3 +212,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_folded_name_is_what_all_its_spellings_have_in_common() {
+    for (written, folded) in [
+        ("Nguyễn Thị Mẫu", "nguyen thi mau"),
+        ("NGUYỄN  THỊ MẪU", "nguyen thi mau"),
+        ("Nguye\u{302}\u{303}n Thi\u{323} Ma\u{302}\u{303}u", "nguyen thi mau"),
+        ("Đặng \u{d0}ình Hoà", "dang dinh hoa"),
+        ("H'Hen Niê", "h hen nie"),
+        ("H’Hen  Niê", "h hen nie"),
+        ("Anna-Thuý", "anna thuy"),
+        ("Ưng Ơn", "ung on"),
+        ("Noé", "noe"),
+    ] {
+        assert_eq!(folded_name(written), folded, "{written}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn folding_is_the_same_for_every_form_of_a_name_and_for_the_folded_one(name in "[A-Za-zÀ-ỹĐđƠơƯư' -]{0,40}") {
+        use unicode_normalization::UnicodeNormalization as _;
+        let folded = folded_name(&name);
+        prop_assert_eq!(folded_name(&folded), folded.clone());
+        prop_assert_eq!(folded_name(&name.nfd().collect::<String>()), folded.clone());
+        prop_assert_eq!(folded_name(&name.to_uppercase()), folded.clone());
+        prop_assert!(!folded.contains("  ") && folded.trim() == folded);
+    }
+}

@@ -81,6 +81,7 @@ catalogue! {
     ApplicationMovedOn "application-moved-on" Request
     ApplicationOpen "application-open" Request
     ApplicationUnknown "application-unknown" Request
+    BirthRecorded "birth-recorded" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
@@ -94,6 +95,9 @@ catalogue! {
     CertificationRequestUnfit "certification-request-unfit" Request
     ChallengeUnknown "challenge-unknown" Request
     ChallengeUsed "challenge-used" Request
+    ChangeStale "change-stale" Request
+    ChangeUnfit "change-unfit" Request
+    ChangeUnknown "change-unknown" Request
     ChipAlreadyInitialised "chip-already-initialised" Chip
     ChipAlreadyPersonalized "chip-already-personalized" Chip
     ChipBound "chip-bound" Chip
@@ -152,6 +156,8 @@ catalogue! {
     OneTimeTokenUnfit "one-time-token-unfit" Station
     OrderUnknown "order-unknown" Request
     OtherOffice "other-office" Station
+    ParentDead "parent-dead" Request
+    ParentUnknown "parent-unknown" Request
     PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request
@@ -180,6 +186,8 @@ catalogue! {
     RoleMissing "role-missing" Station
     RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
+    SearchTooBroad "search-too-broad" Request
+    SearchUnfit "search-unfit" Request
     SecondFactorNeeded "second-factor-needed" Station
     SecondOfficerNeeded "second-officer-needed" Station
     SerialAlreadyDelivered "serial-already-delivered" Request

@@ -146,10 +146,10 @@ impl Held {
     pub fn of(cards: &[Card]) -> Self {
         let in_hand = cards.iter().rev().find(|card| matches!(card.status, Status::Active { .. }));
         let once = |card: &Card| {
-            let handed_over = [Revocation::Lost, Revocation::Replaced];
+            let spoiled = Revocation::Spoiled;
             match card.status {
                 Status::Suspended { .. } => true,
-                Status::Revoked { reason, .. } => handed_over.contains(&reason),
+                Status::Revoked { reason, .. } => reason != spoiled,
                 Status::Personalized | Status::Active { .. } => false,
             }
         };
@@ -342,6 +342,8 @@ pub enum HoldReason {
     PortraitLost,
     /// The person's row in the register, or what it points to, has no meaning.
     RecordInconsistent,
+    /// What the register holds of the person changed after the approval.
+    RegisterChanged,
 }
 
 impl HoldReason {
@@ -351,6 +353,7 @@ impl HoldReason {
             Self::NotComposable => "not-composable",
             Self::PortraitLost => "portrait-lost",
             Self::RecordInconsistent => "record-inconsistent",
+            Self::RegisterChanged => "register-changed",
         }
     }
 
@@ -359,6 +362,7 @@ impl HoldReason {
         match self {
             Self::NotComposable | Self::RecordInconsistent => Role::Registrar,
             Self::PortraitLost => Role::Capture,
+            Self::RegisterChanged => Role::Approver,
         }
     }
 }

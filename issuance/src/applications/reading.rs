@@ -2,7 +2,8 @@
 //! the offices whose rows they read.
 
 use axum::extract::{FromRef, State};
-use serde::Deserialize;
+use crypto::identity::{FullName, PersonalNumber};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -10,10 +11,11 @@ use super::{CounterError, steps};
 use crate::cards::{self, CardView};
 use crate::deed::{Deed, Occasion};
 use crate::ground::ids::{CardId, PersonId};
-use crate::ground::{Officer, Permission};
+use crate::ground::{OfficeCode, Officer, Permission};
 use crate::population::model::{Claim, Registered};
-use crate::population::{self, PersonView};
-use crate::web::{Answered, Desk, Looked, Named, OccasionAsked, Right, Routes, Write};
+use crate::population::search::{Fit, Found, Sought};
+use crate::population::{self, HistoryView, PersonView};
+use crate::web::{Answered, Body, Desk, Looked, Named, OccasionAsked, Problem, Right, Routes, Write};
 
 /// Reads a person as [`population::steps::read`] does, for a case that exists and is the person's.
 ///
@@ -69,6 +71,8 @@ where
     Routes::new()
         .add(Right::Officer(Permission::ReadCard), routes!(read_card))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_person))
+        .add(Right::Officer(Permission::ReadPerson), routes!(read_history))
+        .add(Right::Officer(Permission::ReadPerson), routes!(search))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_person_by_claim))
 }
 
@@ -82,6 +86,98 @@ async fn read_person(
     occasion: Occasion,
 ) -> Looked<PersonView> {
     desk.look(officer, async |deed| person(deed, id, occasion).await.map(PersonView::from)).await
+}
+
+/// What happened to a person in the register, event by event, each with its evidence.
+#[utoipa::path(get, path = "/api/v1/persons/{id}/history", tag = "population", params(OccasionAsked),
+    responses((status = 200, body = HistoryView)))]
+async fn read_history(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<PersonId>,
+    occasion: Occasion,
+) -> Looked<HistoryView> {
+    desk.look(officer, async |deed| {
+        if let Some(case) = occasion.case {
+            steps::case_fits(deed, id, case).await?;
+        }
+        Ok::<_, CounterError>(population::change::history(deed, id, occasion).await?.into())
+    })
+    .await
+}
+
+/// Who was found.
+#[derive(Debug, Serialize, ToSchema)]
+struct FoundPersons {
+    /// Best fit first, at most fifty.
+    items: Vec<FoundPerson>,
+    /// True if more than those fit.
+    more: bool,
+}
+
+/// A person who was found. Of another office's, only that there is one: the citizen's claim opens the rest
+/// (`POST /api/v1/persons/{id}/reading`).
+#[derive(Debug, Serialize, ToSchema)]
+struct FoundPerson {
+    /// The register's own id.
+    person_id: PersonId,
+    /// The office that registered the person.
+    office: OfficeCode,
+    /// `exact`, `without-tones` or `beginning`.
+    fit: &'static str,
+    /// Name at birth.
+    #[schema(value_type = Option<String>)]
+    full_name: Option<FullName>,
+    /// Date of birth, as on the card.
+    birth_date: Option<String>,
+    /// `M` or `F`.
+    sex: Option<String>,
+    /// The number for life, once established.
+    #[schema(value_type = Option<String>)]
+    personal_number: Option<PersonalNumber>,
+}
+
+impl From<Found> for FoundPerson {
+    fn from(found: Found) -> Self {
+        let Found { registered, fit, readable } = found;
+        let fit = match fit {
+            Fit::Exact => "exact",
+            Fit::WithoutTones => "without-tones",
+            Fit::Beginning => "beginning",
+        };
+        let person = readable.then_some(&registered.person);
+        Self {
+            person_id: registered.id,
+            office: registered.office.clone(),
+            fit,
+            full_name: person.map(|person| person.full_name.clone()),
+            birth_date: person.map(|person| person.birth.to_string()),
+            sex: person.map(|person| person.sex.letter().to_string()),
+            personal_number: registered.personal_number.filter(|_| readable),
+        }
+    }
+}
+
+/// Persons, by number, by the number of the old card, or by name. A question and no write: what is asked for is
+/// personal, and so it stands in no address. Each person who is found is a record of the trail.
+#[utoipa::path(post, path = "/api/v1/persons/search", tag = "population", operation_id = "search_persons",
+    params(OccasionAsked), request_body = Sought, responses((status = 200, body = FoundPersons)))]
+async fn search(
+    State(desk): State<Desk>,
+    officer: Officer,
+    occasion: Occasion,
+    Body(sought): Body<Sought>,
+) -> Looked<FoundPersons> {
+    desk.look(officer, async |deed| {
+        let (found, more) = population::search::find(deed, &sought, occasion).await.map_err(Problem::from)?;
+        for person in &found {
+            if let Some(case) = occasion.case {
+                steps::case_fits(deed, person.registered.id, case).await.map_err(Problem::from)?;
+            }
+        }
+        Ok::<_, Problem>(FoundPersons { items: found.into_iter().map(FoundPerson::from).collect(), more })
+    })
+    .await
 }
 
 /// The citizen is at the counter of an office that neither registered the citizen nor has a case.

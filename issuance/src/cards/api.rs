@@ -83,6 +83,8 @@ pub(crate) struct CardView {
     /// Day of expiry; none: without limit.
     #[schema(format = Date)]
     expires: Option<String>,
+    /// True for a card whose holder must change it: what is written on it is no longer what the register holds.
+    must_change: bool,
 }
 
 impl From<Card> for CardView {
@@ -97,6 +99,7 @@ impl From<Card> for CardView {
             status: card.status.word(),
             reason,
             suspended_until,
+            must_change: card.must_change,
             person_id: card.person,
             application_id: card.application,
             serial: card.serial,

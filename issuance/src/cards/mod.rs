@@ -13,6 +13,11 @@ pub mod store;
 pub(crate) use api::CardView;
 pub use api::routes;
 pub use profile::{CardProfile, State};
+use std::pin::Pin;
+
+use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
+use crate::ground::Officer;
+use crate::web::Problem;
 use serde::{Deserialize, Serialize};
 pub use steps::CardError;
 pub use store::{CARD, MIGRATIONS};
@@ -30,5 +35,27 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { loss_term: Duration::days(7) }
+    }
+}
+
+/// The registry, as it listens to the register.
+#[derive(Clone, Copy, Debug)]
+pub struct Registry;
+
+impl Subscriber for Registry {
+    fn hear<'a>(
+        &'a self,
+        deed: &'a mut Deed<Officer>,
+        event: RegisterEvent,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
+        Box::pin(async move {
+            steps::follow(deed, event).await.map_err(|error| match error {
+                CardError::Store(source) => Objection::Store(source),
+                other => {
+                    let words = other.to_string();
+                    Objection::Refused(Problem::from(other).code(), words)
+                }
+            })
+        })
     }
 }

@@ -31,6 +31,8 @@ pub struct Card {
     pub expires: Option<Date>,
     /// What it is now.
     pub status: Status,
+    /// True for a card whose holder must change it: what is written on it is no longer what the register holds.
+    pub must_change: bool,
 }
 
 /// What a card is now.
@@ -108,8 +110,12 @@ pub struct Loss {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revocation {
+    /// The holder died.
+    HolderDied,
     /// Reported lost.
     Lost,
+    /// The number for life on it was cancelled.
+    NumberCancelled,
     /// Another card took its place.
     Replaced,
     /// The chip was destroyed before the citizen had the card.
@@ -120,7 +126,9 @@ impl Revocation {
     /// The word, as stored and answered.
     pub fn word(self) -> &'static str {
         match self {
+            Self::HolderDied => "holder-died",
             Self::Lost => "lost",
+            Self::NumberCancelled => "number-cancelled",
             Self::Replaced => "replaced",
             Self::Spoiled => "spoiled",
         }

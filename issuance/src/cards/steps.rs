@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::model::{Card, Loss, Revocation, Status, StatusError, UndoError};
 use super::store;
-use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose};
+use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose, RegisterEvent};
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::CardId;
 use crate::ground::text::tidy;
@@ -49,6 +49,31 @@ pub async fn activate<A: Actor>(
     }
     store::set_status(deed.tx(), card.id, &card.status).await?;
     Ok(revoked)
+}
+
+/// What follows for the cards of a person when the register changes: those of a dead person, and those with a number that
+/// was cancelled, are revoked; one on which something else is no longer right must be changed by its holder.
+///
+/// # Errors
+/// [`CardError`]
+pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), CardError> {
+    for card in store::cards_of(deed, event.person).await? {
+        let card = store::card_locked(deed, card.id).await?.ok_or(CardError::Unknown)?;
+        if let Status::Revoked { .. } = card.status {
+            continue;
+        }
+        if event.died || event.renumbered {
+            let reason = if event.died { Revocation::HolderDied } else { Revocation::NumberCancelled };
+            revoke(deed, &card, reason, Purpose::Update).await?;
+        } else if event.on_card {
+            store::set_must_change(deed.tx(), card.id, "register-changed").await?;
+            let entry = Entry::new(Action::CardMustBeChanged, Object::Card(card.id), Purpose::Update);
+            deed.enter(entry.about(card.person).of(&card.office)).await?;
+        }
+    }
+    deed.enter(Entry::new(Action::CardsListed, Object::Person(event.person), Purpose::Update).about(event.person))
+        .await?;
+    Ok(())
 }
 
 /// What a counter was told about a lost card.

@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(22, "0022_cards_row_macs"),
     migration!(41, "0041_cards_suspension"),
     migration!(56, "0056_cards_lists"),
+    migration!(82, "0082_cards_must_change"),
 ];
 
 /// Cards carry a MAC.
@@ -37,16 +38,17 @@ pub const CARD: Sealed = Sealed {
         ("status", Kind::Text),
         ("status_data", Kind::Json),
         ("suspended_until", Kind::Moment),
+        ("must_change", Kind::Text),
     ],
     keys: 1,
     one: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, version, mac
+                suspended_until, must_change, version, mac
          from card where id = $1"
     ),
     all: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, version, mac
+                suspended_until, must_change, version, mac
          from card order by id"
     ),
     set: sql!("update card set version = $1, mac = $2 where id = $3"),
@@ -112,7 +114,7 @@ pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<
 async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, version, mac
+                suspended_until, must_change, version, mac
          from card where person_id = $1 order by id"
     );
     tx.all_sealed(&CARD, sql, args![person]).await
@@ -122,7 +124,7 @@ async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError>
 async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record>, StoreError> {
     let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, version, mac
+                suspended_until, must_change, version, mac
          from card where sod_sha256 = $1"
     );
     Ok(tx.all_sealed(&CARD, sql, args![sod_sha256]).await?.into_iter().next())
@@ -135,6 +137,12 @@ pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Resu
     };
     let sql = sql!("update card set status = $1, status_data = $2, suspended_until = $3 where id = $4");
     tx.change(&CARD, id, sql, args![status.word(), Argument::json(status), until, id]).await?;
+    Ok(())
+}
+
+/// Marks a card that its holder must change, with the reason.
+pub(super) async fn set_must_change(tx: &mut Tx, id: CardId, because: &str) -> Result<(), StoreError> {
+    tx.change(&CARD, id, sql!("update card set must_change = $1 where id = $2"), args![because, id]).await?;
     Ok(())
 }
 
@@ -235,6 +243,7 @@ fn read(row: &Record) -> Result<Card, StoreError> {
         issued: row.get("issued")?,
         expires: row.get("expires")?,
         status: row.json("status_data")?,
+        must_change: row.get::<Option<String>>("must_change")?.is_some(),
     })
 }
 

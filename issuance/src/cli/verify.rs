@@ -5,7 +5,8 @@ use clap::Args;
 use super::{Outcome, Place, output};
 use crate::server;
 
-/// Verifies the MAC of every officer, station, card, application and chip in the database.
+/// Verifies the MAC of every officer, station, card, application and chip in the database, and builds every person's
+/// record again from the events of the history.
 ///
 /// Lists the records that were changed by another hand than the service's, and ends with exit code 1 if there is
 /// one. It may run beside the service. It does not find a record that was deleted, nor an older state of a
@@ -20,16 +21,25 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
-        let verified = tokio::runtime::Runtime::new()?.block_on(server::verify(&settings))?;
+        let verified = tokio::runtime::Runtime::new()?.block_on(server::verify(&settings, |persons| {
+            if persons % 100_000 == 0 {
+                output::complain(format_args!("{persons} persons compared with their history"));
+            }
+        }))?;
         for (table, id) in &verified.faults {
             output::line(format_args!("{table} {id} was changed outside the service"))?;
         }
         let tables: Vec<_> = verified.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
         output::line(format_args!("Records verified: {}.", tables.join(", ")))?;
+        for (person, why) in &verified.history.differ {
+            output::line(format_args!("person {person}: {why}"))?;
+        }
+        let (persons, events) = (verified.history.persons, verified.history.events);
+        output::line(format_args!("Persons built again from {events} events and compared: {persons}."))?;
         output::line(format_args!(
             "Not found by this: a record that was deleted; an older state of a record, or of the whole database, put back."
         ))?;
-        match verified.faults.len() {
+        match verified.faults.len() + verified.history.differ.len() {
             0 => Ok(()),
             faults => Err(format!(
                 "{faults} records were changed outside the service; the service refuses them. Restore them from a backup, and \

@@ -95,6 +95,8 @@ words! {
         CardRead = "card-read",
         /// The cards of a person were listed.
         CardsListed = "cards-listed",
+        /// A card must be changed: what is written on it is no longer what the register holds.
+        CardMustBeChanged = "card-must-be-changed",
         /// A card that a restored database did not know was entered again, on its chip's own proof.
         CardReentered = "card-reentered",
         /// A card counts no more.
@@ -143,6 +145,8 @@ words! {
         LegalHoldReleased = "legal-hold-released",
         /// The legal holds were listed.
         LegalHoldsListed = "legal-holds-listed",
+        /// A number for life was cancelled: another one takes its place.
+        NumberCancelled = "number-cancelled",
         /// A number for life was established.
         NumberEstablished = "number-established",
         /// A number for life was asked for again.
@@ -169,10 +173,22 @@ words! {
         OfficersListed = "officers-listed",
         /// An officer set a password.
         PasswordSet = "password-set",
+        /// What the register holds of a person changed.
+        PersonChanged = "person-changed",
+        /// An officer proposed to change what the register holds of a person.
+        PersonChangeProposed = "person-change-proposed",
+        /// A proposal to change what the register holds of a person was taken back.
+        PersonChangeWithdrawn = "person-change-withdrawn",
         /// A person entered the register.
         PersonDeclared = "person-declared",
+        /// A person was found by a search.
+        PersonFound = "person-found",
+        /// The history of a person was read.
+        PersonHistoryRead = "person-history-read",
         /// A person was read.
         PersonRead = "person-read",
+        /// Persons were sought.
+        PersonsSought = "persons-sought",
         /// An order of personalization did not end.
         PersonalizationIncomplete = "personalization-incomplete",
         /// An order of personalization was made.
@@ -241,6 +257,8 @@ words! {
         Retention = "retention",
         /// The ledger of blanks.
         Stock = "stock",
+        /// What the register holds of a person changes (form DC02, Circular 66/2015/TT-BCA).
+        Update = "update",
         /// The officer's working day.
         Work = "work",
     }

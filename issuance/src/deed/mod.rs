@@ -4,12 +4,15 @@
 //! the office `audit` reads it through the view `v_audit_entry`.
 
 mod entry;
+mod event;
 mod store;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
+pub use event::{Objection, RegisterEvent, Subscriber};
 use rand::rngs::ChaCha20Rng;
 pub use store::MIGRATIONS;
 use thiserror::Error;
@@ -26,6 +29,7 @@ pub struct Deeds {
     db: Db,
     source: Source,
     still_in: StillIn,
+    subscribers: Arc<[Arc<dyn Subscriber>]>,
 }
 
 /// True if a caller whom the gate let in may still come in, at this moment and in this transaction.
@@ -39,7 +43,13 @@ impl Deeds {
     /// Deeds in this database, by this clock, of callers who are looked at again by this rule.
     #[must_use]
     pub fn new(db: Db, source: Source, still_in: StillIn) -> Self {
-        Self { db, source, still_in }
+        Self { db, source, still_in, subscribers: Arc::from([]) }
+    }
+
+    /// The same deeds, in which these offices act when the register changes, in this order.
+    #[must_use]
+    pub fn heard_by(self, subscribers: Vec<Arc<dyn Subscriber>>) -> Self {
+        Self { subscribers: subscribers.into(), ..self }
     }
 
     /// Begins a verb of this caller. The caller was let in before the request was read, which may take long; what ended
@@ -68,7 +78,8 @@ impl Deeds {
     async fn begin<A: Actor>(&self, actor: A) -> Result<Deed<A>, StoreError> {
         let tx = self.db.begin().await?;
         let (at, source) = (self.source.now(), self.source.clone());
-        Ok(Deed { tx, actor, at, source, seen: BTreeSet::new(), told: BTreeSet::new(), entries: 0 })
+        let subscribers = Arc::clone(&self.subscribers);
+        Ok(Deed { tx, actor, at, source, subscribers, seen: BTreeSet::new(), told: BTreeSet::new(), entries: 0 })
     }
 
     /// The database, for reads of nothing personal and for upkeep.
@@ -96,6 +107,8 @@ pub struct Deed<A> {
     actor: A,
     at: OffsetDateTime,
     source: Source,
+    /// Offices that act when the register changes.
+    subscribers: Arc<[Arc<dyn Subscriber>]>,
     /// Persons whose data was read and of whom no record tells yet.
     seen: BTreeSet<PersonId>,
     /// Persons of whom a record tells.
@@ -230,6 +243,17 @@ impl Deed<Officer> {
     #[must_use]
     pub fn decision(&self) -> Decision {
         Decision { by: self.actor.id, at: self.at }
+    }
+
+    /// Tells the offices above the register what changed about a person: each does what follows from it, now.
+    ///
+    /// # Errors
+    /// [`Objection`] of the first that cannot: then the change must not happen.
+    pub async fn publish(&mut self, event: RegisterEvent) -> Result<(), Objection> {
+        for subscriber in Arc::clone(&self.subscribers).iter() {
+            subscriber.hear(self, event).await?;
+        }
+        Ok(())
     }
 }
 

@@ -33,6 +33,8 @@ pub mod of {
         Card;
         /// A client certificate of an officer.
         Certificate;
+        /// A change of the register that is proposed.
+        Change;
         /// A delivery of blank chips.
         Delivery;
         /// An officer's standing in for another.
@@ -66,6 +68,8 @@ pub mod of {
 pub type ApplicationId = Id<of::Application>;
 /// Identifier of a trust bundle.
 pub type BundleId = Id<of::Bundle>;
+/// Identifier of a change of the register that is proposed.
+pub type ChangeId = Id<of::Change>;
 /// Identifier of a card.
 pub type CardId = Id<of::Card>;
 /// Identifier of an officer's client certificate.

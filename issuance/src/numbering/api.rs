@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::{EstablishError, Numbers, steps};
+use super::{EstablishError, Numbers, births, steps};
 use crate::ground::ids::PersonId;
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{Officer, Permission};
+use crate::population::Register;
 use crate::web::{Answered, Desk, Named, Right, Routes, Write};
 
 /// The routes of this office.
@@ -16,8 +17,9 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
     Numbers: FromRef<S>,
+    Register: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::Number), routes!(establish))
+    Routes::new().add(Right::Officer(Permission::Number), routes!(establish)).merge(births::routes())
 }
 
 /// The number for life.

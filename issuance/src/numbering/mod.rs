@@ -6,6 +6,7 @@
 //! in blocks, in the database and in the data folder, before one of them is given (ADR 0013).
 
 mod api;
+mod births;
 pub mod model;
 mod problem;
 pub mod steps;
@@ -13,6 +14,7 @@ pub mod store;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 pub use api::routes;
@@ -21,7 +23,10 @@ pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 
+use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
+use crate::ground::Officer;
 use crate::keys::{AuthoritySettings, CeremonyError, Counters, KeyStore};
+use crate::web::Problem;
 
 /// What this office has: the secret of all personal numbers, and the positions that it reserved.
 #[derive(Clone, Debug)]
@@ -32,6 +37,28 @@ pub struct Numbers {
     counters: Counters,
     /// Positions that are reserved and not given yet.
     reserved: Arc<Mutex<HashMap<Cell, Range<u64>>>>,
+}
+
+/// When sex or year of birth is determined anew, the number is established anew.
+impl Subscriber for Numbers {
+    fn hear<'a>(
+        &'a self,
+        deed: &'a mut Deed<Officer>,
+        event: RegisterEvent,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
+        Box::pin(async move {
+            if !event.renumbered {
+                return Ok(());
+            }
+            steps::establish_anew(deed, self, event.person).await.map_err(|error| match error {
+                EstablishError::Store(source) => Objection::Store(source),
+                other => {
+                    let words = other.to_string();
+                    Objection::Refused(Problem::from(other).code(), words)
+                }
+            })
+        })
+    }
 }
 
 impl Numbers {

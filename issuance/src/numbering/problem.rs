@@ -3,6 +3,7 @@
 use crypto::perso::problem::ProblemCode as Code;
 
 use super::EstablishError;
+use super::births::BirthError;
 use super::model::NumberingError;
 use crate::web::Problem;
 
@@ -18,6 +19,39 @@ impl From<EstablishError> for Problem {
             E::Numbering(source @ NumberingError::Structure(_)) => Self::new(Code::NumberStructure).detail(source),
             E::OtherOffice(source) => source.into(),
             E::PersonUnknown => Self::new(Code::PersonUnknown),
+            E::Store(source) => source.into(),
+        }
+    }
+}
+
+impl From<BirthError> for Problem {
+    fn from(error: BirthError) -> Self {
+        use BirthError as E;
+        match error {
+            E::DayMissing => Self::new(Code::DeclarationIncomplete).detail(&error).field(
+                "/birth_date",
+                "birth-day-missing",
+                &error.to_string(),
+            ),
+            E::Number(source) => source.into(),
+            E::ParentDead(field) => Self::new(Code::ParentDead).detail(&error).field(
+                format!("/{field}/personal_number"),
+                "parent-dead",
+                &error.to_string(),
+            ),
+            E::ParentUnknown(field) => Self::new(Code::ParentUnknown).detail(&error).field(
+                format!("/{field}/personal_number"),
+                "parent-unknown",
+                &error.to_string(),
+            ),
+            E::Person(source) => source.into(),
+            E::Recorded(child) => {
+                let problem = Self::new(Code::BirthRecorded);
+                match child {
+                    Some(id) => problem.detail(format!("person {id}")),
+                    None => problem,
+                }
+            }
             E::Store(source) => source.into(),
         }
     }

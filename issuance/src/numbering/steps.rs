@@ -34,7 +34,7 @@ pub async fn establish(
         deed.record(Action::NumberRead, Object::Person(id), Some(id), Purpose::Numbering).await?;
         return Ok(number);
     }
-    let (person, by) = (registered.person, deed.decision());
+    let person = registered.person;
     if person.nationality != numbers.state {
         return Err(EstablishError::NotACitizen);
     }
@@ -51,18 +51,49 @@ pub async fn establish(
         None => return Err(EstablishError::Doubtful(doubts)),
         Some(words) => Some(format!("{doubts}: {}", words.ok_or(EstablishError::ReasonMissing)?)),
     };
+    let number = give(deed, numbers, id, &person).await?;
+    population::store::set_number(deed.tx(), id, &number).await?;
+    let entry = Entry::new(Action::NumberEstablished, Object::Person(id), Purpose::Numbering).about(id);
+    deed.enter(Entry { reason: words, ..entry }).await?;
+    Ok(number)
+}
+
+/// Gives a person the next number of the cell of birth.
+async fn give(
+    deed: &mut Deed<Officer>,
+    numbers: &Numbers,
+    id: PersonId,
+    person: &population::model::Person,
+) -> Result<PersonalNumber, EstablishError> {
+    let by = deed.decision();
     let cell = Cell { province: person.birth_registration.province, sex: person.sex, birth_year: person.birth.year() };
     loop {
         // Ends: each turn takes another position, and a full cell is an error.
         let position = next_position(deed, numbers, cell).await?;
         let number = numbers.permutation.number(cell, position)?;
         if store::give(deed.tx(), &number, id, &by).await? {
-            population::store::set_number(deed.tx(), id, &number).await?;
-            let entry = Entry::new(Action::NumberEstablished, Object::Person(id), Purpose::Numbering).about(id);
-            deed.enter(Entry { reason: words, ..entry }).await?;
             return Ok(number);
         }
     }
+}
+
+/// Establishes a number anew for a person whose sex or year of birth is another one, as the register tells now: the old
+/// number is cancelled, names the new one, and is never given again (Decree 137/2015/NĐ-CP, Art. 15 as amended by
+/// Decree 37/2021/NĐ-CP). A person without a number gets none by this.
+///
+/// # Errors
+/// [`EstablishError`]
+pub async fn establish_anew(deed: &mut Deed<Officer>, numbers: &Numbers, id: PersonId) -> Result<(), EstablishError> {
+    let registered = population::store::person_locked(deed, id).await?.ok_or(EstablishError::PersonUnknown)?;
+    let Some(old) = registered.personal_number else { return Ok(()) };
+    let number = give(deed, numbers, id, &registered.person).await?;
+    let by = deed.decision();
+    store::cancel(deed.tx(), &old, &number, &by).await?;
+    population::store::replace_number(deed.tx(), id, &number).await?;
+    for action in [Action::NumberCancelled, Action::NumberEstablished] {
+        deed.enter(Entry::new(action, Object::Person(id), Purpose::Update).about(id)).await?;
+    }
+    Ok(())
 }
 
 /// Takes the next position of a cell, counted from zero, out of the block that this process

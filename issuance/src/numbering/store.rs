@@ -10,8 +10,11 @@ use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cells and of numbers given.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(8, "0008_numbering_numbers"), migration!(64, "0064_numbering_withheld_numbers")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(8, "0008_numbering_numbers"),
+    migration!(64, "0064_numbering_withheld_numbers"),
+    migration!(81, "0081_numbering_cancelled"),
+];
 
 /// Name of a cell, as stored.
 pub(super) fn cell_id(cell: Cell) -> String {
@@ -89,5 +92,19 @@ pub async fn withhold(tx: &mut Tx, number: &PersonalNumber, at: OffsetDateTime) 
          on conflict (personal_number) do nothing"
     );
     tx.run(sql, args![number.as_str(), at]).await?;
+    Ok(())
+}
+
+/// Cancels a number, of which another one takes the place. It stays in the table, so that it is never given again.
+pub(super) async fn cancel(
+    tx: &mut Tx,
+    old: &PersonalNumber,
+    new: &PersonalNumber,
+    cancelled: &Decision,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update personal_number set cancelled_at = $1, cancelled_by = $2, replaced_by = $3 where personal_number = $4"
+    );
+    tx.run(sql, args![cancelled.at, cancelled.by, new.as_str(), old.as_str()]).await?;
     Ok(())
 }

@@ -18,7 +18,7 @@ where
     Desk: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::Declare), routes!(declare))
+    Routes::new().add(Right::Officer(Permission::Declare), routes!(declare)).merge(super::change_api::routes())
 }
 
 /// A person was registered.

@@ -65,6 +65,7 @@ impl Examination<'_> {
         let old_id_number = self.old_number("old_id_number", &d.old_id_number);
         let blood_group = self.blood_group(&d.blood_group);
         let permanent_residence = self.place("permanent_residence", d.permanent_residence.as_ref(), false);
+        let temporary_residence = self.place("temporary_residence", d.temporary_residence.as_ref(), false);
         let current_residence = self.place("current_residence", d.current_residence.as_ref(), false);
         let father = self.relative("father", d.father.as_ref());
         let mother = self.relative("mother", d.mother.as_ref());
@@ -84,6 +85,7 @@ impl Examination<'_> {
             nationality: nationality?,
             marital_status,
             permanent_residence,
+            temporary_residence,
             current_residence,
             blood_group,
             father,

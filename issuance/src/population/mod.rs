@@ -1,10 +1,14 @@
 //! The register: what a declaration (form DC01) says about one person, and what is wrong with it.
 
 mod api;
+pub mod change;
+mod change_api;
 pub mod check;
+pub mod history;
 pub mod model;
 mod problem;
 pub mod reference;
+pub mod search;
 pub mod steps;
 pub mod store;
 
@@ -12,9 +16,11 @@ use std::sync::Arc;
 
 pub use api::routes;
 pub(crate) use api::{PersonView, claimed};
+pub(crate) use change_api::HistoryView;
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
+pub use store::history::{REGISTER_CHANGE, REGISTER_EVENT};
 pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.

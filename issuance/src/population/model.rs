@@ -37,6 +37,8 @@ pub struct Declaration {
     pub marital_status: String,
     /// 10 Permanent residence.
     pub permanent_residence: Option<DeclaredPlace>,
+    /// 10 Temporary residence (tạm trú, Law on Residence 68/2020/QH14), if there is one.
+    pub temporary_residence: Option<DeclaredPlace>,
     /// 11 Where the person lives now; the permanent residence if absent.
     pub current_residence: Option<DeclaredPlace>,
     /// 12 `A`, `B`, `AB`, `O`; only on request, with a test result.
@@ -178,6 +180,7 @@ pub struct Person {
     /// 1 Name at birth.
     pub full_name: FullName,
     /// 2 Date of birth, perhaps only the year.
+    #[serde(rename = "birth_date", alias = "birth")]
     pub birth: Date,
     /// 3 Sex.
     pub sex: Sex,
@@ -195,6 +198,9 @@ pub struct Person {
     pub marital_status: Option<MaritalStatus>,
     /// 10 Permanent residence.
     pub permanent_residence: Option<Place>,
+    /// 10 Temporary residence.
+    #[serde(default)]
+    pub temporary_residence: Option<Place>,
     /// 11 Where the person lives, if elsewhere.
     pub current_residence: Option<Place>,
     /// 12 Blood group.
@@ -289,6 +295,19 @@ pub enum MaritalStatus {
     Divorced,
     /// Widowed.
     Widowed,
+}
+
+impl MaritalStatus {
+    /// The word, as declared, stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Married => "married",
+            Self::Divorced => "divorced",
+            Self::Widowed => "widowed",
+        }
+    }
 }
 
 /// A person as the register keeps one: with an identity of its own before there is a number.

@@ -3,7 +3,10 @@
 use crypto::perso::problem::ProblemCode as Code;
 
 use super::PopulationError;
+use super::change::ChangeError;
 use super::check::Declined;
+use super::search::SearchError;
+use crate::deed::Objection;
 use crate::web::Problem;
 
 impl From<PopulationError> for Problem {
@@ -17,6 +20,39 @@ impl From<PopulationError> for Problem {
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::PersonUnknown).detail(error),
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Store(source) => source.into(),
+            SearchError::TooBroad => Self::new(Code::SearchTooBroad),
+            SearchError::Unfit(_) => Self::new(Code::SearchUnfit).detail(error),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        use ChangeError as E;
+        match error {
+            E::ChangeUnknown => Self::new(Code::ChangeUnknown),
+            E::Declined(declined) => of_declined(&declined),
+            E::Objection(Objection::Refused(code, words)) => Self::new(code).detail(words),
+            E::Objection(Objection::Store(source)) | E::Store(source) => source.into(),
+            E::OtherOffice(source) => source.into(),
+            E::PersonUnknown => Self::new(Code::PersonUnknown).detail(error),
+            E::SameOfficer => Self::new(Code::SecondOfficerNeeded),
+            E::Stale(_) => Self::new(Code::ChangeStale).detail(error),
+            E::Unfit(unfit) => {
+                let problem = Self::new(Code::ChangeUnfit).detail(&unfit);
+                match unfit.field() {
+                    Some(field) => problem.field(format!("/fields/{field}"), "change-unfit", &unfit.to_string()),
+                    None => problem,
+                }
+            }
         }
     }
 }

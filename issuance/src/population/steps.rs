@@ -4,7 +4,8 @@ use thiserror::Error;
 use time::Duration;
 
 use super::check::{self, Declined};
-use super::model::{Claim, Declaration, Finding, Registered};
+use super::history::{Event, EventKind, Evidence};
+use super::model::{Claim, Declaration, Finding, Person, Registered};
 use super::{Register, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
 use crate::ground::ids::{OfficerId, PersonId};
@@ -20,15 +21,40 @@ pub async fn declare(
     register: &Register,
     declaration: &Declaration,
 ) -> Result<(PersonId, Vec<Finding>), PopulationError> {
-    let (person, mut findings) = check::examine(declaration, register.reference(), deed.today())?;
-    store::hold_likeness(deed.tx(), &person).await?;
-    if store::has_like(deed.tx(), &person).await? {
+    let (person, findings) = check::examine(declaration, register.reference(), deed.today())?;
+    enter(deed, &person, findings, Evidence::of_declaration()).await
+}
+
+/// Enters a person who was examined, with the declaration as the first event. Returns the register's id and what the
+/// registrar should look at.
+///
+/// # Errors
+/// [`PopulationError::Store`]
+pub async fn enter(
+    deed: &mut Deed<Officer>,
+    person: &Person,
+    mut findings: Vec<Finding>,
+    evidence: Evidence,
+) -> Result<(PersonId, Vec<Finding>), PopulationError> {
+    store::hold_likeness(deed.tx(), person).await?;
+    if store::has_like(deed.tx(), person).await? {
         // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
         // not get two numbers unseen.
         findings.push(Finding::perhaps_declared_before());
     }
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
-    store::insert(deed.tx(), id, &office, &by, &person, &findings).await?;
+    store::insert(deed.tx(), id, &office, &by, person, &findings).await?;
+    let event = Event {
+        ordinal: 1,
+        kind: EventKind::Declared,
+        valid_from: None,
+        proposed_by: by.by,
+        recorded: by,
+        evidence,
+        declared: serde_json::to_value(person).ok(),
+        changes: vec![],
+    };
+    store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;
     deed.record(Action::PersonDeclared, Object::Person(id), Some(id), Purpose::Declaration).await?;
     Ok((id, findings))

@@ -1,5 +1,8 @@
 //! SQL of the register.
 
+pub mod history;
+pub mod search;
+
 use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -18,6 +21,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(32, "0032_population_likeness"),
     migration!(43, "0043_population_reading_claims"),
     migration!(47, "0047_population_reader_row_macs"),
+    migration!(80, "0080_population_history"),
+    migration!(83, "0083_population_search"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -66,12 +71,15 @@ pub(super) async fn insert(
         ],
     )
     .await?;
-    Ok(())
+    search::index(tx, id, person).await
 }
 
 /// Makes declarations of people who are alike wait for each other, until the transaction ends; those of other people do
 /// not wait. [`has_like`] then sees every one that came before.
-pub(super) async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
     // The update that changes nothing is what locks a row that is there already.
     let sql = sql!("insert into likeness (id) values ($1) on conflict (id) do update set id = excluded.id");
     let id: [u8; 32] = Sha256::digest(person.likeness()).into();
@@ -143,6 +151,15 @@ pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, St
 pub async fn set_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
     let sql = sql!("update person set personal_number = $1 where id = $2 and personal_number is null");
     tx.run(sql, args![number.as_str(), id]).await?;
+    Ok(())
+}
+
+/// Writes another number for life in the place of one that was cancelled.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn replace_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
+    tx.run(sql!("update person set personal_number = $1 where id = $2"), args![number.as_str(), id]).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod model;
 pub mod personalization;
 mod problem;
 pub mod reentry;
+mod register_changes;
 pub mod steps;
 mod store;
 mod voucher;

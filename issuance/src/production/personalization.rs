@@ -433,6 +433,7 @@ pub async fn receipt(
         issued: current.issued,
         expires: current.expires,
         status: Status::Personalized,
+        must_change: false,
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;

@@ -210,6 +210,7 @@ async fn card_again(
         issued,
         expires,
         status: Status::Personalized,
+        must_change: false,
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;

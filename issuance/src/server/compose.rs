@@ -90,7 +90,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 13] = [
+pub const SEALED: [&Sealed; 15] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -104,6 +104,8 @@ pub const SEALED: [&Sealed; 13] = [
     &production::FINDING,
     &access::CERTIFICATE,
     &holds::LEGAL_HOLD,
+    &population::REGISTER_CHANGE,
+    &population::REGISTER_EVENT,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -140,6 +142,7 @@ async fn database_of_this_version(
     db.migrate(&migrations()).await?;
     installation.bind(&db, clock.now()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
+    population::store::search::index_persons_of_before(&db).await?;
     Ok((db, installation))
 }
 
@@ -201,28 +204,33 @@ impl Offices {
         let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
+        let numbers = Numbers::open(&store, installation.counters())?;
+        let production = Production::new(
+            CardKeys::open(&store)?,
+            signer.clone(),
+            crl.clone(),
+            Arc::clone(&profile),
+            register.clone(),
+            objects.clone(),
+            secrets.clone(),
+        );
+        // What follows when the register changes, in this order: the number, the application under way, the cards.
+        let deeds =
+            deeds.heard_by(vec![Arc::new(numbers.clone()), Arc::new(production.clone()), Arc::new(cards::Registry)]);
         let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
             metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
             web: settings.web.clone(),
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
-            numbers: Numbers::open(&store, installation.counters())?,
+            numbers,
             counter: Counter::new(
                 settings.applications.clone(),
                 objects.clone(),
                 register.clone(),
                 Arc::clone(&profile),
             ),
-            production: Production::new(
-                CardKeys::open(&store)?,
-                signer.clone(),
-                crl.clone(),
-                profile,
-                register.clone(),
-                objects,
-                secrets.clone(),
-            ),
+            production,
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
             watch,

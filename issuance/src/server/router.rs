@@ -123,7 +123,8 @@ pub fn document() -> OpenApiDocument {
                 let extensions = operation.extensions.get_or_insert_default();
                 extensions.insert("x-problem-codes".to_owned(), listed);
             }
-            if method == Method::POST && right != Some(Right::Anyone) {
+            // A search is a question whose words are personal: it is asked in a body, and changes nothing.
+            if method == Method::POST && right != Some(Right::Anyone) && !path.ends_with("/search") {
                 let key = ParameterBuilder::new()
                     .name("Idempotency-Key")
                     .parameter_in(ParameterIn::Header)

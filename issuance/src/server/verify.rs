@@ -3,6 +3,7 @@
 use super::compose::{StartError, database, founded};
 use super::{SEALED, Settings};
 use crate::ground::Randomness;
+use crate::population::change::{Comparison, compare};
 use crate::store::{Db, StoreError};
 
 /// What a walk over the rows found.
@@ -12,12 +13,14 @@ pub struct Verified {
     pub tables: Vec<(&'static str, u64)>,
     /// Table and key of each row that is not as the service wrote it.
     pub faults: Vec<(&'static str, String)>,
+    /// Every person's record, built again from the events and compared.
+    pub history: Comparison,
 }
 
 impl Verified {
     /// Walks the rows of a database.
     pub(super) async fn walk(db: &Db) -> Result<Self, StoreError> {
-        let mut verified = Self { tables: Vec::new(), faults: Vec::new() };
+        let mut verified = Self { tables: Vec::new(), faults: Vec::new(), history: Comparison::default() };
         for table in SEALED {
             let (rows, faults) = db.begin_read().await?.walk(table).await?;
             verified.tables.push((table.table, rows));
@@ -29,18 +32,23 @@ impl Verified {
 
 /// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
 /// row that was changed, put in another row's place, or inserted. It does not find a row that was deleted, nor an older
-/// state of a row, or of the whole database, that was put back.
+/// state of a row, or of the whole database, that was put back. Then it builds each person's record again from the events
+/// of the history, and compares; `tell` is told how many persons were looked at.
 ///
 /// # Errors
 /// [`StartError`]
-pub async fn verify(settings: &Settings) -> Result<Verified, StartError> {
+pub async fn verify(settings: &Settings, tell: impl FnMut(u64)) -> Result<Verified, StartError> {
     let (store, _) = founded(settings)?;
     let (db, _) = database(settings, &store, &Randomness::System).await?;
     if !db.has_table("officer").await? {
         db.close().await;
         return Err(StartError::NoTables);
     }
-    let verified = Verified::walk(&db).await?;
+    let mut verified = Verified::walk(&db).await?;
+    // A database of before the history is brought up to it by the next start.
+    if db.has_table("register_event").await? {
+        verified.history = compare(&db, tell).await?;
+    }
     db.close().await;
     Ok(verified)
 }

@@ -310,7 +310,7 @@ async fn a_backup_that_is_killed_anywhere_leaves_nothing_that_looks_whole_and_th
 /// The restored folder opens for nothing, and says what to do.
 async fn assert_unfinished(place: &Place, database: Option<&str>) {
     let settings = Settings { database: database.map(str::to_owned), ..Settings::new(place.at("new")) };
-    let opened = Box::pin(server::verify(&settings)).await.unwrap_err().to_string();
+    let opened = Box::pin(server::verify(&settings, |_| ())).await.unwrap_err().to_string();
     assert!(opened.contains("issuance restore"), "{opened}");
 }
 
@@ -354,7 +354,7 @@ async fn a_restoration_that_is_killed_anywhere_opens_for_no_service_and_the_next
         }
         assert!(refused > 3, "it was killed while it wrote");
         let settings = Settings { database: elsewhere, ..Settings::new(place.at("new")) };
-        assert_eq!(Box::pin(server::verify(&settings)).await.unwrap().faults, []);
+        assert_eq!(Box::pin(server::verify(&settings, |_| ())).await.unwrap().faults, []);
         // Killed when the database is whole and the counters are not raised yet.
         fs::remove_dir_all(place.at("new")).unwrap();
         let elsewhere = new();

@@ -7,6 +7,7 @@ use crypto::perso::{Purpose, Record};
 use issuance::applications::model::{ChangeReason, Hold, HoldReason, Kind, ReissueReason, Stage};
 use issuance::cards::model::{Revocation, Status};
 use issuance::ground::{Decision, Role};
+use issuance::population::history::{Evidence, FieldChange, Form};
 use issuance::population::model::{Finding, MaritalStatus, Person};
 use issuance::production::model::ChipState;
 use serde::Serialize;
@@ -32,6 +33,7 @@ const STAGES: Variants<Stage> = variants! {
     Stage::Held { hold: Hold { reason: HoldReason::NotComposable, .. }, .. } => "held-not-composable",
     Stage::Held { hold: Hold { reason: HoldReason::PortraitLost, .. }, .. } => "held-portrait-lost",
     Stage::Held { hold: Hold { reason: HoldReason::RecordInconsistent, .. }, .. } => "held-record-inconsistent",
+    Stage::Held { hold: Hold { reason: HoldReason::RegisterChanged, .. }, .. } => "held-register-changed",
     Stage::Refused { .. } => "refused",
     Stage::InProduction { .. } => "in-production",
     Stage::Personalized { .. } => "personalized",
@@ -56,7 +58,9 @@ const STATUSES: Variants<Status> = variants! {
     Status::Active { .. } => "active",
     Status::Suspended { undo: None, .. } => "suspended",
     Status::Suspended { undo: Some(_), .. } => "suspended-undo-proposed",
+    Status::Revoked { reason: Revocation::HolderDied, .. } => "revoked-holder-died",
     Status::Revoked { reason: Revocation::Lost, .. } => "revoked-lost",
+    Status::Revoked { reason: Revocation::NumberCancelled, .. } => "revoked-number-cancelled",
     Status::Revoked { reason: Revocation::Replaced, .. } => "revoked-replaced",
     Status::Revoked { reason: Revocation::Spoiled, .. } => "revoked-spoiled",
 };
@@ -100,6 +104,17 @@ const PURPOSES: Variants<Purpose> = variants! {
     Purpose::Report => "report",
     Purpose::Terminate => "terminate",
 };
+
+const EVIDENCE: Variants<Evidence> = (FORMS.0, |evidence| (FORMS.1)(&evidence.form));
+const FORMS: Variants<Form> = variants! {
+    Form::Dc01 => "dc01",
+    Form::Dc02 => "dc02",
+    Form::BirthMessage => "birth-message",
+    Form::DeathMessage => "death-message",
+    Form::File => "file",
+};
+
+const FIELD_CHANGES: Variants<Vec<FieldChange>> = (&["none", "some"], |c| if c.is_empty() { "none" } else { "some" });
 
 const DECISIONS: Variants<Decision> = (&["decision"], |_| "decision");
 
@@ -164,6 +179,8 @@ fn every_json_row_stays_readable() {
     judge("roles", ROLES);
     judge("perso_record", RECORDS);
     judge("decision", DECISIONS);
+    judge("evidence", EVIDENCE);
+    judge("field_changes", FIELD_CHANGES);
 }
 
 #[test]

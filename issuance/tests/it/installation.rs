@@ -254,15 +254,15 @@ async fn rows_from_before_their_table_had_macs_get_them_at_the_first_start_and_n
     store.locked().unwrap().put("installation", &serde_json::to_vec(&state).unwrap()).unwrap();
 
     let offices = open(&settings).await.unwrap();
-    assert_eq!(server::verify(&settings).await.unwrap().faults, []);
+    assert_eq!(server::verify(&settings, |_| ()).await.unwrap().faults, []);
     bare(offices, sql!("update session set mac = null, version = null")).await;
     let offices = open(&settings).await.unwrap();
-    let faults = server::verify(&settings).await.unwrap().faults;
+    let faults = server::verify(&settings, |_| ()).await.unwrap().faults;
     assert!(matches!(faults[..], [("session", _)]), "{faults:?}");
 
     store.locked().unwrap().put("installation", &serde_json::to_vec(&state).unwrap()).unwrap();
     bare(offices, sql!("update officer set mac = null, version = null where username like 'registrar%'")).await;
     once(&settings).await;
-    let faults = server::verify(&settings).await.unwrap().faults;
+    let faults = server::verify(&settings, |_| ()).await.unwrap().faults;
     assert!(matches!(faults[..], [("officer", _)]), "{faults:?}");
 }

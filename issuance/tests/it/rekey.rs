@@ -71,7 +71,7 @@ async fn a_folder_opens_with_the_new_key_alone_and_all_that_was_sealed_goes_on()
         assert!(code == Some(1) && said.contains("another key-encryption key"), "{said}");
 
         let settings = Settings { database, key_file: Some(new), ..Settings::new(data) };
-        let verified = server::verify(&settings).await.unwrap();
+        let verified = server::verify(&settings, |_| ()).await.unwrap();
         assert_eq!(verified.faults, [], "every row's MAC holds");
         assert!(verified.tables.iter().any(|(table, rows)| *table == "application" && *rows == 1));
         let state = server::Offices::open(&settings, Some(offices.clock.clone()), issuance::ground::Randomness::System)

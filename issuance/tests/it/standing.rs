@@ -384,7 +384,7 @@ async fn one_row_of_another_hand_blocks_no_administration_and_its_officer_can_be
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         // Both rows hold again, and give nothing.
         let settings = Settings { database: url, ..Settings::new(house.folder.path().join("data")) };
-        assert_eq!(server::verify(&settings).await.unwrap().faults, []);
+        assert_eq!(server::verify(&settings, |_| ()).await.unwrap().faults, []);
         let nothing = sql!(
             "select count(*) as n from officer where username in ('victim', 'other') and disabled_at is not null
              and password = '' and cast(roles as text) = '[]'"

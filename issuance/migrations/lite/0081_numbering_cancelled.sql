@@ -1,0 +1,6 @@
+-- A number that was established anew, since sex or year of birth were determined anew: the old one is cancelled, names the one that took
+-- its place, and is never given again.
+alter table personal_number add column cancelled_at INTEGER;
+alter table personal_number add column cancelled_by TEXT;
+alter table personal_number add column replaced_by TEXT;
+create index personal_number_person on personal_number (person_id);

@@ -1,0 +1,304 @@
+//! The verbs by which the register changes: one officer proposes with evidence, another applies.
+
+use std::collections::BTreeMap;
+
+use crypto::identity::Date;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::check::{self, Declined};
+use super::history::{self, ChangeUnfit, Consequences, Event, EventKind, Evidence, FieldChange};
+use super::model::{Finding, Person, Registered};
+use super::store::history::{self as store_history, Proposed};
+use super::{PopulationError, Register, store};
+use crate::deed::{Action, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
+use crate::ground::ids::{ChangeId, PersonId};
+use crate::ground::{Id, Officer, OtherOffice};
+use crate::store::{Db, StoreError};
+
+/// What an officer wants changed.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// What happened.
+    pub kind: EventKind,
+    /// Since when it is so.
+    pub valid_from: Option<Date>,
+    /// On what it rests.
+    pub evidence: Evidence,
+    /// Fields of a declaration, each with what it holds from now on; null takes it away.
+    pub fields: &'a Map<String, Value>,
+}
+
+/// What was proposed, and what would follow.
+#[derive(Debug)]
+pub struct Proposal {
+    /// Identifier.
+    pub id: ChangeId,
+    /// Field by field.
+    pub changes: Vec<FieldChange>,
+    /// What an officer should look at in the record that would be.
+    pub findings: Vec<Finding>,
+    /// What would follow outside the register.
+    pub consequences: Consequences,
+}
+
+/// Proposes a change of what the register holds of a person. Nothing changes before another officer applies it.
+///
+/// # Errors
+/// [`ChangeError`]
+pub async fn propose(
+    deed: &mut Deed<Officer>,
+    register: &Register,
+    person: PersonId,
+    wanted: Wanted<'_>,
+) -> Result<Proposal, ChangeError> {
+    let registered = of_office(deed, person).await?;
+    let (after, findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
+    let changes = history::difference(&registered.person, &after);
+    if changes.is_empty() {
+        return Err(ChangeUnfit::Nothing.into());
+    }
+    let proposed = Proposed {
+        id: deed.id(),
+        person,
+        office: registered.office.clone(),
+        kind: wanted.kind,
+        valid_from: wanted.valid_from,
+        evidence: wanted.evidence,
+        changes,
+        proposed: deed.decision(),
+        state: "open".to_owned(),
+        ended: None,
+    };
+    store_history::propose(deed.tx(), &proposed).await?;
+    let entry = Entry::new(Action::PersonChangeProposed, Object::Person(person), Purpose::Update).about(person);
+    deed.enter(entry.of(&registered.office).because(wanted.kind.word())).await?;
+    let consequences = Consequences::of(&registered.person, &after, &proposed.changes);
+    Ok(Proposal { id: proposed.id, changes: proposed.changes, findings, consequences })
+}
+
+/// Applies a change that another officer proposed: the event enters the history, the record follows from it, and the
+/// offices above do what follows for numbers, applications and cards, all in this transaction.
+///
+/// # Errors
+/// [`ChangeError::SameOfficer`]; [`ChangeError::Stale`] if another change came between; [`ChangeError`]
+pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) -> Result<PersonId, ChangeError> {
+    let proposed = open_change(deed, id).await?;
+    if proposed.proposed.by == deed.actor().id {
+        return Err(ChangeError::SameOfficer);
+    }
+    let registered = of_office(deed, proposed.person).await?;
+    let after = applied(&registered.person, &proposed.changes)?;
+    // The register may know more by now: looked at again, as a declaration of today.
+    let declared = super::model::Declaration::from(&after);
+    let (after, mut findings) = check::examine(&declared, register.reference(), deed.today())?;
+    store::hold_likeness(deed.tx(), &after).await?;
+    if store::has_double(deed.tx(), proposed.person, &after).await? {
+        findings.push(Finding::perhaps_declared_before());
+    }
+    let ordinal = store_history::count(deed.tx(), proposed.person).await? + 1;
+    let event = Event {
+        ordinal,
+        kind: proposed.kind,
+        valid_from: proposed.valid_from,
+        proposed_by: proposed.proposed.by,
+        recorded: deed.decision(),
+        evidence: proposed.evidence.clone(),
+        declared: None,
+        changes: history::difference(&registered.person, &after),
+    };
+    store_history::add(deed.tx(), proposed.person, &event).await?;
+    store_history::set_record(deed.tx(), proposed.person, &after, &findings, ordinal).await?;
+    let by = deed.decision();
+    store_history::end(deed.tx(), id, "applied", &by).await?;
+    let entry = Entry::new(Action::PersonChanged, Object::Person(proposed.person), Purpose::Update);
+    let entry = entry.about(proposed.person).of(&registered.office).with(Object::Officer(proposed.proposed.by));
+    deed.enter(entry.because(proposed.kind.word())).await?;
+    let Consequences { died, renumbered, on_card } = Consequences::of(&registered.person, &after, &event.changes);
+    if died || renumbered || on_card {
+        deed.publish(RegisterEvent { person: proposed.person, died, renumbered, on_card }).await?;
+    }
+    Ok(proposed.person)
+}
+
+/// Takes a proposal back: the officer who made it, or another one who looked at it and disagrees.
+///
+/// # Errors
+/// [`ChangeError`]
+pub async fn withdraw(deed: &mut Deed<Officer>, id: ChangeId) -> Result<(), ChangeError> {
+    let proposed = open_change(deed, id).await?;
+    let by = deed.decision();
+    store_history::end(deed.tx(), id, "withdrawn", &by).await?;
+    let entry = Entry::new(Action::PersonChangeWithdrawn, Object::Person(proposed.person), Purpose::Update);
+    deed.enter(entry.about(proposed.person).of(&proposed.office)).await?;
+    Ok(())
+}
+
+/// Returns a proposed change, whatever became of it.
+///
+/// # Errors
+/// [`ChangeError`]
+pub async fn read(deed: &mut Deed<Officer>, id: ChangeId) -> Result<Proposed, ChangeError> {
+    let proposed = store_history::change_locked(deed, id).await?.ok_or(ChangeError::ChangeUnknown)?;
+    deed.actor().may_act_for(&proposed.office)?;
+    let entry = Entry::new(Action::PersonRead, Object::Person(proposed.person), Purpose::Update);
+    deed.enter(entry.about(proposed.person).of(&proposed.office)).await?;
+    Ok(proposed)
+}
+
+/// What a person's history tells.
+#[derive(Debug)]
+pub struct History {
+    /// First event first.
+    pub events: Vec<Event>,
+    /// For each field that holds something: the event that it stands on.
+    pub stands_on: BTreeMap<String, u32>,
+}
+
+/// Reads a person's history, for an officer who may read the person.
+///
+/// # Errors
+/// [`PopulationError`]
+pub async fn history(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) -> Result<History, PopulationError> {
+    let registered = super::steps::read(deed, id, occasion).await?;
+    let events = store_history::events(deed, id).await?;
+    deed.record_reading(Action::PersonHistoryRead, Object::Person(id), id, &registered.office, occasion).await?;
+    let record = history::fields_of(&registered.person);
+    let stands_on = history::stands_on(&events, &record);
+    Ok(History { events, stands_on })
+}
+
+/// What the comparison of records and events found.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Comparison {
+    /// Persons looked at.
+    pub persons: u64,
+    /// Events that they have together.
+    pub events: u64,
+    /// Persons whose record does not follow from their events, each with the reason; at most a thousand are named.
+    pub differ: Vec<(PersonId, String)>,
+}
+
+/// Builds every person's record again from the events, and compares it with the record that is kept. Changes nothing.
+/// After each page of persons, `tell` is told how many were looked at.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, StoreError> {
+    let mut found = Comparison::default();
+    let mut after = Id::nil();
+    loop {
+        let mut tx = db.begin_read().await?;
+        let page = store_history::records(&mut tx, after, PAGE).await?;
+        let Some((last, ..)) = page.last() else { return Ok(found) };
+        after = *last;
+        for (person, record, events) in &page {
+            found.persons += 1;
+            let fault = match store_history::events_of(&mut tx, *person).await {
+                Ok(history) => {
+                    found.events += history.len() as u64;
+                    fault_of(record, *events, &history)
+                }
+                Err(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => Some(error.to_string()),
+                Err(error) => return Err(error),
+            };
+            if let Some(fault) = fault.filter(|_| found.differ.len() < MOST_NAMED) {
+                found.differ.push((*person, fault));
+            }
+        }
+        tell(found.persons);
+    }
+}
+
+/// Why a record does not follow from its events; names fields, and no value.
+fn fault_of(record: &Value, events: u32, history: &[Event]) -> Option<String> {
+    if u32::try_from(history.len()) != Ok(events) {
+        return Some(format!("the record counts {events} events, the history has {}", history.len()));
+    }
+    let Ok(kept) = serde_json::from_value::<Person>(record.clone()) else {
+        return Some("the record cannot be read".to_owned());
+    };
+    match history::rebuild(history) {
+        Err(broken) => Some(broken.to_string()),
+        Ok(Value::Object(built)) => {
+            let kept = history::fields_of(&kept);
+            let names: Vec<&str> =
+                built.keys().filter(|name| kept.get(*name) != built.get(*name)).map(|name| &**name).collect();
+            (!names.is_empty()).then(|| format!("does not follow from the events: {}", names.join(", ")))
+        }
+        Ok(_) => Some("the history makes no record".to_owned()),
+    }
+}
+
+const PAGE: i64 = 500;
+const MOST_NAMED: usize = 1000;
+
+/// Reads and judges the record that a change would make.
+fn examined(
+    register: &Register,
+    deed: &Deed<Officer>,
+    registered: &Registered,
+    kind: EventKind,
+    fields: &Map<String, Value>,
+) -> Result<(Person, Vec<Finding>), ChangeError> {
+    let has_number = registered.personal_number.is_some();
+    let declaration = history::overlay(&registered.person, has_number, kind, fields)?;
+    Ok(check::examine(&declaration, register.reference(), deed.today())?)
+}
+
+/// Returns the record with the changes laid over it, if each field still holds what the proposal saw.
+fn applied(person: &Person, changes: &[FieldChange]) -> Result<Person, ChangeError> {
+    let mut record = history::fields_of(person);
+    for change in changes {
+        let there = record.insert(change.field.clone(), change.after.clone()).unwrap_or(Value::Null);
+        if there != change.before {
+            return Err(ChangeError::Stale(change.field.clone()));
+        }
+    }
+    serde_json::from_value(Value::Object(record)).map_err(|_| ChangeError::Stale("record".to_owned()))
+}
+
+async fn open_change(deed: &mut Deed<Officer>, id: ChangeId) -> Result<Proposed, ChangeError> {
+    let proposed = store_history::change_locked(deed, id).await?.ok_or(ChangeError::ChangeUnknown)?;
+    deed.actor().may_act_for(&proposed.office)?;
+    if proposed.state == "open" { Ok(proposed) } else { Err(ChangeError::ChangeUnknown) }
+}
+
+/// Returns the person, kept from other writers, if the officer's office registered the person.
+async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
+    let registered = store::person_locked(deed, id).await?.ok_or(ChangeError::PersonUnknown)?;
+    deed.actor().may_act_for(&registered.office)?;
+    Ok(registered)
+}
+
+/// Why the register does not change.
+#[derive(Debug, Error)]
+pub enum ChangeError {
+    /// No such proposal, or it is no longer open.
+    #[error("no change with this id is open")]
+    ChangeUnknown,
+    /// The record that would be is none.
+    #[error(transparent)]
+    Declined(#[from] Declined),
+    /// An office above cannot do what follows.
+    #[error(transparent)]
+    Objection(#[from] Objection),
+    /// Another office's person.
+    #[error(transparent)]
+    OtherOffice(#[from] OtherOffice),
+    /// No such person.
+    #[error("person unknown")]
+    PersonUnknown,
+    /// One officer cannot do both.
+    #[error("a second officer is needed")]
+    SameOfficer,
+    /// Another change came between.
+    #[error("`{0}` no longer holds what the proposal saw")]
+    Stale(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is asked is no change.
+    #[error(transparent)]
+    Unfit(#[from] ChangeUnfit),
+}

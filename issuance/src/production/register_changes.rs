@@ -1,0 +1,78 @@
+//! What follows for an application under way when the register changes: it ends with the death of its citizen, and waits
+//! for a new look where what would stand on the card is another thing. A chip that carries the old words is written off.
+
+use std::pin::Pin;
+
+use super::error::ProductionError;
+use super::withdrawal::account_for;
+use super::{Production, store};
+use crate::applications::model::{Hold, HoldReason, Stage};
+use crate::deed::{Action, Deed, Entry, Object, Objection, Purpose, RegisterEvent, Subscriber};
+use crate::ground::Officer;
+use crate::ground::ids::ApplicationId;
+use crate::web::Problem;
+use crate::{applications, cards};
+
+impl Subscriber for Production {
+    fn hear<'a>(
+        &'a self,
+        deed: &'a mut Deed<Officer>,
+        event: RegisterEvent,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
+        Box::pin(async move {
+            follow(deed, event).await.map_err(|error| match error {
+                ProductionError::Store(source) => Objection::Store(source),
+                other => {
+                    let words = other.to_string();
+                    Objection::Refused(Problem::from(other).code(), words)
+                }
+            })
+        })
+    }
+}
+
+async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), ProductionError> {
+    let Some((id, _)) = applications::store::lists::open_of(deed.tx(), event.person).await? else { return Ok(()) };
+    withdraw_chip(deed, id).await?;
+    let found = applications::store::application_locked(deed, id).await?;
+    let mut application = found.ok_or(ProductionError::ApplicationGone)?;
+    let action = match (&application.stage, event.died) {
+        (_, true) => {
+            let reason = HoldReason::RegisterChanged.word().to_owned();
+            application.stage = application.stage.cancel(deed.decision(), reason)?;
+            Action::ApplicationCancelled
+        }
+        (Stage::Approved { .. }, false) => {
+            let reason = HoldReason::RegisterChanged;
+            application.stage = application.stage.hold(Hold { reason, owner: reason.owner(), at: deed.at() })?;
+            Action::ApplicationHeld
+        }
+        // Not decided yet, or held already: the officer who decides sees what the register says then.
+        (_, false) => {
+            let entry = Entry::new(Action::ApplicationRead, Object::Application(id), Purpose::Update);
+            deed.enter(entry.about(application.person).of(&application.office)).await?;
+            return Ok(());
+        }
+    };
+    applications::steps::moved(deed, application, action, Purpose::Update).await?;
+    Ok(())
+}
+
+/// Writes off the chip of an application that is being written, or is written and not handed over.
+async fn withdraw_chip(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<(), ProductionError> {
+    let found = applications::store::application(deed, id).await?;
+    let application = found.ok_or(ProductionError::ApplicationGone)?;
+    let serial = match &application.stage {
+        Stage::InProduction { chip, .. } => Some(*chip),
+        Stage::Personalized { card, .. } => {
+            let cards = cards::store::cards_of(deed, application.person).await?;
+            cards.iter().find(|known| known.id == *card).map(|card| card.serial)
+        }
+        _ => None,
+    };
+    let Some(serial) = serial else { return Ok(()) };
+    let chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    let by = deed.caller().to_string();
+    account_for(deed, chip, HoldReason::RegisterChanged.word(), "a change of the register", by).await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! A message of birth gives the child its number at once, once.
+
+use issuance::ground::Role;
+use serde_json::{Value, json};
+
+use crate::house::{Caller, House, on_both};
+
+fn message(name: &str, day: &str) -> Value {
+    let place = json!({"province": "003"});
+    json!({
+        "full_name": name, "birth_date": day, "sex": "Nữ", "birth_registration": place, "place_of_origin": place,
+        "ethnic_group": "01", "mother": {"full_name": "Trần Thị Thử"}, "registration": "Sổ khai sinh 12/2026",
+    })
+}
+
+/// A grown woman with a number.
+async fn woman(registrar: &Caller, name: &str) -> (String, String) {
+    let place = json!({"province": "003"});
+    let declaration = json!({"full_name": name, "birth_date": "05/01/1995", "sex": "Nữ", "ethnic_group": "01",
+        "birth_registration": place, "place_of_origin": place});
+    let declared = registrar.post("/api/v1/declarations", &format!("d-{}", name.len()), declaration).await;
+    let id = declared.body["person_id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/persons/{id}/number");
+    let number = registrar.post(&path, &format!("n-{}", name.len()), json!({})).await;
+    (id, number.body["personal_number"].as_str().unwrap().into())
+}
+
+async fn registrars(house: &House) -> (Caller, Caller) {
+    let one = house.officer("lan", &[Role::Registrar], "o-1").await;
+    (one, house.officer("hoa", &[Role::Registrar], "o-1").await)
+}
+
+#[tokio::test]
+async fn a_child_has_its_number_at_once_and_a_repeated_message_the_same_one() {
+    on_both(async |house| {
+        let (lan, hoa) = registrars(house).await;
+        let (_, mother) = woman(&lan, "Trần Thị Thử").await;
+        let mut born = message("Nguyễn Thị Mầm", "20/11/2026");
+        born["mother"]["personal_number"] = json!(mother);
+        let first = lan.post("/api/v1/births", "b-1", born.clone()).await;
+        assert_eq!(first.status, 201, "{}", first.body);
+        assert!(first.body["personal_number"].as_str().unwrap().starts_with("003326"), "{}", first.body);
+        let again = lan.post("/api/v1/births", "b-1", born.clone()).await;
+        assert_eq!((again.replayed, &again.body), (true, &first.body));
+        // Another registrar, another key, a name without tones in capitals: the same child.
+        born["full_name"] = json!("NGUYEN THI MAM");
+        let twice = hoa.post("/api/v1/births", "b-2", born.clone()).await;
+        assert_eq!((twice.status, twice.code()), (409, "birth-recorded"), "{}", twice.body);
+        assert!(twice.body["detail"].as_str().unwrap().contains(first.body["person_id"].as_str().unwrap()));
+        born["full_name"] = json!("Nguyễn Thị Mận");
+        let twin = hoa.post("/api/v1/births", "b-3", born).await;
+        assert_eq!(twin.status, 201, "a twin has another name: {}", twin.body);
+        let person = first.body["person_id"].as_str().unwrap();
+        let history = lan.get(&format!("/api/v1/persons/{person}/history")).await;
+        assert_eq!(history.body["events"][0]["evidence"]["form"], "birth-message", "{}", history.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ten_messages_of_one_child_at_once_make_one_child() {
+    on_both(async |house| {
+        let (lan, _) = registrars(house).await;
+        let asked: Vec<_> = (0..10)
+            .map(|n| {
+                let mut caller = house.anyone();
+                caller.token.clone_from(&lan.token);
+                let born = message("Nguyễn Thị Mầm", "20/11/2026");
+                tokio::spawn(async move { caller.post("/api/v1/births", &format!("b-{n}"), born).await })
+            })
+            .collect();
+        let mut statuses = vec![];
+        for one in asked {
+            statuses.push(one.await.unwrap().status);
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [&[201][..], &[409; 9]].concat());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_parent_who_is_unknown_or_was_dead_and_a_day_that_cannot_be_are_refused() {
+    on_both(async |house| {
+        let (lan, hoa) = registrars(house).await;
+        let (id, mother) = woman(&lan, "Trần Thị Thử").await;
+        let mut born = message("Nguyễn Thị Mầm", "20/11/2026");
+        born["mother"]["personal_number"] = json!("003195999999");
+        let unknown = lan.post("/api/v1/births", "b-1", born.clone()).await;
+        assert_eq!((unknown.status, unknown.code()), (422, "parent-unknown"), "{}", unknown.body);
+        assert_eq!(unknown.body["errors"][0]["pointer"], "/mother/personal_number");
+        let died = json!({"kind": "died", "fields": {"died": "19/11/2026"}, "evidence": {"form": "death-message",
+            "source": "civil-status", "confidence": "proved"}});
+        let change = lan.post(&format!("/api/v1/persons/{id}/changes"), "c-1", died).await;
+        assert_eq!(change.status, 201, "{}", change.body);
+        let change = change.body["change_id"].as_str().unwrap();
+        let applied = hoa.post(&format!("/api/v1/register-changes/{change}/application"), "a-1", json!({})).await;
+        assert_eq!(applied.status, 204, "{}", applied.body);
+        born["mother"]["personal_number"] = json!(mother);
+        let dead = lan.post("/api/v1/births", "b-2", born.clone()).await;
+        assert_eq!((dead.status, dead.code()), (422, "parent-dead"), "{}", dead.body);
+        born["birth_date"] = json!("19/11/2026");
+        assert_eq!(lan.post("/api/v1/births", "b-3", born).await.status, 201, "on the day of her death");
+        for (day, code) in
+            [("2026", "declaration-incomplete"), ("30/02/2026", "date-impossible"), ("20/11/2099", "date-in-future")]
+        {
+            let said = lan.post("/api/v1/births", day.split('/').next().unwrap(), message("Lê Thị Mơ", day)).await;
+            assert_eq!((said.status, said.code()), (422, code), "{}", said.body);
+        }
+    })
+    .await;
+}
