@@ -13,6 +13,8 @@ pub struct Block {
     pub text: String,
     /// Why no test runs it: what `<!-- not run: … -->` on the line before says.
     pub not_run: Option<String>,
+    /// The test that runs it: what `<!-- run by FILE -->` on the line before says.
+    pub run_by: Option<String>,
     /// The output that the document shows for it: the `text` block that follows on the next line.
     pub shown: Option<Vec<String>>,
 }
@@ -40,6 +42,7 @@ pub fn blocks(document: &str) -> Vec<Block> {
         let text: String = body.iter().flat_map(|line| [line.get(indent..).unwrap_or_default(), "\n"]).collect();
         let before = at.checked_sub(1).map(|before| lines[before].trim()).unwrap_or_default();
         let not_run = before.strip_prefix("<!-- not run:").and_then(|rest| rest.strip_suffix("-->"));
+        let run_by = before.strip_prefix("<!-- run by ").and_then(|rest| rest.strip_suffix("-->"));
         let follows = language == "text" && last_end.checked_add(1) == Some(at);
         if let Some(block) = found.last_mut().filter(|_| follows) {
             block.shown = Some(text.lines().map(str::to_owned).collect());
@@ -49,6 +52,7 @@ pub fn blocks(document: &str) -> Vec<Block> {
             language: language.trim().to_owned(),
             text,
             not_run: not_run.map(|reason| reason.trim().to_owned()),
+            run_by: run_by.map(|file| file.trim().to_owned()),
             shown: None,
         });
         last_end = at + 1 + body.len();

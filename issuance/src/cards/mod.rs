@@ -43,7 +43,7 @@ impl Default for Settings {
 pub struct Registry;
 
 impl Subscriber for Registry {
-    fn hear<'a>(
+    fn follow<'a>(
         &'a self,
         deed: &'a mut Deed<Officer>,
         event: RegisterEvent,

@@ -32,7 +32,7 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Objection`]: then the change does not happen either.
-    fn hear<'a>(
+    fn follow<'a>(
         &'a self,
         deed: &'a mut Deed<Officer>,
         event: RegisterEvent,

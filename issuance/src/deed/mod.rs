@@ -251,7 +251,7 @@ impl Deed<Officer> {
     /// [`Objection`] of the first that cannot: then the change must not happen.
     pub async fn publish(&mut self, event: RegisterEvent) -> Result<(), Objection> {
         for subscriber in Arc::clone(&self.subscribers).iter() {
-            subscriber.hear(self, event).await?;
+            subscriber.follow(self, event).await?;
         }
         Ok(())
     }

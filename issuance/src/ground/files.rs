@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::Path;
 
 use super::failpoint;
@@ -37,8 +37,20 @@ pub fn replace(path: &Path, beside: &Path, bytes: &[u8], mode: u32) -> io::Resul
 
 fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    as_its_folder(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Gives what root just made to the owner of the folder: a command that an administrator runs as root must not leave a
+/// file that the service's account cannot read.
+fn as_its_folder(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) else { return Ok(()) };
+    let (made, folder) = (fs::metadata(path)?, fs::metadata(folder)?);
+    if made.uid() == 0 && folder.uid() != 0 {
+        chown(path, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
 }
 
 /// Removes a file, so that a power cut does not bring it back.
@@ -63,6 +75,7 @@ pub struct FolderLock(#[expect(dead_code, reason = "held for its lock, which end
 /// The file system's.
 pub fn lock(folder: &Path) -> io::Result<FolderLock> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(folder.join("lock"))?;
+    as_its_folder(&folder.join("lock"))?;
     file.lock()?;
     Ok(FolderLock(file))
 }
@@ -91,7 +104,9 @@ pub fn alone(folder: &Path) -> io::Result<FolderLock> {
 }
 
 fn in_use_file(folder: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(folder.join(IN_USE))
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(folder.join(IN_USE))?;
+    as_its_folder(&folder.join(IN_USE))?;
+    Ok(file)
 }
 
 /// Makes a folder, and those above it, that only its owner reads.
@@ -99,5 +114,29 @@ fn in_use_file(folder: &Path) -> io::Result<File> {
 /// # Errors
 /// The file system's.
 pub fn private_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    as_its_folder(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_root_makes_in_the_folder_of_another_account_is_that_accounts() {
+        let folder = tempfile::tempdir().unwrap();
+        if fs::metadata(folder.path()).unwrap().uid() != 0 {
+            println!("SKIPPED ground::files: only root can give a file away");
+            return;
+        }
+        chown(folder.path(), Some(12_345), Some(12_346)).unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        replace(&inside("csca.crl"), &inside("csca.new"), b"list", PUBLIC).unwrap();
+        private_folder(&inside("objects")).unwrap();
+        drop((lock(folder.path()).unwrap(), in_use(folder.path()).unwrap()));
+        for name in ["csca.crl", "objects", "lock", IN_USE] {
+            let owner = fs::metadata(inside(name)).unwrap();
+            assert_eq!((owner.uid(), owner.gid()), (12_345, 12_346), "{name}");
+        }
+    }
 }

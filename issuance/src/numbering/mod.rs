@@ -41,7 +41,7 @@ pub struct Numbers {
 
 /// When sex or year of birth is determined anew, the number is established anew.
 impl Subscriber for Numbers {
-    fn hear<'a>(
+    fn follow<'a>(
         &'a self,
         deed: &'a mut Deed<Officer>,
         event: RegisterEvent,

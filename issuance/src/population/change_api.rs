@@ -131,7 +131,7 @@ pub(crate) struct EventView {
     /// On what it rests.
     evidence: Evidence,
     /// The record as it was declared; of the first event.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     declared: Option<Value>,
     /// Field by field.
     changes: Vec<FieldChange>,
@@ -143,7 +143,6 @@ pub(crate) struct HistoryView {
     /// First event first.
     events: Vec<EventView>,
     /// For each field that holds something: the ordinal of the event that it stands on.
-    #[schema(value_type = Object)]
     stands_on: std::collections::BTreeMap<String, u32>,
 }
 

@@ -163,11 +163,9 @@ impl fmt::Debug for Evidence {
 pub struct FieldChange {
     /// Field of the record.
     pub field: String,
-    /// What stood there; null for nothing.
-    #[schema(value_type = Object)]
+    /// What stood there, a text or an object; null for nothing.
     pub before: Value,
     /// What stands there now; null for nothing.
-    #[schema(value_type = Object)]
     pub after: Value,
 }
 

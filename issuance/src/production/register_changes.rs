@@ -14,7 +14,7 @@ use crate::web::Problem;
 use crate::{applications, cards};
 
 impl Subscriber for Production {
-    fn hear<'a>(
+    fn follow<'a>(
         &'a self,
         deed: &'a mut Deed<Officer>,
         event: RegisterEvent,

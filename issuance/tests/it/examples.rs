@@ -10,6 +10,8 @@ use crypto::lds::File;
 use crypto::perso::{self, protocol};
 use crypto::scp03::MasterKey;
 use issuance::ground::Role;
+use issuance::keys::KeyStore;
+use issuance::production::{Voucher, reentry};
 use issuance::store::Argument;
 use issuance::{args, server, sql};
 use serde_json::{Map, Value, json};
@@ -292,6 +294,7 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let opened = walk.post(capture, "/api/v1/applications", applies).await;
     walk.post(capture, &application(&opened, "/capture"), portrait).await;
     let seen = walk.get(approver, &application(&opened, "?purpose=decision")).await;
+    walk.get(approver, &application(&opened, "/portrait?purpose=decision")).await;
     walk.post(approver, &application(&opened, "/approval"), json!({"dossier": seen["dossier_sha256"]})).await;
     walk.get(approver, "/api/v1/applications?stage=approved").await;
     walk.get(station, "/api/v1/production/queue").await;
@@ -331,6 +334,8 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let ordered = walk.post(station, orders, presented(&chip).unwrap()).await;
     let ordered: protocol::PersonalizationOrder = serde_json::from_value(ordered).unwrap();
     walk.get(stock, "/api/v1/orders/unfinished").await;
+    walk.get(station, "/api/v1/station/custody").await;
+    Box::pin(finding(house, walk, &ordered)).await;
     let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
     let challenge = ordered.read_back.challenge.to_vec();
     let active_authentication = Some(protocol::ActiveAuthentication { signature: chip.signs(&challenge), challenge });
@@ -347,6 +352,65 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.post(counter, &format!("{card}/loss"), lost).await;
     walk.post(capture, &format!("{card}/loss/undoing"), json!({"grounds": "found"})).await;
     walk.post(other_counter, &format!("{card}/loss/undoing/confirmation"), json!({})).await;
+
+    Box::pin(register(house, walk, registrar, &other, &person)).await;
+    Box::pin(holds(house, walk, &person)).await;
+    let (_, csr_pem) = crate::factors::csr();
+    walk.post(station, "/api/v1/station/certificate", json!({"csr_pem": csr_pem})).await;
+}
+
+/// What the register does beside a first declaration.
+async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Caller, person: &str) {
+    let place = json!({"province": "003"});
+    let today = house.clock.today();
+    let born = json!({"full_name": "Nguyễn Thị Mầm", "birth_date": today.to_string(), "sex": "Nữ",
+        "birth_registration": place, "place_of_origin": place, "ethnic_group": "01",
+        "mother": {"full_name": "Nguyễn Thị Mẫu"}, "registration": "Sổ khai sinh 12/2026"});
+    walk.post(registrar, "/api/v1/births", born).await;
+    let search = "/api/v1/persons/search?purpose=registration".to_owned();
+    let sought = json!({"full_name": "nguyen thi mau", "birth_date": "2000"});
+    let found = registrar.post(&search, "unused", sought.clone()).await;
+    assert_eq!(found.body["items"][0]["person_id"], person, "{found:?}");
+    walk.post(other, "/api/v1/persons/search", sought).await;
+    let evidence = json!({"form": "dc02", "source": "civil-status", "document": "Giấy khai sinh 12/2026",
+        "confidence": "proved"});
+    let changes = json!({"kind": "corrected", "fields": {"religion": "Phật giáo"}, "evidence": evidence});
+    let path = format!("/api/v1/persons/{person}/changes");
+    let change = text(&walk.post(registrar, &path, changes.clone()).await, "change_id");
+    walk.get(other, "/api/v1/register-changes").await;
+    walk.get(other, &format!("/api/v1/register-changes/{change}")).await;
+    walk.post(other, &format!("/api/v1/register-changes/{change}/withdrawal"), json!({})).await;
+    let change = text(&walk.post(registrar, &path, changes).await, "change_id");
+    walk.post(other, &format!("/api/v1/register-changes/{change}/application"), json!({})).await;
+    walk.get(registrar, &format!("/api/v1/persons/{person}/history?purpose=numbering")).await;
+}
+
+/// What must not be erased.
+async fn holds(house: &House, walk: &mut Walk, person: &str) {
+    let one = house.officer("holder", &[Role::Registrar], "national").await;
+    let other = house.officer("inspector", &[Role::Auditor], "national").await;
+    let hold = json!({"kind": "person", "id": person, "grounds": "inquiry 7/2026"});
+    let hold = format!("/api/v1/legal-holds/{}", text(&walk.post(&one, "/api/v1/legal-holds", hold).await, "id"));
+    walk.get(&other, "/api/v1/legal-holds").await;
+    walk.post(&other, &format!("{hold}/confirmation"), json!({})).await;
+    walk.post(&other, &format!("{hold}/release"), json!({"grounds": "the inquiry is over"})).await;
+    walk.post(&one, &format!("{hold}/release/confirmation"), json!({})).await;
+}
+
+/// A document of another life of the database, which no chip proves: two administrators revoke it.
+async fn finding(house: &House, walk: &mut Walk, ordered: &protocol::PersonalizationOrder) {
+    let kept = json!({"order": ordered.order, "voucher": ordered.voucher});
+    let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
+    let voucher = Voucher::open(store.secrets(), &serde_json::from_value(kept).unwrap()).unwrap();
+    let mut elsewhere = serde_json::to_value(voucher).unwrap();
+    elsewhere["sod_sha256"] = json!("77".repeat(32));
+    elsewhere["document"] = json!(crate::house::NIL);
+    let voucher: Voucher = serde_json::from_value(elsewhere).unwrap();
+    reentry::reenter(house.service.offices().deeds(), &voucher, false, true).await.unwrap();
+    let listed = walk.get(&house.admin, "/api/v1/reconciliation/findings").await;
+    let finding = format!("/api/v1/reconciliation/findings/{}", text(&listed["items"][0], "id"));
+    walk.post(&house.admin, &format!("{finding}/proposal"), json!({})).await;
+    walk.post(&house.second, &format!("{finding}/confirmation"), json!({})).await;
 }
 
 /// What the register has of a person; before another one is put there by hand, if one is given.

@@ -284,6 +284,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
     ("Captured", "portrait", "base64; decoded within the limit of a body"),
     // Form DC01: each field is judged by the register, which says all that is wrong at once.
+    ("BirthMessage", "", "judged by `population::check`"),
     ("Declaration", "", "judged by `population::check`"),
     ("DeclaredPlace", "", "judged by `population::check`"),
     ("DeclaredRelative", "", "judged by `population::check`"),
