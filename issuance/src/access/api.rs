@@ -452,7 +452,7 @@ async fn enrol_station(
 /// Body of a renewal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewCertificate {
+struct StationRenewal {
     /// PKCS#10 request in PEM, with a new key. Its key is certified; name and wishes in it are not.
     csr_pem: String,
 }
@@ -462,13 +462,13 @@ pub(super) const RENEWAL: &str = crypto::perso::protocol::path::RENEWAL;
 
 /// Issues the next certificate of the station that asks: before its certificate ends, and for a while after. The
 /// present one goes on until the next is first used.
-#[utoipa::path(post, path = "/api/v1/station/certificate", tag = "access", request_body = NewCertificate,
+#[utoipa::path(post, path = "/api/v1/station/certificate", tag = "access", request_body = StationRenewal,
     responses((status = 200, body = StationView)))]
 async fn renew_station(
     State(access): State<Access>,
     State(desk): State<Desk>,
     station: Station,
-    Write { stamp, body }: Write<NewCertificate>,
+    Write { stamp, body }: Write<StationRenewal>,
 ) -> Answered {
     if body.csr_pem.len() > LONGEST_CSR {
         return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));

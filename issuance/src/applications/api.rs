@@ -97,7 +97,7 @@ struct Approval {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "The portrait shows another person."}))]
-struct Reason {
+struct ReasonForCitizen {
     /// In words that the citizen will read, at most 400 characters.
     #[schema(value_type = String)]
     reason: SomeWords<MOST_OF_REASON>,
@@ -314,13 +314,13 @@ async fn approve(
 }
 
 /// A second officer disagrees.
-#[utoipa::path(post, path = "/api/v1/applications/{id}/refusal", tag = "applications", request_body = Reason,
+#[utoipa::path(post, path = "/api/v1/applications/{id}/refusal", tag = "applications", request_body = ReasonForCitizen,
     responses((status = 200, body = ApplicationView)))]
 async fn refuse(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<ApplicationId>,
-    Write { stamp, body }: Write<Reason>,
+    Write { stamp, body }: Write<ReasonForCitizen>,
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
         let application = steps::refuse(deed, id, body.reason.as_str()).await?;

@@ -14,7 +14,7 @@ use crate::ground::ids::{CardId, PersonId};
 use crate::ground::{OfficeCode, Officer, Permission};
 use crate::population::model::{Claim, Registered};
 use crate::population::search::{Fit, Found, Sought};
-use crate::population::{self, HistoryView, PersonView};
+use crate::population::{self, PersonHistory, PersonView};
 use crate::web::{Answered, Body, Desk, Looked, Named, OccasionAsked, Problem, Right, Routes, Write};
 
 /// Reads a person as [`population::steps::read`] does, for a case that exists and is the person's.
@@ -90,13 +90,13 @@ async fn read_person(
 
 /// What happened to a person in the register, event by event, each with its evidence.
 #[utoipa::path(get, path = "/api/v1/persons/{id}/history", tag = "population", params(OccasionAsked),
-    responses((status = 200, body = HistoryView)))]
+    responses((status = 200, body = PersonHistory)))]
 async fn read_history(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<PersonId>,
     occasion: Occasion,
-) -> Looked<HistoryView> {
+) -> Looked<PersonHistory> {
     desk.look(officer, async |deed| {
         if let Some(case) = occasion.case {
             steps::case_fits(deed, id, case).await?;

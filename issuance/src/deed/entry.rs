@@ -276,6 +276,7 @@ impl Purpose {
         (Self::LossByOther, Some(Permission::ReportLoss)),
         (Self::Numbering, Some(Permission::Number)),
         (Self::Registration, Some(Permission::Apply)),
+        (Self::Update, Some(Permission::Declare)),
     ];
 }
 

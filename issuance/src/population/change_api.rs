@@ -139,7 +139,7 @@ pub(crate) struct EventView {
 
 /// The history of a person.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HistoryView {
+pub(crate) struct PersonHistory {
     /// First event first.
     events: Vec<EventView>,
     /// For each field that holds something: the ordinal of the event that it stands on.
@@ -289,7 +289,7 @@ impl From<Proposed> for ChangeView {
     }
 }
 
-impl From<History> for HistoryView {
+impl From<History> for PersonHistory {
     fn from(history: History) -> Self {
         let view = |event: Event| EventView {
             ordinal: event.ordinal,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub use api::routes;
 pub(crate) use api::{PersonView, claimed};
-pub(crate) use change_api::HistoryView;
+pub(crate) use change_api::PersonHistory;
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;

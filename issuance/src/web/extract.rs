@@ -54,7 +54,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Paramet
 #[into_params(parameter_in = Query)]
 pub struct OccasionAsked {
     /// What for: `look-up`, which it is without this parameter, `capture`, `decision`, `hand-over`, `loss-by-holder`,
-    /// `loss-by-other`, `numbering` or `registration`. A role of the officer must have that task.
+    /// `loss-by-other`, `numbering`, `registration` or `update`. A role of the officer must have that task.
     #[param(value_type = Option<String>)]
     pub(crate) purpose: Option<Words<20>>,
     /// The application for which it is read: the audit trail names it. Without it, the one by which the office may

@@ -43,6 +43,33 @@ fn each(value: &Value, pointer: &str, visit: &mut impl FnMut(&str, &Value)) {
     }
 }
 
+/// The names of the types of a source that become schemas.
+fn schemas(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in source.split("#[derive(").skip(1) {
+        let Some((_, rest)) = part.split_once(")]").filter(|(derived, _)| derived.contains("ToSchema")) else {
+            continue;
+        };
+        let item = rest.lines().find(|line| line.contains("struct ") || line.contains("enum ")).unwrap_or_default();
+        let after = item.split_once("struct ").or_else(|| item.split_once("enum ")).map_or("", |(_, after)| after);
+        found.push(after.chars().take_while(|c| c.is_alphanumeric()).collect());
+    }
+    found
+}
+
+/// The document has one place for a name: of two types that are called alike, one would be described as the other.
+#[test]
+fn no_two_types_of_the_document_have_one_name() {
+    let mut met = std::collections::BTreeMap::new();
+    for source in crate::statements::sources() {
+        for name in schemas(&source.text) {
+            let before = met.insert(name.clone(), source.path.clone());
+            assert_eq!(before, None, "{name} stands in {} too", source.path);
+        }
+    }
+    assert!(met.len() > 100, "{}", met.len());
+}
+
 #[test]
 fn operation_ids_are_unique_and_every_tag_is_described() {
     let document = document();

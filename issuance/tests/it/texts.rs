@@ -280,11 +280,13 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("NewPassword", "old", "hashed"),
     ("NewPassword", "new", "12 to 256 characters"),
     ("NewCertificate", "csr_pem", "its length is checked, and it is no text for people"),
+    ("StationRenewal", "csr_pem", "its length is checked, and it is no text for people"),
     ("NewCertificate", "token", "hashed; its officer has a session"),
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
     ("Captured", "portrait", "base64; decoded within the limit of a body"),
     // Form DC01: each field is judged by the register, which says all that is wrong at once.
     ("BirthMessage", "", "judged by `population::check`"),
+    ("Change", "fields", "judged by `population::check`, as a declaration"),
     ("Declaration", "", "judged by `population::check`"),
     ("DeclaredPlace", "", "judged by `population::check`"),
     ("DeclaredRelative", "", "judged by `population::check`"),
