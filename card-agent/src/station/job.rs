@@ -216,12 +216,12 @@ impl<'a, S: Service> Station<'a, S> {
                 return Err(Failure::new(Code::ChipSpoiled, format!("chip {serial} is locked")));
             }
             let begun = Instant::now();
-            let (order, answer, voucher) = self.order(id, kind, &presentation, wanted.as_deref())?;
-            let (back, slip) = answer.unzip();
+            let (order, card) = self.order(id, kind, &presentation, wanted.as_deref())?;
             self.strode("order", begun);
-            if let Some(voucher) = voucher {
-                self.journal.keep_voucher(&order, &voucher, (self.now)().into())?;
+            if let Some(voucher) = card.as_ref().and_then(|card| card.voucher.as_ref()) {
+                self.journal.keep_voucher(&order, voucher, (self.now)().into())?;
             }
+            let (back, slip) = card.map(|card| (card.back, card.slip)).unzip();
             self.note(id, Event::Ordered { order: order.id.clone() })?;
             info!(card.serial = %serial, order.id = %order.id, commands = order.commands.len(), "playing order {}", order.id);
             session.phase().begins(match kind {
@@ -284,14 +284,14 @@ impl<'a, S: Service> Station<'a, S> {
         kind: Kind,
         presentation: &Presentation,
         slip: Option<&str>,
-    ) -> Result<(Order, Option<(ReadBack, String)>, Option<String>), Failure> {
+    ) -> Result<(Order, Option<OfCard>), Failure> {
         let key = IdempotencyKey::fresh();
         let answer = match kind {
-            Kind::Intake => self.service.intake_order(presentation, &key).map(|order| (order, None, None)),
-            Kind::Personalize => self
-                .service
-                .personalization_order(presentation, slip, &key)
-                .map(|answer| (answer.order, Some((answer.read_back, answer.slip)), answer.voucher)),
+            Kind::Intake => self.service.intake_order(presentation, &key).map(|order| (order, None)),
+            Kind::Personalize => self.service.personalization_order(presentation, slip, &key).map(|answer| {
+                let card = OfCard { back: answer.read_back, slip: answer.slip, voucher: answer.voucher };
+                (answer.order, Some(card))
+            }),
         };
         answer.or_else(|error| {
             if let ServiceError::Problem(problem) = &error
@@ -411,6 +411,15 @@ fn ends(kind: Kind, outcome: &Outcome) -> bool {
         Kind::Intake => matches!(outcome, Outcome::Initialised),
         Kind::Personalize => matches!(outcome, Outcome::Personalized { .. }),
     }
+}
+
+/// What comes with an order that makes a card.
+#[derive(Debug)]
+struct OfCard {
+    back: ReadBack,
+    slip: String,
+    /// What the service needs to know the order again after a loss.
+    voucher: Option<String>,
 }
 
 #[cfg(test)]

@@ -10,18 +10,19 @@ pub mod profile;
 pub mod steps;
 pub mod store;
 
+use std::pin::Pin;
+
 pub(crate) use api::CardView;
 pub use api::routes;
 pub use profile::{CardProfile, State};
-use std::pin::Pin;
-
-use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
-use crate::ground::Officer;
-use crate::web::Problem;
 use serde::{Deserialize, Serialize};
 pub use steps::CardError;
 pub use store::{CARD, MIGRATIONS};
 use time::Duration;
+
+use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
+use crate::ground::Officer;
+use crate::web::Problem;
 
 /// Settings of the registry.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -31,18 +31,18 @@ impl From<BirthError> for Problem {
             E::DayMissing => Self::new(Code::DeclarationIncomplete).detail(&error).field(
                 "/birth_date",
                 "birth-day-missing",
-                &error.to_string(),
+                error.to_string(),
             ),
             E::Number(source) => source.into(),
             E::ParentDead(field) => Self::new(Code::ParentDead).detail(&error).field(
                 format!("/{field}/personal_number"),
                 "parent-dead",
-                &error.to_string(),
+                error.to_string(),
             ),
             E::ParentUnknown(field) => Self::new(Code::ParentUnknown).detail(&error).field(
                 format!("/{field}/personal_number"),
                 "parent-unknown",
-                &error.to_string(),
+                error.to_string(),
             ),
             E::Person(source) => source.into(),
             E::Recorded(child) => {

@@ -49,7 +49,7 @@ impl From<ChangeError> for Problem {
             E::Unfit(unfit) => {
                 let problem = Self::new(Code::ChangeUnfit).detail(&unfit);
                 match unfit.field() {
-                    Some(field) => problem.field(format!("/fields/{field}"), "change-unfit", &unfit.to_string()),
+                    Some(field) => problem.field(format!("/fields/{field}"), "change-unfit", unfit.to_string()),
                     None => problem,
                 }
             }

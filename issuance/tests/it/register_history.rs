@@ -19,9 +19,11 @@ use crate::offices::{Offices, appoint, moves, within};
 use crate::postgres;
 
 async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
-    Box::pin(scenario(&Offices::open(None).await)).await;
+    let offices = Box::new(Box::pin(Offices::open(None)).await);
+    Box::pin(scenario(&offices)).await;
     if let Some(url) = postgres::fresh_database() {
-        Box::pin(scenario(&Offices::open(Some(url)).await)).await;
+        let offices = Box::new(Box::pin(Offices::open(Some(url))).await);
+        Box::pin(scenario(&offices)).await;
     }
 }
 
@@ -250,7 +252,7 @@ async fn what_another_change_overtook_is_not_applied() {
 
 #[tokio::test]
 async fn what_is_no_change_of_its_kind_names_the_field() {
-    let offices = Offices::open(None).await;
+    let offices = Box::new(Box::pin(Offices::open(None)).await);
     let person = offices.citizen().await;
     let unfit = async |kind, changed| match proposes(&offices, &offices.registrar, person, kind, changed).await {
         Err(ChangeError::Unfit(unfit)) => unfit,

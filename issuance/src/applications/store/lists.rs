@@ -82,6 +82,9 @@ pub(in crate::applications) async fn applications(
 }
 
 /// Returns the application under way of a person that another one stands in the way of: its id, and its office.
+///
+/// # Errors
+/// [`StoreError`]
 pub async fn open_of(tx: &mut Tx, person: PersonId) -> Result<Option<(ApplicationId, OfficeCode)>, StoreError> {
     let sql = sql!(
         "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
