@@ -267,13 +267,20 @@ impl Folder {
     fn make_key(&self, name: &str) -> Result<KeyPair, Failure> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("P-256 keys can be made");
         let pem = Zeroizing::new(key.serialize_pem());
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.file(name))
-            .and_then(|mut file| file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(|e| self.unwritten(name, &e))?;
+        // Whole or not at all: an empty key would stand in the way of every later run.
+        let draft = self.file(&format!("{name}.draft"));
+        let written = || {
+            match fs::remove_file(&draft) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+            file.write_all(pem.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&draft, self.file(name))?;
+            fs::File::open(&self.0)?.sync_all()
+        };
+        written().map_err(|e| self.unwritten(name, &e))?;
         Ok(key)
     }
 

@@ -44,13 +44,13 @@ pub enum Outcome {
 
 /// Erases this of a closed application, if the term is over and no legal hold stands. Person and application are kept
 /// from other writers meanwhile, so that no hold comes between; the application itself, which is under a MAC, says
-/// whether it is closed and since when. Files are removed before the deed ends: one that is cut is begun again.
+/// whether it is closed and since when. Files of portraits are removed by [`finish`], once the deed is true: what is cut
+/// between is answered as erased, and finished by the next run.
 ///
 /// # Errors
 /// [`CounterError::Store`]: for a tampered hold or application, nothing is erased. [`CounterError::Object`]
 pub async fn erase<A: Actor>(
     deed: &mut Deed<A>,
-    counter: &Counter,
     what: Erasable,
     due: Due,
     term: Term<'_>,
@@ -73,7 +73,10 @@ pub async fn erase<A: Actor>(
     }
     let action = match what {
         Erasable::Portraits => {
-            erase_portraits(deed, counter, id, &application.stage).await?;
+            // Before names were noted, the application alone named its portrait.
+            if let Some(capture) = application.stage.capture_of() {
+                closed::note(deed.tx(), id, &capture.portrait, at).await?;
+            }
             Action::PortraitErased
         }
         Erasable::Dossiers => {
@@ -92,24 +95,40 @@ pub async fn erase<A: Actor>(
     Ok(Outcome::Erased)
 }
 
-async fn erase_portraits<A: Actor>(
-    deed: &mut Deed<A>,
-    counter: &Counter,
-    id: ApplicationId,
-    stage: &Stage,
-) -> Result<(), CounterError> {
-    let mut names = closed::portraits(deed.tx(), id).await?;
-    names.extend(stage.capture_of().map(|capture| capture.portrait.clone()));
-    names.sort_unstable();
-    names.dedup();
+/// Removes the files of an application whose portraits are erased, then their names.
+///
+/// # Errors
+/// [`CounterError::Object`], [`CounterError::Store`]: the next run goes on.
+pub async fn finish(db: &crate::store::Db, counter: &Counter, id: ApplicationId) -> Result<(), CounterError> {
+    let mut tx = db.begin_read().await?;
     let mut own = Vec::new();
-    for name in names {
-        if !closed::is_shared(deed.tx(), &name, id).await? {
+    for name in closed::portraits(&mut tx, id).await? {
+        if !closed::is_shared(&mut tx, &name, id).await? {
             own.push(name);
         }
     }
+    drop(tx);
     let objects = counter.objects.clone();
-    Ok(Box::pin(blocking::apart(move || own.iter().try_for_each(|name| objects.erase(name)))).await?)
+    Box::pin(blocking::run(move || own.iter().try_for_each(|name| objects.erase(name)))).await?;
+    let mut tx = db.begin_upkeep().await?;
+    closed::forget_names(&mut tx, id).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Removes the files of all applications whose portraits are erased and whose names are still there: runs that were cut.
+///
+/// # Errors
+/// As [`finish`].
+pub async fn finish_all(db: &crate::store::Db, counter: &Counter) -> Result<(), CounterError> {
+    loop {
+        let some = closed::unfinished(&mut db.begin_read().await?).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        for id in some {
+            finish(db, counter, id).await?;
+        }
+    }
 }
 
 /// Erases portraits that no application has: those of uploads that came to nothing, and of applications that were
@@ -119,11 +138,11 @@ async fn erase_portraits<A: Actor>(
 /// # Errors
 /// [`CounterError`]
 pub async fn sweep(db: &crate::store::Db, counter: &Counter, dry: bool) -> Result<u64, CounterError> {
+    #[expect(clippy::disallowed_methods, reason = "files are dated by the clock of their file system")]
+    let before = std::time::SystemTime::now() - std::time::Duration::from_hours(7 * 24);
     let mut swept = 0;
     for prefix in 0..=u8::MAX {
         let objects = counter.objects.clone();
-        #[expect(clippy::disallowed_methods, reason = "files are dated by the clock of their file system")]
-        let before = std::time::SystemTime::now() - std::time::Duration::from_hours(7 * 24);
         let names = blocking::run(move || objects.names_before(prefix, before)).await?;
         for names in names.chunks(500) {
             let mut tx = db.begin_read().await?;

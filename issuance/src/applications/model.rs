@@ -342,8 +342,6 @@ pub enum HoldReason {
     PortraitLost,
     /// The person's row in the register, or what it points to, has no meaning.
     RecordInconsistent,
-    /// What the register holds of the person changed after the approval.
-    RegisterChanged,
 }
 
 impl HoldReason {
@@ -353,7 +351,6 @@ impl HoldReason {
             Self::NotComposable => "not-composable",
             Self::PortraitLost => "portrait-lost",
             Self::RecordInconsistent => "record-inconsistent",
-            Self::RegisterChanged => "register-changed",
         }
     }
 
@@ -362,7 +359,6 @@ impl HoldReason {
         match self {
             Self::NotComposable | Self::RecordInconsistent => Role::Registrar,
             Self::PortraitLost => Role::Capture,
-            Self::RegisterChanged => Role::Approver,
         }
     }
 }
@@ -553,6 +549,21 @@ impl Stage {
             None => Err(TransitionError::NotSeen),
             Some(seen) if seen == capture.dossier(approval.by) => Ok(Self::Approved { capture, approval }),
             Some(_) => Err(TransitionError::Changed),
+        }
+    }
+
+    /// `Captured | Approved | Held → Captured`: what the register holds of the person changed, so the decision is to be
+    /// taken anew, by officers who see what stands there now. With another `salt` no dossier that was seen before is
+    /// named any more.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn reopen(self, salt: [u8; 16]) -> Result<Self, TransitionError> {
+        match self {
+            Self::Captured { capture } | Self::Approved { capture, .. } | Self::Held { capture, .. } => {
+                Ok(Self::Captured { capture: Capture { salt, ..capture } })
+            }
+            other => Err(TransitionError::NotFrom(other.name())),
         }
     }
 

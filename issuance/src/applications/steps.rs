@@ -65,9 +65,7 @@ pub async fn register(
     if registered.personal_number.is_none() {
         return Err(CounterError::NumberMissing);
     }
-    if person.nationality != counter.profile.state.code || person.died.is_some() {
-        return Err(CounterError::NotEntitled);
-    }
+    entitled(counter, person)?;
     old_enough(person.birth, deed.today())?;
     if let Some((open, office)) = store::lists::open_of(deed.tx(), request.person).await? {
         // An officer of another office learns that there is one, and not which.
@@ -313,6 +311,12 @@ pub(super) async fn case_fits(
     if fits { Ok(()) } else { Err(CounterError::Case) }
 }
 
+/// Refuses a card to a person who is no citizen, or dead.
+fn entitled(counter: &Counter, person: &population::model::Person) -> Result<(), CounterError> {
+    let is = person.nationality == counter.profile.state.code && person.died.is_none();
+    if is { Ok(()) } else { Err(CounterError::NotEntitled) }
+}
+
 /// Composes the card without a chip, to find out before one is used whether a card can carry it.
 async fn rehearse(
     deed: &mut Deed<Officer>,
@@ -323,6 +327,7 @@ async fn rehearse(
     let Some(capture) = application.stage.capture_of() else { return Err(CounterError::Unknown) };
     let registered = population::store::person(deed, application.person).await?.ok_or(PopulationError::Unknown)?;
     let number = registered.personal_number.ok_or(CounterError::NumberMissing)?;
+    entitled(counter, &registered.person)?;
     // Without one, it was taken after it was looked for.
     let fetched = portrait.ok_or(TransitionError::Changed)?;
     let jpeg = fetched.of_capture(capture)?;
@@ -336,16 +341,17 @@ async fn rehearse(
     Ok(compose::rehearse(holder, &counter.profile, counter.register.reference())?)
 }
 
-/// Returns the officers who ever had a hand in an application: who declared the person, gave the number, opened it,
-/// and captured for it, the last time or before.
+/// Returns the officers who ever had a hand in an application: who declared the person or changed what the register
+/// holds, gave a number, opened it, and captured for it, the last time or before.
 async fn involved_officers(deed: &mut Deed<Officer>, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
     let mut involved = store::involved(deed.tx(), application.id).await?;
     involved.push(application.registered.by);
     involved.extend(population::store::declarer(deed.tx(), application.person).await?);
-    let registered = population::store::person(deed, application.person).await?;
-    if let Some(number) = registered.and_then(|registered| registered.personal_number) {
-        involved.extend(numbering::store::giver(deed.tx(), &number).await?);
+    // Who changed what the card will say had a hand in it, as who declared it had.
+    for event in population::store::history::events(deed, application.person).await? {
+        involved.extend([event.proposed_by, event.recorded.by]);
     }
+    involved.extend(numbering::store::givers(deed.tx(), application.person).await?);
     Ok(involved)
 }
 

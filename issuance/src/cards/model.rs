@@ -114,6 +114,8 @@ pub enum Revocation {
     HolderDied,
     /// Reported lost.
     Lost,
+    /// The holder is no longer a citizen.
+    NationalityLost,
     /// The number for life on it was cancelled.
     NumberCancelled,
     /// Another card took its place.
@@ -128,6 +130,7 @@ impl Revocation {
         match self {
             Self::HolderDied => "holder-died",
             Self::Lost => "lost",
+            Self::NationalityLost => "nationality-lost",
             Self::NumberCancelled => "number-cancelled",
             Self::Replaced => "replaced",
             Self::Spoiled => "spoiled",

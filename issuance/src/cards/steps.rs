@@ -62,8 +62,12 @@ pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<()
         if let Status::Revoked { .. } = card.status {
             continue;
         }
-        if event.died || event.renumbered {
-            let reason = if event.died { Revocation::HolderDied } else { Revocation::NumberCancelled };
+        let ended = [
+            (event.died, Revocation::HolderDied),
+            (event.nationality_lost, Revocation::NationalityLost),
+            (event.renumbered, Revocation::NumberCancelled),
+        ];
+        if let Some((_, reason)) = ended.into_iter().find(|(is_so, _)| *is_so) {
             revoke(deed, &card, reason, Purpose::Update).await?;
         } else if event.on_card {
             store::set_must_change(deed.tx(), card.id, "register-changed").await?;

@@ -77,6 +77,8 @@ words! {
         ApplicationsListed = "applications-listed",
         /// A held application went back into the queue.
         ApplicationReleased = "application-released",
+        /// What the register holds of the person changed: the decision is to be taken anew.
+        ApplicationReopened = "application-reopened",
         /// An application lost its chip.
         ApplicationUnbound = "application-unbound",
         /// The audit trail was read.

@@ -20,6 +20,8 @@ pub struct RegisterEvent {
     pub person: PersonId,
     /// The person is dead or missing.
     pub died: bool,
+    /// The person is no longer a citizen of the register's State.
+    pub nationality_lost: bool,
     /// Sex or year of birth is another one: the number for life no longer tells it.
     pub renumbered: bool,
     /// Something that is written on a card is another thing.

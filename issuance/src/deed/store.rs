@@ -45,6 +45,11 @@ pub(super) async fn insert(
 
 /// Notes the office that registered a person.
 pub(super) async fn settle(tx: &mut Tx, person: PersonId, office: &OfficeCode) -> Result<(), StoreError> {
+    // Where it is noted already nothing is locked: two verbs about one person would wait for each other.
+    let known = tx.one(sql!("select office from audit_home where person_id = $1"), args![person]).await?;
+    if known.is_some_and(|row| row.get::<String>("office").is_ok_and(|known| known == office.as_str())) {
+        return Ok(());
+    }
     let sql = sql!(
         "insert into audit_home (person_id, office) values ($1, $2)
          on conflict (person_id) do update set office = excluded.office"

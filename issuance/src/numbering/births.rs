@@ -1,7 +1,7 @@
 //! The message of a birth (Decree 137/2015/NĐ-CP, Art. 14): the child enters the register and has a number at once.
 
 use axum::extract::{FromRef, State};
-use crypto::identity::{Date, PersonalNumber, folded_name};
+use crypto::identity::{Date, FullName, PersonalNumber, folded_name};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use time::Duration;
@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::{EstablishError, Numbers, steps};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::PersonId;
-use crate::ground::text::{SomeWords, Words};
+use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{Officer, Permission};
 use crate::population::history::{Confidence, Evidence, FactSource, Form};
 use crate::population::model::{Declaration, DeclaredPlace, DeclaredRelative, Finding, Registered, Relative};
@@ -57,6 +57,13 @@ struct BirthMessage {
     /// Number and day of the entry in the register of births.
     #[schema(value_type = String, max_length = 200)]
     registration: SomeWords<200>,
+    /// The officer knows what speaks against a number, and answers for it.
+    #[serde(default)]
+    acknowledged: bool,
+    /// Why it is right all the same, at most 400 characters; for the audit trail.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    because: Words<MOST_OF_REASON>,
 }
 
 /// The child's number.
@@ -83,9 +90,23 @@ async fn born(
     officer: Officer,
     Write { stamp, body }: Write<BirthMessage>,
 ) -> Answered {
-    desk.write(officer, stamp, async |deed| register_birth(deed, &numbers, &register, &body).await)
-        .await
-        .map(|made| made.created("/api/v1/persons/", "person_id"))
+    let mut told = None;
+    let done = desk
+        .write(officer.clone(), stamp, async |deed| {
+            let born = register_birth(deed, &numbers, &register, &body).await;
+            told = born.as_ref().err().and_then(BirthError::tells_of);
+            born
+        })
+        .await;
+    // The refused deed is undone, and with it what it recorded: a refusal that tells of a person is a record about that
+    // person all the same.
+    if let (Err(problem), Some(person)) = (&done, told) {
+        let mut deed = desk.deeds().open(officer).await?;
+        let entry = Entry::new(Action::PersonFound, Object::Person(person), Purpose::Numbering).about(person);
+        deed.enter(entry.refused(problem.code())).await?;
+        deed.commit().await?;
+    }
+    done.map(|made| made.created("/api/v1/persons/", "person_id"))
 }
 
 async fn register_birth(
@@ -117,15 +138,23 @@ async fn register_birth(
     let (person, findings) = population::check::examine(&declaration, register.reference(), deed.today())
         .map_err(PopulationError::Declined)?;
     let Date::Full(day) = person.birth else { return Err(BirthError::DayMissing) };
+    if day + OLDEST < deed.today() {
+        return Err(BirthError::TooOld);
+    }
     for (field, parent) in [("father", &person.father), ("mother", &person.mother)] {
-        let Some(number) = parent.as_ref().and_then(|parent| parent.personal_number) else { continue };
+        let Some(parent) = parent else { continue };
+        let Some(number) = parent.personal_number else { continue };
         let known = population::store::search::by_number(deed.tx(), &number).await?.into_iter().next();
         let known = known.ok_or(BirthError::ParentUnknown(field))?;
         deed.saw(known.id);
         let entry = Entry::new(Action::PersonFound, Object::Person(known.id), Purpose::Numbering);
         deed.enter(entry.about(known.id).of(&known.office)).await?;
+        let name = |name: &FullName| folded_name(name.as_str());
+        if name(&known.person.full_name) != name(&parent.full_name) {
+            return Err(BirthError::ParentDiffers(field, known.id));
+        }
         if dead_too_long(&known, field, day) {
-            return Err(BirthError::ParentDead(field));
+            return Err(BirthError::ParentDead(field, known.id));
         }
     }
     let folded = folded_name(person.full_name.as_str());
@@ -133,16 +162,20 @@ async fn register_birth(
     population::store::hold_likeness(deed.tx(), &person).await?;
     for other in population::store::search::namesakes(deed.tx(), &folded, person.birth.year()).await? {
         if other.person.birth == person.birth && same_parents(&other.person, &person) {
-            deed.saw(other.id);
-            return Err(BirthError::Recorded(deed.actor().may_act_for(&other.office).is_ok().then_some(other.id)));
+            let may_know = deed.actor().may_act_for(&other.office).is_ok();
+            return Err(BirthError::Recorded { child: other.id, may_know });
         }
     }
     let (id, mut all) = population::steps::enter(deed, &person, findings, evidence).await?;
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));
-    let personal_number = steps::establish(deed, numbers, id, Some("message of birth")).await?;
+    let acknowledged = message.acknowledged.then_some(message.because.as_str());
+    let personal_number = steps::establish(deed, numbers, id, acknowledged).await?;
     Ok(Born { person_id: id, personal_number, findings: all })
 }
+
+/// A child who is older is declared: the message is about newborns (due within sixty days, Law 60/2014/QH13, Art. 15).
+const OLDEST: Duration = Duration::days(366);
 
 /// What every message of birth lacks.
 const EXPECTED: [&str; 2] = ["residence-missing", "head-missing"];
@@ -167,8 +200,11 @@ fn same_parents(one: &population::model::Person, other: &population::model::Pers
         },
         _ => false,
     };
+    // Of a child without parents the name, the day and the sex are all that tells one from another.
+    let none = |of: &population::model::Person| of.mother.is_none() && of.father.is_none();
     same(&one.mother, &other.mother)
         || (one.mother.is_none() || other.mother.is_none()) && same(&one.father, &other.father)
+        || none(one) && none(other)
 }
 
 /// Why a birth is not registered.
@@ -182,17 +218,38 @@ pub(super) enum BirthError {
     Number(#[from] EstablishError),
     /// A parent who was dead.
     #[error("the {0} is recorded as dead before this birth is possible")]
-    ParentDead(&'static str),
+    ParentDead(&'static str, PersonId),
+    /// A number that another person has.
+    #[error("the number of the {0} is that of a person with another name")]
+    ParentDiffers(&'static str, PersonId),
     /// A parent's number that no person has.
     #[error("no person of the register has the number of the {0}")]
     ParentUnknown(&'static str),
     /// The person.
     #[error(transparent)]
     Person(#[from] PopulationError),
-    /// The child is in the register: this one, if the officer may know it.
+    /// The child is in the register.
     #[error("a child of this name, birth date and parents is in the register")]
-    Recorded(Option<PersonId>),
+    Recorded {
+        /// This one.
+        child: PersonId,
+        /// True if the officer may know which.
+        may_know: bool,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No newborn.
+    #[error("born more than a year ago: a declaration (POST /api/v1/declarations), and then a number")]
+    TooOld,
+}
+
+impl BirthError {
+    /// The person of whom the refusal tells something.
+    fn tells_of(&self) -> Option<PersonId> {
+        match self {
+            Self::ParentDead(_, id) | Self::ParentDiffers(_, id) | Self::Recorded { child: id, .. } => Some(*id),
+            _ => None,
+        }
+    }
 }

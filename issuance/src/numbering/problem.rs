@@ -34,7 +34,7 @@ impl From<BirthError> for Problem {
                 error.to_string(),
             ),
             E::Number(source) => source.into(),
-            E::ParentDead(field) => Self::new(Code::ParentDead).detail(&error).field(
+            E::ParentDead(field, _) => Self::new(Code::ParentDead).detail(&error).field(
                 format!("/{field}/personal_number"),
                 "parent-dead",
                 error.to_string(),
@@ -45,13 +45,18 @@ impl From<BirthError> for Problem {
                 error.to_string(),
             ),
             E::Person(source) => source.into(),
-            E::Recorded(child) => {
-                let problem = Self::new(Code::BirthRecorded);
-                match child {
-                    Some(id) => problem.detail(format!("person {id}")),
-                    None => problem,
-                }
-            }
+            E::Recorded { child, may_know: true } => Self::new(Code::BirthRecorded).detail(format!("person {child}")),
+            E::Recorded { may_know: false, .. } => Self::new(Code::BirthRecorded),
+            E::ParentDiffers(field, _) => Self::new(Code::ParentUnknown).detail(&error).field(
+                format!("/{field}/personal_number"),
+                "parent-unknown",
+                error.to_string(),
+            ),
+            E::TooOld => Self::new(Code::DeclarationIncomplete).detail(&error).field(
+                "/birth_date",
+                "no-newborn",
+                error.to_string(),
+            ),
             E::Store(source) => source.into(),
         }
     }

@@ -46,6 +46,15 @@ pub async fn giver(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<Office
     tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "established_by")).transpose()
 }
 
+/// Returns the officers who established the numbers that a person has or had.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn givers(tx: &mut Tx, person: PersonId) -> Result<Vec<OfficerId>, StoreError> {
+    let sql = sql!("select personal_number, established_by from personal_number where person_id = $1");
+    tx.all(sql, args![person]).await?.iter().map(|row| Id::of(row, "established_by")).collect()
+}
+
 /// Gives a number to a person. Returns false if a person has it or it is withheld (numbers that came from elsewhere do
 /// not follow our counters).
 ///

@@ -11,9 +11,10 @@ use super::history::{self, ChangeUnfit, Consequences, Event, EventKind, Evidence
 use super::model::{Finding, Person, Registered};
 use super::store::history::{self as store_history, Proposed};
 use super::{PopulationError, Register, store};
+use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
 use crate::ground::ids::{ChangeId, PersonId};
-use crate::ground::{Id, Officer, OtherOffice};
+use crate::ground::{Id, OfficeCode, Officer, OtherOffice};
 use crate::store::{Db, StoreError};
 
 /// What an officer wants changed.
@@ -53,6 +54,11 @@ pub async fn propose(
     wanted: Wanted<'_>,
 ) -> Result<Proposal, ChangeError> {
     let registered = of_office(deed, person).await?;
+    let today = deed.today();
+    let begins = |date: Date| date.full().or_else(|| time::Date::from_ordinal_date(i32::from(date.year()), 1).ok());
+    if wanted.valid_from.is_some_and(|date| begins(date).is_none_or(|day| day > today)) {
+        return Err(ChangeUnfit::Ahead.into());
+    }
     let (after, findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
     let changes = history::difference(&registered.person, &after);
     if changes.is_empty() {
@@ -73,7 +79,8 @@ pub async fn propose(
     store_history::propose(deed.tx(), &proposed).await?;
     let entry = Entry::new(Action::PersonChangeProposed, Object::Person(person), Purpose::Update).about(person);
     deed.enter(entry.of(&registered.office).because(wanted.kind.word())).await?;
-    let consequences = Consequences::of(&registered.person, &after, &proposed.changes);
+    let state = register.reference().state();
+    let consequences = Consequences::of(&registered.person, &after, &proposed.changes, state);
     Ok(Proposal { id: proposed.id, changes: proposed.changes, findings, consequences })
 }
 
@@ -87,10 +94,16 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     if proposed.proposed.by == deed.actor().id {
         return Err(ChangeError::SameOfficer);
     }
+    // What an officer proposed who has left since, or may not propose any more, is no officer's word.
+    let proposer = access::office_of_officer_in_service(deed.tx(), proposed.proposed.by).await?;
+    if !proposer.is_some_and(|office| office == proposed.office || office == OfficeCode::national()) {
+        return Err(ChangeError::ProposerGone);
+    }
     let registered = of_office(deed, proposed.person).await?;
     let after = applied(&registered.person, &proposed.changes)?;
     // The register may know more by now: looked at again, as a declaration of today.
     let declared = super::model::Declaration::from(&after);
+    history::check_number(&registered.person, registered.personal_number.is_some(), proposed.kind, &declared)?;
     let (after, mut findings) = check::examine(&declared, register.reference(), deed.today())?;
     store::hold_likeness(deed.tx(), &after).await?;
     if store::has_double(deed.tx(), proposed.person, &after).await? {
@@ -114,10 +127,11 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     let entry = Entry::new(Action::PersonChanged, Object::Person(proposed.person), Purpose::Update);
     let entry = entry.about(proposed.person).of(&registered.office).with(Object::Officer(proposed.proposed.by));
     deed.enter(entry.because(proposed.kind.word())).await?;
-    let Consequences { died, renumbered, on_card } = Consequences::of(&registered.person, &after, &event.changes);
-    if died || renumbered || on_card {
-        deed.publish(RegisterEvent { person: proposed.person, died, renumbered, on_card }).await?;
-    }
+    let state = register.reference().state();
+    let Consequences { died, nationality_lost, renumbered, on_card } =
+        Consequences::of(&registered.person, &after, &event.changes, state);
+    let event = RegisterEvent { person: proposed.person, died, nationality_lost, renumbered, on_card };
+    deed.publish(event).await?;
     Ok(proposed.person)
 }
 
@@ -289,6 +303,9 @@ pub enum ChangeError {
     /// No such person.
     #[error("person unknown")]
     PersonUnknown,
+    /// The officer who proposed it.
+    #[error("the officer who proposed it has left, or is of another office now")]
+    ProposerGone,
     /// One officer cannot do both.
     #[error("a second officer is needed")]
     SameOfficer,

@@ -13,6 +13,7 @@ use super::change::{self, ChangeError, History, Wanted};
 use super::history::{Consequences, Event, EventKind, Evidence, FieldChange};
 use super::model::Finding;
 use super::store::history::{self as store, Proposed};
+use crate::deed::{Action, Entry, Object, Purpose};
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
 use crate::store::{Record, StoreError};
@@ -194,10 +195,19 @@ async fn list(
     let Listing { filter, after, .. } = listing;
     let office = filter.office.unwrap_or_else(|| officer.office.clone());
     officer.may_act_for(&office)?;
-    let mut tx = desk.deeds().db().begin_read().await?;
-    let rows = store::open_changes(&mut tx, &office, after.unwrap_or(Id::nil()), most).await?;
-    let items = rows.iter().map(|(row, holds)| item(row, *holds)).collect::<Result<Vec<_>, _>>()?;
-    Ok(axum::Json(Page::of(items, limit)))
+    desk.look(officer, async |deed| {
+        let rows = store::open_changes(deed.tx(), &office, after.unwrap_or(Id::nil()), most).await?;
+        let items = rows.iter().map(|(row, holds)| item(row, *holds)).collect::<Result<Vec<_>, _>>()?;
+        // A list that names persons, and what happens to them, is a record about each.
+        for (_, one) in &items {
+            let entry = Entry::new(Action::PersonFound, Object::Person(one.person_id), Purpose::Update);
+            deed.enter(entry.about(one.person_id).of(&office)).await?;
+        }
+        deed.enter(Entry::new(Action::PersonsSought, Object::Asked("register-changes".into()), Purpose::Update))
+            .await?;
+        Ok::<_, StoreError>(Page::of(items, limit))
+    })
+    .await
 }
 
 /// A proposal, as it stands. The reading is a record about the person.
@@ -241,7 +251,8 @@ async fn withdraw(
 
 /// What follows from a change outside the register.
 fn words_of(consequences: Consequences) -> Vec<&'static str> {
-    let Consequences { died, renumbered, on_card } = consequences;
+    let Consequences { died, nationality_lost, renumbered, on_card } = consequences;
+    let died = died || nationality_lost;
     let mut words = vec![];
     if renumbered {
         words.push("number-established-anew");

@@ -277,6 +277,8 @@ pub(super) fn fields_of(person: &Person) -> Map<String, Value> {
 pub struct Consequences {
     /// The person is dead or missing.
     pub died: bool,
+    /// The person is no longer a citizen of this State.
+    pub nationality_lost: bool,
     /// Sex or year of birth is another one: the number for life no longer tells it.
     pub renumbered: bool,
     /// Something that is written on a card is another thing.
@@ -284,10 +286,11 @@ pub struct Consequences {
 }
 
 impl Consequences {
-    /// Those of a step from one record to another.
+    /// Those of a step from one record to another, in the register of this State.
     #[must_use]
-    pub fn of(before: &Person, after: &Person, changes: &[FieldChange]) -> Self {
+    pub fn of(before: &Person, after: &Person, changes: &[FieldChange], state: &str) -> Self {
         Self {
+            nationality_lost: before.nationality == state && after.nationality != state,
             died: before.died.is_none() && after.died.is_some(),
             renumbered: before.sex != after.sex || before.birth.year() != after.birth.year(),
             on_card: changes.iter().any(|change| ON_CARD.contains(&change.field.as_str())),
@@ -328,18 +331,31 @@ pub fn overlay(
     }
     let declaration: Declaration =
         serde_json::from_value(Value::Object(declared)).map_err(|e| ChangeUnfit::Malformed(e.to_string()))?;
-    // With a number these facts are the number: the law changes them by a new determination only.
+    check_number(person, has_number, kind, &declaration)?;
+    Ok(declaration)
+}
+
+/// Refuses a correction of what the number for life tells: the law changes that by a new determination only.
+///
+/// # Errors
+/// [`ChangeUnfit::NeedsRedetermination`]
+pub fn check_number(
+    person: &Person,
+    has_number: bool,
+    kind: EventKind,
+    declaration: &Declaration,
+) -> Result<(), ChangeUnfit> {
     let same_year =
         declaration.birth_date.parse::<crypto::identity::Date>().is_ok_and(|date| date.year() == person.birth.year());
     let same_sex = declaration.sex.parse() == Ok(person.sex);
     if has_number && kind == EventKind::Corrected {
         for (field, same) in [("birth_date", same_year), ("sex", same_sex)] {
-            if fields.contains_key(field) && !same {
+            if !same {
                 return Err(ChangeUnfit::NeedsRedetermination(field));
             }
         }
     }
-    Ok(declaration)
+    Ok(())
 }
 
 /// Why no change can be made of what was asked.
@@ -351,6 +367,9 @@ pub enum ChangeUnfit {
     /// Sex or year of birth of a person who has a number.
     #[error("`{0}` is part of the number for life: it changes by `redetermined` only")]
     NeedsRedetermination(&'static str),
+    /// It is so only in the future.
+    #[error("`valid_from` lies ahead")]
+    Ahead,
     /// A field that this kind does not touch.
     #[error("`{0}` does not change by `{word}`", word = .1.word())]
     NotOfKind(String, EventKind),
@@ -369,7 +388,7 @@ impl ChangeUnfit {
         match self {
             Self::NeedsRedetermination(field) => Some(field),
             Self::NotOfKind(field, _) | Self::Unknown(field) => Some(field),
-            Self::Malformed(_) | Self::Nothing => None,
+            Self::Ahead | Self::Malformed(_) | Self::Nothing => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crypto::identity::{Date, FullName, PersonalNumber, ProvinceCode, Sex};
+use crypto::identity::{Date, FullName, PersonalNumber, ProvinceCode, Sex, folded_name};
 use crypto::lds::Dg13;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -226,9 +226,9 @@ pub struct Person {
 }
 
 impl Person {
-    /// Returns what two declarations of one person have in common: canonical name, birth date, sex.
+    /// Returns what two declarations of one person have in common: folded name, birth date, sex.
     pub(super) fn likeness(&self) -> String {
-        format!("{}|{}|{}", self.full_name.as_str().to_lowercase(), self.birth, self.sex)
+        format!("{}|{}|{}", folded_name(self.full_name.as_str()), self.birth, self.sex)
     }
 }
 

@@ -16,7 +16,7 @@ impl From<PopulationError> for Problem {
             E::ClaimMismatch => Self::new(Code::ClaimMismatch),
             E::ClaimNeeded => Self::new(Code::ClaimNeeded),
             E::ClaimTooSoon => Self::new(Code::ClaimTooSoon),
-            E::Declined(declined) => of_declined(&declined),
+            E::Declined(declined) => of_declined(&declined, ""),
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::PersonUnknown).detail(error),
@@ -39,13 +39,13 @@ impl From<ChangeError> for Problem {
         use ChangeError as E;
         match error {
             E::ChangeUnknown => Self::new(Code::ChangeUnknown),
-            E::Declined(declined) => of_declined(&declined),
+            E::Declined(declined) => of_declined(&declined, "/fields"),
             E::Objection(Objection::Refused(code, words)) => Self::new(code).detail(words),
             E::Objection(Objection::Store(source)) | E::Store(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::PersonUnknown => Self::new(Code::PersonUnknown).detail(error),
             E::SameOfficer => Self::new(Code::SecondOfficerNeeded),
-            E::Stale(_) => Self::new(Code::ChangeStale).detail(error),
+            E::ProposerGone | E::Stale(_) => Self::new(Code::ChangeStale).detail(error),
             E::Unfit(unfit) => {
                 let problem = Self::new(Code::ChangeUnfit).detail(&unfit);
                 match unfit.field() {
@@ -58,7 +58,7 @@ impl From<ChangeError> for Problem {
 }
 
 /// One reason: its own code. Several: one code, and the detail names each field.
-fn of_declined(declined: &Declined) -> Problem {
+fn of_declined(declined: &Declined, within: &str) -> Problem {
     let codes: Vec<&str> = declined.0.iter().map(|finding| finding.code.as_str()).collect();
     let code = match codes[..] {
         ["name-not-writable"] => Code::NameNotWritable,
@@ -69,6 +69,6 @@ fn of_declined(declined: &Declined) -> Problem {
         _ => Code::DeclarationIncomplete,
     };
     declined.0.iter().fold(Problem::new(code).detail(declined), |problem, finding| {
-        problem.field(format!("/{}", finding.field.replace('.', "/")), &finding.code, &finding.message)
+        problem.field(format!("{within}/{}", finding.field.replace('.', "/")), &finding.code, &finding.message)
     })
 }

@@ -72,6 +72,7 @@ pub async fn find(
     if asked != 1 || (name.is_empty() && (sought.beginning || !sought.birth_date.as_str().is_empty())) {
         return Err(SearchError::Unfit("name one of `personal_number`, `old_id_number` and `full_name`"));
     }
+    let mut cut = false;
     let mut found = if !number.is_empty() {
         let number: PersonalNumber = number.parse().map_err(|_| SearchError::Unfit("twelve digits"))?;
         let one = store::by_number(deed.tx(), &number).await?;
@@ -80,10 +81,12 @@ pub async fn find(
         let some = store::by_old_number(deed.tx(), old, MOST + 1).await?;
         some.into_iter().map(|registered| (registered, Fit::Exact)).collect()
     } else {
-        by_name(deed, sought).await?
+        let (some, more) = by_name(deed, sought).await?;
+        cut = more;
+        some
     };
     found.sort_by_key(|(_, fit)| *fit);
-    let more = found.len() > SHOWN;
+    let more = cut || found.len() > SHOWN;
     found.truncate(SHOWN);
     let own = deed.actor().clone();
     let mut all = Vec::new();
@@ -100,7 +103,8 @@ pub async fn find(
     Ok((all, more))
 }
 
-async fn by_name(deed: &mut Deed<Officer>, sought: &Sought) -> Result<Vec<(Registered, Fit)>, SearchError> {
+/// Returns persons with such a name, and whether there are more than were looked at.
+async fn by_name(deed: &mut Deed<Officer>, sought: &Sought) -> Result<(Vec<(Registered, Fit)>, bool), SearchError> {
     let (name, date) = (sought.full_name.as_str(), sought.birth_date.as_str());
     let folded = folded_name(name);
     if folded.chars().count() < SHORTEST {
@@ -114,6 +118,7 @@ async fn by_name(deed: &mut Deed<Officer>, sought: &Sought) -> Result<Vec<(Regis
     let office = (!national).then(|| deed.actor().office.clone());
     let names = if sought.beginning { Names::beginning(&folded) } else { Names::one(&folded) };
     let rows = store::by_name(deed.tx(), office.as_ref(), &names, born.map(Date::year), MOST + 1).await?;
+    let cut = i64::try_from(rows.len()).is_ok_and(|rows| rows > MOST);
     // A name that many have says nothing: a page of strangers is what no officer needs to see.
     if rows.len() > SHOWN && born.is_none() {
         return Err(SearchError::TooBroad);
@@ -136,7 +141,7 @@ async fn by_name(deed: &mut Deed<Officer>, sought: &Sought) -> Result<Vec<(Regis
         };
         Some((registered, fit))
     });
-    Ok(fits.collect())
+    Ok((fits.collect(), cut))
 }
 
 /// So many persons are told at once.

@@ -7,12 +7,13 @@ use std::pin::Pin;
 use super::error::ProductionError;
 use super::withdrawal::account_for;
 use super::{Production, store};
-use crate::applications::model::{Hold, HoldReason, Stage};
+use crate::applications::model::Stage;
 use crate::deed::{Action, Deed, Entry, Object, Objection, Purpose, RegisterEvent, Subscriber};
 use crate::ground::Officer;
 use crate::ground::ids::ApplicationId;
 use crate::web::Problem;
 use crate::{applications, cards};
+use rand::Rng as _;
 
 impl Subscriber for Production {
     fn follow<'a>(
@@ -34,21 +35,28 @@ impl Subscriber for Production {
 
 async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), ProductionError> {
     let Some((id, _)) = applications::store::lists::open_of(deed.tx(), event.person).await? else { return Ok(()) };
-    withdraw_chip(deed, id).await?;
+    let ends = event.died || event.nationality_lost;
+    if ends || event.renumbered || event.on_card {
+        withdraw_chip(deed, id).await?;
+    }
     let found = applications::store::application_locked(deed, id).await?;
     let mut application = found.ok_or(ProductionError::ApplicationGone)?;
-    let action = match (&application.stage, event.died) {
+    let mut salt = [0; 16];
+    deed.rng().fill_bytes(&mut salt);
+    let action = match (&application.stage, ends) {
         (_, true) => {
-            let reason = HoldReason::RegisterChanged.word().to_owned();
-            application.stage = application.stage.cancel(deed.decision(), reason)?;
+            application.stage = application.stage.cancel(deed.decision(), CHANGED.to_owned())?;
             Action::ApplicationCancelled
         }
-        (Stage::Approved { .. }, false) => {
-            let reason = HoldReason::RegisterChanged;
-            application.stage = application.stage.hold(Hold { reason, owner: reason.owner(), at: deed.at() })?;
-            Action::ApplicationHeld
+        // Also where nothing that stands on the card changed: who decides sees the person as the register has one now.
+        (Stage::Captured { .. }, false) => {
+            application.stage = application.stage.reopen(salt)?;
+            Action::ApplicationReopened
         }
-        // Not decided yet, or held already: the officer who decides sees what the register says then.
+        (Stage::Approved { .. } | Stage::Held { .. }, false) if event.renumbered || event.on_card => {
+            application.stage = application.stage.reopen(salt)?;
+            Action::ApplicationReopened
+        }
         (_, false) => {
             let entry = Entry::new(Action::ApplicationRead, Object::Application(id), Purpose::Update);
             deed.enter(entry.about(application.person).of(&application.office)).await?;
@@ -58,6 +66,9 @@ async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), Pr
     applications::steps::moved(deed, application, action, Purpose::Update).await?;
     Ok(())
 }
+
+/// Why an application ends, and a chip is written off.
+const CHANGED: &str = "register-changed";
 
 /// Writes off the chip of an application that is being written, or is written and not handed over.
 async fn withdraw_chip(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<(), ProductionError> {
@@ -74,6 +85,6 @@ async fn withdraw_chip(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<()
     let Some(serial) = serial else { return Ok(()) };
     let chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
     let by = deed.caller().to_string();
-    account_for(deed, chip, HoldReason::RegisterChanged.word(), "a change of the register", by).await?;
+    account_for(deed, chip, CHANGED, "a change of the register", by).await?;
     Ok(())
 }

@@ -153,6 +153,12 @@ impl Voucher {
         self.serial
     }
 
+    /// Returns the application.
+    #[must_use]
+    pub fn application(&self) -> ApplicationId {
+        self.application
+    }
+
     /// Returns the order.
     #[must_use]
     pub fn order(&self) -> OrderId {

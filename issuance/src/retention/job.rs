@@ -15,7 +15,7 @@ use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::Id;
 use crate::ground::actor::Service;
 use crate::store::StoreError;
-use crate::{access, applications, production, web};
+use crate::{access, applications, holds, production, web};
 
 /// What a run did, or would do, with one kind.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -46,6 +46,14 @@ pub async fn run(
     mut progress: impl FnMut(&Figures),
 ) -> Result<Vec<Figures>, RetentionError> {
     let mut all = Vec::new();
+    // A hold that was changed by another hand may hold another person now: which one it held, its row does not say.
+    let (_, changed) = deeds.db().begin_read().await?.walk(&holds::LEGAL_HOLD).await?;
+    if let Some(id) = changed.into_iter().next() {
+        return Err(StoreError::Tampered { table: holds::LEGAL_HOLD.table, id }.into());
+    }
+    if !dry {
+        erasure::finish_all(deeds.db(), counter).await?;
+    }
     for kind in Kind::ALL {
         let mut figures = Figures { kind: kind.word(), erased: 0, held: 0, failed: 0, finished: false };
         match kind {
@@ -93,7 +101,7 @@ async fn applications(
     let mut erased = 0;
     for due in &piece {
         let mut deed = deeds.open(Service).await?;
-        let outcome = erasure::erase(&mut deed, counter, what, *due, term, dry).await;
+        let outcome = erasure::erase(&mut deed, what, *due, term, dry).await;
         match outcome {
             Ok(Outcome::Erased) if dry => erased += 1,
             Ok(Outcome::Erased) => {
@@ -101,6 +109,9 @@ async fn applications(
                     production::empty_documents(deed.tx(), due.id).await?;
                 }
                 deed.commit().await?;
+                if what == Erasable::Portraits {
+                    erasure::finish(deeds.db(), counter, due.id).await?;
+                }
                 erased += 1;
             }
             Ok(Outcome::Held(_)) => figures.held += 1,

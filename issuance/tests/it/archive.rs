@@ -35,11 +35,15 @@ impl Drop for Running {
 }
 
 fn archives(place: &Place, data: &Path) -> Running {
+    Running(archives_command(place, data).stdout(Stdio::null()).spawn().unwrap())
+}
+
+fn archives_command(place: &Place, data: &Path) -> Command {
     let mut command = issuance(None);
     command.arg("archive").arg(place.at("archive")).arg("--data").arg(data).args(["--every", "1", "--keep", "1"]);
     command.args(["--recipient", &place.data.recipient().to_string()]);
     command.args(["--keys-recipient", &place.keys.recipient().to_string()]);
-    Running(command.stdout(Stdio::null()).spawn().unwrap())
+    command
 }
 
 /// The newest whole generation, once there is one beside these.
@@ -85,6 +89,8 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     let before: BTreeSet<_> = fs::read_dir(place.at("archive")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut archiver = archives(&place, offices.data.path());
     let generation = generation(&place, &before).await;
+    let (code, said) = run(archives_command(&place, offices.data.path())).await;
+    assert!(code == Some(1) && said.contains("one archiver"), "{said}");
 
     // Enough that SQLite would begin its log anew, if it were not held.
     let (mut given, clock) = (Vec::new(), Clock::system(UtcOffset::UTC));
@@ -124,6 +130,12 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     assert!(code == Some(1) && said.contains("0000000003.json"), "{said}");
     fs::write(&list, sound).unwrap();
 
+    // One that is missing between others is no end of the log.
+    let away = place.at("away.json");
+    fs::rename(generation.join("log/0000000002.json"), &away).unwrap();
+    let (code, said) = run(place.restore("archive", "new", None)).await;
+    assert!(code == Some(1) && said.contains("0000000002.json") && said.contains("missing"), "{said}");
+    fs::rename(&away, generation.join("log/0000000002.json")).unwrap();
     let said = succeeds(place.restore("archive", "new", None)).await;
     assert!(said.contains("raised by 10000"), "{said}");
     let offices = Box::pin(started(offices, place.at("new"), None)).await;

@@ -1,6 +1,7 @@
 //! A message of birth gives the child its number at once, once.
 
 use issuance::ground::Role;
+use issuance::{args, sql};
 use serde_json::{Value, json};
 
 use crate::house::{Caller, House, on_both};
@@ -58,6 +59,23 @@ async fn a_child_has_its_number_at_once_and_a_repeated_message_the_same_one() {
 }
 
 #[tokio::test]
+async fn a_child_without_parents_has_one_number() {
+    let house = Box::pin(House::open(None)).await;
+    let (lan, _) = registrars(&house).await;
+    let mut born = message("Nguyễn Thị Mầm", "20/11/2026");
+    born.as_object_mut().unwrap().remove("mother");
+    assert_eq!(lan.post("/api/v1/births", "b-1", born.clone()).await.status, 201);
+    assert_eq!(lan.post("/api/v1/births", "b-2", born.clone()).await.code(), "birth-recorded");
+    born["mother"] = json!({"full_name": "Trần Thị Thử"});
+    let doubt = lan.post("/api/v1/births", "b-3", born.clone()).await;
+    assert_eq!(doubt.code(), "acknowledgement-needed", "{}", doubt.body);
+    born["acknowledged"] = json!(true);
+    born["because"] = json!("another mother, another ward");
+    assert_eq!(lan.post("/api/v1/births", "b-4", born).await.status, 201);
+    house.service.stop().await;
+}
+
+#[tokio::test]
 async fn ten_messages_of_one_child_at_once_make_one_child() {
     on_both(async |house| {
         let (lan, _) = registrars(house).await;
@@ -101,10 +119,20 @@ async fn a_parent_who_is_unknown_or_was_dead_and_a_day_that_cannot_be_are_refuse
         assert_eq!((dead.status, dead.code()), (422, "parent-dead"), "{}", dead.body);
         born["birth_date"] = json!("19/11/2026");
         assert_eq!(lan.post("/api/v1/births", "b-3", born).await.status, 201, "on the day of her death");
-        for (day, code) in
-            [("2026", "declaration-incomplete"), ("30/02/2026", "date-impossible"), ("20/11/2099", "date-in-future")]
-        {
-            let said = lan.post("/api/v1/births", day.split('/').next().unwrap(), message("Lê Thị Mơ", day)).await;
+        let mut other = message("Lê Thị Khác", "19/11/2026");
+        other["mother"] = json!({"full_name": "Phạm Thị Lạ", "personal_number": mother});
+        let differs = lan.post("/api/v1/births", "b-4", other).await;
+        assert_eq!((differs.status, differs.code()), (422, "parent-unknown"), "another name: {}", differs.body);
+        let told = sql!("select count(*) as n from audit_entry where action = 'person-found' and reason = $1");
+        assert_eq!(house.count(told.clone(), args!["parent-dead"]).await, 1, "a refusal that tells of a person");
+        assert_eq!(house.count(told, args!["parent-unknown"]).await, 1);
+        for (day, code) in [
+            ("2026", "declaration-incomplete"),
+            ("20/11/1990", "declaration-incomplete"),
+            ("30/02/2026", "date-impossible"),
+            ("20/11/2099", "date-in-future"),
+        ] {
+            let said = lan.post("/api/v1/births", &day.replace('/', "-"), message("Lê Thị Mơ", day)).await;
             assert_eq!((said.status, said.code()), (422, code), "{}", said.body);
         }
     })

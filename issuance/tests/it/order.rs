@@ -37,6 +37,7 @@ const UPKEEP: &[(&str, &str)] = &[
     ("access/gate.rs", "the session's last use, noted while a request is let in"),
     ("access/proposals.rs", "the time of an alarm is counted while nothing is decided"),
     ("access/steps.rs", "the count of failed sign-ins must outlive the refused sign-in"),
+    ("applications/erasure.rs", "names of files that are gone, after the deed that erased them"),
     ("jobs/mod.rs", "leases of the service's own jobs"),
     ("keys/installation.rs", "which folder a database belongs to, and MACs of rows from before there were MACs"),
     ("keys/signer.rs", "the count of a key's uses is reserved before the signature"),

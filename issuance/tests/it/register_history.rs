@@ -3,11 +3,13 @@
 
 use crypto::lds::File;
 use issuance::applications::hand_over::hand_over;
-use issuance::applications::model::{HoldReason, Kind, Stage};
+use issuance::applications::model::{Kind, Stage, TransitionError};
+use issuance::applications::steps::{CounterError, approve};
 use issuance::cards::model::{Revocation, Status};
 use issuance::deed::Occasion;
 use issuance::ground::ids::{CardId, ChangeId, PersonId};
 use issuance::ground::{Officer, Role};
+use issuance::numbering::steps::establish;
 use issuance::population::change::{self, ChangeError, Proposal, Wanted};
 use issuance::population::history::{ChangeUnfit, Confidence, EventKind, Evidence, FactSource, Form};
 use issuance::store::Argument;
@@ -15,7 +17,7 @@ use issuance::{args, cards, population, sql};
 use serde_json::{Map, Value, json};
 
 use crate::chip::Chip;
-use crate::offices::{Offices, appoint, moves, within};
+use crate::offices::{Offices, appoint, approves_too, moves, within};
 use crate::postgres;
 
 async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
@@ -191,7 +193,7 @@ async fn a_death_ends_the_application_writes_off_its_chip_and_revokes_the_card()
 }
 
 #[tokio::test]
-async fn a_new_name_holds_an_approved_application_and_marks_the_card_in_the_pocket() {
+async fn a_new_name_opens_an_approved_application_again_and_marks_the_card_in_the_pocket() {
     on_both_offices(async |offices| {
         let person = offices.citizen().await;
         let (id, chip) = handed_over(offices, person, 1).await;
@@ -208,7 +210,7 @@ async fn a_new_name_holds_an_approved_application_and_marks_the_card_in_the_pock
         assert!(matches!(stage, Stage::Approved { .. }), "a move changes no card: {stage:?}");
         changes(offices, person, EventKind::Redetermined, json!({"full_name": "Nguyễn Thị Mới Nữa"})).await;
         let stage = offices.application(application.id).await.stage;
-        assert!(matches!(&stage, Stage::Held { hold, .. } if hold.reason == HoldReason::RegisterChanged), "{stage:?}");
+        assert!(matches!(stage, Stage::Captured { .. }), "to be decided anew: {stage:?}");
     })
     .await;
 }
@@ -225,9 +227,78 @@ async fn a_chip_that_is_being_written_with_the_old_name_becomes_no_card() {
         assert!(offices.reports(&chip, &ordered, &receipt).await.is_err(), "the chip is written off");
         assert_eq!(offices.revoked().await, 1, "what was signed for it is refused by kiosks");
         let stage = offices.application(application.id).await.stage;
-        assert!(matches!(stage, Stage::Held { .. }), "{stage:?}");
+        assert!(matches!(stage, Stage::Captured { .. }), "{stage:?}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn officers_who_changed_the_register_do_not_approve_and_what_was_seen_before_counts_no_more() {
+    on_both_offices(async |offices| {
+        let person = offices.citizen().await;
+        let application = offices.applies(person, Kind::First).await.unwrap();
+        offices.captures(application.id).await;
+        let seen = offices.sees(&offices.approver, application.id).await.unwrap();
+        let second = appoint(offices.state.deeds(), Role::Registrar).await;
+        let changed = json!({"full_name": "Trần Văn Giả"});
+        let proposal = proposes(offices, &offices.registrar, person, EventKind::Corrected, changed).await.unwrap();
+        applies(offices, &second, proposal.id).await.unwrap();
+        let portrait = offices.fetches(application.id).await.unwrap();
+        let (counter, id) = (&offices.state.counter, application.id);
+        let stale = within!(offices, offices.approver, deed => approve(deed, counter, id, seen, portrait));
+        assert!(matches!(stale, Err(CounterError::Transition(TransitionError::Changed))), "{stale:?}");
+        for involved in [&offices.registrar, &second] {
+            let refused = approves_too(offices, involved, application.id).await;
+            assert!(matches!(refused, Err(CounterError::Transition(TransitionError::SameOfficer))), "{refused:?}");
+        }
+        offices.approves(&offices.approver, application.id).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_no_citizen_any_more_gets_no_card_and_keeps_none() {
+    on_both_offices(async |offices| {
+        let person = offices.citizen().await;
+        let (id, chip) = handed_over(offices, person, 1).await;
+        let change = Kind::parse("change", Some("on-request")).unwrap();
+        let application = offices.approved(person, change).await;
+        changes(offices, person, EventKind::Redetermined, json!({"nationality": "FRA"})).await;
+        let status = card(offices, id).await.status;
+        assert!(matches!(status, Status::Revoked { reason: Revocation::NationalityLost, .. }), "{status:?}");
+        assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
+        let stage = offices.application(application.id).await.stage;
+        assert!(matches!(stage, Stage::Cancelled { .. }), "{stage:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proposal_of_an_officer_who_left_is_not_applied_and_none_is_of_tomorrow() {
+    let offices = Box::new(Box::pin(Offices::open(None)).await);
+    let person = offices.citizen().await;
+    let first = appoint(offices.state.deeds(), Role::Registrar).await;
+    let second = appoint(offices.state.deeds(), Role::Registrar).await;
+    let changed = json!({"full_name": "Lê Thị Hai"});
+    let proposal = proposes(&offices, &first, person, EventKind::Corrected, changed).await.unwrap();
+    moves(offices.state.deeds(), &first, "district-2").await;
+    let gone = applies(&offices, &second, proposal.id).await;
+    assert!(matches!(gone, Err(ChangeError::ProposerGone)), "{gone:?}");
+    let fields = fields(&json!({"full_name": "Lê Thị Ba"}));
+    let valid_from = Some("2999".parse().unwrap());
+    let wanted = Wanted { kind: EventKind::Corrected, valid_from, evidence: evidence(), fields: &fields };
+    let register = &offices.state.register;
+    let ahead = within!(offices, offices.registrar, deed => change::propose(deed, register, person, wanted));
+    assert!(matches!(ahead, Err(ChangeError::Unfit(ChangeUnfit::Ahead))), "{ahead:?}");
+    // Proposed while there was no number, and applied when there is one: sex and year are part of it by then.
+    let other = offices.declares(&crate::offices::declaration()).await;
+    let birth = json!({"birth_date": "05/01/1999"});
+    let early = proposes(&offices, &offices.registrar, other, EventKind::Corrected, birth).await.unwrap();
+    let numbers = &offices.state.numbers;
+    within!(offices, offices.registrar, deed => establish(deed, numbers, other, crate::offices::OTHER_PARENTS))
+        .unwrap();
+    let late = applies(&offices, &second, early.id).await;
+    assert!(matches!(late, Err(ChangeError::Unfit(ChangeUnfit::NeedsRedetermination("birth_date")))), "{late:?}");
 }
 
 #[tokio::test]

@@ -94,6 +94,9 @@ async fn a_question_that_is_none_or_that_half_the_nation_answers_is_refused() {
         let said = lan.post("/api/v1/persons/search", "unused", unfit.clone()).await;
         assert_eq!((said.status, said.code()), (422, "search-unfit"), "{unfit}");
     }
+    let of_case = format!("/api/v1/persons/search?case={}", crate::house::NIL);
+    let said = lan.post(&of_case, "unused", json!({"full_name": "Lê Thị Mẫu"})).await;
+    assert_eq!(said.code(), "query-malformed", "a case tells whom it is about");
     for day in 1..=28 {
         for month in 1..=2 {
             declares(&lan, "Nguyễn Thị Anh", &format!("{day:02}/{month:02}/1990"), "").await;

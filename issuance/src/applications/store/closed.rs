@@ -140,7 +140,6 @@ pub(in crate::applications) async fn erased(
 ) -> Result<(), StoreError> {
     let sql = match what {
         Erasable::Portraits => {
-            tx.run(sql!("delete from portrait where application_id = $1"), args![id]).await?;
             sql!(
                 "update closed_application set portrait_erased_at = $1, portrait_ground = $2 where application_id = $3"
             )
@@ -151,6 +150,38 @@ pub(in crate::applications) async fn erased(
     };
     tx.run(sql, args![at, ground, id]).await?;
     Ok(())
+}
+
+/// Notes the name of a portrait, if it is not noted.
+pub(in crate::applications) async fn note(
+    tx: &mut Tx,
+    id: ApplicationId,
+    name: &str,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into portrait (application_id, name, taken_at) values ($1, $2, $3)
+         on conflict (application_id, name) do nothing"
+    );
+    tx.run(sql, args![id, name, at]).await?;
+    Ok(())
+}
+
+/// Forgets the names of the portraits of an application: their files are gone.
+pub(in crate::applications) async fn forget_names(tx: &mut Tx, id: ApplicationId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from portrait where application_id = $1"), args![id]).await?;
+    Ok(())
+}
+
+/// Returns applications whose portraits are erased and whose files may still be there.
+pub(in crate::applications) async fn unfinished(tx: &mut Tx) -> Result<Vec<ApplicationId>, StoreError> {
+    let sql = sql!(
+        "select c.application_id from closed_application c
+         where c.portrait_erased_at is not null
+             and exists (select name from portrait p where p.application_id = c.application_id)
+         order by c.application_id limit 500"
+    );
+    tx.all(sql, args![]).await?.iter().map(|row| Id::of(row, "application_id")).collect()
 }
 
 /// Returns what was erased of an application.

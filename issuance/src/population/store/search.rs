@@ -93,9 +93,10 @@ pub(in crate::population) async fn by_old_number(
 
 /// Writes by what a person is found.
 pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, person: &Person) -> Result<(), StoreError> {
-    let sql = sql!("update person set fold = $1, birth_year = $2, old_id_number = $3 where id = $4");
+    let sql = sql!("update person set fold = $1, birth_year = $2, old_id_number = $3, likeness = $4 where id = $5");
     let fold = folded_name(person.full_name.as_str());
-    tx.run(sql, args![fold, person.birth.year(), person.old_id_number.as_deref(), id]).await?;
+    let old = person.old_id_number.as_deref();
+    tx.run(sql, args![fold, person.birth.year(), old, person.likeness(), id]).await?;
     Ok(())
 }
 

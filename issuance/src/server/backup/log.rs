@@ -60,7 +60,15 @@ pub async fn archive(
             "PostgreSQL archives its log itself: set archive_mode and archive_command (docs/backup.md)",
         ));
     }
-    files::private_folder(&archiving.order.to).map_err(BackupError::file(&archiving.order.to))?;
+    let to = &archiving.order.to;
+    files::private_folder(to).map_err(BackupError::file(to))?;
+    // Two that write into one folder would forget each other's generations.
+    let _alone = files::alone(to).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            BackupError::Recipients("another `issuance archive` writes into this folder: one folder has one archiver")
+        }
+        _ => BackupError::file(to)(error),
+    })?;
     let path = Db::lite_file(&settings.data);
     // Open to the end of this process: closing it would drop the locks that SQLite holds on the file.
     let main = File::open(&path).map_err(BackupError::file(&path))?;
@@ -83,6 +91,8 @@ pub async fn archive(
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 match archive.begin(progress, rng).await {
                     Ok(begun) => generation = Some(begun),
+                    // Another start finds the database that is there now.
+                    Err(error @ BackupError::Replaced(_)) => return Err(error),
                     Err(error) => complain(&error),
                 }
             }
@@ -122,6 +132,7 @@ struct Generation {
     manifest_mac: String,
     /// At this length of the log the next generation begins.
     rolls_at: u64,
+    begun: OffsetDateTime,
 }
 
 impl Archive<'_> {
@@ -154,7 +165,7 @@ impl Archive<'_> {
         self.forget_old(&to)?;
         let length = self.main.metadata().map_err(failed(&file))?.len();
         let rolls_at = log.at + length.max(LEAST_TO_ROLL);
-        Ok(Generation { folder: to, _held: held, log, objects: known, segments: 0, manifest_mac, rolls_at })
+        Ok(Generation { folder: to, _held: held, log, objects: known, segments: 0, manifest_mac, rolls_at, begun: now })
     }
 
     /// Writes the next segment, if anything came. Returns false where a new generation is to begin.
@@ -176,7 +187,8 @@ impl Archive<'_> {
             generation.objects = all;
         }
         generation.log = log;
-        Ok(generation.log.at < generation.rolls_at)
+        // At the latest after a day: what was erased meanwhile is in the older generations, which go.
+        Ok(generation.log.at < generation.rolls_at && self.clock.now() < generation.begun + time::Duration::days(1))
     }
 
     fn write(
@@ -320,10 +332,21 @@ pub(super) fn follow(
     let folder = from.join(LOG);
     let manifest_mac = fs::read_to_string(from.join(MAC)).map_err(BackupError::file(&from.join(MAC)))?;
     let mut last = manifest.made_at;
-    for number in 1.. {
+    for number in 1_u64.. {
         let path = folder.join(format!("{number:010}.json"));
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // The log ends here, unless a later segment says that this one is missing.
+                let later = fs::read_dir(&folder).map_err(BackupError::file(&folder))?.flatten().any(|entry| {
+                    let name = entry.file_name();
+                    let there = name.to_str().and_then(|name| name.split('.').next()?.parse::<u64>().ok());
+                    there.is_some_and(|there| there > number)
+                });
+                if later {
+                    return Err(BackupError::damaged(&path, "it is missing, and later segments are there"));
+                }
+                break;
+            }
             bytes => bytes.map_err(BackupError::file(&path))?,
         };
         let segment: Segment = serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(&path, error))?;

@@ -224,6 +224,16 @@ pub async fn reconcile(
             judged.push((proved.unwrap_or(false), voucher));
         }
     }
+    // An order for another chip was given when the chip before had become no card: of one application the latest counts.
+    let latest = |application, document| {
+        let others = judged.iter().filter(|(_, other): &&(bool, Voucher)| other.application() == application);
+        others.map(|(_, other)| (other.order().uuid(), other.document())).max().is_some_and(|(_, of)| of == document)
+    };
+    let counts: Vec<bool> =
+        judged.iter().map(|(proved, one)| *proved && latest(one.application(), one.document())).collect();
+    for ((proved, _), counts) in judged.iter_mut().zip(counts) {
+        *proved = counts;
+    }
     // What is proved comes first: a later order for the same document adds nothing.
     judged.sort_by_key(|(proved, voucher)| (!*proved, voucher.order().uuid()));
     let mut documents: Vec<Told> = Vec::new();
