@@ -15,7 +15,7 @@ use crate::jobs::{self, Job, Worker};
 use crate::retention::{self, RetentionError};
 use crate::store::StoreError;
 use crate::trust::{self, BundleError};
-use crate::{access, cards, web};
+use crate::{access, applications, cards, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -156,12 +156,17 @@ async fn erase(offices: &Offices) -> Result<bool, RetentionError> {
     Ok(all.iter().all(|figures| figures.finished))
 }
 
-/// Purges expired answers and sessions.
+/// Purges expired answers and sessions, and adds up what is counted.
 async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     let now = offices.deeds().source().now();
     let mut tx = offices.deeds().db().begin_upkeep().await?;
     web::purge_expired(&mut tx, now - offices.retention.answers.term).await?;
     access::purge_expired(&mut tx, now, offices.retention.sessions.term).await?;
+    tx.commit().await?;
+    let mut tx = offices.deeds().db().begin_upkeep().await?;
+    applications::store::add_up(&mut tx).await?;
+    cards::store::add_up(&mut tx).await?;
+    production::add_up(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 
