@@ -260,15 +260,21 @@ pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64)>, StoreError> {
     rows.iter().map(|row| Ok((row.get("state")?, row.number("n")?))).collect()
 }
 
-/// Adds up what is counted, so that few rows are read: one row for each change becomes one row for each state. Beside
-/// other writers nothing is lost or counted twice, since only rows that it deletes are added up.
+/// Adds up a piece of what is counted, so that few rows are read: one row for each change becomes one row for each
+/// state. Beside other writers nothing is lost or counted twice, since only rows that it deletes are added up. Returns
+/// true if no more is left.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn add_up(tx: &mut Tx) -> Result<(), StoreError> {
-    let rows = tx.all(sql!("delete from card_tally returning state, n"), args![]).await?;
+pub async fn add_up(tx: &mut Tx) -> Result<bool, StoreError> {
+    let sql =
+        sql!("delete from card_tally where id in (select id from card_tally order by id limit $1) returning state, n");
+    let rows = tx.all(sql, args![PIECE]).await?;
     for (state, n) in sums(&rows)? {
         tx.run(sql!("insert into card_tally (state, n) values ($1, $2)"), args![state, n]).await?;
     }
-    Ok(())
+    Ok(i64::try_from(rows.len()).is_ok_and(|rows| rows < PIECE))
 }
+
+/// So many changes are added up in a transaction, so that no other waits for long.
+const PIECE: i64 = 10_000;

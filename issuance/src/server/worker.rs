@@ -13,7 +13,7 @@ use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::retention::{self, RetentionError};
-use crate::store::StoreError;
+use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
 use crate::{access, applications, cards, production, web};
 
@@ -163,11 +163,22 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     web::purge_expired(&mut tx, now - offices.retention.answers.term).await?;
     access::purge_expired(&mut tx, now, offices.retention.sessions.term).await?;
     tx.commit().await?;
-    let mut tx = offices.deeds().db().begin_upkeep().await?;
-    applications::store::add_up(&mut tx).await?;
-    cards::store::add_up(&mut tx).await?;
-    production::add_up(&mut tx).await?;
-    Ok(tx.commit().await?)
+    let db = offices.deeds().db();
+    add_up(db, applications::store::add_up).await?;
+    add_up(db, cards::store::add_up).await?;
+    Ok(add_up(db, production::add_up).await?)
+}
+
+/// Adds up what is counted, a piece in each transaction.
+async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError>) -> Result<(), StoreError> {
+    loop {
+        let mut tx = db.begin_upkeep().await?;
+        let finished = piece(&mut tx).await?;
+        tx.commit().await?;
+        if finished {
+            return Ok(());
+        }
+    }
 }
 
 /// So many ticks between two looks at the hourly jobs.

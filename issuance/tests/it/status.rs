@@ -221,8 +221,21 @@ async fn what_changes_while_it_is_added_up_is_counted_once() {
         };
         tokio::join!(changes(), adds(), changes(), adds());
         adds().await;
+        // More than a piece is left to the next transaction.
+        let many = sql!(
+            "with recursive g (n) as (select 1 union all select n + 1 from g where n < 20001)
+             insert into card_tally (state, n) select 'revoked', 1 from g"
+        );
+        for (sql, finished) in [(Some(many), false), (None, false), (None, true)] {
+            let mut tx = db.begin_upkeep().await.unwrap();
+            if let Some(sql) = sql {
+                tx.run(sql, args![]).await.unwrap();
+            }
+            assert_eq!(issuance::cards::store::add_up(&mut tx).await.unwrap(), finished);
+            tx.commit().await.unwrap();
+        }
         let mut tx = db.begin_read().await.unwrap();
-        assert_eq!(issuance::cards::store::figures(&mut tx).await.unwrap(), [("revoked".to_owned(), 200)]);
+        assert_eq!(issuance::cards::store::figures(&mut tx).await.unwrap(), [("revoked".to_owned(), 20_201)]);
     }))
     .await;
 }
