@@ -89,9 +89,9 @@ impl Folder {
     /// goes on as the same. Returns the new certificate.
     ///
     /// # Errors
-    /// As [`service`](Self::service); [`Code::StationInUse`]; [`Code::StationIncomplete`] if the key lies elsewhere;
-    /// the service's refusal; [`Code::ServiceAnswer`] if what it answers is no certificate for the new key;
-    /// [`Code::OutputUnusable`].
+    /// As [`service`](Self::service); [`Code::StationInUse`]; [`Code::StationIncomplete`] if the key lies elsewhere; the
+    /// service's refusal; [`Code::ServiceAnswer`] if what it answers is no
+    /// certificate for the new key; [`Code::OutputUnusable`].
     pub fn renew(&self) -> Result<Certificate, Failure> {
         // Work under way would go on with the certificate that ends; two renewals would write one file.
         let _alone = InUse::whole(&self.0)?;

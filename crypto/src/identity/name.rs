@@ -106,8 +106,7 @@ pub fn canonical_spelling(text: &str) -> String {
 /// Returns what two spellings of one name have in common: lower case, without tone and vowel marks, `d` for `đ`, words
 /// parted by one space, also where an apostrophe or a hyphen stood. To be compared and searched by; never shown.
 pub fn folded_name(text: &str) -> String {
-    // Capitals first: `ß` and `SS` are one name. Marks are dropped on both sides, since a
-    // change of case may bring some.
+    // Capitals first: `ß` and `SS` are one name. Marks are dropped on both sides, since a change of case may bring some.
     let plain: String = canonical_spelling(text).nfd().filter(|c| !is_combining_mark(*c)).collect();
     let lower = plain.to_uppercase().to_lowercase();
     let plain = lower.nfd().filter(|c| !is_combining_mark(*c)).map(|letter| match letter {

@@ -51,8 +51,8 @@ pub async fn activate<A: Actor>(
     Ok(revoked)
 }
 
-/// What follows for the cards of a person when the register changes: those of a dead person, and those with a number
-/// that was cancelled, are revoked; one on which something else is no longer right must be changed by its holder.
+/// What follows for the cards of a person when the register changes: those of a dead person, and those with a number that
+/// was cancelled, are revoked; one on which something else is no longer right must be changed by its holder.
 ///
 /// # Errors
 /// [`CardError`]

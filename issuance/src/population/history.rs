@@ -1,5 +1,4 @@
-//! What happened to a person in the register: each change with its evidence; the present record
-//! follows from them. Pure.
+//! What happened to a person in the register: each change with its evidence; the present record follows from them. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;

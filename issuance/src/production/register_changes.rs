@@ -1,6 +1,5 @@
-//! What follows for an application under way when the register changes: it ends with the death of its
-//! citizen, and waits for a new look where what would stand on the card is another thing. A chip that carries
-//! the old words is written off.
+//! What follows for an application under way when the register changes: it ends with the death of its citizen, and waits
+//! for a new look where what would stand on the card is another thing. A chip that carries the old words is written off.
 
 use std::pin::Pin;
 

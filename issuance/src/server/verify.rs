@@ -32,8 +32,8 @@ impl Verified {
 
 /// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
 /// row that was changed, put in another row's place, or inserted. It does not find a row that was deleted, nor an older
-/// state of a row, or of the whole database, that was put back. Then it builds each person's record again from the
-/// events of the history, and compares; `tell` is told how many persons were looked at.
+/// state of a row, or of the whole database, that was put back. Then it builds each person's record again from the events
+/// of the history, and compares; `tell` is told how many persons were looked at.
 ///
 /// # Errors
 /// [`StartError`]

@@ -109,8 +109,8 @@ fn every_block_of_commands_is_run_or_says_why_not() {
     );
 }
 
-/// What a program understands: of each command, by its words joined by spaces, the subcommands and the flags; and of
-/// all programs the flags that take a value.
+/// What a program understands: of each command, by its words joined by spaces, the subcommands and the flags; and of all
+/// programs the flags that take a value.
 struct Grammar(BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>, BTreeSet<String>);
 
 impl Grammar {

@@ -1,10 +1,10 @@
 //! Continuous archiving of SQLite: the log that it writes ahead is copied every few seconds.
 //!
 //! A generation is a backup whose database is the file itself and the log beside it, and a folder `log` of segments:
-//! what came to the log since, and the objects that came with it; their content keys in a file beside it, for the
-//! readers of keys. A reader that is held keeps SQLite from beginning its log anew, so that the segments follow each
-//! other without a gap; when the log has grown, a new generation begins. Only whole transactions are copied, judged by
-//! SQLite's own checksums. Each start begins a generation.
+//! what came to the log since, and the objects that came with it; their content keys in a file beside it, for the readers
+//! of keys. A reader that is held keeps SQLite from beginning its
+//! log anew, so that the segments follow each other without a gap; when the log has grown, a new generation begins.
+//! Only whole transactions are copied, judged by SQLite's own checksums. Each start begins a generation.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -307,8 +307,8 @@ fn second_of(generation: &Path) -> Option<i64> {
     generation.file_name()?.to_str()?.parse().ok()
 }
 
-/// Puts the segments of a generation behind the log that was restored, and their objects with their content keys into
-/// the folder; `identities` open the data, and the keys. Returns the moment of the last one.
+/// Puts the segments of a generation behind the log that was restored, and their objects with their content keys into the
+/// folder; `identities` open the data, and the keys. Returns the moment of the last one.
 pub(super) fn follow(
     from: &Path,
     data: &Path,
