@@ -170,6 +170,7 @@ fn span(answered: &Answered<'_>) -> Vec<u8> {
     span
 }
 
+#[derive(Clone, Copy)]
 enum Attribute<'a> {
     Text(&'a str),
     Number(u64),
@@ -209,10 +210,10 @@ fn put_moment(to: &mut Vec<u8>, field: u8, nanoseconds: u64) {
 
 fn put_varint(to: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        to.push(number as u8 | 0x80);
+        to.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    to.push(number as u8);
+    to.push(number.to_le_bytes()[0]);
 }
 
 /// `SPAN_KIND_SERVER`
