@@ -45,7 +45,7 @@ pub(super) async fn begin(offices: &Offices) {
 /// again after a while.
 pub(super) async fn run(offices: Offices, tick: Duration) {
     let faults = offices.faults.clone();
-    supervise(&faults, FIRST_REST, || turns(offices.clone(), tick)).await;
+    supervise(&faults, FIRST_REST, || Box::pin(turns(offices.clone(), tick))).await;
 }
 
 /// Begins work anew when it panics, after a rest that doubles up to [`LONGEST_REST`].
