@@ -81,6 +81,7 @@ install: ## builds for use and installs programs, units, manual pages and comple
 	CITIZEN_CARD_COMMIT='0.1.0 (commit $(COMMIT))' cargo build --locked --release --package issuance --package card-agent
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin target/release/issuance target/release/card-agent
 	install -D -m 0644 -t $(DESTDIR)/lib/systemd/system issuance/packaging/citizen-card-issuance.service \
+	  issuance/packaging/citizen-card-archive.service issuance/packaging/citizen-card-crl.service issuance/packaging/citizen-card-crl.timer \
 	  card-agent/packaging/citizen-card-station.service
 	install -D -m 0644 issuance/packaging/sysusers.d/citizen-card-issuance.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-issuance.conf
 	install -D -m 0644 card-agent/packaging/sysusers.d/citizen-card-station.conf $(DESTDIR)/usr/lib/sysusers.d/citizen-card-station.conf

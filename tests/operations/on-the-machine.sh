@@ -42,7 +42,7 @@ installs() {
 }
 
 units() {
-    for unit in citizen-card-issuance citizen-card-station; do
+    for unit in citizen-card-issuance citizen-card-archive citizen-card-crl citizen-card-station; do
         systemd-analyze verify --man=no "/lib/systemd/system/$unit.service"
         systemd-analyze security --offline=true --threshold=20 "/lib/systemd/system/$unit.service" | tail -1
     done

@@ -106,6 +106,11 @@ fn text(status: &Status) -> String {
         let what = if n == 0 { "applications" } else { "" };
         lines.push(format!("{what:<14}{} {}{}", waiting.count, waiting.stage, age(waiting.oldest_days)));
     }
+    for (n, cell) in status.number_cells.iter().enumerate() {
+        let what = if n == 0 { "numbers" } else { "" };
+        let (percent, used, left) = (cell.percent(), cell.used, cell.left);
+        lines.push(format!("{what:<14}{:<24}{percent} % used: {used}, {left} left", cell.begins));
+    }
     for (n, job) in status.jobs.iter().enumerate() {
         let what = if n == 0 { "jobs" } else { "" };
         let late = if job.late_seconds > 60 { format!("late by {} s", job.late_seconds) } else { "in time".to_owned() };

@@ -1,6 +1,6 @@
 //! SQL of the numbers.
 
-use crypto::identity::PersonalNumber;
+use crypto::identity::{PersonalNumber, Sex};
 use time::OffsetDateTime;
 
 use super::model::Cell;
@@ -35,6 +35,28 @@ pub(super) async fn set_next(tx: &mut Tx, cell: Cell, next: u64) -> Result<(), S
     let next = i64::try_from(next).unwrap_or(i64::MAX);
     tx.run(sql!("update number_cell set next = $1 where id = $2"), args![next, cell_id(cell)]).await?;
     Ok(())
+}
+
+/// Returns the fullest cells, the fullest first: at most ten, with how many of their numbers are reserved.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn fullest(tx: &mut Tx) -> Result<Vec<(Cell, u64)>, StoreError> {
+    let rows = tx.all(sql!("select id, next from number_cell order by next desc, id limit 10"), args![]).await?;
+    let cell = |row: &crate::store::Record| {
+        let id: String = row.get("id")?;
+        let cell = cell_of(&id).ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?;
+        Ok((cell, row.number("next")?))
+    };
+    rows.iter().map(cell).collect()
+}
+
+/// The cell of such a name.
+fn cell_of(id: &str) -> Option<Cell> {
+    let mut parts = id.splitn(3, '-');
+    let (province, sex, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let sex = [Sex::Male, Sex::Female].into_iter().find(|one| one.letter().to_string() == sex)?;
+    Some(Cell { province: province.parse().ok()?, sex, birth_year: year.parse().ok()? })
 }
 
 /// Returns the officer who established a number; none for one that came from elsewhere.

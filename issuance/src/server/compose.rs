@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 use thiserror::Error;
 
 use super::faults::Faults;
-use super::{ListenError, Metrics, Settings, Watch};
+use super::{ListenError, Metrics, Settings, Traces, Watch};
 use crate::access::{Access, FirstOfficerError, make_first_officer};
 use crate::applications::Counter;
 use crate::cards::CardProfile;
@@ -60,6 +60,8 @@ pub struct Offices {
     pub watch: Watch,
     /// What is counted of its answers.
     pub metrics: Metrics,
+    /// Where its answers are told as spans.
+    pub traces: Traces,
     /// What the worker fails in now.
     pub faults: Faults,
 }
@@ -220,6 +222,7 @@ impl Offices {
         let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
             metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
+            traces: Traces::begin(settings.traces.as_ref()),
             web: settings.web.clone(),
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Limits, Network, Settings};
+use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::{access, applications, cards, keys, population, retention, trust, web};
@@ -99,11 +99,14 @@ pub struct Log {
     pub filter: String,
     /// Lines as JSON.
     pub json: bool,
+    /// `http://HOST:PORT` of a collector of OpenTelemetry that gets a span for each request; none: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<String>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: DEFAULT_FILTER.to_owned(), json: false }
+        Self { filter: DEFAULT_FILTER.to_owned(), json: false, traces: None }
     }
 }
 
@@ -194,6 +197,7 @@ impl Config {
             database: self.database_with_password()?,
             listen: self.listen,
             metrics_listen: self.metrics_listen,
+            traces: self.log.traces.as_deref().and_then(Collector::of),
             limits: self.limits.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             authority: self.authority.clone(),
@@ -218,6 +222,8 @@ impl Config {
         let must = |holds: bool, key: &'static str, rule: &'static str| {
             if holds { Ok(()) } else { Err(ConfigError::Value { key, rule }) }
         };
+        let traces = self.log.traces.as_deref();
+        must(traces.is_none_or(|text| Collector::of(text).is_some()), "log.traces", "is http://HOST:PORT")?;
         let (limits, web, access) = (&self.limits, &self.web, &self.access);
         must(limits.connections > 0, "limits.connections", "is at least 1")?;
         must(limits.strangers < limits.connections, "limits.strangers", "is less than limits.connections")?;

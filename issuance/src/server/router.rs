@@ -24,6 +24,7 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
 use super::status::Severity;
+use super::traces::Answered;
 use super::{Offices, codes, docs};
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
@@ -273,7 +274,7 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     let method = request.method().clone();
     // The path with its parameters would name persons; the pattern does not.
     let pattern = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
-    let started = std::time::Instant::now();
+    let (at, started) = (state.deeds().source().now(), std::time::Instant::now());
     let mut response = match tokio::time::timeout(state.web.request_limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(ProblemCode::RequestTooSlow).into_response(),
@@ -294,6 +295,7 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     let status = response.status().as_u16();
     let took = started.elapsed();
     state.metrics.answered(&method, pattern.as_deref(), status, code, took);
+    state.traces.answered(&Answered { id, at, took, method: &method, path: pattern.as_deref(), status, code });
     let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(%method, path = pattern.as_deref().unwrap_or("-"), status, duration_us, "answered");
     // Answers are about people, and some carry tokens: no cache on the way may keep them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Network;
+use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::{access, applications, cards, keys, population, retention, trust, web};
@@ -75,6 +75,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where metrics are answered in plain HTTP; none: nowhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// The collector of OpenTelemetry that spans are sent to; none: nowhere.
+    pub traces: Option<Collector>,
     /// Limits of connections.
     pub limits: Limits,
     /// Proxies whose word about the caller's address is believed: PROXY protocol before TLS, or `Forwarded` where the
@@ -114,6 +116,7 @@ impl Settings {
             database: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             metrics_listen: None,
+            traces: None,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
             authority: Authority::default(),

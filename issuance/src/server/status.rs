@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crypto::identity::PersonalNumber;
 use rustix::fs::statvfs;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -13,8 +14,9 @@ use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::{Clock, Randomness, blocking};
 use crate::jobs::schedule;
 use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList};
+use crate::numbering::model::{CELL_SIZE, Cell};
 use crate::store::{Db, Tx};
-use crate::{access, applications, cards, jobs, production, trust};
+use crate::{access, applications, cards, jobs, numbering, production, trust};
 
 /// The state of an installation at a moment.
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +48,8 @@ pub struct Status {
     pub cards: Vec<Count>,
     /// Applications by stage.
     pub applications: Vec<Waiting>,
+    /// The fullest cells of the space of personal numbers, the fullest first; at most ten.
+    pub number_cells: Vec<NumberCell>,
     /// Recurring jobs.
     pub jobs: Vec<Job>,
     /// The file system of the folder; `null` if it does not say.
@@ -117,8 +121,53 @@ pub struct Waiting {
     pub stage: String,
     /// How many wait.
     pub count: u64,
-    /// The age of the oldest in whole days; `null` if none waits.
+    /// The age of the oldest in whole days; `null` if none waits, and at a stage that is an end.
     pub oldest_days: Option<i64>,
+}
+
+/// A cell of the space of personal numbers: the numbers for people of one sex whose birth in one year was registered in
+/// one province.
+#[derive(Clone, Debug, Serialize)]
+pub struct NumberCell {
+    /// What all its numbers begin with: province, century and sex, year (`PPPGYY`).
+    pub begins: String,
+    /// The province.
+    pub province: String,
+    /// `M` or `F`.
+    pub sex: char,
+    /// The year.
+    pub birth_year: u16,
+    /// Numbers that are given, or reserved to be given.
+    pub used: u64,
+    /// Numbers that are left.
+    pub left: u64,
+}
+
+impl NumberCell {
+    fn of((cell, used): (Cell, u64)) -> Self {
+        let first = PersonalNumber::compose(cell.province, cell.sex, cell.birth_year, 0);
+        Self {
+            begins: first.map_or_else(|_| String::new(), |number| number.as_str()[..6].to_owned()),
+            province: cell.province.to_string(),
+            sex: cell.sex.letter(),
+            birth_year: cell.birth_year,
+            used,
+            left: u64::from(CELL_SIZE).saturating_sub(used),
+        }
+    }
+
+    /// Returns how much of it is used, from 0 to 1.
+    #[must_use]
+    pub fn used_ratio(&self) -> f64 {
+        let used = u32::try_from(self.used).unwrap_or(u32::MAX).min(CELL_SIZE);
+        f64::from(used) / f64::from(CELL_SIZE)
+    }
+
+    /// Returns how much of it is used, in percent, rounded down.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        self.used.saturating_mul(100) / u64::from(CELL_SIZE)
+    }
 }
 
 /// A recurring job.
@@ -248,8 +297,9 @@ pub(super) async fn take(
         applications: applications::store::figures(&mut tx)
             .await?
             .into_iter()
-            .map(|(stage, count, oldest)| Waiting { stage, count, oldest_days: Some(days(oldest)) })
+            .map(|(stage, count, oldest)| Waiting { stage, count, oldest_days: oldest.map(days) })
             .collect(),
+        number_cells: numbering::store::fullest(&mut tx).await?.into_iter().map(NumberCell::of).collect(),
         jobs: jobs_of(&mut tx, now).await?,
         disk: disk(settings.data.clone()).await,
         break_glass: access::proposals::break_glass_until(&mut tx, now).await?,
@@ -415,6 +465,18 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     }
     for waiting in status.applications.iter().filter(|waiting| waiting.stage == "held" && waiting.count > 0) {
         find(Severity::Warning, "applications", format!("{} held: a registrar mends and releases them", waiting.count));
+    }
+    for cell in &status.number_cells {
+        let severity = match cell.percent() {
+            0..50 => continue,
+            50..90 => Severity::Notice,
+            90..100 => Severity::Warning,
+            _ => Severity::Critical,
+        };
+        let NumberCell { begins, province, sex, birth_year, left, .. } = cell;
+        let (percent, about) = (cell.percent(), format!("numbers {begins}"));
+        let says = format!("{percent} % used, {left} left (province {province}, {sex}, born {birth_year})");
+        find(severity, &about, format!("{says}: when none is left, births there get no number"));
     }
     let Some(disk) = status.disk else {
         find(Severity::Warning, "disk", "the folder's file system does not say how much is free".to_owned());

@@ -13,9 +13,9 @@ use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::retention::{self, RetentionError};
-use crate::store::StoreError;
+use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
-use crate::{access, cards, web};
+use crate::{access, applications, cards, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -45,7 +45,7 @@ pub(super) async fn begin(offices: &Offices) {
 /// again after a while.
 pub(super) async fn run(offices: Offices, tick: Duration) {
     let faults = offices.faults.clone();
-    Box::pin(supervise(&faults, FIRST_REST, || turns(offices.clone(), tick))).await;
+    supervise(&faults, FIRST_REST, || Box::pin(turns(offices.clone(), tick))).await;
 }
 
 /// Begins work anew when it panics, after a rest that doubles up to [`LONGEST_REST`].
@@ -156,13 +156,29 @@ async fn erase(offices: &Offices) -> Result<bool, RetentionError> {
     Ok(all.iter().all(|figures| figures.finished))
 }
 
-/// Purges expired answers and sessions.
+/// Purges expired answers and sessions, and adds up what is counted.
 async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     let now = offices.deeds().source().now();
     let mut tx = offices.deeds().db().begin_upkeep().await?;
     web::purge_expired(&mut tx, now - offices.retention.answers.term).await?;
     access::purge_expired(&mut tx, now, offices.retention.sessions.term).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    let db = offices.deeds().db();
+    add_up(db, applications::store::add_up).await?;
+    add_up(db, cards::store::add_up).await?;
+    Ok(add_up(db, production::add_up).await?)
+}
+
+/// Adds up what is counted, a piece in each transaction.
+async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError>) -> Result<(), StoreError> {
+    loop {
+        let mut tx = db.begin_upkeep().await?;
+        let finished = piece(&mut tx).await?;
+        tx.commit().await?;
+        if finished {
+            return Ok(());
+        }
+    }
 }
 
 /// So many ticks between two looks at the hourly jobs.

@@ -25,7 +25,7 @@ pub use argument::Argument;
 pub use db::Db;
 pub use error::StoreError;
 pub use migrations::Migration;
-pub use record::{Column, Record};
+pub use record::{Column, Record, sums};
 pub use seal::{Key, Kind, RowKey, Sealed};
 pub use snapshot::HeldLog;
 pub use sql::Sql;

@@ -1,5 +1,6 @@
 //! A row, read by the names of its columns.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -159,6 +160,19 @@ columns! {
     Uuid: pg Uuid => Ok::<_, ()>, lite String => |text: String| text.parse().map_err(|_| ());
     serde_json::Value: pg serde_json::Value => Ok::<_, ()>,
         lite String => |text: String| serde_json::from_str(&text).map_err(|_| ());
+}
+
+/// Returns the sums of the column `n` by the column `state`, without those that are zero.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`]
+pub fn sums(rows: &[Record]) -> Result<BTreeMap<String, i64>, StoreError> {
+    let mut sums = BTreeMap::new();
+    for row in rows {
+        *sums.entry(row.get("state")?).or_default() += row.get::<i64>("n")?;
+    }
+    sums.retain(|_, n| *n != 0);
+    Ok(sums)
 }
 
 fn truth(n: i64) -> Result<bool, ()> {

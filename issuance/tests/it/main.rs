@@ -51,6 +51,7 @@ mod stations;
 mod status;
 mod store;
 mod texts;
+mod traces;
 mod trust_bundle;
 mod units;
 mod worker;

@@ -1,5 +1,7 @@
 //! The offices of a service without its listener, and the people who work there.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::identity::CardSerial;
@@ -22,7 +24,7 @@ use issuance::production::steps::Delivery;
 use issuance::production::{self, ProductionError};
 use issuance::server::{self, Settings};
 use issuance::store::Argument;
-use issuance::{args, cards, numbering, population, sql};
+use issuance::{applications, args, cards, numbering, population, sql};
 use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
@@ -65,6 +67,31 @@ pub(crate) use within;
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
         Self::open_with(database, InitOptions::default()).await
+    }
+
+    /// What is counted as it changes is what the rows say, before and after it is added up.
+    pub async fn counts_are_true(&self) {
+        for _ in 0..2 {
+            // Nothing is written meanwhile, so that both look at the same rows.
+            let mut tx = self.state.deeds().db().begin_upkeep().await.unwrap();
+            let counted: Vec<(String, u64)> = (applications::store::figures(&mut tx).await.unwrap().into_iter())
+                .map(|(stage, n, _)| (format!("application {stage}"), n))
+                .chain(labelled("card", cards::store::figures(&mut tx).await.unwrap()))
+                .chain(labelled("chip", production::figures(&mut tx).await.unwrap().chips))
+                .collect();
+            let truth = sql!(
+                "select 'application ' || stage as what, count(*) as n from application group by stage
+                 union all select 'card ' || status, count(*) from card group by status
+                 union all select 'chip ' || state, count(*) from chip group by state order by what"
+            );
+            let truth = tx.all(truth, args![]).await.unwrap();
+            let truth = truth.iter().map(|row| (row.get("what").unwrap(), row.number("n").unwrap()));
+            assert_eq!(counted.into_iter().collect::<BTreeMap<_, _>>(), truth.collect::<BTreeMap<String, u64>>());
+            applications::store::add_up(&mut tx).await.unwrap();
+            cards::store::add_up(&mut tx).await.unwrap();
+            production::add_up(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
     }
 
     /// The offices of an authority of which something is decided otherwise.
@@ -388,3 +415,7 @@ pub fn key_of(dg15: &[u8]) -> VerifyingKey {
 /// What the holder tells of a lost card.
 pub const LOST: cards::steps::Report<'static> =
     cards::steps::Report { by_holder: true, grounds: "left on a bus", term: time::Duration::days(7) };
+
+fn labelled(what: &str, counts: Vec<(String, u64)>) -> impl Iterator<Item = (String, u64)> {
+    counts.into_iter().map(move |(state, n)| (format!("{what} {state}"), n))
+}

@@ -45,7 +45,7 @@ const UPKEEP: &[(&str, &str)] = &[
     ("population/steps.rs", "the count of wrong claims must outlive the refused opening of a case"),
     ("production/documents.rs", "a signature is kept for a document that a recorded verb stored"),
     ("retention/job.rs", "the day on which an application was closed is put right, before it is judged"),
-    ("server/worker.rs", "expired answers and sessions are purged"),
+    ("server/worker.rs", "expired answers and sessions are purged, tallies are added up"),
     ("web/readiness.rs", "a row without meaning is written to see whether the database takes writes"),
     ("trust/bundle.rs", "bundles hold nothing personal, and no caller asks for their making"),
 ];
@@ -441,7 +441,7 @@ fn used(words: &[(usize, String)]) -> (BTreeSet<String>, BTreeSet<String>) {
         let before = if n == 0 { "" } else { word(n - 1) };
         match word(n) {
             "into" if before == "insert" => _ = written.insert(word(n + 1).to_owned()),
-            "update" if !["do", "for"].contains(&before) => _ = written.insert(word(n + 1).to_owned()),
+            "update" if !["after", "do", "for"].contains(&before) => _ = written.insert(word(n + 1).to_owned()),
             "from" if before == "delete" => _ = written.insert(word(n + 1).to_owned()),
             "join" => _ = read.insert(word(n + 1).to_owned()),
             "from" if before != "distinct" => {

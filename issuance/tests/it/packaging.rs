@@ -16,15 +16,62 @@ fn issuance(arguments: &[&str]) -> (bool, String, String) {
 #[test]
 fn the_units_are_hardened() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    for unit in
-        ["issuance/packaging/citizen-card-issuance.service", "card-agent/packaging/citizen-card-station.service"]
-    {
+    for unit in units().iter().filter(|unit| unit.ends_with(".service")) {
         let mut analyze = Command::new("systemd-analyze");
         analyze.args(["security", "--offline=true", "--threshold=20", &format!("{root}/{unit}")]);
         match analyze.output() {
             Ok(output) => assert!(output.status.success(), "{unit}: {}", String::from_utf8_lossy(&output.stdout)),
             Err(error) => println!("SKIPPED: systemd-analyze is not there ({error}); {unit} was not scored"),
         }
+    }
+}
+
+/// The units of both packages, by their path below the root of the workspace.
+fn units() -> Vec<String> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut units = Vec::new();
+    for folder in ["card-agent/packaging", "issuance/packaging"] {
+        for entry in std::fs::read_dir(format!("{root}/{folder}")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".service") || name.ends_with(".timer") {
+                units.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    units.sort();
+    assert_eq!(units.len(), 5, "{units:?}");
+    units
+}
+
+/// `make install` and the Debian package bring every unit; none is enabled; what a unit runs is a command with these
+/// options.
+#[test]
+fn every_unit_is_installed_and_runs_a_command_that_there_is() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).unwrap();
+    let install = read("Makefile");
+    for unit in units() {
+        assert!(install.contains(&unit), "make install leaves out {unit}");
+        let (package, name) = unit.split_once("/packaging/").unwrap();
+        let package = read(&format!("{package}/Cargo.toml"));
+        let (stem, kind) = name.rsplit_once('.').unwrap();
+        let named = format!("unit-name = \"{stem}\", enable = false, start = false");
+        let own =
+            package.contains(&format!("name = \"{stem}\"\n")) && package.contains("{ enable = false, start = false");
+        assert!(own || package.contains(&named), "the package leaves out {unit}, or enables it");
+        if kind == "timer" {
+            let service = unit.replace(".timer", ".service");
+            assert!(units().contains(&service), "{unit} has no service");
+            continue;
+        }
+        let text = read(&unit);
+        let Some(command) = text.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/issuance ")) else {
+            continue;
+        };
+        let command = command.replace("${ARCHIVE}", "/nowhere").replace("$RECIPIENTS", "--plain");
+        let arguments: Vec<_> = command.split_whitespace().chain(["--data", "/nowhere-either"]).collect();
+        let (good, _, error) = issuance(&arguments);
+        assert!(!good && error.contains("/nowhere-either"), "{unit}: it is understood, and finds no folder: {error}");
     }
 }
 

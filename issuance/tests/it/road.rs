@@ -32,7 +32,9 @@ macro_rules! on_sqlite {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            walk::$name(&Offices::open(None).await).await;
+            let offices = Offices::open(None).await;
+            walk::$name(&offices).await;
+            offices.counts_are_true().await;
         }
     )* };
 }
@@ -115,6 +117,7 @@ async fn the_road_over_postgresql() {
     Box::pin(walk::a_spoiled_chip_gives_the_application_to_another(&offices)).await;
     Box::pin(walk::a_cancelled_application_takes_its_chip_along(&offices)).await;
     walk::a_receipt_is_believed_only_on_the_chips_own_word(&offices).await;
+    offices.counts_are_true().await;
 }
 
 mod walk {

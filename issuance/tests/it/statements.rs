@@ -160,7 +160,8 @@ async fn refused(db: &Db, statements: &[Statement], locks: bool) -> Vec<String> 
         let mut texts = vec![(statement.pg.clone(), statement.lite.clone())];
         let plain = statement.pg.starts_with("select") && !statement.pg.contains(" join ");
         // A view is not locked, and an aggregate has no row to lock.
-        if locks && plain && !statement.pg.contains(" v_") && !statement.pg.contains("count(") {
+        let aggregate = ["count(", "sum("].iter().any(|word| statement.pg.contains(word));
+        if locks && plain && !statement.pg.contains(" v_") && !aggregate {
             for lock in [" for update", " for update skip locked"] {
                 texts.push((format!("{}{lock}", statement.pg), statement.lite.clone()));
             }

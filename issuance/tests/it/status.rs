@@ -4,7 +4,9 @@ use std::process::{Command, Output};
 
 use issuance::ground::Role;
 use issuance::server::status::{self, Severity};
-use serde_json::Value;
+use issuance::store::Argument;
+use issuance::{args, sql};
+use serde_json::{Value, json};
 use time::Duration;
 
 use crate::house::{House, on_both};
@@ -159,5 +161,139 @@ async fn what_runs_out_is_found_a_month_a_week_and_a_day_before() {
     let seen = seen(&house).await;
     let says: Vec<_> = seen.findings.iter().map(|finding| finding.says.as_str()).collect();
     assert!(says.iter().any(|says| says.contains("is this computer's clock right?")), "{says:?}");
+    house.service.stop().await;
+}
+
+/// What waits is told with the age of the oldest; of what is ended, the number alone.
+#[tokio::test]
+async fn applications_are_counted_by_stage_and_the_oldest_that_waits_is_told() {
+    Box::pin(on_both(async |house| {
+        let day = house.clock.now() - Duration::days(3);
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let person = sql!(
+            "insert into person (id, office, record, likeness, findings, declared_by, declared_at)
+             select $1, 'o-0', $2, '', $3, id, $4 from officer limit 1"
+        );
+        let id = |n: u128| uuid::Uuid::from_u128(n);
+        tx.run(person, args![id(1), Argument::json(&json!({})), Argument::json(&json!([])), day]).await.unwrap();
+        let application = sql!(
+            "insert into application (id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data)
+             select $1, 'S', $2, $3, 'o-0', id, $4, 0, $5, $3 from officer limit 1"
+        );
+        for (n, stage, age) in [(2, "captured", 0), (3, "captured", 2), (4, "captured", 1), (5, "handed-over", 9)] {
+            let of = args![id(n), id(1), Argument::json(&json!({})), day - Duration::days(age), stage];
+            tx.run(application, of).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for added_up in [false, true] {
+            let status = seen(house).await;
+            let told: Vec<_> = status.applications.iter().map(|one| (&*one.stage, one.count, one.oldest_days)).collect();
+            assert_eq!(told, [("captured", 3, Some(5)), ("handed-over", 1, None)], "{added_up}");
+            let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+            issuance::applications::store::add_up(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let rows = house.count(sql!("select count(*) as n from application_tally"), args![]).await;
+        assert_eq!(rows, 2, "one row a stage");
+    }))
+    .await;
+}
+
+/// Two that add up and many that change at once lose nothing and count nothing twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_while_it_is_added_up_is_counted_once() {
+    Box::pin(on_both(async |house| {
+        let db = house.service.offices().deeds().db().clone();
+        let insert = sql!("insert into card_tally (state, n) values ('revoked', 1)");
+        let changes = async || {
+            for _ in 0..100 {
+                let mut tx = db.begin_upkeep().await.unwrap();
+                tx.run(insert, args![]).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        };
+        let adds = async || {
+            for _ in 0..40 {
+                let mut tx = db.begin_upkeep().await.unwrap();
+                issuance::cards::store::add_up(&mut tx).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        };
+        tokio::join!(changes(), adds(), changes(), adds());
+        adds().await;
+        // More than a piece is left to the next transaction.
+        let many = sql!(
+            "with recursive g (n) as (select 1 union all select n + 1 from g where n < 20001)
+             insert into card_tally (state, n) select 'revoked', 1 from g"
+        );
+        for (sql, finished) in [(Some(many), false), (None, false), (None, true)] {
+            let mut tx = db.begin_upkeep().await.unwrap();
+            if let Some(sql) = sql {
+                tx.run(sql, args![]).await.unwrap();
+            }
+            assert_eq!(issuance::cards::store::add_up(&mut tx).await.unwrap(), finished);
+            tx.commit().await.unwrap();
+        }
+        let mut tx = db.begin_read().await.unwrap();
+        assert_eq!(issuance::cards::store::figures(&mut tx).await.unwrap(), [("revoked".to_owned(), 20_201)]);
+    }))
+    .await;
+}
+
+/// Cells of the number space are listed, the fullest first, and warned of when half, nine tenths and all is used.
+#[tokio::test]
+async fn a_cell_of_numbers_that_fills_up_is_told_before_it_is_full() {
+    Box::pin(on_both(async |house| {
+        let fills = async |id: &str, next: i64| {
+            let sql = sql!(
+                "insert into number_cell (id, next) values ($1, $2) on conflict (id) do update set next = excluded.next"
+            );
+            let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+            tx.run(sql, args![id, next]).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        assert_eq!(seen(house).await.number_cells.len(), 0);
+        for year in 1990..2001 {
+            fills(&format!("001-M-{year}"), 10).await;
+        }
+        let mut worst = Vec::new();
+        for next in [499_999, 500_000, 899_999, 900_000, 999_999, 1_000_000] {
+            fills("003-F-2000", next).await;
+            let status = seen(house).await;
+            let found: Vec<_> = status.findings.iter().filter(|one| one.about.starts_with("numbers ")).collect();
+            assert!(found.iter().all(|one| one.about == "numbers 003300"), "{found:?}");
+            worst.push(found.first().map(|one| one.severity));
+            let first = &status.number_cells[0];
+            assert_eq!((&*first.begins, &*first.province, first.sex, first.birth_year), ("003300", "003", 'F', 2000));
+            assert_eq!(
+                (first.used, first.left),
+                (u64::try_from(next).unwrap(), 1_000_000 - u64::try_from(next).unwrap())
+            );
+            assert_eq!(status.number_cells.len(), 10, "the fullest ten");
+        }
+        let (notice, warning) = (Some(Severity::Notice), Some(Severity::Warning));
+        assert_eq!(worst, [None, notice, notice, warning, warning, Some(Severity::Critical)]);
+        // Strangers are not told.
+        let health = house.anyone().get("/readyz").await;
+        assert!(!health.body.to_string().contains("003300"), "{health:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn the_fullest_cell_of_numbers_is_a_metric_and_stands_in_the_text() {
+    let house =
+        Box::pin(House::open_with(|settings| settings.metrics_listen = Some("127.0.0.1:0".parse().unwrap()))).await;
+    assert!(value(&metrics(&house).await, "issuance_number_cell_used_ratio").abs() < 1e-9);
+    let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+    tx.run(sql!("insert into number_cell (id, next) values ('003-F-2000', 612345)"), args![]).await.unwrap();
+    tx.commit().await.unwrap();
+    seen(&house).await;
+    assert!((value(&metrics(&house).await, "issuance_number_cell_used_ratio") - 0.612_345).abs() < 1e-9);
+    let (_, text) = command(&house, &[]).await;
+    assert!(text.contains("003300                  61 % used: 612345, 387655 left"), "{text}");
+    let (_, told) = command(&house, &["--json"]).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["number_cells"][0]["left"], 387_655);
     house.service.stop().await;
 }
