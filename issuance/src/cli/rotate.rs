@@ -73,7 +73,8 @@ impl Rotate {
     }
 
     fn finish(self, settings: &Settings, store: &KeyStore) -> Outcome {
-        let left = tokio::runtime::Runtime::new()?.block_on(server::left_behind_by_roll_over(settings))?;
+        let runtime = tokio::runtime::Runtime::new()?;
+        let left = runtime.block_on(server::left_behind_by_roll_over(settings))?;
         if !left.is_empty() {
             let who = names(&left);
             if !self.force {
@@ -85,6 +86,7 @@ impl Rotate {
                 .into());
             }
             confirm(&format!("Shut out until they are enrolled again: {who}."), self.yes)?;
+            runtime.block_on(Box::pin(server::record_shut_out(settings, &left)))?;
         }
         RollOver::finish(store, now(), &mut rng())?;
         output::line(format_args!(

@@ -29,7 +29,7 @@ pub use init::{InitError, Initialised, init};
 pub use metrics::Metrics;
 pub use proxy::{Network, NetworkMalformed};
 pub use rekey::{RekeyError, Rekeyed, rekey};
-pub use roll_over::left_behind_by_roll_over;
+pub use roll_over::{ShutOutError, left_behind_by_roll_over, record_shut_out};
 pub use router::{Health, document, health, rights, router};
 pub use service::Service;
 pub use settings::{Limits, Settings};

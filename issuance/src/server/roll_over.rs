@@ -1,10 +1,14 @@
 //! Whom the roll-over of the TLS authority waits for.
 
+use thiserror::Error;
+
 use super::Settings;
-use super::compose::{StartError, database, founded};
+use super::compose::{StartError, database, deeds, founded};
 use crate::access::stations::{LeftBehind, left_behind};
+use crate::deed::{Action, DeedError, Entry, Object, Purpose};
+use crate::ground::actor::Service;
 use crate::ground::{Clock, Randomness};
-use crate::keys::RollOver;
+use crate::keys::{Installation, RollOver};
 
 /// Returns who has certificates that end with the roll-over that is under way: all names are empty if none is, or if
 /// nothing was ever served. The service may run meanwhile, and need not.
@@ -26,4 +30,38 @@ pub async fn left_behind_by_roll_over(settings: &Settings) -> Result<LeftBehind,
     let left = left.await;
     db.close().await;
     Ok(left?)
+}
+
+/// Says in the trail who is about to be shut out, each by name.
+///
+/// # Errors
+/// [`ShutOutError`], which says what to do.
+pub async fn record_shut_out(settings: &Settings, left: &LeftBehind) -> Result<(), ShutOutError> {
+    let (store, _) = founded(settings)?;
+    let id = Installation::open(&store).map_err(StartError::from)?.id();
+    let deeds = deeds(settings).await?;
+    let entered = async {
+        let mut deed = deeds.open(Service).await?;
+        let names = [("station", &left.stations), ("officer", &left.officers)];
+        for (what, name) in names.into_iter().flat_map(|(what, names)| names.iter().map(move |name| (what, name))) {
+            let object = Object::Installation(id.uuid());
+            let entry = Entry::new(Action::TlsAuthorityEnded, object, Purpose::Administration);
+            deed.enter(entry.because(&format!("shut out: {what} {name}"))).await?;
+        }
+        deed.commit().await
+    };
+    let entered = entered.await;
+    deeds.db().close().await;
+    Ok(entered?)
+}
+
+/// Why the trail does not say it.
+#[derive(Debug, Error)]
+pub enum ShutOutError {
+    /// The record.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The folder and its database.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
