@@ -1,6 +1,7 @@
 //! A new TLS authority takes the place of the old one, with overlap: over real TLS, and wherever it is cut.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -163,7 +164,7 @@ async fn runs(command: Command) -> (Option<i32>, String) {
 async fn the_roll_over_ends_when_none_is_left_or_when_it_is_said_that_they_are_shut_out() {
     let house = Box::pin(House::open(None)).await;
     let data = house.folder.path().join("data");
-    let (_, _) = enrolled(&house, "counter-1").await;
+    enrolled(&house, "counter-1").await;
     let (_, officer, _) = Box::pin(certified(&house, "lan", &[Role::Auditor])).await;
     let (code, said) = runs(rotate(&data, &["--finish"])).await;
     assert!(code == Some(1) && said.contains("no roll-over is under way"), "{said}");
@@ -235,7 +236,7 @@ async fn wherever_a_step_is_cut_the_service_begins_and_the_same_step_can_be_repe
         (&["--finish"], "no roll-over is under way"),
     ] {
         for (point, turn) in
-            ["file-written", "file-renamed"].into_iter().flat_map(|point| (1..9).map(move |n| (point, n)))
+            ["file-written", "file-renamed"].into_iter().flat_map(|point| (1..4).map(move |n| (point, n)))
         {
             let data = copied(&house, folder.path().join(format!("{}-{point}-{turn}", steps.concat())));
             let mut command = rotate(&data, steps);
@@ -243,7 +244,7 @@ async fn wherever_a_step_is_cut_the_service_begins_and_the_same_step_can_be_repe
             let (code, said) = run(command);
             begins(&data).await;
             if code == Some(0) {
-                break;
+                continue; // it has fewer files
             }
             assert_eq!(code, None, "{point}:{turn}: {said}");
             cuts += 1;
@@ -257,7 +258,7 @@ async fn wherever_a_step_is_cut_the_service_begins_and_the_same_step_can_be_repe
         house = copied(&house, folder.path().join(format!("after-{}", steps.concat())));
         assert_eq!(run(rotate(&house, steps)).0, Some(0));
     }
-    assert!(cuts >= 8, "{cuts}");
+    assert!(cuts >= 10, "{cuts}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -265,7 +266,6 @@ async fn a_folder_of_a_version_with_one_authority_is_rolled_over_too() {
     let folder = tempfile::tempdir().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/house-2026-11-26");
     let data = copied(&fixture, folder.path().join("house")).join("sqlite/data");
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(data.join("kek"), fs::Permissions::from_mode(0o600)).unwrap();
     let (store, rng) = (store(&data), &mut Randomness::seeded(12).draw());
     assert_eq!(store.names("tls-ca").unwrap(), [""], "the key has no certificate's name");

@@ -37,7 +37,7 @@ fn agent(arguments: &[&str], station: &Path) -> (Option<i32>, Value) {
 /// True if the service answers the station with what is in its custody.
 fn works(station: &Path) -> bool {
     let (exit, answer) = agent(&["status"], station);
-    exit == Some(0) && answer["custody"].is_object()
+    exit == Some(0) && answer["result"]["custody"].is_object()
 }
 
 fn another_station(offices: &Offices, name: &str) -> PathBuf {
