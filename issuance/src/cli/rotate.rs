@@ -15,6 +15,7 @@ use crate::server::{self, Settings};
 /// from the reload on, and both are trusted. tls-ca.pem then holds both: give it to kiosks and officers, and have each
 /// station renew (card-agent enrol --renew). `issuance status` names those who did not. Then `--finish`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub(super) struct Rotate {
     #[command(flatten)]
     place: Place,
@@ -61,7 +62,7 @@ impl Rotate {
             return Ok(());
         }
         let begun = RollOver::begin(&store, now(), &mut rng())?;
-        let new = begun.new()?;
+        let new = begun.comes()?;
         let name = new.subject().common_name().unwrap_or_default();
         output::line(format_args!(
             "`{name}` is made beside the authority of before, valid until {}; {RELOAD}.\nThen give tls-ca.pem, which holds \

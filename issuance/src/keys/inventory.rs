@@ -98,8 +98,8 @@ pub async fn inventory(
     held.push(Held { file: "server.pem".to_owned(), ..of(&one, "", "the service's TLS", true, false, remedy) });
     if let Some(roll_over) = RollOver::under_way(store)? {
         for (file, one, purpose, remedy) in [
-            ("tls-ca.pem", roll_over.new()?, "certifies stations and officers anew", ROLL_OVER),
-            ("tls-ca.pem (old)", roll_over.old()?, "goes; its clients are trusted until then", FINISH),
+            ("tls-ca.pem", roll_over.comes()?, "certifies stations and officers anew", ROLL_OVER),
+            ("tls-ca.pem (old)", roll_over.goes()?, "goes; its clients are trusted until then", FINISH),
         ] {
             held.push(Held { file: file.to_owned(), ..of(&one, file, purpose, true, false, remedy) });
         }

@@ -1,5 +1,5 @@
-//! A new TLS authority takes the place of the old one, with overlap: clients of both are trusted, and clients are told of
-//! both, until every client has a certificate of the new one.
+//! A new TLS authority takes the place of the old one, with overlap: clients of both are trusted, and clients are told
+//! of both, until every client has a certificate of the new one.
 
 use crypto::pki::Certificate;
 use rand::{CryptoRng, RngExt as _};
@@ -40,7 +40,7 @@ impl RollOver {
     pub fn begin(store: &KeyStore, now: OffsetDateTime, rng: &mut impl CryptoRng) -> Result<Self, RollOverError> {
         let store = &store.locked()?;
         if let Some(begun) = Self::under_way(store)? {
-            return Err(RollOverError::Begun(begun.new()?.not_before().date()));
+            return Err(RollOverError::Begun(begun.comes()?.not_before().date()));
         }
         forget_others(store)?;
         let old = authorities(store)?.pop().ok_or(TlsAuthorityError::Malformed(FILE))?;
@@ -94,7 +94,7 @@ impl RollOver {
     ///
     /// # Errors
     /// [`TlsAuthorityError::Malformed`]
-    pub fn old(&self) -> Result<Certificate, TlsAuthorityError> {
+    pub fn goes(&self) -> Result<Certificate, TlsAuthorityError> {
         Certificate::parse(&self.old).map_err(|_| TlsAuthorityError::Malformed(FILE))
     }
 
@@ -102,7 +102,7 @@ impl RollOver {
     ///
     /// # Errors
     /// [`TlsAuthorityError::Malformed`]
-    pub fn new(&self) -> Result<Certificate, TlsAuthorityError> {
+    pub fn comes(&self) -> Result<Certificate, TlsAuthorityError> {
         Certificate::parse(&self.new).map_err(|_| TlsAuthorityError::Malformed(FILE))
     }
 }

@@ -46,7 +46,7 @@ pub async fn record_shut_out(settings: &Settings, left: &LeftBehind) -> Result<(
         for (what, name) in names.into_iter().flat_map(|(what, names)| names.iter().map(move |name| (what, name))) {
             let object = Object::Installation(id.uuid());
             let entry = Entry::new(Action::TlsAuthorityEnded, object, Purpose::Administration);
-            deed.enter(entry.because(&format!("shut out: {what} {name}"))).await?;
+            deed.enter(entry.because(format!("shut out: {what} {name}"))).await?;
         }
         deed.commit().await
     };

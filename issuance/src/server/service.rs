@@ -81,8 +81,8 @@ impl Service {
     }
 
     /// Takes from the folder what may have been renewed: the server's certificate and key for new handshakes, the
-    /// TLS authorities, the signers for what is prepared from now on. Connections and requests under way go on. What cannot be read is said
-    /// in the log, and stays as it was.
+    /// TLS authorities, the signers for what is prepared from now on. Connections and requests under way go on. What
+    /// cannot be read is said in the log, and stays as it was.
     ///
     /// Returns true if everything was taken.
     pub async fn reload(&self) -> bool {

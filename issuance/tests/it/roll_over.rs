@@ -219,7 +219,13 @@ fn copied(from: &Path, to: PathBuf) -> PathBuf {
 async fn begins(data: &Path) {
     let store = store(data);
     TlsAuthority::open(&store).unwrap();
-    let bound = TlsListener::bind("127.0.0.1:0".parse().unwrap(), &store, Limits::default(), &[], Default::default());
+    let bound = TlsListener::bind(
+        "127.0.0.1:0".parse().unwrap(),
+        &store,
+        Limits::default(),
+        &[],
+        std::time::Duration::default(),
+    );
     bound.await.unwrap();
 }
 
