@@ -255,7 +255,7 @@ pub struct Renewal {
 pub struct Renewed {
     /// PEM.
     pub certificate_pem: String,
-    /// The authority that certifies service and stations, PEM.
+    /// The authority that certifies service and stations, PEM; while it is rolled over, the old one and the new one.
     pub ca_pem: String,
 }
 

@@ -424,7 +424,7 @@ struct StationView {
     id: StationId,
     /// Client certificate.
     certificate_pem: String,
-    /// The authority that also signed the server's certificate.
+    /// The service's TLS authority (PEM); while it is rolled over, the old one and the new one.
     ca_pem: String,
 }
 
@@ -441,9 +441,10 @@ async fn enrol_station(
         return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
     }
     desk.write(officer, stamp, async |deed| {
+        let authority = access.authority();
         let (id, certificate_pem) =
-            steps::enrol_station(deed, &access, body.name.as_str(), &body.office, &body.csr_pem).await?;
-        let ca_pem = access.tls_authority.certificate_pem().to_owned();
+            steps::enrol_station(deed, &authority, body.name.as_str(), &body.office, &body.csr_pem).await?;
+        let ca_pem = authority.all_pem().to_owned();
         Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
     })
     .await
@@ -474,8 +475,9 @@ async fn renew_station(
         return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
     }
     desk.write(station, stamp, async |deed| {
-        let (id, certificate_pem) = steps::renew_station(deed, &access, &body.csr_pem).await?;
-        let ca_pem = access.tls_authority.certificate_pem().to_owned();
+        let authority = access.authority();
+        let (id, certificate_pem) = steps::renew_station(deed, &authority, &body.csr_pem).await?;
+        let ca_pem = authority.all_pem().to_owned();
         Ok::<_, AccessError>(StationView { id, certificate_pem, ca_pem })
     })
     .await

@@ -52,7 +52,7 @@ struct EnrolledCertificate {
     id: CertificateId,
     /// The client certificate.
     certificate_pem: String,
-    /// The authority that also signed the server's certificate.
+    /// The service's TLS authority (PEM); while it is rolled over, the old one and the new one.
     ca_pem: String,
     /// It ends then.
     #[serde(with = "time::serde::rfc3339")]
@@ -84,12 +84,13 @@ async fn enrol(
     let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
     let (officer, at) = (deed.actor().id, deed.at());
     let id = store::granted(deed.tx(), officer, &hash, at).await?.ok_or(AccessError::Token)?;
-    let issued = access.tls_authority.officer(&officer.to_string(), request_pem, at, &mut deed.rng())?;
+    let authority = access.authority();
+    let issued = authority.officer(&officer.to_string(), request_pem, at, &mut deed.rng())?;
     store::enrol(deed.tx(), id, &issued, at).await?;
     let entry = Entry::new(Action::OfficerCertificateEnrolled, Object::Officer(officer), Purpose::Work);
     let office = deed.actor().office.clone();
     deed.enter(entry.of(&office).because(said_of(&issued.fingerprint()))).await?;
-    let ca_pem = access.tls_authority.certificate_pem().to_owned();
+    let ca_pem = authority.all_pem().to_owned();
     Ok(EnrolledCertificate { id, certificate_pem: issued.pem, ca_pem, expires_at: issued.not_after })
 }
 

@@ -96,7 +96,7 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 pub struct Access {
     settings: Arc<Settings>,
-    tls_authority: Arc<TlsAuthority>,
+    tls_authority: Arc<RwLock<Arc<TlsAuthority>>>,
     /// When a proposal of the owner of the key file takes effect, while there is one.
     alarm: Arc<RwLock<Option<OffsetDateTime>>>,
     /// Since when this process shows the alarm of each proposal, by [`Clock::run`](crate::ground::Clock::run), as far
@@ -123,8 +123,25 @@ impl Access {
             turns: Turns::new(settings.password_turns.max(1)),
             known_turns: Turns::new(1),
             settings: Arc::new(settings),
-            tls_authority: Arc::new(tls_authority),
+            tls_authority: Arc::new(RwLock::new(Arc::new(tls_authority))),
         }
+    }
+
+    /// The authority that certifies stations and officers now. Take it once for one answer.
+    fn authority(&self) -> Arc<TlsAuthority> {
+        Arc::clone(&self.tls_authority.read().expect("the lock is held for a copy only"))
+    }
+
+    /// Certifies by this authority from now on. Returns false if it is the one of before.
+    ///
+    /// # Panics
+    /// Never: the lock is held for a copy only.
+    #[must_use]
+    pub fn reload(&self, authority: TlsAuthority) -> bool {
+        let mut current = self.tls_authority.write().expect("the lock is held for a copy only");
+        let another = current.all_pem() != authority.all_pem();
+        *current = Arc::new(authority);
+        another
     }
 
     /// When a proposal of the owner of the key file takes effect, while there is one: for status and every answer.

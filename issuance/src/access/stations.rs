@@ -1,12 +1,14 @@
 //! What the owner of the key file does about stations without signing in.
 
-use time::OffsetDateTime;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
 
 use super::{AccessError, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Id;
 use crate::ground::actor::Service;
 use crate::ground::ids::StationId;
+use crate::keys::RollOver;
 use crate::store::{StoreError, Tx};
 
 /// A station, as the owner of the key file sees it.
@@ -46,6 +48,60 @@ pub async fn listed(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Listed>, Sto
     }
     all.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
+}
+
+/// Who has certificates that [end with a roll-over](RollOver::ends) of the authority.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct LeftBehind {
+    /// Names of stations that can still renew.
+    pub stations: Vec<String>,
+    /// Names of officers' accounts.
+    pub officers: Vec<String>,
+}
+
+impl LeftBehind {
+    /// True if the roll-over can end.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stations.is_empty() && self.officers.is_empty()
+    }
+}
+
+/// Finds stations and officers with certificates that end with a roll-over. A station counts until its next certificate
+/// was used, and while it may renew; a record that was changed by another hand opens nothing, and does not count.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn left_behind(
+    tx: &mut Tx,
+    roll_over: &RollOver,
+    grace: Duration,
+    now: OffsetDateTime,
+) -> Result<LeftBehind, StoreError> {
+    let mut left = LeftBehind::default();
+    for (row, holds) in tx.judged_rows(&store::STATION).await? {
+        let (revoked, ends): (Option<OffsetDateTime>, OffsetDateTime) =
+            (row.get("revoked_at")?, row.get("expires_at")?);
+        let (present, next): (Vec<u8>, Option<Vec<u8>>) = (row.get("certificate")?, row.get("next_certificate")?);
+        let old = roll_over.ends(&present) || next.is_some_and(|next| roll_over.ends(&next));
+        if holds && revoked.is_none() && ends + grace > now && old {
+            left.stations.push(row.get("name")?);
+        }
+    }
+    for (row, holds) in tx.judged_rows(&store::certificates::CERTIFICATE).await? {
+        let (revoked, ends): (Option<OffsetDateTime>, Option<OffsetDateTime>) =
+            (row.get("revoked_at")?, row.get("expires_at")?);
+        let certificate: Option<Vec<u8>> = row.get("certificate")?;
+        let old = certificate.is_some_and(|certificate| roll_over.ends(&certificate));
+        if holds && revoked.is_none() && ends.is_some_and(|ends| ends > now) && old {
+            left.officers.extend(store::lists::username(tx, Id::of(&row, "officer_id")?).await?);
+        }
+    }
+    for names in [&mut left.stations, &mut left.officers] {
+        names.sort();
+        names.dedup();
+    }
+    Ok(left)
 }
 
 /// Revokes the station with this name. Returns the moment of its (first) revocation.

@@ -14,6 +14,7 @@ use crate::ground::actor::{Actor, Anyone};
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{OfficeCode, Officer, Role, Station};
+use crate::keys::TlsAuthority;
 use crate::store::Tx;
 use crate::web::Origin;
 
@@ -309,7 +310,7 @@ pub(super) async fn disable_officer(deed: &mut Deed<Officer>, id: OfficerId, rea
 /// [`AccessError::CertificationRequest`], [`AccessError::NameTaken`]
 pub(super) async fn enrol_station(
     deed: &mut Deed<Officer>,
-    access: &Access,
+    authority: &TlsAuthority,
     name: &str,
     office: &OfficeCode,
     request_pem: &str,
@@ -317,7 +318,7 @@ pub(super) async fn enrol_station(
     deed.actor().may_act_for(office)?;
     fit_name(name)?;
     let (id, at): (StationId, _) = (deed.id(), deed.at());
-    let certificate = access.tls_authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
+    let certificate = authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
     store::insert_station(deed.tx(), id, name, office, &certificate, at).await?;
     deed.enter(Entry::new(Action::StationEnrolled, Object::Station(id), Purpose::Administration).of(office)).await?;
     Ok((id, certificate.pem))
@@ -330,7 +331,7 @@ pub(super) async fn enrol_station(
 /// [`AccessError::CertificationRequest`]; [`AccessError::StationRenewalOpen`] if another one was issued a moment ago.
 pub(super) async fn renew_station(
     deed: &mut Deed<Station>,
-    access: &Access,
+    authority: &TlsAuthority,
     request_pem: &str,
 ) -> Result<(StationId, String), AccessError> {
     let (id, at) = (deed.actor().id, deed.at());
@@ -338,7 +339,7 @@ pub(super) async fn renew_station(
     if open.is_some_and(|since| since + RENEWAL_OPEN > at && since <= at + CLOCKS_DIFFER) {
         return Err(AccessError::StationRenewalOpen);
     }
-    let certificate = access.tls_authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
+    let certificate = authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
     store::keep_next(deed.tx(), id, &certificate, at).await?;
     let office = deed.actor().office.clone();
     let entry = Entry::new(Action::StationRenewed, Object::Station(id), Purpose::Work).of(&office);

@@ -44,8 +44,8 @@ pub enum Outcome {
 
 /// Erases this of a closed application, if the term is over and no legal hold stands. Person and application are kept
 /// from other writers meanwhile, so that no hold comes between; the application itself, which is under a MAC, says
-/// whether it is closed and since when. Files of portraits are removed by [`finish`], once the deed is true: what is cut
-/// between is answered as erased, and finished by the next run.
+/// whether it is closed and since when. Files of portraits are removed by [`finish`], once the deed is true: what is
+/// cut between is answered as erased, and finished by the next run.
 ///
 /// # Errors
 /// [`CounterError::Store`]: for a tampered hold or application, nothing is erased. [`CounterError::Object`]
@@ -115,7 +115,8 @@ pub async fn finish(db: &crate::store::Db, counter: &Counter, id: ApplicationId)
     Ok(tx.commit().await?)
 }
 
-/// Removes the files of all applications whose portraits are erased and whose names are still there: runs that were cut.
+/// Removes the files of all applications whose portraits are erased and whose names are still
+/// there: runs that were cut.
 ///
 /// # Errors
 /// As [`finish`].

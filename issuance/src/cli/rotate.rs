@@ -2,25 +2,105 @@
 
 use clap::Args;
 
-use super::{Folder, Outcome, RELOAD, now, output, rng};
-use crate::keys::{self, KeyName};
+use super::confirm::confirm;
+use super::{Outcome, Place, RELOAD, now, output, rng};
+use crate::access::stations::LeftBehind;
+use crate::keys::{self, KeyName, KeyStore, RollOver};
+use crate::server::{self, Settings};
 
-/// Certifies a new key under the CSCA, for `ds` (signs for 92 days) or `trust-list-signer` (a year).
-/// Reload the service afterwards (SIGHUP).
+/// Certifies a new key under the CSCA, for `ds` (signs for 92 days) or `trust-list-signer` (a year); or rolls the TLS
+/// authority over. Reload the service after each step (SIGHUP).
+///
+/// `tls-authority` makes a new TLS authority beside the old one: stations and officers are certified by the new one
+/// from the reload on, and both are trusted. tls-ca.pem then holds both: give it to kiosks and officers, and have each
+/// station renew (card-agent enrol --renew). `issuance status` names those who did not. Then `--finish`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub(super) struct Rotate {
     #[command(flatten)]
-    folder: Folder,
-    /// The signer that gets a new key.
-    #[arg(value_parser = ["ds", "trust-list-signer"])]
+    place: Place,
+    /// The signer that gets a new key, or the authority that is rolled over.
+    #[arg(value_parser = ["ds", "trust-list-signer", "tls-authority"])]
     signer: String,
+    /// Of a roll-over: issue the server's certificate under the new authority now, and go on trusting both.
+    #[arg(long, conflicts_with = "finish")]
+    server: bool,
+    /// End the roll-over: the server's certificate is the new authority's, and the old one is gone with its key.
+    /// Refused while stations or officers have certificates of the old one.
+    #[arg(long)]
+    finish: bool,
+    /// End it all the same, and shut them out: they are enrolled again.
+    #[arg(long, requires = "finish")]
+    force: bool,
+    /// Do not ask.
+    #[arg(long, requires = "force")]
+    yes: bool,
 }
 
 impl Rotate {
     pub(super) fn run(self) -> Outcome {
-        let name = if self.signer == "ds" { KeyName::DocumentSigner } else { KeyName::TrustListSigner };
-        let certificate = keys::rotate(&self.folder.open()?, name, now(), &mut rng())?;
+        let name = match self.signer.as_str() {
+            "tls-authority" => return self.roll_over(),
+            _ if self.server || self.finish => return Err("--server and --finish are steps of tls-authority".into()),
+            "ds" => KeyName::DocumentSigner,
+            _ => KeyName::TrustListSigner,
+        };
+        let certificate = keys::rotate(&self.place.folder.open()?, name, now(), &mut rng())?;
         output::line(format_args!("Certificate {} of {} is issued; {RELOAD}.", certificate.serial(), self.signer))?;
         Ok(())
     }
+
+    fn roll_over(self) -> Outcome {
+        let (settings, store) = (self.place.settings()?, self.place.folder.open()?);
+        if self.finish {
+            return self.finish(&settings, &store);
+        }
+        if self.server {
+            let issued = RollOver::serve(&store, now(), &mut rng())?;
+            let again = if issued { "" } else { " already" };
+            output::line(format_args!("server.pem is certified by the new TLS authority{again}; {RELOAD}."))?;
+            return Ok(());
+        }
+        let begun = RollOver::begin(&store, now(), &mut rng())?;
+        let new = begun.comes()?;
+        let name = new.subject().common_name().unwrap_or_default();
+        output::line(format_args!(
+            "`{name}` is made beside the authority of before, valid until {}; {RELOAD}.\nThen give tls-ca.pem, which holds \
+             both, to kiosks and officers, and have stations renew: card-agent enrol --renew. `issuance status` names \
+             who is left; `issuance rotate tls-authority --finish` ends it.",
+            new.not_after().date()
+        ))?;
+        Ok(())
+    }
+
+    fn finish(self, settings: &Settings, store: &KeyStore) -> Outcome {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let left = runtime.block_on(server::left_behind_by_roll_over(settings))?;
+        if !left.is_empty() {
+            let who = names(&left);
+            if !self.force {
+                return Err(format!(
+                    "certificates of the old TLS authority are in use: {who}. Have the stations renew (card-agent enrol \
+                     --renew), grant the officers other certificates, or revoke those that will not; --force shuts them \
+                     out. Nothing was changed"
+                )
+                .into());
+            }
+            confirm(&format!("Shut out until they are enrolled again: {who}."), self.yes)?;
+            runtime.block_on(Box::pin(server::record_shut_out(settings, &left)))?;
+        }
+        RollOver::finish(store, now(), &mut rng())?;
+        output::line(format_args!(
+            "The old TLS authority and its key are gone, and server.pem is certified by the new one; {RELOAD}."
+        ))?;
+        Ok(())
+    }
+}
+
+fn names(left: &LeftBehind) -> String {
+    let named = |what: &str, names: &[String]| {
+        if names.is_empty() { None } else { Some(format!("{what} {}", names.join(", "))) }
+    };
+    let parts = [named("stations", &left.stations), named("officers", &left.officers)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -82,6 +82,12 @@ fn text(status: &Status) -> String {
             day(bundle.next_update)
         ));
     }
+    let left = status.tls_roll_over.iter();
+    for (what, names) in left.flat_map(|left| [("stations", &left.stations), ("officers", &left.officers)]) {
+        if !names.is_empty() {
+            lines.push(format!("  {:<24}{what} {}", "still of the old", names.join(", ")));
+        }
+    }
     for station in &status.stations {
         let name = format!("station {}", station.name);
         lines.push(format!(

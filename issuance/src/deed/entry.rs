@@ -217,6 +217,8 @@ words! {
         StationRevoked = "station-revoked",
         /// A delivery of blanks entered the ledger.
         StockDelivered = "stock-delivered",
+        /// The old TLS authority is about to end, and those who have certificates of it are shut out.
+        TlsAuthorityEnded = "tls-authority-ended",
         /// A unit of the authority was made, renamed or put under another.
         UnitChanged = "unit-changed",
     }

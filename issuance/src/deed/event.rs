@@ -15,6 +15,7 @@ use crate::store::StoreError;
 
 /// What changed about a person.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts, any of which may hold with any other")]
 pub struct RegisterEvent {
     /// The person.
     pub person: PersonId,

@@ -158,7 +158,7 @@ pub fn renew_server(
     if !hosts.is_empty() {
         settings.hosts = hosts.to_vec();
     }
-    TlsAuthority::open(store)?.renew_server(store, &settings.hosts, now, rng)?;
+    TlsAuthority::renew_server(store, &settings.hosts, now, rng)?;
     settings.publish(store)?;
     Ok(settings.hosts)
 }
@@ -275,6 +275,11 @@ impl AuthoritySettings {
     fn publish(&self, store: &LockedKeyStore<'_>) -> Result<(), CeremonyError> {
         let text = toml::to_string(self).expect("plain settings");
         Ok(store.publish(SETTINGS, text.as_bytes())?)
+    }
+
+    /// Names and addresses under which the service is reached.
+    pub(super) fn hosts(&self) -> &[String] {
+        &self.hosts
     }
 
     fn signer_curve(&self) -> Result<Curve, CeremonyError> {

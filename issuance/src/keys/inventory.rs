@@ -11,6 +11,7 @@ use super::ceremony::CeremonyError;
 use super::crl::CurrentCrl;
 use super::issued::issued;
 use super::key_store::KeyStore;
+use super::roll_over::RollOver;
 use super::signer::{KeyName, certificate, key_id};
 use super::{Settings, store};
 use crate::store::Tx;
@@ -90,19 +91,30 @@ pub async fn inventory(
             held.push(of(&one.certificate, &one.file, "signed documents; cards carry it", false, revoked, "nothing"));
         }
     }
-    for (file, purpose, remedy) in [
-        ("server.pem", "the service's TLS", "issuance renew-server, then reload"),
-        ("tls-ca.pem", "certifies the service's TLS and the stations", "a new TLS authority, with overlap"),
-    ] {
-        let malformed = || CeremonyError::Unreadable(file);
-        let der = CertificateDer::from_pem_slice(&store.public(file)?).map_err(|_| malformed())?;
-        let one = Certificate::parse(&der).map_err(|_| malformed())?;
-        held.push(Held { file: file.to_owned(), ..of(&one, file, purpose, true, false, remedy) });
+    let malformed = |file| CeremonyError::Unreadable(file);
+    let parsed = |der: &[u8], file| Certificate::parse(der).map_err(|_| malformed(file));
+    let der = CertificateDer::from_pem_slice(&store.public("server.pem")?).map_err(|_| malformed("server.pem"))?;
+    let (one, remedy) = (parsed(&der, "server.pem")?, "issuance renew-server, then reload");
+    held.push(Held { file: "server.pem".to_owned(), ..of(&one, "", "the service's TLS", true, false, remedy) });
+    if let Some(roll_over) = RollOver::under_way(store)? {
+        for (file, one, purpose, remedy) in [
+            ("tls-ca.pem", roll_over.comes()?, "certifies stations and officers anew", ROLL_OVER),
+            ("tls-ca.pem (old)", roll_over.goes()?, "goes; its clients are trusted until then", FINISH),
+        ] {
+            held.push(Held { file: file.to_owned(), ..of(&one, file, purpose, true, false, remedy) });
+        }
+    } else {
+        let (file, purpose) = ("tls-ca.pem", "certifies the service's TLS and the stations");
+        let der = CertificateDer::from_pem_slice(&store.public(file)?).map_err(|_| malformed(file))?;
+        held.push(Held { file: file.to_owned(), ..of(&parsed(&der, file)?, file, purpose, true, false, ROLL_OVER) });
     }
     let list =
         list.ok().map(|(_, list)| RevocationList { revoked: list.revoked().len(), next_update: list.next_update() });
     Ok((held, list))
 }
+
+const ROLL_OVER: &str = "issuance rotate tls-authority, then reload";
+const FINISH: &str = "issuance rotate tls-authority --finish, then reload";
 
 fn of(one: &Certificate, file: &str, purpose: &'static str, in_use: bool, revoked: bool, remedy: &'static str) -> Held {
     Held {

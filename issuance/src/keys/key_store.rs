@@ -274,6 +274,15 @@ impl LockedKeyStore<'_> {
         write_private(&self.path(name), &self.secrets.seal(&purpose(name), key))
     }
 
+    /// Removes a key for good.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::File`]
+    pub fn forget(&self, name: &str) -> Result<(), KeyStoreError> {
+        let path = self.path(name);
+        files::remove(&path).map_err(|error| KeyStoreError::File(path, error))
+    }
+
     /// Seals the root key under another key-encryption key: the folder opens with it from now on, and with the one
     /// before no more. One file is replaced, so that a cut leaves the one or the other. In a folder of a version that
     /// had no root key, the key-encryption key of then becomes it.

@@ -10,6 +10,7 @@ mod inventory;
 mod issued;
 mod key_store;
 mod problem;
+mod roll_over;
 mod signer;
 mod store;
 mod tls_authority;
@@ -23,6 +24,7 @@ pub use installation::{Counters, Installation, InstallationError, InstallationId
 pub use inventory::{Held, RevocationList, inventory};
 pub use issued::{Issued, NotIssued, find_issued, issued};
 pub use key_store::{KeyStore, KeyStoreError, LockedKeyStore, RESTORING, ROOT_KEY};
+pub use roll_over::{RollOver, RollOverError};
 use serde::{Deserialize, Serialize};
 pub use signer::{KeyName, Signer, SignerError, Signers, SigningKey};
 pub use store::MIGRATIONS;

@@ -39,19 +39,12 @@ impl From<BirthError> for Problem {
                 "parent-dead",
                 error.to_string(),
             ),
-            E::ParentUnknown(field) => Self::new(Code::ParentUnknown).detail(&error).field(
-                format!("/{field}/personal_number"),
-                "parent-unknown",
-                error.to_string(),
-            ),
+            E::ParentUnknown(field) | E::ParentDiffers(field, _) => Self::new(Code::ParentUnknown)
+                .detail(&error)
+                .field(format!("/{field}/personal_number"), "parent-unknown", error.to_string()),
             E::Person(source) => source.into(),
             E::Recorded { child, may_know: true } => Self::new(Code::BirthRecorded).detail(format!("person {child}")),
             E::Recorded { may_know: false, .. } => Self::new(Code::BirthRecorded),
-            E::ParentDiffers(field, _) => Self::new(Code::ParentUnknown).detail(&error).field(
-                format!("/{field}/personal_number"),
-                "parent-unknown",
-                error.to_string(),
-            ),
             E::TooOld => Self::new(Code::DeclarationIncomplete).detail(&error).field(
                 "/birth_date",
                 "no-newborn",

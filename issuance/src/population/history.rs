@@ -274,6 +274,7 @@ pub(super) fn fields_of(person: &Person) -> Map<String, Value> {
 
 /// What a change means beyond the register.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts, any of which may hold with any other")]
 pub struct Consequences {
     /// The person is dead or missing.
     pub died: bool,

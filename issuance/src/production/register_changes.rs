@@ -4,6 +4,8 @@
 
 use std::pin::Pin;
 
+use rand::Rng as _;
+
 use super::error::ProductionError;
 use super::withdrawal::account_for;
 use super::{Production, store};
@@ -13,7 +15,6 @@ use crate::ground::Officer;
 use crate::ground::ids::ApplicationId;
 use crate::web::Problem;
 use crate::{applications, cards};
-use rand::Rng as _;
 
 impl Subscriber for Production {
     fn follow<'a>(

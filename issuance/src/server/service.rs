@@ -12,7 +12,7 @@ use super::tls::Handshakes;
 use super::{Metrics, Offices, Settings, StartError, TlsListener, router, worker};
 use crate::ground::files::FolderLock;
 use crate::ground::{Clock, Randomness, files};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, TlsAuthority};
 
 /// A service that listens. Dropped, it goes on; [`stop`](Self::stop) ends it.
 #[derive(Debug)]
@@ -81,23 +81,29 @@ impl Service {
     }
 
     /// Takes from the folder what may have been renewed: the server's certificate and key for new handshakes, the
-    /// signers for what is prepared from now on. Connections and requests under way go on. What cannot be read is said
-    /// in the log, and stays as it was.
+    /// TLS authorities, the signers for what is prepared from now on. Connections and requests under way go on. What
+    /// cannot be read is said in the log, and stays as it was.
     ///
     /// Returns true if everything was taken.
     pub async fn reload(&self) -> bool {
         let (renewable, signers) = (Arc::clone(&self.renewable), self.offices.signer.clone());
         let read = move || {
             let (store, handshakes) = &*renewable;
-            (handshakes.reload(store), signers.reload(store))
+            (handshakes.reload(store), TlsAuthority::open(store), signers.reload(store))
         };
-        let Ok((tls, signers)) = tokio::task::spawn_blocking(read).await else {
+        let Ok((tls, authority, signers)) = tokio::task::spawn_blocking(read).await else {
             tracing::error!("the reload was broken off; everything stays as it was");
             return false;
         };
         match &tls {
             Ok(()) => tracing::info!("reloaded: new handshakes show server.pem as it is now"),
             Err(error) => tracing::error!(%error, "not reloaded: handshakes go on with the certificate of before"),
+        }
+        let authority = authority.map(|authority| self.offices.access.reload(authority));
+        match &authority {
+            Ok(false) => tracing::info!("reloaded: the TLS authority is the same"),
+            Ok(true) => tracing::info!("reloaded: the TLS authority is another one from now on"),
+            Err(error) => tracing::error!(%error, "not reloaded: the TLS authority of before goes on"),
         }
         match &signers {
             Ok(others) if others.is_empty() => tracing::info!("reloaded: the signers are the same"),
@@ -111,7 +117,7 @@ impl Service {
         for complaint in self.offices.signer.now().complaints(self.offices.deeds().source().now()).await {
             tracing::error!("{complaint}");
         }
-        tls.is_ok() && signers.is_ok()
+        tls.is_ok() && authority.is_ok() && signers.is_ok()
     }
 
     /// Takes no new connections, lets requests under way finish (fifteen seconds at most), closes the database.

@@ -10,10 +10,11 @@ use time::{Duration, OffsetDateTime};
 
 use super::compose::{StartError, database, founded};
 use super::{Settings, migrations};
+use crate::access::stations::{LeftBehind, left_behind};
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::{Clock, Randomness, blocking};
 use crate::jobs::schedule;
-use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList};
+use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver};
 use crate::numbering::model::{CELL_SIZE, Cell};
 use crate::store::{Db, Tx};
 use crate::{access, applications, cards, jobs, numbering, production, trust};
@@ -32,6 +33,8 @@ pub struct Status {
     pub sign_in: &'static str,
     /// Client certificates of officers.
     pub officer_certificates: Vec<OfficerCertificate>,
+    /// Whom the roll-over of the TLS authority waits for; `null` while none is under way.
+    pub tls_roll_over: Option<LeftBehind>,
     /// Certificates, those in use first.
     pub certificates: Vec<Held>,
     /// The revocation list; `null` if it cannot be read.
@@ -265,6 +268,10 @@ pub(super) async fn take(
     let mut tx = db.begin_read().await?;
     let (certificates, list) = keys::inventory(store, &mut tx, &settings.keys).await?;
     let stations = access::stations_in_use(&mut tx).await?;
+    let tls_roll_over = match RollOver::under_way(store)? {
+        Some(roll_over) => Some(left_behind(&mut tx, &roll_over, settings.access.station_renewal_grace, now).await?),
+        None => None,
+    };
     let stock = production::figures(&mut tx).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let status = Status {
@@ -281,6 +288,7 @@ pub(super) async fn take(
             .into_iter()
             .map(|(username, not_after)| OfficerCertificate { username, not_after })
             .collect(),
+        tls_roll_over,
         certificates,
         revocation_list: list,
         trust_bundle: trust::newest_at(&mut tx)
@@ -354,7 +362,9 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         }
         let (end, verb) =
             if one.signs_until < one.not_after { (one.signs_until, "may sign") } else { (one.not_after, "is valid") };
-        if let Some(severity) = Severity::of_end(end, now) {
+        // What the authority certified ends with it, so another one is needed a year before.
+        let early = (one.file == "tls-ca.pem" && end - now <= AUTHORITY_IS_ROLLED_OVER).then_some(Severity::Notice);
+        if let Some(severity) = Severity::of_end(end, now).or(early) {
             find(severity, &one.file, format!("{verb} until {}: {}", moment(end), one.remedy));
         }
         if let Some(left) = one.signatures_left {
@@ -368,6 +378,16 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
                 find(severity, &one.file, format!("its key may make {left} signatures more: {}", one.remedy));
             }
         }
+    }
+    if let Some(left) = &status.tls_roll_over {
+        let says = match (left.stations.len(), left.officers.len()) {
+            (0, 0) => "all have certificates of the new authority: issuance rotate tls-authority --finish".to_owned(),
+            (stations, officers) => format!(
+                "{stations} stations and {officers} officers have certificates of the old authority: card-agent enrol \
+                 --renew, another certificate for the officer; then issuance rotate tls-authority --finish"
+            ),
+        };
+        find(Severity::Notice, "roll-over of the TLS authority", says);
     }
     if let Some(at) = status.break_glass {
         let says = "the owner of the key file proposes something about an officer; it takes effect on";
@@ -502,6 +522,9 @@ fn moment(at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
     format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute())
 }
+
+/// So long before its end the TLS authority is rolled over: stations' certificates live for a year.
+const AUTHORITY_IS_ROLLED_OVER: Duration = Duration::days(400);
 
 /// What is later than this is late.
 const LATE: Duration = Duration::hours(2);

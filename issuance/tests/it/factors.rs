@@ -60,7 +60,7 @@ async fn signs_in_with(house: &House, identity: &str, name: &str) -> (Caller, Va
 }
 
 /// An officer with a certificate: on connections without it, the certificate with its key, and the officer's id.
-async fn certified(house: &House, name: &str, roles: &[Role]) -> (Caller, String, String) {
+pub async fn certified(house: &House, name: &str, roles: &[Role]) -> (Caller, String, String) {
     let (officer, id) = house.appointed(name, roles, "o-1").await;
     let token = granted(house, &id).await;
     let (enrolled, key) = enrols(&officer, &token).await;

@@ -244,7 +244,7 @@ pub fn client(folder: &TempDir, identity: Option<&str>) -> Client {
 /// As [`client`], before it is built.
 pub fn builder(folder: &TempDir, identity: Option<&str>) -> ClientBuilder {
     let authority = std::fs::read(folder.path().join("data/tls-ca.pem")).unwrap();
-    let builder = Client::builder().tls_certs_only([Certificate::from_pem(&authority).unwrap()]).no_proxy();
+    let builder = Client::builder().tls_certs_only(Certificate::from_pem_bundle(&authority).unwrap()).no_proxy();
     match identity {
         Some(pem) => builder.identity(Identity::from_pem(pem.as_bytes()).unwrap()),
         None => builder,

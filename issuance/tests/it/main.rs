@@ -42,6 +42,7 @@ mod renewals;
 mod retention;
 mod rights;
 mod road;
+mod roll_over;
 mod row_macs;
 mod search;
 mod sessions;

@@ -25,5 +25,6 @@ mod readers;
 mod reconcile;
 mod reload;
 mod renewal;
+mod roll_over;
 mod station_and_kiosk;
 mod test_cards;

@@ -224,7 +224,8 @@ pub async fn reconcile(
             judged.push((proved.unwrap_or(false), voucher));
         }
     }
-    // An order for another chip was given when the chip before had become no card: of one application the latest counts.
+    // An order for another chip was given when the chip before had become no card: of one
+    // application the latest counts.
     let latest = |application, document| {
         let others = judged.iter().filter(|(_, other): &&(bool, Voucher)| other.application() == application);
         others.map(|(_, other)| (other.order().uuid(), other.document())).max().is_some_and(|(_, of)| of == document)

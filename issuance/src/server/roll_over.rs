@@ -1,0 +1,67 @@
+//! Whom the roll-over of the TLS authority waits for.
+
+use thiserror::Error;
+
+use super::Settings;
+use super::compose::{StartError, database, deeds, founded};
+use crate::access::stations::{LeftBehind, left_behind};
+use crate::deed::{Action, DeedError, Entry, Object, Purpose};
+use crate::ground::actor::Service;
+use crate::ground::{Clock, Randomness};
+use crate::keys::{Installation, RollOver};
+
+/// Returns who has certificates that end with the roll-over that is under way: all names are empty if none is, or if
+/// nothing was ever served. The service may run meanwhile, and need not.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn left_behind_by_roll_over(settings: &Settings) -> Result<LeftBehind, StartError> {
+    let (store, authority) = founded(settings)?;
+    let Some(roll_over) = RollOver::under_way(&store)? else { return Ok(LeftBehind::default()) };
+    let now = Clock::system(authority.utc_offset()?).now();
+    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    let left = async {
+        if !db.has_table("station").await? {
+            return Ok(LeftBehind::default());
+        }
+        let mut tx = db.begin_read().await?;
+        left_behind(&mut tx, &roll_over, settings.access.station_renewal_grace, now).await
+    };
+    let left = left.await;
+    db.close().await;
+    Ok(left?)
+}
+
+/// Says in the trail who is about to be shut out, each by name.
+///
+/// # Errors
+/// [`ShutOutError`], which says what to do.
+pub async fn record_shut_out(settings: &Settings, left: &LeftBehind) -> Result<(), ShutOutError> {
+    let (store, _) = founded(settings)?;
+    let id = Installation::open(&store).map_err(StartError::from)?.id();
+    let deeds = deeds(settings).await?;
+    let entered = async {
+        let mut deed = deeds.open(Service).await?;
+        let names = [("station", &left.stations), ("officer", &left.officers)];
+        for (what, name) in names.into_iter().flat_map(|(what, names)| names.iter().map(move |name| (what, name))) {
+            let object = Object::Installation(id.uuid());
+            let entry = Entry::new(Action::TlsAuthorityEnded, object, Purpose::Administration);
+            deed.enter(entry.because(format!("shut out: {what} {name}"))).await?;
+        }
+        deed.commit().await
+    };
+    let entered = entered.await;
+    deeds.db().close().await;
+    Ok(entered?)
+}
+
+/// Why the trail does not say it.
+#[derive(Debug, Error)]
+pub enum ShutOutError {
+    /// The record.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// The folder and its database.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
