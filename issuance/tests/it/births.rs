@@ -124,7 +124,7 @@ async fn a_parent_who_is_unknown_or_was_dead_and_a_day_that_cannot_be_are_refuse
         let differs = lan.post("/api/v1/births", "b-4", other).await;
         assert_eq!((differs.status, differs.code()), (422, "parent-unknown"), "another name: {}", differs.body);
         let told = sql!("select count(*) as n from audit_entry where action = 'person-found' and reason = $1");
-        assert_eq!(house.count(told.clone(), args!["parent-dead"]).await, 1, "a refusal that tells of a person");
+        assert_eq!(house.count(told, args!["parent-dead"]).await, 1, "a refusal that tells of a person");
         assert_eq!(house.count(told, args!["parent-unknown"]).await, 1);
         for (day, code) in [
             ("2026", "declaration-incomplete"),

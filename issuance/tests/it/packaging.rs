@@ -33,7 +33,8 @@ fn units() -> Vec<String> {
     for folder in ["card-agent/packaging", "issuance/packaging"] {
         for entry in std::fs::read_dir(format!("{root}/{folder}")).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".service") || name.ends_with(".timer") {
+            let extension = name.rsplit('.').next();
+            if matches!(extension, Some("service" | "timer")) {
                 units.push(format!("{folder}/{name}"));
             }
         }
