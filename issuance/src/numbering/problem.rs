@@ -5,12 +5,14 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::EstablishError;
 use super::births::BirthError;
 use super::model::NumberingError;
+use crate::keys::KeyStoreError;
 use crate::web::Problem;
 
 impl From<EstablishError> for Problem {
     fn from(error: EstablishError) -> Self {
         use EstablishError as E;
         match error {
+            E::Counters(ref source @ KeyStoreError::File(_, ref file)) => Self::of_file(file, source),
             E::Counters(source) => Self::internal(&source),
             E::Doubtful(_) => Self::new(Code::AcknowledgementNeeded).detail(error),
             E::NotACitizen => Self::new(Code::NotEntitled).detail(error),

@@ -61,8 +61,8 @@ struct ChangeProposed {
     changes: Vec<FieldChange>,
     /// What a registrar should look at in the record that would be.
     findings: Vec<Finding>,
-    /// What would follow: `number-established-anew`, `card-to-be-changed`, `cards-revoked`, `applications-ended`,
-    /// `applications-held`.
+    /// What would follow, where there is a number, a card or an application: `number-established-anew`,
+    /// `card-to-be-changed`, `cards-revoked`, `applications-ended`, `applications-reopened`.
     consequences: Vec<&'static str>,
 }
 
@@ -265,7 +265,7 @@ fn words_of(consequences: Consequences) -> Vec<&'static str> {
     if died {
         words.push("applications-ended");
     } else if on_card || renumbered {
-        words.push("applications-held");
+        words.push("applications-reopened");
     }
     words
 }

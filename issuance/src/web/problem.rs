@@ -156,6 +156,12 @@ impl Problem {
         Self { cause: Some(cause.to_string()), ..Self::new(code) }
     }
 
+    /// A file of the service could not be written or read. Where there is no room for it, the caller is told so.
+    #[must_use]
+    pub fn of_file(source: &io::Error, cause: &(dyn std::error::Error + 'static)) -> Self {
+        Self::caused(if is_full(source) { ProblemCode::StorageFull } else { ProblemCode::Internal }, cause)
+    }
+
     /// Says after how many seconds the caller may ask again (`Retry-After`), at least one.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

@@ -337,7 +337,7 @@ pub(super) fn follow(
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // The log ends here, unless a later segment says that this one is missing.
-                let later = fs::read_dir(&folder).map_err(BackupError::file(&folder))?.flatten().any(|entry| {
+                let later = fs::read_dir(&folder).into_iter().flatten().flatten().any(|entry| {
                     let name = entry.file_name();
                     let there = name.to_str().and_then(|name| name.split('.').next()?.parse::<u64>().ok());
                     there.is_some_and(|there| there > number)
