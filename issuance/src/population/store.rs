@@ -75,7 +75,7 @@ pub(super) async fn insert(
 }
 
 /// Makes declarations of people who are alike wait for each other, until the transaction ends; those of other people do
-/// not wait. [`has_like`] then sees every one that came before.
+/// not wait. What looks for a double then sees every one that came before.
 ///
 /// # Errors
 /// [`StoreError`]
