@@ -33,9 +33,13 @@ const OF_OTHERS: &[&str] = &[
     "cldr-localenames-full",
     "get_serial",
     "ISSUANCE__SECTION__KEY",
+    "hostile-empty-reads",
+    "hostile-one-byte-reads",
     "pg_basebackup",
+    "pg_stats",
     "restore_command",
     "scikit-image",
+    "sqlite_stat1",
     "tests/unittests/test_globalplatform.py",
 ];
 
