@@ -14,8 +14,8 @@ fi
 if [ ! -x "$older/debug/card-agent" ] || [ ! -x "$older/debug/issuance" ]; then
   mkdir -p "$older/src"
   git archive "$commit" | tar -x -C "$older/src"
-  # The crates of others are the same: they are built once, for both. Only what is linked at the end goes to a folder of its own.
-  CARGO_BUILD_BUILD_DIR="$here" CARGO_TARGET_DIR="$older" \
+  # In a folder of its own, once: cargo tells the crates of a workspace apart by their place in it, and these have the same places.
+  CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="$older" \
     cargo build --quiet --locked --manifest-path "$older/src/Cargo.toml" --workspace --bin issuance --bin card-agent
 fi
 cargo run --quiet --package tests --bin apart -- --older "$older/debug"
