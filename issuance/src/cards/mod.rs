@@ -49,14 +49,6 @@ impl Subscriber for Registry {
         deed: &'a mut Deed<Officer>,
         event: RegisterEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
-        Box::pin(async move {
-            steps::follow(deed, event).await.map_err(|error| match error {
-                CardError::Store(source) => Objection::Store(source),
-                other => {
-                    let words = other.to_string();
-                    Objection::Refused(Problem::from(other).code(), words)
-                }
-            })
-        })
+        Box::pin(async move { steps::follow(deed, event).await.map_err(|error| Problem::from(error).into()) })
     }
 }

@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::model::{Card, Loss, Revocation, Status, StatusError, UndoError};
 use super::store;
-use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose, RegisterEvent};
+use crate::deed::{Action, Consequences, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose, RegisterEvent};
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::CardId;
 use crate::ground::text::tidy;
@@ -57,19 +57,24 @@ pub async fn activate<A: Actor>(
 /// # Errors
 /// [`CardError`]
 pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), CardError> {
+    let Consequences { died, nationality_lost, renumbered, on_card } = event.consequences;
+    let reasons = [
+        (died, Revocation::HolderDied),
+        (nationality_lost, Revocation::NationalityLost),
+        (renumbered, Revocation::NumberCancelled),
+    ];
+    let reason = reasons.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
+    if reason.is_none() && !on_card {
+        return Ok(());
+    }
     for card in store::cards_of(deed, event.person).await? {
         let card = store::card_locked(deed, card.id).await?.ok_or(CardError::Unknown)?;
         if let Status::Revoked { .. } = card.status {
             continue;
         }
-        let ended = [
-            (event.died, Revocation::HolderDied),
-            (event.nationality_lost, Revocation::NationalityLost),
-            (event.renumbered, Revocation::NumberCancelled),
-        ];
-        if let Some((_, reason)) = ended.into_iter().find(|(is_so, _)| *is_so) {
+        if let Some(reason) = reason {
             revoke(deed, &card, reason, Purpose::Update).await?;
-        } else if event.on_card {
+        } else {
             store::set_must_change(deed.tx(), card.id, "register-changed").await?;
             let entry = Entry::new(Action::CardMustBeChanged, Object::Card(card.id), Purpose::Update);
             deed.enter(entry.about(card.person).of(&card.office)).await?;

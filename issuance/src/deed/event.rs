@@ -11,22 +11,36 @@ use thiserror::Error;
 use super::Deed;
 use crate::ground::Officer;
 use crate::ground::ids::PersonId;
-use crate::store::StoreError;
 
 /// What changed about a person.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts, any of which may hold with any other")]
 pub struct RegisterEvent {
     /// The person.
     pub person: PersonId,
+    /// What it means beyond the register.
+    pub consequences: Consequences,
+}
+
+/// What a change of the register means beyond it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts, any of which may hold with any other")]
+pub struct Consequences {
     /// The person is dead or missing.
     pub died: bool,
     /// The person is no longer a citizen of the register's State.
     pub nationality_lost: bool,
     /// Sex or year of birth is another one: the number for life no longer tells it.
     pub renumbered: bool,
-    /// Something that is written on a card is another thing.
+    /// Something for which the law changes a card is another thing.
     pub on_card: bool,
+}
+
+impl Consequences {
+    /// True if the person has no right to a card any more.
+    #[must_use]
+    pub fn ends_entitlement(&self) -> bool {
+        self.died || self.nationality_lost
+    }
 }
 
 /// An office that acts when the register changes, in the transaction of the change.
@@ -42,13 +56,14 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>>;
 }
 
-/// Why a change of the register cannot happen.
-#[derive(Debug, Error)]
-pub enum Objection {
-    /// What follows from it is not possible.
-    #[error("{1}")]
-    Refused(ProblemCode, String),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// Why a change of the register cannot happen: what an office above it would tell its own caller.
+#[derive(Clone, Debug, Error)]
+#[error("{}", .cause.as_deref().or(.detail.as_deref()).unwrap_or(.code.word()))]
+pub struct Objection {
+    /// What it is.
+    pub code: ProblemCode,
+    /// What exactly, for the caller.
+    pub detail: Option<String>,
+    /// The cause of a failure inside the service, for the log alone.
+    pub cause: Option<String>,
 }

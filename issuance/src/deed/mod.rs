@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
-pub use event::{Objection, RegisterEvent, Subscriber};
+pub use event::{Consequences, Objection, RegisterEvent, Subscriber};
 use rand::rngs::ChaCha20Rng;
 pub use store::MIGRATIONS;
 use thiserror::Error;

@@ -107,6 +107,12 @@ impl<const MOST: usize> SomeWords<MOST> {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// As words that may be none.
+    #[must_use]
+    pub fn words(&self) -> &Words<MOST> {
+        &self.0
+    }
 }
 
 impl<const MOST: usize> TryFrom<String> for SomeWords<MOST> {

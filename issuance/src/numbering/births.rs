@@ -1,141 +1,47 @@
 //! The message of a birth (Decree 137/2015/NĐ-CP, Art. 14): the child enters the register and has a number at once.
 
-use axum::extract::{FromRef, State};
 use crypto::identity::{Date, FullName, PersonalNumber, folded_name};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use time::Duration;
-use utoipa::ToSchema;
-use utoipa_axum::routes;
 
 use super::{EstablishError, Numbers, steps};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::Officer;
 use crate::ground::ids::PersonId;
-use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
-use crate::ground::{Officer, Permission};
+use crate::ground::text::SomeWords;
 use crate::population::history::{Confidence, Evidence, FactSource, Form};
-use crate::population::model::{Declaration, DeclaredPlace, DeclaredRelative, Finding, Registered, Relative};
+use crate::population::model::{Declaration, Finding, Registered, Relative};
 use crate::population::{self, PopulationError, Register};
 use crate::store::StoreError;
-use crate::web::{Answered, Desk, Right, Routes, Write};
 
-/// The route of births.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
-where
-    Desk: FromRef<S>,
-    Numbers: FromRef<S>,
-    Register: FromRef<S>,
-{
-    Routes::new().add(Right::Officer(Permission::Number), routes!(born))
-}
-
-/// The eight groups of Art. 14(1), and the entry of the civil-status register that they are taken from.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct BirthMessage {
-    /// a) Surname, middle names and given name at birth, with diacritics.
-    full_name: String,
-    /// b) Day, month and year: a birth that is registered today has all three.
-    birth_date: String,
-    /// c) `Nam`, `Nữ`, `M` or `F`.
-    sex: String,
-    /// d) Where the birth is registered; its province begins the number.
-    birth_registration: DeclaredPlace,
-    /// đ) Place of origin.
-    place_of_origin: DeclaredPlace,
-    /// e) Ethnic group, two digits.
-    ethnic_group: String,
-    /// g) Nationality, three letters; empty means the register's State.
-    #[serde(default)]
-    nationality: String,
-    /// h) Father, unless undetermined.
-    father: Option<DeclaredRelative>,
-    /// h) Mother, unless undetermined.
-    mother: Option<DeclaredRelative>,
-    /// h) Legal representative, where there is no parent.
-    representative: Option<DeclaredRelative>,
+/// A message of birth: the eight groups as a declaration, and what is not of them.
+pub(super) struct Birth<'a> {
+    /// The eight groups of Art. 14(1).
+    pub declaration: &'a Declaration,
     /// Number and day of the entry in the register of births.
-    #[schema(value_type = String, max_length = 200)]
-    registration: SomeWords<200>,
-    /// The officer knows what speaks against a number, and answers for it.
-    #[serde(default)]
-    acknowledged: bool,
-    /// Why it is right all the same, at most 400 characters; for the audit trail.
-    #[serde(default)]
-    #[schema(value_type = String)]
-    because: Words<MOST_OF_REASON>,
+    pub registration: &'a SomeWords<200>,
+    /// Why a number is right although a namesake of the day is in the register, if an officer says so.
+    pub acknowledged: Option<&'a str>,
 }
 
-/// The child's number.
-#[derive(Debug, Serialize, ToSchema)]
-struct Born {
-    /// The register's own id.
-    person_id: PersonId,
-    /// The number for life, twelve digits.
-    #[schema(value_type = String)]
-    personal_number: PersonalNumber,
-    /// What a registrar should look at.
-    findings: Vec<Finding>,
-}
-
-/// A child is born: registers it and establishes its number at once. Sent again with the same `Idempotency-Key`, the
-/// message gets the same number.
-#[utoipa::path(post, path = "/api/v1/births", tag = "numbering", request_body = BirthMessage,
-    responses((status = 201, body = Born, description = "Made.",
-        headers(("Location" = String, description = "Where it can be read.")))))]
-async fn born(
-    State(desk): State<Desk>,
-    State(numbers): State<Numbers>,
-    State(register): State<Register>,
-    officer: Officer,
-    Write { stamp, body }: Write<BirthMessage>,
-) -> Answered {
-    let mut told = None;
-    let done = desk
-        .write(officer.clone(), stamp, async |deed| {
-            let born = register_birth(deed, &numbers, &register, &body).await;
-            told = born.as_ref().err().and_then(BirthError::tells_of);
-            born
-        })
-        .await;
-    // The refused deed is undone, and with it what it recorded: a refusal that tells of a person is a record about that
-    // person all the same.
-    if let (Err(problem), Some(person)) = (&done, told) {
-        let mut deed = desk.deeds().open(officer).await?;
-        let entry = Entry::new(Action::PersonFound, Object::Person(person), Purpose::Numbering).about(person);
-        deed.enter(entry.refused(problem.code())).await?;
-        deed.commit().await?;
-    }
-    done.map(|made| made.created("/api/v1/persons/", "person_id"))
-}
-
-async fn register_birth(
+/// Registers a child and establishes its number. Returns the register's id, the number, and what a registrar should
+/// look at.
+///
+/// # Errors
+/// [`BirthError`]
+pub(super) async fn register(
     deed: &mut Deed<Officer>,
     numbers: &Numbers,
     register: &Register,
-    message: &BirthMessage,
-) -> Result<Born, BirthError> {
-    let declaration = Declaration {
-        full_name: message.full_name.clone(),
-        birth_date: message.birth_date.clone(),
-        sex: message.sex.clone(),
-        birth_registration: message.birth_registration.clone(),
-        place_of_origin: message.place_of_origin.clone(),
-        ethnic_group: message.ethnic_group.clone(),
-        nationality: message.nationality.clone(),
-        father: message.father.clone(),
-        mother: message.mother.clone(),
-        representative: message.representative.clone(),
-        ..Declaration::default()
-    };
-    let document: Words<200> = message.registration.as_str().to_owned().try_into().unwrap_or_default();
+    birth: &Birth<'_>,
+) -> Result<(PersonId, PersonalNumber, Vec<Finding>), BirthError> {
     let evidence = Evidence {
         form: Form::BirthMessage,
         source: FactSource::CivilStatus,
-        document,
+        document: birth.registration.words().clone(),
         confidence: Confidence::Proved,
     };
-    let (person, findings) = population::check::examine(&declaration, register.reference(), deed.today())
+    let (person, findings) = population::check::examine(birth.declaration, register.reference(), deed.today())
         .map_err(PopulationError::Declined)?;
     let Date::Full(day) = person.birth else { return Err(BirthError::DayMissing) };
     if day + OLDEST < deed.today() {
@@ -169,9 +75,8 @@ async fn register_birth(
     let (id, mut all) = population::steps::enter(deed, &person, findings, evidence).await?;
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));
-    let acknowledged = message.acknowledged.then_some(message.because.as_str());
-    let personal_number = steps::establish(deed, numbers, id, acknowledged).await?;
-    Ok(Born { person_id: id, personal_number, findings: all })
+    let number = steps::establish(deed, numbers, id, birth.acknowledged).await?;
+    Ok((id, number, all))
 }
 
 /// A child who is older is declared: the message is about newborns (due within sixty days, Law 60/2014/QH13, Art. 15).
@@ -246,7 +151,7 @@ pub(super) enum BirthError {
 
 impl BirthError {
     /// The person of whom the refusal tells something.
-    fn tells_of(&self) -> Option<PersonId> {
+    pub(super) fn tells_of(&self) -> Option<PersonId> {
         match self {
             Self::ParentDead(_, id) | Self::ParentDiffers(_, id) | Self::Recorded { child: id, .. } => Some(*id),
             _ => None,

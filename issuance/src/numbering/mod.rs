@@ -7,6 +7,7 @@
 
 mod api;
 mod births;
+mod births_api;
 pub mod model;
 mod problem;
 pub mod steps;
@@ -47,16 +48,10 @@ impl Subscriber for Numbers {
         event: RegisterEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
         Box::pin(async move {
-            if !event.renumbered {
+            if !event.consequences.renumbered {
                 return Ok(());
             }
-            steps::establish_anew(deed, self, event.person).await.map_err(|error| match error {
-                EstablishError::Store(source) => Objection::Store(source),
-                other => {
-                    let words = other.to_string();
-                    Objection::Refused(Problem::from(other).code(), words)
-                }
-            })
+            steps::establish_anew(deed, self, event.person).await.map_err(|error| Problem::from(error).into())
         })
     }
 }

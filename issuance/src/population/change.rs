@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::check::{self, Declined};
-use super::history::{self, ChangeUnfit, Consequences, Event, EventKind, Evidence, FieldChange};
+use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
 use super::store::history::{self as store_history, Proposed};
 use super::{PopulationError, Register, store};
 use crate::access;
-use crate::deed::{Action, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
+use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
 use crate::ground::ids::{ChangeId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, OtherOffice};
 use crate::store::{Db, StoreError};
@@ -80,7 +80,7 @@ pub async fn propose(
     let entry = Entry::new(Action::PersonChangeProposed, Object::Person(person), Purpose::Update).about(person);
     deed.enter(entry.of(&registered.office).because(wanted.kind.word())).await?;
     let state = register.reference().state();
-    let consequences = Consequences::of(&registered.person, &after, &proposed.changes, state);
+    let consequences = history::consequences(&registered.person, &after, &proposed.changes, state);
     Ok(Proposal { id: proposed.id, changes: proposed.changes, findings, consequences })
 }
 
@@ -128,10 +128,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     let entry = entry.about(proposed.person).of(&registered.office).with(Object::Officer(proposed.proposed.by));
     deed.enter(entry.because(proposed.kind.word())).await?;
     let state = register.reference().state();
-    let Consequences { died, nationality_lost, renumbered, on_card } =
-        Consequences::of(&registered.person, &after, &event.changes, state);
-    let event = RegisterEvent { person: proposed.person, died, nationality_lost, renumbered, on_card };
-    deed.publish(event).await?;
+    let consequences = history::consequences(&registered.person, &after, &event.changes, state);
+    deed.publish(RegisterEvent { person: proposed.person, consequences }).await?;
     Ok(proposed.person)
 }
 

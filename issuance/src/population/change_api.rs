@@ -10,10 +10,10 @@ use utoipa_axum::routes;
 
 use super::Register;
 use super::change::{self, ChangeError, History, Wanted};
-use super::history::{Consequences, Event, EventKind, Evidence, FieldChange};
+use super::history::{Event, EventKind, Evidence, FieldChange};
 use super::model::Finding;
 use super::store::history::{self as store, Proposed};
-use crate::deed::{Action, Entry, Object, Purpose};
+use crate::deed::{Action, Consequences, Entry, Object, Purpose};
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
 use crate::store::{Record, StoreError};
@@ -251,18 +251,18 @@ async fn withdraw(
 
 /// What follows from a change outside the register.
 fn words_of(consequences: Consequences) -> Vec<&'static str> {
-    let Consequences { died, nationality_lost, renumbered, on_card } = consequences;
-    let died = died || nationality_lost;
+    let Consequences { renumbered, on_card, .. } = consequences;
+    let ends = consequences.ends_entitlement();
     let mut words = vec![];
     if renumbered {
         words.push("number-established-anew");
     }
-    if died || renumbered {
+    if ends || renumbered {
         words.push("cards-revoked");
     } else if on_card {
         words.push("card-to-be-changed");
     }
-    if died {
+    if ends {
         words.push("applications-ended");
     } else if on_card || renumbered {
         words.push("applications-reopened");

@@ -10,6 +10,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::model::{Declaration, DeclaredPlace, DeclaredRelative, Person, Place, Relative};
+use crate::deed::Consequences;
 use crate::ground::Decision;
 use crate::ground::text::Words;
 
@@ -264,38 +265,27 @@ pub fn difference(before: &Person, after: &Person) -> Vec<FieldChange> {
         .collect()
 }
 
-/// The fields of a record, by name.
+/// Returns the fields of a record, by name.
 pub(super) fn fields_of(person: &Person) -> Map<String, Value> {
-    match serde_json::to_value(person) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
+    members(person)
+}
+
+/// Returns the members of a form or a record: all of them become JSON objects.
+fn members(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => members,
+        _ => unreachable!("a record is a JSON object"),
     }
 }
 
-/// What a change means beyond the register.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts, any of which may hold with any other")]
-pub struct Consequences {
-    /// The person is dead or missing.
-    pub died: bool,
-    /// The person is no longer a citizen of this State.
-    pub nationality_lost: bool,
-    /// Sex or year of birth is another one: the number for life no longer tells it.
-    pub renumbered: bool,
-    /// Something that is written on a card is another thing.
-    pub on_card: bool,
-}
-
-impl Consequences {
-    /// Those of a step from one record to another, in the register of this State.
-    #[must_use]
-    pub fn of(before: &Person, after: &Person, changes: &[FieldChange], state: &str) -> Self {
-        Self {
-            nationality_lost: before.nationality == state && after.nationality != state,
-            died: before.died.is_none() && after.died.is_some(),
-            renumbered: before.sex != after.sex || before.birth.year() != after.birth.year(),
-            on_card: changes.iter().any(|change| ON_CARD.contains(&change.field.as_str())),
-        }
+/// Returns what a step from one record to another means beyond the register of this State.
+#[must_use]
+pub fn consequences(before: &Person, after: &Person, changes: &[FieldChange], state: &str) -> Consequences {
+    Consequences {
+        died: before.died.is_none() && after.died.is_some(),
+        nationality_lost: before.nationality == state && after.nationality != state,
+        renumbered: before.sex != after.sex || before.birth.year() != after.birth.year(),
+        on_card: changes.iter().any(|change| ON_CARD.contains(&change.field.as_str())),
     }
 }
 
@@ -316,9 +306,7 @@ pub fn overlay(
     if fields.is_empty() {
         return Err(ChangeUnfit::Nothing);
     }
-    let Ok(Value::Object(mut declared)) = serde_json::to_value(Declaration::from(person)) else {
-        return Err(ChangeUnfit::Nothing);
-    };
+    let mut declared = members(&Declaration::from(person));
     for (field, value) in fields {
         if !declared.contains_key(field) {
             return Err(ChangeUnfit::Unknown(field.clone()));

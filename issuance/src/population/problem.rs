@@ -6,7 +6,6 @@ use super::PopulationError;
 use super::change::ChangeError;
 use super::check::Declined;
 use super::search::SearchError;
-use crate::deed::Objection;
 use crate::web::Problem;
 
 impl From<PopulationError> for Problem {
@@ -40,8 +39,8 @@ impl From<ChangeError> for Problem {
         match error {
             E::ChangeUnknown => Self::new(Code::ChangeUnknown),
             E::Declined(declined) => of_declined(&declined, "/fields"),
-            E::Objection(Objection::Refused(code, words)) => Self::new(code).detail(words),
-            E::Objection(Objection::Store(source)) | E::Store(source) => source.into(),
+            E::Objection(objection) => objection.into(),
+            E::Store(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::PersonUnknown => Self::new(Code::PersonUnknown).detail(error),
             E::SameOfficer => Self::new(Code::SecondOfficerNeeded),

@@ -1,10 +1,11 @@
 //! The verbs of the register.
 
+use serde_json::Value;
 use thiserror::Error;
 use time::Duration;
 
 use super::check::{self, Declined};
-use super::history::{Event, EventKind, Evidence};
+use super::history::{Event, EventKind, Evidence, fields_of};
 use super::model::{Claim, Declaration, Finding, Person, Registered};
 use super::{Register, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
@@ -51,7 +52,7 @@ pub async fn enter(
         proposed_by: by.by,
         recorded: by,
         evidence,
-        declared: serde_json::to_value(person).ok(),
+        declared: Some(Value::Object(fields_of(person))),
         changes: vec![],
     };
     store::history::add(deed.tx(), id, &event).await?;

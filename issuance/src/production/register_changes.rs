@@ -1,6 +1,6 @@
-//! What follows for an application under way when the register changes: it ends with the death of its
-//! citizen, and waits for a new look where what would stand on the card is another thing. A chip that carries
-//! the old words is written off.
+//! What follows for an application under way when the register changes: it ends with the death of its citizen or the
+//! loss of the nationality, and is decided anew where what would stand on the card is another thing. A chip that
+//! carries the old words is written off.
 
 use std::pin::Pin;
 
@@ -10,7 +10,7 @@ use super::error::ProductionError;
 use super::withdrawal::account_for;
 use super::{Production, store};
 use crate::applications::model::Stage;
-use crate::deed::{Action, Deed, Entry, Object, Objection, Purpose, RegisterEvent, Subscriber};
+use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Purpose, RegisterEvent, Subscriber};
 use crate::ground::Officer;
 use crate::ground::ids::ApplicationId;
 use crate::web::Problem;
@@ -22,22 +22,15 @@ impl Subscriber for Production {
         deed: &'a mut Deed<Officer>,
         event: RegisterEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
-        Box::pin(async move {
-            follow(deed, event).await.map_err(|error| match error {
-                ProductionError::Store(source) => Objection::Store(source),
-                other => {
-                    let words = other.to_string();
-                    Objection::Refused(Problem::from(other).code(), words)
-                }
-            })
-        })
+        Box::pin(async move { follow(deed, event).await.map_err(|error| Problem::from(error).into()) })
     }
 }
 
 async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), ProductionError> {
     let Some((id, _)) = applications::store::lists::open_of(deed.tx(), event.person).await? else { return Ok(()) };
-    let ends = event.died || event.nationality_lost;
-    if ends || event.renumbered || event.on_card {
+    let Consequences { renumbered, on_card, .. } = event.consequences;
+    let (ends, on_card) = (event.consequences.ends_entitlement(), renumbered || on_card);
+    if ends || on_card {
         withdraw_chip(deed, id).await?;
     }
     let found = applications::store::application_locked(deed, id).await?;
@@ -54,7 +47,7 @@ async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), Pr
             application.stage = application.stage.reopen(salt)?;
             Action::ApplicationReopened
         }
-        (Stage::Approved { .. } | Stage::Held { .. }, false) if event.renumbered || event.on_card => {
+        (Stage::Approved { .. } | Stage::Held { .. }, false) if on_card => {
             application.stage = application.stage.reopen(salt)?;
             Action::ApplicationReopened
         }

@@ -11,7 +11,7 @@ use crypto::perso::problem::{About, ProblemCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::deed::{DeedError, Object};
+use crate::deed::{DeedError, Object, Objection};
 use crate::ground::OtherOffice;
 use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::ids::{IdMalformed, RequestId};
@@ -265,6 +265,21 @@ impl From<ObjectError> for Problem {
 /// True if a file was not written because there is no room.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// What an office tells about a change of the register that it cannot follow is told to the officer who changes it.
+impl From<Objection> for Problem {
+    fn from(objection: Objection) -> Self {
+        let Objection { code, detail, cause } = objection;
+        Self { detail, cause, ..Self::new(code) }
+    }
+}
+
+impl From<Problem> for Objection {
+    fn from(problem: Problem) -> Self {
+        let Problem { code, detail, cause, .. } = problem;
+        Self { code, detail, cause }
+    }
 }
 
 impl From<DeedError> for Problem {
