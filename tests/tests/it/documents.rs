@@ -35,11 +35,13 @@ const OF_OTHERS: &[&str] = &[
     "ISSUANCE__SECTION__KEY",
     "hostile-empty-reads",
     "hostile-one-byte-reads",
+    "opentelemetry-otlp",
     "pg_basebackup",
     "pg_stats",
     "restore_command",
     "scikit-image",
     "sqlite_stat1",
+    "tracing-opentelemetry",
     "tests/unittests/test_globalplatform.py",
 ];
 
