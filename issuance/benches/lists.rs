@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use issuance::access::OFFICER;
+use issuance::access::{OFFICER, SESSION};
 use issuance::ground::ids::{OfficerId, SessionId};
 use issuance::ground::{Clock, Randomness, Role};
 use issuance::keys::InitOptions;
@@ -132,6 +132,7 @@ async fn officer(service: &Service) -> String {
     );
     let hash: [u8; 32] = Sha256::digest("bench").into();
     tx.run(open, args![session, hash, id, at, at + time::Duration::days(1)]).await.expect("a session");
+    tx.seal(&SESSION, session).await.expect("sealed");
     tx.commit().await.expect("kept");
     "bench".to_owned()
 }
