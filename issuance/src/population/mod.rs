@@ -8,6 +8,7 @@ pub mod history;
 pub mod model;
 mod problem;
 pub mod reference;
+pub mod rules;
 pub mod search;
 pub mod steps;
 pub mod store;
