@@ -5,6 +5,7 @@ mod backup;
 mod config;
 mod confirm;
 mod crl;
+mod import;
 mod init;
 mod migrate;
 mod officer;
@@ -17,6 +18,7 @@ mod renew_server;
 mod restore;
 mod retention;
 mod rotate;
+mod rules;
 mod serve;
 mod station;
 mod status;
@@ -66,6 +68,8 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
+    Import(import::ImportCommand),
+    Rules(rules::RulesCommand),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
     Man(paper::Man),
@@ -105,6 +109,8 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
+        Command::Import(command) => command.run().map(done),
+        Command::Rules(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
         Command::Migrate(command) => command.run().map(done),
         Command::Man(command) => command.run().map(done),

@@ -139,7 +139,8 @@ impl Examination<'_> {
         if person.died.is_some() {
             self.finds("died", rules::DEATH_RECORDED, "recorded as dead or missing: no application is possible");
         }
-        let day_before = person.died.and_then(Date::full).zip(person.birth.full()).is_some_and(|(died, born)| died < born);
+        let day_before =
+            person.died.and_then(Date::full).zip(person.birth.full()).is_some_and(|(died, born)| died < born);
         if day_before || person.died.is_some_and(|died| died.year() < person.birth.year()) {
             self.finds("died", rules::DEATH_BEFORE_BIRTH, "the death lies before the birth");
         }
@@ -184,7 +185,11 @@ impl Examination<'_> {
             let number = relative.as_ref().and_then(|relative| relative.personal_number);
             if number.is_some_and(|number| self.reference.province(number.province()).is_none()) {
                 let field = format!("{field}.personal_number");
-                self.finds(&field, rules::NUMBER_PROVINCE_UNKNOWN, "the number begins with a code that no province has");
+                self.finds(
+                    &field,
+                    rules::NUMBER_PROVINCE_UNKNOWN,
+                    "the number begins with a code that no province has",
+                );
             }
         }
         self.parent("father", person.father.as_ref(), Sex::Male, person.birth);
@@ -199,7 +204,11 @@ impl Examination<'_> {
             self.finds(&field, rules::NUMBER_DISAGREES_WITH_SEX, "the number is one of the other sex");
         }
         if number.birth_year() >= birth.year() {
-            self.finds(&field, rules::CHILD_OLDER_THAN_PARENT, "the number is one of a person not born before the child");
+            self.finds(
+                &field,
+                rules::CHILD_OLDER_THAN_PARENT,
+                "the number is one of a person not born before the child",
+            );
         } else if number.birth_year() + YOUNGEST_PARENT > birth.year() {
             self.finds(&field, rules::PARENT_TOO_YOUNG, "the parent was less than twelve years old");
         }
@@ -241,7 +250,8 @@ impl Examination<'_> {
             None => self.finds(field, rules::ADDRESS_INCOMPLETE, "the district is missing"),
             Some(None) => self.finds(field, rules::DISTRICT_UNKNOWN, "no district has this code"),
             Some(Some(unit)) if unit.within != province => {
-                let finding = Finding::new(rules::DISTRICT_ELSEWHERE, field, "the district belongs to another province");
+                let finding =
+                    Finding::new(rules::DISTRICT_ELSEWHERE, field, "the district belongs to another province");
                 let put = at("province");
                 let put = Some((put.as_str(), unit.within.to_owned()));
                 self.findings.push(finding.mended("the district's own province, or another district", put));
@@ -263,7 +273,8 @@ impl Examination<'_> {
 
     fn relative(&mut self, field: &str, declared: Option<&DeclaredRelative>) -> Option<Relative> {
         let declared = declared?;
-        let full_name = self.may::<FullName>(&format!("{field}.full_name"), &declared.full_name, rules::NAME_NOT_WRITABLE);
+        let full_name =
+            self.may::<FullName>(&format!("{field}.full_name"), &declared.full_name, rules::NAME_NOT_WRITABLE);
         let personal_number = self.may::<PersonalNumber>(
             &format!("{field}.personal_number"),
             &declared.personal_number,
@@ -310,7 +321,8 @@ impl Examination<'_> {
         }
         let finding = Finding::new(rules::NATIONALITY_UNKNOWN, field, "a nationality is three capital letters");
         let capitals = code.to_ascii_uppercase();
-        let put = (capitals.len() == 3 && capitals.bytes().all(|b| b.is_ascii_uppercase())).then_some((field, capitals));
+        let put =
+            (capitals.len() == 3 && capitals.bytes().all(|b| b.is_ascii_uppercase())).then_some((field, capitals));
         self.declines.push(finding.shaped(&code).mended("write the three letters of Doc 9303-3", put));
         None
     }
@@ -347,7 +359,8 @@ impl Examination<'_> {
         }
         let says = "an old identity number has nine or twelve digits";
         let finding = Finding::new(rules::OLD_NUMBER_MALFORMED, field, says).shaped(&number);
-        self.findings.push(finding.mended("look at the old card again; a zero before the first digit may be lost", None));
+        self.findings
+            .push(finding.mended("look at the old card again; a zero before the first digit may be lost", None));
         None
     }
 
@@ -402,7 +415,8 @@ impl Examination<'_> {
 /// What is said of a value that cannot be read.
 fn unread(field: &str, rule: Rule, text: &str, error: &impl Display) -> Finding {
     // An unreadable date is either no date at all, or a day that no calendar has; people mend the two in different ways.
-    let impossible = rule == rules::DATE_UNREADABLE && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. }));
+    let impossible =
+        rule == rules::DATE_UNREADABLE && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. }));
     let rule = if impossible { rules::DATE_IMPOSSIBLE } else { rule };
     // The parser's own words, unless they repeat a date: messages end up in logs.
     let said = if impossible { "the calendar has no such day".to_owned() } else { error.to_string() };
@@ -447,7 +461,8 @@ fn repair(field: &str, rule: Rule, text: &str) -> Option<(&'static str, Option<S
         }
         rules::NUMBER_MALFORMED | rules::OWN_NUMBER_MALFORMED if field.ends_with("personal_number") => {
             // A table calculation drops the zeros that a number begins with.
-            let says = if digits(11) || digits(10) { "a zero before the first digit is lost" } else { "write twelve digits" };
+            let says =
+                if digits(11) || digits(10) { "a zero before the first digit is lost" } else { "write twelve digits" };
             Some((says, (digits(11)).then(|| format!("{text:0>12}"))))
         }
         _ => None,

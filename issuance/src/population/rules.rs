@@ -272,7 +272,8 @@ pub fn page() -> String {
             Severity::Finds => "finds",
         };
         let (id, code, word, says, ground) = (rule.id, rule.code, rule.word.word(), rule.says, rule.ground);
-        writeln!(page, "| {id} | `{code}` | {word} | {follows} | {says} | {ground} |").expect("a text can be written to");
+        writeln!(page, "| {id} | `{code}` | {word} | {follows} | {says} | {ground} |")
+            .expect("a text can be written to");
     }
     page
 }
