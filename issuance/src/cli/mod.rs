@@ -12,6 +12,7 @@ mod officer;
 mod openapi;
 mod output;
 mod paper;
+mod quarantine;
 mod reconcile;
 mod rekey;
 mod renew_server;
@@ -69,6 +70,7 @@ enum Command {
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Import(import::ImportCommand),
+    Quarantine(quarantine::QuarantineCommand),
     Rules(rules::RulesCommand),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
@@ -110,6 +112,7 @@ pub fn run() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
         Command::Import(command) => command.run().map(done),
+        Command::Quarantine(command) => command.run().map(done),
         Command::Rules(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
         Command::Migrate(command) => command.run().map(done),

@@ -67,6 +67,15 @@ impl Declared {
         Ok(declared)
     }
 
+    /// Puts a text into the field of a column. Returns false if there is none of this name.
+    pub fn set(&mut self, column: &str, text: &str) -> bool {
+        match known().into_iter().find(|(name, _)| name == column) {
+            Some((_, target)) => target.put(self, text),
+            None => return false,
+        }
+        true
+    }
+
     /// The fields, each with the name of its column; empty ones are left out.
     #[must_use]
     pub fn by_column(&self) -> Map<String, Value> {
@@ -101,7 +110,26 @@ enum Target {
     Text(Of<Declaration>),
     Place(fn(&mut Declaration) -> &mut DeclaredPlace, Of<DeclaredPlace>),
     Relative(fn(&mut Declaration) -> &mut DeclaredRelative, Of<DeclaredRelative>),
+    /// What an export of the quarantine says of a row.
+    Ignored,
 }
+
+impl Target {
+    fn put(self, declared: &mut Declared, text: &str) {
+        let into = match self {
+            Self::Beside(of) => of(declared),
+            Self::Text(of) => of(&mut declared.declaration),
+            Self::Place(place, of) => of(place(&mut declared.declaration)),
+            Self::Relative(relative, of) => of(relative(&mut declared.declaration)),
+            Self::Ignored => return,
+        };
+        text.clone_into(into);
+    }
+}
+
+/// Columns of an export of the quarantine, which a file may keep when it is imported again.
+pub const OF_QUARANTINE: [&str; 5] =
+    ["quarantine.line", "quarantine.rules", "quarantine.says", "quarantine.shapes", "quarantine.repairs"];
 
 /// The columns of a file, in its order.
 #[derive(Clone)]
@@ -220,12 +248,13 @@ impl Columns {
         if let Some(fault) = header.faults.first() {
             return Err(HeaderError::Unreadable(fault.message.clone()));
         }
-        if header.len() == 1 && header.field(0).contains([';', '\t']) {
+        if header.count() == 1 && header.field(0).contains([';', '\t']) {
             return Err(HeaderError::NoComma);
         }
-        let known = known();
+        let mut known = known();
+        known.extend(OF_QUARANTINE.map(|name| (name.to_owned(), Target::Ignored)));
         let (mut columns, mut names) = (Vec::new(), Vec::new());
-        for number in 0..header.len() {
+        for number in 0..header.count() {
             let name = header.field(number).trim_start_matches('\u{feff}').trim();
             let Some((name, target)) = known.iter().find(|(one, _)| one == name) else {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
@@ -247,8 +276,8 @@ impl Columns {
     #[must_use]
     pub fn declared(&self, row: &mut RawRow) -> Declared {
         let mut declared = Declared::default();
-        if row.len() != self.0.len() && row.faults.is_empty() {
-            let says = format!("{}: {} fields, the header has {}", row.at.named(), row.len(), self.0.len());
+        if row.count() != self.0.len() && row.faults.is_empty() {
+            let says = format!("{}: {} fields, the header has {}", row.at.named(), row.count(), self.0.len());
             row.faults.push(Finding::new(rules::COLUMNS_DIFFER, "", says));
         }
         for (number, target) in self.0.iter().enumerate() {
@@ -257,13 +286,7 @@ impl Columns {
             if text.is_empty() {
                 continue;
             }
-            let into = match target {
-                Target::Beside(of) => of(&mut declared),
-                Target::Text(of) => of(&mut declared.declaration),
-                Target::Place(place, of) => of(place(&mut declared.declaration)),
-                Target::Relative(relative, of) => of(relative(&mut declared.declaration)),
-            };
-            text.clone_into(into);
+            target.put(&mut declared, text);
         }
         declared
     }

@@ -1,6 +1,30 @@
 //! Which process reads a file: so that two do not, and that one which was killed keeps no other from going on.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Mutex;
+
+use crate::ground::ids::BatchId;
+
+/// The files that this process reads now.
+static READ: Mutex<BTreeSet<BatchId>> = Mutex::new(BTreeSet::new());
+
+/// A file that this process reads, until it is dropped.
+#[derive(Debug)]
+pub struct Reading(BatchId);
+
+impl Reading {
+    /// Notes that this process reads a file; `None` if it does so already.
+    pub fn begin(batch: BatchId) -> Option<Self> {
+        READ.lock().expect("the lock is held for one step only").insert(batch).then_some(Self(batch))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READ.lock().expect("the lock is held for one step only").remove(&self.0);
+    }
+}
 
 /// Returns the name of this process: of the computer since it was started, the process, and the moment of its start.
 pub fn this_process() -> String {

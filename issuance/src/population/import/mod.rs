@@ -4,6 +4,8 @@
 mod columns;
 mod judge;
 mod lease;
+pub mod quarantine;
+mod quarantine_api;
 mod reader;
 mod run;
 
@@ -14,6 +16,7 @@ use std::str::FromStr;
 pub use columns::{Declared, HeaderError, names};
 use crypto::identity::PersonalNumber;
 pub use judge::{Fit, digest};
+pub(super) use quarantine_api::routes;
 pub use reader::{Format, Position, ReadError};
 pub use run::{Done, Ended, ImportError, Told, Wanted, import};
 

@@ -62,14 +62,8 @@ pub struct RawRow {
 impl RawRow {
     /// Returns how many fields there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.fields.len()
-    }
-
-    /// True if there is no field.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
     }
 
     /// Returns a field; empty where there is none.
@@ -342,7 +336,7 @@ mod tests {
     }
 
     fn fields(row: &RawRow) -> Vec<&str> {
-        (0..row.len()).map(|number| row.field(number)).collect()
+        (0..row.count()).map(|number| row.field(number)).collect()
     }
 
     fn said(row: &RawRow) -> String {

@@ -18,7 +18,8 @@ use super::super::store::import::{self as store, Batch, Entering, Quarantined};
 use super::columns::{self, Columns, Declared, HeaderError};
 use super::judge::{Fit, judge};
 use super::reader::{Format, Position, RawRow, ReadError, Rows};
-use super::{State, lease};
+use super::lease::{self, Reading};
+use super::State;
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::ids::{BatchId, OfficerId, PersonId};
@@ -97,13 +98,13 @@ pub async fn import(
     mut tell: impl FnMut(Told),
 ) -> Result<(Done, Ended), ImportError> {
     let opened = look(&wanted, deeds, stop, &mut tell).await?;
-    let (mut batch, digest) = match opened {
+    let (mut batch, digest, _reading) = match opened {
         Opened::Before(batch) => {
             let finished = batch.finished_at.unwrap_or(batch.begun.at);
             return Ok((done_of(&batch), Ended::Before(finished)));
         }
         Opened::Stopped => return Err(ImportError::StoppedEarly),
-        Opened::Ready(batch, digest) => (*batch, digest),
+        Opened::Ready(batch, digest, reading) => (*batch, digest, reading),
     };
     let mut done = done_of(&batch);
     tell(Told::Entered(done.clone()));
@@ -161,7 +162,7 @@ enum Opened {
     /// It was imported before.
     Before(Box<Batch>),
     /// It is to be read from where its batch stands; with the digest of what lies before.
-    Ready(Box<Batch>, Sha256),
+    Ready(Box<Batch>, Sha256, Reading),
     /// It was stopped while it looked.
     Stopped,
 }
@@ -218,16 +219,16 @@ async fn look(
     };
     if let Some(batch) = resumed {
         let mark = marks.remove(&batch.read.byte).flatten();
-        let batch = taken(deeds, wanted, batch, whole, read).await?;
+        let (batch, reading) = taken(deeds, wanted, batch, whole, read).await?;
         let mark = match mark {
             Some(mark) => mark,
             // Begun under another name, or advanced meanwhile.
             None => tokio::task::block_in_place(|| digest_of(&mut file, batch.read.byte))?,
         };
-        return Ok(Opened::Ready(Box::new(batch), mark));
+        return Ok(Opened::Ready(Box::new(batch), mark, reading));
     }
-    let batch = begin(deeds, wanted, name, whole, read).await?;
-    Ok(Opened::Ready(Box::new(batch), Sha256::new()))
+    let (batch, reading) = begin(deeds, wanted, name, whole, read).await?;
+    Ok(Opened::Ready(Box::new(batch), Sha256::new(), reading))
 }
 
 fn open(wanted: &Wanted) -> Result<(File, u64), ImportError> {
@@ -272,7 +273,7 @@ async fn begin(
     file_name: String,
     digest: [u8; 32],
     bytes: u64,
-) -> Result<Batch, ImportError> {
+) -> Result<(Batch, Reading), ImportError> {
     let mut deed = deeds.open(Service).await?;
     let batch = Batch {
         id: deed.id(),
@@ -298,8 +299,9 @@ async fn begin(
         Err(error) => Err(error.into()),
         Ok(()) => {
             told(&mut deed, &batch, "begun").await?;
+            let reading = Reading::begin(batch.id).ok_or(ImportError::TakenOver)?;
             deed.commit().await?;
-            Ok(batch)
+            Ok((batch, reading))
         }
     }
 }
@@ -311,14 +313,18 @@ async fn taken(
     found: Batch,
     digest: [u8; 32],
     bytes: u64,
-) -> Result<Batch, ImportError> {
+) -> Result<(Batch, Reading), ImportError> {
     let mut deed = deeds.open(Service).await?;
     let mut batch = store::batch_locked(deed.tx(), found.id).await?.ok_or(ImportError::TakenOver)?;
     if batch.office != wanted.office {
         return Err(ImportError::OtherOffice(batch.office));
     }
-    if let (Some(holder), Some(until)) = (&batch.holder, batch.held_until)
+    let until = batch.held_until.unwrap_or(deed.at());
+    // An import of this process that failed with its database could not end the lease.
+    let reading = Reading::begin(batch.id).ok_or(ImportError::Held { until })?;
+    if let Some(holder) = &batch.holder
         && until > deed.at()
+        && *holder != lease::this_process()
         && !lease::has_ended(holder)
     {
         return Err(ImportError::Held { until });
@@ -331,7 +337,7 @@ async fn taken(
     store::advance(deed.tx(), &batch).await?;
     told(&mut deed, &batch, "taken up").await?;
     deed.commit().await?;
-    Ok(batch)
+    Ok((batch, reading))
 }
 
 /// Changes a batch that this process holds.
@@ -468,7 +474,7 @@ fn judged(mut row: RawRow, columns: Option<&Columns>, register: &Register, today
     let judged = if row.faults.is_empty() {
         judge(&declared, register.reference(), today).map(Box::new).map_err(|findings| Kept { findings, raw: None })
     } else {
-        let raw = (0..row.len()).map(|number| row.field(number)).collect::<Vec<_>>().join(",");
+        let raw = (0..row.count()).map(|number| row.field(number)).collect::<Vec<_>>().join(",");
         let raw = raw.chars().take(MOST_RAW).collect();
         Err(Kept { findings: row.faults, raw: Some(raw) })
     };
