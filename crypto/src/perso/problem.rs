@@ -111,6 +111,7 @@ catalogue! {
     ClaimMismatch "claim-mismatch" Request
     ClaimNeeded "claim-needed" Request
     ClaimTooSoon "claim-too-soon" Station
+    ColumnUnknown "column-unknown" Request
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
     DatabaseBusy "database-busy" Service
@@ -176,6 +177,7 @@ catalogue! {
     ProtocolTooNew "protocol-too-new" Station
     ProtocolTooOld "protocol-too-old" Station
     ProvinceUnassigned "province-unassigned" Request
+    QuarantinedUnknown "quarantined-unknown" Request
     QueryMalformed "query-malformed" Request
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request

@@ -23,7 +23,9 @@ pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub use gate::{Gate, gate, still_in};
 pub use model::AccessError;
 use serde::{Deserialize, Serialize};
-pub(crate) use steps::{knows_officer, office_of_officer_in_service, office_of_station, post_of_officer};
+pub(crate) use steps::{
+    knows_officer, office_of_officer_in_service, office_of_station, officer_of_name, post_of_officer,
+};
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::proposals::PROPOSAL;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};

@@ -408,3 +408,14 @@ pub(crate) async fn office_of_officer_in_service(
 ) -> Result<Option<OfficeCode>, crate::store::StoreError> {
     Ok(store::post_of_officer(tx, id).await?.map(|(office, _)| office))
 }
+
+/// Returns the officer in service of this name, with office and roles.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn officer_of_name(
+    tx: &mut Tx,
+    username: &str,
+) -> Result<Option<(OfficerId, OfficeCode, Vec<Role>)>, crate::store::StoreError> {
+    store::officer_of_name(tx, username).await
+}

@@ -187,6 +187,20 @@ pub(super) async fn account(tx: &mut Tx, username: &str) -> Result<Option<Accoun
     }))
 }
 
+/// Returns the officer in service of this name, with office and roles.
+pub(super) async fn officer_of_name(
+    tx: &mut Tx,
+    username: &str,
+) -> Result<Option<(OfficerId, OfficeCode, Vec<Role>)>, StoreError> {
+    let sql = sql!(
+        "select id, username, password, roles, office, made_at, disabled_at, token_hash, token_until, password_due,
+                version, mac
+         from officer where username = $1 and disabled_at is null"
+    );
+    let rows = tx.all_sealed(&OFFICER, sql, args![username]).await?;
+    rows.first().map(|row| Ok((Id::of(row, "id")?, row.parsed("office")?, row.json("roles")?))).transpose()
+}
+
 /// Inserts a new account.
 pub(super) async fn insert_officer(
     tx: &mut Tx,

@@ -5,18 +5,21 @@ mod backup;
 mod config;
 mod confirm;
 mod crl;
+mod import;
 mod init;
 mod migrate;
 mod officer;
 mod openapi;
 mod output;
 mod paper;
+mod quarantine;
 mod reconcile;
 mod rekey;
 mod renew_server;
 mod restore;
 mod retention;
 mod rotate;
+mod rules;
 mod serve;
 mod station;
 mod status;
@@ -66,6 +69,9 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
+    Import(import::ImportCommand),
+    Quarantine(quarantine::QuarantineCommand),
+    Rules(rules::RulesCommand),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
     Man(paper::Man),
@@ -105,6 +111,9 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
+        Command::Import(command) => command.run().map(done),
+        Command::Quarantine(command) => command.run().map(done),
+        Command::Rules(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
         Command::Migrate(command) => command.run().map(done),
         Command::Man(command) => command.run().map(done),

@@ -8,7 +8,8 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, CardId, DeliveryId, DeputyId, FindingId, HoldId, OfficerId, OrderId, PersonId, StationId,
+    ApplicationId, BatchId, CardId, DeliveryId, DeputyId, FindingId, HoldId, OfficerId, OrderId, PersonId,
+    QuarantinedId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -113,6 +114,8 @@ words! {
         ChipWriteOffProposed = "chip-write-off-proposed",
         /// What a citizen was said to claim was not what the register holds.
         ClaimRefused = "claim-refused",
+        /// Rows of a file of declarations entered the register or its quarantine; without the names of the persons.
+        DeclarationsImported = "declarations-imported",
         /// An officer was appointed to stand in for another.
         DeputyAppointed = "deputy-appointed",
         /// An officer's standing in for another was ended early.
@@ -199,6 +202,16 @@ words! {
         PortraitErased = "portrait-erased",
         /// The portrait of an application was read.
         PortraitRead = "portrait-read",
+        /// A row in quarantine was corrected.
+        QuarantineCorrected = "quarantine-corrected",
+        /// A row in quarantine was dropped.
+        QuarantineDropped = "quarantine-dropped",
+        /// Rows in quarantine were listed or exported.
+        QuarantineListed = "quarantine-listed",
+        /// A row in quarantine was read.
+        QuarantineRead = "quarantine-read",
+        /// A row in quarantine entered the register.
+        QuarantineReplayed = "quarantine-replayed",
         /// A receipt was not the chip's.
         ReceiptRefused = "receipt-refused",
         /// What is kept no longer was erased.
@@ -305,6 +318,8 @@ impl Default for Occasion {
 pub enum Object {
     /// An application.
     Application(ApplicationId),
+    /// A file of declarations.
+    Batch(BatchId),
     /// A day of the calendar.
     CalendarDay(Date),
     /// A card.
@@ -333,6 +348,8 @@ pub enum Object {
     Path(String),
     /// A name that was typed at sign-in, by the first eight bytes of its SHA-256.
     SignIn([u8; 8]),
+    /// A row of a file that waits for an officer.
+    Quarantined(QuarantinedId),
     /// A station.
     Station(StationId),
     /// The trail of something, by the text of the question.
@@ -358,6 +375,7 @@ impl fmt::Display for Object {
         match self {
             Self::Application(id) => write!(f, "application/{id}"),
             Self::Asked(text) => f.write_str(text),
+            Self::Batch(id) => write!(f, "batch/{id}"),
             Self::CalendarDay(day) => write!(f, "calendar-day/{day}"),
             Self::Card(id) => write!(f, "card/{id}"),
             Self::Chip(serial) => write!(f, "chip/{serial}"),
@@ -370,6 +388,7 @@ impl fmt::Display for Object {
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),
             Self::Path(path) => f.write_str(path),
+            Self::Quarantined(id) => write!(f, "quarantined/{id}"),
             Self::SignIn(hash) => write!(f, "sign-in/{}", hex::encode(hash)),
             Self::Station(id) => write!(f, "station/{id}"),
             Self::Trail(of) => write!(f, "trail-of/{of}"),

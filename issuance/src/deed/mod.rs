@@ -225,6 +225,14 @@ impl<A: Actor> Deed<A> {
         store::settle(&mut self.tx, person, office).await
     }
 
+    /// As [`settle`](Self::settle), for persons who enter the register together.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn settle_all(&mut self, persons: &[PersonId], office: &OfficeCode) -> Result<(), StoreError> {
+        store::settle_all(&mut self.tx, persons, office).await
+    }
+
     /// Makes everything true at once.
     ///
     /// # Errors

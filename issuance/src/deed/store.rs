@@ -57,3 +57,9 @@ pub(super) async fn settle(tx: &mut Tx, person: PersonId, office: &OfficeCode) -
     tx.run(sql, args![person, office]).await?;
     Ok(())
 }
+
+/// Notes the office that registered these persons, who were unknown before.
+pub(super) async fn settle_all(tx: &mut Tx, persons: &[PersonId], office: &OfficeCode) -> Result<(), StoreError> {
+    let rows: Vec<_> = persons.iter().map(|person| args![*person, office]).collect();
+    tx.insert_all(sql!("insert into audit_home (person_id, office) values ($1, $2)"), &rows).await
+}

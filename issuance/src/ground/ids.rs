@@ -27,6 +27,8 @@ pub mod of {
     kinds! {
         /// An application for a card.
         Application;
+        /// A file of declarations that is imported.
+        Batch;
         /// A trust bundle.
         Bundle;
         /// A card.
@@ -55,6 +57,8 @@ pub mod of {
         Person;
         /// A proposal about an officer.
         Proposal;
+        /// A row of a file that waits for an officer.
+        Quarantined;
         /// A request to this service.
         Request;
         /// An officer's session.
@@ -66,6 +70,8 @@ pub mod of {
 
 /// Identifier of an application.
 pub type ApplicationId = Id<of::Application>;
+/// Identifier of a file of declarations that is imported.
+pub type BatchId = Id<of::Batch>;
 /// Identifier of a trust bundle.
 pub type BundleId = Id<of::Bundle>;
 /// Identifier of a change of the register that is proposed.
@@ -94,6 +100,8 @@ pub type OrderId = Id<of::Order>;
 pub type PersonId = Id<of::Person>;
 /// Identifier of a proposal about an officer.
 pub type ProposalId = Id<of::Proposal>;
+/// Identifier of a row of a file that waits for an officer.
+pub type QuarantinedId = Id<of::Quarantined>;
 /// Identifier of a request.
 pub type RequestId = Id<of::Request>;
 /// Identifier of a session.

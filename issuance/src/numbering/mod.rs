@@ -19,14 +19,18 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 pub use api::routes;
+use crypto::identity::PersonalNumber;
 use model::Cell;
 pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 
 use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
-use crate::ground::Officer;
+use crate::ground::ids::PersonId;
+use crate::ground::{Decision, Officer};
 use crate::keys::{AuthoritySettings, CeremonyError, Counters, KeyStore};
+use crate::population::import::{Noted, NumberBook};
+use crate::store::Tx;
 use crate::web::Problem;
 
 /// What this office has: the secret of all personal numbers, and the positions that it reserved.
@@ -53,6 +57,22 @@ impl Subscriber for Numbers {
             }
             steps::establish_anew(deed, self, event.person).await.map_err(|error| Problem::from(error).into())
         })
+    }
+}
+
+/// Numbers that people have already come in with files of declarations.
+impl NumberBook for Numbers {
+    fn taken<'a>(&'a self, tx: &'a mut Tx, numbers: &'a [PersonalNumber]) -> Noted<'a, Vec<PersonalNumber>> {
+        Box::pin(store::taken(tx, numbers))
+    }
+
+    fn enter<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        numbers: &'a [(PersonalNumber, PersonId)],
+        entered: Decision,
+    ) -> Noted<'a, ()> {
+        Box::pin(async move { store::enter(tx, numbers, &entered).await })
     }
 }
 

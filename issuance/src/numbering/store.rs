@@ -104,6 +104,36 @@ pub async fn give(
     Ok(given == 1)
 }
 
+/// Returns which of these numbers were given, or are withheld.
+pub(super) async fn taken(tx: &mut Tx, numbers: &[PersonalNumber]) -> Result<Vec<PersonalNumber>, StoreError> {
+    let sql = sql!(
+        pg "select one.personal_number from unnest($1::text[]) as one (personal_number)
+            where exists (select 1 from personal_number where personal_number.personal_number = one.personal_number)
+               or exists (select 1 from withheld_number where withheld_number.personal_number = one.personal_number)",
+        lite "select personal_number from personal_number where personal_number in (select value from json_each($1))
+              union select personal_number from withheld_number
+              where personal_number in (select value from json_each($1))",
+    );
+    let numbers = numbers.iter().map(|number| number.as_str().to_owned()).collect();
+    let rows = tx.all(sql, vec![crate::store::Argument::Texts(numbers)]).await?;
+    rows.iter().map(|row| row.parsed("personal_number")).collect()
+}
+
+/// Enters numbers that persons have already.
+pub(super) async fn enter(
+    tx: &mut Tx,
+    numbers: &[(PersonalNumber, PersonId)],
+    entered: &Decision,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into personal_number (personal_number, person_id, established_by, established_at)
+         values ($1, $2, $3, $4)"
+    );
+    let row = |(number, person): &(PersonalNumber, PersonId)| args![number.as_str(), *person, entered.by, entered.at];
+    let rows: Vec<_> = numbers.iter().map(row).collect();
+    tx.insert_all(sql, &rows).await
+}
+
 /// Returns the person who has a number.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use crate::access;
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
 use crate::ground::ids::{ChangeId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, OtherOffice};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, Tx};
 
 /// What an officer wants changed.
 #[derive(Debug)]
@@ -119,6 +119,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
         evidence: proposed.evidence.clone(),
         declared: None,
         changes: history::difference(&registered.person, &after),
+        file: None,
     };
     store_history::add(deed.tx(), proposed.person, &event).await?;
     store_history::set_record(deed.tx(), proposed.person, &after, &findings, ordinal).await?;
@@ -191,34 +192,72 @@ pub struct Comparison {
     pub differ: Vec<(PersonId, String)>,
 }
 
-/// Builds every person's record again from the events, and compares it with the record that is kept. Changes nothing.
-/// After each page of persons, `tell` is told how many were looked at.
+/// Builds every person's record again from the events, and compares it with the record that is kept; of a person who
+/// came with a file, undoes the events and compares what is left with what was declared. Changes nothing. After each page
+/// of persons, `tell` is told how many were looked at.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, StoreError> {
-    let mut found = Comparison::default();
+    let (mut found, mut files) = (Comparison::default(), BTreeMap::new());
     let mut after = Id::nil();
     loop {
         let mut tx = db.begin_read().await?;
         let page = store_history::records(&mut tx, after, PAGE).await?;
-        let Some((last, ..)) = page.last() else { return Ok(found) };
-        after = *last;
-        for (person, record, events) in &page {
+        let Some(last) = page.last().map(|kept| kept.person) else { return Ok(found) };
+        let mut histories = store_history::events_between(&mut tx, after, last).await?;
+        after = last;
+        for kept in &page {
             found.persons += 1;
-            let fault = match store_history::events_of(&mut tx, *person).await {
+            let fault = match histories.remove(&kept.person).unwrap_or_else(|| Ok(vec![])) {
                 Ok(history) => {
                     found.events += history.len() as u64;
-                    fault_of(record, *events, &history)
+                    match &kept.origin {
+                        None => fault_of(&kept.record, kept.events, &history),
+                        Some(origin) => {
+                            if !files.contains_key(&origin.batch) {
+                                let known = store::import::batch_of(&mut tx, origin.batch).await;
+                                files.insert(origin.batch, matches!(known, Ok(Some(_))));
+                            }
+                            found.events += 1;
+                            let known = files.get(&origin.batch).copied().unwrap_or(false);
+                            fault_of_file(&tx, kept, origin, &history, known)
+                        }
+                    }
                 }
                 Err(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => Some(error.to_string()),
                 Err(error) => return Err(error),
             };
             if let Some(fault) = fault.filter(|_| found.differ.len() < MOST_NAMED) {
-                found.differ.push((*person, fault));
+                found.differ.push((kept.person, fault));
             }
         }
         tell(found.persons);
+    }
+}
+
+/// Why the record of a person who came with a file does not follow from the declaration and the events; names fields,
+/// and no value.
+fn fault_of_file(
+    tx: &Tx,
+    kept: &store_history::Kept,
+    origin: &store::import::Origin,
+    history: &[Event],
+    known: bool,
+) -> Option<String> {
+    if !known {
+        return Some("the file that it came with is unknown, or was changed outside the service".to_owned());
+    }
+    let events = history.len() + 1;
+    if u32::try_from(events) != Ok(kept.events) {
+        return Some(format!("the record counts {} events, the history has {events}", kept.events));
+    }
+    match history::undo(&kept.record, history) {
+        Err(broken) => Some(broken.to_string()),
+        Ok(declared) if !store_history::is_as_declared(tx, kept.person, origin, &declared) => {
+            Some("what is left when the events are undone is not what was declared".to_owned())
+        }
+        Ok(_) => None,
     }
 }
 

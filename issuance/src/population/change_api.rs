@@ -14,7 +14,7 @@ use super::history::{Event, EventKind, Evidence, FieldChange};
 use super::model::Finding;
 use super::store::history::{self as store, Proposed};
 use crate::deed::{Action, Consequences, Entry, Object, Purpose};
-use crate::ground::ids::{ChangeId, OfficerId, PersonId};
+use crate::ground::ids::{BatchId, ChangeId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
 use crate::store::{Record, StoreError};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
@@ -136,6 +136,23 @@ pub(crate) struct EventView {
     declared: Option<Value>,
     /// Field by field.
     changes: Vec<FieldChange>,
+    /// Of a declaration that came with a file: which, and where in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    file: Option<DeclaredInFile>,
+}
+
+/// The place of a declaration in a file.
+#[derive(Debug, Serialize, ToSchema)]
+struct DeclaredInFile {
+    /// The file, as the register knows it.
+    batch_id: BatchId,
+    /// Its name.
+    name: String,
+    /// SHA-256 of the whole file, hexadecimal.
+    sha256: String,
+    /// The line, from 1; of a file with a header, that is line 1.
+    line: u64,
 }
 
 /// The history of a person.
@@ -312,6 +329,12 @@ impl From<History> for PersonHistory {
             evidence: event.evidence,
             declared: event.declared,
             changes: event.changes,
+            file: event.file.map(|file| DeclaredInFile {
+                batch_id: file.batch,
+                name: file.name,
+                sha256: hex::encode(file.digest),
+                line: file.line,
+            }),
         };
         Self { events: history.events.into_iter().map(view).collect(), stands_on: history.stands_on }
     }

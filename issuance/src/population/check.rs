@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crypto::identity::{Date, DateError, FullName, PersonalNumber, ProvinceCode, Sex, validity};
+use crypto::identity::{Date, DateError, FullName, PersonalNumber, ProvinceCode, Sex, folded_name, validity};
 use crypto::lds::Dg13;
 use thiserror::Error;
 
@@ -15,6 +15,7 @@ use super::model::{
     CardText, Declaration, DeclaredPlace, DeclaredRelative, Finding, MaritalStatus, Person, Place, Relative,
 };
 use super::reference::Reference;
+use super::rules::{self, Rule};
 use crate::ground::text::{NotPrintable, tidy};
 
 /// Why no person can be registered from a declaration. Never empty.
@@ -41,6 +42,32 @@ pub fn examine(
     }
 }
 
+/// Judges a number for life that a person has already against what is declared of the person. Each finding declines.
+#[must_use]
+pub fn judge_number(number: &PersonalNumber, person: &Person) -> Vec<Finding> {
+    const FIELD: &str = "personal_number";
+    let mut found = vec![];
+    if number.sex() != person.sex {
+        found.push(Finding::new(rules::OWN_NUMBER_OTHER_SEX, FIELD, "the fourth digit is that of the other sex"));
+    }
+    if number.birth_year() != person.birth.year() {
+        let says = "the fourth to sixth digit are those of another year of birth";
+        found.push(Finding::new(rules::OWN_NUMBER_OTHER_YEAR, FIELD, says));
+    }
+    if number.province() != person.birth_registration.province {
+        let says = "the first three digits are those of another province of birth registration";
+        found.push(Finding::new(rules::OWN_NUMBER_OTHER_PROVINCE, FIELD, says));
+    }
+    let mend = |finding: Finding| finding.mended("compare the number with the paper that shows it", None);
+    found.into_iter().map(mend).collect()
+}
+
+/// Reads a number for life that a person has already; the error declines.
+pub(super) fn own_number(declared: &str) -> Result<Option<PersonalNumber>, Finding> {
+    let Some(text) = tidy(declared) else { return Ok(None) };
+    text.parse().map(Some).map_err(|e| unread("personal_number", rules::OWN_NUMBER_MALFORMED, &text, &e))
+}
+
 struct Examination<'a> {
     reference: &'a Reference,
     today: time::Date,
@@ -51,17 +78,17 @@ struct Examination<'a> {
 impl Examination<'_> {
     /// Reads every field, whatever the others say, so that one answer names all that is wrong.
     fn person(&mut self, d: &Declaration) -> Option<Person> {
-        let full_name = self.must("full_name", &d.full_name, "name-not-writable");
-        let birth = self.must::<Date>("birth_date", &d.birth_date, "date-unreadable");
+        let full_name = self.must("full_name", &d.full_name, rules::NAME_NOT_WRITABLE);
+        let birth = self.must::<Date>("birth_date", &d.birth_date, rules::DATE_UNREADABLE);
         let birth = birth.filter(|birth| self.not_ahead("birth_date", *birth));
-        let sex = self.must("sex", &d.sex, "sex-unknown");
+        let sex = self.must("sex", &d.sex, rules::SEX_UNKNOWN);
         let birth_registration = self.place("birth_registration", Some(&d.birth_registration), true);
         let place_of_origin = self.place("place_of_origin", Some(&d.place_of_origin), true);
         let ethnic_group = self.ethnic_group(&d.ethnic_group);
         let nationality = self.nationality("nationality", &d.nationality);
         let religion = self.card_text("religion", &d.religion);
         let marital_status = self.marital_status(&d.marital_status);
-        let died = self.may("died", &d.died, "date-unreadable").filter(|day| self.not_ahead("died", *day));
+        let died = self.may("died", &d.died, rules::DATE_UNREADABLE).filter(|day| self.not_ahead("died", *day));
         let old_id_number = self.old_number("old_id_number", &d.old_id_number);
         let blood_group = self.blood_group(&d.blood_group);
         let permanent_residence = self.place("permanent_residence", d.permanent_residence.as_ref(), false);
@@ -104,32 +131,66 @@ impl Examination<'_> {
     fn look_closer(&mut self, person: &Person) {
         let age = validity::age(person.birth, self.today);
         if person.birth.full().is_none() {
-            self.finds("birth_date", "birth-day-missing", "only the year of birth is declared");
+            self.finds("birth_date", rules::BIRTH_DAY_MISSING, "only the year of birth is declared");
         }
         if age > OLDEST && person.died.is_none() {
-            self.finds("birth_date", "age-improbable", "older than 110 years and not recorded as dead");
+            self.finds("birth_date", rules::AGE_IMPROBABLE, "older than 110 years and not recorded as dead");
         }
         if person.died.is_some() {
-            self.finds("died", "death-recorded", "recorded as dead or missing: no application is possible");
+            self.finds("died", rules::DEATH_RECORDED, "recorded as dead or missing: no application is possible");
         }
-        if person.died.is_some_and(|died| died.year() < person.birth.year()) {
-            self.finds("died", "death-before-birth", "the year of death lies before the year of birth");
+        let day_before =
+            person.died.and_then(Date::full).zip(person.birth.full()).is_some_and(|(died, born)| died < born);
+        if day_before || person.died.is_some_and(|died| died.year() < person.birth.year()) {
+            self.finds("died", rules::DEATH_BEFORE_BIRTH, "the death lies before the birth");
         }
         if person.permanent_residence.is_none() {
-            self.finds("permanent_residence", "residence-missing", "no permanent residence is declared");
+            self.finds("permanent_residence", rules::RESIDENCE_MISSING, "no permanent residence is declared");
         }
         if person.father.is_none() && person.mother.is_none() && person.representative.is_none() {
-            self.finds("father", "parents-missing", "neither parent nor a representative is declared");
+            self.finds("father", rules::PARENTS_MISSING, "neither parent nor a representative is declared");
         }
         if person.head_of_household.is_none() {
-            self.finds("head_of_household", "head-missing", "no head of the household is declared");
+            self.finds("head_of_household", rules::HEAD_MISSING, "no head of the household is declared");
+        }
+        if person.head_of_household.is_some() && person.relation_to_head.is_none() {
+            let says = "what the person is to the head of the household is not declared";
+            self.finds("relation_to_head", rules::RELATION_MISSING, says);
+        }
+        if age >= YOUNGEST_SPOUSE && person.marital_status.is_none() {
+            self.finds("marital_status", rules::MARITAL_STATUS_MISSING, "no marital status of an adult is declared");
         }
         let married = person.marital_status == Some(MaritalStatus::Married);
         if age < YOUNGEST_SPOUSE && person.marital_status.is_some_and(|status| status != MaritalStatus::Single) {
-            self.finds("marital_status", "married-too-young", "younger than 18 and not single");
+            self.finds("marital_status", rules::MARRIED_TOO_YOUNG, "younger than 18 and not single");
         }
         if person.spouse.is_some() && !married {
-            self.finds("spouse", "spouse-without-marriage", "a spouse is declared, but not a marriage");
+            self.finds("spouse", rules::SPOUSE_WITHOUT_MARRIAGE, "a spouse is declared, but not a marriage");
+        }
+        if person.spouse.is_none() && married {
+            self.finds("spouse", rules::SPOUSE_MISSING, "a marriage is declared, but no spouse");
+        }
+        if person.spouse.as_ref().and_then(|spouse| spouse.personal_number).is_some_and(|n| n.sex() == person.sex) {
+            let says = "the number is one of the person's own sex";
+            self.finds("spouse.personal_number", rules::SPOUSE_OF_SAME_SEX, says);
+        }
+        let relatives = [
+            ("father", &person.father),
+            ("mother", &person.mother),
+            ("spouse", &person.spouse),
+            ("representative", &person.representative),
+            ("head_of_household", &person.head_of_household),
+        ];
+        for (field, relative) in relatives {
+            let number = relative.as_ref().and_then(|relative| relative.personal_number);
+            if number.is_some_and(|number| self.reference.province(number.province()).is_none()) {
+                let field = format!("{field}.personal_number");
+                self.finds(
+                    &field,
+                    rules::NUMBER_PROVINCE_UNKNOWN,
+                    "the number begins with a code that no province has",
+                );
+            }
         }
         self.parent("father", person.father.as_ref(), Sex::Male, person.birth);
         self.parent("mother", person.mother.as_ref(), Sex::Female, person.birth);
@@ -140,10 +201,16 @@ impl Examination<'_> {
         let Some(number) = parent.and_then(|parent| parent.personal_number) else { return };
         let field = format!("{field}.personal_number");
         if number.sex() != sex {
-            self.finds(&field, "number-disagrees-with-sex", "the number is one of the other sex");
+            self.finds(&field, rules::NUMBER_DISAGREES_WITH_SEX, "the number is one of the other sex");
         }
-        if number.birth_year() + YOUNGEST_PARENT > birth.year() {
-            self.finds(&field, "parent-too-young", "the parent was less than twelve years old");
+        if number.birth_year() >= birth.year() {
+            self.finds(
+                &field,
+                rules::CHILD_OLDER_THAN_PARENT,
+                "the number is one of a person not born before the child",
+            );
+        } else if number.birth_year() + YOUNGEST_PARENT > birth.year() {
+            self.finds(&field, rules::PARENT_TOO_YOUNG, "the parent was less than twelve years old");
         }
     }
 
@@ -152,10 +219,10 @@ impl Examination<'_> {
         let at = format!("{field}.province");
         let province = match (mandatory, declared.province.trim().is_empty()) {
             (false, true) => return None,
-            _ => self.must::<ProvinceCode>(&at, &declared.province, "province-unassigned")?,
+            _ => self.must::<ProvinceCode>(&at, &declared.province, rules::PROVINCE_UNASSIGNED)?,
         };
         if self.reference.province(province).is_none() {
-            self.declines(&at, "province-unassigned", "no province has this code");
+            self.declines(&at, rules::PROVINCE_UNASSIGNED, "no province has this code");
             return None;
         }
         let place = Place {
@@ -166,7 +233,7 @@ impl Examination<'_> {
         };
         let most = Dg13::MAX_TEXT;
         if place.in_words(self.reference).len() > most {
-            self.declines(field, "text-too-long", &format!("the address in words is longer than {most} bytes"));
+            self.declines(field, rules::TEXT_TOO_LONG, &format!("the address in words is longer than {most} bytes"));
         }
         // The 2021 tables know nothing below a province that they do not know.
         if !self.reference.is_extra(province) {
@@ -177,20 +244,28 @@ impl Examination<'_> {
 
     /// District and commune against the tables.
     fn units(&mut self, field: &str, place: &Place) {
+        let at = |part: &str| format!("{field}.{part}");
         let province = place.province.to_string();
         match place.district.as_deref().map(|code| self.reference.district(code)) {
-            None => self.finds(field, "address-incomplete", "the district is missing"),
-            Some(None) => self.finds(field, "district-unknown", "no district has this code"),
+            None => self.finds(field, rules::ADDRESS_INCOMPLETE, "the district is missing"),
+            Some(None) => self.finds(field, rules::DISTRICT_UNKNOWN, "no district has this code"),
             Some(Some(unit)) if unit.within != province => {
-                self.finds(field, "district-elsewhere", "the district belongs to another province");
+                let finding =
+                    Finding::new(rules::DISTRICT_ELSEWHERE, field, "the district belongs to another province");
+                let put = at("province");
+                let put = Some((put.as_str(), unit.within.to_owned()));
+                self.findings.push(finding.mended("the district's own province, or another district", put));
             }
             Some(Some(_)) => {}
         }
         match place.commune.as_deref().map(|code| self.reference.commune(code)) {
-            None => self.finds(field, "address-incomplete", "the commune is missing"),
-            Some(None) => self.finds(field, "commune-unknown", "no commune has this code"),
+            None => self.finds(field, rules::ADDRESS_INCOMPLETE, "the commune is missing"),
+            Some(None) => self.finds(field, rules::COMMUNE_UNKNOWN, "no commune has this code"),
             Some(Some(unit)) if Some(unit.within) != place.district.as_deref() => {
-                self.finds(field, "commune-elsewhere", "the commune belongs to another district");
+                let finding = Finding::new(rules::COMMUNE_ELSEWHERE, field, "the commune belongs to another district");
+                let put = at("district");
+                let put = Some((put.as_str(), unit.within.to_owned()));
+                self.findings.push(finding.mended("the commune's own district, or another commune", put));
             }
             Some(Some(_)) => {}
         }
@@ -198,11 +273,12 @@ impl Examination<'_> {
 
     fn relative(&mut self, field: &str, declared: Option<&DeclaredRelative>) -> Option<Relative> {
         let declared = declared?;
-        let full_name = self.may::<FullName>(&format!("{field}.full_name"), &declared.full_name, "name-not-writable");
+        let full_name =
+            self.may::<FullName>(&format!("{field}.full_name"), &declared.full_name, rules::NAME_NOT_WRITABLE);
         let personal_number = self.may::<PersonalNumber>(
             &format!("{field}.personal_number"),
             &declared.personal_number,
-            "number-malformed",
+            rules::NUMBER_MALFORMED,
         );
         let old_id_number = self.old_number(&format!("{field}.old_id_number"), &declared.old_id_number);
         let nationality = self.nationality(&format!("{field}.nationality"), &declared.nationality)?;
@@ -212,7 +288,8 @@ impl Examination<'_> {
     /// A text that is printed on the card: one that a card has no room for declines the declaration.
     fn card_text(&mut self, field: &str, declared: &str) -> Option<CardText> {
         let text = self.tidied(field, declared)?;
-        text.parse().map_err(|e: NotPrintable| self.declines(field, "text-too-long", &e.to_string())).ok()
+        let unfit = |e: NotPrintable| Finding::new(rules::TEXT_TOO_LONG, field, e.to_string()).shaped(&text);
+        text.parse().map_err(|e| self.declines.push(unfit(e))).ok()
     }
 
     /// A text that is kept and not printed: one of more than `most` characters declines the declaration.
@@ -221,14 +298,17 @@ impl Examination<'_> {
         if text.chars().count() <= most {
             return Some(text);
         }
-        self.declines(field, "text-too-long", &format!("longer than {most} characters"));
+        self.declines(field, rules::TEXT_TOO_LONG, &format!("longer than {most} characters"));
         None
     }
 
     fn ethnic_group(&mut self, declared: &str) -> Option<String> {
-        let code = self.must::<String>("ethnic_group", declared, "ethnic-group-unknown")?;
+        let code = self.must::<String>("ethnic_group", declared, rules::ETHNIC_GROUP_UNKNOWN)?;
         if self.reference.ethnic_group(&code).is_none() {
-            self.declines("ethnic_group", "ethnic-group-unknown", "no ethnic group has this code");
+            let finding = Finding::new(rules::ETHNIC_GROUP_UNKNOWN, "ethnic_group", "no ethnic group has this code");
+            let padded = Some(format!("{code:0>2}")).filter(|padded| self.reference.ethnic_group(padded).is_some());
+            let put = padded.map(|padded| ("ethnic_group", padded));
+            self.declines.push(finding.shaped(&code).mended("write the two digits of the table", put));
             return None;
         }
         Some(code)
@@ -239,7 +319,11 @@ impl Examination<'_> {
         if code == self.reference.state() || code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Some(code);
         }
-        self.declines(field, "nationality-unknown", "a nationality is three capital letters");
+        let finding = Finding::new(rules::NATIONALITY_UNKNOWN, field, "a nationality is three capital letters");
+        let capitals = code.to_ascii_uppercase();
+        let put =
+            (capitals.len() == 3 && capitals.bytes().all(|b| b.is_ascii_uppercase())).then_some((field, capitals));
+        self.declines.push(finding.shaped(&code).mended("write the three letters of Doc 9303-3", put));
         None
     }
 
@@ -249,8 +333,9 @@ impl Examination<'_> {
             "married" => Some(MaritalStatus::Married),
             "divorced" => Some(MaritalStatus::Divorced),
             "widowed" => Some(MaritalStatus::Widowed),
-            _ => {
-                self.finds("marital_status", "marital-status-unknown", "not single, married, divorced or widowed");
+            other => {
+                let says = "not single, married, divorced or widowed";
+                self.findings.push(Finding::new(rules::MARITAL_STATUS_UNKNOWN, "marital_status", says).shaped(other));
                 None
             }
         }
@@ -261,7 +346,8 @@ impl Examination<'_> {
         if ["A", "B", "AB", "O"].contains(&group.strip_suffix(['+', '-']).unwrap_or(&group)) {
             return Some(group);
         }
-        self.finds("blood_group", "blood-group-unknown", "not A, B, AB or O");
+        let finding = Finding::new(rules::BLOOD_GROUP_UNKNOWN, "blood_group", "not A, B, AB or O");
+        self.findings.push(finding.shaped(&group));
         None
     }
 
@@ -271,7 +357,10 @@ impl Examination<'_> {
         if [9, 12].contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) {
             return Some(number);
         }
-        self.finds(field, "old-number-malformed", "an old identity number has nine or twelve digits");
+        let says = "an old identity number has nine or twelve digits";
+        let finding = Finding::new(rules::OLD_NUMBER_MALFORMED, field, says).shaped(&number);
+        self.findings
+            .push(finding.mended("look at the old card again; a zero before the first digit may be lost", None));
         None
     }
 
@@ -279,7 +368,7 @@ impl Examination<'_> {
         let first_day = date.full().or_else(|| time::Date::from_ordinal_date(i32::from(date.year()), 1).ok());
         let ahead = first_day.is_none_or(|day| day > self.today);
         if ahead {
-            self.declines(field, "date-in-future", "the date lies ahead");
+            self.declines(field, rules::DATE_IN_FUTURE, "the date lies ahead");
         }
         !ahead
     }
@@ -288,58 +377,96 @@ impl Examination<'_> {
     /// any work is done on it, and counts as empty.
     fn tidied(&mut self, field: &str, declared: &str) -> Option<String> {
         if declared.len() > MOST_BYTES {
-            self.declines(field, "text-too-long", &format!("longer than {MOST_BYTES} bytes"));
+            self.declines(field, rules::TEXT_TOO_LONG, &format!("longer than {MOST_BYTES} bytes"));
             return None;
         }
         tidy(declared)
     }
 
     /// A field without which there is no person.
-    fn must<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, code: &str) -> Option<T> {
+    fn must<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, rule: Rule) -> Option<T> {
         let declined = self.declines.len();
         let Some(text) = self.tidied(field, text) else {
             if self.declines.len() == declined {
-                self.declines(field, "field-missing", "must be declared");
+                self.declines(field, rules::FIELD_MISSING, "must be declared");
             }
             return None;
         };
-        let value = text.parse::<T>().map_err(|e| {
-            let code = named(code, &text);
-            self.declines(field, code, &said(code, &e));
-        });
+        let value = text.parse::<T>().map_err(|e| self.declines.push(unread(field, rule, &text, &e)));
         value.ok()
     }
 
     /// A field that may be empty; one that cannot be read is put aside with a finding, except for dates that cannot be.
-    fn may<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, code: &str) -> Option<T> {
+    fn may<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, rule: Rule) -> Option<T> {
         let text = self.tidied(field, text)?;
-        let value = text.parse::<T>().map_err(|e| {
-            let code = named(code, &text);
-            self.finds(field, code, &said(code, &e));
-        });
+        let value = text.parse::<T>().map_err(|e| self.findings.push(unread(field, rule, &text, &e)));
         value.ok()
     }
 
-    fn declines(&mut self, field: &str, code: &str, message: &str) {
-        self.declines.push(Finding { field: field.into(), code: code.into(), message: message.into() });
+    fn declines(&mut self, field: &str, rule: Rule, message: &str) {
+        self.declines.push(Finding::new(rule, field, message));
     }
 
-    fn finds(&mut self, field: &str, code: &str, message: &str) {
-        self.findings.push(Finding { field: field.into(), code: code.into(), message: message.into() });
-    }
-}
-
-/// An unreadable date is either no date at all, or a day that no calendar has; people mend the two in different ways.
-fn named<'a>(code: &'a str, text: &str) -> &'a str {
-    match text.parse::<Date>() {
-        Err(DateError::Impossible { .. }) if code == "date-unreadable" => "date-impossible",
-        _ => code,
+    fn finds(&mut self, field: &str, rule: Rule, message: &str) {
+        self.findings.push(Finding::new(rule, field, message));
     }
 }
 
-/// The parser's own words, unless they repeat a date: messages end up in logs.
-fn said(code: &str, error: &impl Display) -> String {
-    if code == "date-impossible" { "the calendar has no such day".to_owned() } else { error.to_string() }
+/// What is said of a value that cannot be read.
+fn unread(field: &str, rule: Rule, text: &str, error: &impl Display) -> Finding {
+    // An unreadable date is either no date at all, or a day that no calendar has; people mend the two in different ways.
+    let impossible =
+        rule == rules::DATE_UNREADABLE && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. }));
+    let rule = if impossible { rules::DATE_IMPOSSIBLE } else { rule };
+    // The parser's own words, unless they repeat a date: messages end up in logs.
+    let said = if impossible { "the calendar has no such day".to_owned() } else { error.to_string() };
+    let finding = Finding::new(rule, field, said).shaped(text);
+    match repair(field, rule, text) {
+        Some((says, value)) => finding.mended(says, value.map(|value| (field, value))),
+        None => finding,
+    }
+}
+
+/// What may mend a value that cannot be read: in words, and the value where one is likely.
+fn repair(field: &str, rule: Rule, text: &str) -> Option<(&'static str, Option<String>)> {
+    let digits = |length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
+    match rule {
+        rules::DATE_IMPOSSIBLE => {
+            let swapped = match text.split('/').collect::<Vec<_>>()[..] {
+                [month, day, year] => Some(format!("{day}/{month}/{year}")),
+                _ => None,
+            };
+            let swapped = swapped.filter(|date| date.parse::<Date>().is_ok());
+            let says = if swapped.is_some() { "day and month are swapped" } else { "look at the paper again" };
+            Some((says, swapped))
+        }
+        rules::DATE_UNREADABLE => {
+            let marked = text.replace(['.', '-', ' '], "/");
+            let day_first = Some(marked).filter(|date| date.parse::<Date>().is_ok());
+            let joined = digits(8).then(|| format!("{}/{}/{}", &text[..2], &text[2..4], &text[4..]));
+            let value = day_first.or(joined.filter(|date| date.parse::<Date>().is_ok()));
+            Some(("write dd/MM/yyyy, or the year alone", value))
+        }
+        rules::SEX_UNKNOWN => {
+            let value = match folded_name(text).as_str() {
+                "nam" | "m" | "male" => Some("Nam"),
+                "nu" | "f" | "female" => Some("Nữ"),
+                _ => None,
+            };
+            Some(("write Nam or Nữ", value.map(str::to_owned)))
+        }
+        rules::PROVINCE_UNASSIGNED => {
+            let padded = (digits(1) || digits(2)).then(|| format!("{text:0>3}"));
+            Some(("write the three digits of the province", padded))
+        }
+        rules::NUMBER_MALFORMED | rules::OWN_NUMBER_MALFORMED if field.ends_with("personal_number") => {
+            // A table calculation drops the zeros that a number begins with.
+            let says =
+                if digits(11) || digits(10) { "a zero before the first digit is lost" } else { "write twelve digits" };
+            Some((says, (digits(11)).then(|| format!("{text:0>12}"))))
+        }
+        _ => None,
+    }
 }
 
 /// Longest text of a field as it comes in, bytes: no field takes as much once it is tidy.

@@ -13,6 +13,7 @@ fn declaration() -> Declaration {
         birth_registration: origin.clone(),
         place_of_origin: origin,
         ethnic_group: "01".into(),
+        marital_status: "single".into(),
         permanent_residence: Some(hanoi()),
         father: Some(DeclaredRelative { full_name: "Nguyễn Văn Mẫu".into(), ..Default::default() }),
         mother: Some(DeclaredRelative { full_name: "Trần Thị Mẫu".into(), ..Default::default() }),
@@ -86,7 +87,7 @@ fn what_no_card_can_carry_declines_the_declaration() {
 #[test]
 fn what_someone_should_look_at_is_found_and_the_person_registered() {
     type Spoil = fn(&mut Declaration);
-    let cases: [(Spoil, &str); 12] = [
+    let cases: [(Spoil, &str); 18] = [
         (|d| d.birth_date = "2000".into(), "birth-day-missing"),
         (|d| d.birth_date = "1900".into(), "age-improbable"),
         (|d| d.permanent_residence = None, "residence-missing"),
@@ -99,6 +100,12 @@ fn what_someone_should_look_at_is_found_and_the_person_registered() {
         (|d| d.mother.as_mut().unwrap().personal_number = "12".into(), "number-malformed"),
         (|d| d.old_id_number = "12".into(), "old-number-malformed"),
         (|d| d.died = "2020".into(), "death-recorded"),
+        (|d| d.died = "04/01/2000".into(), "death-before-birth"),
+        (|d| d.mother.as_mut().unwrap().personal_number = "003300000001".into(), "child-older-than-parent"),
+        (|d| d.mother.as_mut().unwrap().personal_number = "998170000001".into(), "number-province-unknown"),
+        (|d| d.marital_status = String::new(), "marital-status-missing"),
+        (|d| d.marital_status = "married".into(), "spouse-missing"),
+        (|d| d.relation_to_head = String::new(), "relation-missing"),
     ];
     for (spoil, code) in cases {
         let mut declaration = declaration();
@@ -123,4 +130,37 @@ fn a_child_is_not_married() {
     child.birth_date = "01/01/2012".into();
     child.marital_status = "married".into();
     assert!(accepted(&child).1.contains(&"married-too-young".to_owned()));
+}
+
+#[test]
+fn a_finding_names_its_rule_and_the_shape_and_not_the_value() {
+    let mut swapped = declaration();
+    swapped.birth_date = "12/25/1980".into();
+    let Declined(reasons) = examine(&swapped, &reference(), date!(2026 - 11 - 22)).unwrap_err();
+    let found = &reasons[0];
+    assert_eq!((found.rule.as_str(), found.shape.as_deref()), ("R-04", Some("2d/2d/4d")));
+    let put = found.repair.as_ref().unwrap().put.as_ref().unwrap();
+    assert_eq!((put.field.as_str(), put.value.as_str()), ("birth_date", "25/12/1980"));
+    let mut elsewhere = declaration();
+    elsewhere.permanent_residence.as_mut().unwrap().district = "002".into();
+    let (_, findings) = examine(&elsewhere, &reference(), date!(2026 - 11 - 22)).unwrap();
+    let put = findings[0].repair.as_ref().unwrap().put.as_ref().unwrap();
+    assert_eq!((put.field.as_str(), put.value.as_str()), ("permanent_residence.district", "001"));
+    for rule in findings.iter().chain(&reasons).map(|found| &found.rule) {
+        assert!(rules::by_id(rule).is_some(), "{rule}");
+    }
+}
+
+#[test]
+fn a_number_for_life_tells_sex_year_and_province_of_birth() {
+    let (person, _) = accepted(&declaration());
+    let codes = |number: &str| -> Vec<String> {
+        judge_number(&number.parse().unwrap(), &person).into_iter().map(|found| found.code).collect()
+    };
+    assert_eq!(codes("003300123456"), [""; 0]);
+    assert_eq!(codes("003200123456"), ["own-number-other-sex"]);
+    assert_eq!(codes("003301123456"), ["own-number-other-year"]);
+    assert_eq!(codes("001300123456"), ["own-number-other-province"]);
+    assert_eq!(own_number("03300123456").unwrap_err().repair.unwrap().put.unwrap().value, "003300123456");
+    assert_eq!(own_number(" ").unwrap(), None);
 }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::model::{Declaration, DeclaredPlace, DeclaredRelative, Person, Place, Relative};
 use crate::deed::Consequences;
 use crate::ground::Decision;
+use crate::ground::ids::BatchId;
 use crate::ground::text::Words;
 
 /// What kind of thing happened. Each kind touches certain fields only, so that a move never changes a name.
@@ -197,6 +198,44 @@ pub struct Event {
     pub declared: Option<Value>,
     /// What changed.
     pub changes: Vec<FieldChange>,
+    /// Of a declaration that came with a file: which, and where in it.
+    pub file: Option<OfFile>,
+}
+
+/// The place of a declaration in a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OfFile {
+    /// The file, as the register knows it.
+    pub batch: BatchId,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the whole file.
+    pub digest: [u8; 32],
+    /// The line.
+    pub line: u64,
+}
+
+/// Returns the record as it was declared: the present one, with the changes of the later events undone, the last first.
+///
+/// # Errors
+/// [`HistoryBroken`]
+pub fn undo(record: &Value, later: &[Event]) -> Result<Value, HistoryBroken> {
+    let record = serde_json::from_value::<Person>(record.clone()).map_err(|_| HistoryBroken::Empty)?;
+    let mut record = fields_of(&record);
+    for (event, due) in later.iter().zip(2..) {
+        if event.ordinal != due {
+            return Err(HistoryBroken::Gap(due));
+        }
+    }
+    for event in later.iter().rev() {
+        for change in &event.changes {
+            let there = record.insert(change.field.clone(), change.before.clone()).unwrap_or(Value::Null);
+            if there != change.after {
+                return Err(HistoryBroken::Disagrees(event.ordinal, change.field.clone()));
+            }
+        }
+    }
+    Ok(Value::Object(record))
 }
 
 /// Returns the record that follows from the events of one person.
@@ -228,8 +267,8 @@ pub fn rebuild(events: &[Event]) -> Result<Value, HistoryBroken> {
 /// The events of a person do not follow from each other.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum HistoryBroken {
-    /// An event starts from another value than the one before left.
-    #[error("event {0} changes `{1}` from a value that was not there")]
+    /// An event starts from another value than the one before left, or leaves another than stands there.
+    #[error("event {0} changes `{1}`, and the value beside it is another one")]
     Disagrees(u32, String),
     /// There is no declaration.
     #[error("the history does not begin with a declaration")]
@@ -271,7 +310,7 @@ pub(super) fn fields_of(person: &Person) -> Map<String, Value> {
 }
 
 /// Returns the members of a form or a record: all of them become JSON objects.
-fn members(value: &impl Serialize) -> Map<String, Value> {
+pub(super) fn members(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(members)) => members,
         _ => unreachable!("a record is a JSON object"),

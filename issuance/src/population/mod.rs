@@ -5,9 +5,11 @@ pub mod change;
 mod change_api;
 pub mod check;
 pub mod history;
+pub mod import;
 pub mod model;
 mod problem;
 pub mod reference;
+pub mod rules;
 pub mod search;
 pub mod steps;
 pub mod store;
@@ -21,6 +23,7 @@ use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
 pub use store::history::{REGISTER_CHANGE, REGISTER_EVENT};
+pub use store::import::IMPORT_BATCH;
 pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.
@@ -34,17 +37,31 @@ pub struct Settings {
     pub state: Option<String>,
 }
 
-/// What the register has: the tables that declarations are checked against.
+/// What the register has: the tables that declarations are checked against, and the book of the numbers for life.
 #[derive(Clone, Debug)]
 pub struct Register {
     reference: Arc<Reference>,
+    numbers: Option<Arc<dyn import::NumberBook>>,
 }
 
 impl Register {
     /// The register with these settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self { reference: Arc::new(Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref())) }
+        let reference = Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref());
+        Self { reference: Arc::new(reference), numbers: None }
+    }
+
+    /// The same register, which enters the numbers that people have already into this book.
+    #[must_use]
+    pub fn with_numbers(self, numbers: Arc<dyn import::NumberBook>) -> Self {
+        Self { numbers: Some(numbers), ..self }
+    }
+
+    /// The book of the numbers for life.
+    #[must_use]
+    pub fn numbers(&self) -> Option<&dyn import::NumberBook> {
+        self.numbers.as_deref()
     }
 
     /// Provinces, districts, communes, ethnic groups.

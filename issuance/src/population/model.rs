@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::reference::Reference;
+use super::rules::{self, Rule};
 use crate::ground::OfficeCode;
 use crate::ground::ids::PersonId;
 use crate::ground::text::{PrintedText, Words};
@@ -151,26 +152,90 @@ impl Claim {
 }
 
 /// Something in a declaration that the registrar should look at.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(default)]
 pub struct Finding {
-    /// Which field, in the words of the declaration (`father.personal_number`).
+    /// Which field, in the words of the declaration (`father.personal_number`); empty for the whole of it.
     pub field: String,
     /// Stable name of what is wrong (`commune-elsewhere`).
     pub code: String,
     /// The same for people. Says nothing personal.
     pub message: String,
+    /// The rule that found it (`R-28`); empty in findings of before there were rules.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub rule: String,
+    /// The shape of the value, never the value: `9d` nine digits, `A5 A3` words by their length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub shape: Option<String>,
+    /// How it may be mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub repair: Option<Repair>,
+}
+
+/// How a finding may be mended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Repair {
+    /// In words.
+    pub says: String,
+    /// The field that is to hold another value, and the value, where one is likely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub put: Option<Put>,
+}
+
+/// A value for a field.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Put {
+    /// The field.
+    pub field: String,
+    /// What it is likely to hold.
+    pub value: String,
+}
+
+/// Shows the field only.
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Put({})", self.field)
+    }
 }
 
 impl Finding {
+    /// What a rule found in a field.
+    #[must_use]
+    pub fn new(rule: Rule, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            code: rule.code.to_owned(),
+            message: message.into(),
+            rule: rule.id.to_owned(),
+            shape: None,
+            repair: None,
+        }
+    }
+
+    /// With the shape of the value.
+    #[must_use]
+    pub fn shaped(self, value: &str) -> Self {
+        Self { shape: Some(rules::shape(value)).filter(|shape| !shape.is_empty()), ..self }
+    }
+
+    /// With what may mend it.
+    #[must_use]
+    pub fn mended(self, says: &str, put: Option<(&str, String)>) -> Self {
+        let put = put.map(|(field, value)| Put { field: field.to_owned(), value });
+        Self { repair: Some(Repair { says: says.to_owned(), put }), ..self }
+    }
+
     /// A person of the same name, birth date and sex is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
-        Self {
-            field: "full_name".into(),
-            code: "perhaps-declared-before".into(),
-            message: "a person of this name, birth date and sex is in the register: compare parents and papers before \
-                      establishing a number"
-                .into(),
-        }
+        Self::new(
+            rules::PERHAPS_DECLARED_BEFORE,
+            "full_name",
+            "a person of this name, birth date and sex is in the register: compare parents and papers before \
+             establishing a number",
+        )
     }
 }
 
@@ -229,6 +294,19 @@ impl Person {
     /// Returns what two declarations of one person have in common: folded name, birth date, sex.
     pub(super) fn likeness(&self) -> String {
         format!("{}|{}|{}", folded_name(self.full_name.as_str()), self.birth, self.sex)
+    }
+
+    /// Returns the household that the person belongs to: the commune of the permanent residence and the number of the
+    /// household book; `None` if either is not declared.
+    pub(super) fn household(&self) -> Option<String> {
+        let commune = self.permanent_residence.as_ref()?.commune.as_deref()?;
+        let book = self.household_book_number.as_deref()?.to_uppercase();
+        Some(format!("{commune}/{book}"))
+    }
+
+    /// True if the person heads the household.
+    pub(super) fn heads_household(&self) -> bool {
+        self.relation_to_head.as_deref().is_some_and(|relation| folded_name(relation) == "chu ho")
     }
 }
 

@@ -5,6 +5,7 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::PopulationError;
 use super::change::ChangeError;
 use super::check::Declined;
+use super::import::quarantine::QuarantineError;
 use super::search::SearchError;
 use crate::web::Problem;
 
@@ -19,6 +20,20 @@ impl From<PopulationError> for Problem {
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::PersonUnknown).detail(error),
+        }
+    }
+}
+
+impl From<QuarantineError> for Problem {
+    fn from(error: QuarantineError) -> Self {
+        use QuarantineError as E;
+        match error {
+            E::ColumnUnknown(_) => Self::new(Code::ColumnUnknown).detail(error),
+            E::Declined(against) => of_declined(&Declined(against), ""),
+            E::OtherOffice(source) => source.into(),
+            E::Population(source) => source.into(),
+            E::Store(source) => source.into(),
+            E::Unknown => Self::new(Code::QuarantinedUnknown),
         }
     }
 }

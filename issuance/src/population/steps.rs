@@ -54,6 +54,7 @@ pub async fn enter(
         evidence,
         declared: Some(Value::Object(fields_of(person))),
         changes: vec![],
+        file: None,
     };
     store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;

@@ -1,6 +1,7 @@
 //! SQL of the register.
 
 pub mod history;
+pub mod import;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -23,6 +24,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(47, "0047_population_reader_row_macs"),
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
+    migration!(90, "0090_population_import"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -57,8 +59,8 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     tx.run(
         sql!(
-            "insert into person (id, office, record, likeness, findings, declared_by, declared_at)
-             values ($1, $2, $3, $4, $5, $6, $7)"
+            "insert into person (id, office, record, likeness, findings, declared_by, declared_at, declared_digest)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)"
         ),
         args![
             id,
@@ -67,7 +69,8 @@ pub(super) async fn insert(
             person.likeness(),
             Argument::json(&findings),
             declared.by,
-            declared.at
+            declared.at,
+            super::import::digest(&serde_json::Value::Object(super::history::fields_of(person)))
         ],
     )
     .await?;

@@ -138,6 +138,33 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::SecondOfficerNeeded,
         ],
     ),
+    ("GET", "/api/v1/quarantine", &[C::OtherOffice]),
+    ("GET", "/api/v1/quarantine/{id}", &[C::OtherOffice, C::QuarantinedUnknown]),
+    (
+        "POST",
+        "/api/v1/quarantine/{id}/correction",
+        &[C::ColumnUnknown, C::OtherOffice, C::QuarantinedUnknown, C::TextTooLong, C::TextUnfit],
+    ),
+    (
+        "POST",
+        "/api/v1/quarantine/{id}/replay",
+        &[
+            C::DateImpossible,
+            C::DateInFuture,
+            C::DateUnreadable,
+            C::DeclarationIncomplete,
+            C::NameNotWritable,
+            C::OtherOffice,
+            C::ProvinceUnassigned,
+            C::QuarantinedUnknown,
+            C::RecordTampered,
+        ],
+    ),
+    (
+        "POST",
+        "/api/v1/quarantine/{id}/dismissal",
+        &[C::OtherOffice, C::QuarantinedUnknown, C::ReasonMissing, C::TextTooLong, C::TextUnfit],
+    ),
     ("POST", "/api/v1/register-changes/{id}/withdrawal", &[C::ChangeUnknown, C::OtherOffice, C::RecordTampered]),
     (
         "POST",

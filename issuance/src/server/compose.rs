@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 15] = [
+pub const SEALED: [&Sealed; 16] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -108,6 +108,7 @@ pub const SEALED: [&Sealed; 15] = [
     &holds::LEGAL_HOLD,
     &population::REGISTER_CHANGE,
     &population::REGISTER_EVENT,
+    &population::IMPORT_BATCH,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -202,11 +203,11 @@ impl Offices {
         // The State is the authority's to the end: what a card names is what its signer's certificates name.
         let code = authority.country()?.in_mrz().to_owned();
         let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
-        let register = Register::new(&population);
+        let numbers = Numbers::open(&store, installation.counters())?;
+        let register = Register::new(&population).with_numbers(Arc::new(numbers.clone()));
         let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
-        let numbers = Numbers::open(&store, installation.counters())?;
         let production = Production::new(
             CardKeys::open(&store)?,
             signer.clone(),

@@ -146,6 +146,12 @@ impl Db {
         Self(self.0, Some(key), self.2)
     }
 
+    /// The key of the MACs, where there is one.
+    #[must_use]
+    pub fn row_key(&self) -> Option<&RowKey> {
+        self.1.as_ref()
+    }
+
     pub(super) fn engine(&self) -> &Engine {
         &self.0
     }

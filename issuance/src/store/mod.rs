@@ -12,6 +12,7 @@
 //! ```
 
 mod argument;
+mod bulk;
 mod db;
 mod error;
 mod migrations;

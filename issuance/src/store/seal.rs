@@ -31,6 +31,14 @@ impl RowKey {
     pub fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
+
+    /// Returns the MAC of these parts, of which the first says what they are: for what is no whole row.
+    #[must_use]
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut message = Vec::new();
+        parts.iter().for_each(|part| put(&mut message, part));
+        hmac::sign(&self.0, &message).as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+    }
 }
 
 /// The type of a column under a MAC.

@@ -115,7 +115,9 @@ impl Tx {
         Ok(tx)
     }
 
-    pub(super) fn row_key(&self) -> Option<&RowKey> {
+    /// The key of the MACs, where there is one.
+    #[must_use]
+    pub fn row_key(&self) -> Option<&RowKey> {
         self.key.as_ref()
     }
 
@@ -124,7 +126,7 @@ impl Tx {
     }
 
     /// Passes the result on; after an error that is no constraint, the connection is not used again.
-    fn judged<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+    pub(super) fn judged<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         done.map_err(|error| {
             self.spoiled |= !is_constraint(&error);
             error.into()

@@ -22,6 +22,7 @@ mod golden;
 mod held;
 mod house;
 mod idempotency;
+mod import;
 mod installation;
 mod keys;
 mod lists;

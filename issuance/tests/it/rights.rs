@@ -91,6 +91,11 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/register-changes/{id}", Officers(&[Registrar])),
     ("POST", "/api/v1/register-changes/{id}/application", Officers(&[Registrar])),
     ("POST", "/api/v1/register-changes/{id}/withdrawal", Officers(&[Registrar])),
+    ("GET", "/api/v1/quarantine", Officers(&[Registrar])),
+    ("GET", "/api/v1/quarantine/{id}", Officers(&[Registrar])),
+    ("POST", "/api/v1/quarantine/{id}/correction", Officers(&[Registrar])),
+    ("POST", "/api/v1/quarantine/{id}/replay", Officers(&[Registrar])),
+    ("POST", "/api/v1/quarantine/{id}/dismissal", Officers(&[Registrar])),
     ("GET", "/api/v1/persons/{id}/history", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
     ("GET", "/api/v1/persons/{id}", Officers(&[Approver, Capture, Registrar])),

@@ -1,9 +1,13 @@
 //! SQL of the history: events, which are only added, and changes that are proposed.
 
+use std::collections::BTreeMap;
+
 use crypto::identity::Date;
 
-use super::super::history::{Event, Evidence, FieldChange};
+use super::super::history::{Confidence, Event, EventKind, Evidence, FactSource, FieldChange, Form, OfFile, undo};
+use super::super::import::digest;
 use super::super::model::{Finding, Person};
+use super::import::{self, Origin};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
@@ -136,7 +140,90 @@ pub(in crate::population) async fn events_of(tx: &mut Tx, person: PersonId) -> R
                 version, mac
          from register_event where person_id = $1 order by ordinal"
     );
-    tx.all_sealed(&REGISTER_EVENT, sql, args![person]).await?.iter().map(event).collect()
+    let rows = tx.all_sealed(&REGISTER_EVENT, sql, args![person]).await?;
+    let mut events: Vec<_> = rows.iter().map(event).collect::<Result<_, _>>()?;
+    if events.first().is_none_or(|first| first.ordinal != 1)
+        && let Some((origin, record)) = import::origin_of(tx, person).await?
+    {
+        let first = first_of_file(tx, person, &origin, &record, &events).await?;
+        events.insert(0, first);
+    }
+    Ok(events)
+}
+
+/// Returns the first event of a person who came with a file: it stands in no row of its own, but in that of the file.
+async fn first_of_file(
+    tx: &mut Tx,
+    person: PersonId,
+    origin: &Origin,
+    record: &serde_json::Value,
+    later: &[Event],
+) -> Result<Event, StoreError> {
+    let tampered = || StoreError::Tampered { table: "person", id: person.to_string() };
+    let batch = import::batch_of(tx, origin.batch).await?.ok_or_else(tampered)?;
+    let declared = undo(record, later).map_err(|_| tampered())?;
+    if !is_as_declared(tx, person, origin, &declared) {
+        return Err(tampered());
+    }
+    let place = format!("{}, line {}", batch.file_name, origin.line);
+    let paper = origin.form.as_ref().map_or_else(|| place.clone(), |form| format!("DC01 {form}; {place}"));
+    let document = [paper, place, format!("line {}", origin.line)];
+    Ok(Event {
+        ordinal: 1,
+        kind: EventKind::Declared,
+        valid_from: None,
+        proposed_by: batch.begun.by,
+        recorded: origin.entered.clone(),
+        evidence: Evidence {
+            form: Form::File,
+            source: FactSource::Citizen,
+            document: document.into_iter().find_map(|text| text.try_into().ok()).unwrap_or_default(),
+            confidence: Confidence::Declared,
+        },
+        declared: Some(declared),
+        changes: vec![],
+        file: Some(OfFile { batch: batch.id, name: batch.file_name, digest: batch.digest, line: origin.line }),
+    })
+}
+
+/// True if this record is the one that a person declared in a file: the digest is its, and the MAC is over the digest.
+pub(in crate::population) fn is_as_declared(
+    tx: &Tx,
+    person: PersonId,
+    origin: &Origin,
+    declared: &serde_json::Value,
+) -> bool {
+    let mac = tx.row_key().map(|key| import::declared_mac(key, person, origin.batch, origin.line, &origin.digest));
+    digest(declared) == origin.digest && mac.is_some_and(|mac| mac[..] == origin.mac)
+}
+
+/// Returns the later events of the persons after `after` up to `last`, by person; of a person whose row was changed by
+/// another hand the error.
+pub(in crate::population) async fn events_between(
+    tx: &mut Tx,
+    after: PersonId,
+    last: PersonId,
+) -> Result<BTreeMap<PersonId, Result<Vec<Event>, StoreError>>, StoreError> {
+    let sql = sql!(
+        "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
+                version, mac
+         from register_event where person_id > $1 and person_id <= $2 order by person_id, ordinal"
+    );
+    let mut all: BTreeMap<_, Result<Vec<Event>, StoreError>> = BTreeMap::new();
+    for (row, holds) in tx.all_judged(&REGISTER_EVENT, sql, args![after, last]).await? {
+        let person: PersonId = Id::of(&row, "person_id")?;
+        let of = all.entry(person).or_insert_with(|| Ok(vec![]));
+        if !holds {
+            let id = format!("{person} {}", row.get::<i64>("ordinal")?);
+            *of = Err(StoreError::Tampered { table: "register_event", id });
+        } else if let Ok(events) = of {
+            match event(&row) {
+                Ok(event) => events.push(event),
+                Err(error) => *of = Err(error),
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Returns how many events a person has.
@@ -221,15 +308,34 @@ pub(in crate::population) async fn open_changes(
     tx.all_judged(&REGISTER_CHANGE, sql, args![office, after, most]).await
 }
 
-/// Returns the ids and records of a page of persons, by id: for the check that each record follows from its events.
-pub(in crate::population) async fn records(
-    tx: &mut Tx,
-    after: PersonId,
-    most: i64,
-) -> Result<Vec<(PersonId, serde_json::Value, u32)>, StoreError> {
-    let sql = sql!("select id, record, events from person where id > $1 order by id limit $2");
-    let rows = tx.all(sql, args![after, most]).await?;
-    rows.iter().map(|row| Ok((Id::of(row, "id")?, row.json("record")?, row.number("events")?))).collect()
+/// A person as the register keeps one, for the comparison.
+#[derive(Debug)]
+pub(in crate::population) struct Kept {
+    /// The person.
+    pub person: PersonId,
+    /// The record.
+    pub record: serde_json::Value,
+    /// How many events the record counts.
+    pub events: u32,
+    /// The file that the person came with.
+    pub origin: Option<Origin>,
+}
+
+/// Returns a page of persons, by id: for the check that each record follows from its events.
+pub(in crate::population) async fn records(tx: &mut Tx, after: PersonId, most: i64) -> Result<Vec<Kept>, StoreError> {
+    let sql = sql!(
+        "select id, record, events, declared_by, declared_at, batch_id, batch_line, declared_digest, declared_mac, form
+         from person where id > $1 order by id limit $2"
+    );
+    let kept = |row: &Record| {
+        Ok(Kept {
+            person: Id::of(row, "id")?,
+            record: row.get("record")?,
+            events: row.number("events")?,
+            origin: import::origin(row)?,
+        })
+    };
+    tx.all(sql, args![after, most]).await?.iter().map(kept).collect()
 }
 
 fn event(row: &Record) -> Result<Event, StoreError> {
@@ -243,6 +349,7 @@ fn event(row: &Record) -> Result<Event, StoreError> {
         evidence: row.json("evidence")?,
         declared: row.get("declared")?,
         changes: row.json("changes")?,
+        file: None,
     })
 }
 

@@ -93,10 +93,16 @@ pub(in crate::population) async fn by_old_number(
 
 /// Writes by what a person is found.
 pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, person: &Person) -> Result<(), StoreError> {
-    let sql = sql!("update person set fold = $1, birth_year = $2, old_id_number = $3, likeness = $4 where id = $5");
+    let sql = sql!(
+        "update person set fold = $1, birth_year = $2, old_id_number = $3, likeness = $4, household = $5,
+                heads_household = $6
+         where id = $7"
+    );
     let fold = folded_name(person.full_name.as_str());
     let old = person.old_id_number.as_deref();
-    tx.run(sql, args![fold, person.birth.year(), old, person.likeness(), id]).await?;
+    let household = person.household();
+    let heads = household.is_some().then(|| person.heads_household());
+    tx.run(sql, args![fold, person.birth.year(), old, person.likeness(), household, heads, id]).await?;
     Ok(())
 }
 

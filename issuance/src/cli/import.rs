@@ -1,0 +1,229 @@
+//! `issuance import`
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use time::format_description::well_known::Rfc3339;
+
+use super::{Outcome, Place, output};
+use crate::access;
+use crate::ground::text::Login;
+use crate::ground::{OfficeCode, Permission, Randomness, Role};
+use crate::population::import::{Done, Ended, Format, Told, Wanted, import};
+use crate::population::rules;
+use crate::server::Offices;
+
+/// Takes files of declarations (form DC01) into the register: CSV or NDJSON, in UTF-8 (docs/import.md has every column).
+///
+/// Each row becomes a person of the register, or waits in quarantine with the rules that keep it out. It may be cut at
+/// any moment (a signal, a power cut, a full disk): the same command goes on where it was. The same file again changes
+/// nothing. The service may run meanwhile.
+#[derive(Args)]
+pub(super) struct ImportCommand {
+    #[command(flatten)]
+    place: Place,
+    /// Files, one after the other.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The registrar in whose name they are imported: the first event of each person names the officer.
+    #[arg(long, value_name = "NAME")]
+    officer: Login,
+    /// The office whose persons they declare [default: the officer's]. Another one than the officer's own is for the
+    /// national office.
+    #[arg(long, value_name = "CODE")]
+    office: Option<OfficeCode>,
+    /// How they are written [default: by the end of the name: .csv, or .ndjson and .jsonl].
+    #[arg(long)]
+    format: Option<Written>,
+    /// What became of each file, as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Written {
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl ImportCommand {
+    pub(super) fn run(self) -> Outcome {
+        let settings = self.place.settings()?;
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let offices = Box::pin(Offices::open(&settings, None, Randomness::System)).await?;
+            let outcome = Box::pin(self.files(&offices)).await;
+            offices.deeds().db().close().await;
+            outcome
+        })
+    }
+
+    async fn files(&self, offices: &Offices) -> Outcome {
+        let mut tx = offices.deeds().db().begin_read().await?;
+        let officer = access::officer_of_name(&mut tx, self.officer.as_str()).await?;
+        drop(tx);
+        let (officer, own, roles) = officer.ok_or("no officer in service has this name")?;
+        let may = |role: &Role| Permission::Declare.roles().contains(role);
+        if !roles.iter().any(may) {
+            return Err("the officer is no registrar".into());
+        }
+        let office = self.office.clone().unwrap_or_else(|| own.clone());
+        if office != own && own != OfficeCode::national() {
+            return Err("the officer is of another office".into());
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        tokio::spawn({
+            let stop = Arc::clone(&stop);
+            async move {
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    output::complain(format_args!("issuance: stops after the rows under way …"));
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        for file in &self.files {
+            let format = self.format_of(file)?;
+            let (file, office) = (file.clone(), office.clone());
+            let wanted = Wanted { file: file.clone(), format, officer, office };
+            let mut shown = Shown::new(&file);
+            let done =
+                Box::pin(import(offices.deeds(), &offices.register, wanted, &stop, |told| shown.tell(&told))).await;
+            shown.end();
+            let (done, ended) = done.map_err(|error| format!("{}: {error}", file.display()))?;
+            self.say(&file, &done, &ended)?;
+            if ended == Ended::Stopped {
+                return Err("stopped; the same command goes on after the last row that was taken".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn format_of(&self, file: &Path) -> Result<Format, String> {
+        let end = file.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
+        match (self.format, end.as_deref()) {
+            (Some(Written::Csv), _) | (None, Some("csv")) => Ok(Format::Csv),
+            (Some(Written::Ndjson), _) | (None, Some("ndjson" | "jsonl")) => Ok(Format::Ndjson),
+            _ => Err(format!("{}: is it csv or ndjson? say so by --format", file.display())),
+        }
+    }
+
+    fn say(&self, file: &Path, done: &Done, ended: &Ended) -> Outcome {
+        let Done { batch, rows, accepted, quarantined, households, by_rule, .. } = done;
+        let word = match ended {
+            Ended::Finished => "finished",
+            Ended::Stopped => "stopped",
+            Ended::Before(_) => "imported-before",
+        };
+        if self.json {
+            let done = serde_json::json!({"file": file, "batch": batch, "outcome": word, "rows": rows,
+                "accepted": accepted, "quarantined": quarantined, "by_rule": by_rule,
+                "household_findings": households});
+            return Ok(output::line(format_args!("{done}"))?);
+        }
+        if let Ended::Before(at) = ended {
+            output::line(format_args!(
+                "{}: the same file was imported at {}; nothing changed",
+                file.display(),
+                at.format(&Rfc3339)?
+            ))?;
+        }
+        output::line(format_args!(
+            "{}: {rows} rows = {accepted} accepted + {quarantined} quarantined (batch {batch})",
+            file.display()
+        ))?;
+        say_rules(by_rule)?;
+        if *households > 0 {
+            output::line(format_args!("  {households} persons live in a household without a head, or with two"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Lines about rules that kept rows out.
+fn say_rules(by_rule: &BTreeMap<String, u64>) -> Outcome {
+    for (id, rows) in by_rule {
+        let (code, says) = rules::by_id(id).map_or(("?", ""), |rule| (rule.code, rule.says));
+        output::line(format_args!("  {rows} x {id} {code}: {says}"))?;
+    }
+    Ok(())
+}
+
+/// How far an import is: a bar on a terminal, a line every ten seconds elsewhere.
+struct Shown {
+    name: String,
+    terminal: bool,
+    began: Instant,
+    said: Option<Instant>,
+    /// Rows and bytes that were there before this run.
+    before: Option<(u64, u64)>,
+}
+
+impl Shown {
+    fn new(file: &Path) -> Self {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let terminal = std::io::stderr().is_terminal();
+        Self { name, terminal, began: Instant::now(), said: None, before: None }
+    }
+
+    fn tell(&mut self, told: &Told) {
+        let pause = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
+        let due = self.said.is_none_or(|said| said.elapsed() >= pause);
+        let line = match told {
+            Told::Looking { .. } if !due => return,
+            Told::Looking { read, of } => format!("{}: looked through {}", self.name, part(*read, *of)),
+            Told::Entered(done) => {
+                if self.before.is_none() {
+                    self.began = Instant::now();
+                }
+                let (rows, read) = *self.before.get_or_insert((done.rows, done.read));
+                if !due {
+                    return;
+                }
+                let seconds = self.began.elapsed().as_secs_f64().max(0.001);
+                #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+                let (rate, speed) = ((done.rows - rows) as f64 / seconds, (done.read - read) as f64 / seconds);
+                #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+                let left = (done.bytes.saturating_sub(done.read)) as f64 / speed.max(1.0);
+                format!(
+                    "{}: {}, {} rows, {rate:.0} rows/s, {left:.0} s left",
+                    self.name,
+                    part(done.read, done.bytes),
+                    done.rows
+                )
+            }
+        };
+        if self.terminal {
+            eprint_bar(&line);
+        } else if self.said.is_some() {
+            output::complain(format_args!("{line}"));
+        }
+        self.said = Some(Instant::now());
+    }
+
+    fn end(&self) {
+        if self.terminal && self.said.is_some() {
+            eprint_bar("");
+        }
+    }
+}
+
+/// Writes a line over the one before.
+fn eprint_bar(line: &str) {
+    use std::io::Write as _;
+    let mut to = std::io::stderr().lock();
+    let _ = write!(to, "\r{line}\u{1b}[K");
+    let _ = to.flush();
+}
+
+/// A part of a whole, as a bar and in hundredths.
+fn part(part: u64, whole: u64) -> String {
+    let hundredths = part.saturating_mul(100).checked_div(whole).unwrap_or(100);
+    let full = usize::try_from(hundredths / 5).unwrap_or(20);
+    format!("[{}{}] {hundredths} %", "#".repeat(full), ".".repeat(20_usize.saturating_sub(full)))
+}

@@ -1,0 +1,565 @@
+//! SQL of the import: files, the rows that wait in quarantine, and the persons who came with a file.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+
+use super::super::import::{Fit, Position, State};
+use super::super::model::Finding;
+use crate::ground::ids::{BatchId, OfficerId, PersonId, QuarantinedId};
+use crate::ground::{Decision, Id, OfficeCode};
+use crate::store::{Argument, Kind, Record, RowKey, Sealed, StoreError, Tx};
+use crate::{args, sql};
+
+/// Files of declarations: each row carries a MAC. Which process reads a file is not under it.
+pub const IMPORT_BATCH: Sealed = Sealed {
+    table: "import_batch",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("file_name", Kind::Text),
+        ("digest", Kind::Bytes),
+        ("format", Kind::Text),
+        ("office", Kind::Text),
+        ("officer_id", Kind::Uuid),
+        ("started_at", Kind::Moment),
+        ("finished_at", Kind::Moment),
+        ("bytes", Kind::Integer),
+        ("read_bytes", Kind::Integer),
+        ("read_digest", Kind::Bytes),
+        ("lines", Kind::Integer),
+        ("rows", Kind::Integer),
+        ("accepted", Kind::Integer),
+        ("quarantined", Kind::Integer),
+        ("state", Kind::Text),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, file_name, digest, format, office, officer_id, started_at, finished_at, bytes, read_bytes, read_digest,
+                lines, rows, accepted, quarantined, state, holder, held_until, version, mac
+         from import_batch where id = $1"
+    ),
+    all: sql!(
+        "select id, file_name, digest, format, office, officer_id, started_at, finished_at, bytes, read_bytes, read_digest,
+                lines, rows, accepted, quarantined, state, holder, held_until, version, mac
+         from import_batch order by id"
+    ),
+    set: sql!("update import_batch set version = $1, mac = $2 where id = $3"),
+};
+
+/// A file of declarations, as far as it was read.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Identifier.
+    pub id: BatchId,
+    /// Name of the file, without its folder.
+    pub file_name: String,
+    /// SHA-256 of the whole file.
+    pub digest: [u8; 32],
+    /// How it is written.
+    pub format: String,
+    /// The office whose persons it declares.
+    pub office: OfficeCode,
+    /// The officer in whose name it is imported, and the beginning.
+    pub begun: Decision,
+    /// The end.
+    pub finished_at: Option<OffsetDateTime>,
+    /// Its length.
+    pub bytes: u64,
+    /// What was read: the next row begins here.
+    pub read: Position,
+    /// SHA-256 of what was read.
+    pub read_digest: [u8; 32],
+    /// Rows read.
+    pub rows: u64,
+    /// Of them in the register.
+    pub accepted: u64,
+    /// Of them in quarantine when they were read.
+    pub quarantined: u64,
+    /// How far it is.
+    pub state: State,
+    /// The process that reads it.
+    pub holder: Option<String>,
+    /// Until when that process counts as alive.
+    pub held_until: Option<OffsetDateTime>,
+}
+
+fn batch(row: &Record) -> Result<Batch, StoreError> {
+    let digest = |column: &str| {
+        let bytes: Vec<u8> = row.get(column)?;
+        <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::inconsistent("import_batch", column, "?"))
+    };
+    Ok(Batch {
+        id: Id::of(row, "id")?,
+        file_name: row.get("file_name")?,
+        digest: digest("digest")?,
+        format: row.get("format")?,
+        office: row.parsed("office")?,
+        begun: Decision { by: Id::of(row, "officer_id")?, at: row.get("started_at")? },
+        finished_at: row.get("finished_at")?,
+        bytes: row.number("bytes")?,
+        read: Position { line: row.number("lines")?, byte: row.number("read_bytes")? },
+        read_digest: digest("read_digest")?,
+        rows: row.number("rows")?,
+        accepted: row.number("accepted")?,
+        quarantined: row.number("quarantined")?,
+        state: row.parsed("state")?,
+        holder: row.get("holder")?,
+        held_until: row.get("held_until")?,
+    })
+}
+
+/// Returns the file with this digest, if it was imported or begun.
+pub(in crate::population) async fn batch_of_digest(
+    tx: &mut Tx,
+    digest: &[u8; 32],
+) -> Result<Option<Batch>, StoreError> {
+    let sql = sql!(
+        "select id, file_name, digest, format, office, officer_id, started_at, finished_at, bytes, read_bytes, read_digest,
+                lines, rows, accepted, quarantined, state, holder, held_until, version, mac
+         from import_batch where digest = $1"
+    );
+    let rows = tx.all_sealed(&IMPORT_BATCH, sql, args![digest]).await?;
+    rows.first().map(batch).transpose()
+}
+
+/// Returns the files of this name of an office that were begun and are not read to the end.
+pub(in crate::population) async fn batches_begun(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    file_name: &str,
+) -> Result<Vec<Batch>, StoreError> {
+    let sql = sql!(
+        "select id, file_name, digest, format, office, officer_id, started_at, finished_at, bytes, read_bytes, read_digest,
+                lines, rows, accepted, quarantined, state, holder, held_until, version, mac
+         from import_batch where office = $1 and state = 'reading' and file_name = $2 order by id"
+    );
+    tx.all_sealed(&IMPORT_BATCH, sql, args![office, file_name]).await?.iter().map(batch).collect()
+}
+
+/// Returns a file.
+pub(in crate::population) async fn batch_of(tx: &mut Tx, id: BatchId) -> Result<Option<Batch>, StoreError> {
+    tx.sealed(&IMPORT_BATCH, id).await?.as_ref().map(batch).transpose()
+}
+
+/// As [`batch_of`], kept from other writers.
+pub(in crate::population) async fn batch_locked(tx: &mut Tx, id: BatchId) -> Result<Option<Batch>, StoreError> {
+    tx.sealed_locked(&IMPORT_BATCH, id).await?.as_ref().map(batch).transpose()
+}
+
+/// Returns the files, newest first.
+pub(in crate::population) async fn batches(tx: &mut Tx, most: i64) -> Result<Vec<Batch>, StoreError> {
+    let sql = sql!(
+        "select id, file_name, digest, format, office, officer_id, started_at, finished_at, bytes, read_bytes, read_digest,
+                lines, rows, accepted, quarantined, state, holder, held_until, version, mac
+         from import_batch order by id desc limit $1"
+    );
+    tx.all_sealed(&IMPORT_BATCH, sql, args![most]).await?.iter().map(batch).collect()
+}
+
+/// Begins a file.
+pub(in crate::population) async fn begin(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into import_batch (id, file_name, digest, format, office, officer_id, started_at, bytes, read_bytes,
+                                   read_digest, lines, rows, accepted, quarantined, state, holder, held_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    );
+    let arguments = args![
+        batch.id,
+        &batch.file_name,
+        &batch.digest,
+        &batch.format,
+        &batch.office,
+        batch.begun.by,
+        batch.begun.at,
+        whole(batch.bytes),
+        whole(batch.read.byte),
+        &batch.read_digest,
+        whole(batch.read.line),
+        whole(batch.rows),
+        whole(batch.accepted),
+        whole(batch.quarantined),
+        batch.state.word(),
+        batch.holder.as_deref(),
+        batch.held_until
+    ];
+    tx.run(sql, arguments).await?;
+    tx.seal(&IMPORT_BATCH, batch.id).await
+}
+
+/// Writes how far a file is.
+pub(in crate::population) async fn advance(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update import_batch set digest = $1, bytes = $2, read_bytes = $3, read_digest = $4, lines = $5, rows = $6,
+                accepted = $7, quarantined = $8, state = $9, holder = $10, held_until = $11, finished_at = $12
+         where id = $13"
+    );
+    let arguments = args![
+        &batch.digest,
+        whole(batch.bytes),
+        whole(batch.read.byte),
+        &batch.read_digest,
+        whole(batch.read.line),
+        whole(batch.rows),
+        whole(batch.accepted),
+        whole(batch.quarantined),
+        batch.state.word(),
+        batch.holder.as_deref(),
+        batch.held_until,
+        batch.finished_at,
+        batch.id
+    ];
+    tx.change(&IMPORT_BATCH, batch.id, sql, arguments).await?;
+    Ok(())
+}
+
+/// What the register knows of the people in some rows.
+#[derive(Debug, Default)]
+pub(in crate::population) struct Known {
+    /// Likenesses, each with the digests of the declarations and the numbers of those who bear it.
+    pub alike: HashMap<String, Vec<(Option<Vec<u8>>, Option<String>)>>,
+    /// Numbers of old cards that persons have.
+    pub old_numbers: HashSet<String>,
+}
+
+/// Returns what the register knows of these people, after other declarations of people who are alike have ended; they
+/// wait from now on until the transaction ends.
+pub(in crate::population) async fn known(
+    tx: &mut Tx,
+    likenesses: BTreeSet<String>,
+    old_numbers: BTreeSet<String>,
+) -> Result<Known, StoreError> {
+    let likenesses: Vec<_> = likenesses.into_iter().collect();
+    if tx.pg().is_some() {
+        // In one order, so that two imports do not wait for each other in a circle. SQLite has one writer.
+        let locks: BTreeSet<String> = likenesses.iter().map(|text| hex::encode(Sha256::digest(text))).collect();
+        let sql = sql!(
+            pg "insert into likeness (id) select decode(one, 'hex') from unnest($1::text[]) one
+                on conflict (id) do update set id = excluded.id",
+            lite "insert into likeness (id) select unhex(value) from json_each($1) where true
+                  on conflict (id) do update set id = excluded.id",
+        );
+        tx.run(sql, vec![Argument::Texts(locks.into_iter().collect())]).await?;
+    }
+    let mut known = Known::default();
+    // A year alone is no rare birth date: a likeness may have thousands of bearers, and some of them are enough.
+    let sql = sql!(
+        pg "select one.likeness, borne.declared_digest, borne.personal_number
+            from unnest($1::text[]) as one (likeness)
+            cross join lateral (select declared_digest, personal_number from person where person.likeness = one.likeness
+                                limit 200) borne",
+        lite "select person.likeness, declared_digest, personal_number from person
+              where person.likeness in (select value from json_each($1))",
+    );
+    for row in tx.all(sql, vec![Argument::Texts(likenesses)]).await? {
+        let bearers = known.alike.entry(row.get("likeness")?).or_default();
+        bearers.push((row.get("declared_digest")?, row.get("personal_number")?));
+    }
+    let sql = sql!(
+        pg "select one.old_id_number from unnest($1::text[]) as one (old_id_number)
+            where exists (select 1 from person where person.old_id_number = one.old_id_number)",
+        lite "select distinct old_id_number from person where old_id_number in (select value from json_each($1))",
+    );
+    for row in tx.all(sql, vec![Argument::Texts(old_numbers.into_iter().collect())]).await? {
+        known.old_numbers.insert(row.get("old_id_number")?);
+    }
+    Ok(known)
+}
+
+/// A person of a file, on the way into the register.
+#[derive(Debug)]
+pub(in crate::population) struct Entering<'a> {
+    /// The register's id.
+    pub id: PersonId,
+    /// The line.
+    pub line: u64,
+    /// What was declared and judged.
+    pub fit: &'a Fit,
+    /// With what was found against the register.
+    pub findings: Vec<Finding>,
+}
+
+/// Enters persons of a file.
+pub(in crate::population) async fn enter(
+    tx: &mut Tx,
+    key: &RowKey,
+    batch: &Batch,
+    at: OffsetDateTime,
+    persons: &[Entering<'_>],
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
+                             fold, birth_year, old_id_number, batch_id, batch_line, declared_digest, declared_mac, form,
+                             declared_on, household, heads_household)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+    );
+    let row = |one: &Entering<'_>| {
+        let (fit, person) = (one.fit, &one.fit.person);
+        let (likeness, fold) = (&fit.likeness, &fit.fold);
+        args![
+            one.id,
+            &batch.office,
+            fit.number.as_ref().map(|number| number.as_str().to_owned()),
+            Argument::Json(Some(fit.record.clone())),
+            likeness,
+            Argument::json(&one.findings),
+            batch.begun.by,
+            at,
+            1,
+            fold,
+            person.birth.year(),
+            person.old_id_number.clone(),
+            batch.id,
+            whole(one.line),
+            &fit.digest,
+            declared_mac(key, one.id, batch.id, one.line, &fit.digest),
+            fit.form.clone(),
+            fit.declared_on,
+            person.household(),
+            person.household().map(|_| person.heads_household())
+        ]
+    };
+    let rows: Vec<_> = persons.iter().map(row).collect();
+    tx.insert_all(sql, &rows).await
+}
+
+/// The MAC over what a person declared in a file.
+pub(in crate::population) fn declared_mac(
+    key: &RowKey,
+    person: PersonId,
+    batch: BatchId,
+    line: u64,
+    digest: &[u8; 32],
+) -> [u8; 32] {
+    let (person, batch) = (person.uuid(), batch.uuid());
+    key.mac(&[b"person declared in a file", person.as_bytes(), batch.as_bytes(), &line.to_be_bytes(), digest])
+}
+
+/// A row that waits for an officer.
+#[derive(Clone, Debug)]
+pub struct Quarantined {
+    /// Identifier.
+    pub id: QuarantinedId,
+    /// The file.
+    pub batch: BatchId,
+    /// The line.
+    pub line: u64,
+    /// The office.
+    pub office: OfficeCode,
+    /// What was declared, or corrected since.
+    pub declaration: Value,
+    /// The row, where it could not be read.
+    pub raw: Option<String>,
+    /// Why it waits.
+    pub findings: Vec<Finding>,
+    /// `waiting`, `replayed` or `dropped`.
+    pub state: String,
+    /// The officer who corrected, replayed or dropped it, and the moment.
+    pub corrected: Option<Decision>,
+    /// The person who was made of it.
+    pub person: Option<PersonId>,
+}
+
+/// Puts rows into quarantine.
+pub(in crate::population) async fn quarantine(tx: &mut Tx, rows: &[Quarantined]) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into quarantined (id, batch_id, line, office, declaration, raw, findings, state)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)"
+    );
+    let row = |one: &Quarantined| {
+        args![
+            one.id,
+            one.batch,
+            whole(one.line),
+            &one.office,
+            Argument::Json(Some(one.declaration.clone())),
+            one.raw.clone(),
+            Argument::json(&one.findings),
+            &one.state
+        ]
+    };
+    let rows: Vec<_> = rows.iter().map(row).collect();
+    tx.insert_all(sql, &rows).await
+}
+
+fn quarantined(row: &Record) -> Result<Quarantined, StoreError> {
+    let by: Option<OfficerId> = Id::of_optional(row, "corrected_by")?;
+    let at: Option<OffsetDateTime> = row.get("corrected_at")?;
+    Ok(Quarantined {
+        id: Id::of(row, "id")?,
+        batch: Id::of(row, "batch_id")?,
+        line: row.number("line")?,
+        office: row.parsed("office")?,
+        declaration: row.get("declaration")?,
+        raw: row.get("raw")?,
+        findings: row.json("findings")?,
+        state: row.get("state")?,
+        corrected: by.zip(at).map(|(by, at)| Decision { by, at }),
+        person: Id::of_optional(row, "person_id")?,
+    })
+}
+
+/// Returns a row in quarantine, kept from other writers.
+pub(in crate::population) async fn quarantined_locked(
+    tx: &mut Tx,
+    id: QuarantinedId,
+) -> Result<Option<Quarantined>, StoreError> {
+    let sql = sql!(
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+         from quarantined where id = $1"
+    );
+    tx.one_locked(sql, args![id]).await?.as_ref().map(quarantined).transpose()
+}
+
+/// Returns a page of the rows of an office that wait, oldest first.
+pub(in crate::population) async fn waiting(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    after: QuarantinedId,
+    most: i64,
+) -> Result<Vec<Quarantined>, StoreError> {
+    let sql = sql!(
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+         from quarantined where office = $1 and state = 'waiting' and id > $2 order by id limit $3"
+    );
+    tx.all(sql, args![office, after, most]).await?.iter().map(quarantined).collect()
+}
+
+/// Returns a page of the rows of a file that wait, by line.
+pub(in crate::population) async fn waiting_of(
+    tx: &mut Tx,
+    batch: BatchId,
+    after: u64,
+    most: i64,
+) -> Result<Vec<Quarantined>, StoreError> {
+    let sql = sql!(
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+         from quarantined where batch_id = $1 and line > $2 and state = 'waiting' order by line limit $3"
+    );
+    tx.all(sql, args![batch, whole(after), most]).await?.iter().map(quarantined).collect()
+}
+
+/// Returns how many rows of a file wait now.
+pub(in crate::population) async fn count_waiting(tx: &mut Tx, batch: BatchId) -> Result<u64, StoreError> {
+    let sql = sql!("select count(*) as n from quarantined where batch_id = $1 and state = 'waiting'");
+    tx.one(sql, args![batch]).await?.map_or(Ok(0), |row| row.number("n"))
+}
+
+/// Writes what an officer did about a row.
+pub(in crate::population) async fn settle_quarantined(tx: &mut Tx, row: &Quarantined) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update quarantined set declaration = $1, findings = $2, state = $3, corrected_by = $4, corrected_at = $5,
+                person_id = $6
+         where id = $7"
+    );
+    let (by, at) = row.corrected.as_ref().map(|one| (one.by, one.at)).unzip();
+    let arguments = args![
+        Argument::Json(Some(row.declaration.clone())),
+        Argument::json(&row.findings),
+        &row.state,
+        by,
+        at,
+        row.person,
+        row.id
+    ];
+    tx.run(sql, arguments).await?;
+    Ok(())
+}
+
+/// Returns the households of a file after this one, each with how many persons of the register head it.
+pub(in crate::population) async fn households(
+    tx: &mut Tx,
+    batch: BatchId,
+    after: &str,
+    most: i64,
+) -> Result<Vec<(String, u64)>, StoreError> {
+    let sql = sql!(
+        "select one.household, (select count(*) from person where person.household = one.household
+                                and person.heads_household) as heads
+         from (select distinct household from person where batch_id = $1 and household > $2 order by household limit $3) one"
+    );
+    let rows = tx.all(sql, args![batch, after, most]).await?;
+    let mut found: Vec<_> =
+        rows.iter().map(|row| Ok((row.get("household")?, row.number("heads")?))).collect::<Result<_, StoreError>>()?;
+    found.sort();
+    Ok(found)
+}
+
+/// Adds a finding to the persons of these households who have none of its rule.
+pub(in crate::population) async fn find_in_households(
+    tx: &mut Tx,
+    households: Vec<String>,
+    rules: &[&str],
+    finding: &Finding,
+) -> Result<u64, StoreError> {
+    if households.is_empty() {
+        return Ok(0);
+    }
+    let sql = sql!(
+        pg "select id, findings from person where household = any($1) order by id for update",
+        lite "select id, findings from person where household in (select value from json_each($1)) order by id",
+    );
+    let mut found = 0;
+    for row in tx.all(sql, vec![Argument::Texts(households)]).await? {
+        let id: PersonId = Id::of(&row, "id")?;
+        let before: Vec<Finding> = row.json("findings")?;
+        let mut findings: Vec<_> = before.iter().filter(|one| !rules.contains(&one.rule.as_str())).cloned().collect();
+        findings.push(finding.clone());
+        if findings != before {
+            let sql = sql!("update person set findings = $1 where id = $2");
+            found += tx.run(sql, args![Argument::json(&findings), id]).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// From where a person of a file comes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// The file.
+    pub batch: BatchId,
+    /// The line.
+    pub line: u64,
+    /// Digest of the record as declared.
+    pub digest: [u8; 32],
+    /// The MAC over these.
+    pub mac: Vec<u8>,
+    /// Number of the paper form.
+    pub form: Option<String>,
+    /// The officer, and the moment at which the row entered.
+    pub entered: Decision,
+}
+
+/// Reads from where a person comes, of a row that has the columns; `None` for a person of no file.
+pub(in crate::population) fn origin(row: &Record) -> Result<Option<Origin>, StoreError> {
+    let Some(batch) = Id::of_optional(row, "batch_id")? else { return Ok(None) };
+    let digest: Vec<u8> = row.get::<Option<Vec<u8>>>("declared_digest")?.unwrap_or_default();
+    Ok(Some(Origin {
+        batch,
+        line: row.number("batch_line")?,
+        digest: digest.try_into().unwrap_or([0; 32]),
+        mac: row.get::<Option<Vec<u8>>>("declared_mac")?.unwrap_or_default(),
+        form: row.get("form")?,
+        entered: Decision { by: Id::of(row, "declared_by")?, at: row.get("declared_at")? },
+    }))
+}
+
+/// Returns from where a person comes, and the record as it is now.
+pub(in crate::population) async fn origin_of(
+    tx: &mut Tx,
+    person: PersonId,
+) -> Result<Option<(Origin, Value)>, StoreError> {
+    let sql = sql!(
+        "select id, record, declared_by, declared_at, batch_id, batch_line, declared_digest, declared_mac, form
+         from person where id = $1"
+    );
+    let Some(row) = tx.one(sql, args![person]).await? else { return Ok(None) };
+    let record = row.get("record")?;
+    Ok(origin(&row)?.map(|origin| (origin, record)))
+}
+
+/// A count as the databases keep it.
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

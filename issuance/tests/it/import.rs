@@ -1,0 +1,530 @@
+//! Files of declarations: what enters the register, what waits in quarantine, and what is left when the import is cut.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use issuance::deed::Occasion;
+use issuance::ground::Role;
+use issuance::ground::ids::PersonId;
+use issuance::numbering::steps::establish;
+use issuance::population::change::{self, Wanted as Change};
+use issuance::population::history::{Confidence, EventKind, Evidence, FactSource, Form};
+use issuance::population::import::{Done, Ended, Format, ImportError, Told, Wanted, import};
+use issuance::server::{self, Settings};
+use issuance::store::{Argument, Sql};
+use issuance::{args, population, sql};
+use serde_json::{Value, json};
+
+use crate::offices::{Offices, appoint, declaration, within};
+use crate::postgres;
+
+/// Runs a scenario on SQLite, then on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            Box::pin(files::$name(&Offices::open(None).await, None)).await;
+            if let Some(url) = postgres::fresh_database() {
+                Box::pin(files::$name(&Offices::open(Some(url.clone())).await, Some(url))).await;
+            }
+        }
+    )* };
+}
+
+on_both!(
+    each_row_is_in_the_register_or_in_quarantine,
+    the_same_file_again_changes_nothing,
+    a_file_that_was_cut_goes_on_when_it_is_whole,
+    a_header_that_is_none_is_refused_before_anything_is_written,
+    bytes_that_are_no_text_are_named_with_their_place,
+    a_field_of_ten_megabytes_keeps_one_row_out,
+    one_person_twice_is_found_in_the_file_and_in_the_register,
+    a_number_that_came_with_a_file_is_given_to_no_other,
+    households_without_a_head_or_with_two_are_found,
+    the_history_begins_with_the_file_and_the_comparison_proves_it,
+    two_importers_do_not_read_one_file,
+    an_import_that_is_stopped_goes_on,
+    an_importer_that_is_killed_is_followed_by_the_next,
+    a_line_of_json_is_a_declaration,
+);
+
+const HEADER: &str = "form,declared_on,personal_number,full_name,birth_date,sex,birth_registration.province,\
+                      place_of_origin.province,ethnic_group,old_id_number";
+
+/// A row of a person of this number.
+fn row(number: usize) -> String {
+    let words = ["An", "Bình", "Chi", "Dung", "Giang", "Hà", "Khánh", "Lan", "Minh", "Nga"];
+    let name = |n: usize| words[n % 10];
+    let full = format!("Nguyễn {} {} {}", name(number), name(number / 10), name(number / 100));
+    format!("{number},2026-01-05,,{full},{:02}/{:02}/1980,Nam,001,001,01,", number % 28 + 1, number / 1000 % 12 + 1)
+}
+
+/// A file of so many persons.
+fn rows(count: usize) -> String {
+    let mut text = format!("{HEADER}\n");
+    for number in 0..count {
+        writeln!(text, "{}", row(number)).unwrap();
+    }
+    text
+}
+
+fn file(offices: &Offices, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = offices.data.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn wanted(offices: &Offices, file: PathBuf) -> Wanted {
+    let format = if file.extension().is_some_and(|end| end == "csv") { Format::Csv } else { Format::Ndjson };
+    Wanted { file, format, officer: offices.registrar.id, office: offices.registrar.office.clone() }
+}
+
+async fn imports(offices: &Offices, file: PathBuf) -> Result<(Done, Ended), ImportError> {
+    let (stop, wanted) = (AtomicBool::new(false), wanted(offices, file));
+    Box::pin(import(offices.state.deeds(), &offices.state.register, wanted, &stop, |_| ())).await
+}
+
+async fn finishes(offices: &Offices, file: PathBuf) -> Done {
+    let (done, ended) = imports(offices, file).await.unwrap();
+    assert_eq!(ended, Ended::Finished);
+    assert_eq!(done.rows, done.accepted + done.quarantined);
+    done
+}
+
+async fn rows_of(offices: &Offices, sql: Sql, arguments: Vec<Argument>) -> i64 {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    tx.one(sql, arguments).await.unwrap().unwrap().get("n").unwrap()
+}
+
+async fn persons(offices: &Offices) -> i64 {
+    rows_of(offices, sql!("select count(*) as n from person"), args![]).await
+}
+
+/// Rules and messages of the rows that wait, by line.
+async fn waiting(offices: &Offices) -> Vec<(i64, String, String)> {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    let rows = tx.all(sql!("select id, line, findings from quarantined order by batch_id, line"), args![]).await.unwrap();
+    let told = |row: &issuance::store::Record| {
+        let findings: Value = row.get("findings").unwrap();
+        let all = |field: &str| {
+            let all = findings.as_array().unwrap().iter().map(|one| one[field].as_str().unwrap_or_default().to_owned());
+            all.collect::<Vec<_>>().join("; ")
+        };
+        (row.get("line").unwrap(), all("code"), all("message"))
+    };
+    rows.iter().map(told).collect()
+}
+
+/// Codes of the findings about the person on a line.
+async fn found(offices: &Offices, line: i64) -> Vec<String> {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    let sql = sql!("select id, findings from person where batch_line = $1");
+    let row = tx.one(sql, args![line]).await.unwrap().unwrap();
+    let findings: Value = row.get("findings").unwrap();
+    findings.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn person_on(offices: &Offices, line: i64) -> PersonId {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    let row = tx.one(sql!("select id from person where batch_line = $1"), args![line]).await.unwrap().unwrap();
+    PersonId::of(&row, "id").unwrap()
+}
+
+async fn nothing_differs(offices: &Offices, persons: u64) {
+    let found = change::compare(offices.state.deeds().db(), |_| ()).await.unwrap();
+    assert_eq!((found.persons, found.differ), (persons, vec![]));
+}
+
+/// The command, in a process of its own.
+fn command(offices: &Offices, database: Option<&str>, file: &PathBuf) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+    command.arg("import").arg(file).arg("--data").arg(offices.data.path());
+    command.arg("--officer").arg(format!("registrar-{}", offices.registrar.id));
+    if let Some(url) = database {
+        command.args(["--database", url]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn said(child: Child) -> (Option<i32>, String) {
+    let done = child.wait_with_output().unwrap();
+    (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+}
+
+mod files {
+    use super::*;
+
+    pub async fn each_row_is_in_the_register_or_in_quarantine(offices: &Offices, _: Option<String>) {
+        let text = format!(
+            "{HEADER}\n{}\n,,,Trần Văn Hai,31/02/1990,Nam,001,001,01,\n,,,,01/01/1990,?,001,001,01,\n,,,\"Lê, Văn\",1990,Nam,001\n{}\n",
+            row(1),
+            row(2)
+        );
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!((done.rows, done.accepted, done.quarantined), (5, 2, 3));
+        let kept: Vec<_> = waiting(offices).await.into_iter().map(|(line, codes, _)| (line, codes)).collect();
+        let expected = [(3, "date-impossible"), (4, "field-missing; sex-unknown"), (5, "columns-differ")];
+        assert_eq!(kept, expected.map(|(line, codes)| (line, codes.to_owned())));
+        assert_eq!(done.by_rule["R-04"], 1);
+        let trail = sql!("select count(*) as n from audit_entry where action = 'declarations-imported' and person_id is null");
+        assert!(rows_of(offices, trail, args![]).await >= 3, "begun, entered, finished");
+    }
+
+    pub async fn the_same_file_again_changes_nothing(offices: &Offices, _: Option<String>) {
+        let text = rows(2500);
+        let done = finishes(offices, file(offices, "a.csv", &text)).await;
+        assert_eq!((done.accepted, persons(offices).await), (2500, 2500));
+        let (again, ended) = imports(offices, file(offices, "other-name.csv", &text)).await.unwrap();
+        assert!(matches!(ended, Ended::Before(_)), "{ended:?}");
+        assert_eq!((again.batch, again.rows, persons(offices).await), (done.batch, 2500, 2500));
+    }
+
+    pub async fn a_file_that_was_cut_goes_on_when_it_is_whole(offices: &Offices, _: Option<String>) {
+        let whole = format!("{}5000,2026-01-05,,\"Lê Văn\nNăm\",01/01/1981,Nam,001,001,01,\n", rows(1500));
+        // In the middle of a word: refused before anything is written.
+        let cut = imports(offices, file(offices, "a.csv", &whole[..whole.len() - 9])).await.unwrap_err();
+        let says = format!("line 1503, byte {}: the file ends without a line break", whole.len() - 9);
+        assert!(cut.to_string().contains(&says), "{cut}");
+        assert_eq!(persons(offices).await, 0);
+        // Between quotation marks, after a line break: the rows before are taken.
+        let at = whole.find("Lê Văn\n").unwrap() + "Lê Văn\n".len();
+        let cut = imports(offices, file(offices, "a.csv", &whole[..at])).await.unwrap_err();
+        let row = whole.find("5000,").unwrap();
+        assert!(cut.to_string().contains(&format!("begins at line 1502, byte {row}")), "{cut}");
+        assert_eq!(persons(offices).await, 1500);
+        let done = finishes(offices, file(offices, "a.csv", &whole)).await;
+        assert_eq!((done.rows, done.accepted, persons(offices).await), (1501, 1501, 1501));
+        let batches = rows_of(offices, sql!("select count(*) as n from import_batch"), args![]).await;
+        assert_eq!(batches, 1, "the whole file is the one that was begun");
+    }
+
+    pub async fn a_header_that_is_none_is_refused_before_anything_is_written(offices: &Offices, _: Option<String>) {
+        let cases: [(&[u8], &str); 5] = [
+            (b"full_name,birth_date\na,b\n", "the header lacks the column `sex`"),
+            (b"full_nam,birth_date\n", "`full_nam`, which does not exist: `full_name` is meant?"),
+            (b"\xff\xfef\0u\0l\0l\0", "as in UTF-16"),
+            (b"PK\x03\x04...", "a packed file or a table calculation"),
+            (b"", "the file is empty"),
+        ];
+        for (text, says) in cases {
+            let error = imports(offices, file(offices, "a.csv", text)).await.unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains("nothing was written"), "{error}");
+        }
+        assert_eq!(rows_of(offices, sql!("select count(*) as n from import_batch"), args![]).await, 0);
+    }
+
+    pub async fn bytes_that_are_no_text_are_named_with_their_place(offices: &Offices, _: Option<String>) {
+        let mut text = format!("{HEADER}\n{}\n", row(1)).into_bytes();
+        let latin = text.len();
+        text.extend_from_slice(b",,,Nguy\xean V\xe3n Ba,01/01/1990,Nam,001,001,01,\n");
+        let nul = text.len();
+        text.extend_from_slice(b",,,Le\0Van Tu,01/01/1990,Nam,001,001,01,\n");
+        text.extend_from_slice(row(2).as_bytes());
+        text.push(b'\n');
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!((done.accepted, done.quarantined), (2, 2));
+        let kept = waiting(offices).await;
+        let says = format!("line 3, byte {}: 0xEA, as in Latin-1, Windows-1258 or TCVN3: save the file as UTF-8", latin + 7);
+        assert_eq!(kept[0], (3, "bytes-not-utf8".to_owned(), says));
+        assert_eq!(kept[1], (4, "byte-nul".to_owned(), format!("line 4, byte {}: a NUL byte", nul + 5)));
+    }
+
+    pub async fn a_field_of_ten_megabytes_keeps_one_row_out(offices: &Offices, _: Option<String>) {
+        let big = "x".repeat(10 * 1024 * 1024);
+        let long = "y".repeat(9000);
+        let text = format!(
+            "{HEADER}\n{}\n,,,\"{big}\",01/01/1990,Nam,001,001,01,\n,,,{long},01/01/1990,Nam,001,001,01,\n{}\n",
+            row(1),
+            row(2)
+        );
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!((done.accepted, done.quarantined), (2, 2));
+        let kept: Vec<_> = waiting(offices).await.into_iter().map(|(line, code, _)| (line, code)).collect();
+        assert_eq!(kept, [(3, "row-too-long".to_owned()), (4, "field-too-long".to_owned())]);
+    }
+
+    pub async fn one_person_twice_is_found_in_the_file_and_in_the_register(offices: &Offices, _: Option<String>) {
+        // Declared at the counter before: the same likeness, and another declaration.
+        offices.declares(&population::model::Declaration { birth_date: "06/01/2000".into(), ..declaration() }).await;
+        let other = ",,,Nguyễn  Thị Mẫu,06/01/2000,Nữ,001,001,01,";
+        let shared = ",,,Phạm Văn Sáu,01/01/1990,Nam,001,001,01,012345678";
+        let shares = ",,,Phạm Văn Bảy,01/01/1991,Nam,001,001,01,012345678";
+        let text = format!("{HEADER}\n{}\n{}\n{other}\n{shared}\n{shares}\n", row(1), row(1));
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!((done.accepted, done.quarantined), (4, 1));
+        assert_eq!(waiting(offices).await[0].1, "declared-already");
+        assert!(found(offices, 4).await.contains(&"perhaps-declared-before".to_owned()));
+        assert!(!found(offices, 5).await.contains(&"old-number-shared".to_owned()));
+        assert!(found(offices, 6).await.contains(&"old-number-shared".to_owned()));
+        // Another file with the first row: found in the register.
+        let again = format!("{HEADER}\n{}\n{}\n", row(1), row(2));
+        let done = finishes(offices, file(offices, "b.csv", again)).await;
+        assert_eq!((done.accepted, done.by_rule["R-37"]), (1, 1));
+    }
+
+    pub async fn a_number_that_came_with_a_file_is_given_to_no_other(offices: &Offices, _: Option<String>) {
+        let with = |number: &str, name: &str| format!(",,{number},{name},01/01/1990,Nam,001,001,01,");
+        let text = format!(
+            "{HEADER}\n{}\n{}\n{}\n{}\n",
+            with("001090000001", "Một Văn"),
+            with("001090000001", "Hai Văn"),
+            with("001190000002", "Ba Văn"),
+            with("01090000003", "Bốn Văn"),
+        );
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!((done.accepted, done.quarantined), (1, 3));
+        let kept: Vec<_> = waiting(offices).await.into_iter().map(|(_, codes, _)| codes).collect();
+        assert_eq!(kept, ["number-taken", "own-number-other-sex", "own-number-malformed"]);
+        // The person has the number, and asked for one gets it.
+        let person = person_on(offices, 2).await;
+        let number = within!(offices, offices.registrar, deed => establish(deed, &offices.state.numbers, person, None));
+        assert_eq!(number.unwrap().as_str(), "001090000001");
+        let next = format!("{HEADER}\n{}\n", with("001090000001", "Năm Văn"));
+        let done = finishes(offices, file(offices, "b.csv", next)).await;
+        assert_eq!((done.accepted, done.by_rule["R-36"]), (0, 1));
+    }
+
+    pub async fn households_without_a_head_or_with_two_are_found(offices: &Offices, _: Option<String>) {
+        let header = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,ethnic_group,\
+                      permanent_residence.province,permanent_residence.district,permanent_residence.commune,\
+                      relation_to_head,household_book_number";
+        let person = |name: &str, relation: &str, book: &str| {
+            format!("{name},01/01/1990,Nam,001,001,01,001,001,00001,{relation},{book}\n")
+        };
+        let first = [
+            person("Một", "Chủ hộ", "A1"),
+            person("Hai", "con", "a1"),
+            person("Ba", "con", "B2"),
+            person("Bốn", "chủ hộ", "C3"),
+            person("Năm", "CHU HO", "C3"),
+        ];
+        let done = finishes(offices, file(offices, "a.csv", format!("{header}\n{}", first.concat()))).await;
+        assert_eq!((done.accepted, done.households), (5, 3));
+        let of_household = async |line| {
+            let codes = found(offices, line).await;
+            codes.into_iter().filter(|code| code.starts_with("household")).collect::<Vec<_>>()
+        };
+        assert_eq!(of_household(2).await, [""; 0]);
+        assert_eq!(of_household(4).await, ["household-without-head"]);
+        assert_eq!(of_household(5).await, ["household-with-two-heads"]);
+        // Another file brings a second head of the first household: it concerns those who were there before.
+        let second = format!("{header}\n{}", person("Sáu", "chủ hộ", "A1"));
+        assert_eq!(finishes(offices, file(offices, "b.csv", second)).await.households, 3);
+        nothing_differs(offices, 6).await;
+    }
+
+    pub async fn the_history_begins_with_the_file_and_the_comparison_proves_it(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let done = finishes(offices, file(offices, "a.csv", rows(3))).await;
+        let person = person_on(offices, 3).await;
+        let second = appoint(offices.state.deeds(), Role::Registrar).await;
+        let fields = json!({"religion": "Phật giáo"}).as_object().unwrap().clone();
+        let evidence = Evidence {
+            form: Form::Dc02,
+            source: FactSource::Citizen,
+            document: "DC02 1/2026".to_owned().try_into().unwrap(),
+            confidence: Confidence::Declared,
+        };
+        let change = Change { kind: EventKind::Corrected, valid_from: None, evidence, fields: &fields };
+        let register = &offices.state.register;
+        let proposed = within!(offices, offices.registrar, deed => change::propose(deed, register, person, change));
+        let id = proposed.unwrap().id;
+        within!(offices, second, deed => change::apply(deed, register, id)).unwrap();
+        let told = within!(offices, offices.registrar, deed => change::history(deed, person, Occasion::default()));
+        let told = told.unwrap();
+        let kinds: Vec<_> = told.events.iter().map(|event| (event.ordinal, event.kind)).collect();
+        assert_eq!(kinds, [(1, EventKind::Declared), (2, EventKind::Corrected)]);
+        let first = &told.events[0];
+        let of_file = first.file.as_ref().unwrap();
+        assert_eq!((of_file.batch, of_file.line, of_file.name.as_str()), (done.batch, 3, "a.csv"));
+        assert_eq!((first.recorded.by, first.evidence.document.as_str()), (offices.registrar.id, "DC01 1; a.csv, line 3"));
+        assert_eq!(first.declared.as_ref().unwrap()["religion"], Value::Null);
+        nothing_differs(offices, 3).await;
+
+        let settings = Settings { database, ..Settings::new(offices.data.path()) };
+        let verified = server::verify(&settings, |_| ()).await.unwrap();
+        assert_eq!((verified.faults, verified.history.events), (vec![], 4));
+        // Another hand changes a record, and makes the digest anew, which any hand can.
+        let db = offices.state.deeds().db();
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let row = tx.one(sql!("select id, record from person where id = $1"), args![person]).await.unwrap().unwrap();
+        let mut record: Value = row.get("record").unwrap();
+        record["full_name"] = json!("Trần Văn Khác");
+        let mut before = record.clone();
+        before["religion"] = Value::Null;
+        let digest = population::import::digest(&before);
+        let forge = sql!("update person set record = $1, declared_digest = $2 where id = $3");
+        tx.run(forge, args![Argument::json(&record), digest, person]).await.unwrap();
+        tx.commit().await.unwrap();
+        let differ = change::compare(db, |_| ()).await.unwrap().differ;
+        assert_eq!(differ, [(person, "what is left when the events are undone is not what was declared".to_owned())]);
+        let told = within!(offices, offices.registrar, deed => change::history(deed, person, Occasion::default()));
+        assert!(told.is_err(), "it is not believed");
+        // Another hand changes the row of the file.
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let forge = sql!("update import_batch set file_name = 'other.csv' where id = $1");
+        tx.run(forge, args![done.batch]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(change::compare(db, |_| ()).await.unwrap().differ.len(), 3);
+    }
+
+    pub async fn two_importers_do_not_read_one_file(offices: &Offices, _: Option<String>) {
+        let path = file(offices, "a.csv", rows(5000));
+        let (stop, second) = (AtomicBool::new(false), std::cell::RefCell::new(None));
+        // The first one is in the middle when the second begins.
+        let first = Box::pin(import(
+            offices.state.deeds(),
+            &offices.state.register,
+            wanted(offices, path.clone()),
+            &stop,
+            |told| {
+                if let Told::Entered(done) = told
+                    && done.rows >= 1000
+                    && second.borrow().is_none()
+                {
+                    let other = imports(offices, path.clone());
+                    let other = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(other));
+                    *second.borrow_mut() = Some(other.unwrap_err().to_string());
+                }
+            },
+        ));
+        let (done, ended) = first.await.unwrap();
+        assert_eq!((done.accepted, ended), (5000, Ended::Finished));
+        let second = second.into_inner().unwrap();
+        assert!(second.contains("another process imports this file"), "{second}");
+        assert_eq!(persons(offices).await, 5000);
+    }
+
+    pub async fn an_import_that_is_stopped_goes_on(offices: &Offices, _: Option<String>) {
+        let path = file(offices, "a.csv", rows(3500));
+        let stop = AtomicBool::new(false);
+        let tell = |told: Told| {
+            if matches!(told, Told::Entered(done) if done.rows >= 2000) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let stopped = import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
+        let (done, ended) = Box::pin(stopped).await.unwrap();
+        assert_eq!((done.rows, ended, persons(offices).await), (2000, Ended::Stopped, 2000));
+        let done = finishes(offices, path).await;
+        assert_eq!((done.rows, done.accepted, persons(offices).await), (3500, 3500, 3500));
+        nothing_differs(offices, 3500).await;
+    }
+
+    pub async fn an_importer_that_is_killed_is_followed_by_the_next(offices: &Offices, database: Option<String>) {
+        let path = file(offices, "a.csv", rows(12_000));
+        let mut before = 0;
+        for kill_at in [1, 3000, 6000] {
+            let mut child = command(offices, database.as_deref(), &path).spawn().unwrap();
+            // Killed as soon as it has entered so many rows, wherever it is then.
+            while persons(offices).await < kill_at && child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            child.kill().unwrap();
+            let (code, said) = said(child);
+            let there = persons(offices).await;
+            assert!(code.is_none_or(|code| code == 0) && there >= before && there % 1000 == 0, "{code:?} {there} {said}");
+            before = there;
+            let counted = rows_of(offices, sql!("select rows as n from import_batch"), args![]).await;
+            assert_eq!(counted, there, "rows and position are one transaction");
+        }
+        let (code, told) = said(command(offices, database.as_deref(), &path).spawn().unwrap());
+        assert!(code == Some(0) && told.contains("12000 rows = 12000 accepted + 0 quarantined"), "{code:?} {told}");
+        assert_eq!(persons(offices).await, 12_000);
+        let (code, told) = said(command(offices, database.as_deref(), &path).spawn().unwrap());
+        assert!(code == Some(0) && told.contains("nothing changed"), "{code:?} {told}");
+        nothing_differs(offices, 12_000).await;
+    }
+
+    pub async fn a_line_of_json_is_a_declaration(offices: &Offices, _: Option<String>) {
+        let place = json!({"province": "003"});
+        let one = json!({"form": "7", "full_name": "Lê Thị Một", "birth_date": "1990-02-03", "sex": "F",
+            "birth_registration": place, "place_of_origin": place, "ethnic_group": "01",
+            "father": {"full_name": "Lê Văn Không"}});
+        let lines = [
+            one.to_string(),
+            "{\"full_name\": \"Cut".to_owned(),
+            json!({"full_nam": "x"}).to_string(),
+            json!({"full_name": {"a": "secret"}}).to_string(),
+            "{\"full_name\": \"a\\u0000b\"}".to_owned(),
+        ];
+        let done = finishes(offices, file(offices, "a.ndjson", format!("{}\n", lines.join("\n")))).await;
+        assert_eq!((done.accepted, done.quarantined), (1, 4));
+        let kept = waiting(offices).await;
+        let codes: Vec<_> = kept.iter().map(|(line, code, _)| (*line, code.as_str())).collect();
+        assert_eq!(codes, [(2, "json-malformed"), (3, "json-malformed"), (4, "json-malformed"), (5, "byte-nul")]);
+        assert!(kept[1].2.contains("no field is called `full_nam`"), "{}", kept[1].2);
+        assert!(!kept[2].2.contains("secret"), "{}", kept[2].2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgresql_that_is_killed_in_the_middle_loses_no_row_and_gives_none_twice() {
+    let Some(mut server) = postgres::Server::start() else { return };
+    let url = server.fresh_database();
+    let offices = Offices::open(Some(url)).await;
+    let path = file(&offices, "a.csv", rows(6000));
+    let stop = AtomicBool::new(false);
+    let killed = std::cell::RefCell::new(false);
+    let server_cell = std::cell::RefCell::new(&mut server);
+    let cut = Box::pin(import(
+        offices.state.deeds(),
+        &offices.state.register,
+        wanted(&offices, path.clone()),
+        &stop,
+        |told| {
+            if matches!(told, Told::Entered(done) if done.rows >= 2000) && !killed.replace(true) {
+                tokio::task::block_in_place(|| server_cell.borrow_mut().kill());
+            }
+        },
+    ));
+    let error = cut.await.unwrap_err().to_string();
+    assert!(error.contains("run the same command again"), "{error}");
+    drop(server_cell);
+    server.restart();
+    let done = finishes(&offices, path).await;
+    assert_eq!((done.rows, done.accepted, persons(&offices).await), (6000, 6000, 6000));
+    nothing_differs(&offices, 6000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_ends_the_import_and_room_lets_it_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+        .arg(folder.path())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        println!("SKIPPED: no small file system can be mounted (it takes root)");
+        return;
+    }
+    let offices = Offices::open(None).await;
+    // The folder moves to the small disk; the file of declarations lies elsewhere.
+    let path = file(&offices, "a.csv", rows(20_000));
+    offices.state.deeds().db().close().await;
+    let all = format!("{}/.", offices.data.path().display());
+    assert!(Command::new("cp").arg("-a").arg(all).arg(folder.path()).status().unwrap().success());
+    let _ = std::fs::remove_file(folder.path().join("a.csv"));
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+        command.arg("import").arg(&path).arg("--data").arg(folder.path());
+        command.arg("--officer").arg(format!("registrar-{}", offices.registrar.id));
+        let done = command.stdin(Stdio::null()).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+    };
+    let (code, full) = run();
+    let grown = Command::new("mount").args(["-o", "remount,size=200m"]).arg(folder.path()).status().unwrap();
+    let (again, whole) = run();
+    let unmounted = Command::new("umount").arg("-l").arg(folder.path()).status().unwrap();
+    assert!(grown.success() && unmounted.success());
+    assert!(code == Some(1) && full.contains("run the same command again"), "{code:?} {full}");
+    assert!(again == Some(0) && whole.contains("20000 rows = 20000 accepted + 0 quarantined"), "{again:?} {whole}");
+}
