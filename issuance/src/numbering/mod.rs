@@ -8,6 +8,8 @@
 mod api;
 mod births;
 mod births_api;
+pub mod leases;
+mod leases_api;
 pub mod model;
 mod problem;
 pub mod steps;
@@ -23,6 +25,7 @@ use model::Cell;
 pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
+pub use store::leases::NUMBER_LEASE;
 
 use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
 use crate::ground::Officer;
@@ -64,6 +67,12 @@ impl Numbers {
     pub fn open(store: &KeyStore, counters: Counters) -> Result<Self, CeremonyError> {
         let state = AuthoritySettings::read(store)?.country()?.in_mrz().to_owned();
         Ok(Self { permutation: Arc::new(steps::open(store)?), state, counters, reserved: Arc::default() })
+    }
+
+    /// The permutation that turns positions into numbers.
+    #[must_use]
+    pub fn permutation(&self) -> &Permutation {
+        &self.permutation
     }
 
     /// Takes a position of a cell that is reserved already.

@@ -1,5 +1,7 @@
 //! SQL of the numbers.
 
+pub mod leases;
+
 use crypto::identity::{PersonalNumber, Sex};
 use time::OffsetDateTime;
 
@@ -14,6 +16,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_numbering_numbers"),
     migration!(64, "0064_numbering_withheld_numbers"),
     migration!(81, "0081_numbering_cancelled"),
+    migration!(103, "0103_numbering_leases"),
 ];
 
 /// Name of a cell, as stored.
@@ -52,7 +55,7 @@ pub async fn fullest(tx: &mut Tx) -> Result<Vec<(Cell, u64)>, StoreError> {
 }
 
 /// The cell of such a name.
-fn cell_of(id: &str) -> Option<Cell> {
+pub(super) fn cell_of(id: &str) -> Option<Cell> {
     let mut parts = id.splitn(3, '-');
     let (province, sex, year) = (parts.next()?, parts.next()?, parts.next()?);
     let sex = [Sex::Male, Sex::Female].into_iter().find(|one| one.letter().to_string() == sex)?;

@@ -59,7 +59,8 @@ pub async fn propose(
     if wanted.valid_from.is_some_and(|date| begins(date).is_none_or(|day| day > today)) {
         return Err(ChangeUnfit::Ahead.into());
     }
-    let (after, findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
+    let (after, mut findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
+    findings.extend(province_stays(&registered, &after));
     let changes = history::difference(&registered.person, &after);
     if changes.is_empty() {
         return Err(ChangeUnfit::Nothing.into());
@@ -105,6 +106,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     let declared = super::model::Declaration::from(&after);
     history::check_number(&registered.person, registered.personal_number.is_some(), proposed.kind, &declared)?;
     let (after, mut findings) = check::examine(&declared, register.reference(), deed.today())?;
+    findings.extend(province_stays(&registered, &after));
     store::hold_likeness(deed.tx(), &after).await?;
     if store::has_double(deed.tx(), proposed.person, &after).await? {
         findings.push(Finding::perhaps_declared_before());
@@ -244,6 +246,14 @@ fn fault_of(record: &Value, events: u32, history: &[Event]) -> Option<String> {
 
 const PAGE: i64 = 500;
 const MOST_NAMED: usize = 1000;
+
+/// Says that the number for life stays, where the record tells another province of birth registration from now on.
+fn province_stays(registered: &Registered, after: &Person) -> Option<Finding> {
+    let number = registered.personal_number?;
+    // With another sex or year the number is established anew, of the province that the record tells then.
+    let stays = number.sex() == after.sex && number.birth_year() == after.birth.year();
+    (stays && number.province() != after.birth_registration.province).then(Finding::number_keeps_province)
+}
 
 /// Reads and judges the record that a change would make.
 fn examined(

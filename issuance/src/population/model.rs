@@ -162,6 +162,17 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The number for life keeps the province of the birth registration that it was established with.
+    pub(super) fn number_keeps_province() -> Self {
+        Self {
+            field: "birth_registration.province".into(),
+            code: "number-keeps-province".into(),
+            message: "the number for life stays as it is and begins with another province: it is established anew for another \
+                      sex or year of birth only (Decree 137/2015/NĐ-CP, Art. 15 as amended by Decree 37/2021/NĐ-CP)"
+                .into(),
+        }
+    }
+
     /// A person of the same name, birth date and sex is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
         Self {

@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(47, "0047_population_reader_row_macs"),
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
+    migration!(104, "0104_population_birth_registrations"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -142,6 +143,24 @@ async fn settled<A: Actor>(
 pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, StoreError> {
     let row = tx.one(sql!("select id, declared_by from person where id = $1"), args![id]).await?;
     row.map(|row| Id::of(&row, "declared_by")).transpose()
+}
+
+/// Notes which entry of an office's register of births is a child's. Returns false if it is another child's.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn enter_birth(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    registration: &str,
+    child: PersonId,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "insert into birth_registration (office, registration, person_id) values ($1, $2, $3)
+         on conflict (office, registration) do nothing"
+    );
+    // Capitals tell no two entries apart.
+    Ok(tx.run(sql, args![office, registration.to_lowercase(), child]).await? == 1)
 }
 
 /// Writes a person's number for life, once.

@@ -367,6 +367,14 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01",
         "mother": {"full_name": "Nguyễn Thị Mẫu"}, "registration": "Sổ khai sinh 12/2026"});
     walk.post(registrar, "/api/v1/births", born).await;
+    let lease = json!({"holder": "Birth desk 2", "purpose": "birth-desk", "province": "003", "birth_year": today.year(),
+        "numbers": 2, "days": 30});
+    let lease = text(&walk.post(registrar, "/api/v1/number-leases", lease).await, "lease_id");
+    walk.get(registrar, "/api/v1/number-leases").await;
+    walk.get(registrar, &format!("/api/v1/number-leases/{lease}")).await;
+    let why = json!({"because": "the desk is closed"});
+    walk.post(registrar, &format!("/api/v1/number-leases/{lease}/return"), why).await;
+    walk.get(registrar, "/api/v1/number-cells").await;
     let search = "/api/v1/persons/search?purpose=update".to_owned();
     let sought = json!({"full_name": "nguyen thi mau", "birth_date": "2000"});
     let found = registrar.post(&search, "unused", sought.clone()).await;

@@ -24,6 +24,7 @@ mod house;
 mod idempotency;
 mod installation;
 mod keys;
+mod leases;
 mod lists;
 mod loss;
 mod offices;
