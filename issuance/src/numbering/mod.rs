@@ -27,7 +27,7 @@ pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 pub use store::leases::NUMBER_LEASE;
 
-use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
+use crate::deed::{Consequences, Deed, Objection, RegisterEvent, Subscriber};
 use crate::ground::Officer;
 use crate::keys::{AuthoritySettings, CeremonyError, Counters, KeyStore};
 use crate::web::Problem;
@@ -43,7 +43,8 @@ pub struct Numbers {
     reserved: Arc<Mutex<HashMap<Cell, Range<u64>>>>,
 }
 
-/// When sex or year of birth is determined anew, the number is established anew.
+/// When sex or year of birth is determined anew, the number is established anew; that of a record which was merged into
+/// another one is cancelled, and comes back when the merge is undone.
 impl Subscriber for Numbers {
     fn follow<'a>(
         &'a self,
@@ -51,10 +52,14 @@ impl Subscriber for Numbers {
         event: RegisterEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
         Box::pin(async move {
-            if !event.consequences.renumbered {
-                return Ok(());
-            }
-            steps::establish_anew(deed, self, event.person).await.map_err(|error| Problem::from(error).into())
+            let Consequences { renumbered, merged_into, restored, .. } = event.consequences;
+            let done = match merged_into {
+                Some(survivor) => steps::cancel_merged(deed, event.person, survivor).await,
+                None if restored => steps::restore_merged(deed, event.person).await,
+                None if renumbered => steps::establish_anew(deed, self, event.person).await,
+                None => Ok(()),
+            };
+            done.map_err(|error| Problem::from(error).into())
         })
     }
 }

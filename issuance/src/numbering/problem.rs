@@ -19,6 +19,7 @@ impl From<EstablishError> for Problem {
             E::Given => of_number(Code::NumberGiven, &error),
             E::LeaseReturned => of_number(Code::NumberLeaseReturned, &error),
             E::LeaseUnknown => Self::new(Code::NumberLeaseUnknown),
+            E::Merged(_) => Self::new(Code::PersonMerged).detail(error),
             E::NotACitizen => Self::new(Code::NotEntitled).detail(error),
             E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
             E::NotLeased => of_number(Code::NumberNotLeased, &error),

@@ -48,6 +48,9 @@ pub(super) async fn establish_from(
 ) -> Result<PersonalNumber, EstablishError> {
     let registered = population::store::person_locked(deed, id).await?.ok_or(EstablishError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;
+    if let Some(into) = registered.merged_into {
+        return Err(EstablishError::Merged(into));
+    }
     if let Some(number) = registered.personal_number {
         deed.record(Action::NumberRead, Object::Person(id), Some(id), Purpose::Numbering).await?;
         return Ok(number);
@@ -154,6 +157,46 @@ pub async fn establish_anew(deed: &mut Deed<Officer>, numbers: &Numbers, id: Per
     Ok(())
 }
 
+/// Cancels the number of a record that was merged into another one of the same person: it names the number of the
+/// record that is in force, and is never given again.
+///
+/// # Errors
+/// [`EstablishError`]
+pub(super) async fn cancel_merged(
+    deed: &mut Deed<Officer>,
+    merged: PersonId,
+    survivor: PersonId,
+) -> Result<(), EstablishError> {
+    let merged = population::store::person_locked(deed, merged).await?.ok_or(EstablishError::PersonUnknown)?;
+    let survivor = population::store::person_locked(deed, survivor).await?.ok_or(EstablishError::PersonUnknown)?;
+    let by = deed.decision();
+    if let (Some(old), Some(kept)) = (merged.personal_number, survivor.personal_number) {
+        store::cancel(deed.tx(), &old, &kept, &by).await?;
+        store::name_merge(deed.tx(), &old, Some(survivor.id)).await?;
+        population::store::take_number(deed.tx(), merged.id).await?;
+        let entry = Entry::new(Action::NumberCancelled, Object::Person(merged.id), Purpose::Update).about(merged.id);
+        deed.enter(entry.with(Object::Person(survivor.id))).await?;
+    } else {
+        deed.record(Action::NumberRead, Object::Person(merged.id), Some(merged.id), Purpose::Update).await?;
+    }
+    deed.record(Action::NumberRead, Object::Person(survivor.id), Some(survivor.id), Purpose::Update).await?;
+    Ok(())
+}
+
+/// Gives a record whose merge was undone the number again that was cancelled by it: it was that person's all the time,
+/// and no other person's.
+///
+/// # Errors
+/// [`EstablishError`]
+pub(super) async fn restore_merged(deed: &mut Deed<Officer>, person: PersonId) -> Result<(), EstablishError> {
+    let Some(number) = store::cancelled_by_merge(deed.tx(), person).await? else { return Ok(()) };
+    store::reinstate(deed.tx(), &number).await?;
+    population::store::set_number(deed.tx(), person, &number).await?;
+    let entry = Entry::new(Action::NumberEstablished, Object::Person(person), Purpose::Update).about(person);
+    deed.enter(entry.because("merge undone")).await?;
+    Ok(())
+}
+
 /// Takes the next position of a cell, counted from zero, out of the block that this process
 /// reserved, or out of a new one.
 async fn next_position(deed: &mut Deed<Officer>, numbers: &Numbers, cell: Cell) -> Result<u32, EstablishError> {
@@ -254,6 +297,9 @@ pub enum EstablishError {
     /// No such lease.
     #[error("no lease with this id")]
     LeaseUnknown,
+    /// The record is merged into this one.
+    #[error("the record was merged into person {0}")]
+    Merged(PersonId),
     /// A foreigner.
     #[error("numbers are for citizens")]
     NotACitizen,

@@ -9,11 +9,11 @@ use thiserror::Error;
 use super::check::{self, Declined};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
-use super::store::history::{self as store_history, Proposed};
+use super::store::history::{self as store_history, Kept, Proposed};
 use super::{PopulationError, Register, store};
 use crate::access;
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
-use crate::ground::ids::{ChangeId, PersonId};
+use crate::ground::ids::{ChangeId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, OtherOffice};
 use crate::store::{Db, StoreError};
 
@@ -95,11 +95,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     if proposed.proposed.by == deed.actor().id {
         return Err(ChangeError::SameOfficer);
     }
-    // What an officer proposed who has left since, or may not propose any more, is no officer's word.
-    let proposer = access::office_of_officer_in_service(deed.tx(), proposed.proposed.by).await?;
-    if !proposer.is_some_and(|office| office == proposed.office || office == OfficeCode::national()) {
-        return Err(ChangeError::ProposerGone);
-    }
+    proposer_stands(deed, proposed.proposed.by, &proposed.office).await?;
     let registered = of_office(deed, proposed.person).await?;
     let after = applied(&registered.person, &proposed.changes)?;
     // The register may know more by now: looked at again, as a declaration of today.
@@ -121,6 +117,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
         evidence: proposed.evidence.clone(),
         declared: None,
         changes: history::difference(&registered.person, &after),
+        other: None,
     };
     store_history::add(deed.tx(), proposed.person, &event).await?;
     store_history::set_record(deed.tx(), proposed.person, &after, &findings, ordinal).await?;
@@ -204,20 +201,20 @@ pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, S
     loop {
         let mut tx = db.begin_read().await?;
         let page = store_history::records(&mut tx, after, PAGE).await?;
-        let Some((last, ..)) = page.last() else { return Ok(found) };
-        after = *last;
-        for (person, record, events) in &page {
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.id;
+        for kept in &page {
             found.persons += 1;
-            let fault = match store_history::events_of(&mut tx, *person).await {
+            let fault = match store_history::events_of(&mut tx, kept.id).await {
                 Ok(history) => {
                     found.events += history.len() as u64;
-                    fault_of(record, *events, &history)
+                    fault_of(kept, &history)
                 }
                 Err(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => Some(error.to_string()),
                 Err(error) => return Err(error),
             };
             if let Some(fault) = fault.filter(|_| found.differ.len() < MOST_NAMED) {
-                found.differ.push((*person, fault));
+                found.differ.push((kept.id, fault));
             }
         }
         tell(found.persons);
@@ -225,9 +222,14 @@ pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, S
 }
 
 /// Why a record does not follow from its events; names fields, and no value.
-fn fault_of(record: &Value, events: u32, history: &[Event]) -> Option<String> {
+fn fault_of(kept: &Kept, history: &[Event]) -> Option<String> {
+    let Kept { record, events, merged_into, .. } = kept;
+    let events = *events;
     if u32::try_from(history.len()) != Ok(events) {
         return Some(format!("the record counts {events} events, the history has {}", history.len()));
+    }
+    if *merged_into != history::merged_into(history) {
+        return Some("whether it is merged, and into which record, does not follow from the events".to_owned());
     }
     let Ok(kept) = serde_json::from_value::<Person>(record.clone()) else {
         return Some("the record cannot be read".to_owned());
@@ -248,7 +250,7 @@ const PAGE: i64 = 500;
 const MOST_NAMED: usize = 1000;
 
 /// Says that the number for life stays, where the record tells another province of birth registration from now on.
-fn province_stays(registered: &Registered, after: &Person) -> Option<Finding> {
+pub(super) fn province_stays(registered: &Registered, after: &Person) -> Option<Finding> {
     let number = registered.personal_number?;
     // With another sex or year the number is established anew, of the province that the record tells then.
     let stays = number.sex() == after.sex && number.birth_year() == after.birth.year();
@@ -269,7 +271,7 @@ fn examined(
 }
 
 /// Returns the record with the changes laid over it, if each field still holds what the proposal saw.
-fn applied(person: &Person, changes: &[FieldChange]) -> Result<Person, ChangeError> {
+pub(super) fn applied(person: &Person, changes: &[FieldChange]) -> Result<Person, ChangeError> {
     let mut record = history::fields_of(person);
     for change in changes {
         let there = record.insert(change.field.clone(), change.after.clone()).unwrap_or(Value::Null);
@@ -286,11 +288,28 @@ async fn open_change(deed: &mut Deed<Officer>, id: ChangeId) -> Result<Proposed,
     if proposed.state == "open" { Ok(proposed) } else { Err(ChangeError::ChangeUnknown) }
 }
 
-/// Returns the person, kept from other writers, if the officer's office registered the person.
-async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
+/// Refuses what an officer proposed who has left since, or may not propose any more: it is no officer's word.
+pub(super) async fn proposer_stands(
+    deed: &mut Deed<Officer>,
+    by: OfficerId,
+    office: &OfficeCode,
+) -> Result<(), ChangeError> {
+    let proposer = access::office_of_officer_in_service(deed.tx(), by).await?;
+    if proposer.is_some_and(|of| of == *office || of == OfficeCode::national()) {
+        Ok(())
+    } else {
+        Err(ChangeError::ProposerGone)
+    }
+}
+
+/// Returns the person, kept from other writers, if the record is in force and the officer's office registered the person.
+pub(super) async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
     let registered = store::person_locked(deed, id).await?.ok_or(ChangeError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;
-    Ok(registered)
+    match registered.merged_into {
+        Some(into) => Err(ChangeError::Merged(into)),
+        None => Ok(registered),
+    }
 }
 
 /// Why the register does not change.
@@ -302,6 +321,9 @@ pub enum ChangeError {
     /// The record that would be is none.
     #[error(transparent)]
     Declined(#[from] Declined),
+    /// The record is merged into this one.
+    #[error("the record was merged into person {0}")]
+    Merged(PersonId),
     /// An office above cannot do what follows.
     #[error(transparent)]
     Objection(#[from] Objection),

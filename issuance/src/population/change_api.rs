@@ -136,6 +136,8 @@ pub(crate) struct EventView {
     declared: Option<Value>,
     /// Field by field.
     changes: Vec<FieldChange>,
+    /// The other record of a merge or a split.
+    other_person_id: Option<PersonId>,
 }
 
 /// The history of a person.
@@ -250,10 +252,16 @@ async fn withdraw(
 }
 
 /// What follows from a change outside the register.
-fn words_of(consequences: Consequences) -> Vec<&'static str> {
-    let Consequences { renumbered, on_card, .. } = consequences;
+pub(super) fn words_of(consequences: Consequences) -> Vec<&'static str> {
+    let Consequences { renumbered, on_card, merged_into, restored, .. } = consequences;
     let ends = consequences.ends_entitlement();
     let mut words = vec![];
+    if merged_into.is_some() {
+        words.push("number-cancelled");
+    }
+    if restored {
+        words.push("number-restored");
+    }
     if renumbered {
         words.push("number-established-anew");
     }
@@ -312,6 +320,7 @@ impl From<History> for PersonHistory {
             evidence: event.evidence,
             declared: event.declared,
             changes: event.changes,
+            other_person_id: event.other,
         };
         Self { events: history.events.into_iter().map(view).collect(), stands_on: history.stands_on }
     }

@@ -5,6 +5,8 @@ pub mod change;
 mod change_api;
 pub mod check;
 pub mod history;
+pub mod merge;
+mod merge_api;
 pub mod model;
 mod problem;
 pub mod reference;
@@ -21,6 +23,7 @@ use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
 pub use store::history::{REGISTER_CHANGE, REGISTER_EVENT};
+pub use store::merge::REGISTER_MERGE;
 pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.

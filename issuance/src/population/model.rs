@@ -334,4 +334,6 @@ pub struct Registered {
     pub findings: Vec<Finding>,
     /// The number for life, once established.
     pub personal_number: Option<PersonalNumber>,
+    /// The record into which this one is merged; told only where the person was asked for by id.
+    pub merged_into: Option<PersonId>,
 }

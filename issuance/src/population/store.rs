@@ -1,6 +1,7 @@
 //! SQL of the register.
 
 pub mod history;
+pub mod merge;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -24,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(104, "0104_population_birth_registrations"),
+    migration!(105, "0105_population_merges"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -90,7 +92,10 @@ pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreErro
 
 /// True if a person of the same name, birth date and sex is in the register.
 pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
-    let sql = sql!("select id from person where likeness = $1 limit 1");
+    let sql = sql!(
+        "select id from person where likeness = $1
+         and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
+    );
     Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
 }
 
@@ -99,7 +104,10 @@ pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, Store
 /// # Errors
 /// [`StoreError`]
 pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bool, StoreError> {
-    let sql = sql!("select id from person where likeness = $1 and id <> $2 limit 1");
+    let sql = sql!(
+        "select id from person where likeness = $1 and id <> $2
+         and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
+    );
     Ok(tx.one(sql, args![person.likeness(), id]).await?.is_some())
 }
 
@@ -125,13 +133,14 @@ pub async fn person_locked<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result
     settled(deed, registered).await
 }
 
-/// Says to the trail whose auditors see what is done about the person.
+/// Says to the trail whose auditors see what is done about the person, and looks whether the record is in force.
 async fn settled<A: Actor>(
     deed: &mut Deed<A>,
-    registered: Option<Registered>,
+    mut registered: Option<Registered>,
 ) -> Result<Option<Registered>, StoreError> {
-    if let Some(registered) = &registered {
+    if let Some(registered) = &mut registered {
         deed.settle(registered.id, &registered.office).await?;
+        registered.merged_into = merge::merged_into(deed.tx(), registered.id).await?;
     }
     Ok(registered)
 }
@@ -170,6 +179,15 @@ pub async fn enter_birth(
 pub async fn set_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
     let sql = sql!("update person set personal_number = $1 where id = $2 and personal_number is null");
     tx.run(sql, args![number.as_str(), id]).await?;
+    Ok(())
+}
+
+/// Takes the number for life from a person whose record was merged into another one.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn take_number(tx: &mut Tx, id: PersonId) -> Result<(), StoreError> {
+    tx.run(sql!("update person set personal_number = null where id = $1"), args![id]).await?;
     Ok(())
 }
 
@@ -277,5 +295,6 @@ fn read(row: &Record) -> Result<Registered, StoreError> {
         personal_number: row.parsed_optional("personal_number")?,
         person: row.json("record")?,
         findings: row.json("findings")?,
+        merged_into: None,
     })
 }

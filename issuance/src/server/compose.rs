@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 16] = [
+pub const SEALED: [&Sealed; 17] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -109,6 +109,7 @@ pub const SEALED: [&Sealed; 16] = [
     &population::REGISTER_CHANGE,
     &population::REGISTER_EVENT,
     &numbering::NUMBER_LEASE,
+    &population::REGISTER_MERGE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -27,6 +27,7 @@ mod keys;
 mod leases;
 mod lists;
 mod loss;
+mod merges;
 mod offices;
 mod offline;
 mod openapi;

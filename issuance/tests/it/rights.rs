@@ -96,6 +96,13 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/register-changes/{id}", Officers(&[Registrar])),
     ("POST", "/api/v1/register-changes/{id}/application", Officers(&[Registrar])),
     ("POST", "/api/v1/register-changes/{id}/withdrawal", Officers(&[Registrar])),
+    ("POST", "/api/v1/persons/{id}/merges", Officers(&[Registrar])),
+    ("POST", "/api/v1/persons/{id}/merge-undoings", Officers(&[Registrar])),
+    ("POST", "/api/v1/persons/{id}/splits", Officers(&[Registrar])),
+    ("GET", "/api/v1/register-merges", Officers(&[Registrar])),
+    ("GET", "/api/v1/register-merges/{id}", Officers(&[Registrar])),
+    ("POST", "/api/v1/register-merges/{id}/application", Officers(&[Registrar])),
+    ("POST", "/api/v1/register-merges/{id}/withdrawal", Officers(&[Registrar])),
     ("GET", "/api/v1/persons/{id}/history", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
     ("GET", "/api/v1/persons/{id}", Officers(&[Approver, Capture, Registrar])),
