@@ -82,6 +82,7 @@ catalogue! {
     ApplicationOpen "application-open" Request
     ApplicationUnknown "application-unknown" Request
     BirthRecorded "birth-recorded" Request
+    BirthRegistrationUsed "birth-registration-used" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
@@ -140,6 +141,8 @@ catalogue! {
     LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request
     LossGroundsMissing "loss-grounds-missing" Request
+    MergeUnfit "merge-unfit" Request
+    MergeUnknown "merge-unknown" Request
     MethodNotAllowed "method-not-allowed" Request
     NameNotWritable "name-not-writable" Request
     NameTaken "name-taken" Request
@@ -148,7 +151,12 @@ catalogue! {
     NotEntitled "not-entitled" Request
     NothingToPersonalize "nothing-to-personalize" Request
     NumberCellExhausted "number-cell-exhausted" Request
+    NumberGiven "number-given" Request
+    NumberLeaseReturned "number-lease-returned" Request
+    NumberLeaseUnfit "number-lease-unfit" Request
+    NumberLeaseUnknown "number-lease-unknown" Request
     NumberMissing "number-missing" Request
+    NumberNotLeased "number-not-leased" Request
     NumberStructure "number-structure" Request
     ObjectsUnreadable "objects-unreadable" Service
     OfficeCodeMalformed "office-code-malformed" Request
@@ -162,6 +170,7 @@ catalogue! {
     PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request
+    PersonMerged "person-merged" Request
     PersonUnknown "person-unknown" Request
     PortraitChanged "portrait-changed" Request
     PortraitDamaged "portrait-damaged" Request

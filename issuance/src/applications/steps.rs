@@ -58,6 +58,9 @@ pub async fn register(
     deed.actor().may_act_for(request.office)?;
     // Locked, so that two counters cannot open one each.
     let registered = population::store::person_locked(deed, request.person).await?.ok_or(PopulationError::Unknown)?;
+    if let Some(into) = registered.merged_into {
+        return Err(PopulationError::Merged(into).into());
+    }
     let cards = cards::store::cards_of(deed, request.person).await?;
     let in_hand = issued_of(&cards);
     population::steps::citizen_is_there(deed.actor(), &registered, request.claim, &in_hand)?;

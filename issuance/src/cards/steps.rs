@@ -57,11 +57,11 @@ pub async fn activate<A: Actor>(
 /// # Errors
 /// [`CardError`]
 pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), CardError> {
-    let Consequences { died, nationality_lost, renumbered, on_card } = event.consequences;
+    let Consequences { died, nationality_lost, renumbered, on_card, merged_into, .. } = event.consequences;
     let reasons = [
         (died, Revocation::HolderDied),
         (nationality_lost, Revocation::NationalityLost),
-        (renumbered, Revocation::NumberCancelled),
+        (renumbered || merged_into.is_some(), Revocation::NumberCancelled),
     ];
     let reason = reasons.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     if reason.is_none() && !on_card {

@@ -2,11 +2,13 @@
 
 mod archive;
 mod backup;
+mod cells;
 mod config;
 mod confirm;
 mod crl;
 mod import;
 mod init;
+mod leases;
 mod migrate;
 mod officer;
 mod openapi;
@@ -66,6 +68,8 @@ enum Command {
     Archive(archive::ArchiveCommand),
     Restore(restore::RestoreCommand),
     Reconcile(reconcile::ReconcileCommand),
+    Leases(leases::LeasesCommand),
+    Cells(cells::CellsCommand),
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
@@ -108,6 +112,8 @@ pub fn run() -> ExitCode {
         Command::Archive(command) => command.run().map(done),
         Command::Restore(command) => command.run().map(done),
         Command::Reconcile(command) => command.run().map(done),
+        Command::Leases(command) => command.run().map(done),
+        Command::Cells(command) => command.run().map(done),
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),

@@ -8,7 +8,7 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, CardId, DeliveryId, DeputyId, FindingId, HoldId, OfficerId, OrderId, PersonId,
+    ApplicationId, BatchId, CardId, DeliveryId, DeputyId, FindingId, HoldId, LeaseId, OfficerId, OrderId, PersonId,
     QuarantinedId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
@@ -154,8 +154,14 @@ words! {
         NumberCancelled = "number-cancelled",
         /// A number for life was established.
         NumberEstablished = "number-established",
+        /// A lease of numbers was read, with its unused numbers.
+        NumberLeaseRead = "number-lease-read",
+        /// A lease of numbers was returned: its unused numbers are never given.
+        NumberLeaseReturned = "number-lease-returned",
         /// A number for life was asked for again.
         NumberRead = "number-read",
+        /// A block of numbers was leased.
+        NumbersLeased = "numbers-leased",
         /// An officer enrolled a client certificate.
         OfficerCertificateEnrolled = "officer-certificate-enrolled",
         /// A client certificate of an officer was revoked.
@@ -192,6 +198,14 @@ words! {
         PersonHistoryRead = "person-history-read",
         /// A person was read.
         PersonRead = "person-read",
+        /// Two records of one person became one.
+        PersonMerged = "person-merged",
+        /// An officer proposed that two records are of one person, or that one record is of two.
+        PersonMergeProposed = "person-merge-proposed",
+        /// A proposal to merge or to split was taken back.
+        PersonMergeWithdrawn = "person-merge-withdrawn",
+        /// One record became two: a merge was undone, or the declarations of two people were parted.
+        PersonSplit = "person-split",
         /// Persons were sought.
         PersonsSought = "persons-sought",
         /// An order of personalization did not end.
@@ -336,6 +350,8 @@ pub enum Object {
     Installation(uuid::Uuid),
     /// A legal hold.
     LegalHold(HoldId),
+    /// A lease of numbers.
+    NumberLease(LeaseId),
     /// An officer.
     Officer(OfficerId),
     /// An order for a chip.
@@ -384,6 +400,7 @@ impl fmt::Display for Object {
             Self::Finding(id) => write!(f, "finding/{id}"),
             Self::Installation(id) => write!(f, "installation/{id}"),
             Self::LegalHold(id) => write!(f, "legal-hold/{id}"),
+            Self::NumberLease(id) => write!(f, "number-lease/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),

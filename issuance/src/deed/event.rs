@@ -23,7 +23,7 @@ pub struct RegisterEvent {
 
 /// What a change of the register means beyond it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts, any of which may hold with any other")]
+#[expect(clippy::struct_excessive_bools, reason = "facts, any of which may hold with any other")]
 pub struct Consequences {
     /// The person is dead or missing.
     pub died: bool,
@@ -33,13 +33,18 @@ pub struct Consequences {
     pub renumbered: bool,
     /// Something for which the law changes a card is another thing.
     pub on_card: bool,
+    /// The record was merged into this person's: it is in force no more.
+    pub merged_into: Option<PersonId>,
+    /// A merge was undone: the record is in force again.
+    pub restored: bool,
 }
 
 impl Consequences {
-    /// True if the person has no right to a card any more.
+    /// True if no card can be issued on the record any more: the person has no right to one, or another record of the
+    /// person is in force.
     #[must_use]
     pub fn ends_entitlement(&self) -> bool {
-        self.died || self.nationality_lost
+        self.died || self.nationality_lost || self.merged_into.is_some()
     }
 }
 

@@ -49,6 +49,10 @@ pub mod of {
         Finding;
         /// A legal hold.
         Hold;
+        /// A lease of numbers for life.
+        Lease;
+        /// A merge or a split of persons.
+        Merge;
         /// An officer.
         Officer;
         /// An order for a chip.
@@ -92,6 +96,10 @@ pub type EntryId = Id<of::Entry>;
 pub type FindingId = Id<of::Finding>;
 /// Identifier of a legal hold.
 pub type HoldId = Id<of::Hold>;
+/// Identifier of a lease of numbers.
+pub type LeaseId = Id<of::Lease>;
+/// Identifier of a merge or a split of persons.
+pub type MergeId = Id<of::Merge>;
 /// Identifier of an officer.
 pub type OfficerId = Id<of::Officer>;
 /// Identifier of an order.

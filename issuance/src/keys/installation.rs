@@ -231,6 +231,16 @@ impl Counters {
         }))
         .await
     }
+
+    /// Returns the first value of a counter that was never reserved, as far as the folder knows.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub async fn reached(&self, name: &str) -> Result<u64, KeyStoreError> {
+        let (store, name) = (self.0.clone(), name.to_owned());
+        let state = Box::pin(blocking::apart(move || read(&store))).await?;
+        Ok(state.counters.get(&name).copied().unwrap_or(state.floor))
+    }
 }
 
 fn change<T>(store: &KeyStore, change: impl FnOnce(&mut State) -> T) -> Result<T, KeyStoreError> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::{EstablishError, Numbers, births_api, steps};
+use super::{EstablishError, Numbers, births_api, leases_api, steps};
 use crate::ground::ids::PersonId;
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{Officer, Permission};
@@ -19,7 +19,10 @@ where
     Numbers: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::Number), routes!(establish)).merge(births_api::routes())
+    Routes::new()
+        .add(Right::Officer(Permission::Number), routes!(establish))
+        .merge(births_api::routes())
+        .merge(leases_api::routes())
 }
 
 /// The number for life.

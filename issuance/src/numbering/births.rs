@@ -4,6 +4,7 @@ use crypto::identity::{Date, FullName, PersonalNumber, folded_name};
 use thiserror::Error;
 use time::Duration;
 
+use super::leases::OfLease;
 use super::{EstablishError, Numbers, steps};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Officer;
@@ -22,6 +23,8 @@ pub(super) struct Birth<'a> {
     pub registration: &'a SomeWords<200>,
     /// Why a number is right although a namesake of the day is in the register, if an officer says so.
     pub acknowledged: Option<&'a str>,
+    /// The number that a birth desk or an offline station gave the child, of its lease.
+    pub leased: Option<OfLease>,
 }
 
 /// Registers a child and establishes its number. Returns the register's id, the number, and what a registrar should
@@ -75,7 +78,11 @@ pub(super) async fn register(
     let (id, mut all) = population::steps::enter(deed, &person, findings, evidence).await?;
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));
-    let number = steps::establish(deed, numbers, id, birth.acknowledged).await?;
+    let (office, entry) = (deed.actor().office.clone(), birth.registration.as_str());
+    if !population::store::enter_birth(deed.tx(), &office, entry, id).await? {
+        return Err(BirthError::RegistrationUsed);
+    }
+    let number = steps::establish_from(deed, numbers, id, birth.acknowledged, birth.leased).await?;
     Ok((id, number, all))
 }
 
@@ -141,6 +148,9 @@ pub(super) enum BirthError {
         /// True if the officer may know which.
         may_know: bool,
     },
+    /// The entry of the register of births is another child's.
+    #[error("this entry of the office's register of births is another child's")]
+    RegistrationUsed,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

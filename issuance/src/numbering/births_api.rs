@@ -8,8 +8,9 @@ use utoipa_axum::routes;
 
 use super::Numbers;
 use super::births::{self, Birth, BirthError};
+use super::leases::OfLease;
 use crate::deed::{Action, Entry, Object, Purpose};
-use crate::ground::ids::PersonId;
+use crate::ground::ids::{LeaseId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{Officer, Permission};
 use crate::population::Register;
@@ -54,6 +55,9 @@ struct BirthMessage {
     /// Number and day of the entry in the register of births.
     #[schema(value_type = String, max_length = 200)]
     registration: SomeWords<200>,
+    /// The number that a birth desk or an offline station gave the child already; without it the service gives one.
+    #[serde(default)]
+    of_lease: Option<LeasedNumber>,
     /// The officer knows what speaks against a number, and answers for it.
     #[serde(default)]
     acknowledged: bool,
@@ -61,6 +65,17 @@ struct BirthMessage {
     #[serde(default)]
     #[schema(value_type = String)]
     because: Words<MOST_OF_REASON>,
+}
+
+/// A number of a lease.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LeasedNumber {
+    /// The lease.
+    lease_id: LeaseId,
+    /// One of its unused numbers, twelve digits.
+    #[schema(value_type = String)]
+    personal_number: PersonalNumber,
 }
 
 impl BirthMessage {
@@ -110,7 +125,9 @@ async fn born(
     let done = desk
         .write(officer.clone(), stamp, async |deed| {
             let acknowledged = body.acknowledged.then_some(body.because.as_str());
-            let birth = Birth { declaration: &body.declaration(), registration: &body.registration, acknowledged };
+            let leased = body.of_lease.map(|one| OfLease { lease: one.lease_id, number: one.personal_number });
+            let declaration = &body.declaration();
+            let birth = Birth { declaration, registration: &body.registration, acknowledged, leased };
             let born = births::register(deed, &numbers, &register, &birth).await;
             told = born.as_ref().err().and_then(BirthError::tells_of);
             born.map(|(person_id, personal_number, findings)| Born { person_id, personal_number, findings })

@@ -8,6 +8,8 @@
 mod api;
 mod births;
 mod births_api;
+pub mod leases;
+mod leases_api;
 pub mod model;
 mod problem;
 pub mod steps;
@@ -24,8 +26,9 @@ use model::Cell;
 pub use model::Permutation;
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
+pub use store::leases::NUMBER_LEASE;
 
-use crate::deed::{Deed, Objection, RegisterEvent, Subscriber};
+use crate::deed::{Consequences, Deed, Objection, RegisterEvent, Subscriber};
 use crate::ground::ids::PersonId;
 use crate::ground::{Decision, Officer};
 use crate::keys::{AuthoritySettings, CeremonyError, Counters, KeyStore};
@@ -44,7 +47,8 @@ pub struct Numbers {
     reserved: Arc<Mutex<HashMap<Cell, Range<u64>>>>,
 }
 
-/// When sex or year of birth is determined anew, the number is established anew.
+/// When sex or year of birth is determined anew, the number is established anew; that of a record which was merged into
+/// another one is cancelled, and comes back when the merge is undone.
 impl Subscriber for Numbers {
     fn follow<'a>(
         &'a self,
@@ -52,10 +56,14 @@ impl Subscriber for Numbers {
         event: RegisterEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), Objection>> + Send + 'a>> {
         Box::pin(async move {
-            if !event.consequences.renumbered {
-                return Ok(());
-            }
-            steps::establish_anew(deed, self, event.person).await.map_err(|error| Problem::from(error).into())
+            let Consequences { renumbered, merged_into, restored, .. } = event.consequences;
+            let done = match merged_into {
+                Some(survivor) => steps::cancel_merged(deed, event.person, survivor).await,
+                None if restored => steps::restore_merged(deed, event.person).await,
+                None if renumbered => steps::establish_anew(deed, self, event.person).await,
+                None => Ok(()),
+            };
+            done.map_err(|error| Problem::from(error).into())
         })
     }
 }
@@ -84,6 +92,12 @@ impl Numbers {
     pub fn open(store: &KeyStore, counters: Counters) -> Result<Self, CeremonyError> {
         let state = AuthoritySettings::read(store)?.country()?.in_mrz().to_owned();
         Ok(Self { permutation: Arc::new(steps::open(store)?), state, counters, reserved: Arc::default() })
+    }
+
+    /// The permutation that turns positions into numbers.
+    #[must_use]
+    pub fn permutation(&self) -> &Permutation {
+        &self.permutation
     }
 
     /// Takes a position of a cell that is reserved already.

@@ -5,7 +5,9 @@ use std::fmt;
 use aes::Aes256;
 use crypto::identity::{PersonalNumber, PersonalNumberError, ProvinceCode, Sex};
 use fpe::ff1::{FF1, NumeralString, Operations};
+use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// How many numbers a cell holds: `NNNNNN` has six digits.
@@ -20,6 +22,53 @@ pub struct Cell {
     pub sex: Sex,
     /// Year of birth, four digits.
     pub birth_year: u16,
+}
+
+/// A cell of the space of personal numbers: the numbers for people of one sex whose birth in one year was registered in
+/// one province.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NumberCell {
+    /// What all its numbers begin with: province, century and sex, year (`PPPGYY`).
+    pub begins: String,
+    /// The province.
+    pub province: String,
+    /// `M` or `F`.
+    pub sex: char,
+    /// The year.
+    pub birth_year: u16,
+    /// Numbers that are given, or reserved to be given.
+    pub used: u64,
+    /// Numbers that are left.
+    pub left: u64,
+}
+
+impl NumberCell {
+    /// The cell with so many numbers given or reserved.
+    #[must_use]
+    pub fn of(cell: Cell, used: u64) -> Self {
+        let first = PersonalNumber::compose(cell.province, cell.sex, cell.birth_year, 0);
+        Self {
+            begins: first.map_or_else(|_| String::new(), |number| number.as_str()[..6].to_owned()),
+            province: cell.province.to_string(),
+            sex: cell.sex.letter(),
+            birth_year: cell.birth_year,
+            used,
+            left: u64::from(CELL_SIZE).saturating_sub(used),
+        }
+    }
+
+    /// Returns how much of it is used, from 0 to 1.
+    #[must_use]
+    pub fn used_ratio(&self) -> f64 {
+        let used = u32::try_from(self.used).unwrap_or(u32::MAX).min(CELL_SIZE);
+        f64::from(used) / f64::from(CELL_SIZE)
+    }
+
+    /// Returns how much of it is used, in percent, rounded down.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        self.used.saturating_mul(100) / u64::from(CELL_SIZE)
+    }
 }
 
 /// Why no number comes out.
@@ -59,6 +108,14 @@ impl Permutation {
         let first = PersonalNumber::compose(cell.province, cell.sex, cell.birth_year, 0)?.to_string();
         let serial = self.permute(&first.as_bytes()[..6], position);
         Ok(PersonalNumber::compose(cell.province, cell.sex, cell.birth_year, serial)?)
+    }
+
+    /// Returns the cell of a number and its position there: the inverse of [`number`](Self::number).
+    #[must_use]
+    pub fn position(&self, number: &PersonalNumber) -> (Cell, u32) {
+        let cell = Cell { province: number.province(), sex: number.sex(), birth_year: number.birth_year() };
+        let position = self.0.decrypt(&number.as_str().as_bytes()[..6], &Serial(number.serial_part()));
+        (cell, position.expect("six decimal numerals are FF1's smallest input").0)
     }
 
     fn permute(&self, tweak: &[u8], position: u32) -> u32 {
@@ -165,6 +222,15 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn every_number_tells_its_position_to_the_keeper_of_the_key() {
+        let permutation = Permutation::new(&Zeroizing::new([7; 32]));
+        for position in [0, 1, 2, 31, 32, 499_999, 999_998, 999_999] {
+            let number = permutation.number(cell(2026), position).unwrap();
+            assert_eq!(permutation.position(&number), (cell(2026), position));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crypto::perso::problem::ProblemCode as Code;
 
 use super::EstablishError;
 use super::births::BirthError;
+use super::leases::LeaseError;
 use super::model::NumberingError;
 use crate::keys::KeyStoreError;
 use crate::web::Problem;
@@ -15,13 +16,48 @@ impl From<EstablishError> for Problem {
             E::Counters(ref source @ KeyStoreError::File(_, ref file)) => Self::of_file(file, source),
             E::Counters(source) => Self::internal(&source),
             E::Doubtful(_) => Self::new(Code::AcknowledgementNeeded).detail(error),
+            E::Given => of_number(Code::NumberGiven, &error),
+            E::LeaseReturned => of_number(Code::NumberLeaseReturned, &error),
+            E::LeaseUnknown => Self::new(Code::NumberLeaseUnknown),
+            E::Merged(_) => Self::new(Code::PersonMerged).detail(error),
             E::NotACitizen => Self::new(Code::NotEntitled).detail(error),
             E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
-            E::Numbering(source @ NumberingError::Exhausted(_)) => Self::new(Code::NumberCellExhausted).detail(source),
-            E::Numbering(source @ NumberingError::Structure(_)) => Self::new(Code::NumberStructure).detail(source),
+            E::NotLeased => of_number(Code::NumberNotLeased, &error),
+            E::Numbering(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::PersonUnknown => Self::new(Code::PersonUnknown),
             E::Store(source) => source.into(),
+        }
+    }
+}
+
+/// A refusal of the number that a message names.
+fn of_number(code: Code, error: &EstablishError) -> Problem {
+    Problem::new(code).detail(error).field("/of_lease/personal_number", code.word(), error.to_string())
+}
+
+impl From<NumberingError> for Problem {
+    fn from(error: NumberingError) -> Self {
+        match error {
+            NumberingError::Exhausted(_) => Self::new(Code::NumberCellExhausted).detail(error),
+            NumberingError::Structure(_) => Self::new(Code::NumberStructure).detail(error),
+        }
+    }
+}
+
+impl From<LeaseError> for Problem {
+    fn from(error: LeaseError) -> Self {
+        use LeaseError as E;
+        match error {
+            E::Counters(ref source @ KeyStoreError::File(_, ref file)) => Self::of_file(file, source),
+            E::Counters(source) => Self::internal(&source),
+            E::Numbering(source) => source.into(),
+            E::OtherOffice(source) => source.into(),
+            E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
+            E::Returned => Self::new(Code::NumberLeaseReturned).detail(error),
+            E::Store(source) => source.into(),
+            E::Unfit(_) => Self::new(Code::NumberLeaseUnfit).detail(error),
+            E::Unknown => Self::new(Code::NumberLeaseUnknown),
         }
     }
 }
@@ -47,6 +83,11 @@ impl From<BirthError> for Problem {
             E::Person(source) => source.into(),
             E::Recorded { child, may_know: true } => Self::new(Code::BirthRecorded).detail(format!("person {child}")),
             E::Recorded { may_know: false, .. } => Self::new(Code::BirthRecorded),
+            E::RegistrationUsed => Self::new(Code::BirthRegistrationUsed).field(
+                "/registration",
+                "birth-registration-used",
+                error.to_string(),
+            ),
             E::TooOld => Self::new(Code::DeclarationIncomplete).detail(&error).field(
                 "/birth_date",
                 "no-newborn",

@@ -1,10 +1,13 @@
 //! The verb of the numbers.
 
+use std::ops::Range;
+
 use crypto::identity::PersonalNumber;
 use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::leases::{LeaseState, OfLease};
 use super::model::{CELL_SIZE, Cell, NumberingError, Permutation};
 use super::{Numbers, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
@@ -13,7 +16,7 @@ use crate::ground::text::tidy;
 use crate::ground::{Officer, OtherOffice};
 use crate::keys::{KeyStore, KeyStoreError, LockedKeyStore};
 use crate::population;
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 
 /// Establishes a person's number for life. A person who has one keeps it: asked again, the answer is the same.
 ///
@@ -28,8 +31,26 @@ pub async fn establish(
     id: PersonId,
     acknowledged: Option<&str>,
 ) -> Result<PersonalNumber, EstablishError> {
+    establish_from(deed, numbers, id, acknowledged, None).await
+}
+
+/// As [`establish`]; with a number that the holder of a lease gave, that one, if it is of the lease and free. One of a
+/// lease that is over takes an officer who says why.
+///
+/// # Errors
+/// [`EstablishError`]
+pub(super) async fn establish_from(
+    deed: &mut Deed<Officer>,
+    numbers: &Numbers,
+    id: PersonId,
+    acknowledged: Option<&str>,
+    leased: Option<OfLease>,
+) -> Result<PersonalNumber, EstablishError> {
     let registered = population::store::person_locked(deed, id).await?.ok_or(EstablishError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;
+    if let Some(into) = registered.merged_into {
+        return Err(EstablishError::Merged(into));
+    }
     if let Some(number) = registered.personal_number {
         deed.record(Action::NumberRead, Object::Person(id), Some(id), Purpose::Numbering).await?;
         return Ok(number);
@@ -45,17 +66,57 @@ pub async fn establish(
     if population::store::has_double(deed.tx(), id, &person).await? {
         doubts.push("another person of this name, birth date and sex is in the register");
     }
+    if let Some(leased) = leased
+        && is_over(deed, numbers, &person, leased).await?
+    {
+        doubts.push("the lease of the number is over");
+    }
     let doubts = doubts.join("; ");
     let words = match acknowledged.map(tidy) {
         _ if doubts.is_empty() => None,
         None => return Err(EstablishError::Doubtful(doubts)),
         Some(words) => Some(format!("{doubts}: {}", words.ok_or(EstablishError::ReasonMissing)?)),
     };
-    let number = give(deed, numbers, id, &person).await?;
+    let number = match leased {
+        Some(OfLease { lease, number }) => {
+            let by = deed.decision();
+            if !store::give(deed.tx(), &number, id, &by).await? {
+                return Err(EstablishError::Given);
+            }
+            store::leases::name_lease(deed.tx(), &number, id, lease).await?;
+            number
+        }
+        None => give(deed, numbers, id, &person).await?,
+    };
     population::store::set_number(deed.tx(), id, &number).await?;
     let entry = Entry::new(Action::NumberEstablished, Object::Person(id), Purpose::Numbering).about(id);
     deed.enter(Entry { reason: words, ..entry }).await?;
     Ok(number)
+}
+
+/// Refuses a number that is none of the lease that the message names, or that tells other facts of birth than the
+/// child's. Returns true if the lease is over: the number may have been given before.
+async fn is_over(
+    deed: &mut Deed<Officer>,
+    numbers: &Numbers,
+    person: &population::model::Person,
+    leased: OfLease,
+) -> Result<bool, EstablishError> {
+    let OfLease { lease, number } = leased;
+    // Locked: it is not returned while a number of it is given.
+    let lease = store::leases::lease_locked(deed.tx(), lease).await?.ok_or(EstablishError::LeaseUnknown)?;
+    deed.actor().may_act_for(&lease.office)?;
+    let of_the_child = number.province() == person.birth_registration.province
+        && number.sex() == person.sex
+        && number.birth_year() == person.birth.year();
+    if !of_the_child || !lease.holds(&number, &numbers.permutation) {
+        return Err(EstablishError::NotLeased);
+    }
+    match lease.state(deed.at()) {
+        LeaseState::Open => Ok(false),
+        LeaseState::Expired => Ok(true),
+        LeaseState::Returned => Err(EstablishError::LeaseReturned),
+    }
 }
 
 /// Gives a person the next number of the cell of birth.
@@ -96,23 +157,100 @@ pub async fn establish_anew(deed: &mut Deed<Officer>, numbers: &Numbers, id: Per
     Ok(())
 }
 
+/// Cancels the number of a record that was merged into another one of the same person: it names the number of the
+/// record that is in force, and is never given again.
+///
+/// # Errors
+/// [`EstablishError`]
+pub(super) async fn cancel_merged(
+    deed: &mut Deed<Officer>,
+    merged: PersonId,
+    survivor: PersonId,
+) -> Result<(), EstablishError> {
+    let merged = population::store::person_locked(deed, merged).await?.ok_or(EstablishError::PersonUnknown)?;
+    let survivor = population::store::person_locked(deed, survivor).await?.ok_or(EstablishError::PersonUnknown)?;
+    let by = deed.decision();
+    if let (Some(old), Some(kept)) = (merged.personal_number, survivor.personal_number) {
+        store::cancel(deed.tx(), &old, &kept, &by).await?;
+        store::name_merge(deed.tx(), &old, Some(survivor.id)).await?;
+        population::store::take_number(deed.tx(), merged.id).await?;
+        let entry = Entry::new(Action::NumberCancelled, Object::Person(merged.id), Purpose::Update).about(merged.id);
+        deed.enter(entry.with(Object::Person(survivor.id))).await?;
+    } else {
+        deed.record(Action::NumberRead, Object::Person(merged.id), Some(merged.id), Purpose::Update).await?;
+    }
+    deed.record(Action::NumberRead, Object::Person(survivor.id), Some(survivor.id), Purpose::Update).await?;
+    Ok(())
+}
+
+/// Gives a record whose merge was undone the number again that was cancelled by it: it was that person's all the time,
+/// and no other person's.
+///
+/// # Errors
+/// [`EstablishError`]
+pub(super) async fn restore_merged(deed: &mut Deed<Officer>, person: PersonId) -> Result<(), EstablishError> {
+    let Some(number) = store::cancelled_by_merge(deed.tx(), person).await? else { return Ok(()) };
+    store::reinstate(deed.tx(), &number).await?;
+    population::store::set_number(deed.tx(), person, &number).await?;
+    let entry = Entry::new(Action::NumberEstablished, Object::Person(person), Purpose::Update).about(person);
+    deed.enter(entry.because("merge undone")).await?;
+    Ok(())
+}
+
 /// Takes the next position of a cell, counted from zero, out of the block that this process
 /// reserved, or out of a new one.
 async fn next_position(deed: &mut Deed<Officer>, numbers: &Numbers, cell: Cell) -> Result<u32, EstablishError> {
     let position = match numbers.take(cell) {
         Some(position) => position,
         None => {
-            let next = store::next_locked(deed.tx(), cell).await?;
-            let name = format!("number-cell/{}", store::cell_id(cell));
-            // In the folder before in the database: what a rolled back transaction reserved stays reserved there.
-            let mut block = numbers.counters.reserve(&name, next, BLOCK, CELL_SIZE.into()).await?;
-            store::set_next(deed.tx(), cell, block.end).await?;
+            let mut block = reserve(deed.tx(), numbers, cell, BLOCK).await?;
             let first = block.next().ok_or(NumberingError::Exhausted(cell))?;
             numbers.keep(cell, block);
             first
         }
     };
     Ok(u32::try_from(position).map_err(|_| NumberingError::Exhausted(cell))?)
+}
+
+/// Reserves the next positions of a cell, `most` at once: none of them is given to another caller, in this process or
+/// in another one. Empty where the cell is full.
+pub(super) async fn reserve(tx: &mut Tx, numbers: &Numbers, cell: Cell, most: u64) -> Result<Range<u64>, ReserveError> {
+    let next = store::next_locked(tx, cell).await?;
+    // In the folder before in the database: what a rolled back transaction reserved stays reserved there.
+    let block = numbers.counters.reserve(&counter(cell), next, most, CELL_SIZE.into()).await?;
+    store::set_next(tx, cell, block.end).await?;
+    Ok(block)
+}
+
+/// Returns how many positions of a cell are left.
+pub(super) async fn left(tx: &mut Tx, numbers: &Numbers, cell: Cell) -> Result<u64, ReserveError> {
+    let next = store::next_locked(tx, cell).await?.max(numbers.counters.reached(&counter(cell)).await?);
+    Ok(u64::from(CELL_SIZE).saturating_sub(next))
+}
+
+/// The name of a cell's counter in the data folder.
+fn counter(cell: Cell) -> String {
+    format!("number-cell/{}", store::cell_id(cell))
+}
+
+/// Why no positions are reserved.
+#[derive(Debug, Error)]
+pub(super) enum ReserveError {
+    /// The counters outside the database.
+    #[error(transparent)]
+    Counters(#[from] KeyStoreError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ReserveError> for EstablishError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Counters(source) => Self::Counters(source),
+            ReserveError::Store(source) => Self::Store(source),
+        }
+    }
 }
 
 /// Positions of a cell reserved at once: so many at most are forfeited by a restart.
@@ -150,9 +288,24 @@ pub enum EstablishError {
     /// The register speaks against it, and no officer has acknowledged that.
     #[error("{0}")]
     Doubtful(String),
+    /// A person has or had the number of the lease, or it is withheld.
+    #[error("the number is given")]
+    Given,
+    /// The holder gave the lease back.
+    #[error("the lease was returned")]
+    LeaseReturned,
+    /// No such lease.
+    #[error("no lease with this id")]
+    LeaseUnknown,
+    /// The record is merged into this one.
+    #[error("the record was merged into person {0}")]
+    Merged(PersonId),
     /// A foreigner.
     #[error("numbers are for citizens")]
     NotACitizen,
+    /// A number that the lease does not have, or of other facts of birth.
+    #[error("the number is none of the lease, or tells other facts of birth than the child's")]
+    NotLeased,
     /// The number space.
     #[error(transparent)]
     Numbering(#[from] NumberingError),

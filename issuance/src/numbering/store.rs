@@ -1,5 +1,7 @@
 //! SQL of the numbers.
 
+pub mod leases;
+
 use crypto::identity::{PersonalNumber, Sex};
 use time::OffsetDateTime;
 
@@ -14,6 +16,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_numbering_numbers"),
     migration!(64, "0064_numbering_withheld_numbers"),
     migration!(81, "0081_numbering_cancelled"),
+    migration!(103, "0103_numbering_leases"),
+    migration!(106, "0106_numbering_merged"),
 ];
 
 /// Name of a cell, as stored.
@@ -52,7 +56,7 @@ pub async fn fullest(tx: &mut Tx) -> Result<Vec<(Cell, u64)>, StoreError> {
 }
 
 /// The cell of such a name.
-fn cell_of(id: &str) -> Option<Cell> {
+pub(super) fn cell_of(id: &str) -> Option<Cell> {
     let mut parts = id.splitn(3, '-');
     let (province, sex, year) = (parts.next()?, parts.next()?, parts.next()?);
     let sex = [Sex::Male, Sex::Female].into_iter().find(|one| one.letter().to_string() == sex)?;
@@ -167,5 +171,35 @@ pub(super) async fn cancel(
         "update personal_number set cancelled_at = $1, cancelled_by = $2, replaced_by = $3 where personal_number = $4"
     );
     tx.run(sql, args![cancelled.at, cancelled.by, new.as_str(), old.as_str()]).await?;
+    Ok(())
+}
+
+/// Notes into which person's record that of a number's person was merged, or that it is no more.
+pub(super) async fn name_merge(
+    tx: &mut Tx,
+    number: &PersonalNumber,
+    survivor: Option<PersonId>,
+) -> Result<(), StoreError> {
+    let sql = sql!("update personal_number set merged_into = $1 where personal_number = $2");
+    tx.run(sql, args![survivor, number.as_str()]).await?;
+    Ok(())
+}
+
+/// Returns the number of a person that was cancelled by a merge which stands.
+pub(super) async fn cancelled_by_merge(tx: &mut Tx, person: PersonId) -> Result<Option<PersonalNumber>, StoreError> {
+    let sql = sql!(
+        "select personal_number from personal_number where person_id = $1 and merged_into is not null
+         order by cancelled_at desc limit 1"
+    );
+    tx.one(sql, args![person]).await?.map(|row| row.parsed("personal_number")).transpose()
+}
+
+/// Takes the cancellation of a number back.
+pub(super) async fn reinstate(tx: &mut Tx, number: &PersonalNumber) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update personal_number set cancelled_at = null, cancelled_by = null, replaced_by = null, merged_into = null
+         where personal_number = $1"
+    );
+    tx.run(sql, args![number.as_str()]).await?;
     Ok(())
 }

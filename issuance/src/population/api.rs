@@ -18,9 +18,11 @@ where
     Desk: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::Declare), routes!(declare))
+    Routes::new()
+        .add(Right::Officer(Permission::Declare), routes!(declare))
         .merge(super::change_api::routes())
         .merge(super::import::routes())
+        .merge(super::merge_api::routes())
 }
 
 /// A person was registered.
@@ -47,6 +49,8 @@ pub(crate) struct PersonView {
     person: Person,
     /// What the registrar should look at.
     findings: Vec<Finding>,
+    /// The record of the same person into which this one was merged: go on with that one.
+    merged_into: Option<PersonId>,
 }
 
 /// A declaration (form DC01) enters the register.
@@ -86,7 +90,7 @@ pub(crate) async fn claimed(
 
 impl From<Registered> for PersonView {
     fn from(registered: Registered) -> Self {
-        let Registered { id, office, person, findings, personal_number } = registered;
-        Self { person_id: id, office, personal_number, person, findings }
+        let Registered { id, office, person, findings, personal_number, merged_into } = registered;
+        Self { person_id: id, office, personal_number, person, findings, merged_into }
     }
 }

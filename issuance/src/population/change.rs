@@ -9,11 +9,11 @@ use thiserror::Error;
 use super::check::{self, Declined};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
-use super::store::history::{self as store_history, Proposed};
+use super::store::history::{self as store_history, Kept, Proposed};
 use super::{PopulationError, Register, store};
 use crate::access;
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
-use crate::ground::ids::{ChangeId, PersonId};
+use crate::ground::ids::{ChangeId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, OtherOffice};
 use crate::store::{Db, StoreError, Tx};
 
@@ -59,7 +59,8 @@ pub async fn propose(
     if wanted.valid_from.is_some_and(|date| begins(date).is_none_or(|day| day > today)) {
         return Err(ChangeUnfit::Ahead.into());
     }
-    let (after, findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
+    let (after, mut findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
+    findings.extend(province_stays(&registered, &after));
     let changes = history::difference(&registered.person, &after);
     if changes.is_empty() {
         return Err(ChangeUnfit::Nothing.into());
@@ -94,17 +95,14 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     if proposed.proposed.by == deed.actor().id {
         return Err(ChangeError::SameOfficer);
     }
-    // What an officer proposed who has left since, or may not propose any more, is no officer's word.
-    let proposer = access::office_of_officer_in_service(deed.tx(), proposed.proposed.by).await?;
-    if !proposer.is_some_and(|office| office == proposed.office || office == OfficeCode::national()) {
-        return Err(ChangeError::ProposerGone);
-    }
+    proposer_stands(deed, proposed.proposed.by, &proposed.office).await?;
     let registered = of_office(deed, proposed.person).await?;
     let after = applied(&registered.person, &proposed.changes)?;
     // The register may know more by now: looked at again, as a declaration of today.
     let declared = super::model::Declaration::from(&after);
     history::check_number(&registered.person, registered.personal_number.is_some(), proposed.kind, &declared)?;
     let (after, mut findings) = check::examine(&declared, register.reference(), deed.today())?;
+    findings.extend(province_stays(&registered, &after));
     store::hold_likeness(deed.tx(), &after).await?;
     if store::has_double(deed.tx(), proposed.person, &after).await? {
         findings.push(Finding::perhaps_declared_before());
@@ -120,6 +118,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
         declared: None,
         changes: history::difference(&registered.person, &after),
         file: None,
+        other: None,
     };
     store_history::add(deed.tx(), proposed.person, &event).await?;
     store_history::set_record(deed.tx(), proposed.person, &after, &findings, ordinal).await?;
@@ -213,7 +212,7 @@ pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, S
                 Ok(history) => {
                     found.events += history.len() as u64;
                     match &kept.origin {
-                        None => fault_of(&kept.record, kept.events, &history),
+                        None => fault_of(kept, &history),
                         Some(origin) => {
                             if !files.contains_key(&origin.batch) {
                                 let known = store::import::batch_of(&mut tx, origin.batch).await;
@@ -240,7 +239,7 @@ pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, S
 /// and no value.
 fn fault_of_file(
     tx: &Tx,
-    kept: &store_history::Kept,
+    kept: &Kept,
     origin: &store::import::Origin,
     history: &[Event],
     known: bool,
@@ -252,6 +251,9 @@ fn fault_of_file(
     if u32::try_from(events) != Ok(kept.events) {
         return Some(format!("the record counts {} events, the history has {events}", kept.events));
     }
+    if kept.merged_into != history::merged_into(history) {
+        return Some(NOT_MERGED_SO.to_owned());
+    }
     match history::undo(&kept.record, history) {
         Err(broken) => Some(broken.to_string()),
         Ok(declared) if !store_history::is_as_declared(tx, kept.person, origin, &declared) => {
@@ -262,9 +264,14 @@ fn fault_of_file(
 }
 
 /// Why a record does not follow from its events; names fields, and no value.
-fn fault_of(record: &Value, events: u32, history: &[Event]) -> Option<String> {
+fn fault_of(kept: &Kept, history: &[Event]) -> Option<String> {
+    let Kept { record, events, merged_into, .. } = kept;
+    let events = *events;
     if u32::try_from(history.len()) != Ok(events) {
         return Some(format!("the record counts {events} events, the history has {}", history.len()));
+    }
+    if *merged_into != history::merged_into(history) {
+        return Some(NOT_MERGED_SO.to_owned());
     }
     let Ok(kept) = serde_json::from_value::<Person>(record.clone()) else {
         return Some("the record cannot be read".to_owned());
@@ -281,8 +288,17 @@ fn fault_of(record: &Value, events: u32, history: &[Event]) -> Option<String> {
     }
 }
 
+const NOT_MERGED_SO: &str = "whether it is merged, and into which record, does not follow from the events";
 const PAGE: i64 = 500;
 const MOST_NAMED: usize = 1000;
+
+/// Says that the number for life stays, where the record tells another province of birth registration from now on.
+pub(super) fn province_stays(registered: &Registered, after: &Person) -> Option<Finding> {
+    let number = registered.personal_number?;
+    // With another sex or year the number is established anew, of the province that the record tells then.
+    let stays = number.sex() == after.sex && number.birth_year() == after.birth.year();
+    (stays && number.province() != after.birth_registration.province).then(Finding::number_keeps_province)
+}
 
 /// Reads and judges the record that a change would make.
 fn examined(
@@ -298,7 +314,7 @@ fn examined(
 }
 
 /// Returns the record with the changes laid over it, if each field still holds what the proposal saw.
-fn applied(person: &Person, changes: &[FieldChange]) -> Result<Person, ChangeError> {
+pub(super) fn applied(person: &Person, changes: &[FieldChange]) -> Result<Person, ChangeError> {
     let mut record = history::fields_of(person);
     for change in changes {
         let there = record.insert(change.field.clone(), change.after.clone()).unwrap_or(Value::Null);
@@ -315,11 +331,28 @@ async fn open_change(deed: &mut Deed<Officer>, id: ChangeId) -> Result<Proposed,
     if proposed.state == "open" { Ok(proposed) } else { Err(ChangeError::ChangeUnknown) }
 }
 
-/// Returns the person, kept from other writers, if the officer's office registered the person.
-async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
+/// Refuses what an officer proposed who has left since, or may not propose any more: it is no officer's word.
+pub(super) async fn proposer_stands(
+    deed: &mut Deed<Officer>,
+    by: OfficerId,
+    office: &OfficeCode,
+) -> Result<(), ChangeError> {
+    let proposer = access::office_of_officer_in_service(deed.tx(), by).await?;
+    if proposer.is_some_and(|of| of == *office || of == OfficeCode::national()) {
+        Ok(())
+    } else {
+        Err(ChangeError::ProposerGone)
+    }
+}
+
+/// Returns the person, kept from other writers, if the record is in force and the officer's office registered the person.
+pub(super) async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
     let registered = store::person_locked(deed, id).await?.ok_or(ChangeError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;
-    Ok(registered)
+    match registered.merged_into {
+        Some(into) => Err(ChangeError::Merged(into)),
+        None => Ok(registered),
+    }
 }
 
 /// Why the register does not change.
@@ -331,6 +364,9 @@ pub enum ChangeError {
     /// The record that would be is none.
     #[error(transparent)]
     Declined(#[from] Declined),
+    /// The record is merged into this one.
+    #[error("the record was merged into person {0}")]
+    Merged(PersonId),
     /// An office above cannot do what follows.
     #[error(transparent)]
     Objection(#[from] Objection),

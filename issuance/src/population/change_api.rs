@@ -140,6 +140,8 @@ pub(crate) struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     file: Option<DeclaredInFile>,
+    /// The other record of a merge or a split.
+    other_person_id: Option<PersonId>,
 }
 
 /// The place of a declaration in a file.
@@ -267,10 +269,16 @@ async fn withdraw(
 }
 
 /// What follows from a change outside the register.
-fn words_of(consequences: Consequences) -> Vec<&'static str> {
-    let Consequences { renumbered, on_card, .. } = consequences;
+pub(super) fn words_of(consequences: Consequences) -> Vec<&'static str> {
+    let Consequences { renumbered, on_card, merged_into, restored, .. } = consequences;
     let ends = consequences.ends_entitlement();
     let mut words = vec![];
+    if merged_into.is_some() {
+        words.push("number-cancelled");
+    }
+    if restored {
+        words.push("number-restored");
+    }
     if renumbered {
         words.push("number-established-anew");
     }
@@ -335,6 +343,7 @@ impl From<History> for PersonHistory {
                 sha256: hex::encode(file.digest),
                 line: file.line,
             }),
+            other_person_id: event.other,
         };
         Self { events: history.events.into_iter().map(view).collect(), stands_on: history.stands_on }
     }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::model::{Declaration, DeclaredPlace, DeclaredRelative, Person, Place, Relative};
 use crate::deed::Consequences;
 use crate::ground::Decision;
-use crate::ground::ids::BatchId;
+use crate::ground::ids::{BatchId, PersonId};
 use crate::ground::text::Words;
 
 /// What kind of thing happened. Each kind touches certain fields only, so that a move never changes a name.
@@ -31,6 +31,16 @@ pub enum EventKind {
     MaritalStatusChanged,
     /// Death, or the court's declaration that the person is dead or missing.
     Died,
+    /// Another record of the same person was merged into this one.
+    Absorbed,
+    /// The record was merged into another one of the same person.
+    Merged,
+    /// A merge was undone: the other record stands on its own again.
+    Released,
+    /// A merge was undone: the record stands on its own again.
+    Restored,
+    /// The record held the declarations of two people: what was the other's has a record of its own.
+    Divided,
 }
 
 impl EventKind {
@@ -48,13 +58,21 @@ impl EventKind {
             Self::Moved => "moved",
             Self::MaritalStatusChanged => "marital-status-changed",
             Self::Died => "died",
+            Self::Absorbed => "absorbed",
+            Self::Merged => "merged",
+            Self::Released => "released",
+            Self::Restored => "restored",
+            Self::Divided => "divided",
         }
     }
 
     /// The fields of a declaration that this kind may touch; `None`: all.
     const fn fields(self) -> Option<&'static [&'static str]> {
         match self {
-            Self::Declared => Some(&[]),
+            // Of a declaration, a merge or a split: these are proposed by verbs of their own.
+            Self::Declared | Self::Absorbed | Self::Merged | Self::Released | Self::Restored | Self::Divided => {
+                Some(&[])
+            }
             Self::Corrected => None,
             Self::Redetermined => Some(&[
                 "full_name",
@@ -200,6 +218,8 @@ pub struct Event {
     pub changes: Vec<FieldChange>,
     /// Of a declaration that came with a file: which, and where in it.
     pub file: Option<OfFile>,
+    /// The other record of a merge or a split.
+    pub other: Option<PersonId>,
 }
 
 /// The place of a declaration in a file.
@@ -264,6 +284,16 @@ pub fn rebuild(events: &[Event]) -> Result<Value, HistoryBroken> {
     Ok(Value::Object(record))
 }
 
+/// Returns the record into which this one is merged, as the events tell.
+#[must_use]
+pub fn merged_into(events: &[Event]) -> Option<PersonId> {
+    events.iter().fold(None, |into, event| match event.kind {
+        EventKind::Merged => event.other,
+        EventKind::Restored => None,
+        _ => into,
+    })
+}
+
 /// The events of a person do not follow from each other.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum HistoryBroken {
@@ -325,6 +355,8 @@ pub fn consequences(before: &Person, after: &Person, changes: &[FieldChange], st
         nationality_lost: before.nationality == state && after.nationality != state,
         renumbered: before.sex != after.sex || before.birth.year() != after.birth.year(),
         on_card: changes.iter().any(|change| ON_CARD.contains(&change.field.as_str())),
+        merged_into: None,
+        restored: false,
     }
 }
 

@@ -6,6 +6,8 @@ mod change_api;
 pub mod check;
 pub mod history;
 pub mod import;
+pub mod merge;
+mod merge_api;
 pub mod model;
 mod problem;
 pub mod reference;
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
 pub use store::history::{REGISTER_CHANGE, REGISTER_EVENT};
 pub use store::import::IMPORT_BATCH;
+pub use store::merge::REGISTER_MERGE;
 pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.

@@ -228,6 +228,16 @@ impl Finding {
         Self { repair: Some(Repair { says: says.to_owned(), put }), ..self }
     }
 
+    /// The number for life keeps the province of the birth registration that it was established with.
+    pub(super) fn number_keeps_province() -> Self {
+        Self::new(
+            rules::NUMBER_KEEPS_PROVINCE,
+            "birth_registration.province",
+            "the number for life stays as it is and begins with another province: it is established anew for another \
+             sex or year of birth only (Decree 137/2015/NĐ-CP, Art. 15 as amended by Decree 37/2021/NĐ-CP)",
+        )
+    }
+
     /// A person of the same name, birth date and sex is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
         Self::new(
@@ -401,4 +411,6 @@ pub struct Registered {
     pub findings: Vec<Finding>,
     /// The number for life, once established.
     pub personal_number: Option<PersonalNumber>,
+    /// The record into which this one is merged; told only where the person was asked for by id.
+    pub merged_into: Option<PersonId>,
 }

@@ -6,6 +6,7 @@ use super::PopulationError;
 use super::change::ChangeError;
 use super::check::Declined;
 use super::import::quarantine::QuarantineError;
+use super::merge::MergeError;
 use super::search::SearchError;
 use crate::web::Problem;
 
@@ -17,6 +18,7 @@ impl From<PopulationError> for Problem {
             E::ClaimNeeded => Self::new(Code::ClaimNeeded),
             E::ClaimTooSoon => Self::new(Code::ClaimTooSoon),
             E::Declined(declined) => of_declined(&declined, ""),
+            E::Merged(_) => Self::new(Code::PersonMerged).detail(error),
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::PersonUnknown).detail(error),
@@ -54,6 +56,7 @@ impl From<ChangeError> for Problem {
         match error {
             E::ChangeUnknown => Self::new(Code::ChangeUnknown),
             E::Declined(declined) => of_declined(&declined, "/fields"),
+            E::Merged(_) => Self::new(Code::PersonMerged).detail(error),
             E::Objection(objection) => objection.into(),
             E::Store(source) => source.into(),
             E::OtherOffice(source) => source.into(),
@@ -67,6 +70,16 @@ impl From<ChangeError> for Problem {
                     None => problem,
                 }
             }
+        }
+    }
+}
+
+impl From<MergeError> for Problem {
+    fn from(error: MergeError) -> Self {
+        match error {
+            MergeError::Change(source) => source.into(),
+            MergeError::Unfit(_) => Self::new(Code::MergeUnfit).detail(error),
+            MergeError::Unknown => Self::new(Code::MergeUnknown),
         }
     }
 }

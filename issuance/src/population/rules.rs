@@ -201,6 +201,9 @@ rules! {
         "docs/import.md: 1 MB a row, 8 KB a field" "a field is longer than 8 KB";
     JSON_MALFORMED = "R-55" "json-malformed" Right Declines
         "docs/import.md: one declaration a line" "a line is no declaration in JSON";
+    NUMBER_KEEPS_PROVINCE = "R-56" "number-keeps-province" Right Finds
+        "Decree 137/2015/NĐ-CP, Art. 15 as amended by Decree 37/2021/NĐ-CP"
+        "the number for life begins with another province than that of the birth registration, and stays";
 }
 
 /// Returns the rule with this identifier.

@@ -34,8 +34,19 @@ pub async fn declare(
 pub async fn enter(
     deed: &mut Deed<Officer>,
     person: &Person,
+    findings: Vec<Finding>,
+    evidence: Evidence,
+) -> Result<(PersonId, Vec<Finding>), PopulationError> {
+    enter_beside(deed, person, findings, evidence, None).await
+}
+
+/// As [`enter`]; with the record from which this one was split.
+pub(super) async fn enter_beside(
+    deed: &mut Deed<Officer>,
+    person: &Person,
     mut findings: Vec<Finding>,
     evidence: Evidence,
+    other: Option<PersonId>,
 ) -> Result<(PersonId, Vec<Finding>), PopulationError> {
     store::hold_likeness(deed.tx(), person).await?;
     if store::has_like(deed.tx(), person).await? {
@@ -55,6 +66,7 @@ pub async fn enter(
         declared: Some(Value::Object(fields_of(person))),
         changes: vec![],
         file: None,
+        other,
     };
     store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;
@@ -184,6 +196,9 @@ pub enum PopulationError {
     /// No person can be made of the declaration.
     #[error(transparent)]
     Declined(#[from] Declined),
+    /// The record is merged into this one.
+    #[error("the record was merged into person {0}")]
+    Merged(PersonId),
     /// Another office's person.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),

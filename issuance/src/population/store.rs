@@ -2,6 +2,7 @@
 
 pub mod history;
 pub mod import;
+pub mod merge;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -25,6 +26,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(90, "0090_population_import"),
+    migration!(104, "0104_population_birth_registrations"),
+    migration!(105, "0105_population_merges"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -92,7 +95,10 @@ pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreErro
 
 /// True if a person of the same name, birth date and sex is in the register.
 pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
-    let sql = sql!("select id from person where likeness = $1 limit 1");
+    let sql = sql!(
+        "select id from person where likeness = $1
+         and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
+    );
     Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
 }
 
@@ -101,7 +107,10 @@ pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, Store
 /// # Errors
 /// [`StoreError`]
 pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bool, StoreError> {
-    let sql = sql!("select id from person where likeness = $1 and id <> $2 limit 1");
+    let sql = sql!(
+        "select id from person where likeness = $1 and id <> $2
+         and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
+    );
     Ok(tx.one(sql, args![person.likeness(), id]).await?.is_some())
 }
 
@@ -127,13 +136,14 @@ pub async fn person_locked<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result
     settled(deed, registered).await
 }
 
-/// Says to the trail whose auditors see what is done about the person.
+/// Says to the trail whose auditors see what is done about the person, and looks whether the record is in force.
 async fn settled<A: Actor>(
     deed: &mut Deed<A>,
-    registered: Option<Registered>,
+    mut registered: Option<Registered>,
 ) -> Result<Option<Registered>, StoreError> {
-    if let Some(registered) = &registered {
+    if let Some(registered) = &mut registered {
         deed.settle(registered.id, &registered.office).await?;
+        registered.merged_into = merge::merged_into(deed.tx(), registered.id).await?;
     }
     Ok(registered)
 }
@@ -147,6 +157,24 @@ pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, St
     row.map(|row| Id::of(&row, "declared_by")).transpose()
 }
 
+/// Notes which entry of an office's register of births is a child's. Returns false if it is another child's.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn enter_birth(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    registration: &str,
+    child: PersonId,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "insert into birth_registration (office, registration, person_id) values ($1, $2, $3)
+         on conflict (office, registration) do nothing"
+    );
+    // Capitals tell no two entries apart.
+    Ok(tx.run(sql, args![office, registration.to_lowercase(), child]).await? == 1)
+}
+
 /// Writes a person's number for life, once.
 ///
 /// # Errors
@@ -154,6 +182,15 @@ pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, St
 pub async fn set_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
     let sql = sql!("update person set personal_number = $1 where id = $2 and personal_number is null");
     tx.run(sql, args![number.as_str(), id]).await?;
+    Ok(())
+}
+
+/// Takes the number for life from a person whose record was merged into another one.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn take_number(tx: &mut Tx, id: PersonId) -> Result<(), StoreError> {
+    tx.run(sql!("update person set personal_number = null where id = $1"), args![id]).await?;
     Ok(())
 }
 
@@ -261,5 +298,6 @@ fn read(row: &Record) -> Result<Registered, StoreError> {
         personal_number: row.parsed_optional("personal_number")?,
         person: row.json("record")?,
         findings: row.json("findings")?,
+        merged_into: None,
     })
 }

@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 16] = [
+pub const SEALED: [&Sealed; 18] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -109,6 +109,8 @@ pub const SEALED: [&Sealed; 16] = [
     &population::REGISTER_CHANGE,
     &population::REGISTER_EVENT,
     &population::IMPORT_BATCH,
+    &numbering::NUMBER_LEASE,
+    &population::REGISTER_MERGE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -178,6 +180,18 @@ pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
     let clock = Clock::system(authority.utc_offset()?);
     let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
     Ok(Deeds::new(db, Source::new(clock, Randomness::System), access::still_in))
+}
+
+/// As [`deeds`], with the numbers: for what the owner of the key file leases.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn numbers(settings: &Settings) -> Result<(Deeds, Numbers), StartError> {
+    let (store, authority) = founded(settings)?;
+    let clock = Clock::system(authority.utc_offset()?);
+    let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &Randomness::System)).await?;
+    let numbers = Numbers::open(&store, installation.counters())?;
+    Ok((Deeds::new(db, Source::new(clock, Randomness::System), access::still_in), numbers))
 }
 
 impl Offices {

@@ -211,7 +211,7 @@ impl Collector for Seen {
         let oldest: Vec<_> =
             status.applications.iter().filter_map(|one| Some((one.stage.clone(), whole(one.oldest_days?)))).collect();
         gauge("applications_oldest_days", "Age of the oldest application", Some("stage"), &oldest)?;
-        let fullest = status.number_cells.first().map_or(0.0, super::status::NumberCell::used_ratio);
+        let fullest = status.number_cells.first().map_or(0.0, crate::numbering::model::NumberCell::used_ratio);
         let help = "How much of the fullest cell of personal numbers is used, from 0 to 1";
         gauge("number_cell_used_ratio", help, None, &alone(fullest))?;
         let orders = number(status.orders_unfinished.count);

@@ -24,7 +24,7 @@ mod verify;
 mod watch;
 mod worker;
 
-pub use compose::{Offices, SEALED, StartError, deeds, migrate, migrations};
+pub use compose::{Offices, SEALED, StartError, deeds, migrate, migrations, numbers};
 pub use faults::Faults;
 pub use init::{InitError, Initialised, init};
 pub use metrics::Metrics;

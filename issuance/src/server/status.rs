@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use crypto::identity::PersonalNumber;
 use rustix::fs::statvfs;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -15,7 +14,7 @@ use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::{Clock, Randomness, blocking};
 use crate::jobs::schedule;
 use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver};
-use crate::numbering::model::{CELL_SIZE, Cell};
+use crate::numbering::model::NumberCell;
 use crate::store::{Db, Tx};
 use crate::{access, applications, cards, jobs, numbering, production, trust};
 
@@ -126,51 +125,6 @@ pub struct Waiting {
     pub count: u64,
     /// The age of the oldest in whole days; `null` if none waits, and at a stage that is an end.
     pub oldest_days: Option<i64>,
-}
-
-/// A cell of the space of personal numbers: the numbers for people of one sex whose birth in one year was registered in
-/// one province.
-#[derive(Clone, Debug, Serialize)]
-pub struct NumberCell {
-    /// What all its numbers begin with: province, century and sex, year (`PPPGYY`).
-    pub begins: String,
-    /// The province.
-    pub province: String,
-    /// `M` or `F`.
-    pub sex: char,
-    /// The year.
-    pub birth_year: u16,
-    /// Numbers that are given, or reserved to be given.
-    pub used: u64,
-    /// Numbers that are left.
-    pub left: u64,
-}
-
-impl NumberCell {
-    fn of((cell, used): (Cell, u64)) -> Self {
-        let first = PersonalNumber::compose(cell.province, cell.sex, cell.birth_year, 0);
-        Self {
-            begins: first.map_or_else(|_| String::new(), |number| number.as_str()[..6].to_owned()),
-            province: cell.province.to_string(),
-            sex: cell.sex.letter(),
-            birth_year: cell.birth_year,
-            used,
-            left: u64::from(CELL_SIZE).saturating_sub(used),
-        }
-    }
-
-    /// Returns how much of it is used, from 0 to 1.
-    #[must_use]
-    pub fn used_ratio(&self) -> f64 {
-        let used = u32::try_from(self.used).unwrap_or(u32::MAX).min(CELL_SIZE);
-        f64::from(used) / f64::from(CELL_SIZE)
-    }
-
-    /// Returns how much of it is used, in percent, rounded down.
-    #[must_use]
-    pub fn percent(&self) -> u64 {
-        self.used.saturating_mul(100) / u64::from(CELL_SIZE)
-    }
 }
 
 /// A recurring job.
@@ -307,7 +261,11 @@ pub(super) async fn take(
             .into_iter()
             .map(|(stage, count, oldest)| Waiting { stage, count, oldest_days: oldest.map(days) })
             .collect(),
-        number_cells: numbering::store::fullest(&mut tx).await?.into_iter().map(NumberCell::of).collect(),
+        number_cells: numbering::store::fullest(&mut tx)
+            .await?
+            .into_iter()
+            .map(|(cell, used)| NumberCell::of(cell, used))
+            .collect(),
         jobs: jobs_of(&mut tx, now).await?,
         disk: disk(settings.data.clone()).await,
         break_glass: access::proposals::break_glass_until(&mut tx, now).await?,

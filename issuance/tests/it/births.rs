@@ -10,7 +10,7 @@ fn message(name: &str, day: &str) -> Value {
     let place = json!({"province": "003"});
     json!({
         "full_name": name, "birth_date": day, "sex": "Nữ", "birth_registration": place, "place_of_origin": place,
-        "ethnic_group": "01", "mother": {"full_name": "Trần Thị Thử"}, "registration": "Sổ khai sinh 12/2026",
+        "ethnic_group": "01", "mother": {"full_name": "Trần Thị Thử"}, "registration": format!("Sổ khai sinh {name} {day}"),
     })
 }
 
@@ -49,6 +49,7 @@ async fn a_child_has_its_number_at_once_and_a_repeated_message_the_same_one() {
         assert_eq!((twice.status, twice.code()), (409, "birth-recorded"), "{}", twice.body);
         assert!(twice.body["detail"].as_str().unwrap().contains(first.body["person_id"].as_str().unwrap()));
         born["full_name"] = json!("Nguyễn Thị Mận");
+        born["registration"] = json!("Sổ khai sinh 14/2026");
         let twin = hoa.post("/api/v1/births", "b-3", born).await;
         assert_eq!(twin.status, 201, "a twin has another name: {}", twin.body);
         let person = first.body["person_id"].as_str().unwrap();
@@ -67,6 +68,7 @@ async fn a_child_without_parents_has_one_number() {
     assert_eq!(lan.post("/api/v1/births", "b-1", born.clone()).await.status, 201);
     assert_eq!(lan.post("/api/v1/births", "b-2", born.clone()).await.code(), "birth-recorded");
     born["mother"] = json!({"full_name": "Trần Thị Thử"});
+    born["registration"] = json!("Sổ khai sinh 13/2026");
     let doubt = lan.post("/api/v1/births", "b-3", born.clone()).await;
     assert_eq!(doubt.code(), "acknowledgement-needed", "{}", doubt.body);
     born["acknowledged"] = json!(true);

@@ -367,6 +367,14 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01",
         "mother": {"full_name": "Nguyễn Thị Mẫu"}, "registration": "Sổ khai sinh 12/2026"});
     walk.post(registrar, "/api/v1/births", born).await;
+    let lease = json!({"holder": "Birth desk 2", "purpose": "birth-desk", "province": "003", "birth_year": today.year(),
+        "numbers": 2, "days": 30});
+    let lease = text(&walk.post(registrar, "/api/v1/number-leases", lease).await, "lease_id");
+    walk.get(registrar, "/api/v1/number-leases").await;
+    walk.get(registrar, &format!("/api/v1/number-leases/{lease}")).await;
+    let why = json!({"because": "the desk is closed"});
+    walk.post(registrar, &format!("/api/v1/number-leases/{lease}/return"), why).await;
+    walk.get(registrar, "/api/v1/number-cells").await;
     let search = "/api/v1/persons/search?purpose=update".to_owned();
     let sought = json!({"full_name": "nguyen thi mau", "birth_date": "2000"});
     let found = registrar.post(&search, "unused", sought.clone()).await;
@@ -383,6 +391,24 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
     let change = text(&walk.post(registrar, &path, changes).await, "change_id");
     walk.post(other, &format!("/api/v1/register-changes/{change}/application"), json!({})).await;
     walk.get(registrar, &format!("/api/v1/persons/{person}/history?purpose=update")).await;
+    let again = json!({"full_name": "Nguyễn Thị Mẫu", "birth_date": "05/01/2000", "sex": "Nữ", "ethnic_group": "01",
+        "birth_registration": place, "place_of_origin": place});
+    let twice = registrar.post("/api/v1/declarations", "declared-twice", again.clone()).await;
+    let twice = text(&twice.body, "person_id");
+    let evidence = json!({"form": "dc02", "source": "identity-archive", "document": "Biên bản đối chiếu 3/2026",
+        "confidence": "proved"});
+    let merge = json!({"other": twice, "take": ["religion"], "evidence": evidence});
+    let merges = format!("/api/v1/persons/{person}/merges");
+    let id = text(&walk.post(registrar, &merges, merge.clone()).await, "merge_id");
+    walk.get(other, "/api/v1/register-merges").await;
+    walk.get(other, &format!("/api/v1/register-merges/{id}")).await;
+    walk.post(other, &format!("/api/v1/register-merges/{id}/withdrawal"), json!({})).await;
+    let id = text(&walk.post(registrar, &merges, merge).await, "merge_id");
+    walk.post(other, &format!("/api/v1/register-merges/{id}/application"), json!({})).await;
+    let undone = json!({"evidence": evidence});
+    walk.post(registrar, &format!("/api/v1/persons/{twice}/merge-undoings"), undone).await;
+    let split = json!({"declaration": again, "fields": {"religion": null}, "evidence": evidence});
+    walk.post(registrar, &format!("/api/v1/persons/{person}/splits"), split).await;
 }
 
 /// What must not be erased.

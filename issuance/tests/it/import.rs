@@ -106,7 +106,8 @@ async fn persons(offices: &Offices) -> i64 {
 /// Rules and messages of the rows that wait, by line.
 async fn waiting(offices: &Offices) -> Vec<(i64, String, String)> {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
-    let rows = tx.all(sql!("select id, line, findings from quarantined order by batch_id, line"), args![]).await.unwrap();
+    let rows =
+        tx.all(sql!("select id, line, findings from quarantined order by batch_id, line"), args![]).await.unwrap();
     let told = |row: &issuance::store::Record| {
         let findings: Value = row.get("findings").unwrap();
         let all = |field: &str| {
@@ -170,7 +171,8 @@ mod files {
         let expected = [(3, "date-impossible"), (4, "field-missing; sex-unknown"), (5, "columns-differ")];
         assert_eq!(kept, expected.map(|(line, codes)| (line, codes.to_owned())));
         assert_eq!(done.by_rule["R-04"], 1);
-        let trail = sql!("select count(*) as n from audit_entry where action = 'declarations-imported' and person_id is null");
+        let trail =
+            sql!("select count(*) as n from audit_entry where action = 'declarations-imported' and person_id is null");
         assert!(rows_of(offices, trail, args![]).await >= 3, "begun, entered, finished");
     }
 
@@ -228,7 +230,8 @@ mod files {
         let done = finishes(offices, file(offices, "a.csv", text)).await;
         assert_eq!((done.accepted, done.quarantined), (2, 2));
         let kept = waiting(offices).await;
-        let says = format!("line 3, byte {}: 0xEA, as in Latin-1, Windows-1258 or TCVN3: save the file as UTF-8", latin + 7);
+        let says =
+            format!("line 3, byte {}: 0xEA, as in Latin-1, Windows-1258 or TCVN3: save the file as UTF-8", latin + 7);
         assert_eq!(kept[0], (3, "bytes-not-utf8".to_owned(), says));
         assert_eq!(kept[1], (4, "byte-nul".to_owned(), format!("line 4, byte {}: a NUL byte", nul + 5)));
     }
@@ -343,7 +346,10 @@ mod files {
         let first = &told.events[0];
         let of_file = first.file.as_ref().unwrap();
         assert_eq!((of_file.batch, of_file.line, of_file.name.as_str()), (done.batch, 3, "a.csv"));
-        assert_eq!((first.recorded.by, first.evidence.document.as_str()), (offices.registrar.id, "DC01 1; a.csv, line 3"));
+        assert_eq!(
+            (first.recorded.by, first.evidence.document.as_str()),
+            (offices.registrar.id, "DC01 1; a.csv, line 3")
+        );
         assert_eq!(first.declared.as_ref().unwrap()["religion"], Value::Null);
         nothing_differs(offices, 3).await;
 
@@ -409,7 +415,8 @@ mod files {
                 stop.store(true, Ordering::Relaxed);
             }
         };
-        let stopped = import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
+        let stopped =
+            import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
         let (done, ended) = Box::pin(stopped).await.unwrap();
         assert_eq!((done.rows, ended, persons(offices).await), (2000, Ended::Stopped, 2000));
         let done = finishes(offices, path).await;
@@ -429,7 +436,10 @@ mod files {
             child.kill().unwrap();
             let (code, said) = said(child);
             let there = persons(offices).await;
-            assert!(code.is_none_or(|code| code == 0) && there >= before && there % 1000 == 0, "{code:?} {there} {said}");
+            assert!(
+                code.is_none_or(|code| code == 0) && there >= before && there % 1000 == 0,
+                "{code:?} {there} {said}"
+            );
             before = there;
             let counted = rows_of(offices, sql!("select rows as n from import_batch"), args![]).await;
             assert_eq!(counted, there, "rows and position are one transaction");

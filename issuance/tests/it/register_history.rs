@@ -20,7 +20,7 @@ use crate::chip::Chip;
 use crate::offices::{Offices, appoint, approves_too, moves, within};
 use crate::postgres;
 
-async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
+pub async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
     let offices = Box::new(Box::pin(Offices::open(None)).await);
     Box::pin(scenario(&offices)).await;
     if let Some(url) = postgres::fresh_database() {
@@ -29,7 +29,7 @@ async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
     }
 }
 
-fn evidence() -> Evidence {
+pub fn evidence() -> Evidence {
     Evidence {
         form: Form::Dc02,
         source: FactSource::CivilStatus,
@@ -38,11 +38,11 @@ fn evidence() -> Evidence {
     }
 }
 
-fn fields(fields: &Value) -> Map<String, Value> {
+pub fn fields(fields: &Value) -> Map<String, Value> {
     fields.as_object().unwrap().clone()
 }
 
-async fn proposes(
+pub async fn proposes(
     offices: &Offices,
     by: &Officer,
     person: PersonId,
@@ -59,17 +59,17 @@ async fn applies(offices: &Offices, by: &Officer, id: ChangeId) -> Result<Person
 }
 
 /// One registrar proposes, a second one applies.
-async fn changes(offices: &Offices, person: PersonId, kind: EventKind, changed: Value) {
+pub async fn changes(offices: &Offices, person: PersonId, kind: EventKind, changed: Value) {
     let second = appoint(offices.state.deeds(), Role::Registrar).await;
     let proposal = proposes(offices, &offices.registrar, person, kind, changed).await.unwrap();
     applies(offices, &second, proposal.id).await.unwrap();
 }
 
-async fn registered(offices: &Offices, person: PersonId) -> population::model::Registered {
+pub async fn registered(offices: &Offices, person: PersonId) -> population::model::Registered {
     within!(offices, offices.registrar, deed => population::steps::read(deed, person, Occasion::default())).unwrap()
 }
 
-async fn handed_over(offices: &Offices, person: PersonId, number: u8) -> (CardId, Chip) {
+pub async fn handed_over(offices: &Offices, person: PersonId, number: u8) -> (CardId, Chip) {
     let application = offices.approved(person, Kind::First).await;
     let mut chip = offices.initialised(number).await;
     let card = offices.card(&mut chip).await;
@@ -77,11 +77,11 @@ async fn handed_over(offices: &Offices, person: PersonId, number: u8) -> (CardId
     (card, chip)
 }
 
-async fn card(offices: &Offices, id: CardId) -> cards::model::Card {
+pub async fn card(offices: &Offices, id: CardId) -> cards::model::Card {
     within!(offices, offices.counter, deed => cards::steps::read(deed, id, Occasion::default())).unwrap()
 }
 
-async fn comparison(offices: &Offices) -> change::Comparison {
+pub async fn comparison(offices: &Offices) -> change::Comparison {
     change::compare(offices.state.deeds().db(), |_| ()).await.unwrap()
 }
 

@@ -290,6 +290,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("BirthMessage", "", "judged by `population::check`"),
     ("FieldChange", "field", "read from the register, and answered"),
     ("Change", "fields", "judged by `population::check`, as a declaration"),
+    ("Splitting", "fields", "judged by `population::check`, as a declaration"),
     ("Declaration", "", "judged by `population::check`"),
     ("DeclaredPlace", "", "judged by `population::check`"),
     ("DeclaredRelative", "", "judged by `population::check`"),

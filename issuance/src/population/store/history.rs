@@ -29,16 +29,17 @@ pub const REGISTER_EVENT: Sealed = Sealed {
         ("evidence", Kind::Json),
         ("declared", Kind::Json),
         ("changes", Kind::Json),
+        ("other_id", Kind::Uuid),
     ],
     keys: 2,
     one: sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                version, mac
+                other_id, version, mac
          from register_event where person_id = $1 and ordinal = $2"
     ),
     all: sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                version, mac
+                other_id, version, mac
          from register_event order by person_id, ordinal"
     ),
     set: sql!("update register_event set version = $1, mac = $2 where person_id = $3 and ordinal = $4"),
@@ -104,8 +105,9 @@ pub struct Proposed {
 pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Event) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into register_event
-             (person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+             (person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
+              other_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     );
     let arguments = args![
         person,
@@ -117,7 +119,8 @@ pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Ev
         event.recorded.at,
         Argument::json(&event.evidence),
         event.declared.clone().map_or(Argument::Json(None), |declared| Argument::Json(Some(declared))),
-        Argument::json(&event.changes)
+        Argument::json(&event.changes),
+        event.other
     ];
     tx.run(sql, arguments).await?;
     tx.seal(&REGISTER_EVENT, (person, event.ordinal)).await
@@ -137,7 +140,7 @@ pub async fn events<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Ve
 pub(in crate::population) async fn events_of(tx: &mut Tx, person: PersonId) -> Result<Vec<Event>, StoreError> {
     let sql = sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                version, mac
+                other_id, version, mac
          from register_event where person_id = $1 order by ordinal"
     );
     let rows = tx.all_sealed(&REGISTER_EVENT, sql, args![person]).await?;
@@ -183,6 +186,7 @@ async fn first_of_file(
         declared: Some(declared),
         changes: vec![],
         file: Some(OfFile { batch: batch.id, name: batch.file_name, digest: batch.digest, line: origin.line }),
+        other: None,
     })
 }
 
@@ -206,7 +210,7 @@ pub(in crate::population) async fn events_between(
 ) -> Result<BTreeMap<PersonId, Result<Vec<Event>, StoreError>>, StoreError> {
     let sql = sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                version, mac
+                other_id, version, mac
          from register_event where person_id > $1 and person_id <= $2 order by person_id, ordinal"
     );
     let mut all: BTreeMap<_, Result<Vec<Event>, StoreError>> = BTreeMap::new();
@@ -319,13 +323,17 @@ pub(in crate::population) struct Kept {
     pub events: u32,
     /// The file that the person came with.
     pub origin: Option<Origin>,
+    /// The record into which this one is merged.
+    pub merged_into: Option<PersonId>,
 }
 
 /// Returns a page of persons, by id: for the check that each record follows from its events.
 pub(in crate::population) async fn records(tx: &mut Tx, after: PersonId, most: i64) -> Result<Vec<Kept>, StoreError> {
     let sql = sql!(
-        "select id, record, events, declared_by, declared_at, batch_id, batch_line, declared_digest, declared_mac, form
-         from person where id > $1 order by id limit $2"
+        "select p.id, p.record, p.events, p.declared_by, p.declared_at, p.batch_id, p.batch_line, p.declared_digest,
+                p.declared_mac, p.form, m.survivor_id
+         from person p left join merged_person m on m.person_id = p.id
+         where p.id > $1 order by p.id limit $2"
     );
     let kept = |row: &Record| {
         Ok(Kept {
@@ -333,9 +341,25 @@ pub(in crate::population) async fn records(tx: &mut Tx, after: PersonId, most: i
             record: row.get("record")?,
             events: row.number("events")?,
             origin: import::origin(row)?,
+            merged_into: Id::of_optional(row, "survivor_id")?,
         })
     };
     tx.all(sql, args![after, most]).await?.iter().map(kept).collect()
+}
+
+/// Withdraws every open proposal to change a person.
+pub(in crate::population) async fn withdraw_open(
+    tx: &mut Tx,
+    person: PersonId,
+    by: &Decision,
+) -> Result<(), StoreError> {
+    let found = sql!(
+        "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
+                ended_at, version, mac
+         from register_change where person_id = $1 and state = 'open'"
+    );
+    let sql = sql!("update register_change set state = 'withdrawn', ended_by = $2, ended_at = $3 where id = $1");
+    tx.change_found(&REGISTER_CHANGE, (found, args![person]), sql, args![by.by, by.at]).await
 }
 
 fn event(row: &Record) -> Result<Event, StoreError> {
@@ -350,6 +374,7 @@ fn event(row: &Record) -> Result<Event, StoreError> {
         declared: row.get("declared")?,
         changes: row.json("changes")?,
         file: None,
+        other: Id::of_optional(row, "other_id")?,
     })
 }
 

@@ -1,0 +1,362 @@
+//! Leases of numbers: a birth desk or an offline station takes a block of positions of a cell, durably, and draws the
+//! numbers of it in memory. Every number of a lease that no person has is listed; after the lease it is never given
+//! (ADR 0030).
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use crypto::identity::{PersonalNumber, ProvinceCode, Sex};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::{Duration, OffsetDateTime};
+use utoipa::ToSchema;
+
+use super::Numbers;
+use super::model::{CELL_SIZE, Cell, NumberingError, Permutation};
+use super::steps::{self, ReserveError};
+use super::store::leases as store;
+use crate::deed::{Action, Deed, Entry, Object, Purpose, UnknownWord};
+use crate::ground::actor::Actor;
+use crate::ground::ids::LeaseId;
+use crate::ground::text::tidy;
+use crate::ground::{OfficeCode, OtherOffice};
+use crate::keys::KeyStoreError;
+use crate::store::{StoreError, Tx};
+
+/// What a lease is for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeasePurpose {
+    /// A desk that registers births and sends its messages at once or in the evening.
+    BirthDesk,
+    /// A station without a connection to the service for days.
+    OfflineStation,
+}
+
+impl LeasePurpose {
+    /// The word, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BirthDesk => "birth-desk",
+            Self::OfflineStation => "offline-station",
+        }
+    }
+}
+
+impl FromStr for LeasePurpose {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        [Self::BirthDesk, Self::OfflineStation].into_iter().find(|known| known.word() == text).ok_or(UnknownWord)
+    }
+}
+
+/// How far a lease is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseState {
+    /// Its holder draws numbers.
+    Open,
+    /// It is over: its holder draws no more, and what was drawn before still comes in.
+    Expired,
+    /// Its holder gave it back: nothing comes in any more.
+    Returned,
+}
+
+/// The end of a lease.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Returned {
+    /// Who returned it.
+    pub by: String,
+    /// When.
+    pub at: OffsetDateTime,
+    /// Why, in an officer's words.
+    pub because: String,
+}
+
+/// A block of numbers that a desk or a station holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lease {
+    /// Identifier.
+    pub id: LeaseId,
+    /// The office whose desk or station it is.
+    pub office: OfficeCode,
+    /// The desk or station, in words.
+    pub holder: String,
+    /// What it is for.
+    pub purpose: LeasePurpose,
+    /// Province of birth registration.
+    pub province: ProvinceCode,
+    /// Year of birth.
+    pub birth_year: u16,
+    /// Positions of the cell of girls.
+    pub female: Option<Range<u32>>,
+    /// Positions of the cell of boys.
+    pub male: Option<Range<u32>>,
+    /// Who leased it.
+    pub leased_by: String,
+    /// When.
+    pub leased_at: OffsetDateTime,
+    /// Its holder draws until then.
+    pub expires_at: OffsetDateTime,
+    /// Its end before that.
+    pub returned: Option<Returned>,
+}
+
+impl Lease {
+    /// Returns how far it is.
+    #[must_use]
+    pub fn state(&self, now: OffsetDateTime) -> LeaseState {
+        match self.returned {
+            Some(_) => LeaseState::Returned,
+            None if now >= self.expires_at => LeaseState::Expired,
+            None => LeaseState::Open,
+        }
+    }
+
+    /// Returns how many numbers it has.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.cells().map(|(_, positions)| positions.end - positions.start).sum()
+    }
+
+    /// Returns its positions, cell by cell.
+    fn cells(&self) -> impl Iterator<Item = (Cell, Range<u32>)> + use<> {
+        let (province, birth_year) = (self.province, self.birth_year);
+        let ranges = [(Sex::Female, self.female.clone()), (Sex::Male, self.male.clone())];
+        ranges.into_iter().filter_map(move |(sex, range)| Some((Cell { province, sex, birth_year }, range?)))
+    }
+
+    /// Draws its numbers, in memory.
+    ///
+    /// # Errors
+    /// Each item: [`NumberingError`].
+    pub fn numbers<'a>(
+        &'a self,
+        permutation: &'a Permutation,
+    ) -> impl Iterator<Item = Result<PersonalNumber, NumberingError>> + 'a {
+        self.cells()
+            .flat_map(move |(cell, positions)| positions.map(move |position| permutation.number(cell, position)))
+    }
+
+    /// True if the number is one of its own.
+    #[must_use]
+    pub fn holds(&self, number: &PersonalNumber, permutation: &Permutation) -> bool {
+        let (cell, position) = permutation.position(number);
+        self.cells().any(|(own, positions)| own == cell && positions.contains(&position))
+    }
+}
+
+/// What a desk or station asks for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The office whose desk or station it is.
+    pub office: OfficeCode,
+    /// The desk or station, in words.
+    pub holder: String,
+    /// What it is for.
+    pub purpose: LeasePurpose,
+    /// Province of birth registration.
+    pub province: ProvinceCode,
+    /// Year of birth.
+    pub birth_year: u16,
+    /// One sex; none: so many numbers of both.
+    pub sex: Option<Sex>,
+    /// So many numbers of a sex.
+    pub numbers: u32,
+    /// So many days.
+    pub days: u16,
+}
+
+/// Leases a block of numbers. When this returns and the deed is committed, no other caller gets one of them, whatever
+/// happens to this process. Of a cell that has fewer left, the lease has those.
+///
+/// # Errors
+/// [`LeaseError`]; [`NumberingError::Exhausted`] for a cell that is full.
+pub async fn lease<A: Actor>(deed: &mut Deed<A>, numbers: &Numbers, wanted: Wanted) -> Result<Lease, LeaseError> {
+    let Wanted { office, holder, purpose, province, birth_year, sex, numbers: most, days } = wanted;
+    let holder = tidy(&holder).ok_or(LeaseUnfit::Holder)?;
+    if !(1..=MOST).contains(&most) {
+        return Err(LeaseUnfit::Size.into());
+    }
+    if !(1..=MOST_DAYS).contains(&days) {
+        return Err(LeaseUnfit::Days.into());
+    }
+    if birth_year < 1900 || i32::from(birth_year) > deed.today().year() + 1 {
+        return Err(LeaseUnfit::Year.into());
+    }
+    let sexes: &[Sex] = match sex {
+        Some(Sex::Female) => &[Sex::Female],
+        Some(Sex::Male) => &[Sex::Male],
+        None => &[Sex::Female, Sex::Male],
+    };
+    let cells: Vec<Cell> = sexes.iter().map(|sex| Cell { province, sex: *sex, birth_year }).collect();
+    // Looked at before anything is reserved: what a refused deed reserved stays forfeited.
+    for cell in &cells {
+        if steps::left(deed.tx(), numbers, *cell).await? == 0 {
+            return Err(NumberingError::Exhausted(*cell).into());
+        }
+    }
+    let mut positions: Vec<(Sex, Range<u32>)> = vec![];
+    for cell in cells {
+        let block = steps::reserve(deed.tx(), numbers, cell, most.into()).await?;
+        let block = u32::try_from(block.start).ok().zip(u32::try_from(block.end).ok());
+        let (start, end) = block.filter(|(start, end)| start < end).ok_or(NumberingError::Exhausted(cell))?;
+        positions.push((cell.sex, start..end));
+    }
+    let of = |sex: Sex| positions.iter().find(|(one, _)| *one == sex).map(|(_, range)| range.clone());
+    let lease = Lease {
+        id: deed.id(),
+        office,
+        holder,
+        purpose,
+        province,
+        birth_year,
+        female: of(Sex::Female),
+        male: of(Sex::Male),
+        leased_by: deed.caller().to_string(),
+        leased_at: deed.at(),
+        expires_at: deed.at() + Duration::days(days.into()),
+        returned: None,
+    };
+    store::insert(deed.tx(), &lease).await?;
+    let entry = Entry::new(Action::NumbersLeased, Object::NumberLease(lease.id), Purpose::Numbering);
+    deed.enter(entry.of(&lease.office).because(format!("{} numbers", lease.size()))).await?;
+    Ok(lease)
+}
+
+/// Returns a lease and its unused numbers: those that no person has or had. The reading is a record.
+///
+/// # Errors
+/// [`LeaseError`]
+pub async fn read<A: Actor>(
+    deed: &mut Deed<A>,
+    numbers: &Numbers,
+    id: LeaseId,
+    may: impl FnOnce(&A, &OfficeCode) -> Result<(), OtherOffice>,
+) -> Result<(Lease, Vec<PersonalNumber>), LeaseError> {
+    let lease = store::lease(deed.tx(), id).await?.ok_or(LeaseError::Unknown)?;
+    may(deed.actor(), &lease.office)?;
+    let unused = unused(deed.tx(), numbers, &lease).await?;
+    let entry = Entry::new(Action::NumberLeaseRead, Object::NumberLease(id), Purpose::Numbering);
+    deed.enter(entry.of(&lease.office)).await?;
+    Ok((lease, unused))
+}
+
+/// Returns the numbers of a lease that no person has or had, and that are not withheld.
+///
+/// # Errors
+/// [`LeaseError`]
+pub async fn unused(tx: &mut Tx, numbers: &Numbers, lease: &Lease) -> Result<Vec<PersonalNumber>, LeaseError> {
+    let mut all = lease.numbers(&numbers.permutation).collect::<Result<Vec<_>, _>>()?;
+    let taken = store::taken(tx, &all).await?;
+    all.retain(|number| !taken.contains(number.as_str()));
+    Ok(all)
+}
+
+/// Ends a lease: its holder draws no more, and no message names it any more. Its unused numbers stay listed, and are
+/// never given.
+///
+/// # Errors
+/// [`LeaseError::Returned`] for one that was returned before.
+pub async fn give_back<A: Actor>(
+    deed: &mut Deed<A>,
+    id: LeaseId,
+    because: &str,
+    may: impl FnOnce(&A, &OfficeCode) -> Result<(), OtherOffice>,
+) -> Result<(), LeaseError> {
+    let lease = store::lease_locked(deed.tx(), id).await?.ok_or(LeaseError::Unknown)?;
+    may(deed.actor(), &lease.office)?;
+    if lease.returned.is_some() {
+        return Err(LeaseError::Returned);
+    }
+    let because = tidy(because).ok_or(LeaseError::ReasonMissing)?;
+    let returned = Returned { by: deed.caller().to_string(), at: deed.at(), because: because.clone() };
+    store::give_back(deed.tx(), id, &returned).await?;
+    let entry = Entry::new(Action::NumberLeaseReturned, Object::NumberLease(id), Purpose::Numbering);
+    deed.enter(entry.of(&lease.office).because(because)).await?;
+    Ok(())
+}
+
+/// Numbers of a sex that one lease has, at most.
+pub const MOST: u32 = 10_000;
+/// Days of a lease, at most.
+pub const MOST_DAYS: u16 = 366;
+
+const _: () = assert!(MOST <= CELL_SIZE);
+
+/// A number of a lease, as a message of birth names it.
+#[derive(Clone, Copy)]
+pub struct OfLease {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The number that its holder gave the child.
+    pub number: PersonalNumber,
+}
+
+/// Shows no digit.
+impl fmt::Debug for OfLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OfLease({})", self.lease)
+    }
+}
+
+/// What is wrong with a lease that is asked for.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum LeaseUnfit {
+    /// Too many days, or none.
+    #[error("a lease has 1 to {MOST_DAYS} days")]
+    Days,
+    /// No desk or station is named.
+    #[error("the holder has no name")]
+    Holder,
+    /// No such province.
+    #[error("the tables have no province with this code")]
+    Province,
+    /// Too many numbers, or none.
+    #[error("a lease has 1 to {MOST} numbers of a sex")]
+    Size,
+    /// No year of birth that numbers exist for.
+    #[error("a lease is for births from 1900 to the next year")]
+    Year,
+}
+
+/// Why there is no lease, or why it does not end.
+#[derive(Debug, Error)]
+pub enum LeaseError {
+    /// The counters outside the database.
+    #[error(transparent)]
+    Counters(#[from] KeyStoreError),
+    /// The number space.
+    #[error(transparent)]
+    Numbering(#[from] NumberingError),
+    /// Another office's lease.
+    #[error(transparent)]
+    OtherOffice(#[from] OtherOffice),
+    /// Returned without a word.
+    #[error("no reason is given")]
+    ReasonMissing,
+    /// Returned before.
+    #[error("the lease was returned")]
+    Returned,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is asked is no lease.
+    #[error(transparent)]
+    Unfit(#[from] LeaseUnfit),
+    /// No such lease.
+    #[error("no lease with this id")]
+    Unknown,
+}
+
+impl From<ReserveError> for LeaseError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Counters(source) => Self::Counters(source),
+            ReserveError::Store(source) => Self::Store(source),
+        }
+    }
+}

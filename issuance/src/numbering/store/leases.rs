@@ -1,0 +1,218 @@
+//! SQL of the leases.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crypto::identity::PersonalNumber;
+use time::OffsetDateTime;
+
+use super::super::leases::{Lease, Returned};
+use super::super::model::{Cell, NumberCell};
+use crate::ground::ids::{LeaseId, PersonId};
+use crate::ground::{Id, OfficeCode};
+use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
+use crate::{args, sql};
+
+/// Leases carry a MAC: another hand could add positions that were never leased, or open a returned one again.
+pub const NUMBER_LEASE: Sealed = Sealed {
+    table: "number_lease",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("office", Kind::Text),
+        ("holder", Kind::Text),
+        ("purpose", Kind::Text),
+        ("province", Kind::Text),
+        ("birth_year", Kind::Integer),
+        ("first_f", Kind::Integer),
+        ("size_f", Kind::Integer),
+        ("first_m", Kind::Integer),
+        ("size_m", Kind::Integer),
+        ("leased_by", Kind::Text),
+        ("leased_at", Kind::Moment),
+        ("expires_at", Kind::Moment),
+        ("returned_by", Kind::Text),
+        ("returned_at", Kind::Moment),
+        ("return_reason", Kind::Text),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by, leased_at,
+                expires_at, returned_by, returned_at, return_reason, version, mac
+         from number_lease where id = $1"
+    ),
+    all: sql!(
+        "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by, leased_at,
+                expires_at, returned_by, returned_at, return_reason, version, mac
+         from number_lease order by id"
+    ),
+    set: sql!("update number_lease set version = $1, mac = $2 where id = $3"),
+};
+
+/// Inserts a lease.
+pub(in crate::numbering) async fn insert(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    let first = |of: &Option<Range<u32>>| of.as_ref().map(|range| i64::from(range.start));
+    let size = |of: &Option<Range<u32>>| of.as_ref().map(|range| i64::from(range.end - range.start));
+    let sql = sql!(
+        "insert into number_lease (id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m,
+                                   leased_by, leased_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    );
+    let arguments = args![
+        lease.id,
+        &lease.office,
+        &lease.holder,
+        lease.purpose.word(),
+        lease.province.to_string(),
+        lease.birth_year,
+        first(&lease.female),
+        size(&lease.female),
+        first(&lease.male),
+        size(&lease.male),
+        &lease.leased_by,
+        lease.leased_at,
+        lease.expires_at
+    ];
+    tx.run(sql, arguments).await?;
+    tx.seal(&NUMBER_LEASE, lease.id).await
+}
+
+/// Returns a lease.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn lease(tx: &mut Tx, id: LeaseId) -> Result<Option<Lease>, StoreError> {
+    tx.sealed(&NUMBER_LEASE, id).await?.map(|row| read(&row)).transpose()
+}
+
+/// Returns a lease, kept from other writers.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn lease_locked(tx: &mut Tx, id: LeaseId) -> Result<Option<Lease>, StoreError> {
+    tx.sealed_locked(&NUMBER_LEASE, id).await?.map(|row| read(&row)).transpose()
+}
+
+/// Ends a lease: its holder draws no more.
+pub(in crate::numbering) async fn give_back(tx: &mut Tx, id: LeaseId, returned: &Returned) -> Result<(), StoreError> {
+    let sql = sql!("update number_lease set returned_by = $1, returned_at = $2, return_reason = $3 where id = $4");
+    tx.change(&NUMBER_LEASE, id, sql, args![&returned.by, returned.at, &returned.because, id]).await?;
+    Ok(())
+}
+
+/// Returns a page of leases, oldest first, of one office or of all, each with whether its row is to be believed.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn leases(
+    tx: &mut Tx,
+    office: Option<&OfficeCode>,
+    after: LeaseId,
+    most: i64,
+) -> Result<Vec<(Lease, bool)>, StoreError> {
+    let rows = match office {
+        Some(office) => {
+            let sql = sql!(
+                "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
+                        leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
+                 from number_lease where office = $1 and id > $2 order by id limit $3"
+            );
+            tx.all_judged(&NUMBER_LEASE, sql, args![office, after, most]).await?
+        }
+        None => {
+            let sql = sql!(
+                "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
+                        leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
+                 from number_lease where id > $1 order by id limit $2"
+            );
+            tx.all_judged(&NUMBER_LEASE, sql, args![after, most]).await?
+        }
+    };
+    rows.into_iter().map(|(row, holds)| Ok((read(&row)?, holds))).collect()
+}
+
+/// Returns how many numbers of a lease persons have or had.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn used(tx: &mut Tx, id: LeaseId) -> Result<u64, StoreError> {
+    let row = tx.one(sql!("select count(*) as n from personal_number where lease_id = $1"), args![id]).await?;
+    row.map_or(Ok(0), |row| row.number("n"))
+}
+
+/// Returns which of these numbers no person can get any more: those that a person has or had, and those withheld.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn taken(tx: &mut Tx, numbers: &[PersonalNumber]) -> Result<BTreeSet<String>, StoreError> {
+    let given = sql!(
+        pg "select personal_number from personal_number where personal_number = any($1)",
+        lite "select personal_number from personal_number
+              where personal_number in (select value from json_each($1))"
+    );
+    let withheld = sql!(
+        pg "select personal_number from withheld_number where personal_number = any($1)",
+        lite "select personal_number from withheld_number
+              where personal_number in (select value from json_each($1))"
+    );
+    let mut taken = BTreeSet::new();
+    for some in numbers.chunks(1000) {
+        let texts: Vec<String> = some.iter().map(|number| number.as_str().to_owned()).collect();
+        for sql in [given, withheld] {
+            for row in tx.all(sql, vec![Argument::Texts(texts.clone())]).await? {
+                taken.insert(row.get("personal_number")?);
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Notes of which lease a person's number is.
+pub(in crate::numbering) async fn name_lease(
+    tx: &mut Tx,
+    number: &PersonalNumber,
+    person: PersonId,
+    lease: LeaseId,
+) -> Result<(), StoreError> {
+    let sql = sql!("update personal_number set lease_id = $1 where personal_number = $2 and person_id = $3");
+    tx.run(sql, args![lease, number.as_str(), person]).await?;
+    Ok(())
+}
+
+/// Returns a page of the cells of which numbers are reserved, by name.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn cells(tx: &mut Tx, after: &str, most: i64) -> Result<Vec<(String, NumberCell)>, StoreError> {
+    let sql = sql!("select id, next from number_cell where id > $1 order by id limit $2");
+    let cell = |row: &Record| {
+        let id: String = row.get("id")?;
+        let cell: Cell = super::cell_of(&id).ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?;
+        Ok((id, NumberCell::of(cell, row.number("next")?)))
+    };
+    tx.all(sql, args![after, most]).await?.iter().map(cell).collect()
+}
+
+fn read(row: &Record) -> Result<Lease, StoreError> {
+    let range = |first: &str, size: &str| -> Result<Option<Range<u32>>, StoreError> {
+        let (first, size): (Option<i64>, Option<i64>) = (row.get(first)?, row.get(size)?);
+        let Some((start, size)) = first.zip(size) else { return Ok(None) };
+        let range = u32::try_from(start).ok().zip(u32::try_from(start + size).ok()).map(|(start, end)| start..end);
+        range.map(Some).ok_or_else(|| row.inconsistent("first"))
+    };
+    let (by, at): (Option<String>, Option<OffsetDateTime>) = (row.get("returned_by")?, row.get("returned_at")?);
+    let because: Option<String> = row.get("return_reason")?;
+    Ok(Lease {
+        id: Id::of(row, "id")?,
+        office: row.parsed("office")?,
+        holder: row.get("holder")?,
+        purpose: row.parsed("purpose")?,
+        province: row.parsed("province")?,
+        birth_year: row.number("birth_year")?,
+        female: range("first_f", "size_f")?,
+        male: range("first_m", "size_m")?,
+        leased_by: row.get("leased_by")?,
+        leased_at: row.get("leased_at")?,
+        expires_at: row.get("expires_at")?,
+        returned: by.zip(at).map(|(by, at)| Returned { by, at, because: because.unwrap_or_default() }),
+    })
+}
