@@ -6,6 +6,7 @@ mod change_api;
 pub mod check;
 pub mod history;
 pub mod model;
+pub mod names;
 mod problem;
 pub mod reference;
 pub mod search;
@@ -34,17 +35,19 @@ pub struct Settings {
     pub state: Option<String>,
 }
 
-/// What the register has: the tables that declarations are checked against.
+/// What the register has: the tables that declarations are checked against, and the words of names.
 #[derive(Clone, Debug)]
 pub struct Register {
     reference: Arc<Reference>,
+    names: names::Remembered,
 }
 
 impl Register {
     /// The register with these settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self { reference: Arc::new(Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref())) }
+        let reference = Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref());
+        Self { reference: Arc::new(reference), names: names::Remembered::default() }
     }
 
     /// Provinces, districts, communes, ethnic groups.

@@ -1,6 +1,7 @@
 //! SQL of the register.
 
 pub mod history;
+pub mod names;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -23,6 +24,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(47, "0047_population_reader_row_macs"),
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
+    migration!(100, "0100_population_names"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
