@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::{CounterError, steps};
+use super::{Counter, CounterError, steps};
 use crate::cards::{self, CardView};
 use crate::deed::{Deed, Occasion};
 use crate::ground::ids::{CardId, PersonId};
 use crate::ground::{OfficeCode, Officer, Permission};
+use crate::numbering;
 use crate::population::model::{Claim, Registered};
-use crate::population::search::{Fit, Found, Sought};
+use crate::population::search::{BirthFit, By, Fit, Found, Sought};
 use crate::population::{self, PersonHistory, PersonView};
 use crate::web::{Answered, Body, Desk, Looked, Named, OccasionAsked, Problem, Right, Routes, Write};
 
@@ -67,6 +68,7 @@ pub async fn card(
 /// The routes of reading.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
+    Counter: FromRef<S>,
     Desk: FromRef<S>,
 {
     Routes::new()
@@ -124,8 +126,15 @@ struct FoundPerson {
     person_id: PersonId,
     /// The office that registered the person.
     office: OfficeCode,
-    /// `exact`, `without-tones` or `beginning`.
+    /// By what the person was found: `personal-number`, `replaced` (a number that was cancelled; today's is
+    /// `personal_number`), `old-number`, `name`, `parents` or `residence`.
+    found_by: &'static str,
+    /// How well it fits, best first: `exact` (names with their tones), `without-tones`, `beginning`, `word-order`,
+    /// `some-words` (all that was asked, among other words) or `one-letter`.
     fit: &'static str,
+    /// How far the date of birth agrees, best first: `day`, `year` (the year, no day was asked for), `year-only` (the
+    /// register knows no day); null if none was asked for.
+    birth_fit: Option<&'static str>,
     /// Name at birth.
     #[schema(value_type = Option<String>)]
     full_name: Option<FullName>,
@@ -140,17 +149,35 @@ struct FoundPerson {
 
 impl From<Found> for FoundPerson {
     fn from(found: Found) -> Self {
-        let Found { registered, fit, readable } = found;
+        let Found { registered, by, fit, birth, readable } = found;
+        let found_by = match by {
+            By::Number => "personal-number",
+            By::Replaced => "replaced",
+            By::OldNumber => "old-number",
+            By::Name => "name",
+            By::Parents => "parents",
+            By::Residence => "residence",
+        };
         let fit = match fit {
             Fit::Exact => "exact",
             Fit::WithoutTones => "without-tones",
             Fit::Beginning => "beginning",
+            Fit::WordOrder => "word-order",
+            Fit::SomeWords => "some-words",
+            Fit::OneLetter => "one-letter",
         };
+        let birth_fit = birth.map(|birth| match birth {
+            BirthFit::Day => "day",
+            BirthFit::Year => "year",
+            BirthFit::YearOnly => "year-only",
+        });
         let person = readable.then_some(&registered.person);
         Self {
             person_id: registered.id,
             office: registered.office.clone(),
+            found_by,
             fit,
+            birth_fit,
             full_name: person.map(|person| person.full_name.clone()),
             birth_date: person.map(|person| person.birth.to_string()),
             sex: person.map(|person| person.sex.letter().to_string()),
@@ -159,12 +186,13 @@ impl From<Found> for FoundPerson {
     }
 }
 
-/// Persons, by number, by the number of the old card, or by name. A question and no write: what is asked for is
-/// personal, and so it stands in no address. Each person who is found is a record of the trail.
+/// Persons, by number, by the number of the old card, or by name, parents and place. A question and no write: what is
+/// asked for is personal, and so it stands in no address. Each person who is found is a record of the trail.
 #[utoipa::path(post, path = "/api/v1/persons/search", tag = "population", operation_id = "search_persons",
     params(OccasionAsked), request_body = Sought, responses((status = 200, body = FoundPersons)))]
 async fn search(
     State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
     occasion: Occasion,
     Body(sought): Body<Sought>,
@@ -174,7 +202,12 @@ async fn search(
         return Err(Problem::new(ProblemCode::QueryMalformed).detail("a search has a purpose, and no case"));
     }
     desk.look(officer, async |deed| {
-        let (found, more) = population::search::find(deed, &sought, occasion).await.map_err(Problem::from)?;
+        let replaced = match sought.personal_number.as_str().parse() {
+            Ok(number) => numbering::store::replaced(deed.tx(), &number).await?,
+            Err(_) => None,
+        };
+        let found = population::search::find(deed, &counter.register, &sought, replaced, occasion);
+        let (found, more) = found.await.map_err(Problem::from)?;
         Ok::<_, Problem>(FoundPersons { items: found.into_iter().map(FoundPerson::from).collect(), more })
     })
     .await

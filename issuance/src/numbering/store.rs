@@ -147,6 +147,18 @@ pub async fn holder(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<Perso
     tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "person_id")).transpose()
 }
 
+/// Returns the person who had a number before another one took its place; `None` for a number that counts.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn replaced(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<PersonId>, StoreError> {
+    let sql = sql!(
+        "select personal_number, person_id from personal_number
+         where personal_number = $1 and replaced_by is not null"
+    );
+    tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "person_id")).transpose()
+}
+
 /// Sees to it that a number is given to no person any more. Withheld once, it stays so.
 ///
 /// # Errors

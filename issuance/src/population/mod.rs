@@ -9,6 +9,7 @@ pub mod import;
 pub mod merge;
 mod merge_api;
 pub mod model;
+pub mod names;
 mod problem;
 pub mod reference;
 pub mod rules;
@@ -40,11 +41,13 @@ pub struct Settings {
     pub state: Option<String>,
 }
 
-/// What the register has: the tables that declarations are checked against, and the book of the numbers for life.
+/// What the register has: the tables that declarations are checked against, the words of names, and the book of the numbers
+/// for life.
 #[derive(Clone, Debug)]
 pub struct Register {
     reference: Arc<Reference>,
     numbers: Option<Arc<dyn import::NumberBook>>,
+    names: names::Remembered,
 }
 
 impl Register {
@@ -52,7 +55,7 @@ impl Register {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let reference = Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref());
-        Self { reference: Arc::new(reference), numbers: None }
+        Self { reference: Arc::new(reference), numbers: None, names: names::Remembered::default() }
     }
 
     /// The same register, which enters the numbers that people have already into this book.

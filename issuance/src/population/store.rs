@@ -3,6 +3,7 @@
 pub mod history;
 pub mod import;
 pub mod merge;
+pub mod names;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -26,6 +27,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(90, "0090_population_import"),
+    migration!(100, "0100_population_names"),
     migration!(104, "0104_population_birth_registrations"),
     migration!(105, "0105_population_merges"),
 ];

@@ -376,7 +376,7 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
     walk.post(registrar, &format!("/api/v1/number-leases/{lease}/return"), why).await;
     walk.get(registrar, "/api/v1/number-cells").await;
     let search = "/api/v1/persons/search?purpose=update".to_owned();
-    let sought = json!({"full_name": "nguyen thi mau", "birth_date": "2000"});
+    let sought = json!({"full_name": "mau nguyen thi", "birth_date": "2000"});
     let found = registrar.post(&search, "unused", sought.clone()).await;
     assert_eq!(found.body["items"][0]["person_id"], person, "{found:?}");
     walk.post(other, "/api/v1/persons/search", sought).await;

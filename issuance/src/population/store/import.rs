@@ -1,6 +1,6 @@
 //! SQL of the import: files, the rows that wait in quarantine, and the persons who came with a file.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 
 use super::super::import::{Fit, Position, State};
 use super::super::model::Finding;
+use super::super::names::Indexed;
+use super::names;
 use crate::ground::ids::{BatchId, OfficerId, PersonId, QuarantinedId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, RowKey, Sealed, StoreError, Tx};
@@ -291,12 +293,16 @@ pub(in crate::population) async fn enter(
     let sql = sql!(
         "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
                              fold, birth_year, old_id_number, batch_id, batch_line, declared_digest, declared_mac, form,
-                             declared_on, household, heads_household)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+                             declared_on, household, heads_household, born, father_fold, mother_fold,
+                             residence_province, residence_district, residence_commune)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23, $24, $25, $26)"
     );
     let row = |one: &Entering<'_>| {
         let (fit, person) = (one.fit, &one.fit.person);
         let (likeness, fold) = (&fit.likeness, &fit.fold);
+        let found = Indexed::of(person);
+        let [province, district, commune] = found.residence;
         args![
             one.id,
             &batch.office,
@@ -316,12 +322,23 @@ pub(in crate::population) async fn enter(
             declared_mac(key, one.id, batch.id, one.line, &fit.digest),
             fit.form.clone(),
             fit.declared_on,
-            person.household(),
-            person.household().map(|_| person.heads_household())
+            found.household.clone(),
+            found.household.map(|_| found.heads_household),
+            found.born,
+            found.father,
+            found.mother,
+            province,
+            district,
+            commune
         ]
     };
     let rows: Vec<_> = persons.iter().map(row).collect();
-    tx.insert_all(sql, &rows).await
+    tx.insert_all(sql, &rows).await?;
+    let mut bearers = BTreeMap::<&str, i64>::new();
+    for one in persons {
+        *bearers.entry(&one.fit.fold).or_default() += 1;
+    }
+    names::add(tx, &bearers.into_iter().collect::<Vec<_>>()).await
 }
 
 /// The MAC over what a person declared in a file.

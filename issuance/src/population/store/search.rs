@@ -1,62 +1,145 @@
 //! SQL of the search.
 
-use crypto::identity::{PersonalNumber, folded_name};
+use crypto::identity::PersonalNumber;
 
 use super::super::model::{Person, Registered};
+use super::super::names::Indexed;
+use crate::ground::Id;
 use crate::ground::ids::PersonId;
-use crate::ground::{Id, OfficeCode};
 use crate::store::{Db, StoreError, Tx};
 use crate::{args, sql};
 
-/// A range of folded names, in the order of bytes.
+/// What persons must have beside the name by which they are sought; an empty text and the whole range ask for nothing.
 #[derive(Clone, Debug)]
-pub(in crate::population) struct Names {
-    from: String,
-    to: String,
+pub(in crate::population) struct Filter {
+    /// The office that registered them; empty for every one.
+    pub office: String,
+    /// First and last day of birth, as [`super::super::names::born`] writes it.
+    pub born: (i64, i64),
+    /// Folded name of the father.
+    pub father: String,
+    /// Folded name of the mother.
+    pub mother: String,
+    /// Province, district and commune of permanent residence.
+    pub residence: [String; 3],
+    /// So many at most.
+    pub most: i64,
 }
 
-impl Names {
-    /// The one name.
-    pub fn one(folded: &str) -> Self {
-        // No folded name has a byte below the space.
-        Self { from: folded.to_owned(), to: format!("{folded} ") }
-    }
-
-    /// All that begin like it.
-    pub fn beginning(folded: &str) -> Self {
-        Self { from: folded.to_owned(), to: format!("{folded}\u{10ffff}") }
+impl Filter {
+    /// Persons of every office who were born from one day to another.
+    pub fn born(from: i64, to: i64, most: i64) -> Self {
+        let nothing = String::new;
+        let residence = [nothing(), nothing(), nothing()];
+        Self { office: nothing(), born: (from, to), father: nothing(), mother: nothing(), residence, most }
     }
 }
 
-/// Returns persons with such a name, of one office or of all, born in one year or in any; by name, then by year.
-pub(in crate::population) async fn by_name(
+/// Returns persons with this folded name, by day of birth.
+pub(in crate::population) async fn named(
     tx: &mut Tx,
-    office: Option<&OfficeCode>,
-    names: &Names,
-    year: Option<u16>,
-    most: i64,
+    fold: &str,
+    filter: &Filter,
 ) -> Result<Vec<Registered>, StoreError> {
-    // A year of 0 is every year.
-    let (from, to, year) = (names.from.as_str(), names.to.as_str(), i64::from(year.unwrap_or(0)));
-    let rows = match office {
-        Some(office) => {
-            let sql = sql!(
-                "select id, office, personal_number, record, findings from person
-                 where office = $1 and fold >= $2 and fold < $3 and ($4 = 0 or birth_year = $4)
-                 order by fold, birth_year, id limit $5"
-            );
-            tx.all(sql, args![office, from, to, year, most]).await?
-        }
-        None => {
-            let sql = sql!(
-                "select id, office, personal_number, record, findings from person
-                 where fold >= $1 and fold < $2 and ($3 = 0 or birth_year = $3)
-                 order by fold, birth_year, id limit $4"
-            );
-            tx.all(sql, args![from, to, year, most]).await?
-        }
+    let Filter { office, born: (from, to), father, mother, residence: [province, district, commune], most } = filter;
+    let rows = if office.is_empty() {
+        let sql = sql!(
+            "select id, office, personal_number, record, findings from person
+             where fold = $1 and born >= $2 and born <= $3
+                   and ($4 = '' or father_fold = $4) and ($5 = '' or mother_fold = $5)
+                   and ($6 = '' or residence_province = $6) and ($7 = '' or residence_district = $7)
+                   and ($8 = '' or residence_commune = $8)
+             order by fold, born limit $9"
+        );
+        tx.all(sql, args![fold, *from, *to, father, mother, province, district, commune, *most]).await?
+    } else {
+        let sql = sql!(
+            "select id, office, personal_number, record, findings from person
+             where office = $1 and fold = $2 and born >= $3 and born <= $4
+                   and ($5 = '' or father_fold = $5) and ($6 = '' or mother_fold = $6)
+                   and ($7 = '' or residence_province = $7) and ($8 = '' or residence_district = $8)
+                   and ($9 = '' or residence_commune = $9)
+             order by office, fold, born limit $10"
+        );
+        tx.all(sql, args![office, fold, *from, *to, father, mother, province, district, commune, *most]).await?
     };
     rows.iter().map(super::read).collect()
+}
+
+/// Returns persons whose folded name begins like this, by name.
+pub(in crate::population) async fn beginning(
+    tx: &mut Tx,
+    fold: &str,
+    filter: &Filter,
+) -> Result<Vec<Registered>, StoreError> {
+    let Filter { office, born: (from, to), father, mother, residence: [province, district, commune], most } = filter;
+    let end = format!("{fold}\u{10ffff}");
+    let rows = if office.is_empty() {
+        let sql = sql!(
+            "select id, office, personal_number, record, findings from person
+             where fold >= $1 and fold < $2 and born >= $3 and born <= $4
+                   and ($5 = '' or father_fold = $5) and ($6 = '' or mother_fold = $6)
+                   and ($7 = '' or residence_province = $7) and ($8 = '' or residence_district = $8)
+                   and ($9 = '' or residence_commune = $9)
+             order by fold, born limit $10"
+        );
+        tx.all(sql, args![fold, end, *from, *to, father, mother, province, district, commune, *most]).await?
+    } else {
+        let sql = sql!(
+            "select id, office, personal_number, record, findings from person
+             where office = $1 and fold >= $2 and fold < $3 and born >= $4 and born <= $5
+                   and ($6 = '' or father_fold = $6) and ($7 = '' or mother_fold = $7)
+                   and ($8 = '' or residence_province = $8) and ($9 = '' or residence_district = $9)
+                   and ($10 = '' or residence_commune = $10)
+             order by office, fold, born limit $11"
+        );
+        tx.all(sql, args![office, fold, end, *from, *to, father, mother, province, district, commune, *most]).await?
+    };
+    rows.iter().map(super::read).collect()
+}
+
+/// Returns persons by the name of a parent, by the mother's if the filter has one; by day of birth.
+pub(in crate::population) async fn of_parents(tx: &mut Tx, filter: &Filter) -> Result<Vec<Registered>, StoreError> {
+    let Filter { office, born: (from, to), father, mother, residence: [province, district, commune], most } = filter;
+    let rows = if mother.is_empty() {
+        let sql = sql!(
+            "select id, office, personal_number, record, findings from person
+             where father_fold = $1 and born >= $2 and born <= $3 and ($4 = '' or office = $4)
+                   and ($5 = '' or residence_province = $5) and ($6 = '' or residence_district = $6)
+                   and ($7 = '' or residence_commune = $7)
+             order by father_fold, born limit $8"
+        );
+        tx.all(sql, args![father, *from, *to, office, province, district, commune, *most]).await?
+    } else {
+        let sql = sql!(
+            "select id, office, personal_number, record, findings from person
+             where mother_fold = $1 and born >= $2 and born <= $3 and ($4 = '' or office = $4)
+                   and ($5 = '' or father_fold = $5) and ($6 = '' or residence_province = $6)
+                   and ($7 = '' or residence_district = $7) and ($8 = '' or residence_commune = $8)
+             order by mother_fold, born limit $9"
+        );
+        tx.all(sql, args![mother, *from, *to, office, father, province, district, commune, *most]).await?
+    };
+    rows.iter().map(super::read).collect()
+}
+
+/// Returns persons who live in a commune, by day of birth.
+pub(in crate::population) async fn of_commune(tx: &mut Tx, filter: &Filter) -> Result<Vec<Registered>, StoreError> {
+    let Filter { office, born: (from, to), residence: [province, district, commune], most, .. } = filter;
+    let sql = sql!(
+        "select id, office, personal_number, record, findings from person
+         where residence_commune = $1 and born >= $2 and born <= $3 and ($4 = '' or office = $4)
+               and ($5 = '' or residence_province = $5) and ($6 = '' or residence_district = $6)
+         order by residence_commune, born limit $7"
+    );
+    let rows = tx.all(sql, args![commune, *from, *to, office, province, district, *most]).await?;
+    rows.iter().map(super::read).collect()
+}
+
+/// Returns the person with this id. The caller records whom it tells of.
+pub(in crate::population) async fn by_id(tx: &mut Tx, id: PersonId) -> Result<Vec<Registered>, StoreError> {
+    let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
+    tx.all(sql, args![id]).await?.iter().map(super::read).collect()
 }
 
 /// Returns persons of every office with this folded name who were born in this year, to be compared: the caller records
@@ -65,7 +148,8 @@ pub(in crate::population) async fn by_name(
 /// # Errors
 /// [`StoreError`]
 pub async fn namesakes(tx: &mut Tx, folded: &str, year: u16) -> Result<Vec<Registered>, StoreError> {
-    by_name(tx, None, &Names::one(folded), Some(year), 1000).await
+    let of_year = i64::from(year) * 10_000;
+    named(tx, folded, &Filter::born(of_year, of_year + 9_999, 1000)).await
 }
 
 /// Returns the person with this number for life. One who had it before it was cancelled has it no more. The caller
@@ -93,17 +177,7 @@ pub(in crate::population) async fn by_old_number(
 
 /// Writes by what a person is found.
 pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, person: &Person) -> Result<(), StoreError> {
-    let sql = sql!(
-        "update person set fold = $1, birth_year = $2, old_id_number = $3, likeness = $4, household = $5,
-                heads_household = $6
-         where id = $7"
-    );
-    let fold = folded_name(person.full_name.as_str());
-    let old = person.old_id_number.as_deref();
-    let household = person.household();
-    let heads = household.is_some().then(|| person.heads_household());
-    tx.run(sql, args![fold, person.birth.year(), old, person.likeness(), household, heads, id]).await?;
-    Ok(())
+    super::names::index(tx, id, &Indexed::of(person)).await
 }
 
 /// Writes by what persons are found whom a version before the search registered; in steps, so that it can be cut.
@@ -113,7 +187,7 @@ pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, person: &Per
 pub async fn index_persons_of_before(db: &Db) -> Result<(), StoreError> {
     loop {
         let mut tx = db.begin_upkeep().await?;
-        let rows = tx.all(sql!("select id, record from person where fold is null limit 500"), args![]).await?;
+        let rows = tx.all(sql!("select id, record from person where born is null limit 500"), args![]).await?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -123,7 +197,7 @@ pub async fn index_persons_of_before(db: &Db) -> Result<(), StoreError> {
                 // A record that cannot be read is found by its id and its number alone.
                 Err(StoreError::Inconsistent { .. }) => {
                     let id: PersonId = Id::of(row, "id")?;
-                    tx.run(sql!("update person set fold = '' where id = $1"), args![id]).await?;
+                    tx.run(sql!("update person set fold = '', born = 0 where id = $1"), args![id]).await?;
                 }
                 Err(error) => return Err(error),
             }
