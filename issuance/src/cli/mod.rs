@@ -5,6 +5,7 @@ mod backup;
 mod config;
 mod confirm;
 mod crl;
+mod duplicates;
 mod init;
 mod migrate;
 mod officer;
@@ -54,6 +55,7 @@ enum Command {
     TransportKey(transport_key::TransportKeyCommand),
     Rotate(rotate::Rotate),
     Crl(crl::CrlCommand),
+    Duplicates(duplicates::Duplicates),
     RenewServer(renew_server::RenewServer),
     Rekey(rekey::RekeyCommand),
     Officer(officer::OfficerCommand),
@@ -93,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::TransportKey(command) => command.run().map(done),
         Command::Rotate(command) => command.run().map(done),
         Command::Crl(command) => command.run().map(done),
+        Command::Duplicates(command) => command.run().map(done),
         Command::RenewServer(command) => command.run().map(done),
         Command::Rekey(command) => command.run().map(done),
         Command::Officer(command) => command.run().map(done),

@@ -61,6 +61,8 @@ pub mod of {
         Session;
         /// A station.
         Station;
+        /// What an officer said of two persons.
+        Verdict;
     }
 }
 
@@ -100,6 +102,8 @@ pub type RequestId = Id<of::Request>;
 pub type SessionId = Id<of::Session>;
 /// Identifier of a station.
 pub type StationId = Id<of::Station>;
+/// Identifier of what an officer said of two persons.
+pub type VerdictId = Id<of::Verdict>;
 
 /// A text that is no identifier.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

@@ -44,6 +44,8 @@ pub async fn establish(
     }
     if population::store::has_double(deed.tx(), id, &person).await? {
         doubts.push("another person of this name, birth date and sex is in the register");
+    } else if population::duplicates::steps::is_doubtful(deed.tx(), id, &person).await? {
+        doubts.push("another person who is probably the same one is in the register");
     }
     let doubts = doubts.join("; ");
     let words = match acknowledged.map(tidy) {

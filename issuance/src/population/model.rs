@@ -162,12 +162,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A person of the same name, birth date and sex is in the register.
+    /// A person of the same name, birth date and sex, or one who is much alike, is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
         Self {
             field: "full_name".into(),
             code: "perhaps-declared-before".into(),
-            message: "a person of this name, birth date and sex is in the register: compare parents and papers before \
+            message: "a person who is probably the same one is in the register: compare parents and papers before \
                       establishing a number"
                 .into(),
         }

@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 15] = [
+pub const SEALED: [&Sealed; 16] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -108,6 +108,7 @@ pub const SEALED: [&Sealed; 15] = [
     &holds::LEGAL_HOLD,
     &population::REGISTER_CHANGE,
     &population::REGISTER_EVENT,
+    &population::DUPLICATE_VERDICT,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -145,6 +146,7 @@ async fn database_of_this_version(
     installation.bind(&db, clock.now()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
     population::store::search::index_persons_of_before(&db).await?;
+    population::duplicates::store::index_persons_of_before(&db).await?;
     Ok((db, installation))
 }
 

@@ -33,19 +33,19 @@ pub fn keys(traits: &Traits) -> Vec<i64> {
 #[must_use]
 pub fn probes(traits: &Traits) -> Vec<Probe> {
     let (year, day) = (traits.birth.year, day(traits.birth));
-    let mut probes: Vec<Probe> = numbers(traits).into_iter().map(|key| Probe { from: key, to: key, ..Probe::default() }).collect();
+    let mut probes: Vec<Probe> = numbers(traits).into_iter().map(|key| Probe { from: key, to: key + NARROW, ..Probe::default() }).collect();
     if year == 0 {
         return probes;
     }
     for part in parts(traits, true) {
         let at = |year: u16, day: u16, rule: Rule| Probe {
             from: part.from(year, day),
-            to: part.from(year, day) + LOW,
+            to: part.from(year, day) + NARROW,
             rule,
             part,
             wide: false,
         };
-        let whole_year = |year: u16, rule: Rule| Probe { to: part.from(year, 511) + LOW, wide: true, ..at(year, 0, rule) };
+        let whole_year = |year: u16, rule: Rule| Probe { to: part.from(year, 511) + NARROW, wide: true, ..at(year, 0, rule) };
         match part.kind {
             PartKind::Name => {
                 probes.push(whole_year(year, if day == 0 { Rule::Any } else { Rule::Place }));
@@ -68,7 +68,7 @@ pub fn probes(traits: &Traits) -> Vec<Probe> {
             }
             // All children of the two, whenever they were born.
             PartKind::Parents => {
-                let last = part.from(u16::MAX, 511) + LOW;
+                let last = part.from(u16::MAX, 511) + NARROW;
                 probes.push(Probe { from: part.from(0, 0), to: last, wide: true, ..at(year, 0, Rule::Any) });
             }
             PartKind::Parent => {
@@ -238,7 +238,9 @@ fn parts(traits: &Traits, all: bool) -> Vec<Part> {
 
 /// The keys of numbers, which stand for themselves.
 fn numbers(traits: &Traits) -> Vec<i64> {
-    traits.old_number.iter().map(|number| signed(hash('o', [number.as_str()]))).collect()
+    // As wide as a range of one day, so that both are looked up alike.
+    let key = |number: &String| signed(hash('o', [number.as_str()])) & !NARROW;
+    traits.old_number.iter().map(key).collect()
 }
 
 /// Years for which one is read when a digit is wrong or two are swapped, and its neighbours.
@@ -293,7 +295,7 @@ fn unsigned(key: i64) -> u64 {
     key.cast_unsigned() ^ 1 << 63
 }
 
-/// What stands behind day and month.
-const LOW: i64 = (1 << 18) - 1;
+/// What stands behind day and month: so far behind its first key lies the last one of a narrow range.
+pub const NARROW: i64 = (1 << 18) - 1;
 const HASH: u64 = (1 << 29) - 1;
 const YEARS_FROM: u16 = 1860;

@@ -275,7 +275,7 @@ impl Sum {
             match fit {
                 Some(Fit::Same) => self.strangers += told.min(100),
                 Some(Fit::Other) if same > 0 => self.against(-25, Against::DifferentParents),
-                Some(Fit::Other) => self.against(-50, Against::DifferentParents),
+                Some(Fit::Other) => self.against(-60, Against::DifferentParents),
                 Some(_) => {
                     // The lesser of the two is the same from both sides.
                     self.strangers += 55;
@@ -413,7 +413,11 @@ fn compare_names(one: &Name, other: &Name) -> Names {
         let surname = !given && (n == 0 || m == 0);
         if given {
             // No two children of a family are called alike.
-            names.shared_given += if fit == Fit::Same { 95 } else { told };
+            names.shared_given += match fit {
+                Fit::Same if other_vowel(&x.toned, &y.toned) => 10,
+                Fit::Same => 95,
+                _ => told,
+            };
         }
         if fit == Fit::Same && x.toned != y.toned {
             names.other_tones += 1;
@@ -449,6 +453,17 @@ fn compare_names(one: &Name, other: &Name) -> Names {
     names.missing = i32::try_from(more - fewer).unwrap_or(i32::MAX).min(3);
     names
 }
+
+/// True for two words that differ in a vowel and not in its tone alone, and both are written with marks: `Hùng` and
+/// `Hưng` are two names.
+fn other_vowel(one: &str, other: &str) -> bool {
+    use unicode_normalization::UnicodeNormalization as _;
+    let without_tone = |word: &str| -> String { word.nfd().filter(|c| !TONES.contains(c)).collect() };
+    one != other && !one.is_ascii() && !other.is_ascii() && without_tone(one) != without_tone(other)
+}
+
+/// Grave, acute, tilde, hook above, dot below.
+const TONES: [char; 5] = ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
 
 fn leftovers(matched: &[Option<(usize, Fit)>]) -> Vec<usize> {
     (0..matched.len()).filter(|n| matched[*n].is_none()).collect()
