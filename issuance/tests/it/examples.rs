@@ -383,6 +383,13 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
     let change = text(&walk.post(registrar, &path, changes).await, "change_id");
     walk.post(other, &format!("/api/v1/register-changes/{change}/application"), json!({})).await;
     walk.get(registrar, &format!("/api/v1/persons/{person}/history?purpose=update")).await;
+    let twice = json!({"full_name": "Nguyen Thi Mau", "birth_date": "01/05/2000", "sex": "Nữ", "ethnic_group": "01",
+        "birth_registration": place, "place_of_origin": place, "mother": {"full_name": "Trần Thị Thử"}});
+    let twice = registrar.post("/api/v1/declarations", "declared-twice", twice).await;
+    let twice = twice.body["person_id"].as_str().unwrap().to_owned();
+    walk.get(registrar, &format!("/api/v1/persons/{person}/duplicates?purpose=update")).await;
+    let verdict = json!({"other": twice, "verdict": "different", "because": "two certificates of birth were shown"});
+    walk.post(registrar, &format!("/api/v1/persons/{person}/duplicate-verdicts"), verdict).await;
 }
 
 /// What must not be erased.
