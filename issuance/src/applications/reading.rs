@@ -16,7 +16,7 @@ use crate::ground::{OfficeCode, Officer, Permission};
 use crate::numbering;
 use crate::population::model::{Claim, Registered};
 use crate::population::search::{BirthFit, By, Fit, Found, Sought};
-use crate::population::{self, PersonHistory, PersonView};
+use crate::population::{self, PersonDuplicates, PersonHistory, PersonView};
 use crate::web::{Answered, Body, Desk, Looked, Named, OccasionAsked, Problem, Right, Routes, Write};
 
 /// Reads a person as [`population::steps::read`] does, for a case that exists and is the person's.
@@ -75,6 +75,7 @@ where
         .add(Right::Officer(Permission::ReadCard), routes!(read_card))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_person))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_history))
+        .add(Right::Officer(Permission::ReadPerson), routes!(read_duplicates))
         .add(Right::Officer(Permission::ReadPerson), routes!(search))
         .add(Right::Officer(Permission::ReadPerson), routes!(read_person_by_claim))
 }
@@ -105,6 +106,25 @@ async fn read_history(
             steps::case_fits(deed, id, case).await?;
         }
         Ok::<_, CounterError>(population::change::history(deed, id, occasion).await?.into())
+    })
+    .await
+}
+
+/// Persons who may be one with a person, with what speaks for it and against it. Each of them is a record of the
+/// trail.
+#[utoipa::path(get, path = "/api/v1/persons/{id}/duplicates", tag = "population", params(OccasionAsked),
+    responses((status = 200, body = PersonDuplicates)))]
+async fn read_duplicates(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<PersonId>,
+    occasion: Occasion,
+) -> Looked<PersonDuplicates> {
+    desk.look(officer, async |deed| {
+        if let Some(case) = occasion.case {
+            steps::case_fits(deed, id, case).await?;
+        }
+        Ok::<_, CounterError>(population::duplicates::steps::of_person(deed, id, occasion).await?.into())
     })
     .await
 }

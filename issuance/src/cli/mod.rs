@@ -6,6 +6,7 @@ mod cells;
 mod config;
 mod confirm;
 mod crl;
+mod duplicates;
 mod import;
 mod init;
 mod leases;
@@ -59,6 +60,7 @@ enum Command {
     TransportKey(transport_key::TransportKeyCommand),
     Rotate(rotate::Rotate),
     Crl(crl::CrlCommand),
+    Duplicates(duplicates::Duplicates),
     RenewServer(renew_server::RenewServer),
     Rekey(rekey::RekeyCommand),
     Officer(officer::OfficerCommand),
@@ -103,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::TransportKey(command) => command.run().map(done),
         Command::Rotate(command) => command.run().map(done),
         Command::Crl(command) => command.run().map(done),
+        Command::Duplicates(command) => command.run().map(done),
         Command::RenewServer(command) => command.run().map(done),
         Command::Rekey(command) => command.run().map(done),
         Command::Officer(command) => command.run().map(done),

@@ -122,6 +122,8 @@ words! {
         DeputyEnded = "deputy-ended",
         /// Captured data of a closed application were erased.
         DossierErased = "dossier-erased",
+        /// An officer said of two persons that they are one, or two.
+        DuplicateJudged = "duplicate-judged",
         /// A document that a restored database does not know was found.
         FindingEntered = "finding-entered",
         /// An officer wants a document that was found revoked.

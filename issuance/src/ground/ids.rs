@@ -69,6 +69,8 @@ pub mod of {
         Session;
         /// A station.
         Station;
+        /// What an officer said of two persons.
+        Verdict;
     }
 }
 
@@ -116,6 +118,8 @@ pub type RequestId = Id<of::Request>;
 pub type SessionId = Id<of::Session>;
 /// Identifier of a station.
 pub type StationId = Id<of::Station>;
+/// Identifier of what an officer said of two persons.
+pub type VerdictId = Id<of::Verdict>;
 
 /// A text that is no identifier.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

@@ -65,6 +65,8 @@ pub(super) async fn establish_from(
     }
     if population::store::has_double(deed.tx(), id, &person).await? {
         doubts.push("another person of this name, birth date and sex is in the register");
+    } else if population::duplicates::steps::is_doubtful(deed.tx(), id, &person).await? {
+        doubts.push("another person who is probably the same one is in the register");
     }
     if let Some(leased) = leased
         && is_over(deed, numbers, &person, leased).await?

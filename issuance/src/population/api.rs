@@ -6,7 +6,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::duplicates_api::DuplicateView;
 use super::model::{Declaration, Finding, Person, Registered};
+use super::steps::Entered;
 use super::{PopulationError, Register, steps};
 use crate::ground::ids::PersonId;
 use crate::ground::{OfficeCode, Officer, Permission};
@@ -23,6 +25,7 @@ where
         .merge(super::change_api::routes())
         .merge(super::import::routes())
         .merge(super::merge_api::routes())
+        .merge(super::duplicates_api::routes())
 }
 
 /// A person was registered.
@@ -32,6 +35,8 @@ struct Declared {
     person_id: PersonId,
     /// What the registrar should look at.
     findings: Vec<Finding>,
+    /// Persons who are probably the same one, best first.
+    duplicates: Vec<DuplicateView>,
 }
 
 /// A person of the register.
@@ -64,8 +69,9 @@ async fn declare(
     Write { stamp, body }: Write<Declaration>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let (person_id, findings) = steps::declare(deed, &register, &body).await?;
-        Ok::<_, PopulationError>(Declared { person_id, findings })
+        let Entered { id, findings, duplicates } = steps::enter_declaration(deed, &register, &body).await?;
+        let duplicates = duplicates.into_iter().map(DuplicateView::from).collect();
+        Ok::<_, PopulationError>(Declared { person_id: id, findings, duplicates })
     })
     .await
     .map(|made| made.created("/api/v1/persons/", "person_id"))

@@ -10,7 +10,7 @@ use super::check::{self, Declined};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
 use super::store::history::{self as store_history, Kept, Proposed};
-use super::{PopulationError, Register, store};
+use super::{PopulationError, Register, duplicates, store};
 use crate::access;
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
@@ -104,7 +104,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     let (after, mut findings) = check::examine(&declared, register.reference(), deed.today())?;
     findings.extend(province_stays(&registered, &after));
     store::hold_likeness(deed.tx(), &after).await?;
-    if store::has_double(deed.tx(), proposed.person, &after).await? {
+    let like = store::has_double(deed.tx(), proposed.person, &after).await?;
+    if like || duplicates::steps::is_doubtful(deed.tx(), proposed.person, &after).await? {
         findings.push(Finding::perhaps_declared_before());
     }
     let ordinal = store_history::count(deed.tx(), proposed.person).await? + 1;
@@ -121,7 +122,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
         other: None,
     };
     store_history::add(deed.tx(), proposed.person, &event).await?;
-    store_history::set_record(deed.tx(), proposed.person, &after, &findings, ordinal).await?;
+    store_history::set_record(deed.tx(), proposed.person, (&registered.person, &after), &findings, ordinal).await?;
     let by = deed.decision();
     store_history::end(deed.tx(), id, "applied", &by).await?;
     let entry = Entry::new(Action::PersonChanged, Object::Person(proposed.person), Purpose::Update);

@@ -351,7 +351,7 @@ async fn part(
     let evidence = proposed.evidence.clone();
     let entered = Box::pin(steps::enter_beside(deed, &person, findings, evidence, Some(proposed.person))).await;
     match entered {
-        Ok((id, _)) => Ok(id),
+        Ok(entered) => Ok(entered.id),
         Err(PopulationError::Store(source)) => Err(source.into()),
         Err(PopulationError::Declined(declined)) => Err(ChangeError::Declined(declined).into()),
         Err(_) => Err(MergeError::Unknown),
@@ -381,7 +381,7 @@ async fn add(
         other,
     };
     store_history::add(deed.tx(), before.id, &event).await?;
-    store_history::set_record(deed.tx(), before.id, after, findings, ordinal).await
+    store_history::set_record(deed.tx(), before.id, (&before.person, after), findings, ordinal).await
 }
 
 /// A record about each person of a proposal.

@@ -238,12 +238,12 @@ impl Finding {
         )
     }
 
-    /// A person of the same name, birth date and sex is in the register.
+    /// A person of the same name, birth date and sex, or one who is much alike, is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
         Self::new(
             rules::PERHAPS_DECLARED_BEFORE,
             "full_name",
-            "a person of this name, birth date and sex is in the register: compare parents and papers before \
+            "a person who is probably the same one is in the register: compare parents and papers before \
              establishing a number",
         )
     }

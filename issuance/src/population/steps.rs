@@ -5,9 +5,10 @@ use thiserror::Error;
 use time::Duration;
 
 use super::check::{self, Declined};
+use super::duplicates::steps::Alike;
 use super::history::{Event, EventKind, Evidence, fields_of};
 use super::model::{Claim, Declaration, Finding, Person, Registered};
-use super::{Register, store};
+use super::{Register, duplicates, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
 use crate::ground::ids::{OfficerId, PersonId};
 use crate::ground::{Officer, OtherOffice};
@@ -22,12 +23,35 @@ pub async fn declare(
     register: &Register,
     declaration: &Declaration,
 ) -> Result<(PersonId, Vec<Finding>), PopulationError> {
+    let entered = enter_declaration(deed, register, declaration).await?;
+    Ok((entered.id, entered.findings))
+}
+
+/// As [`declare`], with the persons who are probably the same one.
+///
+/// # Errors
+/// As [`declare`].
+pub async fn enter_declaration(
+    deed: &mut Deed<Officer>,
+    register: &Register,
+    declaration: &Declaration,
+) -> Result<Entered, PopulationError> {
     let (person, findings) = check::examine(declaration, register.reference(), deed.today())?;
     enter(deed, &person, findings, Evidence::of_declaration()).await
 }
 
-/// Enters a person who was examined, with the declaration as the first event. Returns the register's id and what the
-/// registrar should look at.
+/// A person who entered the register.
+#[derive(Debug)]
+pub struct Entered {
+    /// The register's id.
+    pub id: PersonId,
+    /// What the registrar should look at.
+    pub findings: Vec<Finding>,
+    /// Persons who are probably the same one.
+    pub duplicates: Vec<Alike>,
+}
+
+/// Enters a person who was examined, with the declaration as the first event.
 ///
 /// # Errors
 /// [`PopulationError::Store`]
@@ -36,7 +60,7 @@ pub async fn enter(
     person: &Person,
     findings: Vec<Finding>,
     evidence: Evidence,
-) -> Result<(PersonId, Vec<Finding>), PopulationError> {
+) -> Result<Entered, PopulationError> {
     enter_beside(deed, person, findings, evidence, None).await
 }
 
@@ -47,9 +71,10 @@ pub(super) async fn enter_beside(
     mut findings: Vec<Finding>,
     evidence: Evidence,
     other: Option<PersonId>,
-) -> Result<(PersonId, Vec<Finding>), PopulationError> {
+) -> Result<Entered, PopulationError> {
     store::hold_likeness(deed.tx(), person).await?;
-    if store::has_like(deed.tx(), person).await? {
+    let duplicates = duplicates::steps::of_declaration(deed, person).await?;
+    if !duplicates.is_empty() || store::has_like(deed.tx(), person).await? {
         // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
         // not get two numbers unseen.
         findings.push(Finding::perhaps_declared_before());
@@ -71,7 +96,7 @@ pub(super) async fn enter_beside(
     store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;
     deed.record(Action::PersonDeclared, Object::Person(id), Some(id), Purpose::Declaration).await?;
-    Ok((id, findings))
+    Ok(Entered { id, findings, duplicates })
 }
 
 /// Reads a person: for an officer of the office that registered the person, or of one that has a case of the person.

@@ -10,6 +10,8 @@ use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use super::duplicates::traits::Traits;
+use super::duplicates::{keys, store as duplicates};
 use super::model::{Finding, Person, Registered};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
@@ -27,6 +29,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(90, "0090_population_import"),
+    migration!(98, "0098_population_person_keys"),
+    migration!(99, "0099_population_duplicate_verdicts"),
     migration!(100, "0100_population_names"),
     migration!(104, "0104_population_birth_registrations"),
     migration!(105, "0105_population_merges"),
@@ -64,8 +68,9 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     tx.run(
         sql!(
-            "insert into person (id, office, record, likeness, findings, declared_by, declared_at, declared_digest)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+            "insert into person (id, office, record, likeness, findings, declared_by, declared_at, declared_digest,
+                                 keyed)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         ),
         args![
             id,
@@ -75,10 +80,12 @@ pub(super) async fn insert(
             Argument::json(&findings),
             declared.by,
             declared.at,
-            super::import::digest(&serde_json::Value::Object(super::history::fields_of(person)))
+            super::import::digest(&serde_json::Value::Object(super::history::fields_of(person))),
+            keys::VERSION
         ],
     )
     .await?;
+    duplicates::index(tx, &[(id, keys::keys(&Traits::from(person)))]).await?;
     search::index(tx, id, person).await
 }
 
@@ -88,7 +95,8 @@ pub(super) async fn insert(
 /// # Errors
 /// [`StoreError`]
 pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
-    // The update that changes nothing is what locks a row that is there already.
+    duplicates::hold(tx, &Traits::from(person)).await?;
+    // What a process of the version before holds, which may run beside this one. The update that changes nothing is what locks a row that is there already.
     let sql = sql!("insert into likeness (id) values ($1) on conflict (id) do update set id = excluded.id");
     let id: [u8; 32] = Sha256::digest(person.likeness()).into();
     tx.run(sql, args![id]).await?;
@@ -104,16 +112,20 @@ pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, Store
     Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
 }
 
-/// True if another person of the same name, birth date and sex is in the register, declared before or after.
+/// True if another person of the same name, birth date and sex is in the register, declared before or after, and no
+/// officer told the two apart.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bool, StoreError> {
     let sql = sql!(
         "select id from person where likeness = $1 and id <> $2
-         and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
+         and not exists (select person_id from merged_person m where m.person_id = person.id) order by id limit 100"
     );
-    Ok(tx.one(sql, args![person.likeness(), id]).await?.is_some())
+    let others = tx.all(sql, args![person.likeness(), id]).await?;
+    let apart = if others.is_empty() { Default::default() } else { duplicates::told_apart(tx, id).await? };
+    let others: Vec<PersonId> = others.iter().map(|row| Id::of(row, "id")).collect::<Result<_, _>>()?;
+    Ok(others.iter().any(|other| !apart.contains(other)))
 }
 
 /// Returns a person by the register's id. The deed owes a record that names the person.
@@ -293,7 +305,7 @@ pub(super) async fn uncount_claim(tx: &mut Tx, officer: OfficerId) -> Result<(),
     Ok(())
 }
 
-fn read(row: &Record) -> Result<Registered, StoreError> {
+pub(super) fn read(row: &Record) -> Result<Registered, StoreError> {
     Ok(Registered {
         id: Id::of(row, "id")?,
         office: row.parsed("office")?,

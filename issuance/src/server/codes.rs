@@ -243,6 +243,8 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ),
     ("POST", "/api/v1/register-merges/{id}/withdrawal", &[C::MergeUnknown, C::OtherOffice, C::RecordTampered]),
     ("POST", "/api/v1/persons/search", &[C::SearchTooBroad, C::SearchUnfit]),
+    ("GET", "/api/v1/persons/{id}/duplicates", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
+    ("POST", "/api/v1/persons/{id}/duplicate-verdicts", &[C::OtherOffice, C::PersonUnknown]),
     ("GET", "/api/v1/persons/{id}/history", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
     ("POST", "/api/v1/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),

@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 18] = [
+pub const SEALED: [&Sealed; 19] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -111,6 +111,7 @@ pub const SEALED: [&Sealed; 18] = [
     &population::IMPORT_BATCH,
     &numbering::NUMBER_LEASE,
     &population::REGISTER_MERGE,
+    &population::DUPLICATE_VERDICT,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -148,6 +149,7 @@ async fn database_of_this_version(
     installation.bind(&db, clock.now()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
     population::store::search::index_persons_of_before(&db).await?;
+    population::duplicates::store::index_persons_of_before(&db).await?;
     Ok((db, installation))
 }
 

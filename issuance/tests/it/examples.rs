@@ -409,6 +409,13 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
     walk.post(registrar, &format!("/api/v1/persons/{twice}/merge-undoings"), undone).await;
     let split = json!({"declaration": again, "fields": {"religion": null}, "evidence": evidence});
     walk.post(registrar, &format!("/api/v1/persons/{person}/splits"), split).await;
+    let alike = json!({"full_name": "Nguyen Thi Mau", "birth_date": "01/05/2000", "sex": "Nữ", "ethnic_group": "01",
+        "birth_registration": place, "place_of_origin": place, "mother": {"full_name": "Trần Thị Thử"}});
+    let alike = registrar.post("/api/v1/declarations", "declared-alike", alike).await;
+    let alike = alike.body["person_id"].as_str().unwrap().to_owned();
+    walk.get(registrar, &format!("/api/v1/persons/{person}/duplicates?purpose=update")).await;
+    let verdict = json!({"other": alike, "verdict": "different", "because": "two certificates of birth were shown"});
+    walk.post(registrar, &format!("/api/v1/persons/{person}/duplicate-verdicts"), verdict).await;
 }
 
 /// What must not be erased.

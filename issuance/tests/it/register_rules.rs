@@ -8,7 +8,7 @@ use issuance::cards::steps as cards;
 use issuance::deed::Object;
 use issuance::ground::Role;
 use issuance::ground::ids::PersonId;
-use issuance::population::model::Declaration;
+use issuance::population::model::{Declaration, DeclaredRelative};
 use issuance::production::steps::Delivery;
 use issuance::production::{self, withdrawal};
 use issuance::web::Problem;
@@ -52,8 +52,12 @@ mod rules {
 
     pub async fn two_declarations_of_one_person_at_once_find_each_other(offices: &Offices) {
         let register = &offices.state.register;
-        for day in 10..20 {
-            let form = Declaration { birth_date: format!("{day}/01/2000"), ..declaration() };
+        for day in 10..20_usize {
+            // Another mother each time, and a day far away: no pair is like the one before.
+            let mother = ["Mùi", "Thân", "Dậu", "Tuất", "Hợi"][day % 5];
+            let mother = DeclaredRelative { full_name: format!("Vàng Thị {mother}"), ..DeclaredRelative::default() };
+            let birth_date = format!("{day}/0{}/19{}", day % 9 + 1, day * 4 + 10);
+            let form = Declaration { birth_date, mother: Some(mother), ..declaration() };
             let declare =
                 async || within!(offices, offices.registrar, deed => population::steps::declare(deed, register, &form));
             let (one, two) = tokio::join!(declare(), declare());

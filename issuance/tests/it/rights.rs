@@ -108,6 +108,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/register-merges/{id}", Officers(&[Registrar])),
     ("POST", "/api/v1/register-merges/{id}/application", Officers(&[Registrar])),
     ("POST", "/api/v1/register-merges/{id}/withdrawal", Officers(&[Registrar])),
+    ("POST", "/api/v1/persons/{id}/duplicate-verdicts", Officers(&[Registrar])),
+    ("GET", "/api/v1/persons/{id}/duplicates", Officers(&[Approver, Capture, Registrar])),
     ("GET", "/api/v1/persons/{id}/history", Officers(&[Approver, Capture, Registrar])),
     // Circular 59, Art. 11 (1): the receiving officer searches it; the officer who decides compares with it.
     ("GET", "/api/v1/persons/{id}", Officers(&[Approver, Capture, Registrar])),

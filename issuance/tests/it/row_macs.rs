@@ -119,6 +119,7 @@ mod tampered {
             ("register_event", 1),
             ("number_lease", 0),
             ("register_merge", 0),
+            ("duplicate_verdict", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -240,12 +240,13 @@ pub(in crate::population) async fn count(tx: &mut Tx, person: PersonId) -> Resul
 pub(in crate::population) async fn set_record(
     tx: &mut Tx,
     id: PersonId,
-    person: &Person,
+    (before, person): (&Person, &Person),
     findings: &[Finding],
     events: u32,
 ) -> Result<(), StoreError> {
     let sql = sql!("update person set record = $1, likeness = $2, findings = $3, events = $4 where id = $5");
     tx.run(sql, args![Argument::json(person), person.likeness(), Argument::json(&findings), events, id]).await?;
+    super::super::duplicates::store::reindex(tx, id, before, person).await?;
     super::search::index(tx, id, person).await
 }
 

@@ -6,6 +6,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
+use super::super::duplicates::traits::Traits;
+use super::super::duplicates::{self, keys};
 use super::super::import::{Fit, Position, State};
 use super::super::model::Finding;
 use super::super::names::Indexed;
@@ -294,9 +296,9 @@ pub(in crate::population) async fn enter(
         "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
                              fold, birth_year, old_id_number, batch_id, batch_line, declared_digest, declared_mac, form,
                              declared_on, household, heads_household, born, father_fold, mother_fold,
-                             residence_province, residence_district, residence_commune)
+                             residence_province, residence_district, residence_commune, keyed)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25, $26)"
+                 $23, $24, $25, $26, $27)"
     );
     let row = |one: &Entering<'_>| {
         let (fit, person) = (one.fit, &one.fit.person);
@@ -329,7 +331,8 @@ pub(in crate::population) async fn enter(
             found.mother,
             province,
             district,
-            commune
+            commune,
+            keys::VERSION
         ]
     };
     let rows: Vec<_> = persons.iter().map(row).collect();
@@ -338,7 +341,9 @@ pub(in crate::population) async fn enter(
     for one in persons {
         *bearers.entry(&one.fit.fold).or_default() += 1;
     }
-    names::add(tx, &bearers.into_iter().collect::<Vec<_>>()).await
+    names::add(tx, &bearers.into_iter().collect::<Vec<_>>()).await?;
+    let keyed: Vec<_> = persons.iter().map(|one| (one.id, keys::keys(&Traits::from(&one.fit.person)))).collect();
+    duplicates::store::index(tx, &keyed).await
 }
 
 /// The MAC over what a person declared in a file.
