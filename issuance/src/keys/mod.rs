@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use signer::{KeyName, Signer, SignerError, Signers, SigningKey};
 pub use store::MIGRATIONS;
 pub(crate) use tls_authority::server_key;
-pub use tls_authority::{IssuedCertificate, OFFICERS, TlsAuthority, TlsAuthorityError};
+pub use tls_authority::{IssuedCertificate, OFFICERS, TlsAuthority, TlsAuthorityError, key_of};
 
 /// Settings of the keys.
 #[derive(Clone, Debug, Deserialize, Serialize)]

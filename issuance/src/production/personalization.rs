@@ -96,6 +96,7 @@ pub async fn prepare(
         // Files are read between two deeds, so that no other writer waits for them.
         match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
             Attempt::Prepared(id) => break id,
+            Attempt::Nothing if slip.is_some() => return Err(ProductionError::SlipNotWaiting),
             Attempt::Nothing => return Err(ProductionError::NothingToPersonalize),
             Attempt::Needs(name) => {
                 let portrait = FetchedPortrait::of(&production.objects, name.clone()).await;

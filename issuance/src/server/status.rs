@@ -57,9 +57,15 @@ pub struct Status {
     pub jobs: Vec<Job>,
     /// The file system of the folder; `null` if it does not say.
     pub disk: Option<Disk>,
-    /// When a proposal of the owner of the key file about an officer takes effect; `null` while there is none.
+    /// Administrators of the national office who can sign in as `sign_in` says.
+    pub administrators: usize,
+    /// When a proposal of the owner of the key file about an officer takes effect, or ends undecided while it waits for
+    /// an administrator; `null` while there is none.
     #[serde(with = "time::serde::rfc3339::option")]
     pub break_glass: Option<OffsetDateTime>,
+    /// Since when that proposal waits for an administrator who may decide and was seen at work; `null` while none was.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub break_glass_waits_since: Option<OffsetDateTime>,
     /// What an administrator must do or know, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -273,6 +279,7 @@ pub(super) async fn take(
         None => None,
     };
     let stock = production::figures(&mut tx).await?;
+    let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let status = Status {
         at: now,
@@ -310,7 +317,9 @@ pub(super) async fn take(
         number_cells: numbering::store::fullest(&mut tx).await?.into_iter().map(NumberCell::of).collect(),
         jobs: jobs_of(&mut tx, now).await?,
         disk: disk(settings.data.clone()).await,
-        break_glass: access::proposals::break_glass_until(&mut tx, now).await?,
+        administrators: access::proposals::administrators(&mut tx, settings.access.factors, now).await?,
+        break_glass: alarm.map(|alarm| alarm.at),
+        break_glass_waits_since: alarm.and_then(|alarm| alarm.waits_since),
         findings: Vec::new(),
     };
     let findings = judge(&status, settings);
@@ -390,8 +399,16 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         find(Severity::Notice, "roll-over of the TLS authority", says);
     }
     if let Some(at) = status.break_glass {
-        let says = "the owner of the key file proposes something about an officer; it takes effect on";
-        find(Severity::Critical, "break-glass", format!("{says} {}: GET /api/v1/officer-proposals", moment(at)));
+        let when = match status.break_glass_waits_since {
+            None => format!("it takes effect on {}", moment(at)),
+            Some(since) => format!(
+                "since {} it waits for an administrator who signed in to decide, and ends undecided on {}",
+                moment(since),
+                moment(at)
+            ),
+        };
+        let says = "the owner of the key file proposes something about an officer";
+        find(Severity::Critical, "break-glass", format!("{says}; {when}: GET /api/v1/officer-proposals"));
     }
     if status.revocation_list.is_none() {
         find(Severity::Critical, "csca.crl", "cannot be read: restore it, or run `issuance crl`".to_owned());
@@ -458,6 +475,18 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     if settings.access.factors < 2 {
         let says = "a password alone signs officers in: set access.factors to 2 where citizens' data are kept";
         find(Severity::Notice, "sign-in", says.to_owned());
+    }
+    let severity = match status.administrators {
+        0 => Some(Severity::Critical),
+        1 if settings.access.factors > 1 => Some(Severity::Warning),
+        1 => Some(Severity::Notice),
+        _ => None,
+    };
+    if let Some(severity) = severity {
+        let (able, with) = (status.administrators, status.sign_in);
+        let says = format!("{able} of the national office can sign in with {with}, and two decide about officers");
+        let remedy = "appoint another, or issuance officer propose-certificate | propose-reset";
+        find(severity, "administrators", format!("{says}: {remedy}"));
     }
     for job in &status.jobs {
         if job.late_seconds > LATE.whole_seconds() && job.name != "trust-bundle" {

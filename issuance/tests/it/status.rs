@@ -91,8 +91,10 @@ async fn status_says_what_there_is_on_both_engines() {
         let files: Vec<_> = seen.certificates.iter().map(|one| one.file.as_str()).collect();
         assert_eq!(files, ["csca.der", "ds.der", "trust-list-signer.der", "server.pem", "tls-ca.pem"]);
         assert!(seen.certificates.iter().all(|one| one.in_use && !one.revoked));
-        let of_disk = |finding: &status::Finding| ["disk", "sign-in"].contains(&finding.about.as_str());
+        let of_disk = |finding: &status::Finding| ["administrators", "disk", "sign-in"].contains(&finding.about.as_str());
         assert!(seen.findings.iter().all(of_disk), "{:?}", seen.findings);
+        let alone = seen.findings.iter().find(|finding| finding.about == "administrators");
+        assert_eq!((seen.administrators, alone.map(|one| one.severity)), (1, Some(Severity::Notice)), "at the start");
         let one = seen.findings.iter().find(|finding| finding.about == "sign-in").expect("one factor is named");
         assert_eq!(one.severity, Severity::Notice);
         // Strangers are not told.
