@@ -148,7 +148,7 @@ async fn a_date_of_death_that_does_not_fit_is_pointed_at() {
         let path = format!("/api/v1/persons/{id}/changes");
         for (n, (valid_from, died, code, pointer)) in [
             (json!(null), json!("19/11/2999"), "date-in-future", "/fields/died"),
-            (json!(null), json!("31/02/2026"), "date-unreadable", "/fields/died"),
+            (json!(null), json!("31/02/2026"), "date-impossible", "/fields/died"),
             (json!(null), json!("yesterday"), "date-unreadable", "/fields/died"),
             (json!(null), json!(20_261_119), "change-unfit", "/fields/died"),
             (json!("2999"), json!("19/11/2026"), "change-unfit", "/valid_from"),

@@ -434,7 +434,7 @@ async fn an_order_for_a_slip(offices: &Offices) {
     let bound = offices.prepares_for(&applications[0].slip, &one).await.unwrap_err();
     assert!(matches!(bound, ProductionError::Chip(ChipError::Bound)), "{bound}");
     let taken = offices.prepares_for(&applications[1].slip, &two).await.unwrap_err();
-    assert!(matches!(taken, ProductionError::NothingToPersonalize), "{taken}");
+    assert!(matches!(taken, ProductionError::SlipNotWaiting), "{taken}");
     offices.prepares_for(&applications[1].slip, &one).await.unwrap();
     assert_eq!(offices.orders(&two).await.unwrap().application, applications[0].id);
 }

@@ -326,7 +326,7 @@ async fn legal_holds_are_put_listed_and_ended_over_http() {
         assert!(object.starts_with("person/"));
         let told = sql!("select count(*) as n from audit_entry where action like 'legal-hold-%' and person_id = $1");
         let id: issuance::ground::ids::PersonId = person.as_str().unwrap().parse().unwrap();
-        assert_eq!(house.count(told, args![id]).await, 5);
+        assert_eq!(house.count(told, args![id]).await, 9);
     })
     .await;
 }

@@ -130,6 +130,15 @@ async fn the_command_ends_with_a_code_for_how_bad_it_is() {
     assert!(code == Some(0) || about_disk, "{told}");
     let (_, text) = command(&house, &[]).await;
     assert!(text.contains("one factor: the development default") && text.contains("ds.der"), "{text}");
+    let data = house.folder.path().join("data");
+    let vietnamese = tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+        command.arg("status").arg("--data").arg(data).env("LC_ALL", "vi_VN.UTF-8").output().unwrap()
+    });
+    let vietnamese = String::from_utf8(vietnamese.await.unwrap().stdout).unwrap();
+    for (label, english) in [("đăng nhập", "sign-in   "), ("chứng thư\n", "certificates\n"), ("LƯU Ý", "NOTICE")] {
+        assert!(vietnamese.contains(label) && !vietnamese.contains(english), "{vietnamese}");
+    }
 
     // A signer on the revocation list signs nothing more.
     let store = issuance::keys::KeyStore::open(&house.folder.path().join("data"), None).unwrap();
