@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use crypto::identity::CardSerial;
 pub use crypto::perso::problem::Problem;
 use crypto::perso::problem::{About, ProblemCode};
+use crypto::perso::protocol::{
+    AUTHORITIES, IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Renewal, Renewed,
+    Spoiled, path, version,
+};
 pub use crypto::perso::protocol::{
     ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
-};
-use crypto::perso::protocol::{
-    AUTHORITIES, IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Renewal, Renewed, Spoiled, path,
-    version,
 };
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};

@@ -66,8 +66,7 @@ pub fn told_in(language: Language, command: Command) -> Command {
 /// Returns why a command line is not understood, in Vietnamese; none for help and version, whose words are translated
 /// already.
 pub fn refusal(error: &clap::Error) -> Option<String> {
-    use clap::error::ErrorKind as Kind;
-    use clap::error::{ContextKind as Of, ContextValue};
+    use clap::error::{ContextKind as Of, ContextValue, ErrorKind as Kind};
 
     let of = |kind: Of| match error.get(kind) {
         Some(ContextValue::Strings(all)) => all.join(", "),

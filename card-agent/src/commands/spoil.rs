@@ -22,7 +22,8 @@ pub fn perform(arguments: &Spoil, screen: &Screen) -> Result<(), Failure> {
         // Looked up before it is asked: of a chip that is not here there is nothing to give up.
         let is_begun = journal.unfinished().iter().any(|entry| entry.serial == serial);
         if !is_begun && service.chip_in_custody(&serial)?.is_none() {
-            let detail = format!("chip {serial} is not in this station's custody: nothing was asked and nothing changed");
+            let detail =
+                format!("chip {serial} is not in this station's custody: nothing was asked and nothing changed");
             return Err(Failure::new(Code::ServiceRefusedChip, detail));
         }
         confirmed(&serial)?;

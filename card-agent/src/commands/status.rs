@@ -5,8 +5,8 @@ use std::path::Path;
 
 use card_agent::client::Custody;
 use card_agent::failure::{Code, Failure};
-use card_agent::station::{Folder, InUse};
 use card_agent::station::journal::{Entry, Journal, Kind, Stage};
+use card_agent::station::{Folder, InUse};
 use card_agent::{ambient, kiosk};
 use crypto::identity::civil_time::to_the_minute;
 use crypto::perso::protocol::version::{self, Apart};

@@ -148,7 +148,7 @@ async fn renew(
     let (present, _) = store::found(deed.tx(), &shown).await?.ok_or(AccessError::SecondFactor)?;
     let authority = access.authority();
     let issued = certified(deed, &authority, request_pem).await?;
-    // No token enrols it: one that nobody was shown stands in its place.
+    // No token enrols it: one that is not shown stands in its place.
     let mut token = [0; 32];
     deed.rng().fill_bytes(&mut token);
     let id = deed.id();
@@ -323,7 +323,8 @@ async fn revoke_certificate(
         let office = super::store::office_of_officer(deed.tx(), owner).await?;
         let office = office.ok_or(AccessError::OfficerCertificateUnknown)?;
         deed.actor().may_act_for(&office)?;
-        let revoked_at = revoke(deed, &access, id, (owner, &office), body.reason.as_str(), Purpose::Administration).await?;
+        let revoked_at =
+            revoke(deed, &access, id, (owner, &office), body.reason.as_str(), Purpose::Administration).await?;
         Ok::<_, AccessError>(CertificateRevocation { id, revoked_at })
     })
     .await

@@ -26,7 +26,9 @@ pub enum AccessError {
     #[error("{0}")]
     CertificationRequest(TlsAuthorityError),
     /// The key of a certification request was certified for another, or is that of a revoked certificate.
-    #[error("the key of the request was certified before: for another station or officer, or in a certificate that is revoked")]
+    #[error(
+        "the key of the request was certified before: for another station or officer, or in a certificate that is revoked"
+    )]
     KeyCertified,
     /// Wrong name or wrong password: which of them, is not said.
     #[error("name or password wrong")]

@@ -477,9 +477,8 @@ pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
 }
 
 /// Counts the time in which this process showed the alarm of a proposal, but no more than has passed by the clock since
-/// it was counted last: two processes of one service count an hour once. Notes whether it waits for an administrator who
-/// was seen at work.
-/// Returns the proposal as it is then; none if it was decided meanwhile.
+/// it was counted last: two processes of one service count an hour once. Notes whether it waits for an administrator
+/// who was seen at work. Returns the proposal as it is then; none if it was decided meanwhile.
 async fn count(
     access: &Access,
     deeds: &Deeds,

@@ -355,7 +355,8 @@ pub(super) async fn enrol_station(
 /// next is first used.
 ///
 /// # Errors
-/// [`AccessError::CertificationRequest`], [`AccessError::KeyCertified`]; [`AccessError::StationRenewalOpen`] if another one was issued a moment ago.
+/// [`AccessError::CertificationRequest`], [`AccessError::KeyCertified`]; [`AccessError::StationRenewalOpen`] if another
+/// one was issued a moment ago.
 pub(super) async fn renew_station(
     deed: &mut Deed<Station>,
     authority: &TlsAuthority,

@@ -154,7 +154,10 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             proposals::revoke_certificates_offline(&mut deed, name.as_str()).await?;
             deed.commit().await?;
             if json {
-                output::line(format_args!("{}", serde_json::json!({"username": name.as_str(), "certificates": "revoked"})))?;
+                output::line(format_args!(
+                    "{}",
+                    serde_json::json!({"username": name.as_str(), "certificates": "revoked"})
+                ))?;
             } else {
                 output::line(format_args!(
                     "The client certificates of {} are revoked, and the sessions that were bound to them have ended.",
@@ -206,7 +209,9 @@ fn say_proposed(proposed: &OfflineProposal) -> Outcome {
         "Proposed. It takes effect when an administrator confirms it, or at {}",
         to_the_minute(proposed.effective_at)
     ))?;
-    output::line(format_args!("if none who may decide signs in before. Until then every answer of the service says so."))?;
+    output::line(format_args!(
+        "if none who may decide signs in before. Until then every answer of the service says so."
+    ))?;
     output::line(format_args!(
         "If one signs in, it waits for the decision, and ends undecided at {}.",
         to_the_minute(proposed.expires_at)

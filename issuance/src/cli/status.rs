@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Place, output};
-use crate::server::status::{self, Severity, Status};
+use crate::server::status::{self, CardMaster, Severity, Status};
 
 /// Shows what runs out, what waits and what is late, with what helps.
 ///
@@ -51,7 +51,10 @@ fn text(status: &Status, words: Words) -> String {
     lines.push(format!("issuance {} at {} UTC", status.version, status.at.to_offset(time::UtcOffset::UTC).date()));
     lines.push(format!(
         "{}{}, installation {}, tables of version {}",
-        label("database"), database.engine, database.installation, database.schema
+        label("database"),
+        database.engine,
+        database.installation,
+        database.schema
     ));
     let factors = if status.sign_in == "password" { " (one factor: the development default)" } else { "" };
     lines.push(format!("{}{}{factors}", label("sign-in"), status.sign_in));
@@ -105,6 +108,10 @@ fn text(status: &Status, words: Words) -> String {
         format!("{}{}", label(what), if all.is_empty() { "none".to_owned() } else { all.join(", ") })
     };
     lines.push(counts("stock", &status.stock));
+    for master in &status.card_masters {
+        let CardMaster { version, stock, cards } = master;
+        lines.push(format!("{}version {version}: {stock} chips in stock, {cards} cards", label("card keys")));
+    }
     lines.push(counts("cards", &status.cards));
     let orders = &status.orders_unfinished;
     lines.push(format!("{}{} unfinished{}", label("orders"), orders.count, age(orders.oldest_days)));
@@ -130,7 +137,12 @@ fn text(status: &Status, words: Words) -> String {
         lines.push("Nothing runs out within 30 days, nothing is late.".to_owned());
     }
     for finding in &status.findings {
-        lines.push(format!("{:<10}{}: {}", words.label(finding.severity.name()).to_uppercase(), finding.about, finding.says));
+        lines.push(format!(
+            "{:<10}{}: {}",
+            words.label(finding.severity.name()).to_uppercase(),
+            finding.about,
+            finding.says
+        ));
     }
     lines.join("\n")
 }
@@ -162,9 +174,10 @@ impl Words {
 }
 
 /// Labels, and what they are in Vietnamese; at most fourteen letters where a word stands before a column.
-const LABELS: [(&str, &str); 17] = [
+const LABELS: [(&str, &str); 18] = [
     ("administrators", "quản trị viên"),
     ("applications", "hồ sơ"),
+    ("card keys", "khóa thẻ"),
     ("cards", "thẻ"),
     ("certificates", "chứng thư"),
     ("critical", "khẩn cấp"),
@@ -180,7 +193,7 @@ const LABELS: [(&str, &str); 17] = [
     ("stock", "kho phôi"),
     ("trust bundle", "gói tin cậy"),
     ("warning", "cảnh báo"),
-    ];
+];
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@ mod store;
 mod tls_authority;
 
 pub use authority::Authority;
-pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION, TakenIn};
+pub use card_keys::{CardKeys, CardKeysError, TakenIn};
 pub(crate) use ceremony::VIETNAMESE;
 pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
 pub use crl::{CrlFileError, CurrentCrl};

@@ -113,7 +113,8 @@ impl TlsAuthority {
         &self.all_pem
     }
 
-    /// The SHA-256 of each certificate of [`all_pem`](Self::all_pem), as the header [`AUTHORITIES`](crypto::perso::protocol::AUTHORITIES) has them.
+    /// The SHA-256 of each certificate of [`all_pem`](Self::all_pem), as the header
+    /// [`AUTHORITIES`](crypto::perso::protocol::AUTHORITIES) has them.
     #[must_use]
     pub fn fingerprints(&self) -> &str {
         &self.fingerprints

@@ -261,8 +261,9 @@ fn examined(
     let of_field = |finding: &Finding| finding.field.split('.').next().unwrap_or_default().to_owned();
     let wanted = |field: &String| fields.get(field).is_some_and(|value| !value.is_null() && value != "");
     let is_lost = |field: &String| record.get(field).is_none_or(Value::is_null);
-    let (lost, findings): (Vec<_>, Vec<_>) =
-        findings.into_iter().partition(|finding| Some(of_field(finding)).is_some_and(|field| wanted(&field) && is_lost(&field)));
+    let (lost, findings): (Vec<_>, Vec<_>) = findings
+        .into_iter()
+        .partition(|finding| Some(of_field(finding)).is_some_and(|field| wanted(&field) && is_lost(&field)));
     if lost.is_empty() { Ok((after, findings)) } else { Err(Declined(lost).into()) }
 }
 

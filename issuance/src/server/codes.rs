@@ -324,7 +324,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ReceiptForged,
         ],
     ),
-    ("POST", "/api/v1/station/certificate", &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::StationRenewalOpen]),
+    (
+        "POST",
+        "/api/v1/station/certificate",
+        &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::StationRenewalOpen],
+    ),
     (
         "POST",
         "/api/v1/station/chips/{serial}/spoiled",

@@ -204,8 +204,8 @@ impl Config {
         toml::to_string(&Self { database, ..self.clone() }).map_err(|error| ConfigError::Unwritable(error.to_string()))
     }
 
-    /// Returns the keys that another configuration says otherwise and that a running service does not take anew: all but
-    /// `log.filter`.
+    /// Returns the keys that another configuration says otherwise and that a running service does not take
+    /// anew: all but `log.filter`.
     #[must_use]
     pub fn kept_until_restart(&self, other: &Self) -> Vec<String> {
         let [one, other] = [self, other].map(|config| toml::Value::try_from(config).ok());

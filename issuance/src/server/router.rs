@@ -404,11 +404,7 @@ pub struct Health {
 
 impl Health {
     /// A health that is degraded by what the service cannot do, and by what it soon cannot: a notice alone is none.
-    fn of(
-        alarm: Option<Alarm>,
-        mut details: Vec<String>,
-        findings: Vec<(Severity, String)>,
-    ) -> Self {
+    fn of(alarm: Option<Alarm>, mut details: Vec<String>, findings: Vec<(Severity, String)>) -> Self {
         let worst = findings.iter().map(|(severity, _)| *severity).max();
         let status = if details.is_empty() && worst < Some(Severity::Warning) { "ok" } else { "degraded" };
         details.extend(findings.into_iter().map(|(_, says)| says));

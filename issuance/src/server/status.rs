@@ -47,6 +47,8 @@ pub struct Status {
     pub orders_unfinished: Waiting,
     /// Chips by state.
     pub stock: Vec<Count>,
+    /// The versions of the master key of cards, each with the chips that have keys of it; the newest last.
+    pub card_masters: Vec<CardMaster>,
     /// Cards by status.
     pub cards: Vec<Count>,
     /// Applications by stage.
@@ -112,6 +114,17 @@ pub struct OfficerCertificate {
     /// Its last moment.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
+}
+
+/// A version of the master key of cards.
+#[derive(Clone, Debug, Serialize)]
+pub struct CardMaster {
+    /// The version.
+    pub version: u8,
+    /// Chips in stock, or being written, that have keys of it.
+    pub stock: u64,
+    /// Chips that became a card with keys of it.
+    pub cards: u64,
 }
 
 /// How many there are of a kind.
@@ -279,6 +292,7 @@ pub(super) async fn take(
         None => None,
     };
     let stock = production::figures(&mut tx).await?;
+    let card_masters = card_masters(store, &mut tx, &stock.chips).await?;
     let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let status = Status {
@@ -307,6 +321,7 @@ pub(super) async fn take(
             count: stock.unfinished.0,
             oldest_days: stock.unfinished.1.map(days),
         },
+        card_masters,
         stock: stock.chips.into_iter().map(counted).collect(),
         cards: cards::store::figures(&mut tx).await?.into_iter().map(counted).collect(),
         applications: applications::store::figures(&mut tx)
@@ -324,6 +339,25 @@ pub(super) async fn take(
     };
     let findings = judge(&status, settings);
     Ok(Status { findings, ..status })
+}
+
+/// Counts the chips of each version: of the only one without reading them.
+async fn card_masters(store: &KeyStore, tx: &mut Tx, chips: &[(String, u64)]) -> Result<Vec<CardMaster>, StartError> {
+    let versions = keys::CardKeys::versions(store)?;
+    let counted = match versions[..] {
+        [only] => chips.iter().map(|(state, n)| (only, state.clone(), *n)).collect(),
+        _ => production::key_versions(tx).await?,
+    };
+    let of = |version: u8, states: &[&str]| {
+        let those = counted.iter().filter(|(of, state, _)| *of == version && states.contains(&state.as_str()));
+        those.map(|(.., n)| n).sum()
+    };
+    let master = |version| CardMaster {
+        version,
+        stock: of(version, &["initialised", "bound"]),
+        cards: of(version, &["personalized"]),
+    };
+    Ok(versions.into_iter().map(master).collect())
 }
 
 fn counted((state, count): (String, u64)) -> Count {

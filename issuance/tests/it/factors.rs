@@ -529,7 +529,8 @@ async fn certificate_of(caller: &Caller) -> String {
     caller.get(MINE).await.body["items"][0]["id"].as_str().unwrap().to_owned()
 }
 
-/// A thief of both passwords does not shut the administrators out, nor do they themselves; the owner of the key file can.
+/// A thief of both passwords does not shut the administrators out, nor do they themselves; the
+/// owner of the key file can.
 #[tokio::test]
 async fn where_two_factors_are_wanted_a_password_revokes_nothing_and_the_last_certificate_stays() {
     for url in both() {

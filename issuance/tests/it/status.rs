@@ -91,7 +91,8 @@ async fn status_says_what_there_is_on_both_engines() {
         let files: Vec<_> = seen.certificates.iter().map(|one| one.file.as_str()).collect();
         assert_eq!(files, ["csca.der", "ds.der", "trust-list-signer.der", "server.pem", "tls-ca.pem"]);
         assert!(seen.certificates.iter().all(|one| one.in_use && !one.revoked));
-        let of_disk = |finding: &status::Finding| ["administrators", "disk", "sign-in"].contains(&finding.about.as_str());
+        let of_disk =
+            |finding: &status::Finding| ["administrators", "disk", "sign-in"].contains(&finding.about.as_str());
         assert!(seen.findings.iter().all(of_disk), "{:?}", seen.findings);
         let alone = seen.findings.iter().find(|finding| finding.about == "administrators");
         assert_eq!((seen.administrators, alone.map(|one| one.severity)), (1, Some(Severity::Notice)), "at the start");
@@ -136,7 +137,8 @@ async fn the_command_ends_with_a_code_for_how_bad_it_is() {
         command.arg("status").arg("--data").arg(data).env("LC_ALL", "vi_VN.UTF-8").output().unwrap()
     });
     let vietnamese = String::from_utf8(vietnamese.await.unwrap().stdout).unwrap();
-    for (label, english) in [("đăng nhập", "sign-in   "), ("chứng thư\n", "certificates\n"), ("LƯU Ý", "NOTICE")] {
+    for (label, english) in [("đăng nhập", "sign-in   "), ("chứng thư\n", "certificates\n"), ("LƯU Ý", "NOTICE")]
+    {
         assert!(vietnamese.contains(label) && !vietnamese.contains(english), "{vietnamese}");
     }
 

@@ -16,17 +16,12 @@ pub(in crate::access) async fn claim(
 ) -> Result<bool, StoreError> {
     let key = key_of(&certificate.der);
     note(tx, holder, &certificate.der, &certificate.fingerprint(), at).await?;
-    let row = tx.one(sql!("select holder from certified_key where key = $1"), args![key.map(|key| key.to_vec())]).await?;
+    let row =
+        tx.one(sql!("select holder from certified_key where key = $1"), args![key.map(|key| key.to_vec())]).await?;
     row.map_or(Ok(false), |row| Ok(row.get::<String>("holder")? == holder))
 }
 
-async fn note(
-    tx: &mut Tx,
-    holder: &str,
-    der: &[u8],
-    fingerprint: &[u8],
-    at: OffsetDateTime,
-) -> Result<(), StoreError> {
+async fn note(tx: &mut Tx, holder: &str, der: &[u8], fingerprint: &[u8], at: OffsetDateTime) -> Result<(), StoreError> {
     let Some(key) = key_of(der) else { return Ok(()) };
     let sql = sql!(
         "insert into certified_key (key, holder, certificate, made_at) values ($1, $2, $3, $4) on conflict do nothing"

@@ -259,7 +259,8 @@ pub(in crate::access) async fn administrator_was_here(
     );
     for (row, holds) in tx.all_judged(&SESSION, sql, args![proposal.at]).await? {
         let id: OfficerId = Id::of(&row, "officer_id")?;
-        if holds && (factors < 2 || super::bound_to(&row)?.is_some()) && decides(tx, factors, id, proposal, now).await? {
+        if holds && (factors < 2 || super::bound_to(&row)?.is_some()) && decides(tx, factors, id, proposal, now).await?
+        {
             return Ok(true);
         }
     }
