@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use crypto::identity::CardSerial;
 pub use crypto::perso::problem::Problem;
 use crypto::perso::problem::{About, ProblemCode};
+use crypto::perso::protocol::{
+    AUTHORITIES, IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Renewal, Renewed,
+    Spoiled, path, version,
+};
 pub use crypto::perso::protocol::{
     ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
-};
-use crypto::perso::protocol::{
-    IntakeOrder, IntakeReceipt, PersonalizationReceipt, Presented, PresentedFor, Renewal, Renewed, Spoiled, path,
-    version,
 };
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
@@ -168,6 +168,8 @@ pub struct HttpService {
     stop: RefCell<Stop>,
     /// The version that is spoken with the service, once it answered.
     agreed: Cell<Option<u16>>,
+    /// The TLS authorities that the service said it has.
+    authorities: RefCell<Vec<String>>,
 }
 
 /// What a glance at the service found.
@@ -214,7 +216,8 @@ impl HttpService {
         }
         let http = http.build().map_err(untrusted)?;
         let (clock_told, limit, stop) = (Cell::new(false), Cell::new(None), RefCell::default());
-        Ok(Self { address: connection.service.clone(), http, clock_told, limit, stop, agreed: Cell::new(None) })
+        let (agreed, authorities) = (Cell::new(None), RefCell::default());
+        Ok(Self { address: connection.service.clone(), http, clock_told, limit, stop, agreed, authorities })
     }
 
     /// Makes each further request end with [`ServiceError::LimitReached`] once the work that began then has taken this
@@ -278,11 +281,12 @@ impl HttpService {
     fn look<A: DeserializeOwned>(&self, path: &str) -> Result<A, ServiceError> {
         let answered = || {
             let answer = self.http.get(self.address.at(path)).timeout(LOOK).send()?;
-            let (status, date) = (answer.status(), answer.headers().get(reqwest::header::DATE).cloned());
-            Ok((status, date, answer.bytes()?))
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            Ok((status, headers, answer.bytes()?))
         };
-        let (status, date, body) = answered().map_err(|e: reqwest::Error| Attempt::broken(&e).error)?;
-        self.compare_clocks(date.as_ref());
+        let (status, headers, body) = answered().map_err(|e: reqwest::Error| Attempt::broken(&e).error)?;
+        self.compare_clocks(headers.get(reqwest::header::DATE));
+        self.note_authorities(&headers);
         if !status.is_success() {
             return Err(Attempt::refused(status, &body).error);
         }
@@ -348,6 +352,7 @@ impl HttpService {
                 Ok(_) => Attempt::broken(&e),
             })?;
             self.compare_clocks(headers.get(reqwest::header::DATE));
+            self.note_authorities(&headers);
             let said = headers.get(PROTOCOL).map(HeaderValue::as_bytes);
             // A gateway that answers in the service's stead says nothing of versions.
             if said.is_some() || status.is_success() || status == StatusCode::NOT_FOUND {
@@ -375,6 +380,19 @@ impl HttpService {
             thread::sleep(left);
         }
         self.left(what).map(drop)
+    }
+
+    /// Notes which TLS authorities the service said that it has.
+    fn note_authorities(&self, headers: &HeaderMap) {
+        if let Some(said) = headers.get(AUTHORITIES).and_then(|said| said.to_str().ok()) {
+            *self.authorities.borrow_mut() = said.split(',').map(|one| one.trim().to_owned()).collect();
+        }
+    }
+
+    /// Returns the TLS authorities that the service said that it has, by the SHA-256 of their certificates in
+    /// hexadecimal; none if it was not asked, or is of a version that does not say it.
+    pub fn authorities(&self) -> Vec<String> {
+        self.authorities.borrow().clone()
     }
 
     /// Warns once if the service's clock and this computer's differ by more than a minute.

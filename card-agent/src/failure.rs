@@ -85,6 +85,7 @@ catalogue! {
     BundleRecordUnusable "bundle-record-unusable"
     ProtocolTooOld "protocol-too-old"
     ProtocolTooNew "protocol-too-new"
+    SlipNotWaiting "slip-not-waiting"
     Interrupted "interrupted"
     OutputClosed "output-closed"
 }
@@ -245,6 +246,7 @@ impl From<ServiceError> for Failure {
 fn of_a_refusal(problem: &Problem) -> Code {
     match (&problem.code, problem.about) {
         (problem::Code::Known(ProblemCode::NothingToPersonalize), _) => Code::NothingToPersonalize,
+        (problem::Code::Known(ProblemCode::SlipNotWaiting), _) => Code::SlipNotWaiting,
         (problem::Code::Known(ProblemCode::ReceiptForged), _) => Code::ReceiptForged,
         (problem::Code::Known(ProblemCode::ProtocolTooNew), _) => Code::ProtocolTooNew,
         (problem::Code::Known(ProblemCode::ProtocolTooOld), _) => Code::ProtocolTooOld,
@@ -303,10 +305,11 @@ mod tests {
             ProblemCode::BodyInvalid,
             ProblemCode::ProtocolTooOld,
             ProblemCode::ProtocolTooNew,
+            ProblemCode::SlipNotWaiting,
         ]
         .map(exit)
         .into();
-        assert_eq!(told, [45, 46, 47, 48, 49, 42, 56, 57]);
+        assert_eq!(told, [45, 46, 47, 48, 49, 42, 56, 57, 58]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod vietnamese;
 use std::io;
 use std::process::ExitCode;
 
-use card_agent::failure::Code;
+use card_agent::failure::{Code, Language};
 use card_agent::session::Stop;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
@@ -24,13 +24,17 @@ use crate::arguments::{Arguments, Manner};
 use crate::screen::Screen;
 
 fn main() -> ExitCode {
-    let line = vietnamese::told_in(vietnamese::of_help(std::env::args_os()), Arguments::command());
+    let language = vietnamese::of_help(std::env::args_os());
+    let line = vietnamese::told_in(language, Arguments::command());
     let parsed = line.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     let Arguments { command, manner } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
-            screen::misunderstood(&error);
-            error.exit()
+            let told = if language == Language::Vietnamese { vietnamese::refusal(&error) } else { None };
+            screen::misunderstood(&error, told.as_deref());
+            let Some(told) = told else { error.exit() };
+            eprint!("{told}");
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     begin_log(&manner);

@@ -158,10 +158,11 @@ pub fn may_colour() -> bool {
 }
 
 /// Writes the failure of a command line that was not understood, if JSON was asked for on it.
-pub fn misunderstood(error: &clap::Error) {
+pub fn misunderstood(error: &clap::Error, told: Option<&str>) {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let detail = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let text = told.map_or_else(|| error.render().to_string(), str::to_owned);
+        let first = text.lines().next().unwrap_or_default();
+        let detail = first.split_once(": ").map_or(first, |(_, detail)| detail);
         let error = json!({ "code": "command-line", "exit": error.exit_code(), "detail": detail });
         let _ = say(&envelope("command-line", None, Some(error)).to_string());
     }

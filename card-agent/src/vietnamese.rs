@@ -17,6 +17,8 @@ struct Book {
     /// By command and name, or for every command by the name alone.
     options: BTreeMap<String, String>,
     headings: BTreeMap<String, String>,
+    /// Why a command line is not understood; `{0}`, `{1}` and `{2}` stand for what it is about.
+    refusals: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
 }
 
@@ -59,6 +61,53 @@ pub fn told_in(language: Language, command: Command) -> Command {
             translated(command.disable_help_subcommand(true), "").args([help, version])
         }
     }
+}
+
+/// Returns why a command line is not understood, in Vietnamese; none for help and version, whose words are translated
+/// already.
+pub fn refusal(error: &clap::Error) -> Option<String> {
+    use clap::error::{ContextKind as Of, ContextValue, ErrorKind as Kind};
+
+    let of = |kind: Of| match error.get(kind) {
+        Some(ContextValue::Strings(all)) => all.join(", "),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    };
+    let source = || std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let (key, about) = match error.kind() {
+        Kind::DisplayHelp | Kind::DisplayHelpOnMissingArgumentOrSubcommand | Kind::DisplayVersion => return None,
+        Kind::UnknownArgument => ("unknown-argument", vec![of(Of::InvalidArg)]),
+        Kind::InvalidSubcommand => ("unknown-command", vec![of(Of::InvalidSubcommand)]),
+        Kind::MissingRequiredArgument => ("missing-argument", vec![of(Of::InvalidArg)]),
+        Kind::MissingSubcommand => ("missing-command", vec![]),
+        Kind::InvalidValue if of(Of::InvalidValue).is_empty() => ("missing-value", vec![of(Of::InvalidArg)]),
+        Kind::InvalidValue => ("value-not-listed", vec![of(Of::InvalidArg), of(Of::InvalidValue), of(Of::ValidValue)]),
+        Kind::ValueValidation => ("value-unfit", vec![of(Of::InvalidArg), of(Of::InvalidValue), source()]),
+        Kind::ArgumentConflict => ("conflict", vec![of(Of::InvalidArg), of(Of::PriorArg)]),
+        Kind::NoEquals => ("equals-needed", vec![of(Of::InvalidArg)]),
+        Kind::TooManyValues | Kind::TooFewValues | Kind::WrongNumberOfValues => {
+            ("values-differ", vec![of(Of::InvalidArg)])
+        }
+        Kind::InvalidUtf8 => ("not-utf8", vec![]),
+        _ => ("other", vec![error.kind().to_string()]),
+    };
+    let mut text = format!("{}: {}\n", BOOK.refusals["error"], filled(key, &about));
+    let similar = [of(Of::SuggestedArg), of(Of::SuggestedSubcommand), of(Of::SuggestedValue)];
+    for word in similar.into_iter().filter(|word| !word.is_empty()) {
+        text.push_str(&format!("\n  {}: {}\n", BOOK.refusals["hint"], filled("similar", &[word])));
+    }
+    let usage = of(Of::Usage);
+    if let Some(usage) = usage.trim().strip_prefix("Usage:") {
+        text.push_str(&format!("\n{}:{usage}\n", BOOK.headings["Usage"]));
+    }
+    text.push_str(&format!("\n{}\n", BOOK.refusals["help"]));
+    Some(text)
+}
+
+/// Returns the words under this key with what they are about in their places.
+fn filled(key: &str, about: &[String]) -> String {
+    let words = BOOK.refusals[key].clone();
+    about.iter().enumerate().fold(words, |words, (place, what)| words.replace(&format!("{{{place}}}"), what))
 }
 
 fn translated(command: Command, path: &str) -> Command {
@@ -127,7 +176,7 @@ mod tests {
         walk(&Arguments::command(), "", &mut commands, &mut options);
         assert_eq!(commands, BOOK.commands.keys().cloned().collect());
         assert_eq!(options, BOOK.options.keys().cloned().collect());
-        let all = [&BOOK.commands, &BOOK.options, &BOOK.headings, &BOOK.labels];
+        let all = [&BOOK.commands, &BOOK.options, &BOOK.headings, &BOOK.refusals, &BOOK.labels];
         assert!(all.iter().flat_map(|words| words.values()).all(|words| !words.trim().is_empty()));
     }
 
@@ -148,6 +197,38 @@ mod tests {
             }
             assert!(help.contains("Cách dùng: card-agent") && help.contains("In trợ giúp."), "{help}");
         }
+    }
+
+    /// Whatever is wrong with a command line, no English word of the library is left.
+    #[test]
+    fn a_command_line_that_is_not_understood_is_refused_in_vietnamese() {
+        let refused = |line: &[&str]| {
+            let command = told_in(Language::Vietnamese, Arguments::command());
+            let line = ["card-agent"].iter().chain(line);
+            let parsed = command.try_get_matches_from(line);
+            refusal(&parsed.expect_err("not understood")).expect("not help")
+        };
+        let mut used = BTreeSet::new();
+        for (line, key, names) in [
+            (&["info", "--nope"][..], "unknown-argument", "--nope"),
+            (&["info", "--stations", "x"], "unknown-argument", "--station"),
+            (&["infos"], "unknown-command", "infos"),
+            (&["spoil", "--station", "x"], "missing-argument", "--serial"),
+            (&["status", "--station"], "missing-value", "--station"),
+            (&["config", "example", "door"], "value-not-listed", "kiosk"),
+            (&["intake", "--station", "x", "--limit", "0"], "value-unfit", "--limit"),
+            (&["readers", "-q", "-v"], "conflict", "--verbose"),
+        ] {
+            let said = refused(line);
+            let begin = BOOK.refusals[key].split("{0}").find(|words| !words.trim().is_empty());
+            let begin = begin.map(|words| words.split('{').next().unwrap_or_default().trim()).unwrap_or_default();
+            assert!(said.starts_with("lỗi: ") && said.contains(names) && said.contains(begin), "{line:?}: {said}");
+            for english in ["error", "Usage", "unexpected", "required", "tip", "For more", "possible values", "found"] {
+                assert!(!said.contains(english), "{line:?}: {english}: {said}");
+            }
+            used.insert(key);
+        }
+        assert_eq!(used.len(), 7);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::channel::Protection;
 use crate::core::{Core, Power};
 use crate::dialogue::Dialogue;
 use crate::faults::{Fault, Plan};
-use crate::hostile::Scene;
+use crate::hostile::{Malice, Scene};
 use crate::profile::Profile;
 use crate::state::{Persistent, StateError, Store};
 use crate::{applet, atr};
@@ -44,6 +44,15 @@ impl Chip {
         }
         store.commit(&Persistent::blank(profile, serial, transport, TRANSPORT_KEY_VERSION), false)?;
         Self::open(store, seed)
+    }
+
+    /// Makes the chip misbehave from now on, and in every later life.
+    ///
+    /// # Errors
+    /// [`StateError`] if that cannot be stored.
+    pub(crate) fn misbehaves(&mut self, malice: Malice) -> Result<(), StateError> {
+        self.core.persistent.profile.malice = malice;
+        self.core.keep()
     }
 
     /// Powers the chip that `store` holds, in its last committed state.
@@ -313,7 +322,7 @@ mod tests {
     use crypto::scp03::MasterKey;
 
     use super::*;
-    use crate::hostile::{Hostile, Malice};
+    use crate::hostile::Hostile;
 
     /// Ignores every second command, notes each served one in a plain answer's place, and announces on the wire.
     static EVERY_HOOK: Hostile = Hostile {

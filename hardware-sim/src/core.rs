@@ -103,6 +103,14 @@ impl Core {
         }
     }
 
+    /// Writes the persistent state to the store, outside any command.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(crate) fn keep(&self) -> Result<(), StateError> {
+        self.store.commit(&self.persistent, false)
+    }
+
     /// Writes the persistent state to the store.
     ///
     /// # Errors

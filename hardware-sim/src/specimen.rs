@@ -28,6 +28,7 @@ use time::macros::{date, datetime};
 use time::{Duration, OffsetDateTime};
 
 use crate::chip::{Chip, TRANSPORT_KEY_VERSION};
+use crate::hostile::Malice;
 use crate::in_process::InProcess;
 use crate::manufacture;
 use crate::profile::Profile;
@@ -98,11 +99,14 @@ impl Authority {
         prepared.attach(&signature).map_err(refused)
     }
 
-    /// Makes the card with this number: a blank of this profile, taken in and personalized as the service does it.
+    /// Makes the card with this number: a blank of this profile, taken in and personalized as the service does it. A
+    /// hostile one behaves until it is finished: some would never become a card.
     ///
     /// # Errors
-    /// [`SpecimenError`] if the chip misbehaves, as those of hostile profiles may.
+    /// [`SpecimenError`], which no profile causes.
     pub fn card(&self, number: u32, profile: Profile) -> Result<Specimen, SpecimenError> {
+        let malice = profile.malice;
+        let profile = Profile { malice: Malice::NONE, ..profile };
         let rng = &mut stream(self.seed, "card", number);
         let serial = manufacture::serial(self.seed, number);
         let transport = MasterKey::from_bytes(&TRANSPORT).map_err(refused)?;
@@ -135,7 +139,8 @@ impl Authority {
 
         let mrz = zone.compose().map_err(refused)?;
         let line = |from: usize| String::from_utf8_lossy(&mrz[from..from + 30]).into_owned();
-        let chip = card.into_chip().ok_or_else(incomplete)?;
+        let mut chip = card.into_chip().ok_or_else(incomplete)?;
+        chip.misbehaves(malice).map_err(refused)?;
         let can = holder.number.can();
         Ok(Specimen { chip, serial, can, mrz: [line(0), line(30), line(60)], holder, files })
     }
@@ -302,6 +307,22 @@ mod tests {
         assert_eq!(made(7), made(7));
         let ((root, serial, mrz, _), (other_root, other_serial, other_mrz, _)) = (made(7), made(8));
         assert!(root != other_root && serial != other_serial && mrz != other_mrz);
+    }
+
+    /// A reader of others is to be tried on finished cards of every profile.
+    #[test]
+    fn every_profile_makes_a_finished_card_that_misbehaves_after_a_reset_too() {
+        let authority = Authority::of(7).expect("an authority");
+        for name in Profile::names() {
+            let profile: Profile = name.parse().expect("a name of the list");
+            let mut card = authority.card(1, profile.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(card.files.len(), 8, "{name}");
+            card.chip.reset();
+            assert_eq!(*card.chip.profile(), profile, "{name}");
+            card.chip.remove();
+            card.chip.insert();
+            assert_eq!(*card.chip.profile(), profile, "{name}");
+        }
     }
 
     #[test]

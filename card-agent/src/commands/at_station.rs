@@ -34,14 +34,24 @@ pub fn perform(
     let reader = at.find()?;
     let _own = InUse::reader(folder.path(), &reader)?;
     let work = Work { at, limit, kind, folder, service, anchor, reader, screen, stop };
-    match slips {
+    let done = match slips {
         Slips::Any if arguments.repeat => work.on_chip_after_chip(),
         Slips::Any => work.on_one_chip(None).map(drop),
         Slips::One(slip) => work.on_one_chip(Some(&slip)).map(drop),
         Slips::Several(slips) => work.on_slip_after_slip(&mut slips.into_iter(), false),
         Slips::Typed(mut slips) => work.on_slip_after_slip(&mut slips, true),
+    };
+    // The work counts, whatever becomes of the folder's trust.
+    match work.folder.drop_ended(&work.service) {
+        Ok(0) => {}
+        Ok(_) => screen.note(ENDED),
+        Err(failure) => screen::warn(&failure.to_string()),
     }
+    done
 }
+
+/// What is said when an authority was taken out of the folder.
+pub(super) const ENDED: &str = "the service's old TLS authority has ended, and was taken out of tls-ca.pem";
 
 /// The applications that chips are wanted for.
 enum Slips {
@@ -128,7 +138,10 @@ impl Work<'_> {
                         self.screen.failure_of_one(&failure);
                         false
                     }
-                    Err(failure) if failure.code == Code::NothingToPersonalize && typed => {
+                    // A service of before this code says of a slip too that there is nothing.
+                    Err(failure)
+                        if typed && matches!(failure.code, Code::SlipNotWaiting | Code::NothingToPersonalize) =>
+                    {
                         self.screen.failure_of_one(&failure);
                         break;
                     }

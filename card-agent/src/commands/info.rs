@@ -1,7 +1,6 @@
 //! `card-agent info`
 
 use std::fmt::{Display, Write as _};
-use std::path::Path;
 use std::time::Instant;
 
 use card_agent::client::{ChipInCustody, ServiceError};
@@ -21,15 +20,22 @@ use crate::screen::Screen;
 const LIMIT: u64 = 60;
 
 pub fn perform(arguments: &Info, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
-    let reader = arguments.at.find()?;
-    let card = arguments.at.card(&reader, screen, stop)?;
+    let folder = arguments.station.as_deref().map(Folder::new);
+    let settings = folder.as_ref().map(Folder::settings).transpose()?;
+    let at = match &settings {
+        Some(settings) => arguments.at.or(settings.reader.as_ref(), settings.log.as_ref()),
+        None => arguments.at.clone(),
+    };
+    let limit = settings.as_ref().map_or(LIMIT, |settings| settings.limit.get().min(LIMIT));
+    let reader = at.find()?;
+    let card = at.card(&reader, screen, stop)?;
     let atr = hex::encode(card.atr());
-    let mut session = arguments.at.session(card, Instant::now(), LIMIT, screen, stop)?;
+    let mut session = at.session(card, Instant::now(), limit, screen, stop)?;
     session.phase().begins("present");
     session.reset()?;
     let chip = perso::present(&mut session)?;
     drop(session);
-    let ledger = arguments.station.as_deref().map(|station| ledger(station, &chip.serial)).transpose()?;
+    let ledger = folder.as_ref().map(|folder| ledger(folder, &chip.serial)).transpose()?;
     let mut value = json!({
         "reader": reader,
         "atr": atr,
@@ -79,10 +85,9 @@ struct Ledger {
     journal: Option<String>,
 }
 
-fn ledger(station: &Path, serial: &CardSerial) -> Result<Ledger, Failure> {
-    let folder = Folder::new(station);
+fn ledger(folder: &Folder, serial: &CardSerial) -> Result<Ledger, Failure> {
     let service = folder.service()?.chip_in_custody(serial);
-    let unfinished = status::unfinished(&folder)?;
+    let unfinished = status::unfinished(folder)?;
     let entry = unfinished.iter().find(|entry| entry.serial == *serial);
     let journal = entry.map(|entry| format!("{}: {}", status::word(entry.kind), status::next(entry)));
     Ok(Ledger { service, journal })

@@ -17,10 +17,18 @@ pub fn perform(arguments: &Spoil, screen: &Screen) -> Result<(), Failure> {
     let serial: CardSerial = typed.parse().map_err(|e| Failure::new(Code::InputUnusable, format!("--serial: {e}")))?;
     let folder = Folder::new(&arguments.station);
     let service = folder.service()?;
+    let journal = Journal::open(folder.path())?;
     if !arguments.yes {
+        // Looked up before it is asked: of a chip that is not here there is nothing to give up.
+        let is_begun = journal.unfinished().iter().any(|entry| entry.serial == serial);
+        if !is_begun && service.chip_in_custody(&serial)?.is_none() {
+            let detail =
+                format!("chip {serial} is not in this station's custody: nothing was asked and nothing changed");
+            return Err(Failure::new(Code::ServiceRefusedChip, detail));
+        }
         confirmed(&serial)?;
     }
-    Station::new(&service, Journal::open(folder.path())?, kiosk::now).spoil(serial, "", &arguments.reason)?;
+    Station::new(&service, journal, kiosk::now).spoil(serial, "", &arguments.reason)?;
     screen.result(json!({ "serial": serial, "outcome": "spoiled" }), &format!("{serial}\tspoiled"))
 }
 

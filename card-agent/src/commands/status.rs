@@ -5,13 +5,14 @@ use std::path::Path;
 
 use card_agent::client::Custody;
 use card_agent::failure::{Code, Failure};
-use card_agent::station::Folder;
 use card_agent::station::journal::{Entry, Journal, Kind, Stage};
+use card_agent::station::{Folder, InUse};
 use card_agent::{ambient, kiosk};
 use crypto::identity::civil_time::to_the_minute;
 use crypto::perso::protocol::version::{self, Apart};
 use serde_json::{Value, json};
 
+use super::at_station::ENDED;
 use crate::arguments::Status;
 use crate::screen::Screen;
 
@@ -65,6 +66,12 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
         }
         Some(Err(error)) => line("custody", &error.to_string()),
         None => line("custody", "not known"),
+    }
+    // Another program that works with the folder does it itself when it ends.
+    if let Ok(_alone) = InUse::whole(folder.path())
+        && folder.drop_ended(&service)? > 0
+    {
+        line("authority", ENDED);
     }
     let value = json!({
         "custody": custody.and_then(Result::ok),

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crypto::pki::{Certificate, pem};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::InUse;
@@ -122,15 +123,31 @@ impl Folder {
         let mut authorities = self.authority()?;
         let others = papers::certificates(renewed.ca_pem.as_bytes())
             .map_err(|e| Failure::new(Code::ServiceAnswer, format!("the service's authority {e}")))?;
-        let known = authorities.len();
+        let there = authorities.clone();
+        let named: Vec<_> = others.iter().map(fingerprint).collect();
         authorities.extend(others.into_iter().filter(|one| !self.knows(one)));
-        if authorities.len() > known {
+        let authorities = without_ended(authorities, &named);
+        if authorities != there {
             self.replace("tls-ca.pem", &papers::to_pem(&authorities))?;
         }
         // From here on the new pair is the station's, also if what follows is cut.
         self.replace(NEXT_CERTIFICATE, &papers::to_pem(&certificates))?;
         self.settle()?;
         self.own_certificate()
+    }
+
+    /// Takes the authorities out of `tls-ca.pem` that the service has no more, since their roll-over has ended. Returns
+    /// how many. The caller has the folder, or a reader of it, for itself.
+    ///
+    /// # Errors
+    /// [`Code::StationIncomplete`], [`Code::OutputUnusable`].
+    pub fn drop_ended(&self, service: &HttpService) -> Result<usize, Failure> {
+        let there = self.authority()?;
+        let left = without_ended(there.clone(), &service.authorities());
+        if left.len() < there.len() {
+            self.replace("tls-ca.pem", &papers::to_pem(&left))?;
+        }
+        Ok(there.len() - left.len())
     }
 
     fn knows(&self, authority: &Certificate) -> bool {
@@ -313,6 +330,21 @@ impl Folder {
     fn unwritten(&self, name: &str, error: &std::io::Error) -> Failure {
         Failure::new(Code::OutputUnusable, format!("{}: {error}", self.file(name).display()))
     }
+}
+
+/// Returns the authorities that are among those that the service named. All of them, if it did not name the newest:
+/// who has the key of an old authority must not talk a station out of the new one.
+fn without_ended(authorities: Vec<Certificate>, named: &[String]) -> Vec<Certificate> {
+    let newest = authorities.iter().max_by_key(|one| one.not_before());
+    if !newest.is_some_and(|newest| named.contains(&fingerprint(newest))) {
+        return authorities;
+    }
+    authorities.into_iter().filter(|one| named.contains(&fingerprint(one))).collect()
+}
+
+/// Returns the SHA-256 of a certificate, as [`AUTHORITIES`](crypto::perso::protocol::AUTHORITIES) has it.
+fn fingerprint(certificate: &Certificate) -> String {
+    hex::encode(Sha256::digest(certificate.der()))
 }
 
 /// Returns the lines with those of name and service in place.

@@ -135,6 +135,7 @@ catalogue! {
     IdempotencyKeyReused "idempotency-key-reused" Request
     IdentifierMalformed "identifier-malformed" Request
     Internal "internal" Service
+    KeyCertifiedBefore "key-certified-before" Request
     KindContradictsRegister "kind-contradicts-register" Request
     LastAdministrator "last-administrator" Request
     LegalHoldState "legal-hold-state" Request
@@ -209,6 +210,7 @@ catalogue! {
     SignerRevoked "signer-revoked" Service
     SigningKeyExhausted "signing-key-exhausted" Service
     SlipMismatch "slip-mismatch" Request
+    SlipNotWaiting "slip-not-waiting" Request
     StageDoesNotAllow "stage-does-not-allow" Request
     StationCertificateExpired "station-certificate-expired" Station
     StationCertificateNeeded "station-certificate-needed" Station

@@ -92,6 +92,10 @@ pub mod version {
     }
 }
 
+/// The header with which the service tells a station which TLS authorities it has: the SHA-256 of each certificate in
+/// hexadecimal, with commas between them. Two while an authority is rolled over.
+pub const AUTHORITIES: &str = "citizen-card-tls-authorities";
+
 /// The paths of the station's interface. All of them but [`CUSTODY`](path::CUSTODY) are POST and need an
 /// `Idempotency-Key`.
 pub mod path {

@@ -63,6 +63,14 @@ impl Record {
         self.key_version
     }
 
+    /// Returns the version of the keys that the order puts on the chip; none if it puts none.
+    pub fn new_key_version(&self) -> Option<u8> {
+        match &self.expected {
+            Expected::Intake { confirmation, .. } => confirmation.first().copied(),
+            Expected::Personalized { .. } | Expected::Report | Expected::Locked | Expected::Terminated => None,
+        }
+    }
+
     /// Returns the sequence counter of its session. A chip that announces this value or more has played the order,
     /// or can no longer play it.
     pub fn sequence_counter(&self) -> u32 {

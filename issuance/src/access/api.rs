@@ -196,13 +196,14 @@ pub(super) struct Reason {
 #[utoipa::path(post, path = "/api/v1/officers/{id}/disablement", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
 async fn disable_officer(
+    State(access): State<Access>,
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<OfficerId>,
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let proposal_id = proposals::disable(deed, id, body.reason.as_str()).await?;
+        let proposal_id = proposals::disable(deed, &access.settings, id, body.reason.as_str()).await?;
         let effective = proposal_id.is_none();
         Ok::<_, AccessError>(OfficerView { id, proposal_id, effective, token: None, token_expires_at: None })
     })
@@ -238,13 +239,14 @@ macro_rules! proposing {
         #[utoipa::path(post, path = $path, tag = "access", request_body = $body,
             params(("id" = String, Path)), responses((status = 200, body = OfficerView)))]
         async fn $name(
+            State(access): State<Access>,
             State(desk): State<Desk>,
             officer: Officer,
             Named(id): Named<OfficerId>,
             Write { stamp, body: $said }: Write<$body>,
         ) -> Answered {
             desk.write(officer, stamp, async |deed| {
-                let proposed = proposals::propose(deed, id, $change, $said.reason.as_str()).await;
+                let proposed = proposals::propose(deed, &access.settings, id, $change, $said.reason.as_str()).await;
                 proposed.map(|proposed| OfficerView::of(proposed).0)
             })
             .await
@@ -286,19 +288,26 @@ struct ProposalView {
     /// It can be confirmed until then.
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
-    /// Proposed offline: it takes effect then, unless an administrator signs in before or the service stands still.
+    /// Proposed offline: it takes effect then, unless an administrator who may decide signs in before or the service
+    /// stands still; none while it waits.
     #[serde(with = "time::serde::rfc3339::option")]
     effective_at: Option<OffsetDateTime>,
+    /// Proposed offline: it waits since then for an administrator who may decide and was seen at work.
+    #[serde(with = "time::serde::rfc3339::option")]
+    waits_since: Option<OffsetDateTime>,
 }
 
-/// The open proposals about officers for whom the administrator acts, oldest first, all on one page.
+/// The open proposals about officers for whom the administrator acts, and all of the owner of the key file; oldest
+/// first, all on one page.
 #[utoipa::path(get, path = "/api/v1/officer-proposals", tag = "access",
     responses((status = 200, body = Page<ProposalView>)))]
 async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Page<ProposalView>> {
     desk.look(officer, async |deed| {
         let at = deed.at();
         let proposals = proposals::list(deed).await?.into_iter().map(|proposal| {
-            let effective_at = proposal.effective_at.map(|_| at + proposal.remaining());
+            let waits_since = proposal.administrator_seen_at;
+            let effective_at = proposal.effective_at.filter(|_| waits_since.is_none());
+            let effective_at = effective_at.map(|_| at + proposal.remaining());
             ProposalView {
                 id: proposal.id,
                 officer_id: proposal.officer,
@@ -309,6 +318,7 @@ async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Pa
                 proposed_at: proposal.at,
                 expires_at: proposal.expires_at,
                 effective_at,
+                waits_since,
             }
         });
         Ok::<_, AccessError>(Page { items: proposals.collect(), next: None })

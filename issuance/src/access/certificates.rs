@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use crypto::perso::problem::ProblemCode;
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -14,10 +15,11 @@ use utoipa_axum::routes;
 use super::api::{LONGEST_CSR, Reason};
 use super::store::certificates as store;
 use super::store::certificates::Whose;
-use super::{Access, AccessError};
+use super::{Access, AccessError, steps};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{CertificateId, OfficerId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
+use crate::keys::{IssuedCertificate, TlsAuthority, key_of};
 use crate::store::{Record, StoreError};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Problem, Right, Routes, Write};
 
@@ -29,6 +31,7 @@ where
 {
     Routes::new()
         .add(Right::SignedIn, routes!(enrol_certificate))
+        .add(Right::SignedIn, routes!(renew_certificate))
         .add(Right::SignedIn, routes!(my_certificates))
         .add(Right::SignedIn, routes!(revoke_my_certificate))
         .add(Right::Officer(Permission::Administer), routes!(list_certificates))
@@ -85,7 +88,7 @@ async fn enrol(
     let (officer, at) = (deed.actor().id, deed.at());
     let id = store::granted(deed.tx(), officer, &hash, at).await?.ok_or(AccessError::Token)?;
     let authority = access.authority();
-    let issued = authority.officer(&officer.to_string(), request_pem, at, &mut deed.rng())?;
+    let issued = certified(deed, &authority, request_pem).await?;
     store::enrol(deed.tx(), id, &issued, at).await?;
     let entry = Entry::new(Action::OfficerCertificateEnrolled, Object::Officer(officer), Purpose::Work);
     let office = deed.actor().office.clone();
@@ -93,6 +96,89 @@ async fn enrol(
     let ca_pem = authority.all_pem().to_owned();
     Ok(EnrolledCertificate { id, certificate_pem: issued.pem, ca_pem, expires_at: issued.not_after })
 }
+
+/// Certifies the key of the request for the officer.
+async fn certified(
+    deed: &mut Deed<Officer>,
+    authority: &TlsAuthority,
+    request_pem: &str,
+) -> Result<IssuedCertificate, AccessError> {
+    let (officer, at) = (deed.actor().id, deed.at());
+    let issued = authority.officer(&officer.to_string(), request_pem, at, &mut deed.rng())?;
+    let key = key_of(&issued.der).ok_or(AccessError::KeyCertified)?;
+    if store::key_was_revoked(deed.tx(), officer, &key).await? {
+        return Err(AccessError::KeyCertified);
+    }
+    steps::claim_key(deed, &format!("officer/{officer}"), &issued).await?;
+    Ok(issued)
+}
+
+/// Body of a renewal of an officer's certificate.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CertificateRenewal {
+    /// PKCS#10 request in PEM, with a new key. Its key is certified; name and wishes in it are not.
+    csr_pem: String,
+}
+
+/// Renews the client certificate that the session is bound to: both factors, and no administrator. The present one goes
+/// on until a session is opened with the new one, and ends then.
+#[utoipa::path(post, path = "/api/v1/me/certificates/renewal", tag = "access", request_body = CertificateRenewal,
+    responses((status = 200, body = EnrolledCertificate)))]
+async fn renew_certificate(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    officer: Officer,
+    Write { stamp, body }: Write<CertificateRenewal>,
+) -> Answered {
+    if body.csr_pem.len() > LONGEST_CSR {
+        return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
+    }
+    desk.write(officer, stamp, async |deed| renew(deed, &access, &body.csr_pem).await).await
+}
+
+async fn renew(
+    deed: &mut Deed<Officer>,
+    access: &Access,
+    request_pem: &str,
+) -> Result<EnrolledCertificate, AccessError> {
+    let (officer, session, at) = (deed.actor().id, deed.actor().session, deed.at());
+    // The gate has seen that the connection shows it.
+    let shown = super::store::certificate_of(deed.tx(), session).await?.ok_or(AccessError::SecondFactor)?;
+    let (present, _) = store::found(deed.tx(), &shown).await?.ok_or(AccessError::SecondFactor)?;
+    let authority = access.authority();
+    let issued = certified(deed, &authority, request_pem).await?;
+    // No token enrols it: one that is not shown stands in its place.
+    let mut token = [0; 32];
+    deed.rng().fill_bytes(&mut token);
+    let id = deed.id();
+    store::renew(deed.tx(), (id, present), officer, &token, &issued, at).await?;
+    let entry = Entry::new(Action::OfficerCertificateEnrolled, Object::Officer(officer), Purpose::Work);
+    let office = deed.actor().office.clone();
+    let why = format!("{} renews {}", said_of(&issued.fingerprint()), said_of(&shown));
+    deed.enter(entry.of(&office).because(why)).await?;
+    let ca_pem = authority.all_pem().to_owned();
+    Ok(EnrolledCertificate { id, certificate_pem: issued.pem, ca_pem, expires_at: issued.not_after })
+}
+
+/// Ends the certificate that this one renews, now that a session is opened with this one.
+pub(super) async fn first_use(
+    deed: &mut Deed<Officer>,
+    officer: OfficerId,
+    shown: &[u8; 32],
+) -> Result<(), AccessError> {
+    let Some((_, Some(renewed))) = store::found(deed.tx(), shown).await? else { return Ok(()) };
+    if !store::may_be_used(deed.tx(), renewed).await? {
+        return Ok(());
+    }
+    let at = deed.at();
+    store::revoke(deed.tx(), renewed, RENEWED, at).await?;
+    let entry = Entry::new(Action::OfficerCertificateRevoked, Object::Officer(officer), Purpose::Work);
+    Ok(deed.enter(entry.because(RENEWED)).await?)
+}
+
+/// Why, of a certificate that was renewed.
+const RENEWED: &str = "renewed: a session was opened with the next one";
 
 /// What the trail says of a certificate.
 fn said_of(fingerprint: &[u8]) -> String {
@@ -127,6 +213,8 @@ struct CertificateItem {
     revoked_at: Option<OffsetDateTime>,
     /// Why it was revoked.
     revocation_reason: Option<String>,
+    /// The certificate that it renews.
+    renews: Option<CertificateId>,
     /// True for a record that was changed by another hand: nothing of it is to be believed, and it opens nothing.
     tampered: bool,
 }
@@ -142,6 +230,7 @@ fn item((row, holds): &(Record, bool)) -> Result<(CertificateId, CertificateItem
         expires_at: row.get("expires_at")?,
         revoked_at: row.get("revoked_at")?,
         revocation_reason: row.get("revocation_reason")?,
+        renews: Id::of_optional(row, "renews")?,
         tampered: !holds,
     };
     Ok((id, item))
@@ -184,10 +273,12 @@ async fn list_certificates(
 }
 
 /// Revokes a client certificate or a grant of the officer who asks: where a computer was lost. The sessions that are
-/// bound to it end.
+/// bound to it end. Where two factors are wanted it takes both, and the last certificate with which an administrator
+/// signs in stays (`last-administrator`).
 #[utoipa::path(delete, path = "/api/v1/me/certificates/{id}", tag = "access", params(("id" = String, Path)),
     responses((status = 204, description = "Done.")))]
 async fn revoke_my_certificate(
+    State(access): State<Access>,
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<CertificateId>,
@@ -199,7 +290,8 @@ async fn revoke_my_certificate(
                 return Err(AccessError::OfficerCertificateUnknown);
             }
             let office = deed.actor().office.clone();
-            revoke(deed, id, (deed.actor().id, &office), "by its officer", Purpose::Work).await.map(drop)
+            let owned = (deed.actor().id, &office);
+            revoke(deed, &access, id, owned, "by its officer", Purpose::Work).await.map(drop)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -215,10 +307,12 @@ struct CertificateRevocation {
     revoked_at: OffsetDateTime,
 }
 
-/// Revokes an officer's client certificate, or a grant that was not used: the sessions that are bound to it end.
+/// Revokes an officer's client certificate, or a grant that was not used: the sessions that are bound to it end. Where
+/// two factors are wanted the last certificate with which an administrator signs in stays (`last-administrator`).
 #[utoipa::path(post, path = "/api/v1/officer-certificates/{id}/revocation", tag = "access", request_body = Reason,
     params(("id" = String, Path)), responses((status = 200, body = CertificateRevocation)))]
 async fn revoke_certificate(
+    State(access): State<Access>,
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<CertificateId>,
@@ -229,7 +323,8 @@ async fn revoke_certificate(
         let office = super::store::office_of_officer(deed.tx(), owner).await?;
         let office = office.ok_or(AccessError::OfficerCertificateUnknown)?;
         deed.actor().may_act_for(&office)?;
-        let revoked_at = revoke(deed, id, (owner, &office), body.reason.as_str(), Purpose::Administration).await?;
+        let revoked_at =
+            revoke(deed, &access, id, (owner, &office), body.reason.as_str(), Purpose::Administration).await?;
         Ok::<_, AccessError>(CertificateRevocation { id, revoked_at })
     })
     .await
@@ -237,13 +332,17 @@ async fn revoke_certificate(
 
 async fn revoke(
     deed: &mut Deed<Officer>,
+    access: &Access,
     id: CertificateId,
     (owner, office): (OfficerId, &OfficeCode),
     reason: &str,
     purpose: Purpose,
 ) -> Result<OffsetDateTime, AccessError> {
+    super::proposals::keep_a_certificate(deed, &access.settings, (owner, id)).await?;
     let at = deed.at();
     let revoked_at = store::revoke(deed.tx(), id, reason, at).await?.ok_or(AccessError::OfficerCertificateUnknown)?;
+    // What was made with a certificate that is not to be trusted is not to be trusted either.
+    store::revoke_renewals(deed.tx(), id, reason, at).await?;
     let entry = Entry::new(Action::OfficerCertificateRevoked, Object::Officer(owner), purpose).of(office);
     deed.enter(entry.because(reason)).await?;
     Ok(revoked_at)

@@ -238,11 +238,11 @@ fn certificate(request: &Request) -> Option<[u8; 32]> {
 }
 
 /// What a session may do with a password alone where the policy wants a second factor: what concerns its officer's own
-/// sessions, password and certificates.
-const OWN_MATTERS: [&str; 7] = [
+/// sessions and password, and the enrolment of a certificate. To revoke one takes what to use it takes: else a stolen
+/// password shuts its officer out.
+const OWN_MATTERS: [&str; 6] = [
     "/api/v1/me",
     "/api/v1/me/certificates",
-    "/api/v1/me/certificates/{id}",
     "/api/v1/me/password",
     "/api/v1/me/sessions",
     "/api/v1/me/sessions/{id}",

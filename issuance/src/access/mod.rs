@@ -23,6 +23,7 @@ pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub use gate::{Gate, gate, still_in};
 pub use model::AccessError;
 use serde::{Deserialize, Serialize};
+pub use steps::note_certified_keys;
 pub(crate) use steps::{
     knows_officer, office_of_officer_in_service, office_of_station, officer_of_name, post_of_officer,
 };
@@ -30,9 +31,9 @@ pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::proposals::PROPOSAL;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};
 pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
-use self::proposals::Proposal;
+use self::proposals::{Alarm, Proposal};
 use self::throttle::Throttle;
 use self::turns::Turns;
 use crate::ground::ids::ProposalId;
@@ -99,8 +100,8 @@ impl Default for Settings {
 pub struct Access {
     settings: Arc<Settings>,
     tls_authority: Arc<RwLock<Arc<TlsAuthority>>>,
-    /// When a proposal of the owner of the key file takes effect, while there is one.
-    alarm: Arc<RwLock<Option<OffsetDateTime>>>,
+    /// What every answer says while a proposal of the owner of the key file is open.
+    alarm: Arc<RwLock<Option<Alarm>>>,
     /// Since when this process shows the alarm of each proposal, by [`Clock::run`](crate::ground::Clock::run), as far
     /// as it is not counted yet.
     shown_since: Arc<Mutex<BTreeMap<ProposalId, Duration>>>,
@@ -130,7 +131,7 @@ impl Access {
     }
 
     /// The authority that certifies stations and officers now. Take it once for one answer.
-    fn authority(&self) -> Arc<TlsAuthority> {
+    pub(crate) fn authority(&self) -> Arc<TlsAuthority> {
         Arc::clone(&self.tls_authority.read().expect("the lock is held for a copy only"))
     }
 
@@ -146,12 +147,12 @@ impl Access {
         another
     }
 
-    /// When a proposal of the owner of the key file takes effect, while there is one: for status and every answer.
+    /// What every answer says while a proposal of the owner of the key file is open.
     ///
     /// # Panics
     /// Never: the lock is held for a copy only.
     #[must_use]
-    pub fn alarm(&self) -> Option<OffsetDateTime> {
+    pub fn alarm(&self) -> Option<Alarm> {
         *self.alarm.read().expect("the lock is held for a copy only")
     }
 
@@ -177,7 +178,7 @@ impl Access {
         *said = strange.to_vec();
     }
 
-    fn set_alarm(&self, alarm: Option<OffsetDateTime>) {
+    fn set_alarm(&self, alarm: Option<Alarm>) {
         *self.alarm.write().expect("the lock is held for a copy only") = alarm;
     }
 }

@@ -25,9 +25,20 @@ pub enum AccessError {
     /// The certification request of a station or an officer cannot be used.
     #[error("{0}")]
     CertificationRequest(TlsAuthorityError),
+    /// The key of a certification request was certified for another, or is that of a revoked certificate.
+    #[error(
+        "the key of the request was certified before: for another station or officer, or in a certificate that is revoked"
+    )]
+    KeyCertified,
     /// Wrong name or wrong password: which of them, is not said.
     #[error("name or password wrong")]
     Credentials,
+    /// No administrator would be left who can sign in with two factors.
+    #[error(
+        "without this certificate no administrator of the national office could sign in with two factors; the owner of \
+         the key file revokes it: issuance officer revoke-certificates"
+    )]
+    LastCertificate,
     /// No administrator of the national office would be left.
     #[error("the last administrator of the national office stays")]
     LastAdministrator,
@@ -49,6 +60,9 @@ pub enum AccessError {
     /// No such officer.
     #[error("officer unknown")]
     OfficerUnknown,
+    /// No officer has the name that the owner of the key file typed.
+    #[error("no officer is called `{0}`; `issuance officer list` shows all")]
+    OfficerUnnamed(String),
     /// The object belongs to another office.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),
@@ -103,6 +117,9 @@ pub enum AccessError {
     /// No such station.
     #[error("station unknown")]
     StationUnknown,
+    /// No station has the name that the owner of the key file typed.
+    #[error("no station is called `{0}`; `issuance station list` shows all")]
+    StationUnnamed(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,7 +1,9 @@
 //! What two administrators do together about an officer: one proposes, another confirms.
 //!
 //! The owner of the key file proposes too, offline (`issuance officer`). Such a proposal breaks glass: while it is open
-//! every answer of the service says so, and if no administrator signs in for a day it takes effect by itself.
+//! every answer of the service says so, and if no administrator who may decide about it signs in for a day it takes
+//! effect by itself. If one does, it waits for the decision as long as one of them could still decide, and ends
+//! undecided with its week.
 
 use std::fmt;
 
@@ -15,7 +17,7 @@ use super::store::proposals as store;
 use super::{Access, AccessError, Settings, steps};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};
-use crate::ground::ids::{OfficerId, ProposalId};
+use crate::ground::ids::{CertificateId, OfficerId, ProposalId};
 use crate::ground::{OfficeCode, Officer, Role};
 use crate::store::{StoreError, Tx};
 
@@ -157,6 +159,7 @@ pub(super) async fn appoint(
 /// [`AccessError::LastAdministrator`]
 pub(super) async fn propose(
     deed: &mut Deed<Officer>,
+    settings: &Settings,
     officer: OfficerId,
     change: Change,
     reason: &str,
@@ -170,7 +173,7 @@ pub(super) async fn propose(
         Change::Roles { roles } => fit_roles(roles)?,
         Change::Appoint | Change::Certificate | Change::Disable | Change::Enable | Change::Reset => {}
     }
-    keep_an_administrator(deed.tx(), officer, &change).await?;
+    keep_an_administrator(deed, officer, &change, settings.factors).await?;
     if officer == deed.actor().id {
         return Err(AccessError::OwnCase);
     }
@@ -188,11 +191,12 @@ pub(super) async fn propose(
 /// As [`propose`].
 pub(super) async fn disable(
     deed: &mut Deed<Officer>,
+    settings: &Settings,
     id: OfficerId,
     reason: &str,
 ) -> Result<Option<ProposalId>, AccessError> {
     match store::is_administrator(deed.tx(), id).await {
-        Ok(true) => propose(deed, id, Change::Disable, reason).await.map(|proposed| Some(proposed.proposal)),
+        Ok(true) => propose(deed, settings, id, Change::Disable, reason).await.map(|proposed| Some(proposed.proposal)),
         Ok(false) => steps::disable_officer(deed, id, reason).await.map(|()| None),
         // What the row says of office and roles is not believed.
         Err(StoreError::Tampered { .. }) => {
@@ -257,14 +261,15 @@ pub(super) async fn withdraw(deed: &mut Deed<Officer>, id: ProposalId) -> Result
     Ok(Proposed { officer: proposal.officer, proposal: id, effective: false, token: None })
 }
 
-/// Returns the open proposals about officers for whom the administrator acts.
+/// Returns the open proposals about officers for whom the administrator acts, and those of the owner of the key file:
+/// each administrator sees that glass is broken.
 ///
 /// # Errors
 /// [`AccessError::Store`]
 pub(super) async fn list(deed: &mut Deed<Officer>) -> Result<Vec<Proposal>, AccessError> {
     let at = deed.at();
     let (mut proposals, _) = store::all_open(deed.tx(), at).await?;
-    proposals.retain(|proposal| deed.actor().may_act_for(&proposal.office).is_ok());
+    proposals.retain(|proposal| proposal.by.is_none() || deed.actor().may_act_for(&proposal.office).is_ok());
     let object = Object::Asked("officer-proposals".to_owned());
     deed.record(Action::OfficerProposalsRead, object, None, Purpose::Administration).await?;
     Ok(proposals)
@@ -283,12 +288,53 @@ pub struct Listed {
     pub state: &'static str,
 }
 
-/// Returns when the first open proposal of the owner of the key file takes effect, if no administrator decides before.
+/// What every answer says while a proposal of the owner of the key file is open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Alarm {
+    /// The proposal takes effect then, if no administrator who may decide signs in before; while it waits for one, it
+    /// ends then undecided.
+    pub at: OffsetDateTime,
+    /// Since when it waits for an administrator who may decide and was seen at work.
+    pub waits_since: Option<OffsetDateTime>,
+}
+
+/// As the header `x-break-glass` has it: seconds since 1970, and whether it waits.
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.at.unix_timestamp(), if self.waits_since.is_some() { ";waits" } else { "" })
+    }
+}
+
+impl Alarm {
+    fn of(proposal: &Proposal, now: OffsetDateTime) -> Self {
+        let waits_since = proposal.administrator_seen_at;
+        let at = if waits_since.is_some() { proposal.expires_at } else { now + proposal.remaining() };
+        Self { at, waits_since }
+    }
+
+    /// Returns the more urgent one: what takes effect by itself is before what waits.
+    fn sooner(self, other: Option<Self>) -> Self {
+        let urgent = |one: &Self| (one.waits_since.is_some(), one.at);
+        other.filter(|other| urgent(other) < urgent(&self)).unwrap_or(self)
+    }
+}
+
+/// Returns the alarm of the most urgent open proposal of the owner of the key file, as far as it was counted.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn break_glass_until(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StoreError> {
-    store::break_glass(tx, now).await
+pub async fn break_glass(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<Alarm>, StoreError> {
+    let (open, _) = store::all_open(tx, now).await?;
+    let offline = open.iter().filter(|proposal| proposal.by.is_none());
+    Ok(offline.fold(None, |alarm, proposal| Some(Alarm::of(proposal, now).sooner(alarm))))
+}
+
+/// Returns how many administrators of the national office can sign in as the policy wants.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn administrators(tx: &mut Tx, factors: u8, now: OffsetDateTime) -> Result<usize, StoreError> {
+    Ok(store::national_administrators(tx, factors, now).await?.len())
 }
 
 /// Returns all officers, by name.
@@ -302,21 +348,41 @@ pub async fn listed(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
 /// Ends an officer's access, offline.
 ///
 /// # Errors
-/// [`AccessError::OfficerUnknown`], [`AccessError::LastAdministrator`]
+/// [`AccessError::OfficerUnnamed`], [`AccessError::LastAdministrator`]
 pub async fn lock_offline(deed: &mut Deed<Service>, username: &str) -> Result<(), AccessError> {
     store::lock(deed.tx()).await?;
-    let id = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let id = named(deed, username).await?;
     let office = match super::store::office_of_officer(deed.tx(), id).await {
         Err(StoreError::Tampered { .. }) => {
             return lock_tampered(deed, id, &format!("{OFFLINE}; {TAMPERED}")).await;
         }
         office => office?.ok_or(AccessError::OfficerUnknown)?,
     };
-    keep_an_administrator(deed.tx(), id, &Change::Disable).await?;
+    keep_an_administrator(deed, id, &Change::Disable, 1).await?;
     let at = deed.at();
     super::store::disable_officer(deed.tx(), id, at).await?;
     let entry = Entry::new(Action::OfficerDisabled, Object::Officer(id), Purpose::Administration).of(&office);
     Ok(deed.enter(entry.because(OFFLINE)).await?)
+}
+
+/// Revokes all client certificates and grants of an officer, offline: also those of the last administrator.
+///
+/// # Errors
+/// [`AccessError::OfficerUnnamed`]
+pub async fn revoke_certificates_offline(deed: &mut Deed<Service>, username: &str) -> Result<(), AccessError> {
+    store::lock(deed.tx()).await?;
+    let id = named(deed, username).await?;
+    let office = super::store::office_of_officer(deed.tx(), id).await?.ok_or(AccessError::OfficerUnknown)?;
+    let at = deed.at();
+    super::store::certificates::revoke_all(deed.tx(), id, OFFLINE, at).await?;
+    let entry = Entry::new(Action::OfficerCertificateRevoked, Object::Officer(id), Purpose::Administration);
+    Ok(deed.enter(entry.of(&office).because(OFFLINE)).await?)
+}
+
+/// Returns the officer of this name.
+async fn named(deed: &mut Deed<Service>, username: &str) -> Result<OfficerId, AccessError> {
+    let found = store::named(deed.tx(), username).await?;
+    found.ok_or_else(|| AccessError::OfficerUnnamed(username.to_owned()))
 }
 
 /// What the owner of the key file proposes about an officer.
@@ -330,18 +396,28 @@ pub enum Offline {
     Roles(Vec<Role>),
 }
 
-/// Proposes something about an officer, offline. Returns when it takes effect if no administrator signs in before, and
-/// for a new password or a certificate the one-time token, which works from then on.
+/// What the owner of the key file has proposed.
+#[derive(Debug)]
+pub struct OfflineProposal {
+    /// It takes effect then, if no administrator who may decide signs in before …
+    pub effective_at: OffsetDateTime,
+    /// … and if one does, it waits for the decision until then.
+    pub expires_at: OffsetDateTime,
+    /// For a new password or a certificate the one-time token, which works from then on.
+    pub token: Option<Zeroizing<String>>,
+}
+
+/// Proposes something about an officer, offline.
 ///
 /// # Errors
-/// [`AccessError::OfficerUnknown`], [`AccessError::RolesExclude`], [`AccessError::LastAdministrator`]
+/// [`AccessError::OfficerUnnamed`], [`AccessError::RolesExclude`], [`AccessError::LastAdministrator`]
 pub async fn propose_offline(
     deed: &mut Deed<Service>,
     username: &str,
     offline: Offline,
-) -> Result<(OffsetDateTime, Option<Zeroizing<String>>), AccessError> {
+) -> Result<OfflineProposal, AccessError> {
     store::lock(deed.tx()).await?;
-    let officer = store::named(deed.tx(), username).await?.ok_or(AccessError::OfficerUnknown)?;
+    let officer = named(deed, username).await?;
     let post = super::store::post_of_any_officer(deed.tx(), officer).await?.ok_or(AccessError::OfficerUnknown)?;
     let office = post.0.clone();
     let (change, token) = match offline {
@@ -352,7 +428,7 @@ pub async fn propose_offline(
             (Change::Roles { roles }, None)
         }
     };
-    keep_an_administrator(deed.tx(), officer, &change).await?;
+    keep_an_administrator(deed, officer, &change, 1).await?;
     let effective_at = deed.at() + BREAK_GLASS_ALARM;
     let proposal = Proposal {
         by: None,
@@ -363,7 +439,7 @@ pub async fn propose_offline(
     store::insert(deed.tx(), &proposal).await?;
     let entry = Entry::new(Action::OfficerProposed, Object::Officer(officer), Purpose::Administration).of(&office);
     deed.enter(entry.because(format!("{}: {}", proposal.change, proposal.reason))).await?;
-    Ok((effective_at, token))
+    Ok(OfflineProposal { effective_at, expires_at: proposal.expires_at, token })
 }
 
 /// Looks for proposals of the owner of the key file, counts for how long their alarm was shown, and puts into effect
@@ -384,28 +460,25 @@ pub async fn watch(access: &Access, deeds: &Deeds) -> Result<(), WatchError> {
     let mut alarm = None;
     for (proposal, since) in offline.into_iter().zip(begun) {
         let uncounted = run - since;
-        // Once an administrator was seen, it waits for one to decide.
-        let counts = proposal.administrator_seen_at.is_none()
-            && (uncounted >= COUNTED_EVERY || proposal.shown_for + uncounted >= BREAK_GLASS_ALARM);
+        let counts = uncounted >= COUNTED_EVERY || proposal.shown_for + uncounted >= BREAK_GLASS_ALARM;
         let counted =
             if counts { count(access, deeds, &proposal, uncounted, (run, now)).await? } else { Some(proposal) };
         let Some(proposal) = counted else { continue };
         if proposal.remaining().is_zero()
             && proposal.administrator_seen_at.is_none()
-            && break_glass(access, deeds, &proposal).await?
+            && breaks(access, deeds, &proposal).await?
         {
             continue;
         }
-        let effective_at = now + proposal.remaining();
-        alarm = Some(alarm.map_or(effective_at, |alarm: OffsetDateTime| alarm.min(effective_at)));
+        alarm = Some(Alarm::of(&proposal, now).sooner(alarm));
     }
     access.set_alarm(alarm);
     Ok(())
 }
 
 /// Counts the time in which this process showed the alarm of a proposal, but no more than has passed by the clock since
-/// it was counted last: two processes of one service count an hour once. Notes an administrator who was seen at work.
-/// Returns the proposal as it is then; none if it was decided meanwhile.
+/// it was counted last: two processes of one service count an hour once. Notes whether it waits for an administrator
+/// who was seen at work. Returns the proposal as it is then; none if it was decided meanwhile.
 async fn count(
     access: &Access,
     deeds: &Deeds,
@@ -416,11 +489,11 @@ async fn count(
 ) -> Result<Option<Proposal>, WatchError> {
     let mut tx = deeds.db().begin_upkeep().await?;
     let Some(mut proposal) = store::locked(&mut tx, proposal.id).await? else { return Ok(None) };
-    if proposal.administrator_seen_at.is_none()
-        && store::administrator_was_here(&mut tx, access.settings.factors, proposal.at).await?
-    {
-        proposal.administrator_seen_at = Some(now);
-        store::administrator_seen(&mut tx, proposal.id, now).await?;
+    let here = store::administrator_was_here(&mut tx, access.settings.factors, &proposal, now).await?;
+    if here != proposal.administrator_seen_at.is_some() {
+        // One who was seen and can decide no more does not hold it up either.
+        proposal.administrator_seen_at = here.then_some(now);
+        store::administrator_seen(&mut tx, proposal.id, proposal.administrator_seen_at).await?;
     }
     let passed = now - proposal.shown_at.unwrap_or(proposal.at);
     let shown = uncounted.min(passed);
@@ -435,15 +508,15 @@ async fn count(
 
 /// Puts a proposal of the owner of the key file into effect, unless an administrator signed in since.
 /// Returns true if it is decided.
-async fn break_glass(access: &Access, deeds: &Deeds, proposal: &Proposal) -> Result<bool, WatchError> {
+async fn breaks(access: &Access, deeds: &Deeds, proposal: &Proposal) -> Result<bool, WatchError> {
     let mut deed = deeds.open(Service).await?;
     store::lock(deed.tx()).await?;
     let Some(proposal) = store::locked(deed.tx(), proposal.id).await? else { return Ok(true) };
-    if store::administrator_was_here(deed.tx(), access.settings.factors, proposal.at).await? {
+    let at = deed.at();
+    if store::administrator_was_here(deed.tx(), access.settings.factors, &proposal, at).await? {
         // One can sign in, and so decides.
         return Ok(false);
     }
-    let at = deed.at();
     let fits = still_fits(deed.tx(), &proposal, at).await;
     let done = match fits {
         Ok(()) => take_effect(&mut deed, &access.settings, &proposal, "break-glass").await.map(drop),
@@ -540,7 +613,7 @@ async fn take_effect<A: Actor>(
         crate::ground::Caller::Officer(by, _) => Some(by),
         _ => None,
     };
-    keep_an_administrator(deed.tx(), id, &proposal.change).await?;
+    keep_an_administrator(deed, id, &proposal.change, settings.factors).await?;
     let (action, token) = match &proposal.change {
         Change::Appoint => (Action::OfficerMade, true),
         Change::Disable => {
@@ -582,18 +655,50 @@ async fn take_effect<A: Actor>(
     Ok(token)
 }
 
-/// Refuses what would leave the national office without an administrator who can sign in.
-async fn keep_an_administrator(tx: &mut Tx, id: OfficerId, change: &Change) -> Result<(), AccessError> {
+/// Refuses what would leave the national office without an administrator who can sign in, or take away the last one who
+/// can sign in with that many factors.
+async fn keep_an_administrator(
+    deed: &mut Deed<impl Actor>,
+    id: OfficerId,
+    change: &Change,
+    factors: u8,
+) -> Result<(), AccessError> {
     let ends = match change {
         Change::Disable => true,
         Change::Roles { roles } => !roles.contains(&Role::Admin),
         Change::Office { office } => *office != OfficeCode::national(),
         Change::Appoint | Change::Certificate | Change::Enable | Change::Reset => false,
     };
-    if ends && store::is_administrator(tx, id).await? && store::other_national_administrators(tx, id).await? == 0 {
+    if !ends || !store::is_administrator(deed.tx(), id).await? {
+        return Ok(());
+    }
+    let at = deed.at();
+    let able = store::national_administrators(deed.tx(), factors, at).await?;
+    if able == [id] || store::other_national_administrators(deed.tx(), id).await? == 0 {
         return Err(AccessError::LastAdministrator);
     }
     Ok(())
+}
+
+/// Refuses to revoke a certificate without which no administrator could sign in as the policy wants: that takes the
+/// key file.
+///
+/// # Errors
+/// [`AccessError::LastCertificate`]
+pub(super) async fn keep_a_certificate(
+    deed: &mut Deed<Officer>,
+    settings: &Settings,
+    (owner, certificate): (OfficerId, CertificateId),
+) -> Result<(), AccessError> {
+    if settings.factors < 2 {
+        return Ok(());
+    }
+    // Two administrators who revoke each other's at the same moment must not both find the other one there.
+    store::lock(deed.tx()).await?;
+    let at = deed.at();
+    let able = store::national_administrators(deed.tx(), settings.factors, at).await?;
+    let left = super::store::certificates::has_one(deed.tx(), owner, Some(certificate), at).await?;
+    if able == [owner] && !left { Err(AccessError::LastCertificate) } else { Ok(()) }
 }
 
 fn fit_roles(roles: &[Role]) -> Result<(), AccessError> {

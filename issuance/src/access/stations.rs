@@ -107,11 +107,11 @@ pub async fn left_behind(
 /// Revokes the station with this name. Returns the moment of its (first) revocation.
 ///
 /// # Errors
-/// [`AccessError::StationUnknown`]; [`StoreError::Tampered`] for a record that was changed by another hand.
+/// [`AccessError::StationUnnamed`]; [`StoreError::Tampered`] for a record that was changed by another hand.
 pub async fn revoke_offline(deed: &mut Deed<Service>, name: &str) -> Result<(StationId, OffsetDateTime), AccessError> {
     let at = deed.at();
     let named = listed(deed.tx(), at).await?.into_iter().find(|one| one.name == name);
-    let id = named.ok_or(AccessError::StationUnknown)?.id;
+    let id = named.ok_or_else(|| AccessError::StationUnnamed(name.to_owned()))?.id;
     let office = store::office_of_any_station(deed.tx(), id).await?.ok_or(AccessError::StationUnknown)?;
     let revoked_at = store::revoke_station(deed.tx(), id, OFFLINE, at).await?;
     let entry = Entry::new(Action::StationRevoked, Object::Station(id), Purpose::Administration).because(OFFLINE);

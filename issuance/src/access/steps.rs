@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::throttle::Guess;
-use super::{Access, AccessError, passwords, store};
+use super::{Access, AccessError, certificates, passwords, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone};
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{OfficeCode, Officer, Role, Station};
-use crate::keys::TlsAuthority;
-use crate::store::Tx;
+use crate::keys::{IssuedCertificate, TlsAuthority};
+use crate::store::{StoreError, Tx};
 use crate::web::Origin;
 
 /// An open session, as its officer learns of it.
@@ -136,6 +136,9 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
         _ => None,
     };
     store::open_session(deed.tx(), session, &hash, account.id, certificate.as_ref(), (at, expires_at)).await?;
+    if let Some(shown) = &certificate {
+        certificates::first_use(&mut deed, account.id, shown).await?;
+    }
     let entry = Entry::new(Action::SignedIn, tried.typed, Purpose::Work);
     let second = certificate.map(|shown| format!("certificate {}", hex::encode(&shown[..8])));
     deed.enter(Entry { reason: second, ..entry }).await?;
@@ -303,11 +306,34 @@ pub(super) async fn disable_officer(deed: &mut Deed<Officer>, id: OfficerId, rea
     Ok(())
 }
 
+/// Refuses to certify a key that was certified for another holder.
+///
+/// # Errors
+/// [`AccessError::KeyCertified`]
+pub(super) async fn claim_key(
+    deed: &mut Deed<impl Actor>,
+    holder: &str,
+    certificate: &IssuedCertificate,
+) -> Result<(), AccessError> {
+    let at = deed.at();
+    if store::keys::claim(deed.tx(), holder, certificate, at).await? { Ok(()) } else { Err(AccessError::KeyCertified) }
+}
+
+/// Notes the keys of stations and officers that a version certified which did not note them.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn note_certified_keys(deeds: &Deeds) -> Result<(), StoreError> {
+    let mut tx = deeds.db().begin_upkeep().await?;
+    store::keys::note_earlier(&mut tx, deeds.source().now()).await?;
+    tx.commit().await
+}
+
 /// Enrols a station: signs its certification request with the service's TLS authority. Returns
 /// id and certificate (PEM).
 ///
 /// # Errors
-/// [`AccessError::CertificationRequest`], [`AccessError::NameTaken`]
+/// [`AccessError::CertificationRequest`], [`AccessError::KeyCertified`], [`AccessError::NameTaken`]
 pub(super) async fn enrol_station(
     deed: &mut Deed<Officer>,
     authority: &TlsAuthority,
@@ -319,6 +345,7 @@ pub(super) async fn enrol_station(
     fit_name(name)?;
     let (id, at): (StationId, _) = (deed.id(), deed.at());
     let certificate = authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
+    claim_key(deed, &format!("station/{id}"), &certificate).await?;
     store::insert_station(deed.tx(), id, name, office, &certificate, at).await?;
     deed.enter(Entry::new(Action::StationEnrolled, Object::Station(id), Purpose::Administration).of(office)).await?;
     Ok((id, certificate.pem))
@@ -328,7 +355,8 @@ pub(super) async fn enrol_station(
 /// next is first used.
 ///
 /// # Errors
-/// [`AccessError::CertificationRequest`]; [`AccessError::StationRenewalOpen`] if another one was issued a moment ago.
+/// [`AccessError::CertificationRequest`], [`AccessError::KeyCertified`]; [`AccessError::StationRenewalOpen`] if another
+/// one was issued a moment ago.
 pub(super) async fn renew_station(
     deed: &mut Deed<Station>,
     authority: &TlsAuthority,
@@ -340,6 +368,7 @@ pub(super) async fn renew_station(
         return Err(AccessError::StationRenewalOpen);
     }
     let certificate = authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
+    claim_key(deed, &format!("station/{id}"), &certificate).await?;
     store::keep_next(deed.tx(), id, &certificate, at).await?;
     let office = deed.actor().office.clone();
     let entry = Entry::new(Action::StationRenewed, Object::Station(id), Purpose::Work).of(&office);

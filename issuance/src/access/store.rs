@@ -1,6 +1,7 @@
 //! SQL of the access office.
 
 pub(super) mod certificates;
+pub(super) mod keys;
 pub(super) mod lists;
 pub(in crate::access) mod proposals;
 
@@ -21,6 +22,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(46, "0046_access_rights_row_macs"),
     migration!(67, "0067_access_station_renewals"),
     migration!(70, "0070_access_officer_certificates"),
+    migration!(113, "0113_access_certified_keys"),
+    migration!(114, "0114_access_certificate_renewals"),
 ];
 
 /// Officers carry a MAC.
@@ -372,6 +375,11 @@ pub(super) struct LiveSession {
     pub password_due: bool,
     /// The certificate without which the token opens nothing.
     pub certificate: Option<[u8; 32]>,
+}
+
+/// Returns the certificate that an open session is bound to.
+pub(super) async fn certificate_of(tx: &mut Tx, session: SessionId) -> Result<Option<[u8; 32]>, StoreError> {
+    tx.sealed(&SESSION, session).await?.map_or(Ok(None), |row| bound_to(&row))
 }
 
 /// Returns a live session.

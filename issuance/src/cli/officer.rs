@@ -3,11 +3,10 @@
 use clap::{Args, Subcommand};
 use crypto::identity::civil_time::to_the_minute;
 use serde::Serialize;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Outcome, Place, output};
-use crate::access::proposals::{self, Offline};
+use crate::access::proposals::{self, Offline, OfflineProposal};
 use crate::deed::Deeds;
 use crate::ground::Role;
 use crate::ground::actor::Service;
@@ -16,8 +15,9 @@ use crate::server;
 
 /// What the owner of the key file does about officers without signing in: list, lock, propose.
 ///
-/// A proposal breaks glass: it takes effect when an administrator confirms it, or, if none signs in, after 24 hours in
-/// which every answer of the service says so.
+/// A proposal breaks glass: it takes effect when an administrator confirms it, or, if none who may decide about the
+/// officer signs in, after 24 hours in which every answer of the service says so. If one signs in, it waits for the
+/// decision, and ends undecided seven days after it was made.
 #[derive(Args)]
 pub(super) struct OfficerCommand {
     #[command(flatten)]
@@ -37,6 +37,14 @@ enum Act {
     },
     /// Ends an officer's access at once, sessions included. The last administrator stays.
     Lock {
+        /// Name of the account, in any spelling that its owner signs in with.
+        name: Login,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revokes all client certificates of an officer at once, also the last ones with which administrators sign in.
+    RevokeCertificates {
         /// Name of the account, in any spelling that its owner signs in with.
         name: Login,
         /// As one JSON object.
@@ -141,6 +149,23 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             ))?;
             Ok(())
         }
+        Act::RevokeCertificates { name, json } => {
+            let mut deed = deeds.open(Service).await?;
+            proposals::revoke_certificates_offline(&mut deed, name.as_str()).await?;
+            deed.commit().await?;
+            if json {
+                output::line(format_args!(
+                    "{}",
+                    serde_json::json!({"username": name.as_str(), "certificates": "revoked"})
+                ))?;
+            } else {
+                output::line(format_args!(
+                    "The client certificates of {} are revoked, and the sessions that were bound to them have ended.",
+                    name.as_str()
+                ))?;
+            }
+            Ok(())
+        }
         Act::ProposeCertificate { name, json } => propose(deeds, &name, Offline::Certificate, json).await,
         Act::ProposeReset { name, json } => propose(deeds, &name, Offline::Reset, json).await,
         Act::ProposeRole { name, roles, json } => propose(deeds, &name, Offline::Roles(roles), json).await,
@@ -154,16 +179,19 @@ async fn propose(deeds: &Deeds, name: &Login, what: Offline, json: bool) -> Outc
         Offline::Reset | Offline::Roles(_) => ("sets the password", "POST /api/v1/password"),
     };
     let mut deed = deeds.open(Service).await?;
-    let (effective_at, token) = proposals::propose_offline(&mut deed, name.as_str(), what).await?;
+    let proposed = proposals::propose_offline(&mut deed, name.as_str(), what).await?;
     deed.commit().await?;
-    let token = token.as_ref().map(|token| token.as_str());
+    let token = proposed.token.as_ref().map(|token| token.as_str());
     if json {
-        let effective_at = effective_at.format(&Rfc3339)?;
-        let done = serde_json::json!({"username": name.as_str(), "effective_at": effective_at, "token": token});
+        let (effective_at, expires_at) =
+            (proposed.effective_at.format(&Rfc3339)?, proposed.expires_at.format(&Rfc3339)?);
+        let done = serde_json::json!({
+            "username": name.as_str(), "effective_at": effective_at, "expires_at": expires_at, "token": token
+        });
         output::line(format_args!("{done}"))?;
         return Ok(());
     }
-    say_proposed(effective_at)?;
+    say_proposed(&proposed)?;
     if let Some(token) = token {
         output::line(format_args!(
             "From then on this token {} of {} ({}); it is shown once:",
@@ -176,12 +204,18 @@ async fn propose(deeds: &Deeds, name: &Login, what: Offline, json: bool) -> Outc
     Ok(())
 }
 
-fn say_proposed(effective_at: OffsetDateTime) -> Outcome {
+fn say_proposed(proposed: &OfflineProposal) -> Outcome {
     output::line(format_args!(
         "Proposed. It takes effect when an administrator confirms it, or at {}",
-        to_the_minute(effective_at)
+        to_the_minute(proposed.effective_at)
     ))?;
-    output::line(format_args!("if no administrator signs in before. Until then every answer of the service says so."))?;
+    output::line(format_args!(
+        "if none who may decide signs in before. Until then every answer of the service says so."
+    ))?;
+    output::line(format_args!(
+        "If one signs in, it waits for the decision, and ends undecided at {}.",
+        to_the_minute(proposed.expires_at)
+    ))?;
     Ok(())
 }
 

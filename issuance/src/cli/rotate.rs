@@ -5,11 +5,14 @@ use clap::Args;
 use super::confirm::confirm;
 use super::{Outcome, Place, RELOAD, now, output, rng};
 use crate::access::stations::LeftBehind;
-use crate::keys::{self, KeyName, KeyStore, RollOver};
+use crate::keys::{self, CardKeys, KeyName, KeyStore, RollOver};
 use crate::server::{self, Settings};
 
 /// Certifies a new key under the CSCA, for `ds` (signs for 92 days) or `trust-list-signer` (a year); or rolls the TLS
 /// authority over. Reload the service after each step (SIGHUP).
+///
+/// `card-master` makes the next master key of cards: chips that are taken in after a restart of the service get keys of
+/// its version, and those before keep theirs. `issuance status` counts the chips of each version.
 ///
 /// `tls-authority` makes a new TLS authority beside the old one: stations and officers are certified by the new one
 /// from the reload on, and both are trusted. tls-ca.pem then holds both: give it to kiosks and officers, and have each
@@ -20,7 +23,7 @@ pub(super) struct Rotate {
     #[command(flatten)]
     place: Place,
     /// The signer that gets a new key, or the authority that is rolled over.
-    #[arg(value_parser = ["ds", "trust-list-signer", "tls-authority"])]
+    #[arg(value_parser = ["ds", "trust-list-signer", "tls-authority", "card-master"])]
     signer: String,
     /// Of a roll-over: issue the server's certificate under the new authority now, and go on trusting both.
     #[arg(long, conflicts_with = "finish")]
@@ -41,12 +44,25 @@ impl Rotate {
     pub(super) fn run(self) -> Outcome {
         let name = match self.signer.as_str() {
             "tls-authority" => return self.roll_over(),
+            "card-master" => return self.card_master(),
             _ if self.server || self.finish => return Err("--server and --finish are steps of tls-authority".into()),
             "ds" => KeyName::DocumentSigner,
             _ => KeyName::TrustListSigner,
         };
         let certificate = keys::rotate(&self.place.folder.open()?, name, now(), &mut rng())?;
         output::line(format_args!("Certificate {} of {} is issued; {RELOAD}.", certificate.serial(), self.signer))?;
+        Ok(())
+    }
+
+    fn card_master(self) -> Outcome {
+        if self.server || self.finish {
+            return Err("--server and --finish are steps of tls-authority".into());
+        }
+        let version = CardKeys::rotate(&self.place.folder.open()?.locked()?, &mut rng())?;
+        output::line(format_args!(
+            "Master key {version} of cards is made: take a backup of the keys, then restart the service. Chips that are \
+             taken in from then on get keys of version {version}; the others keep theirs, and so the keys before are kept."
+        ))?;
         Ok(())
     }
 

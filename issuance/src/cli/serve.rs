@@ -18,7 +18,8 @@ use crate::server::{Network, Service};
 /// Runs the service until Ctrl-C or SIGTERM; then requests under way finish.
 ///
 /// SIGHUP has it take the server's certificate, the signers and the log filter anew, without an end to any connection.
-/// What cannot be read then is said in the log, and stays as it was.
+/// What cannot be read then is said in the log, and stays as it was; so are the keys of the configuration that were
+/// changed and count only when it is started again.
 ///
 /// Flags stand over the environment, and both over issuance.toml. Log level by `RUST_LOG`, else by `log.filter`; the
 /// log holds no personal data and no keys.
@@ -81,8 +82,14 @@ impl Serve {
                     stopped = &mut stop => break stopped?,
                     _ = hang_up.recv() => {
                         service.reload().await;
-                        if let Err(error) = self.configured().and_then(|config| refilter(filter(&config.log)?)) {
-                            tracing::error!(%error, "not reloaded: the log filter stays as it was");
+                        match self.configured() {
+                            Err(error) => tracing::error!(%error, "not reloaded: the log filter stays as it was"),
+                            Ok(now) => {
+                                if let Err(error) = filter(&now.log).and_then(&refilter) {
+                                    tracing::error!(%error, "not reloaded: the log filter stays as it was");
+                                }
+                                say_kept(&config.kept_until_restart(&now));
+                            }
                         }
                     }
                 }
@@ -91,6 +98,14 @@ impl Serve {
             service.stop().await;
             Ok(())
         })
+    }
+}
+
+/// Says which keys of the configuration were changed and do not count yet. Names no value.
+fn say_kept(keys: &[String]) {
+    if !keys.is_empty() {
+        let keys = keys.join(", ");
+        tracing::warn!(keys, "not reloaded: these keys of the configuration count when the service is started again");
     }
 }
 

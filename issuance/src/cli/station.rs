@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::confirm::confirm;
 use super::{Outcome, Place, output};
-use crate::access::stations;
+use crate::access::{AccessError, stations};
 use crate::deed::Deeds;
 use crate::ground::actor::Service;
 use crate::server;
@@ -46,9 +46,6 @@ enum Act {
 impl StationCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
-        if let Act::Revoke { name, yes, .. } = &self.act {
-            confirm(&format!("Station {name} is revoked for good; it can only be enrolled anew."), *yes)?;
-        }
         tokio::runtime::Runtime::new()?.block_on(async {
             let deeds = server::deeds(&settings).await?;
             let done = act(&deeds, self.act).await;
@@ -97,7 +94,15 @@ async fn act(deeds: &Deeds, act: Act) -> Outcome {
             let strange = items.iter().filter(|one| one.state == stations::TAMPERED).map(|one| one.id.as_str());
             super::refuse_strange("station", strange)
         }
-        Act::Revoke { name, json, .. } => {
+        Act::Revoke { name, yes, json } => {
+            let mut tx = deeds.db().begin_read().await?;
+            let there = stations::listed(&mut tx, deeds.source().now()).await?;
+            drop(tx);
+            if !there.iter().any(|one| one.name == name) {
+                return Err(AccessError::StationUnnamed(name).into());
+            }
+            // Asked before a deed is open: no other writer waits for the answer.
+            confirm(&format!("Station {name} is revoked for good; it can only be enrolled anew."), yes)?;
             let mut deed = deeds.open(Service).await?;
             let (id, at) = stations::revoke_offline(&mut deed, &name).await?;
             deed.commit().await?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Place, output};
-use crate::server::status::{self, Severity, Status};
+use crate::server::status::{self, CardMaster, Severity, Status};
 
 /// Shows what runs out, what waits and what is late, with what helps.
 ///
@@ -28,7 +28,7 @@ impl StatusCommand {
         if self.json {
             output::line(format_args!("{}", serde_json::to_string_pretty(&status)?))?;
         } else {
-            output::line(format_args!("{}", text(&status).trim_end()))?;
+            output::line(format_args!("{}", text(&status, Words::of_environment()).trim_end()))?;
         }
         Ok(match status.findings.iter().map(|finding| finding.severity).max() {
             Some(Severity::Critical) => ExitCode::from(5),
@@ -39,8 +39,10 @@ impl StatusCommand {
 }
 
 /// The state in lines for a person: findings last, where they are seen.
-fn text(status: &Status) -> String {
+fn text(status: &Status, words: Words) -> String {
     let mut lines = Vec::new();
+    let label = |english: &'static str| format!("{:<15}", words.label(english));
+    let inner = |english: &'static str| format!("{:<24}", words.label(english));
     let day = |at: time::OffsetDateTime| {
         let days = (at - status.at).whole_days();
         format!("{} ({days} days)", at.date())
@@ -48,18 +50,22 @@ fn text(status: &Status) -> String {
     let database = &status.database;
     lines.push(format!("issuance {} at {} UTC", status.version, status.at.to_offset(time::UtcOffset::UTC).date()));
     lines.push(format!(
-        "database      {}, installation {}, tables of version {}",
-        database.engine, database.installation, database.schema
+        "{}{}, installation {}, tables of version {}",
+        label("database"),
+        database.engine,
+        database.installation,
+        database.schema
     ));
     let factors = if status.sign_in == "password" { " (one factor: the development default)" } else { "" };
-    lines.push(format!("sign-in       {}{factors}", status.sign_in));
+    lines.push(format!("{}{}{factors}", label("sign-in"), status.sign_in));
+    lines.push(format!("{}{} of the national office can sign in", label("administrators"), status.administrators));
     let gib = |bytes: u64| format!("{}.{} GiB", bytes >> 30, ((bytes & ((1 << 30) - 1)) * 10) >> 30);
     lines.push(match status.disk {
-        Some(disk) => format!("disk          {} free of {}", gib(disk.free_bytes), gib(disk.total_bytes)),
-        None => "disk          not known".to_owned(),
+        Some(disk) => format!("{}{} free of {}", label("disk"), gib(disk.free_bytes), gib(disk.total_bytes)),
+        None => format!("{}not known", label("disk")),
     });
     lines.push(String::new());
-    lines.push("certificates".to_owned());
+    lines.push(words.label("certificates").to_owned());
     for one in &status.certificates {
         let until = match (one.revoked, one.in_use, one.signs_until < one.not_after) {
             (true, ..) => "revoked".to_owned(),
@@ -76,8 +82,8 @@ fn text(status: &Status) -> String {
     }
     if let Some(bundle) = status.trust_bundle {
         lines.push(format!(
-            "  {:<24}{:<50}kiosks need another by {}",
-            "trust bundle",
+            "  {}{:<50}kiosks need another by {}",
+            inner("trust bundle"),
             "what kiosks believe",
             day(bundle.next_update)
         ));
@@ -85,11 +91,11 @@ fn text(status: &Status) -> String {
     let left = status.tls_roll_over.iter();
     for (what, names) in left.flat_map(|left| [("stations", &left.stations), ("officers", &left.officers)]) {
         if !names.is_empty() {
-            lines.push(format!("  {:<24}{what} {}", "still of the old", names.join(", ")));
+            lines.push(format!("  {}{what} {}", inner("still of the old"), names.join(", ")));
         }
     }
     for station in &status.stations {
-        let name = format!("station {}", station.name);
+        let name = format!("{} {}", words.label("station"), station.name);
         lines.push(format!(
             "  {name:<24}{:<50}valid until {}",
             format!("office {}", station.office),
@@ -97,41 +103,108 @@ fn text(status: &Status) -> String {
         ));
     }
     lines.push(String::new());
-    let counts = |what: &str, counts: &[status::Count]| {
-        let words: Vec<_> = counts.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
-        format!("{what:<14}{}", if words.is_empty() { "none".to_owned() } else { words.join(", ") })
+    let counts = |what: &'static str, counts: &[status::Count]| {
+        let all: Vec<_> = counts.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
+        format!("{}{}", label(what), if all.is_empty() { "none".to_owned() } else { all.join(", ") })
     };
     lines.push(counts("stock", &status.stock));
+    for master in &status.card_masters {
+        let CardMaster { version, stock, cards } = master;
+        lines.push(format!("{}version {version}: {stock} chips in stock, {cards} cards", label("card keys")));
+    }
     lines.push(counts("cards", &status.cards));
     let orders = &status.orders_unfinished;
-    lines.push(format!("orders        {} unfinished{}", orders.count, age(orders.oldest_days)));
+    lines.push(format!("{}{} unfinished{}", label("orders"), orders.count, age(orders.oldest_days)));
     if status.applications.is_empty() {
-        lines.push("applications  none".to_owned());
+        lines.push(format!("{}none", label("applications")));
     }
     for (n, waiting) in status.applications.iter().enumerate() {
-        let what = if n == 0 { "applications" } else { "" };
-        lines.push(format!("{what:<14}{} {}{}", waiting.count, waiting.stage, age(waiting.oldest_days)));
+        let what = label(if n == 0 { "applications" } else { "" });
+        lines.push(format!("{what}{} {}{}", waiting.count, waiting.stage, age(waiting.oldest_days)));
     }
     for (n, cell) in status.number_cells.iter().enumerate() {
-        let what = if n == 0 { "numbers" } else { "" };
+        let what = label(if n == 0 { "numbers" } else { "" });
         let (percent, used, left) = (cell.percent(), cell.used, cell.left);
-        lines.push(format!("{what:<14}{:<24}{percent} % used: {used}, {left} left", cell.begins));
+        lines.push(format!("{what}{:<24}{percent} % used: {used}, {left} left", cell.begins));
     }
     for (n, job) in status.jobs.iter().enumerate() {
-        let what = if n == 0 { "jobs" } else { "" };
+        let what = label(if n == 0 { "jobs" } else { "" });
         let late = if job.late_seconds > 60 { format!("late by {} s", job.late_seconds) } else { "in time".to_owned() };
-        lines.push(format!("{what:<14}{:<24}{late}, failed {} times", job.name, job.failures));
+        lines.push(format!("{what}{:<24}{late}, failed {} times", job.name, job.failures));
     }
     lines.push(String::new());
     if status.findings.is_empty() {
         lines.push("Nothing runs out within 30 days, nothing is late.".to_owned());
     }
     for finding in &status.findings {
-        lines.push(format!("{:<10}{}: {}", finding.severity.name().to_uppercase(), finding.about, finding.says));
+        lines.push(format!(
+            "{:<10}{}: {}",
+            words.label(finding.severity.name()).to_uppercase(),
+            finding.about,
+            finding.says
+        ));
     }
     lines.join("\n")
 }
 
 fn age(days: Option<i64>) -> String {
     days.map_or_else(String::new, |days| format!(", the oldest for {days} days"))
+}
+
+/// In which language the labels are; what stands behind them is English.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Words {
+    English,
+    Vietnamese,
+}
+
+impl Words {
+    /// Those of `LC_ALL`, `LC_MESSAGES` or `LANG`, whichever is set first.
+    fn of_environment() -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+        let first = set.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+        let language = first.split(['_', '.', '@']).next().unwrap_or_default();
+        if language.eq_ignore_ascii_case("vi") { Self::Vietnamese } else { Self::English }
+    }
+
+    fn label(self, english: &'static str) -> &'static str {
+        let found = LABELS.iter().find(|(word, _)| self == Self::Vietnamese && *word == english);
+        found.map_or(english, |(_, vietnamese)| vietnamese)
+    }
+}
+
+/// Labels, and what they are in Vietnamese; at most fourteen letters where a word stands before a column.
+const LABELS: [(&str, &str); 18] = [
+    ("administrators", "quản trị viên"),
+    ("applications", "hồ sơ"),
+    ("card keys", "khóa thẻ"),
+    ("cards", "thẻ"),
+    ("certificates", "chứng thư"),
+    ("critical", "khẩn cấp"),
+    ("database", "cơ sở dữ liệu"),
+    ("disk", "ổ đĩa"),
+    ("jobs", "công việc"),
+    ("notice", "lưu ý"),
+    ("numbers", "số định danh"),
+    ("orders", "lệnh ghi"),
+    ("sign-in", "đăng nhập"),
+    ("station", "trạm"),
+    ("still of the old", "còn của cơ quan cũ"),
+    ("stock", "kho phôi"),
+    ("trust bundle", "gói tin cậy"),
+    ("warning", "cảnh báo"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_has_its_vietnamese_word_and_fits_its_column() {
+        for (english, vietnamese) in LABELS {
+            assert_eq!(Words::Vietnamese.label(english), vietnamese);
+            assert_eq!(Words::English.label(english), english);
+            assert!(vietnamese.chars().count() < 15 || english == "still of the old", "{vietnamese}");
+        }
+    }
 }

@@ -148,6 +148,8 @@ words! {
         LegalHoldProposed = "legal-hold-proposed",
         /// An officer wants a legal hold to end.
         LegalHoldReleaseProposed = "legal-hold-release-proposed",
+        /// The proposal that a legal hold ends was taken back.
+        LegalHoldReleaseWithdrawn = "legal-hold-release-withdrawn",
         /// A legal hold was ended by two officers.
         LegalHoldReleased = "legal-hold-released",
         /// The legal holds were listed.

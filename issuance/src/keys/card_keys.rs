@@ -13,13 +13,16 @@ use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 /// Diversifies static keys for one chip out of master keys that never leave the service.
 #[derive(Debug)]
 pub struct CardKeys {
-    issuer: MasterKey,
+    /// By version; each chip keeps the version that its record names.
+    issuers: BTreeMap<u8, MasterKey>,
     transport: BTreeMap<String, MasterKey>,
 }
 
-/// Version of the issuer's keys on a chip. Transport keys have the version that the chip announces,
-/// which is never this one.
-pub const ISSUER_KEY_VERSION: u8 = 0x01;
+/// Version of the issuer's first master key. Those that follow count up to [`LAST_VERSION`]; transport keys have the
+/// version that the chip announces, which is above (manufacturers use `FF`).
+const FIRST_VERSION: u8 = 0x01;
+/// GlobalPlatform numbers the keys of a chip's issuer from 1 to 127.
+const LAST_VERSION: u8 = 0x7f;
 
 impl CardKeys {
     /// Opens all master keys.
@@ -33,7 +36,11 @@ impl CardKeys {
         for id in store.names(TRANSPORT)? {
             transport.insert(id.clone(), open(&format!("{TRANSPORT}{id}"))?);
         }
-        Ok(Self { issuer: open(ISSUER)?, transport })
+        let mut issuers = BTreeMap::from([(FIRST_VERSION, open(ISSUER)?)]);
+        for version in later_versions(store)? {
+            issuers.insert(version, open(&issuer_name(version))?);
+        }
+        Ok(Self { issuers, transport })
     }
 
     /// Makes the issuer's master key (AES-256).
@@ -44,6 +51,43 @@ impl CardKeys {
         let mut key = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *key);
         Ok(store.put(ISSUER, &*key)?)
+    }
+
+    /// Makes the issuer's next master key, for the chips that are taken in from now on; those before are kept. Returns
+    /// its version.
+    ///
+    /// # Errors
+    /// [`CardKeysError::NoVersionLeft`]; [`CardKeysError`]
+    pub fn rotate(store: &LockedKeyStore<'_>, rng: &mut impl CryptoRng) -> Result<u8, CardKeysError> {
+        let newest = later_versions(store)?.last().copied().unwrap_or(FIRST_VERSION);
+        let next = newest.checked_add(1).filter(|next| *next <= LAST_VERSION).ok_or(CardKeysError::NoVersionLeft)?;
+        let mut key = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *key);
+        store.put(&issuer_name(next), &*key)?;
+        Ok(next)
+    }
+
+    /// Returns the versions of the issuer's master keys in a folder, the newest last.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`]
+    pub fn versions(store: &KeyStore) -> Result<Vec<u8>, KeyStoreError> {
+        Ok([vec![FIRST_VERSION], later_versions(store)?].concat())
+    }
+
+    /// The version of the issuer's keys that new chips get.
+    ///
+    /// # Panics
+    /// Never: there is a first one.
+    #[must_use]
+    pub fn newest(&self) -> u8 {
+        *self.issuers.last_key_value().expect("there is a first one").0
+    }
+
+    /// True if this is a version of the issuer's own keys, and not of a manufacturer's.
+    #[must_use]
+    pub fn is_issuers(&self, version: u8) -> bool {
+        self.issuers.contains_key(&version)
     }
 
     /// Takes in the transport master key of a manufacturer: 16, 24 or 32 bytes, known to the stock office as `id`
@@ -87,10 +131,13 @@ impl CardKeys {
         }
     }
 
-    /// The issuer's keys of one chip, in the version that the chip carries ([`ISSUER_KEY_VERSION`] for new ones).
-    #[must_use]
-    pub fn issuer(&self, serial: &CardSerial, version: u8) -> KeySet {
-        self.issuer.diversify(serial, version)
+    /// The issuer's keys of one chip, in the version that the chip carries ([`newest`](Self::newest) for new ones).
+    ///
+    /// # Errors
+    /// [`CardKeysError::Version`]
+    pub fn issuer(&self, serial: &CardSerial, version: u8) -> Result<KeySet, CardKeysError> {
+        let master = self.issuers.get(&version).ok_or(CardKeysError::Version(version))?;
+        Ok(master.diversify(serial, version))
     }
 
     /// The transport keys with which a delivery arrived, in the version that the chip announces.
@@ -125,6 +172,18 @@ fn check_value(id: &str, key: &[u8]) -> Result<String, CardKeysError> {
     Ok(hex::encode_upper(value))
 }
 
+/// Returns the versions of the issuer's master keys after the first, ascending.
+fn later_versions(store: &KeyStore) -> Result<Vec<u8>, KeyStoreError> {
+    let named = store.names(&format!("{ISSUER}-"))?;
+    let mut versions: Vec<u8> = named.iter().filter_map(|name| name.parse().ok()).collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+fn issuer_name(version: u8) -> String {
+    format!("{ISSUER}-{version}")
+}
+
 const ISSUER: &str = "issuer-master";
 const TRANSPORT: &str = "transport-";
 
@@ -150,6 +209,12 @@ pub enum CardKeysError {
         /// Check value of the key that was given.
         given: String,
     },
+    /// All versions of an issuer are used up.
+    #[error("127 versions of the master key of cards were made, and a chip knows no more")]
+    NoVersionLeft,
+    /// A chip has keys of a version that is not in the folder.
+    #[error("the master key of cards of version {0} is not in this folder: put back the newest backup of the keys")]
+    Version(u8),
     /// No such transport key.
     #[error("no transport master key `{0}`; take it in with `issuance transport-key`")]
     Unknown(String),

@@ -16,7 +16,7 @@ mod store;
 mod tls_authority;
 
 pub use authority::Authority;
-pub use card_keys::{CardKeys, CardKeysError, ISSUER_KEY_VERSION, TakenIn};
+pub use card_keys::{CardKeys, CardKeysError, TakenIn};
 pub(crate) use ceremony::VIETNAMESE;
 pub use ceremony::{AuthoritySettings, CeremonyError, InitOptions, init, issue_crl, renew_server, rotate};
 pub use crl::{CrlFileError, CurrentCrl};
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use signer::{KeyName, Signer, SignerError, Signers, SigningKey};
 pub use store::MIGRATIONS;
 pub(crate) use tls_authority::server_key;
-pub use tls_authority::{IssuedCertificate, OFFICERS, TlsAuthority, TlsAuthorityError};
+pub use tls_authority::{IssuedCertificate, OFFICERS, TlsAuthority, TlsAuthorityError, key_of};
 
 /// Settings of the keys.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -21,7 +21,10 @@ impl From<SignerError> for Problem {
 
 impl From<CardKeysError> for Problem {
     fn from(error: CardKeysError) -> Self {
-        Self::new(ProblemCode::TransportKeyUnknown).detail(error)
+        match error {
+            CardKeysError::Version(_) => Self::internal(&error),
+            _ => Self::new(ProblemCode::TransportKeyUnknown).detail(error),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use super::key_store::{KeyStore, KeyStoreError, LockedKeyStore};
 pub struct TlsAuthority {
     issuer: Issuer<'static, KeyPair>,
     all_pem: String,
+    fingerprints: String,
 }
 
 /// Shows no key.
@@ -53,6 +54,13 @@ impl IssuedCertificate {
     }
 }
 
+/// Returns the SHA-256 of the key in a certificate (DER): how a key is recognised that was certified before.
+#[must_use]
+pub fn key_of(certificate: &[u8]) -> Option<[u8; 32]> {
+    let certificate = Certificate::parse(certificate).ok()?;
+    Some(Sha256::digest(certificate.subject_public_key_info()).into())
+}
+
 impl TlsAuthority {
     /// Makes the authority and the server's certificate for `hosts` (names or addresses), and keeps both.
     ///
@@ -76,7 +84,8 @@ impl TlsAuthority {
     pub fn open(store: &KeyStore) -> Result<Self, TlsAuthorityError> {
         let all = authorities(store)?;
         let newest = all.last().ok_or(TlsAuthorityError::Malformed(FILE))?;
-        Ok(Self { issuer: issuer(store, newest)?, all_pem: text(&all) })
+        let fingerprints: Vec<_> = all.iter().map(|one| hex::encode(Sha256::digest(one))).collect();
+        Ok(Self { issuer: issuer(store, newest)?, all_pem: text(&all), fingerprints: fingerprints.join(",") })
     }
 
     /// Issues the server's certificate anew (two years), with a new key, under the authority that it had.
@@ -102,6 +111,13 @@ impl TlsAuthority {
     #[must_use]
     pub fn all_pem(&self) -> &str {
         &self.all_pem
+    }
+
+    /// The SHA-256 of each certificate of [`all_pem`](Self::all_pem), as the header
+    /// [`AUTHORITIES`](crypto::perso::protocol::AUTHORITIES) has them.
+    #[must_use]
+    pub fn fingerprints(&self) -> &str {
+        &self.fingerprints
     }
 
     /// Certifies the key of a station for a year. From the request only the key is taken: the name is `id`, and what

@@ -311,7 +311,16 @@ fn examined(
 ) -> Result<(Person, Vec<Finding>), ChangeError> {
     let has_number = registered.personal_number.is_some();
     let declaration = history::overlay(&registered.person, has_number, kind, fields)?;
-    Ok(check::examine(&declaration, register.reference(), deed.today())?)
+    let (after, findings) = check::examine(&declaration, register.reference(), deed.today())?;
+    // In a declaration a field that cannot be read is left empty, and named. Here it is what was asked for.
+    let record = history::fields_of(&after);
+    let of_field = |finding: &Finding| finding.field.split('.').next().unwrap_or_default().to_owned();
+    let wanted = |field: &String| fields.get(field).is_some_and(|value| !value.is_null() && value != "");
+    let is_lost = |field: &String| record.get(field).is_none_or(Value::is_null);
+    let (lost, findings): (Vec<_>, Vec<_>) = findings
+        .into_iter()
+        .partition(|finding| Some(of_field(finding)).is_some_and(|field| wanted(&field) && is_lost(&field)));
+    if lost.is_empty() { Ok((after, findings)) } else { Err(Declined(lost).into()) }
 }
 
 /// Returns the record with the changes laid over it, if each field still holds what the proposal saw.

@@ -390,9 +390,19 @@ pub fn overlay(
         declared.insert(field.clone(), if value.is_null() { empty } else { value.clone() });
     }
     let declaration: Declaration =
-        serde_json::from_value(Value::Object(declared)).map_err(|e| ChangeUnfit::Malformed(e.to_string()))?;
+        serde_json::from_value(Value::Object(declared)).map_err(|error| malformed(person, fields, &error))?;
     check_number(person, has_number, kind, &declaration)?;
     Ok(declaration)
+}
+
+/// Names the field whose value has not its shape: the first that cannot be read alone.
+fn malformed(person: &Person, fields: &Map<String, Value>, error: &serde_json::Error) -> ChangeUnfit {
+    let is_unfit = |field: &String| {
+        let mut alone = members(&Declaration::from(person));
+        alone.insert(field.clone(), fields[field].clone());
+        serde_json::from_value::<Declaration>(Value::Object(alone)).is_err() && !fields[field].is_null()
+    };
+    ChangeUnfit::Malformed(fields.keys().find(|field| is_unfit(field)).cloned(), error.to_string())
 }
 
 /// Refuses a correction of what the number for life tells: the law changes that by a new determination only.
@@ -421,9 +431,9 @@ pub fn check_number(
 /// Why no change can be made of what was asked.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum ChangeUnfit {
-    /// A value has not the shape of its field.
-    #[error("{0}")]
-    Malformed(String),
+    /// The value of this field has not its shape.
+    #[error("{1}")]
+    Malformed(Option<String>, String),
     /// Sex or year of birth of a person who has a number.
     #[error("`{0}` is part of the number for life: it changes by `redetermined` only")]
     NeedsRedetermination(&'static str),
@@ -448,7 +458,8 @@ impl ChangeUnfit {
         match self {
             Self::NeedsRedetermination(field) => Some(field),
             Self::NotOfKind(field, _) | Self::Unknown(field) => Some(field),
-            Self::Ahead | Self::Malformed(_) | Self::Nothing => None,
+            Self::Malformed(field, _) => field.as_deref(),
+            Self::Ahead | Self::Nothing => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::PopulationError;
 use super::change::ChangeError;
 use super::check::Declined;
+use super::history::ChangeUnfit;
 use super::import::quarantine::QuarantineError;
 use super::merge::MergeError;
 use super::search::SearchError;
@@ -63,6 +64,10 @@ impl From<ChangeError> for Problem {
             E::PersonUnknown => Self::new(Code::PersonUnknown).detail(error),
             E::SameOfficer => Self::new(Code::SecondOfficerNeeded),
             E::ProposerGone | E::Stale(_) => Self::new(Code::ChangeStale).detail(error),
+            // Not one of the fields: a member of the body.
+            E::Unfit(unfit @ ChangeUnfit::Ahead) => {
+                Self::new(Code::ChangeUnfit).detail(&unfit).field("/valid_from", "date-in-future", unfit.to_string())
+            }
             E::Unfit(unfit) => {
                 let problem = Self::new(Code::ChangeUnfit).detail(&unfit);
                 match unfit.field() {

@@ -91,6 +91,9 @@ pub enum ProductionError {
     /// No such finding, or it was decided.
     #[error("no such finding waits for a decision")]
     FindingUnknown,
+    /// No application with the slip that a chip was wanted for waits at this office.
+    #[error("no approved application with this slip waits")]
+    SlipNotWaiting,
     /// No application waits for a chip at this office.
     #[error("no approved application waits")]
     NothingToPersonalize,

@@ -13,7 +13,6 @@ use super::store::{self, StoredOrder};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Station;
 use crate::ground::ids::OrderId;
-use crate::keys::ISSUER_KEY_VERSION;
 
 /// What came of a receipt of intake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,16 +42,18 @@ pub async fn order(
         ChipState::Spoiled { .. } => return Err(ChipError::Spoiled.into()),
     }
     let current = keys(production, &chip.transport_key_id, presentation)?;
-    let issuer = production.card_keys.issuer(&presentation.serial, ISSUER_KEY_VERSION);
+    // A cut after PUT KEY: the chip has our keys already, and keeps their version, also if there is a newer one.
+    let has_ours = production.card_keys.is_issuers(presentation.key_version);
+    let version = if has_ours { presentation.key_version } else { production.card_keys.newest() };
+    let issuer = production.card_keys.issuer(&presentation.serial, version)?;
     let profile = &production.profile;
     let script = match presentation.life_cycle {
         LifeCycle::Blank => {
-            // A cut after PUT KEY: the chip has our keys already.
-            let new = (presentation.key_version != ISSUER_KEY_VERSION).then_some((&issuer, ISSUER_KEY_VERSION));
+            let new = (!has_ours).then_some((&issuer, version));
             let (chip_auth, active_auth) = (profile.chip_auth_curve, profile.active_auth_curve);
             Script::intake(&current, presentation, new, chip_auth, active_auth, &mut deed.rng())?
         }
-        LifeCycle::Initialised => Script::report(&issuer, &under(presentation, ISSUER_KEY_VERSION), &mut deed.rng())?,
+        LifeCycle::Initialised => Script::report(&issuer, &under(presentation, version), &mut deed.rng())?,
         other => return Err(ProductionError::LifeCycle(other)),
     };
     let (id, at): (OrderId, _) = (deed.id(), deed.at());
@@ -88,8 +89,10 @@ pub async fn receipt(
     }
     let mut chip = in_custody(deed, &order.serial).await?;
     let version = order.script.key_version();
-    let keys = if version == ISSUER_KEY_VERSION {
-        production.card_keys.issuer(&order.serial, version)
+    // Not the newest now: the one that the order put on the chip, or found there.
+    let key_version = order.script.new_key_version().unwrap_or(version);
+    let keys = if production.card_keys.is_issuers(version) {
+        production.card_keys.issuer(&order.serial, version)?
     } else {
         production.card_keys.transport(&chip.transport_key_id, &order.serial, version)?
     };
@@ -116,11 +119,7 @@ pub async fn receipt(
         return Err(ProductionError::ChipDiffers("keys on other curves"));
     }
     let spki = |key| spki::encode(&key, CurveForm::Named);
-    let keys = ChipKeys {
-        key_version: ISSUER_KEY_VERSION,
-        active_auth: spki(active_auth.into()),
-        chip_auth: spki(chip_auth.into()),
-    };
+    let keys = ChipKeys { key_version, active_auth: spki(active_auth.into()), chip_auth: spki(chip_auth.into()) };
     chip.state = chip.state.initialise(keys.clone())?;
     let at = deed.at();
     if !store::enter_keys(deed.tx(), &chip.serial, &keys, at).await? {
@@ -138,8 +137,8 @@ fn keys(
     presentation: &Presentation,
 ) -> Result<KeySet, ProductionError> {
     let (serial, version) = (&presentation.serial, presentation.key_version);
-    if version == ISSUER_KEY_VERSION {
-        return Ok(production.card_keys.issuer(serial, version));
+    if production.card_keys.is_issuers(version) {
+        return Ok(production.card_keys.issuer(serial, version)?);
     }
     Ok(production.card_keys.transport(transport_key_id, serial, version)?)
 }

@@ -96,6 +96,7 @@ pub async fn prepare(
         // Files are read between two deeds, so that no other writer waits for them.
         match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
             Attempt::Prepared(id) => break id,
+            Attempt::Nothing if slip.is_some() => return Err(ProductionError::SlipNotWaiting),
             Attempt::Nothing => return Err(ProductionError::NothingToPersonalize),
             Attempt::Needs(name) => {
                 let portrait = FetchedPortrait::of(&production.objects, name.clone()).await;
@@ -318,7 +319,7 @@ pub async fn order(
     let (application, document) = in_production(deed, &chip).await?;
     let chip_keys = chip.state.keys().ok_or(ChipError::Spoiled)?.clone();
     let key_version = chip_keys.key_version;
-    let keys = production.card_keys.issuer(&chip.serial, key_version);
+    let keys = production.card_keys.issuer(&chip.serial, key_version)?;
     let presentation = under(presentation, key_version);
     let (package, can, sod_sha256) = documents::package(production, &document)?;
     let script = match presentation.life_cycle {
@@ -399,7 +400,7 @@ pub async fn receipt(
         let entry = Entry::new(Action::PersonalizationIncomplete, object, Purpose::Personalization);
         entry.about(person).with(Object::Order(id)).because(why.to_string())
     };
-    let keys = production.card_keys.issuer(&order.serial, order.script.key_version());
+    let keys = production.card_keys.issuer(&order.serial, order.script.key_version())?;
     let challenge = order.challenge;
     let outcome = match Script::from_record(order.script).verify(&keys, receipt) {
         Ok(outcome) => outcome,

@@ -48,6 +48,7 @@ impl From<ProductionError> for Problem {
             E::FindingUnknown | E::WriteOffUnknown => Code::ProposalUnknown,
             E::LifeCycle(_) => Code::ChipLifeCycleUnexpected,
             E::ListTooLong { .. } => Code::ListTooLong,
+            E::SlipNotWaiting => Code::SlipNotWaiting,
             E::NothingToPersonalize => Code::NothingToPersonalize,
             E::OrderUnknown => Code::OrderUnknown,
             E::OtherCustody => Code::ChipInOtherCustody,

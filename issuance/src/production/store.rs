@@ -486,6 +486,22 @@ pub async fn figures(tx: &mut Tx) -> Result<Figures, StoreError> {
     Ok(Figures { chips, unfinished })
 }
 
+/// Returns how many chips have keys of each version of the issuer, by version and state; spoiled ones have none. Reads
+/// every chip: for a service that has more than one version.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn key_versions(tx: &mut Tx) -> Result<Vec<(u8, String, u64)>, StoreError> {
+    let sql = sql!(
+        pg "select cast(state_data->'keys'->>'key_version' as bigint) as v, state, count(*) as n from chip
+            where state in ('initialised', 'bound', 'personalized') group by 1, 2 order by 1, 2",
+        lite "select cast(json_extract(state_data, '$.keys.key_version') as integer) as v, state, count(*) as n from chip
+              where state in ('initialised', 'bound', 'personalized') group by 1, 2 order by 1, 2",
+    );
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.number("v")?, row.get("state")?, row.number("n")?))).collect()
+}
+
 /// Adds up a piece of what is counted, so that few rows are read: one row for each change becomes one row for each
 /// state. Beside other writers nothing is lost or counted twice, since only rows that it deletes are added up. Returns
 /// true if no more is left.

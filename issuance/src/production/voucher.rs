@@ -205,7 +205,7 @@ impl Voucher {
             script.insert(COMMANDS.to_owned(), order[COMMANDS].take());
         }
         let record: Record = serde_json::from_value(script).map_err(|_| Lie::NotOurs)?;
-        let keys = card_keys.issuer(&self.serial, record.key_version());
+        let keys = card_keys.issuer(&self.serial, record.key_version()).map_err(|_| Lie::NotOurs)?;
         let outcome = match Script::from_record(record).verify(&keys, receipt) {
             Ok(outcome) => outcome,
             Err(error) if matches!(error.reason, Reason::Incomplete | Reason::Refused(_)) => return Ok(false),

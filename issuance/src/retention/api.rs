@@ -27,6 +27,7 @@ where
         .add(Right::Officer(Permission::Hold), routes!(confirm_hold))
         .add(Right::Officer(Permission::Hold), routes!(propose_release))
         .add(Right::Officer(Permission::Hold), routes!(confirm_release))
+        .add(Right::Officer(Permission::Hold), routes!(withdraw_release))
 }
 
 /// What is not to be erased.
@@ -183,6 +184,22 @@ async fn propose_release(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let hold = steps::propose_release(deed, id, body.grounds.as_str()).await?;
+        Ok::<_, HoldError>(HoldView::new(hold, deed.at(), false))
+    })
+    .await
+}
+
+/// Takes back the proposal that a legal hold ends, or turns down another officer's. The hold stands as before.
+#[utoipa::path(post, path = "/api/v1/legal-holds/{id}/release/withdrawal", tag = "retention", request_body = Nothing,
+    params(("id" = String, Path)), responses((status = 200, body = HoldView)))]
+async fn withdraw_release(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<HoldId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        let hold = steps::withdraw_release(deed, id).await?;
         Ok::<_, HoldError>(HoldView::new(hold, deed.at(), false))
     })
     .await

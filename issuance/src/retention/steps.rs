@@ -84,6 +84,20 @@ pub async fn propose_release(deed: &mut Deed<Officer>, id: HoldId, grounds: &str
     Ok(hold)
 }
 
+/// Takes the proposal back that a hold ends: the officer who made it, or another one who disagrees. The hold stands as
+/// before.
+///
+/// # Errors
+/// [`HoldError`]
+pub async fn withdraw_release(deed: &mut Deed<Officer>, id: HoldId) -> Result<Hold, HoldError> {
+    let mut hold = of(deed, id, HoldState::ReleaseProposed).await?;
+    hold.release_proposed = None;
+    hold.release_grounds = None;
+    store::decide(deed.tx(), &hold).await?;
+    recorded(deed, &hold, Action::LegalHoldReleaseWithdrawn, None).await?;
+    Ok(hold)
+}
+
 /// Ends a hold, as another officer proposed.
 ///
 /// # Errors

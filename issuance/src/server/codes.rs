@@ -66,12 +66,17 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
     ("POST", "/api/v1/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),
     ("DELETE", "/api/v1/me/sessions/{id}", &[C::SessionUnknown]),
-    ("POST", "/api/v1/me/certificates", &[C::CertificationRequestUnfit, C::OneTimeTokenUnfit]),
-    ("DELETE", "/api/v1/me/certificates/{id}", &[C::OfficerCertificateUnknown]),
+    ("POST", "/api/v1/me/certificates", &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::OneTimeTokenUnfit]),
+    (
+        "POST",
+        "/api/v1/me/certificates/renewal",
+        &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::SecondFactorNeeded],
+    ),
+    ("DELETE", "/api/v1/me/certificates/{id}", &[C::LastAdministrator, C::OfficerCertificateUnknown]),
     (
         "POST",
         "/api/v1/officer-certificates/{id}/revocation",
-        &[C::OfficerCertificateUnknown, C::OtherOffice, C::ReasonMissing],
+        &[C::LastAdministrator, C::OfficerCertificateUnknown, C::OtherOffice, C::ReasonMissing],
     ),
     (
         "POST",
@@ -94,7 +99,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         &[C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded],
     ),
     ("POST", "/api/v1/officer-proposals/{id}/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
-    ("POST", "/api/v1/stations", &[C::CertificationRequestUnfit, C::NameTaken, C::OtherOffice]),
+    ("POST", "/api/v1/stations", &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::NameTaken, C::OtherOffice]),
     ("POST", "/api/v1/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
     (
         "POST",
@@ -303,6 +308,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/legal-holds/{id}/release/confirmation",
         &[C::LegalHoldState, C::LegalHoldUnknown, C::OtherOffice, C::RecordTampered, C::SecondOfficerNeeded],
     ),
+    (
+        "POST",
+        "/api/v1/legal-holds/{id}/release/withdrawal",
+        &[C::LegalHoldState, C::LegalHoldUnknown, C::OtherOffice, C::RecordTampered],
+    ),
     ("GET", "/api/v1/applications/{id}", &[C::ApplicationUnknown, C::OtherOffice, C::PortraitLost, C::RecordTampered]),
     (
         "POST",
@@ -385,6 +395,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ChipSpoiled,
             C::ChipUnknown,
             C::NothingToPersonalize,
+            C::SlipNotWaiting,
             C::SignerRevoked,
             C::SigningKeyExhausted,
         ],
@@ -401,7 +412,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ReceiptForged,
         ],
     ),
-    ("POST", "/api/v1/station/certificate", &[C::CertificationRequestUnfit, C::StationRenewalOpen]),
+    (
+        "POST",
+        "/api/v1/station/certificate",
+        &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::StationRenewalOpen],
+    ),
     (
         "POST",
         "/api/v1/station/chips/{serial}/spoiled",

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::faults::Faults;
 use super::{ListenError, Metrics, Settings, Traces, Watch};
-use crate::access::{Access, FirstOfficerError, make_first_officer};
+use crate::access::{Access, FirstOfficerError, make_first_officer, note_certified_keys};
 use crate::applications::Counter;
 use crate::cards::CardProfile;
 use crate::deed::Deeds;
@@ -209,6 +209,7 @@ impl Offices {
         let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &randomness)).await?;
         let deeds = Deeds::new(db, Source::new(clock, randomness), access::still_in);
         Box::pin(make_first_officer(&deeds, &store)).await?;
+        note_certified_keys(&deeds).await?;
         let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
         for complaint in signer.complaints(deeds.source().now()).await {

@@ -64,6 +64,25 @@ pub struct Config {
     pub retention: retention::Settings,
 }
 
+/// Collects the keys whose values differ, with dots between their parts.
+fn differing(key: &str, one: Option<&toml::Value>, other: Option<&toml::Value>, keys: &mut Vec<String>) {
+    if one == other {
+        return;
+    }
+    let table = |value: Option<&toml::Value>| value.and_then(toml::Value::as_table).cloned();
+    match (table(one), table(other)) {
+        (None, None) => keys.push(key.to_owned()),
+        (one, other) => {
+            let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
+            let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            for name in names {
+                let within = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                differing(&within, one.get(name), other.get(name), keys);
+            }
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let defaults = Settings::new("");
@@ -183,6 +202,17 @@ impl Config {
     pub fn dump(&self) -> Result<String, ConfigError> {
         let database = self.database.as_deref().map(without_password);
         toml::to_string(&Self { database, ..self.clone() }).map_err(|error| ConfigError::Unwritable(error.to_string()))
+    }
+
+    /// Returns the keys that another configuration says otherwise and that a running service does not take
+    /// anew: all but `log.filter`.
+    #[must_use]
+    pub fn kept_until_restart(&self, other: &Self) -> Vec<String> {
+        let [one, other] = [self, other].map(|config| toml::Value::try_from(config).ok());
+        let mut keys = Vec::new();
+        differing("", one.as_ref(), other.as_ref(), &mut keys);
+        keys.retain(|key| key != "log.filter");
+        keys
     }
 
     /// Returns the settings of the service in the folder `data`; reads the password of the database.

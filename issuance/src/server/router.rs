@@ -11,7 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use crypto::perso::problem::ProblemCode;
-use crypto::perso::protocol::version;
+use crypto::perso::protocol::{AUTHORITIES, version};
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
@@ -20,12 +20,13 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required};
+use utoipa::openapi::{Header, OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
 use super::status::Severity;
 use super::traces::Answered;
 use super::{Offices, codes, docs};
+use crate::access::proposals::Alarm;
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
@@ -136,11 +137,34 @@ pub fn document() -> OpenApiDocument {
             }
         }
     }
+    tell_of_the_alarm(&mut document);
     give_examples(&mut document);
     closed_lists(&mut document);
     drop_unused(&mut document);
     document
 }
+
+/// Writes into each answer the header that it carries while glass is broken.
+fn tell_of_the_alarm(document: &mut OpenApiDocument) {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String).build());
+    header.description = Some(
+        "While the owner of the key file proposes something about an officer: the second since 1970 in which it takes \
+         effect; with `;waits` behind it, in which it ends undecided, for it waits for an administrator."
+            .to_owned(),
+    );
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations(item) {
+            for answer in operation.responses.responses.values_mut() {
+                if let RefOr::T(answer) = answer {
+                    answer.headers.insert(ALARM.to_owned(), RefOr::T(header.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The header that every answer has while glass is broken.
+const ALARM: &str = "x-break-glass";
 
 /// Writes an example of question and answer into each operation. A test calls them all, and writes them down
 /// (`examples.json`): what they say, the service said.
@@ -271,6 +295,8 @@ async fn identified(State((state, budget)): State<(Offices, Budget)>, mut reques
 }
 
 async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -> Response {
+    let has_certificate =
+        request.extensions().get::<ConnectInfo<Peer>>().is_some_and(|peer| peer.0.certificate.is_some());
     let method = request.method().clone();
     // The path with its parameters would name persons; the pattern does not.
     let pattern = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
@@ -304,12 +330,16 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
     if let Ok(value) = HeaderValue::from_str(&version::said()) {
         response.headers_mut().insert(version::HEADER, value);
     }
+    // So a station learns that an authority was rolled over, and that the old one is gone.
+    if has_certificate && let Ok(value) = HeaderValue::from_str(state.access.authority().fingerprints()) {
+        response.headers_mut().insert(AUTHORITIES, value);
+    }
     // While the owner of the key file breaks glass, every answer says so: an administrator who can sign in
     // must learn of it.
-    if let Some(effective) = state.access.alarm()
-        && let Ok(value) = HeaderValue::from_str(&effective.unix_timestamp().to_string())
+    if let Some(alarm) = state.access.alarm()
+        && let Ok(value) = HeaderValue::from_str(&alarm.to_string())
     {
-        response.headers_mut().insert("x-break-glass", value);
+        response.headers_mut().insert(ALARM, value);
     }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert("x-request-id", value);
@@ -363,24 +393,28 @@ pub struct Health {
     /// Version of the program.
     pub version: String,
     /// While the owner of the key file proposes something about an officer: when it takes effect, if no administrator
-    /// signs in before.
+    /// who may decide signs in before; while it waits for one, when it ends undecided.
     #[serde(with = "time::serde::rfc3339::option")]
     pub break_glass: Option<time::OffsetDateTime>,
+    /// True while such a proposal waits for an administrator who may decide and was seen at work.
+    pub break_glass_waits: bool,
     /// What it cannot do, and what the operator does about it.
     pub details: Vec<String>,
 }
 
 impl Health {
     /// A health that is degraded by what the service cannot do, and by what it soon cannot: a notice alone is none.
-    fn of(
-        break_glass: Option<time::OffsetDateTime>,
-        mut details: Vec<String>,
-        findings: Vec<(Severity, String)>,
-    ) -> Self {
+    fn of(alarm: Option<Alarm>, mut details: Vec<String>, findings: Vec<(Severity, String)>) -> Self {
         let worst = findings.iter().map(|(severity, _)| *severity).max();
         let status = if details.is_empty() && worst < Some(Severity::Warning) { "ok" } else { "degraded" };
         details.extend(findings.into_iter().map(|(_, says)| says));
-        Self { status: status.into(), version: env!("CARGO_PKG_VERSION").into(), break_glass, details }
+        Self {
+            status: status.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            break_glass: alarm.map(|alarm| alarm.at),
+            break_glass_waits: alarm.is_some_and(|alarm| alarm.waits_since.is_some()),
+            details,
+        }
     }
 }
 

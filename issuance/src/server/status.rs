@@ -46,6 +46,8 @@ pub struct Status {
     pub orders_unfinished: Waiting,
     /// Chips by state.
     pub stock: Vec<Count>,
+    /// The versions of the master key of cards, each with the chips that have keys of it; the newest last.
+    pub card_masters: Vec<CardMaster>,
     /// Cards by status.
     pub cards: Vec<Count>,
     /// Applications by stage.
@@ -56,9 +58,15 @@ pub struct Status {
     pub jobs: Vec<Job>,
     /// The file system of the folder; `null` if it does not say.
     pub disk: Option<Disk>,
-    /// When a proposal of the owner of the key file about an officer takes effect; `null` while there is none.
+    /// Administrators of the national office who can sign in as `sign_in` says.
+    pub administrators: usize,
+    /// When a proposal of the owner of the key file about an officer takes effect, or ends undecided while it waits for
+    /// an administrator; `null` while there is none.
     #[serde(with = "time::serde::rfc3339::option")]
     pub break_glass: Option<OffsetDateTime>,
+    /// Since when that proposal waits for an administrator who may decide and was seen at work; `null` while none was.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub break_glass_waits_since: Option<OffsetDateTime>,
     /// What an administrator must do or know, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -105,6 +113,17 @@ pub struct OfficerCertificate {
     /// Its last moment.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
+}
+
+/// A version of the master key of cards.
+#[derive(Clone, Debug, Serialize)]
+pub struct CardMaster {
+    /// The version.
+    pub version: u8,
+    /// Chips in stock, or being written, that have keys of it.
+    pub stock: u64,
+    /// Chips that became a card with keys of it.
+    pub cards: u64,
 }
 
 /// How many there are of a kind.
@@ -227,6 +246,8 @@ pub(super) async fn take(
         None => None,
     };
     let stock = production::figures(&mut tx).await?;
+    let card_masters = card_masters(store, &mut tx, &stock.chips).await?;
+    let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let status = Status {
         at: now,
@@ -254,6 +275,7 @@ pub(super) async fn take(
             count: stock.unfinished.0,
             oldest_days: stock.unfinished.1.map(days),
         },
+        card_masters,
         stock: stock.chips.into_iter().map(counted).collect(),
         cards: cards::store::figures(&mut tx).await?.into_iter().map(counted).collect(),
         applications: applications::store::figures(&mut tx)
@@ -268,11 +290,32 @@ pub(super) async fn take(
             .collect(),
         jobs: jobs_of(&mut tx, now).await?,
         disk: disk(settings.data.clone()).await,
-        break_glass: access::proposals::break_glass_until(&mut tx, now).await?,
+        administrators: access::proposals::administrators(&mut tx, settings.access.factors, now).await?,
+        break_glass: alarm.map(|alarm| alarm.at),
+        break_glass_waits_since: alarm.and_then(|alarm| alarm.waits_since),
         findings: Vec::new(),
     };
     let findings = judge(&status, settings);
     Ok(Status { findings, ..status })
+}
+
+/// Counts the chips of each version: of the only one without reading them.
+async fn card_masters(store: &KeyStore, tx: &mut Tx, chips: &[(String, u64)]) -> Result<Vec<CardMaster>, StartError> {
+    let versions = keys::CardKeys::versions(store)?;
+    let counted = match versions[..] {
+        [only] => chips.iter().map(|(state, n)| (only, state.clone(), *n)).collect(),
+        _ => production::key_versions(tx).await?,
+    };
+    let of = |version: u8, states: &[&str]| {
+        let those = counted.iter().filter(|(of, state, _)| *of == version && states.contains(&state.as_str()));
+        those.map(|(.., n)| n).sum()
+    };
+    let master = |version| CardMaster {
+        version,
+        stock: of(version, &["initialised", "bound"]),
+        cards: of(version, &["personalized"]),
+    };
+    Ok(versions.into_iter().map(master).collect())
 }
 
 fn counted((state, count): (String, u64)) -> Count {
@@ -348,8 +391,16 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         find(Severity::Notice, "roll-over of the TLS authority", says);
     }
     if let Some(at) = status.break_glass {
-        let says = "the owner of the key file proposes something about an officer; it takes effect on";
-        find(Severity::Critical, "break-glass", format!("{says} {}: GET /api/v1/officer-proposals", moment(at)));
+        let when = match status.break_glass_waits_since {
+            None => format!("it takes effect on {}", moment(at)),
+            Some(since) => format!(
+                "since {} it waits for an administrator who signed in to decide, and ends undecided on {}",
+                moment(since),
+                moment(at)
+            ),
+        };
+        let says = "the owner of the key file proposes something about an officer";
+        find(Severity::Critical, "break-glass", format!("{says}; {when}: GET /api/v1/officer-proposals"));
     }
     if status.revocation_list.is_none() {
         find(Severity::Critical, "csca.crl", "cannot be read: restore it, or run `issuance crl`".to_owned());
@@ -416,6 +467,18 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     if settings.access.factors < 2 {
         let says = "a password alone signs officers in: set access.factors to 2 where citizens' data are kept";
         find(Severity::Notice, "sign-in", says.to_owned());
+    }
+    let severity = match status.administrators {
+        0 => Some(Severity::Critical),
+        1 if settings.access.factors > 1 => Some(Severity::Warning),
+        1 => Some(Severity::Notice),
+        _ => None,
+    };
+    if let Some(severity) = severity {
+        let (able, with) = (status.administrators, status.sign_in);
+        let says = format!("{able} of the national office can sign in with {with}, and two decide about officers");
+        let remedy = "appoint another, or issuance officer propose-certificate | propose-reset";
+        find(severity, "administrators", format!("{says}: {remedy}"));
     }
     for job in &status.jobs {
         if job.late_seconds > LATE.whole_seconds() && job.name != "trust-bundle" {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::watch::LOOK;
 use super::{Faults, Offices};
-use crate::access::proposals::{self, WatchError};
+use crate::access::proposals::{self, Alarm, WatchError};
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
@@ -116,8 +116,9 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     let mut rest = job.period();
     let done = match job {
         Job::BreakGlass => {
-            if let Some(effective_at) = offices.access.alarm() {
-                tracing::warn!(%effective_at, "BREAK-GLASS: the owner of the key file proposes something about an officer; list it with GET /api/v1/officer-proposals, and withdraw it if you did not expect it");
+            if let Some(Alarm { at, waits_since }) = offices.access.alarm() {
+                let waits = waits_since.is_some();
+                tracing::warn!(%at, waits, "BREAK-GLASS: the owner of the key file proposes something about an officer; list it with GET /api/v1/officer-proposals, and withdraw it if you did not expect it");
             }
             Ok(())
         }

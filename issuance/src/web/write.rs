@@ -133,10 +133,17 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         if e.classify() != Category::Data {
             return problem;
         }
-        let mut at = pointer::of_last(&bytes[..pointer::offset(bytes, e.line(), e.column())]);
-        if let Some(name) = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-            pointer::push(&mut at, name);
-        }
+        let read = &bytes[..pointer::offset(bytes, e.line(), e.column())];
+        let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        let at = match missing {
+            Some(name) => {
+                let mut at = pointer::of_last(read);
+                pointer::push(&mut at, name);
+                at
+            }
+            // What a type of ours says of the last member, serde places behind the end of the whole.
+            None => pointer::of_last(read.strip_suffix(b"}").or(read.strip_suffix(b"]")).unwrap_or(read)),
+        };
         problem.field(at, code, what(&said))
     })
 }

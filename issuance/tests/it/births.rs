@@ -140,3 +140,32 @@ async fn a_parent_who_is_unknown_or_was_dead_and_a_day_that_cannot_be_are_refuse
     })
     .await;
 }
+
+/// Each date of a reported death that does not fit is pointed at, and the remedy speaks of the paper that it is on.
+#[tokio::test]
+async fn a_date_of_death_that_does_not_fit_is_pointed_at() {
+    on_both(async |house| {
+        let (lan, _) = registrars(house).await;
+        let (id, _) = woman(&lan, "Trần Thị Thử").await;
+        let path = format!("/api/v1/persons/{id}/changes");
+        for (n, (valid_from, died, code, pointer)) in [
+            (json!(null), json!("19/11/2999"), "date-in-future", "/fields/died"),
+            (json!(null), json!("31/02/2026"), "date-impossible", "/fields/died"),
+            (json!(null), json!("yesterday"), "date-unreadable", "/fields/died"),
+            (json!(null), json!(20_261_119), "change-unfit", "/fields/died"),
+            (json!("2999"), json!("19/11/2026"), "change-unfit", "/valid_from"),
+            (json!("yesterday"), json!("19/11/2026"), "body-invalid", "/valid_from"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let body = json!({"kind": "died", "valid_from": valid_from, "fields": {"died": died},
+                "evidence": {"form": "death-message", "source": "civil-status", "confidence": "proved"}});
+            let said = lan.post(&path, &format!("d-{n}"), body).await;
+            assert_eq!((said.status, said.code(), &said.body["errors"][0]["pointer"]), (422, code, &json!(pointer)));
+            let remedy = said.body["remedy"].as_str().unwrap();
+            assert!(code != "date-in-future" || remedy.contains("extract of the death"), "{remedy}");
+        }
+    })
+    .await;
+}

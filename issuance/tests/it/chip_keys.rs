@@ -3,9 +3,14 @@
 use crypto::identity::CardSerial;
 use crypto::perso;
 use crypto::scp03::MasterKey;
+use issuance::applications::model::Kind;
+use issuance::ground::Randomness;
+use issuance::keys::{CardKeys, KeyStore};
 use issuance::production::intake::{self, IntakeOutcome};
+use issuance::production::personalization::PersonalizationOutcome;
 use issuance::production::steps::Delivery;
 use issuance::production::{self, ProductionError, withdrawal};
+use issuance::server::{self, Settings};
 use issuance::web::Problem;
 use issuance::{args, sql};
 
@@ -82,5 +87,53 @@ async fn a_chip_key_is_used_once_for_ever() {
         Box::pin(a_second_chip_with_a_known_key_is_refused(&offices)).await;
         the_keys_of_a_spoiled_chip_stay_known(&offices).await;
         Box::pin(two_receipts_with_one_key_pair_at_once(&offices)).await;
+    }
+}
+
+/// Another version of the master key is for the chips that are taken in from then on. What is in stock, what is being
+/// taken in and what was cut there keep the version that they have, and become cards with it.
+async fn another_master_key_is_for_new_chips(offices: &mut Offices, database: Option<String>) {
+    let old = offices.initialised(1).await;
+    // An order from before, whose receipt comes after; and a chip that was cut behind PUT KEY.
+    let (mut late, mut cut) = (offices.blank(2).await, offices.blank(3).await);
+    let order = async |offices: &Offices, chip: &Chip| {
+        let (presentation, production) = (chip.presentation(), &offices.state.production);
+        within!(offices, offices.station, deed => intake::order(deed, production, &presentation)).unwrap()
+    };
+    let (for_late, for_cut) = (order(offices, &late).await, order(offices, &cut).await);
+    let receipt = perso::play(&mut late, &for_late, &mut |_| {}).0;
+    let mut short = for_cut.clone();
+    short.commands.truncate(4);
+    perso::play(&mut cut, &short, &mut |_| {});
+    assert_eq!((late.presentation().key_version, cut.presentation().key_version), (1, 1));
+
+    let settings = Settings { database, ..Settings::new(offices.data.path()) };
+    let store = KeyStore::open(&settings.data, None).unwrap();
+    CardKeys::rotate(&store.locked().unwrap(), &mut Randomness::seeded(5).draw()).unwrap();
+    let (clock, mut settings) = (offices.clock.clone(), settings);
+    settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
+    offices.state = server::Offices::open(&settings, Some(clock), Randomness::seeded(8)).await.unwrap();
+
+    let production = &offices.state.production;
+    let done = within!(offices, offices.station, deed => intake::receipt(deed, production, &receipt)).unwrap();
+    assert_eq!(done, IntakeOutcome::Initialised);
+    assert_eq!(offices.takes_in(&mut cut).await.unwrap(), IntakeOutcome::Initialised);
+    let new = offices.initialised(4).await;
+    let versions = [&old, &late, &cut, &new].map(|chip| chip.presentation().key_version);
+    assert_eq!(versions, [1, 1, 1, 2]);
+    for mut chip in [old, cut, new] {
+        offices.approved(offices.citizen().await, Kind::First).await;
+        assert!(matches!(offices.personalizes(&mut chip).await.unwrap(), PersonalizationOutcome::Personalized { .. }));
+    }
+    let status = offices.state.watch.look(offices.state.deeds()).await.map(|()| offices.state.watch.latest().unwrap());
+    let counted: Vec<_> = status.unwrap().card_masters.iter().map(|one| (one.version, one.stock, one.cards)).collect();
+    assert_eq!(counted, [(1, 1, 2), (2, 0, 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chips_keep_the_version_of_the_master_key_that_they_have() {
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let mut offices = Box::pin(Offices::open(database.clone())).await;
+        Box::pin(another_master_key_is_for_new_chips(&mut offices, database)).await;
     }
 }

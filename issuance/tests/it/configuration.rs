@@ -1,8 +1,9 @@
 //! `issuance.toml` and what stands over it: the environment, then flags. Unknown keys are named with line and remedy.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use issuance::server::config::{Config, ConfigError, DOCUMENTED};
 use tempfile::TempDir;
@@ -241,4 +242,43 @@ fn init_founds_the_authority_of_the_configuration() {
         let config = file(&folder, &format!("data = \"other\"\n[authority]\n{text}\n"));
         assert!(refused(&["init", "--config", &config], &[]).contains(expected));
     }
+}
+
+/// A reload says which keys were changed and do not count yet, by name and without a value.
+#[test]
+fn a_reload_names_the_keys_that_count_after_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let text = format!("data = {:?}\nlisten = \"127.0.0.1:0\"\n", data.to_str().unwrap());
+    let config = file(&folder, &text);
+    done(&["init", "--config", &config], &[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+    command.args(["serve", "--config", &config]).env_remove("RUST_LOG").env_remove("ISSUANCE_LISTEN");
+    let mut serving = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(serving.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("listens on"), "{first}");
+    let mut log = BufReader::new(serving.stderr.take().unwrap());
+    let mut said = String::new();
+    let until = |said: &mut String, log: &mut BufReader<_>, words: &str| {
+        while !said.contains(words) {
+            assert!(log.read_line(said).unwrap() > 0, "it has ended: {said}");
+        }
+    };
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &serving.id().to_string()]).status().unwrap().success());
+    };
+    until(&mut said, &mut log, "issuance listens on");
+    signal("-HUP");
+    until(&mut said, &mut log, "reloaded: the signers");
+    fs::write(&config, format!("{text}[log]\nfilter = \"info\"\n[access]\nfactors = 2\nlockout_after = 7\n")).unwrap();
+    let mut again = String::new();
+    signal("-HUP");
+    until(&mut again, &mut log, "reloaded: the signers");
+    signal("-TERM");
+    log.read_to_string(&mut again).unwrap();
+    assert!(serving.wait().unwrap().success());
+    assert!(!said.contains("keys="), "{said}");
+    assert!(again.contains("access.factors, access.lockout_after") && again.contains("started again"), "{again}");
+    assert!(!again.contains("log.filter"), "what is taken anew is not named: {again}");
 }

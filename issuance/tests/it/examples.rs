@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chip::Chip;
 use crate::document::{DOCUMENT, fits, operation};
-use crate::factors::{enrols, granted};
+use crate::factors::{enrols, granted, signs_in_with};
 use crate::house::{Caller, House, PASSWORD, Said};
 use crate::offices::{TRANSPORT_MASTER, photograph};
 
@@ -182,8 +182,11 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
 
     walk.post(admin, &format!("/api/v1/officers/{lan}/certificates"), json!({"reason": "new computer"})).await;
     let token = granted(house, &lan).await;
-    let (_, csr_pem) = crate::factors::csr();
+    let (key, csr_pem) = crate::factors::csr();
     let enrolled = walk.post(&officer, "/api/v1/me/certificates", json!({"token": token, "csr_pem": csr_pem})).await;
+    let shown = format!("{}{}", text(&enrolled, "certificate_pem"), key.serialize_pem());
+    let (both, _) = signs_in_with(house, &shown, "lan").await;
+    walk.post(&both, "/api/v1/me/certificates/renewal", json!({"csr_pem": crate::factors::csr().1})).await;
     walk.get(&officer, "/api/v1/me/certificates").await;
     walk.get(admin, "/api/v1/officer-certificates").await;
     walk.asks(&officer, "DELETE", &format!("/api/v1/me/certificates/{}", text(&enrolled, "id")), None).await;
@@ -426,6 +429,8 @@ async fn holds(house: &House, walk: &mut Walk, person: &str) {
     let hold = format!("/api/v1/legal-holds/{}", text(&walk.post(&one, "/api/v1/legal-holds", hold).await, "id"));
     walk.get(&other, "/api/v1/legal-holds").await;
     walk.post(&other, &format!("{hold}/confirmation"), json!({})).await;
+    walk.post(&other, &format!("{hold}/release"), json!({"grounds": "the inquiry is over"})).await;
+    walk.post(&other, &format!("{hold}/release/withdrawal"), json!({})).await;
     walk.post(&other, &format!("{hold}/release"), json!({"grounds": "the inquiry is over"})).await;
     walk.post(&one, &format!("{hold}/release/confirmation"), json!({})).await;
 }

@@ -1,6 +1,7 @@
 //! The second factor: an officer's client certificate.
 
 use issuance::ground::{Randomness, Role};
+use issuance::server::status::Severity;
 use issuance::{Service, args, sql};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::Method;
@@ -51,7 +52,7 @@ fn on_connection_with(house: &House, identity: &str) -> Caller {
 }
 
 /// Signs in on connections with this certificate. Returns the factors too.
-async fn signs_in_with(house: &House, identity: &str, name: &str) -> (Caller, Value) {
+pub async fn signs_in_with(house: &House, identity: &str, name: &str) -> (Caller, Value) {
     let mut caller = on_connection_with(house, identity);
     let said = caller.signs_in(name, PASSWORD).await;
     caller.token = said.body["token"].as_str().map(str::to_owned);
@@ -70,10 +71,15 @@ pub async fn certified(house: &House, name: &str, roles: &[Role]) -> (Caller, St
 
 /// The same house with another service, which wants two factors.
 async fn with_two_factors(house: House, url: Option<String>) -> House {
+    Box::pin(with_factors(house, url, 2)).await
+}
+
+/// The same house with another service, which wants so many factors.
+async fn with_factors(house: House, url: Option<String>, factors: u8) -> House {
     let House { folder, clock, service, mut admin, mut second } = house;
     service.stop().await;
     let mut settings = house::settings(&folder, url);
-    settings.access.factors = 2;
+    settings.access.factors = factors;
     let service = Service::start(&settings, Some(clock.clone()), Randomness::seeded(3)).await.unwrap();
     let address = format!("https://{}", service.address());
     for caller in [&mut admin, &mut second] {
@@ -420,4 +426,241 @@ async fn a_certificate_by_break_glass_waits_for_an_administrator_who_can_decide(
         assert_eq!(enrols(&admin, &token).await.0.status, 200);
         house.service.stop().await;
     }
+}
+
+/// An administrator of another office decides nothing about an officer of the national one: so it holds nothing up, and
+/// is told all the same.
+#[tokio::test]
+async fn break_glass_does_not_wait_for_an_administrator_of_another_office_who_sees_it_all_the_same() {
+    for url in both() {
+        let house = Box::pin(House::open(url.clone())).await;
+        house.officer("local", &[Role::Admin], "o-2").await;
+        house.clock.advance(Duration::seconds(1));
+        let said = told(&offline(&house, url.as_deref(), &["propose-certificate", "admin"]).await);
+        let token = json!(said.lines().last().unwrap());
+        until_alarm_is(&house.admin, true).await;
+        house.clock.advance(Duration::hours(13));
+        let mut local = house.anyone();
+        local.token = local.signs_in("local", PASSWORD).await.body["token"].as_str().map(str::to_owned);
+        let open = local.get("/api/v1/officer-proposals").await;
+        let proposal = &open.body["items"][0];
+        assert_eq!((&proposal["change"], &proposal["waits_since"]), (&json!("certificate"), &json!(null)), "{open:?}");
+        let path = format!("/api/v1/officer-proposals/{}/withdrawal", proposal["id"].as_str().unwrap());
+        assert_eq!(local.post(&path, "k-1", json!({})).await.code(), "other-office");
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        house.clock.advance(Duration::hours(12));
+        until_alarm_is(&house.admin, false).await;
+        let mut admin = house.anyone();
+        admin.token = admin.signs_in("admin", PASSWORD).await.body["token"].as_str().map(str::to_owned);
+        assert_eq!(enrols(&admin, &token).await.0.status, 200);
+        house.service.stop().await;
+    }
+}
+
+/// The administrator who was seen is told to decide, and until when it waits; once that one may decide no more, the day
+/// of alarm goes on.
+#[tokio::test]
+async fn what_waits_for_an_administrator_says_so_and_waits_no_longer_than_one_can_decide() {
+    for url in both() {
+        let house = Box::pin(House::open(url.clone())).await;
+        house.appointed("lan", &[Role::Auditor], "o-1").await;
+        house.clock.advance(Duration::seconds(1));
+        let made = house.clock.now();
+        let said = told(&offline(&house, url.as_deref(), &["propose-reset", "lan"]).await);
+        assert!(said.contains("ends undecided at"), "{said}");
+        until_alarm_is(&house.admin, true).await;
+        let status = async || {
+            let offices = house.service.offices();
+            offices.watch.look(offices.deeds()).await.unwrap();
+            offices.watch.latest().unwrap()
+        };
+        assert_eq!(status().await.break_glass_waits_since, None);
+        house.clock.advance(Duration::minutes(5));
+        let mut second = house.anyone();
+        second.token = second.signs_in("second", PASSWORD).await.body["token"].as_str().map(str::to_owned);
+        house.clock.advance(Duration::minutes(5));
+        let waits = async |wanted: bool| {
+            for _ in 0..400 {
+                if house.admin.get("/health").await.body["break_glass_waits"] == json!(wanted) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            panic!("it does not say that it waits: {wanted}");
+        };
+        waits(true).await;
+        let proposal = second.get("/api/v1/officer-proposals").await.body["items"][0].clone();
+        assert!(proposal["waits_since"].is_string() && proposal["effective_at"].is_null(), "{proposal}");
+        let seen = status().await;
+        assert!(seen.break_glass_waits_since.is_some());
+        let until = seen.break_glass.unwrap() - made;
+        assert!((Duration::hours(167)..=Duration::hours(169)).contains(&until), "it ends with its week: {until}");
+        let finding = seen.findings.iter().find(|one| one.about == "break-glass").unwrap();
+        assert!(finding.says.contains("waits for an administrator"), "{finding:?}");
+        told(&offline(&house, url.as_deref(), &["lock", "second"]).await);
+        house.clock.advance(Duration::minutes(2));
+        waits(false).await;
+        house.service.stop().await;
+    }
+}
+
+/// Both administrators with a certificate each, in a service that wants two factors; on connections with them.
+async fn two_who_administer(url: Option<String>) -> (House, [Caller; 2], [String; 2]) {
+    let house = Box::pin(House::open(url.clone())).await;
+    let third = house.officer("third", &[Role::Admin], "national").await;
+    let mut identities = Vec::new();
+    for (officer, proposer) in [(&house.admin, &house.second), (&house.second, &house.admin)] {
+        let id = officer.get("/api/v1/me").await.body["id"].as_str().unwrap().to_owned();
+        let proposed =
+            proposer.post(&format!("/api/v1/officers/{id}/certificates"), "k-1", json!({"reason": "x"})).await;
+        let path = format!("/api/v1/officer-proposals/{}/confirmation", proposed.body["proposal_id"].as_str().unwrap());
+        let token = third.post(&path, &format!("c-{id}"), json!({})).await.body["token"].clone();
+        let (enrolled, key) = enrols(officer, &token).await;
+        identities.push(identity(&enrolled, &key));
+    }
+    told(&offline(&house, url.as_deref(), &["lock", "third"]).await);
+    let house = Box::pin(with_two_factors(house, url)).await;
+    let (admin, _) = signs_in_with(&house, &identities[0], "admin").await;
+    let (second, _) = signs_in_with(&house, &identities[1], "second").await;
+    (house, [admin, second], identities.try_into().unwrap())
+}
+
+async fn certificate_of(caller: &Caller) -> String {
+    caller.get(MINE).await.body["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// A thief of both passwords does not shut the administrators out, nor do they themselves; the
+/// owner of the key file can.
+#[tokio::test]
+async fn where_two_factors_are_wanted_a_password_revokes_nothing_and_the_last_certificate_stays() {
+    for url in both() {
+        let (house, [admin, second], _) = Box::pin(two_who_administer(url.clone())).await;
+        let status = async || {
+            let offices = house.service.offices();
+            offices.watch.look(offices.deeds()).await.unwrap();
+            let latest = offices.watch.latest().unwrap();
+            let about = latest.findings.iter().find(|one| one.about == "administrators");
+            (latest.administrators, about.map(|one| one.severity))
+        };
+        assert_eq!(status().await, (2, None));
+        let mut thief = house.anyone();
+        thief.token = thief.signs_in("admin", PASSWORD).await.body["token"].as_str().map(str::to_owned);
+        let own = format!("{MINE}/{}", certificate_of(&admin).await);
+        let stolen = thief.asks(Method::DELETE, &own, None, None).await;
+        assert_eq!((stolen.status, stolen.code()), (403, "second-factor-needed"));
+
+        assert_eq!(admin.asks(Method::DELETE, &own, None, None).await.status, 204);
+        assert_eq!(status().await, (1, Some(Severity::Warning)));
+        let last = certificate_of(&second).await;
+        let refused = second.asks(Method::DELETE, &format!("{MINE}/{last}"), None, None).await;
+        assert_eq!((refused.status, refused.code()), (409, "last-administrator"));
+        let path = format!("/api/v1/officer-certificates/{last}/revocation");
+        assert_eq!(second.post(&path, "r-1", json!({"reason": "x"})).await.code(), "last-administrator");
+
+        told(&offline(&house, url.as_deref(), &["revoke-certificates", "second"]).await);
+        assert_eq!(second.get(MINE).await.code(), "session-needed");
+        assert_eq!(status().await, (0, Some(Severity::Critical)));
+        let unknown = offline(&house, url.as_deref(), &["revoke-certificates", "thu"]).await;
+        let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
+        assert!(!unknown.status.success() && told.contains("no officer is called `thu`"), "{told}");
+        house.service.stop().await;
+    }
+}
+
+/// The key of a certificate that is revoked, or of another's, is a key that another hand may have.
+#[tokio::test]
+async fn a_key_is_certified_for_one_holder_and_not_again_once_it_is_revoked() {
+    Box::pin(on_both(async |house| {
+        let (lan, id) = house.appointed("lan", &[Role::Auditor], "o-1").await;
+        let (hoa, other) = house.appointed("hoa", &[Role::Auditor], "o-1").await;
+        let (_, request) = csr();
+        let with = |token: &Value| json!({"token": token, "csr_pem": request});
+        let enrolled = lan.post(MINE, "k-1", with(&granted(house, &id).await)).await;
+        assert_eq!(enrolled.status, 200, "{enrolled:?}");
+        let refused = hoa.post(MINE, "k-2", with(&granted(house, &other).await)).await;
+        assert_eq!((refused.status, refused.code()), (409, "key-certified-before"), "another officer's");
+        let station = json!({"name": "counter-1", "office": "o-1", "csr_pem": request});
+        assert_eq!(house.admin.post("/api/v1/stations", "k-3", station).await.code(), "key-certified-before");
+
+        assert_eq!(lan.post(MINE, "k-4", with(&granted(house, &id).await)).await.status, 200, "the officer's own");
+        for item in lan.get(MINE).await.body["items"].as_array().unwrap() {
+            let path = format!("{MINE}/{}", item["id"].as_str().unwrap());
+            assert_eq!(lan.asks(Method::DELETE, &path, None, None).await.status, 204);
+        }
+        let refused = lan.post(MINE, "k-5", with(&granted(house, &id).await)).await;
+        assert_eq!(refused.code(), "key-certified-before", "revoked");
+
+        let (_, request) = csr();
+        let station = |name: &str| json!({"name": name, "office": "o-1", "csr_pem": request});
+        let made = house.admin.post("/api/v1/stations", "s-1", station("counter-2")).await;
+        assert_eq!(made.status, 200, "{made:?}");
+        let again = house.admin.post("/api/v1/stations", "s-2", station("counter-3")).await;
+        assert_eq!(again.code(), "key-certified-before", "another station's");
+        let revoked = format!("/api/v1/stations/{}/revocation", made.body["id"].as_str().unwrap());
+        assert_eq!(house.admin.post(&revoked, "s-3", json!({"reason": "stolen"})).await.status, 200);
+        let again = house.admin.post("/api/v1/stations", "s-4", station("counter-4")).await;
+        assert_eq!(again.code(), "key-certified-before", "a revoked station's");
+    }))
+    .await;
+}
+
+/// What an earlier version certified and did not note is noted when the service starts.
+#[tokio::test]
+async fn keys_that_were_certified_before_they_were_noted_are_noted_at_the_start() {
+    for url in both() {
+        let house = Box::pin(House::open(url.clone())).await;
+        let (_, request) = csr();
+        let station = |name: &str| json!({"name": name, "office": "o-1", "csr_pem": request});
+        assert_eq!(house.admin.post("/api/v1/stations", "s-1", station("counter-1")).await.status, 200);
+        let (lan, id) = house.appointed("lan", &[Role::Auditor], "o-1").await;
+        let (enrolled, _) = enrols(&lan, &granted(&house, &id).await).await;
+        assert_eq!(enrolled.status, 200);
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        assert_eq!(tx.run(sql!("delete from certified_key"), args![]).await.unwrap(), 2);
+        tx.commit().await.unwrap();
+        let house = Box::pin(with_factors(house, url, 1)).await;
+        assert_eq!(house.count(sql!("select count(*) as n from certified_key"), args![]).await, 2);
+        let again = house.admin.post("/api/v1/stations", "s-2", station("counter-2")).await;
+        assert_eq!(again.code(), "key-certified-before");
+        house.service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_with_both_factors_and_ends_when_the_next_one_is_used() {
+    Box::pin(on_both(async |house| {
+        let (plain, certificate, _) = certified(house, "lan", &[Role::Auditor]).await;
+        let renewal = "/api/v1/me/certificates/renewal";
+        let asks = async |caller: &Caller, once: &str| {
+            let (key, request) = csr();
+            let said = caller.post(renewal, once, json!({"csr_pem": request})).await;
+            (said, key)
+        };
+        let alone = asks(&plain, "k-1").await.0;
+        assert_eq!((alone.status, alone.code()), (403, "second-factor-needed"), "a password alone");
+        let (lan, _) = signs_in_with(house, &certificate, "lan").await;
+        let elsewhere = Caller { token: lan.token.clone(), ..house.anyone() };
+        assert_eq!(asks(&elsewhere, "k-2").await.0.code(), "session-needed");
+
+        let (lost, lost_key) = asks(&lan, "k-3").await;
+        let (given, key) = asks(&lan, "k-4").await;
+        assert_eq!((lost.status, given.status), (200, 200), "{given:?}");
+        assert_eq!(lan.get(AUDIT).await.status, 200, "the present one goes on");
+        let (_, factors) = signs_in_with(house, &identity(&lost, &lost_key), "lan").await;
+        assert_eq!(factors, json!(["password"]), "another renewal took its place");
+        let (lan, _) = signs_in_with(house, &certificate, "lan").await;
+        let (renewed, factors) = signs_in_with(house, &identity(&given, &key), "lan").await;
+        assert_eq!(factors, json!(["password", "certificate"]));
+        assert_eq!(lan.get(AUDIT).await.code(), "session-needed", "ended by the first use of the next");
+        assert_eq!(renewed.get(AUDIT).await.status, 200);
+
+        // A thief who renewed what was lost loses that too.
+        let (stolen, _) = asks(&renewed, "k-5").await;
+        let path = format!("{MINE}/{}", given.body["id"].as_str().unwrap());
+        assert_eq!(renewed.asks(Method::DELETE, &path, None, None).await.status, 204);
+        let all = plain.get(MINE).await;
+        let item = all.body["items"].as_array().unwrap().iter().find(|one| one["id"] == stolen.body["id"]).unwrap();
+        assert!(item["revoked_at"].is_string(), "{item}");
+    }))
+    .await;
 }

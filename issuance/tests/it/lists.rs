@@ -424,7 +424,7 @@ async fn an_order_for_a_slip(offices: &Offices) {
     }
     let (one, two) = (offices.initialised(1).await, offices.initialised(2).await);
     let unknown = offices.prepares_for(&Slip::typed("ZZZZZ-ZZZZZ"), &one).await.unwrap_err();
-    assert!(matches!(unknown, ProductionError::NothingToPersonalize), "{unknown}");
+    assert!(matches!(unknown, ProductionError::SlipNotWaiting), "{unknown}");
     // The later one, as its slip is read from paper; the earlier one waits on.
     let typed = applications[1].slip.0.to_lowercase();
     offices.prepares_for(&Slip::typed(&typed), &one).await.unwrap();
@@ -434,7 +434,7 @@ async fn an_order_for_a_slip(offices: &Offices) {
     let bound = offices.prepares_for(&applications[0].slip, &one).await.unwrap_err();
     assert!(matches!(bound, ProductionError::Chip(ChipError::Bound)), "{bound}");
     let taken = offices.prepares_for(&applications[1].slip, &two).await.unwrap_err();
-    assert!(matches!(taken, ProductionError::NothingToPersonalize), "{taken}");
+    assert!(matches!(taken, ProductionError::SlipNotWaiting), "{taken}");
     offices.prepares_for(&applications[1].slip, &one).await.unwrap();
     assert_eq!(offices.orders(&two).await.unwrap().application, applications[0].id);
 }

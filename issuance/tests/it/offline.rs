@@ -31,8 +31,11 @@ async fn stations_are_listed_and_revoked_without_signing_in() {
         // A script must say that it means it, and a name that is none changes nothing.
         let (code, said) = run(station(&["revoke", "counter-1"])).await;
         assert!(code == Some(1) && said.contains("--yes"), "{said}");
-        let (code, said) = run(station(&["revoke", "counter-9", "--yes"])).await;
-        assert!(code == Some(1), "{said}");
+        for arguments in [&["revoke", "counter-9", "--yes"][..], &["revoke", "counter-9"]] {
+            let (code, said) = run(station(arguments)).await;
+            assert!(code == Some(1) && said.contains("no station is called `counter-9`"), "{said}");
+            assert!(!said.contains("for good"), "nothing is asked about a station that is not there: {said}");
+        }
         assert!(offices.state.deeds().open(offices.station.clone()).await.is_ok());
         let said = succeeds(station(&["revoke", "counter-1", "--yes"])).await;
         assert!(said.contains("counter-1 is revoked"), "{said}");

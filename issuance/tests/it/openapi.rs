@@ -189,12 +189,27 @@ fn every_list_has_the_one_shape() {
             names.contains(&"limit") && !names.contains(&"offset") && !names.contains(&"page"),
             "{name}: {names:?}"
         );
+        let written = format!("`{}`", name.replacen("get ", "GET ", 1));
+        assert!(API.contains(&written), "docs/api.md lacks the list {written}");
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
         let schema = document.pointer(&schema.as_str().unwrap()[1..]).unwrap();
         assert_eq!(schema["properties"]["items"]["type"], "array", "{name}: {schema}");
         assert_eq!(schema["properties"]["next"]["type"], json!(["string", "null"]), "{name}: {schema}");
     }
     assert!(lists >= 9, "{lists}");
+}
+
+const API: &str = include_str!("../../../docs/api.md");
+
+#[test]
+fn every_answer_tells_of_the_header_that_it_has_while_glass_is_broken() {
+    assert!(API.contains("`X-Break-Glass`"));
+    for (name, operation) in operations(&document()) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let header = &answer["headers"]["x-break-glass"]["description"];
+            assert!(header.as_str().is_some_and(|words| words.contains("waits")), "{name} {status}: {answer}");
+        }
+    }
 }
 
 /// An example holds what its schema requires, and nothing that the schema does not know.

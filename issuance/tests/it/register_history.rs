@@ -334,7 +334,9 @@ async fn what_is_no_change_of_its_kind_names_the_field() {
     let wrong = unfit(EventKind::Corrected, json!({"fullname": "Lê Thị Hai"})).await;
     assert_eq!(wrong, ChangeUnfit::Unknown("fullname".into()));
     let shape = unfit(EventKind::Corrected, json!({"father": "Lê"})).await;
-    assert!(matches!(shape, ChangeUnfit::Malformed(_)), "{shape:?}");
+    assert_eq!(shape.field(), Some("father"), "{shape:?}");
+    let among = unfit(EventKind::Corrected, json!({"full_name": "Lê Thị Hai", "religion": 7, "spouse": null})).await;
+    assert!(matches!(&among, ChangeUnfit::Malformed(Some(field), _) if field == "religion"), "{among:?}");
     let name = registered(&offices, person).await.person.full_name;
     assert_eq!(unfit(EventKind::Corrected, json!({"full_name": name.as_str()})).await, ChangeUnfit::Nothing);
     assert_eq!(unfit(EventKind::Died, json!({})).await, ChangeUnfit::Nothing);

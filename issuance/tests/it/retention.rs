@@ -306,6 +306,18 @@ async fn legal_holds_are_put_listed_and_ended_over_http() {
         let grounds = json!({"grounds": "It is over"});
         let said = other.post(&format!("{path}/release"), "k-6", grounds).await;
         assert_eq!(said.body["state"], "release-proposed", "{said:?}");
+        // Taken back before it took effect, by whichever of the two; and proposed again.
+        let withdrawal = format!("{path}/release/withdrawal");
+        for (officer, key) in [(&other, "k-9"), (&one, "k-10")] {
+            let said = officer.post(&withdrawal, key, json!({})).await;
+            assert_eq!((&said.body["state"], &said.body["release_grounds"]), (&json!("confirmed"), &json!(null)));
+            assert_eq!(officer.post(&withdrawal, &format!("{key}-again"), json!({})).await.code(), "legal-hold-state");
+            let refused = one.post(&format!("{path}/release/confirmation"), &format!("{key}-c"), json!({})).await;
+            assert_eq!(refused.code(), "legal-hold-state", "nothing is proposed any more");
+            let again = json!({"grounds": "It is over after all"});
+            let said = other.post(&format!("{path}/release"), &format!("{key}-p"), again).await;
+            assert_eq!(said.body["state"], "release-proposed", "{said:?}");
+        }
         let said = one.post(&format!("{path}/release/confirmation"), "k-7", json!({})).await;
         assert_eq!(said.body["state"], "released", "{said:?}");
         let unknown = format!("/api/v1/legal-holds/{}/confirmation", crate::house::NIL);
@@ -314,7 +326,7 @@ async fn legal_holds_are_put_listed_and_ended_over_http() {
         assert!(object.starts_with("person/"));
         let told = sql!("select count(*) as n from audit_entry where action like 'legal-hold-%' and person_id = $1");
         let id: issuance::ground::ids::PersonId = person.as_str().unwrap().parse().unwrap();
-        assert_eq!(house.count(told, args![id]).await, 5);
+        assert_eq!(house.count(told, args![id]).await, 9);
     })
     .await;
 }

@@ -66,6 +66,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/v1/me/sessions/{id}", SignedIn),
     ("GET", "/api/v1/me/certificates", SignedIn),
     ("POST", "/api/v1/me/certificates", SignedIn),
+    ("POST", "/api/v1/me/certificates/renewal", SignedIn),
     ("DELETE", "/api/v1/me/certificates/{id}", SignedIn),
     ("GET", "/api/v1/stations", Officers(&[Admin])),
     ("GET", "/api/v1/reference/{table}", SignedIn),
@@ -129,6 +130,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/legal-holds/{id}/confirmation", Officers(&[Auditor, Registrar])),
     ("POST", "/api/v1/legal-holds/{id}/release", Officers(&[Auditor, Registrar])),
     ("POST", "/api/v1/legal-holds/{id}/release/confirmation", Officers(&[Auditor, Registrar])),
+    ("POST", "/api/v1/legal-holds/{id}/release/withdrawal", Officers(&[Auditor, Registrar])),
     // Circular 60, Art. 7: eligible or not, decided by another officer.
     ("POST", "/api/v1/applications/{id}/approval", Officers(&[Approver])),
     ("POST", "/api/v1/applications/{id}/refusal", Officers(&[Approver])),

@@ -91,8 +91,11 @@ async fn status_says_what_there_is_on_both_engines() {
         let files: Vec<_> = seen.certificates.iter().map(|one| one.file.as_str()).collect();
         assert_eq!(files, ["csca.der", "ds.der", "trust-list-signer.der", "server.pem", "tls-ca.pem"]);
         assert!(seen.certificates.iter().all(|one| one.in_use && !one.revoked));
-        let of_disk = |finding: &status::Finding| ["disk", "sign-in"].contains(&finding.about.as_str());
+        let of_disk =
+            |finding: &status::Finding| ["administrators", "disk", "sign-in"].contains(&finding.about.as_str());
         assert!(seen.findings.iter().all(of_disk), "{:?}", seen.findings);
+        let alone = seen.findings.iter().find(|finding| finding.about == "administrators");
+        assert_eq!((seen.administrators, alone.map(|one| one.severity)), (1, Some(Severity::Notice)), "at the start");
         let one = seen.findings.iter().find(|finding| finding.about == "sign-in").expect("one factor is named");
         assert_eq!(one.severity, Severity::Notice);
         // Strangers are not told.
@@ -128,6 +131,16 @@ async fn the_command_ends_with_a_code_for_how_bad_it_is() {
     assert!(code == Some(0) || about_disk, "{told}");
     let (_, text) = command(&house, &[]).await;
     assert!(text.contains("one factor: the development default") && text.contains("ds.der"), "{text}");
+    let data = house.folder.path().join("data");
+    let vietnamese = tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+        command.arg("status").arg("--data").arg(data).env("LC_ALL", "vi_VN.UTF-8").output().unwrap()
+    });
+    let vietnamese = String::from_utf8(vietnamese.await.unwrap().stdout).unwrap();
+    for (label, english) in [("đăng nhập", "sign-in   "), ("chứng thư\n", "certificates\n"), ("LƯU Ý", "NOTICE")]
+    {
+        assert!(vietnamese.contains(label) && !vietnamese.contains(english), "{vietnamese}");
+    }
 
     // A signer on the revocation list signs nothing more.
     let store = issuance::keys::KeyStore::open(&house.folder.path().join("data"), None).unwrap();

@@ -284,6 +284,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("NewPassword", "old", "hashed"),
     ("NewPassword", "new", "12 to 256 characters"),
     ("NewCertificate", "csr_pem", "its length is checked, and it is no text for people"),
+    ("CertificateRenewal", "csr_pem", "its length is checked, and it is no text for people"),
     ("StationRenewal", "csr_pem", "its length is checked, and it is no text for people"),
     ("NewCertificate", "token", "hashed; its officer has a session"),
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),

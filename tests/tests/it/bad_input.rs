@@ -105,6 +105,8 @@ fn at_the_station() {
     road::intake(&world, 0).unwrap();
     let said = blocked(road::personalize(&world, 0, &[]));
     assert!(said.contains("nothing-to-personalize"), "{said}");
+    let said = blocked(road::personalize(&world, 0, &["--slip", "AAAAA00001"]));
+    assert!(said.contains("slip-not-waiting"), "{said}");
 
     // Cancelled after approval.
     let issued = road::approved(&world, &Citizen::invented(0)).unwrap();

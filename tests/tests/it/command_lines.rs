@@ -391,6 +391,11 @@ fn what_is_not_undone_is_asked_for() {
     assert_eq!(said.status.code(), Some(51), "{}", err(&said));
     assert!(err(&said).contains("--yes"), "{}", err(&said));
     assert_eq!(road::stock_state(&world, &serial).unwrap(), "delivered");
+    // Of a chip that is not here nothing is asked.
+    let strange = "00112233445566778899";
+    let said = world.agent(&["spoil", "--station", &station, "--serial", strange, "--reason", "bent"]).unwrap();
+    assert_eq!(said.status.code(), Some(47), "{}", err(&said));
+    assert!(err(&said).contains("not in this station's custody"), "{}", err(&said));
     let said = world.agent(&[&arguments[..], &["--yes"]].concat()).unwrap();
     assert!(said.status.success(), "{}", err(&said));
     assert_eq!(road::stock_state(&world, &serial).unwrap(), "spoiled");

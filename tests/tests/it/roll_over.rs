@@ -74,6 +74,8 @@ fn stations_that_renewed_go_on_and_one_that_did_not_is_told_what_to_do() {
     assert!(done, "{said}");
     reloads(&offices);
     assert!(works(&renewed));
+    let known = fs::read_to_string(renewed.join("tls-ca.pem")).unwrap();
+    assert_eq!(known, fs::read_to_string(offices.tls_authority()).unwrap(), "the old one is dropped");
     let (exit, answer) = agent(&["enrol", "--renew"], &renewed);
     assert_eq!(exit, Some(0), "again, under the new one alone: {answer:#}");
     // The late one knows the old authority only; told of the new one, its certificate is refused.

@@ -159,7 +159,7 @@ fn a_chip_is_written_for_the_slip_that_is_named() {
     let mut running = Running::begins(world.card_agent(&arguments).unwrap());
     let mut scanner = running.0.stdin.take().unwrap();
     writeln!(scanner, "{}\n", issued[2].slip).unwrap();
-    running.hears("nothing-to-personalize: ");
+    running.hears("slip-not-waiting: ");
     writeln!(scanner, "{}", issued[1].slip).unwrap();
     running.hears("take the card out");
     world.remove(1).unwrap();
@@ -262,6 +262,9 @@ fn the_settings_of_a_station_hold_where_the_command_line_says_nothing() {
     let said = world.agent(&["intake", "--station", &station]).unwrap();
     assert!(said.status.success() && out(&said).starts_with(&world.serials[1]), "{}{}", out(&said), err(&said));
     assert!(fs::read_to_string(world.station().join("apdu.jsonl")).unwrap().lines().count() > 5);
+    // Two readers are connected, and `info` is told by the same file which one is the station's.
+    let said = world.agent(&["info", "--json", "--station", &station]).unwrap();
+    assert_eq!(envelope(&said)["result"]["serial"], world.serials[1], "{}", err(&said));
     // The environment stands over the file, the command line over both.
     let mut command = world.card_agent(&["config", "dump", "station", "--station", &station]).unwrap();
     let dumped = command.env("CARD_AGENT__STATION__LIMIT", "77").output().unwrap();

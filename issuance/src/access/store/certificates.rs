@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{SESSION, close_session};
 use crate::ground::ids::{CertificateId, OfficerId};
 use crate::ground::{Id, OfficeCode};
-use crate::keys::IssuedCertificate;
+use crate::keys::{IssuedCertificate, key_of};
 use crate::store::{Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
 
@@ -23,16 +23,17 @@ pub const CERTIFICATE: Sealed = Sealed {
         ("expires_at", Kind::Moment),
         ("revoked_at", Kind::Moment),
         ("revocation_reason", Kind::Text),
+        ("renews", Kind::Uuid),
     ],
     keys: 1,
     one: sql!(
         "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, revoked_at,
-                revocation_reason, version, mac
+                revocation_reason, renews, version, mac
          from officer_certificate where id = $1"
     ),
     all: sql!(
         "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, revoked_at,
-                revocation_reason, version, mac
+                revocation_reason, renews, version, mac
          from officer_certificate order by id"
     ),
     set: sql!("update officer_certificate set version = $1, mac = $2 where id = $3"),
@@ -85,6 +86,65 @@ pub(in crate::access) async fn enrol(
     Ok(())
 }
 
+/// Inserts the certificate that renews another one of the officer. Earlier renewals of it end: none of them was used.
+pub(in crate::access) async fn renew(
+    tx: &mut Tx,
+    (id, renews): (CertificateId, CertificateId),
+    officer: OfficerId,
+    token_hash: &[u8; 32],
+    certificate: &IssuedCertificate,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    revoke_renewals(tx, renews, "another renewal took its place", at).await?;
+    let sql = sql!(
+        "insert into officer_certificate
+             (id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, renews)
+         values ($1, $2, $3, $4, $5, $6, $4, $7, $8)"
+    );
+    let (fingerprint, ends) = (certificate.fingerprint(), certificate.not_after);
+    tx.run(sql, args![id, officer, token_hash, at, fingerprint, &certificate.der, ends, renews]).await?;
+    tx.seal(&CERTIFICATE, id).await
+}
+
+/// Returns the certificate with this fingerprint, and which one it renews.
+pub(in crate::access) async fn found(
+    tx: &mut Tx,
+    fingerprint: &[u8; 32],
+) -> Result<Option<(CertificateId, Option<CertificateId>)>, StoreError> {
+    let sql = sql!(
+        "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, revoked_at,
+                revocation_reason, renews, version, mac
+         from officer_certificate where fingerprint = $1"
+    );
+    let rows = tx.all_sealed(&CERTIFICATE, sql, args![fingerprint]).await?;
+    rows.first().map(|row| Ok((Id::of(row, "id")?, Id::of_optional(row, "renews")?))).transpose()
+}
+
+/// True if the certificate was not revoked.
+pub(in crate::access) async fn may_be_used(tx: &mut Tx, id: CertificateId) -> Result<bool, StoreError> {
+    let row = tx.sealed_locked(&CERTIFICATE, id).await?;
+    row.map_or(Ok(false), |row| Ok(row.get::<Option<OffsetDateTime>>("revoked_at")?.is_none()))
+}
+
+/// True if the key of this certificate is that of a certificate of the officer that was revoked.
+pub(in crate::access) async fn key_was_revoked(
+    tx: &mut Tx,
+    officer: OfficerId,
+    key: &[u8; 32],
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id, certificate from officer_certificate
+         where officer_id = $1 and certificate is not null and revoked_at is not null order by id"
+    );
+    for row in tx.all(sql, args![officer]).await? {
+        let certificate: Vec<u8> = row.get("certificate")?;
+        if key_of(&certificate).as_ref() == Some(key) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// True if this is a certificate of this officer that may be used.
 pub(in crate::access) async fn is_in_use(
     tx: &mut Tx,
@@ -94,7 +154,7 @@ pub(in crate::access) async fn is_in_use(
 ) -> Result<bool, StoreError> {
     let sql = sql!(
         "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, revoked_at,
-                revocation_reason, version, mac
+                revocation_reason, renews, version, mac
          from officer_certificate where fingerprint = $1"
     );
     let rows = tx.all_sealed(&CERTIFICATE, sql, args![fingerprint]).await?;
@@ -103,6 +163,27 @@ pub(in crate::access) async fn is_in_use(
         (row.get("revoked_at")?, row.get("expires_at")?);
     let own = OfficerId::of(row, "officer_id")? == officer;
     Ok(own && revoked.is_none() && ends.is_some_and(|ends| ends > now))
+}
+
+/// True if the officer has a certificate that may be used, other than this one.
+pub(in crate::access) async fn has_one(
+    tx: &mut Tx,
+    officer: OfficerId,
+    but: Option<CertificateId>,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, revoked_at,
+                revocation_reason, renews, version, mac
+         from officer_certificate where officer_id = $1 and fingerprint is not null and revoked_at is null order by id"
+    );
+    for (row, holds) in tx.all_judged(&CERTIFICATE, sql, args![officer]).await? {
+        let ends: Option<OffsetDateTime> = row.get("expires_at")?;
+        if holds && ends.is_some_and(|ends| ends > now) && but != Some(Id::of(&row, "id")?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns whose certificate or grant this is, kept from other writers.
@@ -140,6 +221,25 @@ pub(in crate::access) async fn revoke(
     row.get("revoked_at")
 }
 
+/// Revokes the renewals of a certificate, and theirs.
+pub(in crate::access) async fn revoke_renewals(
+    tx: &mut Tx,
+    id: CertificateId,
+    reason: &str,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut ended = vec![id];
+    while let Some(renewed) = ended.pop() {
+        let found = sql!("select id from officer_certificate where renews = $1 order by id");
+        for row in tx.all(found, args![renewed]).await? {
+            let renewal = Id::of(&row, "id")?;
+            revoke(tx, renewal, reason, at).await?;
+            ended.push(renewal);
+        }
+    }
+    Ok(())
+}
+
 /// Revokes all certificates and grants of an officer. One whose row another hand changed stays: it opens nothing.
 pub(in crate::access) async fn revoke_all(
     tx: &mut Tx,
@@ -149,7 +249,7 @@ pub(in crate::access) async fn revoke_all(
 ) -> Result<(), StoreError> {
     let found = sql!(
         "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at, revoked_at,
-                revocation_reason, version, mac
+                revocation_reason, renews, version, mac
          from officer_certificate where officer_id = $1 and revoked_at is null order by id"
     );
     for (row, holds) in tx.all_judged(&CERTIFICATE, found, args![officer]).await? {
@@ -174,7 +274,7 @@ pub(in crate::access) async fn list(
         Whose::Officer(officer) => {
             let sql = sql!(
                 "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at,
-                        revoked_at, revocation_reason, version, mac
+                        revoked_at, revocation_reason, renews, version, mac
                  from officer_certificate where officer_id = $1 and id > $2 order by id limit $3"
             );
             tx.all_judged(&CERTIFICATE, sql, args![officer, after, most]).await
@@ -182,7 +282,7 @@ pub(in crate::access) async fn list(
         Whose::Office(office) => {
             let sql = sql!(
                 "select id, officer_id, token_hash, token_until, fingerprint, certificate, made_at, expires_at,
-                        revoked_at, revocation_reason, version, mac
+                        revoked_at, revocation_reason, renews, version, mac
                  from officer_certificate
                  where ($1 = 'national' or officer_id in (select id from officer where office = $1))
                    and id > $2 order by id limit $3"

@@ -118,11 +118,11 @@ pub(in crate::access) async fn shown(
     Ok(())
 }
 
-/// Notes that an administrator was seen at work since a proposal.
+/// Notes since when a proposal waits for an administrator who was seen at work; none: it waits no longer.
 pub(in crate::access) async fn administrator_seen(
     tx: &mut Tx,
     id: ProposalId,
-    at: OffsetDateTime,
+    at: Option<OffsetDateTime>,
 ) -> Result<(), StoreError> {
     let sql = sql!("update officer_proposal set administrator_seen_at = $1 where id = $2");
     tx.change(&PROPOSAL, id, sql, args![at, id]).await?;
@@ -242,33 +242,70 @@ fn administers(row: &Record) -> Result<bool, StoreError> {
     Ok(disabled.is_none() && row.json::<Vec<Role>>("roles")?.contains(&Role::Admin))
 }
 
-/// True if an administrator used the service since then, with as many factors as the policy wants. Sessions and
-/// officers whose rows another hand changed do not count, nor does a password alone where two factors are wanted: none
-/// of them can decide.
+/// True if an administrator who may decide about the proposal used the service since it was made, with as many factors
+/// as the policy wants, and could still sign in so. Sessions and officers whose rows another hand changed do not count,
+/// nor does a password alone where two factors are wanted, nor an administrator of another office: none of them can
+/// decide.
 pub(in crate::access) async fn administrator_was_here(
     tx: &mut Tx,
     factors: u8,
-    since: OffsetDateTime,
+    proposal: &Proposal,
+    now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     let sql = sql!(
         "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
                 version, mac
          from session where seen_at >= $1 order by officer_id"
     );
-    let mut last = None;
-    for (row, holds) in tx.all_judged(&SESSION, sql, args![since]).await? {
+    for (row, holds) in tx.all_judged(&SESSION, sql, args![proposal.at]).await? {
         let id: OfficerId = Id::of(&row, "officer_id")?;
-        let enough = factors < 2 || row.get::<Option<Vec<u8>>>("certificate")?.is_some();
-        if !holds || !enough || last.replace(id) == Some(id) {
-            continue;
-        }
-        match is_administrator(tx, id).await {
-            Ok(true) => return Ok(true),
-            Ok(false) | Err(StoreError::Tampered { .. }) => {}
-            Err(error) => return Err(error),
+        if holds && (factors < 2 || super::bound_to(&row)?.is_some()) && decides(tx, factors, id, proposal, now).await?
+        {
+            return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// True if the officer is an administrator who can sign in as the policy wants and acts for the office of the proposal.
+async fn decides(
+    tx: &mut Tx,
+    factors: u8,
+    id: OfficerId,
+    proposal: &Proposal,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let row = match tx.sealed(&OFFICER, id).await {
+        Err(StoreError::Tampered { .. }) => return Ok(false),
+        row => row?,
+    };
+    let Some(row) = row.filter(|row| administers(row).is_ok_and(|administers| administers)) else { return Ok(false) };
+    let own: OfficeCode = row.parsed("office")?;
+    let acts = own == proposal.office || own == OfficeCode::national();
+    Ok(acts && signs_in(tx, factors, &row, now).await?)
+}
+
+/// True if the officer of this row has what the policy wants for signing in: a password, and where two factors are
+/// wanted a certificate.
+async fn signs_in(tx: &mut Tx, factors: u8, row: &Record, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let password = !row.get::<String>("password")?.is_empty();
+    Ok(password && (factors < 2 || super::certificates::has_one(tx, Id::of(row, "id")?, None, now).await?))
+}
+
+/// Returns the administrators of the national office who can sign in as the policy wants.
+pub(in crate::access) async fn national_administrators(
+    tx: &mut Tx,
+    factors: u8,
+    now: OffsetDateTime,
+) -> Result<Vec<OfficerId>, StoreError> {
+    let mut able = Vec::new();
+    for (row, holds) in tx.judged_rows(&OFFICER).await? {
+        let counts = holds && administers(&row)? && row.parsed::<OfficeCode>("office")? == OfficeCode::national();
+        if counts && signs_in(tx, factors, &row, now).await? {
+            able.push(Id::of(&row, "id")?);
+        }
+    }
+    Ok(able)
 }
 
 /// Ends the access of an officer whose row another hand changed: nothing that it says is believed, and what is sealed
@@ -370,16 +407,4 @@ fn read(row: &Record) -> Result<Proposal, StoreError> {
         administrator_seen_at: row.get("administrator_seen_at")?,
         token_hash: token_hash.map(TryInto::try_into).transpose().map_err(|_| row.inconsistent("token_hash"))?,
     })
-}
-
-/// Returns when the first open proposal of the owner of the key file takes effect, if no administrator decides before.
-pub(in crate::access) async fn break_glass(
-    tx: &mut Tx,
-    now: OffsetDateTime,
-) -> Result<Option<OffsetDateTime>, StoreError> {
-    let sql = sql!(
-        "select effective_at from officer_proposal
-         where outcome is null and proposed_by is null and expires_at > $1 order by effective_at limit 1"
-    );
-    tx.one(sql, args![now]).await?.map_or(Ok(None), |row| row.get("effective_at"))
 }
