@@ -10,6 +10,7 @@ use super::check::{self, Declined};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
 use super::store::history::{self as store_history, Proposed};
+use super::store::search::FoundBy;
 use super::{PopulationError, Register, store};
 use crate::access;
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
@@ -199,17 +200,19 @@ pub struct Comparison {
 pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, StoreError> {
     let mut found = Comparison::default();
     let mut after = Id::nil();
+    // Before that version they are not there, or mean something else; the next start fills them.
+    let indexed = db.schema().await? >= Some(store::search::SINCE);
     loop {
         let mut tx = db.begin_read().await?;
-        let page = store_history::records(&mut tx, after, PAGE).await?;
+        let page = store_history::records(&mut tx, indexed, after, PAGE).await?;
         let Some((last, ..)) = page.last() else { return Ok(found) };
         after = *last;
-        for (person, record, events) in &page {
+        for (person, record, events, found_by) in &page {
             found.persons += 1;
             let fault = match store_history::events_of(&mut tx, *person).await {
                 Ok(history) => {
                     found.events += history.len() as u64;
-                    fault_of(record, *events, &history)
+                    fault_of(record, *events, &history).or_else(|| misplaced(record, found_by.as_ref()?))
                 }
                 Err(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => Some(error.to_string()),
                 Err(error) => return Err(error),
@@ -240,6 +243,13 @@ fn fault_of(record: &Value, events: u32, history: &[Event]) -> Option<String> {
         }
         Ok(_) => Some("the history makes no record".to_owned()),
     }
+}
+
+/// Why a person is not found, or found by what is not theirs; names columns, and no value.
+fn misplaced(record: &Value, found_by: &FoundBy) -> Option<String> {
+    let person: Person = serde_json::from_value(record.clone()).ok()?;
+    let names = found_by.differs_from(&FoundBy::of(&person));
+    (!names.is_empty()).then(|| format!("does not follow from the record: {}", names.join(", ")))
 }
 
 const PAGE: i64 = 500;

@@ -24,7 +24,9 @@ use std::sync::Arc;
 pub use api::routes;
 pub use error::ProductionError;
 pub use store::findings::FINDING;
-pub use store::{CHIP, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, knows_order};
+pub use store::{
+    CHIP, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, knows_order, miscounted,
+};
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
 
 use crate::cards::CardProfile;

@@ -38,6 +38,11 @@ impl Watch {
         self.last.read().expect("the lock is held for a copy only").clone()
     }
 
+    /// Returns what the archiver of the log said last. Blocking, and short: a small file is read.
+    pub(super) fn archived(&self) -> Option<super::backup::Archived> {
+        status::archived_of(&self.settings.data)
+    }
+
     /// Looks again, and logs each finding that was not there at the last look, or was less bad.
     ///
     /// # Errors
@@ -86,7 +91,7 @@ fn say(Finding { severity, about, says }: &Finding) {
 }
 
 /// Findings that begin so are for those who work here.
-const INTERNAL: [&str; 9] =
-    ["applications", "break-glass", "disk", "job ", "numbers ", "officer ", "orders", "sign-in", "station "];
+const INTERNAL: [&str; 10] =
+    ["applications", "archive", "break-glass", "disk", "job ", "numbers ", "officer ", "orders", "sign-in", "station "];
 /// The service looks at itself this often.
 pub(super) const LOOK: Duration = Duration::from_mins(5);

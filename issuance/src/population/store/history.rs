@@ -4,6 +4,7 @@ use crypto::identity::Date;
 
 use super::super::history::{Event, Evidence, FieldChange};
 use super::super::model::{Finding, Person};
+use super::search::FoundBy;
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
@@ -221,15 +222,27 @@ pub(in crate::population) async fn open_changes(
     tx.all_judged(&REGISTER_CHANGE, sql, args![office, after, most]).await
 }
 
-/// Returns the ids and records of a page of persons, by id: for the check that each record follows from its events.
+/// Returns the ids and records of a page of persons, by id, with what they are found by where that is `indexed`: for
+/// the check that each record follows from its events.
 pub(in crate::population) async fn records(
     tx: &mut Tx,
+    indexed: bool,
     after: PersonId,
     most: i64,
-) -> Result<Vec<(PersonId, serde_json::Value, u32)>, StoreError> {
-    let sql = sql!("select id, record, events from person where id > $1 order by id limit $2");
+) -> Result<Vec<(PersonId, serde_json::Value, u32, Option<FoundBy>)>, StoreError> {
+    let sql = if indexed {
+        sql!(
+            "select id, record, events, fold, birth_year, old_id_number, likeness from person where id > $1
+             order by id limit $2"
+        )
+    } else {
+        sql!("select id, record, events from person where id > $1 order by id limit $2")
+    };
     let rows = tx.all(sql, args![after, most]).await?;
-    rows.iter().map(|row| Ok((Id::of(row, "id")?, row.json("record")?, row.number("events")?))).collect()
+    let found_by = |row: &Record| if indexed { FoundBy::read(row) } else { Ok(None) };
+    rows.iter()
+        .map(|row| Ok((Id::of(row, "id")?, row.json("record")?, row.number("events")?, found_by(row)?)))
+        .collect()
 }
 
 fn event(row: &Record) -> Result<Event, StoreError> {

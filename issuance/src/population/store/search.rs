@@ -5,7 +5,7 @@ use crypto::identity::{PersonalNumber, folded_name};
 use super::super::model::{Person, Registered};
 use crate::ground::ids::PersonId;
 use crate::ground::{Id, OfficeCode};
-use crate::store::{Db, StoreError, Tx};
+use crate::store::{Db, Record, StoreError, Tx};
 use crate::{args, sql};
 
 /// A range of folded names, in the order of bytes.
@@ -94,11 +94,52 @@ pub(in crate::population) async fn by_old_number(
 /// Writes by what a person is found.
 pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, person: &Person) -> Result<(), StoreError> {
     let sql = sql!("update person set fold = $1, birth_year = $2, old_id_number = $3, likeness = $4 where id = $5");
-    let fold = folded_name(person.full_name.as_str());
-    let old = person.old_id_number.as_deref();
-    tx.run(sql, args![fold, person.birth.year(), old, person.likeness(), id]).await?;
+    let FoundBy { fold, birth_year, old_id_number, likeness } = FoundBy::of(person);
+    tx.run(sql, args![fold, birth_year, old_id_number, likeness, id]).await?;
     Ok(())
 }
+
+/// By what a person is found: columns beside the record, which follow from it.
+#[derive(Clone, Eq, PartialEq)]
+pub(in crate::population) struct FoundBy {
+    fold: String,
+    birth_year: u16,
+    old_id_number: Option<String>,
+    likeness: String,
+}
+
+impl FoundBy {
+    /// What follows from this record.
+    pub(in crate::population) fn of(person: &Person) -> Self {
+        Self {
+            fold: folded_name(person.full_name.as_str()),
+            birth_year: person.birth.year(),
+            old_id_number: person.old_id_number.clone(),
+            likeness: person.likeness(),
+        }
+    }
+
+    /// Reads what a row has; `None` where nothing was written yet.
+    pub(super) fn read(row: &Record) -> Result<Option<Self>, StoreError> {
+        let Some(fold) = row.get("fold")? else { return Ok(None) };
+        let birth_year = row.number("birth_year")?;
+        Ok(Some(Self { fold, birth_year, old_id_number: row.get("old_id_number")?, likeness: row.get("likeness")? }))
+    }
+
+    /// The columns that differ.
+    pub(in crate::population) fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let all = [
+            ("fold", self.fold != other.fold),
+            ("birth_year", self.birth_year != other.birth_year),
+            ("old_id_number", self.old_id_number != other.old_id_number),
+            ("likeness", self.likeness != other.likeness),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
+/// The version of the tables that has all of it.
+pub(in crate::population) const SINCE: i64 = 83;
 
 /// Writes by what persons are found whom a version before the search registered; in steps, so that it can be cut.
 ///
