@@ -4,11 +4,12 @@ use time::Duration;
 
 use super::model::Stage;
 use super::store::closed::{self, Due};
-use super::{Counter, CounterError, store};
+use super::{CounterError, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
-use crate::ground::blocking;
 use crate::ground::ids::{ApplicationId, HoldId};
+use crate::ground::objects::Objects;
+use crate::ground::{Id, blocking};
 use crate::{holds, population};
 
 /// What is erased of a closed application.
@@ -99,7 +100,7 @@ pub async fn erase<A: Actor>(
 ///
 /// # Errors
 /// [`CounterError::Object`], [`CounterError::Store`]: the next run goes on.
-pub async fn finish(db: &crate::store::Db, counter: &Counter, id: ApplicationId) -> Result<(), CounterError> {
+pub async fn finish(db: &crate::store::Db, objects: &Objects, id: ApplicationId) -> Result<(), CounterError> {
     let mut tx = db.begin_read().await?;
     let mut own = Vec::new();
     for name in closed::portraits(&mut tx, id).await? {
@@ -108,7 +109,7 @@ pub async fn finish(db: &crate::store::Db, counter: &Counter, id: ApplicationId)
         }
     }
     drop(tx);
-    let objects = counter.objects.clone();
+    let objects = objects.clone();
     Box::pin(blocking::run(move || own.iter().try_for_each(|name| objects.erase(name)))).await?;
     let mut tx = db.begin_upkeep().await?;
     closed::forget_names(&mut tx, id).await?;
@@ -120,41 +121,61 @@ pub async fn finish(db: &crate::store::Db, counter: &Counter, id: ApplicationId)
 ///
 /// # Errors
 /// As [`finish`].
-pub async fn finish_all(db: &crate::store::Db, counter: &Counter) -> Result<(), CounterError> {
+pub async fn finish_all(db: &crate::store::Db, objects: &Objects) -> Result<(), CounterError> {
     loop {
         let some = closed::unfinished(&mut db.begin_read().await?).await?;
         if some.is_empty() {
             return Ok(());
         }
         for id in some {
-            finish(db, counter, id).await?;
+            finish(db, objects, id).await?;
         }
     }
 }
 
 /// Erases portraits that no application has: those of uploads that came to nothing, and of applications that were
-/// closed before this version. Only what lies there for a week, so that no upload is under way. Returns how many there
-/// are.
+/// closed before this version. Only what was kept before this moment, so that no upload is under way. Returns their
+/// names.
 ///
 /// # Errors
 /// [`CounterError`]
-pub async fn sweep(db: &crate::store::Db, counter: &Counter, dry: bool) -> Result<u64, CounterError> {
-    #[expect(clippy::disallowed_methods, reason = "files are dated by the clock of their file system")]
-    let before = std::time::SystemTime::now() - std::time::Duration::from_hours(7 * 24);
-    let mut swept = 0;
+pub async fn sweep(
+    db: &crate::store::Db,
+    objects: &Objects,
+    before: std::time::SystemTime,
+    dry: bool,
+) -> Result<Vec<String>, CounterError> {
+    let mut swept = Vec::new();
     for prefix in 0..=u8::MAX {
-        let objects = counter.objects.clone();
-        let names = blocking::run(move || objects.names_before(prefix, before)).await?;
+        let looked = objects.clone();
+        let names = blocking::run(move || looked.names_before(prefix, before)).await?;
         for names in names.chunks(500) {
             let mut tx = db.begin_read().await?;
             let alone = closed::without_application(&mut tx, names.to_vec()).await?;
             drop(tx);
-            swept += alone.len() as u64;
-            let objects = counter.objects.clone();
+            swept.extend(alone.iter().cloned());
+            let objects = objects.clone();
             if !dry {
                 blocking::run(move || alone.iter().try_for_each(|name| objects.erase(name))).await?;
             }
         }
     }
     Ok(swept)
+}
+
+/// Returns the portraits that applications have and whose files are not there, each with its application.
+///
+/// # Errors
+/// [`CounterError`]
+pub async fn missing(db: &crate::store::Db, objects: &Objects) -> Result<Vec<(ApplicationId, String)>, CounterError> {
+    let (mut missing, mut after) = (Vec::new(), (String::new(), Id::nil()));
+    loop {
+        let some = closed::portraits_after(&mut db.begin_read().await?, &after).await?;
+        let Some(last) = some.last() else { return Ok(missing) };
+        after = (last.1.clone(), last.0);
+        let objects = objects.clone();
+        missing.extend(
+            blocking::run(move || some.into_iter().filter(|(_, name)| !objects.has(name)).collect::<Vec<_>>()).await,
+        );
+    }
 }

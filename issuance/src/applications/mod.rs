@@ -51,4 +51,10 @@ impl Counter {
     pub fn new(settings: Settings, objects: Objects, register: Register, profile: Arc<CardProfile>) -> Self {
         Self { settings: Arc::new(settings), objects, register, profile }
     }
+
+    /// Returns the large objects.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
 }

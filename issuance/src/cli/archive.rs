@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::backup::attended;
+use super::backup::{Readers, attended};
 use super::serve::stop_requested;
 use super::{Outcome, Place, output, rng};
-use crate::server::backup::age::Recipient;
-use crate::server::backup::{self, Archiving, Order};
+use crate::server::backup::{self, Archiving, News, Order};
 
 /// Archives the log of the SQLite database as it is written, until it is stopped: what is lost with the machine is what
 /// came in the last seconds.
@@ -19,44 +18,47 @@ use crate::server::backup::{self, Archiving, Order};
 /// archives its log itself.
 #[derive(Args)]
 pub(super) struct ArchiveCommand {
-    /// The folder of the archive, on another machine's disk. It is made.
+    /// The folder of the archive, on another machine's disk. It is made [default:
+    /// `backup.archive` of the configuration].
     #[arg(value_name = "DIR")]
-    to: PathBuf,
+    to: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
-    /// age1…: who can open the data. May be repeated.
-    #[arg(long, value_name = "RECIPIENT", required_unless_present = "plain", conflicts_with = "plain")]
-    recipient: Vec<Recipient>,
-    /// age1…: who can open the keys; another one than for the data. May be repeated.
-    #[arg(long, value_name = "RECIPIENT", required_unless_present = "plain", conflicts_with = "plain")]
-    keys_recipient: Vec<Recipient>,
-    /// Encrypt nothing: every reader of the archive then has the register and every key of the authority.
-    #[arg(long)]
-    plain: bool,
+    #[command(flatten)]
+    readers: Readers,
     /// Seconds between two copies of the log.
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=60))]
     every: u64,
     /// So many generations are kept; the older ones are removed.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     keep: u16,
+    /// A disk of the archive on which nothing moves for so many seconds is said not to answer; it is waited for.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    patience: u64,
+    /// DIR is a new disk: it need not have the mark by which the disk of before is known.
+    #[arg(long)]
+    new_medium: bool,
 }
 
 impl ArchiveCommand {
     pub(super) fn run(self) -> Outcome {
-        let settings = self.place.settings()?;
-        if self.plain {
-            output::complain(format_args!("issuance: --plain: the register and every key lie open"));
-        }
+        let config = self.place.config()?;
+        let settings = config.settings()?;
+        let to = self.to.or(config.backup.archive.clone());
+        let to = to.ok_or("no folder is named: say DIR, or set `backup.archive`")?;
+        let (recipients, keys_recipients) = self.readers.of(&config.backup)?;
         let archiving = Archiving {
             order: Order {
-                to: self.to.clone(),
-                recipients: self.recipient,
-                keys_recipients: self.keys_recipient,
+                to: to.clone(),
+                recipients,
+                keys_recipients,
                 pg_dump: PathBuf::new(),
                 config: self.place.folder.file(),
             },
             every: Duration::from_secs(self.every),
             keep: self.keep.into(),
+            patience: Duration::from_secs(self.patience),
+            new_medium: self.new_medium,
         };
         attended(async |progress| {
             let stopping = progress.clone();
@@ -65,13 +67,18 @@ impl ArchiveCommand {
                     stopping.stop();
                 }
             });
-            backup::archive(&settings, archiving, progress, complain, &mut rng()).await
+            backup::archive(&settings, archiving, progress, tell, &mut rng()).await
         })?;
-        output::line(format_args!("Stopped; restore it with: issuance restore {}", self.to.display()))?;
+        output::line(format_args!("Stopped; restore it with: issuance restore {}", to.display()))?;
         Ok(())
     }
 }
 
-fn complain(error: &backup::BackupError) {
-    output::complain(format_args!("issuance: the log was not archived, it is tried again: {error}"));
+fn tell(news: News<'_>) {
+    match news {
+        News::Failing(error) => {
+            output::complain(format_args!("issuance: the log was not archived, it is tried again: {error}"));
+        }
+        News::Again => output::complain(format_args!("issuance: the log is archived again")),
+    }
 }

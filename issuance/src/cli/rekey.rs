@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Outcome, Place, output};
 use crate::server::{self, Rekeyed};
 
-/// Puts another key-encryption key in the place of the one in use. No service may run.
+/// Puts another key-encryption key in the place of the one in use. Neither service nor archive may run.
 ///
 /// Everything that is sealed stays as it is: the root key, under which it is sealed, is sealed anew. A run
 /// that was cut is repeated with the same arguments. Backups that were taken before open with the key of then:

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::backup::attended;
@@ -94,6 +95,32 @@ impl RestoreCommand {
         for (table, id) in &restored.verified.faults {
             output::line(format_args!("{table} {id} was changed outside the service, before the backup"))?;
         }
+        match &restored.without_row {
+            Some(names) if names.is_empty() => {}
+            Some(names) => {
+                output::line(format_args!(
+                    "Erased again: {} portraits that no application has (erased after the backup was begun, or never attached).",
+                    names.len()
+                ))?;
+                if self.adopt {
+                    names.iter().try_for_each(|name| output::line(format_args!("  without a row: {name}")))?;
+                }
+            }
+            None => output::line(format_args!(
+                "Not erased again, since records were changed: portraits that no application has. When that is mended: issuance \
+                 retention run --orphans"
+            ))?,
+        }
+        if !restored.without_object.is_empty() {
+            output::line(format_args!(
+                "{} portraits are newer than the objects of the backup: bring them from the copies of DATA/objects and \
+                 DATA/content-keys, else they are taken again:",
+                restored.without_object.len()
+            ))?;
+        }
+        for (application, name) in &restored.without_object {
+            output::line(format_args!("  without an object: application {application}, {name}"))?;
+        }
         output::line(format_args!(
             "Not in it: what happened after the backup, also officers and stations that were locked and cards that were \
              revoked since."
@@ -124,6 +151,13 @@ fn verify(from: &Path, keys_from: Option<&Path>, identities: &[Identity], keys_i
         manifest.program
     ))?;
     output::line(format_args!("Every digest is right."))?;
+    if checked.segments > 0 {
+        let until = checked.until.format(&Rfc3339)?;
+        output::line(format_args!(
+            "Segments of the log: {}, none is missing; the last is of {until}.",
+            checked.segments
+        ))?;
+    }
     let said = |opened, flag: &str| {
         if opened {
             "was opened, and each of its files compared".to_owned()

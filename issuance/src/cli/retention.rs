@@ -34,6 +34,7 @@ struct List {
 /// service may run meanwhile. Nothing under a legal hold is erased. What is erased comes back from no backup whose
 /// archive of keys is gone: read docs/backup.md first.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 struct Run {
     #[command(flatten)]
     place: Place,
@@ -43,6 +44,9 @@ struct Run {
     /// Erase portraits, too, that no application has and that lie there for a week or more.
     #[arg(long)]
     orphans: bool,
+    /// The clock is right: erase although nothing was recorded for more than a month. The trail says so.
+    #[arg(long, conflicts_with = "dry_run")]
+    clock_is_right: bool,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -64,6 +68,11 @@ impl RetentionCommand {
                     listed(retention, &figures, list.json)
                 }
                 Verb::Run(run) => {
+                    if run.clock_is_right {
+                        retention::confirm_the_clock(deeds).await?;
+                    } else if !run.dry_run {
+                        retention::believe_the_clock(deeds).await?;
+                    }
                     let said = |figures: &Figures| {
                         if !run.json {
                             output::complain(format_args!("{}: {}", figures.kind, figures.erased));

@@ -131,8 +131,13 @@ fn begin_log(settings: &Log) -> Result<Refilter, Box<dyn Error>> {
 
 /// The filter of `RUST_LOG`, else that of the configuration.
 fn filter(settings: &Log) -> Result<EnvFilter, Box<dyn Error>> {
-    let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&settings.filter));
-    Ok(filter.map_err(|error| format!("log.filter: {error}"))?)
+    let filter = EnvFilter::try_from_default_env();
+    filter.or_else(|_| filter_of(&settings.filter))
+}
+
+/// The filter that this text of the configuration says.
+pub(super) fn filter_of(text: &str) -> Result<EnvFilter, Box<dyn Error>> {
+    Ok(EnvFilter::try_new(text).map_err(|error| format!("log.filter `{text}`: {error}"))?)
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -64,6 +64,14 @@ fn text(status: &Status, words: Words) -> String {
         Some(disk) => format!("{}{} free of {}", label("disk"), gib(disk.free_bytes), gib(disk.total_bytes)),
         None => format!("{}not known", label("disk")),
     });
+    if let Some(archive) = &status.archive {
+        let ago = |at: Option<time::OffsetDateTime>| {
+            at.map_or_else(|| "never".to_owned(), |at| format!("{} s ago", (status.at - at).whole_seconds()))
+        };
+        let to = archive.to.display();
+        let (complete, last) = (ago(archive.complete_at), ago(archive.last_piece_at));
+        lines.push(format!("archive       {to}: complete {complete}, last piece {last}"));
+    }
     lines.push(String::new());
     lines.push(words.label("certificates").to_owned());
     for one in &status.certificates {

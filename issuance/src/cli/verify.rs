@@ -6,7 +6,7 @@ use super::{Outcome, Place, output};
 use crate::server;
 
 /// Verifies the MAC of every officer, station, card, application and chip in the database, and builds every person's
-/// record again from the events of the history.
+/// record again from the events of the history, with what it is found by; counts again what tallies count.
 ///
 /// Lists the records that were changed by another hand than the service's, and ends with exit code 1 if there is
 /// one. It may run beside the service. It does not find a record that was deleted, nor an older state of a
@@ -39,11 +39,15 @@ impl Verify {
         output::line(format_args!(
             "Not found by this: a record that was deleted; an older state of a record, or of the whole database, put back."
         ))?;
-        match verified.faults.len() + verified.history.differ.len() {
+        for one in &verified.miscounted {
+            let (of, state, said, counted) = (one.of, &one.state, one.said, one.counted);
+            output::line(format_args!("{of} {state}: there are {counted}, the tally says {said}"))?;
+        }
+        match verified.faults.len() + verified.history.differ.len() + verified.miscounted.len() {
             0 => Ok(()),
             faults => Err(format!(
-                "{faults} records were changed outside the service; the service refuses them. Restore them from a backup, and \
-                 find out whose hand it was"
+                "{faults} records or tallies were changed outside the service; the service refuses such records. Restore them \
+                 from a backup, and find out whose hand it was"
             )
             .into()),
         }

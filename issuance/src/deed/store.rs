@@ -1,10 +1,10 @@
 //! SQL of the audit trail.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::Entry;
 use crate::ground::ids::{EntryId, PersonId};
-use crate::ground::{Caller, OfficeCode};
+use crate::ground::{Caller, Id, OfficeCode};
 use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
@@ -62,4 +62,30 @@ pub(super) async fn settle(tx: &mut Tx, person: PersonId, office: &OfficeCode) -
 pub(super) async fn settle_all(tx: &mut Tx, persons: &[PersonId], office: &OfficeCode) -> Result<(), StoreError> {
     let rows: Vec<_> = persons.iter().map(|person| args![*person, office]).collect();
     tx.insert_all(sql!("insert into audit_home (person_id, office) values ($1, $2)"), &rows).await
+}
+
+/// Returns the moment of the first record.
+pub(crate) async fn first_record(tx: &mut Tx) -> Result<Option<OffsetDateTime>, StoreError> {
+    tx.one(sql!("select at from audit_entry order by id limit 1"), args![]).await?.map(|row| row.get("at")).transpose()
+}
+
+/// Returns the moment of the last record that was made until then.
+pub(crate) async fn last_record_until(
+    tx: &mut Tx,
+    until: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, StoreError> {
+    let end: EntryId = Id::first_at(until + Duration::milliseconds(1));
+    let sql = sql!("select at from audit_entry where id < $1 order by id desc limit 1");
+    tx.one(sql, args![end]).await?.map(|row| row.get("at")).transpose()
+}
+
+/// Returns the moment of the last record about this object that was made until then.
+pub(crate) async fn last_record_about(
+    tx: &mut Tx,
+    object: &str,
+    until: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, StoreError> {
+    let end: EntryId = Id::first_at(until + Duration::milliseconds(1));
+    let sql = sql!("select at from audit_entry where object = $1 and id < $2 order by id desc limit 1");
+    tx.one(sql, args![object, end]).await?.map(|row| row.get("at")).transpose()
 }

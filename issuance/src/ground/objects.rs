@@ -108,6 +108,12 @@ impl Objects {
         Ok(names.into_iter().collect())
     }
 
+    /// True if the file of an object is there. Blocking, and short.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        fits(name).is_ok() && below(&self.folder, name).exists()
+    }
+
     /// Returns an object by its name.
     ///
     /// # Errors

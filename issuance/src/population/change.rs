@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::check::{self, Declined};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
+use super::names::Indexed;
 use super::store::history::{self as store_history, Kept, Proposed};
 use super::{PopulationError, Register, duplicates, store};
 use crate::access;
@@ -224,6 +225,7 @@ pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, S
                             fault_of_file(&tx, kept, origin, &history, known)
                         }
                     }
+                    .or_else(|| misplaced(kept))
                 }
                 Err(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => Some(error.to_string()),
                 Err(error) => return Err(error),
@@ -287,6 +289,13 @@ fn fault_of(kept: &Kept, history: &[Event]) -> Option<String> {
         }
         Ok(_) => Some("the history makes no record".to_owned()),
     }
+}
+
+/// Why a person is not found, or found by what is not theirs; names columns, and no value.
+fn misplaced(kept: &Kept) -> Option<String> {
+    let person: Person = serde_json::from_value(kept.record.clone()).ok()?;
+    let names = kept.found_by.as_ref()?.differs_from(&Indexed::of(&person));
+    (!names.is_empty()).then(|| format!("does not follow from the record: {}", names.join(", ")))
 }
 
 const NOT_MERGED_SO: &str = "whether it is merged, and into which record, does not follow from the events";

@@ -2,6 +2,7 @@
 //! are one letter apart. Pure.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crypto::identity::{Date, folded_name};
@@ -35,7 +36,34 @@ pub struct Indexed {
     pub heads_household: bool,
 }
 
+/// Shows nothing: it is personal data.
+impl fmt::Debug for Indexed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Indexed(…)")
+    }
+}
+
 impl Indexed {
+    /// Returns the columns that differ.
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let all = [
+            ("fold", self.fold != other.fold),
+            ("born", self.born != other.born),
+            ("birth_year", self.birth_year != other.birth_year),
+            ("old_id_number", self.old_id_number != other.old_id_number),
+            ("father_fold", self.father != other.father),
+            ("mother_fold", self.mother != other.mother),
+            ("residence", self.residence != other.residence),
+            ("likeness", self.likeness != other.likeness),
+        ];
+        // Persons of before the import have no household in the row.
+        let household = self.household.is_some() && self.household != other.household;
+        let heads = self.household.is_some() && self.heads_household != other.heads_household;
+        let more = [("household", household), ("heads_household", heads)];
+        all.into_iter().chain(more).filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     /// Returns by what this person is found.
     #[must_use]
     pub fn of(person: &Person) -> Self {

@@ -26,6 +26,7 @@ pub use error::ProductionError;
 pub use store::findings::FINDING;
 pub use store::{
     CHIP, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, key_versions, knows_order,
+    miscounted,
 };
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
 

@@ -502,6 +502,21 @@ pub async fn key_versions(tx: &mut Tx) -> Result<Vec<(u8, String, u64)>, StoreEr
     rows.iter().map(|row| Ok((row.number("v")?, row.get("state")?, row.number("n")?))).collect()
 }
 
+/// Counts chips again, and returns where the tally says otherwise: state, what it says, what there is.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn miscounted(tx: &mut Tx) -> Result<Vec<(String, i64, i64)>, StoreError> {
+    let sql = sql!(
+        "select state, cast(sum(said) as bigint) as said, cast(sum(counted) as bigint) as counted
+         from (select state, n as said, 0 as counted from chip_tally
+               union all select state as state, 0 as said, count(*) as counted from chip group by state) both_ways
+         group by state having sum(said) <> sum(counted) order by state"
+    );
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.get("state")?, row.get("said")?, row.get("counted")?))).collect()
+}
+
 /// Adds up a piece of what is counted, so that few rows are read: one row for each change becomes one row for each
 /// state. Beside other writers nothing is lost or counted twice, since only rows that it deletes are added up. Returns
 /// true if no more is left.

@@ -11,9 +11,10 @@ use super::terms::{Kind, Settings};
 use crate::applications::Counter;
 use crate::applications::erasure::{self, Erasable, Outcome, Term};
 use crate::applications::store::closed;
-use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
+use crate::deed::{self, Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::Id;
 use crate::ground::actor::Service;
+use crate::ground::objects::Objects;
 use crate::store::StoreError;
 use crate::{access, applications, holds, production, web};
 
@@ -52,7 +53,7 @@ pub async fn run(
         return Err(StoreError::Tampered { table: holds::LEGAL_HOLD.table, id }.into());
     }
     if !dry {
-        erasure::finish_all(deeds.db(), counter).await?;
+        erasure::finish_all(deeds.db(), counter.objects()).await?;
     }
     for kind in Kind::ALL {
         let mut figures = Figures { kind: kind.word(), erased: 0, held: 0, failed: 0, finished: false };
@@ -110,7 +111,7 @@ async fn applications(
                 }
                 deed.commit().await?;
                 if what == Erasable::Portraits {
-                    erasure::finish(deeds.db(), counter, due.id).await?;
+                    erasure::finish(deeds.db(), counter.objects(), due.id).await?;
                 }
                 erased += 1;
             }
@@ -205,16 +206,84 @@ pub async fn list(settings: &Settings, counter: &Counter, deeds: &Deeds) -> Resu
 /// # Errors
 /// [`RetentionError`]
 pub async fn sweep(counter: &Counter, deeds: &Deeds, dry: bool) -> Result<u64, RetentionError> {
-    let swept = erasure::sweep(deeds.db(), counter, dry).await?;
-    if swept > 0 && !dry {
-        let mut deed = deeds.open(Service).await?;
-        let object = Object::Asked("retention/orphans".to_owned());
-        let reason = format!("{swept} portraits erased that no application has");
-        deed.enter(Entry::new(Action::RetentionRun, object, Purpose::Retention).because(reason)).await?;
-        deed.commit().await?;
+    #[expect(clippy::disallowed_methods, reason = "files are dated by the clock of their file system")]
+    let before = std::time::SystemTime::now() - std::time::Duration::from_hours(7 * 24);
+    let swept = erasure::sweep(deeds.db(), counter.objects(), before, dry).await?.len() as u64;
+    if !dry {
+        record_orphans(deeds, swept, "").await?;
     }
     Ok(swept)
 }
+
+/// Erases again what was erased before the moment to which an installation was restored: the backup was begun before,
+/// and brought it back. No service runs yet, so that no portrait waits for its application. Returns the names of the
+/// portraits that no application had.
+///
+/// # Errors
+/// [`RetentionError`]
+pub async fn erase_again(objects: &Objects, deeds: &Deeds) -> Result<Vec<String>, RetentionError> {
+    erasure::finish_all(deeds.db(), objects).await?;
+    #[expect(clippy::disallowed_methods, reason = "files are dated by the clock of their file system")]
+    let before = std::time::SystemTime::now() + std::time::Duration::from_hours(24);
+    let swept = erasure::sweep(deeds.db(), objects, before, false).await?;
+    record_orphans(deeds, swept.len() as u64, "; a restoration had brought them back").await?;
+    Ok(swept)
+}
+
+async fn record_orphans(deeds: &Deeds, swept: u64, why: &str) -> Result<(), RetentionError> {
+    if swept == 0 {
+        return Ok(());
+    }
+    let mut deed = deeds.open(Service).await?;
+    let object = Object::Asked("retention/orphans".to_owned());
+    let reason = format!("{swept} portraits erased that no application has{why}");
+    deed.enter(Entry::new(Action::RetentionRun, object, Purpose::Retention).because(reason)).await?;
+    Ok(deed.commit().await?)
+}
+
+/// Refuses to erase where the clock is not to be believed: between the last moment that is known and now lies more than
+/// a month in which nothing at all was recorded. A clock that was set ahead makes such a gap, also if entries were made
+/// under it since; so does an installation that stood still. Known is what an administrator confirmed last, and
+/// each entry of the trail that follows on it.
+///
+/// # Errors
+/// [`RetentionError::ClockJumped`]
+pub async fn believe_the_clock(deeds: &Deeds) -> Result<(), RetentionError> {
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_read().await?;
+    let confirmed = deed::last_record_about(&mut tx, &clock_object().to_string(), now).await?;
+    let known = match confirmed {
+        Some(at) => Some(at),
+        None => deed::first_record(&mut tx).await?,
+    };
+    let Some(mut known) = known else { return Ok(()) };
+    while known + LONGEST_SILENCE < now {
+        let next = deed::last_record_until(&mut tx, known + LONGEST_SILENCE).await?;
+        match next.filter(|next| *next > known) {
+            Some(next) => known = next,
+            None => return Err(RetentionError::ClockJumped { known, now }),
+        }
+    }
+    Ok(())
+}
+
+/// Notes that the clock is right, as an administrator says.
+///
+/// # Errors
+/// [`RetentionError`]
+pub async fn confirm_the_clock(deeds: &Deeds) -> Result<(), RetentionError> {
+    let mut deed = deeds.open(Service).await?;
+    let entry = Entry::new(Action::RetentionRun, clock_object(), Purpose::Retention);
+    deed.enter(entry.because("an administrator says that the clock is right".to_owned())).await?;
+    Ok(deed.commit().await?)
+}
+
+fn clock_object() -> Object {
+    Object::Asked("retention/clock".to_owned())
+}
+
+/// A house in which nothing is recorded for so long stood still, or its clock was set ahead.
+const LONGEST_SILENCE: Duration = Duration::days(31);
 
 /// A turn of the worker erases for so long at most.
 pub(crate) const TURN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -224,6 +293,17 @@ pub(crate) const REST: Duration = Duration::seconds(30);
 /// Why nothing more is erased.
 #[derive(Debug, Error)]
 pub enum RetentionError {
+    /// The clock was set ahead, or nothing happened for more than a month.
+    #[error(
+        "nothing is erased: between {} and {} (now, by this computer) nothing was recorded: is the clock right? If it is: issuance retention run --clock-is-right",
+        .known.date(), .now.date()
+    )]
+    ClockJumped {
+        /// The last moment that is known.
+        known: OffsetDateTime,
+        /// The moment, by the clock.
+        now: OffsetDateTime,
+    },
     /// An application.
     #[error(transparent)]
     Counter(#[from] applications::CounterError),

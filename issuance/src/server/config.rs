@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
+use super::backup::age::Recipient;
 use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
@@ -62,6 +63,8 @@ pub struct Config {
     pub trust: trust::Settings,
     /// What is kept no longer.
     pub retention: retention::Settings,
+    /// Where backups and the archive go, and who can open them.
+    pub backup: Backup,
 }
 
 /// Collects the keys whose values differ, with dots between their parts.
@@ -106,8 +109,25 @@ impl Default for Config {
             cards: defaults.cards,
             trust: defaults.trust,
             retention: defaults.retention,
+            backup: Backup::default(),
         }
     }
+}
+
+/// Where backups and the archive go, and who can open them; flags of the commands stand over it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backup {
+    /// The folder in which each backup becomes a folder that is called by its moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// The folder of the archive of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
+    /// Who can open the data.
+    pub recipients: Vec<Recipient>,
+    /// Who can open the keys.
+    pub keys_recipients: Vec<Recipient>,
 }
 
 /// What the log says, and how.
@@ -155,7 +175,9 @@ impl Config {
             return Err(ConfigError::Password(file.to_owned()));
         }
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
-        for path in [&mut config.data, &mut config.key_file, &mut config.database_password_file].into_iter().flatten() {
+        let Self { data, key_file, database_password_file, backup, .. } = &mut config;
+        let paths = [data, key_file, database_password_file, &mut backup.folder, &mut backup.archive];
+        for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
         }
         config.overlaid(environment)
@@ -253,53 +275,70 @@ impl Config {
             if holds { Ok(()) } else { Err(ConfigError::Value { key, rule }) }
         };
         let traces = self.log.traces.as_deref();
-        must(traces.is_none_or(|text| Collector::of(text).is_some()), "log.traces", "is http://HOST:PORT")?;
+        must(traces.is_none_or(|text| Collector::of(text).is_some()), "log.traces", "must be http://HOST:PORT")?;
         let (limits, web, access) = (&self.limits, &self.web, &self.access);
-        must(limits.connections > 0, "limits.connections", "is at least 1")?;
-        must(limits.strangers < limits.connections, "limits.strangers", "is less than limits.connections")?;
-        must(limits.strangers > 0, "limits.strangers", "is at least 1: an officer who signs in is a stranger")?;
-        must(limits.strangers_per_origin > 0, "limits.strangers_per_origin", "is at least 1")?;
-        must(limits.per_certificate > 0, "limits.per_certificate", "is at least 1")?;
-        must(limits.head_bytes >= 8192, "limits.head_bytes", "is at least 8192")?;
-        must(limits.streams > 0, "limits.streams", "is at least 1")?;
-        must(web.body_limit <= web.known_bytes_per_origin, "web.known_bytes_per_origin", "is at least web.body_limit")?;
+        must(limits.connections > 0, "limits.connections", "must be at least 1")?;
+        must(limits.strangers < limits.connections, "limits.strangers", "must be less than limits.connections")?;
+        must(limits.strangers > 0, "limits.strangers", "must be at least 1: an officer who signs in is a stranger")?;
+        must(limits.strangers_per_origin > 0, "limits.strangers_per_origin", "must be at least 1")?;
+        must(limits.per_certificate > 0, "limits.per_certificate", "must be at least 1")?;
+        must(limits.head_bytes >= 8192, "limits.head_bytes", "must be at least 8192")?;
+        must(limits.streams > 0, "limits.streams", "must be at least 1")?;
+        must(
+            web.body_limit <= web.known_bytes_per_origin,
+            "web.known_bytes_per_origin",
+            "must be at least web.body_limit",
+        )?;
         must(
             web.known_bytes_per_origin <= web.known_bytes,
             "web.known_bytes",
-            "is at least web.known_bytes_per_origin",
+            "must be at least web.known_bytes_per_origin",
         )?;
         must(
             web.stranger_body_limit <= web.stranger_bytes_per_origin,
             "web.stranger_bytes_per_origin",
-            "is at least web.stranger_body_limit",
+            "must be at least web.stranger_body_limit",
         )?;
         must(
             web.stranger_bytes_per_origin <= web.stranger_bytes,
             "web.stranger_bytes",
-            "is at least web.stranger_bytes_per_origin",
+            "must be at least web.stranger_bytes_per_origin",
         )?;
-        must((1..=2).contains(&access.factors), "access.factors", "is 1 (password) or 2 (and a client certificate)")?;
-        must(access.lockout_after > 0, "access.lockout_after", "is at least 1")?;
-        must(access.session_lifetime.is_positive(), "access.session_lifetime", "is longer than nothing")?;
-        must(access.session_idle.is_positive(), "access.session_idle", "is longer than nothing")?;
-        must(access.token_lifetime.is_positive(), "access.token_lifetime", "is longer than nothing")?;
-        must(access.password_turns > 0, "access.password_turns", "is at least 1")?;
-        must(access.password_passes > 0, "access.password_passes", "is at least 1")?;
-        must(access.password_memory_kib >= 8, "access.password_memory_kib", "is at least 8 (production: 19456)")?;
+        must(
+            (1..=2).contains(&access.factors),
+            "access.factors",
+            "must be 1 (password) or 2 (and a client certificate)",
+        )?;
+        must(access.lockout_after > 0, "access.lockout_after", "must be at least 1")?;
+        must(access.session_lifetime.is_positive(), "access.session_lifetime", "must be longer than nothing")?;
+        must(access.session_idle.is_positive(), "access.session_idle", "must be longer than nothing")?;
+        must(access.token_lifetime.is_positive(), "access.token_lifetime", "must be longer than nothing")?;
+        must(access.password_turns > 0, "access.password_turns", "must be at least 1")?;
+        must(access.password_passes > 0, "access.password_passes", "must be at least 1")?;
+        must(access.password_memory_kib >= 8, "access.password_memory_kib", "must be at least 8 (production: 19456)")?;
         let term = self.cards.loss_term;
-        must((1..=90).contains(&term.whole_days()), "cards.loss_term", "is 1 to 90 days")?;
-        must(self.keys.signing_key_limit > 0, "keys.signing_key_limit", "is at least 1")?;
-        must(self.applications.fees.percent <= 100, "applications.fees.percent", "is at most 100")?;
-        must(self.retention.batch > 0, "retention.batch", "is at least 1")?;
+        must((1..=90).contains(&term.whole_days()), "cards.loss_term", "must be 1 to 90 days")?;
+        must(self.keys.signing_key_limit > 0, "keys.signing_key_limit", "must be at least 1")?;
+        must(self.applications.fees.percent <= 100, "applications.fees.percent", "must be at most 100")?;
+        must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
-        must(answers.whole_days() >= 1, "retention.answers.term", "is at least 1day: repeats come late")?;
+        must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;
         let grounds = retention::Kind::ALL.map(|kind| &kind.rule(retention).ground);
-        must(grounds.iter().all(|ground| !ground.trim().is_empty()), "retention", "names a ground for each term")?;
-        must(self.trust.bundle_renewal.is_positive(), "trust.bundle_renewal", "is longer than nothing")?;
+        must(grounds.iter().all(|ground| !ground.trim().is_empty()), "retention", "must name a ground for each term")?;
+        let backup = &self.backup;
+        let both = backup.recipients.is_empty() == backup.keys_recipients.is_empty();
+        must(
+            both,
+            "backup.keys_recipients",
+            "must be named where backup.recipients is: both are encrypted, or neither",
+        )?;
+        let apart = !backup.recipients.iter().any(|one| backup.keys_recipients.contains(one));
+        must(apart, "backup.keys_recipients", "must be others than backup.recipients: nobody opens both")?;
+        must(self.trust.bundle_renewal.is_positive(), "trust.bundle_renewal", "must be longer than nothing")?;
         must(
             self.trust.bundle_renewal < self.trust.bundle_lifetime,
             "trust.bundle_lifetime",
-            "is longer than trust.bundle_renewal",
+            "must be longer than trust.bundle_renewal",
         )
     }
 
@@ -313,15 +352,15 @@ impl Config {
         if has_password(database) {
             return Err(ConfigError::Value {
                 key: "database_password_file",
-                rule: "stands alone: the address of `database` carries a password too",
+                rule: "must stand alone: the address of `database` carries a password too",
             });
         }
         let password = fs::read_to_string(file).map_err(|error| ConfigError::File(file.clone(), error))?;
-        let malformed = ConfigError::Value { key: "database", rule: "is postgres://USER@HOST/NAME" };
+        let malformed = ConfigError::Value { key: "database", rule: "must be postgres://USER@HOST/NAME" };
         let (scheme, rest) = database.split_once("://").ok_or(malformed)?;
         let (user, place) = rest
             .split_once('@')
-            .ok_or(ConfigError::Value { key: "database", rule: "names its user: postgres://USER@HOST/NAME" })?;
+            .ok_or(ConfigError::Value { key: "database", rule: "must name its user: postgres://USER@HOST/NAME" })?;
         Ok(Some(format!("{scheme}://{user}:{}@{place}", percent_encoded(password.trim_end_matches(['\r', '\n'])))))
     }
 }

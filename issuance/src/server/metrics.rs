@@ -197,8 +197,21 @@ impl Collector for Seen {
         let (used, idle) = self.db.connections();
         let pool = [("used".to_owned(), f64::from(used)), ("idle".to_owned(), f64::from(idle))];
         gauge("database_connections", "Connections of the pool", Some("state"), &pool)?;
-        let Some(status) = self.watch.latest() else { return Ok(()) };
         let alone = |value: f64| [(String::new(), value)];
+        // Read when it is asked for: the last look may be older than an archive may be.
+        if let Some(archive) = self.watch.archived() {
+            if let Some(at) = archive.complete_at {
+                let help = "What was written before is in the archive of the log";
+                gauge("archive_complete_timestamp_seconds", help, None, &alone(moment(at)))?;
+            }
+            if let Some(at) = archive.last_piece_at {
+                let help = "When the last piece of the archive was written";
+                gauge("archive_last_piece_timestamp_seconds", help, None, &alone(moment(at)))?;
+            }
+            let failing = f64::from(u8::from(archive.failing.is_some()));
+            gauge("archive_failing", "1 while nothing is archived", None, &alone(failing))?;
+        }
+        let Some(status) = self.watch.latest() else { return Ok(()) };
         gauge("state_seen_timestamp_seconds", "When the state below was seen", None, &alone(moment(status.at)))?;
         let counts = |counts: &[super::status::Count]| -> Vec<_> {
             counts.iter().map(|one| (one.state.clone(), number(one.count))).collect()

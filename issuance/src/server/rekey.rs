@@ -69,7 +69,9 @@ pub enum RekeyError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
     /// A service runs.
-    #[error("a service runs in this folder; stop it, and run the same command again")]
+    #[error(
+        "a service, `issuance archive` or `issuance backup` runs in this folder; stop it, and run the same command again"
+    )]
     Running,
     /// The new key is the old one.
     #[error("the new key is the one in use; write another one: head -c 32 /dev/urandom | xxd -p -c 64")]

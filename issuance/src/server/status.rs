@@ -7,6 +7,7 @@ use rustix::fs::statvfs;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::backup::{Archived, STATE};
 use super::compose::{StartError, database, founded};
 use super::{Settings, migrations};
 use crate::access::stations::{LeftBehind, left_behind};
@@ -58,6 +59,8 @@ pub struct Status {
     pub jobs: Vec<Job>,
     /// The file system of the folder; `null` if it does not say.
     pub disk: Option<Disk>,
+    /// The archive of SQLite's log, as the archiver last said; `null` if there never was one.
+    pub archive: Option<Archived>,
     /// Administrators of the national office who can sign in as `sign_in` says.
     pub administrators: usize,
     /// When a proposal of the owner of the key file about an officer takes effect, or ends undecided while it waits for
@@ -293,6 +296,7 @@ pub(super) async fn take(
         administrators: access::proposals::administrators(&mut tx, settings.access.factors, now).await?,
         break_glass: alarm.map(|alarm| alarm.at),
         break_glass_waits_since: alarm.and_then(|alarm| alarm.waits_since),
+        archive: archived(settings.data.clone()).await,
         findings: Vec::new(),
     };
     let findings = judge(&status, settings);
@@ -337,9 +341,22 @@ async fn disk(folder: std::path::PathBuf) -> Option<Disk> {
     blocking::run(move || disk_of(&folder)).await
 }
 
-/// Returns nothing where the file system does not say: what is not known is not full.
+/// What the archiver last said. A file that is not its own is told as an archive that fails.
+async fn archived(folder: std::path::PathBuf) -> Option<Archived> {
+    blocking::run(move || archived_of(&folder)).await
+}
+
+pub(super) fn archived_of(folder: &Path) -> Option<Archived> {
+    Archived::read(folder).unwrap_or_else(|error| {
+        let failing = Some(format!("{STATE} cannot be read: {error}"));
+        Some(Archived { to: "?".into(), every_seconds: 0, last_piece_at: None, complete_at: None, failing })
+    })
+}
+
+/// Returns nothing where the file system does not say: what is not known is not full. One that knows no size (of a
+/// network, of a container) says zero.
 fn disk_of(folder: &Path) -> Option<Disk> {
-    let fs = statvfs(folder).ok()?;
+    let fs = statvfs(folder).ok().filter(|fs| fs.f_blocks > 0)?;
     Some(Disk {
         free_bytes: fs.f_bavail.saturating_mul(fs.f_frsize),
         total_bytes: fs.f_blocks.saturating_mul(fs.f_frsize),
@@ -519,6 +536,11 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         let says = format!("{percent} % used, {left} left (province {province}, {sex}, born {birth_year})");
         find(severity, &about, format!("{says}: when none is left, births there get no number"));
     }
+    if let Some(archive) = &status.archive
+        && let Some((severity, says)) = late(archive, now)
+    {
+        find(severity, "archive", says);
+    }
     let Some(disk) = status.disk else {
         find(Severity::Warning, "disk", "the folder's file system does not say how much is free".to_owned());
         return sorted(findings);
@@ -530,6 +552,22 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         find(Severity::Warning, "disk", format!("{percent} % free in the folder's file system"));
     }
     sorted(findings)
+}
+
+/// How late an archive is, and why: the age of what is archived is what would be lost.
+fn late(archive: &Archived, now: OffsetDateTime) -> Option<(Severity, String)> {
+    let why = archive.failing.as_deref().unwrap_or("does `issuance archive` run?");
+    let Some(complete_at) = archive.complete_at else {
+        return Some((Severity::Critical, format!("nothing is archived yet: {why}")));
+    };
+    let age = now - complete_at;
+    let ticks = Duration::seconds(3 * i64::try_from(archive.every_seconds).unwrap_or(0));
+    let severity = match age {
+        _ if age > ARCHIVE_IS_LOST => Severity::Critical,
+        _ if age > ticks || archive.failing.is_some() => Severity::Warning,
+        _ => return None,
+    };
+    Some((severity, format!("what came in the last {} s is not in it: {why}", age.whole_seconds())))
 }
 
 /// The worst first.
@@ -547,6 +585,8 @@ fn moment(at: OffsetDateTime) -> String {
 /// So long before its end the TLS authority is rolled over: stations' certificates live for a year.
 const AUTHORITY_IS_ROLLED_OVER: Duration = Duration::days(400);
 
+/// An archive that is older than this keeps little of what it is there for.
+const ARCHIVE_IS_LOST: Duration = Duration::minutes(5);
 /// What is later than this is late.
 const LATE: Duration = Duration::hours(2);
 
@@ -559,5 +599,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(disk_of(folder.path()).is_some_and(|disk| disk.total_bytes > 0));
         assert!(disk_of(&folder.path().join("gone")).is_none());
+        // It says that it has no blocks at all.
+        assert!(disk_of(Path::new("/proc")).is_none());
+    }
+
+    #[test]
+    fn an_archive_is_late_after_three_ticks_and_lost_after_five_minutes() {
+        let now = time::macros::datetime!(2026-11-26 08:00 UTC);
+        let archive = |seconds: i64, failing: Option<&str>| Archived {
+            to: "/mnt".into(),
+            every_seconds: 15,
+            // Nothing came since: it is no measure.
+            last_piece_at: Some(now - Duration::days(1)),
+            complete_at: Some(now - Duration::seconds(seconds)),
+            failing: failing.map(str::to_owned),
+        };
+        let severity = |seconds, failing| late(&archive(seconds, failing), now).map(|(severity, _)| severity);
+        let (warning, critical) = (Some(Severity::Warning), Some(Severity::Critical));
+        let all = [44, 46, 299, 301].map(|seconds| severity(seconds, None));
+        assert_eq!(all, [None, warning, warning, critical]);
+        assert_eq!(severity(1, Some("full")), warning);
+        let (severity, says) = late(&Archived { complete_at: None, ..archive(0, Some("full")) }, now).unwrap();
+        assert!(severity == Severity::Critical && says.contains("full"), "{says}");
+        // A clock that was set back makes nothing late.
+        assert!(late(&archive(-3600, None), now).is_none());
     }
 }

@@ -5,6 +5,7 @@ use super::{SEALED, Settings};
 use crate::ground::Randomness;
 use crate::population::change::{Comparison, compare};
 use crate::store::{Db, StoreError};
+use crate::{applications, cards, production};
 
 /// What a walk over the rows found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,27 +14,58 @@ pub struct Verified {
     pub tables: Vec<(&'static str, u64)>,
     /// Table and key of each row that is not as the service wrote it.
     pub faults: Vec<(&'static str, String)>,
+    /// Where what is counted while it changes is not what there is.
+    pub miscounted: Vec<Miscount>,
     /// Every person's record, built again from the events and compared.
     pub history: Comparison,
+}
+
+/// A tally that differs from what there is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Miscount {
+    /// The table.
+    pub of: &'static str,
+    /// The state, status or stage.
+    pub state: String,
+    /// What the tally says.
+    pub said: i64,
+    /// What there is.
+    pub counted: i64,
 }
 
 impl Verified {
     /// Walks the rows of a database.
     pub(super) async fn walk(db: &Db) -> Result<Self, StoreError> {
-        let mut verified = Self { tables: Vec::new(), faults: Vec::new(), history: Comparison::default() };
+        let mut verified =
+            Self { tables: Vec::new(), faults: Vec::new(), miscounted: Vec::new(), history: Comparison::default() };
         for table in SEALED {
             let (rows, faults) = db.begin_read().await?.walk(table).await?;
             verified.tables.push((table.table, rows));
             verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
+        }
+        // A database of before the tallies is brought up to them by the next start.
+        let mut tx = db.begin_read().await?;
+        for of in ["application", "card", "chip"] {
+            if !db.has_table(&format!("{of}_tally")).await? {
+                continue;
+            }
+            let all = match of {
+                "application" => applications::store::miscounted(&mut tx).await?,
+                "card" => cards::store::miscounted(&mut tx).await?,
+                _ => production::miscounted(&mut tx).await?,
+            };
+            let miscount = |(state, said, counted)| Miscount { of, state, said, counted };
+            verified.miscounted.extend(all.into_iter().map(miscount));
         }
         Ok(verified)
     }
 }
 
 /// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
-/// row that was changed, put in another row's place, or inserted. It does not find a row that was deleted, nor an older
-/// state of a row, or of the whole database, that was put back. Then it builds each person's record again from the
-/// events of the history, and compares; `tell` is told how many persons were looked at.
+/// row that was changed, put in another row's place, or inserted, and counts again what tallies count. It does
+/// not find a row that was deleted, nor an older state of a row, or of the whole database, that was put back.
+/// Then it builds each person's record again from the events of the history, and compares; `tell` is told how
+/// many persons were looked at.
 ///
 /// # Errors
 /// [`StartError`]
@@ -46,7 +78,7 @@ pub async fn verify(settings: &Settings, tell: impl FnMut(u64)) -> Result<Verifi
     }
     let mut verified = Verified::walk(&db).await?;
     // A database of before the history is brought up to it by the next start.
-    if db.has_table("register_event").await? {
+    if db.has_table("merged_person").await? {
         verified.history = compare(&db, tell).await?;
     }
     db.close().await;

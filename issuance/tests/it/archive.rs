@@ -46,6 +46,13 @@ fn archives_command(place: &Place, data: &Path) -> Command {
     command
 }
 
+/// `issuance restore --verify` as on the machine of the archive: no identity lies there.
+fn verify(place: &Place) -> Command {
+    let mut command = issuance(None);
+    command.args(["restore", "--verify"]).arg(place.at("archive"));
+    command
+}
+
 /// The newest whole generation, once there is one beside these.
 async fn generation(place: &Place, but: &BTreeSet<PathBuf>) -> PathBuf {
     for _ in 0..1200 {
@@ -114,11 +121,15 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     fs::remove_dir_all(offices.data.path()).unwrap();
 
     // One changed byte is named, and nothing is opened.
+    let said = succeeds(verify(&place)).await;
+    assert!(said.contains("Segments of the log:") && said.contains("none is missing"), "{said}");
     let segment = generation.join("log/0000000002.tar.age");
     let sound = fs::read(&segment).unwrap();
     let mut changed = sound.clone();
     changed[sound.len() / 2] ^= 1;
     fs::write(&segment, changed).unwrap();
+    let (code, said) = run(verify(&place)).await;
+    assert!(code == Some(1) && said.contains("0000000002.tar.age"), "{said}");
     let (code, said) = run(place.restore("archive", "new", None)).await;
     assert!(code == Some(1) && said.contains("0000000002.tar.age"), "{said}");
     fs::write(&segment, sound).unwrap();
@@ -133,6 +144,8 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     // One that is missing between others is no end of the log.
     let away = place.at("away.json");
     fs::rename(generation.join("log/0000000002.json"), &away).unwrap();
+    let (code, said) = run(verify(&place)).await;
+    assert!(code == Some(1) && said.contains("0000000002.json") && said.contains("missing"), "{said}");
     let (code, said) = run(place.restore("archive", "new", None)).await;
     assert!(code == Some(1) && said.contains("0000000002.json") && said.contains("missing"), "{said}");
     fs::rename(&away, generation.join("log/0000000002.json")).unwrap();
@@ -156,6 +169,284 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     let mut verify = issuance(None);
     verify.arg("verify").arg("--data").arg(place.at("new"));
     succeeds(verify).await;
+}
+
+/// Waits until this holds.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..1200 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("never: {what}")
+}
+
+/// An archiver whose words are read, over a house that goes on.
+struct Archived {
+    place: Place,
+    offices: Offices,
+    archiver: Running,
+}
+
+impl Archived {
+    /// Waits for its first segment.
+    async fn begin() -> (Self, PathBuf) {
+        let place = Place::new();
+        let offices = Box::pin(Offices::open(None)).await;
+        let mut this = Self { archiver: archives(&place, offices.data.path()), place, offices };
+        this.archiver.kill();
+        this.starts();
+        let generation = generation(&this.place, &BTreeSet::new()).await;
+        number(&this.offices, 2000).await;
+        until("a segment", || !segments(&generation).is_empty()).await;
+        (this, generation)
+    }
+
+    fn starts(&mut self) {
+        let said = File::options().create(true).append(true).open(self.place.at("said")).unwrap();
+        let mut command = archives_command(&self.place, self.offices.data.path());
+        command.args(["--patience", "1"]).stdout(Stdio::null()).stderr(said);
+        self.archiver = Running(command.spawn().unwrap());
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.place.at("said")).unwrap()
+    }
+
+    fn generations(&self) -> BTreeSet<PathBuf> {
+        let there = fs::read_dir(self.place.at("archive")).unwrap().map(|entry| entry.unwrap().path());
+        there.filter(|path| path.is_dir()).collect()
+    }
+
+    async fn status(&self) -> Value {
+        let mut command = issuance(None);
+        command.args(["status", "--json", "--data"]).arg(self.offices.data.path());
+        serde_json::from_str(&run(command).await.1).unwrap()
+    }
+
+    /// What is archived since the trouble is over comes back, from the generation of before.
+    async fn comes_back(mut self, generation: PathBuf) {
+        let number = number(&self.offices, 1990).await.to_string();
+        let before = segments(&generation).len();
+        until("a segment after the trouble", || segments(&generation).len() > before).await;
+        until("it is said", || self.said().contains("is archived again")).await;
+        let status = self.status().await;
+        let about = |finding: &Value| finding["about"] == "archive" && finding["says"].to_string().contains("answer");
+        assert!(!status["findings"].as_array().unwrap().iter().any(about), "{status}");
+        self.archiver.kill();
+        assert_eq!(self.generations(), BTreeSet::from([generation]), "no generation is begun for a piece that failed");
+        self.offices.state.deeds().db().close().await;
+        succeeds(self.place.restore("archive", "new", None)).await;
+        let offices = Box::pin(started(self.offices, self.place.at("new"), None)).await;
+        assert!(persons(&offices).await.contains(&number));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_piece_that_cannot_be_written_is_said_and_written_later_without_a_new_generation() {
+    let (archived, generation) = Box::pin(Archived::begin()).await;
+    let status = archived.status().await;
+    assert!(status["archive"]["complete_at"].is_string() && status["archive"]["failing"].is_null(), "{status}");
+    let (log, away) = (generation.join("log"), archived.place.at("away"));
+    fs::rename(&log, &away).unwrap();
+    number(&archived.offices, 2000).await;
+    until("it is said", || archived.said().contains("was not archived")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(archived.generations().len(), 1, "{:?}", archived.generations());
+    let status = archived.status().await;
+    assert!(status["archive"]["failing"].as_str().is_some_and(|why| why.contains("log")), "{status}");
+    let findings = status["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|one| one["about"] == "archive" && one["severity"] != "notice"), "{status}");
+    // Not at each tick.
+    assert!(archived.said().matches("was not archived").count() <= 3, "{}", archived.said());
+    fs::rename(&away, &log).unwrap();
+    Box::pin(archived.comes_back(generation)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_not_mounted_is_noticed_while_it_runs_and_when_it_starts() {
+    let (mut archived, generation) = Box::pin(Archived::begin()).await;
+    let (to, away) = (archived.place.at("archive"), archived.place.at("away"));
+    fs::rename(&to, &away).unwrap();
+    fs::create_dir(&to).unwrap();
+    number(&archived.offices, 2000).await;
+    until("it is said", || archived.said().contains("mount its disk")).await;
+    archived.archiver.kill();
+    archived.starts();
+    until("it is refused", || archived.said().contains("--new-medium")).await;
+    let code = archived.archiver.0.wait().unwrap().code();
+    assert!(code == Some(1) && fs::read_dir(&to).unwrap().next().is_none(), "nothing is written into the mount point");
+    // A folder that is not there at all is not made either.
+    fs::remove_dir(&to).unwrap();
+    archived.starts();
+    assert!(archived.archiver.0.wait().unwrap().code() == Some(1) && !to.exists());
+    let mut anew = archives_command(&archived.place, archived.offices.data.path());
+    let mut anew = Running(anew.arg("--new-medium").stdout(Stdio::null()).spawn().unwrap());
+    until("a new disk is begun when that is said", || !archived_generations(&to).is_empty()).await;
+    anew.kill();
+    fs::remove_dir_all(&to).unwrap();
+
+    // What was killed before left parts of generations; other things are not ours.
+    for (folder, file) in [("17.partial", "data.tar.age"), ("18", "keys.tar.age"), ("notes", "lock"), ("19", "letter")]
+    {
+        fs::create_dir(away.join(folder)).unwrap();
+        fs::write(away.join(folder).join(file), b"part").unwrap();
+    }
+    fs::rename(&away, &to).unwrap();
+    archived.starts();
+    until("a generation", || archived_generations(&to).iter().any(|path| *path > generation)).await;
+    let there = |name: &str| to.join(name).exists();
+    assert_eq!(["17.partial", "18", "notes", "19"].map(there), [false, false, true, true]);
+    // One of another installation is refused.
+    archived.archiver.kill();
+    fs::write(to.join("installation.json"), r#"{"installation": "0197a3f0-1234-7abc-8def-0123456789ab"}"#).unwrap();
+    let (code, said) = run(archives_command(&archived.place, archived.offices.data.path())).await;
+    assert!(code == Some(1) && said.contains("another installation"), "{said}");
+}
+
+/// The whole generations in a folder.
+fn archived_generations(to: &Path) -> BTreeSet<PathBuf> {
+    let there = fs::read_dir(to).into_iter().flatten().flatten().map(|entry| entry.path());
+    there.filter(|path| path.join("log").is_dir()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_does_not_answer_is_said_and_waited_for() {
+    let (mut archived, generation) = Box::pin(Archived::begin()).await;
+    let to = archived.place.at("archive");
+    let (mark, away) = (to.join("installation.json"), to.join("away.json"));
+    // As a share whose server is gone: who opens it waits.
+    let hang = || {
+        fs::rename(&mark, &away).unwrap();
+        assert!(Command::new("mkfifo").arg(&mark).status().unwrap().success());
+    };
+    hang();
+    until("it is said", || archived.said().contains("does not answer")).await;
+    let status = archived.status().await;
+    assert!(status["archive"]["failing"].as_str().is_some_and(|why| why.contains("does not answer")), "{status}");
+    // It answers again.
+    let answered = mark.with_extension("fifo");
+    fs::rename(&mark, &answered).unwrap();
+    fs::rename(&away, &mark).unwrap();
+    drop(File::options().write(true).open(&answered).unwrap());
+    fs::remove_file(&answered).unwrap();
+    until("it is said", || archived.said().contains("is archived again")).await;
+
+    // A stop does not wait for a disk that does not answer.
+    fs::write(archived.place.at("said"), b"").unwrap();
+    hang();
+    until("it is said", || archived.said().contains("does not answer")).await;
+    assert!(Command::new("kill").arg(archived.archiver.0.id().to_string()).status().unwrap().success());
+    let archiver = &mut archived.archiver.0;
+    for _ in 0..1200 {
+        if archiver.try_wait().unwrap().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(archiver.try_wait().unwrap().is_some(), "it waits for ever");
+    assert!(generation.exists());
+}
+
+/// A file system of its own, which is full; the archiver alone sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_gets_no_whole_backup_at_each_tick() {
+    let place = Place::new();
+    let offices = Box::pin(Offices::open(None)).await;
+    let mut plain = archives_command(&place, offices.data.path());
+    let (program, arguments) =
+        (plain.get_program().to_owned(), plain.get_args().map(ToOwned::to_owned).collect::<Vec<_>>());
+    plain.stdout(Stdio::null());
+    let small = place.at("archive");
+    fs::create_dir(&small).unwrap();
+    let script = r#"mount -t tmpfs -o size=24m none "$0" && exec "$@""#;
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(&small).arg(program).args(arguments);
+    let said = File::create(place.at("said")).unwrap();
+    let mut archiver = Running(command.stdout(Stdio::null()).stderr(said).spawn().unwrap());
+    let inside = PathBuf::from(format!("/proc/{}/root{}", archiver.0.id(), small.display()));
+    for _ in 0..600 {
+        if !archived_generations(&inside).is_empty() {
+            break;
+        }
+        if archiver.0.try_wait().unwrap().is_some() {
+            return println!("SKIPPED: a file system of its own needs unshare and mount");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let generation = archived_generations(&inside).pop_last().expect("a generation");
+    let filler = inside.join("filler");
+    let mut file = File::create(&filler).unwrap();
+    for size in [1 << 20, 4096, 512] {
+        while std::io::Write::write_all(&mut file, &vec![0x5a; size]).is_ok() {}
+    }
+    number(&offices, 2000).await;
+    let words = || fs::read_to_string(place.at("said")).unwrap();
+    for _ in 0..600 {
+        if words().contains("was not archived") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(words().contains("was not archived"), "{:?} {}", archiver.0.try_wait(), words());
+    let before = segments(&generation).len();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let names =
+        |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names(&inside).len(), 4, "generation, mark, lock and filler: {:?}", names(&inside));
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    until("the missing piece", || segments(&generation).len() > before).await;
+    until("it is said", || words().contains("is archived again")).await;
+    assert_eq!(archived_generations(&inside).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_not_exchanged_beside_an_archiver() {
+    let (mut archived, _) = Box::pin(Archived::begin()).await;
+    let data = archived.offices.data.path().to_owned();
+    let new = archived.place.at("kek");
+    fs::write(&new, "17".repeat(32)).unwrap();
+    fs::set_permissions(&new, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let rekey = || {
+        let mut command = issuance(None);
+        command.arg("rekey").arg("--data").arg(&data).arg("--new-key-file").arg(&new);
+        command
+    };
+    let (code, said) = run(rekey()).await;
+    assert!(code == Some(1) && said.contains("`issuance archive`"), "{said}");
+    archived.archiver.kill();
+    succeeds(rekey()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_portrait_that_was_erased_after_the_generation_was_begun_does_not_come_back() {
+    let place = Place::new();
+    let offices = Box::pin(Offices::open(None)).await;
+    crate::retention::refused(&offices).await;
+    let kept = offices.approved(offices.citizen().await, Kind::First).await;
+    let mut archiver = archives(&place, offices.data.path());
+    let generation = generation(&place, &BTreeSet::new()).await;
+    offices.clock.advance(time::Duration::days(182));
+    assert_eq!(crate::retention::runs(&offices, false).await[0].erased, 1);
+    let before = segments(&generation).len();
+    number(&offices, 2000).await;
+    until("two segments", || {
+        segments(&generation).len() > before + 1 || {
+            std::thread::sleep(Duration::from_millis(1500));
+            segments(&generation).len() > before
+        }
+    })
+    .await;
+    archiver.kill();
+    offices.state.deeds().db().close().await;
+    let said = succeeds(place.restore("archive", "new", None)).await;
+    assert!(said.contains("Erased again: 1 portraits"), "{said}");
+    let left = |of: &str| crate::retention::files(&place.at("new").join(of)).len();
+    assert_eq!((left("objects"), left("content-keys")), (1, 1), "that of the open application is kept");
+    let offices = Box::pin(started(offices, place.at("new"), None)).await;
+    assert!(offices.fetches(kept.id).await.is_ok());
 }
 
 /// A cluster of PostgreSQL of its own, which archives its log.
@@ -250,7 +541,11 @@ async fn postgresql_recovers_to_its_last_archived_segment_and_the_service_adopts
 
     let offices = Box::pin(Offices::open(Some(url.clone()))).await;
     let mut given = vec![number(&offices, 2000).await.to_string()];
+    // A portrait of an upload that came to nothing.
+    let orphan = offices.state.counter.objects().keep(b"a portrait".to_vec()).await.unwrap();
     succeeds(place.backup(offices.data.path(), Some(&url), "one")).await;
+    // One that is newer than the objects of the backup.
+    let newer = offices.approved(offices.citizen().await, Kind::First).await.id;
     let socket = old.folder.display().to_string();
     old.does(
         "pg_basebackup",
@@ -298,6 +593,8 @@ async fn postgresql_recovers_to_its_last_archived_segment_and_the_service_adopts
     command.arg("--adopt");
     let said = succeeds(command).await;
     assert!(said.contains("raised by 10000"), "{said}");
+    assert!(said.contains(&format!("without an object: application {newer}")), "{said}");
+    assert!(said.contains(&format!("without a row: {orphan}")), "{said}");
 
     let offices = Box::pin(started(offices, place.at("new"), Some(elsewhere.clone()))).await;
     let there = persons(&offices).await;

@@ -496,7 +496,8 @@ async fn a_backup_goes_only_where_nothing_is_and_opens_only_for_its_recipients()
     // Said aloud, or refused.
     let mut command = issuance(None);
     command.arg("backup").arg(place.at("two")).arg("--data").arg(house.path());
-    assert_eq!(run(command).await.0, Some(2));
+    let (code, said) = run(command).await;
+    assert!(code == Some(1) && said.contains("nobody could open it") && said.contains("--plain"), "{said}");
     let recipient = place.data.recipient().to_string();
     let mut command = issuance(None);
     command.arg("backup").arg(place.at("two")).arg("--data").arg(house.path());
@@ -569,5 +570,27 @@ async fn an_old_backup_of_the_data_gives_no_portrait_back_that_was_erased_since(
         assert!(counter::portrait_of(&offices.state.counter, &application).await.unwrap().is_some());
         assert_eq!(erases(&offices).await, 1, "what was due is due still");
         assert_eq!(offices.trail(Object::Application(refused)).await.last().unwrap(), "portrait-erased");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_counts_tallies_again_and_compares_by_what_persons_are_found() {
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let offices = Box::pin(Offices::open(database.clone())).await;
+        offices.approved(offices.citizen().await, Kind::First).await;
+        let verify = || {
+            let mut command = issuance(database.as_deref());
+            command.arg("verify").arg("--data").arg(offices.data.path());
+            command
+        };
+        succeeds(verify()).await;
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let one_more = sql!("insert into application_tally (state, n) values ('approved', 1)");
+        tx.run(one_more, args![]).await.unwrap();
+        tx.run(sql!("update person set likeness = 'another'"), args![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let (code, said) = run(verify()).await;
+        assert!(code == Some(1) && said.contains("application approved: there are 1, the tally says 2"), "{said}");
+        assert!(said.contains("does not follow from the record: likeness"), "{said}");
     }
 }

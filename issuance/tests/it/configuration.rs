@@ -134,11 +134,11 @@ fn the_environment_stands_over_the_file_and_flags_over_both() {
 fn values_that_cannot_be_together_are_refused_by_name() {
     let folder = TempDir::new().unwrap();
     for (text, expected) in [
-        ("[limits]\nconnections = 10\n", "limits.strangers is less than limits.connections"),
-        ("[trust]\nbundle_renewal = \"8days\"\n", "trust.bundle_lifetime is longer than trust.bundle_renewal"),
-        ("[access]\nlockout_after = 0\n", "access.lockout_after is at least 1"),
-        ("[applications.fees]\npercent = 101\n", "applications.fees.percent is at most 100"),
-        ("[web]\nbody_limit = 99999999\n", "web.known_bytes_per_origin is at least web.body_limit"),
+        ("[limits]\nconnections = 10\n", "limits.strangers must be less than limits.connections"),
+        ("[trust]\nbundle_renewal = \"8days\"\n", "trust.bundle_lifetime must be longer than trust.bundle_renewal"),
+        ("[access]\nlockout_after = 0\n", "access.lockout_after must be at least 1"),
+        ("[applications.fees]\npercent = 101\n", "applications.fees.percent must be at most 100"),
+        ("[web]\nbody_limit = 99999999\n", "web.known_bytes_per_origin must be at least web.body_limit"),
         ("database_password_file = \"password\"\n", "database_password_file needs `database`"),
     ] {
         let told = refused(&["config", "--config", &file(&folder, text), "--data", "nowhere", "check"], &[]);
@@ -183,6 +183,72 @@ fn a_password_is_never_in_the_file_and_never_shown() {
     }
     let config = Config { database: Some("postgres://db/citizen".to_owned()), ..config };
     assert!(matches!(config.settings(), Err(ConfigError::Value { key: "database", .. })));
+}
+
+/// What a start would trip over is found before: the filter of the log, and a database that does not answer.
+#[test]
+fn the_check_tries_the_log_filter_and_asks_the_database_within_a_limit() {
+    let folder = TempDir::new().unwrap();
+    let text = "data = \"data\"\n[log]\nfilter = \"info,issuance=loud\"\n";
+    let told = refused(&["config", "--config", &file(&folder, text), "check"], &[("RUST_LOG", "info")]);
+    assert!(told.contains("log.filter `info,issuance=loud`"), "{told}");
+
+    // A port that takes connections and never says a word.
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://citizen@{}/citizen", deaf.local_addr().unwrap());
+    let config = file(&folder, &format!("data = \"data\"\ndatabase = {url:?}\n"));
+    let told = refused(&["config", "--config", &config, "check", "--patience", "1"], &[]);
+    assert!(told.contains("does not answer within 1 s"), "{told}");
+    let told = done(&["config", "--config", &config, "check", "--offline"], &[]);
+    assert!(told.contains("not asked"), "{told}");
+    drop(deaf);
+    let told = refused(&["config", "--config", &config, "check"], &[]);
+    assert!(told.contains("cannot be opened") || told.contains("does not answer"), "{told}");
+}
+
+/// Targets and recipients of the configuration stand where no flag is given; flags win.
+#[test]
+fn backups_need_no_flags_where_the_configuration_says_them() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    done(&["init", "--data", data.to_str().unwrap()], &[]);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let settings = issuance::server::Settings::new(&data);
+        let randomness = issuance::ground::Randomness::System;
+        Box::pin(issuance::server::Offices::open(&settings, None, randomness)).await.unwrap();
+    });
+    let rng = &mut issuance::ground::Randomness::seeded(5).draw();
+    let mut recipient = || issuance::server::backup::age::Identity::generate(rng).recipient().to_string();
+    let [one, other, third] = [recipient(), recipient(), recipient()];
+    let says = |keys: &str| {
+        let text = format!(
+            "data = \"data\"\n[backup]\nfolder = \"backups\"\nrecipients = [{one:?}]\nkeys_recipients = [{keys}]\n"
+        );
+        file(&folder, &text)
+    };
+    assert!(refused(&["config", "--config", &says(""), "check"], &[]).contains("backup.keys_recipients must be named"));
+    assert!(refused(&["config", "--config", &says(&format!("{one:?}")), "check"], &[]).contains("nobody opens both"));
+    let told = refused(&["config", "--config", &says("\"age1else\""), "check"], &[]);
+    assert!(told.contains("line 5") && told.contains("age1else"), "{told}");
+    let config = says(&format!("{other:?}"));
+    let told = done(&["config", "--config", &config, "dump"], &[]);
+    assert!(told.contains(&one) && told.contains(&other) && told.contains("backups"), "{told}");
+
+    done(&["backup", "--config", &config], &[]);
+    let made: Vec<_> =
+        fs::read_dir(folder.path().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let manifest = fs::read_to_string(made[0].join("manifest.json")).unwrap();
+    assert!(made.len() == 1 && manifest.contains(&one) && manifest.contains(&other), "{manifest}");
+    let elsewhere = folder.path().join("elsewhere");
+    done(&["backup", elsewhere.to_str().unwrap(), "--config", &config, "--recipient", &third], &[]);
+    let manifest = fs::read_to_string(elsewhere.join("manifest.json")).unwrap();
+    assert!(manifest.contains(&third) && !manifest.contains(&one) && manifest.contains(&other), "{manifest}");
+    let bare = file(&folder, "data = \"data\"\n");
+    for command in ["backup", "archive"] {
+        assert!(refused(&[command, "--config", &bare], &[]).contains("no folder is named"));
+        let told = refused(&[command, "there", "--config", &bare], &[]);
+        assert!(told.contains("nobody could open it"), "{told}");
+    }
 }
 
 /// What `init` was told holds for every later command: the folder with its key elsewhere opens

@@ -15,7 +15,7 @@ use issuance::ground::actor::Service;
 use issuance::ground::ids::PersonId;
 use issuance::ground::{Decision, Role};
 use issuance::production::personalization::{self, Ordered, PersonalizationOutcome};
-use issuance::production::{ProductionError, findings};
+use issuance::production::{ProductionError, findings, withdrawal};
 use issuance::{args, numbering, sql};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -66,14 +66,20 @@ impl Station {
         ordered
     }
 
-    /// Makes the card of an application. Returns the order.
-    async fn makes(&mut self, offices: &Offices, application: &Application, chip: &mut Chip) -> String {
+    /// Writes the card of an application, and reports nothing yet.
+    async fn writes(&mut self, offices: &Offices, application: &Application, chip: &mut Chip) -> (Ordered, Receipt) {
         let ordered = self.orders(offices, application, chip).await;
         let (receipt, _) = perso::play(chip, &ordered.order, &mut |_| {});
         self.tell(json!({"event": "played", "receipt": receipt}));
         let signature = chip.signs(&ordered.challenge);
         let proof = json!({"challenge": hex::encode(ordered.challenge), "signature": hex::encode(&signature)});
         self.tell(json!({"event": "proved", "proof": proof}));
+        (ordered, receipt)
+    }
+
+    /// Makes the card of an application. Returns the order.
+    async fn makes(&mut self, offices: &Offices, application: &Application, chip: &mut Chip) -> String {
+        let (ordered, receipt) = self.writes(offices, application, chip).await;
         let outcome = offices.reports(chip, &ordered, &receipt).await.unwrap();
         assert!(matches!(outcome, PersonalizationOutcome::Personalized { .. }));
         self.tell(json!({"event": "finished"}));
@@ -386,4 +392,33 @@ async fn lies(
     let (code, said) = run(reconcile(&data, database, &[&station.folder, &damaged.folder], true)).await;
     assert!(code == Some(1) && said.contains("line 1 is damaged"), "{said}");
     assert_eq!(offices.revoked().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_chips_that_were_written_for_one_application_the_later_one_is_its_card() {
+    let place = Place::new();
+    let offices = Box::pin(Offices::open(None)).await;
+    let person = offices.citizen().await;
+    let application = offices.approved(person, Kind::First).await;
+    let (mut one, mut two) = (offices.initialised(1).await, offices.initialised(2).await);
+    succeeds(place.backup(offices.data.path(), None, "one")).await;
+
+    // The first chip is whole and proves itself, and was given up all the same: its print is torn.
+    let mut station = Station::new(place.at("station"));
+    station.writes(&offices, &application, &mut one).await;
+    let serial = one.serial;
+    within!(offices, offices.station, deed => withdrawal::spoil(deed, &serial, "torn", "journal 1")).unwrap();
+    let first = fingerprint(&offices, &one).await;
+    offices.clock.advance(time::Duration::minutes(5));
+    station.makes(&offices, &application, &mut two).await;
+    let second = fingerprint(&offices, &two).await;
+    offices.state.deeds().db().close().await;
+    fs::remove_dir_all(offices.data.path()).unwrap();
+
+    succeeds(place.restore("one", "new", None)).await;
+    let data = place.at("new");
+    let offices = Box::pin(started(offices, data.clone(), None)).await;
+    succeeds(reconcile(&data, None, &[&station.folder], true)).await;
+    assert_eq!(status(&offices, &second).await, "personalized");
+    assert_ne!(status(&offices, &first).await, "personalized", "the chip that was given up");
 }

@@ -27,7 +27,7 @@ async fn both(test: impl AsyncFn(&Offices)) {
     }
 }
 
-async fn runs(offices: &Offices, dry: bool) -> Vec<Figures> {
+pub async fn runs(offices: &Offices, dry: bool) -> Vec<Figures> {
     tries(offices, dry).await.unwrap()
 }
 
@@ -46,7 +46,7 @@ async fn erased(offices: &Offices, dry: bool) -> (u64, u64) {
 }
 
 /// An application that a second officer refused.
-async fn refused(offices: &Offices) -> ApplicationId {
+pub async fn refused(offices: &Offices) -> ApplicationId {
     let person = offices.citizen().await;
     let application = offices.applies(person, Kind::First).await.unwrap();
     offices.captures(application.id).await;
@@ -54,7 +54,7 @@ async fn refused(offices: &Offices) -> ApplicationId {
     application.id
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
@@ -327,6 +327,38 @@ async fn legal_holds_are_put_listed_and_ended_over_http() {
         let told = sql!("select count(*) as n from audit_entry where action like 'legal-hold-%' and person_id = $1");
         let id: issuance::ground::ids::PersonId = person.as_str().unwrap().parse().unwrap();
         assert_eq!(house.count(told, args![id]).await, 9);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_set_ahead_erases_nothing_until_it_is_said_to_be_right() {
+    both(async |offices| {
+        let deeds = offices.state.deeds();
+        let believed = async || retention::believe_the_clock(deeds).await.map_err(|error| error.to_string());
+        refused(offices).await;
+        offices.clock.advance(Duration::days(30));
+        believed().await.unwrap();
+        offices.clock.advance(Duration::days(400));
+        assert!(believed().await.unwrap_err().contains("--clock-is-right"));
+        // What is recorded under the wrong clock proves nothing.
+        offices.citizen().await;
+        offices.clock.advance(Duration::days(1));
+        offices.citizen().await;
+        assert!(believed().await.unwrap_err().contains("is the clock right?"));
+        retention::confirm_the_clock(deeds).await.unwrap();
+        believed().await.unwrap();
+        // A year in which something happens each month.
+        for _ in 0..12 {
+            offices.clock.advance(Duration::days(30));
+            offices.citizen().await;
+        }
+        believed().await.unwrap();
+        offices.clock.advance(Duration::days(32));
+        assert!(believed().await.is_err());
+        // It was set back to where it was right.
+        offices.clock.advance(Duration::days(-803));
+        believed().await.unwrap();
     })
     .await;
 }

@@ -61,6 +61,27 @@ async fn requests_are_counted_by_route_and_code_and_the_state_is_told() {
     house.service.stop().await;
 }
 
+/// Read from what the archiver wrote, when it is asked for.
+#[tokio::test]
+async fn the_metrics_say_until_when_the_log_is_archived() {
+    let house =
+        Box::pin(House::open_with(|settings| settings.metrics_listen = Some("127.0.0.1:0".parse().unwrap()))).await;
+    assert!(!metrics(&house).await.contains("issuance_archive"), "it was never archived");
+    let said = json!({"to": "/mnt", "every_seconds": 15, "last_piece_at": "2026-11-26T08:00:00Z",
+        "complete_at": "2026-11-26T08:01:00Z", "failing": "full"});
+    let state = house.folder.path().join("data").join(issuance::server::backup::STATE);
+    std::fs::write(state, said.to_string()).unwrap();
+    let metrics = metrics(&house).await;
+    let [complete, piece, failing] = [
+        "issuance_archive_complete_timestamp_seconds",
+        "issuance_archive_last_piece_timestamp_seconds",
+        "issuance_archive_failing",
+    ]
+    .map(|name| value(&metrics, name));
+    assert!((complete - piece - 60.0).abs() < 0.1 && (failing - 1.0).abs() < 0.1, "{metrics}");
+    house.service.stop().await;
+}
+
 /// Nothing of a person or officer stands in the metrics: paths are patterns.
 #[tokio::test]
 async fn metrics_name_no_person_and_no_officer() {

@@ -130,6 +130,22 @@ pub async fn without_application(tx: &mut Tx, names: Vec<String>) -> Result<Vec<
     Ok(names.into_iter().filter(|name| !known.contains(name)).collect())
 }
 
+/// Returns some portraits with their applications, in the order of their names.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn portraits_after(
+    tx: &mut Tx,
+    (name, id): &(String, ApplicationId),
+) -> Result<Vec<(ApplicationId, String)>, StoreError> {
+    let sql = sql!(
+        "select application_id, name from portrait where (name, application_id) > ($1, $2)
+         order by name, application_id limit 500"
+    );
+    let rows = tx.all(sql, args![name.as_str(), *id]).await?;
+    rows.iter().map(|row| Ok((Id::of(row, "application_id")?, row.get("name")?))).collect()
+}
+
 /// Notes that this was erased of an application.
 pub(in crate::applications) async fn erased(
     tx: &mut Tx,

@@ -7,7 +7,9 @@ use crypto::identity::Date;
 use super::super::history::{Confidence, Event, EventKind, Evidence, FactSource, FieldChange, Form, OfFile, undo};
 use super::super::import::digest;
 use super::super::model::{Finding, Person};
+use super::super::names::Indexed;
 use super::import::{self, Origin};
+use super::names;
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
@@ -326,13 +328,17 @@ pub(in crate::population) struct Kept {
     pub origin: Option<Origin>,
     /// The record into which this one is merged.
     pub merged_into: Option<PersonId>,
+    /// By what the person is found; `None` where nothing was written yet.
+    pub found_by: Option<Indexed>,
 }
 
 /// Returns a page of persons, by id: for the check that each record follows from its events.
 pub(in crate::population) async fn records(tx: &mut Tx, after: PersonId, most: i64) -> Result<Vec<Kept>, StoreError> {
     let sql = sql!(
         "select p.id, p.record, p.events, p.declared_by, p.declared_at, p.batch_id, p.batch_line, p.declared_digest,
-                p.declared_mac, p.form, m.survivor_id
+                p.declared_mac, p.form, m.survivor_id, p.fold, p.born, p.birth_year, p.old_id_number,
+                p.father_fold, p.mother_fold, p.residence_province, p.residence_district, p.residence_commune,
+                p.likeness, p.household, p.heads_household
          from person p left join merged_person m on m.person_id = p.id
          where p.id > $1 order by p.id limit $2"
     );
@@ -343,6 +349,7 @@ pub(in crate::population) async fn records(tx: &mut Tx, after: PersonId, most: i
             events: row.number("events")?,
             origin: import::origin(row)?,
             merged_into: Id::of_optional(row, "survivor_id")?,
+            found_by: names::found_by(row)?,
         })
     };
     tx.all(sql, args![after, most]).await?.iter().map(kept).collect()

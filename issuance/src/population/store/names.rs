@@ -54,6 +54,23 @@ pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, indexed: &In
     Ok(())
 }
 
+/// Reads by what a row is found; `None` where nothing was written yet.
+pub(in crate::population) fn found_by(row: &Record) -> Result<Option<Indexed>, StoreError> {
+    let Some(born) = row.get("born")? else { return Ok(None) };
+    Ok(Some(Indexed {
+        fold: row.get("fold")?,
+        born,
+        birth_year: row.number("birth_year")?,
+        old_id_number: row.get("old_id_number")?,
+        father: row.get("father_fold")?,
+        mother: row.get("mother_fold")?,
+        residence: [row.get("residence_province")?, row.get("residence_district")?, row.get("residence_commune")?],
+        likeness: row.get("likeness")?,
+        household: row.get("household")?,
+        heads_household: row.get::<Option<bool>>("heads_household")?.unwrap_or_default(),
+    }))
+}
+
 /// Counts one bearer of a name more or less, as far as [`names::weight`] lets this person count. A name that is new
 /// enters the dictionary with its words.
 async fn count(tx: &mut Tx, person: PersonId, fold: &str, sign: i64) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@ use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rand::CryptoRng;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -63,6 +64,18 @@ impl FromStr for Recipient {
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&bech32::encode(RECIPIENT, &self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Recipient {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Recipient {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 
@@ -139,6 +152,8 @@ pub struct Encryptor<W: Write> {
     inner: W,
     stream: Stream,
     chunk: Zeroizing<Vec<u8>>,
+    /// A chunk could not be written: what follows would have another place than it says.
+    broken: bool,
 }
 
 impl<W: Write> fmt::Debug for Encryptor<W> {
@@ -179,6 +194,7 @@ impl<W: Write> Encryptor<W> {
             inner,
             stream: Stream::new(&*file_key, &nonce),
             chunk: Zeroizing::new(Vec::with_capacity(CHUNK + TAG)),
+            broken: false,
         })
     }
 
@@ -192,16 +208,25 @@ impl<W: Write> Encryptor<W> {
     }
 
     fn put(&mut self, last: bool) -> io::Result<()> {
+        if self.broken {
+            return Err(io::Error::other("a chunk before this one could not be written"));
+        }
+        self.broken = true;
         let nonce = self.stream.nonce(last)?;
         self.stream.key.seal_in_place_append_tag(nonce, Aad::empty(), &mut *self.chunk).map_err(io::Error::other)?;
-        self.inner.write_all(&self.chunk)?;
+        let written = self.inner.write_all(&self.chunk);
         self.chunk.clear();
+        written?;
+        self.broken = false;
         Ok(())
     }
 }
 
 impl<W: Write> Write for Encryptor<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.broken {
+            return Err(io::Error::other("a chunk before this one could not be written"));
+        }
         // A full chunk waits until more comes: only then it is known not to be the last one.
         if self.chunk.len() == CHUNK && !bytes.is_empty() {
             self.put(false)?;

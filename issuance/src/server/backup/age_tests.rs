@@ -79,3 +79,34 @@ fn keys_have_one_spelling() {
     assert_eq!(Identity::read_all(&file).unwrap()[0].recipient(), identity.recipient());
     assert!(Identity::read_all("# nothing\n").is_err());
 }
+
+/// A file on a full disk: it takes so many bytes and no more.
+struct Full(usize);
+
+impl std::io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.checked_sub(bytes.len()) {
+            Some(left) => {
+                self.0 = left;
+                Ok(bytes.len())
+            }
+            None => Err(std::io::ErrorKind::StorageFull.into()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_written_after_a_full_disk_is_refused() {
+    use std::io::Write as _;
+    let rng = &mut crate::ground::Randomness::seeded(3).draw();
+    let recipient = Identity::generate(rng).recipient();
+    let mut encryptor = Encryptor::new(&[recipient], Full(1000), rng).unwrap();
+    let failed = encryptor.write_all(&vec![0; 200_000]).unwrap_err();
+    assert_eq!(failed.kind(), std::io::ErrorKind::StorageFull);
+    // As tar does when it is dropped.
+    assert!(encryptor.write_all(&[0; 1024]).is_err() && encryptor.finish().is_err());
+}

@@ -3,13 +3,14 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::age::Identity;
 use super::archive::{Key, walk};
 use super::manifest::{DATA, KEYS, MAC, MANIFEST, Manifest, PURPOSE, compared};
 use super::take::{KEK, POSTGRESQL, SQLITE};
-use super::{BackupError, Progress};
+use super::{BackupError, Progress, segments};
 use crate::keys::{KeyStore, ROOT_KEY};
 
 /// What a check found in order.
@@ -17,6 +18,10 @@ use crate::keys::{KeyStore, ROOT_KEY};
 pub struct Checked {
     /// The manifest.
     pub manifest: Manifest,
+    /// So many segments of the log follow, none missing; each of them was compared.
+    pub segments: usize,
+    /// The moment of the last segment; without one, that of the backup.
+    pub until: OffsetDateTime,
     /// The archive of data was opened, and each of its files compared.
     pub data_opened: bool,
     /// The archive of keys was opened, and the manifest's MAC is under its key-encryption key.
@@ -44,7 +49,9 @@ pub fn check(
         other.as_ref().map_or((&manifest, from), |(other, _)| (other, keys_from.unwrap_or(from)));
     let of_keys = of_keys.clone();
     let (data, keys) = (key(identities, "--identity"), key(keys_identities, "--keys-identity"));
-    let mut checked = Checked { manifest, data_opened: false, keys_opened: false };
+    let until = manifest.made_at;
+    let mut checked = Checked { manifest, segments: 0, until, data_opened: false, keys_opened: false };
+    let mut known_secrets = None;
     if let Some(archive) = of_keys.archive(KEYS).filter(|one| one.recipients.is_empty() || !keys_identities.is_empty())
     {
         let path = keys_folder.join(&archive.file);
@@ -74,6 +81,7 @@ pub fn check(
             ));
         }
         checked.keys_opened = true;
+        known_secrets = Some(secrets);
     }
     let manifest = &checked.manifest;
     if let Some(archive) = manifest.archive(DATA).filter(|one| one.recipients.is_empty() || !identities.is_empty()) {
@@ -89,6 +97,10 @@ pub fn check(
         }
         checked.data_opened = true;
     }
+    let segments = segments::listed(from, known_secrets.as_ref(), progress)?;
+    segments::opened(from, &segments, [identities, keys_identities], progress)?;
+    checked.segments = segments.len();
+    checked.until = segments.last().map_or(until, |last| last.at);
     Ok(checked)
 }
 

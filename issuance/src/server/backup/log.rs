@@ -3,26 +3,30 @@
 //! A generation is a backup whose database is the file itself and the log beside it, and a folder `log` of segments:
 //! what came to the log since, and the objects that came with it; their content keys in a file beside it, for the
 //! readers of keys. A reader that is held keeps SQLite from beginning its log anew, so that the segments follow each
-//! other without a gap; when the log has grown, a new generation begins. Only whole transactions are copied, judged by
-//! SQLite's own checksums. Each start begins a generation.
+//! other without a gap; when the log has grown, a new generation begins. Each start begins a generation. A segment that
+//! cannot be written (a full medium, one that is away) is written later: the generation and its reader are kept.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rand::CryptoRng;
-use serde::{Deserialize, Serialize};
+use rand::rngs::ChaCha20Rng;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
-use super::archive::{Writer, walk};
-use super::check::key;
-use super::manifest::{MAC, Manifest};
+use super::archive::Writer;
+use super::manifest::MAC;
+use super::medium::{Archived, Medium, generations, second_of};
+use super::segments::{FRAMES, LOG, Piece, Segment, list_of};
 use super::take::{CONTENT_KEYS, OBJECTS, Source, taken, tree};
-use super::{BackupError, Order, Progress};
-use crate::ground::{Clock, Randomness, Secrets, files};
+use super::wal::{Position, between, wal_of};
+use super::{BackupError, Order, Progress, manifest};
+use crate::ground::{Clock, Randomness, blocking, files};
 use crate::keys::{AuthoritySettings, KeyStore};
 use crate::server::compose::{database, founded};
 use crate::server::{Settings, StartError};
@@ -37,9 +41,23 @@ pub struct Archiving {
     pub every: Duration,
     /// So many generations are kept.
     pub keep: usize,
+    /// A medium on which nothing moves for so long is said not to answer.
+    pub patience: Duration,
+    /// The folder is a new medium: it need not have the mark of the one before.
+    pub new_medium: bool,
 }
 
-/// Copies the log until `progress` is stopped. What fails is told to `complain` and done again, in a new generation.
+/// What the archiver has to say while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// Nothing is archived; it is tried again.
+    Failing(&'a BackupError),
+    /// It is archived again.
+    Again,
+}
+
+/// Copies the log until `progress` is stopped. What fails is told and done again; the folder of the service says what
+/// was archived until when ([`Archived`]).
 ///
 /// # Errors
 /// [`BackupError`] that waiting does not mend: the settings, the folder, the first generation.
@@ -47,59 +65,92 @@ pub async fn archive(
     settings: &Settings,
     archiving: Archiving,
     progress: &Progress,
-    complain: fn(&BackupError),
+    tell: fn(News<'_>),
     rng: &mut impl CryptoRng,
 ) -> Result<(), BackupError> {
     archiving.order.has_two_readers()?;
+    let _running = super::in_use(settings)?;
     let (store, authority) = founded(settings)?;
     let clock = Clock::system(authority_offset(&authority)?);
-    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    let (db, installation) = database(settings, &store, &Randomness::System).await?;
     if db.engine_name() != "sqlite" {
         db.close().await;
         return Err(BackupError::Recipients(
             "PostgreSQL archives its log itself: set archive_mode and archive_command (docs/backup.md)",
         ));
     }
-    let to = &archiving.order.to;
-    files::private_folder(to).map_err(BackupError::file(to))?;
-    // Two that write into one folder would forget each other's generations.
-    let _alone = files::alone(to).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => {
-            BackupError::Recipients("another `issuance archive` writes into this folder: one folder has one archiver")
-        }
-        _ => BackupError::file(to)(error),
-    })?;
     let path = Db::lite_file(&settings.data);
     // Open to the end of this process: closing it would drop the locks that SQLite holds on the file.
     let main = File::open(&path).map_err(BackupError::file(&path))?;
-    let archive = Archive { settings, archiving: &archiving, store: &store, db: &db, main, clock };
-    let mut generation = Some(archive.begin(progress, rng).await?);
-    while !progress.is_stopped() {
-        let until = tokio::time::Instant::now() + archiving.every;
+    let to = std::path::absolute(&archiving.order.to).map_err(BackupError::file(&archiving.order.to))?;
+    // One that cannot be read tells nothing of before; it is written anew.
+    let before = Archived::read(&settings.data).ok().flatten().filter(|before| before.to == to);
+    let known = before.is_some() && !archiving.new_medium;
+    let said = before.unwrap_or_else(|| Archived {
+        to: to.clone(),
+        every_seconds: 0,
+        last_piece_at: None,
+        complete_at: None,
+        failing: None,
+    });
+    let mut teller = Teller {
+        said: Archived { every_seconds: archiving.every.as_secs(), ..said },
+        data: &settings.data,
+        tell,
+        last: None,
+    };
+    let (every, patience) = (archiving.every, archiving.patience);
+    let archive = Arc::new(Archive {
+        medium: Medium::new(to, installation.id()),
+        settings: settings.clone(),
+        archiving,
+        store,
+        db: db.clone(),
+        main,
+        clock,
+    });
+    let begun = {
+        let medium = archive.medium.clone();
+        watched(progress, patience, &mut teller, blocking_work(move || medium.begin(known))).await
+    };
+    let _alone = match begun {
+        Ok(Ok(alone)) => alone,
+        Ok(Err(error)) | Err(error) => {
+            teller.ends(&error);
+            db.close().await;
+            return Err(error);
+        }
+    };
+    let (mut generation, mut first) = (None, true);
+    let mut rest = Rest::none();
+    loop {
+        let turn = {
+            let (archive, progress, mut seed) = (archive.clone(), progress.clone(), Zeroizing::new([0; 32]));
+            rng.fill_bytes(&mut *seed);
+            let (generation, rest) = (generation.take(), rest.clone());
+            blocking_work(move || {
+                let mut rng = <ChaCha20Rng as rand::SeedableRng>::from_seed(*seed);
+                tokio::runtime::Handle::current().block_on(archive.turn(generation, rest, &progress, &mut rng))
+            })
+        };
+        let turn = watched(progress, patience, &mut teller, turn).await?;
+        generation = turn.generation;
+        rest = turn.rest;
+        match turn.error {
+            // Another start finds the database that is there now; a first generation that fails is seen at once.
+            Some(error) if first || matches!(error, BackupError::Replaced(_)) => {
+                teller.ends(&error);
+                return Err(error);
+            }
+            error => teller.turned(turn.piece_at, turn.complete_at, error.as_ref()),
+        }
+        first = false;
+        let until = tokio::time::Instant::now() + every;
         while tokio::time::Instant::now() < until && !progress.is_stopped() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let done = match &mut generation {
-            Some(generation) => archive.goes_on(generation, progress, rng),
-            None => Ok(false),
-        };
-        match done {
-            Ok(true) => {}
-            Ok(false) => {
-                // Its reader is let go, so that SQLite can begin its log anew.
-                generation = None;
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                match archive.begin(progress, rng).await {
-                    Ok(begun) => generation = Some(begun),
-                    // Another start finds the database that is there now.
-                    Err(error @ BackupError::Replaced(_)) => return Err(error),
-                    Err(error) => complain(&error),
-                }
-            }
-            Err(error) => {
-                complain(&error);
-                generation = None;
-            }
+        if progress.is_stopped() {
+            break;
         }
     }
     drop(generation);
@@ -111,11 +162,100 @@ fn authority_offset(authority: &AuthoritySettings) -> Result<time::UtcOffset, St
     Ok(authority.utc_offset()?)
 }
 
-struct Archive<'a> {
-    settings: &'a Settings,
-    archiving: &'a Archiving,
-    store: &'a KeyStore,
-    db: &'a Db,
+fn blocking_work<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::pin::Pin<Box<dyn Future<Output = T>>> {
+    Box::pin(blocking::apart(work))
+}
+
+/// Waits for work on the medium. Where nothing moves for too long, that is said, and it is waited on: what waits for a
+/// disk cannot be taken back. Only a stop ends the wait.
+async fn watched<T>(
+    progress: &Progress,
+    patience: Duration,
+    teller: &mut Teller<'_>,
+    mut work: std::pin::Pin<Box<dyn Future<Output = T>>>,
+) -> Result<T, BackupError> {
+    let (mut moved, mut since) = (progress.moved(), Instant::now());
+    let mut stopped_at = None;
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+        if progress.moved() != moved {
+            (moved, since) = (progress.moved(), Instant::now());
+        }
+        let hung = || BackupError::Hung { to: teller.said.to.clone(), seconds: since.elapsed().as_secs() };
+        if progress.is_stopped() && stopped_at.get_or_insert_with(Instant::now).elapsed() > A_STOP_WAITS {
+            return Err(hung());
+        }
+        if since.elapsed() > patience {
+            let hung = hung();
+            teller.fails(&hung);
+        }
+    }
+}
+
+/// Says on standard error and in the folder of the service how it goes.
+struct Teller<'a> {
+    said: Archived,
+    data: &'a Path,
+    tell: fn(News<'_>),
+    /// What was said last, and when.
+    last: Option<(std::mem::Discriminant<BackupError>, Instant)>,
+}
+
+impl Teller<'_> {
+    /// Says that nothing is archived: at once, and then once a minute.
+    fn fails(&mut self, error: &BackupError) {
+        let kind = std::mem::discriminant(error);
+        if self.last.is_none_or(|(last, at)| last != kind || at.elapsed() > SAID_AGAIN) {
+            (self.tell)(News::Failing(error));
+            self.last = Some((kind, Instant::now()));
+            self.said.failing = Some(error.to_string());
+            self.write();
+        }
+    }
+
+    /// Notes why the archiver ends; the command says it.
+    fn ends(&mut self, error: &BackupError) {
+        self.said.failing = Some(error.to_string());
+        self.write();
+    }
+
+    /// Says what came of a turn.
+    fn turned(
+        &mut self,
+        piece_at: Option<OffsetDateTime>,
+        complete_at: Option<OffsetDateTime>,
+        error: Option<&BackupError>,
+    ) {
+        self.said.last_piece_at = piece_at.or(self.said.last_piece_at);
+        self.said.complete_at = complete_at.or(self.said.complete_at);
+        let error = error.filter(|error| !matches!(error, BackupError::Stopped));
+        if let Some(error) = error {
+            self.fails(error);
+        } else if self.last.take().is_some() {
+            (self.tell)(News::Again);
+        }
+        self.said.failing = error.map(ToString::to_string);
+        self.write();
+    }
+
+    fn write(&self) {
+        if let Err(error) = self.said.write(self.data) {
+            (self.tell)(News::Failing(&error));
+        }
+    }
+}
+
+struct Archive {
+    medium: Medium,
+    settings: Settings,
+    archiving: Archiving,
+    store: KeyStore,
+    db: Db,
     main: File,
     clock: Clock,
 }
@@ -135,7 +275,109 @@ struct Generation {
     begun: OffsetDateTime,
 }
 
-impl Archive<'_> {
+/// When a generation may be begun again after one that could not be: a whole backup is not written at each tick.
+#[derive(Clone)]
+struct Rest {
+    until: Option<Instant>,
+    pause: Duration,
+}
+
+impl Rest {
+    fn none() -> Self {
+        Self { until: None, pause: Duration::ZERO }
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() >= until)
+    }
+
+    /// Twice as long as before.
+    fn longer(&self, every: Duration) -> Self {
+        let pause = (self.pause * 2).clamp(every, LONGEST_REST);
+        Self { until: Some(Instant::now() + pause), pause }
+    }
+}
+
+/// What came of a turn.
+struct Turn {
+    generation: Option<Generation>,
+    rest: Rest,
+    /// A piece was written then.
+    piece_at: Option<OffsetDateTime>,
+    /// What came before is in the archive.
+    complete_at: Option<OffsetDateTime>,
+    error: Option<BackupError>,
+}
+
+/// How a generation goes on.
+enum Goes {
+    /// Perhaps with a piece that was written then.
+    On(Option<OffsetDateTime>),
+    /// SQLite began its log anew.
+    Gap,
+}
+
+impl Archive {
+    /// Writes the next segment, or begins a generation where there is none or the one under way is to end.
+    async fn turn(
+        &self,
+        mut generation: Option<Generation>,
+        rest: Rest,
+        progress: &Progress,
+        rng: &mut impl CryptoRng,
+    ) -> Turn {
+        let every = self.archiving.every;
+        let now = self.clock.now();
+        let mut turn = Turn { generation: None, rest, piece_at: None, complete_at: None, error: None };
+        if let Err(error) = self.medium.is_there() {
+            return Turn { generation, error: Some(error), ..turn };
+        }
+        if let Some(mut under_way) = generation.take() {
+            match self.goes_on(&mut under_way, progress, rng) {
+                Ok(Goes::On(piece_at)) => {
+                    turn = Turn { piece_at, complete_at: Some(now), ..turn };
+                    // At the latest after a day: what was erased meanwhile is in the older generations, which go.
+                    let rolls =
+                        under_way.log.at >= under_way.rolls_at || now >= under_way.begun + time::Duration::days(1);
+                    if !rolls || !turn.rest.is_over() {
+                        return Turn { generation: Some(under_way), ..turn };
+                    }
+                    // The one under way is kept while there is no room for another.
+                    if let Err(error) = self.needed().and_then(|needed| self.medium.has_room(needed)) {
+                        let rest = turn.rest.longer(every);
+                        return Turn { generation: Some(under_way), rest, error: Some(error), ..turn };
+                    }
+                    // Its reader is let go, so that SQLite can begin its log anew.
+                    drop(under_way);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Ok(Goes::Gap) => drop(under_way),
+                Err(error) => return Turn { generation: Some(under_way), error: Some(error), ..turn },
+            }
+        }
+        if !turn.rest.is_over() {
+            return Turn { error: Some(BackupError::NoGeneration), ..turn };
+        }
+        match self.begin(progress, rng).await {
+            Ok(begun) => {
+                let at = begun.begun;
+                Turn { generation: Some(begun), rest: Rest::none(), piece_at: Some(at), complete_at: Some(at), ..turn }
+            }
+            Err(error) => Turn { rest: turn.rest.longer(every), error: Some(error), ..turn },
+        }
+    }
+
+    /// How many bytes a generation begun now has, about: tar and encryption add a hundredth.
+    fn needed(&self) -> Result<u64, BackupError> {
+        let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        let mut all = length(&Db::lite_file(&self.settings.data)) + length(&wal_of(&self.settings.data));
+        for of in [CONTENT_KEYS, OBJECTS] {
+            // Each file has a header of 512 bytes, and is filled up to as many.
+            all += tree(&self.settings.data, of)?.iter().map(|(_, path)| length(path) + 1024).sum::<u64>();
+        }
+        Ok(all + all / 100 + (1 << 20))
+    }
+
     /// Begins a generation: a backup of the file and the log as they are.
     async fn begin(&self, progress: &Progress, rng: &mut impl CryptoRng) -> Result<Generation, BackupError> {
         let failed = |path: &Path| BackupError::file(path);
@@ -144,22 +386,27 @@ impl Archive<'_> {
         if !now.is_ok_and(|now| self.main.metadata().is_ok_and(|opened| same(&now, &opened))) {
             return Err(BackupError::Replaced(Db::lite_file(&self.settings.data)));
         }
+        self.medium.clear()?;
+        self.medium.has_room(self.needed()?)?;
         let held = self.db.hold_log().await?.ok_or(StartError::NoTables)?;
         let (file, wal) = (Db::lite_file(&self.settings.data), wal_of(&self.settings.data));
-        let source = Source::begin(self.settings)?;
+        let source = Source::begin(&self.settings)?;
         let spools = [source.spool("database")?, source.spool("log")?];
+        // Before the log is read: what comes later is in the first segment.
+        let now = self.clock.now();
         // The file first: all that a checkpoint has brought into it until then is in the log still.
         copy(&self.main, &spools[0], progress).map_err(failed(&file))?;
-        let (log, bytes) = Position::at_beginning(&wal).map_err(failed(&wal))?;
-        fs::write(&spools[1], bytes).map_err(failed(&spools[1]))?;
-        let now = self.clock.now();
+        let log = Position::at_beginning(&wal, progress).map_err(failed(&wal))?;
+        between(&wal, 0, log.at)
+            .and_then(|mut from| io::copy(&mut from, &mut fs::OpenOptions::new().write(true).open(&spools[1])?))
+            .map_err(failed(&spools[1]))?;
         // By their order in time, also if the clock was set back.
-        let last = generations(&self.archiving.order.to)?.last().and_then(|path| second_of(path)).unwrap_or(0);
-        let to = self.archiving.order.to.join(now.unix_timestamp().max(last + 1).to_string());
+        let last = generations(&self.medium.to)?.last().and_then(|path| second_of(path)).unwrap_or(0);
+        let to = self.medium.to.join(now.unix_timestamp().max(last + 1).to_string());
         let order = Order { to: to.clone(), ..self.archiving.order.clone() };
         let known = names(&self.settings.data)?;
         let schema = self.db.schema().await?.ok_or(StartError::NoTables)?;
-        Box::pin(taken(self.settings, order, source, ("sqlite", schema), spools.to_vec(), progress, now, rng)).await?;
+        Box::pin(taken(&self.settings, order, source, ("sqlite", schema), spools.to_vec(), progress, now, rng)).await?;
         let manifest_mac = fs::read_to_string(to.join(MAC)).map_err(failed(&to))?;
         files::private_folder(&to.join(LOG)).map_err(failed(&to))?;
         self.forget_old(&to)?;
@@ -168,45 +415,54 @@ impl Archive<'_> {
         Ok(Generation { folder: to, _held: held, log, objects: known, segments: 0, manifest_mac, rolls_at, begun: now })
     }
 
-    /// Writes the next segment, if anything came. Returns false where a new generation is to begin.
+    /// Writes the next segment, if anything came. What fails leaves the generation as it was.
     fn goes_on(
         &self,
         generation: &mut Generation,
         progress: &Progress,
         rng: &mut impl CryptoRng,
-    ) -> Result<bool, BackupError> {
+    ) -> Result<Goes, BackupError> {
         let wal = wal_of(&self.settings.data);
+        let at = self.clock.now();
         // The log before the objects: an object is written before the row that names it.
-        let Some((log, bytes)) = generation.log.next(&wal).map_err(BackupError::file(&wal))? else { return Ok(false) };
+        let Some(log) = generation.log.next(&wal, progress).map_err(BackupError::file(&wal))? else {
+            return Ok(Goes::Gap);
+        };
         let all = names(&self.settings.data)?;
         let new: Vec<_> = all.difference(&generation.objects).cloned().collect();
-        if !bytes.is_empty() || !new.is_empty() {
+        let came = log.at > generation.log.at || !new.is_empty();
+        if came {
             let number = generation.segments + 1;
-            self.write(generation, number, &bytes, &new, progress, rng)?;
+            let written = self.write(generation, number, &log, (&new, at), progress, rng);
+            if written.is_err() {
+                let _ = remove_pieces(&generation.folder, number);
+            }
+            written?;
             generation.segments = number;
             generation.objects = all;
         }
         generation.log = log;
-        // At the latest after a day: what was erased meanwhile is in the older generations, which go.
-        Ok(generation.log.at < generation.rolls_at && self.clock.now() < generation.begun + time::Duration::days(1))
+        Ok(Goes::On(came.then_some(at)))
     }
 
     fn write(
         &self,
         generation: &Generation,
         number: u64,
-        bytes: &[u8],
-        new: &[String],
+        log: &Position,
+        (new, at): (&[String], OffsetDateTime),
         progress: &Progress,
         rng: &mut impl CryptoRng,
     ) -> Result<(), BackupError> {
         let folder = generation.folder.join(LOG);
-        let at = self.clock.now();
+        // What a turn before this one could neither end nor remove.
+        remove_pieces(&generation.folder, number)?;
         let modified = u64::try_from(at.unix_timestamp()).unwrap_or(0);
-        let order = &self.archiving.order;
+        let (order, wal) = (&self.archiving.order, wal_of(&self.settings.data));
         let name = format!("{number:010}.tar");
         let mut archive = Writer::begin(&folder, &name, &order.recipients, modified, progress, rng)?;
-        archive.add(FRAMES, files::PRIVATE, bytes.len() as u64, bytes)?;
+        let frames = between(&wal, generation.log.at, log.at).map_err(BackupError::file(&wal))?;
+        archive.add(FRAMES, files::PRIVATE, log.at - generation.log.at, frames)?;
         let (objects, keys): (Vec<_>, Vec<_>) = new.iter().partition(|name| name.starts_with(OBJECTS));
         self.add(&mut archive, &objects)?;
         let made = archive.finish()?;
@@ -220,9 +476,9 @@ impl Archive<'_> {
             Some(Piece { file: made.file, sha256: made.sha256 })
         };
         let data = Piece { file: made.file, sha256: made.sha256 };
-        let mac = mac(self.store.secrets(), &generation.manifest_mac, number, at, &data, keys.as_ref());
+        let mac = Segment::mac(self.store.secrets(), &generation.manifest_mac, number, at, &data, keys.as_ref());
         let segment = Segment { number, at, data, keys, mac };
-        let path = folder.join(format!("{number:010}.json"));
+        let path = list_of(&folder, number);
         let json = serde_json::to_vec_pretty(&segment).expect("names and numbers become JSON");
         // With this file the segment is whole.
         files::replace(&path, &path.with_extension("new"), &json, files::PRIVATE).map_err(BackupError::file(&path))
@@ -244,223 +500,32 @@ impl Archive<'_> {
 
     /// Removes the generations before the newest ones that are kept.
     fn forget_old(&self, newest: &Path) -> Result<(), BackupError> {
-        let folder = &self.archiving.order.to;
-        let mut all = generations(folder)?;
+        let mut all = generations(&self.medium.to)?;
         all.retain(|one| one != newest);
         let too_many = (all.len() + 1).saturating_sub(self.archiving.keep.max(1));
         for old in all.into_iter().take(too_many) {
             // Its manifest goes first: what is half removed does not look whole.
-            fs::remove_file(old.join(super::manifest::MANIFEST)).map_err(BackupError::file(&old))?;
+            fs::remove_file(old.join(manifest::MANIFEST)).map_err(BackupError::file(&old))?;
             fs::remove_dir_all(&old).map_err(BackupError::file(&old))?;
         }
         Ok(())
     }
 }
 
-/// What is said of a segment, beside it.
-#[derive(Debug, Deserialize, Serialize)]
-struct Segment {
-    number: u64,
-    #[serde(with = "time::serde::rfc3339")]
-    at: OffsetDateTime,
-    /// The log, and the objects that came with it.
-    data: Piece,
-    /// The content keys of those objects.
-    keys: Option<Piece>,
-    mac: String,
-}
-
-/// A file of a segment.
-#[derive(Debug, Deserialize, Serialize)]
-struct Piece {
-    file: String,
-    sha256: String,
-}
-
-fn mac(
-    secrets: &Secrets,
-    manifest_mac: &str,
-    number: u64,
-    at: OffsetDateTime,
-    data: &Piece,
-    keys: Option<&Piece>,
-) -> String {
-    let keys = keys.map_or("", |piece| &piece.sha256);
-    let said = format!("{}\n{number}\n{}\n{}\n{keys}", manifest_mac.trim(), at.unix_timestamp_nanos(), data.sha256);
-    hex::encode(secrets.fingerprint("archive-segment", said.as_bytes()))
-}
-
-/// Returns the newest whole generation of an archive; the folder itself if it is a backup.
-///
-/// # Errors
-/// [`BackupError`]
-pub fn newest(from: &Path) -> Result<PathBuf, BackupError> {
-    if from.join(super::manifest::MANIFEST).exists() {
-        return Ok(from.to_owned());
+/// Removes what there is of a segment whose list was not written: nothing of it counts.
+fn remove_pieces(generation: &Path, number: u64) -> Result<(), BackupError> {
+    let folder = generation.join(LOG);
+    let list = list_of(&folder, number);
+    if list.exists() {
+        return Ok(());
     }
-    let all = generations(from).unwrap_or_default();
-    Ok(all.into_iter().next_back().unwrap_or_else(|| from.to_owned()))
-}
-
-/// The whole generations of an archive, oldest first.
-fn generations(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
-    let entries = fs::read_dir(folder).map_err(BackupError::file(folder))?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut all: Vec<_> = paths
-        .filter(|path| path.join(super::manifest::MANIFEST).exists())
-        .filter_map(|path| Some((second_of(&path)?, path)))
-        .collect();
-    all.sort();
-    Ok(all.into_iter().map(|(_, path)| path).collect())
-}
-
-/// The second of its beginning, by which a generation is called.
-fn second_of(generation: &Path) -> Option<i64> {
-    generation.file_name()?.to_str()?.parse().ok()
-}
-
-/// Puts the segments of a generation behind the log that was restored, and their objects with their content keys into
-/// the folder; `identities` open the data, and the keys. Returns the moment of the last one.
-pub(super) fn follow(
-    from: &Path,
-    data: &Path,
-    store: &KeyStore,
-    manifest: &Manifest,
-    identities: [&[super::age::Identity]; 2],
-    progress: &Progress,
-) -> Result<OffsetDateTime, BackupError> {
-    let folder = from.join(LOG);
-    let manifest_mac = fs::read_to_string(from.join(MAC)).map_err(BackupError::file(&from.join(MAC)))?;
-    let mut last = manifest.made_at;
-    for number in 1_u64.. {
-        let path = folder.join(format!("{number:010}.json"));
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // The log ends here, unless a later segment says that this one is missing.
-                let later = fs::read_dir(&folder).into_iter().flatten().flatten().any(|entry| {
-                    let name = entry.file_name();
-                    let there = name.to_str().and_then(|name| name.split('.').next()?.parse::<u64>().ok());
-                    there.is_some_and(|there| there > number)
-                });
-                if later {
-                    return Err(BackupError::damaged(&path, "it is missing, and later segments are there"));
-                }
-                break;
-            }
-            bytes => bytes.map_err(BackupError::file(&path))?,
-        };
-        let segment: Segment = serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(&path, error))?;
-        let known = mac(store.secrets(), &manifest_mac, number, segment.at, &segment.data, segment.keys.as_ref());
-        let pieces = [
-            Some((&segment.data, identities[0], "--identity")),
-            segment.keys.as_ref().map(|piece| (piece, identities[1], "--keys-identity")),
-        ];
-        let mut files = pieces.iter().flatten();
-        if segment.number != number || segment.mac != known || files.any(|(piece, ..)| piece.file.contains('/')) {
-            return Err(BackupError::damaged(&path, "its MAC is not by this installation's key-encryption key"));
+    let of_it = format!("{number:010}.");
+    for entry in fs::read_dir(&folder).map_err(BackupError::file(&folder))?.flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&of_it)) {
+            fs::remove_file(entry.path()).map_err(BackupError::file(&entry.path()))?;
         }
-        for (piece, identities, flag) in pieces.into_iter().flatten() {
-            let file = folder.join(&piece.file);
-            if super::manifest::digest(&file, progress)? != piece.sha256 {
-                return Err(BackupError::damaged(&file, "it was changed or cut"));
-            }
-            let sealed = file.extension().is_some_and(|extension| extension == "age");
-            let wal = wal_of(data);
-            walk(&file, sealed, &key(identities, flag), progress, &mut |name, content| {
-                if name == FRAMES {
-                    let mut log = fs::OpenOptions::new().append(true).open(&wal).map_err(BackupError::file(&wal))?;
-                    return io::copy(content, &mut log).map(drop).map_err(BackupError::file(&wal));
-                }
-                let path = data.join(name);
-                if ![OBJECTS, CONTENT_KEYS].iter().any(|tree| name.starts_with(tree)) || path.exists() {
-                    return Ok(());
-                }
-                let parent = path.parent().expect("objects lie in a folder");
-                files::private_folder(parent).map_err(BackupError::file(parent))?;
-                super::put_back::write_new(&path, content, files::PRIVATE)
-            })?;
-        }
-        last = segment.at;
     }
-    Ok(last)
-}
-
-/// How far the log was copied.
-#[derive(Clone, Debug)]
-struct Position {
-    header: [u8; HEADER],
-    /// Behind the last whole transaction.
-    at: u64,
-    /// SQLite's checksum there.
-    sums: (u32, u32),
-}
-
-impl Position {
-    /// Reads the log from its beginning to the end of its last whole transaction.
-    fn at_beginning(wal: &Path) -> io::Result<(Self, Vec<u8>)> {
-        let mut header = [0; HEADER];
-        File::open(wal)?.read_exact(&mut header)?;
-        let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes"));
-        let begin = Self { header, at: HEADER as u64, sums: (number(24), number(28)) };
-        if begin.page().is_none() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no write-ahead log of SQLite"));
-        }
-        let (position, frames) = begin.next(wal)?.ok_or_else(|| io::Error::other("the log was begun anew"))?;
-        Ok((position, [&header[..], &frames].concat()))
-    }
-
-    /// Reads what came since. `None` where SQLite began its log anew.
-    fn next(&self, wal: &Path) -> io::Result<Option<(Self, Vec<u8>)>> {
-        let file = match File::open(wal) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
-        let mut header = [0; HEADER];
-        if file.read_exact_at(&mut header, 0).is_err() || header != self.header {
-            return Ok(None);
-        }
-        let length = file.metadata()?.len();
-        let mut bytes = vec![0; usize::try_from(length.saturating_sub(self.at)).map_err(io::Error::other)?];
-        file.read_exact_at(&mut bytes, self.at)?;
-        let page = self.page().ok_or_else(|| io::Error::other("the log has no size of pages"))?;
-        let big = self.header[3] & 1 == 1;
-        let (mut sums, mut whole) = (self.sums, (0, self.sums));
-        for (number, frame) in bytes.chunks_exact(FRAME + page).enumerate() {
-            // Behind the last transaction lie frames of an earlier log.
-            if frame[8..16] != self.header[16..24] {
-                break;
-            }
-            sums = summed(summed(sums, &frame[..8], big), &frame[FRAME..], big);
-            if [sums.0.to_be_bytes(), sums.1.to_be_bytes()].concat() != frame[16..24] {
-                break;
-            }
-            // The last frame of a transaction says how many pages the database has then.
-            if frame[4..8] != [0; 4] {
-                whole = ((number + 1) * (FRAME + page), sums);
-            }
-        }
-        bytes.truncate(whole.0);
-        Ok(Some((Self { header, at: self.at + whole.0 as u64, sums: whole.1 }, bytes)))
-    }
-
-    fn page(&self) -> Option<usize> {
-        let number = |at: usize| u32::from_be_bytes(self.header[at..at + 4].try_into().expect("four bytes"));
-        let page = number(8) as usize;
-        ((number(0) | 1) == 0x377f_0683 && page.is_power_of_two() && (512..=65_536).contains(&page)).then_some(page)
-    }
-}
-
-/// The checksum of SQLite's log, over pairs of words.
-fn summed((mut one, mut two): (u32, u32), bytes: &[u8], big: bool) -> (u32, u32) {
-    let word = |word: &[u8]| {
-        let word = word.try_into().expect("four bytes");
-        if big { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
-    };
-    for pair in bytes.chunks_exact(8) {
-        one = one.wrapping_add(word(&pair[..4])).wrapping_add(two);
-        two = two.wrapping_add(word(&pair[4..])).wrapping_add(one);
-    }
-    (one, two)
+    Ok(())
 }
 
 /// Copies an open file without moving its position.
@@ -484,19 +549,11 @@ fn names(data: &Path) -> Result<BTreeSet<String>, BackupError> {
     Ok(keys.into_iter().chain(objects).map(|(name, _)| name).collect())
 }
 
-/// The log beside a database.
-pub(super) fn wal_of(data: &Path) -> PathBuf {
-    let mut name = Db::lite_file(data).into_os_string();
-    name.push("-wal");
-    name.into()
-}
-
-/// The folder of the segments.
-const LOG: &str = "log";
-/// What came to the log, in a segment.
-const FRAMES: &str = "frames";
-/// The header of the log, and that of a frame (<https://sqlite.org/fileformat2.html#walformat>).
-const HEADER: usize = 32;
-const FRAME: usize = 24;
 /// A smaller log is not worth a new copy of the database.
 const LEAST_TO_ROLL: u64 = 64 << 20;
+/// So long is the longest rest between two generations that cannot be begun.
+const LONGEST_REST: Duration = Duration::from_mins(15);
+/// What fails in the same way is said again after so long.
+const SAID_AGAIN: Duration = Duration::from_mins(1);
+/// A medium that does not answer keeps a stop no longer.
+const A_STOP_WAITS: Duration = Duration::from_secs(5);

@@ -11,33 +11,41 @@ mod archive;
 mod check;
 mod log;
 mod manifest;
+mod medium;
 mod postgres;
 mod put_back;
 pub mod reconcile;
+mod segments;
 mod take;
+mod wal;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{fmt, io};
 
 pub use check::{Checked, check};
-pub use log::{Archiving, archive, newest};
+pub use log::{Archiving, News, archive};
 pub use manifest::{Archive, Manifest};
+pub use medium::{Archived, STATE, newest};
 pub use put_back::{Restoration, Restored, restore};
 pub use take::{Order, backup};
 use thiserror::Error;
 
-use super::StartError;
+use super::{Settings, StartError};
 use crate::deed::DeedError;
-use crate::ground::failpoint;
+use crate::ground::objects::ObjectError;
+use crate::ground::{failpoint, files};
 use crate::keys::{InstallationError, KeyStoreError};
+use crate::retention::RetentionError;
 use crate::store::StoreError;
 
 /// How far it is, and whether to stop. Clones share it.
 #[derive(Clone)]
 pub struct Progress {
     stop: Arc<AtomicBool>,
+    /// How many pieces passed.
+    pieces: Arc<AtomicU64>,
     show: fn(&str, u64),
 }
 
@@ -51,7 +59,7 @@ impl Progress {
     /// Calls `show` with what is read or written and the number of bytes of each piece.
     #[must_use]
     pub fn new(show: fn(&str, u64)) -> Self {
-        Self { stop: Arc::default(), show }
+        Self { stop: Arc::default(), pieces: Arc::default(), show }
     }
 
     /// Shows nothing.
@@ -71,9 +79,15 @@ impl Progress {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Returns a number that changes with each piece of work.
+    fn moved(&self) -> u64 {
+        self.pieces.load(Ordering::Relaxed)
+    }
+
     /// Notes a piece of work.
     fn passed(&self, what: &str, bytes: u64) -> io::Result<()> {
         failpoint::pass(failpoint::BACKUP_PIECE);
+        self.pieces.fetch_add(1, Ordering::Relaxed);
         (self.show)(what, bytes);
         if self.stop.load(Ordering::Relaxed) { Err(io::Error::other(Stop)) } else { Ok(()) }
     }
@@ -129,6 +143,14 @@ pub enum BackupError {
     /// The folder holds something.
     #[error("{} is not empty: a backup is restored into a folder that is empty or not there. Nothing was changed", .0.display())]
     FolderNotEmpty(PathBuf),
+    /// Nothing moves on the medium of an archive.
+    #[error("{}: the disk does not answer for {seconds} s: nothing is archived until it does", to.display())]
+    Hung {
+        /// The folder of the archive.
+        to: PathBuf,
+        /// So long.
+        seconds: u64,
+    },
     /// An archive does not open.
     #[error("{}: {why}: give the file of its identity with {flag}", file.display())]
     Identity {
@@ -148,6 +170,9 @@ pub enum BackupError {
     /// Made by a later version.
     #[error("the backup was made by a newer version ({0}): restore it with that one. Nothing was changed")]
     Newer(String),
+    /// The last generation could not be begun.
+    #[error("no generation could be begun, and it is not tried at each tick: nothing is archived meanwhile")]
+    NoGeneration,
     /// A program of PostgreSQL is not there.
     #[error("`{program}` of PostgreSQL 15 or later is not there: install postgresql-client, or name it with {flag}")]
     NoProgram {
@@ -156,6 +181,28 @@ pub enum BackupError {
         /// The option that names it.
         flag: &'static str,
     },
+    /// A generation does not fit on the medium.
+    #[error(
+        "{}: {} MiB are free, and a generation needs {}: make room, or keep fewer of them (--keep)",
+        to.display(), free >> 20, needed.div_ceil(1 << 20)
+    )]
+    NoRoom {
+        /// The folder of the archive.
+        to: PathBuf,
+        /// Bytes that it needs, about.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// The folder of an archive has not the mark of this archive.
+    #[error(
+        "{}: the mark of this archive is not there: mount its disk. For a new disk: issuance archive --new-medium. Nothing \
+         was written", .0.display()
+    )]
+    NotMounted(PathBuf),
+    /// The folder of an archive belongs to another installation.
+    #[error("{} is the archive of another installation: name another folder. Nothing was written", .0.display())]
+    OtherInstallation(PathBuf),
     /// A program of PostgreSQL failed.
     #[error("{program} failed: {said}")]
     Program {
@@ -170,6 +217,12 @@ pub enum BackupError {
     /// Another file lies where the database was.
     #[error("{} was removed or replaced while its log was archived: start `issuance archive` again", .0.display())]
     Replaced(PathBuf),
+    /// Large objects.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// What was erased is not erased again.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
     /// Folder and database of the service.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -182,6 +235,12 @@ pub enum BackupError {
     /// A folder that a cut backup may have left holds other things.
     #[error("{} holds what no backup writes: look at it, and remove or rename it", .0.display())]
     Strange(PathBuf),
+}
+
+/// Says that this process reads the keys of the folder, so that `issuance rekey` does not change them meanwhile.
+fn in_use(settings: &Settings) -> Result<files::FolderLock, BackupError> {
+    let folder = &settings.data;
+    Ok(files::in_use(folder).map_err(|error| StartError::Folder(folder.clone(), error))?)
 }
 
 /// What helps against a damaged backup.

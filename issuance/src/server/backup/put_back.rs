@@ -12,18 +12,22 @@ use time::OffsetDateTime;
 use super::age::Identity;
 use super::archive::{first, walk};
 use super::check::{check, key};
-use super::log::{follow, wal_of};
 use super::manifest::{DATA, KEYS, compared};
+use super::segments::follow;
 use super::take::{CONTENT_KEYS, FILES, KEK, OBJECTS, POSTGRESQL, SQLITE, SQLITE_LOG};
+use super::wal::wal_of;
 use super::{BackupError, Manifest, Progress, postgres, reconcile};
-use crate::access;
+use crate::applications::erasure;
 use crate::deed::{Action, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
+use crate::ground::ids::ApplicationId;
+use crate::ground::objects::Objects;
 use crate::ground::{Clock, Randomness, Source, blocking, files};
 use crate::keys::{AuthoritySettings, Installation, KeyStore, RESTORING};
 use crate::server::compose::{SEALED, migrations};
 use crate::server::{StartError, Verified, config};
 use crate::store::{Db, RowKey};
+use crate::{access, retention};
 
 /// What is to be restored, and where.
 #[derive(Clone, Debug)]
@@ -57,6 +61,11 @@ pub struct Restored {
     pub manifest: Manifest,
     /// What a walk over the restored rows found.
     pub verified: Verified,
+    /// Portraits that applications have and whose files are not there, each with its application.
+    pub without_object: Vec<(ApplicationId, String)>,
+    /// Portraits that no application has: what was erased, or never came to its application. They are erased again;
+    /// not looked for where rows were changed by another hand.
+    pub without_row: Option<Vec<String>>,
 }
 
 /// Restores a backup. The folder opens for the service only when everything is there.
@@ -294,8 +303,15 @@ async fn begin_again(what: &Restoration, manifest: Manifest, now: OffsetDateTime
     deed.enter(entry.because(reason)).await?;
     deed.commit().await?;
     let verified = Verified::walk(&db).await?;
+    let objects = Objects::open(&what.data, store.secrets().clone(), deeds.source().clone())?;
+    // A row that is not to be believed must not cost a portrait.
+    let without_row = match verified.faults.len() {
+        0 => Some(retention::erase_again(&objects, &deeds).await?),
+        _ => None,
+    };
+    let without_object = erasure::missing(&db, &objects).await.map_err(retention::RetentionError::from)?;
     db.close().await;
-    Ok(Restored { manifest, verified })
+    Ok(Restored { manifest, verified, without_object, without_row })
 }
 
 #[cfg(test)]

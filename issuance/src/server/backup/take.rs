@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::age::Recipient;
 use super::archive::Writer;
 use super::manifest::{DATA, FORMAT, KEYS, MAC, MANIFEST, Manifest, PURPOSE, SUMS};
+use super::medium::{PARTIAL, STATE};
 use super::{BackupError, Progress, postgres};
 use crate::ground::{Randomness, blocking, files};
 use crate::keys::{Installation, KeyStore};
@@ -51,6 +52,7 @@ pub async fn backup(
         return Err(BackupError::AlreadyThere(order.to));
     }
     let (store, _) = founded(settings)?;
+    let _running = super::in_use(settings)?;
     let (db, _) = database(settings, &store, &Randomness::System).await?;
     let Some(schema) = db.schema().await?.filter(|_| settings.data.exists()) else {
         db.close().await;
@@ -186,6 +188,7 @@ impl Small {
             if of_database
                 || name == "lock"
                 || name == files::IN_USE
+                || name == STATE
                 || name == KEK
                 || fs::canonicalize(&path).ok() == fs::canonicalize(&kek).ok()
             {
@@ -289,20 +292,17 @@ struct Partial<'a> {
 impl<'a> Partial<'a> {
     fn begin(to: &'a Path) -> Result<Self, BackupError> {
         let mut name = to.as_os_str().to_owned();
-        name.push(".partial");
+        name.push(PARTIAL);
         let folder = PathBuf::from(name);
-        let ours = |name: &str| {
-            [LOCK, MANIFEST, MAC, SUMS].contains(&name) || name.starts_with(DATA) || name.starts_with(KEYS)
-        };
         let there = |folder: &Path| {
             let entries = fs::read_dir(folder).into_iter().flatten().flatten();
             entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
         };
-        if !there(&folder).iter().all(|name| ours(name)) {
+        if !there(&folder).iter().all(|name| is_of_backup(name)) {
             return Err(BackupError::Strange(folder));
         }
         let lock = claimed(&folder)?;
-        for name in there(&folder).into_iter().filter(|name| name != LOCK && ours(name)) {
+        for name in there(&folder).into_iter().filter(|name| name != LOCK && is_of_backup(name)) {
             let path = folder.join(name);
             fs::remove_file(&path).map_err(BackupError::file(&path))?;
         }
@@ -342,8 +342,13 @@ impl Drop for Partial<'_> {
     }
 }
 
+/// True for what a backup has in its folder.
+pub(super) fn is_of_backup(name: &str) -> bool {
+    [LOCK, MANIFEST, MAC, SUMS].contains(&name) || name.starts_with(DATA) || name.starts_with(KEYS)
+}
+
 /// Makes a folder that only its owner reads, or takes one that a process which ended left. Returns its lock.
-fn claimed(folder: &Path) -> Result<File, BackupError> {
+pub(super) fn claimed(folder: &Path) -> Result<File, BackupError> {
     let failed = || BackupError::file(folder);
     files::private_folder(folder).map_err(failed())?;
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(files::PRIVATE).open(folder.join(LOCK));
