@@ -18,7 +18,8 @@ where
     Desk: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::Declare), routes!(declare))
+    Routes::new()
+        .add(Right::Officer(Permission::Declare), routes!(declare))
         .merge(super::change_api::routes())
         .merge(super::import::routes())
 }

@@ -7,18 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use issuance::deed::Occasion;
-use issuance::ground::Role;
-use issuance::ground::ids::PersonId;
+use issuance::ground::ids::{PersonId, QuarantinedId};
+use issuance::ground::{Id, Role};
 use issuance::numbering::steps::establish;
 use issuance::population::change::{self, Wanted as Change};
 use issuance::population::history::{Confidence, EventKind, Evidence, FactSource, Form};
+use issuance::population::import::quarantine::{self, QuarantineError};
 use issuance::population::import::{Done, Ended, Format, ImportError, Told, Wanted, import};
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
 use issuance::{args, population, sql};
 use serde_json::{Value, json};
 
-use crate::offices::{Offices, appoint, declaration, within};
+use crate::offices::{Offices, appoint, declaration, moves, within};
 use crate::postgres;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
@@ -49,6 +50,8 @@ on_both!(
     an_import_that_is_stopped_goes_on,
     an_importer_that_is_killed_is_followed_by_the_next,
     a_line_of_json_is_a_declaration,
+    a_row_in_quarantine_is_mended_by_officers_of_its_office,
+    an_export_of_the_quarantine_is_mended_and_imported,
 );
 
 const HEADER: &str = "form,declared_on,personal_number,full_name,birth_date,sex,birth_registration.province,\
@@ -106,7 +109,8 @@ async fn persons(offices: &Offices) -> i64 {
 /// Rules and messages of the rows that wait, by line.
 async fn waiting(offices: &Offices) -> Vec<(i64, String, String)> {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
-    let rows = tx.all(sql!("select id, line, findings from quarantined order by batch_id, line"), args![]).await.unwrap();
+    let rows =
+        tx.all(sql!("select id, line, findings from quarantined order by batch_id, line"), args![]).await.unwrap();
     let told = |row: &issuance::store::Record| {
         let findings: Value = row.get("findings").unwrap();
         let all = |field: &str| {
@@ -170,7 +174,8 @@ mod files {
         let expected = [(3, "date-impossible"), (4, "field-missing; sex-unknown"), (5, "columns-differ")];
         assert_eq!(kept, expected.map(|(line, codes)| (line, codes.to_owned())));
         assert_eq!(done.by_rule["R-04"], 1);
-        let trail = sql!("select count(*) as n from audit_entry where action = 'declarations-imported' and person_id is null");
+        let trail =
+            sql!("select count(*) as n from audit_entry where action = 'declarations-imported' and person_id is null");
         assert!(rows_of(offices, trail, args![]).await >= 3, "begun, entered, finished");
     }
 
@@ -228,7 +233,8 @@ mod files {
         let done = finishes(offices, file(offices, "a.csv", text)).await;
         assert_eq!((done.accepted, done.quarantined), (2, 2));
         let kept = waiting(offices).await;
-        let says = format!("line 3, byte {}: 0xEA, as in Latin-1, Windows-1258 or TCVN3: save the file as UTF-8", latin + 7);
+        let says =
+            format!("line 3, byte {}: 0xEA, as in Latin-1, Windows-1258 or TCVN3: save the file as UTF-8", latin + 7);
         assert_eq!(kept[0], (3, "bytes-not-utf8".to_owned(), says));
         assert_eq!(kept[1], (4, "byte-nul".to_owned(), format!("line 4, byte {}: a NUL byte", nul + 5)));
     }
@@ -343,7 +349,10 @@ mod files {
         let first = &told.events[0];
         let of_file = first.file.as_ref().unwrap();
         assert_eq!((of_file.batch, of_file.line, of_file.name.as_str()), (done.batch, 3, "a.csv"));
-        assert_eq!((first.recorded.by, first.evidence.document.as_str()), (offices.registrar.id, "DC01 1; a.csv, line 3"));
+        assert_eq!(
+            (first.recorded.by, first.evidence.document.as_str()),
+            (offices.registrar.id, "DC01 1; a.csv, line 3")
+        );
         assert_eq!(first.declared.as_ref().unwrap()["religion"], Value::Null);
         nothing_differs(offices, 3).await;
 
@@ -409,7 +418,8 @@ mod files {
                 stop.store(true, Ordering::Relaxed);
             }
         };
-        let stopped = import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
+        let stopped =
+            import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
         let (done, ended) = Box::pin(stopped).await.unwrap();
         assert_eq!((done.rows, ended, persons(offices).await), (2000, Ended::Stopped, 2000));
         let done = finishes(offices, path).await;
@@ -429,7 +439,10 @@ mod files {
             child.kill().unwrap();
             let (code, said) = said(child);
             let there = persons(offices).await;
-            assert!(code.is_none_or(|code| code == 0) && there >= before && there % 1000 == 0, "{code:?} {there} {said}");
+            assert!(
+                code.is_none_or(|code| code == 0) && there >= before && there % 1000 == 0,
+                "{code:?} {there} {said}"
+            );
             before = there;
             let counted = rows_of(offices, sql!("select rows as n from import_batch"), args![]).await;
             assert_eq!(counted, there, "rows and position are one transaction");
@@ -461,6 +474,76 @@ mod files {
         assert_eq!(codes, [(2, "json-malformed"), (3, "json-malformed"), (4, "json-malformed"), (5, "byte-nul")]);
         assert!(kept[1].2.contains("no field is called `full_nam`"), "{}", kept[1].2);
         assert!(!kept[2].2.contains("secret"), "{}", kept[2].2);
+    }
+
+    async fn ids_waiting(offices: &Offices) -> Vec<QuarantinedId> {
+        let office = offices.registrar.office.clone();
+        let rows = within!(offices, offices.registrar, deed => quarantine::list(deed, &office, Id::nil(), 100));
+        rows.unwrap().into_iter().map(|row| row.id).collect()
+    }
+
+    pub async fn a_row_in_quarantine_is_mended_by_officers_of_its_office(offices: &Offices, _: Option<String>) {
+        let register = &offices.state.register;
+        let text = format!(
+            "{HEADER}\n8,,001080000008,Đỗ Văn Tám,12/25/1980,Nam,001,001,01,\n,,,,01/01/1990,Nam,001,001,01,\n"
+        );
+        finishes(offices, file(offices, "a.csv", text)).await;
+        let ids = ids_waiting(offices).await;
+        let row = within!(offices, offices.registrar, deed => quarantine::read(deed, ids[0])).unwrap();
+        assert_eq!((row.line, row.declaration["full_name"].as_str()), (2, Some("Đỗ Văn Tám")));
+        let put = row.findings[0].repair.as_ref().unwrap().put.clone().unwrap();
+        let stranger =
+            moves(offices.state.deeds(), &appoint(offices.state.deeds(), Role::Registrar).await, "o-9").await;
+        let refused = within!(offices, stranger, deed => quarantine::read(deed, ids[0]));
+        assert!(matches!(refused, Err(QuarantineError::OtherOffice(_))), "{refused:?}");
+        let early = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
+        assert!(matches!(early, Err(QuarantineError::Declined(_))), "{early:?}");
+
+        let wrong = [("birthday".to_owned(), "x".to_owned())].into();
+        let unknown = within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &wrong));
+        assert!(matches!(unknown, Err(QuarantineError::ColumnUnknown(_))), "{unknown:?}");
+        let right = [(put.field, put.value)].into();
+        let judged = within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right));
+        assert_eq!(judged.unwrap().against, []);
+        let replayed = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
+        let (person, _) = replayed.unwrap();
+        let number = within!(offices, offices.registrar, deed => establish(deed, &offices.state.numbers, person, None));
+        assert_eq!(number.unwrap().as_str(), "001080000008");
+        let told = within!(offices, offices.registrar, deed => change::history(deed, person, Occasion::default()));
+        assert_eq!(told.unwrap().events[0].evidence.document.as_str(), "a.csv, line 2");
+        let again = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
+        assert!(matches!(again, Err(QuarantineError::Unknown)), "a row enters once");
+
+        within!(offices, offices.registrar, deed => quarantine::dismiss(deed, ids[1], "no name on the paper")).unwrap();
+        assert_eq!(ids_waiting(offices).await, []);
+        let trail = sql!("select count(*) as n from audit_entry where action like 'quarantine-%'");
+        assert_eq!(rows_of(offices, trail, args![]).await, 6, "two lists, read, corrected, replayed, dropped");
+        nothing_differs(offices, 1).await;
+    }
+
+    pub async fn an_export_of_the_quarantine_is_mended_and_imported(offices: &Offices, database: Option<String>) {
+        let text =
+            format!("{HEADER}\n7,,,\"Đỗ, \"\"Tý\"\"\",12/25/1980,Nam,001,001,01,\n,,,Lê Văn Chín,9,Nam,001,001,01,\n");
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!(done.quarantined, 2);
+        let export = |act: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+            command.arg("quarantine").arg("--data").arg(offices.data.path()).args(act).stdin(Stdio::null());
+            if let Some(url) = &database {
+                command.env("ISSUANCE_DATABASE", url);
+            }
+            let done = command.output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            String::from_utf8(done.stdout).unwrap()
+        };
+        assert!(export(&["list"]).contains("2 rows = 0 accepted + 2 quarantined, of which 2 wait"));
+        let exported = export(&["export", &done.batch.to_string()]);
+        assert!(exported.contains("R-04 date-impossible birth_date") && exported.contains("birth_date = 25/12/1980"));
+        // Mended in a table calculation, and imported as it is.
+        let mended = exported.replace(",12/25/1980,", ",25/12/1980,").replace("\"Đỗ, \"\"Tý\"\"\"", "Đỗ Tý");
+        let mended = mended.replace(",9,Nam", ",1999,Nam");
+        let done = finishes(offices, file(offices, "mended.csv", mended)).await;
+        assert_eq!((done.accepted, done.quarantined), (2, 0));
     }
 }
 

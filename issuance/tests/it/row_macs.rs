@@ -117,6 +117,7 @@ mod tampered {
             ("legal_hold", 0),
             ("register_change", 0),
             ("register_event", 1),
+            ("import_batch", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -240,9 +240,9 @@ pub fn export_row(row: &Quarantined) -> String {
             })
         }),
     ];
-    let columns = super::names().into_iter().map(|name| {
-        declared.get(&name).and_then(Value::as_str).unwrap_or_default().to_owned()
-    });
+    let columns = super::names()
+        .into_iter()
+        .map(|name| declared.get(&name).and_then(Value::as_str).unwrap_or_default().to_owned());
     csv_row(of_quarantine.into_iter().chain(columns))
 }
 

@@ -15,11 +15,11 @@ use super::super::Register;
 use super::super::model::Finding;
 use super::super::rules::{self, Rule};
 use super::super::store::import::{self as store, Batch, Entering, Quarantined};
+use super::State;
 use super::columns::{self, Columns, Declared, HeaderError};
 use super::judge::{Fit, judge};
-use super::reader::{Format, Position, RawRow, ReadError, Rows};
 use super::lease::{self, Reading};
-use super::State;
+use super::reader::{Format, Position, RawRow, ReadError, Rows};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::ids::{BatchId, OfficerId, PersonId};
@@ -299,7 +299,7 @@ async fn begin(
         Err(error) => Err(error.into()),
         Ok(()) => {
             told(&mut deed, &batch, "begun").await?;
-            let reading = Reading::begin(batch.id).ok_or(ImportError::TakenOver)?;
+            let reading = Reading::begin(batch.id, &wanted.file).ok_or(ImportError::TakenOver)?;
             deed.commit().await?;
             Ok((batch, reading))
         }
@@ -321,7 +321,7 @@ async fn taken(
     }
     let until = batch.held_until.unwrap_or(deed.at());
     // An import of this process that failed with its database could not end the lease.
-    let reading = Reading::begin(batch.id).ok_or(ImportError::Held { until })?;
+    let reading = Reading::begin(batch.id, &wanted.file).ok_or(ImportError::Held { until })?;
     if let Some(holder) = &batch.holder
         && until > deed.at()
         && *holder != lease::this_process()
