@@ -59,7 +59,7 @@ pub fn judge(declared: &Declared, reference: &Reference, today: time::Date) -> R
         declines.push(Finding::new(rules::TEXT_TOO_LONG, "form", says));
     }
     let number = check::own_number(&declared.personal_number).unwrap_or_else(|finding| {
-        declines.push(finding);
+        declines.push(*finding);
         None
     });
     let (person, mut findings) = match check::examine(&declared.declaration, reference, today) {
