@@ -193,8 +193,8 @@ pub struct Comparison {
 }
 
 /// Builds every person's record again from the events, and compares it with the record that is kept; of a person who
-/// came with a file, undoes the events and compares what is left with what was declared. Changes nothing. After each page
-/// of persons, `tell` is told how many were looked at.
+/// came with a file, undoes the events and compares what is left with what was declared. Changes nothing. After each
+/// page of persons, `tell` is told how many were looked at.
 ///
 /// # Errors
 /// [`StoreError`]

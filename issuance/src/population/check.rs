@@ -414,7 +414,8 @@ impl Examination<'_> {
 
 /// What is said of a value that cannot be read.
 fn unread(field: &str, rule: Rule, text: &str, error: &impl Display) -> Finding {
-    // An unreadable date is either no date at all, or a day that no calendar has; people mend the two in different ways.
+    // An unreadable date is either no date at all, or a day that no calendar has; people mend
+    // the two in different ways.
     let impossible =
         rule == rules::DATE_UNREADABLE && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. }));
     let rule = if impossible { rules::DATE_IMPOSSIBLE } else { rule };

@@ -90,8 +90,8 @@ const MOST_FORM: usize = 40;
 /// An older declaration is stale.
 const STALE_AFTER: time::Duration = time::Duration::days(2 * 365);
 
-/// Returns SHA-256 of a record's canonical form: JSON with its keys in order, without what is null. A field that a later
-/// version adds, and that is empty, changes nothing.
+/// Returns SHA-256 of a record's canonical form: JSON with its keys in order, without what is null. A field that a
+/// later version adds, and that is empty, changes nothing.
 #[must_use]
 pub fn digest(record: &Value) -> [u8; 32] {
     let mut canonical = Vec::with_capacity(1024);
