@@ -18,7 +18,8 @@ use crate::population::import::{Done, Ended, Format, Told, Wanted, import};
 use crate::population::rules;
 use crate::server::Offices;
 
-/// Takes files of declarations (form DC01) into the register: CSV or NDJSON, in UTF-8 (docs/import.md has every column).
+/// Takes files of declarations (form DC01) into the register: CSV or NDJSON, in UTF-8
+/// (docs/import.md has every column).
 ///
 /// Each row becomes a person of the register, or waits in quarantine with the rules that keep it out. It may be cut at
 /// any moment (a signal, a power cut, a full disk): the same command goes on where it was. The same file again changes

@@ -26,8 +26,8 @@ enum Act {
         #[arg(long)]
         json: bool,
     },
-    /// Writes the rows of a file that wait as CSV on standard output, with the rules that keep them out: to be mended and
-    /// imported as a file of its own. The export is recorded in the audit trail; what it holds is personal data.
+    /// Writes the rows of a file that wait as CSV on standard output, with the rules that keep them out: to be mended
+    /// and imported as a file of its own. The export is recorded in the audit trail; what it holds is personal data.
     Export {
         /// The file, as `list` names it.
         batch: BatchId,

@@ -5,8 +5,8 @@ use clap::Args;
 use super::{Outcome, output};
 use crate::population::rules::ALL;
 
-/// Lists the rules that declarations are judged by: identifier, code, which of right, enough, clean and living it serves,
-/// what follows, and its law or reason.
+/// Lists the rules that declarations are judged by: identifier, code, which of right, enough, clean and living it
+/// serves, what follows, and its law or reason.
 #[derive(Args)]
 pub(super) struct RulesCommand {
     /// As one JSON array.

@@ -1,6 +1,6 @@
 //! The verbs by which the register changes: one officer proposes with evidence, another applies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use crypto::identity::Date;
 use serde_json::{Map, Value};
@@ -194,13 +194,13 @@ pub struct Comparison {
 }
 
 /// Builds every person's record again from the events, and compares it with the record that is kept; of a person who
-/// came with a file, undoes the events and compares what is left with what was declared. Changes nothing. After each page
-/// of persons, `tell` is told how many were looked at.
+/// came with a file, undoes the events and compares what is left with what was declared. Changes nothing. After each
+/// page of persons, `tell` is told how many were looked at.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, StoreError> {
-    let (mut found, mut files) = (Comparison::default(), BTreeMap::new());
+    let (mut found, mut files) = (Comparison::default(), HashMap::new());
     let mut after = Id::nil();
     loop {
         let mut tx = db.begin_read().await?;
@@ -216,12 +216,14 @@ pub async fn compare(db: &Db, mut tell: impl FnMut(u64)) -> Result<Comparison, S
                     match &kept.origin {
                         None => fault_of(kept, &history),
                         Some(origin) => {
-                            if !files.contains_key(&origin.batch) {
-                                let known = store::import::batch_of(&mut tx, origin.batch).await;
-                                files.insert(origin.batch, matches!(known, Ok(Some(_))));
-                            }
                             found.events += 1;
-                            let known = files.get(&origin.batch).copied().unwrap_or(false);
+                            let known = match files.entry(origin.batch) {
+                                hash_map::Entry::Occupied(known) => *known.get(),
+                                hash_map::Entry::Vacant(unknown) => {
+                                    let file = store::import::batch_of(&mut tx, origin.batch).await;
+                                    *unknown.insert(matches!(file, Ok(Some(_))))
+                                }
+                            };
                             fault_of_file(&tx, kept, origin, &history, known)
                         }
                     }

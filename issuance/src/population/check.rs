@@ -63,9 +63,9 @@ pub fn judge_number(number: &PersonalNumber, person: &Person) -> Vec<Finding> {
 }
 
 /// Reads a number for life that a person has already; the error declines.
-pub(super) fn own_number(declared: &str) -> Result<Option<PersonalNumber>, Finding> {
+pub(super) fn own_number(declared: &str) -> Result<Option<PersonalNumber>, Box<Finding>> {
     let Some(text) = tidy(declared) else { return Ok(None) };
-    text.parse().map(Some).map_err(|e| unread("personal_number", rules::OWN_NUMBER_MALFORMED, &text, &e))
+    text.parse().map(Some).map_err(|e| Box::new(unread("personal_number", rules::OWN_NUMBER_MALFORMED, &text, &e)))
 }
 
 struct Examination<'a> {
@@ -414,7 +414,8 @@ impl Examination<'_> {
 
 /// What is said of a value that cannot be read.
 fn unread(field: &str, rule: Rule, text: &str, error: &impl Display) -> Finding {
-    // An unreadable date is either no date at all, or a day that no calendar has; people mend the two in different ways.
+    // An unreadable date is either no date at all, or a day that no calendar has; people mend
+    // the two in different ways.
     let impossible =
         rule == rules::DATE_UNREADABLE && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. }));
     let rule = if impossible { rules::DATE_IMPOSSIBLE } else { rule };

@@ -1,5 +1,5 @@
-//! The rules that a declaration is judged by: each with an identifier for ever, its law or reason, and which of the four
-//! words of the register it serves. `docs/rules.md` is this list.
+//! The rules that a declaration is judged by: each with an identifier for ever, its law or reason, and which of the
+//! four words of the register it serves. `docs/rules.md` is this list.
 
 use std::fmt::Write as _;
 

@@ -36,7 +36,9 @@ impl RowKey {
     #[must_use]
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut message = Vec::new();
-        parts.iter().for_each(|part| put(&mut message, part));
+        for part in parts {
+            put(&mut message, part);
+        }
         hmac::sign(&self.0, &message).as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
     }
 }

@@ -9,8 +9,9 @@ use crypto::identity::CardSerial;
 use crypto::lds::File;
 use crypto::perso::{self, protocol};
 use crypto::scp03::MasterKey;
-use issuance::ground::Role;
+use issuance::ground::{Id, Role};
 use issuance::keys::KeyStore;
+use issuance::population::import::{Format, Wanted, import};
 use issuance::production::{Voucher, reentry};
 use issuance::store::Argument;
 use issuance::{args, server, sql};
@@ -419,6 +420,29 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
     walk.get(registrar, &format!("/api/v1/persons/{person}/duplicates?purpose=update")).await;
     let verdict = json!({"other": alike, "verdict": "different", "because": "two certificates of birth were shown"});
     walk.post(registrar, &format!("/api/v1/persons/{person}/duplicate-verdicts"), verdict).await;
+    quarantine(house, walk, registrar).await;
+}
+
+/// Rows of a file from which no person could be made.
+async fn quarantine(house: &House, walk: &mut Walk, registrar: &Caller) {
+    let file = house.folder.path().join("district-1.csv");
+    let header = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,ethnic_group";
+    let rows = ["Trần Văn Hai,12/25/1980,Nam,003,003,01", ",01/01/1990,Nam,003,003,01"].join("\n");
+    std::fs::write(&file, format!("{header}\n{rows}\n")).unwrap();
+    let offices = house.service.offices();
+    let mut tx = offices.deeds().db().begin_read().await.unwrap();
+    let row = tx.one(sql!("select id from officer where username = 'registrar'"), args![]).await.unwrap().unwrap();
+    drop(tx);
+    let (officer, office) = (Id::of(&row, "id").unwrap(), "o-1".parse().unwrap());
+    let wanted = Wanted { file, format: Format::Csv, officer, office };
+    Box::pin(import(offices.deeds(), &offices.register, wanted, &false.into(), |_| ())).await.unwrap();
+    let listed = walk.get(registrar, "/api/v1/quarantine").await;
+    let path = |number: usize, verb: &str| format!("/api/v1/quarantine/{}{verb}", text(&listed["items"][number], "id"));
+    walk.get(registrar, &path(0, "")).await;
+    let columns = json!({"columns": {"birth_date": "25/12/1980"}});
+    walk.post(registrar, &path(0, "/correction"), columns).await;
+    walk.post(registrar, &path(0, "/replay"), json!({})).await;
+    walk.post(registrar, &path(1, "/dismissal"), json!({"reason": "no name stands on the paper"})).await;
 }
 
 /// What must not be erased.

@@ -120,6 +120,7 @@ mod tampered {
             ("number_lease", 0),
             ("register_merge", 0),
             ("duplicate_verdict", 0),
+            ("import_batch", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -289,6 +289,11 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("NewCertificate", "token", "hashed; its officer has a session"),
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
     ("Captured", "portrait", "base64; decoded within the limit of a body"),
+    (
+        "RowCorrection",
+        "columns",
+        "each name is one of a list; the texts are `Words`, and judged by `population::check`",
+    ),
     // Form DC01: each field is judged by the register, which says all that is wrong at once.
     ("BirthMessage", "", "judged by `population::check`"),
     ("FieldChange", "field", "read from the register, and answered"),

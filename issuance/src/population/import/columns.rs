@@ -102,14 +102,15 @@ impl Declared {
 const BESIDE: [&str; 3] = ["form", "declared_on", "personal_number"];
 
 type Of<T> = fn(&mut T) -> &mut String;
+type PartOf<T> = fn(&mut Declaration) -> &mut T;
 
 /// Where the text of a column goes.
 #[derive(Clone, Copy)]
 enum Target {
     Beside(Of<Declared>),
     Text(Of<Declaration>),
-    Place(fn(&mut Declaration) -> &mut DeclaredPlace, Of<DeclaredPlace>),
-    Relative(fn(&mut Declaration) -> &mut DeclaredRelative, Of<DeclaredRelative>),
+    Place(PartOf<DeclaredPlace>, Of<DeclaredPlace>),
+    Relative(PartOf<DeclaredRelative>, Of<DeclaredRelative>),
     /// What an export of the quarantine says of a row.
     Ignored,
 }
@@ -160,7 +161,7 @@ const TEXTS: [(&str, Of<Declaration>); 12] = [
     ("household_book_number", |d| &mut d.household_book_number),
 ];
 
-const PLACES: [(&str, fn(&mut Declaration) -> &mut DeclaredPlace); 5] = [
+const PLACES: [(&str, PartOf<DeclaredPlace>); 5] = [
     ("birth_registration", |d| &mut d.birth_registration),
     ("place_of_origin", |d| &mut d.place_of_origin),
     ("permanent_residence", |d| d.permanent_residence.get_or_insert_default()),
@@ -175,7 +176,7 @@ const OF_PLACE: [(&str, Of<DeclaredPlace>); 4] = [
     ("detail", |p| &mut p.detail),
 ];
 
-const RELATIVES: [(&str, fn(&mut Declaration) -> &mut DeclaredRelative); 5] = [
+const RELATIVES: [(&str, PartOf<DeclaredRelative>); 5] = [
     ("father", |d| d.father.get_or_insert_default()),
     ("mother", |d| d.mother.get_or_insert_default()),
     ("spouse", |d| d.spouse.get_or_insert_default()),

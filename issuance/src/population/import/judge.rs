@@ -59,7 +59,7 @@ pub fn judge(declared: &Declared, reference: &Reference, today: time::Date) -> R
         declines.push(Finding::new(rules::TEXT_TOO_LONG, "form", says));
     }
     let number = check::own_number(&declared.personal_number).unwrap_or_else(|finding| {
-        declines.push(finding);
+        declines.push(*finding);
         None
     });
     let (person, mut findings) = match check::examine(&declared.declaration, reference, today) {
@@ -90,8 +90,8 @@ const MOST_FORM: usize = 40;
 /// An older declaration is stale.
 const STALE_AFTER: time::Duration = time::Duration::days(2 * 365);
 
-/// Returns SHA-256 of a record's canonical form: JSON with its keys in order, without what is null. A field that a later
-/// version adds, and that is empty, changes nothing.
+/// Returns SHA-256 of a record's canonical form: JSON with its keys in order, without what is null. A field that a
+/// later version adds, and that is empty, changes nothing.
 #[must_use]
 pub fn digest(record: &Value) -> [u8; 32] {
     let mut canonical = Vec::with_capacity(1024);

@@ -2,27 +2,31 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::ground::ids::BatchId;
 
-/// The files that this process reads now.
-static READ: Mutex<BTreeSet<BatchId>> = Mutex::new(BTreeSet::new());
+/// The files that this process reads now: each with its path, since a process may serve more than one register.
+static READ: Mutex<BTreeSet<(BatchId, PathBuf)>> = Mutex::new(BTreeSet::new());
 
 /// A file that this process reads, until it is dropped.
 #[derive(Debug)]
-pub struct Reading(BatchId);
+pub struct Reading(BatchId, PathBuf);
 
 impl Reading {
     /// Notes that this process reads a file; `None` if it does so already.
-    pub fn begin(batch: BatchId) -> Option<Self> {
-        READ.lock().expect("the lock is held for one step only").insert(batch).then_some(Self(batch))
+    pub fn begin(batch: BatchId, file: &Path) -> Option<Self> {
+        let mut read = READ.lock().expect("the lock is held for one step only");
+        // Made only then: one that is dropped asks for the lock.
+        read.insert((batch, file.to_owned())).then(|| Self(batch, file.to_owned()))
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        READ.lock().expect("the lock is held for one step only").remove(&self.0);
+        let entry = (self.0, std::mem::take(&mut self.1));
+        READ.lock().expect("the lock is held for one step only").remove(&entry);
     }
 }
 
@@ -67,6 +71,16 @@ fn started(process: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_reads_a_file_once_at_a_time() {
+        let (batch, file) = (BatchId::nil(), Path::new("/a.csv"));
+        let reading = Reading::begin(batch, file);
+        assert!(reading.is_some() && Reading::begin(batch, file).is_none());
+        assert!(Reading::begin(batch, Path::new("/b.csv")).is_some());
+        drop(reading);
+        assert!(Reading::begin(batch, file).is_some());
+    }
 
     #[test]
     fn a_process_that_ended_is_told_from_one_that_runs() {

@@ -1,5 +1,5 @@
-//! Files of declarations (form DC01) enter the register: in constant memory, in transactions of some thousand rows, each
-//! with how far the file is read, so that it may be cut anywhere and goes on there (ADR 0023).
+//! Files of declarations (form DC01) enter the register: in constant memory, in transactions of some thousand rows,
+//! each with how far the file is read, so that it may be cut anywhere and goes on there (ADR 0023).
 
 mod columns;
 mod judge;

@@ -223,7 +223,7 @@ impl<R: BufRead> Rows<R> {
         };
         let text = if faults.is_empty() { text } else { text.replace('\0', "\u{fffd}") };
         let row = match self.format {
-            Format::Ndjson => RawRow { at: began, faults, fields: vec![0..text.len()], text },
+            Format::Ndjson => RawRow { at: began, faults, fields: std::iter::once(0..text.len()).collect(), text },
             Format::Csv if !text.contains('"') => {
                 let (mut fields, mut start) = (Vec::with_capacity(64), 0);
                 for (at, _) in text.match_indices(',') {
@@ -258,21 +258,17 @@ fn unquoted(began: Position, row: &str, mut faults: Vec<Finding>) -> RawRow {
     for (at, c) in row.char_indices() {
         let before = quoting;
         quoting = quoting.after(u8::try_from(c).unwrap_or(b'x'));
-        let misplaced = match (before, quoting, c) {
-            (Quoting::Plain, _, '"') => true,
-            (Quoting::Closing, Quoting::Plain, _) => true,
-            _ => false,
-        };
+        let misplaced =
+            (before == Quoting::Plain && c == '"') || (before == Quoting::Closing && quoting == Quoting::Plain);
         if misplaced && faults.is_empty() {
             let says =
                 "a quotation mark stands inside a field: a field with one is put in quotation marks and doubles it";
             faults.push(fault(rules::QUOTE_MISPLACED, began, row.as_bytes(), at, says));
         }
         match (before, c) {
-            (Quoting::FieldStart, '"') => {}
+            (Quoting::FieldStart | Quoting::Quoted, '"') => {}
             // The second half of an escaped one.
             (Quoting::Closing, '"') => text.push('"'),
-            (Quoting::Quoted, '"') => {}
             (Quoting::Quoted, c) => text.push(c),
             (_, ',') => {
                 fields.push(start..text.len());
@@ -285,10 +281,15 @@ fn unquoted(began: Position, row: &str, mut faults: Vec<Finding>) -> RawRow {
     RawRow { at: began, faults, text, fields }
 }
 
+/// How many line breaks there are.
+#[expect(clippy::naive_bytecount, reason = "no file is so large that a crate for it is worth its keep")]
+pub(super) fn line_breaks(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
 /// A fault at one byte of a row, with its exact place.
 fn fault(rule: Rule, began: Position, row: &[u8], at: usize, what: &str) -> Finding {
-    let breaks = row[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
-    let place = Position { line: began.line + breaks, byte: began.byte + at as u64 };
+    let place = Position { line: began.line + line_breaks(&row[..at]), byte: began.byte + at as u64 };
     Finding::new(rule, "", format!("{}: {what}", place.named()))
 }
 

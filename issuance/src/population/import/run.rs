@@ -19,7 +19,7 @@ use super::State;
 use super::columns::{self, Columns, Declared, HeaderError};
 use super::judge::{Fit, judge};
 use super::lease::{self, Reading};
-use super::reader::{Format, Position, RawRow, ReadError, Rows};
+use super::reader::{self, Format, Position, RawRow, ReadError, Rows};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::ids::{BatchId, OfficerId, PersonId};
@@ -196,7 +196,7 @@ async fn look(
         }
         tokio::task::block_in_place(|| {
             digest.update(&buffer[..got]);
-            lines += buffer[..got].iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += reader::line_breaks(&buffer[..got]);
         });
         (read, last) = (read + got as u64, buffer[got - 1]);
         tell(Told::Looking { read, of: length });
@@ -299,7 +299,7 @@ async fn begin(
         Err(error) => Err(error.into()),
         Ok(()) => {
             told(&mut deed, &batch, "begun").await?;
-            let reading = Reading::begin(batch.id).ok_or(ImportError::TakenOver)?;
+            let reading = Reading::begin(batch.id, &wanted.file).ok_or(ImportError::TakenOver)?;
             deed.commit().await?;
             Ok((batch, reading))
         }
@@ -321,7 +321,7 @@ async fn taken(
     }
     let until = batch.held_until.unwrap_or(deed.at());
     // An import of this process that failed with its database could not end the lease.
-    let reading = Reading::begin(batch.id).ok_or(ImportError::Held { until })?;
+    let reading = Reading::begin(batch.id, &wanted.file).ok_or(ImportError::Held { until })?;
     if let Some(holder) = &batch.holder
         && until > deed.at()
         && *holder != lease::this_process()
@@ -614,7 +614,7 @@ pub(super) fn against(
     if same {
         let says = "the same declaration, field by field, is in the register";
         let finding = Finding::new(rules::DECLARED_ALREADY, "", says);
-        found.push(finding.mended("drop it, or add what tells the two persons apart", None));
+        found.push(finding.mended("leave it out, or add what tells the two persons apart", None));
     } else if !alike.is_empty() {
         found.push(Finding::perhaps_declared_before());
     }

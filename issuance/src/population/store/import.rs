@@ -218,11 +218,14 @@ pub(in crate::population) async fn advance(tx: &mut Tx, batch: &Batch) -> Result
     Ok(())
 }
 
+/// Digest of the declaration, and number for life, of a person: each may be unknown.
+type Bearer = (Option<Vec<u8>>, Option<String>);
+
 /// What the register knows of the people in some rows.
 #[derive(Debug, Default)]
 pub(in crate::population) struct Known {
     /// Likenesses, each with the digests of the declarations and the numbers of those who bear it.
-    pub alike: HashMap<String, Vec<(Option<Vec<u8>>, Option<String>)>>,
+    pub alike: HashMap<String, Vec<Bearer>>,
     /// Numbers of old cards that persons have.
     pub old_numbers: HashSet<String>,
 }
