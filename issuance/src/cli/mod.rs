@@ -5,6 +5,7 @@ mod backup;
 mod config;
 mod confirm;
 mod crl;
+mod generate;
 mod init;
 mod migrate;
 mod officer;
@@ -66,6 +67,7 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
+    Generate(generate::Generate),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
     Man(paper::Man),
@@ -105,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
+        Command::Generate(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
         Command::Migrate(command) => command.run().map(done),
         Command::Man(command) => command.run().map(done),

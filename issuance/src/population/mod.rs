@@ -6,6 +6,7 @@ mod change_api;
 pub mod check;
 pub mod history;
 pub mod model;
+pub mod nation;
 mod problem;
 pub mod reference;
 pub mod search;

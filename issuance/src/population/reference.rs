@@ -158,7 +158,7 @@ impl Reference {
     }
 }
 
-const COMMUNES: &str = include_str!("../../data/vn_communes_2021.csv");
+pub(super) const COMMUNES: &str = include_str!("../../data/vn_communes_2021.csv");
 const COUNTRIES: &str = include_str!("../../data/countries.csv");
 const DISTRICTS: &str = include_str!("../../data/vn_districts_2021.csv");
 const ETHNIC_GROUPS: &str = include_str!("../../data/vn_ethnic_groups.csv");

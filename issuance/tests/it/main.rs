@@ -18,6 +18,7 @@ mod examples;
 mod factors;
 mod folder;
 mod four_eyes;
+mod generate;
 mod golden;
 mod held;
 mod house;
