@@ -12,6 +12,7 @@ mod officer;
 mod openapi;
 mod output;
 mod paper;
+mod quality;
 mod reconcile;
 mod rekey;
 mod renew_server;
@@ -67,6 +68,7 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
+    Quality(quality::QualityCommand),
     Generate(generate::Generate),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
@@ -107,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
+        Command::Quality(command) => command.run().map(done),
         Command::Generate(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
         Command::Migrate(command) => command.run().map(done),

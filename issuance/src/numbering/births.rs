@@ -72,7 +72,7 @@ pub(super) async fn register(
             return Err(BirthError::Recorded { child: other.id, may_know });
         }
     }
-    let (id, mut all) = population::steps::enter(deed, &person, findings, evidence).await?;
+    let (id, mut all) = population::steps::enter(deed, register, &person, findings, evidence).await?;
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));
     let number = steps::establish(deed, numbers, id, birth.acknowledged).await?;

@@ -18,7 +18,10 @@ where
     Desk: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::Declare), routes!(declare)).merge(super::change_api::routes())
+    Routes::new()
+        .add(Right::Officer(Permission::Declare), routes!(declare))
+        .merge(super::change_api::routes())
+        .merge(super::quality_api::routes())
 }
 
 /// A person was registered.

@@ -76,6 +76,11 @@ impl Reference {
         self.extra.contains_key(&code)
     }
 
+    /// Whether the tables know the districts and communes of the province.
+    pub fn has_units_of(&self, code: ProvinceCode) -> bool {
+        TABLES.provinces.contains_key(code.to_string().as_str())
+    }
+
     /// A district (three digits), within its province.
     pub fn district(&self, code: &str) -> Option<Unit<'static>> {
         TABLES.districts.get(code).copied()

@@ -7,6 +7,7 @@ use time::Duration;
 use super::check::{self, Declined};
 use super::history::{Event, EventKind, Evidence, fields_of};
 use super::model::{Claim, Declaration, Finding, Person, Registered};
+use super::quality::Mark;
 use super::{Register, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
 use crate::ground::ids::{OfficerId, PersonId};
@@ -23,7 +24,7 @@ pub async fn declare(
     declaration: &Declaration,
 ) -> Result<(PersonId, Vec<Finding>), PopulationError> {
     let (person, findings) = check::examine(declaration, register.reference(), deed.today())?;
-    enter(deed, &person, findings, Evidence::of_declaration()).await
+    enter(deed, register, &person, findings, Evidence::of_declaration()).await
 }
 
 /// Enters a person who was examined, with the declaration as the first event. Returns the register's id and what the
@@ -33,6 +34,7 @@ pub async fn declare(
 /// [`PopulationError::Store`]
 pub async fn enter(
     deed: &mut Deed<Officer>,
+    register: &Register,
     person: &Person,
     mut findings: Vec<Finding>,
     evidence: Evidence,
@@ -45,6 +47,8 @@ pub async fn enter(
     }
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
     store::insert(deed.tx(), id, &office, &by, person, &findings).await?;
+    let mark = Mark::of(person, &findings, register.reference(), deed.today());
+    store::quality::put(deed.tx(), id, &mark).await?;
     let event = Event {
         ordinal: 1,
         kind: EventKind::Declared,

@@ -1,6 +1,7 @@
 //! SQL of the register.
 
 pub mod history;
+pub mod quality;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -23,6 +24,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(47, "0047_population_reader_row_macs"),
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
+    migration!(95, "0095_population_quality"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.

@@ -42,7 +42,7 @@ fn the_settings_that_it_shows_are_a_configuration() {
     assert!(shown.status.success());
     let file = folder.path().join("issuance.toml");
     fs::write(&file, &shown.stdout).unwrap();
-    let config = issuance::server::config::Config::read(&file, []).unwrap();
+    let config = issuance::server::config::Config::read(&file, std::iter::empty()).unwrap();
     let provinces = config.population.extra_provinces;
     assert_eq!(provinces.len(), 33);
     assert!(provinces.iter().any(|province| province.code.to_string() == "003"));

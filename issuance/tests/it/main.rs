@@ -34,6 +34,7 @@ mod order;
 mod packaging;
 mod portraits;
 mod problems;
+mod quality;
 mod reading;
 mod reconciliation;
 mod register_history;

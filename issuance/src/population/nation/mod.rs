@@ -201,34 +201,36 @@ impl Nation {
             lines.push((row, truth));
         }
         let doubles = self.doubles.of(first)..self.doubles.of(first + people);
+        // Those who moved here came from one other neighbourhood: making it again costs as much as this one.
+        let elsewhere = (number > 0 && !doubles.is_empty()).then(|| dice.word() % number);
+        let elsewhere = elsewhere.map(|other| (other, Group::new(self, other)));
         for (nth, ordinal) in doubles.enumerate() {
             let line = self.line(format, number, group.people.len() + nth);
             // Four of ten differ in two ways.
             let two = (ordinal + 1) * 2 / 5 != ordinal * 2 / 5;
-            lines.push(self.double(format, (number, &group), line, 1 + usize::from(two), &mut dice));
+            let moved = elsewhere.as_ref().filter(|_| dice.percent(50));
+            let origin = moved.map_or((number, &group), |(other, group)| (*other, group));
+            lines.push(self.double(format, origin, moved.map(|_| &group), (line, 1 + usize::from(two)), &mut dice));
         }
         lines
     }
 
-    /// Makes a second form of a person: in the same place on another day, or by one who moved here.
+    /// Makes a second form of a person of a group: in the same place on another day, or by one who moved.
     fn double(
         &self,
         format: Format,
-        (number, group): (u64, &Group),
-        line: u64,
-        differences: usize,
+        (origin, of): (u64, &Group),
+        moved_to: Option<&Group>,
+        (line, differences): (u64, usize),
         dice: &mut Dice,
     ) -> (Row, Truth) {
-        let elsewhere = (number > 0 && dice.percent(50)).then(|| dice.word() % number);
-        let other = elsewhere.map(|other| (other, Group::new(self, other)));
-        let (origin, of) = other.as_ref().map_or((number, group), |(origin, of)| (*origin, of));
         let who = dice.at(of.people.len());
         let person = origin * SIZE + who as u64;
         let first = self.line(format, origin, who);
         let mut row = of.row(who, first, &mut Dice::new(self.seed ^ PAPERS, person));
-        match elsewhere {
-            Some(_) => group.declared_here(&mut row, line, dice),
-            None => group.declared_again(&mut row, group.people[who].household, line, dice),
+        match moved_to {
+            Some(here) => here.declared_here(&mut row, line, dice),
+            None => of.declared_again(&mut row, of.people[who].household, line, dice),
         }
         // Two forms with one number are seen at once.
         if dice.percent(70) {

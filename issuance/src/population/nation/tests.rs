@@ -325,8 +325,7 @@ fn a_csv_file_has_a_field_for_each_column_and_ndjson_is_a_declaration() {
     assert_eq!(first["line"], 1);
 }
 
-/// Measured on 6.4 million people, the number of full names still grows so that 86 million have more than two million
-/// (docs/generate.md); this holds the beginning of that curve.
+/// Thirteen million people have three million full names (docs/generate.md); this holds the beginning of that curve.
 #[test]
 fn most_people_of_a_town_have_a_name_of_their_own() {
     let lines = all(&nation(20_000, "0", "0"));
