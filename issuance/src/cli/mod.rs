@@ -7,6 +7,7 @@ mod config;
 mod confirm;
 mod crl;
 mod duplicates;
+mod generate;
 mod import;
 mod init;
 mod leases;
@@ -15,6 +16,7 @@ mod officer;
 mod openapi;
 mod output;
 mod paper;
+mod quality;
 mod quarantine;
 mod reconcile;
 mod rekey;
@@ -78,6 +80,8 @@ enum Command {
     Import(import::ImportCommand),
     Quarantine(quarantine::QuarantineCommand),
     Rules(rules::RulesCommand),
+    Quality(quality::QualityCommand),
+    Generate(generate::Generate),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
     Man(paper::Man),
@@ -123,6 +127,8 @@ pub fn run() -> ExitCode {
         Command::Import(command) => command.run().map(done),
         Command::Quarantine(command) => command.run().map(done),
         Command::Rules(command) => command.run().map(done),
+        Command::Quality(command) => command.run().map(done),
+        Command::Generate(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),
         Command::Migrate(command) => command.run().map(done),
         Command::Man(command) => command.run().map(done),

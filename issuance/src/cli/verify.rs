@@ -36,6 +36,10 @@ impl Verify {
         }
         let (persons, events) = (verified.history.persons, verified.history.events);
         output::line(format_args!("Persons built again from {events} events and compared: {persons}."))?;
+        for difference in &verified.quality.differ {
+            output::line(format_args!("figures: {difference}"))?;
+        }
+        output::line(format_args!("Persons counted anew for the four figures: {}.", verified.quality.persons))?;
         output::line(format_args!(
             "Not found by this: a record that was deleted; an older state of a record, or of the whole database, put back."
         ))?;
@@ -44,6 +48,9 @@ impl Verify {
             output::line(format_args!("{of} {state}: there are {counted}, the tally says {said}"))?;
         }
         match verified.faults.len() + verified.history.differ.len() + verified.miscounted.len() {
+            0 if !verified.quality.differ.is_empty() => {
+                Err("the four figures are not what follows from the persons of the register".into())
+            }
             0 => Ok(()),
             faults => Err(format!(
                 "{faults} records or tallies were changed outside the service; the service refuses such records. Restore them \

@@ -75,7 +75,7 @@ pub(super) async fn register(
             return Err(BirthError::Recorded { child: other.id, may_know });
         }
     }
-    let entered = population::steps::enter(deed, &person, findings, evidence).await?;
+    let entered = population::steps::enter(deed, register, &person, findings, evidence).await?;
     let (id, mut all) = (entered.id, entered.findings);
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));

@@ -26,6 +26,7 @@ where
         .merge(super::import::routes())
         .merge(super::merge_api::routes())
         .merge(super::duplicates_api::routes())
+        .merge(super::quality_api::routes())
 }
 
 /// A person was registered.

@@ -10,6 +10,7 @@ use super::check::{self, Declined};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Finding, Person, Registered};
 use super::names::Indexed;
+use super::quality::Mark;
 use super::store::history::{self as store_history, Kept, Proposed};
 use super::{PopulationError, Register, duplicates, store};
 use crate::access;
@@ -124,6 +125,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     };
     store_history::add(deed.tx(), proposed.person, &event).await?;
     store_history::set_record(deed.tx(), proposed.person, (&registered.person, &after), &findings, ordinal).await?;
+    let mark = Mark::of(&after, &findings, register.reference(), deed.today());
+    store::quality::put(deed.tx(), proposed.person, &mark).await?;
     let by = deed.decision();
     store_history::end(deed.tx(), id, "applied", &by).await?;
     let entry = Entry::new(Action::PersonChanged, Object::Person(proposed.person), Purpose::Update);

@@ -16,6 +16,7 @@ use super::change::{ChangeError, applied, of_office, proposer_stands, province_s
 use super::check;
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Declaration, Finding, Person, Registered};
+use super::quality::Mark;
 use super::store::{history as store_history, merge as store};
 use super::{PopulationError, Register, steps};
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Purpose, RegisterEvent};
@@ -299,9 +300,14 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
     let beside = second.or(proposed.other);
     let changes = history::difference(&survivor.person, &after);
     add(deed, &proposed, &survivor, (event_kind, beside, changes.clone()), &after, &findings).await?;
+    let mark = Mark::of(&after, &findings, register.reference(), deed.today());
+    super::store::quality::put(deed.tx(), survivor.id, &mark).await?;
     if let Some((merged, kind, _)) = &of_other {
         let unchanged = (*kind, Some(survivor.id), vec![]);
         add(deed, &proposed, merged, unchanged, &merged.person, &merged.findings).await?;
+        let mark = Mark::of(&merged.person, &merged.findings, register.reference(), deed.today());
+        let mark = if *kind == EventKind::Merged { mark.uncounted() } else { mark };
+        super::store::quality::put(deed.tx(), merged.id, &mark).await?;
     }
     let by = deed.decision();
     store::end(deed.tx(), id, "applied", &by).await?;
@@ -349,7 +355,8 @@ async fn part(
     let examined = check::examine(declaration, register.reference(), deed.today());
     let (person, findings) = examined.map_err(ChangeError::from)?;
     let evidence = proposed.evidence.clone();
-    let entered = Box::pin(steps::enter_beside(deed, &person, findings, evidence, Some(proposed.person))).await;
+    let entered =
+        Box::pin(steps::enter_beside(deed, register, &person, (findings, evidence), Some(proposed.person))).await;
     match entered {
         Ok(entered) => Ok(entered.id),
         Err(PopulationError::Store(source)) => Err(source.into()),

@@ -12,7 +12,11 @@ pub mod merge;
 mod merge_api;
 pub mod model;
 pub mod names;
+pub mod nation;
 mod problem;
+pub mod quality;
+mod quality_api;
+mod quality_picture;
 pub mod reference;
 pub mod rules;
 pub mod search;
@@ -26,6 +30,7 @@ pub(crate) use api::{PersonView, claimed};
 pub(crate) use change_api::PersonHistory;
 pub use duplicates::store::DUPLICATE_VERDICT;
 pub(crate) use duplicates_api::PersonDuplicates;
+pub use quality_picture::picture;
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
@@ -35,14 +40,22 @@ pub use store::merge::REGISTER_MERGE;
 pub use store::{MIGRATIONS, PERSON_READER};
 
 /// Settings of the register.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Provinces beside the official ones, for invented people.
     pub extra_provinces: Vec<ExtraProvince>,
+    /// A record counts as living for so many months after it was declared or confirmed.
+    pub living_months: u32,
     /// The State whose citizens it holds, three letters; the service takes it from its authority [default: `VNM`].
     #[serde(skip)]
     pub state: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { extra_provinces: vec![], living_months: 24, state: None }
+    }
 }
 
 /// What the register has: the tables that declarations are checked against, the words of names, and the book of the numbers
@@ -52,6 +65,7 @@ pub struct Register {
     reference: Arc<Reference>,
     numbers: Option<Arc<dyn import::NumberBook>>,
     names: names::Remembered,
+    living_months: u32,
 }
 
 impl Register {
@@ -59,7 +73,12 @@ impl Register {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let reference = Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref());
-        Self { reference: Arc::new(reference), numbers: None, names: names::Remembered::default() }
+        Self {
+            reference: Arc::new(reference),
+            numbers: None,
+            names: names::Remembered::default(),
+            living_months: settings.living_months,
+        }
     }
 
     /// The same register, which enters the numbers that people have already into this book.
@@ -72,6 +91,12 @@ impl Register {
     #[must_use]
     pub fn numbers(&self) -> Option<&dyn import::NumberBook> {
         self.numbers.as_deref()
+    }
+
+    /// Months for which a record counts as living.
+    #[must_use]
+    pub fn living_months(&self) -> u32 {
+        self.living_months
     }
 
     /// Provinces, districts, communes, ethnic groups.

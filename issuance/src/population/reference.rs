@@ -76,6 +76,11 @@ impl Reference {
         self.extra.contains_key(&code)
     }
 
+    /// Whether the tables know the districts and communes of the province.
+    pub fn has_units_of(&self, code: ProvinceCode) -> bool {
+        TABLES.provinces.contains_key(code.to_string().as_str())
+    }
+
     /// A district (three digits), within its province.
     pub fn district(&self, code: &str) -> Option<Unit<'static>> {
         TABLES.districts.get(code).copied()
@@ -158,7 +163,7 @@ impl Reference {
     }
 }
 
-const COMMUNES: &str = include_str!("../../data/vn_communes_2021.csv");
+pub(super) const COMMUNES: &str = include_str!("../../data/vn_communes_2021.csv");
 const COUNTRIES: &str = include_str!("../../data/countries.csv");
 const DISTRICTS: &str = include_str!("../../data/vn_districts_2021.csv");
 const ETHNIC_GROUPS: &str = include_str!("../../data/vn_ethnic_groups.csv");

@@ -206,6 +206,12 @@ rules! {
         "the number for life begins with another province than that of the birth registration, and stays";
 }
 
+/// Returns the rule that says this in a finding.
+#[must_use]
+pub fn by_code(code: &str) -> Option<&'static Rule> {
+    ALL.iter().find(|rule| rule.code == code)
+}
+
 /// Returns the rule with this identifier.
 #[must_use]
 pub fn by_id(id: &str) -> Option<&'static Rule> {

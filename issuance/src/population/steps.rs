@@ -8,6 +8,7 @@ use super::check::{self, Declined};
 use super::duplicates::steps::Alike;
 use super::history::{Event, EventKind, Evidence, fields_of};
 use super::model::{Claim, Declaration, Finding, Person, Registered};
+use super::quality::Mark;
 use super::{Register, duplicates, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
 use crate::ground::ids::{OfficerId, PersonId};
@@ -37,7 +38,7 @@ pub async fn enter_declaration(
     declaration: &Declaration,
 ) -> Result<Entered, PopulationError> {
     let (person, findings) = check::examine(declaration, register.reference(), deed.today())?;
-    enter(deed, &person, findings, Evidence::of_declaration()).await
+    enter(deed, register, &person, findings, Evidence::of_declaration()).await
 }
 
 /// A person who entered the register.
@@ -57,19 +58,20 @@ pub struct Entered {
 /// [`PopulationError::Store`]
 pub async fn enter(
     deed: &mut Deed<Officer>,
+    register: &Register,
     person: &Person,
     findings: Vec<Finding>,
     evidence: Evidence,
 ) -> Result<Entered, PopulationError> {
-    enter_beside(deed, person, findings, evidence, None).await
+    enter_beside(deed, register, person, (findings, evidence), None).await
 }
 
 /// As [`enter`]; with the record from which this one was split.
 pub(super) async fn enter_beside(
     deed: &mut Deed<Officer>,
+    register: &Register,
     person: &Person,
-    mut findings: Vec<Finding>,
-    evidence: Evidence,
+    (mut findings, evidence): (Vec<Finding>, Evidence),
     other: Option<PersonId>,
 ) -> Result<Entered, PopulationError> {
     store::hold_likeness(deed.tx(), person).await?;
@@ -81,6 +83,8 @@ pub(super) async fn enter_beside(
     }
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
     store::insert(deed.tx(), id, &office, &by, person, &findings).await?;
+    let mark = Mark::of(person, &findings, register.reference(), deed.today());
+    store::quality::put(deed.tx(), id, &mark).await?;
     let event = Event {
         ordinal: 1,
         kind: EventKind::Declared,

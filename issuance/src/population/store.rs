@@ -4,6 +4,7 @@ pub mod history;
 pub mod import;
 pub mod merge;
 pub mod names;
+pub mod quality;
 pub mod search;
 
 use crypto::identity::PersonalNumber;
@@ -29,6 +30,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(90, "0090_population_import"),
+    migration!(95, "0095_population_quality"),
     migration!(98, "0098_population_person_keys"),
     migration!(99, "0099_population_duplicate_verdicts"),
     migration!(100, "0100_population_names"),

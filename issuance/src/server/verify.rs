@@ -3,12 +3,14 @@
 use super::compose::{StartError, database, founded};
 use super::{SEALED, Settings};
 use crate::ground::Randomness;
+use crate::population::Register;
 use crate::population::change::{Comparison, compare};
+use crate::population::quality::{Recount, recount};
 use crate::store::{Db, StoreError};
 use crate::{applications, cards, production};
 
 /// What a walk over the rows found.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Verified {
     /// Each table and the number of its rows.
     pub tables: Vec<(&'static str, u64)>,
@@ -18,6 +20,8 @@ pub struct Verified {
     pub miscounted: Vec<Miscount>,
     /// Every person's record, built again from the events and compared.
     pub history: Comparison,
+    /// The four figures, counted anew.
+    pub quality: Recount,
 }
 
 /// A tally that differs from what there is.
@@ -36,8 +40,7 @@ pub struct Miscount {
 impl Verified {
     /// Walks the rows of a database.
     pub(super) async fn walk(db: &Db) -> Result<Self, StoreError> {
-        let mut verified =
-            Self { tables: Vec::new(), faults: Vec::new(), miscounted: Vec::new(), history: Comparison::default() };
+        let mut verified = Self::default();
         for table in SEALED {
             let (rows, faults) = db.begin_read().await?.walk(table).await?;
             verified.tables.push((table.table, rows));
@@ -80,6 +83,9 @@ pub async fn verify(settings: &Settings, tell: impl FnMut(u64)) -> Result<Verifi
     // A database of before the history is brought up to it by the next start.
     if db.has_table("merged_person").await? {
         verified.history = compare(&db, tell).await?;
+    }
+    if db.has_table("quality_tally").await? {
+        verified.quality = recount(&db, Register::new(&settings.population).reference()).await?;
     }
     db.close().await;
     Ok(verified)

@@ -15,7 +15,7 @@ use crate::jobs::{self, Job, Worker};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
-use crate::{access, applications, cards, production, web};
+use crate::{access, applications, cards, population, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -168,7 +168,8 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     let db = offices.deeds().db();
     add_up(db, applications::store::add_up).await?;
     add_up(db, cards::store::add_up).await?;
-    Ok(add_up(db, production::add_up).await?)
+    add_up(db, production::add_up).await?;
+    Ok(population::quality::add_up(db).await?)
 }
 
 /// Adds up what is counted, a piece in each transaction.

@@ -216,6 +216,7 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
     let day = json!({"day": "2027-01-01", "kind": "holiday", "name": "Tết Dương lịch", "reason": "Thông báo 1"});
     walk.post(admin, "/api/v1/calendar/days", day).await;
     walk.get(admin, "/api/v1/calendar?from=2027-01-01&to=2027-01-03").await;
+    walk.get(admin, "/api/v1/quality?level=country").await;
 
     let (_, request) = crate::factors::csr();
     let enrolled =

@@ -108,7 +108,8 @@ pub async fn replay(
     // Whether a person like this is there is looked at once more, under a lock.
     let perhaps = Finding::perhaps_declared_before();
     let findings = findings.into_iter().filter(|finding| *finding != perhaps).collect();
-    let steps::Entered { id: person, findings, .. } = steps::enter(deed, &fit.person, findings, evidence).await?;
+    let steps::Entered { id: person, findings, .. } =
+        steps::enter(deed, register, &fit.person, findings, evidence).await?;
     if let (Some(number), Some(book)) = (fit.number, register.numbers()) {
         let by = deed.decision();
         book.enter(deed.tx(), &[(number, person)], by).await?;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::super::Register;
 use super::super::model::Finding;
+use super::super::quality::Mark;
 use super::super::rules::{self, Rule};
 use super::super::store::import::{self as store, Batch, Entering, Quarantined};
 use super::State;
@@ -546,8 +547,10 @@ async fn enter(
                     known.old_numbers.extend(fit.person.old_id_number.clone());
                     taken.extend(fit.number);
                     given.extend(fit.number.map(|number| (number, row.id)));
-                    let findings = fit.findings.iter().chain(&found).cloned().collect();
-                    entering.push(Entering { id: row.id, line: row.line, fit, findings });
+                    let findings: Vec<_> = fit.findings.iter().chain(&found).cloned().collect();
+                    let confirmed = fit.declared_on.unwrap_or_else(|| deed.today());
+                    let mark = Mark::of(&fit.person, &findings, register.reference(), confirmed);
+                    entering.push(Entering { id: row.id, line: row.line, fit, findings, mark });
                     continue;
                 }
                 found

@@ -11,7 +11,8 @@ use super::super::duplicates::{self, keys};
 use super::super::import::{Fit, Position, State};
 use super::super::model::Finding;
 use super::super::names::Indexed;
-use super::names;
+use super::super::quality::{Deltas, Mark};
+use super::{names, quality};
 use crate::ground::ids::{BatchId, OfficerId, PersonId, QuarantinedId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, RowKey, Sealed, StoreError, Tx};
@@ -285,6 +286,8 @@ pub(in crate::population) struct Entering<'a> {
     pub fit: &'a Fit,
     /// With what was found against the register.
     pub findings: Vec<Finding>,
+    /// What the person is counted as.
+    pub mark: Mark,
 }
 
 /// Enters persons of a file.
@@ -299,9 +302,10 @@ pub(in crate::population) async fn enter(
         "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
                              fold, birth_year, old_id_number, batch_id, batch_line, declared_digest, declared_mac, form,
                              declared_on, household, heads_household, born, father_fold, mother_fold,
-                             residence_province, residence_district, residence_commune, keyed)
+                             residence_province, residence_district, residence_commune, keyed, quality_commune,
+                             quality_month, quality_words)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25, $26, $27)"
+                 $23, $24, $25, $26, $27, $28, $29, $30)"
     );
     let row = |one: &Entering<'_>| {
         let (fit, person) = (one.fit, &one.fit.person);
@@ -335,7 +339,10 @@ pub(in crate::population) async fn enter(
             province,
             district,
             commune,
-            keys::VERSION
+            keys::VERSION,
+            &one.mark.commune,
+            one.mark.month,
+            one.mark.words
         ]
     };
     let rows: Vec<_> = persons.iter().map(row).collect();
@@ -346,7 +353,10 @@ pub(in crate::population) async fn enter(
     }
     names::add(tx, &bearers.into_iter().collect::<Vec<_>>()).await?;
     let keyed: Vec<_> = persons.iter().map(|one| (one.id, keys::keys(&Traits::from(&one.fit.person)))).collect();
-    duplicates::store::index(tx, &keyed).await
+    duplicates::store::index(tx, &keyed).await?;
+    let mut deltas = Deltas::default();
+    persons.iter().for_each(|one| deltas.add(&one.mark));
+    quality::count(tx, &deltas).await
 }
 
 /// The MAC over what a person declared in a file.
@@ -522,8 +532,10 @@ pub(in crate::population) async fn find_in_households(
         return Ok(0);
     }
     let sql = sql!(
-        pg "select id, findings from person where household = any($1) order by id for update",
-        lite "select id, findings from person where household in (select value from json_each($1)) order by id",
+        pg "select id, findings, quality_commune, quality_month, quality_words from person
+            where household = any($1) order by id for update",
+        lite "select id, findings, quality_commune, quality_month, quality_words from person
+              where household in (select value from json_each($1)) order by id",
     );
     let mut found = 0;
     for row in tx.all(sql, vec![Argument::Texts(households)]).await? {
@@ -534,6 +546,9 @@ pub(in crate::population) async fn find_in_households(
         if findings != before {
             let sql = sql!("update person set findings = $1 where id = $2");
             found += tx.run(sql, args![Argument::json(&findings), id]).await?;
+            if let Some(mark) = quality::mark(&row)? {
+                quality::put(tx, id, &mark.unclean()).await?;
+            }
         }
     }
     Ok(found)
