@@ -19,11 +19,11 @@ use std::sync::Arc;
 pub use api::routes;
 pub(crate) use api::{PersonView, claimed};
 pub(crate) use change_api::PersonHistory;
-pub use duplicates::store::DUPLICATE_VERDICT;
 pub(crate) use duplicates_api::PersonDuplicates;
 use reference::{ExtraProvince, Reference};
 use serde::{Deserialize, Serialize};
 pub use steps::PopulationError;
+pub use store::duplicates::DUPLICATE_VERDICT;
 pub use store::history::{REGISTER_CHANGE, REGISTER_EVENT};
 pub use store::{MIGRATIONS, PERSON_READER};
 

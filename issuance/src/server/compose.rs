@@ -146,7 +146,7 @@ async fn database_of_this_version(
     installation.bind(&db, clock.now()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
     population::store::search::index_persons_of_before(&db).await?;
-    population::duplicates::store::index_persons_of_before(&db).await?;
+    population::store::duplicates::index_persons_of_before(&db).await?;
     Ok((db, installation))
 }
 

@@ -20,76 +20,304 @@ use crate::postgres::fresh_database;
 
 /// One and the same person, with two declarations: name, date, sex, province, father, mother, old number.
 const DOUBLES: &[(&str, &str, &str)] = &[
-    ("Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyen Thi Hoa;05/03/1980;F;001;Nguyen Van Binh;Tran Thi Lan;", "name-without-tones"),
-    ("Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;;", "Nguyễn Thị Hoà;05/03/1980;F;001;Nguyễn Văn Bình;;", "same-name"),
-    ("Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;;", "Nguyễn Thị Hóa;05/03/1980;F;001;Nguyễn Văn Bình;;", "other-tones"),
-    ("Đỗ Văn Đức;12/07/1975;M;019;Đỗ Văn Đạt;Lê Thị Đào;", "\u{d0}ỗ Văn \u{d0}ức;12/07/1975;M;019;\u{d0}ỗ Văn \u{d0}ạt;Lê Thị \u{d0}ào;", "same-parents"),
-    ("Đỗ Văn Đức;12/07/1975;M;019;Đỗ Văn Đạt;Lê Thị Đào;", "Do Van Duc;12/07/1975;M;019;Do Van Dat;Le Thi Dao;", "name-without-tones"),
-    ("Trần Quốc Tuấn;30/04/1990;M;048;;;", "TRA\u{302}\u{300}N QUO\u{302}\u{301}C TUA\u{302}\u{301}N;30/04/1990;M;048;;;", "same-name"),
-    ("Nguyễn Văn Nam;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;", "Nam Nguyễn Văn;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;", "other-order"),
-    ("Nguyễn Văn Nam;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;", "Văn Nam Nguyễn;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;", "other-order"),
-    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "Nguyễn Thị Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "middle-name-missing"),
-    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "Nguyễn Thị Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "middle-name-missing"),
-    ("Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "Phạm Thị Hạmh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "one-letter"),
-    ("Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "Phạm Thị Hahn;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "one-letter"),
-    ("Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "Phạm Thị Hnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "one-letter"),
-    ("Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "Phạmm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;", "one-letter"),
-    ("Nguyễn Văn Dũng;09/10/1971;M;040;Nguyễn Văn Ba;;", "Nguyeexn Vawn Dungx;09/10/1971;M;040;Nguyễn Văn Ba;;", "same-birth-date"),
-    ("Nguyễn Văn Dũng;09/10/1971;M;040;Nguyễn Văn Ba;;", "Nguye6n Va8n Du4ng;09/10/1971;M;040;Nguyễn Văn Ba;;", "same-birth-date"),
+    (
+        "Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyen Thi Hoa;05/03/1980;F;001;Nguyen Van Binh;Tran Thi Lan;",
+        "name-without-tones",
+    ),
+    (
+        "Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;;",
+        "Nguyễn Thị Hoà;05/03/1980;F;001;Nguyễn Văn Bình;;",
+        "same-name",
+    ),
+    (
+        "Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;;",
+        "Nguyễn Thị Hóa;05/03/1980;F;001;Nguyễn Văn Bình;;",
+        "other-tones",
+    ),
+    (
+        "Đỗ Văn Đức;12/07/1975;M;019;Đỗ Văn Đạt;Lê Thị Đào;",
+        "\u{d0}ỗ Văn \u{d0}ức;12/07/1975;M;019;\u{d0}ỗ Văn \u{d0}ạt;Lê Thị \u{d0}ào;",
+        "same-parents",
+    ),
+    (
+        "Đỗ Văn Đức;12/07/1975;M;019;Đỗ Văn Đạt;Lê Thị Đào;",
+        "Do Van Duc;12/07/1975;M;019;Do Van Dat;Le Thi Dao;",
+        "name-without-tones",
+    ),
+    (
+        "Trần Quốc Tuấn;30/04/1990;M;048;;;",
+        "TRA\u{302}\u{300}N QUO\u{302}\u{301}C TUA\u{302}\u{301}N;30/04/1990;M;048;;;",
+        "same-name",
+    ),
+    (
+        "Nguyễn Văn Nam;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;",
+        "Nam Nguyễn Văn;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;",
+        "other-order",
+    ),
+    (
+        "Nguyễn Văn Nam;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;",
+        "Văn Nam Nguyễn;20/11/1968;M;038;Nguyễn Văn Tư;Lê Thị Hai;",
+        "other-order",
+    ),
+    (
+        "Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;",
+        "Nguyễn Thị Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;",
+        "middle-name-missing",
+    ),
+    (
+        "Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;",
+        "Nguyễn Thị Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;",
+        "middle-name-missing",
+    ),
+    (
+        "Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "Phạm Thị Hạmh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "one-letter",
+    ),
+    (
+        "Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "Phạm Thị Hahn;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "one-letter",
+    ),
+    (
+        "Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "Phạm Thị Hnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "one-letter",
+    ),
+    (
+        "Phạm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "Phạmm Thị Hạnh;14/02/1992;F;031;Phạm Văn Hùng;Vũ Thị Mai;",
+        "one-letter",
+    ),
+    (
+        "Nguyễn Văn Dũng;09/10/1971;M;040;Nguyễn Văn Ba;;",
+        "Nguyeexn Vawn Dungx;09/10/1971;M;040;Nguyễn Văn Ba;;",
+        "same-birth-date",
+    ),
+    (
+        "Nguyễn Văn Dũng;09/10/1971;M;040;Nguyễn Văn Ba;;",
+        "Nguye6n Va8n Du4ng;09/10/1971;M;040;Nguyễn Văn Ba;;",
+        "same-birth-date",
+    ),
     ("Huỳnh Thị Mỹ;17/05/1966;F;079;Huỳnh Văn Lợi;;", "Huình Thị Mĩ;17/05/1966;F;079;Huỳnh Văn Lợi;;", "sounds-alike"),
     ("Trương Văn Sang;21/12/1959;M;079;;Võ Thị Sáu;", "Chương Văn Xang;21/12/1959;M;079;;Võ Thị Sáu;", "sounds-alike"),
     ("Lê Thị Giang;11/08/1988;F;038;Lê Văn Giáp;;", "Lê Thị Dang;11/08/1988;F;038;Lê Văn Giáp;;", "sounds-alike"),
     ("Nông Văn Nam;06/06/1983;M;004;Nông Văn Na;;", "Lông Văn Lam;06/06/1983;M;004;Nông Văn Na;;", "sounds-alike"),
-    ("Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;11/03/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "day-and-month-swapped"),
-    ("Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "day-missing"),
-    ("Trần Văn Cường;1950;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;1950;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "same-parents"),
-    ("Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;03/11/1979;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "year-off-by-one"),
-    ("Trần Văn Cường;03/11/1969;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;03/11/1996;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "year-misread"),
-    ("Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;03/11/1930;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "year-misread"),
-    ("Trần Văn Cường;15/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;16/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "one-digit-of-the-day"),
-    ("Trần Văn Cường;25/02/1970;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;20/01/1970;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "lunar-date"),
-    ("Trần Văn Cường;20/01/1970;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Cường;13/12/1969;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "lunar-date"),
-    ("Lý Thị Xuân;08/03/1977;F;010;Lý A Páo;Vàng Thị Mỷ;", "Lý Thị Xuân;08/03/1977;M;010;Lý A Páo;Vàng Thị Mỷ;", "same-name"),
-    ("Lý Thị Xuân;08/03/1977;F;010;Lý A Páo;Vàng Thị Mỷ;", "Lý Thị Xuân;08/03/1977;F;079;Lý A Páo;Vàng Thị Mỷ;", "same-parents"),
+    (
+        "Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;11/03/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "day-and-month-swapped",
+    ),
+    (
+        "Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "day-missing",
+    ),
+    (
+        "Trần Văn Cường;1950;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;1950;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "same-parents",
+    ),
+    (
+        "Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;03/11/1979;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "year-off-by-one",
+    ),
+    (
+        "Trần Văn Cường;03/11/1969;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;03/11/1996;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "year-misread",
+    ),
+    (
+        "Trần Văn Cường;03/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;03/11/1930;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "year-misread",
+    ),
+    (
+        "Trần Văn Cường;15/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;16/11/1980;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "one-digit-of-the-day",
+    ),
+    (
+        "Trần Văn Cường;25/02/1970;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;20/01/1970;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "lunar-date",
+    ),
+    (
+        "Trần Văn Cường;20/01/1970;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Cường;13/12/1969;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "lunar-date",
+    ),
+    (
+        "Lý Thị Xuân;08/03/1977;F;010;Lý A Páo;Vàng Thị Mỷ;",
+        "Lý Thị Xuân;08/03/1977;M;010;Lý A Páo;Vàng Thị Mỷ;",
+        "same-name",
+    ),
+    (
+        "Lý Thị Xuân;08/03/1977;F;010;Lý A Páo;Vàng Thị Mỷ;",
+        "Lý Thị Xuân;08/03/1977;F;079;Lý A Páo;Vàng Thị Mỷ;",
+        "same-parents",
+    ),
     ("Đặng Thị Nhung;19/05/1994;F;034;Đặng Văn Khoa;Bùi Thị Thơm;", "Đặng Thị Nhung;19/05/1994;F;034;;;", "same-name"),
-    ("Đặng Thị Nhung;19/05/1994;F;034;Đặng Văn Khoa;Bùi Thị Thơm;", "Đặng Thị Nhung;19/05/1994;F;034;Dang Van Khao;Bùi Thơm;", "parent-alike"),
-    ("Bùi Văn Tám;01/01/1940;M;017;Bùi Văn Bảy;Đinh Thị Chín;110234567", "Bùi Văn Tám;01/01/1940;M;017;Bùi Văn Bảy;Đinh Thị Chín;110234576", "old-number-mistyped"),
-    ("Bùi Văn Tám;01/01/1940;M;017;Bùi Văn Bảy;Đinh Thị Chín;110234567", "Bùi Tám;1941;M;017;;;110234567", "same-old-number"),
-    ("Ngô Thị Ánh;22/12/1999;F;027;Ngô Văn Quý;Ngô Thị Hợi;", "Ngô Ánh Thị;22/12/1999;F;027;Ngô Văn Quý;Ngô Thị Hợi;", "other-order"),
+    (
+        "Đặng Thị Nhung;19/05/1994;F;034;Đặng Văn Khoa;Bùi Thị Thơm;",
+        "Đặng Thị Nhung;19/05/1994;F;034;Dang Van Khao;Bùi Thơm;",
+        "parent-alike",
+    ),
+    (
+        "Bùi Văn Tám;01/01/1940;M;017;Bùi Văn Bảy;Đinh Thị Chín;110234567",
+        "Bùi Văn Tám;01/01/1940;M;017;Bùi Văn Bảy;Đinh Thị Chín;110234576",
+        "old-number-mistyped",
+    ),
+    (
+        "Bùi Văn Tám;01/01/1940;M;017;Bùi Văn Bảy;Đinh Thị Chín;110234567",
+        "Bùi Tám;1941;M;017;;;110234567",
+        "same-old-number",
+    ),
+    (
+        "Ngô Thị Ánh;22/12/1999;F;027;Ngô Văn Quý;Ngô Thị Hợi;",
+        "Ngô Ánh Thị;22/12/1999;F;027;Ngô Văn Quý;Ngô Thị Hợi;",
+        "other-order",
+    ),
     // Two faults at once.
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyen Thi Hanh;11/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "day-and-month-swapped"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Thị Hạmh;11/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "day-and-month-swapped"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Thị Hạmh;1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "day-missing"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Hạnh;03/11/1981;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "year-off-by-one"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Hanh Nguyen Thi;03/11/1908;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "year-misread"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Thị Hạnh;11/03/1981;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "day-and-month-swapped"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Thị Hạnh;1980;F;079;Nguyễn Văn Bình;Trần Thị Lan;", "day-missing"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyn Thị Hạnh;03/11/1980;F;079;Nguyễn Văn Bình;Trần Thị Lan;", "one-letter"),
-    ("Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Thị Hạnh;03/11/1979;M;001;Nguyễn Văn Bình;Trần Thị Lan;", "year-off-by-one"),
-    ("Vương Đình Khuê;16/09/1963;M;049;Vương Đình Thoại;;", "Vuong Dinh Khue;16/09/1963;M;048;;;", "name-without-tones"),
-    ("Lâm Thị Bích Trâm;07/07/2003;F;092;Lâm Chí Dũng;Hồ Thị Cúc;", "Lâm Bích Châm;07/07/2003;F;092;Lâm Chí Dũng;Hồ Thị Cúc;", "sounds-alike"),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyen Thi Hanh;11/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "day-and-month-swapped",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Thị Hạmh;11/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "day-and-month-swapped",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Thị Hạmh;1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "day-missing",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Hạnh;03/11/1981;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "year-off-by-one",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Hanh Nguyen Thi;03/11/1908;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "year-misread",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Thị Hạnh;11/03/1981;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "day-and-month-swapped",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Thị Hạnh;1980;F;079;Nguyễn Văn Bình;Trần Thị Lan;",
+        "day-missing",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyn Thị Hạnh;03/11/1980;F;079;Nguyễn Văn Bình;Trần Thị Lan;",
+        "one-letter",
+    ),
+    (
+        "Nguyễn Thị Hạnh;03/11/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Thị Hạnh;03/11/1979;M;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "year-off-by-one",
+    ),
+    (
+        "Vương Đình Khuê;16/09/1963;M;049;Vương Đình Thoại;;",
+        "Vuong Dinh Khue;16/09/1963;M;048;;;",
+        "name-without-tones",
+    ),
+    (
+        "Lâm Thị Bích Trâm;07/07/2003;F;092;Lâm Chí Dũng;Hồ Thị Cúc;",
+        "Lâm Bích Châm;07/07/2003;F;092;Lâm Chí Dũng;Hồ Thị Cúc;",
+        "sounds-alike",
+    ),
 ];
 
 /// Two people.
 const LOOK_ALIKES: &[(&str, &str, &str)] = &[
-    ("Nguyễn Văn Hùng;01/06/2001;M;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Văn Hưng;01/06/2001;M;001;Nguyễn Văn Bình;Trần Thị Lan;", ""),
-    ("Lê Thị Lan;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", "Lê Thị Loan;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", ""),
-    ("Lê Thị Lan;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", "Lê Thị Huệ;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", "twin"),
-    ("Lê Văn Long;01/06/2001;M;001;Lê Văn Bình;Trần Thị Hoa;", "Lê Thị Phượng;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", "twin"),
-    ("Lê Minh Anh;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", "Lê Minh Ánh Dương;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;", "twin"),
-    ("Nguyễn Thị Hoa;01/01/1960;F;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Thị Hoa;01/01/1960;F;038;Nguyễn Văn Tư;Lê Thị Mùi;", "different-parents"),
-    ("Nguyễn Văn Nam;02/09/1975;M;001;Nguyễn Văn Bình;Trần Thị Lan;", "Nguyễn Văn Nam;02/09/1975;M;001;Nguyễn Văn Tư;Lê Thị Mùi;", "different-parents"),
-    ("Nguyễn Văn Nam;02/09/1975;M;001;;;012345678", "Nguyễn Văn Nam;02/09/1975;M;079;;;023456789", "different-old-number"),
-    ("Phan Văn Trị;04/02/1950;M;087;Phan Văn Đạo;Lê Thị Tư;", "Phan Văn Trị;04/02/1980;M;087;Phan Văn Trị;Ngô Thị Năm;", "parent-and-child"),
+    (
+        "Nguyễn Văn Hùng;01/06/2001;M;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Văn Hưng;01/06/2001;M;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "",
+    ),
+    (
+        "Lê Thị Lan;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "Lê Thị Loan;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "",
+    ),
+    (
+        "Lê Thị Lan;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "Lê Thị Huệ;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "twin",
+    ),
+    (
+        "Lê Văn Long;01/06/2001;M;001;Lê Văn Bình;Trần Thị Hoa;",
+        "Lê Thị Phượng;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "twin",
+    ),
+    (
+        "Lê Minh Anh;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "Lê Minh Ánh Dương;01/06/2001;F;001;Lê Văn Bình;Trần Thị Hoa;",
+        "twin",
+    ),
+    (
+        "Nguyễn Thị Hoa;01/01/1960;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Thị Hoa;01/01/1960;F;038;Nguyễn Văn Tư;Lê Thị Mùi;",
+        "different-parents",
+    ),
+    (
+        "Nguyễn Văn Nam;02/09/1975;M;001;Nguyễn Văn Bình;Trần Thị Lan;",
+        "Nguyễn Văn Nam;02/09/1975;M;001;Nguyễn Văn Tư;Lê Thị Mùi;",
+        "different-parents",
+    ),
+    (
+        "Nguyễn Văn Nam;02/09/1975;M;001;;;012345678",
+        "Nguyễn Văn Nam;02/09/1975;M;079;;;023456789",
+        "different-old-number",
+    ),
+    (
+        "Phan Văn Trị;04/02/1950;M;087;Phan Văn Đạo;Lê Thị Tư;",
+        "Phan Văn Trị;04/02/1980;M;087;Phan Văn Trị;Ngô Thị Năm;",
+        "parent-and-child",
+    ),
     ("Phan Văn Trị;1950;M;087;;;", "Phan Văn Trị;1980;M;087;Phan Văn Trị;Ngô Thị Năm;", "parent-and-child"),
     ("Võ Thị Sáu;04/02/1950;F;077;;;", "Võ Thị Sáu;15/08/1975;F;077;Trần Văn Hai;Võ Thị Sáu;", "parent-and-child"),
-    ("Trần Thị Mai;04/02/1990;F;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Thị Đào;15/08/1992;F;036;Trần Văn Chiến;Đỗ Thị Hoa;", "sibling"),
-    ("Trần Văn Một;04/02/1990;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Hai;04/02/1991;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "different-given-name"),
-    ("Trần Văn Dũng;04/02/1990;M;036;Trần Văn Chiến;Đỗ Thị Hoa;", "Trần Văn Dương;17/08/1990;M;036;Trần Văn Thắng;Lê Thị Hương;", "different-birth-date"),
-    ("Nguyễn Thị Thu;11/11/1988;F;001;Nguyễn Văn Bình;;", "Nguyễn Thị Thủy;11/11/1988;F;038;Nguyễn Văn Cảnh;;", "different-parents"),
+    (
+        "Trần Thị Mai;04/02/1990;F;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Thị Đào;15/08/1992;F;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "sibling",
+    ),
+    (
+        "Trần Văn Một;04/02/1990;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Hai;04/02/1991;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "different-given-name",
+    ),
+    (
+        "Trần Văn Dũng;04/02/1990;M;036;Trần Văn Chiến;Đỗ Thị Hoa;",
+        "Trần Văn Dương;17/08/1990;M;036;Trần Văn Thắng;Lê Thị Hương;",
+        "different-birth-date",
+    ),
+    (
+        "Nguyễn Thị Thu;11/11/1988;F;001;Nguyễn Văn Bình;;",
+        "Nguyễn Thị Thủy;11/11/1988;F;038;Nguyễn Văn Cảnh;;",
+        "different-parents",
+    ),
     ("Nguyễn Văn An;12/05/1970;M;001;;;", "Nguyễn Văn Ân;27/08/1970;M;079;;;", "different-birth-date"),
-    ("Lê Văn Tám;1955;M;038;Lê Văn Bảy;Lê Thị Sáu;", "Lê Văn Tám;1965;M;040;Lê Văn Năm;Bùi Thị Bốn;", "different-parents"),
-    ("Hoàng Thị Yến;09/09/1999;F;020;Hoàng Văn Én;Nông Thị Nhạn;", "Hoàng Văn Yên;09/09/1999;M;020;Hoàng Văn Sáo;Lý Thị Cò;", "different-sex"),
+    (
+        "Lê Văn Tám;1955;M;038;Lê Văn Bảy;Lê Thị Sáu;",
+        "Lê Văn Tám;1965;M;040;Lê Văn Năm;Bùi Thị Bốn;",
+        "different-parents",
+    ),
+    (
+        "Hoàng Thị Yến;09/09/1999;F;020;Hoàng Văn Én;Nông Thị Nhạn;",
+        "Hoàng Văn Yên;09/09/1999;M;020;Hoàng Văn Sáo;Lý Thị Cò;",
+        "different-sex",
+    ),
 ];
 
 /// Reads `name;date;sex;province;father;mother;old number`.
@@ -180,9 +408,18 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 fn any_traits() -> impl Strategy<Value = Traits> {
-    let date = prop_oneof![any_text(), "(0[1-9]|1[0-2])/(0[1-9]|1[0-2])/(19[0-9]{2})", "(19|20)[0-9]{2}", Just("9999".into())];
-    (any_text(), date, prop_oneof![Just("Nam"), Just("Nữ"), Just("?")], "[0-9]{0,4}", any_text(), any_text(), any_text()).prop_map(
-        |(name, date, sex, province, father, mother, old)| {
+    let date =
+        prop_oneof![any_text(), "(0[1-9]|1[0-2])/(0[1-9]|1[0-2])/(19[0-9]{2})", "(19|20)[0-9]{2}", Just("9999".into())];
+    (
+        any_text(),
+        date,
+        prop_oneof![Just("Nam"), Just("Nữ"), Just("?")],
+        "[0-9]{0,4}",
+        any_text(),
+        any_text(),
+        any_text(),
+    )
+        .prop_map(|(name, date, sex, province, father, mother, old)| {
             Traits::read(&Written {
                 full_name: &name,
                 birth_date: &date,
@@ -195,8 +432,7 @@ fn any_traits() -> impl Strategy<Value = Traits> {
                 old_number: &old,
                 ..Written::default()
             })
-        },
-    )
+        })
 }
 
 proptest! {
@@ -244,7 +480,8 @@ fn the_command_measures_a_file_against_its_truth() {
         let (file, truth) = (folder.path().join("people.ndjson"), folder.path().join("truth.ndjson"));
         let lines: Vec<String> = nation.forms.iter().map(|form| form.declaration().to_string()).collect();
         std::fs::write(&file, lines.join("\n")).unwrap();
-        let truths: Vec<String> = nation.truths.iter().enumerate().filter_map(|(at, truth)| truth_line(at, truth)).collect();
+        let truths: Vec<String> =
+            nation.truths.iter().enumerate().filter_map(|(at, truth)| truth_line(at, truth)).collect();
         std::fs::write(&truth, truths.join("\n")).unwrap();
         let said = command(&["--file", file.to_str().unwrap(), "--truth", truth.to_str().unwrap(), "--json"]);
         assert!(said.0, "{}", said.2);
@@ -288,7 +525,11 @@ fn a_file_is_csv_or_json_and_one_that_is_broken_is_named_with_its_line() {
     std::fs::write(&file, format!("\u{feff}{head}\r\n{one}\r\n{other}\r\n\r\n{one}\r\n")).unwrap();
     let said = command(&["--file", file.to_str().unwrap()]);
     assert!(said.0 && said.1.contains("line 3 and line 2: "), "{} {}", said.1, said.2);
-    assert!(said.1.contains("line 6 and line 2: "), "the quoted line end counts, and so does the empty line: {}", said.1);
+    assert!(
+        said.1.contains("line 6 and line 2: "),
+        "the quoted line end counts, and so does the empty line: {}",
+        said.1
+    );
     for (bytes, complaint) in [
         (&b""[..], "the file is empty"),
         (b"full_name,sex\nA,B,C\n", "line 2 has 3 fields, the header 2"),
@@ -341,7 +582,10 @@ async fn a_declaration_names_the_person_who_is_probably_the_same_one() {
         for reason in ["one-letter", "day-and-month-swapped", "same-parents"] {
             assert!(reasons.contains(&json!(reason)), "{alike}");
         }
-        assert_eq!(second["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "perhaps-declared-before").count(), 1);
+        assert_eq!(
+            second["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "perhaps-declared-before").count(),
+            1
+        );
         let twin = declares(&lan, "d-3", of("Nguyễn Thị Phúc", "03/11/1980", "Nguyễn Văn Bình", "Trần Thị Lan")).await;
         assert_eq!(twin["duplicates"], json!([]), "a twin is another person");
         // Another office learns that there is one, and nothing else.
@@ -411,7 +655,8 @@ async fn a_change_puts_a_person_under_other_keys() {
         assert_eq!(old["duplicates"], json!([]), "no one is called so any more");
         let new = declares(&lan, "d-3", of("Vuong Dinh Thoai", "1955", "Vương Đình Nghĩa", "Phan Thị Ngọ")).await;
         assert_eq!(new["duplicates"][0]["person_id"], one["person_id"], "{new}");
-        let rows = sql!("select count(*) as n from person_key k left join person p on p.id = k.person_id where p.id is null");
+        let rows =
+            sql!("select count(*) as n from person_key k left join person p on p.id = k.person_id where p.id is null");
         assert_eq!(house.count(rows, args![]).await, 0);
     })
     .await;
@@ -434,7 +679,7 @@ async fn persons_of_a_version_without_keys_are_indexed_at_the_start() {
         tx.run(sql!("delete from person_key where person_id = $1"), args![person]).await.unwrap();
         tx.run(sql!("update person set keyed = null where id = $1"), args![person]).await.unwrap();
         tx.commit().await.unwrap();
-        population::duplicates::store::index_persons_of_before(db).await.unwrap();
+        population::store::duplicates::index_persons_of_before(db).await.unwrap();
         assert_eq!(rows().await, before);
         if database.is_none() && fresh_database().is_none() {
             break;

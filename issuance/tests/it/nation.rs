@@ -1,6 +1,8 @@
-//! A small nation with doubles and look-alikes, and the truth about them: families with shared surnames, parents, places
-//! and middle names; people declared twice with the faults of docs/duplicates.md. All of it invented and drawn from a
-//! seed.
+//! A small nation with doubles and look-alikes, and the truth about them: families with shared surnames,
+//! parents, places and middle names; people declared twice with the faults of docs/duplicates.md. All of it
+//! invented and drawn from a seed.
+
+#![expect(clippy::unit_arg, reason = "each fault is one assignment, and says that it could be made")]
 
 use rand::rngs::ChaCha20Rng;
 use rand::seq::IndexedRandom as _;
@@ -184,7 +186,12 @@ fn year_of(year: u16) -> u16 {
 
 fn zipf<'a>(rng: &mut ChaCha20Rng, all: &[&'a str]) -> &'a str {
     let part = rng.random_range(0.0..1.0_f64);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "below the length")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "below the length"
+    )]
     let at = (part.powf(1.6) * all.len() as f64) as usize;
     all[at.min(all.len() - 1)]
 }
@@ -329,14 +336,16 @@ pub const FAULTS: [(&str, Fault); 22] = [
     ("name-at-marriage", |form, rng| {
         let given = zipf(rng, if form.male { &MALE } else { &FEMALE });
         // Rare; half of what is drawn is another kind.
-        rng.random_bool(0.3).then(|| *form.name.last_mut().unwrap() = given.to_owned())
+        rng.random_bool(0.3).then(|| given.clone_into(form.name.last_mut().unwrap()))
     }),
     ("day-month-swapped", |form, _| {
         let (day, month, year) = form.birth;
         (day != 0 && day != month && day <= 12).then(|| form.birth = (month, day, year))
     }),
     ("day-missing", |form, _| (form.birth.0 != 0).then(|| (form.birth.0, form.birth.1) = (0, 0))),
-    ("year-off", |form, rng| Some(form.birth.2 = if rng.random_bool(0.5) { form.birth.2 - 1 } else { form.birth.2 + 1 })),
+    ("year-off", |form, rng| {
+        Some(form.birth.2 = if rng.random_bool(0.5) { form.birth.2 - 1 } else { form.birth.2 + 1 })
+    }),
     ("year-digits", |form, rng| {
         let year = form.birth.2;
         let other = if rng.random_bool(0.5) {
@@ -362,7 +371,8 @@ pub const FAULTS: [(&str, Fault); 22] = [
     }),
     ("sex", |form, rng| rng.random_bool(0.5).then(|| form.male = !form.male)),
     ("province", |form, rng| {
-        form.born_in = if rng.random_bool(0.5) && form.lives_in != form.born_in { form.lives_in.clone() } else { place(rng) };
+        form.born_in =
+            if rng.random_bool(0.5) && form.lives_in != form.born_in { form.lives_in.clone() } else { place(rng) };
         Some(())
     }),
     ("parents-missing", |form, rng| {
@@ -463,7 +473,11 @@ fn alike(word: &str, rng: &mut ChaCha20Rng) -> Option<String> {
     let fitting: Vec<_> = pairs
         .iter()
         .flat_map(|(a, b)| [(*a, *b), (*b, *a)])
-        .filter(|(from, _)| if from.starts_with(char::is_uppercase) { word.starts_with(from) } else { word.ends_with(from) })
+        .filter(
+            |(from, _)| {
+                if from.starts_with(char::is_uppercase) { word.starts_with(from) } else { word.ends_with(from) }
+            },
+        )
         .collect();
     let (from, to) = *fitting.choose(rng)?;
     Some(if from.starts_with(char::is_uppercase) {
@@ -474,36 +488,161 @@ fn alike(word: &str, rng: &mut ChaCha20Rng) -> Option<String> {
 }
 
 const SURNAMES: &[(&str, u32)] = &[
-    ("Nguyễn", 384), ("Trần", 121), ("Lê", 95), ("Phạm", 70), ("Hoàng", 30), ("Huỳnh", 21), ("Phan", 45), ("Vũ", 20),
-    ("Võ", 19), ("Đặng", 21), ("Bùi", 20), ("Đỗ", 14), ("Hồ", 13), ("Ngô", 13), ("Dương", 10), ("Lý", 5),
+    ("Nguyễn", 384),
+    ("Trần", 121),
+    ("Lê", 95),
+    ("Phạm", 70),
+    ("Hoàng", 30),
+    ("Huỳnh", 21),
+    ("Phan", 45),
+    ("Vũ", 20),
+    ("Võ", 19),
+    ("Đặng", 21),
+    ("Bùi", 20),
+    ("Đỗ", 14),
+    ("Hồ", 13),
+    ("Ngô", 13),
+    ("Dương", 10),
+    ("Lý", 5),
 ];
 const RARE: [&str; 24] = [
     "Đào", "Đinh", "Mai", "Trịnh", "Trương", "Lâm", "Phùng", "Tô", "Đoàn", "Hà", "Tạ", "Quách", "Cao", "Châu", "Tăng",
     "Thái", "Lương", "Vương", "Nông", "Hứa", "Kiều", "La", "Lại", "Bạch",
 ];
 const MALE_MIDDLE: [&str; 20] = [
-    "Văn", "Đức", "Minh", "Hữu", "Quang", "Quốc", "Thành", "Ngọc", "Xuân", "Đình", "Công", "Thanh", "Duy", "Anh", "Hoàng",
-    "Trọng", "Tuấn", "Viết", "Bá", "Thế",
+    "Văn", "Đức", "Minh", "Hữu", "Quang", "Quốc", "Thành", "Ngọc", "Xuân", "Đình", "Công", "Thanh", "Duy", "Anh",
+    "Hoàng", "Trọng", "Tuấn", "Viết", "Bá", "Thế",
 ];
 const FEMALE_MIDDLE: [&str; 20] = [
-    "Thị", "Thu", "Ngọc", "Thanh", "Kim", "Hồng", "Minh", "Phương", "Bích", "Mỹ", "Thùy", "Khánh", "Xuân", "Diệu", "Hoài",
-    "Tuyết", "Quỳnh", "Lan", "Mai", "Như",
+    "Thị", "Thu", "Ngọc", "Thanh", "Kim", "Hồng", "Minh", "Phương", "Bích", "Mỹ", "Thùy", "Khánh", "Xuân", "Diệu",
+    "Hoài", "Tuyết", "Quỳnh", "Lan", "Mai", "Như",
 ];
 const MALE: [&str; 60] = [
-    "Hùng", "Dũng", "Tuấn", "Anh", "Nam", "Minh", "Hải", "Long", "Sơn", "Thắng", "Cường", "Hưng", "Đức", "Bình", "Tùng",
-    "Thành", "Trung", "Quân", "Huy", "Hiếu", "Phúc", "Phong", "Khánh", "Tiến", "Hoàng", "Việt", "Quang", "Dương", "Tâm",
-    "Lâm", "Hòa", "Đạt", "Kiên", "Toàn", "Vinh", "Lộc", "Nghĩa", "Khoa", "Tài", "Thịnh", "Trọng", "Bảo", "An", "Duy",
-    "Khang", "Vũ", "Thái", "Phương", "Hậu", "Quý", "Chiến", "Sang", "Nhân", "Tín", "Luân", "Thuận", "Trường", "Giang",
-    "Sinh", "Khôi",
+    "Hùng",
+    "Dũng",
+    "Tuấn",
+    "Anh",
+    "Nam",
+    "Minh",
+    "Hải",
+    "Long",
+    "Sơn",
+    "Thắng",
+    "Cường",
+    "Hưng",
+    "Đức",
+    "Bình",
+    "Tùng",
+    "Thành",
+    "Trung",
+    "Quân",
+    "Huy",
+    "Hiếu",
+    "Phúc",
+    "Phong",
+    "Khánh",
+    "Tiến",
+    "Hoàng",
+    "Việt",
+    "Quang",
+    "Dương",
+    "Tâm",
+    "Lâm",
+    "Hòa",
+    "Đạt",
+    "Kiên",
+    "Toàn",
+    "Vinh",
+    "Lộc",
+    "Nghĩa",
+    "Khoa",
+    "Tài",
+    "Thịnh",
+    "Trọng",
+    "Bảo",
+    "An",
+    "Duy",
+    "Khang",
+    "Vũ",
+    "Thái",
+    "Phương",
+    "Hậu",
+    "Quý",
+    "Chiến",
+    "Sang",
+    "Nhân",
+    "Tín",
+    "Luân",
+    "Thuận",
+    "Trường",
+    "Giang",
+    "Sinh",
+    "Khôi",
 ];
 const FEMALE: [&str; 60] = [
-    "Hương", "Lan", "Hoa", "Linh", "Hà", "Anh", "Thảo", "Trang", "Hằng", "Mai", "Nga", "Hạnh", "Thủy", "Phương", "Yến",
-    "Loan", "Nhung", "Ngọc", "Huyền", "Dung", "Oanh", "Thu", "Vân", "Hiền", "Tuyết", "Liên", "Trâm", "My", "Ngân", "Quỳnh",
-    "Châu", "Chi", "Nhi", "Vy", "Thúy", "Hoài", "Diệp", "Giang", "Xuân", "Bích", "Kiều", "Ly", "Tâm", "Thanh", "Hồng",
-    "Lý", "Đào", "Trinh", "Thơ", "Uyên", "Như", "Thư", "Duyên", "Hân", "Nguyệt", "Phượng", "Sương", "Cúc", "Huệ", "Ánh",
+    "Hương",
+    "Lan",
+    "Hoa",
+    "Linh",
+    "Hà",
+    "Anh",
+    "Thảo",
+    "Trang",
+    "Hằng",
+    "Mai",
+    "Nga",
+    "Hạnh",
+    "Thủy",
+    "Phương",
+    "Yến",
+    "Loan",
+    "Nhung",
+    "Ngọc",
+    "Huyền",
+    "Dung",
+    "Oanh",
+    "Thu",
+    "Vân",
+    "Hiền",
+    "Tuyết",
+    "Liên",
+    "Trâm",
+    "My",
+    "Ngân",
+    "Quỳnh",
+    "Châu",
+    "Chi",
+    "Nhi",
+    "Vy",
+    "Thúy",
+    "Hoài",
+    "Diệp",
+    "Giang",
+    "Xuân",
+    "Bích",
+    "Kiều",
+    "Ly",
+    "Tâm",
+    "Thanh",
+    "Hồng",
+    "Lý",
+    "Đào",
+    "Trinh",
+    "Thơ",
+    "Uyên",
+    "Như",
+    "Thư",
+    "Duyên",
+    "Hân",
+    "Nguyệt",
+    "Phượng",
+    "Sương",
+    "Cúc",
+    "Huệ",
+    "Ánh",
 ];
 /// Codes of the 63 provinces are of three digits; these are some of them.
 const PROVINCES: [u16; 40] = [
-    1, 2, 4, 6, 8, 10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25, 26, 27, 30, 31, 33, 34, 35, 36, 37, 38, 40, 42, 44, 45, 46,
-    48, 49, 51, 52, 54, 56, 66, 79, 92,
+    1, 2, 4, 6, 8, 10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25, 26, 27, 30, 31, 33, 34, 35, 36, 37, 38, 40, 42, 44, 45,
+    46, 48, 49, 51, 52, 54, 56, 66, 79, 92,
 ];

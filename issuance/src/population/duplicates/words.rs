@@ -24,7 +24,8 @@ pub(super) fn without_rests(folded: &str) -> String {
 pub(super) fn sound(word: &str) -> String {
     let (initial, rime) = split(word);
     // Of `gi` the vowel is part of both: `gin` sounds like `din`.
-    let rime = if initial == "gi" && !rime.starts_with(|c| VOWELS.contains(c)) { format!("i{rime}") } else { rime.into() };
+    let rime =
+        if initial == "gi" && !rime.starts_with(|c| VOWELS.contains(c)) { format!("i{rime}") } else { rime.into() };
     let initial = match initial {
         "gi" | "r" => "d",
         "x" => "s",
@@ -62,7 +63,9 @@ pub(super) fn folded(word: &str) -> Option<String> {
 /// Returns the letter below the marks of a letter of Vietnamese, in lower case.
 fn base(letter: char) -> Option<char> {
     Some(match letter {
-        'à' | 'á' | 'â' | 'ã' | 'ă' | 'À' | 'Á' | 'Â' | 'Ã' | 'Ă' | 'ạ' | 'ả' | 'Ạ' | 'Ả' | 'Ấ'..='ặ' => 'a',
+        'à' | 'á' | 'â' | 'ã' | 'ă' | 'À' | 'Á' | 'Â' | 'Ã' | 'Ă' | 'ạ' | 'ả' | 'Ạ' | 'Ả' | 'Ấ'..='ặ' => {
+            'a'
+        }
         'è' | 'é' | 'ê' | 'È' | 'É' | 'Ê' | 'Ẹ'..='ệ' => 'e',
         'ì' | 'í' | 'ĩ' | 'Ì' | 'Í' | 'Ĩ' | 'Ỉ'..='ị' => 'i',
         'ò' | 'ó' | 'ô' | 'õ' | 'ơ' | 'Ò' | 'Ó' | 'Ô' | 'Õ' | 'Ơ' | 'Ọ'..='ợ' => 'o',
@@ -85,12 +88,12 @@ pub(super) fn near(one: &str, other: &str) -> bool {
     if a.len().abs_diff(b.len()) > 1 || a == b {
         return false;
     }
-    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let head = a.iter().zip(&b).take_while(|(one, other)| one == other).count();
     let (a, b) = (&a[head..], &b[head..]);
-    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(one, other)| one == other).count();
     match (&a[..a.len() - tail], &b[..b.len() - tail]) {
-        ([_], [_]) | ([_], []) | ([], [_]) => true,
-        ([x, y], [z, w]) => x == w && y == z,
+        ([_] | [], [_]) | ([_], []) => true,
+        ([first, second], [third, fourth]) => first == fourth && second == third,
         _ => false,
     }
 }
@@ -113,26 +116,27 @@ const INITIALS: [&str; 26] = [
 
 /// The ends of syllables without marks, sorted.
 const RIMES: [&str; 120] = [
-    "a", "ac", "ach", "ai", "am", "an", "ang", "anh", "ao", "ap", "at", "au", "ay", "e", "ec", "ech", "em", "en", "eng",
-    "enh", "eo", "ep", "et", "eu", "i", "ia", "ich", "iec", "iem", "ien", "ieng", "iep", "iet", "ieu", "im", "in",
-    "inh", "ip", "it", "iu", "o", "oa", "oac", "oach", "oai", "oam", "oan", "oang", "oanh", "oao", "oap", "oat", "oay",
-    "oc", "oe", "oen", "oeo", "oet", "oi", "om", "on", "ong", "oong", "op", "ot", "u", "ua", "uac", "uach", "uai",
-    "uan", "uang", "uanh", "uao", "uat", "uay", "uc", "ue", "uech", "uen", "uenh", "ueo", "uet", "ui", "uit", "um", "un",
-    "ung", "uo", "uoc", "uoi", "uom", "uon", "uong", "uop", "uot", "uou", "up", "ut", "uu", "uy", "uya", "uych", "uyen",
-    "uyet", "uyn", "uynh", "uyp", "uyt", "uyu", "y", "ych", "yem", "yen", "yeng", "yet", "yeu", "ym", "yn", "ynh",
+    "a", "ac", "ach", "ai", "am", "an", "ang", "anh", "ao", "ap", "at", "au", "ay", "e", "ec", "ech", "em", "en",
+    "eng", "enh", "eo", "ep", "et", "eu", "i", "ia", "ich", "iec", "iem", "ien", "ieng", "iep", "iet", "ieu", "im",
+    "in", "inh", "ip", "it", "iu", "o", "oa", "oac", "oach", "oai", "oam", "oan", "oang", "oanh", "oao", "oap", "oat",
+    "oay", "oc", "oe", "oen", "oeo", "oet", "oi", "om", "on", "ong", "oong", "op", "ot", "u", "ua", "uac", "uach",
+    "uai", "uan", "uang", "uanh", "uao", "uat", "uay", "uc", "ue", "uech", "uen", "uenh", "ueo", "uet", "ui", "uit",
+    "um", "un", "ung", "uo", "uoc", "uoi", "uom", "uon", "uong", "uop", "uot", "uou", "up", "ut", "uu", "uy", "uya",
+    "uych", "uyen", "uyet", "uyn", "uynh", "uyp", "uyt", "uyu", "y", "ych", "yem", "yen", "yeng", "yet", "yeu", "ym",
+    "yn", "ynh",
 ];
 
 /// Less common words of names, sorted.
 const KNOWN: [&str; 124] = [
-    "ai", "an", "ban", "bao", "bich", "bien", "bong", "ca", "cam", "canh", "cat", "chinh", "chung", "chuong", "cu", "cuc",
-    "da", "dai", "dam", "dan", "dao", "dau", "dich", "diem", "dien", "dieu", "doan", "doanh", "don", "duan", "duyen",
-    "gam", "gia", "giao", "gioi", "han", "hao", "hau", "hoai", "hoan", "hoang", "hoat", "hoe", "hoi", "hop", "huan",
-    "huu", "huyen", "ke", "khai", "khang", "khiem", "khoi", "khue", "khuong", "kieu", "ky", "la", "lanh", "lap", "le",
-    "lieu", "loi", "luan", "luc", "luong", "luu", "luyen", "man", "men", "mong", "muoi", "na", "nghi", "ngo", "nguyet",
-    "nhan", "nhat", "nhien", "nhu", "nhuan", "ninh", "nu", "phat", "phi", "phuoc", "phung", "phuong", "quy", "quyet",
-    "sam", "sang", "sau", "sen", "si", "sinh", "suong", "sy", "tai", "thai", "tham", "than", "thi", "thiem", "thin",
-    "thinh", "thoa", "thoai", "thong", "thuan", "thuc", "thuong", "ti", "tin", "tinh", "to", "trai", "tram", "truc",
-    "tung", "tuong", "ty", "van", "vuong",
+    "ai", "an", "ban", "bao", "bich", "bien", "bong", "ca", "cam", "canh", "cat", "chinh", "chung", "chuong", "cu",
+    "cuc", "da", "dai", "dam", "dan", "dao", "dau", "dich", "diem", "dien", "dieu", "doan", "doanh", "don", "duan",
+    "duyen", "gam", "gia", "giao", "gioi", "han", "hao", "hau", "hoai", "hoan", "hoang", "hoat", "hoe", "hoi", "hop",
+    "huan", "huu", "huyen", "ke", "khai", "khang", "khiem", "khoi", "khue", "khuong", "kieu", "ky", "la", "lanh",
+    "lap", "le", "lieu", "loi", "luan", "luc", "luong", "luu", "luyen", "man", "men", "mong", "muoi", "na", "nghi",
+    "ngo", "nguyet", "nhan", "nhat", "nhien", "nhu", "nhuan", "ninh", "nu", "phat", "phi", "phuoc", "phung", "phuong",
+    "quy", "quyet", "sam", "sang", "sau", "sen", "si", "sinh", "suong", "sy", "tai", "thai", "tham", "than", "thi",
+    "thiem", "thin", "thinh", "thoa", "thoai", "thong", "thuan", "thuc", "thuong", "ti", "tin", "tinh", "to", "trai",
+    "tram", "truc", "tung", "tuong", "ty", "van", "vuong",
 ];
 
 /// Common words of names, and how much each tells. Shares of surnames as they are commonly published.
@@ -146,12 +150,12 @@ const COMMON: [(&[&str], i32); 7] = [
     (
         &[
             "an", "binh", "chau", "chi", "chien", "cong", "cuong", "dat", "diep", "dinh", "dung", "duy", "giang", "ha",
-            "hai", "han", "hang", "hanh", "hien", "hiep", "hieu", "hoa", "hong", "hue", "hung", "huong", "huy", "huyen",
-            "khanh", "khoa", "kien", "kim", "lam", "lan", "lien", "linh", "loan", "loc", "long", "ly", "mai", "manh",
-            "my", "nam", "nga", "ngan", "nghia", "nhi", "nhung", "oanh", "phong", "phu", "phuc", "phuong", "quan",
-            "quang", "quoc", "quyen", "quynh", "son", "tam", "tan", "thang", "thao", "the", "thien", "tho", "thu", "thuy",
-            "tien", "toan", "trang", "tri", "trinh", "trong", "trung", "truong", "tu", "tuan", "tuyet", "uyen", "vinh",
-            "xuan", "yen",
+            "hai", "han", "hang", "hanh", "hien", "hiep", "hieu", "hoa", "hong", "hue", "hung", "huong", "huy",
+            "huyen", "khanh", "khoa", "kien", "kim", "lam", "lan", "lien", "linh", "loan", "loc", "long", "ly", "mai",
+            "manh", "my", "nam", "nga", "ngan", "nghia", "nhi", "nhung", "oanh", "phong", "phu", "phuc", "phuong",
+            "quan", "quang", "quoc", "quyen", "quynh", "son", "tam", "tan", "thang", "thao", "the", "thien", "tho",
+            "thu", "thuy", "tien", "toan", "trang", "tri", "trinh", "trong", "trung", "truong", "tu", "tuan", "tuyet",
+            "uyen", "vinh", "xuan", "yen",
         ],
         65,
     ),
