@@ -6,9 +6,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::duplicates::score::{Against, Reason, SHOWN_FROM};
+use super::duplicates::score::{DuplicateAgainst, DuplicateReason, SHOWN_FROM};
 use super::duplicates::steps::{self, Alike, Verdict};
-use super::duplicates::store::Said;
+use super::store::duplicates::Said;
 use crate::ground::ids::{OfficerId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{OfficeCode, Officer, Permission};
@@ -43,9 +43,9 @@ pub(super) struct DuplicateView {
     /// True if they probably are.
     likely: bool,
     /// What speaks for one person.
-    reasons: Vec<Reason>,
+    reasons: Vec<DuplicateReason>,
     /// What speaks for two.
-    against: Vec<Against>,
+    against: Vec<DuplicateAgainst>,
     /// What officers said of the two, oldest first.
     verdicts: Vec<VerdictView>,
 }

@@ -1,5 +1,6 @@
 //! SQL of the register.
 
+pub mod duplicates;
 pub mod history;
 pub mod import;
 pub mod merge;
@@ -11,8 +12,8 @@ use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use super::duplicates::keys;
 use super::duplicates::traits::Traits;
-use super::duplicates::{keys, store as duplicates};
 use super::model::{Finding, Person, Registered};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
@@ -98,7 +99,8 @@ pub(super) async fn insert(
 /// [`StoreError`]
 pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
     duplicates::hold(tx, &Traits::from(person)).await?;
-    // What a process of the version before holds, which may run beside this one. The update that changes nothing is what locks a row that is there already.
+    // What a process of the version before holds, which may run beside this one. The update that changes nothing is
+    // what locks a row that is there already.
     let sql = sql!("insert into likeness (id) values ($1) on conflict (id) do update set id = excluded.id");
     let id: [u8; 32] = Sha256::digest(person.likeness()).into();
     tx.run(sql, args![id]).await?;
@@ -125,7 +127,8 @@ pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bo
          and not exists (select person_id from merged_person m where m.person_id = person.id) order by id limit 100"
     );
     let others = tx.all(sql, args![person.likeness(), id]).await?;
-    let apart = if others.is_empty() { Default::default() } else { duplicates::told_apart(tx, id).await? };
+    let apart =
+        if others.is_empty() { std::collections::BTreeSet::new() } else { duplicates::told_apart(tx, id).await? };
     let others: Vec<PersonId> = others.iter().map(|row| Id::of(row, "id")).collect::<Result<_, _>>()?;
     Ok(others.iter().any(|other| !apart.contains(other)))
 }

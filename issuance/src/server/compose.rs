@@ -149,7 +149,7 @@ async fn database_of_this_version(
     installation.bind(&db, clock.now()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
     population::store::search::index_persons_of_before(&db).await?;
-    population::duplicates::store::index_persons_of_before(&db).await?;
+    population::store::duplicates::index_persons_of_before(&db).await?;
     population::quality::count_persons_of_before(&db, Register::new(&settings.population).reference()).await?;
     Ok((db, installation))
 }

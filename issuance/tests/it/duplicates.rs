@@ -239,7 +239,7 @@ const DOUBLES: &[(&str, &str, &str)] = &[
 ];
 
 /// Two people.
-const LOOK_ALIKES: &[(&str, &str, &str)] = &[
+const TWO_PEOPLE: &[(&str, &str, &str)] = &[
     (
         "Nguyễn Văn Hùng;01/06/2001;M;001;Nguyễn Văn Bình;Trần Thị Lan;",
         "Nguyễn Văn Hưng;01/06/2001;M;001;Nguyễn Văn Bình;Trần Thị Lan;",
@@ -367,13 +367,13 @@ fn hard_doubles_are_found_by_their_keys_and_shown_with_the_reason() {
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
-    assert!(DOUBLES.len() + LOOK_ALIKES.len() >= 60);
+    assert!(DOUBLES.len() + TWO_PEOPLE.len() >= 60);
 }
 
 #[test]
 fn twins_namesakes_juniors_and_siblings_are_not_shown_as_doubles() {
     let mut shown = vec![];
-    for (one, other, against) in LOOK_ALIKES {
+    for (one, other, against) in TWO_PEOPLE {
         let judgement = judge(&traits(one), &traits(other));
         let said = against.is_empty() || words(&judgement.against).contains(&(*against).to_owned());
         if judgement.score >= SHOWN_FROM || !said {
@@ -451,7 +451,7 @@ proptest! {
 }
 
 #[test]
-fn whoever_is_found_by_a_key_was_waited_for() {
+fn a_person_who_is_found_by_a_key_was_waited_for() {
     let nation = Nation::of(Kind { people: 3000, seed: 5, rich: true });
     let people: Vec<Traits> = nation.forms.iter().map(|form| of_json(form.declaration())).collect();
     let memory = Memory::of(people.clone());
@@ -679,7 +679,7 @@ async fn persons_of_a_version_without_keys_are_indexed_at_the_start() {
         tx.run(sql!("delete from person_key where person_id = $1"), args![person]).await.unwrap();
         tx.run(sql!("update person set keyed = null where id = $1"), args![person]).await.unwrap();
         tx.commit().await.unwrap();
-        population::duplicates::store::index_persons_of_before(db).await.unwrap();
+        population::store::duplicates::index_persons_of_before(db).await.unwrap();
         assert_eq!(rows().await, before);
         if database.is_none() && fresh_database().is_none() {
             break;

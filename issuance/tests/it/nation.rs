@@ -1,6 +1,8 @@
-//! A small nation with doubles and look-alikes, and the truth about them: families with shared surnames, parents, places
-//! and middle names; people declared twice with the faults of docs/duplicates.md. All of it invented and drawn from a
-//! seed.
+//! A small nation with doubles and people who look like them, and the truth about them: families with shared surnames,
+//! parents, places and middle names; people declared twice with the faults of docs/duplicates.md. All of it
+//! invented and drawn from a seed.
+
+#![expect(clippy::unit_arg, reason = "each fault is one assignment, and says that it could be made")]
 
 use rand::rngs::ChaCha20Rng;
 use rand::seq::IndexedRandom as _;
@@ -202,7 +204,7 @@ fn surname(rng: &mut ChaCha20Rng) -> String {
         }
         at -= share;
     }
-    (*RARE.choose(rng).unwrap()).to_owned()
+    (*RARE.choose(rng).expect("some")).to_owned()
 }
 
 fn middle(rng: &mut ChaCha20Rng, male: bool) -> String {
@@ -225,7 +227,7 @@ fn name(rng: &mut ChaCha20Rng, male: bool) -> Vec<String> {
 }
 
 fn place(rng: &mut ChaCha20Rng) -> (String, String) {
-    let province = PROVINCES.choose(rng).unwrap();
+    let province = PROVINCES.choose(rng).expect("some");
     (format!("{province:03}"), format!("{:05}", u32::from(*province) * 300 + rng.random_range(0..150)))
 }
 
@@ -334,7 +336,7 @@ pub const FAULTS: [(&str, Fault); 22] = [
     ("name-at-marriage", |form, rng| {
         let given = zipf(rng, if form.male { &MALE } else { &FEMALE });
         // Rare; half of what is drawn is another kind.
-        rng.random_bool(0.3).then(|| *form.name.last_mut().unwrap() = given.to_owned())
+        rng.random_bool(0.3).then(|| given.clone_into(form.name.last_mut().expect("a name has words")))
     }),
     ("day-month-swapped", |form, _| {
         let (day, month, year) = form.birth;
@@ -363,9 +365,9 @@ pub const FAULTS: [(&str, Fault); 22] = [
         if day == 0 {
             return None;
         }
-        let solar = time::Date::from_calendar_date(year.into(), month.try_into().unwrap(), day).unwrap();
+        let solar = time::Date::from_calendar_date(year.into(), month.try_into().ok()?, day).ok()?;
         let lunar = solar - time::Duration::days(rng.random_range(18..51));
-        Some(form.birth = (lunar.day(), lunar.month().into(), u16::try_from(lunar.year()).unwrap()))
+        Some(form.birth = (lunar.day(), lunar.month().into(), u16::try_from(lunar.year()).ok()?))
     }),
     ("sex", |form, rng| rng.random_bool(0.5).then(|| form.male = !form.male)),
     ("province", |form, rng| {

@@ -41,7 +41,7 @@ const UPKEEP: &[(&str, &str)] = &[
     ("jobs/mod.rs", "leases of the service's own jobs"),
     ("keys/installation.rs", "which folder a database belongs to, and MACs of rows from before there were MACs"),
     ("keys/signer.rs", "the count of a key's uses is reserved before the signature"),
-    ("population/duplicates/store.rs", "the keys of persons of an earlier version, written once at a start"),
+    ("population/store/duplicates.rs", "the keys of persons of an earlier version, written once at a start"),
     ("population/store/quality.rs", "persons of an earlier version are counted once at a start; the tally is added up"),
     ("population/store/search.rs", "by what persons of an earlier version are found, written once at a start"),
     ("population/steps.rs", "the count of wrong claims must outlive the refused opening of a case"),

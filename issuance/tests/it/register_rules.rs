@@ -91,7 +91,8 @@ mod rules {
         numbered(offices, dead, Some("needed as a parent of record")).await.unwrap();
         let reasons = reasons(offices, Object::Person(dead), "number-established").await;
         assert_eq!(reasons, ["recorded as dead: needed as a parent of record"]);
-        let sound = offices.declares(&Declaration { birth_date: "06/01/2000".into(), ..declaration() }).await;
+        let sound =
+            offices.declares(&Declaration { birth_date: "17/08/1973".into(), mother: None, ..declaration() }).await;
         numbered(offices, sound, None).await.unwrap();
     }
 

@@ -222,7 +222,11 @@ async fn letters_of_one_shape_are_one_name() {
     let register = &offices.state.register;
     let declared = async |name: &str| {
         // A child with the same mother, day and given name is alike whatever the surname.
-        let birth_date = if name.starts_with('N') { "17/09/1961" } else { "05/01/2000" };
+        let birth_date = match name.chars().next() {
+            Some('N') => "17/09/1961",
+            Some('L') => "28/11/1974",
+            _ => "05/01/2000",
+        };
         let form = Declaration { full_name: name.into(), birth_date: birth_date.into(), mother: None, ..declaration() };
         within!(offices, offices.registrar, deed => population::steps::declare(deed, register, &form)).unwrap().1
     };

@@ -82,8 +82,9 @@ fn traits(mut value: Map<String, Value>) -> Option<Traits> {
 
 /// Returns the next record of CSV (RFC 4180) with the number of lines that it takes.
 fn record(from: &mut impl BufRead, line: u64) -> Result<Option<(Vec<String>, u64)>, FileError> {
-    let (mut text, mut lines) = (Vec::new(), 0);
+    let (mut text, mut lines, mut open) = (Vec::new(), 0, false);
     loop {
+        let before = text.len();
         if from.read_until(b'\n', &mut text)? == 0 {
             break;
         }
@@ -92,7 +93,8 @@ fn record(from: &mut impl BufRead, line: u64) -> Result<Option<(Vec<String>, u64
             return Err(FileError::Long(line));
         }
         // Of a record that is whole, every quote has its partner.
-        if text.iter().filter(|byte| **byte == b'"').count() % 2 == 0 {
+        open = text[before..].iter().fold(open, |open, byte| open ^ (*byte == b'"'));
+        if !open {
             break;
         }
     }
@@ -126,7 +128,7 @@ pub enum FileError {
     /// Other fields than the header names.
     #[error("line {line} has {found} fields, the header {wanted}")]
     Columns {
-        /// Where.
+        /// The line.
         line: u64,
         /// So many.
         found: usize,

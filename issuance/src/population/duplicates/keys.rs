@@ -98,10 +98,13 @@ pub fn locks(traits: &Traits) -> Vec<i64> {
     let (year, day) = (traits.birth.year, day(traits.birth));
     let mut locks = numbers(traits);
     for part in parts(traits, true) {
-        // By the year, for all that lies in it; by the day, for the years that are near.
-        locks.extend([part.from(year, 511), part.from(0, day)]);
-        if part.kind == PartKind::Name {
-            locks.extend([year.saturating_sub(1), year + 1].map(|year| part.from(year, 511)));
+        match part.kind {
+            // Looked up in many years.
+            PartKind::Name | PartKind::Parents => locks.push(part.from(0, 511)),
+            // By the year, for all that lies in it; by the day, for the years that are near.
+            PartKind::NameLess => locks.extend([part.from(year, 511), part.from(0, day)]),
+            PartKind::Parent => locks.push(part.from(year, 511)),
+            PartKind::Word => locks.push(part.from(year, day)),
         }
     }
     locks.sort_unstable();
@@ -145,11 +148,11 @@ impl Probe {
     /// The same in numbers, for a statement: the classes of the two places (0: any will do), and those of the letters
     /// (0: any will do).
     #[must_use]
-    pub fn wanted(&self) -> (Option<(u8, u8)>, Option<(u8, u8)>) {
+    pub fn wanted(&self) -> [Option<(u8, u8)>; 2] {
         let places = (self.rule != Rule::Any).then_some((self.part.born, self.part.origin));
         let letters =
             (self.rule == Rule::PlaceAndLetter && self.part.begin != 0).then_some((self.part.begin, self.part.end));
-        (places, letters)
+        [places, letters]
     }
 }
 

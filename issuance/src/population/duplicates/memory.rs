@@ -45,7 +45,7 @@ impl Memory {
         self.people.len()
     }
 
-    /// True if there is no one in it.
+    /// True if it holds no person.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.people.is_empty()
@@ -88,6 +88,6 @@ impl Memory {
 }
 
 /// So many rows of one range are taken: a name that thousands have in one year tells nothing.
-pub(super) const MOST_ROWS: usize = 400;
+pub(in crate::population) const MOST_ROWS: usize = 400;
 /// So many people are compared.
-pub(super) const MOST_COMPARED: usize = 200;
+pub(in crate::population) const MOST_COMPARED: usize = 200;

@@ -6,7 +6,6 @@ pub mod keys;
 pub mod memory;
 pub mod score;
 pub mod steps;
-pub mod store;
 pub mod traits;
 mod words;
 

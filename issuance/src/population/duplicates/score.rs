@@ -20,15 +20,15 @@ pub struct Judgement {
     /// Bits of evidence that the two are one person; see [`SHOWN_FROM`].
     pub score: i32,
     /// What speaks for one person.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<DuplicateReason>,
     /// What speaks for two.
-    pub against: Vec<Against>,
+    pub against: Vec<DuplicateAgainst>,
 }
 
 /// What speaks for one person.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reason {
+pub enum DuplicateReason {
     /// The same name, with its tones.
     SameName,
     /// The same name, once written without tones.
@@ -76,7 +76,7 @@ pub enum Reason {
 /// What speaks for two people.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Against {
+pub enum DuplicateAgainst {
     /// Same parents, same day, two given names.
     Twin,
     /// Same parents, another day, two given names.
@@ -111,32 +111,32 @@ pub fn judge(one: &Traits, other: &Traits) -> Judgement {
     let apart = sum.birth(one.birth, other.birth);
     match (one.sex, other.sex) {
         (Some(a), Some(b)) if a == b => sum.both(9),
-        (Some(_), Some(_)) => sum.against(-50, Against::DifferentSex),
+        (Some(_), Some(_)) => sum.against(-50, DuplicateAgainst::DifferentSex),
         _ => {}
     }
     sum.places(one, other);
     let family = sum.parents(one, other);
     match (&one.spouse, &other.spouse) {
-        (Some(a), Some(b)) if compare_names(a, b).agrees() => sum.reason(60, Reason::SameSpouse),
+        (Some(a), Some(b)) if compare_names(a, b).agrees() => sum.reason(60, DuplicateReason::SameSpouse),
         (Some(_), Some(_)) => sum.both(-20),
         _ => {}
     }
     match (&one.old_number, &other.old_number) {
-        (Some(a), Some(b)) if a == b => sum.reason(200, Reason::SameOldNumber),
-        (Some(a), Some(b)) if near(a, b) => sum.reason(90, Reason::OldNumberMistyped),
+        (Some(a), Some(b)) if a == b => sum.reason(200, DuplicateReason::SameOldNumber),
+        (Some(a), Some(b)) if near(a, b) => sum.reason(90, DuplicateReason::OldNumberMistyped),
         // Cards of other provinces had other numbers, so that one person can have had two.
-        (Some(_), Some(_)) => sum.against(-40, Against::DifferentOldNumber),
+        (Some(_), Some(_)) => sum.against(-40, DuplicateAgainst::DifferentOldNumber),
         _ => {}
     }
     let alike = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
     sum.strangers += if alike(&one.household, &other.household) { 25 } else { 0 };
     sum.strangers += if alike(&one.lives_in, &other.lives_in) { 20 } else { 0 };
     if family && !given_agrees && names.given == Fit::Other {
-        sum.against.push(if apart { Against::Sibling } else { Against::Twin });
+        sum.against.push(if apart { DuplicateAgainst::Sibling } else { DuplicateAgainst::Twin });
     }
     if is_parent(one, other) || is_parent(other, one) || apart && !family && names.agrees() && a_generation(one, other)
     {
-        sum.against(-120, Against::ParentAndChild);
+        sum.against(-120, DuplicateAgainst::ParentAndChild);
     }
     sum.judged(family)
 }
@@ -146,8 +146,8 @@ pub fn judge(one: &Traits, other: &Traits) -> Judgement {
 struct Sum {
     strangers: i32,
     relatives: i32,
-    reasons: Vec<Reason>,
-    against: Vec<Against>,
+    reasons: Vec<DuplicateReason>,
+    against: Vec<DuplicateAgainst>,
 }
 
 impl Sum {
@@ -156,12 +156,12 @@ impl Sum {
         self.relatives += weight;
     }
 
-    fn reason(&mut self, weight: i32, reason: Reason) {
+    fn reason(&mut self, weight: i32, reason: DuplicateReason) {
         self.both(weight);
         self.reasons.push(reason);
     }
 
-    fn against(&mut self, weight: i32, against: Against) {
+    fn against(&mut self, weight: i32, against: DuplicateAgainst) {
         self.both(weight);
         self.against.push(against);
     }
@@ -180,15 +180,16 @@ impl Sum {
         // A family has the surname in common, and mostly the middle name.
         self.relatives += names.shared_given;
         let mut whole = true;
-        for (fit, given, against) in
-            [(names.given, true, Against::DifferentGivenName), (names.surname, false, Against::DifferentSurname)]
-        {
+        for (fit, given, against) in [
+            (names.given, true, DuplicateAgainst::DifferentGivenName),
+            (names.surname, false, DuplicateAgainst::DifferentSurname),
+        ] {
             match fit {
                 Fit::Same => {}
-                Fit::Sound => self.reason(-15, Reason::SoundsAlike),
-                Fit::Slip => self.reason(if given { 0 } else { -10 }, Reason::OneLetter),
-                Fit::LikelySlip => self.reason(if given { -5 } else { -10 }, Reason::OneLetter),
-                Fit::NearName => self.reason(if given { -25 } else { -20 }, Reason::OneLetter),
+                Fit::Sound => self.reason(-15, DuplicateReason::SoundsAlike),
+                Fit::Slip => self.reason(if given { 0 } else { -10 }, DuplicateReason::OneLetter),
+                Fit::LikelySlip => self.reason(if given { -5 } else { -10 }, DuplicateReason::OneLetter),
+                Fit::NearName => self.reason(if given { -25 } else { -20 }, DuplicateReason::OneLetter),
                 Fit::Other => self.against(if given { -75 } else { -55 }, against),
             }
             whole &= fit == Fit::Same;
@@ -196,28 +197,28 @@ impl Sum {
         for fit in &names.middle {
             match fit {
                 Fit::Same => {}
-                Fit::Sound => self.reason(-10, Reason::SoundsAlike),
-                Fit::Slip | Fit::LikelySlip => self.reason(-10, Reason::OneLetter),
-                Fit::NearName => self.reason(-25, Reason::OneLetter),
-                Fit::Other => self.against(-45, Against::DifferentMiddleName),
+                Fit::Sound => self.reason(-10, DuplicateReason::SoundsAlike),
+                Fit::Slip | Fit::LikelySlip => self.reason(-10, DuplicateReason::OneLetter),
+                Fit::NearName => self.reason(-25, DuplicateReason::OneLetter),
+                Fit::Other => self.against(-45, DuplicateAgainst::DifferentMiddleName),
             }
             whole &= *fit == Fit::Same;
         }
         if names.missing > 0 {
-            self.reason(-20 * names.missing, Reason::MiddleNameMissing);
+            self.reason(-20 * names.missing, DuplicateReason::MiddleNameMissing);
         } else if one.doubled != other.doubled {
-            self.reason(0, Reason::MiddleNameMissing);
+            self.reason(0, DuplicateReason::MiddleNameMissing);
         }
         if names.reordered {
-            self.reason(-5, Reason::OtherOrder);
+            self.reason(-5, DuplicateReason::OtherOrder);
         }
         match (names.other_tones, one.marked && other.marked) {
-            (0, _) if whole && names.missing == 0 && !names.reordered => self.reason(5, Reason::SameName),
+            (0, _) if whole && names.missing == 0 && !names.reordered => self.reason(5, DuplicateReason::SameName),
             (0, _) => {}
-            (_, false) => self.reason(0, Reason::NameWithoutTones),
+            (_, false) => self.reason(0, DuplicateReason::NameWithoutTones),
             (words, true) => {
                 let given = if names.given_other_tones { -15 } else { 0 };
-                self.reason(given - 20 * words.min(2), Reason::OtherTones);
+                self.reason(given - 20 * words.min(2), DuplicateReason::OtherTones);
             }
         }
     }
@@ -230,7 +231,7 @@ impl Sum {
         match reason {
             Some(reason) => self.reasons.push(reason),
             None if one.year != 0 && other.year != 0 => {
-                self.against.push(Against::DifferentBirthDate);
+                self.against.push(DuplicateAgainst::DifferentBirthDate);
                 return true;
             }
             None => {}
@@ -246,11 +247,11 @@ impl Sum {
                 let communes = a.commune.as_ref().zip(b.commune.as_ref()).map(|(a, b)| a == b);
                 self.strangers += 35 + communes.map_or(0, |same| if same { 45 } else { -20 });
                 if communes == Some(true) {
-                    self.reasons.push(Reason::SameBirthPlace);
+                    self.reasons.push(DuplicateReason::SameBirthPlace);
                 }
             }
             // Other members of the family are mostly registered in one province too.
-            Some(false) => self.against(-35, Against::DifferentProvince),
+            Some(false) => self.against(-35, DuplicateAgainst::DifferentProvince),
             None => {}
         }
         let (a, b) = (&one.origin, &other.origin);
@@ -270,24 +271,26 @@ impl Sum {
             .map(|(a, b)| a.as_ref().zip(b.as_ref()).map(|(a, b)| compare_parents(a, b)));
         let known = fits.iter().flatten().count();
         let same = fits.iter().flatten().filter(|fit| **fit != Fit::Other).count();
-        for (fit, parent) in fits.iter().zip([&one.father, &one.mother]) {
-            let told = parent.as_ref().map_or(0, |parent| parent.name.words.iter().map(|word| bits(&word.plain)).sum());
+        for (fit, (a, b)) in fits.iter().zip([(&one.father, &other.father), (&one.mother, &other.mother)]) {
+            let bits_of = |parent: &Parent| parent.name.words.iter().map(|word| bits(&word.plain)).sum::<i32>();
+            let told = a.as_ref().map_or(0, bits_of).min(b.as_ref().map_or(0, bits_of));
+            let numbered = |parent: &Option<Parent>| parent.as_ref().and_then(|parent| parent.number.clone());
+            let told = if numbered(a).is_some() && numbered(a) == numbered(b) { 100 } else { told };
             match fit {
                 Some(Fit::Same) => self.strangers += told.min(100),
-                Some(Fit::Other) if same > 0 => self.against(-25, Against::DifferentParents),
-                Some(Fit::Other) => self.against(-60, Against::DifferentParents),
+                Some(Fit::Other) if same > 0 => self.against(-25, DuplicateAgainst::DifferentParents),
+                Some(Fit::Other) => self.against(-60, DuplicateAgainst::DifferentParents),
                 Some(_) => {
-                    // The lesser of the two is the same from both sides.
                     self.strangers += 55;
                     self.relatives -= 10;
-                    self.reasons.push(Reason::ParentAlike);
+                    self.reasons.push(DuplicateReason::ParentAlike);
                 }
                 None => {}
             }
         }
         match (fits.iter().flatten().filter(|fit| **fit == Fit::Same).count(), known) {
-            (2, _) => self.reasons.push(Reason::SameParents),
-            (1, 1) => self.reasons.push(Reason::SameParent),
+            (2, _) => self.reasons.push(DuplicateReason::SameParents),
+            (1, 1) => self.reasons.push(DuplicateReason::SameParent),
             _ => {}
         }
         same > 0
@@ -357,28 +360,37 @@ fn fit(one: &Word, other: &Word) -> Fit {
     }
 }
 
-/// Pairs the words of two names, best fit first, and says what became of surname, middle names and given name.
-fn compare_names(one: &Name, other: &Name) -> Names {
-    let (a, b) = (&one.words, &other.words);
+/// For each word of a name its partner in the other name, and how the two fit.
+type Partners = Vec<Option<(usize, Fit)>>;
+
+/// Pairs the words of two names, best fit first. Returns the partners of the words of each.
+fn partners(left: &[Word], right: &[Word]) -> (Partners, Partners) {
     let mut pairs: Vec<(Fit, usize, &Word, &Word, usize, usize)> = vec![];
-    for (n, x) in a.iter().enumerate() {
-        for (m, y) in b.iter().enumerate() {
-            let fit = fit(x, y);
+    for (at, word) in left.iter().enumerate() {
+        for (other_at, other) in right.iter().enumerate() {
+            let fit = fit(word, other);
             if fit != Fit::Other {
                 // Near its end or its beginning, whichever the two share; then by the words, so that the order of the
                 // two names does not matter.
-                let away = n.abs_diff(m).min((a.len() - n).abs_diff(b.len() - m));
-                pairs.push((fit, away, x.min(y), x.max(y), n, m));
+                let away = at.abs_diff(other_at).min((left.len() - at).abs_diff(right.len() - other_at));
+                pairs.push((fit, away, word.min(other), word.max(other), at, other_at));
             }
         }
     }
-    pairs.sort_by(|x, y| (x.0, x.1, x.2, x.3).cmp(&(y.0, y.1, y.2, y.3)));
-    let (mut of_a, mut of_b) = (vec![None; a.len()], vec![None; b.len()]);
-    for (fit, _, _, _, n, m) in pairs {
-        if of_a[n].is_none() && of_b[m].is_none() {
-            (of_a[n], of_b[m]) = (Some((m, fit)), Some((n, fit)));
+    pairs.sort_by(|one, other| (one.0, one.1, one.2, one.3).cmp(&(other.0, other.1, other.2, other.3)));
+    let (mut of_left, mut of_right) = (vec![None; left.len()], vec![None; right.len()]);
+    for (fit, _, _, _, at, other_at) in pairs {
+        if of_left[at].is_none() && of_right[other_at].is_none() {
+            (of_left[at], of_right[other_at]) = (Some((other_at, fit)), Some((at, fit)));
         }
     }
+    (of_left, of_right)
+}
+
+/// Says what became of surname, middle names and given name.
+fn compare_names(one: &Name, other: &Name) -> Names {
+    let (left, right) = (&one.words, &other.words);
+    let (of_left, of_right) = partners(left, right);
     let mut names = Names {
         surname: Fit::Same,
         middle: vec![],
@@ -390,37 +402,37 @@ fn compare_names(one: &Name, other: &Name) -> Names {
         shared: 0,
         shared_given: 0,
     };
-    if a.is_empty() || b.is_empty() {
+    if left.is_empty() || right.is_empty() {
         (names.surname, names.given) = (Fit::Other, Fit::Other);
         return names;
     }
-    let order: Vec<usize> = of_a.iter().flatten().map(|(m, _)| *m).collect();
+    let order: Vec<usize> = of_left.iter().flatten().map(|(at, _)| *at).collect();
     names.reordered = order.windows(2).any(|pair| pair[0] > pair[1]);
-    let (mut rest_a, mut rest_b) = (leftovers(&of_a), leftovers(&of_b));
-    for (n, matched) in of_a.iter().enumerate() {
-        let Some((m, fit)) = *matched else { continue };
-        let (x, y) = (&a[n], &b[m]);
+    let (mut rest_left, mut rest_right) = (leftovers(&of_left), leftovers(&of_right));
+    for (at, matched) in of_left.iter().enumerate() {
+        let Some((other_at, fit)) = *matched else { continue };
+        let (word, partner) = (&left[at], &right[other_at]);
         let told = match fit {
-            Fit::Same => bits(&x.plain),
-            Fit::Sound => bits(&x.plain).min(bits(&y.plain)),
-            Fit::Slip => bits(&x.plain).min(bits(&y.plain)).min(65),
-            Fit::LikelySlip => bits(&x.plain).min(bits(&y.plain)).min(40),
+            Fit::Same => bits(&word.plain),
+            Fit::Sound => bits(&word.plain).min(bits(&partner.plain)),
+            Fit::Slip => bits(&word.plain).min(bits(&partner.plain)).min(65),
+            Fit::LikelySlip => bits(&word.plain).min(bits(&partner.plain)).min(40),
             Fit::NearName | Fit::Other => 0,
         };
         names.shared += told;
         // The given name of either: in the order of the State it is the last word.
-        let given =
-            if names.reordered { n + 1 == a.len() || m + 1 == b.len() } else { n + 1 == a.len() && m + 1 == b.len() };
-        let surname = !given && (n == 0 || m == 0);
+        let last = (at + 1 == left.len(), other_at + 1 == right.len());
+        let given = if names.reordered { last.0 || last.1 } else { last.0 && last.1 };
+        let surname = !given && (at == 0 || other_at == 0);
         if given {
             // No two children of a family are called alike.
             names.shared_given += match fit {
-                Fit::Same if other_vowel(&x.toned, &y.toned) => 10,
+                Fit::Same if other_vowel(&word.toned, &partner.toned) => 10,
                 Fit::Same => 95,
                 _ => told,
             };
         }
-        if fit == Fit::Same && x.toned != y.toned {
+        if fit == Fit::Same && word.toned != partner.toned {
             names.other_tones += 1;
             names.given_other_tones |= given;
         }
@@ -433,23 +445,31 @@ fn compare_names(one: &Name, other: &Name) -> Names {
         }
     }
     // What found no partner: two words in one place are two names; one alone is missing.
-    let last = |rest: &mut Vec<usize>, words: &[Word]| rest.pop_if(|at| *at + 1 == words.len()).is_some();
-    match (last(&mut rest_a, a), last(&mut rest_b, b)) {
+    let ends = |rest: &mut Vec<usize>, words: &[Word]| rest.pop_if(|at| *at + 1 == words.len()).is_some();
+    match (ends(&mut rest_left, left), ends(&mut rest_right, right)) {
         (true, true) => names.given = Fit::Other,
         (false, false) => {}
-        (true, false) | (false, true) => {
-            // The one ends with another word than the other: its given name is another one, or was left out.
+        // The one ends with another word than the other: its given name is another one, or was left out.
+        (ends_left, _) => {
             names.given = Fit::Other;
-            let rest = if rest_a.len() > rest_b.len() { &mut rest_a } else { &mut rest_b };
-            rest.pop();
+            if ends_left {
+                rest_right.pop()
+            } else {
+                rest_left.pop()
+            };
         }
     }
     let first = |rest: &mut Vec<usize>| (rest.first() == Some(&0)).then(|| rest.remove(0)).is_some();
-    match (first(&mut rest_a), first(&mut rest_b)) {
+    match (first(&mut rest_left), first(&mut rest_right)) {
+        (true, true) => names.surname = Fit::Other,
         (false, false) => {}
-        _ => names.surname = Fit::Other,
+        (begins_left, _) => {
+            names.surname = Fit::Other;
+            let rest = if begins_left { &mut rest_right } else { &mut rest_left };
+            rest.drain(..rest.len().min(1));
+        }
     }
-    let (more, fewer) = (rest_a.len().max(rest_b.len()), rest_a.len().min(rest_b.len()));
+    let (more, fewer) = (rest_left.len().max(rest_right.len()), rest_left.len().min(rest_right.len()));
     names.middle.extend(vec![Fit::Other; fewer]);
     names.missing = i32::try_from(more - fewer).unwrap_or(i32::MAX).min(3);
     names
@@ -486,7 +506,7 @@ fn compare_parents(one: &Parent, other: &Parent) -> Fit {
 }
 
 /// Returns the weight if the two are strangers and if they are of one family, and the reason; none for two dates.
-fn compare_births(one: Birth, other: Birth) -> ((i32, i32), Option<Reason>) {
+fn compare_births(one: Birth, other: Birth) -> ((i32, i32), Option<DuplicateReason>) {
     let (a, b) = if (one.year, one.month, one.day) <= (other.year, other.month, other.day) {
         (one, other)
     } else {
@@ -498,9 +518,9 @@ fn compare_births(one: Birth, other: Birth) -> ((i32, i32), Option<Reason>) {
     let years = b.year - a.year;
     if !a.has_day() || !b.has_day() {
         return match years {
-            0 => ((60, 45), Some(Reason::DayMissing)),
-            1 => ((0, 0), Some(Reason::YearOffByOne)),
-            _ if misread(a.year, b.year) => ((-35, -35), Some(Reason::YearMisread)),
+            0 => ((60, 45), Some(DuplicateReason::DayMissing)),
+            1 => ((0, 0), Some(DuplicateReason::YearOffByOne)),
+            _ if misread(a.year, b.year) => ((-35, -35), Some(DuplicateReason::YearMisread)),
             _ => ((-90, -90), None),
         };
     }
@@ -511,14 +531,14 @@ fn compare_births(one: Birth, other: Birth) -> ((i32, i32), Option<Reason>) {
     let lunar = (17..=52).contains(&days_between(a, b));
     match (years, same_day, swapped) {
         // Of a family that has two of one day the two are twins, and twins are rare.
-        (0, true, _) => ((60 + day, 60), Some(Reason::SameBirthDate)),
-        (0, _, true) => ((95, 80), Some(Reason::DayAndMonthSwapped)),
-        (1, true, _) => ((40 + day - 45, 60), Some(Reason::YearOffByOne)),
-        (_, true, _) if misread(a.year, b.year) => ((day - 25, 40), Some(Reason::YearMisread)),
-        (0, ..) if one_digit => ((40, 40), Some(Reason::OneDigitOfTheDay)),
-        (0 | 1, ..) if lunar => ((30, 25), Some(Reason::LunarDate)),
-        (1, _, true) => ((30, 25), Some(Reason::DayAndMonthSwapped)),
-        (_, _, true) if misread(a.year, b.year) => ((5, 0), Some(Reason::DayAndMonthSwapped)),
+        (0, true, _) => ((60 + day, 60), Some(DuplicateReason::SameBirthDate)),
+        (0, _, true) => ((95, 80), Some(DuplicateReason::DayAndMonthSwapped)),
+        (1, true, _) => ((40 + day - 45, 60), Some(DuplicateReason::YearOffByOne)),
+        (_, true, _) if misread(a.year, b.year) => ((day - 25, 40), Some(DuplicateReason::YearMisread)),
+        (0, ..) if one_digit => ((40, 40), Some(DuplicateReason::OneDigitOfTheDay)),
+        (0 | 1, ..) if lunar => ((30, 25), Some(DuplicateReason::LunarDate)),
+        (1, _, true) => ((30, 25), Some(DuplicateReason::DayAndMonthSwapped)),
+        (_, _, true) if misread(a.year, b.year) => ((5, 0), Some(DuplicateReason::DayAndMonthSwapped)),
         (0, ..) => ((-25, -25), None),
         _ => ((-90, -65), None),
     }

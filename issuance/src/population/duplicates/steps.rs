@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::super::PopulationError;
 use super::super::model::{Person, Registered};
+use super::super::store::duplicates::{self as store, Said};
 use super::score::{Judgement, SHOWN_FROM};
-use super::store::{self, Said};
 use super::traits::Traits;
 use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};
 use crate::ground::Officer;

@@ -248,7 +248,7 @@ pub(in crate::population) async fn set_record(
 ) -> Result<(), StoreError> {
     let sql = sql!("update person set record = $1, likeness = $2, findings = $3, events = $4 where id = $5");
     tx.run(sql, args![Argument::json(person), person.likeness(), Argument::json(&findings), events, id]).await?;
-    super::super::duplicates::store::reindex(tx, id, before, person).await?;
+    super::duplicates::reindex(tx, id, before, person).await?;
     super::search::index(tx, id, person).await
 }
 

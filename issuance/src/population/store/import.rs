@@ -7,12 +7,12 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::super::duplicates::traits::Traits;
-use super::super::duplicates::{self, keys};
+use super::super::duplicates::keys;
 use super::super::import::{Fit, Position, State};
 use super::super::model::Finding;
 use super::super::names::Indexed;
 use super::super::quality::{Deltas, Mark};
-use super::{names, quality};
+use super::{duplicates, names, quality};
 use crate::ground::ids::{BatchId, OfficerId, PersonId, QuarantinedId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, RowKey, Sealed, StoreError, Tx};
@@ -353,7 +353,7 @@ pub(in crate::population) async fn enter(
     }
     names::add(tx, &bearers.into_iter().collect::<Vec<_>>()).await?;
     let keyed: Vec<_> = persons.iter().map(|one| (one.id, keys::keys(&Traits::from(&one.fit.person)))).collect();
-    duplicates::store::index(tx, &keyed).await?;
+    duplicates::index(tx, &keyed).await?;
     let mut deltas = Deltas::default();
     persons.iter().for_each(|one| deltas.add(&one.mark));
     quality::count(tx, &deltas).await

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::super::duplicates::keys::{self, Probe, VERSION};
+use super::super::duplicates::memory::{MOST_COMPARED, MOST_ROWS};
+use super::super::duplicates::score::{self, Judgement};
+use super::super::duplicates::steps::Verdict;
+use super::super::duplicates::traits::Traits;
 use super::super::model::{Person, Registered};
-use super::keys::{self, Probe, VERSION};
-use super::memory::{MOST_COMPARED, MOST_ROWS};
-use super::score::{self, Judgement};
-use super::steps::Verdict;
-use super::traits::Traits;
 use crate::ground::ids::{PersonId, VerdictId};
 use crate::ground::{Decision, Id};
 use crate::store::{Argument, Db, Kind, Record, Sealed, StoreError, Tx};
@@ -178,7 +178,7 @@ pub async fn candidates(
     );
     let mut found = vec![];
     for row in tx.all(sql, vec![Argument::Uuids(ids)]).await? {
-        let registered = super::super::store::read(&row)?;
+        let registered = super::read(&row)?;
         let judgement = score::judge(traits, &Traits::from(&registered.person));
         found.push((registered, judgement));
     }
@@ -212,7 +212,7 @@ async fn wide_rows(tx: &mut Tx, probe: &Probe) -> Result<Vec<Record>, StoreError
            and ($6 = 0 or ((key >> 4) & 15) in (0, $6) or (key & 15) = $7)
          order by key limit $8"
     );
-    let (places, letters) = probe.wanted();
+    let [places, letters] = probe.wanted();
     // No place has the class -1.
     let class = |class: u8| if class == 0 { -1 } else { i64::from(class) };
     let (by_place, born, origin) = places.map_or((0, -1, -1), |(born, origin)| (1, class(born), class(origin)));
