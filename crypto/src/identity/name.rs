@@ -52,7 +52,8 @@ impl FromStr for FullName {
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
         }
-        if let Some(culprit) = name.chars().find(|c| !matches!(c, ' ' | '-' | '\'') && !mrz::is_letter(*c)) {
+        let belongs = |c: char| matches!(c, ' ' | '-' | '\'') || (mrz::is_letter(c) && !is_shape(c));
+        if let Some(culprit) = name.chars().find(|c| !belongs(*c)) {
             return Err(FullNameError::Character(culprit));
         }
         match name.chars().count() {
@@ -127,6 +128,12 @@ fn one_of_each(letter: char) -> char {
         '’' | '‘' | 'ʼ' | 'ʻ' => '\'',
         other => other,
     }
+}
+
+/// True for the long s and for ligatures (`ﬁ`): shapes of letters that fonts have, and no keyboard. One name must not
+/// have two spellings by them.
+const fn is_shape(letter: char) -> bool {
+    matches!(letter, 'ſ' | '\u{fb00}'..='\u{fb06}')
 }
 
 /// Returns `word` in NFC; if it is one Vietnamese syllable with `oa`, `oe` or `uy`, with the tone mark of an open one

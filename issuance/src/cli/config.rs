@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{Outcome, Place, configuration, output};
 use crate::keys::{AuthoritySettings, KeyStore};
+use crate::population::Register;
 
 /// Looks at the configuration: file, environment and flags together.
 #[derive(Args)]
@@ -39,6 +40,7 @@ impl ConfigCommand {
             Act::Check => {
                 let file = self.place.folder.file();
                 let settings = self.place.settings()?;
+                Register::open(&settings.population)?;
                 let founded = if KeyStore::is_begun(&settings.data) {
                     let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
                     settings.authority.check(&AuthoritySettings::read(&store)?)?;

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::model::{
     CardText, Declaration, DeclaredPlace, DeclaredRelative, Finding, MaritalStatus, Person, Place, Relative,
 };
-use super::reference::Reference;
+use super::reference::{Reference, Table, Unit};
 use crate::ground::text::{NotPrintable, tidy};
 
 /// Why no person can be registered from a declaration. Never empty.
@@ -154,7 +154,7 @@ impl Examination<'_> {
             (false, true) => return None,
             _ => self.must::<ProvinceCode>(&at, &declared.province, "province-unassigned")?,
         };
-        if self.reference.province(province).is_none() {
+        if self.reference.province(province, self.today).is_none() {
             self.declines(&at, "province-unassigned", "no province has this code");
             return None;
         }
@@ -165,34 +165,47 @@ impl Examination<'_> {
             detail: self.card_text(&format!("{field}.detail"), &declared.detail),
         };
         let most = Dg13::MAX_TEXT;
-        if place.in_words(self.reference).len() > most {
+        if place.in_words(self.reference, self.today).len() > most {
             self.declines(field, "text-too-long", &format!("the address in words is longer than {most} bytes"));
         }
         // The 2021 tables know nothing below a province that they do not know.
         if !self.reference.is_extra(province) {
-            self.units(field, &place);
+            self.units(field, &place, mandatory);
         }
         Some(place)
     }
 
-    /// District and commune against the tables.
-    fn units(&mut self, field: &str, place: &Place) {
+    /// District and commune against the tables. Where a birth was registered and where a family comes `of_before` keeps
+    /// the units of its time; a residence is declared in units of today.
+    fn units(&mut self, field: &str, place: &Place, of_before: bool) {
+        let (reference, today) = (self.reference, self.today);
         let province = place.province.to_string();
-        match place.district.as_deref().map(|code| self.reference.district(code)) {
+        let ended = |unit: &Unit<'_>| unit.ended.is_some() && !of_before;
+        if !of_before && reference.unit(Table::Provinces, &province, today).is_some_and(|unit| ended(&unit)) {
+            self.finds(field, "province-ended", "the province is no more: declare the one that took its place");
+        }
+        match place.district.as_deref().map(|code| (code, reference.district(code, today))) {
             None => self.finds(field, "address-incomplete", "the district is missing"),
-            Some(None) => self.finds(field, "district-unknown", "no district has this code"),
-            Some(Some(unit)) if unit.within != province => {
+            Some((_, None)) => self.finds(field, "district-unknown", "no district has this code"),
+            Some((code, Some(_))) if !reference.was_within(Table::Districts, code, &province, today) => {
                 self.finds(field, "district-elsewhere", "the district belongs to another province");
             }
-            Some(Some(_)) => {}
+            Some((_, Some(unit))) if ended(&unit) || (!of_before && unit.within != province) => {
+                self.finds(field, "district-ended", "the district is no more, or belongs to another province now");
+            }
+            Some(_) => {}
         }
-        match place.commune.as_deref().map(|code| self.reference.commune(code)) {
+        let district = place.district.as_deref().unwrap_or_default();
+        match place.commune.as_deref().map(|code| (code, reference.commune(code, today))) {
             None => self.finds(field, "address-incomplete", "the commune is missing"),
-            Some(None) => self.finds(field, "commune-unknown", "no commune has this code"),
-            Some(Some(unit)) if Some(unit.within) != place.district.as_deref() => {
+            Some((_, None)) => self.finds(field, "commune-unknown", "no commune has this code"),
+            Some((code, Some(_))) if !reference.was_within(Table::Communes, code, district, today) => {
                 self.finds(field, "commune-elsewhere", "the commune belongs to another district");
             }
-            Some(Some(_)) => {}
+            Some((_, Some(unit))) if ended(&unit) || (!of_before && unit.within != district) => {
+                self.finds(field, "commune-ended", "the commune is no more, or belongs to another district now");
+            }
+            Some(_) => {}
         }
     }
 
@@ -227,7 +240,7 @@ impl Examination<'_> {
 
     fn ethnic_group(&mut self, declared: &str) -> Option<String> {
         let code = self.must::<String>("ethnic_group", declared, "ethnic-group-unknown")?;
-        if self.reference.ethnic_group(&code).is_none() {
+        if self.reference.ethnic_group(&code, self.today).is_none() {
             self.declines("ethnic_group", "ethnic-group-unknown", "no ethnic group has this code");
             return None;
         }

@@ -9,6 +9,7 @@ pub mod model;
 pub mod names;
 mod problem;
 pub mod reference;
+pub mod reorganisation;
 pub mod search;
 pub mod steps;
 pub mod store;
@@ -30,6 +31,8 @@ pub use store::{MIGRATIONS, PERSON_READER};
 pub struct Settings {
     /// Provinces beside the official ones, for invented people.
     pub extra_provinces: Vec<ExtraProvince>,
+    /// Folder with tables of what changed since November 2021, CSV; none by default.
+    pub reorganisations: Option<std::path::PathBuf>,
     /// The State whose citizens it holds, three letters; the service takes it from its authority [default: `VNM`].
     #[serde(skip)]
     pub state: Option<String>,
@@ -43,11 +46,15 @@ pub struct Register {
 }
 
 impl Register {
-    /// The register with these settings.
-    #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    /// The register with these settings, and with the tables in their folder.
+    ///
+    /// # Errors
+    /// [`TablesError`](reorganisation::TablesError)
+    pub fn open(settings: &Settings) -> Result<Self, reorganisation::TablesError> {
+        let changes = settings.reorganisations.as_deref().map(reorganisation::read_folder).transpose()?;
         let reference = Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref());
-        Self { reference: Arc::new(reference), names: names::Remembered::default() }
+        let reference = reference.changed_by(changes.unwrap_or_default());
+        Ok(Self { reference: Arc::new(reference), names: names::Remembered::default() })
     }
 
     /// Provinces, districts, communes, ethnic groups.

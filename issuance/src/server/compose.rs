@@ -202,7 +202,7 @@ impl Offices {
         // The State is the authority's to the end: what a card names is what its signer's certificates name.
         let code = authority.country()?.in_mrz().to_owned();
         let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
-        let register = Register::new(&population);
+        let register = Register::open(&population)?;
         let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
@@ -292,6 +292,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The tables of places and ethnic groups.
+    #[error("population.reorganisations: {0}")]
+    Tables(#[from] population::reorganisation::TablesError),
     /// The TLS authority.
     #[error(transparent)]
     Tls(#[from] TlsAuthorityError),
