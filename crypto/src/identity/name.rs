@@ -111,7 +111,8 @@ pub fn folded_name(text: &str) -> String {
     // change of case may bring some.
     let plain: String = canonical_spelling(text).nfd().filter(|c| !is_combining_mark(*c)).collect();
     let lower = plain.to_uppercase().to_lowercase();
-    let plain = lower.nfd().filter(|c| !is_combining_mark(*c)).map(|letter| match letter {
+    // An apostrophe may come out of a change of case too (`ŉ`).
+    let plain = lower.nfd().filter(|c| !is_combining_mark(*c)).map(|letter| match one_of_each(letter) {
         'đ' => 'd',
         '\'' | '-' => ' ',
         other => other,
