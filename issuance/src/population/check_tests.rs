@@ -130,6 +130,8 @@ fn a_child_is_not_married() {
 /// A place of the past stays what it was; a residence is told in units of today.
 #[test]
 fn a_birth_was_registered_where_it_was_and_a_residence_is_where_it_is() {
+    use std::fmt::Write as _;
+
     let folder = tempfile::tempdir().unwrap();
     let rows = "table,code,valid_from,within,name_vi,name_en,successor\n\
                 districts,001,2025-07-01,,,,002\ncommunes,00004,2025-07-01,002,Trúc Bạch,,\n";
@@ -138,7 +140,7 @@ fn a_birth_was_registered_where_it_was_and_a_residence_is_where_it_is() {
         let mut columns = line.split(',');
         let (code, district) = (columns.next().unwrap(), columns.next().unwrap());
         if district == "001" && code != "00004" {
-            moved.push_str(&format!("communes,{code},2025-07-01,,,,00004\n"));
+            writeln!(moved, "communes,{code},2025-07-01,,,,00004").unwrap();
         }
     }
     std::fs::write(folder.path().join("a.csv"), moved).unwrap();

@@ -181,7 +181,7 @@ fn touched<'a>(tokens: &'a [String], places: &BTreeMap<String, Place>) -> BTreeM
             continue;
         }
         let named = word(n + 2);
-        let has_name = named.chars().all(|c| c.is_alphanumeric()) && !named.is_empty() && !follows.contains(&named);
+        let has_name = named.chars().all(char::is_alphanumeric) && !named.is_empty() && !follows.contains(&named);
         found.entry(table).or_insert(if has_name { named } else { table });
     }
     found
