@@ -82,7 +82,7 @@ impl People {
             "v", "x",
         ];
         let ends = [
-            "a", "ai", "an", "anh", "ang", "ao", "âm", "ân", "en", "ê", "iên", "iêm", "inh", "oa", "oan", "oi", "ong",
+            "a", "ai", "an", "anh", "ang", "ao", "âm", "ân", "en", "ê", "iên", "iêm", "ing", "oa", "oan", "oi", "ong",
             "ô", "ôn", "ơn", "u", "ung", "uy", "uyên", "ương", "ưu", "y", "ích", "ác", "úc",
         ];
         let given = begins.iter().flat_map(|begin| ends.iter().map(move |end| format!("{begin}{end}"))).collect();

@@ -52,7 +52,8 @@ impl FromStr for FullName {
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
         }
-        if let Some(culprit) = name.chars().find(|c| !matches!(c, ' ' | '-' | '\'') && !mrz::is_letter(*c)) {
+        let belongs = |c: char| matches!(c, ' ' | '-' | '\'') || (mrz::is_letter(c) && !is_shape(c));
+        if let Some(culprit) = name.chars().find(|c| !belongs(*c)) {
             return Err(FullNameError::Character(culprit));
         }
         match name.chars().count() {
@@ -110,7 +111,8 @@ pub fn folded_name(text: &str) -> String {
     // change of case may bring some.
     let plain: String = canonical_spelling(text).nfd().filter(|c| !is_combining_mark(*c)).collect();
     let lower = plain.to_uppercase().to_lowercase();
-    let plain = lower.nfd().filter(|c| !is_combining_mark(*c)).map(|letter| match letter {
+    // An apostrophe may come out of a change of case too (`ŉ`).
+    let plain = lower.nfd().filter(|c| !is_combining_mark(*c)).map(|letter| match one_of_each(letter) {
         'đ' => 'd',
         '\'' | '-' => ' ',
         other => other,
@@ -127,6 +129,12 @@ fn one_of_each(letter: char) -> char {
         '’' | '‘' | 'ʼ' | 'ʻ' => '\'',
         other => other,
     }
+}
+
+/// True for the long s and for ligatures (`ﬁ`): shapes of letters that fonts have, and no keyboard. One name must not
+/// have two spellings by them.
+const fn is_shape(letter: char) -> bool {
+    matches!(letter, 'ſ' | '\u{fb00}'..='\u{fb06}')
 }
 
 /// Returns `word` in NFC; if it is one Vietnamese syllable with `oa`, `oe` or `uy`, with the tone mark of an open one

@@ -227,6 +227,7 @@ fn a_folded_name_is_what_all_its_spellings_have_in_common() {
         ("Groß", "gross"),
         ("GROSS", "gross"),
         ("Chloé", "chloe"),
+        ("ŉ", "n"),
     ] {
         assert_eq!(folded_name(written), folded, "{written}");
     }
@@ -241,5 +242,98 @@ proptest! {
         prop_assert_eq!(folded_name(&name.nfd().collect::<String>()), folded.clone());
         prop_assert_eq!(folded_name(&name.to_uppercase()), folded.clone());
         prop_assert!(!folded.contains("  ") && folded.trim() == folded);
+    }
+}
+
+/// Letters of other alphabets that look like ours (`tests/data/confusables.txt`), each with the
+/// letter that it looks like.
+fn confusables() -> Vec<(char, char)> {
+    let rows = include_str!("../../tests/data/confusables.txt").lines().filter(|line| !line.starts_with('#'));
+    let row = |line: &str| {
+        let (code, rest) = line.split_once(" ; ").unwrap();
+        let letter = u32::from_str_radix(code, 16).ok().and_then(char::from_u32).unwrap();
+        (letter, rest.chars().next().unwrap())
+    };
+    rows.map(row).collect()
+}
+
+/// The letter as NFC has it: U+1FBE is U+03B9.
+fn composed(letter: char) -> char {
+    use unicode_normalization::UnicodeNormalization as _;
+    std::iter::once(letter).nfc().next().unwrap()
+}
+
+#[test]
+fn a_letter_of_another_alphabet_is_refused_and_named() {
+    let all = confusables();
+    assert!(all.len() > 200, "only {} letters", all.len());
+    for (letter, looks_like) in all {
+        let read = format!("Nguy{letter}n").parse::<FullName>();
+        match letter {
+            // The one that a table of Doc 9303 has: a letter of its own in Turkish, and an i where names are compared.
+            'ı' => assert_eq!(folded_name(read.unwrap().as_str()), "nguyin"),
+            _ => assert_eq!(read, Err(FullNameError::Character(composed(letter))), "{letter} for {looks_like}"),
+        }
+    }
+    // Signs that are letters by Unicode's own equivalence.
+    assert_eq!("\u{212a}im".parse::<FullName>().unwrap().as_str(), "Kim");
+    for shape in ['ſ', 'ﬁ', 'ﬆ'] {
+        assert_eq!(format!("Na{shape}").parse::<FullName>(), Err(FullNameError::Character(shape)));
+    }
+    for invisible in ['\u{200b}', '\u{200d}', '\u{ad}', '\u{feff}', '\u{202e}'] {
+        assert_eq!(format!("Na{invisible}m").parse::<FullName>(), Err(FullNameError::Character(invisible)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn one_foreign_letter_anywhere_in_a_name_is_the_culprit(at in 0usize..14, which in 0usize..1000) {
+        let all: Vec<char> = confusables().into_iter().map(|(letter, _)| letter).filter(|letter| *letter != 'ı').collect();
+        let letter = all[which % all.len()];
+        let mut name: Vec<char> = "Nguyễn Thị Mẫu".chars().collect();
+        name[at] = letter;
+        let read = name.into_iter().collect::<String>().parse::<FullName>();
+        prop_assert_eq!(read, Err(FullNameError::Character(composed(letter))));
+    }
+
+    #[test]
+    fn every_letter_that_is_written_for_d_with_stroke_is_the_same_name(
+        name in "[A-ZĐa-zđ]{1,8}( [A-ZĐa-zđ]{1,8}){0,3}", capital in "[\u{d0}\u{189}]", small in "[\u{f0}\u{256}]"
+    ) {
+        let written = name.replace('Đ', &capital).replace('đ', &small);
+        prop_assert_eq!(written.parse::<FullName>(), name.parse::<FullName>());
+        prop_assert_eq!(folded_name(&written), folded_name(&name));
+        prop_assert!(folded_name(&written).is_ascii());
+    }
+
+    #[test]
+    fn a_tone_moves_in_vietnamese_syllables_only(
+        initial in "(b|m|n|p|ph|v|chl|kr|z)", vowels in "(o[áàảãạéèẻẽẹ]|[óòỏõọ][ae]|u[ýỳỷỹỵ]|[úùủũụ]y)", ending in "(|b|l|s)"
+    ) {
+        let word = format!("{initial}{vowels}{ending}");
+        let read = word.parse::<FullName>().unwrap();
+        prop_assert_eq!(read.as_str(), word);
+    }
+
+    #[test]
+    fn both_places_of_a_tone_are_one_name(
+        initial in "(|ch|đ|h|kh|l|ng|t|th|x)", tone in "[\u{300}\u{301}\u{303}\u{309}\u{323}]",
+        vowels in "(oa|oe|uy)", ending in "(|n|ng|nh|t)"
+    ) {
+        let (first, second) = vowels.split_at(1);
+        let old = format!("{initial}{first}{tone}{second}{ending}").parse::<FullName>();
+        let new = format!("{initial}{first}{second}{tone}{ending}").parse::<FullName>();
+        prop_assert_eq!(&old, &new);
+        prop_assert_eq!(folded_name(old.unwrap().as_str()), format!("{}{vowels}{ending}", initial.replace('đ', "d")));
+    }
+
+    #[test]
+    fn what_is_stored_can_be_printed_transliterated_and_compared(name in "[A-ZÀ-Ỹa-zà-ỹĐđƠơƯư' -]{2,40}") {
+        if let Ok(name) = name.parse::<FullName>() {
+            let written = crate::mrz::transliterate(name.as_str());
+            prop_assert!(written.is_ok());
+            let letters: String = folded_name(name.as_str()).split(' ').collect();
+            prop_assert!(!letters.is_empty());
+        }
     }
 }

@@ -85,11 +85,16 @@ where
     responses((status = 200, body = PersonView)))]
 async fn read_person(
     State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<PersonId>,
     occasion: Occasion,
 ) -> Looked<PersonView> {
-    desk.look(officer, async |deed| person(deed, id, occasion).await.map(PersonView::from)).await
+    desk.look(officer, async |deed| {
+        let registered = person(deed, id, occasion).await?;
+        Ok::<_, CounterError>(PersonView::of(registered, &counter.register, deed.today()))
+    })
+    .await
 }
 
 /// What happened to a person in the register, event by event, each with its evidence.
@@ -247,6 +252,7 @@ struct Shown {
     request_body = Shown, responses((status = 200, body = PersonView)))]
 async fn read_person_by_claim(
     State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<PersonId>,
     occasion: Occasion,
@@ -254,7 +260,8 @@ async fn read_person_by_claim(
 ) -> Answered {
     population::claimed(&desk, &officer, id, async || {
         desk.write(officer.clone(), stamp, async |deed| {
-            person_by_claim(deed, id, &body.claim, occasion).await.map(PersonView::from)
+            let registered = person_by_claim(deed, id, &body.claim, occasion).await?;
+            Ok::<_, CounterError>(PersonView::of(registered, &counter.register, deed.today()))
         })
         .await
     })

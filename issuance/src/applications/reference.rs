@@ -4,20 +4,23 @@
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use crypto::identity::Date;
+use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::Counter;
 use super::model::{ChangeReason, KindName, ReissueReason, StageName};
 use crate::population::reference::{Reference, Table};
-use crate::web::{Named, Page, Problem, Right, Routes, tags};
+use crate::web::{Desk, Named, Page, Parameters, Problem, Right, Routes, tags};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Counter: FromRef<S>,
+    Desk: FromRef<S>,
 {
     Routes::new().add(Right::SignedIn, routes!(table))
 }
@@ -26,11 +29,11 @@ where
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Wanted {
-    /// Communes as of November 2021, each within its district.
+    /// Communes, each within its district.
     Communes,
     /// Countries: three letters of ISO 3166-1, with the Vietnamese names of the Unicode CLDR.
     Countries,
-    /// Districts as of November 2021, each within its province.
+    /// Districts, each within its province.
     Districts,
     /// Ethnic groups.
     EthnicGroups,
@@ -55,17 +58,40 @@ struct EntryItem {
     name_vi: Option<String>,
     /// In English.
     name_en: Option<String>,
+    /// The first day on which it is so, yyyy-MM-dd; null for what stands in the tables of 2021.
+    valid_from: Option<String>,
+    /// The first day on which it is no longer so, if that is known.
+    valid_until: Option<String>,
+    /// The code that takes its place on that day; null where the code stays and its name or superior changes.
+    successor: Option<String>,
+}
+
+/// Which day's table.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DayAsked {
+    /// The table as it is on this day (yyyy-MM-dd), before or ahead; today's if left out.
+    #[param(value_type = Option<String>, example = "2026-11-26")]
+    on: Option<Date>,
 }
 
 /// A table of codes, whole. With `If-None-Match` only if it is another one.
-#[utoipa::path(get, path = "/api/v1/reference/{table}", tag = "reference",
+#[utoipa::path(get, path = "/api/v1/reference/{table}", tag = "reference", params(DayAsked),
     responses((status = 200, body = Page<EntryItem>), (status = 304, description = "The same as before.")))]
 async fn table(
     State(counter): State<Counter>,
+    State(desk): State<Desk>,
     Named(wanted): Named<Wanted>,
+    Parameters(asked): Parameters<DayAsked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let page = Page { items: entries(wanted, counter.register.reference()), next: None };
+    let on = match asked.on {
+        None => desk.deeds().source().clock().today(),
+        Some(day) => {
+            day.full().ok_or_else(|| Problem::new(ProblemCode::QueryMalformed).detail("`on` is a whole date"))?
+        }
+    };
+    let page = Page { items: entries(wanted, counter.register.reference(), on), next: None };
     let body = serde_json::to_vec(&page).map_err(|error| Problem::internal(&error))?;
     let tag = hex::encode(&Sha256::digest(&body)[..16]);
     let quoted = HeaderValue::from_str(&format!("\"{tag}\"")).map_err(|error| Problem::internal(&error))?;
@@ -80,14 +106,17 @@ async fn table(
     Ok(response)
 }
 
-fn entries(wanted: Wanted, reference: &Reference) -> Vec<EntryItem> {
+fn entries(wanted: Wanted, reference: &Reference, on: time::Date) -> Vec<EntryItem> {
     let of = |table: Table| {
-        let entries = reference.entries(table).into_iter();
+        let entries = reference.entries(table, on).into_iter();
         let item = |entry: crate::population::reference::Entry| EntryItem {
             code: entry.code,
-            within: entry.within.map(str::to_owned),
+            within: entry.within,
             name_vi: entry.name_vi,
-            name_en: entry.name_en.map(str::to_owned),
+            name_en: entry.name_en,
+            valid_from: entry.valid_from.map(|day| day.to_string()),
+            valid_until: entry.valid_until.map(|day| day.to_string()),
+            successor: entry.successor,
         };
         entries.map(item).collect()
     };
@@ -119,6 +148,9 @@ fn worded(code: &impl Serialize, within: Option<KindName>, vi: &str, en: &str) -
         within: within.map(|kind| word(&kind)),
         name_vi: Some(vi.to_owned()),
         name_en: Some(en.to_owned()),
+        valid_from: None,
+        valid_until: None,
+        successor: None,
     }
 }
 
@@ -170,6 +202,8 @@ const REISSUES: [(ReissueReason, &str, &str); 2] = [
 mod tests {
     use super::*;
 
+    const TODAY: time::Date = time::macros::date!(2026 - 11 - 26);
+
     #[test]
     fn every_table_has_its_entries_and_no_code_twice() {
         let reference = Reference::new(&["003=Tỉnh Mẫu".parse().unwrap()]);
@@ -183,7 +217,7 @@ mod tests {
             (Wanted::Religions, 15),
             (Wanted::Stages, 9),
         ] {
-            let entries = entries(wanted, &reference);
+            let entries = entries(wanted, &reference, TODAY);
             let codes: std::collections::BTreeSet<_> = entries.iter().map(|entry| &entry.code).collect();
             assert_eq!((entries.len(), codes.len()), (count, count), "{wanted:?}");
             assert!(entries.iter().all(|entry| entry.name_vi.is_some() || entry.name_en.is_some()), "{wanted:?}");
@@ -193,7 +227,7 @@ mod tests {
                 assert!(entries.iter().all(both), "{wanted:?}");
             }
         }
-        let countries = entries(Wanted::Countries, &reference);
+        let countries = entries(Wanted::Countries, &reference, TODAY);
         let germany = countries.iter().find(|country| country.code == "DEU").unwrap();
         assert_eq!((germany.name_vi.as_deref(), germany.name_en.as_deref()), (Some("Đức"), Some("Germany")));
     }

@@ -135,10 +135,14 @@ fn particulars(holder: Holder<'_>, profile: &CardProfile, reference: &Reference,
         birth: person.birth,
         sex: person.sex,
         nationality: profile.state.nationality.clone(),
-        ethnicity: reference.ethnic_group(&person.ethnic_group).unwrap_or_default().into(),
+        ethnicity: reference.ethnic_group(&person.ethnic_group, holder.issued).unwrap_or_default().into(),
         religion: person.religion.as_ref().map_or_else(|| "Không".into(), |religion| religion.as_str().to_owned()),
-        origin: person.place_of_origin.in_words(reference),
-        residence: person.permanent_residence.as_ref().map(|place| place.in_words(reference)).unwrap_or_default(),
+        origin: person.place_of_origin.in_words(reference, holder.issued),
+        residence: person
+            .permanent_residence
+            .as_ref()
+            .map(|place| place.in_words(reference, holder.issued))
+            .unwrap_or_default(),
         features: holder.features.into(),
         issued: holder.issued,
         expiry,

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{Outcome, Place, configuration, output};
 use crate::keys::{AuthoritySettings, KeyStore};
+use crate::population::Register;
 use crate::server::Settings;
 use crate::store::{Db, StoreError};
 
@@ -80,6 +81,7 @@ impl ConfigCommand {
                 let file = self.place.folder.file();
                 let config = self.place.config()?;
                 let settings = config.settings()?;
+                Register::open(&settings.population)?;
                 let founded = if KeyStore::is_begun(&settings.data) {
                     let store = KeyStore::open(&settings.data, settings.key_file.as_deref())?;
                     settings.authority.check(&AuthoritySettings::read(&store)?)?;

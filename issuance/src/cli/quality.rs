@@ -40,7 +40,7 @@ impl QualityCommand {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
             let deeds = server::deeds(&settings).await?;
-            let register = Register::new(&settings.population);
+            let register = Register::open(&settings.population)?;
             let (today, term) = (deeds.source().clock().today(), register.living_months());
             let mut tx = deeds.db().begin_read().await?;
             let asked = (self.level, &self.province);

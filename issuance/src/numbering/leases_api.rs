@@ -189,7 +189,7 @@ async fn lease(
     Write { stamp, body }: Write<LeaseBody>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        if register.reference().province(body.province).is_none() {
+        if register.reference().province(body.province, deed.today()).is_none() {
             return Err(LeaseError::Unfit(LeaseUnfit::Province));
         }
         let wanted = Wanted {

@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use super::duplicates_api::DuplicateView;
 use super::model::{Declaration, Finding, Person, Registered};
+use super::reference::{Reference, Table};
 use super::steps::Entered;
 use super::{PopulationError, Register, steps};
 use crate::ground::ids::PersonId;
@@ -57,6 +58,25 @@ pub(crate) struct PersonView {
     findings: Vec<Finding>,
     /// The record of the same person into which this one was merged: go on with that one.
     merged_into: Option<PersonId>,
+    /// Units of the person's places that ended since they were declared. The places keep them.
+    ended_units: Vec<EndedUnit>,
+}
+
+/// A unit that ended, and the one that took its place.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EndedUnit {
+    /// Field that holds the unit (`permanent_residence.commune`).
+    field: String,
+    /// Its code.
+    code: String,
+    /// Its name in Vietnamese.
+    name_vi: String,
+    /// The first day on which it was no more, yyyy-MM-dd.
+    ended: String,
+    /// The code that is in its place today.
+    successor: String,
+    /// The name of that in Vietnamese.
+    successor_name_vi: String,
 }
 
 /// A declaration (form DC01) enters the register.
@@ -95,9 +115,42 @@ pub(crate) async fn claimed(
     done
 }
 
-impl From<Registered> for PersonView {
-    fn from(registered: Registered) -> Self {
+impl PersonView {
+    /// The person as seen on a day.
+    pub(crate) fn of(registered: Registered, register: &Register, today: time::Date) -> Self {
+        let ended_units = ended_units(&registered.person, register.reference(), today);
         let Registered { id, office, person, findings, personal_number, merged_into } = registered;
-        Self { person_id: id, office, personal_number, person, findings, merged_into }
+        Self { person_id: id, office, personal_number, person, findings, merged_into, ended_units }
     }
+}
+
+fn ended_units(person: &Person, reference: &Reference, today: time::Date) -> Vec<EndedUnit> {
+    let places = [
+        ("birth_registration", Some(&person.birth_registration)),
+        ("place_of_origin", Some(&person.place_of_origin)),
+        ("permanent_residence", person.permanent_residence.as_ref()),
+        ("temporary_residence", person.temporary_residence.as_ref()),
+        ("current_residence", person.current_residence.as_ref()),
+    ];
+    let mut found = vec![];
+    for (field, place) in places {
+        let Some(place) = place else { continue };
+        for (table, code, ended, successor) in place.ended(reference, today) {
+            let name = |code: &str| reference.unit(table, code, today).map_or("", |unit| unit.name).to_owned();
+            let part = match table {
+                Table::Provinces => "province",
+                Table::Districts => "district",
+                _ => "commune",
+            };
+            found.push(EndedUnit {
+                field: format!("{field}.{part}"),
+                name_vi: name(&code),
+                code,
+                ended: ended.to_string(),
+                successor: successor.to_owned(),
+                successor_name_vi: name(successor),
+            });
+        }
+    }
+    found
 }

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::model::{
     CardText, Declaration, DeclaredPlace, DeclaredRelative, Finding, MaritalStatus, Person, Place, Relative,
 };
-use super::reference::Reference;
+use super::reference::{Reference, Table, Unit};
 use super::rules::{self, Rule};
 use crate::ground::text::{NotPrintable, tidy};
 
@@ -183,7 +183,7 @@ impl Examination<'_> {
         ];
         for (field, relative) in relatives {
             let number = relative.as_ref().and_then(|relative| relative.personal_number);
-            if number.is_some_and(|number| self.reference.province(number.province()).is_none()) {
+            if number.is_some_and(|number| self.reference.province(number.province(), self.today).is_none()) {
                 let field = format!("{field}.personal_number");
                 self.finds(
                     &field,
@@ -221,7 +221,7 @@ impl Examination<'_> {
             (false, true) => return None,
             _ => self.must::<ProvinceCode>(&at, &declared.province, rules::PROVINCE_UNASSIGNED)?,
         };
-        if self.reference.province(province).is_none() {
+        if self.reference.province(province, self.today).is_none() {
             self.declines(&at, rules::PROVINCE_UNASSIGNED, "no province has this code");
             return None;
         }
@@ -232,42 +232,55 @@ impl Examination<'_> {
             detail: self.card_text(&format!("{field}.detail"), &declared.detail),
         };
         let most = Dg13::MAX_TEXT;
-        if place.in_words(self.reference).len() > most {
+        if place.in_words(self.reference, self.today).len() > most {
             self.declines(field, rules::TEXT_TOO_LONG, &format!("the address in words is longer than {most} bytes"));
         }
         // The 2021 tables know nothing below a province that they do not know.
         if !self.reference.is_extra(province) {
-            self.units(field, &place);
+            self.units(field, &place, mandatory);
         }
         Some(place)
     }
 
-    /// District and commune against the tables.
-    fn units(&mut self, field: &str, place: &Place) {
+    /// District and commune against the tables. Where a birth was registered and where a family comes `of_before` keeps
+    /// the units of its time; a residence is declared in units of today.
+    fn units(&mut self, field: &str, place: &Place, of_before: bool) {
         let at = |part: &str| format!("{field}.{part}");
+        let (reference, today) = (self.reference, self.today);
         let province = place.province.to_string();
-        match place.district.as_deref().map(|code| self.reference.district(code)) {
+        let ended = |unit: &Unit<'_>| unit.ended.is_some() && !of_before;
+        if !of_before && reference.unit(Table::Provinces, &province, today).is_some_and(|unit| ended(&unit)) {
+            self.finds(field, rules::PROVINCE_ENDED, "the province is no more: declare the one that took its place");
+        }
+        match place.district.as_deref().map(|code| (code, reference.district(code, today))) {
             None => self.finds(field, rules::ADDRESS_INCOMPLETE, "the district is missing"),
-            Some(None) => self.finds(field, rules::DISTRICT_UNKNOWN, "no district has this code"),
-            Some(Some(unit)) if unit.within != province => {
+            Some((_, None)) => self.finds(field, rules::DISTRICT_UNKNOWN, "no district has this code"),
+            Some((code, Some(unit))) if !reference.was_within(Table::Districts, code, &province, today) => {
                 let finding =
                     Finding::new(rules::DISTRICT_ELSEWHERE, field, "the district belongs to another province");
                 let put = at("province");
                 let put = Some((put.as_str(), unit.within.to_owned()));
                 self.findings.push(finding.mended("the district's own province, or another district", put));
             }
-            Some(Some(_)) => {}
+            Some((_, Some(unit))) if ended(&unit) || (!of_before && unit.within != province) => {
+                self.finds(field, rules::DISTRICT_ENDED, "the district is no more, or belongs to another province now");
+            }
+            Some(_) => {}
         }
-        match place.commune.as_deref().map(|code| self.reference.commune(code)) {
+        let district = place.district.as_deref().unwrap_or_default();
+        match place.commune.as_deref().map(|code| (code, reference.commune(code, today))) {
             None => self.finds(field, rules::ADDRESS_INCOMPLETE, "the commune is missing"),
-            Some(None) => self.finds(field, rules::COMMUNE_UNKNOWN, "no commune has this code"),
-            Some(Some(unit)) if Some(unit.within) != place.district.as_deref() => {
+            Some((_, None)) => self.finds(field, rules::COMMUNE_UNKNOWN, "no commune has this code"),
+            Some((code, Some(unit))) if !reference.was_within(Table::Communes, code, district, today) => {
                 let finding = Finding::new(rules::COMMUNE_ELSEWHERE, field, "the commune belongs to another district");
                 let put = at("district");
                 let put = Some((put.as_str(), unit.within.to_owned()));
                 self.findings.push(finding.mended("the commune's own district, or another commune", put));
             }
-            Some(Some(_)) => {}
+            Some((_, Some(unit))) if ended(&unit) || (!of_before && unit.within != district) => {
+                self.finds(field, rules::COMMUNE_ENDED, "the commune is no more, or belongs to another district now");
+            }
+            Some(_) => {}
         }
     }
 
@@ -304,9 +317,10 @@ impl Examination<'_> {
 
     fn ethnic_group(&mut self, declared: &str) -> Option<String> {
         let code = self.must::<String>("ethnic_group", declared, rules::ETHNIC_GROUP_UNKNOWN)?;
-        if self.reference.ethnic_group(&code).is_none() {
+        if self.reference.ethnic_group(&code, self.today).is_none() {
             let finding = Finding::new(rules::ETHNIC_GROUP_UNKNOWN, "ethnic_group", "no ethnic group has this code");
-            let padded = Some(format!("{code:0>2}")).filter(|padded| self.reference.ethnic_group(padded).is_some());
+            let padded =
+                Some(format!("{code:0>2}")).filter(|padded| self.reference.ethnic_group(padded, self.today).is_some());
             let put = padded.map(|padded| ("ethnic_group", padded));
             self.declines.push(finding.shaped(&code).mended("write the two digits of the table", put));
             return None;

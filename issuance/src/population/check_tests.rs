@@ -3,6 +3,8 @@ use time::macros::date;
 use super::*;
 use crate::population::reference::ExtraProvince;
 
+const TODAY: time::Date = date!(2026 - 11 - 22);
+
 /// A woman who does not exist: province 003 is not assigned.
 fn declaration() -> Declaration {
     let origin = DeclaredPlace { province: "003".into(), detail: "Xã Mẫu".into(), ..Default::default() };
@@ -37,12 +39,12 @@ fn reference() -> Reference {
 }
 
 fn accepted(declaration: &Declaration) -> (Person, Vec<String>) {
-    let (person, findings) = examine(declaration, &reference(), date!(2026 - 11 - 22)).unwrap();
+    let (person, findings) = examine(declaration, &reference(), TODAY).unwrap();
     (person, findings.into_iter().map(|f| f.code).collect())
 }
 
 fn declined(declaration: &Declaration) -> Vec<(String, String)> {
-    let Declined(reasons) = examine(declaration, &reference(), date!(2026 - 11 - 22)).unwrap_err();
+    let Declined(reasons) = examine(declaration, &reference(), TODAY).unwrap_err();
     reasons.into_iter().map(|f| (f.field, f.code)).collect()
 }
 
@@ -52,8 +54,8 @@ fn a_whole_declaration_has_no_findings() {
     assert_eq!(findings, [""; 0]);
     assert_eq!(person.full_name.as_str(), "NGUYỄN THỊ MẪU");
     let residence = person.permanent_residence.unwrap();
-    assert_eq!(residence.in_words(&reference()), "Số 1 Phố Mẫu, Phúc Xá, Ba Đình, Hà Nội");
-    assert_eq!(person.birth_registration.in_words(&reference()), "Xã Mẫu, Mẫu");
+    assert_eq!(residence.in_words(&reference(), TODAY), "Số 1 Phố Mẫu, Phúc Xá, Ba Đình, Hà Nội");
+    assert_eq!(person.birth_registration.in_words(&reference(), TODAY), "Xã Mẫu, Mẫu");
 }
 
 #[test]
@@ -163,4 +165,41 @@ fn a_number_for_life_tells_sex_year_and_province_of_birth() {
     assert_eq!(codes("001300123456"), ["own-number-other-province"]);
     assert_eq!(own_number("03300123456").unwrap_err().repair.unwrap().put.unwrap().value, "003300123456");
     assert_eq!(own_number(" ").unwrap(), None);
+}
+
+/// A place of the past stays what it was; a residence is told in units of today.
+#[test]
+fn a_birth_was_registered_where_it_was_and_a_residence_is_where_it_is() {
+    use std::fmt::Write as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "table,code,valid_from,within,name_vi,name_en,successor\n\
+                districts,001,2025-07-01,,,,002\ncommunes,00004,2025-07-01,002,Trúc Bạch,,\n";
+    let mut moved = rows.to_owned();
+    for line in include_str!("../../data/vn_communes_2021.csv").lines().skip(1) {
+        let mut columns = line.split(',');
+        let (code, district) = (columns.next().unwrap(), columns.next().unwrap());
+        if district == "001" && code != "00004" {
+            writeln!(moved, "communes,{code},2025-07-01,,,,00004").unwrap();
+        }
+    }
+    std::fs::write(folder.path().join("a.csv"), moved).unwrap();
+    let reference = reference().changed_by(crate::population::reorganisation::read_folder(folder.path()).unwrap());
+    let codes = |declaration: &Declaration, on: time::Date| {
+        let findings = examine(declaration, &reference, on).unwrap().1;
+        findings.into_iter().map(|f| (f.field, f.code)).filter(|(_, code)| code.contains("ended")).collect::<Vec<_>>()
+    };
+    let mut of_hanoi = declaration();
+    (of_hanoi.birth_registration, of_hanoi.place_of_origin) = (hanoi(), hanoi());
+    assert_eq!(codes(&of_hanoi, date!(2025 - 06 - 30)), []);
+    let field = "permanent_residence".to_owned();
+    let ended = [(field.clone(), "district-ended".to_owned()), (field.clone(), "commune-ended".to_owned())];
+    assert_eq!(codes(&of_hanoi, TODAY), ended, "not where the birth was registered");
+    // The commune stays, and belongs to another district.
+    of_hanoi.permanent_residence.as_mut().unwrap().commune = "00004".into();
+    assert_eq!(codes(&of_hanoi, TODAY), ended);
+    of_hanoi.permanent_residence.as_mut().unwrap().district = "002".into();
+    assert_eq!(codes(&of_hanoi, TODAY), []);
+    let place = examine(&of_hanoi, &reference, TODAY).unwrap().0.birth_registration;
+    assert_eq!(place.in_words(&reference, TODAY), "Số 1 Phố Mẫu, Phúc Xá, Ba Đình, Hà Nội", "the names of its time");
 }

@@ -18,6 +18,7 @@ pub mod quality;
 mod quality_api;
 mod quality_picture;
 pub mod reference;
+pub mod reorganisation;
 pub mod rules;
 pub mod search;
 pub mod steps;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub extra_provinces: Vec<ExtraProvince>,
     /// A record counts as living for so many months after it was declared or confirmed.
     pub living_months: u32,
+    /// Folder with tables of what changed since November 2021, CSV; none by default.
+    pub reorganisations: Option<std::path::PathBuf>,
     /// The State whose citizens it holds, three letters; the service takes it from its authority [default: `VNM`].
     #[serde(skip)]
     pub state: Option<String>,
@@ -54,7 +57,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { extra_provinces: vec![], living_months: 24, state: None }
+        Self { extra_provinces: vec![], living_months: 24, reorganisations: None, state: None }
     }
 }
 
@@ -69,16 +72,20 @@ pub struct Register {
 }
 
 impl Register {
-    /// The register with these settings.
-    #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    /// The register with these settings, and with the tables in their folder.
+    ///
+    /// # Errors
+    /// [`TablesError`](reorganisation::TablesError)
+    pub fn open(settings: &Settings) -> Result<Self, reorganisation::TablesError> {
+        let changes = settings.reorganisations.as_deref().map(reorganisation::read_folder).transpose()?;
         let reference = Reference::new(&settings.extra_provinces).of_state(settings.state.as_deref());
-        Self {
+        let reference = reference.changed_by(changes.unwrap_or_default());
+        Ok(Self {
             reference: Arc::new(reference),
             numbers: None,
             names: names::Remembered::default(),
             living_months: settings.living_months,
-        }
+        })
     }
 
     /// The same register, which enters the numbers that people have already into this book.

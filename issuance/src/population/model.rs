@@ -8,7 +8,7 @@ use crypto::lds::Dg13;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::reference::Reference;
+use super::reference::{Reference, Table};
 use super::rules::{self, Rule};
 use crate::ground::OfficeCode;
 use crate::ground::ids::PersonId;
@@ -344,17 +344,36 @@ pub struct Place {
 pub type CardText = PrintedText<{ Dg13::MAX_TEXT }>;
 
 impl Place {
-    /// The address in words, smallest unit first, as it is printed on the card and written in DG13.
-    pub fn in_words(&self, reference: &Reference) -> String {
-        let district = self.district.as_deref().and_then(|code| reference.district(code));
-        let commune = self.commune.as_deref().and_then(|code| reference.commune(code));
+    /// The address in words on a day, smallest unit first, as it is printed on the card and written in DG13. A unit
+    /// that ended before keeps its name: the place was declared so.
+    pub fn in_words(&self, reference: &Reference, on: time::Date) -> String {
+        let district = self.district.as_deref().and_then(|code| reference.district(code, on));
+        let commune = self.commune.as_deref().and_then(|code| reference.commune(code, on));
         let parts = [
             self.detail.as_ref().map(CardText::as_str),
             commune.map(|unit| unit.name),
             district.map(|unit| unit.name),
-            reference.province(self.province),
+            reference.province(self.province, on),
         ];
         parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the units of the place that ended before this day: table, code, the day and what took its place.
+    pub fn ended<'a>(
+        &'a self,
+        reference: &'a Reference,
+        on: time::Date,
+    ) -> impl Iterator<Item = (Table, String, time::Date, &'a str)> {
+        let codes = [
+            (Table::Provinces, Some(self.province.to_string())),
+            (Table::Districts, self.district.clone()),
+            (Table::Communes, self.commune.clone()),
+        ];
+        codes.into_iter().filter_map(move |(table, code)| {
+            let code = code?;
+            let (day, successor) = reference.unit(table, &code, on)?.ended?;
+            Some((table, code, day, successor))
+        })
     }
 }
 

@@ -50,7 +50,7 @@ impl Mark {
         if person.died.is_some() {
             words |= DEAD;
         }
-        Self { commune: commune_of(person, reference), month, words }
+        Self { commune: commune_of(person, reference, on), month, words }
     }
 
     /// As it is kept; the mark of a person of whom only the month of confirmation is known.
@@ -264,7 +264,7 @@ pub async fn figures(
         units.entry(String::new()).or_default();
     }
     let named = units.into_iter().map(|(place, figures)| {
-        let name = name_of(&place, level, reference);
+        let name = name_of(&place, level, reference, today);
         let place = if level == Level::Country { reference.state().to_owned() } else { place };
         Figures { place, name, ..figures }
     });
@@ -337,20 +337,20 @@ pub(super) fn unit_of(place: &str, level: Level) -> String {
 }
 
 /// Returns the name of a unit.
-pub(super) fn name_of(place: &str, level: Level, reference: &Reference) -> Option<String> {
+pub(super) fn name_of(place: &str, level: Level, reference: &Reference, on: Date) -> Option<String> {
     let code = place.rsplit('/').next().filter(|code| !code.is_empty());
     match level {
         Level::Country => Some(reference.state().to_owned()),
-        Level::Province => code?.parse().ok().and_then(|code| reference.province(code)).map(str::to_owned),
-        Level::District => reference.district(code?).map(|unit| unit.name.to_owned()),
-        Level::Commune => reference.commune(code?).map(|unit| unit.name.to_owned()),
+        Level::Province => code?.parse().ok().and_then(|code| reference.province(code, on)).map(str::to_owned),
+        Level::District => reference.district(code?, on).map(|unit| unit.name.to_owned()),
+        Level::Commune => reference.commune(code?, on).map(|unit| unit.name.to_owned()),
     }
 }
 
 /// Returns the place of a commune of the tables, as persons are counted in it.
-pub(super) fn place_of(commune: &str, reference: &Reference) -> Option<String> {
-    let district = reference.commune(commune)?.within;
-    Some(format!("{}/{district}/{commune}", reference.district(district)?.within))
+pub(super) fn place_of(commune: &str, reference: &Reference, on: Date) -> Option<String> {
+    let district = reference.commune(commune, on)?.within;
+    Some(format!("{}/{district}/{commune}", reference.district(district, on)?.within))
 }
 
 /// Returns the months since year 0 of a day.
@@ -365,15 +365,15 @@ fn first_of(month: i64) -> Option<Date> {
 }
 
 /// Where a person is counted: the permanent residence as far as the tables know it.
-fn commune_of(person: &Person, reference: &Reference) -> String {
+fn commune_of(person: &Person, reference: &Reference, on: Date) -> String {
     let Some(home) = &person.permanent_residence else { return "//".to_owned() };
     let province = home.province.to_string();
     let within = |unit: Option<super::reference::Unit<'_>>, of: &str| unit.is_some_and(|unit| unit.within == of);
-    let district = home.district.as_deref().filter(|code| within(reference.district(code), &province));
+    let district = home.district.as_deref().filter(|code| within(reference.district(code, on), &province));
     let commune = home
         .commune
         .as_deref()
-        .filter(|code| district.is_some_and(|district| within(reference.commune(code), district)));
+        .filter(|code| district.is_some_and(|district| within(reference.commune(code, on), district)));
     format!("{province}/{}/{}", district.unwrap_or_default(), commune.unwrap_or_default())
 }
 

@@ -1,18 +1,22 @@
-//! Provinces, districts, communes and ethnic groups as of November 2021 (`issuance/data/README.md`), and the
-//! provinces that a deployment adds.
+//! Provinces, districts, communes and ethnic groups on a day: as of November 2021 (`issuance/data/README.md`), with the
+//! reorganisations since ([`super::reorganisation`]) and the provinces that a deployment adds.
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crypto::identity::{ProvinceCode, ProvinceCodeError};
 use serde::{Deserialize, Serialize};
+use time::Date;
+
+use super::reorganisation::{Changes, Version};
 
 /// The tables that a declaration is checked against.
 #[derive(Clone, Debug)]
 pub struct Reference {
     extra: HashMap<ProvinceCode, String>,
     state: String,
+    changes: Arc<Changes>,
 }
 
 /// A province that the 2021 table does not have: one that was made later, or an unassigned code for
@@ -36,19 +40,28 @@ impl FromStr for ExtraProvince {
     }
 }
 
-/// What the tables say about a place.
+/// What a table says about a code on a day.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unit<'a> {
     /// Code of the unit that it belongs to; empty for a province.
     pub within: &'a str,
-    /// Short name in Vietnamese (`Ba Đình`).
+    /// Short name in Vietnamese (`Ba Đình`); of one that ended, its last.
     pub name: &'a str,
+    /// If it ended before: the day, and the code that is in its place on the day that is asked for.
+    pub ended: Option<(Date, &'a str)>,
 }
 
 impl Reference {
     /// The tables with a deployment's own provinces.
     pub fn new(extra: &[ExtraProvince]) -> Self {
-        Self { extra: extra.iter().map(|e| (e.code, e.name.clone())).collect(), state: "VNM".to_owned() }
+        let extra = extra.iter().map(|e| (e.code, e.name.clone())).collect();
+        Self { extra, state: "VNM".to_owned(), changes: Arc::default() }
+    }
+
+    /// The same tables with what changed after November 2021.
+    #[must_use]
+    pub fn changed_by(self, changes: Changes) -> Self {
+        Self { changes: Arc::new(changes), ..self }
     }
 
     /// The same tables for the register of another State.
@@ -65,10 +78,10 @@ impl Reference {
         &self.state
     }
 
-    /// A province's name; `None` when no province has this code.
-    pub fn province(&self, code: ProvinceCode) -> Option<&str> {
-        let embedded = TABLES.provinces.get(code.to_string().as_str()).map(|unit| unit.name);
-        embedded.or_else(|| self.extra.get(&code).map(String::as_str))
+    /// A province's name; `None` when no province has or had this code.
+    pub fn province(&self, code: ProvinceCode, on: Date) -> Option<&str> {
+        let known = self.unit(Table::Provinces, &code.to_string(), on).map(|unit| unit.name);
+        known.or_else(|| self.extra.get(&code).map(String::as_str))
     }
 
     /// Whether the province is the deployment's own, so that the district and commune tables cannot speak about it.
@@ -78,27 +91,67 @@ impl Reference {
 
     /// Whether the tables know the districts and communes of the province.
     pub fn has_units_of(&self, code: ProvinceCode) -> bool {
-        TABLES.provinces.contains_key(code.to_string().as_str())
+        embedded(Table::Provinces, &code.to_string()).is_some()
     }
 
     /// A district (three digits), within its province.
-    pub fn district(&self, code: &str) -> Option<Unit<'static>> {
-        TABLES.districts.get(code).copied()
+    pub fn district(&self, code: &str, on: Date) -> Option<Unit<'_>> {
+        self.unit(Table::Districts, code, on)
     }
 
     /// A commune (five digits), within its district.
-    pub fn commune(&self, code: &str) -> Option<Unit<'static>> {
-        TABLES.communes.get(code).copied()
+    pub fn commune(&self, code: &str, on: Date) -> Option<Unit<'_>> {
+        self.unit(Table::Communes, code, on)
     }
 
     /// An ethnic group's name by its two digits.
-    pub fn ethnic_group(&self, code: &str) -> Option<&'static str> {
-        TABLES.ethnic_groups.get(code).map(|unit| unit.name)
+    pub fn ethnic_group(&self, code: &str, on: Date) -> Option<&str> {
+        self.unit(Table::EthnicGroups, code, on).map(|unit| unit.name)
+    }
+
+    /// What a table says of a code on a day: also of a code that ended before, not of one that begins later.
+    pub fn unit(&self, table: Table, code: &str, on: Date) -> Option<Unit<'_>> {
+        let Some(versions) = self.versions(table, code) else {
+            let (within, name, _) = embedded(table, code)?;
+            return Some(Unit { within, name, ended: None });
+        };
+        let last = versions.iter().rfind(|version| version.begun(on))?;
+        let ended = last.until.filter(|until| *until <= on).zip(last.successor.as_deref());
+        let ended = ended.map(|(until, successor)| (until, self.successor(table, successor, on)));
+        Some(Unit { within: &last.within, name: &last.name_vi, ended })
+    }
+
+    /// True if a unit belonged to another one on this day or before.
+    pub fn was_within(&self, table: Table, code: &str, within: &str, on: Date) -> bool {
+        match self.versions(table, code) {
+            Some(versions) => versions.iter().any(|version| version.begun(on) && version.within == within),
+            None => embedded(table, code).is_some_and(|(known, ..)| known == within),
+        }
+    }
+
+    /// The code that stands on a day in the place of one that perhaps ended too.
+    fn successor<'a>(&'a self, table: Table, mut code: &'a str, on: Date) -> &'a str {
+        // Each step ends later than the one before, so this comes to an end.
+        while let Some(versions) = self.versions(table, code) {
+            let last = versions.iter().rfind(|version| version.begun(on));
+            match last.filter(|last| last.until.is_some_and(|until| until <= on)).and_then(|l| l.successor.as_deref()) {
+                Some(next) => code = next,
+                None => break,
+            }
+        }
+        code
+    }
+
+    fn versions(&self, table: Table, code: &str) -> Option<&[Version]> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        self.changes.get(&(table, code.to_owned())).map(Vec::as_slice)
     }
 }
 
 /// The tables, for those who list them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Table {
     /// Communes, within districts.
     Communes,
@@ -120,47 +173,109 @@ pub struct Entry {
     /// Its code.
     pub code: String,
     /// The code of what it belongs to.
-    pub within: Option<&'static str>,
+    pub within: Option<String>,
     /// Name in Vietnamese.
     pub name_vi: Option<String>,
     /// Name in English, or without marks.
-    pub name_en: Option<&'static str>,
+    pub name_en: Option<String>,
+    /// First day on which it is so; `None` for what stands in the tables of 2021.
+    pub valid_from: Option<Date>,
+    /// The first day on which it is no longer so, if that is known.
+    pub valid_until: Option<Date>,
+    /// The code that takes its place on that day.
+    pub successor: Option<String>,
 }
 
 impl Reference {
-    /// Returns the entries of a table, by code; of the provinces, with the deployment's own.
+    /// Returns the entries of a table on a day, by code; of the provinces, with the deployment's own.
     #[must_use]
-    pub fn entries(&self, table: Table) -> Vec<Entry> {
-        let (text, within, vi, en) = match table {
-            Table::Communes => (COMMUNES, Some(1), Some(2), Some(3)),
-            Table::Countries => (COUNTRIES, None, Some(2), Some(1)),
-            Table::Districts => (DISTRICTS, Some(1), Some(2), Some(3)),
-            Table::EthnicGroups => (ETHNIC_GROUPS, None, Some(1), None),
-            Table::Provinces => (PROVINCES, None, Some(1), Some(2)),
-            Table::Religions => (RELIGIONS, None, Some(1), Some(2)),
-        };
+    pub fn entries(&self, table: Table, on: Date) -> Vec<Entry> {
+        let (text, columns) = table.text();
         let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<&'static str>>());
-        let mut entries: Vec<_> = rows
-            .map(|row| Entry {
-                code: row[0].to_owned(),
-                within: within.map(|column: usize| row[column]),
-                name_vi: vi.map(|column: usize| row[column].to_owned()),
-                name_en: en.map(|column: usize| row[column]),
-            })
-            .collect();
+        let of_2021 = rows.map(|row| {
+            let (within, vi, en) = columns.of(&row);
+            let (within, name_vi, name_en) = (columns.within.map(|_| within), columns.vi.map(|_| vi), en);
+            entry(row[0], (within, name_vi, name_en), None)
+        });
+        let mut entries: Vec<_> = of_2021.filter(|entry| self.versions(table, &entry.code).is_none()).collect();
+        for ((_, code), versions) in self.changes.iter().filter(|((of, _), _)| *of == table) {
+            let version = versions.iter().find(|version| version.on(on));
+            entries.extend(version.map(|version| {
+                let within = columns.within.map(|_| version.within.as_str());
+                entry(code, (within, Some(&version.name_vi), version.name_en.as_deref()), Some(version))
+            }));
+        }
         if let Table::Provinces = table {
             let own = self.extra.iter().map(|(code, name)| (code.to_string(), name));
-            let own = own.filter(|(code, _)| !TABLES.provinces.contains_key(code.as_str()));
-            entries.extend(own.map(|(code, name)| Entry {
-                code,
-                within: None,
-                name_vi: Some(name.clone()),
-                name_en: None,
-            }));
+            let own = own.filter(|(code, _)| self.unit(table, code, on).is_none());
+            entries.extend(own.map(|(code, name)| entry(&code, (None, Some(name), None), None)));
         }
         entries.sort_by(|one, other| one.code.cmp(&other.code));
         entries
     }
+}
+
+fn entry(code: &str, (within, vi, en): (Option<&str>, Option<&str>, Option<&str>), version: Option<&Version>) -> Entry {
+    Entry {
+        code: code.to_owned(),
+        within: within.map(str::to_owned),
+        name_vi: vi.map(str::to_owned),
+        name_en: en.map(str::to_owned),
+        valid_from: version.and_then(|version| version.from),
+        valid_until: version.and_then(|version| version.until),
+        successor: version.and_then(|version| version.successor.clone()),
+    }
+}
+
+/// In which columns of a file what stands.
+#[derive(Clone, Copy, Debug)]
+struct Columns {
+    within: Option<usize>,
+    vi: Option<usize>,
+    en: Option<usize>,
+}
+
+impl Columns {
+    /// What it belongs to (empty for nothing), name in Vietnamese and in English.
+    fn of(self, row: &[&'static str]) -> (&'static str, &'static str, Option<&'static str>) {
+        let column = |at: Option<usize>| at.map(|at| row[at]);
+        (column(self.within).unwrap_or(""), column(self.vi).unwrap_or(""), column(self.en))
+    }
+}
+
+impl Table {
+    /// The table of the units that belong to units of this one.
+    #[must_use]
+    pub const fn below(self) -> Option<Self> {
+        match self {
+            Self::Districts => Some(Self::Communes),
+            Self::Provinces => Some(Self::Districts),
+            _ => None,
+        }
+    }
+
+    fn text(self) -> (&'static str, Columns) {
+        let (text, within, vi, en) = match self {
+            Self::Communes => (COMMUNES, Some(1), Some(2), Some(3)),
+            Self::Countries => (COUNTRIES, None, Some(2), Some(1)),
+            Self::Districts => (DISTRICTS, Some(1), Some(2), Some(3)),
+            Self::EthnicGroups => (ETHNIC_GROUPS, None, Some(1), None),
+            Self::Provinces => (PROVINCES, None, Some(1), Some(2)),
+            Self::Religions => (RELIGIONS, None, Some(1), Some(2)),
+        };
+        (text, Columns { within, vi, en })
+    }
+}
+
+/// Returns what the tables of 2021 say of a code: what it belongs to, its name in Vietnamese and in English.
+pub(super) fn embedded(table: Table, code: &str) -> Option<(&'static str, &'static str, Option<&'static str>)> {
+    TABLES.get(&table)?.get(code).copied()
+}
+
+/// Returns the codes of the tables of 2021 that belong to a unit.
+pub(super) fn within(table: Table, unit: &str) -> impl Iterator<Item = &'static str> {
+    let rows = TABLES.get(&table).into_iter().flatten();
+    rows.filter(move |(_, (within, ..))| *within == unit).map(|(code, _)| *code)
 }
 
 pub(super) const COMMUNES: &str = include_str!("../../data/vn_communes_2021.csv");
@@ -170,58 +285,50 @@ const ETHNIC_GROUPS: &str = include_str!("../../data/vn_ethnic_groups.csv");
 const PROVINCES: &str = include_str!("../../data/vn_provinces.csv");
 const RELIGIONS: &str = include_str!("../../data/vn_religions.csv");
 
-struct Tables {
-    provinces: HashMap<&'static str, Unit<'static>>,
-    districts: HashMap<&'static str, Unit<'static>>,
-    communes: HashMap<&'static str, Unit<'static>>,
-    ethnic_groups: HashMap<&'static str, Unit<'static>>,
-}
+type Rows = HashMap<&'static str, (&'static str, &'static str, Option<&'static str>)>;
 
-static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
-    // Columns: code, name_vi, …
-    provinces: table(PROVINCES, |row| Unit { within: "", name: row[1] }),
-    // Columns: code, province_pin_code, name_vi, …
-    districts: table(DISTRICTS, |row| Unit { within: row[1], name: row[2] }),
-    // Columns: code, district_code, name_vi, …
-    communes: table(COMMUNES, |row| Unit { within: row[1], name: row[2] }),
-    // Columns: code, name_vi
-    ethnic_groups: table(ETHNIC_GROUPS, |row| Unit { within: "", name: row[1] }),
+/// The tables that change, by code. Their columns are unquoted (a test holds that), so that their text can be borrowed
+/// as it stands.
+static TABLES: LazyLock<HashMap<Table, Rows>> = LazyLock::new(|| {
+    let tables = [Table::Communes, Table::Districts, Table::EthnicGroups, Table::Provinces];
+    let rows = |table: Table| {
+        let (text, columns) = table.text();
+        let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        rows.map(|row| (row[0], columns.of(&row))).collect()
+    };
+    tables.into_iter().map(|table| (table, rows(table))).collect()
 });
-
-/// Reads an embedded table. Its first columns are unquoted (a test holds that), so that its text can
-/// be borrowed as it stands.
-fn table(text: &'static str, unit: impl Fn(&[&'static str]) -> Unit<'static>) -> HashMap<&'static str, Unit<'static>> {
-    let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
-    rows.map(|row| (row[0], unit(&row))).collect()
-}
 
 #[cfg(test)]
 mod tests {
+    use time::macros::date;
+
     use super::*;
+
+    const TODAY: Date = date!(2026 - 11 - 26);
 
     #[test]
     fn the_tables_are_whole_and_hang_together() {
-        let t = &*TABLES;
-        let sizes = [t.provinces.len(), t.districts.len(), t.communes.len(), t.ethnic_groups.len()];
+        let rows = |table: Table| &TABLES[&table];
+        let sizes = [Table::Provinces, Table::Districts, Table::Communes, Table::EthnicGroups].map(|t| rows(t).len());
         assert_eq!(sizes, [63, 705, 10_599, 56]);
-        assert!(t.districts.values().all(|d| t.provinces.contains_key(d.within)));
-        assert!(t.communes.values().all(|c| t.districts.contains_key(c.within)));
+        assert!(rows(Table::Districts).values().all(|(within, ..)| rows(Table::Provinces).contains_key(within)));
+        assert!(rows(Table::Communes).values().all(|(within, ..)| rows(Table::Districts).contains_key(within)));
     }
 
     #[test]
     fn no_name_or_code_is_quoted() {
-        let t = &*TABLES;
-        for (code, unit) in t.provinces.iter().chain(&t.districts).chain(&t.communes).chain(&t.ethnic_groups) {
+        for (code, (_, name, _)) in TABLES.values().flatten() {
             assert!(code.bytes().all(|b| b.is_ascii_digit()), "{code}");
-            assert!(!unit.name.contains('"'), "{}", unit.name);
+            assert!(!name.contains('"'), "{name}");
         }
     }
 
     #[test]
     fn a_deployment_adds_its_own_province() {
         let code = "003".parse().unwrap();
-        assert_eq!(Reference::new(&[]).province(code), None);
+        assert_eq!(Reference::new(&[]).province(code, TODAY), None);
         let own = Reference::new(&[ExtraProvince { code, name: "Tỉnh Mẫu".into() }]);
-        assert_eq!((own.province(code), own.is_extra(code)), (Some("Tỉnh Mẫu"), true));
+        assert_eq!((own.province(code, TODAY), own.is_extra(code)), (Some("Tỉnh Mẫu"), true));
     }
 }

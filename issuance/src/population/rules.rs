@@ -204,6 +204,12 @@ rules! {
     NUMBER_KEEPS_PROVINCE = "R-56" "number-keeps-province" Right Finds
         "Decree 137/2015/NĐ-CP, Art. 15 as amended by Decree 37/2021/NĐ-CP"
         "the number for life begins with another province than that of the birth registration, and stays";
+    PROVINCE_ENDED = "R-57" "province-ended" Right Finds
+        "docs/operations.md: the tables by day" "the province of a residence is no more";
+    DISTRICT_ENDED = "R-58" "district-ended" Right Finds
+        "docs/operations.md: the tables by day" "the district of a residence is no more, or belongs to another province";
+    COMMUNE_ENDED = "R-59" "commune-ended" Right Finds
+        "docs/operations.md: the tables by day" "the commune of a residence is no more, or belongs to another district";
 }
 
 /// Returns the rule that says this in a finding.

@@ -150,7 +150,7 @@ async fn database_of_this_version(
     installation.seal_rows_of_before(&db, &SEALED).await?;
     population::store::search::index_persons_of_before(&db).await?;
     population::store::duplicates::index_persons_of_before(&db).await?;
-    population::quality::count_persons_of_before(&db, Register::new(&settings.population).reference()).await?;
+    population::quality::count_persons_of_before(&db, Register::open(&settings.population)?.reference()).await?;
     Ok((db, installation))
 }
 
@@ -222,7 +222,7 @@ impl Offices {
         let code = authority.country()?.in_mrz().to_owned();
         let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
         let numbers = Numbers::open(&store, installation.counters())?;
-        let register = Register::new(&population).with_numbers(Arc::new(numbers.clone()));
+        let register = Register::open(&population)?.with_numbers(Arc::new(numbers.clone()));
         let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };
         let profile = Arc::new(CardProfile { state, ..settings.card.clone() });
@@ -311,6 +311,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The tables of places and ethnic groups.
+    #[error("population.reorganisations: {0}")]
+    Tables(#[from] population::reorganisation::TablesError),
     /// The TLS authority.
     #[error(transparent)]
     Tls(#[from] TlsAuthorityError),

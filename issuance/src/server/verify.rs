@@ -85,7 +85,7 @@ pub async fn verify(settings: &Settings, tell: impl FnMut(u64)) -> Result<Verifi
         verified.history = compare(&db, tell).await?;
     }
     if db.has_table("quality_tally").await? {
-        verified.quality = recount(&db, Register::new(&settings.population).reference()).await?;
+        verified.quality = recount(&db, Register::open(&settings.population)?.reference()).await?;
     }
     db.close().await;
     Ok(verified)

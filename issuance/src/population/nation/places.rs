@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use crypto::identity::ProvinceCode;
 
 use super::super::model::DeclaredPlace;
-use super::super::reference::{COMMUNES, ExtraProvince, Reference, Table};
+use super::super::reference::{COMMUNES, ExtraProvince, Reference, Table, embedded};
 use super::dice::Dice;
 
 /// A province of the tables, and what is likely there.
@@ -154,7 +154,7 @@ pub(super) fn religion_name(code: u8) -> &'static str {
 pub(super) static UNASSIGNED: LazyLock<Vec<ProvinceCode>> = LazyLock::new(|| {
     let reference = Reference::new(&[]);
     let codes = (1..=96).map(|number| ProvinceCode::new(number).expect("below 1000"));
-    codes.filter(|code| reference.province(*code).is_none()).collect()
+    codes.filter(|code| reference.province(*code, OF_2021).is_none()).collect()
 });
 
 /// Returns the provinces that the register must know before it takes generated people (`population.extra_provinces`).
@@ -163,19 +163,21 @@ pub fn invented_provinces() -> Vec<ExtraProvince> {
     UNASSIGNED.iter().map(|code| ExtraProvince { code: *code, name: format!("Tỉnh Mẫu {code}") }).collect()
 }
 
+/// The day of the tables from which the generated people take their places.
+const OF_2021: time::Date = time::macros::date!(2021 - 12 - 31);
+
 static RELIGIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let entries = Reference::new(&[]).entries(Table::Religions);
+    let entries = Reference::new(&[]).entries(Table::Religions, OF_2021);
     entries.into_iter().map(|entry| entry.name_vi.unwrap_or_default()).collect()
 });
 
 static PROVINCES: LazyLock<Vec<Province>> = LazyLock::new(|| {
-    let reference = Reference::new(&[]);
     let mut of_provinces: BTreeMap<&'static str, Vec<Commune>> = BTreeMap::new();
     for row in COMMUNES.lines().skip(1) {
         // Columns: code, district_code, name_vi, name_en, full_name_vi, unit_type.
         let columns: Vec<&'static str> = row.split(',').collect();
         let district = columns[1];
-        let province = reference.district(district).expect("the tables hang together").within;
+        let (province, ..) = embedded(Table::Districts, district).expect("the tables hang together");
         let (urban, southern) = (columns[5] != "Commune", province >= FIRST_OF_THE_SOUTH);
         let commune = Commune { code: columns[0], district, province, urban, southern };
         of_provinces.entry(province).or_default().push(commune);

@@ -6,8 +6,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::super::duplicates::traits::Traits;
 use super::super::duplicates::keys;
+use super::super::duplicates::traits::Traits;
 use super::super::import::{Fit, Position, State};
 use super::super::model::Finding;
 use super::super::names::Indexed;

@@ -1,0 +1,334 @@
+//! Which statements find their machine in a register that is spread over several (PostgreSQL with Citus): those that
+//! carry the distribution key of each table that they touch. All others stand in a list, with what they cost.
+
+use std::collections::BTreeMap;
+
+use crate::statements::{Source, Statement, all_statements, statements};
+
+/// A page of a list, by office: every machine gives its first rows, and the limits are merged.
+const LIST: &str = "a page of a list, by office: every machine gives its first rows, and the limits are merged";
+/// Found by its own id.
+const BY_ID: &str = "an address or another row has the id alone: every machine looks into an index, one has the row";
+/// A walk over everything.
+const WALK: &str = "a check walks every row of every machine";
+/// Upkeep.
+const UPKEEP: &str = "upkeep: each machine does its part";
+/// Found by a name.
+const NAME: &str = "a search asks every machine for its first rows, by an index, and merges limits; never a count";
+/// Found by a value that has no table of its own yet.
+const VALUE: &str = "found by a value beside the key: every machine looks into an index";
+/// A ranking of few rows.
+const FEW: &str = "few rows, which every machine has at hand, for `issuance status`";
+
+/// What is asked beside the key: verb, table and the columns that are compared; how many statements do; why that is
+/// borne.
+const OUTSIDE: &[(&str, usize, &str)] = &[
+    ("delete answer by at", 2, UPKEEP),
+    ("delete document by id, state", 2, BY_ID),
+    ("delete sign_in_failure by last_at", 1, UPKEEP),
+    ("insert application by id", 1, BY_ID),
+    ("select answer by at", 1, UPKEEP),
+    ("select application by id", 1, BY_ID),
+    ("select application by id, office, registered_at", 1, LIST),
+    ("select application by id, office, registered_at, slip, stage", 1, LIST),
+    ("select application by id, office, registered_at, stage", 1, LIST),
+    ("select application by id, office, slip, stage", 1, LIST),
+    ("select application by id, office, stage", 1, LIST),
+    ("select application by nothing", 1, WALK),
+    ("select application by office, stage", 2, LIST),
+    ("select application by stage", 1, FEW),
+    ("select application_officer by nothing", 1, WALK),
+    ("select card by id", 1, BY_ID),
+    ("select card by id, office", 1, LIST),
+    ("select card by id, office, serial, status", 1, LIST),
+    ("select card by id, office, status", 1, LIST),
+    ("select card by nothing", 1, WALK),
+    ("select card by sod_sha256", 1, VALUE),
+    ("select card by suspended_until", 1, UPKEEP),
+    ("select chip by custody, id, office, state", 1, LIST),
+    ("select chip by custody, id, state", 1, LIST),
+    ("select chip by custody, state", 1, LIST),
+    ("select chip by delivery_id, id, office, state", 1, LIST),
+    ("select chip by delivery_id, mac", 1, LIST),
+    ("select chip by id, office", 1, LIST),
+    ("select chip by id, office, state", 1, LIST),
+    ("select chip by nothing", 1, WALK),
+    ("select chip by serial", 1, LIST),
+    ("select chip by state", 1, FEW),
+    ("select closed_application by application_id", 1, BY_ID),
+    ("select closed_application by application_id, portrait_erased_at", 1, UPKEEP),
+    ("select closed_application by closed_at, dossier_erased_at", 1, UPKEEP),
+    ("select closed_application by closed_at, portrait_erased_at", 1, UPKEEP),
+    ("select document by id, state", 1, BY_ID),
+    ("select finding by id", 1, BY_ID),
+    ("select finding by id, office", 1, LIST),
+    ("select finding by nothing", 1, WALK),
+    ("select full_name by n, sorted", 1, NAME),
+    ("select full_name by n, word", 1, NAME),
+    ("select legal_hold by id", 2, BY_ID),
+    ("select legal_hold by nothing", 1, WALK),
+    ("select number_cell by nothing", 1, FEW),
+    ("select perso_order by id", 1, BY_ID),
+    ("select person by born", 1, UPKEEP),
+    (
+        "select person by born, father_fold, fold, mother_fold, office, residence_commune, residence_district, residence_province",
+        2,
+        NAME,
+    ),
+    (
+        "select person by born, father_fold, fold, mother_fold, residence_commune, residence_district, residence_province",
+        2,
+        NAME,
+    ),
+    (
+        "select person by born, father_fold, mother_fold, office, residence_commune, residence_district, residence_province",
+        1,
+        NAME,
+    ),
+    ("select person by born, father_fold, office, residence_commune, residence_district, residence_province", 1, NAME),
+    ("select person by born, office, residence_commune, residence_district, residence_province", 1, NAME),
+    ("select person by id", 1, WALK),
+    ("select person by id, likeness", 1, VALUE),
+    ("select person by likeness", 1, VALUE),
+    ("select person by old_id_number", 1, VALUE),
+    ("select person by personal_number", 1, VALUE),
+    ("select person_reader by application_id", 1, BY_ID),
+    ("select person_reader by nothing", 1, WALK),
+    ("select personal_number by person_id", 1, VALUE),
+    ("select portrait by application_id, name", 1, VALUE),
+    ("select portrait by application_id, portrait_erased_at", 1, UPKEEP),
+    ("select portrait by name", 1, VALUE),
+    ("select register_change by id", 1, BY_ID),
+    ("select register_change by id, office, state", 1, LIST),
+    ("select register_change by nothing", 1, WALK),
+    ("select register_event by nothing", 1, WALK),
+    ("select revoked_document by nothing", 1, WALK),
+    ("select v_audit_entry by actor, at, id, object_office, office, person_office", 1, LIST),
+    ("select v_audit_entry by at, id, object_office, office, person_office", 1, LIST),
+    ("select write_off by nothing", 1, WALK),
+    ("update application by id", 4, BY_ID),
+    ("update card by id", 3, BY_ID),
+    ("update closed_application by application_id", 3, BY_ID),
+    ("update document by application_id", 1, BY_ID),
+    ("update document by id", 1, BY_ID),
+    ("update document by id, state", 1, BY_ID),
+    ("update finding by id", 3, BY_ID),
+    ("update legal_hold by id", 2, BY_ID),
+    ("update perso_order by challenge_used_at, id", 1, BY_ID),
+    ("update register_change by id", 2, BY_ID),
+];
+
+/// Where the rows of a table lie.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Place {
+    /// Under the value of this column.
+    Spread(String),
+    /// Whole on every machine, on one, or each machine's own.
+    Whole,
+}
+
+/// The places of the tables, as `docs/database.md` says them.
+fn places() -> BTreeMap<String, Place> {
+    let text = include_str!("../../../docs/database.md");
+    let section = text.split("\n## ").find(|section| section.starts_with("Tables\n")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let place = |row: &str| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let table = cells[0].trim_matches(['|', ' ', '`']).to_owned();
+        let place = match cells[3] {
+            "reference" | "one machine" | "each machine its own" => Place::Whole,
+            key => match key.strip_prefix('`').and_then(|key| key.split_once('`')) {
+                Some((key, _)) => Place::Spread(key.to_owned()),
+                None => panic!("`{table}`: `{key}` is neither a column nor a place"),
+            },
+        };
+        (table, place)
+    };
+    rows.map(place).collect()
+}
+
+/// The words, numbers and signs of a statement, in lower case; a text in quotes is one word.
+fn tokens(sql: &str) -> Vec<String> {
+    let (mut found, mut word, mut in_text) = (vec![], String::new(), false);
+    for c in sql.to_lowercase().chars().chain([' ']) {
+        if in_text || c.is_alphanumeric() || ['_', '$', '.', '\''].contains(&c) {
+            in_text ^= c == '\'';
+            word.push(c);
+            continue;
+        }
+        if !word.is_empty() {
+            found.push(std::mem::take(&mut word));
+        }
+        match c {
+            '=' | '>' if found.last().is_some_and(|sign| ["<", ">"].contains(&sign.as_str())) => {
+                found.last_mut().unwrap().push(c);
+            }
+            c if c.is_whitespace() => {}
+            c => found.push(c.to_string()),
+        }
+    }
+    found
+}
+
+/// The tables that a statement touches, each with the name by which its columns are called.
+fn touched<'a>(tokens: &'a [String], places: &BTreeMap<String, Place>) -> BTreeMap<&'a str, &'a str> {
+    let word = |n: usize| tokens.get(n).map_or("", String::as_str);
+    let follows = ["where", "on", "set", "join", "order", "group", "limit", "select", "values", "as"];
+    let mut found = BTreeMap::new();
+    for n in 0..tokens.len() {
+        let table = word(n + 1);
+        if !["from", "join", "into", "update"].contains(&word(n)) || !places.contains_key(table) {
+            continue;
+        }
+        let named = word(n + 2);
+        let has_name = named.chars().all(char::is_alphanumeric) && !named.is_empty() && !follows.contains(&named);
+        found.entry(table).or_insert(if has_name { named } else { table });
+    }
+    found
+}
+
+/// True if the statement names the machine of this table: inserts the key, compares it with an argument, or joins it to
+/// the key of another table.
+fn carries(
+    tokens: &[String],
+    table: &str,
+    key: &str,
+    tables: &BTreeMap<&str, &str>,
+    places: &BTreeMap<String, Place>,
+) -> bool {
+    let word = |n: usize| tokens.get(n).map_or("", String::as_str);
+    let name = tables[table];
+    let is_key = |text: &str| text.rsplit_once('.').map_or(text == key, |(of, column)| of == name && column == key);
+    let is_key_of_another = |text: &str| {
+        let Some((of, column)) = text.split_once('.') else { return false };
+        let other = tables.iter().find(|(other, name)| **name == of && **other != table);
+        other.is_some_and(|(other, _)| places[*other] == Place::Spread(column.to_owned()))
+    };
+    for n in 0..tokens.len() {
+        if word(n) == "into" && word(n + 1) == table && word(n + 2) == "(" {
+            let columns = tokens[n + 3..].iter().take_while(|token| *token != ")");
+            if columns.into_iter().any(|column| column == key) {
+                return true;
+            }
+        }
+        if !is_key(word(n)) {
+            continue;
+        }
+        let compared = match (word(n + 1), word(n + 2)) {
+            ("=", other) => {
+                other.starts_with('$') || other == "any" || (word(n).contains('.') && is_key_of_another(other))
+            }
+            ("in", _) => word(n + 3) == "select" && word(n + 4) == "value",
+            _ => false,
+        };
+        if compared {
+            return true;
+        }
+    }
+    false
+}
+
+/// Verb, table and the columns that are compared.
+fn shape(tokens: &[String], table: &str) -> String {
+    let from = tokens.iter().position(|token| token == "where").map_or(tokens.len(), |at| at + 1);
+    let ends = ["order", "limit", "group", "returning"];
+    let signs = ["=", "<", ">", "<=", ">=", "<>", "in", "is", "like"];
+    let condition: Vec<&str> =
+        tokens[from..].iter().map(String::as_str).take_while(|token| !ends.contains(token)).collect();
+    let is_column =
+        |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase()) && !["and", "or", "not"].contains(&text);
+    let columns = condition.windows(2).filter(|pair| signs.contains(&pair[1]) && is_column(pair[0]));
+    let mut columns: Vec<&str> = columns.map(|pair| pair[0].rsplit('.').next().unwrap()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let by = if columns.is_empty() { "nothing".to_owned() } else { columns.join(", ") };
+    format!("{} {table} by {by}", tokens[0])
+}
+
+/// The statements outside of a key: their shapes, with file and line.
+fn outside(all: &[Statement]) -> BTreeMap<String, Vec<String>> {
+    let places = places();
+    let mut found = BTreeMap::<String, Vec<String>>::new();
+    // The store's own statements touch no table of an office.
+    for statement in all.iter().filter(|statement| !statement.path.starts_with("store/")) {
+        let tokens = tokens(&statement.pg);
+        let tables = touched(&tokens, &places);
+        for table in tables.keys() {
+            if let Place::Spread(key) = &places[*table]
+                && !carries(&tokens, table, key, &tables, &places)
+            {
+                let at = format!("{}:{}", statement.path, statement.line);
+                found.entry(shape(&tokens, table)).or_default().push(at);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_statement_that_does_not_name_its_machine_stands_in_the_list_with_its_reason() {
+    let all = all_statements();
+    let found = outside(&all);
+    let listed: BTreeMap<&str, usize> = OUTSIDE.iter().map(|(shape, count, _)| (*shape, *count)).collect();
+    assert_eq!(listed.len(), OUTSIDE.len(), "a shape is listed twice");
+    let mut wrong = vec![];
+    for (shape, at) in &found {
+        match listed.get(shape.as_str()) {
+            Some(count) if *count == at.len() => {}
+            Some(count) => wrong.push(format!("{count} are listed of `{shape}`, and there are {}: {at:?}", at.len())),
+            None => wrong.push(format!("not listed: `{shape}` {at:?}")),
+        }
+    }
+    let gone =
+        listed.keys().filter(|shape| !found.contains_key(**shape)).map(|shape| format!("no statement: `{shape}`"));
+    wrong.extend(gone);
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(OUTSIDE.iter().all(|(_, _, reason)| reason.len() > 20));
+    let touching = all.iter().filter(|statement| !touched(&tokens(&statement.pg), &places()).is_empty()).count();
+    assert!(touching > 250, "only {touching} statements touch a table that is known");
+}
+
+/// The second table of `docs/database.md`: what lies under another value than the person, and is written with it.
+#[test]
+fn what_is_written_on_a_second_machine_stands_in_the_documentation() {
+    let text = include_str!("../../../docs/database.md");
+    let section = text.split("\n## ").find(|section| section.starts_with("Transactions that write two machines\n"));
+    let rows = section.unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: Vec<String> = rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
+    let beside = places().into_iter().filter(|(table, place)| match place {
+        Place::Spread(key) => key != "person_id" && table != "person",
+        Place::Whole => false,
+    });
+    let mut sorted = documented.clone();
+    sorted.sort();
+    assert_eq!(sorted, beside.map(|(table, _)| table).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_key_is_seen_where_it_is_and_missed_where_it_is_not() {
+    let shapes = |sql: &str| {
+        let text = format!("fn f() {{ sql!(\"{sql}\"); }}");
+        let source = Source { path: "office/store.rs".into(), text };
+        outside(&statements(&source)).into_keys().collect::<Vec<_>>()
+    };
+    for carried in [
+        "select id from person where id = $1",
+        "select kind from register_event where person_id = $1 and ordinal = $2",
+        "insert into person_reader (person_id, office) values ($1, $2)",
+        "update person set record = $1 where id = $2",
+        "select name from unit where parent = $1",
+        "select p.id from person p join register_event e on e.person_id = p.id where p.id = $1",
+        "select fold from full_name where fold = any($1)",
+    ] {
+        assert_eq!(shapes(carried), [""; 0], "{carried}");
+    }
+    for (sql, shape) in [
+        ("select id from person where fold = $1", "select person by fold"),
+        ("update card set status = $1 where id = $2", "update card by id"),
+        ("insert into register_event (ordinal) values ($1)", "insert register_event by nothing"),
+        ("select id from person where id > $1 order by id limit $2", "select person by id"),
+        ("delete from answer where at < $1", "delete answer by at"),
+    ] {
+        assert_eq!(shapes(sql), [shape], "{sql}");
+    }
+}
