@@ -55,8 +55,7 @@ pub async fn propose(
 ) -> Result<Proposal, ChangeError> {
     let registered = of_office(deed, person).await?;
     let today = deed.today();
-    let begins = |date: Date| date.full().or_else(|| time::Date::from_ordinal_date(i32::from(date.year()), 1).ok());
-    if wanted.valid_from.is_some_and(|date| begins(date).is_none_or(|day| day > today)) {
+    if wanted.valid_from.is_some_and(|date| date.first_day() > today) {
         return Err(ChangeUnfit::Ahead.into());
     }
     let (after, mut findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;

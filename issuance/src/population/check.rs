@@ -104,7 +104,7 @@ impl Examination<'_> {
     fn look_closer(&mut self, person: &Person) {
         let age = validity::age(person.birth, self.today);
         if person.birth.full().is_none() {
-            self.finds("birth_date", "birth-day-missing", "only the year of birth is declared");
+            self.finds("birth_date", "birth-day-missing", "the day of birth is not declared");
         }
         if age > OLDEST && person.died.is_none() {
             self.finds("birth_date", "age-improbable", "older than 110 years and not recorded as dead");
@@ -112,8 +112,8 @@ impl Examination<'_> {
         if person.died.is_some() {
             self.finds("died", "death-recorded", "recorded as dead or missing: no application is possible");
         }
-        if person.died.is_some_and(|died| died.year() < person.birth.year()) {
-            self.finds("died", "death-before-birth", "the year of death lies before the year of birth");
+        if person.died.is_some_and(|died| died.last_day() < person.birth.first_day()) {
+            self.finds("died", "death-before-birth", "the death lies before the birth");
         }
         if person.permanent_residence.is_none() {
             self.finds("permanent_residence", "residence-missing", "no permanent residence is declared");
@@ -276,8 +276,7 @@ impl Examination<'_> {
     }
 
     fn not_ahead(&mut self, field: &str, date: Date) -> bool {
-        let first_day = date.full().or_else(|| time::Date::from_ordinal_date(i32::from(date.year()), 1).ok());
-        let ahead = first_day.is_none_or(|day| day > self.today);
+        let ahead = date.first_day() > self.today;
         if ahead {
             self.declines(field, "date-in-future", "the date lies ahead");
         }
@@ -332,7 +331,9 @@ impl Examination<'_> {
 /// An unreadable date is either no date at all, or a day that no calendar has; people mend the two in different ways.
 fn named<'a>(code: &'a str, text: &str) -> &'a str {
     match text.parse::<Date>() {
-        Err(DateError::Impossible { .. }) if code == "date-unreadable" => "date-impossible",
+        Err(DateError::Impossible { .. } | DateError::ImpossibleMonth { .. }) if code == "date-unreadable" => {
+            "date-impossible"
+        }
         _ => code,
     }
 }

@@ -126,11 +126,11 @@ async fn by_name(deed: &mut Deed<Officer>, sought: &Sought) -> Result<(Vec<(Regi
     let exact: Option<FullName> = name.parse().ok();
     let fits = rows.into_iter().filter_map(|registered| {
         let person = &registered.person;
-        let same_day = match (born.and_then(Date::full), person.birth.full()) {
-            (Some(asked), Some(known)) if asked != known => return None,
-            (Some(_), None) => false,
-            _ => true,
-        };
+        // What one of the two leaves open is no difference; what the register leaves open is no match either.
+        if born.is_some_and(|born| !born.may_be(person.birth)) {
+            return None;
+        }
+        let same_day = born.is_none_or(|born| person.birth.is_within(born));
         let lower = |name: &FullName| name.as_str().to_lowercase();
         let fit = if folded_name(person.full_name.as_str()) != folded {
             Fit::Beginning
