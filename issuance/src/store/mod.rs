@@ -15,6 +15,7 @@ mod argument;
 mod db;
 mod error;
 mod migrations;
+mod primary;
 mod record;
 mod seal;
 mod snapshot;
