@@ -45,6 +45,7 @@ waits_for() { # SECONDS COMMAND…
 }
 is_synchronous() { [ "$(sql "$1" "select sync_state from pg_stat_replication where application_name = '$2'")" = sync ]; }
 
+# -k: data checksums (or wal_log_hints), without which no server is rewound.
 pg initdb -D "$T/pg/a" -U issuance -A trust -k -E UTF8 --locale=C.UTF-8 > /dev/null
 starts a
 sql a 'create database citizen_card' postgres
@@ -125,7 +126,7 @@ say "the service found it by itself; the first birth was acknowledged $after s a
 # --- the old primary comes back as the standby ---
 
 # The timeline of the promotion is in the control file only after a checkpoint; without it pg_rewind sees nothing to do.
-sql b 'checkpoint'
+sql b CHECKPOINT
 sql b "select pg_create_physical_replication_slot('to_a')" > /dev/null
 rm -f "$T/pg/a/postmaster.pid"
 pg pg_rewind --target-pgdata "$T/pg/a" --source-server "host=$T/run port=6002 user=issuance dbname=citizen_card" -R > "$T/rewind.log" 2>&1

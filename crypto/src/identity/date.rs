@@ -10,8 +10,8 @@ use super::serde_as_text;
 
 /// A date of birth as declared: some people only know the year, or the month (form DC01, Circular 104/2020).
 ///
-/// Reads `dd/MM/yyyy`, `d/M/yyyy`, `yyyy-MM-dd`, `MM/yyyy`, `M/yyyy`, `yyyy-MM` and `yyyy`; writes `dd/MM/yyyy`, `MM/yyyy`
-/// or `yyyy`, as on the card.
+/// Reads `dd/MM/yyyy`, `d/M/yyyy`, `yyyy-MM-dd`, `MM/yyyy`, `M/yyyy`, `yyyy-MM` and `yyyy`; writes `dd/MM/yyyy`,
+/// `MM/yyyy` or `yyyy`, as on the card.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub enum Date {
     /// Day, month and year.

@@ -16,7 +16,8 @@ pub const GRACE_YEARS: i32 = 2;
 /// away; a card issued on the very 23rd, 38th or 58th birthday is within the two years.
 ///
 /// Where the law is silent this function chooses: a holder of whom only the year of birth is known has the birthday 31
-/// December, one of whom year and month are known the last day of the month; a holder born on 29 February reaches an age in a common year on 28 February.
+/// December, one of whom year and month are known the last day of the month; a holder born on 29 February reaches an
+/// age in a common year on 28 February.
 pub fn expiry(birth: Date, issued: time::Date) -> Option<time::Date> {
     CHANGE_AGES.into_iter().find(|age| issued < birthday(birth, age - GRACE_YEARS)).map(|age| birthday(birth, age))
 }

@@ -301,7 +301,8 @@ pub(super) async fn proposer_stands(
     }
 }
 
-/// Returns the person, kept from other writers, if the record is in force and the officer's office registered the person.
+/// Returns the person, kept from other writers, if the record is in force and the officer's
+/// office registered the person.
 pub(super) async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
     let registered = store::person_locked(deed, id).await?.ok_or(ChangeError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;

@@ -19,7 +19,8 @@ use crate::ground::text::{PrintedText, Words};
 pub struct Declaration {
     /// 1 Surname, middle names and given name at birth, with diacritics.
     pub full_name: String,
-    /// 2 `dd/MM/yyyy` or `yyyy-MM-dd`; `MM/yyyy` or `yyyy-MM` where the day is not known, `yyyy` where only the year is.
+    /// 2 `dd/MM/yyyy` or `yyyy-MM-dd`; `MM/yyyy` or `yyyy-MM` where the day is not known,
+    /// `yyyy` where only the year is.
     pub birth_date: String,
     /// 3 `Nam`, `Nữ`, `M` or `F`.
     pub sex: String,

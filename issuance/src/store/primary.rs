@@ -1,7 +1,8 @@
 //! Which of several PostgreSQL servers is the primary: the one that is not in recovery.
 //!
-//! A primary that fails is followed by a standby that is promoted, by hand or by a program made for it. The driver knows
-//! one address; this file asks each server of the list and gives the pool the address of the one that takes writes.
+//! A primary that fails is followed by a standby that is promoted, by hand or by a program made for it.
+//! The driver knows one address; this file asks each server of the list and gives the pool the address of
+//! the one that takes writes.
 
 use std::time::Duration;
 
