@@ -36,6 +36,7 @@ interop: ## readers that we did not write read our chip over the real PC/SC stac
 	@tests/setup.sh interop
 	cargo build --workspace --bins
 	tests/interop/run.sh
+	tests/operations/failover.sh
 	tests/operations/fresh-debian.sh
 
 bench: ## figures with their anchors, for docs/benchmarks.md

@@ -82,6 +82,7 @@ fn entry(
     let [first, second, third] = &card.mrz;
     let birth = match card.holder.birth {
         Date::Full(day) => day.to_string(),
+        Date::Month(year, month) => format!("{year:04}-{:02}", u8::from(month)),
         Date::Year(year) => year.to_string(),
     };
     json!({

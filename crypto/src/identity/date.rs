@@ -1,4 +1,4 @@
-//! Dates of birth as declared, possibly of the year alone.
+//! Dates of birth as declared, possibly of the year alone, or of year and month.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +8,16 @@ use time::Month;
 
 use super::serde_as_text;
 
-/// A date of birth as declared: some people only know the year (form DC01, Circular 104/2020).
+/// A date of birth as declared: some people only know the year, or the month (form DC01, Circular 104/2020).
 ///
-/// Reads `dd/MM/yyyy`, `d/M/yyyy`, `yyyy-MM-dd` and `yyyy`; writes `dd/MM/yyyy` or `yyyy`, as on the card.
+/// Reads `dd/MM/yyyy`, `d/M/yyyy`, `yyyy-MM-dd`, `MM/yyyy`, `M/yyyy`, `yyyy-MM` and `yyyy`; writes `dd/MM/yyyy`,
+/// `MM/yyyy` or `yyyy`, as on the card.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub enum Date {
     /// Day, month and year.
     Full(time::Date),
+    /// Year and month; the year as below.
+    Month(u16, Month),
     /// Only the year, 1000..=9999.
     Year(u16),
 }
@@ -26,7 +29,16 @@ impl Date {
             // Constructors take four-digit years only. A `Full` made by hand with another year
             // cannot be printed on a card.
             Self::Full(date) => u16::try_from(date.year()).unwrap_or(0),
-            Self::Year(year) => year,
+            Self::Month(year, _) | Self::Year(year) => year,
+        }
+    }
+
+    /// Returns the month, if it is known.
+    pub fn month(self) -> Option<Month> {
+        match self {
+            Self::Full(date) => Some(date.month()),
+            Self::Month(_, month) => Some(month),
+            Self::Year(_) => None,
         }
     }
 
@@ -34,8 +46,31 @@ impl Date {
     pub fn full(self) -> Option<time::Date> {
         match self {
             Self::Full(date) => Some(date),
-            Self::Year(_) => None,
+            Self::Month(..) | Self::Year(_) => None,
         }
+    }
+
+    /// Returns the first day that it can be.
+    pub fn first_day(self) -> time::Date {
+        let (year, month) = (i32::from(self.year()), self.month().unwrap_or(Month::January));
+        self.full().or_else(|| time::Date::from_calendar_date(year, month, 1).ok()).unwrap_or(time::Date::MAX)
+    }
+
+    /// Returns the last day that it can be.
+    pub fn last_day(self) -> time::Date {
+        let (year, month) = (i32::from(self.year()), self.month().unwrap_or(Month::December));
+        let last = time::Date::from_calendar_date(year, month, month.length(year));
+        self.full().or_else(|| last.ok()).unwrap_or(time::Date::MAX)
+    }
+
+    /// True if both can be of one day: what one of them leaves open is no difference.
+    pub fn may_be(self, other: Self) -> bool {
+        self.first_day() <= other.last_day() && other.first_day() <= self.last_day()
+    }
+
+    /// True if it says all that the other one says, and nothing else: a day of its month or year, a month of its year.
+    pub fn is_within(self, other: Self) -> bool {
+        other.first_day() <= self.first_day() && self.last_day() <= other.last_day()
     }
 }
 
@@ -52,14 +87,15 @@ impl FromStr for Date {
         if text.len() > MAX_BYTES {
             return Err(DateError::Form);
         }
-        if let [year, month, day] = text.split('-').collect::<Vec<_>>()[..] {
-            if month.len() != 2 || day.len() != 2 {
-                return Err(DateError::Form);
-            }
-            return full(year, month, day);
+        match text.split('-').collect::<Vec<_>>()[..] {
+            [year, month, day] if month.len() == 2 && day.len() == 2 => return full(year, month, day),
+            [year, month] if month.len() == 2 => return year_and_month(year, month),
+            [_] => {}
+            _ => return Err(DateError::Form),
         }
         match text.split('/').collect::<Vec<_>>()[..] {
             [day, month, year] => full(year, month, day),
+            [month, year] => year_and_month(year, month),
             [year] => Ok(Self::Year(digits(year, 4..=4)?)).and_then(|date| four_digit_year(date.year()).map(|()| date)),
             _ => Err(DateError::Form),
         }
@@ -72,6 +108,7 @@ impl fmt::Display for Date {
             Self::Full(date) => {
                 write!(f, "{:02}/{:02}/{:04}", date.day(), u8::from(date.month()), date.year())
             }
+            Self::Month(year, month) => write!(f, "{:02}/{year:04}", u8::from(*month)),
             Self::Year(year) => write!(f, "{year:04}"),
         }
     }
@@ -90,9 +127,19 @@ serde_as_text!(Date);
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum DateError {
-    /// The text has none of the four forms.
-    #[error("a date is written dd/MM/yyyy, yyyy-MM-dd or, if only the year is known, yyyy")]
+    /// The text has none of the forms.
+    #[error(
+        "a date is written dd/MM/yyyy or yyyy-MM-dd; MM/yyyy or yyyy-MM without the day; yyyy if only the year is known"
+    )]
     Form,
+    /// The calendar has no such month.
+    #[error("the year {year} has no month {month}")]
+    ImpossibleMonth {
+        /// Year as written.
+        year: u16,
+        /// Month as written.
+        month: u16,
+    },
     /// The calendar has no such day.
     #[error("the calendar has no day {day} of month {month} in {year}")]
     Impossible {
@@ -116,6 +163,13 @@ fn full(year: &str, month: &str, day: &str) -> Result<Date, DateError> {
     let date = u8::try_from(day).ok().and_then(|day| time::Date::from_calendar_date(i32::from(year), month, day).ok());
     let date = date.ok_or(impossible)?;
     Ok(Date::Full(date))
+}
+
+fn year_and_month(year: &str, month: &str) -> Result<Date, DateError> {
+    let (year, month) = (digits(year, 4..=4)?, digits(month, 1..=2)?);
+    four_digit_year(year)?;
+    let known = u8::try_from(month).ok().and_then(|month| Month::try_from(month).ok());
+    known.map(|month| Date::Month(year, month)).ok_or(DateError::ImpossibleMonth { year, month })
 }
 
 fn four_digit_year(year: u16) -> Result<(), DateError> {

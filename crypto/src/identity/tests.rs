@@ -1,6 +1,7 @@
 //! People here are invented; province 003 does not exist.
 
 use proptest::prelude::*;
+use time::Month;
 use time::macros::date;
 
 use super::*;
@@ -122,12 +123,25 @@ fn dates_are_read_in_every_form_of_the_counter() {
     }
     assert_eq!((full.to_string(), Date::Year(1950).to_string()), ("05/03/2000".into(), "1950".into()));
     assert_eq!("1950".parse::<Date>(), Ok(Date::Year(1950)));
+    let month = Date::Month(2001, Month::May);
+    for text in ["05/2001", "5/2001", "2001-05"] {
+        assert_eq!(text.parse::<Date>(), Ok(month), "{text}");
+    }
+    assert_eq!(
+        (month.to_string(), month.year(), month.month(), month.full()),
+        ("05/2001".into(), 2001, Some(Month::May), None)
+    );
 }
 
 #[test]
 fn impossible_dates_are_refused() {
     assert_eq!("29/02/2001".parse::<Date>(), Err(DateError::Impossible { year: 2001, month: 2, day: 29 }));
     assert_eq!("2000-13-01".parse::<Date>(), Err(DateError::Impossible { year: 2000, month: 13, day: 1 }));
+    assert_eq!("13/2001".parse::<Date>(), Err(DateError::ImpossibleMonth { year: 2001, month: 13 }));
+    assert_eq!("2001-00".parse::<Date>(), Err(DateError::ImpossibleMonth { year: 2001, month: 0 }));
+    for text in ["2001-5", "005/2001", "5/01", "2001/05", "05-2001", "/2001", "2001-", "0999-05"] {
+        assert_eq!(text.parse::<Date>(), Err(DateError::Form), "{text:?}");
+    }
     for text in ["", "05/03/00", "05-03-2000", "2000-3-5", "+5/03/2000", "05/03/2000 ", "0999", "1/2", "1/2/3/4"] {
         assert_eq!(text.parse::<Date>(), Err(DateError::Form), "{text:?}");
     }
@@ -157,6 +171,11 @@ fn birthdays_on_29_february_or_of_a_year_alone_follow_the_documented_rule() {
     assert_eq!(validity::birthday(Date::Full(date!(2000 - 02 - 29)), 25), date!(2025 - 02 - 28));
     assert_eq!(validity::birthday(Date::Full(date!(2000 - 02 - 29)), 40), date!(2040 - 02 - 29));
     assert_eq!(validity::birthday(Date::Year(2000), 25), date!(2025 - 12 - 31));
+    assert_eq!(validity::birthday(Date::Month(2000, Month::April), 25), date!(2025 - 04 - 30));
+    assert_eq!(validity::birthday(Date::Month(2000, Month::February), 25), date!(2025 - 02 - 28));
+    assert_eq!(validity::birthday(Date::Month(2000, Month::February), 40), date!(2040 - 02 - 29));
+    assert_eq!(validity::age(Date::Month(2000, Month::May), date!(2025 - 05 - 30)), 24);
+    assert_eq!(validity::age(Date::Month(2000, Month::May), date!(2025 - 05 - 31)), 25);
     assert_eq!(validity::age(Date::Full(date!(2000 - 01 - 05)), date!(2025 - 01 - 04)), 24);
     assert_eq!(validity::age(Date::Full(date!(2000 - 01 - 05)), date!(2025 - 01 - 05)), 25);
 }
@@ -194,6 +213,26 @@ proptest! {
         if let Ok(name) = text.parse::<FullName>() {
             prop_assert_eq!(name.as_str().parse(), Ok(name.clone()));
         }
+    }
+
+    /// A date of any precision says the same in every form, and is no earlier and no later than its days.
+    #[test]
+    fn a_date_without_its_day_lies_around_its_days(year in 1000u16..10_000, ordinal in 1u16..=365, other in 1u16..=365, age in 0i32..100) {
+        let day = time::Date::from_ordinal_date(i32::from(year), ordinal).unwrap();
+        let (full, month, whole) = (Date::Full(day), Date::Month(year, day.month()), Date::Year(year));
+        for date in [full, month, whole] {
+            prop_assert_eq!(date.to_string().parse(), Ok(date));
+            prop_assert!(date.first_day() <= day && day <= date.last_day());
+            prop_assert!(full.is_within(date) && full.may_be(date) && date.may_be(full));
+            prop_assert!(validity::birthday(full, age) <= validity::birthday(date, age));
+            prop_assert!(validity::age(date, day.saturating_add(time::Duration::days(10_000))) <= validity::age(full, day.saturating_add(time::Duration::days(10_000))));
+        }
+        let iso = format!("{year:04}-{:02}", u8::from(day.month()));
+        prop_assert_eq!(iso.parse(), Ok(month));
+        prop_assert!(month.is_within(whole) && !whole.is_within(month) && !month.is_within(full));
+        let second = time::Date::from_ordinal_date(i32::from(year), other).unwrap();
+        prop_assert_eq!(Date::Full(second).may_be(month), second.month() == day.month());
+        prop_assert_eq!(Date::Month(year, second.month()).may_be(month), second.month() == day.month());
     }
 
     #[test]

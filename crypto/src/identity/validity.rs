@@ -16,20 +16,20 @@ pub const GRACE_YEARS: i32 = 2;
 /// away; a card issued on the very 23rd, 38th or 58th birthday is within the two years.
 ///
 /// Where the law is silent this function chooses: a holder of whom only the year of birth is known has the birthday 31
-/// December; a holder born on 29 February reaches an age in a common year on 28 February.
+/// December, one of whom year and month are known the last day of the month; a holder born on 29 February reaches an
+/// age in a common year on 28 February.
 pub fn expiry(birth: Date, issued: time::Date) -> Option<time::Date> {
     CHANGE_AGES.into_iter().find(|age| issued < birthday(birth, age - GRACE_YEARS)).map(|age| birthday(birth, age))
 }
 
 /// Returns the day on which a person born on `birth` reaches `age` years, by the same choices as [`expiry`].
 pub fn birthday(birth: Date, age: i32) -> time::Date {
-    let (year, month, day) = match birth {
-        Date::Full(date) => (date.year(), date.month(), date.day()),
-        Date::Year(year) => (i32::from(year), Month::December, 31),
-    };
-    time::Date::from_calendar_date(year.saturating_add(age), month, day)
-        .or_else(|_| time::Date::from_calendar_date(year.saturating_add(age), month, day - 1))
-        .unwrap_or(time::Date::MAX)
+    let year = i32::from(birth.year()).saturating_add(age);
+    let month = birth.month().unwrap_or(Month::December);
+    // At most the last of the month, also of a day that is not known and of 29 February.
+    let last = month.length(year.clamp(1, 9999));
+    let day = birth.full().map_or(last, |date| date.day().min(last));
+    time::Date::from_calendar_date(year, month, day).unwrap_or(time::Date::MAX)
 }
 
 /// Returns the age in completed years on `day`, by the same choices as [`expiry`]; negative before birth.

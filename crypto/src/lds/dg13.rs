@@ -26,7 +26,7 @@ pub struct Dg13 {
     pub number: Option<String>,
     /// 2: full name.
     pub name: Option<String>,
-    /// 3: date of birth, `dd/MM/yyyy` or `yyyy`.
+    /// 3: date of birth, `dd/MM/yyyy`, `MM/yyyy` or `yyyy`.
     pub birth: Option<String>,
     /// 4: sex, `Nam` or `Nữ`.
     pub sex: Option<String>,

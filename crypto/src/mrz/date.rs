@@ -50,11 +50,16 @@ impl From<time::Date> for MrzDate {
     }
 }
 
-/// `YYMMDD`, or `YY<<<<` when only the year is known.
+/// `YYMMDD`, `YYMM<<` when the day is not known, or `YY<<<<` when only the year is.
 impl From<Date> for MrzDate {
     fn from(date: Date) -> Self {
         match date {
             Date::Full(date) => date.into(),
+            Date::Month(year, month) => {
+                let year = u8::try_from(year % 100).expect("two digits");
+                let [[y1, y2], [m1, m2]] = [year, month.into()].map(two_digits);
+                Self([y1, y2, m1, m2, b'<', b'<'])
+            }
             Date::Year(year) => {
                 let [y1, y2] = two_digits(u8::try_from(year % 100).expect("two digits"));
                 Self([y1, y2, b'<', b'<', b'<', b'<'])

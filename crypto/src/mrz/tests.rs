@@ -72,6 +72,19 @@ fn a_card_without_expiry_says_991231_and_a_year_alone_leaves_fillers() {
     assert_eq!(read.birth.birth(date!(2024 - 01 - 01)), None);
 }
 
+/// Doc 9303-3 §4.8: the part that is not known is fillers, which count as zero in the check digit.
+#[test]
+fn a_birth_of_which_the_day_is_not_known_leaves_two_fillers() {
+    let number: PersonalNumber = "003150000017".parse().unwrap();
+    let name: FullName = "Mẫu".parse().unwrap();
+    let birth = Date::Month(1950, time::Month::March);
+    let td1 = Td1::of_citizen(&number, &name, Sex::Female, birth, None).unwrap();
+    let zone = lines(&td1.compose().unwrap());
+    // 5×7 + 0×3 + 0×1 + 3×7 + 0 + 0 = 56: check digit 6.
+    assert_eq!(zone.lines().nth(1).map(|l| &l[..15]), Some("5003<<6F9912315"));
+    assert_eq!(Td1::parse(zone.as_bytes()).unwrap().birth, MrzDate::from(birth));
+}
+
 #[test]
 fn the_century_of_a_birth_is_the_last_possible_one() {
     let date = |text: &str| text.parse::<MrzDate>().unwrap();

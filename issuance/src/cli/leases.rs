@@ -32,8 +32,8 @@ pub(super) struct LeasesCommand {
 
 #[derive(Subcommand)]
 enum Act {
-    /// Lists the leases, oldest first: identifier, office, holder, province and year, numbers, used, end, state. A record
-    /// that was changed by another hand is named, and the exit code is then 1.
+    /// Lists the leases, oldest first: identifier, office, holder, province and year, numbers, used, end, state. A
+    /// record that was changed by another hand is named, and the exit code is then 1.
     List {
         /// Only those of this office.
         #[arg(long)]
@@ -50,7 +50,8 @@ enum Act {
         #[arg(long)]
         json: bool,
     },
-    /// Leases blocks of numbers and draws them: a line `lease ID` once a block is durable, then its numbers, one a line.
+    /// Leases blocks of numbers and draws them: a line `lease ID` once a block is durable, then
+    /// its numbers, one a line.
     Take(Take),
     /// Returns a lease: nothing of it comes in any more.
     Return {

@@ -224,7 +224,12 @@ impl Place {
         let config = self.folder.config()?;
         Ok(match &self.database {
             // An address given here stands whole; the file's password belongs to the file's address.
-            Some(database) => Config { database: Some(database.clone()), database_password_file: None, ..config },
+            Some(database) => Config {
+                database: Some(database.clone()),
+                database_password_file: None,
+                database_standbys: Vec::new(),
+                ..config
+            },
             None => config,
         })
     }

@@ -97,11 +97,8 @@ const EXPECTED: [&str; 2] = ["residence-missing", "head-missing"];
 fn dead_too_long(parent: &Registered, field: &str, day: time::Date) -> bool {
     let Some(died) = parent.person.died else { return false };
     let after = if field == "father" { Duration::days(300) } else { Duration::ZERO };
-    match died.full() {
-        Some(died) => died + after < day,
-        // Of a year alone the last day is what counts for the parent.
-        None => time::Date::from_ordinal_date(i32::from(died.year()) + 1, 1).is_ok_and(|next| next + after <= day),
-    }
+    // Of a year or a month alone the last day is what counts for the parent.
+    died.last_day() + after < day
 }
 
 /// True if a parent of both is the same person, by number or, where one has none, by name.

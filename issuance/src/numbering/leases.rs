@@ -68,9 +68,9 @@ pub enum LeaseState {
 /// The end of a lease.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Returned {
-    /// Who returned it.
+    /// The caller who returned it.
     pub by: String,
-    /// When.
+    /// The moment at which it was returned.
     pub at: OffsetDateTime,
     /// Why, in an officer's words.
     pub because: String,
@@ -95,9 +95,9 @@ pub struct Lease {
     pub female: Option<Range<u32>>,
     /// Positions of the cell of boys.
     pub male: Option<Range<u32>>,
-    /// Who leased it.
+    /// The caller who leased it.
     pub leased_by: String,
-    /// When.
+    /// The moment from which it is the holder's.
     pub leased_at: OffsetDateTime,
     /// Its holder draws until then.
     pub expires_at: OffsetDateTime,

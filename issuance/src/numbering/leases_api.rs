@@ -90,9 +90,9 @@ struct LeaseView {
     numbers: u32,
     /// Numbers that persons have or had.
     used: u64,
-    /// Who leased it.
+    /// The caller who leased it.
     leased_by: String,
-    /// When.
+    /// The moment from which it is the holder's.
     #[serde(with = "time::serde::rfc3339")]
     leased_at: OffsetDateTime,
     /// Its holder draws until then.
@@ -103,7 +103,7 @@ struct LeaseView {
     /// When it was returned.
     #[serde(with = "time::serde::rfc3339::option")]
     returned_at: Option<OffsetDateTime>,
-    /// Who returned it.
+    /// The caller who returned it.
     returned_by: Option<String>,
     /// Why, in an officer's words.
     return_reason: Option<String>,

@@ -57,8 +57,7 @@ pub async fn propose(
 ) -> Result<Proposal, ChangeError> {
     let registered = of_office(deed, person).await?;
     let today = deed.today();
-    let begins = |date: Date| date.full().or_else(|| time::Date::from_ordinal_date(i32::from(date.year()), 1).ok());
-    if wanted.valid_from.is_some_and(|date| begins(date).is_none_or(|day| day > today)) {
+    if wanted.valid_from.is_some_and(|date| date.first_day() > today) {
         return Err(ChangeUnfit::Ahead.into());
     }
     let (after, mut findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
@@ -369,7 +368,8 @@ pub(super) async fn proposer_stands(
     }
 }
 
-/// Returns the person, kept from other writers, if the record is in force and the officer's office registered the person.
+/// Returns the person, kept from other writers, if the record is in force and the officer's
+/// office registered the person.
 pub(super) async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
     let registered = store::person_locked(deed, id).await?.ok_or(ChangeError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;

@@ -41,7 +41,7 @@ where
 struct Change {
     /// What happened.
     kind: EventKind,
-    /// Since when it is so; `dd/MM/yyyy`, `yyyy-MM-dd` or `yyyy`.
+    /// Since when it is so; `dd/MM/yyyy`, `yyyy-MM-dd`, `MM/yyyy`, `yyyy-MM` or `yyyy`.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     valid_from: Option<Date>,

@@ -131,7 +131,7 @@ impl Examination<'_> {
     fn look_closer(&mut self, person: &Person) {
         let age = validity::age(person.birth, self.today);
         if person.birth.full().is_none() {
-            self.finds("birth_date", rules::BIRTH_DAY_MISSING, "only the year of birth is declared");
+            self.finds("birth_date", rules::BIRTH_DAY_MISSING, "the day of birth is not declared");
         }
         if age > OLDEST && person.died.is_none() {
             self.finds("birth_date", rules::AGE_IMPROBABLE, "older than 110 years and not recorded as dead");
@@ -139,9 +139,7 @@ impl Examination<'_> {
         if person.died.is_some() {
             self.finds("died", rules::DEATH_RECORDED, "recorded as dead or missing: no application is possible");
         }
-        let day_before =
-            person.died.and_then(Date::full).zip(person.birth.full()).is_some_and(|(died, born)| died < born);
-        if day_before || person.died.is_some_and(|died| died.year() < person.birth.year()) {
+        if person.died.is_some_and(|died| died.last_day() < person.birth.first_day()) {
             self.finds("died", rules::DEATH_BEFORE_BIRTH, "the death lies before the birth");
         }
         if person.permanent_residence.is_none() {
@@ -379,8 +377,7 @@ impl Examination<'_> {
     }
 
     fn not_ahead(&mut self, field: &str, date: Date) -> bool {
-        let first_day = date.full().or_else(|| time::Date::from_ordinal_date(i32::from(date.year()), 1).ok());
-        let ahead = first_day.is_none_or(|day| day > self.today);
+        let ahead = date.first_day() > self.today;
         if ahead {
             self.declines(field, rules::DATE_IN_FUTURE, "the date lies ahead");
         }
@@ -430,8 +427,8 @@ impl Examination<'_> {
 fn unread(field: &str, rule: Rule, text: &str, error: &impl Display) -> Finding {
     // An unreadable date is either no date at all, or a day that no calendar has; people mend
     // the two in different ways.
-    let impossible =
-        rule == rules::DATE_UNREADABLE && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. }));
+    let impossible = rule == rules::DATE_UNREADABLE
+        && matches!(text.parse::<Date>(), Err(DateError::Impossible { .. } | DateError::ImpossibleMonth { .. }));
     let rule = if impossible { rules::DATE_IMPOSSIBLE } else { rule };
     // The parser's own words, unless they repeat a date: messages end up in logs.
     let said = if impossible { "the calendar has no such day".to_owned() } else { error.to_string() };

@@ -69,9 +69,11 @@ fn all_that_is_missing_is_named_at_once() {
 #[test]
 fn what_no_card_can_carry_declines_the_declaration() {
     type Spoil = fn(&mut Declaration);
-    let cases: [(Spoil, &str, &str); 8] = [
+    let cases: [(Spoil, &str, &str); 10] = [
         (|d| d.full_name = "Nguyễn 2".into(), "full_name", "name-not-writable"),
         (|d| d.birth_date = "30/02/2000".into(), "birth_date", "date-impossible"),
+        (|d| d.birth_date = "13/2000".into(), "birth_date", "date-impossible"),
+        (|d| d.birth_date = "12/2026".into(), "birth_date", "date-in-future"),
         (|d| d.birth_date = "spring".into(), "birth_date", "date-unreadable"),
         (|d| d.birth_date = "23/11/2026".into(), "birth_date", "date-in-future"),
         (|d| d.sex = "?".into(), "sex", "sex-unknown"),
@@ -89,8 +91,11 @@ fn what_no_card_can_carry_declines_the_declaration() {
 #[test]
 fn what_someone_should_look_at_is_found_and_the_person_registered() {
     type Spoil = fn(&mut Declaration);
-    let cases: [(Spoil, &str); 18] = [
+    let cases: [(Spoil, &str); 21] = [
         (|d| d.birth_date = "2000".into(), "birth-day-missing"),
+        (|d| d.birth_date = "2000-05".into(), "birth-day-missing"),
+        (|d| d.birth_date = "11/2026".into(), "birth-day-missing"),
+        (|d| d.died = "12/1999".into(), "death-before-birth"),
         (|d| d.birth_date = "1900".into(), "age-improbable"),
         (|d| d.permanent_residence = None, "residence-missing"),
         (|d| d.head_of_household = None, "head-missing"),

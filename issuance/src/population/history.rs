@@ -204,7 +204,7 @@ pub struct Event {
     pub ordinal: u32,
     /// What happened.
     pub kind: EventKind,
-    /// Since when it is so, as declared (`dd/MM/yyyy` or `yyyy`).
+    /// Since when it is so, as declared (`dd/MM/yyyy`, `MM/yyyy` or `yyyy`).
     pub valid_from: Option<crypto::identity::Date>,
     /// The officer who proposed it; of a declaration the officer who entered it.
     pub proposed_by: crate::ground::ids::OfficerId,

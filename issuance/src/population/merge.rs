@@ -13,12 +13,11 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::change::{ChangeError, applied, of_office, proposer_stands, province_stays};
-use super::check;
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Declaration, Finding, Person, Registered};
 use super::quality::Mark;
 use super::store::{history as store_history, merge as store};
-use super::{PopulationError, Register, steps};
+use super::{PopulationError, Register, check, steps};
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Purpose, RegisterEvent};
 use crate::ground::ids::{MergeId, PersonId};
 use crate::ground::{Decision, OfficeCode, Officer, OtherOffice};

@@ -20,7 +20,8 @@ use crate::ground::text::{PrintedText, Words};
 pub struct Declaration {
     /// 1 Surname, middle names and given name at birth, with diacritics.
     pub full_name: String,
-    /// 2 `dd/MM/yyyy`, `yyyy-MM-dd`, or `yyyy` for those who know only the year.
+    /// 2 `dd/MM/yyyy` or `yyyy-MM-dd`; `MM/yyyy` or `yyyy-MM` where the day is not known,
+    /// `yyyy` where only the year is.
     pub birth_date: String,
     /// 3 `Nam`, `Nữ`, `M` or `F`.
     pub sex: String,
@@ -254,7 +255,7 @@ impl Finding {
 pub struct Person {
     /// 1 Name at birth.
     pub full_name: FullName,
-    /// 2 Date of birth, perhaps only the year.
+    /// 2 Date of birth, perhaps without the day, or only the year.
     #[serde(rename = "birth_date", alias = "birth")]
     pub birth: Date,
     /// 3 Sex.

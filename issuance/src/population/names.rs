@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crypto::identity::{Date, folded_name};
 use sha2::{Digest as _, Sha256};
+use time::Month;
 
 use super::model::Person;
 use crate::ground::ids::PersonId;
@@ -88,11 +89,16 @@ impl Indexed {
     }
 }
 
-/// Returns a date of birth as `yyyymmdd`, with `0000` for a day that is not known.
+/// Returns a date of birth as `yyyymmdd`, with `00` for a month or a day that is not known.
 #[must_use]
 pub fn born(date: Date) -> i64 {
     let of_year = i64::from(date.year()) * 10_000;
-    date.full().map_or(of_year, |day| of_year + i64::from(u8::from(day.month())) * 100 + i64::from(day.day()))
+    let of_month = |month: Month| of_year + i64::from(u8::from(month)) * 100;
+    match date {
+        Date::Full(day) => of_month(day.month()) + i64::from(day.day()),
+        Date::Month(_, month) => of_month(month),
+        Date::Year(_) => of_year,
+    }
 }
 
 /// Returns the words of a folded name in the order of bytes: what names have in common that differ in order alone.

@@ -110,9 +110,9 @@ pub enum Fit {
 pub enum BirthFit {
     /// On the day.
     Day,
-    /// In the year: no day was asked for.
+    /// In the month or year: no day was asked for.
     Year,
-    /// In the year: the register has no day.
+    /// In the month or year: the register has no day.
     YearOnly,
 }
 
@@ -342,10 +342,14 @@ impl<'a> Search<'a> {
     fn days(&self) -> Vec<(i64, i64)> {
         match self.born {
             None => vec![ALL_DAYS],
-            Some(Date::Year(year)) => vec![(i64::from(year) * 10_000, i64::from(year) * 10_000 + 9_999)],
             Some(date) => {
-                let (day, year) = (names::born(date), i64::from(date.year()) * 10_000);
-                vec![(day, day), (year, year)]
+                // What the register leaves open is no difference: the month without a day, the year alone.
+                let (year, born) = (i64::from(date.year()) * 10_000, names::born(date));
+                match date {
+                    Date::Year(_) => vec![(year, year + 9_999)],
+                    Date::Month(..) => vec![(born, born + 99), (year, year)],
+                    Date::Full(_) => vec![(born, born), (born / 100 * 100, born / 100 * 100), (year, year)],
+                }
             }
         }
     }

@@ -132,7 +132,7 @@ pub(super) async fn database(
     if Db::would_begin(settings.database.as_deref(), &settings.data) {
         installation.may_begin()?;
     }
-    let db = Db::connect(settings.database.as_deref(), &settings.data).await?;
+    let db = Db::connect_any(settings.database.as_deref(), &settings.database_standbys, &settings.data).await?;
     installation.check(&db).await?;
     Ok((db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC"))), installation))
 }

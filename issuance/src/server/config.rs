@@ -32,6 +32,8 @@ pub struct Config {
     /// File with the password of `database`, one line: `/run/credentials/…`, or `/dev/fd/3` for a descriptor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_password_file: Option<PathBuf>,
+    /// The other servers of PostgreSQL, each as `database` is: standbys, one of which may be promoted.
+    pub database_standbys: Vec<String>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where metrics for Prometheus are answered (`GET /metrics`, plain HTTP); none: nowhere.
@@ -94,6 +96,7 @@ impl Default for Config {
             key_file: None,
             database: None,
             database_password_file: None,
+            database_standbys: Vec::new(),
             listen: defaults.listen,
             metrics_listen: None,
             trusted_proxies: defaults.trusted_proxies,
@@ -171,7 +174,7 @@ impl Config {
     pub fn read(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(file).map_err(|error| ConfigError::File(file.to_owned(), error))?;
         let mut config = Self::parse(&text, &file.display().to_string())?;
-        if config.database.as_deref().is_some_and(has_password) {
+        if config.database.iter().chain(&config.database_standbys).any(|url| has_password(url)) {
             return Err(ConfigError::Password(file.to_owned()));
         }
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
@@ -223,7 +226,9 @@ impl Config {
     /// [`ConfigError::Unwritable`]
     pub fn dump(&self) -> Result<String, ConfigError> {
         let database = self.database.as_deref().map(without_password);
-        toml::to_string(&Self { database, ..self.clone() }).map_err(|error| ConfigError::Unwritable(error.to_string()))
+        let database_standbys = self.database_standbys.iter().map(|url| without_password(url)).collect();
+        toml::to_string(&Self { database, database_standbys, ..self.clone() })
+            .map_err(|error| ConfigError::Unwritable(error.to_string()))
     }
 
     /// Returns the keys that another configuration says otherwise and that a running service does not take
@@ -246,7 +251,8 @@ impl Config {
         let data = self.data.clone().ok_or(ConfigError::NoFolder)?;
         Ok(Settings {
             key_file: self.key_file.clone(),
-            database: self.database_with_password()?,
+            database: self.with_password(self.database.as_deref())?,
+            database_standbys: self.standbys()?,
             listen: self.listen,
             metrics_listen: self.metrics_listen,
             traces: self.log.traces.as_deref().and_then(Collector::of),
@@ -342,11 +348,19 @@ impl Config {
         )
     }
 
-    fn database_with_password(&self) -> Result<Option<String>, ConfigError> {
-        let (Some(database), Some(file)) = (&self.database, &self.database_password_file) else {
+    fn standbys(&self) -> Result<Vec<String>, ConfigError> {
+        if self.database.is_none() && !self.database_standbys.is_empty() {
+            return Err(ConfigError::Value { key: "database_standbys", rule: "needs `database`" });
+        }
+        let urls = self.database_standbys.iter().map(|url| self.with_password(Some(url)));
+        Ok(urls.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    fn with_password(&self, database: Option<&str>) -> Result<Option<String>, ConfigError> {
+        let (Some(database), Some(file)) = (database, &self.database_password_file) else {
             return match &self.database_password_file {
                 Some(_) => Err(ConfigError::Value { key: "database_password_file", rule: "needs `database`" }),
-                None => Ok(self.database.clone()),
+                None => Ok(database.map(str::to_owned)),
             };
         };
         if has_password(database) {

@@ -71,6 +71,8 @@ pub struct Settings {
     pub key_file: Option<PathBuf>,
     /// `postgres://…`; none: SQLite in `data`.
     pub database: Option<String>,
+    /// The other servers of PostgreSQL, each `postgres://…`: the service works with the one that takes writes.
+    pub database_standbys: Vec<String>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where metrics are answered in plain HTTP; none: nowhere.
@@ -114,6 +116,7 @@ impl Settings {
             data: data.into(),
             key_file: None,
             database: None,
+            database_standbys: Vec::new(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             metrics_listen: None,
             traces: None,

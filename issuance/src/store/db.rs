@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, SqlitePool};
 
-use super::{Migration, RowKey, Sql, StoreError, Tx, migrations};
+use super::{Migration, RowKey, Sql, StoreError, Tx, migrations, primary};
 use crate::sql;
 
 /// The database of this service; clones share its connections.
@@ -75,8 +75,17 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unreachable`] with the reason.
     pub async fn connect(url: Option<&str>, data: &Path) -> Result<Self, StoreError> {
+        Self::connect_any(url, &[], data).await
+    }
+
+    /// As [`connect`](Self::connect), to the one of several servers of PostgreSQL that takes writes; when it fails and
+    /// another one is promoted, to that one. `standbys` are the addresses of the servers beside `url`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] with the reason.
+    pub async fn connect_any(url: Option<&str>, standbys: &[String], data: &Path) -> Result<Self, StoreError> {
         Ok(match url {
-            Some(url) => Self(Engine::Pg(open_pg(url).await?), None, None),
+            Some(url) => Self(Engine::Pg(open_pg(url, standbys).await?), None, None),
             None => {
                 let pool = open_lite(data).await?;
                 let file = OpenFile::at(data.join(FILE)).map_err(|e| StoreError::Unreachable(e.to_string()))?;
@@ -225,18 +234,18 @@ impl Db {
 /// For so long after its last use a connection is taken to be there.
 const FRESH: Duration = Duration::from_millis(500);
 
-async fn open_pg(url: &str) -> Result<PgPool, StoreError> {
-    // The URL is not shown: it holds the password.
-    let options = PgConnectOptions::from_str(url).map_err(|error| {
-        StoreError::Unreachable(format!(
-            "--database (ISSUANCE_DATABASE) is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
-        ))
-    })?;
+async fn open_pg(url: &str, standbys: &[String]) -> Result<PgPool, StoreError> {
+    let servers = [url].into_iter().chain(standbys.iter().map(String::as_str)).map(options_of);
+    let servers = servers.collect::<Result<Vec<_>, _>>()?;
+    let options = match primary::find(&servers).await.filter(|_| servers.len() > 1) {
+        Some(primary) => primary,
+        None => servers[0].clone(),
+    };
     // Asked once before there is a pool, which would only say that its time was over.
     if let Some(why) = unreachable_because(&options).await {
         return Err(why);
     }
-    PgPoolOptions::new()
+    let mut settings = PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(10))
         // A connection that was used a moment ago is not asked again whether it is there: a question and an answer less
@@ -249,10 +258,30 @@ async fn open_pg(url: &str) -> Result<PgPool, StoreError> {
                 }
                 Ok(true)
             })
-        })
-        .connect_with(options.clone())
-        .await
-        .map_err(|error| unreachable(&options, &error))
+        });
+    if servers.len() > 1 {
+        // A server that was demoted answers, and refuses every write.
+        settings = settings.after_connect(|connection, _| {
+            Box::pin(async move {
+                let standby = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "it is a standby");
+                if primary::is_primary(connection).await? { Ok(()) } else { Err(standby.into()) }
+            })
+        });
+    }
+    let pool = settings.connect_with(options.clone()).await.map_err(|error| unreachable(&options, &error))?;
+    if servers.len() > 1 {
+        primary::watch(&pool, servers);
+    }
+    Ok(pool)
+}
+
+/// Reads the address of a server. It is not shown: it holds the password.
+fn options_of(url: &str) -> Result<PgConnectOptions, StoreError> {
+    PgConnectOptions::from_str(url).map_err(|error| {
+        StoreError::Unreachable(format!(
+            "--database (ISSUANCE_DATABASE) is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
+        ))
+    })
 }
 
 /// Returns a connection of the pool. Where the pool's time is over, finds out whether its connections are all in use or
@@ -291,10 +320,7 @@ async fn unreachable_because(options: &PgConnectOptions) -> Option<StoreError> {
 
 /// The error that names the server and its database, without the password, and says what to do.
 fn unreachable(options: &PgConnectOptions, why: &impl Display) -> StoreError {
-    let place = options.get_socket().map_or_else(
-        || format!("{}:{}", options.get_host(), options.get_port()),
-        |socket| format!("{} (port {})", socket.display(), options.get_port()),
-    );
+    let place = primary::place(options);
     let name = options.get_database().unwrap_or(options.get_username());
     StoreError::Unreachable(format!(
         "PostgreSQL at {place}, database `{name}`: {why}; start it, open the way to it, or mend --database \

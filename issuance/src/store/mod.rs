@@ -16,6 +16,7 @@ mod bulk;
 mod db;
 mod error;
 mod migrations;
+mod primary;
 mod record;
 mod seal;
 mod snapshot;

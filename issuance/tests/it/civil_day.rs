@@ -89,3 +89,29 @@ fn years_before(day: Date, years: i32) -> Date {
 fn written(day: Date) -> String {
     format!("{:02}/{:02}/{}", day.day(), u8::from(day.month()), day.year())
 }
+
+/// Doc 9303-3 §4.8: what is not known is a filler in the zone; print and DG13 say month and year.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_citizen_who_knows_month_and_year_of_birth_gets_a_card_that_says_those() {
+    let offices = Offices::open(None).await;
+    let form = Declaration { birth_date: "2001-05".into(), ..declaration() };
+    let person = offices.declares(&form).await;
+    let numbers = &offices.state.numbers;
+    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, None)).unwrap();
+    offices.approved(person, Kind::First).await;
+    let mut chip = offices.initialised(1).await;
+    offices.card(&mut chip).await;
+    let dg13 = Dg13::parse(chip.file(File::DataGroup(DataGroup::DG13))).unwrap();
+    assert_eq!(dg13.birth.as_deref(), Some("05/2001"));
+    // 25 on the last day of May 2026, which was; 40 on the last day of May 2041.
+    assert_eq!(dg13.expiry.as_deref(), Some("31/05/2041"));
+    let Dg1::Td1(mrz) = Dg1::parse(chip.file(File::DataGroup(DataGroup::DG1))).unwrap() else { panic!("no TD1") };
+    assert_eq!(mrz.birth.as_str(), "0105<<");
+    // A child is fourteen when the month in which it was born is over.
+    for (birth, old_enough) in [("2012-10", true), ("2012-11", false)] {
+        let child = offices.declares(&Declaration { birth_date: birth.into(), ..declaration() }).await;
+        within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, child, None)).unwrap();
+        let applied = offices.applies(child, Kind::First).await;
+        assert_eq!(applied.is_ok(), old_enough, "{birth}: {applied:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crypto::identity::Date;
 use crypto::perso::{Purpose, Record};
 use issuance::applications::model::{ChangeReason, Hold, HoldReason, Kind, ReissueReason, Stage};
 use issuance::cards::model::{Revocation, Status};
@@ -74,8 +75,10 @@ const CHIP_STATES: Variants<ChipState> = variants! {
     ChipState::Spoiled { application: Some(_), .. } => "spoiled-bound",
 };
 
-/// A person with the least that a declaration must say, and persons with everything.
+/// A person with the least that a declaration must say, one whose day of birth is not known, and persons with
+/// everything.
 const PERSONS: Variants<Person> = variants! {
+    Person { marital_status: None, birth: Date::Month(..), .. } => "month",
     Person { marital_status: None, .. } => "least",
     Person { marital_status: Some(MaritalStatus::Single), .. } => "single",
     Person { marital_status: Some(MaritalStatus::Married), .. } => "married",

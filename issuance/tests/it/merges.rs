@@ -87,7 +87,10 @@ async fn of_two_cards_in_the_pocket_the_survivor_s_stays_and_the_other_number_is
         assert!(matches!(again, Err(MergeError::Unknown)), "{again:?}");
 
         let (survivor, gone) = (registered(offices, one).await, registered(offices, two).await);
-        assert_eq!(survivor.person.religion.as_ref().map(|text| text.as_str()), Some("Phật giáo"));
+        assert_eq!(
+            survivor.person.religion.as_ref().map(issuance::ground::text::PrintedText::as_str),
+            Some("Phật giáo")
+        );
         assert_eq!(number(&survivor), first);
         assert_eq!((gone.merged_into, gone.personal_number), (Some(one), None));
         assert_eq!(number_row(offices, &other).await, (true, Some(first.clone())));

@@ -50,6 +50,16 @@ async fn a_name_is_found_with_and_without_its_tones_and_the_best_fit_comes_first
         assert_eq!(found["items"].as_array().unwrap().len(), 2);
         let found = finds(&lan, json!({"full_name": "Đặng Thị Hòa", "birth_date": "05/01/1990"})).await;
         assert_eq!(names(&found), [("Đặng Thị Hòa", "exact"), ("Đặng Thị Hoa", "without-tones")], "she may be the one");
+        // Of a month: its days, what is known as that month or year, and no other month.
+        declares(&lan, "Đặng Thị Hòa", "01/1990", "").await;
+        declares(&lan, "Đặng Thị Hòa", "02/1990", "").await;
+        let found = finds(&lan, json!({"full_name": "Đặng Thị Hòa", "birth_date": "1990-01"})).await;
+        let fits = [("Đặng Thị Hòa", "exact"), ("Đặng Thị Hòa", "exact"), ("Đặng Thị Hoa", "without-tones")];
+        assert_eq!(names(&found), fits);
+        let found = finds(&lan, json!({"full_name": "Đặng Thị Hòa", "birth_date": "06/02/1990"})).await;
+        let mut either = names(&found);
+        either.sort_unstable();
+        assert_eq!(either, [("Đặng Thị Hoa", "without-tones"), ("Đặng Thị Hòa", "without-tones")]);
         let found = finds(&lan, json!({"full_name": "dang thi h", "beginning": true, "birth_date": "1991"})).await;
         assert_eq!(names(&found), [("Đặng Thị Hoàn", "beginning")]);
     })

@@ -71,7 +71,12 @@ fn a_number_agrees_with_the_person_and_is_nobodys() {
     for (row, truth) in all(&nation(10_000, "0", "0")) {
         let d = &row.declaration;
         let registered = d.birth_registration.province.parse().unwrap();
-        assert_eq!(real.province(registered, time::macros::date!(2026 - 11 - 22)), None, "line {}: an assigned province", truth.line);
+        assert_eq!(
+            real.province(registered, time::macros::date!(2026 - 11 - 22)),
+            None,
+            "line {}: an assigned province",
+            truth.line
+        );
         if !row.personal_number.is_empty() {
             let number: PersonalNumber = row.personal_number.parse().unwrap();
             let birth: Date = d.birth_date.parse().unwrap();
