@@ -558,21 +558,17 @@ async fn a_postgresql_that_is_killed_in_the_middle_loses_no_row_and_gives_none_t
     let path = file(&offices, "a.csv", rows(6000));
     let stop = AtomicBool::new(false);
     let killed = std::cell::RefCell::new(false);
-    let server_cell = std::cell::RefCell::new(&mut server);
-    let cut = Box::pin(import(
-        offices.state.deeds(),
-        &offices.state.register,
-        wanted(&offices, path.clone()),
-        &stop,
-        |told| {
+    let error = {
+        let server = std::cell::RefCell::new(&mut server);
+        let tell = |told: Told| {
             if matches!(told, Told::Entered(done) if done.rows >= 2000) && !killed.replace(true) {
-                tokio::task::block_in_place(|| server_cell.borrow_mut().kill());
+                tokio::task::block_in_place(|| server.borrow_mut().kill());
             }
-        },
-    ));
-    let error = cut.await.unwrap_err().to_string();
-    assert!(error.contains("run the same command again"), "{error}");
-    drop(server_cell);
+        };
+        let wanted = wanted(&offices, path.clone());
+        Box::pin(import(offices.state.deeds(), &offices.state.register, wanted, &stop, tell)).await.unwrap_err()
+    };
+    assert!(error.to_string().contains("run the same command again"), "{error}");
     server.restart();
     let done = finishes(&offices, path).await;
     assert_eq!((done.rows, done.accepted, persons(&offices).await), (6000, 6000, 6000));

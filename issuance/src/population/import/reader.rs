@@ -352,7 +352,7 @@ mod tests {
         let all: Vec<_> = rows.iter().map(fields).collect();
         assert_eq!(all, [vec!["a", "b"], vec!["x, y", "one\r\ntwo"], vec!["say \"hi\"", ""]]);
         let lines: Vec<_> = rows.iter().map(|row| (row.at.line, row.at.byte)).collect();
-        assert_eq!(lines, [(1, 0), (2, 5), (5, 25)]);
+        assert_eq!(lines, [(1, 0), (2, 5), (5, 24)]);
         assert!(rows.iter().all(|row| row.faults.is_empty()));
     }
 
@@ -362,9 +362,9 @@ mod tests {
         assert!(error.is_none());
         let said: Vec<_> = rows.iter().map(said).collect();
         assert!(said[1].starts_with("bytes-not-utf8 line 2, byte 8: 0xEA, as in Latin-1"), "{}", said[1]);
-        assert!(said[2].starts_with("byte-nul line 3, byte 13: a NUL byte"), "{}", said[2]);
-        assert!(said[3].starts_with("quote-misplaced line 4, byte 19"), "{}", said[3]);
-        assert!(said[4].starts_with("quote-misplaced line 5, byte 27"), "{}", said[4]);
+        assert!(said[2].starts_with("byte-nul line 3, byte 14: a NUL byte"), "{}", said[2]);
+        assert!(said[3].starts_with("quote-misplaced line 4, byte 21"), "{}", said[3]);
+        assert!(said[4].starts_with("quote-misplaced line 5, byte 29"), "{}", said[4]);
         assert_eq!((said[5].as_str(), fields(&rows[5])), ("", vec!["last", "w"]));
     }
 
