@@ -2,6 +2,7 @@
 
 mod archive;
 mod backup;
+mod campaign;
 mod config;
 mod confirm;
 mod crl;
@@ -69,6 +70,7 @@ enum Command {
     Status(status::StatusCommand),
     Config(config::ConfigCommand),
     Quality(quality::QualityCommand),
+    Campaign(campaign::CampaignCommand),
     Generate(generate::Generate),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Config(command) => command.run().map(done),
+        Command::Campaign(command) => command.run().map(done),
         Command::Quality(command) => command.run().map(done),
         Command::Generate(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),

@@ -1,5 +1,6 @@
 //! SQL of the register.
 
+pub mod campaign;
 pub mod history;
 pub mod quality;
 pub mod search;
@@ -25,6 +26,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(95, "0095_population_quality"),
+    migration!(96, "0096_population_campaign"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.

@@ -17,7 +17,7 @@ use crate::house::House;
 use crate::offices::{Offices, appoint, within};
 use crate::postgres;
 
-fn declaration(name: &str) -> Declaration {
+pub fn declaration(name: &str) -> Declaration {
     let place = |province: &str, district: &str, commune: &str| DeclaredPlace {
         province: province.into(),
         district: district.into(),

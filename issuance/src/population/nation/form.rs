@@ -1,4 +1,4 @@
-//! Lines of the files: the declaration as `issuance import` takes it, and the truth about it.
+//! Lines of the files: the declaration as an import takes it, and the truth about it.
 
 use std::io::{self, Write};
 
