@@ -234,7 +234,7 @@ fn rows<'a>(text: &'a str, names: &[&str], perhaps: &[&str]) -> Result<Vec<(usiz
     let of = |name: &&str| header.iter().position(|column| column == name);
     let known = |column: &&str| names.contains(column) || perhaps.contains(column);
     let needed: Option<Vec<usize>> = names.iter().map(of).collect();
-    let needed = needed.filter(|_| header.iter().all(|column| known(column)));
+    let needed = needed.filter(|_| header.iter().all(known));
     let needed = needed
         .ok_or(FileUnfit { line: 1, why: "the columns are commune,expected,due[,begins] or commune,day,forms" })?;
     let optional: Vec<Option<usize>> = perhaps.iter().map(of).collect();

@@ -448,7 +448,6 @@ fn other_tone(name: &str, dice: &mut Dice) -> String {
     let at = *dice.pick(&places);
     let other = match letters[at] {
         '\u{309}' => '\u{303}',
-        '\u{303}' => '\u{309}',
         '\u{300}' => '\u{301}',
         '\u{301}' => '\u{300}',
         _ => '\u{309}',

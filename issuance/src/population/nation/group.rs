@@ -207,7 +207,7 @@ impl Group {
             45..60 => 1 + dice.between(0, 3),
             _ => 2 + dice.between(0, 4),
         };
-        let mut years = 18 + (dice.between(0, 14) + dice.between(0, 12)) / 2;
+        let mut years = 18 + i32::midpoint(dice.between(0, 14), dice.between(0, 12));
         for _ in 0..wanted {
             let age = mothers_age - years;
             if age < 0 || years > 44 || room == 0 {
