@@ -15,8 +15,8 @@ use crate::population::nation::{self, Nation, Rate};
 /// Writes the declarations of a nation that does not exist, with the truth about every line beside them.
 ///
 /// Households, ages, names, addresses and faults have the shapes of the real ones; every person is invented, and every
-/// number is certain to be nobody's. The same seed writes the same bytes. No service and no database is needed. What the
-/// register must know before it takes these people is shown by `--settings`. See docs/generate.md.
+/// number belongs to no person. The same seed writes the same bytes. No service and no database is needed. What
+/// the register must know before it takes these people is shown by `--settings`. See docs/generate.md.
 #[derive(Args)]
 pub(super) struct Generate {
     /// People; those with a second form (`--doubles`) have one line more.
@@ -93,9 +93,9 @@ impl Generate {
             file.flush()?;
             file.get_ref().sync_all()?;
         }
-        let nation::Written { people, faulty, doubles, look_alikes } = written;
+        let nation::Written { people, faulty, doubles, lookalikes } = written;
         output::line(format_args!(
-            "{people} people in {} lines: {faulty} forms with faults, {doubles} second forms, {look_alikes} people who are easily \
+            "{people} people in {} lines: {faulty} forms with faults, {doubles} second forms, {lookalikes} people who are easily \
              taken for another.",
             people + doubles
         ))?;

@@ -2,6 +2,7 @@
 
 mod archive;
 mod backup;
+mod campaign;
 mod cells;
 mod config;
 mod confirm;
@@ -81,6 +82,7 @@ enum Command {
     Quarantine(quarantine::QuarantineCommand),
     Rules(rules::RulesCommand),
     Quality(quality::QualityCommand),
+    Campaign(campaign::CampaignCommand),
     Generate(generate::Generate),
     Openapi(openapi::Openapi),
     Migrate(migrate::Migrate),
@@ -127,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Import(command) => command.run().map(done),
         Command::Quarantine(command) => command.run().map(done),
         Command::Rules(command) => command.run().map(done),
+        Command::Campaign(command) => command.run().map(done),
         Command::Quality(command) => command.run().map(done),
         Command::Generate(command) => command.run().map(done),
         Command::Openapi(command) => command.run().map(done),

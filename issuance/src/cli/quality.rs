@@ -12,8 +12,8 @@ use crate::server;
 
 /// Shows how many persons of the register are right, enough, clean and living (đúng, đủ, sạch, sống).
 ///
-/// The figures are exact at every moment: they are counted as persons enter and change. Persons who are recorded as dead are
-/// not counted. See docs/quality.md.
+/// The figures are exact at every moment: they are counted as persons enter and change. Persons who are recorded as
+/// dead are not counted. See docs/quality.md.
 #[derive(Args)]
 pub(super) struct QualityCommand {
     #[command(flatten)]

@@ -84,6 +84,10 @@ words! {
         ApplicationUnbound = "application-unbound",
         /// The audit trail was read.
         AuditRead = "audit-read",
+        /// Forms that communes handed in were counted.
+        CampaignFormsCollected = "campaign-forms-collected",
+        /// It was said how many people are expected in communes, and until when.
+        CampaignPlanned = "campaign-planned",
         /// A card was handed over.
         CardHandedOver = "card-handed-over",
         /// A card was reported lost.

@@ -1,6 +1,7 @@
 //! The register: what a declaration (form DC01) says about one person, and what is wrong with it.
 
 mod api;
+pub mod campaign;
 pub mod change;
 mod change_api;
 pub mod check;

@@ -78,9 +78,13 @@ impl Mark {
     }
 }
 
-/// What a transaction adds to the tally: collected first, so that a whole file of declarations writes one row a commune.
+/// What a transaction adds to the tally: collected first, so that a whole file of declarations
+/// writes one row a commune.
 #[derive(Clone, Debug, Default)]
-pub struct Deltas(BTreeMap<(String, i64), [i64; 5]>);
+pub struct Deltas {
+    marks: BTreeMap<(String, i64), [i64; 5]>,
+    entries: BTreeMap<(String, Date), [i64; 2]>,
+}
 
 impl Deltas {
     /// Counts a person in.
@@ -93,15 +97,38 @@ impl Deltas {
         self.weigh(mark, -1);
     }
 
+    /// Counts a person who entered the register on a day, for the campaign.
+    pub fn enter(&mut self, mark: &Mark, day: Date) {
+        self.entries.entry((mark.commune.clone(), day)).or_default()[0] += 1;
+    }
+
+    /// Counts forms of a place (see [`Mark`]) that went into quarantine on a day; less than 0 for those that left it.
+    pub fn quarantine(&mut self, commune: &str, day: Date, forms: i64) {
+        self.entries.entry((commune.to_owned(), day)).or_default()[1] += forms;
+    }
+
+    /// Returns the commune, the day and what is added: persons who entered, and forms in quarantine.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, Date, [i64; 2])> {
+        let changed = self.entries.iter().filter(|(_, counts)| **counts != [0, 0]);
+        changed.map(|((commune, day), counts)| (commune.as_str(), *day, *counts))
+    }
+
     /// Returns the commune, the month and what is added: persons, right, enough, clean, and all three.
     pub(super) fn cells(&self) -> impl Iterator<Item = (&str, i64, [i64; 5])> {
-        let changed = self.0.iter().filter(|(_, counts)| counts.iter().any(|n| *n != 0));
+        let changed = self.marks.iter().filter(|(_, counts)| counts.iter().any(|n| *n != 0));
         changed.map(|((commune, month), counts)| (commune.as_str(), *month, *counts))
+    }
+
+    /// Adds what another transaction added of entries.
+    pub(super) fn merge_entry(&mut self, commune: String, day: Date, counts: [i64; 2]) {
+        for (count, n) in self.entries.entry((commune, day)).or_default().iter_mut().zip(counts) {
+            *count += n;
+        }
     }
 
     /// Adds what another transaction added.
     pub(super) fn merge(&mut self, commune: String, month: i64, counts: [i64; 5]) {
-        for (count, n) in self.0.entry((commune, month)).or_default().iter_mut().zip(counts) {
+        for (count, n) in self.marks.entry((commune, month)).or_default().iter_mut().zip(counts) {
             *count += n;
         }
     }
@@ -110,7 +137,7 @@ impl Deltas {
         if mark.words & DEAD != 0 {
             return;
         }
-        let counts = self.0.entry((mark.commune.clone(), mark.month)).or_default();
+        let counts = self.marks.entry((mark.commune.clone(), mark.month)).or_default();
         for (count, n) in counts.iter_mut().zip([1, mark.has(RIGHT), mark.has(ENOUGH), mark.has(CLEAN), mark.has(ALL)])
         {
             *count += weight * n;
@@ -123,8 +150,7 @@ impl Deltas {
 /// # Errors
 /// [`StoreError`]
 pub async fn count(tx: &mut Tx, deltas: &Deltas) -> Result<usize, StoreError> {
-    store::count(tx, deltas).await?;
-    Ok(deltas.cells().count())
+    store::count(tx, deltas).await
 }
 
 /// What the figures are of.
@@ -321,14 +347,19 @@ pub async fn count_persons_of_before(db: &Db, reference: &Reference) -> Result<(
     store::count_persons_of_before(db, reference).await
 }
 
-/// Adds the tally up, if it has grown: many changes of a place and month become one row. Beside other writers nothing is
-/// lost or counted twice, since only rows that it deletes are added up.
+/// Adds the tallies up, each if it has grown: many changes of a place and month, or day, become one row. Beside other
+/// writers nothing is lost or counted twice, since only rows that it deletes are added up.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn add_up(db: &Db) -> Result<(), StoreError> {
-    let Some(last) = store::grown(&mut db.begin_read().await?).await? else { return Ok(()) };
-    store::add_up(db, last).await
+    if let Some(last) = store::grown(&mut db.begin_read().await?).await? {
+        store::add_up(db, last).await?;
+    }
+    if let Some(last) = store::entries_grown(&mut db.begin_read().await?).await? {
+        store::add_entries_up(db, last).await?;
+    }
+    Ok(())
 }
 
 /// Returns the part of a place that a level tells apart.
@@ -351,6 +382,12 @@ pub(super) fn name_of(place: &str, level: Level, reference: &Reference, on: Date
 pub(super) fn place_of(commune: &str, reference: &Reference, on: Date) -> Option<String> {
     let district = reference.commune(commune, on)?.within;
     Some(format!("{}/{district}/{commune}", reference.district(district, on)?.within))
+}
+
+/// Returns the place of the permanent residence in a form as JSON, as far as the tables know the commune.
+pub(super) fn place_declared(declaration: &serde_json::Value, reference: &Reference, on: Date) -> String {
+    let commune = declaration["permanent_residence"]["commune"].as_str().map(str::trim);
+    commune.and_then(|code| place_of(code, reference, on)).unwrap_or_else(|| "//".to_owned())
 }
 
 /// Returns the months since year 0 of a day.
@@ -382,8 +419,8 @@ fn commune_of(person: &Person, reference: &Reference, on: Date) -> String {
 fn has_enough(person: &Person, reference: &Reference, on: Date) -> bool {
     let adult = crypto::identity::validity::age(person.birth, on) >= ADULT;
     let home = person.permanent_residence.as_ref();
-    // The tables know nothing below a province of the deployment's own. Asked of the tables alone, so that a command with
-    // another configuration counts the same.
+    // The tables know nothing below a province of the deployment's own. Asked of the tables alone, so that a command
+    // with another configuration counts the same.
     let at_home = home.is_some_and(|home| {
         !reference.has_units_of(home.province) || home.district.is_some() && home.commune.is_some()
     });

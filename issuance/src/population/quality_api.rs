@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::Register;
+use super::campaign::{self, CampaignView};
 use super::quality::{self, Figures, Level, Within};
 use crate::web::{Desk, Looked, Parameters, Right, Routes};
 
@@ -16,7 +17,7 @@ where
     Desk: FromRef<S>,
     Register: FromRef<S>,
 {
-    Routes::new().add(Right::SignedIn, routes!(read_quality))
+    Routes::new().add(Right::SignedIn, routes!(read_quality)).add(Right::SignedIn, routes!(read_campaign))
 }
 
 /// What figures are wanted.
@@ -58,4 +59,18 @@ async fn read_quality(
     let mut tx = desk.deeds().db().begin_read().await?;
     let items = quality::figures(&mut tx, register.reference(), (wanted.level, &within), (today, term)).await?;
     Ok(Json(QualityView { level: wanted.level, of: within.as_str().to_owned(), living_months: term, items }))
+}
+
+/// Reads how far the campaign is that fills the register: forms expected, collected, entered, verified and in
+/// quarantine, who is behind the plan, and when each will be done at the present rate.
+#[utoipa::path(get, path = "/api/v1/campaign", tag = "population", params(FiguresWanted),
+    responses((status = 200, body = CampaignView)))]
+async fn read_campaign(
+    State(desk): State<Desk>,
+    State(register): State<Register>,
+    Parameters(wanted): Parameters<FiguresWanted>,
+) -> Looked<CampaignView> {
+    let today = desk.deeds().source().clock().today();
+    let mut tx = desk.deeds().db().begin_read().await?;
+    Ok(Json(campaign::campaign(&mut tx, register.reference(), wanted.level, &wanted.of, today).await?))
 }

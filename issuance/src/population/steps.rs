@@ -84,7 +84,8 @@ pub(super) async fn enter_beside(
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
     store::insert(deed.tx(), id, &office, &by, person, &findings).await?;
     let mark = Mark::of(person, &findings, register.reference(), deed.today());
-    store::quality::put(deed.tx(), id, &mark).await?;
+    let today = deed.today();
+    store::quality::enter(deed.tx(), id, &mark, today).await?;
     let event = Event {
         ordinal: 1,
         kind: EventKind::Declared,

@@ -1,5 +1,6 @@
 //! SQL of the register.
 
+pub mod campaign;
 pub mod duplicates;
 pub mod history;
 pub mod import;
@@ -32,6 +33,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(83, "0083_population_search"),
     migration!(90, "0090_population_import"),
     migration!(95, "0095_population_quality"),
+    migration!(96, "0096_population_campaign"),
     migration!(98, "0098_population_person_keys"),
     migration!(99, "0099_population_duplicate_verdicts"),
     migration!(100, "0100_population_names"),

@@ -217,6 +217,7 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
     walk.post(admin, "/api/v1/calendar/days", day).await;
     walk.get(admin, "/api/v1/calendar?from=2027-01-01&to=2027-01-03").await;
     walk.get(admin, "/api/v1/quality?level=country").await;
+    walk.get(admin, "/api/v1/campaign?level=country").await;
 
     let (_, request) = crate::factors::csr();
     let enrolled =

@@ -9,6 +9,7 @@ mod at_once;
 mod audit;
 mod backup;
 mod births;
+mod campaign;
 mod chip;
 mod chip_keys;
 mod civil_day;

@@ -17,7 +17,7 @@ use crate::house::House;
 use crate::offices::{Offices, appoint, within};
 use crate::postgres;
 
-fn declaration(name: &str) -> Declaration {
+pub fn declaration(name: &str) -> Declaration {
     let place = |province: &str, district: &str, commune: &str| DeclaredPlace {
         province: province.into(),
         district: district.into(),
@@ -126,9 +126,9 @@ async fn add_up(offices: &Offices) {
     for come in [true, false].into_iter().cycle().take(1200) {
         let mut deltas = Deltas::default();
         if come {
-            deltas.add(&mark)
+            deltas.add(&mark);
         } else {
-            deltas.take(&mark)
+            deltas.take(&mark);
         }
         let mut tx = db.begin_upkeep().await.unwrap();
         assert_eq!(quality::count(&mut tx, &deltas).await.unwrap(), 1);

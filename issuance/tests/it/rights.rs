@@ -62,6 +62,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/password", Anyone),
     ("POST", "/api/v1/me/password", SignedIn),
     ("GET", "/api/v1/quality", SignedIn),
+    ("GET", "/api/v1/campaign", SignedIn),
     ("GET", "/api/v1/me", SignedIn),
     ("GET", "/api/v1/me/sessions", SignedIn),
     ("DELETE", "/api/v1/me/sessions/{id}", SignedIn),

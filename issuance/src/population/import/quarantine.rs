@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::super::history::{Confidence, Evidence, FactSource, Form};
 use super::super::model::Finding;
+use super::super::quality::{self, Deltas, place_declared};
 use super::super::store::import::{self as store, Quarantined};
 use super::super::{PopulationError, Register, steps};
 use super::columns::Declared;
@@ -67,12 +68,27 @@ pub async fn correct(
         Ok((_, findings)) => Judgement { against: vec![], findings },
         Err(against) => Judgement { against, findings: vec![] },
     };
-    row.declaration = declared.to_json();
+    let before = std::mem::replace(&mut row.declaration, declared.to_json());
+    waits(deed, register, &before, -1).await?;
+    waits(deed, register, &row.declaration, 1).await?;
     row.findings.clone_from(&judgement.against);
     row.corrected = Some(deed.decision());
     store::settle_quarantined(deed.tx(), &row).await?;
     told(deed, Action::QuarantineCorrected, &row, None).await?;
     Ok(judgement)
+}
+
+/// Counts, for the campaign, that so many more forms of the place in this one wait.
+async fn waits(
+    deed: &mut Deed<Officer>,
+    register: &Register,
+    declaration: &Value,
+    forms: i64,
+) -> Result<(), StoreError> {
+    let (mut deltas, today) = (Deltas::default(), deed.today());
+    deltas.quarantine(&place_declared(declaration, register.reference(), today), today, forms);
+    quality::count(deed.tx(), &deltas).await?;
+    Ok(())
 }
 
 /// What is said of a row.
@@ -116,6 +132,7 @@ pub async fn replay(
         super::super::store::set_number(deed.tx(), person, &number).await?;
     }
     row.findings = vec![];
+    waits(deed, register, &row.declaration, -1).await?;
     (row.state, row.corrected, row.person) = ("replayed".to_owned(), Some(deed.decision()), Some(person));
     store::settle_quarantined(deed.tx(), &row).await?;
     told(deed, Action::QuarantineReplayed, &row, None).await?;
@@ -126,8 +143,14 @@ pub async fn replay(
 ///
 /// # Errors
 /// [`QuarantineError`]
-pub async fn dismiss(deed: &mut Deed<Officer>, id: QuarantinedId, reason: &str) -> Result<(), QuarantineError> {
+pub async fn dismiss(
+    deed: &mut Deed<Officer>,
+    register: &Register,
+    id: QuarantinedId,
+    reason: &str,
+) -> Result<(), QuarantineError> {
     let mut row = waiting_of_office(deed, id).await?;
+    waits(deed, register, &row.declaration, -1).await?;
     (row.state, row.corrected) = ("dropped".to_owned(), Some(deed.decision()));
     store::settle_quarantined(deed.tx(), &row).await?;
     told(deed, Action::QuarantineDropped, &row, Some(reason)).await?;

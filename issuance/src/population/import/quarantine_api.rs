@@ -192,11 +192,12 @@ async fn replay(
     responses((status = 204, description = "Done.")))]
 async fn dismiss(
     State(desk): State<Desk>,
+    State(register): State<Register>,
     officer: Officer,
     Named(id): Named<QuarantinedId>,
     Write { stamp, body }: Write<RowDismissal>,
 ) -> Answered {
-    desk.write(officer, stamp, async |deed| quarantine::dismiss(deed, id, body.reason.as_str()).await)
+    desk.write(officer, stamp, async |deed| quarantine::dismiss(deed, &register, id, body.reason.as_str()).await)
         .await
         .map(crate::web::Answer::without_body)
 }

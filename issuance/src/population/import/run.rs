@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::super::Register;
 use super::super::model::Finding;
-use super::super::quality::Mark;
+use super::super::quality::{self, Deltas, Mark, place_declared};
 use super::super::rules::{self, Rule};
 use super::super::store::import::{self as store, Batch, Entering, Quarantined};
 use super::State;
@@ -574,8 +574,14 @@ async fn enter(
         });
     }
     let at = deed.at();
-    store::enter(deed.tx(), &key, &batch, at, &entering).await?;
+    let today = deed.today();
+    store::enter(deed.tx(), &key, &batch, at, &entering, today).await?;
     store::quarantine(deed.tx(), &kept).await?;
+    let mut waiting = Deltas::default();
+    for row in &kept {
+        waiting.quarantine(&place_declared(&row.declaration, register.reference(), today), today, 1);
+    }
+    quality::count(deed.tx(), &waiting).await?;
     if let Some(book) = register.numbers().filter(|_| !given.is_empty()) {
         book.enter(deed.tx(), &given, Decision { by: batch.begun.by, at }).await?;
     }

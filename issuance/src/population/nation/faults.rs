@@ -1,6 +1,6 @@
-//! What goes wrong on forms: the kinds that the press reported of the collection of 2020 and 2021 and of the first cards
-//! (`shared facts`: years of birth that differ across papers, missing days, spelling, wrong sex, addresses that do not
-//! exist, households without a head, numbers that disagree), and those that a check of the register is there for.
+//! What goes wrong on forms: the kinds that the press reported of the collection of 2020 and 2021 and of the first
+//! cards (years of birth that differ across papers, missing days, spelling, wrong sex, addresses that do not exist,
+//! households without a head, numbers that disagree), and those that a check of the register is there for.
 
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
@@ -448,7 +448,6 @@ fn other_tone(name: &str, dice: &mut Dice) -> String {
     let at = *dice.pick(&places);
     let other = match letters[at] {
         '\u{309}' => '\u{303}',
-        '\u{303}' => '\u{309}',
         '\u{300}' => '\u{301}',
         '\u{301}' => '\u{300}',
         _ => '\u{309}',

@@ -1,4 +1,4 @@
-//! Lines of the files: the declaration as `issuance import` takes it, and the truth about it.
+//! Lines of the files: the declaration as an import takes it, and the truth about it.
 
 use std::io::{self, Write};
 
@@ -198,6 +198,7 @@ fn day(day: Date) -> String {
     format!("{:04}-{:02}-{:02}", day.year(), day.month() as u8, day.day())
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn iso<S: serde::Serializer>(on: &Date, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&day(*on))
 }

@@ -22,7 +22,7 @@ pub(super) const GROUPS_A_CODE: u64 = 1_000_000 / OWN_SERIALS;
 pub(super) struct Group {
     seat: Seat,
     day: Date,
-    /// Everyone, household by household.
+    /// All people, household by household.
     pub people: Vec<Being>,
     households: Vec<Household>,
 }
@@ -81,7 +81,7 @@ impl Group {
             let room = size - group.people.len();
             group.household(nation, number, room, &mut dice);
         }
-        group.look_alikes(&mut dice);
+        group.lookalikes(&mut dice);
         group.numbers(nation, number, &mut dice);
         group
     }
@@ -207,7 +207,7 @@ impl Group {
             45..60 => 1 + dice.between(0, 3),
             _ => 2 + dice.between(0, 4),
         };
-        let mut years = 18 + (dice.between(0, 14) + dice.between(0, 12)) / 2;
+        let mut years = 18 + i32::midpoint(dice.between(0, 14), dice.between(0, 12));
         for _ in 0..wanted {
             let age = mothers_age - years;
             if age < 0 || years > 44 || room == 0 {
@@ -241,7 +241,7 @@ impl Group {
         if self.people[of.parent].sex == Sex::Female {
             (father, mother) = (None, Some(of.parent));
         }
-        // Nobody is born before the parents were twelve.
+        // No child is born before the parents were twelve.
         let youngest = [father, mother].into_iter().flatten().map(|parent| self.people[parent].birth.year() + 13).max();
         if let Some(youngest) = youngest.filter(|youngest| *youngest > self.people[child].birth.year()) {
             let birth = self.people[child].birth;
@@ -385,7 +385,7 @@ impl Group {
 
     /// Makes a father and son of one name, and two people of one name and birthday, beside the twins that there are:
     /// none of them is a double.
-    fn look_alikes(&mut self, dice: &mut Dice) {
+    fn lookalikes(&mut self, dice: &mut Dice) {
         let free = |group: &Self, who: usize| {
             group.people[who].look_alike_of.is_none()
                 && !group.people.iter().any(|other| other.look_alike_of == Some(who))
@@ -444,8 +444,8 @@ impl Group {
         }
     }
 
-    /// Gives numbers for life to children since 2016 and to holders of the first cards with twelve digits, old numbers to
-    /// those of fifteen and more, and records some deaths.
+    /// Gives numbers for life to children since 2016 and to holders of the first cards with twelve digits, old numbers
+    /// to those of fifteen and more, and records some deaths.
     fn numbers(&mut self, nation: &Nation, number: u64, dice: &mut Dice) {
         let mut cells: Vec<(Sex, i32, u64)> = vec![];
         for who in 0..self.people.len() {
@@ -556,13 +556,13 @@ impl Group {
         row.declared_on = self.day - Duration::days(i64::from(dice.of(60)));
     }
 
-    /// Returns the old number of somebody of another household, if one has any.
+    /// Returns the old number of a person of another household, if one has any.
     pub(super) fn old_number_of_another(&self, who: usize, dice: &mut Dice) -> Option<String> {
         let other = &self.people[dice.at(self.people.len())];
         if other.household == self.people[who].household { None } else { other.old_number.clone() }
     }
 
-    /// Returns the number for life of somebody of another household, if one has any.
+    /// Returns the number for life of a person of another household, if one has any.
     pub(super) fn number_of_another(&self, who: usize, dice: &mut Dice) -> Option<PersonalNumber> {
         let other = &self.people[dice.at(self.people.len())];
         if other.household == self.people[who].household { None } else { other.number }

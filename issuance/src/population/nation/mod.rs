@@ -1,8 +1,9 @@
-//! A synthetic nation: people who do not exist, in the numbers and with the names, households, addresses and faults of a
-//! real one, and the truth about every line, so that checks and searches can be tried and scored. Pure: no database.
+//! A synthetic nation: people who do not exist, in the numbers and with the names, households, addresses and faults of
+//! a real one, and the truth about every line, so that checks and searches can be tried and scored. Pure: no database.
 //!
-//! Every number that it gives to a person is certain to be nobody's: numbers for life begin with codes that no province
-//! has ([`invented_provinces`]), old numbers with a 9. Residences and places of origin are places of the tables.
+//! Every number that it gives to a person belongs to no person who lives: numbers for life begin with
+//! codes that no province has ([`invented_provinces`]), old numbers with a 9. Residences and places of
+//! origin are places of the tables.
 //!
 //! The same seed makes the same bytes, with any number of threads: people come in groups, each made of the seed and its
 //! place alone, and what stands in which line is known beforehand. Memory does not grow with the number of people.
@@ -61,9 +62,9 @@ struct Seat {
 }
 
 impl Nation {
-    /// A nation of so many people in provinces of the tables (all of them if none is named), as on `day`: the last day of
-    /// the collection. Of `faults` of the people the form has one fault or two, and for `doubles` of the people there is a
-    /// second form.
+    /// A nation of so many people in provinces of the tables (all of them if none is named), as on `day`: the last
+    /// day of the collection. Of `faults` of the people the form has one fault or two, and for `doubles` of the
+    /// people there is a second form.
     ///
     /// # Errors
     /// [`NationError`]
@@ -312,7 +313,7 @@ pub struct Written {
     /// Second forms of people.
     pub doubles: u64,
     /// People who are easily taken for another.
-    pub look_alikes: u64,
+    pub lookalikes: u64,
 }
 
 impl Written {
@@ -321,14 +322,14 @@ impl Written {
         self.people += u64::from(!double);
         self.doubles += u64::from(double);
         self.faulty += u64::from(!double && !truth.faults.is_empty());
-        self.look_alikes += u64::from(truth.look_alike_of.is_some());
+        self.lookalikes += u64::from(truth.look_alike_of.is_some());
     }
 
     fn add(&mut self, other: &Self) {
         self.people += other.people;
         self.faulty += other.faulty;
         self.doubles += other.doubles;
-        self.look_alikes += other.look_alikes;
+        self.lookalikes += other.lookalikes;
     }
 }
 

@@ -81,10 +81,11 @@ fn kinh(of: Bearer, surname: &str, mothers: Option<&str>, dice: &mut Dice) -> St
     let usual = dice.percent(usual_share[at]).then_some(usual);
     let mut words = vec![surname];
     // Children of today bear the mother's surname behind the father's more and more often.
-    if let Some(mothers) = mothers.filter(|mothers| !mothers.is_empty() && *mothers != surname) {
-        if dice.percent([1, 3, 14][at]) {
-            words.push(mothers);
-        }
+    let mothers = mothers.filter(|mothers| !mothers.is_empty() && *mothers != surname);
+    if let Some(mothers) = mothers
+        && dice.percent([1, 3, 14][at])
+    {
+        words.push(mothers);
     }
     words.extend(usual);
     let second = if usual.is_some() { [18, 34, 48][at] } else { 96 };
@@ -106,11 +107,10 @@ fn unlike(middles: &Ranked, given: &str, dice: &mut Dice) -> &'static str {
 fn own_surname(people: &People, dice: &mut Dice) -> &'static str {
     let (_, surnames, _, _, form) = people;
     let all: Vec<&'static str> = match form {
-        Form::Kinh | Form::Hmong => surnames.split_whitespace().collect(),
-        Form::Plain if surnames.contains('|') => surnames.split('|').collect(),
-        Form::Plain => surnames.split_whitespace().collect(),
-        Form::SurnameLast => surnames.split('|').collect(),
         Form::NoSurname | Form::Highland => return "",
+        // Surnames of two words stand between strokes.
+        _ if surnames.contains('|') => surnames.split('|').collect(),
+        _ => surnames.split_whitespace().collect(),
     };
     let (one, other) = (dice.at(all.len()), dice.at(all.len()));
     all[one.min(other)]

@@ -218,7 +218,7 @@ fn the_truth_counts_what_was_asked_for() {
 }
 
 #[test]
-fn look_alikes_are_twins_namesakes_of_one_day_and_juniors() {
+fn twins_namesakes_of_one_day_and_juniors_look_alike() {
     let lines = all(&nation(10_000, "0", "0"));
     let (mut twins, mut namesakes, mut juniors) = (0, 0, 0);
     for (row, truth) in lines.iter().filter(|(_, truth)| truth.look_alike_of.is_some()) {

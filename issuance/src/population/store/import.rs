@@ -297,6 +297,7 @@ pub(in crate::population) async fn enter(
     batch: &Batch,
     at: OffsetDateTime,
     persons: &[Entering<'_>],
+    today: time::Date,
 ) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
@@ -355,8 +356,12 @@ pub(in crate::population) async fn enter(
     let keyed: Vec<_> = persons.iter().map(|one| (one.id, keys::keys(&Traits::from(&one.fit.person)))).collect();
     duplicates::index(tx, &keyed).await?;
     let mut deltas = Deltas::default();
-    persons.iter().for_each(|one| deltas.add(&one.mark));
-    quality::count(tx, &deltas).await
+    for one in persons {
+        deltas.add(&one.mark);
+        deltas.enter(&one.mark, today);
+    }
+    quality::count(tx, &deltas).await?;
+    Ok(())
 }
 
 /// The MAC over what a person declared in a file.

@@ -10,8 +10,8 @@ use crate::ground::ids::PersonId;
 use crate::store::{Db, Record, StoreError, Tx};
 use crate::{args, sql};
 
-/// Adds rows to the tally.
-pub(in crate::population) async fn count(tx: &mut Tx, deltas: &Deltas) -> Result<(), StoreError> {
+/// Adds rows to the tallies. Returns how many.
+pub(in crate::population) async fn count(tx: &mut Tx, deltas: &Deltas) -> Result<usize, StoreError> {
     let sql = sql!(
         "insert into quality_tally (commune, month, persons, right_n, enough_n, clean_n, all_n)
          values ($1, $2, $3, $4, $5, $6, $7)"
@@ -19,8 +19,26 @@ pub(in crate::population) async fn count(tx: &mut Tx, deltas: &Deltas) -> Result
     let row = |(commune, month, [persons, right, enough, clean, all]): (&str, i64, [i64; 5])| {
         args![commune, month, persons, right, enough, clean, all]
     };
-    let rows: Vec<_> = deltas.cells().map(row).collect();
-    tx.insert_all(sql, &rows).await
+    let of_persons: Vec<_> = deltas.cells().map(row).collect();
+    tx.insert_all(sql, &of_persons).await?;
+    let sql = sql!("insert into entry_tally (commune, day, entered, quarantined) values ($1, $2, $3, $4)");
+    let row =
+        |(commune, day, [entered, quarantined]): (&str, Date, [i64; 2])| args![commune, day, entered, quarantined];
+    let of_days: Vec<_> = deltas.entries().map(row).collect();
+    tx.insert_all(sql, &of_days).await?;
+    Ok(of_persons.len() + of_days.len())
+}
+
+/// Counts a person who enters the register on a day.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn enter(tx: &mut Tx, id: PersonId, mark: &Mark, day: Date) -> Result<(), StoreError> {
+    put(tx, id, mark).await?;
+    let mut deltas = Deltas::default();
+    deltas.enter(mark, day);
+    count(tx, &deltas).await?;
+    Ok(())
 }
 
 /// Counts a person as what the mark says, and no more as what the person was counted as before.
@@ -152,7 +170,7 @@ pub(in crate::population) async fn count_persons_of_before(db: &Db, reference: &
                 // A record that cannot be read counts nowhere.
                 _ => Mark { commune: String::new(), month: months(day), words: DEAD },
             };
-            put(&mut tx, Id::of(row, "id")?, &mark).await?;
+            enter(&mut tx, Id::of(row, "id")?, &mark, day).await?;
         }
         tx.commit().await?;
     }
@@ -184,6 +202,40 @@ pub(in crate::population) async fn add_up(db: &Db, last: i64) -> Result<(), Stor
             let (persons, right, enough) = (row.get("persons")?, row.get("right_n")?, row.get("enough_n")?);
             let (clean, all) = (row.get("clean_n")?, row.get("all_n")?);
             deltas.merge(row.get("commune")?, row.get("month")?, [persons, right, enough, clean, all]);
+        }
+        count(&mut tx, &deltas).await?;
+        tx.commit().await?;
+        if i64::try_from(rows.len()).is_ok_and(|rows| rows < PIECE) {
+            return Ok(());
+        }
+    }
+}
+
+/// As [`grown`], of the tally of entries.
+pub(in crate::population) async fn entries_grown(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
+    let sql = sql!(
+        "select id, (select count(*) from entry_tally) as n,
+                (select count(*) from (select commune from entry_tally group by commune, day) as cells) as cells
+         from entry_tally order by id desc limit 1"
+    );
+    let Some(row) = tx.one(sql, args![]).await? else { return Ok(None) };
+    let (rows, cells): (i64, i64) = (row.get("n")?, row.get("cells")?);
+    if rows > 2 * cells + 1000 { row.get("id").map(Some) } else { Ok(None) }
+}
+
+/// As [`add_up`], of the tally of entries.
+pub(in crate::population) async fn add_entries_up(db: &Db, last: i64) -> Result<(), StoreError> {
+    loop {
+        let mut tx = db.begin_upkeep().await?;
+        let sql = sql!(
+            "delete from entry_tally where id in (select id from entry_tally where id <= $1 order by id limit $2)
+             returning commune, day, entered, quarantined"
+        );
+        let rows = tx.all(sql, args![last, PIECE]).await?;
+        let mut deltas = Deltas::default();
+        for row in &rows {
+            let counts = [row.get("entered")?, row.get("quarantined")?];
+            deltas.merge_entry(row.get("commune")?, row.get("day")?, counts);
         }
         count(&mut tx, &deltas).await?;
         tx.commit().await?;
