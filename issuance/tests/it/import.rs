@@ -517,7 +517,7 @@ mod files {
         let again = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
         assert!(matches!(again, Err(QuarantineError::Unknown)), "a row enters once");
 
-        within!(offices, offices.registrar, deed => quarantine::dismiss(deed, &offices.register, ids[1], "no name on the paper")).unwrap();
+        within!(offices, offices.registrar, deed => quarantine::dismiss(deed, &offices.state.register, ids[1], "no name on the paper")).unwrap();
         assert_eq!(ids_waiting(offices).await, []);
         let trail = sql!("select count(*) as n from audit_entry where action like 'quarantine-%'");
         assert_eq!(rows_of(offices, trail, args![]).await, 6, "two lists, read, corrected, replayed, dropped");
