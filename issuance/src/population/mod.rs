@@ -62,8 +62,8 @@ impl Default for Settings {
     }
 }
 
-/// What the register has: the tables that declarations are checked against, the words of names, and the book of the numbers
-/// for life.
+/// What the register has: the tables that declarations are checked against, the words of names, and the book
+/// of the numbers for life.
 #[derive(Clone, Debug)]
 pub struct Register {
     reference: Arc<Reference>,

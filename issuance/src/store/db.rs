@@ -174,7 +174,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(acquired(pool).await?, self.1.clone()).await?,
+            Engine::Pg(pool) => begun(pool, self.1.as_ref()).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
@@ -196,7 +196,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => Tx::of_pg(acquired(pool).await?, self.1.clone()).await?,
+            Engine::Pg(pool) => begun(pool, self.1.as_ref()).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
     }
@@ -282,6 +282,18 @@ fn options_of(url: &str) -> Result<PgConnectOptions, StoreError> {
             "--database (ISSUANCE_DATABASE) is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
         ))
     })
+}
+
+/// Begins a transaction on a connection of the pool. One that was lost since its last use is passed over: nothing was
+/// done on it yet.
+async fn begun(pool: &PgPool, key: Option<&RowKey>) -> Result<Tx, StoreError> {
+    let mut tries = pool.size();
+    loop {
+        match Tx::of_pg(acquired(pool).await?, key.cloned()).await {
+            Err(StoreError::Unreachable(_)) if tries > 0 => tries -= 1,
+            begun => return begun,
+        }
+    }
 }
 
 /// Returns a connection of the pool. Where the pool's time is over, finds out whether its connections are all in use or

@@ -77,9 +77,12 @@ async fn declares(offices: &Offices, birth: Date) -> Result<PersonId, Population
 async fn numbered(offices: &Offices, birth: Date) -> PersonId {
     let person = declares(offices, birth).await.unwrap();
     let numbers = &offices.state.numbers;
-    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, None)).unwrap();
+    within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, person, NAMESAKES)).unwrap();
     person
 }
+
+/// All these people have one name, and some of them birthdays that differ by a day.
+const NAMESAKES: Option<&str> = Some("the papers of both were compared");
 
 fn years_before(day: Date, years: i32) -> Date {
     day.replace_year(day.year() - years).unwrap()
@@ -110,7 +113,8 @@ async fn a_citizen_who_knows_month_and_year_of_birth_gets_a_card_that_says_those
     // A child is fourteen when the month in which it was born is over.
     for (birth, old_enough) in [("2012-10", true), ("2012-11", false)] {
         let child = offices.declares(&Declaration { birth_date: birth.into(), ..declaration() }).await;
-        within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, child, None)).unwrap();
+        within!(offices, offices.registrar, deed => numbering::steps::establish(deed, numbers, child, NAMESAKES))
+            .unwrap();
         let applied = offices.applies(child, Kind::First).await;
         assert_eq!(applied.is_ok(), old_enough, "{birth}: {applied:?}");
     }

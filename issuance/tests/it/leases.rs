@@ -62,8 +62,8 @@ async fn a_number_of_a_lease_comes_back_with_the_message_of_a_birth_and_what_is_
         assert_eq!(unused(&lan, &lease).await, numbers[1..]);
         // The counter of the service gives none of them.
         for entry in 2..6 {
-            let born =
-                child(house, &format!("Lê Văn A{}", ["n", "nh", "o", "u"][entry - 2]), "Nam", &entry.to_string());
+            let name = ["Lê Văn Bình", "Phạm Quốc Cường", "Đỗ Minh Khôi", "Vũ Hải Tùng"][entry - 2];
+            let born = child(house, name, "Nam", &entry.to_string());
             let said = lan.post("/api/v1/births", &format!("b-{entry}"), born).await;
             let number = said.body["personal_number"].as_str().unwrap().to_owned();
             assert!(!numbers.contains(&number), "{}", said.body);

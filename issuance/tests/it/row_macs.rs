@@ -117,10 +117,10 @@ mod tampered {
             ("legal_hold", 0),
             ("register_change", 0),
             ("register_event", 1),
+            ("import_batch", 0),
             ("number_lease", 0),
             ("register_merge", 0),
             ("duplicate_verdict", 0),
-            ("import_batch", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

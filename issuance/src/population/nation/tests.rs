@@ -248,7 +248,7 @@ fn each_fault_of_a_form_shows_in_what_the_register_finds() {
         (Fault::AgeImprobable, &["age-improbable"][..]),
         (Fault::BirthDayMissing, &["birth-day-missing"]),
         (Fault::BirthDayUnknown, &["date-impossible", "date-unreadable"]),
-        (Fault::ChildOlderThanParent, &["parent-too-young"]),
+        (Fault::ChildOlderThanParent, &["child-older-than-parent", "parent-too-young"]),
         (Fault::CommuneElsewhere, &["commune-elsewhere"]),
         (Fault::CommuneMissing, &["address-incomplete"]),
         (Fault::CommuneUnknown, &["commune-unknown"]),
