@@ -91,17 +91,17 @@ pub fn refusal(error: &clap::Error) -> Option<String> {
         Kind::InvalidUtf8 => ("not-utf8", vec![]),
         _ => ("other", vec![error.kind().to_string()]),
     };
-    let mut text = format!("{}: {}\n", BOOK.refusals["error"], filled(key, &about));
+    let mut parts = vec![format!("{}: {}\n", BOOK.refusals["error"], filled(key, &about))];
     let similar = [of(Of::SuggestedArg), of(Of::SuggestedSubcommand), of(Of::SuggestedValue)];
     for word in similar.into_iter().filter(|word| !word.is_empty()) {
-        text.push_str(&format!("\n  {}: {}\n", BOOK.refusals["hint"], filled("similar", &[word])));
+        parts.push(format!("\n  {}: {}\n", BOOK.refusals["hint"], filled("similar", &[word])));
     }
     let usage = of(Of::Usage);
     if let Some(usage) = usage.trim().strip_prefix("Usage:") {
-        text.push_str(&format!("\n{}:{usage}\n", BOOK.headings["Usage"]));
+        parts.push(format!("\n{}:{usage}\n", BOOK.headings["Usage"]));
     }
-    text.push_str(&format!("\n{}\n", BOOK.refusals["help"]));
-    Some(text)
+    parts.push(format!("\n{}\n", BOOK.refusals["help"]));
+    Some(parts.concat())
 }
 
 /// Returns the words under this key with what they are about in their places.

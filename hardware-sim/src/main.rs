@@ -203,7 +203,7 @@ fn cards_for_readers(serve: &Serve) -> Result<ExitCode, String> {
     let beside = place.vpcd.is_none().then(|| out.join("pcscd"));
     let readers = Readers::find(place.vpcd.as_deref(), place.pcscd.as_deref().or(beside.as_deref()), serve.cards)?;
     let authority = Authority::of(serve.seed).map_err(|error| error.to_string())?;
-    let card = |i| authority.card(i, serve.profile.clone()).map_err(|error| format!("card {i}: {error}"));
+    let card = |i| authority.card(i, &serve.profile).map_err(|error| format!("card {i}: {error}"));
     let cards = (0..u32::from(serve.cards)).map(card).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<_> = (0..cards.len()).map(|slot| readers.name(slot)).collect();
     let list = cards::write(out, serve.seed, &authority, &cards, &names, readers.socket(), now())?;

@@ -104,9 +104,9 @@ impl Authority {
     ///
     /// # Errors
     /// [`SpecimenError`], which no profile causes.
-    pub fn card(&self, number: u32, profile: Profile) -> Result<Specimen, SpecimenError> {
+    pub fn card(&self, number: u32, profile: &Profile) -> Result<Specimen, SpecimenError> {
         let malice = profile.malice;
-        let profile = Profile { malice: Malice::NONE, ..profile };
+        let profile = Profile { malice: Malice::NONE, ..profile.clone() };
         let rng = &mut stream(self.seed, "card", number);
         let serial = manufacture::serial(self.seed, number);
         let transport = MasterKey::from_bytes(&TRANSPORT).map_err(refused)?;
@@ -301,7 +301,7 @@ mod tests {
     fn the_same_seed_makes_the_same_cards_and_another_seed_others() {
         let made = |seed| {
             let authority = Authority::of(seed).expect("an authority");
-            let card = authority.card(1, Profile::default()).expect("a card");
+            let card = authority.card(1, &Profile::default()).expect("a card");
             (authority.csca().der().to_vec(), card.serial, card.mrz, card.files)
         };
         assert_eq!(made(7), made(7));
@@ -315,7 +315,7 @@ mod tests {
         let authority = Authority::of(7).expect("an authority");
         for name in Profile::names() {
             let profile: Profile = name.parse().expect("a name of the list");
-            let mut card = authority.card(1, profile.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut card = authority.card(1, &profile).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(card.files.len(), 8, "{name}");
             card.chip.reset();
             assert_eq!(*card.chip.profile(), profile, "{name}");
@@ -329,7 +329,7 @@ mod tests {
     fn the_cards_of_one_seed_are_of_different_people_and_their_bundle_opens_for_years() {
         let authority = Authority::of(7).expect("an authority");
         let zones: std::collections::BTreeSet<_> =
-            (0..20).map(|number| authority.card(number, Profile::short()).expect("a card").mrz).collect();
+            (0..20).map(|number| authority.card(number, &Profile::short()).expect("a card").mrz).collect();
         assert_eq!(zones.len(), 20);
         for at in [datetime!(2026-02-01 00:00:00 UTC), datetime!(2045-01-01 00:00:00 UTC)] {
             let bundle = authority.trust_bundle(at).expect("a bundle");

@@ -172,7 +172,7 @@ impl Bench {
             });
         }
         let took: Vec<u64> = all.join_all().await.into_iter().flatten().collect();
-        Measured { took, wall: began.elapsed(), processor: self::processor() - processor }
+        Measured { took, wall: began.elapsed(), processor: self::processor().saturating_sub(processor) }
     }
 
     async fn verb(&self, workers: u64) -> Measured {
