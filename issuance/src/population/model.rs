@@ -154,7 +154,6 @@ impl Claim {
 
 /// Something in a declaration that the registrar should look at.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-#[serde(default)]
 pub struct Finding {
     /// Which field, in the words of the declaration (`father.personal_number`); empty for the whole of it.
     pub field: String,
@@ -163,14 +162,14 @@ pub struct Finding {
     /// The same for people. Says nothing personal.
     pub message: String,
     /// The rule that found it (`R-28`); empty in findings of before there were rules.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rule: String,
     /// The shape of the value, never the value: `9d` nine digits, `A5 A3` words by their length.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub shape: Option<String>,
     /// How it may be mended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub repair: Option<Repair>,
 }
