@@ -12,9 +12,10 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Outcome, Place, output};
 use crate::access;
+use crate::ground::ids::BatchId;
 use crate::ground::text::Login;
 use crate::ground::{OfficeCode, Permission, Randomness, Role};
-use crate::population::import::{Done, Ended, Format, Told, Wanted, import};
+use crate::population::import::{Done, Ended, Format, Told, Wanted, import, look_for_doubles};
 use crate::population::rules;
 use crate::server::Offices;
 
@@ -41,6 +42,11 @@ pub(super) struct ImportCommand {
     /// How they are written [default: by the end of the name: .csv, or .ndjson and .jsonl].
     #[arg(long)]
     format: Option<Written>,
+    /// Compares each person of the files with everyone in the register afterwards, and notes with both of two who are
+    /// probably one that they are. It takes longer than the import; the same command does it for files that are there,
+    /// and goes on where it was.
+    #[arg(long)]
+    doubles: bool,
     /// What became of each file, as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -101,6 +107,31 @@ impl ImportCommand {
             if ended == Ended::Stopped {
                 return Err("stopped; the same command goes on after the last row that was taken".into());
             }
+            if self.doubles {
+                self.look_for_doubles(offices, done.batch, &stop).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for people of the file who were declared twice.
+    async fn look_for_doubles(&self, offices: &Offices, batch: BatchId, stop: &AtomicBool) -> Outcome {
+        let mut said = Instant::now();
+        let (noted, whole) = look_for_doubles(offices.deeds(), batch, stop, |compared, noted| {
+            if said.elapsed() >= Duration::from_secs(10) {
+                said = Instant::now();
+                output::complain(format_args!("{compared} persons compared with the register, {noted} may be doubles"));
+            }
+        })
+        .await?;
+        if !whole {
+            return Err("stopped while persons were compared; the same command goes on there".into());
+        }
+        if noted > 0 && !self.json {
+            output::line(format_args!(
+                "  {noted} persons may have been declared twice ({}): GET /api/v1/persons/ID/duplicates tells with whom",
+                rules::PERHAPS_DECLARED_BEFORE.id
+            ))?;
         }
         Ok(())
     }

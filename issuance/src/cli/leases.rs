@@ -17,6 +17,7 @@ use crate::ground::{Id, OfficeCode};
 use crate::numbering::Numbers;
 use crate::numbering::leases::{self, Lease, LeasePurpose, LeaseState, Wanted};
 use crate::numbering::store::leases as store;
+use crate::population::Register;
 use crate::server;
 
 /// Leases of personal numbers: what birth desks and offline stations took, and what is left of it.
@@ -111,7 +112,7 @@ impl LeasesCommand {
         }
         tokio::runtime::Runtime::new()?.block_on(async {
             let (deeds, numbers) = server::numbers(&settings).await?;
-            let done = Box::pin(act(&deeds, &numbers, self.act)).await;
+            let done = Box::pin(act(&deeds, &Register::open(&settings.population)?, &numbers, self.act)).await;
             deeds.db().close().await;
             done
         })
@@ -161,7 +162,7 @@ impl Item {
     }
 }
 
-async fn act(deeds: &Deeds, numbers: &Numbers, act: Act) -> Outcome {
+async fn act(deeds: &Deeds, register: &Register, numbers: &Numbers, act: Act) -> Outcome {
     let now = deeds.source().now();
     match act {
         Act::List { office, json } => {
@@ -204,6 +205,14 @@ async fn act(deeds: &Deeds, numbers: &Numbers, act: Act) -> Outcome {
             Ok(())
         }
         Act::Take(take) => {
+            let today = deeds.source().clock().today();
+            if register.reference().province(take.province, today).is_none() {
+                return Err(format!(
+                    "no province of the tables or of `extra_provinces` has the code {}",
+                    take.province
+                )
+                .into());
+            }
             for _ in 0..take.leases {
                 let mut deed = deeds.open(Service).await?;
                 let lease = Box::pin(leases::lease(&mut deed, numbers, take.wanted())).await?;

@@ -166,14 +166,14 @@ const OUTPUT_UNUSABLE: u8 = 3;
 #[derive(Args)]
 struct Folder {
     /// Configuration; `issuance config example` shows every key [default: DIR/issuance.toml where it is].
-    #[arg(long, value_name = "FILE", env = "ISSUANCE_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "ISSUANCE_CONFIG")]
     config: Option<PathBuf>,
     /// Folder of keys, certificates and (without a database) the SQLite file [default: `data` of the configuration].
-    #[arg(long, value_name = "DIR", env = "ISSUANCE_DATA")]
+    #[arg(long, global = true, value_name = "DIR", env = "ISSUANCE_DATA")]
     data: Option<PathBuf>,
     /// File with the key-encryption key (64 hexadecimal digits, mode 0600) [default: `key_file` of the
     /// configuration, or DIR/kek].
-    #[arg(long, value_name = "FILE", env = "ISSUANCE_KEY_FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "ISSUANCE_KEY_FILE")]
     key_file: Option<PathBuf>,
 }
 
@@ -218,7 +218,7 @@ struct Place {
     folder: Folder,
     /// <postgres://USER:PASSWORD@HOST/NAME> [default: `database` of the configuration, or `SQLite` in DIR]. Arguments
     /// are visible to others: prefer the environment, or `database_password_file` of the configuration.
-    #[arg(long, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", env = "ISSUANCE_DATABASE", hide_env_values = true)]
     database: Option<String>,
 }
 

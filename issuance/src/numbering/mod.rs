@@ -71,7 +71,11 @@ impl Subscriber for Numbers {
 /// Numbers that people have already come in with files of declarations.
 impl NumberBook for Numbers {
     fn taken<'a>(&'a self, tx: &'a mut Tx, numbers: &'a [PersonalNumber]) -> Noted<'a, Vec<PersonalNumber>> {
-        Box::pin(store::taken(tx, numbers))
+        Box::pin(async move {
+            let mut taken = store::taken(tx, numbers).await?;
+            taken.extend(store::leases::leased(tx, &self.permutation, numbers).await?);
+            Ok(taken)
+        })
     }
 
     fn enter<'a>(

@@ -32,6 +32,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(80, "0080_population_history"),
     migration!(83, "0083_population_search"),
     migration!(90, "0090_population_import"),
+    migration!(91, "0091_population_import_doubles"),
     migration!(95, "0095_population_quality"),
     migration!(96, "0096_population_campaign"),
     migration!(98, "0098_population_person_keys"),

@@ -9,11 +9,12 @@ use std::time::Duration;
 use issuance::deed::Occasion;
 use issuance::ground::ids::{PersonId, QuarantinedId};
 use issuance::ground::{Id, Role};
+use issuance::numbering::leases;
 use issuance::numbering::steps::establish;
 use issuance::population::change::{self, Wanted as Change};
 use issuance::population::history::{Confidence, EventKind, Evidence, FactSource, Form};
 use issuance::population::import::quarantine::{self, QuarantineError};
-use issuance::population::import::{Done, Ended, Format, ImportError, Told, Wanted, import};
+use issuance::population::import::{Done, Ended, Format, ImportError, Told, Wanted, import, look_for_doubles};
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
 use issuance::{args, population, sql};
@@ -43,6 +44,8 @@ on_both!(
     bytes_that_are_no_text_are_named_with_their_place,
     a_field_of_ten_megabytes_keeps_one_row_out,
     one_person_twice_is_found_in_the_file_and_in_the_register,
+    both_of_two_who_are_probably_one_have_the_finding,
+    a_number_of_a_lease_does_not_come_in_with_a_file,
     a_number_that_came_with_a_file_is_given_to_no_other,
     households_without_a_head_or_with_two_are_found,
     the_history_begins_with_the_file_and_the_comparison_proves_it,
@@ -270,6 +273,48 @@ mod files {
         let again = format!("{HEADER}\n{}\n{}\n", row(1), row(2));
         let done = finishes(offices, file(offices, "b.csv", again)).await;
         assert_eq!((done.accepted, done.by_rule["R-37"]), (1, 1));
+    }
+
+    pub async fn both_of_two_who_are_probably_one_have_the_finding(offices: &Offices, _: Option<String>) {
+        // Day and month swapped and a tone lost: no likeness, and yet one person.
+        let one = ",,,Nguyễn Thị Mầm,05/01/1991,Nữ,001,001,01,012345678";
+        let again = ",,,Nguyễn Thi Mầm,01/05/1991,Nữ,001,001,01,012345679";
+        let text = format!("{HEADER}\n{one}\n{}\n{again}\n", row(1));
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        let code = "perhaps-declared-before".to_owned();
+        assert!(!found(offices, 2).await.contains(&code) && !found(offices, 4).await.contains(&code));
+        let deeds = offices.state.deeds();
+        let stopped = look_for_doubles(deeds, done.batch, &true.into(), |_, _| ()).await.unwrap();
+        assert_eq!(stopped, (0, false));
+        let looked = look_for_doubles(deeds, done.batch, &false.into(), |_, _| ()).await.unwrap();
+        assert_eq!(looked, (2, true));
+        assert!(found(offices, 2).await.contains(&code) && found(offices, 4).await.contains(&code));
+        assert!(!found(offices, 3).await.contains(&code));
+        assert_eq!(look_for_doubles(deeds, done.batch, &false.into(), |_, _| ()).await.unwrap(), (0, true));
+        // The four figures follow.
+        let register = &offices.state.register;
+        let recounted = population::quality::recount(deeds.db(), register.reference()).await.unwrap();
+        assert_eq!((recounted.persons, recounted.differ), (3, vec![]));
+    }
+
+    pub async fn a_number_of_a_lease_does_not_come_in_with_a_file(offices: &Offices, _: Option<String>) {
+        let numbers = &offices.state.numbers;
+        let wanted = leases::Wanted {
+            office: offices.registrar.office.clone(),
+            holder: "Birth desk 2".to_owned(),
+            purpose: leases::LeasePurpose::BirthDesk,
+            province: "001".parse().unwrap(),
+            birth_year: 1990,
+            sex: Some(crypto::identity::Sex::Male),
+            numbers: 3,
+            days: 1,
+        };
+        let lease = within!(offices, offices.registrar, deed => leases::lease(deed, numbers, wanted)).unwrap();
+        let leased: Vec<String> = lease.numbers(numbers.permutation()).map(|one| one.unwrap().to_string()).collect();
+        let text = format!("{HEADER}\n,,{},Một Văn,01/01/1990,Nam,001,001,01,\n", leased[1]);
+        let done = finishes(offices, file(offices, "a.csv", text)).await;
+        assert_eq!((done.accepted, done.quarantined), (0, 1));
+        assert_eq!(waiting(offices).await[0].1, "number-taken");
     }
 
     pub async fn a_number_that_came_with_a_file_is_given_to_no_other(offices: &Offices, _: Option<String>) {

@@ -226,7 +226,7 @@ fn issuance(data: &Path, database: Option<&str>, arguments: &[&str]) -> Command 
 /// Lets a worker take leases, and kills it in the middle. Returns what it was heard to say, whole lines.
 fn killed_worker(data: &Path, database: Option<&str>, lines: usize) -> Vec<String> {
     let year = "2026";
-    let take = ["leases", "take", "--holder", "worker", "--province", "003", "--year", year, "--sex", "M"];
+    let take = ["leases", "take", "--holder", "worker", "--province", "001", "--year", year, "--sex", "M"];
     let mut command = issuance(data, database, &[&take[..], &["--numbers", "50", "--leases", "1000"]].concat());
     let mut worker = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut heard = BufReader::new(worker.stdout.take().unwrap());

@@ -80,7 +80,9 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select number_lease by id", 1, BY_ID),
     ("select number_lease by id, office", 1, LIST),
     ("select number_lease by nothing", 1, WALK),
+    ("select number_lease by province, text", 1, KEYS),
     ("select perso_order by id", 1, BY_ID),
+    ("select person by batch_id, batch_line", 1, UPKEEP),
     ("select person by batch_id, household", 1, UPKEEP),
     ("select person by born", 1, UPKEEP),
     (

@@ -143,7 +143,7 @@ fn a_chip_is_written_for_the_slip_that_is_named() {
     let card = |number: usize| road::card_of(&world, &issued[number]).unwrap();
 
     let said = at_the_station(&world, "personalize", 0, &["--slip", "ZZZZZ-ZZZZZ", "--json"]);
-    assert_eq!(said.status.code(), Some(45), "{}", err(&said));
+    assert_eq!(said.status.code(), Some(58), "{}", err(&said));
     let two = at_the_station(&world, "personalize", 0, &["--slip", "A", "--slip", "B"]);
     assert_eq!(two.status.code(), Some(51), "{}", err(&two));
     // The last one first, as it is read from paper.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crypto::identity::PersonalNumber;
+use crypto::identity::{PersonalNumber, Sex};
 use time::OffsetDateTime;
 
 use super::super::leases::{Lease, Returned};
-use super::super::model::{Cell, NumberCell};
+use super::super::model::{Cell, NumberCell, Permutation};
 use crate::ground::ids::{LeaseId, PersonId};
 use crate::ground::{Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
@@ -128,6 +128,38 @@ pub async fn leases(
         }
     };
     rows.into_iter().map(|(row, holds)| Ok((read(&row)?, holds))).collect()
+}
+
+/// Returns which of these numbers were leased, whatever became of the lease: they come in with a birth alone that names
+/// the lease.
+pub(in crate::numbering) async fn leased(
+    tx: &mut Tx,
+    permutation: &Permutation,
+    numbers: &[PersonalNumber],
+) -> Result<Vec<PersonalNumber>, StoreError> {
+    let places: Vec<_> = numbers.iter().map(|number| (*number, permutation.position(number))).collect();
+    let provinces: BTreeSet<String> = places.iter().map(|(_, (cell, _))| cell.province.to_string()).collect();
+    let years: BTreeSet<String> = places.iter().map(|(_, (cell, _))| cell.birth_year.to_string()).collect();
+    let sql = sql!(
+        pg "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
+                   leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
+            from number_lease where province = any($1) and birth_year::text = any($2)",
+        lite "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
+                     leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
+              from number_lease where province in (select value from json_each($1))
+                  and cast(birth_year as text) in (select value from json_each($2))"
+    );
+    let of = |texts: BTreeSet<String>| Argument::Texts(texts.into_iter().collect());
+    let rows = tx.all_sealed(&NUMBER_LEASE, sql, vec![of(provinces), of(years)]).await?;
+    let leases: Vec<Lease> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    let is_leased = |(cell, position): &(Cell, u32)| {
+        leases.iter().any(|lease| {
+            let range = if cell.sex == Sex::Female { &lease.female } else { &lease.male };
+            (lease.province, lease.birth_year) == (cell.province, cell.birth_year)
+                && range.as_ref().is_some_and(|range| range.contains(position))
+        })
+    };
+    Ok(places.into_iter().filter(|(_, place)| is_leased(place)).map(|(number, _)| number).collect())
 }
 
 /// Returns how many numbers of a lease persons have or had.

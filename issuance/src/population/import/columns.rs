@@ -129,8 +129,14 @@ impl Target {
 }
 
 /// Columns of an export of the quarantine, which a file may keep when it is imported again.
-pub const OF_QUARANTINE: [&str; 5] =
-    ["quarantine.line", "quarantine.rules", "quarantine.says", "quarantine.shapes", "quarantine.repairs"];
+pub const OF_QUARANTINE: [&str; 6] = [
+    "quarantine.line",
+    "quarantine.rules",
+    "quarantine.says",
+    "quarantine.shapes",
+    "quarantine.repairs",
+    "quarantine.raw",
+];
 
 /// The columns of a file, in its order.
 #[derive(Clone)]

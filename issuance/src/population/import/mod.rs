@@ -18,7 +18,7 @@ use crypto::identity::PersonalNumber;
 pub use judge::{Fit, digest};
 pub(super) use quarantine_api::routes;
 pub use reader::{Format, Position, ReadError};
-pub use run::{Done, Ended, ImportError, Told, Wanted, import};
+pub use run::{Done, Ended, ImportError, Told, Wanted, import, look_for_doubles};
 
 use crate::ground::Decision;
 use crate::ground::ids::PersonId;

@@ -10,7 +10,7 @@ use super::super::history::{Confidence, Evidence, FactSource, Form};
 use super::super::model::Finding;
 use super::super::quality::{self, Deltas, place_declared};
 use super::super::store::import::{self as store, Quarantined};
-use super::super::{PopulationError, Register, steps};
+use super::super::{PopulationError, Register, rules, steps};
 use super::columns::Declared;
 use super::judge::{Fit, judge};
 use super::run::{against, declines};
@@ -58,6 +58,10 @@ pub async fn correct(
     columns: &BTreeMap<String, String>,
 ) -> Result<Judgement, QuarantineError> {
     let mut row = waiting_of_office(deed, id).await?;
+    if columns.is_empty() && row.corrected.is_none() && row.findings.iter().any(of_the_line) {
+        told(deed, Action::QuarantineRead, &row, None).await?;
+        return Ok(Judgement { against: row.findings, findings: vec![] });
+    }
     let mut declared = declared_in(&row)?;
     for (column, text) in columns {
         if !declared.set(column, text) {
@@ -110,6 +114,9 @@ pub async fn replay(
     id: QuarantinedId,
 ) -> Result<(PersonId, Vec<Finding>), QuarantineError> {
     let mut row = waiting_of_office(deed, id).await?;
+    if row.corrected.is_none() && row.findings.iter().any(of_the_line) {
+        return Err(QuarantineError::Declined(row.findings));
+    }
     let declared = declared_in(&row)?;
     let (fit, findings) = judged(deed, register, &declared).await?.map_err(QuarantineError::Declined)?;
     let batch = store::batch_of(deed.tx(), row.batch).await?;
@@ -155,6 +162,20 @@ pub async fn dismiss(
     store::settle_quarantined(deed.tx(), &row).await?;
     told(deed, Action::QuarantineDropped, &row, Some(reason)).await?;
     Ok(())
+}
+
+/// True for a fault of the line itself: what was read of it may stand in the wrong columns.
+fn of_the_line(finding: &Finding) -> bool {
+    let faults = [
+        rules::BYTES_NOT_UTF8,
+        rules::BYTE_NUL,
+        rules::COLUMNS_DIFFER,
+        rules::QUOTE_MISPLACED,
+        rules::ROW_TOO_LONG,
+        rules::FIELD_TOO_LONG,
+        rules::JSON_MALFORMED,
+    ];
+    faults.iter().any(|rule| rule.id == finding.rule)
 }
 
 /// Judges a declaration by itself and against the register.
@@ -263,6 +284,8 @@ pub fn export_row(row: &Quarantined) -> String {
                 None => repair.says.clone(),
             })
         }),
+        // The line as it came, of a row that could not be read.
+        row.raw.clone().unwrap_or_default(),
     ];
     let columns = super::names()
         .into_iter()

@@ -14,6 +14,8 @@ use super::super::rules::{self, Rule};
 
 /// Longest row, bytes.
 pub const MOST_ROW: usize = 1024 * 1024;
+/// So many lines a row has at most: a field with more line breaks begins with a mark that is not closed.
+const MOST_LINES: usize = 20;
 /// Longest field, bytes.
 pub const MOST_FIELD: usize = 8 * 1024;
 
@@ -106,6 +108,8 @@ pub struct Rows<R> {
     at: Position,
     /// Of all bytes before the position.
     digest: Sha256,
+    /// Bytes that come again before those of the input: lines behind a quotation mark that is not closed.
+    again: Vec<u8>,
 }
 
 /// Why the reading ends before the file does.
@@ -125,7 +129,7 @@ pub enum ReadError {
 impl<R: BufRead> Rows<R> {
     /// Rows of an input that stands at `at`; `digest` is of the bytes before.
     pub fn new(input: R, format: Format, at: Position, digest: Sha256) -> Self {
-        Self { input, format, at, digest }
+        Self { input, format, at, digest, again: Vec::new() }
     }
 
     /// Where the next row begins.
@@ -146,10 +150,23 @@ impl<R: BufRead> Rows<R> {
         loop {
             let (began, digest) = (self.at, self.digest.clone());
             let mut bytes = Vec::new();
-            let (mut length, mut quoting) = (0, Quoting::FieldStart);
+            let (mut length, mut lines, mut quoting) = (0, 0, Quoting::FieldStart);
             loop {
                 let (read, ended) = self.take_line(&mut bytes, &mut quoting)?;
                 length += read;
+                lines += 1;
+                // A mark that is not closed would swallow the declarations behind it: its line alone is a fault, and
+                // the lines behind it are read by themselves.
+                if ended && quoting == Quoting::Quoted && lines > MOST_LINES && length == bytes.len() {
+                    let first = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+                    let behind = bytes.split_off(first);
+                    self.again.splice(0..0, behind);
+                    (self.at, self.digest) = (began, digest);
+                    self.at.byte += first as u64;
+                    self.at.line += 1;
+                    self.digest.update(&bytes);
+                    return Ok(Some(self.unclosed(began, bytes)));
+                }
                 match ended {
                     false if length == 0 => return Ok(None),
                     false => {
@@ -175,11 +192,25 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
+    /// Makes a row of the line in which a quotation mark is not closed.
+    fn unclosed(&self, began: Position, mut line: Vec<u8>) -> RawRow {
+        while matches!(line.last(), Some(b'\n' | b'\r')) {
+            line.pop();
+        }
+        let mut row = self.row(began, line);
+        if row.faults.is_empty() {
+            let says = format!("a quotation mark is not closed within {MOST_LINES} lines");
+            row.faults.push(Finding::new(rules::QUOTE_MISPLACED, "", format!("{}: {says}", began.named())));
+        }
+        row
+    }
+
     /// Appends the rest of a line to what is kept of the row. Returns how many bytes it has, and whether it ended.
     fn take_line(&mut self, kept: &mut Vec<u8>, quoting: &mut Quoting) -> Result<(usize, bool), ReadError> {
         let mut length = 0;
         loop {
-            let buffer = self.input.fill_buf()?;
+            let is_again = !self.again.is_empty();
+            let buffer = if is_again { &self.again[..] } else { self.input.fill_buf()? };
             if buffer.is_empty() {
                 return Ok((length, false));
             }
@@ -198,8 +229,13 @@ impl<R: BufRead> Rows<R> {
             let taken = piece.len();
             length += taken;
             self.at.byte += taken as u64;
-            self.input.consume(taken);
-            if end.is_some() {
+            let ended = end.is_some();
+            if is_again {
+                self.again.drain(..taken);
+            } else {
+                self.input.consume(taken);
+            }
+            if ended {
                 self.at.line += 1;
                 return Ok((length, true));
             }
@@ -390,6 +426,20 @@ mod tests {
             let at = Position { line: 3, byte: 8 };
             assert!(matches!(error, Some(ReadError::Cut(cut)) if cut == at), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_mark_that_is_not_closed_takes_its_own_line_and_no_other() {
+        let many = |count: usize| (0..count).map(|n| format!("p{n},q\n")).collect::<Vec<_>>().concat();
+        // Closed by another stray mark far behind: all between are read.
+        let text = format!("a,b\n{}x,\"open\n{}y,\"late\n{}", many(2), many(60), many(30));
+        let (rows, error) = rows(text.as_bytes(), Format::Csv);
+        assert!(error.is_none());
+        assert_eq!(rows.len(), 1 + 2 + 1 + 60 + 1 + 30);
+        let faulty: Vec<_> = rows.iter().filter(|row| !row.faults.is_empty()).map(|row| row.at.line).collect();
+        assert_eq!(faulty, [4, 65]);
+        assert!(said(&rows[3]).starts_with("quote-misplaced line 4, byte "), "{}", said(&rows[3]));
+        assert_eq!(fields(&rows[4]), ["p0", "q"]);
     }
 
     #[test]

@@ -12,9 +12,12 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc;
 
 use super::super::Register;
+use super::super::duplicates::score::SHOWN_FROM;
+use super::super::duplicates::traits::Traits;
 use super::super::model::Finding;
 use super::super::quality::{self, Deltas, Mark, place_declared};
 use super::super::rules::{self, Rule};
+use super::super::store::duplicates;
 use super::super::store::import::{self as store, Batch, Entering, Quarantined};
 use super::State;
 use super::columns::{self, Columns, Declared, HeaderError};
@@ -226,6 +229,11 @@ async fn look(
             // Begun under another name, or advanced meanwhile.
             None => tokio::task::block_in_place(|| digest_of(&mut file, batch.read.byte))?,
         };
+        if <[u8; 32]>::from(mark.clone().finalize()) != batch.read_digest {
+            let line = batch.read.line;
+            let_go(deeds, &batch).await?;
+            return Err(ImportError::ReadOtherwise(line));
+        }
         return Ok(Opened::Ready(Box::new(batch), mark, reading));
     }
     let (batch, reading) = begin(deeds, wanted, name, whole, read).await?;
@@ -663,6 +671,47 @@ async fn households(deeds: &Deeds, batch: &Batch) -> Result<u64, ImportError> {
     }
 }
 
+/// Compares the persons of a file with everyone in the register, and notes with both of two who are probably one person
+/// that they are. Cut at any moment, the same call goes on where it was; done once, it does nothing. `tell` is told how
+/// many were compared, and how many persons have the finding by it. Returns the latter, and whether it came to the end.
+///
+/// # Errors
+/// [`ImportError`]
+pub async fn look_for_doubles(
+    deeds: &Deeds,
+    batch: BatchId,
+    stop: &AtomicBool,
+    mut tell: impl FnMut(u64, u64),
+) -> Result<(u64, bool), ImportError> {
+    let finding = Finding::perhaps_declared_before();
+    let (mut compared, mut noted) = (0, 0);
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Ok((noted, false));
+        }
+        let mut deed = deeds.open(Service).await?;
+        let from = store::doubles_line(deed.tx(), batch).await?;
+        let page = store::of_batch(deed.tx(), batch, from, DOUBLES_PAGE).await?;
+        let Some((last, ..)) = page.last() else { return Ok((noted, true)) };
+        for (_, id, person) in &page {
+            let found = duplicates::candidates(deed.tx(), &Traits::from(person), Some(*id)).await?;
+            let likely = found.into_iter().filter(|(_, judgement)| judgement.score >= SHOWN_FROM);
+            let likely: Vec<PersonId> = likely.map(|(registered, _)| registered.id).collect();
+            let both = likely.iter().chain((!likely.is_empty()).then_some(id));
+            for one in both {
+                noted += u64::from(store::note(deed.tx(), *one, &finding).await?);
+            }
+        }
+        store::set_doubles_line(deed.tx(), batch, *last).await?;
+        let entry = Entry::new(Action::DeclarationsImported, Object::Batch(batch), Purpose::Declaration);
+        deed.enter(entry.because(format!("compared with the register up to line {last}"))).await?;
+        deed.commit().await?;
+        compared += page.len() as u64;
+        tell(compared, noted);
+    }
+}
+
+const DOUBLES_PAGE: i64 = 100;
 const PAGE: i64 = 1000;
 
 /// A result by reference, of the box's content.
@@ -682,6 +731,13 @@ pub enum ImportError {
     /// The file is another one at its end than at its beginning.
     #[error("the file changed while it was read; nothing of it is lost: run the same command again when it is whole")]
     Changed,
+    /// What was read of the file before is not what the file says now.
+    #[error(
+        "the rows before line {0} were read when the file said something else: it was changed while it was imported. \
+         What entered then stands in the register; compare it by `issuance quarantine list` and the history, and import \
+         the rows that differ as a file of their own"
+    )]
+    ReadOtherwise(u64),
     /// A deed.
     #[error(transparent)]
     Deed(DeedError),

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::super::duplicates::keys;
 use super::super::duplicates::traits::Traits;
 use super::super::import::{Fit, Position, State};
-use super::super::model::Finding;
+use super::super::model::{Finding, Person};
 use super::super::names::Indexed;
 use super::super::quality::{Deltas, Mark};
 use super::{duplicates, names, quality};
@@ -557,6 +557,48 @@ pub(in crate::population) async fn find_in_households(
         }
     }
     Ok(found)
+}
+
+/// Returns the line up to which the persons of a file were compared with the register.
+pub(in crate::population) async fn doubles_line(tx: &mut Tx, batch: BatchId) -> Result<i64, StoreError> {
+    let row = tx.one_locked(sql!("select id, doubles_line from import_batch where id = $1"), args![batch]).await?;
+    row.map_or(Ok(0), |row| Ok(row.get::<Option<i64>>("doubles_line")?.unwrap_or(0)))
+}
+
+/// Notes the line up to which the persons of a file were compared with the register.
+pub(in crate::population) async fn set_doubles_line(tx: &mut Tx, batch: BatchId, line: i64) -> Result<(), StoreError> {
+    tx.run(sql!("update import_batch set doubles_line = $1 where id = $2"), args![line, batch]).await?;
+    Ok(())
+}
+
+/// Returns persons of a file behind a line, by line.
+pub(in crate::population) async fn of_batch(
+    tx: &mut Tx,
+    batch: BatchId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<(i64, PersonId, Person)>, StoreError> {
+    let sql = sql!(
+        "select id, batch_line, record from person where batch_id = $1 and batch_line > $2 order by batch_line limit $3"
+    );
+    let rows = tx.all(sql, args![batch, after, most]).await?;
+    rows.iter().map(|row| Ok((row.get("batch_line")?, Id::of(row, "id")?, row.json("record")?))).collect()
+}
+
+/// Adds a finding to a person who has none of its rule. Returns whether it was added.
+pub(in crate::population) async fn note(tx: &mut Tx, id: PersonId, finding: &Finding) -> Result<bool, StoreError> {
+    let sql = sql!("select id, findings, quality_commune, quality_month, quality_words from person where id = $1");
+    let Some(row) = tx.one_locked(sql, args![id]).await? else { return Ok(false) };
+    let mut findings: Vec<Finding> = row.json("findings")?;
+    if findings.iter().any(|one| one.code == finding.code) {
+        return Ok(false);
+    }
+    findings.push(finding.clone());
+    tx.run(sql!("update person set findings = $1 where id = $2"), args![Argument::json(&findings), id]).await?;
+    if let Some(mark) = quality::mark(&row)? {
+        quality::put(tx, id, &mark.unclean()).await?;
+    }
+    Ok(true)
 }
 
 /// From where a person of a file comes.
