@@ -8,7 +8,7 @@
 set -Eeuo pipefail
 trap 'echo "the drill failed in line $LINENO: $BASH_COMMAND" >&2; tail -5 "$T"/*.log >&2 || true' ERR
 root=$(cd "$(dirname "$0")/../.." && pwd)
-issuance="${CARGO_TARGET_DIR:-$PWD/target}/debug/issuance"
+issuance=${ISSUANCE:-${CARGO_TARGET_DIR:-$root/target}/debug/issuance}
 programs=$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null | sort -V | tail -1)
 [ -x "${programs:-}/initdb" ] || { echo "SKIPPED: PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb)"; exit 0; }
 T=$(mktemp -d "${TMPDIR:-/tmp}/failover.XXXXXX") children=()

@@ -8,7 +8,7 @@
 set -Eeuo pipefail
 trap 'echo "failed in line $LINENO: $BASH_COMMAND" >&2' ERR
 root=$(cd "$(dirname "$0")/../.." && pwd)
-issuance=${ISSUANCE:-$root/target/debug/issuance} wanted=${1:-1000000} workers=${WORKERS:-2}
+issuance=${ISSUANCE:-${CARGO_TARGET_DIR:-$root/target}/debug/issuance} wanted=${1:-1000000} workers=${WORKERS:-2}
 # Seconds between two kills, and numbers of a lease: a build that is not optimized draws some thousand in a second.
 every=${EVERY:-1} size=${SIZE:-10000}
 T=$(mktemp -d "${TMPDIR:-/tmp}/leases.XXXXXX")
