@@ -107,10 +107,13 @@ pub fn canonical_spelling(text: &str) -> String {
 /// Returns what two spellings of one name have in common: lower case, without tone and vowel marks, `d` for `đ`, words
 /// parted by one space, also where an apostrophe or a hyphen stood. To be compared and searched by; never shown.
 pub fn folded_name(text: &str) -> String {
-    // Capitals first: `ß` and `SS` are one name. Marks are dropped on both sides, since a
-    // change of case may bring some.
-    let plain: String = canonical_spelling(text).nfd().filter(|c| !is_combining_mark(*c)).collect();
-    let lower = plain.to_uppercase().to_lowercase();
+    let spelled = canonical_spelling(text);
+    let letters = spelled.nfd().map(|letter| if letter == IOTA_BELOW { 'ι' } else { letter });
+    // Marks are dropped on both sides, since a change of case may bring some. By way of the capitals: `ẞ`, `ß` and `SS`
+    // are one name. Letter by letter: the `ς` at the end of a word is a `σ`.
+    let plain = letters.filter(|letter| !is_combining_mark(*letter));
+    let capitals = plain.flat_map(char::to_lowercase).flat_map(char::to_uppercase);
+    let lower: String = capitals.flat_map(char::to_lowercase).collect();
     // An apostrophe may come out of a change of case too (`ŉ`).
     let plain = lower.nfd().filter(|c| !is_combining_mark(*c)).map(|letter| match one_of_each(letter) {
         'đ' => 'd',
@@ -119,6 +122,9 @@ pub fn folded_name(text: &str) -> String {
     });
     plain.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// The one mark whose capital is a letter: the iota below a Greek vowel (`ᾳ` and `ΑΙ` are one).
+const IOTA_BELOW: char = '\u{345}';
 
 /// Returns the letter that is meant by one that looks the same: the eth of Icelandic and the `Đ` of African languages
 /// have the shape of the Vietnamese letter, and keyboards and scanners write them in its place.

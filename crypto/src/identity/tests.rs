@@ -284,6 +284,22 @@ proptest! {
     }
 }
 
+/// What the random names above meet once in many thousand times: the iota below, the capital sharp s, the sigma of a
+/// word's end.
+#[test]
+fn folding_is_the_same_for_every_form_of_every_letter() {
+    use unicode_normalization::UnicodeNormalization as _;
+    for letter in '\u{21}'..='\u{2ffff}' {
+        for name in [letter.to_string(), format!("a{letter}'a")] {
+            let folded = folded_name(&name);
+            let forms = [folded.clone(), name.nfd().collect(), name.to_uppercase(), name.to_lowercase()];
+            for form in forms {
+                assert_eq!(folded_name(&form), folded, "U+{:04X} as {form:?}", u32::from(letter));
+            }
+        }
+    }
+}
+
 /// Letters of other alphabets that look like ours (`tests/data/confusables.txt`), each with the
 /// letter that it looks like.
 fn confusables() -> Vec<(char, char)> {

@@ -1,5 +1,6 @@
 //! Time and randomness, both parameters: the service's own, or those that a test sets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Instant;
 
@@ -137,13 +138,15 @@ impl Randomness {
 pub struct Source {
     clock: Clock,
     randomness: Arc<Randomness>,
+    /// When the last identifier was made, in 4096ths of a millisecond.
+    last: Arc<AtomicU64>,
 }
 
 impl Source {
     /// A source of this clock and this randomness.
     #[must_use]
     pub fn new(clock: Clock, randomness: Randomness) -> Self {
-        Self { clock, randomness: Arc::new(randomness) }
+        Self { clock, randomness: Arc::new(randomness), last: Arc::default() }
     }
 
     /// The clock.
@@ -164,18 +167,28 @@ impl Source {
         self.randomness.draw()
     }
 
-    /// Returns a new identifier: UUID version 7 (RFC 9562) of this clock and this randomness. Its order is that of
-    /// time, down to a quarter of a microsecond (§6.2, method 3).
+    /// Returns a new identifier: UUID version 7 (RFC 9562) of this clock and this randomness. Identifiers of one
+    /// source ascend in the order in which they were made, those of two sources in that of time, down to a quarter of
+    /// a microsecond (§6.2, method 3): what is listed by identifier is listed oldest first.
     #[must_use]
     pub fn id<T>(&self) -> Id<T> {
-        let microseconds = u64::try_from(self.now().unix_timestamp_nanos() / 1_000).unwrap_or(0);
+        let nanoseconds = u64::try_from(self.now().unix_timestamp_nanos()).unwrap_or(0);
+        let now = (nanoseconds / 1_000_000) << 12 | (nanoseconds % 1_000_000 * 4_096 / 1_000_000);
+        // Two in one moment: the second counts as a quarter of a microsecond later. After a clock that was set back,
+        // time counts anew.
+        let after = |last: u64| if (now..now + LENT).contains(&last) { last + 1 } else { now };
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+        let at = after(last.unwrap_or_else(|last| last));
         let mut random = [0; 10];
         self.rng().fill_bytes(&mut random);
-        let fraction = u16::try_from(microseconds % 1_000 * 4_096 / 1_000).expect("less than 4096");
+        let fraction = u16::try_from(at & 0xfff).expect("twelve bits");
         random[..2].copy_from_slice(&fraction.to_be_bytes());
-        Id::from_uuid(uuid::Builder::from_unix_timestamp_millis(microseconds / 1_000, &random).into_uuid())
+        Id::from_uuid(uuid::Builder::from_unix_timestamp_millis(at >> 12, &random).into_uuid())
     }
 }
+
+/// So far may identifiers run ahead of the clock, in 4096ths of a millisecond: a second.
+const LENT: u64 = 1_000 << 12;
 
 /// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in
 /// the future was written while the clock was wrong.
@@ -206,5 +219,16 @@ mod tests {
         let first: Id<()> = source.id();
         source.clock().advance(Duration::microseconds(1));
         assert!(first < source.id());
+    }
+
+    #[test]
+    fn identifiers_of_one_moment_ascend_as_they_are_made() {
+        let source = Source::new(Clock::standing(datetime!(2026-11-24 17:30 UTC)), Randomness::seeded(1));
+        let other = source.clone();
+        let made: Vec<Id<()>> = (0..20_000).map(|n| if n % 2 == 0 { source.id() } else { other.id() }).collect();
+        assert!(made.is_sorted_by(|one, next| one < next));
+        source.clock().jump(Duration::hours(-1));
+        let earlier: Id<()> = source.id();
+        assert!(earlier < made[0] && earlier < source.id(), "a clock that is set back counts anew");
     }
 }
