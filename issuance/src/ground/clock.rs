@@ -138,7 +138,7 @@ impl Randomness {
 pub struct Source {
     clock: Clock,
     randomness: Arc<Randomness>,
-    /// When the last identifier was made, in 4096ths of a millisecond.
+    /// When the last identifier was made, in parts of a millisecond of which it has 4096.
     last: Arc<AtomicU64>,
 }
 
@@ -187,7 +187,7 @@ impl Source {
     }
 }
 
-/// So far may identifiers run ahead of the clock, in 4096ths of a millisecond: a second.
+/// So far may identifiers run ahead of the clock: a second, in parts of a millisecond of which it has 4096.
 const LENT: u64 = 1_000 << 12;
 
 /// So much may the clocks of two processes differ, or a clock be set back while the service runs: what is further in
