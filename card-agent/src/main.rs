@@ -33,7 +33,8 @@ fn main() -> ExitCode {
             let told = if language == Language::Vietnamese { vietnamese::refusal(&error) } else { None };
             screen::misunderstood(&error, told.as_deref());
             let Some(told) = told else { error.exit() };
-            eprint!("{told}");
+            // A closed or full standard error takes nothing.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

@@ -67,10 +67,15 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
         Some(Err(error)) => line("custody", &error.to_string()),
         None => line("custody", "not known"),
     }
-    // Another program that works with the folder does it itself when it ends.
-    if let Ok(_alone) = InUse::whole(folder.path())
-        && folder.drop_ended(&service)? > 0
-    {
+    // Another program that works with the folder does it itself when it ends. What fails keeps nothing else back.
+    let ended = match InUse::whole(folder.path()) {
+        Ok(_alone) => folder.drop_ended(&service).unwrap_or_else(|failure| {
+            line("authority", &failure.to_string());
+            0
+        }),
+        Err(_) => 0,
+    };
+    if ended > 0 {
         line("authority", ENDED);
     }
     let value = json!({
@@ -85,6 +90,7 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
             "service": glance.as_ref().ok().map(|glance| &glance.protocol),
             "agreed": glance.as_ref().ok().and_then(|glance| version::agreed(&glance.protocol).ok()),
         },
+        "authorities_dropped": ended,
         "unfinished": unfinished.iter().map(json).collect::<Vec<_>>(),
     });
     let text = text.trim_end();

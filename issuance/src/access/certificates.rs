@@ -338,11 +338,15 @@ async fn revoke(
     reason: &str,
     purpose: Purpose,
 ) -> Result<OffsetDateTime, AccessError> {
-    super::proposals::keep_a_certificate(deed, &access.settings, (owner, id)).await?;
+    let alone = super::proposals::is_alone(deed, &access.settings, owner).await?;
     let at = deed.at();
     let revoked_at = store::revoke(deed.tx(), id, reason, at).await?.ok_or(AccessError::OfficerCertificateUnknown)?;
     // What was made with a certificate that is not to be trusted is not to be trusted either.
     store::revoke_renewals(deed.tx(), id, reason, at).await?;
+    // After the deed: renewals end with it, and count no more.
+    if alone && !store::has_one(deed.tx(), owner, at).await? {
+        return Err(AccessError::LastCertificate);
+    }
     let entry = Entry::new(Action::OfficerCertificateRevoked, Object::Officer(owner), purpose).of(office);
     deed.enter(entry.because(reason)).await?;
     Ok(revoked_at)

@@ -17,7 +17,7 @@ use super::store::proposals as store;
 use super::{Access, AccessError, Settings, steps};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};
-use crate::ground::ids::{CertificateId, OfficerId, ProposalId};
+use crate::ground::ids::{OfficerId, ProposalId};
 use crate::ground::{OfficeCode, Officer, Role};
 use crate::store::{StoreError, Tx};
 
@@ -674,31 +674,27 @@ async fn keep_an_administrator(
     }
     let at = deed.at();
     let able = store::national_administrators(deed.tx(), factors, at).await?;
-    if able == [id] || store::other_national_administrators(deed.tx(), id).await? == 0 {
+    let others = store::national_administrators(deed.tx(), 1, at).await?.iter().any(|other| *other != id);
+    if able == [id] || !others {
         return Err(AccessError::LastAdministrator);
     }
     Ok(())
 }
 
-/// Refuses to revoke a certificate without which no administrator could sign in as the policy wants: that takes the
-/// key file.
-///
-/// # Errors
-/// [`AccessError::LastCertificate`]
-pub(super) async fn keep_a_certificate(
+/// True if two factors are wanted and this officer is the only administrator who has them: without a certificate of
+/// this officer it would take the key file to sign in again.
+pub(super) async fn is_alone(
     deed: &mut Deed<Officer>,
     settings: &Settings,
-    (owner, certificate): (OfficerId, CertificateId),
-) -> Result<(), AccessError> {
+    officer: OfficerId,
+) -> Result<bool, AccessError> {
     if settings.factors < 2 {
-        return Ok(());
+        return Ok(false);
     }
     // Two administrators who revoke each other's at the same moment must not both find the other one there.
     store::lock(deed.tx()).await?;
     let at = deed.at();
-    let able = store::national_administrators(deed.tx(), settings.factors, at).await?;
-    let left = super::store::certificates::has_one(deed.tx(), owner, Some(certificate), at).await?;
-    if able == [owner] && !left { Err(AccessError::LastCertificate) } else { Ok(()) }
+    Ok(store::national_administrators(deed.tx(), settings.factors, at).await? == [officer])
 }
 
 fn fit_roles(roles: &[Role]) -> Result<(), AccessError> {

@@ -80,8 +80,11 @@ impl Generate {
             Format::Ndjson => nation::Format::Ndjson,
         };
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-        let (out, truth) = (create(self.out.as_ref())?, create(self.truth.as_ref())?);
-        let (mut out, mut truth) = (out, truth);
+        let mut out = create(self.out.as_ref())?;
+        let mut truth = create(self.truth.as_ref()).inspect_err(|_| {
+            // The same command would be refused for the empty file.
+            let _ = self.out.as_ref().map(std::fs::remove_file);
+        })?;
         let mut told = 0;
         let written = nation.write(format, threads, &mut out, &mut truth, |people| {
             if people >= told + TOLD_EVERY {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use time::format_description::well_known::Rfc3339;
 
+use super::serve::stop_requested;
 use super::{Outcome, Place, output};
 use crate::access;
 use crate::ground::ids::BatchId;
@@ -88,7 +89,7 @@ impl ImportCommand {
         tokio::spawn({
             let stop = Arc::clone(&stop);
             async move {
-                if tokio::signal::ctrl_c().await.is_ok() {
+                if stop_requested().await.is_ok() {
                     output::complain(format_args!("issuance: stops after the rows under way …"));
                     stop.store(true, Ordering::Relaxed);
                 }
@@ -103,19 +104,32 @@ impl ImportCommand {
                 Box::pin(import(offices.deeds(), &offices.register, wanted, &stop, |told| shown.tell(&told))).await;
             shown.end();
             let (done, ended) = done.map_err(|error| format!("{}: {error}", file.display()))?;
-            self.say(&file, &done, &ended)?;
             if ended == Ended::Stopped {
+                self.say(&file, &done, &ended, None)?;
                 return Err("stopped; the same command goes on after the last row that was taken".into());
             }
-            if self.doubles {
-                self.look_for_doubles(offices, done.batch, &stop).await?;
+            // As JSON a file has one line, with all that was done about it.
+            if !self.json {
+                self.say(&file, &done, &ended, None)?;
+            }
+            let doubles = match self.doubles {
+                true => Some(self.look_for_doubles(offices, done.batch, &stop).await?),
+                false => None,
+            };
+            if self.json {
+                self.say(&file, &done, &ended, doubles)?;
             }
         }
         Ok(())
     }
 
-    /// Looks for people of the file who were declared twice.
-    async fn look_for_doubles(&self, offices: &Offices, batch: BatchId, stop: &AtomicBool) -> Outcome {
+    /// Looks for people of the file who were declared twice. Returns how many it noted.
+    async fn look_for_doubles(
+        &self,
+        offices: &Offices,
+        batch: BatchId,
+        stop: &AtomicBool,
+    ) -> Result<u64, Box<dyn std::error::Error>> {
         let mut said = Instant::now();
         let (noted, whole) = look_for_doubles(offices.deeds(), batch, stop, |compared, noted| {
             if said.elapsed() >= Duration::from_secs(10) {
@@ -133,7 +147,7 @@ impl ImportCommand {
                 rules::PERHAPS_DECLARED_BEFORE.id
             ))?;
         }
-        Ok(())
+        Ok(noted)
     }
 
     fn format_of(&self, file: &Path) -> Result<Format, String> {
@@ -145,7 +159,7 @@ impl ImportCommand {
         }
     }
 
-    fn say(&self, file: &Path, done: &Done, ended: &Ended) -> Outcome {
+    fn say(&self, file: &Path, done: &Done, ended: &Ended, doubles: Option<u64>) -> Outcome {
         let Done { batch, rows, accepted, quarantined, households, by_rule, .. } = done;
         let word = match ended {
             Ended::Finished => "finished",
@@ -155,7 +169,7 @@ impl ImportCommand {
         if self.json {
             let done = serde_json::json!({"file": file, "batch": batch, "outcome": word, "rows": rows,
                 "accepted": accepted, "quarantined": quarantined, "by_rule": by_rule,
-                "household_findings": households});
+                "household_findings": households, "doubles_noted": doubles});
             return Ok(output::line(format_args!("{done}"))?);
         }
         if let Ended::Before(at) = ended {

@@ -95,6 +95,10 @@ impl RestoreCommand {
         for (table, id) in &restored.verified.faults {
             output::line(format_args!("{table} {id} was changed outside the service, before the backup"))?;
         }
+        for one in &restored.verified.miscounted {
+            let (of, state, said, counted) = (one.of, &one.state, one.said, one.counted);
+            output::line(format_args!("{of} {state}: there are {counted}, the tally says {said}"))?;
+        }
         match &restored.without_row {
             Some(names) if names.is_empty() => {}
             Some(names) => {

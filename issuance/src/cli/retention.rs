@@ -70,8 +70,6 @@ impl RetentionCommand {
                 Verb::Run(run) => {
                     if run.clock_is_right {
                         retention::confirm_the_clock(deeds).await?;
-                    } else if !run.dry_run {
-                        retention::believe_the_clock(deeds).await?;
                     }
                     let said = |figures: &Figures| {
                         if !run.json {

@@ -70,7 +70,7 @@ fn text(status: &Status, words: Words) -> String {
         };
         let to = archive.to.display();
         let (complete, last) = (ago(archive.complete_at), ago(archive.last_piece_at));
-        lines.push(format!("archive       {to}: complete {complete}, last piece {last}"));
+        lines.push(format!("{}{to}: complete {complete}, last piece {last}", label("archive")));
     }
     lines.push(String::new());
     lines.push(words.label("certificates").to_owned());
@@ -182,9 +182,10 @@ impl Words {
 }
 
 /// Labels, and what they are in Vietnamese; at most fourteen letters where a word stands before a column.
-const LABELS: [(&str, &str); 18] = [
+const LABELS: [(&str, &str); 19] = [
     ("administrators", "quản trị viên"),
     ("applications", "hồ sơ"),
+    ("archive", "bản lưu"),
     ("card keys", "khóa thẻ"),
     ("cards", "thẻ"),
     ("certificates", "chứng thư"),

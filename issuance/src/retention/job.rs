@@ -33,8 +33,8 @@ pub struct Figures {
     pub finished: bool,
 }
 
-/// Erases what is due, until `until` if that is given. Dry: counts it, and changes nothing. Says after
-/// each piece how far it is.
+/// Erases what is due, until `until` if that is given, and if the clock is to be believed. Dry: counts it, and changes
+/// nothing. Says after each piece how far it is.
 ///
 /// # Errors
 /// [`RetentionError`]; what was erased until then is recorded.
@@ -53,6 +53,7 @@ pub async fn run(
         return Err(StoreError::Tampered { table: holds::LEGAL_HOLD.table, id }.into());
     }
     if !dry {
+        believe_the_clock(deeds).await?;
         erasure::finish_all(deeds.db(), counter.objects()).await?;
     }
     for kind in Kind::ALL {
@@ -248,7 +249,7 @@ async fn record_orphans(deeds: &Deeds, swept: u64, why: &str) -> Result<(), Rete
 ///
 /// # Errors
 /// [`RetentionError::ClockJumped`]
-pub async fn believe_the_clock(deeds: &Deeds) -> Result<(), RetentionError> {
+async fn believe_the_clock(deeds: &Deeds) -> Result<(), RetentionError> {
     let now = deeds.source().now();
     let mut tx = deeds.db().begin_read().await?;
     let confirmed = deed::last_record_about(&mut tx, &clock_object().to_string(), now).await?;

@@ -11,7 +11,7 @@ pub mod steps;
 mod terms;
 
 pub use api::routes;
-pub use job::{Figures, RetentionError, believe_the_clock, confirm_the_clock, erase_again, list, run, sweep};
+pub use job::{Figures, RetentionError, confirm_the_clock, erase_again, list, run, sweep};
 pub(crate) use job::{REST, TURN};
 pub use steps::HoldError;
 pub use terms::{KEPT, Kept, Kind, Rule, Settings};

@@ -499,7 +499,7 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         find(severity, "administrators", format!("{says}: {remedy}"));
     }
     for job in &status.jobs {
-        if job.late_seconds > LATE.whole_seconds() && job.name != "trust-bundle" {
+        if job.late_seconds > LATE.whole_seconds() {
             let (seconds, failures) = (job.late_seconds, job.failures);
             find(
                 Severity::Warning,

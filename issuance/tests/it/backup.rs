@@ -16,7 +16,7 @@ use issuance::server::backup::age::Identity;
 use issuance::server::backup::{self, BackupError, Progress};
 use issuance::server::{self, Settings};
 use issuance::store::Db;
-use issuance::{args, numbering, retention, sql};
+use issuance::{args, numbering, sql};
 use sha2::{Digest as _, Sha256};
 use time::macros::datetime;
 
@@ -545,11 +545,7 @@ async fn an_old_backup_of_the_data_gives_no_portrait_back_that_was_erased_since(
         within!(offices, offices.approver, deed => counter::refuse(deed, refused, "other face")).unwrap();
         succeeds(place.backup(offices.data.path(), database.as_deref(), "one")).await;
         offices.clock.advance(time::Duration::days(182));
-        let erases = async |offices: &Offices| {
-            let state = &offices.state;
-            let run = retention::run(&state.retention, &state.counter, state.deeds(), false, None, |_| {});
-            Box::pin(run).await.unwrap()[0].erased
-        };
+        let erases = async |offices: &Offices| crate::retention::runs(offices, false).await[0].erased;
         assert_eq!(erases(&offices).await, 1);
         succeeds(place.backup(offices.data.path(), database.as_deref(), "two")).await;
         offices.state.deeds().db().close().await;

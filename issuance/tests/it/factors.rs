@@ -556,6 +556,12 @@ async fn where_two_factors_are_wanted_a_password_revokes_nothing_and_the_last_ce
         assert_eq!((refused.status, refused.code()), (409, "last-administrator"));
         let path = format!("/api/v1/officer-certificates/{last}/revocation");
         assert_eq!(second.post(&path, "r-1", json!({"reason": "x"})).await.code(), "last-administrator");
+        // A renewal ends with the certificate that it renews: it leaves nothing to sign in with.
+        let renewed = second.post(&format!("{MINE}/renewal"), "r-2", json!({"csr_pem": csr().1})).await;
+        assert_eq!(renewed.status, 200, "{renewed:?}");
+        let refused = second.asks(Method::DELETE, &format!("{MINE}/{last}"), None, None).await;
+        assert_eq!((refused.status, refused.code()), (409, "last-administrator"));
+        assert_eq!(second.get(MINE).await.status, 200, "and nothing has ended");
 
         told(&offline(&house, url.as_deref(), &["revoke-certificates", "second"]).await);
         assert_eq!(second.get(MINE).await.code(), "session-needed");

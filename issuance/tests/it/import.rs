@@ -524,10 +524,7 @@ mod files {
     async fn ids_waiting(offices: &Offices) -> Vec<QuarantinedId> {
         let office = offices.registrar.office.clone();
         let rows = within!(offices, offices.registrar, deed => quarantine::list(deed, &office, Id::nil(), 100));
-        // The clock stands: what was made in one moment has no order of its own.
-        let mut rows = rows.unwrap();
-        rows.sort_by_key(|row| row.line);
-        rows.into_iter().map(|row| row.id).collect()
+        rows.unwrap().into_iter().map(|row| row.id).collect()
     }
 
     pub async fn a_row_in_quarantine_is_mended_by_officers_of_its_office(offices: &Offices, _: Option<String>) {

@@ -165,11 +165,10 @@ pub(in crate::access) async fn is_in_use(
     Ok(own && revoked.is_none() && ends.is_some_and(|ends| ends > now))
 }
 
-/// True if the officer has a certificate that may be used, other than this one.
+/// True if the officer has a certificate that may be used.
 pub(in crate::access) async fn has_one(
     tx: &mut Tx,
     officer: OfficerId,
-    but: Option<CertificateId>,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     let sql = sql!(
@@ -179,7 +178,7 @@ pub(in crate::access) async fn has_one(
     );
     for (row, holds) in tx.all_judged(&CERTIFICATE, sql, args![officer]).await? {
         let ends: Option<OffsetDateTime> = row.get("expires_at")?;
-        if holds && ends.is_some_and(|ends| ends > now) && but != Some(Id::of(&row, "id")?) {
+        if holds && ends.is_some_and(|ends| ends > now) {
             return Ok(true);
         }
     }

@@ -189,17 +189,6 @@ pub(in crate::access) async fn is_administrator(tx: &mut Tx, id: OfficerId) -> R
     tx.sealed(&OFFICER, id).await?.map_or(Ok(false), |row| administers(&row))
 }
 
-/// Returns how many other administrators of the national office have a password: one of them must
-/// remain, since the others act for their own office only.
-pub(in crate::access) async fn other_national_administrators(tx: &mut Tx, id: OfficerId) -> Result<usize, StoreError> {
-    let mut count = 0;
-    for row in other_administrators(tx, id).await?.0 {
-        let national = row.parsed::<OfficeCode>("office")? == OfficeCode::national();
-        count += usize::from(national && !row.get::<String>("password")?.is_empty());
-    }
-    Ok(count)
-}
-
 /// Returns how many administrators other than this one could confirm something about an officer of `office`: who
 /// have a password, or a token with which they set one.
 pub(in crate::access) async fn others_who_confirm(
@@ -279,7 +268,10 @@ async fn decides(
         Err(StoreError::Tampered { .. }) => return Ok(false),
         row => row?,
     };
-    let Some(row) = row.filter(|row| administers(row).is_ok_and(|administers| administers)) else { return Ok(false) };
+    let Some(row) = row else { return Ok(false) };
+    if !administers(&row)? {
+        return Ok(false);
+    }
     let own: OfficeCode = row.parsed("office")?;
     let acts = own == proposal.office || own == OfficeCode::national();
     Ok(acts && signs_in(tx, factors, &row, now).await?)
@@ -289,7 +281,7 @@ async fn decides(
 /// wanted a certificate.
 async fn signs_in(tx: &mut Tx, factors: u8, row: &Record, now: OffsetDateTime) -> Result<bool, StoreError> {
     let password = !row.get::<String>("password")?.is_empty();
-    Ok(password && (factors < 2 || super::certificates::has_one(tx, Id::of(row, "id")?, None, now).await?))
+    Ok(password && (factors < 2 || super::certificates::has_one(tx, Id::of(row, "id")?, now).await?))
 }
 
 /// Returns the administrators of the national office who can sign in as the policy wants.

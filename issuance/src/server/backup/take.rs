@@ -51,8 +51,9 @@ pub async fn backup(
     if order.to.symlink_metadata().is_ok() {
         return Err(BackupError::AlreadyThere(order.to));
     }
-    let (store, _) = founded(settings)?;
+    // Before the keys are read: they are not changed under way.
     let _running = super::in_use(settings)?;
+    let (store, _) = founded(settings)?;
     let (db, _) = database(settings, &store, &Randomness::System).await?;
     let Some(schema) = db.schema().await?.filter(|_| settings.data.exists()) else {
         db.close().await;
