@@ -390,22 +390,26 @@ pub(super) async fn session(
     now: OffsetDateTime,
 ) -> Result<Option<LiveSession>, StoreError> {
     let sql = sql!(
-        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
-                version, mac
-         from session where token_hash = $1"
+        "select s.id, s.token_hash, s.officer_id, s.opened_at, s.seen_at, s.expires_at, s.closed_at, s.certificate,
+                s.version, s.mac, o.id as o_id, o.username as o_username, o.password as o_password, o.roles as o_roles,
+                o.office as o_office, o.made_at as o_made_at, o.disabled_at as o_disabled_at,
+                o.token_hash as o_token_hash, o.token_until as o_token_until, o.password_due as o_password_due,
+                o.version as o_version, o.mac as o_mac
+         from session s left join officer o on o.id = s.officer_id where s.token_hash = $1"
     );
-    let rows = tx.all_sealed(&SESSION, sql, args![token_hash]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    let found = tx.sealed_with(&SESSION, (&OFFICER, "o_"), sql, args![token_hash]).await?;
+    let Some((row, account)) = found else { return Ok(None) };
     let (expires_at, seen_at): (OffsetDateTime, OffsetDateTime) = (row.get("expires_at")?, row.get("seen_at")?);
-    if !is_open(row, now)? || expires_at <= now || seen_at <= now - settings.session_idle {
+    if !is_open(&row, now)? || expires_at <= now || seen_at <= now - settings.session_idle {
         return Ok(None);
     }
-    let id: OfficerId = Id::of(row, "officer_id")?;
-    let certificate = bound_to(row)?;
+    let id: OfficerId = Id::of(&row, "officer_id")?;
+    let certificate = bound_to(&row)?;
     if !certificate_holds(tx, certificate.as_ref(), id, now).await? {
         return Ok(None);
     }
-    let Some((account, officer)) = at_work(tx, id, Id::of(row, "id")?).await? else { return Ok(None) };
+    let Some(account) = account? else { return Ok(None) };
+    let Some(officer) = at_work(&account, id, Id::of(&row, "id")?)? else { return Ok(None) };
     Ok(Some(LiveSession { officer, seen_at, password_due: account.get("password_due")?, certificate }))
 }
 
@@ -433,27 +437,35 @@ fn is_open(row: &Record, now: OffsetDateTime) -> Result<bool, StoreError> {
 }
 
 /// Returns the officer as the account is now, if it is not disabled.
-async fn at_work(tx: &mut Tx, id: OfficerId, session: SessionId) -> Result<Option<(Record, Officer)>, StoreError> {
-    let Some(account) = tx.sealed(&OFFICER, id).await? else { return Ok(None) };
+fn at_work(account: &Record, id: OfficerId, session: SessionId) -> Result<Option<Officer>, StoreError> {
     if account.get::<Option<OffsetDateTime>>("disabled_at")?.is_some() {
         return Ok(None);
     }
-    let officer = Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session };
-    Ok(Some((account, officer)))
+    Ok(Some(Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session }))
 }
 
 /// True if the session of an officer whom the gate let in is still open, and roles and office are the ones with which
 /// the officer was let in.
 pub(super) async fn is_still_in(tx: &mut Tx, officer: &Officer, now: OffsetDateTime) -> Result<bool, StoreError> {
-    let Some(row) = tx.sealed(&SESSION, officer.session).await? else { return Ok(false) };
+    let sql = sql!(
+        "select s.id, s.token_hash, s.officer_id, s.opened_at, s.seen_at, s.expires_at, s.closed_at, s.certificate,
+                s.version, s.mac, o.id as o_id, o.username as o_username, o.password as o_password, o.roles as o_roles,
+                o.office as o_office, o.made_at as o_made_at, o.disabled_at as o_disabled_at,
+                o.token_hash as o_token_hash, o.token_until as o_token_until, o.password_due as o_password_due,
+                o.version as o_version, o.mac as o_mac
+         from session s left join officer o on o.id = s.officer_id where s.id = $1"
+    );
+    let found = tx.sealed_with(&SESSION, (&OFFICER, "o_"), sql, args![officer.session]).await?;
+    let Some((row, account)) = found else { return Ok(false) };
     if !is_open(&row, now)? || OfficerId::of(&row, "officer_id")? != officer.id {
         return Ok(false);
     }
     if !certificate_holds(tx, bound_to(&row)?.as_ref(), officer.id, now).await? {
         return Ok(false);
     }
-    let account = at_work(tx, officer.id, officer.session).await?;
-    Ok(account.is_some_and(|(_, account)| account.office == officer.office && account.roles == officer.roles))
+    let Some(account) = account? else { return Ok(false) };
+    let now = at_work(&account, officer.id, officer.session)?;
+    Ok(now.is_some_and(|now| now.office == officer.office && now.roles == officer.roles))
 }
 
 /// True if a station that the gate let in is not revoked since, and stands where it stood.

@@ -9,7 +9,11 @@ use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// The tables of the trail.
-pub const MIGRATIONS: &[Migration] = &[migration!(1, "0001_deed_audit_entry"), migration!(42, "0042_deed_audit_home")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_deed_audit_entry"),
+    migration!(42, "0042_deed_audit_home"),
+    migration!(107, "0107_deed_audit_home_view"),
+];
 
 /// Inserts one record.
 pub(super) async fn insert(

@@ -110,9 +110,8 @@ pub(super) async fn enter_beside(
 /// # Errors
 /// [`PopulationError::Unknown`], [`PopulationError::OtherOffice`]
 pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) -> Result<Registered, PopulationError> {
-    let registered = store::person(deed, id).await?.ok_or(PopulationError::Unknown)?;
-    let (office, at) = (deed.actor().office.clone(), deed.at());
-    let opened = store::case_open_to(deed.tx(), id, &office, at).await?;
+    let office = deed.actor().office.clone();
+    let (registered, opened) = store::person_open_to(deed, id, &office).await?.ok_or(PopulationError::Unknown)?;
     if opened.is_none() {
         deed.actor().may_act_for(&registered.office)?;
     }

@@ -142,9 +142,46 @@ pub async fn has_double(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bo
 /// [`StoreError`]
 pub async fn person<A: Actor>(deed: &mut Deed<A>, id: PersonId) -> Result<Option<Registered>, StoreError> {
     deed.saw(id);
-    let sql = sql!("select id, office, personal_number, record, findings from person where id = $1");
-    let registered = deed.tx().one(sql, args![id]).await?.map(|row| read(&row)).transpose()?;
-    settled(deed, registered).await
+    let sql = sql!(
+        "select p.id, p.office, p.personal_number, p.record, p.findings, h.office as home, m.survivor_id as survivor
+         from person p left join v_audit_home h on h.person_id = p.id left join merged_person m on m.person_id = p.id
+         where p.id = $1"
+    );
+    let Some(row) = deed.tx().one(sql, args![id]).await? else { return Ok(None) };
+    of_row(deed, &row).await.map(Some)
+}
+
+/// As [`person`], with the case for which this office may read the person; `None` if there is no such right.
+pub(super) async fn person_open_to<A: Actor>(
+    deed: &mut Deed<A>,
+    id: PersonId,
+    office: &OfficeCode,
+) -> Result<Option<(Registered, Option<Option<ApplicationId>>)>, StoreError> {
+    deed.saw(id);
+    let sql = sql!(
+        "select p.id, p.office, p.personal_number, p.record, p.findings, h.office as home, m.survivor_id as survivor,
+                r.person_id as r_person_id, r.office as r_office, r.since as r_since,
+                r.application_id as r_application_id, r.until as r_until, r.version as r_version, r.mac as r_mac
+         from person p left join v_audit_home h on h.person_id = p.id left join merged_person m on m.person_id = p.id
+              left join person_reader r on r.person_id = p.id and r.office = $2
+         where p.id = $1"
+    );
+    let found = deed.tx().one_with((&PERSON_READER, "r_"), sql, args![id, office]).await?;
+    let Some((row, right)) = found else { return Ok(None) };
+    let registered = of_row(deed, &row).await?;
+    let case = right?.map_or(Ok(None), |right| case_of(&right, deed.at()))?;
+    Ok(Some((registered, case)))
+}
+
+/// Reads a row with `home`, the office whose auditors see what is done about the person, and `survivor`, the record
+/// that is in force instead.
+async fn of_row<A: Actor>(deed: &mut Deed<A>, row: &Record) -> Result<Registered, StoreError> {
+    let mut registered = read(row)?;
+    if row.get::<Option<String>>("home")?.as_deref() != Some(registered.office.as_str()) {
+        deed.settle(registered.id, &registered.office).await?;
+    }
+    registered.merged_into = Id::of_optional(row, "survivor")?;
+    Ok(registered)
 }
 
 /// As [`person`], kept from other writers until the deed ends.
@@ -263,19 +300,13 @@ pub async fn close_to(tx: &mut Tx, case: ApplicationId, until: OffsetDateTime) -
     tx.change_found(&PERSON_READER, (found, args![case]), sql, args![until]).await
 }
 
-/// Returns the case for which an office may read a person at this moment; `None` if there is no such right.
-pub(super) async fn case_open_to(
-    tx: &mut Tx,
-    id: PersonId,
-    office: &OfficeCode,
-    now: OffsetDateTime,
-) -> Result<Option<Option<ApplicationId>>, StoreError> {
-    let Some(row) = tx.sealed(&PERSON_READER, (id, office)).await? else { return Ok(None) };
-    let until: Option<OffsetDateTime> = row.get("until")?;
+/// Returns the case for which an office may read a person at this moment, by its right to; `None` if it is over.
+fn case_of(right: &Record, now: OffsetDateTime) -> Result<Option<Option<ApplicationId>>, StoreError> {
+    let until: Option<OffsetDateTime> = right.get("until")?;
     if until.is_some_and(|until| until <= now) {
         return Ok(None);
     }
-    Id::of_optional(&row, "application_id").map(Some)
+    Id::of_optional(right, "application_id").map(Some)
 }
 
 /// Returns how many claims of an officer in a row were wrong, and when the last one was, kept from other writers.

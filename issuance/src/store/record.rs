@@ -1,8 +1,10 @@
 //! A row, read by the names of its columns.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
@@ -21,8 +23,10 @@ pub(super) enum Row {
 
 /// One row. A column that does not parse is [`StoreError::Inconsistent`] with table, column and the row's `id`.
 pub struct Record {
-    row: Row,
+    row: Arc<Row>,
     sql: Sql,
+    /// Table and beginning of the columns' names, if this is a part of a row.
+    part: Option<(&'static str, &'static str)>,
 }
 
 /// Shows nothing of the row.
@@ -34,7 +38,20 @@ impl std::fmt::Debug for Record {
 
 impl Record {
     pub(super) fn new(row: Row, sql: Sql) -> Self {
-        Self { row, sql }
+        Self { row: Arc::new(row), sql, part: None }
+    }
+
+    /// Returns the part of a row that is a row of this table: the columns whose names begin with `prefix`.
+    pub(super) fn part(&self, table: &'static str, prefix: &'static str) -> Self {
+        Self { row: Arc::clone(&self.row), sql: self.sql, part: Some((table, prefix)) }
+    }
+
+    /// Returns the name of a column in the row as a whole.
+    fn named<'a>(&self, column: &'a str) -> Cow<'a, str> {
+        match self.part {
+            Some((_, prefix)) => Cow::Owned(format!("{prefix}{column}")),
+            None => Cow::Borrowed(column),
+        }
     }
 
     /// Returns the column as one of the stored types: `i64`, `bool`, `String`, `Vec<u8>`, [`OffsetDateTime`], [`Date`],
@@ -89,13 +106,14 @@ impl Record {
     /// Returns the error for a column whose content has no meaning.
     #[must_use]
     pub fn inconsistent(&self, column: &str) -> StoreError {
-        let id = match &self.row {
-            Row::Pg(row) => row.try_get::<Uuid, _>("id").map(|id| id.to_string()).ok(),
+        let key = self.named("id");
+        let id = match &*self.row {
+            Row::Pg(row) => row.try_get::<Uuid, _>(&*key).map(|id| id.to_string()).ok(),
             Row::Lite(_) => None,
         };
-        let id = id.or_else(|| match &self.row {
-            Row::Pg(row) => row.try_get::<String, _>("id").ok(),
-            Row::Lite(row) => row.try_get::<String, _>("id").ok(),
+        let id = id.or_else(|| match &*self.row {
+            Row::Pg(row) => row.try_get::<String, _>(&*key).ok(),
+            Row::Lite(row) => row.try_get::<String, _>(&*key).ok(),
         });
         StoreError::Inconsistent {
             table: self.table(),
@@ -106,6 +124,9 @@ impl Record {
 
     /// The first table that the statement names.
     fn table(&self) -> String {
+        if let Some((table, _)) = self.part {
+            return table.to_owned();
+        }
         let mut words = self.sql.lite().split_whitespace();
         while let Some(word) = words.next() {
             if ["from", "into", "update"].iter().any(|verb| word.eq_ignore_ascii_case(verb)) {
@@ -129,13 +150,14 @@ macro_rules! columns {
     ($($meant:ty: pg $pg:ty => $of_pg:expr, lite $lite:ty => $of_lite:expr;)*) => { $(
         impl Column for Option<$meant> {
             fn read(record: &Record, column: &str) -> Result<Self, StoreError> {
-                match &record.row {
+                let name = record.named(column);
+                match &*record.row {
                     Row::Pg(row) => {
-                        let value: Option<$pg> = row.try_get(column).map_err(|_| record.inconsistent(column))?;
+                        let value: Option<$pg> = row.try_get(&*name).map_err(|_| record.inconsistent(column))?;
                         value.map($of_pg).transpose()
                     }
                     Row::Lite(row) => {
-                        let value: Option<$lite> = row.try_get(column).map_err(|_| record.inconsistent(column))?;
+                        let value: Option<$lite> = row.try_get(&*name).map_err(|_| record.inconsistent(column))?;
                         value.map($of_lite).transpose()
                     }
                 }

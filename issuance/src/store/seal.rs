@@ -146,6 +146,45 @@ impl Tx {
         self.verified(table, row)
     }
 
+    /// Returns what a statement finds: a row that has beside it a row of a sealed table, in the columns that begin with
+    /// `prefix`. The row beside is none where its key is, and judged for itself: what the first
+    /// one says may come first.
+    ///
+    /// One question and one answer instead of two: on PostgreSQL they are most of what a small verb costs.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn one_with(
+        &mut self,
+        (beside, prefix): (&Sealed, &'static str),
+        sql: Sql,
+        arguments: Vec<Argument>,
+    ) -> Result<Option<(Record, Result<Option<Record>, StoreError>)>, StoreError> {
+        let Some(row) = Box::pin(self.one(sql, arguments)).await? else { return Ok(None) };
+        let part = row.part(beside.table, prefix);
+        let there = beside.key(&part)?.into_iter().all(|key| bytes(key).is_some());
+        let judged = self.verified(beside, there.then_some(part));
+        Ok(Some((row, judged)))
+    }
+
+    /// As [`one_with`](Self::one_with), for a row that is of a sealed table too, and verified.
+    ///
+    /// # Errors
+    /// [`StoreError::Tampered`]
+    pub async fn sealed_with(
+        &mut self,
+        table: &Sealed,
+        beside: (&Sealed, &'static str),
+        sql: Sql,
+        arguments: Vec<Argument>,
+    ) -> Result<Option<(Record, Result<Option<Record>, StoreError>)>, StoreError> {
+        let found = self.one_with(beside, sql, arguments).await?;
+        if let Some((row, _)) = &found {
+            table.verify(self.row_key(), row)?;
+        }
+        Ok(found)
+    }
+
     /// As [`sealed`](Self::sealed), kept from other writers until this transaction ends.
     ///
     /// # Errors
