@@ -62,16 +62,6 @@ impl Date {
         let last = time::Date::from_calendar_date(year, month, month.length(year));
         self.full().or_else(|| last.ok()).unwrap_or(time::Date::MAX)
     }
-
-    /// True if both can be of one day: what one of them leaves open is no difference.
-    pub fn may_be(self, other: Self) -> bool {
-        self.first_day() <= other.last_day() && other.first_day() <= self.last_day()
-    }
-
-    /// True if it says all that the other one says, and nothing else: a day of its month or year, a month of its year.
-    pub fn is_within(self, other: Self) -> bool {
-        other.first_day() <= self.first_day() && self.last_day() <= other.last_day()
-    }
 }
 
 impl From<time::Date> for Date {

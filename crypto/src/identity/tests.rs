@@ -217,22 +217,17 @@ proptest! {
 
     /// A date of any precision says the same in every form, and is no earlier and no later than its days.
     #[test]
-    fn a_date_without_its_day_lies_around_its_days(year in 1000u16..10_000, ordinal in 1u16..=365, other in 1u16..=365, age in 0i32..100) {
+    fn a_date_without_its_day_lies_around_its_days(year in 1000u16..10_000, ordinal in 1u16..=365, age in 0i32..100) {
         let day = time::Date::from_ordinal_date(i32::from(year), ordinal).unwrap();
         let (full, month, whole) = (Date::Full(day), Date::Month(year, day.month()), Date::Year(year));
         for date in [full, month, whole] {
             prop_assert_eq!(date.to_string().parse(), Ok(date));
             prop_assert!(date.first_day() <= day && day <= date.last_day());
-            prop_assert!(full.is_within(date) && full.may_be(date) && date.may_be(full));
             prop_assert!(validity::birthday(full, age) <= validity::birthday(date, age));
             prop_assert!(validity::age(date, day.saturating_add(time::Duration::days(10_000))) <= validity::age(full, day.saturating_add(time::Duration::days(10_000))));
         }
         let iso = format!("{year:04}-{:02}", u8::from(day.month()));
         prop_assert_eq!(iso.parse(), Ok(month));
-        prop_assert!(month.is_within(whole) && !whole.is_within(month) && !month.is_within(full));
-        let second = time::Date::from_ordinal_date(i32::from(year), other).unwrap();
-        prop_assert_eq!(Date::Full(second).may_be(month), second.month() == day.month());
-        prop_assert_eq!(Date::Month(year, second.month()).may_be(month), second.month() == day.month());
     }
 
     #[test]

@@ -13,9 +13,8 @@ use crate::cards::{self, CardView};
 use crate::deed::{Deed, Occasion};
 use crate::ground::ids::{CardId, PersonId};
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::numbering;
 use crate::population::model::{Claim, Registered};
-use crate::population::search::{BirthFit, By, Fit, Found, Sought};
+use crate::population::search::{BirthFit, By, Fit, Found, SearchError, Sought};
 use crate::population::{self, PersonDuplicates, PersonHistory, PersonView};
 use crate::web::{Answered, Body, Desk, Looked, Named, OccasionAsked, Problem, Right, Routes, Write};
 
@@ -227,13 +226,8 @@ async fn search(
         return Err(Problem::new(ProblemCode::QueryMalformed).detail("a search has a purpose, and no case"));
     }
     desk.look(officer, async |deed| {
-        let replaced = match sought.personal_number.as_str().parse() {
-            Ok(number) => numbering::store::replaced(deed.tx(), &number).await?,
-            Err(_) => None,
-        };
-        let found = population::search::find(deed, &counter.register, &sought, replaced, occasion);
-        let (found, more) = found.await.map_err(Problem::from)?;
-        Ok::<_, Problem>(FoundPersons { items: found.into_iter().map(FoundPerson::from).collect(), more })
+        let (found, more) = steps::search(deed, &counter.register, &sought, occasion).await?;
+        Ok::<_, SearchError>(FoundPersons { items: found.into_iter().map(FoundPerson::from).collect(), more })
     })
     .await
 }

@@ -23,6 +23,7 @@ use crate::ground::objects::ObjectError;
 use crate::ground::text::tidy;
 use crate::ground::{OfficeCode, Officer, OtherOffice, Role, blocking};
 use crate::population::model::Claim;
+use crate::population::search::{Found, SearchError, Sought};
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
 use crate::{cards, holds, numbering};
@@ -408,6 +409,23 @@ pub(super) async fn close_case<A: Actor>(deed: &mut Deed<A>, application: &Appli
 
 /// Longest description of features in bytes: what DG13 takes.
 const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
+
+/// Finds persons, also by a number for life that was cancelled: the person who had it. Returns whether there are more.
+///
+/// # Errors
+/// [`SearchError`]
+pub async fn search(
+    deed: &mut Deed<Officer>,
+    register: &population::Register,
+    sought: &Sought,
+    occasion: Occasion,
+) -> Result<(Vec<Found>, bool), SearchError> {
+    let replaced = match sought.personal_number.as_str().parse() {
+        Ok(number) => numbering::store::replaced(deed.tx(), &number).await?,
+        Err(_) => None,
+    };
+    population::search::find(deed, register, sought, replaced, occasion).await
+}
 
 /// Why the counter does not do what was asked.
 #[derive(Debug, Error)]

@@ -172,8 +172,10 @@ async fn act(deeds: &Deeds, register: &Register, numbers: &Numbers, act: Act) ->
                 let page = store::leases(&mut tx, office.as_ref(), after, PAGE).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = last.id;
+                let ids: Vec<_> = page.iter().map(|(lease, _)| lease.id).collect();
+                let used = store::used(&mut tx, &ids).await?;
                 for (lease, holds) in page {
-                    let used = store::used(&mut tx, lease.id).await?;
+                    let used = used.get(&lease.id).copied().unwrap_or(0);
                     items.push(Item::new(lease, used, holds, now));
                 }
             }
@@ -191,7 +193,7 @@ async fn act(deeds: &Deeds, register: &Register, numbers: &Numbers, act: Act) ->
         Act::Show { id, json } => {
             let mut deed = deeds.open(Service).await?;
             let (lease, unused) = leases::read(&mut deed, numbers, id, |_, _| Ok(())).await?;
-            let used = store::used(deed.tx(), id).await?;
+            let used = store::used(deed.tx(), &[id]).await?.get(&id).copied().unwrap_or(0);
             deed.commit().await?;
             let item = Item::new(lease, used, true, now);
             if json {

@@ -2,6 +2,7 @@
 //! numbers of it in memory. Every number of a lease that no person has is listed; after the lease it is never given
 //! (ADR 0030).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -251,8 +252,8 @@ pub async fn read<A: Actor>(
 /// [`LeaseError`]
 pub async fn unused(tx: &mut Tx, numbers: &Numbers, lease: &Lease) -> Result<Vec<PersonalNumber>, LeaseError> {
     let mut all = lease.numbers(&numbers.permutation).collect::<Result<Vec<_>, _>>()?;
-    let taken = store::taken(tx, &all).await?;
-    all.retain(|number| !taken.contains(number.as_str()));
+    let taken: HashSet<PersonalNumber> = super::store::taken(tx, &all).await?.into_iter().collect();
+    all.retain(|number| !taken.contains(number));
     Ok(all)
 }
 

@@ -225,8 +225,11 @@ async fn list(
     desk.look(officer, async |deed| {
         let now = deed.at();
         let mut items = vec![];
-        for (lease, holds) in store::leases(deed.tx(), Some(&office), after.unwrap_or(Id::nil()), most).await? {
-            let used = store::used(deed.tx(), lease.id).await?;
+        let leases = store::leases(deed.tx(), Some(&office), after.unwrap_or(Id::nil()), most).await?;
+        let ids: Vec<LeaseId> = leases.iter().map(|(lease, _)| lease.id).collect();
+        let used = store::used(deed.tx(), &ids).await?;
+        for (lease, holds) in leases {
+            let used = used.get(&lease.id).copied().unwrap_or(0);
             items.push((lease.id, LeaseView::new(lease, used, now, !holds)));
         }
         let asked = Object::Asked("number-leases".into());
@@ -247,7 +250,7 @@ async fn read(
 ) -> Looked<LeaseWithNumbers> {
     desk.look(officer, async |deed| {
         let (lease, unused) = leases::read(deed, &numbers, id, Officer::may_act_for).await?;
-        let used = store::used(deed.tx(), id).await?;
+        let used = store::used(deed.tx(), &[id]).await?.get(&id).copied().unwrap_or(0);
         Ok::<_, LeaseError>(LeaseWithNumbers { lease: LeaseView::new(lease, used, deed.at(), false), unused })
     })
     .await

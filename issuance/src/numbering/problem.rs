@@ -22,6 +22,7 @@ impl From<EstablishError> for Problem {
             E::Merged(_) => Self::new(Code::PersonMerged).detail(error),
             E::NotACitizen => Self::new(Code::NotEntitled).detail(error),
             E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
+            E::NumberAtMerged => Self::new(Code::MergeUnfit).detail(error),
             E::NotLeased => of_number(Code::NumberNotLeased, &error),
             E::Numbering(source) => source.into(),
             E::OtherOffice(source) => source.into(),

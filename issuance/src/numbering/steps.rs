@@ -16,6 +16,7 @@ use crate::ground::text::tidy;
 use crate::ground::{Officer, OtherOffice};
 use crate::keys::{KeyStore, KeyStoreError, LockedKeyStore};
 use crate::population;
+use crate::population::duplicates::steps::{Doubt, doubt};
 use crate::store::{StoreError, Tx};
 
 /// Establishes a person's number for life. A person who has one keeps it: asked again, the answer is the same.
@@ -63,10 +64,10 @@ pub(super) async fn establish_from(
     if person.died.is_some() {
         doubts.push("recorded as dead");
     }
-    if population::store::has_double(deed.tx(), id, &person).await? {
-        doubts.push("another person of this name, birth date and sex is in the register");
-    } else if population::duplicates::steps::is_doubtful(deed.tx(), id, &person).await? {
-        doubts.push("another person who is probably the same one is in the register");
+    match doubt(deed.tx(), id, &person).await? {
+        Some(Doubt::Alike) => doubts.push("another person of this name, birth date and sex is in the register"),
+        Some(Doubt::Probable) => doubts.push("another person who is probably the same one is in the register"),
+        None => {}
     }
     if let Some(leased) = leased
         && is_over(deed, numbers, &person, leased).await?
@@ -163,7 +164,7 @@ pub async fn establish_anew(deed: &mut Deed<Officer>, numbers: &Numbers, id: Per
 /// record that is in force, and is never given again.
 ///
 /// # Errors
-/// [`EstablishError`]
+/// [`EstablishError`]; [`EstablishError::NumberAtMerged`] if the survivor has no number
 pub(super) async fn cancel_merged(
     deed: &mut Deed<Officer>,
     merged: PersonId,
@@ -172,7 +173,8 @@ pub(super) async fn cancel_merged(
     let merged = population::store::person_locked(deed, merged).await?.ok_or(EstablishError::PersonUnknown)?;
     let survivor = population::store::person_locked(deed, survivor).await?.ok_or(EstablishError::PersonUnknown)?;
     let by = deed.decision();
-    if let (Some(old), Some(kept)) = (merged.personal_number, survivor.personal_number) {
+    if let Some(old) = merged.personal_number {
+        let kept = survivor.personal_number.ok_or(EstablishError::NumberAtMerged)?;
         store::cancel(deed.tx(), &old, &kept, &by).await?;
         store::name_merge(deed.tx(), &old, Some(survivor.id)).await?;
         population::store::take_number(deed.tx(), merged.id).await?;
@@ -308,6 +310,9 @@ pub enum EstablishError {
     /// A number that the lease does not have, or of other facts of birth.
     #[error("the number is none of the lease, or tells other facts of birth than the child's")]
     NotLeased,
+    /// The record that is merged has the number for life, and the one that survives has none.
+    #[error("the record that would be merged has the number for life: let that one survive")]
+    NumberAtMerged,
     /// The number space.
     #[error(transparent)]
     Numbering(#[from] NumberingError),

@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(81, "0081_numbering_cancelled"),
     migration!(103, "0103_numbering_leases"),
     migration!(106, "0106_numbering_merged"),
+    migration!(127, "0127_numbering_lease_cells"),
 ];
 
 /// Name of a cell, as stored.
@@ -108,7 +109,7 @@ pub async fn give(
     Ok(given == 1)
 }
 
-/// Returns which of these numbers were given, or are withheld.
+/// Returns which of these numbers no person can get any more: those that a person has or had, and those withheld.
 pub(super) async fn taken(tx: &mut Tx, numbers: &[PersonalNumber]) -> Result<Vec<PersonalNumber>, StoreError> {
     let sql = sql!(
         pg "select one.personal_number from unnest($1::text[]) as one (personal_number)
@@ -118,9 +119,14 @@ pub(super) async fn taken(tx: &mut Tx, numbers: &[PersonalNumber]) -> Result<Vec
               union select personal_number from withheld_number
               where personal_number in (select value from json_each($1))",
     );
-    let numbers = numbers.iter().map(|number| number.as_str().to_owned()).collect();
-    let rows = tx.all(sql, vec![crate::store::Argument::Texts(numbers)]).await?;
-    rows.iter().map(|row| row.parsed("personal_number")).collect()
+    let mut taken = vec![];
+    for some in numbers.chunks(1000) {
+        let texts = some.iter().map(|number| number.as_str().to_owned()).collect();
+        for row in tx.all(sql, vec![crate::store::Argument::Texts(texts)]).await? {
+            taken.push(row.parsed("personal_number")?);
+        }
+    }
+    Ok(taken)
 }
 
 /// Enters numbers that persons have already.

@@ -18,7 +18,7 @@ use crate::store::{StoreError, Tx};
 /// What a commune is expected to bring, and until when.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// Province, district and commune with strokes between.
+    /// Code of the commune.
     pub commune: String,
     /// People.
     pub expected: i64,
@@ -31,7 +31,7 @@ pub struct Plan {
 /// Forms that a commune handed in on a day.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Collected {
-    /// Province, district and commune with strokes between.
+    /// Code of the commune.
     pub commune: String,
     /// The day.
     pub day: Date,
@@ -113,25 +113,34 @@ pub async fn campaign(
 ) -> Result<CampaignView, StoreError> {
     let begun = store::first_collected(tx).await?;
     let mut places: BTreeMap<String, Sums> = BTreeMap::new();
-    for plan in store::plans(tx, within).await? {
-        let sums = places.entry(plan.commune.clone()).or_default();
+    // Each at the place that the commune has today, whatever district it had on the day that was counted.
+    let of_code = |code: &str| place_now(code, reference, today).unwrap_or_else(|| format!("//{code}"));
+    let of_place = |place: String| match place.rsplit('/').next() {
+        None | Some("") => place,
+        Some(code) => place_of(code, reference, today).unwrap_or(place),
+    };
+    for plan in store::plans(tx).await? {
+        let sums = places.entry(of_code(&plan.commune)).or_default();
         let begins = plan.begins.or(begun).unwrap_or(today).min(plan.due);
         sums.progress.expected = plan.expected;
         sums.progress.planned = planned(&plan, begins, today);
         sums.pace = plan.expected * 1000 / (plan.due - begins).whole_days().max(1);
         sums.due = Some(plan.due);
     }
-    for (commune, forms) in store::collected(tx, within).await? {
-        places.entry(commune).or_default().progress.collected = forms;
+    for (commune, forms) in store::collected(tx).await? {
+        places.entry(of_code(&commune)).or_default().progress.collected += forms;
     }
     let since = today - Duration::days(LATELY);
-    for (commune, [entered, quarantined, lately]) in store::entered(tx, within, since).await? {
-        let progress = &mut places.entry(commune).or_default().progress;
-        (progress.entered, progress.quarantined, progress.lately) = (entered, quarantined, lately);
+    for (place, [entered, quarantined, lately]) in store::entered(tx, since).await? {
+        let progress = &mut places.entry(of_place(place)).or_default().progress;
+        progress.entered += entered;
+        progress.quarantined += quarantined;
+        progress.lately += lately;
     }
-    for figures in store_quality::sums(tx, within, 0).await? {
-        places.entry(figures.place).or_default().progress.verified = figures.verified;
+    for figures in store_quality::sums(tx, &Within::default(), 0).await? {
+        places.entry(of_place(figures.place)).or_default().progress.verified += figures.verified;
     }
+    places.retain(|place, _| within.holds(place));
     let by = |level| {
         let mut units: BTreeMap<String, Sums> = BTreeMap::new();
         for (place, sums) in &places {
@@ -250,7 +259,13 @@ fn rows<'a>(text: &'a str, names: &[&str], perhaps: &[&str]) -> Result<Vec<(usiz
 }
 
 fn commune((line, code): (usize, &str), on: Date, reference: &Reference) -> Result<String, FileUnfit> {
-    place_of(code, reference, on).ok_or(FileUnfit { line, why: "no commune of the tables has this code" })
+    let known = place_of(code, reference, on).map(|_| code.to_owned());
+    known.ok_or(FileUnfit { line, why: "no commune of the tables has this code" })
+}
+
+/// Returns the place that a commune has on a day, or had in the tables of 2021 if it ended since.
+fn place_now(code: &str, reference: &Reference, today: Date) -> Option<String> {
+    [today, Date::MIN].into_iter().find_map(|day| place_of(code, reference, day))
 }
 
 fn number(line: usize, text: &str) -> Result<i64, FileUnfit> {
@@ -314,7 +329,7 @@ mod tests {
     use super::*;
 
     fn plan(expected: i64) -> Plan {
-        let commune = "001/001/00001".to_owned();
+        let commune = "00001".to_owned();
         Plan { commune, expected, begins: Some(date!(2021 - 01 - 01)), due: date!(2021 - 04 - 11) }
     }
 

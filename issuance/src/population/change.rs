@@ -12,7 +12,7 @@ use super::model::{Finding, Person, Registered};
 use super::names::Indexed;
 use super::quality::Mark;
 use super::store::history::{self as store_history, Kept, Proposed};
-use super::{PopulationError, Register, duplicates, store};
+use super::{PopulationError, Register, duplicates, rules, store};
 use crate::access;
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
@@ -105,8 +105,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     let (after, mut findings) = check::examine(&declared, register.reference(), deed.today())?;
     findings.extend(province_stays(&registered, &after));
     store::hold_likeness(deed.tx(), &after).await?;
-    let like = store::has_double(deed.tx(), proposed.person, &after).await?;
-    if like || duplicates::steps::is_doubtful(deed.tx(), proposed.person, &after).await? {
+    findings.extend(still_found(deed.tx(), &registered, &after).await?);
+    if duplicates::steps::doubt(deed.tx(), proposed.person, &after).await?.is_some() {
         findings.push(Finding::perhaps_declared_before());
     }
     let ordinal = store_history::count(deed.tx(), proposed.person).await? + 1;
@@ -314,8 +314,45 @@ pub(super) fn province_stays(registered: &Registered, after: &Person) -> Option<
     (stays && number.province() != after.birth_registration.province).then(Finding::number_keeps_province)
 }
 
+/// Returns the findings that the person has from a comparison with others in the register, as far as they hold: an
+/// import finds them, and a change of something else does not mend them.
+pub(super) async fn still_found(
+    tx: &mut Tx,
+    registered: &Registered,
+    after: &Person,
+) -> Result<Vec<Finding>, StoreError> {
+    let before = &registered.person;
+    let mut found = vec![];
+    for finding in &registered.findings {
+        let holds = match rules::by_code(&finding.code) {
+            Some(&rules::OLD_NUMBER_SHARED) => match &after.old_id_number {
+                Some(number) if before.old_id_number == after.old_id_number => {
+                    store::shares_old_number(tx, registered.id, number).await?
+                }
+                _ => false,
+            },
+            Some(rule @ &(rules::HOUSEHOLD_WITHOUT_HEAD | rules::HOUSEHOLD_WITH_TWO_HEADS)) => {
+                let same =
+                    (before.household(), before.heads_household()) == (after.household(), after.heads_household());
+                match after.household().filter(|_| same) {
+                    Some(household) if *rule == rules::HOUSEHOLD_WITHOUT_HEAD => {
+                        store::heads(tx, &household).await? == 0
+                    }
+                    Some(household) => store::heads(tx, &household).await? > 1,
+                    None => false,
+                }
+            }
+            _ => false,
+        };
+        if holds {
+            found.push(finding.clone());
+        }
+    }
+    Ok(found)
+}
+
 /// Reads and judges the record that a change would make.
-fn examined(
+pub(super) fn examined(
     register: &Register,
     deed: &Deed<Officer>,
     registered: &Registered,

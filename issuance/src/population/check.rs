@@ -457,7 +457,7 @@ fn repair(field: &str, rule: Rule, text: &str) -> Option<(&'static str, Option<S
             let day_first = Some(marked).filter(|date| date.parse::<Date>().is_ok());
             let joined = digits(8).then(|| format!("{}/{}/{}", &text[..2], &text[2..4], &text[4..]));
             let value = day_first.or(joined.filter(|date| date.parse::<Date>().is_ok()));
-            Some(("write dd/MM/yyyy, or the year alone", value))
+            Some(("write dd/MM/yyyy; MM/yyyy without the day, or the year alone", value))
         }
         rules::SEX_UNKNOWN => {
             let value = match folded_name(text).as_str() {

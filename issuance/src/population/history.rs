@@ -170,6 +170,20 @@ impl Evidence {
             confidence: Confidence::Declared,
         }
     }
+
+    /// What a declaration in a line of a file rests on: the paper form, where the line names one, and the line.
+    #[must_use]
+    pub fn of_line(form: Option<&str>, file: &str, line: u64) -> Self {
+        let place = format!("{file}, line {line}");
+        let paper = form.map_or_else(|| place.clone(), |form| format!("DC01 {form}; {place}"));
+        let document = [paper, place, format!("line {line}")];
+        Self {
+            form: Form::File,
+            source: FactSource::Citizen,
+            document: document.into_iter().find_map(|text| text.try_into().ok()).unwrap_or_default(),
+            confidence: Confidence::Declared,
+        }
+    }
 }
 
 /// Shows nothing: papers name people.

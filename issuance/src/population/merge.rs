@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::change::{ChangeError, applied, of_office, proposer_stands, province_stays};
+use super::change::{ChangeError, applied, examined, of_office, proposer_stands, province_stays, still_found};
 use super::history::{self, ChangeUnfit, Event, EventKind, Evidence, FieldChange};
 use super::model::{Declaration, Finding, Person, Registered};
 use super::quality::Mark;
+use super::steps::{self, Declared};
 use super::store::{history as store_history, merge as store};
-use super::{PopulationError, Register, check, steps};
+use super::{Register, check, duplicates};
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Purpose, RegisterEvent};
 use crate::ground::ids::{MergeId, PersonId};
 use crate::ground::{Decision, OfficeCode, Officer, OtherOffice};
@@ -119,9 +120,7 @@ pub async fn propose_merge(
     evidence: Evidence,
 ) -> Result<Proposal, MergeError> {
     let (survivor, merged) = both(deed, person, other).await?;
-    if survivor.personal_number.is_none() && merged.personal_number.is_some() {
-        return Err(MergeUnfit::NumberAtOther.into());
-    }
+    number_survives(&survivor, &merged)?;
     let mut record = history::fields_of(&survivor.person);
     let of_other = history::fields_of(&merged.person);
     for field in take {
@@ -145,7 +144,8 @@ pub async fn propose_undo(
     person: PersonId,
     evidence: Evidence,
 ) -> Result<Proposal, MergeError> {
-    let into = store::merged_into(deed.tx(), person).await?.ok_or(MergeUnfit::NotMerged)?;
+    let merged = super::store::person(deed, person).await?.ok_or(ChangeError::PersonUnknown)?;
+    let into = merged.merged_into.ok_or(MergeUnfit::NotMerged)?;
     let survivor = of_office(deed, into).await?;
     let merged = super::store::person_locked(deed, person).await?.ok_or(ChangeError::PersonUnknown)?;
     deed.actor().may_act_for(&merged.office)?;
@@ -180,9 +180,7 @@ pub async fn propose_split(
     let wanted = if fields.is_empty() {
         registered.person.clone()
     } else {
-        let has_number = registered.personal_number.is_some();
-        let declared = history::overlay(&registered.person, has_number, EventKind::Corrected, fields)?;
-        check::examine(&declared, register.reference(), deed.today()).map_err(ChangeError::from)?.0
+        examined(register, deed, &registered, EventKind::Corrected, fields)?.0
     };
     let second = Some(declaration);
     propose(deed, register, MergeKind::Split, &registered, wanted, None, second, evidence).await
@@ -247,6 +245,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
     let (survivor, other) = match (proposed.kind, proposed.other) {
         (MergeKind::Merge, Some(other)) => {
             let (survivor, merged) = both(deed, proposed.person, other).await?;
+            // A number is no event: one that was established meanwhile makes no proposal stale.
+            number_survives(&survivor, &merged)?;
             (survivor, Some(merged))
         }
         (MergeKind::Undo, Some(other)) => {
@@ -271,10 +271,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
     let (after, mut findings) = judged(register, deed, &survivor, &after)?;
     super::store::hold_likeness(deed.tx(), &after).await?;
     let kind = proposed.kind;
-    let second = match &proposed.declaration {
-        Some(declaration) if kind == MergeKind::Split => Some(part(deed, register, &proposed, declaration).await?),
-        _ => None,
-    };
+    let second = proposed.declaration.as_ref().filter(|_| kind == MergeKind::Split);
+    let second = second.map(|declaration| (deed.id(), declaration));
     let of_other = match (&other, kind) {
         (Some(merged), MergeKind::Merge) => {
             store::merge(deed.tx(), merged.id, survivor.id).await?;
@@ -288,7 +286,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
         }
         (None, _) => None,
     };
-    if super::store::has_double(deed.tx(), survivor.id, &after).await? {
+    findings.extend(still_found(deed.tx(), &survivor, &after).await?);
+    if duplicates::steps::doubt(deed.tx(), survivor.id, &after).await?.is_some() {
         findings.push(Finding::perhaps_declared_before());
     }
     let event_kind = match kind {
@@ -296,7 +295,8 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
         MergeKind::Undo => EventKind::Released,
         MergeKind::Split => EventKind::Divided,
     };
-    let beside = second.or(proposed.other);
+    let second_id = second.map(|(id, _)| id);
+    let beside = second_id.or(proposed.other);
     let changes = history::difference(&survivor.person, &after);
     add(deed, &proposed, &survivor, (event_kind, beside, changes.clone()), &after, &findings).await?;
     let mark = Mark::of(&after, &findings, register.reference(), deed.today());
@@ -308,6 +308,10 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
         let mark = if *kind == EventKind::Merged { mark.uncounted() } else { mark };
         super::store::quality::put(deed.tx(), merged.id, &mark).await?;
     }
+    if let Some((id, declaration)) = second {
+        // After the survivor's record was put right, so that the two are not taken for one person.
+        part(deed, register, &proposed, (id, declaration)).await?;
+    }
     let by = deed.decision();
     store::end(deed.tx(), id, "applied", &by).await?;
     let action = if kind == MergeKind::Merge { Action::PersonMerged } else { Action::PersonSplit };
@@ -318,7 +322,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
     let state = register.reference().state();
     let consequences = history::consequences(&survivor.person, &after, &changes, state);
     deed.publish(RegisterEvent { person: survivor.id, consequences }).await?;
-    Ok(second)
+    Ok(second_id)
 }
 
 /// Takes a proposal back: the officer who made it, or another one who looked at it and disagrees.
@@ -344,24 +348,25 @@ pub async fn read(deed: &mut Deed<Officer>, id: MergeId) -> Result<ProposedMerge
     Ok(proposed)
 }
 
-/// Enters the second person of a split.
+/// Enters the second person of a split, at the office of the record that was split and by the word of the officer who
+/// proposed it.
 async fn part(
     deed: &mut Deed<Officer>,
     register: &Register,
     proposed: &ProposedMerge,
-    declaration: &Declaration,
-) -> Result<PersonId, MergeError> {
+    (id, declaration): (PersonId, &Declaration),
+) -> Result<(), MergeError> {
     let examined = check::examine(declaration, register.reference(), deed.today());
     let (person, findings) = examined.map_err(ChangeError::from)?;
-    let evidence = proposed.evidence.clone();
-    let entered =
-        Box::pin(steps::enter_beside(deed, register, &person, (findings, evidence), Some(proposed.person))).await;
-    match entered {
-        Ok(entered) => Ok(entered.id),
-        Err(PopulationError::Store(source)) => Err(source.into()),
-        Err(PopulationError::Declined(declined)) => Err(ChangeError::Declined(declined).into()),
-        Err(_) => Err(MergeError::Unknown),
-    }
+    let declared = Declared {
+        id: Some(id),
+        office: Some(proposed.office.clone()),
+        proposed_by: Some(proposed.proposed.by),
+        other: Some(proposed.person),
+        ..Declared::new(findings, proposed.evidence.clone())
+    };
+    Box::pin(steps::enter_as(deed, register, &person, declared)).await?;
+    Ok(())
 }
 
 /// Adds the event of a merge or split to a person's history, with the record that follows.
@@ -441,6 +446,15 @@ async fn both(
     let first = of_office(deed, survivor.min(other)).await?;
     let second = of_office(deed, survivor.max(other)).await?;
     Ok(if first.id == survivor { (first, second) } else { (second, first) })
+}
+
+/// Refuses that the record with the number for life goes into one without: the number would be in force no more, and
+/// the person would have none.
+fn number_survives(survivor: &Registered, merged: &Registered) -> Result<(), MergeUnfit> {
+    if survivor.personal_number.is_none() && merged.personal_number.is_some() {
+        return Err(MergeUnfit::NumberAtOther);
+    }
+    Ok(())
 }
 
 /// What is wrong with a merge or split that is asked for.

@@ -17,6 +17,7 @@ use crate::deed::{Action, Entry, Object, Purpose};
 use crate::ground::ids::{MergeId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
+use crate::store::{Record, StoreError};
 use crate::web::{Answer, Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of merges and splits.
@@ -99,7 +100,8 @@ struct MergeItem {
     /// Identifier.
     id: MergeId,
     /// What becomes of the records.
-    kind: MergeKind,
+    #[schema(value_type = MergeKind)]
+    kind: String,
     /// The record that survives; of a split the one that there is.
     person_id: PersonId,
     /// The other record.
@@ -233,13 +235,13 @@ async fn list(
     desk.look(officer, async |deed| {
         let mut items = vec![];
         for (row, holds) in store::open(deed.tx(), &office, after.unwrap_or(Id::nil()), most).await? {
-            let proposed = store::read(&row)?;
+            let item = item(&row, holds)?;
             // A list that names persons is a record about each.
-            for person in [Some(proposed.person), proposed.other].into_iter().flatten() {
+            for person in [Some(item.person_id), item.other_person_id].into_iter().flatten() {
                 let entry = Entry::new(Action::PersonFound, Object::Person(person), Purpose::Update);
                 deed.enter(entry.about(person).of(&office)).await?;
             }
-            items.push((proposed.id, MergeItem::new(&proposed, !holds)));
+            items.push((item.id, item));
         }
         let asked = Object::Asked("register-merges".into());
         deed.enter(Entry::new(Action::PersonsSought, asked, Purpose::Update)).await?;
@@ -298,18 +300,17 @@ impl From<Proposal> for MergeProposed {
     }
 }
 
-impl MergeItem {
-    fn new(proposed: &ProposedMerge, tampered: bool) -> Self {
-        Self {
-            id: proposed.id,
-            kind: proposed.kind,
-            person_id: proposed.person,
-            other_person_id: proposed.other,
-            proposed_by: proposed.proposed.by,
-            proposed_at: proposed.proposed.at,
-            tampered,
-        }
-    }
+/// Reads what a list shows of a row, and nothing else of one that was changed by another hand.
+fn item(row: &Record, holds: bool) -> Result<MergeItem, StoreError> {
+    Ok(MergeItem {
+        id: Id::of(row, "id")?,
+        kind: row.get("kind")?,
+        person_id: Id::of(row, "person_id")?,
+        other_person_id: Id::of_optional(row, "other_id")?,
+        proposed_by: Id::of(row, "proposed_by")?,
+        proposed_at: row.get("proposed_at")?,
+        tampered: !holds,
+    })
 }
 
 impl From<ProposedMerge> for MergeView {

@@ -146,6 +146,8 @@ const COUNTED_SINGLY: i64 = 64;
 #[derive(Debug, Default)]
 pub struct Vocabulary {
     names: HashMap<String, i64>,
+    /// The sum of these.
+    uses: i64,
     /// The same words by their length in letters.
     by_length: Vec<Vec<String>>,
 }
@@ -160,13 +162,21 @@ impl Vocabulary {
             by_length.resize_with(by_length.len().max(length + 1), Vec::new);
             by_length[length].push(word.clone());
         }
-        Self { names: words.into_iter().collect(), by_length }
+        let uses = words.iter().map(|(_, names)| names).sum();
+        Self { names: words.into_iter().collect(), uses, by_length }
     }
 
     /// Returns how many words it has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// True if it is near enough to a register with so many words that occur in so many names: the same words, and as
+    /// many names but for a sixteenth.
+    #[must_use]
+    pub fn is_near(&self, words: usize, uses: i64) -> bool {
+        self.len() == words && self.uses.abs_diff(uses) <= self.uses.unsigned_abs() / 16
     }
 
     /// True if it has no word.
@@ -234,7 +244,7 @@ impl Vocabulary {
 }
 
 /// True if a word differs from these letters by one letter more, less or another, or by two neighbours exchanged.
-fn one_letter_apart(letters: &[char], word: &str) -> bool {
+pub(super) fn one_letter_apart(letters: &[char], word: &str) -> bool {
     let other: Vec<char> = word.chars().collect();
     let alike = letters.iter().zip(&other).take_while(|(one, other)| one == other).count();
     let (one, other) = (&letters[alike..], &other[alike..]);
@@ -252,7 +262,8 @@ const MOST_WORDS: usize = 12;
 /// So many names are tried.
 const MOST_NEAR: usize = 4000;
 
-/// The vocabulary in the memory of the service, read anew when the register has more words. Shared by all clones.
+/// The vocabulary in the memory of the service, read anew when the register has more words or far more
+/// names. Shared by all clones.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered(Arc<RwLock<Arc<Vocabulary>>>);
 
@@ -332,5 +343,6 @@ mod tests {
         assert_eq!(known.rarest("nguyen mau"), Some(("mau", 3)));
         assert_eq!(known.rarest("nguyen x"), None);
         assert_eq!(known.len(), 2);
+        assert!(known.is_near(2, 903) && known.is_near(2, 950) && !known.is_near(2, 980) && !known.is_near(3, 903));
     }
 }

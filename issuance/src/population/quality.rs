@@ -42,15 +42,19 @@ impl Mark {
         for finding in findings {
             words &= !word_of(&finding.code);
         }
-        // As of the first of the month, so that the mark follows from what is kept.
-        let on = first_of(month).unwrap_or(confirmed);
-        if !has_enough(person, reference, on) {
+        // As of the month, so that the mark follows from what is kept.
+        let (first, last) = (first_of(month).unwrap_or(confirmed), last_of(month).unwrap_or(confirmed));
+        if !has_enough(person, reference, first) {
             words &= !ENOUGH;
         }
         if person.died.is_some() {
             words |= DEAD;
         }
-        Self { commune: commune_of(person, reference, on), month, words }
+        // Of a month in which places changed: as its last day has them, and what ended before as its first day had it.
+        let commune = commune_of(person, reference, last);
+        let before = commune_of(person, reference, first);
+        let commune = if commune.ends_with('/') && !before.ends_with('/') { before } else { commune };
+        Self { commune, month, words }
     }
 
     /// As it is kept; the mark of a person of whom only the month of confirmation is known.
@@ -196,6 +200,11 @@ impl Within {
             // The stroke is followed by the zero.
             place => (format!("{place}/"), format!("{place}0")),
         }
+    }
+
+    /// True for a place within.
+    pub(super) fn holds(&self, place: &str) -> bool {
+        self.0.is_empty() || place.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// As it was asked for.
@@ -353,11 +362,10 @@ pub async fn count_persons_of_before(db: &Db, reference: &Reference) -> Result<(
 /// # Errors
 /// [`StoreError`]
 pub async fn add_up(db: &Db) -> Result<(), StoreError> {
-    if let Some(last) = store::grown(&mut db.begin_read().await?).await? {
-        store::add_up(db, last).await?;
-    }
-    if let Some(last) = store::entries_grown(&mut db.begin_read().await?).await? {
-        store::add_entries_up(db, last).await?;
+    for tally in &store::TALLIES {
+        if let Some(last) = store::grown(&mut db.begin_read().await?, tally).await? {
+            store::add_up(db, tally, last).await?;
+        }
     }
     Ok(())
 }
@@ -399,6 +407,10 @@ fn first_of(month: i64) -> Option<Date> {
     let year = i32::try_from(month.div_euclid(12)).ok()?;
     let month = u8::try_from(month.rem_euclid(12) + 1).ok().and_then(|month| Month::try_from(month).ok())?;
     Date::from_calendar_date(year, month, 1).ok()
+}
+
+fn last_of(month: i64) -> Option<Date> {
+    first_of(month + 1)?.previous_day()
 }
 
 /// Where a person is counted: the permanent residence as far as the tables know it.
@@ -529,6 +541,33 @@ mod tests {
             d.marital_status = String::new();
         };
         assert_eq!(words(spoil), (true, true, true));
+    }
+
+    #[test]
+    fn in_the_month_of_a_reorganisation_old_and_new_communes_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = "table,code,valid_from,within,name_vi,name_en,successor\n\
+                    communes,00001,2026-11-15,,,,99001\n\
+                    communes,99001,2026-11-15,001,Phường Mẫu,Mau,\n\
+                    communes,00004,2026-11-15,002,Phường Kia,Kia,\n";
+        std::fs::write(folder.path().join("a.csv"), rows).unwrap();
+        let changes = crate::population::reorganisation::read_folder(folder.path()).unwrap();
+        let reference = Reference::new(&["003".parse().unwrap()]).changed_by(changes);
+        let at = |day, district: &str, commune: &str| {
+            let mut declaration = declaration();
+            let home = declaration.permanent_residence.as_mut().unwrap();
+            (home.district, home.commune) = (district.into(), commune.into());
+            let (person, findings) = examine(&declaration, &reference, day).unwrap();
+            let mark = Mark::of(&person, &findings, &reference, day);
+            assert_eq!(Mark::kept(&person, &findings, &reference, mark.month), mark, "it follows from the month");
+            mark.commune
+        };
+        let (before, after) = (date!(2026 - 11 - 10), date!(2026 - 11 - 20));
+        assert_eq!(at(before, "001", "00001"), "001/001/00001");
+        assert_eq!(at(after, "001", "99001"), "001/001/99001");
+        assert_eq!(at(after, "002", "00004"), "001/002/00004");
+        assert_eq!(at(before, "001", "00004"), "001/001/00004");
+        assert_eq!(at(date!(2026 - 12 - 01), "001", "00001"), "001/001/");
     }
 
     #[test]

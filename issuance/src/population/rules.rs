@@ -111,7 +111,7 @@ rules! {
     TEXT_TOO_LONG = "R-10" "text-too-long" Right Declines
         "the fields of the card and of its chip" "a text is longer than its field";
     BIRTH_DAY_MISSING = "R-11" "birth-day-missing" Enough Finds
-        "Law 59/2014/QH13, Art. 9(1) b" "only the year of birth is declared";
+        "Law 59/2014/QH13, Art. 9(1) b" "the day of birth is not declared: the year alone, or year and month";
     AGE_IMPROBABLE = "R-12" "age-improbable" Living Finds
         "few people live so long" "older than 110 years and not recorded as dead";
     DEATH_RECORDED = "R-13" "death-recorded" Living Finds

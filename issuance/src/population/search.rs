@@ -173,14 +173,9 @@ pub async fn find(
     found.sort_by_key(|(_, _, fit, birth)| (*fit, *birth));
     more |= found.len() > SHOWN;
     found.truncate(SHOWN);
-    let own = deed.actor().clone();
     let mut all = Vec::new();
     for (registered, by, fit, birth) in found {
-        let readable = own.may_act_for(&registered.office).is_ok();
-        deed.saw(registered.id);
-        deed.settle(registered.id, &registered.office).await?;
-        let (object, person) = (Object::Person(registered.id), registered.id);
-        deed.record_reading(Action::PersonFound, object, person, &registered.office, occasion).await?;
+        let readable = super::steps::found(deed, &registered, occasion).await?;
         all.push(Found { registered, by, fit, birth, readable });
     }
     let question = Object::Asked(format!("persons/{}", if by_name { "name" } else { "number" }));
@@ -400,10 +395,11 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Returns the words of all names, from memory if the register has no more than are there.
+/// Returns the words of all names, from memory while these are near enough.
 async fn vocabulary(deed: &mut Deed<Officer>, register: &Register) -> Result<std::sync::Arc<Vocabulary>, StoreError> {
     let known = register.names.vocabulary();
-    if store_names::count_words(deed.tx()).await? == known.len() {
+    let (words, uses) = store_names::count_words(deed.tx()).await?;
+    if known.is_near(words, uses) {
         return Ok(known);
     }
     Ok(register.names.renew(store_names::words(deed.tx()).await?))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use thiserror::Error;
-use time::Duration;
+use time::{Date, Duration};
 
 use super::check::{self, Declined};
 use super::duplicates::steps::Alike;
@@ -12,7 +12,7 @@ use super::quality::Mark;
 use super::{Register, duplicates, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
 use crate::ground::ids::{OfficerId, PersonId};
-use crate::ground::{Officer, OtherOffice};
+use crate::ground::{OfficeCode, Officer, OtherOffice};
 use crate::store::StoreError;
 
 /// Checks a declaration and registers the person. Returns the register's id and what the registrar should look at.
@@ -63,34 +63,64 @@ pub async fn enter(
     findings: Vec<Finding>,
     evidence: Evidence,
 ) -> Result<Entered, PopulationError> {
-    enter_beside(deed, register, person, (findings, evidence), None).await
+    Ok(enter_as(deed, register, person, Declared::new(findings, evidence)).await?)
 }
 
-/// As [`enter`]; with the record from which this one was split.
-pub(super) async fn enter_beside(
+/// What is known of a declaration that enters the register, beside the person.
+pub(super) struct Declared {
+    /// What was found in it.
+    pub findings: Vec<Finding>,
+    /// On what it rests.
+    pub evidence: Evidence,
+    /// The register's id; one is made if it is not given.
+    pub id: Option<PersonId>,
+    /// The office that registers the person; that of the acting officer if it is not given.
+    pub office: Option<OfficeCode>,
+    /// The officer who proposed it; the acting one if it is not given.
+    pub proposed_by: Option<OfficerId>,
+    /// The record from which this one was split.
+    pub other: Option<PersonId>,
+    /// Number of the paper form.
+    pub form: Option<String>,
+    /// The day on the form: as of that day the person is confirmed.
+    pub declared_on: Option<Date>,
+}
+
+impl Declared {
+    /// Returns a declaration of today that the acting officer enters at the officer's own office.
+    pub fn new(findings: Vec<Finding>, evidence: Evidence) -> Self {
+        let (id, office, proposed_by, other, form, declared_on) = (None, None, None, None, None, None);
+        Self { findings, evidence, id, office, proposed_by, other, form, declared_on }
+    }
+}
+
+/// As [`enter`]; with the office, the officer and the paper that the declaration is of.
+pub(super) async fn enter_as(
     deed: &mut Deed<Officer>,
     register: &Register,
     person: &Person,
-    (mut findings, evidence): (Vec<Finding>, Evidence),
-    other: Option<PersonId>,
-) -> Result<Entered, PopulationError> {
+    declared: Declared,
+) -> Result<Entered, StoreError> {
+    let Declared { mut findings, evidence, other, .. } = declared;
     store::hold_likeness(deed.tx(), person).await?;
     let duplicates = duplicates::steps::of_declaration(deed, person).await?;
-    if !duplicates.is_empty() || store::has_like(deed.tx(), person).await? {
+    let id = declared.id.unwrap_or_else(|| deed.id());
+    if !duplicates.is_empty() || store::has_double(deed.tx(), id, person).await? {
         // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
         // not get two numbers unseen.
         findings.push(Finding::perhaps_declared_before());
     }
-    let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
-    store::insert(deed.tx(), id, &office, &by, person, &findings).await?;
-    let mark = Mark::of(person, &findings, register.reference(), deed.today());
-    let today = deed.today();
+    let (by, today) = (deed.decision(), deed.today());
+    let office = declared.office.unwrap_or_else(|| deed.actor().office.clone());
+    let paper = (declared.form.as_deref(), declared.declared_on);
+    store::insert(deed.tx(), id, &office, &by, (person, &findings[..]), paper).await?;
+    let mark = Mark::of(person, &findings, register.reference(), declared.declared_on.unwrap_or(today));
     store::quality::enter(deed.tx(), id, &mark, today).await?;
     let event = Event {
         ordinal: 1,
         kind: EventKind::Declared,
         valid_from: None,
-        proposed_by: by.by,
+        proposed_by: declared.proposed_by.unwrap_or(by.by),
         recorded: by,
         evidence,
         declared: Some(Value::Object(fields_of(person))),
@@ -118,6 +148,19 @@ pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) ->
     let occasion = Occasion { case: opened.flatten().or(occasion.case), ..occasion };
     deed.record_reading(Action::PersonRead, Object::Person(id), id, &registered.office, occasion).await?;
     Ok(registered)
+}
+
+/// Records that a person was found and is told of. Returns whether the officer may read the person without more.
+pub(super) async fn found(
+    deed: &mut Deed<Officer>,
+    registered: &Registered,
+    occasion: Occasion,
+) -> Result<bool, StoreError> {
+    deed.saw(registered.id);
+    deed.settle(registered.id, &registered.office).await?;
+    let (object, person) = (Object::Person(registered.id), registered.id);
+    deed.record_reading(Action::PersonFound, object, person, &registered.office, occasion).await?;
+    Ok(deed.actor().may_act_for(&registered.office).is_ok())
 }
 
 /// Reads a person by a claim of the citizen, at any office: once, and without a right that lasts. `in_hand` are the

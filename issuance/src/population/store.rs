@@ -11,7 +11,7 @@ pub mod search;
 
 use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use super::duplicates::keys;
 use super::duplicates::traits::Traits;
@@ -40,6 +40,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(100, "0100_population_names"),
     migration!(104, "0104_population_birth_registrations"),
     migration!(105, "0105_population_merges"),
+    migration!(125, "0125_population_places"),
+    migration!(126, "0126_population_campaign_communes"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -64,19 +66,20 @@ pub const PERSON_READER: Sealed = Sealed {
     set: sql!("update person_reader set version = $1, mac = $2 where person_id = $3 and office = $4"),
 };
 
+/// Inserts a person, with what was found in the declaration, and number and day of the paper form.
 pub(super) async fn insert(
     tx: &mut Tx,
     id: PersonId,
     office: &OfficeCode,
     declared: &Decision,
-    person: &Person,
-    findings: &[Finding],
+    (person, findings): (&Person, &[Finding]),
+    (form, declared_on): (Option<&str>, Option<Date>),
 ) -> Result<(), StoreError> {
     tx.run(
         sql!(
             "insert into person (id, office, record, likeness, findings, declared_by, declared_at, declared_digest,
-                                 keyed)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+                                 keyed, form, declared_on)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ),
         args![
             id,
@@ -87,7 +90,9 @@ pub(super) async fn insert(
             declared.by,
             declared.at,
             super::import::digest(&serde_json::Value::Object(super::history::fields_of(person))),
-            keys::VERSION
+            keys::VERSION,
+            form,
+            declared_on
         ],
     )
     .await?;
@@ -110,13 +115,22 @@ pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreErro
     Ok(())
 }
 
-/// True if a person of the same name, birth date and sex is in the register.
-pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
+/// True if another person has this number of an old card.
+pub(super) async fn shares_old_number(tx: &mut Tx, id: PersonId, number: &str) -> Result<bool, StoreError> {
     let sql = sql!(
-        "select id from person where likeness = $1
+        "select id from person where old_id_number = $1 and id <> $2
          and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
     );
-    Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
+    Ok(tx.one(sql, args![number, id]).await?.is_some())
+}
+
+/// Returns how many persons head a household.
+pub(super) async fn heads(tx: &mut Tx, household: &str) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "select count(*) as n from person where household = $1 and heads_household
+         and not exists (select person_id from merged_person m where m.person_id = person.id)"
+    );
+    tx.one(sql, args![household]).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
 /// True if another person of the same name, birth date and sex is in the register, declared before or after, and no

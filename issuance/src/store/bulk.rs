@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, Sqlite, SqliteConnection};
 
 use super::argument::{Argument, day, microseconds};
+use super::tx::bind_lite;
 use super::{Sql, StoreError, Tx};
 
 impl Tx {
@@ -10,7 +11,10 @@ impl Tx {
     /// going to the database for each.
     ///
     /// # Errors
-    /// As [`run`](Self::run): then none of them is there.
+    /// As [`run`](Self::run): then some of them may be there, and the transaction must end without a commit.
+    ///
+    /// # Panics
+    /// If an argument is a list: it is no value of a column.
     pub async fn insert_all(&mut self, sql: Sql, rows: &[Vec<Argument>]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -78,7 +82,7 @@ fn put(piece: &mut Vec<u8>, field: &Argument) {
         Argument::Text(value) => value.as_ref().map(|value| piece.extend_from_slice(value.as_bytes())),
         Argument::Truth(value) => value.map(|value| piece.push(value.into())),
         Argument::Uuid(value) => value.map(|value| piece.extend_from_slice(value.as_bytes())),
-        Argument::Texts(_) | Argument::Uuids(_) => None,
+        Argument::Texts(_) | Argument::Uuids(_) => unreachable!("a list is no value of a column"),
     };
     if there.is_some() {
         let length = i32::try_from(piece.len() - at - 4).unwrap_or(i32::MAX);
@@ -97,21 +101,7 @@ async fn insert(connection: &mut SqliteConnection, into: &str, rows: &[Vec<Argum
     for some in rows.chunks((MOST_PARAMETERS / columns).clamp(1, MOST_ROWS)) {
         let group = format!("({})", vec!["?"; columns].join(", "));
         let text = format!("insert into {into} values {}", vec![group.as_str(); some.len()].join(", "));
-        let mut query = sqlx::query::<Sqlite>(AssertSqlSafe(text).into_sql_str());
-        for argument in some.iter().flatten().cloned() {
-            query = match argument {
-                Argument::Bytes(value) => query.bind(value),
-                Argument::Day(value) => query.bind(value.map(day)),
-                Argument::Integer(value) => query.bind(value),
-                Argument::Json(value) => query.bind(value.map(|json| json.to_string())),
-                Argument::Moment(value) => query.bind(value.map(microseconds)),
-                Argument::Text(value) => query.bind(value),
-                Argument::Truth(value) => query.bind(value),
-                Argument::Uuid(value) => query.bind(value.map(|id| id.to_string())),
-                Argument::Texts(value) => query.bind(serde_json::json!(value).to_string()),
-                Argument::Uuids(value) => query.bind(serde_json::json!(value).to_string()),
-            };
-        }
+        let query = bind_lite!(AssertSqlSafe(text).into_sql_str(), some.iter().flatten().cloned());
         query.execute(&mut *connection).await?;
     }
     Ok(())

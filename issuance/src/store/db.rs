@@ -235,12 +235,12 @@ impl Db {
 const FRESH: Duration = Duration::from_millis(500);
 
 async fn open_pg(url: &str, standbys: &[String]) -> Result<PgPool, StoreError> {
-    let servers = [url].into_iter().chain(standbys.iter().map(String::as_str)).map(options_of);
-    let servers = servers.collect::<Result<Vec<_>, _>>()?;
-    let options = match primary::find(&servers).await.filter(|_| servers.len() > 1) {
-        Some(primary) => primary,
-        None => servers[0].clone(),
-    };
+    let mut servers = vec![options_of(url, "--database (ISSUANCE_DATABASE)")?];
+    for standby in standbys {
+        servers.push(options_of(standby, "`database_standbys`")?);
+    }
+    let primary = if servers.len() > 1 { primary::find(&servers).await } else { None };
+    let options = primary.unwrap_or_else(|| servers[0].clone());
     // Asked once before there is a pool, which would only say that its time was over.
     if let Some(why) = unreachable_because(&options).await {
         return Err(why);
@@ -275,11 +275,11 @@ async fn open_pg(url: &str, standbys: &[String]) -> Result<PgPool, StoreError> {
     Ok(pool)
 }
 
-/// Reads the address of a server. It is not shown: it holds the password.
-fn options_of(url: &str) -> Result<PgConnectOptions, StoreError> {
+/// Reads the address of a server, which stands in a setting. It is not shown: it holds the password.
+fn options_of(url: &str, setting: &str) -> Result<PgConnectOptions, StoreError> {
     PgConnectOptions::from_str(url).map_err(|error| {
         StoreError::Unreachable(format!(
-            "--database (ISSUANCE_DATABASE) is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
+            "{setting} is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
         ))
     })
 }
@@ -370,3 +370,22 @@ async fn open_lite(data: &Path) -> Result<SqlitePool, StoreError> {
 
 /// The SQLite file under the data folder.
 pub(super) const FILE: &str = "citizen-card.sqlite";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_none_names_its_setting() {
+        let data = tempfile::tempdir().unwrap();
+        let refused = async |url: &str, standbys: &[&str]| {
+            let standbys: Vec<String> = standbys.iter().map(|url| (*url).to_owned()).collect();
+            Db::connect_any(Some(url), &standbys, data.path()).await.unwrap_err().to_string()
+        };
+        let good = "postgres://localhost:1/nothing";
+        let said = refused("postgres://[", &[good]).await;
+        assert!(said.starts_with("--database"), "{said}");
+        let said = refused(good, &["postgres://["]).await;
+        assert!(said.starts_with("`database_standbys`"), "{said}");
+    }
+}

@@ -169,3 +169,24 @@ async fn a_date_of_death_that_does_not_fit_is_pointed_at() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_record_that_was_merged_is_no_child_that_is_recorded() {
+    on_both(async |house| {
+        let (lan, _) = registrars(house).await;
+        let mut born = message("Nguyễn Thị Mầm", "20/11/2026");
+        let first = lan.post("/api/v1/births", "b-1", born.clone()).await;
+        let other = lan.post("/api/v1/births", "b-2", message("Lò Thị Vượng", "20/11/2026")).await;
+        let id = |said: &crate::house::Said| -> issuance::ground::ids::PersonId {
+            said.body["person_id"].as_str().unwrap().parse().unwrap()
+        };
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let merge = sql!("insert into merged_person (person_id, survivor_id) values ($1, $2)");
+        tx.run(merge, args![id(&first), id(&other)]).await.unwrap();
+        tx.commit().await.unwrap();
+        born["registration"] = json!("Sổ khai sinh 15/2026");
+        let again = lan.post("/api/v1/births", "b-3", born).await;
+        assert_eq!(again.status, 201, "{}", again.body);
+    })
+    .await;
+}

@@ -4,13 +4,95 @@ use std::fs;
 use std::process::Command;
 
 use issuance::ground::Role;
-use issuance::population::quality::{Deltas, Mark, count};
+use issuance::population::campaign;
+use issuance::population::quality::{Deltas, Level, Mark, count};
+use issuance::store::Db;
+use issuance::{args, sql};
 use serde_json::{Value, json};
+use time::macros::date;
 
 use crate::backup::{run, succeeds};
 use crate::house::House;
 use crate::postgres;
 use crate::quality::declaration;
+
+#[tokio::test]
+async fn what_a_version_before_planned_and_collected_is_there() {
+    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+        let data = tempfile::tempdir().unwrap();
+        let all = issuance::server::migrations();
+        let before: Vec<_> = all.iter().filter(|migration| migration.version < 126).copied().collect();
+        let db = Db::open(url.as_deref(), data.path(), &before).await.unwrap();
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let plan = sql!("insert into campaign_plan (commune, expected, due) values ($1, $2, $3)");
+        for (commune, expected, due) in [
+            ("001/001/00001", 7, date!(2026 - 06 - 30)),
+            ("001/004/00001", 9, date!(2026 - 12 - 31)),
+            ("001/001/00004", 5, date!(2026 - 12 - 31)),
+        ] {
+            tx.run(plan, args![commune, expected, due]).await.unwrap();
+        }
+        let forms = sql!("insert into campaign_collected (commune, day, forms) values ($1, $2, $3)");
+        for (commune, day) in [("001/001/00001", date!(2026 - 06 - 30)), ("001/004/00001", date!(2026 - 12 - 31))] {
+            tx.run(forms, args![commune, day, 3]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        db.close().await;
+        let db = Db::open(url.as_deref(), data.path(), &all).await.unwrap();
+        let mut tx = db.begin_read().await.unwrap();
+        let reference = issuance::population::reference::Reference::new(&[]);
+        let everything = String::new().parse().unwrap();
+        let today = date!(2027 - 01 - 01);
+        let view = campaign::campaign(&mut tx, &reference, Level::Commune, &everything, today).await.unwrap();
+        let rows: Vec<_> = view.items.iter().map(|one| (one.place.as_str(), one.expected, one.collected)).collect();
+        assert_eq!(rows, [("001/001/00001", 9, 6), ("001/001/00004", 5, 0)]);
+    }
+}
+
+/// A commune goes from one district to another between the plan, the forms and the answer.
+#[tokio::test]
+async fn a_commune_that_changes_district_is_one_row() {
+    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+        let tables = tempfile::tempdir().unwrap();
+        let day = crate::house::now().date() + time::Duration::days(3);
+        let rows = format!(
+            "table,code,valid_from,within,name_vi,name_en,successor\ncommunes,00001,{day},002,Phúc Xá,Phuc Xa,\n"
+        );
+        std::fs::write(tables.path().join("2026.csv"), rows).unwrap();
+        let opened = House::open_with(|settings| {
+            settings.database.clone_from(&url);
+            settings.population.reorganisations = Some(tables.path().into());
+        });
+        let house = Box::new(Box::pin(opened).await);
+        let registrar = house.officer("registrar", &[Role::Registrar], "district-1").await;
+        let body = serde_json::to_value(declaration("Nguyễn Thị Một")).unwrap();
+        assert_eq!(registrar.post("/api/v1/declarations", "one", body).await.status, 201);
+        let deeds = house.service.offices().deeds();
+        let reference = house.service.offices().register.reference();
+        let today = crate::house::now().date();
+        let plan = format!("commune,expected,begins,due\n00001,4,2021-01-01,{}\n", day + time::Duration::days(30));
+        let forms = format!("commune,day,forms\n00001,{today},3\n00001,{day},1\n");
+        let mut deed = deeds.open(issuance::ground::actor::Service).await.unwrap();
+        campaign::expect(&mut deed, &campaign::read_plans(&plan, reference).unwrap()).await.unwrap();
+        campaign::collect(&mut deed, &campaign::read_collected(&forms, reference).unwrap()).await.unwrap();
+        deed.commit().await.unwrap();
+        let show = async |of: &str| {
+            let mut tx = deeds.db().begin_read().await.unwrap();
+            let (today, of) = (deeds.source().clock().today(), of.parse().unwrap());
+            let view = campaign::campaign(&mut tx, reference, Level::Commune, &of, today).await.unwrap();
+            let row =
+                |one: &campaign::Progress| (one.place.clone(), one.expected, one.collected, one.entered, one.verified);
+            view.items.iter().map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(show("").await, [("001/001/00001".to_owned(), 4, 4, 1, 1)]);
+        house.clock.advance(time::Duration::days(4));
+        let moved = [("001/002/00001".to_owned(), 4, 4, 1, 1)];
+        assert_eq!(show("").await, moved);
+        assert_eq!(show("001/002").await, moved);
+        assert_eq!(show("001/001").await, []);
+        Box::pin(house.service.stop()).await;
+    }
+}
 
 #[tokio::test]
 async fn the_campaign_counts_what_was_expected_collected_entered_and_put_into_quarantine() {

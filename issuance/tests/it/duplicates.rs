@@ -444,17 +444,15 @@ proptest! {
         // A person with a name and a year is found again.
         let usable = keys::probes(&one).len() > 1;
         prop_assert!(!usable || found.iter().any(|found| found.at == 1));
-        // Two at the same moment wait for each other wherever one would find the other.
         let locks = keys::locks(&one);
         prop_assert!(locks.windows(2).all(|pair| pair[0] < pair[1]), "one order for all");
     }
 }
 
-#[test]
-fn a_person_who_is_found_by_a_key_was_waited_for() {
-    let nation = Nation::of(Kind { people: 3000, seed: 5, rich: true });
-    let people: Vec<Traits> = nation.forms.iter().map(|form| of_json(form.declaration())).collect();
-    let memory = Memory::of(people.clone());
+/// How many pairs of these people are shown as one person. Two at the same moment wait for each other wherever
+/// one would find the other.
+fn pairs_waited_for(people: &[Traits]) -> usize {
+    let memory = Memory::of(people.to_vec());
     let mut pairs = 0;
     for (one, traits) in people.iter().enumerate() {
         let own = keys::locks(traits);
@@ -464,7 +462,50 @@ fn a_person_who_is_found_by_a_key_was_waited_for() {
             pairs += 1;
         }
     }
-    assert!(pairs > 100, "{pairs}");
+    pairs
+}
+
+#[test]
+fn a_person_who_is_found_by_a_key_was_waited_for() {
+    for rich in [true, false] {
+        let nation = Nation::of(Kind { people: 3000, seed: 5, rich });
+        let people: Vec<Traits> = nation.forms.iter().map(|form| of_json(form.declaration())).collect();
+        let pairs = pairs_waited_for(&people);
+        assert!(pairs > 100, "{pairs}");
+    }
+}
+
+#[test]
+fn a_name_less_a_word_is_waited_for_whatever_is_known_of_the_date_and_the_parents() {
+    let names = ["Nguyễn Văn An", "Nguyễn An", "Văn An", "Nguyễn Văn", "An", "Nguyen Van An", "Nguyễn Văn Anh An"];
+    let dates = ["05/03/1951", "03/05/1951", "1951", "03/1951", "05/03/1952", "05/03/1957", "1952", "1957", "1915"];
+    let parents = [";", "Nguyễn Văn Bình;", ";Trần Thị Lan"];
+    let mut people = vec![];
+    for name in names {
+        for date in dates {
+            people.extend(parents.map(|parents| traits(&format!("{name};{date};M;001;{parents};"))));
+        }
+    }
+    let pairs = pairs_waited_for(&people);
+    assert!(pairs > 500, "{pairs}");
+}
+
+#[test]
+fn two_months_of_birth_that_differ_are_no_agreement() {
+    let judged = |one: &str, other: &str| {
+        let of = |date: &str| traits(&format!("Nguyễn Văn Khuê;{date};M;001;;;"));
+        judge(&of(one), &of(other))
+    };
+    let reasons = |judgement: &issuance::population::duplicates::score::Judgement| words(&judgement.reasons);
+    let same = judged("05/2001", "12/05/2001");
+    assert!(reasons(&same).contains(&"day-missing".to_owned()), "{same:?}");
+    assert_eq!(judged("2001", "12/05/2001"), same);
+    for (one, other) in [("05/2001", "12/09/2001"), ("05/2001", "09/2001")] {
+        let apart = judged(one, other);
+        assert!(!reasons(&apart).contains(&"day-missing".to_owned()), "{apart:?}");
+        assert!(words(&apart.against).contains(&"different-birth-date".to_owned()), "{apart:?}");
+        assert!(apart.score < same.score);
+    }
 }
 
 fn of_json(declaration: Value) -> Traits {
@@ -519,9 +560,10 @@ fn command(arguments: &[&str]) -> (bool, String, String) {
 fn a_file_is_csv_or_json_and_one_that_is_broken_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("people.csv");
-    let head = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,father.full_name,form";
-    let one = "Nguyễn Thị Hòa,05/03/1980,Nữ,001,001,\"Nguyễn \"\"Văn\"\" Bình\",7";
-    let other = "NGUYEN THI HOA,05/03/1980,Nữ,001,001,\"Nguyen\nVan Binh\",8";
+    let all = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,ethnic_group";
+    let head = format!("{all},father.full_name,form");
+    let one = "Nguyễn Thị Hòa,05/03/1980,Nữ,001,001,01,\"Nguyễn \"\"Văn\"\" Bình\",7";
+    let other = "NGUYEN THI HOA,05/03/1980,Nữ,001,001,01,\"Nguyen\nVan Binh\",8";
     std::fs::write(&file, format!("\u{feff}{head}\r\n{one}\r\n{other}\r\n\r\n{one}\r\n")).unwrap();
     let said = command(&["--file", file.to_str().unwrap()]);
     assert!(said.0 && said.1.contains("line 3 and line 2: "), "{} {}", said.1, said.2);
@@ -530,13 +572,14 @@ fn a_file_is_csv_or_json_and_one_that_is_broken_is_named_with_its_line() {
         "the quoted line end counts, and so does the empty line: {}",
         said.1
     );
+    let below = |row: &[u8]| [all.as_bytes(), b"\n", row].concat();
     for (bytes, complaint) in [
-        (&b""[..], "the file is empty"),
-        (b"full_name,sex\nA,B,C\n", "line 2 has 3 fields, the header 2"),
-        (b"full_name\n\"A\n", "a quote on line 2 is not closed"),
-        (b"full_name\nL\xea\n", "line 2 is not UTF-8"),
-        (b"full_name,shoe_size\nA,42\n", "line 2 has a field that no declaration has"),
-        (b"{\"full_name\": \"A\"}\n{\"full_name\"\n", "line 2 is no JSON object"),
+        (vec![], "the file is empty"),
+        (below(b"A,B,C\n"), "line 2, byte 91: 3 fields, the header has 6"),
+        (below(b"\"A\n"), "a quotation mark in the row that begins at line 2"),
+        (below(b"L\xea,,,,,\n"), "line 2, byte 92: 0xEA"),
+        (b"full_name,shoe_size\nA,42\n".to_vec(), "a column `shoe_size`, which does not exist"),
+        (b"{\"full_name\": \"A\"}\n{\"full_name\"\n".to_vec(), "line 2, byte 19: no JSON object"),
     ] {
         std::fs::write(&file, bytes).unwrap();
         let said = command(&["--file", file.to_str().unwrap()]);
@@ -634,6 +677,28 @@ async fn who_was_told_apart_is_not_shown_again_and_stands_in_no_way_of_a_number(
         assert_eq!(number.status, 200, "{}", number.body);
         let told = sql!("select count(*) as n from audit_entry where action = 'duplicate-judged'");
         assert_eq!(house.count(told, args![]).await, 6, "a record about each of the two");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_verdict_that_is_no_word_is_named_and_tells_no_two_apart() {
+    on_both(async |house| {
+        let (lan, ..) = registrars(house).await;
+        let one = declares(&lan, "d-1", of("Lê Văn Khuê", "03/11/1980", "Lê Văn Bình", "Trần Thị Lan")).await;
+        let other = declares(&lan, "d-2", of("Lê Văn Khuê", "03/11/1980", "Lê Văn Bình", "Trần Thị Lan")).await;
+        let path = format!("/api/v1/persons/{}/duplicate-verdicts", one["person_id"].as_str().unwrap());
+        let same = json!({"other": other["person_id"], "verdict": "same", "because": "one household book"});
+        assert_eq!(lan.post(&path, "v-1", same).await.status, 204);
+        let sealed = &population::store::duplicates::DUPLICATE_VERDICT;
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let row = tx.one(sql!("select id from duplicate_verdict"), args![]).await.unwrap().unwrap();
+        let id = issuance::ground::ids::VerdictId::of(&row, "id").unwrap();
+        let spoil = sql!("update duplicate_verdict set verdict = 'perhaps' where id = $1");
+        assert_eq!(tx.change(sealed, id, spoil, args![id]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let seen = lan.get(&format!("/api/v1/persons/{}/duplicates", one["person_id"].as_str().unwrap())).await;
+        assert_eq!((seen.status, seen.code()), (409, "record-inconsistent"), "{}", seen.body);
     })
     .await;
 }

@@ -55,6 +55,12 @@ on_both!(
     a_line_of_json_is_a_declaration,
     a_row_in_quarantine_is_mended_by_officers_of_its_office,
     an_export_of_the_quarantine_is_mended_and_imported,
+    what_an_import_found_in_the_register_outlives_a_change_of_something_else,
+    a_record_that_was_merged_is_no_second_person_for_a_file,
+    the_same_declaration_is_found_among_hundreds_of_one_name_and_year,
+    a_row_enters_at_the_office_of_its_file_and_as_of_the_day_of_its_form,
+    a_form_leaves_the_quarantine_of_the_place_where_it_was_counted,
+    a_row_and_a_declaration_of_one_person_wait_for_each_other_in_one_order,
 );
 
 const HEADER: &str = "form,declared_on,personal_number,full_name,birth_date,sex,birth_registration.province,\
@@ -555,7 +561,7 @@ mod files {
         let number = within!(offices, offices.registrar, deed => establish(deed, &offices.state.numbers, person, None));
         assert_eq!(number.unwrap().as_str(), "001080000008");
         let told = within!(offices, offices.registrar, deed => change::history(deed, person, Occasion::default()));
-        assert_eq!(told.unwrap().events[0].evidence.document.as_str(), "a.csv, line 2");
+        assert_eq!(told.unwrap().events[0].evidence.document.as_str(), "DC01 8; a.csv, line 2");
         let again = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
         assert!(matches!(again, Err(QuarantineError::Unknown)), "a row enters once");
 
@@ -589,6 +595,180 @@ mod files {
         let mended = mended.replace(",9,Nam", ",1999,Nam");
         let done = finishes(offices, file(offices, "mended.csv", mended)).await;
         assert_eq!((done.accepted, done.quarantined), (2, 0));
+    }
+
+    const OF_HOUSEHOLDS: &str = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,\
+                                 ethnic_group,permanent_residence.province,permanent_residence.district,\
+                                 permanent_residence.commune,relation_to_head,household_book_number,old_id_number";
+
+    pub async fn what_an_import_found_in_the_register_outlives_a_change_of_something_else(
+        offices: &Offices,
+        _: Option<String>,
+    ) {
+        let person = |name: &str, relation: &str, old: &str| {
+            format!("{name},01/01/1990,Nam,001,001,01,001,001,00001,{relation},C3,{old}\n")
+        };
+        let rows = [person("Một", "chủ hộ", "012345678"), person("Hai", "chủ hộ", "012345678")];
+        finishes(offices, file(offices, "a.csv", format!("{OF_HOUSEHOLDS}\n{}", rows.concat()))).await;
+        let of_register = async || {
+            let codes = found(offices, 3).await;
+            let of_register = |code: &String| code.starts_with("household-") || code.starts_with("old-number-");
+            let mut codes: Vec<_> = codes.into_iter().filter(of_register).collect();
+            codes.sort();
+            codes
+        };
+        let both = ["household-with-two-heads", "old-number-shared"];
+        assert_eq!(of_register().await, both);
+        let two = person_on(offices, 3).await;
+        changes(offices, two, EventKind::Corrected, json!({"religion": "Phật giáo"})).await;
+        assert_eq!(of_register().await, both);
+        changes(offices, two, EventKind::Moved, json!({"relation_to_head": "con"})).await;
+        assert_eq!(of_register().await, both[1..]);
+        changes(offices, two, EventKind::Corrected, json!({"old_id_number": "012345679"})).await;
+        assert_eq!(of_register().await, [""; 0]);
+        let register = &offices.state.register;
+        let recounted = population::quality::recount(offices.state.deeds().db(), register.reference()).await.unwrap();
+        assert_eq!(recounted.differ, [""; 0]);
+        nothing_differs(offices, 2).await;
+    }
+
+    pub async fn a_record_that_was_merged_is_no_second_person_for_a_file(offices: &Offices, _: Option<String>) {
+        let person = |name: &str, relation: &str, old: &str| {
+            format!("{name},01/01/1990,Nam,001,001,01,001,001,00001,{relation},C3,{old}\n")
+        };
+        let rows = [person("Một", "chủ hộ", "012345678"), person("Mốt", "chủ hộ", "012345679")];
+        let done = finishes(offices, file(offices, "a.csv", format!("{OF_HOUSEHOLDS}\n{}", rows.concat()))).await;
+        let (one, two) = (person_on(offices, 2).await, person_on(offices, 3).await);
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let merge = sql!("insert into merged_person (person_id, survivor_id) values ($1, $2)");
+        tx.run(merge, args![two, one]).await.unwrap();
+        tx.commit().await.unwrap();
+        let deeds = offices.state.deeds();
+        let looked = look_for_doubles(deeds, done.batch, &false.into(), |_, _| ()).await.unwrap();
+        assert_eq!(looked, (0, true), "of the two one is in force");
+        // Another member of the household, and another person with the old card of the merged record.
+        let next = [person("Ba", "con", ""), person("Tư", "con", "012345679"), rows[1].clone()].concat();
+        let done = finishes(offices, file(offices, "b.csv", format!("{OF_HOUSEHOLDS}\n{next}"))).await;
+        assert_eq!((done.accepted, done.by_rule["R-37"]), (2, 1), "what was declared of it stays declared");
+        let later = sql!(
+            "select count(*) as n from person where fold in ('ba', 'tu')
+                          and (cast(findings as text) like '%two-heads%' or cast(findings as text) like '%shared%')"
+        );
+        assert_eq!(rows_of(offices, later, args![]).await, 0);
+    }
+
+    pub async fn the_same_declaration_is_found_among_hundreds_of_one_name_and_year(
+        offices: &Offices,
+        _: Option<String>,
+    ) {
+        let person = |number: usize| format!("{number},,,Nguyễn Thị Hoa,1950,Nữ,001,001,01,{:09}\n", 100_000 + number);
+        let all: String = (0..260).map(person).collect();
+        let done = finishes(offices, file(offices, "a.csv", format!("{HEADER}\n{all}"))).await;
+        assert_eq!(done.accepted, 260);
+        let again: String = (0..260).rev().map(person).collect();
+        let done = finishes(offices, file(offices, "b.csv", format!("{HEADER}\n{again}"))).await;
+        assert_eq!((done.accepted, done.by_rule["R-37"]), (0, 260));
+    }
+
+    pub async fn a_row_enters_at_the_office_of_its_file_and_as_of_the_day_of_its_form(
+        offices: &Offices,
+        _: Option<String>,
+    ) {
+        let register = &offices.state.register;
+        let text = format!("{HEADER}\n8,2024-02-05,,Đỗ Văn Tám,12/25/1980,Nam,001,001,01,\n");
+        finishes(offices, file(offices, "a.csv", text)).await;
+        let ids = ids_waiting(offices).await;
+        let deeds = offices.state.deeds();
+        let national = moves(deeds, &appoint(deeds, Role::Registrar).await, "national").await;
+        let right = [("birth_date".to_owned(), "25/12/1980".to_owned())].into();
+        within!(offices, national, deed => quarantine::correct(deed, register, ids[0], &right)).unwrap();
+        let (person, _) = within!(offices, national, deed => quarantine::replay(deed, register, ids[0])).unwrap();
+        let read = population::steps::read;
+        let there = within!(offices, national, deed => read(deed, person, Occasion::default())).unwrap();
+        assert_eq!(there.office, offices.registrar.office);
+        let of_form = sql!(
+            "select count(*) as n from person where id = $1 and form = '8' and declared_on = $2
+                            and quality_month = 24289"
+        );
+        let day = time::macros::date!(2024 - 02 - 05);
+        assert_eq!(rows_of(offices, of_form, args![person, day]).await, 1);
+        nothing_differs(offices, 1).await;
+    }
+
+    pub async fn a_form_leaves_the_quarantine_of_the_place_where_it_was_counted(offices: &Offices, _: Option<String>) {
+        let header = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,ethnic_group,\
+                      permanent_residence.province,permanent_residence.district,permanent_residence.commune";
+        let row = |name: &str| format!("{name},12/25/1980,Nam,001,001,01,001,001,00001\n");
+        let rows = [row("Một"), row("Hai")].concat();
+        finishes(offices, file(offices, "a.csv", format!("{header}\n{rows}"))).await;
+        // The commune is of another district since.
+        let tables = tempfile::tempdir().unwrap();
+        let change = "table,code,valid_from,within,name_vi,name_en,successor\n\
+                      communes,00001,2026-11-20,002,Phúc Xá,Phuc Xa,\n";
+        std::fs::write(tables.path().join("2026.csv"), change).unwrap();
+        let settings = population::Settings { reorganisations: Some(tables.path().into()), ..Default::default() };
+        let register = &population::Register::open(&settings).unwrap();
+        let ids = ids_waiting(offices).await;
+        within!(offices, offices.registrar, deed => quarantine::dismiss(deed, register, ids[0], "twice")).unwrap();
+        let right = [("birth_date".to_owned(), "25/12/1980".to_owned())].into();
+        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[1], &right)).unwrap();
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let waiting = sql!(
+            "select commune, cast(sum(quarantined) as bigint) as n from entry_tally group by commune
+             having sum(quarantined) <> 0"
+        );
+        let waiting = tx.all(waiting, args![]).await.unwrap();
+        let waiting: Vec<(String, i64)> =
+            waiting.iter().map(|row| (row.get("commune").unwrap(), row.get("n").unwrap())).collect();
+        assert_eq!(waiting, [("001/002/00001".to_owned(), 1)]);
+    }
+
+    pub async fn a_row_and_a_declaration_of_one_person_wait_for_each_other_in_one_order(
+        offices: &Offices,
+        _: Option<String>,
+    ) {
+        let register = &offices.state.register;
+        let text = format!("{HEADER}\n8,,,Đỗ Văn Tám,12/25/1980,Nam,001,001,01,\n");
+        finishes(offices, file(offices, "a.csv", text)).await;
+        let ids = ids_waiting(offices).await;
+        let right = [("birth_date".to_owned(), "25/12/1980".to_owned())].into();
+        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right)).unwrap();
+        let form = population::model::Declaration {
+            full_name: "Đỗ Văn Tám".into(),
+            birth_date: "25/12/1980".into(),
+            sex: "Nam".into(),
+            mother: None,
+            ..declaration()
+        };
+        let person = population::check::examine(&form, register.reference(), offices.clock.today()).unwrap().0;
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        population::store::duplicates::hold(&mut tx, &(&person).into()).await.unwrap();
+        let replay =
+            async { within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0])).unwrap() };
+        let declare = async {
+            // The row waits for the keys by now, or comes later.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            population::store::hold_likeness(&mut tx, &person).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        tokio::join!(replay, declare);
+        nothing_differs(offices, 1).await;
+    }
+
+    /// One registrar proposes, a second one applies.
+    async fn changes(offices: &Offices, person: PersonId, kind: EventKind, changed: Value) {
+        let evidence = Evidence {
+            form: Form::Dc02,
+            source: FactSource::CivilStatus,
+            document: "Trích lục 12/2026".to_owned().try_into().unwrap(),
+            confidence: Confidence::Proved,
+        };
+        let fields = changed.as_object().unwrap().clone();
+        let wanted = Change { kind, valid_from: None, evidence, fields: &fields };
+        let register = &offices.state.register;
+        let proposal = within!(offices, offices.registrar, deed => change::propose(deed, register, person, wanted));
+        let second = appoint(offices.state.deeds(), Role::Registrar).await;
+        within!(offices, second, deed => change::apply(deed, register, proposal.unwrap().id)).unwrap();
     }
 }
 

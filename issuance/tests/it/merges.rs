@@ -6,18 +6,19 @@ use issuance::applications::steps::CounterError;
 use issuance::cards::model::{Revocation, Status};
 use issuance::deed::Occasion;
 use issuance::ground::ids::{MergeId, PersonId};
-use issuance::ground::{Officer, Role};
+use issuance::ground::{Id, Officer, Role};
 use issuance::numbering::EstablishError;
 use issuance::numbering::steps::establish;
 use issuance::population::PopulationError;
 use issuance::population::change::{self, ChangeError};
 use issuance::population::history::{ChangeUnfit, EventKind};
 use issuance::population::merge::{self, MergeError, MergeUnfit, Proposal};
-use issuance::population::model::Declaration;
+use issuance::population::model::{Declaration, DeclaredRelative, Registered};
 use issuance::{args, sql};
 use serde_json::{Map, Value, json};
 
-use crate::offices::{Offices, appoint, declaration, moves, within};
+use crate::house::on_both;
+use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, moves, within};
 use crate::register_history::{
     card, changes, comparison, evidence, fields, handed_over, on_both_offices, proposes, registered,
 };
@@ -265,6 +266,124 @@ async fn a_merge_that_another_hand_undid_is_named() {
         let found = comparison(offices).await.differ;
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].0 == two && found[0].1.contains("merged"), "{found:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_that_was_established_meanwhile_does_not_go_into_a_record_without_one() {
+    on_both_offices(async |offices| {
+        let (one, two) = (offices.declares(&declaration()).await, offices.declares(&declaration()).await);
+        let proposal = merges(offices, &offices.registrar, (one, two), &[]).await.unwrap();
+        let numbers = &offices.state.numbers;
+        let number = within!(offices, offices.registrar, deed => establish(deed, numbers, two, OTHER_PARENTS)).unwrap();
+        let late = applies(offices, &second(offices).await, proposal.id).await;
+        assert!(matches!(late, Err(MergeError::Unfit(MergeUnfit::NumberAtOther))), "{late:?}");
+        let there = registered(offices, two).await;
+        assert_eq!((there.merged_into, there.personal_number), (None, Some(number)));
+        assert_eq!(number_row(offices, number.as_str()).await, (false, None));
+    })
+    .await;
+}
+
+fn perhaps(of: &Registered) -> usize {
+    of.findings.iter().filter(|finding| finding.code == "perhaps-declared-before").count()
+}
+
+#[tokio::test]
+async fn a_merge_leaves_the_finding_about_a_third_record_and_takes_the_one_about_the_second() {
+    on_both_offices(async |offices| {
+        let (one, two) = (offices.declares(&declaration()).await, offices.declares(&declaration()).await);
+        // Day and month swapped and the tones lost: no likeness, and yet one person.
+        let third = Declaration {
+            full_name: "Nguyen Thi Mau".into(),
+            birth_date: "01/05/2000".into(),
+            mother: Some(DeclaredRelative { full_name: "Trần Thị Thử".into(), ..Default::default() }),
+            ..declaration()
+        };
+        let third = offices.declares(&third).await;
+        merged(offices, one, two, &[]).await;
+        assert_eq!(perhaps(&registered(offices, one).await), 1);
+        merged(offices, one, third, &[]).await;
+        assert_eq!(perhaps(&registered(offices, one).await), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_split_refuses_a_field_that_cannot_be_read() {
+    on_both_offices(async |offices| {
+        let person = offices.declares(&declaration()).await;
+        let register = &offices.state.register;
+        for wrong in [json!({"died": "31/02/2020"}), json!({"marital_status": "xx"})] {
+            let other = Declaration { full_name: "Phạm Thị Khác".into(), ..declaration() };
+            let split = merge::propose_split;
+            let refused = within!(offices, offices.registrar, deed =>
+                split(deed, register, person, other, &fields(&wrong), evidence()));
+            assert!(matches!(refused, Err(MergeError::Change(ChangeError::Declined(_)))), "{wrong}: {refused:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_second_person_of_a_split_is_of_the_record_s_office_and_of_the_proposer_s_word() {
+    on_both_offices(async |offices| {
+        // Two women in one record: what it holds is what the second one declares.
+        let second_one = Declaration { full_name: "Phạm Thị Khác".into(), ..declaration() };
+        let person = offices.declares(&second_one).await;
+        let first = json!({"full_name": "Lò Văn Vượng", "birth_date": "17/11/1961", "sex": "Nam", "mother": null});
+        let register = &offices.state.register;
+        let split = merge::propose_split;
+        let proposal = within!(offices, offices.registrar, deed =>
+            split(deed, register, person, second_one.clone(), &fields(&first), evidence()))
+        .unwrap();
+        let national = moves(offices.state.deeds(), &second(offices).await, "national").await;
+        let made = applies(offices, &national, proposal.id).await.unwrap().unwrap();
+        let there = registered(offices, made).await;
+        assert_eq!(there.office.to_string(), "district-1");
+        assert_eq!(perhaps(&there), 0, "the record that was put right is another person's");
+        let told = within!(offices, offices.registrar, deed => change::history(deed, made, Occasion::default()));
+        let event = &told.unwrap().events[0];
+        assert_eq!((event.proposed_by, event.recorded.by), (offices.registrar.id, national.id));
+        assert_eq!(comparison(offices).await.differ, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_merge_of_an_unknown_person_is_not_undone() {
+    on_both_offices(async |offices| {
+        let unknown = undoes(offices, &offices.registrar, Id::nil()).await;
+        assert!(matches!(unknown, Err(MergeError::Change(ChangeError::PersonUnknown))), "{unknown:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proposal_that_another_hand_changed_is_listed_as_such_beside_the_others() {
+    on_both(async |house| {
+        let lan = house.officer("lan", &[Role::Registrar], "o-1").await;
+        let mut persons = vec![];
+        for key in ["d-1", "d-2", "d-3"] {
+            let said = lan.post("/api/v1/declarations", key, json!(declaration())).await;
+            persons.push(said.body["person_id"].as_str().unwrap().to_owned());
+        }
+        for (key, other) in [("m-1", &persons[1]), ("m-2", &persons[2])] {
+            let body = json!({"other": other, "take": [], "evidence": evidence()});
+            let said = lan.post(&format!("/api/v1/persons/{}/merges", persons[0]), key, body).await;
+            assert_eq!(said.status, 201, "{}", said.body);
+        }
+        let spoil = sql!("update register_merge set evidence = '{}', changes = '7' where other_id = $1");
+        let other: PersonId = persons[1].parse().unwrap();
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        assert_eq!(tx.run(spoil, args![other]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let list = lan.get("/api/v1/register-merges").await;
+        assert_eq!(list.status, 200, "{}", list.body);
+        let tampered = list.body["items"].as_array().unwrap().iter().map(|item| &item["tampered"]);
+        assert_eq!(tampered.filter(|tampered| **tampered == json!(true)).count(), 1, "{}", list.body);
+        assert_eq!(list.body["items"].as_array().unwrap().len(), 2);
     })
     .await;
 }

@@ -175,6 +175,48 @@ async fn persons_of_a_version_before_the_figures_are_counted_at_the_start() {
     assert_eq!(recounted(&offices).await.differ, [""; 0]);
 }
 
+/// Two processes of a new version start at once.
+async fn counted_once(offices: &Offices) {
+    let one = offices.declares(&declaration("Nguyễn Thị Một")).await;
+    offices.declares(&declaration("Nguyễn Thị Hai")).await;
+    let (db, register) = (offices.state.deeds().db(), &offices.state.register);
+    let mut tx = db.begin_upkeep().await.unwrap();
+    let forget = sql!("update person set quality_commune = null, quality_month = null, quality_words = null");
+    tx.run(forget, args![]).await.unwrap();
+    for empty in [sql!("delete from quality_tally"), sql!("delete from entry_tally")] {
+        tx.run(empty, args![]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    // The other process has counted the first person, and has not committed yet.
+    let mut other = db.begin_upkeep().await.unwrap();
+    let today = offices.clock.today();
+    let mark = Mark { commune: "001/001/00001".into(), month: 2026 * 12 + 10, words: 7 };
+    issuance::population::store::quality::enter(&mut other, one, &mark, today).await.unwrap();
+    let ours = quality::count_persons_of_before(db, register.reference());
+    let theirs = async {
+        // Ours waits by now, or comes later.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        other.commit().await.unwrap();
+    };
+    let (ours, ()) = tokio::join!(ours, theirs);
+    ours.unwrap();
+    assert_eq!(country(offices).await, [2; 5]);
+    assert_eq!(recounted(offices).await.differ, [""; 0]);
+    let mut tx = db.begin_read().await.unwrap();
+    let entered = sql!("select cast(sum(entered) as bigint) as n from entry_tally");
+    assert_eq!(tx.one(entered, args![]).await.unwrap().unwrap().get::<i64>("n").unwrap(), 2);
+}
+
+#[tokio::test]
+async fn two_processes_that_start_at_once_count_each_person_once() {
+    let offices = Box::new(Box::pin(Offices::open(None)).await);
+    Box::pin(counted_once(&offices)).await;
+    if let Some(url) = postgres::fresh_database() {
+        let offices = Box::new(Box::pin(Offices::open(Some(url))).await);
+        Box::pin(counted_once(&offices)).await;
+    }
+}
+
 #[tokio::test]
 async fn the_figures_are_the_same_by_http_and_by_command_and_drawn() {
     for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use issuance::server::migrations;
+use issuance::sql;
 use issuance::store::{Db, Sql};
 
 use crate::postgres::fresh_database;
@@ -206,6 +207,51 @@ async fn prepares_every_statement(db: &Db, locks: bool) {
     let refused = refused(db, &statements(&broken), false).await;
     assert_eq!(refused.len(), 1);
     assert!(refused[0].starts_with("office/store.rs:3: ") && refused[0].contains("nothing"), "{refused:?}");
+}
+
+/// Returns the comparisons of a statement that ask for an order of texts, but for the next page of a list that is
+/// sorted by the same column.
+fn ranges(statement: &Statement, texts: &[(String, String)]) -> Vec<String> {
+    let sql = statement.pg.replace(['(', ')', ','], " ");
+    let words: Vec<&str> = sql.split_whitespace().collect();
+    let sorted = |column: &str| {
+        let orders = words.windows(2).enumerate().filter(|(_, pair)| *pair == ["order", "by"]);
+        orders.map(|(at, _)| &words[at + 2..]).any(|by| by.iter().any(|word| word.rsplit('.').next() == Some(column)))
+    };
+    let mut found = vec![];
+    for pair in words.windows(2) {
+        let column = pair[0].rsplit('.').next().unwrap_or_default();
+        let is_range = ["<", "<=", ">", ">=", "between"].contains(&pair[1]);
+        let is_text = texts.iter().any(|(table, name)| name == column && words.contains(&table.as_str()));
+        if is_range && is_text && !(pair[1] == ">" && sorted(column)) {
+            found.push(format!("{}:{}: `{} {}`", statement.path, statement.line, pair[0], pair[1]));
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_range_of_texts_is_in_the_order_of_bytes() {
+    let Some(url) = fresh_database() else { return };
+    let data = tempfile::tempdir().unwrap();
+    let db = Db::open(Some(&url), data.path(), &migrations()).await.unwrap();
+    let columns = sql!(
+        pg "select table_name::text as t, column_name::text as c, (collation_name is null) as free
+            from information_schema.columns where table_schema = 'public' and data_type = 'text'",
+        lite "select '' as t, '' as c, true as free",
+    );
+    let rows = db.begin_read().await.unwrap().all(columns, vec![]).await.unwrap();
+    let free = rows.iter().filter(|row| row.get("free").unwrap());
+    let texts: Vec<(String, String)> = free.map(|row| (row.get("t").unwrap(), row.get("c").unwrap())).collect();
+    assert!(texts.len() > 100 && texts.len() < rows.len());
+    let all = all_statements();
+    assert_eq!(all.iter().flat_map(|statement| ranges(statement, &texts)).collect::<Vec<_>>(), [""; 0]);
+    // The check itself.
+    let broken = Source {
+        path: "office/store.rs".into(),
+        text: "sql!(\"select id from person p where p.household >= $1 and p.household < $2\")".into(),
+    };
+    assert_eq!(statements(&broken).iter().flat_map(|statement| ranges(statement, &texts)).count(), 2);
 }
 
 #[test]

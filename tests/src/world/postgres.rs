@@ -73,7 +73,8 @@ impl Server {
         Some(server)
     }
 
-    /// Creates an empty database and returns its URL.
+    /// Creates an empty database and returns its URL. It sorts texts as a language does and not by their bytes, as the
+    /// database of an installation may: a range of texts in the order of bytes must say so.
     ///
     /// # Panics
     /// If the server is stopped.
@@ -83,7 +84,7 @@ impl Server {
         let done = Command::new(self.programs.join("psql"))
             .args(["-X", "-q", "-U", OWNER, "-d", "postgres", "-p", PORT, "-h"])
             .arg(&self.folder)
-            .args(["-c", &format!("create database {name}")])
+            .args(["-c", &format!("create database {name} template template0 {COLLATION}")])
             .output()
             .expect("psql can be run");
         assert!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
@@ -188,6 +189,8 @@ fn remove(folder: &Path) {
 
 /// Where Debian installs the versions of PostgreSQL.
 const INSTALLED: &str = "/usr/lib/postgresql";
+/// How texts are sorted: `~` and `/` before digits, small letters before capitals.
+const COLLATION: &str = "locale_provider icu icu_locale 'en-US'";
 /// The role that owns everything; it connects without a password.
 const OWNER: &str = "postgres";
 /// Folders in the temporary folder: `citizen-card-pg-PROCESS-NUMBER`. Short, since a socket's

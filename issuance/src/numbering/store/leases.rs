@@ -1,6 +1,6 @@
 //! SQL of the leases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crypto::identity::{PersonalNumber, Sex};
@@ -138,19 +138,20 @@ pub(in crate::numbering) async fn leased(
     numbers: &[PersonalNumber],
 ) -> Result<Vec<PersonalNumber>, StoreError> {
     let places: Vec<_> = numbers.iter().map(|number| (*number, permutation.position(number))).collect();
-    let provinces: BTreeSet<String> = places.iter().map(|(_, (cell, _))| cell.province.to_string()).collect();
-    let years: BTreeSet<String> = places.iter().map(|(_, (cell, _))| cell.birth_year.to_string()).collect();
+    let of_cell = |cell: &Cell| format!("{} {}", cell.province, cell.birth_year);
+    let cells: BTreeSet<String> = places.iter().map(|(_, (cell, _))| of_cell(cell)).collect();
     let sql = sql!(
         pg "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
                    leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
-            from number_lease where province = any($1) and birth_year::text = any($2)",
+            from number_lease where (province, birth_year) in (
+                select split_part(cell, ' ', 1), split_part(cell, ' ', 2)::bigint from unnest($1::text[]) cell)",
         lite "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
                      leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
-              from number_lease where province in (select value from json_each($1))
-                  and cast(birth_year as text) in (select value from json_each($2))"
+              from number_lease where (province, birth_year) in (
+                  select substr(value, 1, 3), cast(substr(value, 5) as integer) from json_each($1))"
     );
-    let of = |texts: BTreeSet<String>| Argument::Texts(texts.into_iter().collect());
-    let rows = tx.all_sealed(&NUMBER_LEASE, sql, vec![of(provinces), of(years)]).await?;
+    let cells = vec![Argument::Texts(cells.into_iter().collect())];
+    let rows = tx.all_sealed(&NUMBER_LEASE, sql, cells).await?;
     let leases: Vec<Lease> = rows.iter().map(read).collect::<Result<_, _>>()?;
     let is_leased = |(cell, position): &(Cell, u32)| {
         leases.iter().any(|lease| {
@@ -162,40 +163,19 @@ pub(in crate::numbering) async fn leased(
     Ok(places.into_iter().filter(|(_, place)| is_leased(place)).map(|(number, _)| number).collect())
 }
 
-/// Returns how many numbers of a lease persons have or had.
+/// Returns how many numbers of each of these leases persons have or had; a lease of which none is used is left out.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn used(tx: &mut Tx, id: LeaseId) -> Result<u64, StoreError> {
-    let row = tx.one(sql!("select count(*) as n from personal_number where lease_id = $1"), args![id]).await?;
-    row.map_or(Ok(0), |row| row.number("n"))
-}
-
-/// Returns which of these numbers no person can get any more: those that a person has or had, and those withheld.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn taken(tx: &mut Tx, numbers: &[PersonalNumber]) -> Result<BTreeSet<String>, StoreError> {
-    let given = sql!(
-        pg "select personal_number from personal_number where personal_number = any($1)",
-        lite "select personal_number from personal_number
-              where personal_number in (select value from json_each($1))"
+pub async fn used(tx: &mut Tx, leases: &[LeaseId]) -> Result<BTreeMap<LeaseId, u64>, StoreError> {
+    let sql = sql!(
+        pg "select lease_id, count(*) as n from personal_number where lease_id = any($1) group by lease_id",
+        lite "select lease_id, count(*) as n from personal_number
+              where lease_id in (select value from json_each($1)) group by lease_id"
     );
-    let withheld = sql!(
-        pg "select personal_number from withheld_number where personal_number = any($1)",
-        lite "select personal_number from withheld_number
-              where personal_number in (select value from json_each($1))"
-    );
-    let mut taken = BTreeSet::new();
-    for some in numbers.chunks(1000) {
-        let texts: Vec<String> = some.iter().map(|number| number.as_str().to_owned()).collect();
-        for sql in [given, withheld] {
-            for row in tx.all(sql, vec![Argument::Texts(texts.clone())]).await? {
-                taken.insert(row.get("personal_number")?);
-            }
-        }
-    }
-    Ok(taken)
+    let leases = leases.iter().map(|lease| lease.uuid()).collect();
+    let rows = tx.all(sql, vec![Argument::Uuids(leases)]).await?;
+    rows.iter().map(|row| Ok((Id::of(row, "lease_id")?, row.number("n")?))).collect()
 }
 
 /// Notes of which lease a person's number is.
@@ -225,11 +205,12 @@ pub async fn cells(tx: &mut Tx, after: &str, most: i64) -> Result<Vec<(String, N
 }
 
 fn read(row: &Record) -> Result<Lease, StoreError> {
-    let range = |first: &str, size: &str| -> Result<Option<Range<u32>>, StoreError> {
-        let (first, size): (Option<i64>, Option<i64>) = (row.get(first)?, row.get(size)?);
+    let range = |first_column: &str, size_column: &str| -> Result<Option<Range<u32>>, StoreError> {
+        let (first, size): (Option<i64>, Option<i64>) = (row.get(first_column)?, row.get(size_column)?);
         let Some((start, size)) = first.zip(size) else { return Ok(None) };
-        let range = u32::try_from(start).ok().zip(u32::try_from(start + size).ok()).map(|(start, end)| start..end);
-        range.map(Some).ok_or_else(|| row.inconsistent("first"))
+        let end = start.checked_add(size).and_then(|end| u32::try_from(end).ok());
+        let range = u32::try_from(start).ok().zip(end).map(|(start, end)| start..end);
+        range.map(Some).ok_or_else(|| row.inconsistent(first_column))
     };
     let (by, at): (Option<String>, Option<OffsetDateTime>) = (row.get("returned_by")?, row.get("returned_at")?);
     let because: Option<String> = row.get("return_reason")?;

@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 
 use super::traits::{Birth, Locality, Name, Traits, Word};
 
-/// The way in which keys are made; a row of another version is made anew.
+/// The way in which keys are made. It is raised when they are made another way, with a migration that sets `keyed` to
+/// null: the next start then makes the keys of all persons anew.
 pub const VERSION: i64 = 1;
 
 /// The keys under which a person lies, sorted.
@@ -99,12 +100,21 @@ pub fn locks(traits: &Traits) -> Vec<i64> {
     let mut locks = numbers(traits);
     for part in parts(traits, true) {
         match part.kind {
-            // Looked up in many years.
-            PartKind::Name | PartKind::Parents => locks.push(part.from(0, 511)),
+            // Looked up in many years. Of another person it may be the whole name less a word, which holds its own year
+            // and its own day.
+            PartKind::Name => {
+                locks.extend([part.from(0, 511), part.from(year, 511), part.from(0, day), part.from(0, 0)]);
+                let near = match (year, day) {
+                    (0, _) => vec![],
+                    (_, 0) => years_near(year),
+                    _ => vec![year - 1, year + 1],
+                };
+                locks.extend(near.into_iter().map(|year| part.from(year, 511)));
+            }
+            PartKind::Parents => locks.push(part.from(0, 511)),
             // By the year, for all that lies in it; by the day, for the years that are near.
-            PartKind::NameLess => locks.extend([part.from(year, 511), part.from(0, day)]),
+            PartKind::NameLess | PartKind::Word => locks.extend([part.from(year, 511), part.from(0, day)]),
             PartKind::Parent => locks.push(part.from(year, 511)),
-            PartKind::Word => locks.push(part.from(year, day)),
         }
     }
     locks.sort_unstable();
@@ -264,6 +274,9 @@ pub(super) fn years_near(year: u16) -> Vec<u16> {
 
 /// Day and month in nine bits, the same if they are swapped; 0 if they are not known.
 fn day(birth: Birth) -> u16 {
+    if !birth.has_day() {
+        return 0;
+    }
     let (less, more) = (birth.day.min(birth.month), birth.day.max(birth.month));
     u16::from(less) * 32 + u16::from(more)
 }

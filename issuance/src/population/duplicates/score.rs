@@ -517,7 +517,10 @@ fn compare_births(one: Birth, other: Birth) -> ((i32, i32), Option<DuplicateReas
     }
     let years = b.year - a.year;
     if !a.has_day() || !b.has_day() {
+        let other_month = a.month != 0 && b.month != 0 && a.month != b.month;
         return match years {
+            // Of a month that was misread or swapped with the day nothing is left to see it by.
+            0 if other_month => ((-25, -25), None),
             0 => ((60, 45), Some(DuplicateReason::DayMissing)),
             1 => ((0, 0), Some(DuplicateReason::YearOffByOne)),
             _ if misread(a.year, b.year) => ((-35, -35), Some(DuplicateReason::YearMisread)),

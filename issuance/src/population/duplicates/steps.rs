@@ -1,5 +1,7 @@
 //! The verbs of duplicates: who may be one person, and what an officer says of two.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,7 +10,7 @@ use super::super::model::{Person, Registered};
 use super::super::store::duplicates::{self as store, Said};
 use super::score::{Judgement, SHOWN_FROM};
 use super::traits::Traits;
-use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};
+use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose, UnknownWord};
 use crate::ground::Officer;
 use crate::ground::ids::PersonId;
 use crate::store::{StoreError, Tx};
@@ -47,8 +49,16 @@ impl Verdict {
     }
 }
 
+impl FromStr for Verdict {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Same, Self::Different].into_iter().find(|verdict| verdict.word() == text).ok_or(UnknownWord)
+    }
+}
+
 /// Returns the persons who are probably one with a person whose declaration is about to enter the register, and records
-/// each of them: this one, and those who come at the same moment, wait for each other.
+/// each of them. The caller holds the likeness, so that those who come at the same moment wait for each other.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -56,9 +66,7 @@ pub(in crate::population) async fn of_declaration(
     deed: &mut Deed<Officer>,
     person: &Person,
 ) -> Result<Vec<Alike>, StoreError> {
-    let traits = Traits::from(person);
-    store::hold(deed.tx(), &traits).await?;
-    let found = store::candidates(deed.tx(), &traits, None).await?;
+    let found = store::candidates(deed.tx(), &Traits::from(person), None).await?;
     let likely = found.into_iter().filter(|(_, judgement)| judgement.score >= SHOWN_FROM).collect();
     let occasion = Occasion { purpose: Purpose::Declaration, case: None };
     told(deed, likely, vec![], occasion).await
@@ -81,13 +89,27 @@ pub async fn of_person(
     Ok(told(deed, worth_a_look, said, occasion).await?)
 }
 
-/// True if another person is probably the same one, and no officer told the two apart.
+/// Why a person may be in the register twice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Doubt {
+    /// Another person has the same name, birth date and sex.
+    Alike,
+    /// Another person is probably the same one.
+    Probable,
+}
+
+/// Says whether a person may be in the register a second time, under a record in force that no officer told apart from
+/// this one.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn is_doubtful(tx: &mut Tx, id: PersonId, person: &Person) -> Result<bool, StoreError> {
+pub async fn doubt(tx: &mut Tx, id: PersonId, person: &Person) -> Result<Option<Doubt>, StoreError> {
+    if super::super::store::has_double(tx, id, person).await? {
+        return Ok(Some(Doubt::Alike));
+    }
     let found = store::candidates(tx, &Traits::from(person), Some(id)).await?;
-    Ok(found.first().is_some_and(|(_, judgement)| judgement.score >= SHOWN_FROM))
+    let probable = found.first().is_some_and(|(_, judgement)| judgement.score >= SHOWN_FROM);
+    Ok(probable.then_some(Doubt::Probable))
 }
 
 /// Says of two persons that they are one, or two. Two officers who say that they are one are needed for more; one who
@@ -129,15 +151,10 @@ async fn told(
     said: Vec<Said>,
     occasion: Occasion,
 ) -> Result<Vec<Alike>, StoreError> {
-    let own = deed.actor().clone();
     let mut all = vec![];
     for (registered, judgement) in found.into_iter().take(SHOWN) {
-        deed.saw(registered.id);
-        deed.settle(registered.id, &registered.office).await?;
-        let (object, person) = (Object::Person(registered.id), registered.id);
-        deed.record_reading(Action::PersonFound, object, person, &registered.office, occasion).await?;
-        let said = said.iter().filter(|said| said.other == person).cloned().collect();
-        let readable = own.may_act_for(&registered.office).is_ok();
+        let readable = super::super::steps::found(deed, &registered, occasion).await?;
+        let said = said.iter().filter(|said| said.other == registered.id).cloned().collect();
         all.push(Alike { registered, judgement, readable, said });
     }
     Ok(all)

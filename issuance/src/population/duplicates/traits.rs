@@ -163,7 +163,7 @@ impl Birth {
     fn read(text: &str) -> Self {
         match text.trim().parse::<Date>() {
             Ok(date) => {
-                let (month, day) = date.full().map_or((0, 0), |full| (u8::from(full.month()), full.day()));
+                let (month, day) = (date.month().map_or(0, u8::from), date.full().map_or(0, time::Date::day));
                 Self { year: date.year(), month, day }
             }
             Err(_) => Self::default(),

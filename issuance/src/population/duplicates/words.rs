@@ -1,5 +1,7 @@
 //! The words of Vietnamese names: which are syllables, how they sound, how much they tell. Pure.
 
+use super::super::names::one_letter_apart;
+
 /// Returns a folded word without what an input method left in it: digits of VNI; letters of Telex, if a syllable
 /// remains (`nguyeexn`, `dduwcs`).
 pub(super) fn without_rests(folded: &str) -> String {
@@ -84,18 +86,7 @@ pub(super) fn bits(word: &str) -> i32 {
 
 /// True if one letter was written wrongly, left out or added, or two neighbours are swapped.
 pub(super) fn near(one: &str, other: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    if a.len().abs_diff(b.len()) > 1 || a == b {
-        return false;
-    }
-    let head = a.iter().zip(&b).take_while(|(one, other)| one == other).count();
-    let (a, b) = (&a[head..], &b[head..]);
-    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(one, other)| one == other).count();
-    match (&a[..a.len() - tail], &b[..b.len() - tail]) {
-        ([_] | [], [_]) | ([_], []) => true,
-        ([first, second], [third, fourth]) => first == fourth && second == third,
-        _ => false,
-    }
+    one_letter_apart(&one.chars().collect::<Vec<_>>(), other)
 }
 
 /// Returns the consonants that a word begins with, and the rest.

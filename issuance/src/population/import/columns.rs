@@ -228,6 +228,9 @@ pub enum HeaderError {
         /// The one that is likely meant.
         nearest: Option<String>,
     },
+    /// A column that no file has, and whose name may be a value: the file may have no header.
+    #[error("column {0} of the first line has a name that no column has: a file begins with a header")]
+    UnknownAt(usize),
     /// A column that every file has.
     #[error("the header lacks the column {}", .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))]
     Lacks(Vec<&'static str>),
@@ -262,11 +265,15 @@ impl Columns {
         known.extend(OF_QUARANTINE.map(|name| (name.to_owned(), Target::Ignored)));
         let (mut columns, mut names) = (Vec::new(), Vec::new());
         for number in 0..header.count() {
-            let name = header.field(number).trim_start_matches('\u{feff}').trim();
+            let name = header.field(number).trim();
             let Some((name, target)) = known.iter().find(|(one, _)| one == name) else {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
                 let near = known.iter().map(|(one, _)| (strsim::jaro_winkler(one, &shown.to_lowercase()), one));
                 let near = near.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|(score, _)| *score > 0.75);
+                // Of a file without a header this is what a citizen declared.
+                if near.is_none() && !shown.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.')) {
+                    return Err(HeaderError::UnknownAt(number + 1));
+                }
                 return Err(HeaderError::Unknown { name: shown, nearest: near.map(|(_, name)| name.clone()) });
             };
             if names.contains(&name) {
@@ -300,11 +307,11 @@ impl Columns {
 }
 
 /// Reads a line of JSON, as far as it can be read.
-pub(super) fn of_json(row: &mut RawRow) -> Declared {
+pub(in crate::population) fn of_json(row: &mut RawRow) -> Declared {
     if !row.faults.is_empty() {
         return Declared::default();
     }
-    let parsed = serde_json::from_str::<Map<String, Value>>(row.field(0).trim_start_matches('\u{feff}'));
+    let parsed = serde_json::from_str::<Map<String, Value>>(row.field(0));
     let parsed = parsed.map_err(|error| format!("no JSON object, at character {}", error.column()));
     let nul = crate::ground::text::holds_nul(row.field(0).as_bytes());
     match parsed.and_then(Declared::from_json) {
@@ -374,10 +381,13 @@ mod tests {
             ("FULL_NAME,birth_date\n", "`full_name` is meant?"),
             ("full_name,full_name\n", "the column `full_name` twice"),
             ("full_name;birth_date\n", "not by semicolons"),
+            ("full_name,shoe_size\n", "a column `shoe_size`, which does not exist"),
+            ("7,2026-01-05,,Nguyễn An\n", "column 1 of the first line"),
+            ("\u{feff}Nguyễn An,05/01/1980\n", "column 1 of the first line"),
         ];
         for (text, says) in cases {
             let error = read(text).unwrap_err().to_string();
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(says) && !error.contains("Nguyễn"), "{error}");
         }
         let (_, faults) = read(&format!("{all}\na,b,c\n")).unwrap().remove(0);
         assert_eq!(faults[0].code, "columns-differ");

@@ -9,20 +9,33 @@ mod quarantine_api;
 mod reader;
 mod run;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
 
+pub(super) use columns::{Columns, of_json};
 pub use columns::{Declared, HeaderError, names};
 use crypto::identity::PersonalNumber;
 pub use judge::{Fit, digest};
 pub(super) use quarantine_api::routes;
+pub(super) use reader::Rows;
 pub use reader::{Format, Position, ReadError};
 pub use run::{Done, Ended, ImportError, Told, Wanted, import, look_for_doubles};
 
 use crate::ground::Decision;
 use crate::ground::ids::PersonId;
 use crate::store::{StoreError, Tx};
+
+/// Returns a field as it stands in a row of CSV (RFC 4180): in quotation marks where it needs them.
+#[must_use]
+pub fn csv_field(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\"")).into()
+    } else {
+        text.into()
+    }
+}
 
 /// How far a file is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

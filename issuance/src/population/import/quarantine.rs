@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::super::history::{Confidence, Evidence, FactSource, Form};
+use super::super::history::Evidence;
 use super::super::model::Finding;
 use super::super::quality::{self, Deltas, place_declared};
+use super::super::store::hold_likeness;
 use super::super::store::import::{self as store, Quarantined};
 use super::super::{PopulationError, Register, rules, steps};
 use super::columns::Declared;
@@ -72,9 +73,11 @@ pub async fn correct(
         Ok((_, findings)) => Judgement { against: vec![], findings },
         Err(against) => Judgement { against, findings: vec![] },
     };
-    let before = std::mem::replace(&mut row.declaration, declared.to_json());
-    waits(deed, register, &before, -1).await?;
-    waits(deed, register, &row.declaration, 1).await?;
+    waits_no_more(deed, register, &row).await?;
+    row.declaration = declared.to_json();
+    let place = place_declared(&row.declaration, register.reference(), deed.today());
+    waits(deed, &place, 1).await?;
+    row.place = Some(place);
     row.findings.clone_from(&judgement.against);
     row.corrected = Some(deed.decision());
     store::settle_quarantined(deed.tx(), &row).await?;
@@ -82,17 +85,26 @@ pub async fn correct(
     Ok(judgement)
 }
 
-/// Counts, for the campaign, that so many more forms of the place in this one wait.
-async fn waits(
-    deed: &mut Deed<Officer>,
-    register: &Register,
-    declaration: &Value,
-    forms: i64,
-) -> Result<(), StoreError> {
-    let (mut deltas, today) = (Deltas::default(), deed.today());
-    deltas.quarantine(&place_declared(declaration, register.reference(), today), today, forms);
+/// Counts, for the campaign, that so many more forms of a place wait.
+async fn waits(deed: &mut Deed<Officer>, place: &str, forms: i64) -> Result<(), StoreError> {
+    let mut deltas = Deltas::default();
+    deltas.quarantine(place, deed.today(), forms);
     quality::count(deed.tx(), &deltas).await?;
     Ok(())
+}
+
+/// Counts a form out where it was counted in: another district since then is no other place for it.
+async fn waits_no_more(deed: &mut Deed<Officer>, register: &Register, row: &Quarantined) -> Result<(), StoreError> {
+    let place = match &row.place {
+        Some(place) => place.clone(),
+        // A row of a version before was counted when its file was read.
+        None => {
+            let batch = store::batch_of(deed.tx(), row.batch).await?;
+            let day = batch.map_or_else(|| deed.today(), |batch| batch.begun.at.date());
+            place_declared(&row.declaration, register.reference(), day)
+        }
+    };
+    waits(deed, &place, -1).await
 }
 
 /// What is said of a row.
@@ -121,25 +133,25 @@ pub async fn replay(
     let (fit, findings) = judged(deed, register, &declared).await?.map_err(QuarantineError::Declined)?;
     let batch = store::batch_of(deed.tx(), row.batch).await?;
     let name = batch.map(|batch| batch.file_name).unwrap_or_default();
-    let document = [format!("{name}, line {}", row.line), format!("line {}", row.line)];
-    let evidence = Evidence {
-        form: Form::File,
-        source: FactSource::Citizen,
-        document: document.into_iter().find_map(|text| text.try_into().ok()).unwrap_or_default(),
-        confidence: Confidence::Declared,
-    };
+    let evidence = Evidence::of_line(fit.form.as_deref(), &name, row.line);
     // Whether a person like this is there is looked at once more, under a lock.
     let perhaps = Finding::perhaps_declared_before();
     let findings = findings.into_iter().filter(|finding| *finding != perhaps).collect();
-    let steps::Entered { id: person, findings, .. } =
-        steps::enter(deed, register, &fit.person, findings, evidence).await?;
+    let declared = steps::Declared {
+        office: Some(row.office.clone()),
+        form: fit.form.clone(),
+        declared_on: fit.declared_on,
+        ..steps::Declared::new(findings, evidence)
+    };
+    let entered = Box::pin(steps::enter_as(deed, register, &fit.person, declared)).await?;
+    let steps::Entered { id: person, findings, .. } = entered;
     if let (Some(number), Some(book)) = (fit.number, register.numbers()) {
         let by = deed.decision();
         book.enter(deed.tx(), &[(number, person)], by).await?;
         super::super::store::set_number(deed.tx(), person, &number).await?;
     }
     row.findings = vec![];
-    waits(deed, register, &row.declaration, -1).await?;
+    waits_no_more(deed, register, &row).await?;
     (row.state, row.corrected, row.person) = ("replayed".to_owned(), Some(deed.decision()), Some(person));
     store::settle_quarantined(deed.tx(), &row).await?;
     told(deed, Action::QuarantineReplayed, &row, None).await?;
@@ -157,7 +169,7 @@ pub async fn dismiss(
     reason: &str,
 ) -> Result<(), QuarantineError> {
     let mut row = waiting_of_office(deed, id).await?;
-    waits(deed, register, &row.declaration, -1).await?;
+    waits_no_more(deed, register, &row).await?;
     (row.state, row.corrected) = ("dropped".to_owned(), Some(deed.decision()));
     store::settle_quarantined(deed.tx(), &row).await?;
     told(deed, Action::QuarantineDropped, &row, Some(reason)).await?;
@@ -188,9 +200,11 @@ async fn judged(
         Ok(fit) => fit,
         Err(findings) => return Ok(Err(findings)),
     };
-    let likenesses = [fit.likeness.clone()].into();
+    // Before the row of the likeness, in the order in which a declaration waits for others.
+    hold_likeness(deed.tx(), &fit.person).await?;
+    let (likenesses, digests) = ([fit.likeness.clone()].into(), [fit.digest].into());
     let old_numbers = fit.person.old_id_number.iter().cloned().collect();
-    let known = store::known(deed.tx(), likenesses, old_numbers).await?;
+    let known = store::known(deed.tx(), likenesses, digests, old_numbers).await?;
     let taken: HashSet<_> = match (register.numbers(), &fit.number) {
         (Some(book), Some(number)) => book.taken(deed.tx(), &[*number]).await?.into_iter().collect(),
         _ => HashSet::new(),
@@ -294,10 +308,7 @@ pub fn export_row(row: &Quarantined) -> String {
 }
 
 fn csv_row(fields: impl Iterator<Item = String>) -> String {
-    let quoted = |field: String| {
-        if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
-    };
-    fields.map(quoted).collect::<Vec<_>>().join(",")
+    fields.map(|field| super::csv_field(&field).into_owned()).collect::<Vec<_>>().join(",")
 }
 
 /// Why nothing is done about a row in quarantine.

@@ -16,6 +16,8 @@ use super::super::rules::{self, Rule};
 pub const MOST_ROW: usize = 1024 * 1024;
 /// So many lines a row has at most: a field with more line breaks begins with a mark that is not closed.
 const MOST_LINES: usize = 20;
+/// U+FEFF in UTF-8.
+const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 /// Longest field, bytes.
 pub const MOST_FIELD: usize = 8 * 1024;
 
@@ -147,6 +149,7 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     /// [`ReadError`]
     pub fn next_row(&mut self) -> Result<Option<RawRow>, ReadError> {
+        self.skip_mark()?;
         loop {
             let (began, digest) = (self.at, self.digest.clone());
             let mut bytes = Vec::new();
@@ -190,6 +193,16 @@ impl<R: BufRead> Rows<R> {
                 return Ok(Some(self.row(began, bytes)));
             }
         }
+    }
+
+    /// Passes over the mark of UTF-8 that a file may begin with (U+FEFF): a field in quotation marks may follow.
+    fn skip_mark(&mut self) -> io::Result<()> {
+        if self.at.byte == 0 && self.input.fill_buf()?.starts_with(MARK) {
+            self.digest.update(MARK);
+            self.input.consume(MARK.len());
+            self.at.byte += MARK.len() as u64;
+        }
+        Ok(())
     }
 
     /// Makes a row of the line in which a quotation mark is not closed.
@@ -390,6 +403,14 @@ mod tests {
         let lines: Vec<_> = rows.iter().map(|row| (row.at.line, row.at.byte)).collect();
         assert_eq!(lines, [(1, 0), (2, 5), (5, 24)]);
         assert!(rows.iter().all(|row| row.faults.is_empty()));
+    }
+
+    #[test]
+    fn a_file_may_begin_with_the_mark_of_utf_8_and_a_field_in_quotation_marks() {
+        let (rows, error) = rows("\u{feff}\"a\",\"b\nc\"\n1,2\n".as_bytes(), Format::Csv);
+        assert!(error.is_none() && rows.iter().all(|row| row.faults.is_empty()));
+        assert_eq!(rows.iter().map(fields).collect::<Vec<_>>(), [vec!["a", "b\nc"], vec!["1", "2"]]);
+        assert_eq!((rows[0].at.byte, rows[1].at.byte, rows[1].at.line), (3, 13, 3));
     }
 
     #[test]

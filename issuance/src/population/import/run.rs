@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::super::Register;
 use super::super::duplicates::score::SHOWN_FROM;
@@ -113,7 +114,7 @@ pub async fn import(
     let mut done = done_of(&batch);
     tell(Told::Entered(done.clone()));
     if batch.state == State::Reading {
-        let mut pieces = read_apart(&wanted, register, deeds, &batch, digest)?;
+        let (mut pieces, reader) = read_apart(&wanted, register, deeds, &batch, digest)?;
         while let Some(piece) = pieces.recv().await {
             if !piece.rows.is_empty() || piece.ends != batch.read {
                 batch = entered(deeds, register, batch, &piece, &mut done).await?;
@@ -128,6 +129,10 @@ pub async fn import(
                 let_go(deeds, &batch).await?;
                 return Ok((done, Ended::Stopped));
             }
+        }
+        if reader.await.is_err() {
+            let_go(deeds, &batch).await?;
+            return Err(ImportError::ReaderEnded(batch.read));
         }
         if batch.read_digest != batch.digest || batch.rows != batch.accepted + batch.quarantined {
             return Err(ImportError::Changed);
@@ -415,7 +420,7 @@ fn read_apart(
     deeds: &Deeds,
     batch: &Batch,
     digest: Sha256,
-) -> Result<mpsc::Receiver<Piece>, ImportError> {
+) -> Result<(mpsc::Receiver<Piece>, JoinHandle<()>), ImportError> {
     let (mut file, _) = open(wanted)?;
     let format = wanted.format;
     let mut columns = None;
@@ -428,7 +433,7 @@ fn read_apart(
     let mut rows = Rows::new(BufReader::with_capacity(256 * 1024, file), format, batch.read, digest);
     let (send, receive) = mpsc::channel(2);
     let (register, source) = (register.clone(), deeds.source().clone());
-    drop(tokio::spawn(blocking::apart(move || {
+    let reader = tokio::spawn(blocking::apart(move || {
         let mut header_due = columns.is_some() && rows.position().byte == 0;
         loop {
             let piece = read_piece(&mut rows, columns.as_ref(), &mut header_due, &register, &source);
@@ -438,8 +443,8 @@ fn read_apart(
                 return;
             }
         }
-    })));
-    Ok(receive)
+    }));
+    Ok((receive, reader))
 }
 
 fn read_piece(
@@ -536,8 +541,9 @@ async fn enter(
     let mut batch = held(&mut deed, batch).await?;
     let fits = || piece.rows.iter().filter_map(|row| row.judged.as_deref_ok());
     let likenesses = fits().map(|fit| fit.likeness.clone()).collect();
+    let digests = fits().map(|fit| fit.digest).collect();
     let old_numbers = fits().filter_map(|fit| fit.person.old_id_number.clone()).collect();
-    let mut known = store::known(deed.tx(), likenesses, old_numbers).await?;
+    let mut known = store::known(deed.tx(), likenesses, digests, old_numbers).await?;
     let numbers: Vec<_> = fits().filter_map(|fit| fit.number).collect();
     let mut taken: HashSet<_> = match register.numbers() {
         Some(book) if !numbers.is_empty() => book.taken(deed.tx(), &numbers).await?.into_iter().collect(),
@@ -579,16 +585,19 @@ async fn enter(
             state: "waiting".to_owned(),
             corrected: None,
             person: None,
+            place: None,
         });
     }
     let at = deed.at();
     let today = deed.today();
     store::enter(deed.tx(), &key, &batch, at, &entering, today).await?;
-    store::quarantine(deed.tx(), &kept).await?;
     let mut waiting = Deltas::default();
-    for row in &kept {
-        waiting.quarantine(&place_declared(&row.declaration, register.reference(), today), today, 1);
+    for row in &mut kept {
+        let place = place_declared(&row.declaration, register.reference(), today);
+        waiting.quarantine(&place, today, 1);
+        row.place = Some(place);
     }
+    store::quarantine(deed.tx(), &kept).await?;
     quality::count(deed.tx(), &waiting).await?;
     if let Some(book) = register.numbers().filter(|_| !given.is_empty()) {
         book.enter(deed.tx(), &given, Decision { by: batch.begun.by, at }).await?;
@@ -774,6 +783,12 @@ pub enum ImportError {
     /// The rows.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A fault of this program.
+    #[error(
+        "a fault of this program ended the reading behind line {}, byte {}; the rows before are taken: keep the file and \
+         report it", .0.line, .0.byte
+    )]
+    ReaderEnded(Position),
     /// It was stopped before anything was written.
     #[error("stopped before the first row; nothing was written")]
     StoppedEarly,

@@ -6,16 +6,8 @@ use serde::Serialize;
 use time::Date;
 
 use super::faults::Fault;
+use crate::population::import::{Format, csv_field};
 use crate::population::model::{Declaration, DeclaredPlace, DeclaredRelative};
-
-/// How the declarations are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Format {
-    /// Comma-separated values (RFC 4180) with a header.
-    Csv,
-    /// One JSON object a line.
-    Ndjson,
-}
 
 /// What one paper form says.
 #[derive(Clone, Serialize)]
@@ -131,7 +123,7 @@ fn csv(row: &Row, out: &mut Vec<u8>) {
     let d = &row.declaration;
     let mut line = Line { out, first: true };
     line.field(&row.form);
-    line.field(&day(row.declared_on));
+    line.field(&row.declared_on.to_string());
     line.field(&row.personal_number);
     line.field(&d.full_name);
     line.field(&d.birth_date);
@@ -168,13 +160,7 @@ impl Line<'_> {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
-        if text.bytes().any(|b| matches!(b, b',' | b'"' | b'\r' | b'\n')) {
-            self.out.push(b'"');
-            self.out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-            self.out.push(b'"');
-        } else {
-            self.out.extend_from_slice(text.as_bytes());
-        }
+        self.out.extend_from_slice(csv_field(text).as_bytes());
     }
 
     fn place(&mut self, place: Option<&DeclaredPlace>) {
@@ -194,11 +180,7 @@ impl Line<'_> {
     }
 }
 
-fn day(day: Date) -> String {
-    format!("{:04}-{:02}-{:02}", day.year(), day.month() as u8, day.day())
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn iso<S: serde::Serializer>(on: &Date, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&day(*on))
+    serializer.collect_str(on)
 }

@@ -2,7 +2,7 @@
 //! always the same, so that any part can be made again alone.
 
 use crypto::identity::{PersonalNumber, ProvinceCode, Sex};
-use time::{Date, Duration};
+use time::{Date, Duration, Month};
 
 use super::dice::Dice;
 use super::form::Row;
@@ -245,7 +245,7 @@ impl Group {
         let youngest = [father, mother].into_iter().flatten().map(|parent| self.people[parent].birth.year() + 13).max();
         if let Some(youngest) = youngest.filter(|youngest| *youngest > self.people[child].birth.year()) {
             let birth = self.people[child].birth;
-            self.people[child].birth = birth.replace_year(youngest).unwrap_or(birth).min(self.day);
+            self.people[child].birth = in_year(birth, youngest).min(self.day);
         }
         if let Some(father) = father {
             self.people[child].father = Parent::Here(father);
@@ -367,7 +367,7 @@ impl Group {
 
     /// Draws the birthday of a person of this age on the day of the census.
     fn birth_at(&self, age: i32, dice: &mut Dice) -> Date {
-        let birthday = self.day.replace_year(self.day.year() - age).unwrap_or(self.day - Duration::days(1));
+        let birthday = in_year(self.day, self.day.year() - age);
         let birth = birthday - Duration::days(i64::from(dice.of(365)));
         // In old registers the first of January stands for a day that was not known.
         if birth.year() < 1960 && dice.percent(4) {
@@ -626,6 +626,11 @@ fn either(dice: &mut Dice, men: u32) -> Sex {
 /// Returns a day as forms have it.
 pub(super) fn written(day: Date) -> String {
     format!("{:02}/{:02}/{}", day.day(), day.month() as u8, day.year())
+}
+
+/// Returns the same day in another year; 28 February of a year that has no 29th.
+fn in_year(day: Date, year: i32) -> Date {
+    day.replace_year(year).or_else(|_| Date::from_calendar_date(year, Month::February, 28)).unwrap_or(day)
 }
 
 /// Returns another number below `modulus` (a power of ten) for each number below it; no two have the same.

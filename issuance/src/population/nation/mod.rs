@@ -26,12 +26,14 @@ use std::thread;
 use crypto::identity::ProvinceCode;
 use dice::Dice;
 pub use faults::Fault;
-pub use form::{Format, Row, Truth};
+pub use form::{Row, Truth};
 use group::{GROUPS_A_CODE, Group, SIZE};
 pub use places::invented_provinces;
 use places::{Province, UNASSIGNED, provinces};
 use thiserror::Error;
 use time::Date;
+
+pub use super::import::Format;
 
 /// What nation is wanted.
 #[derive(Clone, Debug)]

@@ -52,6 +52,17 @@ fn the_same_seed_makes_the_same_bytes_with_any_number_of_threads() {
 }
 
 #[test]
+fn on_a_leap_day_people_are_as_old_as_on_any_other() {
+    let on = |day| Nation { day, ..nation(4_000, "0", "0") };
+    let newborn = |nation: &Nation| {
+        let born = |row: &Row| row.declaration.birth_date.parse::<Date>().unwrap();
+        all(nation).iter().filter(|(row, _)| i32::from(born(row).year()) == nation.day.year()).count()
+    };
+    let (leap, before) = (newborn(&on(date!(2024 - 02 - 29))), newborn(&on(date!(2024 - 02 - 28))));
+    assert!(leap <= before + before / 5 + 5, "{leap} of 4000 were born in the year, and {before} the day before");
+}
+
+#[test]
 fn a_form_without_a_fault_passes_every_rule_of_the_register() {
     let (mut seen, mut dead) = (0, 0);
     for (row, truth) in all(&nation(10_000, "5%", "2%")).iter().filter(|(_, truth)| truth.faults.is_empty()) {

@@ -3,7 +3,6 @@
 use time::Date;
 
 use super::super::campaign::{Collected, Plan};
-use super::super::quality::Within;
 use crate::store::{StoreError, Tx};
 use crate::{args, sql};
 
@@ -27,13 +26,10 @@ pub(in crate::population) async fn put_collected(tx: &mut Tx, one: &Collected) -
     Ok(())
 }
 
-/// Returns what is expected of the communes within a place.
-pub(in crate::population) async fn plans(tx: &mut Tx, within: &Within) -> Result<Vec<Plan>, StoreError> {
-    let (from, to) = within.range();
-    let sql = sql!(
-        "select commune, expected, begins, due from campaign_plan where commune >= $1 and commune < $2 order by commune"
-    );
-    let rows = tx.all(sql, args![from, to]).await?;
+/// Returns what is expected of the communes.
+pub(in crate::population) async fn plans(tx: &mut Tx) -> Result<Vec<Plan>, StoreError> {
+    let sql = sql!("select commune, expected, begins, due from campaign_plan order by commune");
+    let rows = tx.all(sql, args![]).await?;
     let plan = |row: &crate::store::Record| {
         Ok(Plan {
             commune: row.get("commune")?,
@@ -51,31 +47,24 @@ pub(in crate::population) async fn first_collected(tx: &mut Tx) -> Result<Option
     tx.one(sql, args![]).await?.map(|row| row.get("day")).transpose()
 }
 
-/// Returns the forms that each commune within a place handed in.
-pub(in crate::population) async fn collected(tx: &mut Tx, within: &Within) -> Result<Vec<(String, i64)>, StoreError> {
-    let (from, to) = within.range();
+/// Returns the forms that each commune handed in.
+pub(in crate::population) async fn collected(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
     let sql = sql!(
-        "select commune, cast(sum(forms) as bigint) as forms from campaign_collected
-         where commune >= $1 and commune < $2 group by commune order by commune"
+        "select commune, cast(sum(forms) as bigint) as forms from campaign_collected group by commune order by commune"
     );
-    let rows = tx.all(sql, args![from, to]).await?;
+    let rows = tx.all(sql, args![]).await?;
     rows.iter().map(|row| Ok((row.get("commune")?, row.get("forms")?))).collect()
 }
 
-/// Returns of each commune within a place how many persons entered, how many forms are in quarantine, and how many
+/// Returns of each place how many persons entered, how many forms are in quarantine, and how many
 /// persons entered after a day.
-pub(in crate::population) async fn entered(
-    tx: &mut Tx,
-    within: &Within,
-    after: Date,
-) -> Result<Vec<(String, [i64; 3])>, StoreError> {
-    let (from, to) = within.range();
+pub(in crate::population) async fn entered(tx: &mut Tx, after: Date) -> Result<Vec<(String, [i64; 3])>, StoreError> {
     let sql = sql!(
         "select commune, cast(sum(entered) as bigint) as entered, cast(sum(quarantined) as bigint) as quarantined,
                 cast(sum(case when day > $1 then entered else 0 end) as bigint) as lately
-         from entry_tally where commune >= $2 and commune < $3 group by commune order by commune"
+         from entry_tally group by commune order by commune"
     );
-    let rows = tx.all(sql, args![after, from, to]).await?;
+    let rows = tx.all(sql, args![after]).await?;
     let counts = |row: &crate::store::Record| {
         Ok((row.get("commune")?, [row.get("entered")?, row.get("quarantined")?, row.get("lately")?]))
     };

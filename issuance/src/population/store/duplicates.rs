@@ -78,7 +78,8 @@ pub async fn reindex(tx: &mut Tx, id: PersonId, before: &Person, after: &Person)
     index(tx, &[(id, new)]).await
 }
 
-/// Keeps persons under their keys whom a version without keys registered; in steps, so that it can be cut.
+/// Keeps persons under their keys who have none: those whom a version without keys registered, and all after a
+/// migration that sets `keyed` to null. In steps, so that it can be cut.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -257,7 +258,7 @@ pub(in crate::population) async fn verdicts(tx: &mut Tx, id: PersonId) -> Result
     );
     let said = |row: &Record| {
         let (one, other): (PersonId, PersonId) = (Id::of(row, "one_id")?, Id::of(row, "other_id")?);
-        let verdict = if row.get::<String>("verdict")? == "same" { Verdict::Same } else { Verdict::Different };
+        let verdict: Verdict = row.parsed("verdict")?;
         let by = Decision { by: Id::of(row, "officer_id")?, at: row.get("at")? };
         Ok(Said { other: if one == id { other } else { one }, verdict, by })
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crypto::identity::Date;
 
-use super::super::history::{Confidence, Event, EventKind, Evidence, FactSource, FieldChange, Form, OfFile, undo};
+use super::super::history::{Event, EventKind, Evidence, FieldChange, OfFile, undo};
 use super::super::import::digest;
 use super::super::model::{Finding, Person};
 use super::super::names::Indexed;
@@ -170,21 +170,13 @@ async fn first_of_file(
     if !is_as_declared(tx, person, origin, &declared) {
         return Err(tampered());
     }
-    let place = format!("{}, line {}", batch.file_name, origin.line);
-    let paper = origin.form.as_ref().map_or_else(|| place.clone(), |form| format!("DC01 {form}; {place}"));
-    let document = [paper, place, format!("line {}", origin.line)];
     Ok(Event {
         ordinal: 1,
         kind: EventKind::Declared,
         valid_from: None,
         proposed_by: batch.begun.by,
         recorded: origin.entered.clone(),
-        evidence: Evidence {
-            form: Form::File,
-            source: FactSource::Citizen,
-            document: document.into_iter().find_map(|text| text.try_into().ok()).unwrap_or_default(),
-            confidence: Confidence::Declared,
-        },
+        evidence: Evidence::of_line(origin.form.as_deref(), &batch.file_name, origin.line),
         declared: Some(declared),
         changes: vec![],
         file: Some(OfFile { batch: batch.id, name: batch.file_name, digest: batch.digest, line: origin.line }),

@@ -236,6 +236,7 @@ pub(in crate::population) struct Known {
 pub(in crate::population) async fn known(
     tx: &mut Tx,
     likenesses: BTreeSet<String>,
+    digests: BTreeSet<[u8; 32]>,
     old_numbers: BTreeSet<String>,
 ) -> Result<Known, StoreError> {
     let likenesses: Vec<_> = likenesses.into_iter().collect();
@@ -256,24 +257,51 @@ pub(in crate::population) async fn known(
         pg "select one.likeness, borne.declared_digest, borne.personal_number
             from unnest($1::text[]) as one (likeness)
             cross join lateral (select declared_digest, personal_number from person where person.likeness = one.likeness
+                                and (declared_digest in (select decode(same, 'hex') from unnest($2::text[]) same)
+                                     or not exists (select 1 from merged_person m where m.person_id = person.id))
                                 limit 200) borne",
         lite "select person.likeness, declared_digest, personal_number from person
-              where person.likeness in (select value from json_each($1))",
+              where person.likeness in (select value from json_each($1))
+              and (declared_digest in (select unhex(value) from json_each($2))
+                   or not exists (select 1 from merged_person m where m.person_id = person.id))",
     );
-    for row in tx.all(sql, vec![Argument::Texts(likenesses)]).await? {
+    // What was declared of a record that was merged is declared; other people are not like that record any more.
+    let digests: Vec<String> = digests.into_iter().map(hex::encode).collect();
+    for row in tx.all(sql, vec![Argument::Texts(likenesses), Argument::Texts(digests.clone())]).await? {
         let bearers = known.alike.entry(row.get("likeness")?).or_default();
         bearers.push((row.get("declared_digest")?, row.get("personal_number")?));
     }
+    // Of a likeness with more bearers the same declaration may be beyond the first ones.
+    let many = known.alike.iter().filter(|(_, bearers)| bearers.len() >= MOST_BEARERS).map(|(one, _)| one.clone());
+    let many: Vec<String> = many.collect();
+    if !many.is_empty() {
+        let sql = sql!(
+            pg "select likeness, declared_digest, personal_number from person
+                where likeness = any($1) and declared_digest in (select decode(one, 'hex') from unnest($2::text[]) one)",
+            lite "select likeness, declared_digest, personal_number from person
+                  where likeness in (select value from json_each($1))
+                  and declared_digest in (select unhex(value) from json_each($2))",
+        );
+        for row in tx.all(sql, vec![Argument::Texts(many), Argument::Texts(digests)]).await? {
+            let bearers = known.alike.entry(row.get("likeness")?).or_default();
+            bearers.push((row.get("declared_digest")?, row.get("personal_number")?));
+        }
+    }
     let sql = sql!(
         pg "select one.old_id_number from unnest($1::text[]) as one (old_id_number)
-            where exists (select 1 from person where person.old_id_number = one.old_id_number)",
-        lite "select distinct old_id_number from person where old_id_number in (select value from json_each($1))",
+            where exists (select 1 from person where person.old_id_number = one.old_id_number
+                          and not exists (select 1 from merged_person m where m.person_id = person.id))",
+        lite "select distinct old_id_number from person where old_id_number in (select value from json_each($1))
+              and not exists (select 1 from merged_person m where m.person_id = person.id)",
     );
     for row in tx.all(sql, vec![Argument::Texts(old_numbers.into_iter().collect())]).await? {
         known.old_numbers.insert(row.get("old_id_number")?);
     }
     Ok(known)
 }
+
+/// So many bearers of a likeness tell that there are some: the limit of the statement of PostgreSQL.
+const MOST_BEARERS: usize = 200;
 
 /// A person of a file, on the way into the register.
 #[derive(Debug)]
@@ -399,13 +427,15 @@ pub struct Quarantined {
     pub corrected: Option<Decision>,
     /// The person who was made of it.
     pub person: Option<PersonId>,
+    /// The place where the campaign counts it; `None` in rows of a version before.
+    pub place: Option<String>,
 }
 
 /// Puts rows into quarantine.
 pub(in crate::population) async fn quarantine(tx: &mut Tx, rows: &[Quarantined]) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into quarantined (id, batch_id, line, office, declaration, raw, findings, state)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)"
+        "insert into quarantined (id, batch_id, line, office, declaration, raw, findings, state, place)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
     );
     let row = |one: &Quarantined| {
         args![
@@ -416,7 +446,8 @@ pub(in crate::population) async fn quarantine(tx: &mut Tx, rows: &[Quarantined])
             Argument::Json(Some(one.declaration.clone())),
             one.raw.clone(),
             Argument::json(&one.findings),
-            &one.state
+            &one.state,
+            one.place.clone()
         ]
     };
     let rows: Vec<_> = rows.iter().map(row).collect();
@@ -437,6 +468,7 @@ fn quarantined(row: &Record) -> Result<Quarantined, StoreError> {
         state: row.get("state")?,
         corrected: by.zip(at).map(|(by, at)| Decision { by, at }),
         person: Id::of_optional(row, "person_id")?,
+        place: row.get("place")?,
     })
 }
 
@@ -446,7 +478,8 @@ pub(in crate::population) async fn quarantined_locked(
     id: QuarantinedId,
 ) -> Result<Option<Quarantined>, StoreError> {
     let sql = sql!(
-        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id,
+                place
          from quarantined where id = $1"
     );
     tx.one_locked(sql, args![id]).await?.as_ref().map(quarantined).transpose()
@@ -460,7 +493,8 @@ pub(in crate::population) async fn waiting(
     most: i64,
 ) -> Result<Vec<Quarantined>, StoreError> {
     let sql = sql!(
-        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id,
+                place
          from quarantined where office = $1 and state = 'waiting' and id > $2 order by id limit $3"
     );
     tx.all(sql, args![office, after, most]).await?.iter().map(quarantined).collect()
@@ -474,7 +508,8 @@ pub(in crate::population) async fn waiting_of(
     most: i64,
 ) -> Result<Vec<Quarantined>, StoreError> {
     let sql = sql!(
-        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id,
+                place
          from quarantined where batch_id = $1 and line > $2 and state = 'waiting' order by line limit $3"
     );
     tx.all(sql, args![batch, whole(after), most]).await?.iter().map(quarantined).collect()
@@ -490,8 +525,8 @@ pub(in crate::population) async fn count_waiting(tx: &mut Tx, batch: BatchId) ->
 pub(in crate::population) async fn settle_quarantined(tx: &mut Tx, row: &Quarantined) -> Result<(), StoreError> {
     let sql = sql!(
         "update quarantined set declaration = $1, findings = $2, state = $3, corrected_by = $4, corrected_at = $5,
-                person_id = $6
-         where id = $7"
+                person_id = $6, place = $7
+         where id = $8"
     );
     let (by, at) = row.corrected.as_ref().map(|one| (one.by, one.at)).unzip();
     let arguments = args![
@@ -501,6 +536,7 @@ pub(in crate::population) async fn settle_quarantined(tx: &mut Tx, row: &Quarant
         by,
         at,
         row.person,
+        row.place.as_deref(),
         row.id
     ];
     tx.run(sql, arguments).await?;
@@ -516,14 +552,14 @@ pub(in crate::population) async fn households(
 ) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = sql!(
         "select one.household, (select count(*) from person where person.household = one.household
-                                and person.heads_household) as heads
-         from (select distinct household from person where batch_id = $1 and household > $2 order by household limit $3) one"
+                                and person.heads_household
+                                and not exists (select 1 from merged_person m where m.person_id = person.id)) as heads
+         from (select distinct household from person where batch_id = $1 and household > $2 order by household limit $3) one
+         order by one.household"
     );
     let rows = tx.all(sql, args![batch, after, most]).await?;
-    let mut found: Vec<_> =
-        rows.iter().map(|row| Ok((row.get("household")?, row.number("heads")?))).collect::<Result<_, StoreError>>()?;
-    found.sort();
-    Ok(found)
+    // In the order of the database, by which the next page begins.
+    rows.iter().map(|row| Ok((row.get("household")?, row.number("heads")?))).collect()
 }
 
 /// Adds a finding to the persons of these households who have none of its rule.
@@ -579,7 +615,8 @@ pub(in crate::population) async fn of_batch(
     most: i64,
 ) -> Result<Vec<(i64, PersonId, Person)>, StoreError> {
     let sql = sql!(
-        "select id, batch_line, record from person where batch_id = $1 and batch_line > $2 order by batch_line limit $3"
+        "select id, batch_line, record from person where batch_id = $1 and batch_line > $2
+         and not exists (select 1 from merged_person m where m.person_id = person.id) order by batch_line limit $3"
     );
     let rows = tx.all(sql, args![batch, after, most]).await?;
     rows.iter().map(|row| Ok((row.get("batch_line")?, Id::of(row, "id")?, row.json("record")?))).collect()

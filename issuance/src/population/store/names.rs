@@ -20,7 +20,7 @@ pub(in crate::population) struct KnownName {
 /// counted down.
 pub(in crate::population) async fn index(tx: &mut Tx, id: PersonId, indexed: &Indexed) -> Result<(), StoreError> {
     let sql = sql!("select id, fold, born from person where id = $1");
-    let before = tx.one(sql, args![id]).await?;
+    let before = tx.one_locked(sql, args![id]).await?;
     // A person whom a version before the dictionary registered is in no count.
     let before = match &before {
         Some(row) => row.get::<Option<i64>>("born")?.and(row.get::<Option<String>>("fold")?),
@@ -162,10 +162,11 @@ pub(in crate::population) async fn words(tx: &mut Tx) -> Result<Vec<(String, i64
     rows.iter().map(|row| Ok((row.get("word")?, row.get("n")?))).collect()
 }
 
-/// Returns how many words there are: some thousand.
-pub(in crate::population) async fn count_words(tx: &mut Tx) -> Result<usize, StoreError> {
-    let row = tx.one(sql!("select count(*) as n from name_word"), args![]).await?;
-    row.map_or(Ok(0), |row| row.number("n"))
+/// Returns how many words there are, some thousand, and in how many names they occur together.
+pub(in crate::population) async fn count_words(tx: &mut Tx) -> Result<(usize, i64), StoreError> {
+    let sql = sql!("select count(*) as words, cast(coalesce(sum(n), 0) as bigint) as uses from name_word");
+    let row = tx.one(sql, args![]).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.number("words")?, row.get("uses")?)))
 }
 
 /// Returns about how many people bear a name; `None` for a name that is not in the dictionary.

@@ -7,7 +7,7 @@ use super::super::quality::{DEAD, Deltas, Figures, Mark, Within, months};
 use super::super::reference::Reference;
 use crate::ground::Id;
 use crate::ground::ids::PersonId;
-use crate::store::{Db, Record, StoreError, Tx};
+use crate::store::{Db, Record, Sql, StoreError, Tx};
 use crate::{args, sql};
 
 /// Adds rows to the tallies. Returns how many.
@@ -60,10 +60,11 @@ pub async fn put(tx: &mut Tx, id: PersonId, mark: &Mark) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Returns what a person is counted as; `None` if the person was not counted yet.
+/// Returns what a person is counted as, kept from other writers: of two who count a person anew the second one takes
+/// back what the first one counted. `None` if the person was not counted yet.
 async fn mark_of(tx: &mut Tx, id: PersonId) -> Result<Option<Mark>, StoreError> {
     let sql = sql!("select id, quality_commune, quality_month, quality_words from person where id = $1");
-    let row = tx.one(sql, args![id]).await?;
+    let row = tx.one_locked(sql, args![id]).await?;
     row.map(|row| mark(&row)).transpose().map(Option::flatten)
 }
 
@@ -155,8 +156,12 @@ pub(in crate::population) async fn differences(tx: &mut Tx) -> Result<Vec<(Strin
 pub(in crate::population) async fn count_persons_of_before(db: &Db, reference: &Reference) -> Result<(), StoreError> {
     loop {
         let mut tx = db.begin_upkeep().await?;
+        // Locked, and what another process counted meanwhile is passed over: two that start at once count no person
+        // twice.
         let sql = sql!(
-            "select id, record, findings, declared_at from person where quality_commune is null order by id limit 500"
+            pg "select id, record, findings, declared_at from person where quality_commune is null order by id limit 500
+                for update",
+            lite "select id, record, findings, declared_at from person where quality_commune is null order by id limit 500",
         );
         let rows = tx.all(sql, args![]).await?;
         if rows.is_empty() {
@@ -176,66 +181,68 @@ pub(in crate::population) async fn count_persons_of_before(db: &Db, reference: &
     }
 }
 
-/// Returns the last row of the tally if it has far more rows than places and months.
-pub(in crate::population) async fn grown(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
-    let sql = sql!(
-        "select id, (select count(*) from quality_tally) as n,
-                (select count(*) from (select commune from quality_tally group by commune, month) as cells) as cells
-         from quality_tally order by id desc limit 1"
-    );
-    let Some(row) = tx.one(sql, args![]).await? else { return Ok(None) };
+/// A table to which changes add rows, until they are added up.
+pub(in crate::population) struct Tally {
+    /// Returns the last row, how many rows there are, and how many places with a month or a day.
+    size: Sql,
+    /// Takes the first rows away, up to one.
+    take: Sql,
+    /// Adds a row that was taken away.
+    merge: fn(&mut Deltas, &Record) -> Result<(), StoreError>,
+}
+
+/// The tallies: persons by place and month, entries by place and day.
+pub(in crate::population) const TALLIES: [Tally; 2] = [
+    Tally {
+        size: sql!(
+            "select id, (select count(*) from quality_tally) as n,
+                    (select count(*) from (select commune from quality_tally group by commune, month) as cells) as cells
+             from quality_tally order by id desc limit 1"
+        ),
+        take: sql!(
+            "delete from quality_tally where id in (select id from quality_tally where id <= $1 order by id limit $2)
+             returning commune, month, persons, right_n, enough_n, clean_n, all_n"
+        ),
+        merge: |deltas, row| {
+            let (persons, right, enough) = (row.get("persons")?, row.get("right_n")?, row.get("enough_n")?);
+            let (clean, all) = (row.get("clean_n")?, row.get("all_n")?);
+            deltas.merge(row.get("commune")?, row.get("month")?, [persons, right, enough, clean, all]);
+            Ok(())
+        },
+    },
+    Tally {
+        size: sql!(
+            "select id, (select count(*) from entry_tally) as n,
+                    (select count(*) from (select commune from entry_tally group by commune, day) as cells) as cells
+             from entry_tally order by id desc limit 1"
+        ),
+        take: sql!(
+            "delete from entry_tally where id in (select id from entry_tally where id <= $1 order by id limit $2)
+             returning commune, day, entered, quarantined"
+        ),
+        merge: |deltas, row| {
+            let counts = [row.get("entered")?, row.get("quarantined")?];
+            deltas.merge_entry(row.get("commune")?, row.get("day")?, counts);
+            Ok(())
+        },
+    },
+];
+
+/// Returns the last row of a tally if it has far more rows than places and months, or days.
+pub(in crate::population) async fn grown(tx: &mut Tx, tally: &Tally) -> Result<Option<i64>, StoreError> {
+    let Some(row) = tx.one(tally.size, args![]).await? else { return Ok(None) };
     let (rows, cells): (i64, i64) = (row.get("n")?, row.get("cells")?);
     if rows > 2 * cells + 1000 { row.get("id").map(Some) } else { Ok(None) }
 }
 
 /// Adds up the rows up to this one, a piece in each transaction, so that no other writer waits for long.
-pub(in crate::population) async fn add_up(db: &Db, last: i64) -> Result<(), StoreError> {
+pub(in crate::population) async fn add_up(db: &Db, tally: &Tally, last: i64) -> Result<(), StoreError> {
     loop {
         let mut tx = db.begin_upkeep().await?;
-        let sql = sql!(
-            "delete from quality_tally where id in (select id from quality_tally where id <= $1 order by id limit $2)
-             returning commune, month, persons, right_n, enough_n, clean_n, all_n"
-        );
-        let rows = tx.all(sql, args![last, PIECE]).await?;
+        let rows = tx.all(tally.take, args![last, PIECE]).await?;
         let mut deltas = Deltas::default();
         for row in &rows {
-            let (persons, right, enough) = (row.get("persons")?, row.get("right_n")?, row.get("enough_n")?);
-            let (clean, all) = (row.get("clean_n")?, row.get("all_n")?);
-            deltas.merge(row.get("commune")?, row.get("month")?, [persons, right, enough, clean, all]);
-        }
-        count(&mut tx, &deltas).await?;
-        tx.commit().await?;
-        if i64::try_from(rows.len()).is_ok_and(|rows| rows < PIECE) {
-            return Ok(());
-        }
-    }
-}
-
-/// As [`grown`], of the tally of entries.
-pub(in crate::population) async fn entries_grown(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
-    let sql = sql!(
-        "select id, (select count(*) from entry_tally) as n,
-                (select count(*) from (select commune from entry_tally group by commune, day) as cells) as cells
-         from entry_tally order by id desc limit 1"
-    );
-    let Some(row) = tx.one(sql, args![]).await? else { return Ok(None) };
-    let (rows, cells): (i64, i64) = (row.get("n")?, row.get("cells")?);
-    if rows > 2 * cells + 1000 { row.get("id").map(Some) } else { Ok(None) }
-}
-
-/// As [`add_up`], of the tally of entries.
-pub(in crate::population) async fn add_entries_up(db: &Db, last: i64) -> Result<(), StoreError> {
-    loop {
-        let mut tx = db.begin_upkeep().await?;
-        let sql = sql!(
-            "delete from entry_tally where id in (select id from entry_tally where id <= $1 order by id limit $2)
-             returning commune, day, entered, quarantined"
-        );
-        let rows = tx.all(sql, args![last, PIECE]).await?;
-        let mut deltas = Deltas::default();
-        for row in &rows {
-            let counts = [row.get("entered")?, row.get("quarantined")?];
-            deltas.merge_entry(row.get("commune")?, row.get("day")?, counts);
+            (tally.merge)(&mut deltas, row)?;
         }
         count(&mut tx, &deltas).await?;
         tx.commit().await?;

@@ -26,15 +26,6 @@ pub(in crate::population) struct Filter {
     pub most: i64,
 }
 
-impl Filter {
-    /// Persons of every office who were born from one day to another.
-    pub fn born(from: i64, to: i64, most: i64) -> Self {
-        let nothing = String::new;
-        let residence = [nothing(), nothing(), nothing()];
-        Self { office: nothing(), born: (from, to), father: nothing(), mother: nothing(), residence, most }
-    }
-}
-
 /// Returns persons with this folded name, by day of birth.
 pub(in crate::population) async fn named(
     tx: &mut Tx,
@@ -142,14 +133,20 @@ pub(in crate::population) async fn by_id(tx: &mut Tx, id: PersonId) -> Result<Ve
     tx.all(sql, args![id]).await?.iter().map(super::read).collect()
 }
 
-/// Returns persons of every office with this folded name who were born in this year, to be compared: the caller records
-/// whom it tells of.
+/// Returns persons of every office with this folded name who were born in this year and whose record is in force, to be
+/// compared: the caller records whom it tells of.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn namesakes(tx: &mut Tx, folded: &str, year: u16) -> Result<Vec<Registered>, StoreError> {
     let of_year = i64::from(year) * 10_000;
-    named(tx, folded, &Filter::born(of_year, of_year + 9_999, 1000)).await
+    let sql = sql!(
+        "select id, office, personal_number, record, findings from person
+         where fold = $1 and born >= $2 and born <= $3
+         and not exists (select person_id from merged_person m where m.person_id = person.id)
+         order by fold, born limit 1000"
+    );
+    tx.all(sql, args![folded, of_year, of_year + 9_999]).await?.iter().map(super::read).collect()
 }
 
 /// Returns the person with this number for life. One who had it before it was cancelled has it no more. The caller
