@@ -152,7 +152,8 @@ struct FoundPerson {
     /// The office that registered the person.
     office: OfficeCode,
     /// By what the person was found: `personal-number`, `replaced` (a number that was cancelled; today's is
-    /// `personal_number`), `old-number`, `name`, `parents` or `residence`.
+    /// `personal_number`), `merged` (a number that was cancelled by a merge: this is the record that lives on),
+    /// `old-number`, `name`, `parents` or `residence`.
     found_by: &'static str,
     /// How well it fits, best first: `exact` (names with their tones), `without-tones`, `beginning`, `word-order`,
     /// `some-words` (all that was asked, among other words) or `one-letter`.
@@ -178,6 +179,7 @@ impl From<Found> for FoundPerson {
         let found_by = match by {
             By::Number => "personal-number",
             By::Replaced => "replaced",
+            By::Merged => "merged",
             By::OldNumber => "old-number",
             By::Name => "name",
             By::Parents => "parents",
@@ -227,11 +229,11 @@ async fn search(
         return Err(Problem::new(ProblemCode::QueryMalformed).detail("a search has a purpose, and no case"));
     }
     desk.look(officer, async |deed| {
-        let replaced = match sought.personal_number.as_str().parse() {
-            Ok(number) => numbering::store::replaced(deed.tx(), &number).await?,
+        let cancelled = match sought.personal_number.as_str().parse() {
+            Ok(number) => numbering::store::cancelled(deed.tx(), &number).await?,
             Err(_) => None,
         };
-        let found = population::search::find(deed, &counter.register, &sought, replaced, occasion);
+        let found = population::search::find(deed, &counter.register, &sought, cancelled, occasion);
         let (found, more) = found.await.map_err(Problem::from)?;
         Ok::<_, Problem>(FoundPersons { items: found.into_iter().map(FoundPerson::from).collect(), more })
     })

@@ -63,6 +63,9 @@ pub(super) async fn establish_from(
     if person.died.is_some() {
         doubts.push("recorded as dead");
     }
+    if person.missing_since.is_some() {
+        doubts.push("declared missing by a court");
+    }
     if population::store::has_double(deed.tx(), id, &person).await? {
         doubts.push("another person of this name, birth date and sex is in the register");
     } else if population::duplicates::steps::is_doubtful(deed.tx(), id, &person).await? {
@@ -136,6 +139,9 @@ async fn give(
         let number = numbers.permutation.number(cell, position)?;
         if store::give(deed.tx(), &number, id, &by).await? {
             return Ok(number);
+        }
+        if store::holder(deed.tx(), &number).await?.is_some() {
+            store::uncount_entered(deed.tx(), cell).await?;
         }
     }
 }

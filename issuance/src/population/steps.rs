@@ -75,12 +75,10 @@ pub(super) async fn enter_beside(
     other: Option<PersonId>,
 ) -> Result<Entered, PopulationError> {
     store::hold_likeness(deed.tx(), person).await?;
-    let duplicates = duplicates::steps::of_declaration(deed, person).await?;
-    if !duplicates.is_empty() || store::has_like(deed.tx(), person).await? {
-        // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
-        // not get two numbers unseen.
-        findings.push(Finding::perhaps_declared_before());
-    }
+    // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
+    // not get two numbers unseen.
+    let (duplicates, found) = duplicates::steps::of_declaration(deed, person).await?;
+    findings.extend(found);
     let (id, by, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
     store::insert(deed.tx(), id, &office, &by, person, &findings).await?;
     let mark = Mark::of(person, &findings, register.reference(), deed.today());

@@ -40,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(100, "0100_population_names"),
     migration!(104, "0104_population_birth_registrations"),
     migration!(105, "0105_population_merges"),
+    migration!(120, "0120_population_verdicts_of_two_offices"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -108,15 +109,6 @@ pub async fn hold_likeness(tx: &mut Tx, person: &Person) -> Result<(), StoreErro
     let id: [u8; 32] = Sha256::digest(person.likeness()).into();
     tx.run(sql, args![id]).await?;
     Ok(())
-}
-
-/// True if a person of the same name, birth date and sex is in the register.
-pub(super) async fn has_like(tx: &mut Tx, person: &Person) -> Result<bool, StoreError> {
-    let sql = sql!(
-        "select id from person where likeness = $1
-         and not exists (select person_id from merged_person m where m.person_id = person.id) limit 1"
-    );
-    Ok(tx.one(sql, args![person.likeness()]).await?.is_some())
 }
 
 /// True if another person of the same name, birth date and sex is in the register, declared before or after, and no
