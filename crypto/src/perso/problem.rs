@@ -142,6 +142,7 @@ catalogue! {
     LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request
     LossGroundsMissing "loss-grounds-missing" Request
+    MergeStale "merge-stale" Request
     MergeUnfit "merge-unfit" Request
     MergeUnknown "merge-unknown" Request
     MethodNotAllowed "method-not-allowed" Request
@@ -153,6 +154,8 @@ catalogue! {
     NothingToPersonalize "nothing-to-personalize" Request
     NumberCellExhausted "number-cell-exhausted" Request
     NumberGiven "number-given" Request
+    NumberLeaseElsewhere "number-lease-elsewhere" Request
+    NumberLeaseLimit "number-lease-limit" Request
     NumberLeaseReturned "number-lease-returned" Request
     NumberLeaseUnfit "number-lease-unfit" Request
     NumberLeaseUnknown "number-lease-unknown" Request

@@ -18,6 +18,7 @@ use crate::ground::objects::ObjectError;
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::population;
+use crate::population::PersonDuplicates;
 use crate::population::model::Claim;
 use crate::web::{Answered, Desk, Looked, Named, Nothing, OccasionAsked, Right, Routes, Write};
 
@@ -145,6 +146,9 @@ pub(crate) struct ApplicationView {
     /// Until when the citizen may complain about a refusal.
     #[schema(format = Date)]
     appeal_until: Option<String>,
+    /// Other persons who are probably the citizen, who was then declared twice; only when read while it waits for its
+    /// decision.
+    likely_doubles: Option<PersonDuplicates>,
     /// The legal hold that keeps it from being erased; only when read.
     legal_hold: Option<HoldId>,
     /// Since when the portrait is erased; only when read.
@@ -192,6 +196,7 @@ impl ApplicationView {
             reason,
             held_for,
             appeal_until,
+            likely_doubles: None,
             legal_hold: None,
             portrait_erased_at: None,
             dossier_erased_at: None,
@@ -245,15 +250,17 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json((application, keeping)) = desk
+    let Json((application, keeping, likely)) = desk
         .look(officer.clone(), async |deed| {
             let application = steps::read(deed, id, occasion).await?;
             let keeping = steps::keeping(deed, &application).await?;
-            Ok::<_, CounterError>((application, keeping))
+            let likely = steps::likely_doubles(deed, &application, occasion).await?;
+            Ok::<_, CounterError>((application, keeping, likely))
         })
         .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
-    Ok(Json(ApplicationView::new(application, portrait, &officer).with(keeping)))
+    let view = ApplicationView::new(application, portrait, &officer).with(keeping);
+    Ok(Json(ApplicationView { likely_doubles: likely.map(PersonDuplicates::from), ..view }))
 }
 
 /// A portrait.

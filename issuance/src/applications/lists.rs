@@ -1,5 +1,7 @@
 //! Applications, listed: for a counter that has a slip or a person before it, and for an office that asks what waits.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::perso::problem::ProblemCode;
@@ -15,7 +17,8 @@ use crate::deed::{Action, Object};
 use crate::ground::ids::{ApplicationId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
-use crate::store::{Record, StoreError};
+use crate::population::duplicates::steps as duplicates;
+use crate::store::{Record, StoreError, Tx};
 use crate::web::{Desk, Listing, Looked, OccasionAsked, Page, PageAsked, Problem, Right, Routes};
 
 /// The routes of this file.
@@ -79,6 +82,9 @@ struct ApplicationItem {
     held_because: Option<HoldReason>,
     /// Held: the role that mends it.
     held_for: Option<Role>,
+    /// True for one that waits for its decision while another person of the register is probably the citizen too:
+    /// `likely_doubles` of the application tells with whom.
+    perhaps_declared_before: bool,
     /// True for a record that was changed by another hand: nothing of it is to be believed.
     tampered: bool,
 }
@@ -115,26 +121,43 @@ async fn list(
     };
     let until = now - Duration::days(older_than_days.unwrap_or_default().into());
     let window = Window { until, after: after.unwrap_or(Id::nil()), most };
-    let rows = if let Some(person) = person_id {
+    let (rows, doubtful) = if let Some(person) = person_id {
         let occasion = OccasionAsked { purpose, case }.of(&officer)?;
         let read = async |deed: &mut crate::deed::Deed<Officer>| {
             let rows = store::applications(deed.tx(), wanted, window).await?;
             let object = Object::Person(person);
             deed.record_reading(Action::ApplicationsListed, object, person, &own, occasion).await?;
-            Ok::<_, CounterError>(rows)
+            let doubtful = doubtful(deed.tx(), &rows).await?;
+            Ok::<_, CounterError>((rows, doubtful))
         };
         desk.look(officer.clone(), read).await?.0
     } else {
-        store::applications(&mut desk.deeds().db().begin_read().await?, wanted, window).await?
+        let mut tx = desk.deeds().db().begin_read().await?;
+        let rows = store::applications(&mut tx, wanted, window).await?;
+        let doubtful = doubtful(&mut tx, &rows).await?;
+        (rows, doubtful)
     };
-    let items = rows.iter().map(|row| item(row, &officer, now)).collect::<Result<_, StoreError>>()?;
+    let item = |row| item(row, &officer, now, &doubtful);
+    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
     Ok(Json(Page::of(items, limit)))
+}
+
+/// Returns the citizens of applications that wait for their decision of whom another person is probably the same.
+async fn doubtful(tx: &mut Tx, rows: &[(Record, bool)]) -> Result<BTreeSet<PersonId>, StoreError> {
+    let mut persons = vec![];
+    for (row, holds) in rows {
+        if *holds && row.get::<String>("stage")? == StageName::Captured.word() {
+            persons.push(Id::of(row, "person_id")?);
+        }
+    }
+    if persons.is_empty() { Ok(BTreeSet::new()) } else { duplicates::doubtful_among(tx, persons).await }
 }
 
 fn item(
     (row, holds): &(Record, bool),
     officer: &Officer,
     now: OffsetDateTime,
+    doubtful: &BTreeSet<PersonId>,
 ) -> Result<(ApplicationId, ApplicationItem), StoreError> {
     let (id, registered_at) = (Id::of(row, "id")?, row.get("registered_at")?);
     // What was changed by another hand may have no meaning, and is shown all the same.
@@ -155,6 +178,7 @@ fn item(
         age_days: (now - registered_at).whole_days(),
         held_because: hold.map(|hold| hold.reason),
         held_for: hold.map(|hold| hold.owner),
+        perhaps_declared_before: *holds && doubtful.contains(&Id::of(row, "person_id")?),
         tampered: !holds,
     };
     Ok((id, item))

@@ -151,7 +151,8 @@ struct FoundPerson {
     /// The office that registered the person.
     office: OfficeCode,
     /// By what the person was found: `personal-number`, `replaced` (a number that was cancelled; today's is
-    /// `personal_number`), `old-number`, `name`, `parents` or `residence`.
+    /// `personal_number`), `merged` (a number that was cancelled by a merge: this is the record that lives on),
+    /// `old-number`, `name`, `parents` or `residence`.
     found_by: &'static str,
     /// How well it fits, best first: `exact` (names with their tones), `without-tones`, `beginning`, `word-order`,
     /// `some-words` (all that was asked, among other words) or `one-letter`.
@@ -177,6 +178,7 @@ impl From<Found> for FoundPerson {
         let found_by = match by {
             By::Number => "personal-number",
             By::Replaced => "replaced",
+            By::Merged => "merged",
             By::OldNumber => "old-number",
             By::Name => "name",
             By::Parents => "parents",

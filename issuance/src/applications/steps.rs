@@ -22,6 +22,8 @@ use crate::ground::ids::{ApplicationId, HoldId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::tidy;
 use crate::ground::{OfficeCode, Officer, OtherOffice, Role, blocking};
+use crate::population::duplicates::score::SHOWN_FROM;
+use crate::population::duplicates::steps::Alike;
 use crate::population::model::Claim;
 use crate::population::search::{Found, SearchError, Sought};
 use crate::population::{self, PopulationError};
@@ -229,6 +231,25 @@ pub async fn read(
     Ok(application)
 }
 
+/// Returns the persons who are probably the citizen of an application that waits for its decision, each recorded;
+/// `None` for one that does not wait.
+///
+/// # Errors
+/// [`CounterError`]
+pub async fn likely_doubles(
+    deed: &mut Deed<Officer>,
+    application: &Application,
+    occasion: Occasion,
+) -> Result<Option<Vec<Alike>>, CounterError> {
+    if !matches!(application.stage, Stage::Captured { .. }) {
+        return Ok(None);
+    }
+    let occasion = Occasion { case: occasion.case.or(Some(application.id)), ..occasion };
+    let mut all = population::duplicates::steps::of_person(deed, application.person, occasion).await?;
+    all.retain(|alike| alike.judgement.score >= SHOWN_FROM);
+    Ok(Some(all))
+}
+
 /// True for an officer to whom an application is a record to be mended, and no case to be judged: the portrait is not
 /// for this officer.
 #[must_use]
@@ -317,7 +338,8 @@ pub(super) async fn case_fits(
 
 /// Refuses a card to a person who is no citizen, or dead.
 fn entitled(counter: &Counter, person: &population::model::Person) -> Result<(), CounterError> {
-    let is = person.nationality == counter.profile.state.code && person.died.is_none();
+    let is =
+        person.nationality == counter.profile.state.code && person.died.is_none() && person.missing_since.is_none();
     if is { Ok(()) } else { Err(CounterError::NotEntitled) }
 }
 
@@ -420,11 +442,11 @@ pub async fn search(
     sought: &Sought,
     occasion: Occasion,
 ) -> Result<(Vec<Found>, bool), SearchError> {
-    let replaced = match sought.personal_number.as_str().parse() {
-        Ok(number) => numbering::store::replaced(deed.tx(), &number).await?,
+    let cancelled = match sought.personal_number.as_str().parse() {
+        Ok(number) => numbering::store::cancelled(deed.tx(), &number).await?,
         Err(_) => None,
     };
-    population::search::find(deed, register, sought, replaced, occasion).await
+    population::search::find(deed, register, sought, cancelled, occasion).await
 }
 
 /// Why the counter does not do what was asked.

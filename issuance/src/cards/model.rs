@@ -104,6 +104,9 @@ pub struct Loss {
     /// It can be undone until then.
     #[serde(with = "time::serde::rfc3339")]
     pub until: OffsetDateTime,
+    /// True if no loss was reported: a court declared the holder missing. It ends when the holder is found again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
 }
 
 /// Why a card is revoked.
@@ -188,10 +191,19 @@ impl Status {
     /// [`UndoError::Status`], also after the term.
     pub fn propose_undo(self, by: Decision) -> Result<Self, UndoError> {
         match self {
-            Self::Suspended { handed_over, loss, .. } if by.at < loss.until => {
+            Self::Suspended { handed_over, loss, .. } if by.at < loss.until && !loss.missing => {
                 Ok(Self::Suspended { handed_over, loss, undo: Some(by) })
             }
             other => Err(StatusError(other.word()).into()),
+        }
+    }
+
+    /// `Suspended → Active`: the holder, who was missing, is found again. Everything else stays as it is.
+    #[must_use]
+    pub fn found(self) -> Self {
+        match self {
+            Self::Suspended { handed_over, loss, .. } if loss.missing => Self::Active { handed_over },
+            other => other,
         }
     }
 
@@ -254,7 +266,13 @@ mod tests {
         let by = || Decision { by: Id::from_uuid(uuid::Uuid::from_u128(1)), at };
         let active = Status::Personalized.activate(by()).unwrap();
         assert_eq!(active.clone().activate(by()), Err(StatusError("active")));
-        let loss = Loss { reported: by(), by_holder: true, grounds: "x".into(), until: at + time::Duration::days(7) };
+        let loss = Loss {
+            reported: by(),
+            by_holder: true,
+            grounds: "x".into(),
+            until: at + time::Duration::days(7),
+            missing: false,
+        };
         let lost = active.suspend(loss).unwrap().revoke(Revocation::Replaced, at).unwrap();
         assert_eq!(lost, Status::Revoked { reason: Revocation::Lost, at });
         assert_eq!(lost.clone().propose_undo(by()), Err(StatusError("revoked").into()));

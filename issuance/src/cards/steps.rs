@@ -52,19 +52,21 @@ pub async fn activate<A: Actor>(
 }
 
 /// What follows for the cards of a person when the register changes: those of a dead person, and those with a number
-/// that was cancelled, are revoked; one on which something else is no longer right must be changed by its holder.
+/// that was cancelled, are revoked; those of a person who is missing are suspended until the person is found again; one
+/// on which something else is no longer right must be changed by its holder.
 ///
 /// # Errors
 /// [`CardError`]
 pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), CardError> {
-    let Consequences { died, nationality_lost, renumbered, on_card, merged_into, .. } = event.consequences;
+    let Consequences { died, missing, found, nationality_lost, renumbered, on_card, merged_into, .. } =
+        event.consequences;
     let reasons = [
         (died, Revocation::HolderDied),
         (nationality_lost, Revocation::NationalityLost),
         (renumbered || merged_into.is_some(), Revocation::NumberCancelled),
     ];
     let reason = reasons.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
-    if reason.is_none() && !on_card {
+    if reason.is_none() && !on_card && !missing && !found {
         return Ok(());
     }
     for card in store::cards_of(deed, event.person).await? {
@@ -74,6 +76,8 @@ pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<()
         }
         if let Some(reason) = reason {
             revoke(deed, &card, reason, Purpose::Update).await?;
+        } else if missing || found {
+            of_missing(deed, card, found).await?;
         } else {
             store::set_must_change(deed.tx(), card.id, "register-changed").await?;
             let entry = Entry::new(Action::CardMustBeChanged, Object::Card(card.id), Purpose::Update);
@@ -84,6 +88,40 @@ pub async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<()
         .await?;
     Ok(())
 }
+
+/// Suspends a card in the pocket of a person who is missing, or takes that back for one who is found again. One that
+/// was reported lost stays so.
+async fn of_missing(deed: &mut Deed<Officer>, card: Card, found: bool) -> Result<(), CardError> {
+    let before = card.status.word();
+    let status = match card.status.clone() {
+        status @ Status::Suspended { .. } if found => status.found(),
+        status @ Status::Active { .. } if !found => {
+            let (reported, until) = (deed.decision(), deed.at() + FOR_EVER);
+            let grounds = HOLDER_MISSING.to_owned();
+            status.suspend(Loss { reported, by_holder: false, grounds, until, missing: true })?
+        }
+        other => other,
+    };
+    if status.word() == before {
+        return Ok(());
+    }
+    store::set_status(deed.tx(), card.id, &status).await?;
+    let action = if found {
+        store::unlist_suspended(deed, &card.sod_sha256).await?;
+        Action::CardLossUndone
+    } else {
+        store::suspend_document(deed, &card.sod_sha256).await?;
+        Action::CardLossReported
+    };
+    let entry = Entry::new(action, Object::Card(card.id), Purpose::Update).about(card.person).of(&card.office);
+    deed.enter(entry.because(HOLDER_MISSING)).await?;
+    Ok(())
+}
+
+/// Why a card of a missing person is suspended.
+const HOLDER_MISSING: &str = "holder-missing";
+/// A person who is missing may be found after many years.
+const FOR_EVER: Duration = Duration::days(200 * 365);
 
 /// What a counter was told about a lost card.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +143,8 @@ pub async fn report_loss(deed: &mut Deed<Officer>, id: CardId, report: Report<'_
     let grounds = fit_grounds(report.grounds)?;
     // Reported anywhere: a citizen who lost the card away from home must not have to travel.
     let mut card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
-    let loss = Loss { reported: deed.decision(), by_holder, grounds: grounds.clone(), until: deed.at() + term };
+    let (reported, until) = (deed.decision(), deed.at() + term);
+    let loss = Loss { reported, by_holder, grounds: grounds.clone(), until, missing: false };
     card.status = card.status.clone().suspend(loss)?;
     store::set_status(deed.tx(), id, &card.status).await?;
     store::suspend_document(deed, &card.sod_sha256).await?;

@@ -133,7 +133,8 @@ async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record
 
 pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Result<(), StoreError> {
     let until = match status {
-        Status::Suspended { loss, .. } => Some(loss.until),
+        // One of a missing person ends when the person is found, and at no day.
+        Status::Suspended { loss, .. } => (!loss.missing).then_some(loss.until),
         Status::Personalized | Status::Active { .. } | Status::Revoked { .. } => None,
     };
     let sql = sql!("update card set status = $1, status_data = $2, suspended_until = $3 where id = $4");

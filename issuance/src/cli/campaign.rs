@@ -56,8 +56,8 @@ struct FileOf {
     file: PathBuf,
 }
 
-/// Takes how many paper forms communes handed in on which days: `commune,day,forms`. A day that
-/// is named again is changed.
+/// Takes how many paper forms communes handed in on which days: `commune,day,forms`, a line for a day. A day that a
+/// later file names again is changed; one that lies ahead is refused.
 #[derive(Args)]
 struct Forms {
     #[command(flatten)]
@@ -87,7 +87,8 @@ async fn load(of: FileOf, expected: bool) -> Outcome {
         campaign::expect(&mut deed, &plans).await?;
         plans.len()
     } else {
-        let all = campaign::read_collected(&text, register.reference()).map_err(|e| named(&e))?;
+        let all = campaign::read_collected(&text, register.reference(), deeds.source().clock().today())
+            .map_err(|e| named(&e))?;
         campaign::collect(&mut deed, &all).await?;
         all.len()
     };

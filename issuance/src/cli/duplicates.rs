@@ -1,7 +1,6 @@
 //! `issuance duplicates`
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,6 +13,7 @@ use crate::population::duplicates::file;
 use crate::population::duplicates::memory::Memory;
 use crate::population::duplicates::score::SHOWN_FROM;
 use crate::population::duplicates::traits::Traits;
+use crate::population::import::open_file;
 
 /// Finds the people of a file who are declared twice, in memory, and measures the detector against the truth.
 ///
@@ -96,7 +96,8 @@ struct Missed {
 impl Duplicates {
     pub(super) fn run(self) -> Outcome {
         let named = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let opened = |path: &Path| File::open(path).map(BufReader::new).map_err(|error| named(path, &error));
+        let opened =
+            |path: &Path| open_file(path).map(|(file, _)| BufReader::new(file)).map_err(|error| named(path, &error));
         let people = file::read(opened(&self.file)?).map_err(|error| named(&self.file, &error))?;
         let mut truth = vec![];
         if let Some(path) = &self.truth {

@@ -1,6 +1,7 @@
 //! `issuance import`
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +14,14 @@ use time::format_description::well_known::Rfc3339;
 use super::serve::stop_requested;
 use super::{Outcome, Place, output};
 use crate::access;
-use crate::ground::ids::BatchId;
+use crate::deed::Deeds;
+use crate::ground::ids::{BatchId, OfficerId};
 use crate::ground::text::Login;
 use crate::ground::{OfficeCode, Permission, Randomness, Role};
-use crate::population::import::{Done, Ended, Format, Told, Wanted, import, look_for_doubles};
+use crate::population::import::{Done, Ended, Format, Told, Wanted, end, import, look_for_doubles};
 use crate::population::rules;
-use crate::server::Offices;
+use crate::population::store::import::Batch;
+use crate::server::{Offices, Settings};
 
 /// Takes files of declarations (form DC01) into the register: CSV or NDJSON, in UTF-8
 /// (docs/import.md has every column).
@@ -31,8 +34,18 @@ pub(super) struct ImportCommand {
     #[command(flatten)]
     place: Place,
     /// Files, one after the other.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "end", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Ends a file that was begun and can never be read to its end, since it was changed meanwhile or is gone: the
+    /// identifier of its batch, as `issuance quarantine list` and `issuance status` show it. What entered of it stays.
+    #[arg(long, value_name = "BATCH", conflicts_with_all = ["files", "doubles", "json"], requires = "because")]
+    end: Option<BatchId>,
+    /// Why the file is ended, for the audit trail.
+    #[arg(long, value_name = "WORDS", requires = "end")]
+    because: Option<String>,
+    /// Waits so many seconds for a lock of PostgreSQL that another session holds, then says which session it is.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    wait: u64,
     /// The registrar in whose name they are imported: the first event of each person names the officer.
     #[arg(long, value_name = "NAME")]
     officer: Login,
@@ -63,7 +76,7 @@ enum Written {
 
 impl ImportCommand {
     pub(super) fn run(self) -> Outcome {
-        let settings = self.place.settings()?;
+        let settings = Settings { lock_timeout: Some(Duration::from_secs(self.wait)), ..self.place.settings()? };
         tokio::runtime::Runtime::new()?.block_on(async {
             let offices = Box::pin(Offices::open(&settings, None, Randomness::System)).await?;
             let outcome = Box::pin(self.files(&offices)).await;
@@ -73,17 +86,13 @@ impl ImportCommand {
     }
 
     async fn files(&self, offices: &Offices) -> Outcome {
-        let mut tx = offices.deeds().db().begin_read().await?;
-        let officer = access::officer_of_name(&mut tx, self.officer.as_str()).await?;
-        drop(tx);
-        let (officer, own, roles) = officer.ok_or("no officer in service has this name")?;
-        let may = |role: &Role| Permission::Declare.roles().contains(role);
-        if !roles.iter().any(may) {
-            return Err("the officer is no registrar".into());
-        }
-        let office = self.office.clone().unwrap_or_else(|| own.clone());
-        if office != own && own != OfficeCode::national() {
-            return Err("the officer is of another office".into());
+        let (officer, office) = registrar(offices.deeds(), &self.officer, self.office.as_ref()).await?;
+        if let Some(batch) = self.end {
+            let ended = end(offices.deeds(), batch, (officer, &office), self.because.as_deref().unwrap_or_default());
+            let Batch { file_name, rows, accepted, quarantined, .. } = Box::pin(ended).await?;
+            return Ok(output::line(format_args!(
+                "{file_name}: ended with {rows} rows = {accepted} accepted + {quarantined} quarantined; what waits of it waits on"
+            ))?);
         }
         let stop = Arc::new(AtomicBool::new(false));
         tokio::spawn({
@@ -189,6 +198,26 @@ impl ImportCommand {
         }
         Ok(())
     }
+}
+
+/// Returns the registrar of this name, and the office for which the registrar acts: the own one, or another one that is
+/// named, for the national office.
+pub(super) async fn registrar(
+    deeds: &Deeds,
+    name: &Login,
+    office: Option<&OfficeCode>,
+) -> Result<(OfficerId, OfficeCode), Box<dyn Error>> {
+    let officer = access::officer_of_name(&mut deeds.db().begin_read().await?, name.as_str()).await?;
+    let (officer, own, roles) = officer.ok_or("no officer in service has this name")?;
+    let may = |role: &Role| Permission::Declare.roles().contains(role);
+    if !roles.iter().any(may) {
+        return Err("the officer is no registrar".into());
+    }
+    let office = office.cloned().unwrap_or_else(|| own.clone());
+    if office != own && own != OfficeCode::national() {
+        return Err("the officer is of another office".into());
+    }
+    Ok((officer, office))
 }
 
 /// Lines about rules that kept rows out.

@@ -76,14 +76,16 @@ fn csv(figures: &[Figures]) -> String {
 
 /// The figures in lines for a person.
 fn text(figures: &[Figures]) -> String {
-    let head = ["persons", "right", "enough", "clean", "living"].map(|word| format!("{word:>12}")).concat();
+    let head = ["persons", "right", "enough", "clean", "living", "verified"].map(|word| format!("{word:>12}")).concat();
     let mut lines = vec![format!("{:<34}{head}", "")];
     lines.extend(figures.iter().map(|one| {
         let share = |part| match one.tenths(part) {
             Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
             None => "-".to_owned(),
         };
-        let words = one.words().map(|part| format!("{:>12}", share(part))).concat();
+        let [right, enough, clean, living] = one.words();
+        let words = [right, enough, clean, living, one.verified];
+        let words = words.map(|part| format!("{:>12}", share(part))).concat();
         let name = format!("{} {}", one.place, one.name.as_deref().unwrap_or("not known"));
         format!("{name:<34}{:>12}{words}", one.persons)
     }));

@@ -25,8 +25,12 @@ pub struct RegisterEvent {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "facts, any of which may hold with any other")]
 pub struct Consequences {
-    /// The person is dead or missing.
+    /// The person is dead.
     pub died: bool,
+    /// A court declared the person missing.
+    pub missing: bool,
+    /// The person who was missing is found again.
+    pub found: bool,
     /// The person is no longer a citizen of the register's State.
     pub nationality_lost: bool,
     /// Sex or year of birth is another one: the number for life no longer tells it.
@@ -44,7 +48,7 @@ impl Consequences {
     /// person is in force.
     #[must_use]
     pub fn ends_entitlement(&self) -> bool {
-        self.died || self.nationality_lost || self.merged_into.is_some()
+        self.died || self.missing || self.nationality_lost || self.merged_into.is_some()
     }
 }
 

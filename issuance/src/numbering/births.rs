@@ -75,6 +75,19 @@ pub(super) async fn register(
             return Err(BirthError::Recorded { child: other.id, may_know });
         }
     }
+    if birth.acknowledged.is_none() {
+        // Under another spelling of the name. There are twins whose names are one another's in another order: for those
+        // an officer says why.
+        let compared = population::duplicates::steps::compare(deed.tx(), &person, None, None).await?;
+        for (other, _) in compared.likely {
+            let of_the_day = (other.person.birth, other.person.sex) == (person.birth, person.sex);
+            let named_so = same_name(&other.person.full_name, &person.full_name);
+            if of_the_day && named_so && same_parents(&other.person, &person) {
+                let may_know = deed.actor().may_act_for(&other.office).is_ok();
+                return Err(BirthError::Recorded { child: other.id, may_know });
+            }
+        }
+    }
     let entered = population::steps::enter(deed, register, &person, findings, evidence).await?;
     let (id, mut all) = (entered.id, entered.findings);
     // Of a child the law asks no more than the eight groups.
@@ -101,12 +114,23 @@ fn dead_too_long(parent: &Registered, field: &str, day: time::Date) -> bool {
     died.last_day() + after < day
 }
 
+/// True for one name in two spellings: with other marks, its words in another order, or written as one.
+fn same_name(one: &FullName, other: &FullName) -> bool {
+    let [one, other] = [one, other].map(|name| folded_name(name.as_str()));
+    let sorted = |fold: &str| {
+        let mut words: Vec<_> = fold.split(' ').map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
+    sorted(&one) == sorted(&other) || one.replace(' ', "") == other.replace(' ', "")
+}
+
 /// True if a parent of both is the same person, by number or, where one has none, by name.
 fn same_parents(one: &population::model::Person, other: &population::model::Person) -> bool {
     let same = |a: &Option<Relative>, b: &Option<Relative>| match (a, b) {
         (Some(a), Some(b)) => match (a.personal_number, b.personal_number) {
             (Some(a), Some(b)) => a == b,
-            _ => folded_name(a.full_name.as_str()) == folded_name(b.full_name.as_str()),
+            _ => same_name(&a.full_name, &b.full_name),
         },
         _ => false,
     };

@@ -10,19 +10,19 @@ use std::str::FromStr;
 use crypto::identity::{PersonalNumber, ProvinceCode, Sex};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
-use super::Numbers;
 use super::model::{CELL_SIZE, Cell, NumberingError, Permutation};
 use super::steps::{self, ReserveError};
-use super::store::leases as store;
+use super::{Numbers, Settings, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose, UnknownWord};
 use crate::ground::actor::Actor;
 use crate::ground::ids::LeaseId;
 use crate::ground::text::tidy;
-use crate::ground::{OfficeCode, OtherOffice};
+use crate::ground::{OfficeCode, Officer, OtherOffice};
 use crate::keys::KeyStoreError;
+use crate::offices;
 use crate::store::{StoreError, Tx};
 
 /// What a lease is for.
@@ -171,29 +171,96 @@ pub struct Wanted {
     pub days: u16,
 }
 
+impl Wanted {
+    /// The cells that it takes numbers of.
+    fn cells(&self) -> Vec<Cell> {
+        let (province, birth_year) = (self.province, self.birth_year);
+        let sexes = [Sex::Female, Sex::Male].into_iter().filter(|sex| self.sex.is_none_or(|only| only == *sex));
+        sexes.map(|sex| Cell { province, sex, birth_year }).collect()
+    }
+}
+
+/// Leases a block of numbers to a desk or station of the officer's office: in a province for which the office works,
+/// and so many as `[numbering]` allows at once and together.
+///
+/// # Errors
+/// [`LeaseError::Elsewhere`], [`LeaseError::TooMany`], and as [`lease`].
+pub async fn lease_of_officer(
+    deed: &mut Deed<Officer>,
+    numbers: &Numbers,
+    wanted: Wanted,
+) -> Result<Lease, LeaseError> {
+    fit(&wanted, deed.today())?;
+    let office = deed.actor().office.clone();
+    let provinces = offices::steps::provinces_of(deed.tx(), &office).await?;
+    if provinces.is_some_and(|provinces| !provinces.contains(&wanted.province)) {
+        return Err(LeaseError::Elsewhere(wanted.province));
+    }
+    let Settings { lease_numbers, office_numbers } = numbers.settings;
+    if wanted.numbers > lease_numbers {
+        return Err(LeaseError::TooMany(Limit::Lease(lease_numbers)));
+    }
+    for cell in wanted.cells() {
+        // Locked: two who lease at once do not both see the room that there is for one.
+        store::next_locked(deed.tx(), cell).await?;
+        let now = deed.at();
+        let held = store::leases::of_office(deed.tx(), &office, cell, (now - COUNTED, now)).await?;
+        if held + u64::from(wanted.numbers) > u64::from(office_numbers) {
+            return Err(LeaseError::TooMany(Limit::Office { most: office_numbers, held }));
+        }
+    }
+    lease(deed, numbers, wanted).await
+}
+
+/// Refuses what can be no lease of anyone.
+fn fit(wanted: &Wanted, today: Date) -> Result<(), LeaseUnfit> {
+    if !(1..=MOST).contains(&wanted.numbers) {
+        return Err(LeaseUnfit::Size);
+    }
+    if !(1..=MOST_DAYS).contains(&wanted.days) {
+        return Err(LeaseUnfit::Days);
+    }
+    if wanted.birth_year < 1900 || i32::from(wanted.birth_year) > today.year() + 1 {
+        return Err(LeaseUnfit::Year);
+    }
+    Ok(())
+}
+
+/// For so long a lease counts for its office, also when it is returned or over: its numbers are gone.
+const COUNTED: Duration = Duration::days(30);
+
+/// Which limit a lease is over.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum Limit {
+    /// Of one lease.
+    #[error(
+        "a registrar leases at most {0} numbers of a sex at once (`lease_numbers` in `[numbering]`): ask for fewer, or \
+         have the owner of the key file lease more by `issuance leases take`"
+    )]
+    Lease(u32),
+    /// Of an office.
+    #[error(
+        "the office has {held} numbers of this province, year and sex in leases that are open or were taken in the last \
+         thirty days, and at most {most} are allowed (`office_numbers` in `[numbering]`): use those first"
+    )]
+    Office {
+        /// So many are allowed.
+        most: u32,
+        /// So many there are.
+        held: u64,
+    },
+}
+
 /// Leases a block of numbers. When this returns and the deed is committed, no other caller gets one of them, whatever
 /// happens to this process. Of a cell that has fewer left, the lease has those.
 ///
 /// # Errors
 /// [`LeaseError`]; [`NumberingError::Exhausted`] for a cell that is full.
 pub async fn lease<A: Actor>(deed: &mut Deed<A>, numbers: &Numbers, wanted: Wanted) -> Result<Lease, LeaseError> {
-    let Wanted { office, holder, purpose, province, birth_year, sex, numbers: most, days } = wanted;
+    fit(&wanted, deed.today())?;
+    let cells = wanted.cells();
+    let Wanted { office, holder, purpose, province, birth_year, numbers: most, days, .. } = wanted;
     let holder = tidy(&holder).ok_or(LeaseUnfit::Holder)?;
-    if !(1..=MOST).contains(&most) {
-        return Err(LeaseUnfit::Size.into());
-    }
-    if !(1..=MOST_DAYS).contains(&days) {
-        return Err(LeaseUnfit::Days.into());
-    }
-    if birth_year < 1900 || i32::from(birth_year) > deed.today().year() + 1 {
-        return Err(LeaseUnfit::Year.into());
-    }
-    let sexes: &[Sex] = match sex {
-        Some(Sex::Female) => &[Sex::Female],
-        Some(Sex::Male) => &[Sex::Male],
-        None => &[Sex::Female, Sex::Male],
-    };
-    let cells: Vec<Cell> = sexes.iter().map(|sex| Cell { province, sex: *sex, birth_year }).collect();
     // Looked at before anything is reserved: what a refused deed reserved stays forfeited.
     for cell in &cells {
         if steps::left(deed.tx(), numbers, *cell).await? == 0 {
@@ -222,7 +289,7 @@ pub async fn lease<A: Actor>(deed: &mut Deed<A>, numbers: &Numbers, wanted: Want
         expires_at: deed.at() + Duration::days(days.into()),
         returned: None,
     };
-    store::insert(deed.tx(), &lease).await?;
+    store::leases::insert(deed.tx(), &lease).await?;
     let entry = Entry::new(Action::NumbersLeased, Object::NumberLease(lease.id), Purpose::Numbering);
     deed.enter(entry.of(&lease.office).because(format!("{} numbers", lease.size()))).await?;
     Ok(lease)
@@ -238,7 +305,7 @@ pub async fn read<A: Actor>(
     id: LeaseId,
     may: impl FnOnce(&A, &OfficeCode) -> Result<(), OtherOffice>,
 ) -> Result<(Lease, Vec<PersonalNumber>), LeaseError> {
-    let lease = store::lease(deed.tx(), id).await?.ok_or(LeaseError::Unknown)?;
+    let lease = store::leases::lease(deed.tx(), id).await?.ok_or(LeaseError::Unknown)?;
     may(deed.actor(), &lease.office)?;
     let unused = unused(deed.tx(), numbers, &lease).await?;
     let entry = Entry::new(Action::NumberLeaseRead, Object::NumberLease(id), Purpose::Numbering);
@@ -268,14 +335,14 @@ pub async fn give_back<A: Actor>(
     because: &str,
     may: impl FnOnce(&A, &OfficeCode) -> Result<(), OtherOffice>,
 ) -> Result<(), LeaseError> {
-    let lease = store::lease_locked(deed.tx(), id).await?.ok_or(LeaseError::Unknown)?;
+    let lease = store::leases::lease_locked(deed.tx(), id).await?.ok_or(LeaseError::Unknown)?;
     may(deed.actor(), &lease.office)?;
     if lease.returned.is_some() {
         return Err(LeaseError::Returned);
     }
     let because = tidy(because).ok_or(LeaseError::ReasonMissing)?;
     let returned = Returned { by: deed.caller().to_string(), at: deed.at(), because: because.clone() };
-    store::give_back(deed.tx(), id, &returned).await?;
+    store::leases::give_back(deed.tx(), id, &returned).await?;
     let entry = Entry::new(Action::NumberLeaseReturned, Object::NumberLease(id), Purpose::Numbering);
     deed.enter(entry.of(&lease.office).because(because)).await?;
     Ok(())
@@ -330,6 +397,13 @@ pub enum LeaseError {
     /// The counters outside the database.
     #[error(transparent)]
     Counters(#[from] KeyStoreError),
+    /// A province for which the office does not work.
+    #[error(
+        "the officer's office does not work for province {0}: an office leases numbers of its own province and of those \
+         of the units below it, and one that is no unit leases none; GET /api/v1/units tells which, and the national \
+         office makes a unit by POST /api/v1/units"
+    )]
+    Elsewhere(ProvinceCode),
     /// The number space.
     #[error(transparent)]
     Numbering(#[from] NumberingError),
@@ -345,6 +419,9 @@ pub enum LeaseError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// More than a registrar may lease.
+    #[error(transparent)]
+    TooMany(#[from] Limit),
     /// What is asked is no lease.
     #[error(transparent)]
     Unfit(#[from] LeaseUnfit),

@@ -45,7 +45,7 @@ struct LeaseBody {
     holder: SomeWords<100>,
     /// What it is for.
     purpose: LeasePurpose,
-    /// Province of birth registration, three digits.
+    /// Province of birth registration, three digits: the office's own, or one of the units below it.
     #[schema(value_type = String)]
     province: ProvinceCode,
     /// Year of birth.
@@ -54,7 +54,7 @@ struct LeaseBody {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     sex: Option<Sex>,
-    /// Numbers of a sex, 1 to 10000.
+    /// Numbers of a sex, 1 to 10000, and no more than `[numbering]` allows.
     numbers: u32,
     /// Days that the lease lasts, 1 to 366.
     days: u16,
@@ -202,7 +202,7 @@ async fn lease(
             numbers: body.numbers,
             days: body.days,
         };
-        let lease = leases::lease(deed, &numbers, wanted).await?;
+        let lease = leases::lease_of_officer(deed, &numbers, wanted).await?;
         let drawn = lease.numbers(numbers.permutation()).collect::<Result<_, _>>()?;
         Ok(Leased { lease_id: lease.id, numbers: drawn, expires_at: lease.expires_at })
     })

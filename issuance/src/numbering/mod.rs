@@ -15,7 +15,7 @@ mod problem;
 pub mod steps;
 pub mod store;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,7 @@ pub use api::routes;
 use crypto::identity::PersonalNumber;
 use model::Cell;
 pub use model::Permutation;
+use serde::{Deserialize, Serialize};
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
 pub use store::leases::NUMBER_LEASE;
@@ -36,6 +37,22 @@ use crate::population::import::{Noted, NumberBook};
 use crate::store::Tx;
 use crate::web::Problem;
 
+/// Settings of the numbers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// A registrar leases at most so many numbers of a sex at once; never more than [`leases::MOST`].
+    pub lease_numbers: u32,
+    /// An office has at most so many numbers of a cell in leases that are open or were taken within thirty days.
+    pub office_numbers: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { lease_numbers: 1000, office_numbers: 10_000 }
+    }
+}
+
 /// What this office has: the secret of all personal numbers, and the positions that it reserved.
 #[derive(Clone, Debug)]
 pub struct Numbers {
@@ -43,6 +60,8 @@ pub struct Numbers {
     /// The State whose citizens get numbers, as in a machine-readable zone.
     state: String,
     counters: Counters,
+    /// What registrars may lease.
+    settings: Settings,
     /// Positions that are reserved and not given yet.
     reserved: Arc<Mutex<HashMap<Cell, Range<u64>>>>,
 }
@@ -84,7 +103,21 @@ impl NumberBook for Numbers {
         numbers: &'a [(PersonalNumber, PersonId)],
         entered: Decision,
     ) -> Noted<'a, ()> {
-        Box::pin(async move { store::enter(tx, numbers, &entered).await })
+        Box::pin(async move {
+            store::enter(tx, numbers, &entered).await?;
+            let mut cells: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+            for (number, _) in numbers {
+                let (cell, position) = self.permutation.position(number);
+                cells.entry(store::cell_id(cell)).or_default().push(position.into());
+            }
+            let reached = store::reached(tx, cells.keys().cloned().collect()).await?;
+            let ahead = |(id, positions): (String, Vec<u64>)| {
+                let next = reached.get(&id).copied().unwrap_or(0);
+                let ahead = positions.into_iter().filter(|position| *position >= next).count();
+                (ahead > 0).then(|| (id, i64::try_from(ahead).unwrap_or(i64::MAX)))
+            };
+            store::count_entered(tx, &cells.into_iter().filter_map(ahead).collect()).await
+        })
     }
 }
 
@@ -95,7 +128,14 @@ impl Numbers {
     /// [`CeremonyError`] if the secret or the name of the State cannot be read.
     pub fn open(store: &KeyStore, counters: Counters) -> Result<Self, CeremonyError> {
         let state = AuthoritySettings::read(store)?.country()?.in_mrz().to_owned();
-        Ok(Self { permutation: Arc::new(steps::open(store)?), state, counters, reserved: Arc::default() })
+        let permutation = Arc::new(steps::open(store)?);
+        Ok(Self { permutation, state, counters, settings: Settings::default(), reserved: Arc::default() })
+    }
+
+    /// The same numbers, of which registrars may lease so many.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
     }
 
     /// The permutation that turns positions into numbers.

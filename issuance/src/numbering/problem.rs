@@ -52,11 +52,21 @@ impl From<LeaseError> for Problem {
         match error {
             E::Counters(ref source @ KeyStoreError::File(_, ref file)) => Self::of_file(file, source),
             E::Counters(source) => Self::internal(&source),
+            E::Elsewhere(_) => Self::new(Code::NumberLeaseElsewhere).detail(&error).field(
+                "/province",
+                Code::NumberLeaseElsewhere.word(),
+                error.to_string(),
+            ),
             E::Numbering(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
             E::Returned => Self::new(Code::NumberLeaseReturned).detail(error),
             E::Store(source) => source.into(),
+            E::TooMany(_) => Self::new(Code::NumberLeaseLimit).detail(&error).field(
+                "/numbers",
+                Code::NumberLeaseLimit.word(),
+                error.to_string(),
+            ),
             E::Unfit(_) => Self::new(Code::NumberLeaseUnfit).detail(error),
             E::Unknown => Self::new(Code::NumberLeaseUnknown),
         }

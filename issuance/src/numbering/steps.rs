@@ -64,6 +64,9 @@ pub(super) async fn establish_from(
     if person.died.is_some() {
         doubts.push("recorded as dead");
     }
+    if person.missing_since.is_some() {
+        doubts.push("declared missing by a court");
+    }
     match doubt(deed.tx(), id, &person).await? {
         Some(Doubt::Alike) => doubts.push("another person of this name, birth date and sex is in the register"),
         Some(Doubt::Probable) => doubts.push("another person who is probably the same one is in the register"),
@@ -137,6 +140,9 @@ async fn give(
         let number = numbers.permutation.number(cell, position)?;
         if store::give(deed.tx(), &number, id, &by).await? {
             return Ok(number);
+        }
+        if store::holder(deed.tx(), &number).await?.is_some() {
+            store::uncount_entered(deed.tx(), cell).await?;
         }
     }
 }

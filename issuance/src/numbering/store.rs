@@ -2,13 +2,16 @@
 
 pub mod leases;
 
+use std::collections::BTreeMap;
+
 use crypto::identity::{PersonalNumber, Sex};
 use time::OffsetDateTime;
 
-use super::model::Cell;
+use super::model::{CELL_SIZE, Cell, NumberCell};
 use crate::ground::ids::{OfficerId, PersonId};
 use crate::ground::{Decision, Id};
-use crate::store::{Migration, StoreError, Tx};
+use crate::population::search::CancelledNumber;
+use crate::store::{Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of cells and of numbers given.
@@ -19,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(103, "0103_numbering_leases"),
     migration!(106, "0106_numbering_merged"),
     migration!(127, "0127_numbering_lease_cells"),
+    migration!(121, "0121_numbering_entered"),
 ];
 
 /// Name of a cell, as stored.
@@ -42,18 +46,60 @@ pub(super) async fn set_next(tx: &mut Tx, cell: Cell, next: u64) -> Result<(), S
     Ok(())
 }
 
-/// Returns the fullest cells, the fullest first: at most ten, with how many of their numbers are reserved.
+/// Returns the cells of which so many numbers or more are given or reserved, and beside them the ten
+/// fullest; the fullest first.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn fullest(tx: &mut Tx) -> Result<Vec<(Cell, u64)>, StoreError> {
-    let rows = tx.all(sql!("select id, next from number_cell order by next desc, id limit 10"), args![]).await?;
-    let cell = |row: &crate::store::Record| {
-        let id: String = row.get("id")?;
-        let cell = cell_of(&id).ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?;
-        Ok((cell, row.number("next")?))
-    };
-    rows.iter().map(cell).collect()
+pub async fn fullest(tx: &mut Tx, from: u64) -> Result<Vec<NumberCell>, StoreError> {
+    let sql = sql!(
+        "select id, cast(sum(n) as bigint) as next
+         from (select id, next as n from number_cell union all select id, entered from number_cell_entered) as told
+         group by id having sum(n) >= $1 order by sum(n) desc, id limit $2"
+    );
+    let mut rows = tx.all(sql, args![0_i64, 10_i64]).await?;
+    let last = rows.last().map_or(Ok(0), |row| row.number("next"))?;
+    if last >= from && from > 0 {
+        rows = tx.all(sql, args![i64::try_from(from).unwrap_or(i64::MAX), i64::MAX]).await?;
+    }
+    rows.iter().map(|row| number_cell(row).map(|(_, cell)| cell)).collect()
+}
+
+/// Reads a cell, of a row with its name and how many numbers of it are given or reserved.
+fn number_cell(row: &Record) -> Result<(String, NumberCell), StoreError> {
+    let id: String = row.get("id")?;
+    let cell = cell_of(&id).ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?;
+    Ok((id, NumberCell::of(cell, row.number::<u64>("next")?.min(CELL_SIZE.into()))))
+}
+
+/// Counts numbers of cells that came from elsewhere, and lie before what the cells' own counters have reached.
+pub(super) async fn count_entered(tx: &mut Tx, entered: &BTreeMap<String, i64>) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into number_cell_entered (id, entered) values ($1, $2)
+         on conflict (id) do update set entered = number_cell_entered.entered + excluded.entered"
+    );
+    // In the order of their names, so that two imports do not wait for each other.
+    for (id, n) in entered {
+        tx.run(sql, args![id, *n]).await?;
+    }
+    Ok(())
+}
+
+/// Notes that the counter of a cell reached a number that came from elsewhere: from now on the counter counts it.
+pub(super) async fn uncount_entered(tx: &mut Tx, cell: Cell) -> Result<(), StoreError> {
+    let sql = sql!("update number_cell_entered set entered = entered - 1 where id = $1 and entered > 0");
+    tx.run(sql, args![cell_id(cell)]).await?;
+    Ok(())
+}
+
+/// Returns the first positions that are not reserved, of those of these cells that have a counter.
+pub(super) async fn reached(tx: &mut Tx, cells: Vec<String>) -> Result<BTreeMap<String, u64>, StoreError> {
+    let sql = sql!(
+        pg "select id, next from number_cell where id = any($1)",
+        lite "select id, next from number_cell where id in (select value from json_each($1))",
+    );
+    let rows = tx.all(sql, vec![crate::store::Argument::Texts(cells)]).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.number("next")?))).collect()
 }
 
 /// The cell of such a name.
@@ -153,16 +199,19 @@ pub async fn holder(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<Perso
     tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "person_id")).transpose()
 }
 
-/// Returns the person who had a number before another one took its place; `None` for a number that counts.
+/// Returns the person who had a number before another one took its place, and whether that followed from a merge;
+/// `None` for a number that counts.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn replaced(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<PersonId>, StoreError> {
+pub async fn cancelled(tx: &mut Tx, number: &PersonalNumber) -> Result<Option<CancelledNumber>, StoreError> {
     let sql = sql!(
-        "select personal_number, person_id from personal_number
+        "select personal_number, person_id, merged_into from personal_number
          where personal_number = $1 and replaced_by is not null"
     );
-    tx.one(sql, args![number.as_str()]).await?.map(|row| Id::of(&row, "person_id")).transpose()
+    let Some(row) = tx.one(sql, args![number.as_str()]).await? else { return Ok(None) };
+    let merged_into = Id::of_optional(&row, "merged_into")?;
+    Ok(Some(CancelledNumber { person: Id::of(&row, "person_id")?, merged_into }))
 }
 
 /// Sees to it that a number is given to no person any more. Withheld once, it stays so.

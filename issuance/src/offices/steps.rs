@@ -1,5 +1,8 @@
 //! Verbs of units, calendar and deputies, and what other offices ask here.
 
+use std::collections::BTreeSet;
+
+use crypto::identity::ProvinceCode;
 use time::Date;
 
 use super::calendar::{Calendar, SetDay};
@@ -20,7 +23,7 @@ pub struct NewUnit {
     /// What it is.
     pub kind: UnitKind,
     /// Province that it belongs to.
-    pub province: Option<crypto::identity::ProvinceCode>,
+    pub province: Option<ProvinceCode>,
     /// What it is called.
     pub name: UnitName,
     /// The unit above.
@@ -154,6 +157,29 @@ pub async fn is_deputy_of(tx: &mut Tx, officer: OfficerId, other: OfficerId, day
 /// [`StoreError`]
 pub async fn calendar(tx: &mut Tx) -> Result<Calendar, StoreError> {
     store::set_days(tx).await.map(Calendar::new)
+}
+
+/// Returns the provinces for which an office works: its own and those of the units below it; none for an office that is
+/// no unit. `None` is every province: of the national office.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn provinces_of(tx: &mut Tx, office: &OfficeCode) -> Result<Option<BTreeSet<ProvinceCode>>, StoreError> {
+    if *office == OfficeCode::national() {
+        return Ok(None);
+    }
+    let units = store::units(tx, None, u16::MAX).await?;
+    let (mut provinces, mut within) = (BTreeSet::new(), BTreeSet::new());
+    let mut level = vec![office.clone()];
+    // Ends: each unit is looked at once.
+    while let Some(code) = level.pop() {
+        if !within.insert(code.clone()) {
+            continue;
+        }
+        provinces.extend(units.iter().filter(|unit| unit.code == code).filter_map(|unit| unit.province));
+        level.extend(units.iter().filter(|unit| unit.parent.as_ref() == Some(&code)).map(|unit| unit.code.clone()));
+    }
+    Ok(Some(provinces))
 }
 
 /// Walks from a unit's parent to the top, and refuses when the unit itself is met. Ends: units stand in a tree, and

@@ -1,7 +1,7 @@
 //! The campaign that fills the register: forms expected, collected, entered, verified and in quarantine, by commune,
 //! district, province and country; who is behind the plan, by how much, and when each will be done at the present rate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -209,18 +209,23 @@ pub fn read_plans(text: &str, reference: &Reference) -> Result<Vec<Plan>, FileUn
     rows.into_iter().map(plan).collect()
 }
 
-/// Reads a file of forms that were handed in: `commune,day,forms`.
+/// Reads a file of forms that were handed in until `today`: `commune,day,forms`, each day of a commune once.
 ///
 /// # Errors
 /// [`FileUnfit`], which names the line.
-pub fn read_collected(text: &str, reference: &Reference) -> Result<Vec<Collected>, FileUnfit> {
+pub fn read_collected(text: &str, reference: &Reference, today: Date) -> Result<Vec<Collected>, FileUnfit> {
     let rows = rows(text, &["commune", "day", "forms"], &[])?;
+    let mut named = BTreeSet::new();
     let collected = |(line, fields): (usize, Vec<&str>)| {
-        Ok(Collected {
-            commune: commune((line, fields[0]), day(line, fields[1])?, reference)?,
-            day: day(line, fields[1])?,
-            forms: number(line, fields[2])?,
-        })
+        let day = day(line, fields[1])?;
+        if day > today {
+            return Err(FileUnfit { line, why: "the day lies ahead: nothing was handed in on it yet" });
+        }
+        let commune = commune((line, fields[0]), day, reference)?;
+        if !named.insert((commune.clone(), day)) {
+            return Err(FileUnfit { line, why: "this commune has a line for this day above: add the two up" });
+        }
+        Ok(Collected { commune, day, forms: number(line, fields[2])? })
     };
     rows.into_iter().map(collected).collect()
 }
@@ -381,7 +386,15 @@ mod tests {
             let unfit = read(text).unwrap_err();
             assert!(unfit.line == line && unfit.why.starts_with(why), "{text}: {unfit}");
         }
-        let forms = read_collected("commune,day,forms\n00001,2021-01-02,3\n", &reference).unwrap();
-        assert_eq!(forms[0].forms, 3);
+        let collected = |text: &str| read_collected(text, &reference, date!(2021 - 01 - 02));
+        let forms = collected("commune,day,forms\n00001,2021-01-02,3\n00001,2021-01-01,4\n").unwrap();
+        assert_eq!((forms[0].forms, forms[1].forms), (3, 4));
+        for (text, line, why) in [
+            ("commune,day,forms\n00001,2021-01-02,3\n00001,2021-01-03,4\n", 3, "the day lies ahead"),
+            ("commune,day,forms\n00001,2021-01-02,3\n00001,2021-01-01,4\n00001,2021-01-02,3\n", 4, "this commune has"),
+        ] {
+            let unfit = collected(text).unwrap_err();
+            assert!(unfit.line == line && unfit.why.starts_with(why), "{text}: {unfit}");
+        }
     }
 }

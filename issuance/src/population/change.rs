@@ -60,6 +60,7 @@ pub async fn propose(
     if wanted.valid_from.is_some_and(|date| date.first_day() > today) {
         return Err(ChangeUnfit::Ahead.into());
     }
+    history::check_evidence(wanted.kind, &wanted.evidence)?;
     let (after, mut findings) = examined(register, deed, &registered, wanted.kind, wanted.fields)?;
     findings.extend(province_stays(&registered, &after));
     let changes = history::difference(&registered.person, &after);

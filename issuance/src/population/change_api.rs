@@ -270,7 +270,8 @@ async fn withdraw(
 
 /// What follows from a change outside the register.
 pub(super) fn words_of(consequences: Consequences) -> Vec<&'static str> {
-    let Consequences { renumbered, on_card, merged_into, restored, .. } = consequences;
+    let Consequences { died, missing, found, nationality_lost, renumbered, on_card, merged_into, restored } =
+        consequences;
     let ends = consequences.ends_entitlement();
     let mut words = vec![];
     if merged_into.is_some() {
@@ -282,8 +283,12 @@ pub(super) fn words_of(consequences: Consequences) -> Vec<&'static str> {
     if renumbered {
         words.push("number-established-anew");
     }
-    if ends || renumbered {
+    if died || nationality_lost || merged_into.is_some() || renumbered {
         words.push("cards-revoked");
+    } else if missing {
+        words.push("cards-suspended");
+    } else if found {
+        words.push("cards-restored");
     } else if on_card {
         words.push("card-to-be-changed");
     }

@@ -89,6 +89,8 @@ impl Examination<'_> {
         let religion = self.card_text("religion", &d.religion);
         let marital_status = self.marital_status(&d.marital_status);
         let died = self.may("died", &d.died, rules::DATE_UNREADABLE).filter(|day| self.not_ahead("died", *day));
+        let missing_since = self.may("missing_since", &d.missing_since, rules::DATE_UNREADABLE);
+        let missing_since = missing_since.filter(|day| self.not_ahead("missing_since", *day));
         let old_id_number = self.old_number("old_id_number", &d.old_id_number);
         let blood_group = self.blood_group(&d.blood_group);
         let permanent_residence = self.place("permanent_residence", d.permanent_residence.as_ref(), false);
@@ -122,6 +124,7 @@ impl Examination<'_> {
             head_of_household,
             relation_to_head,
             died,
+            missing_since,
             old_id_number,
             household_book_number,
         })
@@ -137,7 +140,11 @@ impl Examination<'_> {
             self.finds("birth_date", rules::AGE_IMPROBABLE, "older than 110 years and not recorded as dead");
         }
         if person.died.is_some() {
-            self.finds("died", rules::DEATH_RECORDED, "recorded as dead or missing: no application is possible");
+            self.finds("died", rules::DEATH_RECORDED, "recorded as dead: no application is possible");
+        }
+        if person.missing_since.is_some() {
+            let says = "declared missing by a court: no application is possible until the person is found again";
+            self.finds("missing_since", rules::MISSING_RECORDED, says);
         }
         if person.died.is_some_and(|died| died.last_day() < person.birth.first_day()) {
             self.finds("died", rules::DEATH_BEFORE_BIRTH, "the death lies before the birth");

@@ -48,6 +48,8 @@ pub(super) struct DuplicateView {
     against: Vec<DuplicateAgainst>,
     /// What officers said of the two, oldest first.
     verdicts: Vec<VerdictView>,
+    /// The office whose officer has still to say that the two are two, where an officer of the other one's did.
+    awaits: Option<OfficeCode>,
 }
 
 /// What an officer said of two persons.
@@ -64,7 +66,7 @@ struct VerdictView {
 
 impl From<Alike> for DuplicateView {
     fn from(alike: Alike) -> Self {
-        let Alike { registered, judgement, readable, said } = alike;
+        let Alike { registered, judgement, readable, said, awaits } = alike;
         let view = |said: Said| VerdictView { verdict: said.verdict, officer_id: said.by.by, at: said.by.at };
         Self {
             person_id: readable.then_some(registered.id),
@@ -75,6 +77,7 @@ impl From<Alike> for DuplicateView {
             reasons: if readable { judgement.reasons } else { vec![] },
             against: if readable { judgement.against } else { vec![] },
             verdicts: said.into_iter().map(view).collect(),
+            awaits,
         }
     }
 }
@@ -99,7 +102,8 @@ struct DuplicateVerdict {
 }
 
 /// An officer says of two persons that they are one, or two. Two who are two are not shown to each other again, and
-/// stand no longer in the way of a number; that two are one is said by two officers before anything follows from it.
+/// stand no longer in the way of a number; of persons of two offices an officer of each says so, or one of the national
+/// office. That two are one is said by two officers before anything follows from it.
 #[utoipa::path(post, path = "/api/v1/persons/{id}/duplicate-verdicts", tag = "population",
     operation_id = "judge_duplicate", request_body = DuplicateVerdict,
     responses((status = 204, description = "Done.")))]

@@ -29,8 +29,12 @@ pub enum EventKind {
     Moved,
     /// Marriage, divorce, death of the spouse.
     MaritalStatusChanged,
-    /// Death, or the court's declaration that the person is dead or missing.
+    /// Death, or the court's declaration that the person is dead.
     Died,
+    /// A court declared the person missing (Civil Code 91/2015/QH13, Art. 68).
+    DeclaredMissing,
+    /// A court took that back: the person is there, or is known to live (Art. 70).
+    FoundAgain,
     /// Another record of the same person was merged into this one.
     Absorbed,
     /// The record was merged into another one of the same person.
@@ -45,8 +49,15 @@ pub enum EventKind {
 
 impl EventKind {
     /// The kinds that officers propose.
-    pub const PROPOSED: [Self; 5] =
-        [Self::Corrected, Self::Redetermined, Self::Moved, Self::MaritalStatusChanged, Self::Died];
+    pub const PROPOSED: [Self; 7] = [
+        Self::Corrected,
+        Self::Redetermined,
+        Self::Moved,
+        Self::MaritalStatusChanged,
+        Self::Died,
+        Self::DeclaredMissing,
+        Self::FoundAgain,
+    ];
 
     /// The word, as stored and answered.
     #[must_use]
@@ -58,6 +69,8 @@ impl EventKind {
             Self::Moved => "moved",
             Self::MaritalStatusChanged => "marital-status-changed",
             Self::Died => "died",
+            Self::DeclaredMissing => "declared-missing",
+            Self::FoundAgain => "found-again",
             Self::Absorbed => "absorbed",
             Self::Merged => "merged",
             Self::Released => "released",
@@ -95,6 +108,7 @@ impl EventKind {
             ]),
             Self::MaritalStatusChanged => Some(&["marital_status", "spouse"]),
             Self::Died => Some(&["died"]),
+            Self::DeclaredMissing | Self::FoundAgain => Some(&["missing_since"]),
         }
     }
 }
@@ -366,6 +380,8 @@ pub(super) fn members(value: &impl Serialize) -> Map<String, Value> {
 pub fn consequences(before: &Person, after: &Person, changes: &[FieldChange], state: &str) -> Consequences {
     Consequences {
         died: before.died.is_none() && after.died.is_some(),
+        missing: before.missing_since.is_none() && after.missing_since.is_some(),
+        found: before.missing_since.is_some() && after.missing_since.is_none(),
         nationality_lost: before.nationality == state && after.nationality != state,
         renumbered: before.sex != after.sex || before.birth.year() != after.birth.year(),
         on_card: changes.iter().any(|change| ON_CARD.contains(&change.field.as_str())),
@@ -406,7 +422,27 @@ pub fn overlay(
     let declaration: Declaration =
         serde_json::from_value(Value::Object(declared)).map_err(|error| malformed(person, fields, &error))?;
     check_number(person, has_number, kind, &declaration)?;
-    Ok(declaration)
+    let missing = "missing_since";
+    let missing_is_set = !declaration.missing_since.trim().is_empty();
+    match kind {
+        EventKind::DeclaredMissing if !missing_is_set => Err(ChangeUnfit::NotOfKind(missing.to_owned(), kind)),
+        EventKind::FoundAgain if missing_is_set => Err(ChangeUnfit::NotOfKind(missing.to_owned(), kind)),
+        // A court declares it, and a court takes it back.
+        EventKind::Corrected if fields.contains_key(missing) => Err(ChangeUnfit::NotOfKind(missing.to_owned(), kind)),
+        _ => Ok(declaration),
+    }
+}
+
+/// Refuses that a person is missing, or found again, on the word of anyone but a court.
+///
+/// # Errors
+/// [`ChangeUnfit::NeedsCourt`]
+pub fn check_evidence(kind: EventKind, evidence: &Evidence) -> Result<(), ChangeUnfit> {
+    let of_court = evidence.source == FactSource::Court && !evidence.document.as_str().is_empty();
+    match kind {
+        EventKind::DeclaredMissing | EventKind::FoundAgain if !of_court => Err(ChangeUnfit::NeedsCourt),
+        _ => Ok(()),
+    }
 }
 
 /// Names the field whose value has not its shape: the first that cannot be read alone.
@@ -454,6 +490,9 @@ pub enum ChangeUnfit {
     /// It is so only in the future.
     #[error("`valid_from` lies ahead")]
     Ahead,
+    /// A person is missing, or found again, by a court's word alone.
+    #[error("a court decides it: `evidence` has `source` `court`, and the decision in `document`")]
+    NeedsCourt,
     /// A field that this kind does not touch.
     #[error("`{0}` does not change by `{word}`", word = .1.word())]
     NotOfKind(String, EventKind),
@@ -473,7 +512,7 @@ impl ChangeUnfit {
             Self::NeedsRedetermination(field) => Some(field),
             Self::NotOfKind(field, _) | Self::Unknown(field) => Some(field),
             Self::Malformed(field, _) => field.as_deref(),
-            Self::Ahead | Self::Nothing => None,
+            Self::Ahead | Self::NeedsCourt | Self::Nothing => None,
         }
     }
 }
@@ -502,6 +541,7 @@ impl From<&Person> for Declaration {
             head_of_household: person.head_of_household.as_ref().map(Into::into),
             relation_to_head: text(&person.relation_to_head),
             died: person.died.map(|date| date.to_string()).unwrap_or_default(),
+            missing_since: person.missing_since.map(|date| date.to_string()).unwrap_or_default(),
             old_id_number: text(&person.old_id_number),
             household_book_number: text(&person.household_book_number),
         }

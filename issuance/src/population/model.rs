@@ -57,8 +57,10 @@ pub struct Declaration {
     pub head_of_household: Option<DeclaredRelative>,
     /// 14 What the person is to the head (`con`, `chủ hộ`, …).
     pub relation_to_head: String,
-    /// 15 Day of death, or since when missing.
+    /// 15 Day of death.
     pub died: String,
+    /// 15 Since when the person is missing, as a court declared; empty for everyone who is not.
+    pub missing_since: String,
     /// Old identity card (CMND), nine digits.
     pub old_id_number: String,
     /// Household book.
@@ -238,6 +240,25 @@ impl Finding {
         )
     }
 
+    /// A row has the number of another person, or one that is given no more.
+    pub(super) fn number_taken() -> Self {
+        let says = "the number is another person's, or is given no more";
+        Self::new(rules::NUMBER_TAKEN, "personal_number", says).mended("compare the papers of both", None)
+    }
+
+    /// A row says the same as the declaration of a person of the register.
+    pub(super) fn declared_already() -> Self {
+        let says = "the same declaration, field by field, is in the register";
+        let mends = "leave it out, or add what tells the two persons apart";
+        Self::new(rules::DECLARED_ALREADY, "", says).mended(mends, None)
+    }
+
+    /// The number of an old card is another person's too.
+    pub(super) fn old_number_shared() -> Self {
+        let says = "another person of the register has this number";
+        Self::new(rules::OLD_NUMBER_SHARED, "old_id_number", says)
+    }
+
     /// A person of the same name, birth date and sex, or one who is much alike, is in the register.
     pub(super) fn perhaps_declared_before() -> Self {
         Self::new(
@@ -292,8 +313,11 @@ pub struct Person {
     pub head_of_household: Option<Relative>,
     /// 14 Relation to the head.
     pub relation_to_head: Option<String>,
-    /// 15 Death, or since when missing.
+    /// 15 Death.
     pub died: Option<Date>,
+    /// 15 Since when missing, as a court declared.
+    #[serde(default)]
+    pub missing_since: Option<Date>,
     /// Old identity card, nine digits.
     pub old_id_number: Option<String>,
     /// Household book.

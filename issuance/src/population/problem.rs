@@ -68,6 +68,9 @@ impl From<ChangeError> for Problem {
             E::Unfit(unfit @ ChangeUnfit::Ahead) => {
                 Self::new(Code::ChangeUnfit).detail(&unfit).field("/valid_from", "date-in-future", unfit.to_string())
             }
+            E::Unfit(unfit @ ChangeUnfit::NeedsCourt) => {
+                Self::new(Code::ChangeUnfit).detail(&unfit).field("/evidence/source", "change-unfit", unfit.to_string())
+            }
             E::Unfit(unfit) => {
                 let problem = Self::new(Code::ChangeUnfit).detail(&unfit);
                 match unfit.field() {
@@ -82,6 +85,10 @@ impl From<ChangeError> for Problem {
 impl From<MergeError> for Problem {
     fn from(error: MergeError) -> Self {
         match error {
+            // The proposal is a merge's, and is taken back as one.
+            MergeError::Change(ref source @ (ChangeError::ProposerGone | ChangeError::Stale(_))) => {
+                Self::new(Code::MergeStale).detail(source)
+            }
             MergeError::Change(source) => source.into(),
             MergeError::Unfit(_) => Self::new(Code::MergeUnfit).detail(error),
             MergeError::Unknown => Self::new(Code::MergeUnknown),

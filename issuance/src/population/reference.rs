@@ -142,6 +142,20 @@ impl Reference {
         code
     }
 
+    /// Returns the codes that stand for one place on a day: this one, the one that stands in its place now if it ended,
+    /// and all that went into that one before.
+    #[must_use]
+    pub fn as_one(&self, table: Table, code: &str, on: Date) -> Vec<String> {
+        let now = self.successor(table, code, on);
+        let former =
+            self.changes.keys().filter(|(of, former)| *of == table && self.successor(table, former, on) == now);
+        let mut all: Vec<String> = former.map(|(_, former)| former.clone()).collect();
+        all.extend([code.to_owned(), now.to_owned()]);
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     fn versions(&self, table: Table, code: &str) -> Option<&[Version]> {
         if self.changes.is_empty() {
             return None;

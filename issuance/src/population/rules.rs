@@ -115,7 +115,7 @@ rules! {
     AGE_IMPROBABLE = "R-12" "age-improbable" Living Finds
         "few people live so long" "older than 110 years and not recorded as dead";
     DEATH_RECORDED = "R-13" "death-recorded" Living Finds
-        "Law 59/2014/QH13, Art. 9(1) p" "recorded as dead or missing";
+        "Law 59/2014/QH13, Art. 9(1) p" "recorded as dead";
     DEATH_BEFORE_BIRTH = "R-14" "death-before-birth" Clean Finds
         "the two fields contradict each other" "the death lies before the birth";
     RESIDENCE_MISSING = "R-15" "residence-missing" Enough Finds
@@ -210,6 +210,10 @@ rules! {
         "docs/operations.md: the tables by day" "the district of a residence is no more, or belongs to another province";
     COMMUNE_ENDED = "R-59" "commune-ended" Right Finds
         "docs/operations.md: the tables by day" "the commune of a residence is no more, or belongs to another district";
+    JSON_KEY_TWICE = "R-60" "json-key-twice" Right Declines
+        "RFC 8259, section 4: the names in an object are unique" "a line of JSON has a field twice";
+    MISSING_RECORDED = "R-61" "missing-recorded" Living Finds
+        "Law 59/2014/QH13, Art. 9(1) p; Civil Code 91/2015/QH13, Art. 68" "declared missing by a court";
 }
 
 /// Returns the rule that says this in a finding.

@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 use super::Register;
 use super::model::{Person, Registered, Relative};
 use super::names::{self, Vocabulary};
+use super::reference::Table;
+use super::store::merge as store_merge;
 use super::store::names::{self as store_names, KnownName};
 use super::store::search::{self as store, Filter};
 use crate::deed::{Action, Deed, Entry, Object, Occasion};
@@ -29,7 +31,7 @@ use crate::store::StoreError;
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({"full_name": "nguyen thi mau", "birth_date": "1999", "mother": "tran thi mau"}))]
 pub struct Sought {
-    /// The number for life, twelve digits; also one that was cancelled and replaced.
+    /// The number for life, twelve digits; also one that was cancelled, replaced or of a record that was merged.
     #[schema(value_type = String)]
     pub personal_number: Words<20>,
     /// The number of the old card.
@@ -78,6 +80,8 @@ pub enum By {
     Number,
     /// A number that the person had before it was replaced.
     Replaced,
+    /// A number that was cancelled since the record of its person was merged into this one.
+    Merged,
     /// The number of the old card.
     OldNumber,
     /// The name.
@@ -134,8 +138,17 @@ pub struct Found {
 /// A person who fits, before it is told.
 type Hit = (Registered, By, Fit, Option<BirthFit>);
 
-/// Finds persons, best fit first, and records each of them. Returns whether there are more than are told. `replaced` is
-/// the person who had the number that is sought before it was cancelled.
+/// A number that was cancelled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CancelledNumber {
+    /// The person who had it.
+    pub person: PersonId,
+    /// The record into which that person's was merged, where the number was cancelled by it.
+    pub merged_into: Option<PersonId>,
+}
+
+/// Finds persons, best fit first, and records each of them. Returns whether there are more than are told. `cancelled`
+/// tells of the number that is sought, if it was cancelled: then the record that lives on is found.
 ///
 /// # Errors
 /// [`SearchError`]
@@ -143,7 +156,7 @@ pub async fn find(
     deed: &mut Deed<Officer>,
     register: &Register,
     sought: &Sought,
-    replaced: Option<PersonId>,
+    cancelled: Option<CancelledNumber>,
     occasion: Occasion,
 ) -> Result<(Vec<Found>, bool), SearchError> {
     let (number, old) = (sought.personal_number.as_str(), sought.old_id_number.as_str());
@@ -157,15 +170,23 @@ pub async fn find(
     let mut found: Vec<Hit> = if !number.is_empty() {
         let number: PersonalNumber = number.parse().map_err(|_| SearchError::Unfit("twelve digits"))?;
         let now = store::by_number(deed.tx(), &number).await?;
-        match replaced.filter(|_| now.is_empty()) {
-            Some(person) => store::by_id(deed.tx(), person).await?.into_iter().map(exact(By::Replaced)).collect(),
+        match cancelled.filter(|_| now.is_empty()) {
+            Some(CancelledNumber { person, merged_into }) => {
+                let mut lives_on = merged_into.unwrap_or(person);
+                // Ends: a record is merged into one that is in force, and none into itself.
+                while let Some(into) = store_merge::merged_into(deed.tx(), lives_on).await? {
+                    lives_on = into;
+                }
+                let by = if lives_on == person { By::Replaced } else { By::Merged };
+                store::by_id(deed.tx(), lives_on).await?.into_iter().map(exact(by)).collect()
+            }
             None => now.into_iter().map(exact(By::Number)).collect(),
         }
     } else if !old.is_empty() {
         let most = i64::try_from(SHOWN).unwrap_or(i64::MAX) + 1;
         store::by_old_number(deed.tx(), old, most).await?.into_iter().map(exact(By::OldNumber)).collect()
     } else {
-        let mut search = Search::of(deed, sought)?;
+        let mut search = Search::of(deed, register, sought)?;
         search.run(deed, register).await?;
         more = search.more;
         search.hits
@@ -208,7 +229,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// Reads what is asked.
-    fn of(deed: &Deed<Officer>, sought: &'a Sought) -> Result<Self, SearchError> {
+    fn of(deed: &Deed<Officer>, register: &Register, sought: &'a Sought) -> Result<Self, SearchError> {
         let born: Option<Date> = match sought.birth_date.as_str() {
             "" => None,
             date => Some(date.parse().map_err(|_| SearchError::Unfit("`birth_date` is a date or a year"))?),
@@ -228,6 +249,12 @@ impl<'a> Search<'a> {
         };
         let place = &sought.residence;
         let residence = [code(&place.province, 3)?, code(&place.district, 3)?, code(&place.commune, 5)?];
+        // Persons who live in what went into another unit are found by either.
+        let tables = [Table::Provinces, Table::Districts, Table::Communes];
+        let residence = std::array::from_fn(|n| match residence[n].as_str() {
+            "" => String::new(),
+            code => register.reference().as_one(tables[n], code, deed.today()).join(" "),
+        });
         let parents = !father.is_empty() || !mother.is_empty();
         let in_commune = !residence[2].is_empty() && born.and_then(Date::full).is_some();
         if fold.is_empty() && !(parents && born.is_some()) && !in_commune {

@@ -103,13 +103,11 @@ pub(super) async fn enter_as(
 ) -> Result<Entered, StoreError> {
     let Declared { mut findings, evidence, other, .. } = declared;
     store::hold_likeness(deed.tx(), person).await?;
-    let duplicates = duplicates::steps::of_declaration(deed, person).await?;
+    // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
+    // not get two numbers unseen.
+    let (duplicates, found) = duplicates::steps::of_declaration(deed, person).await?;
+    findings.extend(found);
     let id = declared.id.unwrap_or_else(|| deed.id());
-    if !duplicates.is_empty() || store::has_double(deed.tx(), id, person).await? {
-        // Namesakes born on one day exist, so this does not stop the registrar; but a person declared twice must
-        // not get two numbers unseen.
-        findings.push(Finding::perhaps_declared_before());
-    }
     let (by, today) = (deed.decision(), deed.today());
     let office = declared.office.unwrap_or_else(|| deed.actor().office.clone());
     let paper = (declared.form.as_deref(), declared.declared_on);

@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(105, "0105_population_merges"),
     migration!(125, "0125_population_places"),
     migration!(126, "0126_population_campaign_communes"),
+    migration!(120, "0120_population_verdicts_of_two_offices"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.

@@ -197,7 +197,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         ],
     ),
     ("GET", "/api/v1/number-leases", &[C::OtherOffice]),
-    ("POST", "/api/v1/number-leases", &[C::NumberCellExhausted, C::NumberLeaseUnfit]),
+    (
+        "POST",
+        "/api/v1/number-leases",
+        &[C::NumberCellExhausted, C::NumberLeaseElsewhere, C::NumberLeaseLimit, C::NumberLeaseUnfit],
+    ),
     ("GET", "/api/v1/number-leases/{id}", &[C::NumberLeaseUnknown, C::OtherOffice, C::RecordTampered]),
     (
         "POST",
@@ -236,8 +240,8 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "POST",
         "/api/v1/register-merges/{id}/application",
         &[
-            C::ChangeStale,
             C::DeclarationIncomplete,
+            C::MergeStale,
             C::MergeUnfit,
             C::MergeUnknown,
             C::OtherOffice,

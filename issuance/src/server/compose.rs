@@ -133,6 +133,7 @@ pub(super) async fn database(
         installation.may_begin()?;
     }
     let db = Db::connect_any(settings.database.as_deref(), &settings.database_standbys, &settings.data).await?;
+    let db = db.waiting_at_most(settings.lock_timeout);
     installation.check(&db).await?;
     Ok((db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC"))), installation))
 }
@@ -221,7 +222,7 @@ impl Offices {
         // The State is the authority's to the end: what a card names is what its signer's certificates name.
         let code = authority.country()?.in_mrz().to_owned();
         let population = population::Settings { state: Some(code.clone()), ..settings.population.clone() };
-        let numbers = Numbers::open(&store, installation.counters())?;
+        let numbers = Numbers::open(&store, installation.counters())?.with_settings(settings.numbering);
         let register = Register::open(&population)?.with_numbers(Arc::new(numbers.clone()));
         let objects = Objects::open(&settings.data, secrets.clone(), deeds.source().clone())?;
         let state = cards::State { code, nationality: authority.nationality().to_owned() };

@@ -14,7 +14,7 @@ use super::backup::age::Recipient;
 use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
-use crate::{access, applications, cards, keys, population, retention, trust, web};
+use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -55,6 +55,8 @@ pub struct Config {
     pub keys: keys::Settings,
     /// The register.
     pub population: population::Settings,
+    /// Numbers for life.
+    pub numbering: numbering::Settings,
     /// The counter, with its fees.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -107,6 +109,7 @@ impl Default for Config {
             access: defaults.access,
             keys: defaults.keys,
             population: defaults.population,
+            numbering: defaults.numbering,
             applications: defaults.applications,
             card: defaults.card,
             cards: defaults.cards,
@@ -263,11 +266,13 @@ impl Config {
             access: self.access.clone(),
             keys: self.keys.clone(),
             population: self.population.clone(),
+            numbering: self.numbering,
             applications: self.applications.clone(),
             card: self.card.clone(),
             cards: self.cards.clone(),
             trust: self.trust.clone(),
             retention: self.retention.clone(),
+            archive: self.backup.archive.clone(),
             ..Settings::new(data)
         })
     }
@@ -326,6 +331,17 @@ impl Config {
         must((1..=90).contains(&term.whole_days()), "cards.loss_term", "must be 1 to 90 days")?;
         must(self.keys.signing_key_limit > 0, "keys.signing_key_limit", "must be at least 1")?;
         must(self.applications.fees.percent <= 100, "applications.fees.percent", "must be at most 100")?;
+        let numbering = &self.numbering;
+        must(
+            (1..=numbering::leases::MOST).contains(&numbering.lease_numbers),
+            "numbering.lease_numbers",
+            "must be 1 to 10000",
+        )?;
+        must(
+            numbering.office_numbers >= numbering.lease_numbers,
+            "numbering.office_numbers",
+            "must be at least numbering.lease_numbers",
+        )?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
-use crate::{access, applications, cards, keys, population, retention, trust, web};
+use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -96,6 +96,8 @@ pub struct Settings {
     pub keys: keys::Settings,
     /// The register.
     pub population: population::Settings,
+    /// Numbers for life.
+    pub numbering: numbering::Settings,
     /// The counter.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -106,6 +108,11 @@ pub struct Settings {
     pub trust: trust::Settings,
     /// What is kept no longer.
     pub retention: retention::Settings,
+    /// The folder of the archive of `SQLite`'s log, where the configuration names one.
+    pub archive: Option<PathBuf>,
+    /// A statement waits at most so long for a lock of `PostgreSQL`; none: for ever, as a service whose requests
+    /// have an end of their own.
+    pub lock_timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -128,11 +135,14 @@ impl Settings {
             access: access::Settings::default(),
             keys: keys::Settings::default(),
             population: population::Settings::default(),
+            numbering: numbering::Settings::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
             cards: cards::Settings::default(),
             trust: trust::Settings::default(),
             retention: retention::Settings::default(),
+            archive: None,
+            lock_timeout: None,
         }
     }
 }

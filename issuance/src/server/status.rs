@@ -12,12 +12,13 @@ use super::compose::{StartError, database, founded};
 use super::{Settings, migrations};
 use crate::access::stations::{LeftBehind, left_behind};
 use crate::ground::clock::CLOCKS_DIFFER;
+use crate::ground::ids::BatchId;
 use crate::ground::{Clock, Randomness, blocking};
 use crate::jobs::schedule;
 use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver};
 use crate::numbering::model::NumberCell;
 use crate::store::{Db, Tx};
-use crate::{access, applications, cards, jobs, numbering, production, trust};
+use crate::{access, applications, cards, jobs, numbering, population, production, trust};
 
 /// The state of an installation at a moment.
 #[derive(Clone, Debug, Serialize)]
@@ -53,8 +54,11 @@ pub struct Status {
     pub cards: Vec<Count>,
     /// Applications by stage.
     pub applications: Vec<Waiting>,
-    /// The fullest cells of the space of personal numbers, the fullest first; at most ten.
+    /// The fullest cells of the space of personal numbers, the fullest first: all that are half used or more, and at
+    /// least ten where there are so many.
     pub number_cells: Vec<NumberCell>,
+    /// Files of declarations that were begun and are not read to their end.
+    pub imports: Vec<OpenImport>,
     /// Recurring jobs.
     pub jobs: Vec<Job>,
     /// The file system of the folder; `null` if it does not say.
@@ -94,6 +98,22 @@ pub struct Bundle {
     /// When kiosks must have another.
     #[serde(with = "time::serde::rfc3339")]
     pub next_update: OffsetDateTime,
+}
+
+/// A file of declarations that was begun and is not read to its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenImport {
+    /// Its identifier.
+    pub batch: BatchId,
+    /// Its name, without the folder.
+    pub file: String,
+    /// The office whose persons it declares.
+    pub office: String,
+    /// When it was begun.
+    #[serde(with = "time::serde::rfc3339")]
+    pub begun_at: OffsetDateTime,
+    /// Rows that were read.
+    pub rows: u64,
 }
 
 /// A station.
@@ -286,10 +306,17 @@ pub(super) async fn take(
             .into_iter()
             .map(|(stage, count, oldest)| Waiting { stage, count, oldest_days: oldest.map(days) })
             .collect(),
-        number_cells: numbering::store::fullest(&mut tx)
+        number_cells: numbering::store::fullest(&mut tx, HALF_A_CELL).await?,
+        imports: population::store::import::unfinished(&mut tx)
             .await?
             .into_iter()
-            .map(|(cell, used)| NumberCell::of(cell, used))
+            .map(|batch| OpenImport {
+                batch: batch.id,
+                file: batch.file_name,
+                office: batch.office.to_string(),
+                begun_at: batch.begun.at,
+                rows: batch.rows,
+            })
             .collect(),
         jobs: jobs_of(&mut tx, now).await?,
         disk: disk(settings.data.clone()).await,
@@ -537,10 +564,26 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         let says = format!("{percent} % used, {left} left (province {province}, {sex}, born {birth_year})");
         find(severity, &about, format!("{says}: when none is left, births there get no number"));
     }
-    if let Some(archive) = &status.archive
-        && let Some((severity, says)) = late(archive, now)
-    {
-        find(severity, "archive", says);
+    for import in status.imports.iter().filter(|import| now - import.begun_at > IMPORT_IS_LEFT) {
+        let OpenImport { batch, file, begun_at, rows, .. } = import;
+        let says = format!("begun on {} and not read to its end ({rows} rows are)", moment(*begun_at));
+        let remedy = format!(
+            "issuance import goes on with the file; if it was changed and can never be finished: issuance import --end {batch}"
+        );
+        find(Severity::Warning, &format!("import {file}"), format!("{says}: {remedy}"));
+    }
+    match (&status.archive, &settings.archive) {
+        (Some(archive), _) => {
+            if let Some((severity, says)) = late(archive, now) {
+                find(severity, "archive", says);
+            }
+        }
+        // PostgreSQL has an archive of its own.
+        (None, Some(folder)) if settings.database.is_none() => {
+            let says = "`[backup] archive` names this folder, and no archiver has run: issuance archive";
+            find(Severity::Warning, "archive", format!("{}: {says}", folder.display()));
+        }
+        (None, _) => {}
     }
     let Some(disk) = status.disk else {
         find(Severity::Warning, "disk", "the folder's file system does not say how much is free".to_owned());
@@ -586,6 +629,10 @@ fn moment(at: OffsetDateTime) -> String {
 /// So long before its end the TLS authority is rolled over: stations' certificates live for a year.
 const AUTHORITY_IS_ROLLED_OVER: Duration = Duration::days(400);
 
+/// An import that is not ended for so long was left.
+const IMPORT_IS_LEFT: Duration = Duration::days(1);
+/// From here on a cell is an alarm.
+const HALF_A_CELL: u64 = 500_000;
 /// An archive that is older than this keeps little of what it is there for.
 const ARCHIVE_IS_LOST: Duration = Duration::minutes(5);
 /// What is later than this is late.

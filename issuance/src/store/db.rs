@@ -18,7 +18,7 @@ use crate::sql;
 
 /// The database of this service; clones share its connections.
 #[derive(Clone, Debug)]
-pub struct Db(Engine, Option<RowKey>, Option<Arc<OpenFile>>);
+pub struct Db(Engine, Option<RowKey>, Option<Arc<OpenFile>>, Option<Duration>);
 
 /// The SQLite file that was opened: where it lies, and what it is.
 #[derive(Debug)]
@@ -85,11 +85,11 @@ impl Db {
     /// [`StoreError::Unreachable`] with the reason.
     pub async fn connect_any(url: Option<&str>, standbys: &[String], data: &Path) -> Result<Self, StoreError> {
         Ok(match url {
-            Some(url) => Self(Engine::Pg(open_pg(url, standbys).await?), None, None),
+            Some(url) => Self(Engine::Pg(open_pg(url, standbys).await?), None, None, None),
             None => {
                 let pool = open_lite(data).await?;
                 let file = OpenFile::at(data.join(FILE)).map_err(|e| StoreError::Unreachable(e.to_string()))?;
-                Self(Engine::Lite(pool), None, Some(Arc::new(file)))
+                Self(Engine::Lite(pool), None, Some(Arc::new(file)), None)
             }
         })
     }
@@ -152,7 +152,29 @@ impl Db {
     /// The same database, with the key of the MACs that its rows carry. Without it no sealed row is believed.
     #[must_use]
     pub fn sealed_by(self, key: RowKey) -> Self {
-        Self(self.0, Some(key), self.2)
+        Self(self.0, Some(key), self.2, self.3)
+    }
+
+    /// The same database, whose statements wait at most so long for a lock of PostgreSQL and then fail with
+    /// [`StoreError::Locked`]. SQLite waits for its one lock as long as it does anyway.
+    #[must_use]
+    pub fn waiting_at_most(self, wait: Option<Duration>) -> Self {
+        Self(self.0, self.1, self.2, wait)
+    }
+
+    /// Returns the sessions of PostgreSQL, other than this one, that hold locks in an open transaction, oldest first,
+    /// each with what its owner can be told of it: process, name of the program, since when, and what it does. Where
+    /// the database does not say, and on SQLite, there are none.
+    pub async fn lock_holders(&self) -> Vec<String> {
+        let Engine::Pg(pool) = &self.0 else { return vec![] };
+        let sql = "select 'session ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), 'without a name') || ', '
+                   || coalesce(a.state, 'of another user') || ') since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ')
+                   from pg_stat_activity a
+                   where a.datname = current_database() and a.pid <> pg_backend_pid() and a.xact_start is not null
+                     and exists (select 1 from pg_locks l where l.pid = a.pid and l.granted
+                                 and l.locktype in ('relation', 'advisory') and l.mode <> 'AccessShareLock')
+                   order by a.xact_start limit 3";
+        sqlx::query_scalar::<_, String>(sql).fetch_all(pool).await.unwrap_or_default()
     }
 
     /// The key of the MACs, where there is one.
@@ -174,7 +196,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => begun(pool, self.1.as_ref()).await?,
+            Engine::Pg(pool) => begun(pool, self.1.as_ref(), self.3).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
@@ -196,7 +218,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => begun(pool, self.1.as_ref()).await?,
+            Engine::Pg(pool) => begun(pool, self.1.as_ref(), self.3).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
     }
@@ -277,21 +299,32 @@ async fn open_pg(url: &str, standbys: &[String]) -> Result<PgPool, StoreError> {
 
 /// Reads the address of a server, which stands in a setting. It is not shown: it holds the password.
 fn options_of(url: &str, setting: &str) -> Result<PgConnectOptions, StoreError> {
-    PgConnectOptions::from_str(url).map_err(|error| {
+    let options = PgConnectOptions::from_str(url).map_err(|error| {
         StoreError::Unreachable(format!(
             "{setting} is no URL of PostgreSQL: {error}; write postgres://USER:PASSWORD@HOST:PORT/NAME"
         ))
-    })
+    })?;
+    // What the database's own lists of sessions show, unless the address or PGAPPNAME says otherwise.
+    let named = options.get_application_name().is_some();
+    Ok(if named { options } else { options.application_name("issuance") })
 }
 
 /// Begins a transaction on a connection of the pool. One that was lost since its last use is passed over: nothing was
-/// done on it yet.
-async fn begun(pool: &PgPool, key: Option<&RowKey>) -> Result<Tx, StoreError> {
+/// done on it yet. Its statements wait at most so long for a lock, where that is said.
+async fn begun(pool: &PgPool, key: Option<&RowKey>, wait: Option<Duration>) -> Result<Tx, StoreError> {
     let mut tries = pool.size();
     loop {
         match Tx::of_pg(acquired(pool).await?, key.cloned()).await {
             Err(StoreError::Unreachable(_)) if tries > 0 => tries -= 1,
-            begun => return begun,
+            Ok(mut tx) => {
+                if let Some(wait) = wait {
+                    let milliseconds = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).max(1);
+                    let sql = sql!(pg "select set_config('lock_timeout', $1, true) as one", lite "select $1 as one");
+                    tx.one(sql, crate::args![format!("{milliseconds}ms")]).await?;
+                }
+                return Ok(tx);
+            }
+            Err(error) => return Err(error),
         }
     }
 }

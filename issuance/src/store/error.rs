@@ -20,6 +20,9 @@ pub enum StoreError {
     /// There is no room left where the database writes.
     #[error("storage full: {0}")]
     Full(String),
+    /// Another session of the database holds a lock for longer than is waited. It may work when that one has ended.
+    #[error("another session holds a lock: {0}")]
+    Locked(String),
     /// A row does not mean what its column promises: the database was edited by hand, or by another version.
     #[error("row {id} of {table}: column {column} is inconsistent")]
     Inconsistent {
@@ -67,6 +70,7 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Database(source) => match passing(source.as_ref()) {
                 Some(Passing::Busy) => Self::Busy(error.to_string()),
+                Some(Passing::Locked) => Self::Locked(error.to_string()),
                 Some(Passing::Full) => Self::Full(error.to_string()),
                 Some(Passing::Lost) => Self::Unreachable(error.to_string()),
                 None => Self::Database(error),
@@ -80,6 +84,7 @@ impl From<sqlx::Error> for StoreError {
 enum Passing {
     Busy,
     Full,
+    Locked,
     Lost,
 }
 
@@ -98,8 +103,9 @@ fn passing(error: &dyn sqlx::error::DatabaseError) -> Option<Passing> {
     }
     match &*code {
         "53100" => Some(Passing::Full),
-        // Serialization failure, deadlock, lock not available, cancelled; the rest of class 53 is out of something.
-        "40001" | "40P01" | "55P03" | "57014" => Some(Passing::Busy),
+        "55P03" => Some(Passing::Locked),
+        // Serialization failure, deadlock, cancelled; the rest of class 53 is out of something.
+        "40001" | "40P01" | "57014" => Some(Passing::Busy),
         code if code.starts_with("53") => Some(Passing::Busy),
         // Shut down, crashed, starting up; lost on the way; an error of the server's disk.
         "57P01" | "57P02" | "57P03" | "57P04" | "58030" => Some(Passing::Lost),

@@ -242,7 +242,7 @@ impl From<StoreError> for Problem {
                 Self::caused(ProblemCode::RecordTampered, &error).detail(&error)
             }
             StoreError::Tampered { .. } => Self::caused(ProblemCode::RecordTampered, &error),
-            StoreError::Busy(_) => Self::caused(ProblemCode::DatabaseBusy, &error),
+            StoreError::Busy(_) | StoreError::Locked(_) => Self::caused(ProblemCode::DatabaseBusy, &error),
             StoreError::Full(_) => Self::caused(ProblemCode::StorageFull, &error),
             StoreError::Unreachable(_) => Self::caused(ProblemCode::DatabaseUnreachable, &error),
             StoreError::Duplicate { .. } => Self::new(ProblemCode::AlreadyThere).detail(error),

@@ -60,6 +60,31 @@ async fn a_child_has_its_number_at_once_and_a_repeated_message_the_same_one() {
 }
 
 #[tokio::test]
+async fn a_child_under_another_spelling_of_its_name_is_the_same_child() {
+    on_both(async |house| {
+        let (lan, hoa) = registrars(house).await;
+        let mut born = message("Nguyễn Thị Thu Hà", "20/11/2026");
+        let first = lan.post("/api/v1/births", "b-1", born.clone()).await;
+        assert_eq!(first.status, 201, "{}", first.body);
+        born["mother"] = json!({"full_name": "Thử Trần Thị"});
+        for (n, name) in ["Nguyễn Thị Hà Thu", "Thu Hà Nguyễn Thị", "THU HA NGUYEN THI"].iter().enumerate() {
+            born["full_name"] = json!(name);
+            born["registration"] = json!(format!("Sổ khai sinh {n}/2026"));
+            let again = hoa.post("/api/v1/births", &format!("b-2-{n}"), born.clone()).await;
+            assert_eq!((again.status, again.code()), (409, "birth-recorded"), "{name}: {}", again.body);
+            assert!(again.body["detail"].as_str().unwrap().contains(first.body["person_id"].as_str().unwrap()));
+        }
+        // Twins may be called so.
+        born["full_name"] = json!("Nguyễn Thị Hà Thu");
+        born["acknowledged"] = json!(true);
+        born["because"] = json!("twins, two certificates of the clinic");
+        let twin = hoa.post("/api/v1/births", "b-3", born).await;
+        assert_eq!(twin.status, 201, "{}", twin.body);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_child_without_parents_has_one_number() {
     let house = Box::pin(House::open(None)).await;
     let (lan, _) = registrars(&house).await;

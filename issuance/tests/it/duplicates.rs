@@ -704,6 +704,46 @@ async fn a_verdict_that_is_no_word_is_named_and_tells_no_two_apart() {
 }
 
 #[tokio::test]
+async fn persons_of_two_offices_are_told_apart_by_an_officer_of_each_or_by_the_national_office() {
+    on_both(async |house| {
+        let (lan, _, binh) = registrars(house).await;
+        let national = house.officer("quoc", &[Role::Registrar], "national").await;
+        let khue = || of("Lê Văn Khuê", "03/11/1980", "Lê Văn Bình", "Trần Thị Lan");
+        let id = |body: &Value| body["person_id"].as_str().unwrap().to_owned();
+        let one = id(&declares(&lan, "d-1", khue()).await);
+        let other = id(&declares(&binh, "d-2", khue()).await);
+        let says = async |by: &Caller, key: &str, verdict: &str| {
+            let said = json!({"other": other, "verdict": verdict, "because": "two birth certificates were shown"});
+            let said = by.post(&format!("/api/v1/persons/{one}/duplicate-verdicts"), key, said).await;
+            assert_eq!(said.status, 204, "{}", said.body);
+        };
+        let alike = async |by: &Caller, person: &str| {
+            let seen = by.get(&format!("/api/v1/persons/{person}/duplicates?purpose=update")).await;
+            assert_eq!(seen.status, 200, "{}", seen.body);
+            seen.body["items"].as_array().unwrap().iter().map(|one| one["awaits"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(alike(&lan, &one).await, [Value::Null]);
+        says(&lan, "v-1", "different").await;
+        assert_eq!(alike(&lan, &one).await, [json!("o-2")], "shown still: the other office has not said so");
+        assert_eq!(alike(&binh, &other).await, [json!("o-2")]);
+        let number = binh.post(&format!("/api/v1/persons/{other}/number"), "n-1", json!({})).await;
+        assert_eq!(number.code(), "acknowledgement-needed", "{}", number.body);
+        says(&lan, "v-2", "different").await;
+        assert_eq!(alike(&lan, &one).await, [json!("o-2")], "twice by one office is once");
+        says(&binh, "v-3", "different").await;
+        assert!(alike(&lan, &one).await.is_empty() && alike(&binh, &other).await.is_empty());
+        let number = binh.post(&format!("/api/v1/persons/{other}/number"), "n-2", json!({})).await;
+        assert_eq!(number.status, 200, "{}", number.body);
+        // One office alone takes it back.
+        says(&binh, "v-4", "same").await;
+        assert_eq!(alike(&lan, &one).await, [json!("o-2")]);
+        says(&national, "v-5", "different").await;
+        assert!(alike(&lan, &one).await.is_empty(), "the national office speaks for both");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_change_puts_a_person_under_other_keys() {
     on_both(async |house| {
         let (lan, hoa, _) = registrars(house).await;
@@ -757,22 +797,26 @@ async fn two_faulty_declarations_of_one_person_at_once_find_each_other() {
     for database in [None, fresh_database()] {
         let offices = Offices::open(database).await;
         let register = &offices.state.register;
-        // Another one with every turn, so that no turn finds those before.
+        // Other parents with every turn, so that no turn finds those before: five are told at most.
         let pairs: Vec<(&str, &str, &str)> = DOUBLES[10..30].to_vec();
         let mut met = 0;
         for (turn, (one, other, _)) in pairs.iter().enumerate() {
             let own = |line: &str| {
                 let turned = DeclaredPlace { province: "003".into(), ..DeclaredPlace::default() };
                 let form = form(line);
-                let stranger = Some(DeclaredRelative {
-                    full_name: format!("Vàng Thị {}", ["Mỷ", "Páo", "Chẩu", "Dợ", "Sùng"][turn % 5]),
-                    ..DeclaredRelative::default()
-                });
+                let (surname, given) = (turn / 5 % 4, turn % 5);
+                let surname = ["Vàng", "Giàng", "Thào", "Lò"][surname];
+                let given = ["Mỷ", "Páo", "Chẩu", "Dợ", "Sùng"][given];
+                let stranger = |middle: &str| {
+                    let full_name = format!("{surname} {middle} {given}");
+                    Some(DeclaredRelative { full_name, ..DeclaredRelative::default() })
+                };
                 Declaration {
                     birth_registration: turned.clone(),
                     place_of_origin: turned,
                     ethnic_group: "01".into(),
-                    mother: stranger,
+                    father: stranger("Văn"),
+                    mother: stranger("Thị"),
                     ..form
                 }
             };

@@ -373,6 +373,9 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01",
         "mother": {"full_name": "Nguyễn Thị Mẫu"}, "registration": "Sổ khai sinh 12/2026"});
     walk.post(registrar, "/api/v1/births", born).await;
+    // An office leases for the provinces of its unit.
+    let unit = json!({"code": "o-1", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
+    assert_eq!(house.admin.post("/api/v1/units", "unit-of-leases", unit).await.status, 201);
     let lease = json!({"holder": "Birth desk 2", "purpose": "birth-desk", "province": "003", "birth_year": today.year(),
         "numbers": 2, "days": 30});
     let lease = text(&walk.post(registrar, "/api/v1/number-leases", lease).await, "lease_id");

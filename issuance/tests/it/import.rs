@@ -61,6 +61,10 @@ on_both!(
     a_row_enters_at_the_office_of_its_file_and_as_of_the_day_of_its_form,
     a_form_leaves_the_quarantine_of_the_place_where_it_was_counted,
     a_row_and_a_declaration_of_one_person_wait_for_each_other_in_one_order,
+    the_same_pair_gets_the_same_answer_on_every_way_in,
+    a_file_that_was_edited_is_ended_by_an_officer_and_what_entered_stays,
+    a_file_of_which_nothing_was_read_is_of_the_officer_who_begins_it_then,
+    the_rules_of_all_rows_that_wait_are_counted_and_rows_of_one_rule_are_dropped_at_once,
 );
 
 const HEADER: &str = "form,declared_on,personal_number,full_name,birth_date,sex,birth_registration.province,\
@@ -336,6 +340,11 @@ mod files {
         assert_eq!((done.accepted, done.quarantined), (1, 3));
         let kept: Vec<_> = waiting(offices).await.into_iter().map(|(_, codes, _)| codes).collect();
         assert_eq!(kept, ["number-taken", "own-number-other-sex", "own-number-malformed"]);
+        // It counts in its cell, which the counter of the cell has not reached.
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let cells = issuance::numbering::store::leases::cells(&mut tx, "", 10).await.unwrap();
+        drop(tx);
+        assert_eq!(cells.iter().map(|(id, cell)| (id.as_str(), cell.used)).collect::<Vec<_>>(), [("001-M-1990", 1)]);
         // The person has the number, and asked for one gets it.
         let person = person_on(offices, 2).await;
         let number = within!(offices, offices.registrar, deed => establish(deed, &offices.state.numbers, person, None));
@@ -517,12 +526,16 @@ mod files {
             json!({"full_nam": "x"}).to_string(),
             json!({"full_name": {"a": "secret"}}).to_string(),
             "{\"full_name\": \"a\\u0000b\"}".to_owned(),
+            one.to_string().replacen('{', "{\"sex\":\"M\",", 1),
+            one.to_string().replacen("{\"full_name\"", "{\"full_name\":\"Lê Văn Khác\",\"full_name\"", 1),
         ];
         let done = finishes(offices, file(offices, "a.ndjson", format!("{}\n", lines.join("\n")))).await;
-        assert_eq!((done.accepted, done.quarantined), (1, 4));
+        assert_eq!((done.accepted, done.quarantined), (1, 6));
         let kept = waiting(offices).await;
         let codes: Vec<_> = kept.iter().map(|(line, code, _)| (*line, code.as_str())).collect();
-        assert_eq!(codes, [(2, "json-malformed"), (3, "json-malformed"), (4, "json-malformed"), (5, "byte-nul")]);
+        let (malformed, twice) = ("json-malformed", "json-key-twice");
+        assert_eq!(codes, [(2, malformed), (3, malformed), (4, malformed), (5, "byte-nul"), (6, twice), (7, twice)]);
+        assert!(kept[4].2.contains("the field `sex` stands twice"), "{}", kept[4].2);
         assert!(kept[1].2.contains("no field is called `full_nam`"), "{}", kept[1].2);
         assert!(!kept[2].2.contains("secret"), "{}", kept[2].2);
     }
@@ -593,8 +606,20 @@ mod files {
         // Mended in a table calculation, and imported as it is.
         let mended = exported.replace(",12/25/1980,", ",25/12/1980,").replace("\"Đỗ, \"\"Tý\"\"\"", "Đỗ Tý");
         let mended = mended.replace(",9,Nam", ",1999,Nam");
-        let done = finishes(offices, file(offices, "mended.csv", mended)).await;
-        assert_eq!((done.accepted, done.quarantined), (2, 0));
+        // One of them has another fault still: it waits in the place of the old one.
+        let mended = mended.replace(",1999,Nam", ",31/02/1999,Nam");
+        let again = finishes(offices, file(offices, "mended.csv", mended)).await;
+        assert_eq!((again.accepted, again.quarantined), (1, 1));
+        assert_eq!(ids_waiting(offices).await.len(), 1, "the old rows wait no more");
+        let replaced = sql!("select count(*) as n from quarantined where state = 'replaced' and batch_id = $1");
+        assert_eq!(rows_of(offices, replaced, args![done.batch]).await, 2);
+        let person = sql!("select count(*) as n from quarantined where state = 'replaced' and person_id is not null");
+        assert_eq!(rows_of(offices, person, args![]).await, 1);
+        let trail = sql!("select count(*) as n from audit_entry where reason like 'replaced by line %'");
+        assert_eq!(rows_of(offices, trail, args![]).await, 2);
+        // The campaign counts the one that waits.
+        let counted = sql!("select cast(sum(quarantined) as bigint) as n from entry_tally");
+        assert_eq!(rows_of(offices, counted, args![]).await, 1);
     }
 
     const OF_HOUSEHOLDS: &str = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,\
@@ -770,6 +795,228 @@ mod files {
         let second = appoint(offices.state.deeds(), Role::Registrar).await;
         within!(offices, second, deed => change::apply(deed, register, proposal.unwrap().id)).unwrap();
     }
+
+    pub async fn the_same_pair_gets_the_same_answer_on_every_way_in(offices: &Offices, _: Option<String>) {
+        let register = &offices.state.register;
+        let codes = ["old-number-shared", "perhaps-declared-before"];
+        let about = async |name: &str| {
+            let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+            let found = sql!("select id, findings from person where old_id_number = $1 order by id");
+            let rows = tx.all(found, args![name]).await.unwrap();
+            let told = |row: &issuance::store::Record| {
+                let findings: Value = row.get("findings").unwrap();
+                let all = findings.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap().to_owned());
+                let mut all: Vec<_> = all.filter(|code| codes.contains(&code.as_str())).collect();
+                all.sort();
+                all
+            };
+            rows.iter().map(told).collect::<Vec<_>>()
+        };
+        for (way, name, old) in [("counter", "Quế", 11), ("file", "Mầm", 22), ("quarantine", "Trâm", 33)] {
+            let old = format!("0123456{old}");
+            let first = population::model::Declaration {
+                full_name: format!("Nguyễn Thị {name}"),
+                birth_date: "05/01/1991".into(),
+                old_id_number: old.clone(),
+                mother: None,
+                father: None,
+                ..declaration()
+            };
+            offices.declares(&first).await;
+            let again = format!("Nguyễn Thi {name}");
+            let place = &first.birth_registration.province;
+            match way {
+                "counter" => {
+                    let again = population::model::Declaration {
+                        full_name: again,
+                        birth_date: "01/05/1991".into(),
+                        ..first.clone()
+                    };
+                    offices.declares(&again).await;
+                }
+                _ => {
+                    let date = if way == "file" { "01/05/1991" } else { "31/02/1991" };
+                    let text = format!("{HEADER}\n,,,{again},{date},Nữ,{place},{place},01,{old}\n");
+                    let done = finishes(offices, file(offices, &format!("{way}.csv"), text)).await;
+                    if way == "file" {
+                        look_for_doubles(offices.state.deeds(), done.batch, &false.into(), |_, _| ()).await.unwrap();
+                    } else {
+                        let id = ids_waiting(offices).await[0];
+                        let right = [("birth_date".to_owned(), "01/05/1991".to_owned())].into();
+                        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, id, &right))
+                            .unwrap();
+                        within!(offices, offices.registrar, deed => quarantine::replay(deed, register, id)).unwrap();
+                    }
+                }
+            }
+            assert_eq!(about(&old).await, [vec![codes[1]], codes.to_vec()], "{way}");
+        }
+        let recounted = population::quality::recount(offices.state.deeds().db(), register.reference()).await.unwrap();
+        assert!(recounted.differ.is_empty(), "{:?}", recounted.differ);
+    }
+
+    pub async fn a_file_that_was_edited_is_ended_by_an_officer_and_what_entered_stays(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let (text, stop) = (rows(2500), AtomicBool::new(false));
+        let path = file(offices, "a.csv", &text);
+        let tell = |told: Told| {
+            if matches!(told, Told::Entered(done) if done.rows >= 1000) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let wanted = wanted(offices, path.clone());
+        let stopped = import(offices.state.deeds(), &offices.state.register, wanted, &stop, tell);
+        let (done, _) = Box::pin(stopped).await.unwrap();
+        // Edited at its beginning: it is another file now, and the one that was begun is never read to its end.
+        file(offices, "a.csv", text.replacen("Nguyễn Bình An An", "Nguyễn Bình An Ân", 1));
+        let edited = finishes(offices, path.clone()).await;
+        assert_ne!(edited.batch, done.batch);
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+            command.arg("import").arg("--data").arg(offices.data.path()).args(arguments);
+            command.arg("--officer").arg(format!("registrar-{}", offices.registrar.id));
+            if let Some(url) = &database {
+                command.args(["--database", url]);
+            }
+            said(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        };
+        let batch = done.batch.to_string();
+        let (code, told) = run(&["--end", &batch]);
+        assert!(code == Some(2) && told.contains("--because"), "{told}");
+        let (code, told) = run(&["--end", &batch, "--because", "the district sent it anew"]);
+        assert!(code == Some(0) && told.contains("1000 rows = 1000 accepted + 0 quarantined"), "{told}");
+        let (code, told) = run(&["--end", &batch, "--because", "the district sent it anew"]);
+        assert!(code == Some(1) && told.contains("ended already"), "{told}");
+        let (code, told) = run(&["--end", &edited.batch.to_string(), "--because", "?"]);
+        assert!(code == Some(1) && told.contains("finished already"), "{told}");
+        let ended =
+            sql!("select count(*) as n from import_batch where state = 'ended' and rows = accepted + quarantined");
+        assert_eq!(rows_of(offices, ended, args![]).await, 1);
+        let trail =
+            sql!("select count(*) as n from audit_entry where reason like 'ended before line 1002: the district%'");
+        assert_eq!(rows_of(offices, trail, args![]).await, 1);
+        // What entered of it stays, with its history; the file as it was begins nothing anew.
+        nothing_differs(offices, u64::try_from(persons(offices).await).unwrap()).await;
+        file(offices, "a.csv", &text);
+        let again = imports(offices, path).await.unwrap_err();
+        assert!(again.to_string().contains("ended this file"), "{again}");
+    }
+
+    pub async fn a_file_of_which_nothing_was_read_is_of_the_officer_who_begins_it_then(
+        offices: &Offices,
+        _: Option<String>,
+    ) {
+        let begun = finishes(offices, file(offices, "a.csv", rows(0))).await.batch;
+        // As it was before the first transaction, when its process was killed.
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let sql = sql!(
+            "update import_batch set state = 'reading', finished_at = null, read_bytes = 0, lines = 1, read_digest = $1
+             where id = $2"
+        );
+        let nothing = hex::decode("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855").unwrap();
+        tx.change(&population::IMPORT_BATCH, begun, sql, args![nothing, begun]).await.unwrap();
+        tx.commit().await.unwrap();
+        // Another file of the same name, of a colleague.
+        let colleague = appoint(offices.state.deeds(), Role::Registrar).await;
+        let by_colleague = async |text: String| {
+            let wanted = Wanted { officer: colleague.id, ..wanted(offices, file(offices, "a.csv", text)) };
+            let (deeds, stop) = (offices.state.deeds(), AtomicBool::new(false));
+            Box::pin(import(deeds, &offices.state.register, wanted, &stop, |_| ())).await.unwrap().0
+        };
+        let other = by_colleague(rows(3)).await;
+        assert_ne!(other.batch, begun, "a file of its own");
+        let of_colleague = sql!("select count(*) as n from person where declared_by = $1");
+        assert_eq!(rows_of(offices, of_colleague, args![colleague.id]).await, 3);
+        // The same file, too: nothing of it was the other officer's yet.
+        assert_eq!(by_colleague(rows(0)).await.batch, begun);
+        let begins = sql!("select count(*) as n from import_batch where officer_id = $1");
+        assert_eq!(rows_of(offices, begins, args![colleague.id]).await, 2);
+        nothing_differs(offices, 3).await;
+    }
+
+    pub async fn the_rules_of_all_rows_that_wait_are_counted_and_rows_of_one_rule_are_dropped_at_once(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let (impossible, nameless) = (",,,Trần Văn Hai,31/02/1990,Nam,001,001,01,", ",,,,31/02/1990,Nam,001,001,01,");
+        let text = format!("{HEADER}\n{impossible}\n{nameless}\n{}{nameless}\n", &rows(1500)[HEADER.len() + 1..]);
+        let (path, stop) = (file(offices, "a.csv", text), AtomicBool::new(false));
+        let tell = |told: Told| {
+            if matches!(told, Told::Entered(done) if done.rows >= 1000) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let stopped =
+            import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
+        let (done, ended) = Box::pin(stopped).await.unwrap();
+        assert_eq!((ended, done.by_rule["R-04"], done.by_rule["R-01"]), (Ended::Stopped, 2, 1));
+        let done = finishes(offices, path.clone()).await;
+        assert_eq!((done.by_rule["R-04"], done.by_rule["R-01"]), (3, 2), "of both runs");
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+            command.args(["quarantine", "dismiss", "--data"]).arg(offices.data.path()).args(arguments);
+            command.arg("--officer").arg(format!("registrar-{}", offices.registrar.id));
+            if let Some(url) = &database {
+                command.args(["--database", url]);
+            }
+            said(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        };
+        let batch = done.batch.to_string();
+        let of_rule = ["--batch", &batch, "--rule", "R-01", "--because", "no name on the paper"];
+        let (code, told) = run(&of_rule);
+        assert!(code == Some(1) && told.contains("--yes"), "{told}");
+        let (code, told) = run(&[&of_rule[..], &["--yes"]].concat());
+        assert!(code == Some(0) && told.contains("2 rows dropped"), "{told}");
+        assert_eq!(ids_waiting(offices).await.len(), 1);
+        let trail = sql!(
+            "select count(*) as n from audit_entry where action = 'quarantine-dropped' and reason = 'no name on the paper'"
+        );
+        assert_eq!(rows_of(offices, trail, args![]).await, 2, "a record for each row");
+        let (again, _) = imports(offices, path).await.unwrap();
+        assert_eq!(again.by_rule.into_iter().collect::<Vec<_>>(), [("R-04".to_owned(), 1)], "of those that wait");
+        let (code, told) = run(&["--batch", &batch, "--rule", "R-99", "--because", "?", "--yes"]);
+        assert!(code == Some(1) && told.contains("no rule is called"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipe_a_device_and_a_folder_are_refused_before_they_are_opened() {
+    let offices = Offices::open(None).await;
+    let pipe = offices.data.path().join("pipe.csv");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let folder = offices.data.path().join("folder.csv");
+    std::fs::create_dir(&folder).unwrap();
+    for path in [pipe, folder, "/dev/null".into()] {
+        let wanted = Wanted { format: Format::Csv, ..wanted(&offices, path.clone()) };
+        let (deeds, stop) = (offices.state.deeds(), AtomicBool::new(false));
+        let refused = Box::pin(import(deeds, &offices.state.register, wanted, &stop, |_| ())).await.unwrap_err();
+        assert!(matches!(refused, ImportError::NoFile), "{path:?}: {refused}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
+        let command = command.args(["duplicates", "--file"]).arg(&path).stdin(Stdio::null());
+        let (code, told) = said(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        assert!(code == Some(1) && told.contains("no file: a pipe, a device or a folder"), "{path:?}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_of_another_session_ends_the_import_with_the_name_of_that_session() {
+    let Some(url) = postgres::fresh_database() else { return };
+    let offices = Offices::open(Some(url.clone())).await;
+    let path = file(&offices, "a.csv", rows(3));
+    let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+    let lock = sql!(pg "lock table import_batch in exclusive mode", lite "select 1 as one");
+    tx.run(lock, args![]).await.unwrap();
+    let pid = sql!(pg "select pg_backend_pid()::bigint as pid", lite "select 1 as pid");
+    let pid: i64 = tx.one(pid, args![]).await.unwrap().unwrap().get("pid").unwrap();
+    let run = || said(command(&offices, Some(&url), &path).args(["--wait", "1"]).spawn().unwrap());
+    let (code, told) = run();
+    let named = format!("session {pid} (issuance, idle in transaction) since ");
+    assert!(code == Some(1) && told.contains("did not get a lock") && told.contains(&named), "{told}");
+    drop(tx);
+    let (code, told) = run();
+    assert!(code == Some(0) && told.contains("3 rows = 3 accepted"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

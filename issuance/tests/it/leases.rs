@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use issuance::ground::Role;
 use issuance::numbering::model::CELL_SIZE;
+use issuance::server::Settings;
 use issuance::{args, sql};
 use serde_json::{Value, json};
 
@@ -27,6 +28,13 @@ fn child(house: &House, name: &str, sex: &str, entry: &str) -> Value {
 fn wanted(house: &House, numbers: u32) -> Value {
     json!({"holder": "Birth desk 2", "purpose": "birth-desk", "province": "003",
         "birth_year": house.clock.today().year(), "numbers": numbers, "days": 1})
+}
+
+/// Makes an office a unit of a province, without which it leases nothing.
+async fn unit(house: &House, code: &str, province: &str, parent: &str) {
+    let unit = json!({"code": code, "kind": "district", "province": province, "name": code, "parent": parent});
+    let made = house.admin.post("/api/v1/units", &format!("unit-{code}"), unit).await;
+    assert!(made.status < 300, "{}", made.body);
 }
 
 /// Leases so many numbers of each sex. Returns the path of the lease, and the numbers: girls' first, then boys'.
@@ -52,6 +60,7 @@ async fn unused(caller: &Caller, lease: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_number_of_a_lease_comes_back_with_the_message_of_a_birth_and_what_is_left_is_listed() {
     on_both(async |house| {
+        unit(house, "o-1", "003", "national").await;
         let lan = house.officer("lan", &[Role::Registrar], "o-1").await;
         let (lease, numbers) = leased(house, &lan, "l-1", 3).await;
         assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), 6);
@@ -102,6 +111,7 @@ async fn a_number_of_a_lease_comes_back_with_the_message_of_a_birth_and_what_is_
 #[tokio::test]
 async fn what_a_lease_gave_before_it_was_over_still_comes_in_and_nothing_of_a_returned_one() {
     on_both(async |house| {
+        unit(house, "o-1", "003", "national").await;
         let mut lan = house.officer("lan", &[Role::Registrar], "o-1").await;
         let (lease, numbers) = leased(house, &lan, "l-1", 2).await;
         house.clock.advance(time::Duration::hours(25));
@@ -133,6 +143,7 @@ async fn what_a_lease_gave_before_it_was_over_still_comes_in_and_nothing_of_a_re
 #[tokio::test]
 async fn a_full_cell_refuses_and_shows_that_nothing_is_left() {
     on_both(async |house| {
+        unit(house, "o-1", "003", "national").await;
         let lan = house.officer("lan", &[Role::Registrar], "o-1").await;
         leased(house, &lan, "l-1", 1).await;
         let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
@@ -170,6 +181,49 @@ async fn a_full_cell_refuses_and_shows_that_nothing_is_left() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_office_leases_for_its_own_provinces_and_so_many_numbers_as_the_settings_allow() {
+    let limited = |settings: &mut Settings| {
+        settings.numbering = issuance::numbering::Settings { lease_numbers: 5, office_numbers: 8 };
+    };
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let house = Box::pin(House::open_with(|settings| {
+            limited(settings);
+            settings.database = database;
+        }))
+        .await;
+        unit(&house, "p-003", "003", "national").await;
+        unit(&house, "o-1", "001", "p-003").await;
+        let of = async |name: &str, office: &str| house.officer(name, &[Role::Registrar], office).await;
+        let (lan, above, stranger) = (of("lan", "o-1").await, of("hoa", "p-003").await, of("xa", "o-9").await);
+        let asks = async |by: &Caller, key: &str, province: &str, numbers: u32| {
+            let mut asked = wanted(&house, numbers);
+            asked["province"] = json!(province);
+            by.post("/api/v1/number-leases", key, asked).await
+        };
+        for (by, key) in [(&lan, "e-1"), (&stranger, "e-2")] {
+            let elsewhere = asks(by, key, "003", 1).await;
+            assert_eq!((elsewhere.status, elsewhere.code()), (403, "number-lease-elsewhere"), "{}", elsewhere.body);
+            assert!(elsewhere.body["detail"].as_str().unwrap().contains("POST /api/v1/units"), "{}", elsewhere.body);
+        }
+        assert_eq!(asks(&above, "a-1", "003", 1).await.status, 201);
+        assert_eq!(asks(&above, "a-2", "001", 1).await.status, 201, "of a unit below");
+        let at_once = asks(&lan, "m-1", "001", 6).await;
+        assert_eq!((at_once.status, at_once.code()), (409, "number-lease-limit"), "{}", at_once.body);
+        assert!(at_once.body["detail"].as_str().unwrap().contains("at most 5"), "{}", at_once.body);
+        let first = asks(&lan, "m-2", "001", 5).await;
+        assert_eq!(first.status, 201, "{}", first.body);
+        // Given back, its numbers are gone all the same.
+        let path = format!("/api/v1/number-leases/{}/return", first.body["lease_id"].as_str().unwrap());
+        assert_eq!(lan.post(&path, "r-1", json!({"because": "too many"})).await.status, 204);
+        let together = asks(&lan, "m-3", "001", 4).await;
+        assert_eq!((together.status, together.code()), (409, "number-lease-limit"), "{}", together.body);
+        assert!(together.body["detail"].as_str().unwrap().contains("has 5 numbers"), "{}", together.body);
+        assert_eq!(asks(&lan, "m-4", "001", 3).await.status, 201);
+        Box::pin(house.service.stop()).await;
+    }
 }
 
 #[tokio::test]

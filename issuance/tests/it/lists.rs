@@ -174,6 +174,36 @@ async fn applications_are_found_by_office_stage_age_slip_and_person() {
 }
 
 #[tokio::test]
+async fn the_queue_of_applications_says_of_whom_there_may_be_two_records() {
+    on_both(async |house| {
+        let person = citizen(house).await;
+        let (_, by) = house.appointed("capture", &[Role::Capture], "o-1").await;
+        let approver = house.officer("approver", &[Role::Approver], "o-1").await;
+        let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+        let waits = Stage::Captured { capture: captured(&by, house.clock.now()).0 };
+        let (office, slip, ago) = ("o-1", "AAAAA00001", Duration::minutes(1));
+        opened(house, Opened { person, by: &by, office, slip, ago, stage: waits }).await;
+        let flagged = async || {
+            let queue = items(&approver, "/api/v1/applications?stage=captured").await;
+            assert_eq!(queue.len(), 1);
+            queue[0]["perhaps_declared_before"].as_bool().unwrap()
+        };
+        assert!(!flagged().await);
+        let place = json!({"province": "001", "detail": "Số 1 Phố Mẫu"});
+        let again = json!({"full_name": "Nguyen Thi Mau", "birth_date": "05/01/2000", "sex": "Nữ",
+            "birth_registration": place, "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place});
+        let again = registrar.post("/api/v1/declarations", "again", again).await;
+        let other = again.body["person_id"].as_str().unwrap().to_owned();
+        assert!(flagged().await, "{}", again.body);
+        let apart = json!({"other": other, "verdict": "different", "because": "two birth certificates were shown"});
+        let said = registrar.post(&format!("/api/v1/persons/{person}/duplicate-verdicts"), "v-1", apart).await;
+        assert_eq!(said.status, 204, "{}", said.body);
+        assert!(!flagged().await, "told apart");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_record_that_was_changed_by_another_hand_is_listed_as_such_and_hides_no_other() {
     on_both(async |house| {
         let person = citizen(house).await;

@@ -14,6 +14,7 @@ use issuance::population::change::{self, ChangeError};
 use issuance::population::history::{ChangeUnfit, EventKind};
 use issuance::population::merge::{self, MergeError, MergeUnfit, Proposal};
 use issuance::population::model::{Declaration, DeclaredRelative, Registered};
+use issuance::population::search::{self, By, CancelledNumber, Sought};
 use issuance::{args, sql};
 use serde_json::{Map, Value, json};
 
@@ -95,6 +96,17 @@ async fn of_two_cards_in_the_pocket_the_survivor_s_stays_and_the_other_number_is
         assert_eq!(number(&survivor), first);
         assert_eq!((gone.merged_into, gone.personal_number), (Some(one), None));
         assert_eq!(number_row(offices, &other).await, (true, Some(first.clone())));
+        // Sought by the number that was cancelled, the record that lives on is found, and how.
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let cancelled = issuance::numbering::store::cancelled(&mut tx, &other.parse().unwrap()).await.unwrap();
+        drop(tx);
+        assert_eq!(cancelled, Some(CancelledNumber { person: two, merged_into: Some(one) }));
+        let sought = Sought { personal_number: other.clone().try_into().unwrap(), ..Sought::default() };
+        let (register, occasion) = (&offices.state.register, Occasion::default());
+        let found = within!(offices, offices.registrar, deed =>
+            search::find(deed, register, &sought, cancelled, occasion));
+        let (found, _) = found.unwrap();
+        assert_eq!(found.iter().map(|one| (one.registered.id, one.by)).collect::<Vec<_>>(), [(one, By::Merged)]);
         assert!(matches!(card(offices, kept).await.status, Status::Active { .. }));
         let revoked = card(offices, lost).await.status;
         assert!(matches!(revoked, Status::Revoked { reason: Revocation::NumberCancelled, .. }), "{revoked:?}");
@@ -196,6 +208,9 @@ async fn records_that_are_one_or_have_changed_or_belong_to_another_office_are_no
         let colleague = second(offices).await;
         let stale = applies(offices, &colleague, proposal.id).await;
         assert!(matches!(stale, Err(MergeError::Change(ChangeError::Stale(_)))), "{stale:?}");
+        // The remedy names the routes of merges.
+        let problem = issuance::web::Problem::from(stale.unwrap_err());
+        assert_eq!(problem.code().word(), "merge-stale");
         within!(offices, colleague, deed => merge::withdraw(deed, proposal.id)).unwrap();
 
         // Another office's registrar declares the same woman: only the national office merges the two.

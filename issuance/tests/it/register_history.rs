@@ -4,7 +4,7 @@
 use crypto::lds::File;
 use issuance::applications::hand_over::hand_over;
 use issuance::applications::model::{Kind, Stage, TransitionError};
-use issuance::applications::steps::{CounterError, approve};
+use issuance::applications::steps::{CounterError, approve, likely_doubles, read};
 use issuance::cards::model::{Revocation, Status};
 use issuance::deed::Occasion;
 use issuance::ground::ids::{CardId, ChangeId, PersonId};
@@ -17,7 +17,7 @@ use issuance::{args, cards, population, sql};
 use serde_json::{Map, Value, json};
 
 use crate::chip::Chip;
-use crate::offices::{Offices, appoint, approves_too, moves, within};
+use crate::offices::{Offices, appoint, approves_too, declaration, moves, within};
 use crate::postgres;
 
 pub async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
@@ -188,6 +188,92 @@ async fn a_death_ends_the_application_writes_off_its_chip_and_revokes_the_card()
         let moved = json!({"permanent_residence": {"province": "003"}});
         changes(offices, person, EventKind::Moved, moved).await;
         assert_eq!(comparison(offices).await.differ, []);
+    })
+    .await;
+}
+
+/// One registrar proposes on a court's word, a second one applies.
+async fn court_says(offices: &Offices, person: PersonId, kind: EventKind, changed: Value) -> Proposal {
+    let fields = fields(&changed);
+    let document = "Quyết định 7/2026/QĐST-DS".to_owned().try_into().unwrap();
+    let evidence = Evidence { source: FactSource::Court, document, ..evidence() };
+    let wanted = Wanted { kind, valid_from: None, evidence, fields: &fields };
+    let register = &offices.state.register;
+    let proposal =
+        within!(offices, offices.registrar, deed => change::propose(deed, register, person, wanted)).unwrap();
+    let second = appoint(offices.state.deeds(), Role::Registrar).await;
+    applies(offices, &second, proposal.id).await.unwrap();
+    proposal
+}
+
+#[tokio::test]
+async fn a_person_who_is_missing_has_no_application_and_a_card_that_waits_until_the_person_is_found() {
+    on_both_offices(async |offices| {
+        let person = offices.citizen().await;
+        let (id, chip) = handed_over(offices, person, 1).await;
+        let missing = || json!({"missing_since": "01/02/2024"});
+        let by = &offices.registrar;
+        let unproved = proposes(offices, by, person, EventKind::DeclaredMissing, missing()).await;
+        assert!(matches!(unproved, Err(ChangeError::Unfit(ChangeUnfit::NeedsCourt))), "{unproved:?}");
+        let corrected = proposes(offices, by, person, EventKind::Corrected, missing()).await;
+        assert!(matches!(corrected, Err(ChangeError::Unfit(ChangeUnfit::NotOfKind(..)))), "{corrected:?}");
+
+        let proposal = court_says(offices, person, EventKind::DeclaredMissing, missing()).await;
+        assert!(proposal.consequences.missing && !proposal.consequences.died);
+        let now = registered(offices, person).await;
+        assert!(now.person.missing_since.is_some() && now.person.died.is_none());
+        assert!(now.findings.iter().any(|finding| finding.code == "missing-recorded"));
+        assert!(matches!(card(offices, id).await.status, Status::Suspended { .. }));
+        assert_eq!(offices.status(chip.file(File::Sod)).await, "suspended");
+        // It is no report of loss that two officers undo, and its days do not run out.
+        let undone = within!(offices, offices.counter, deed => cards::steps::propose_undo(deed, id, "found it"));
+        assert!(undone.is_err());
+        offices.clock.advance(time::Duration::days(30));
+        let due = sql!("select count(*) as n from card where suspended_until is not null");
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        assert_eq!(tx.one(due, args![]).await.unwrap().unwrap().get::<i64>("n").unwrap(), 0);
+        drop(tx);
+
+        let found = court_says(offices, person, EventKind::FoundAgain, json!({"missing_since": null})).await;
+        assert!(found.consequences.found);
+        assert!(card(offices, id).await.status.is_active());
+        assert_eq!(offices.status(chip.file(File::Sod)).await, "active");
+        assert_eq!(registered(offices, person).await.person.missing_since, None);
+
+        let applies = offices.citizen().await;
+        let application = offices.approved(applies, Kind::First).await;
+        court_says(offices, applies, EventKind::DeclaredMissing, missing()).await;
+        let stage = offices.application(application.id).await.stage;
+        assert!(matches!(stage, Stage::Cancelled { .. }), "{stage:?}");
+        let next = offices.applies(applies, Kind::First).await;
+        assert!(matches!(next, Err(CounterError::NotEntitled)), "{next:?}");
+        assert_eq!(comparison(offices).await.differ, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_application_that_waits_names_the_persons_who_are_probably_its_citizen() {
+    on_both_offices(async |offices| {
+        let person = offices.citizen().await;
+        let application = offices.applies(person, Kind::First).await.unwrap();
+        let named = async || {
+            let application = offices.application(application.id).await;
+            let approver = &offices.approver;
+            let named = within!(offices, approver, deed => async {
+                read(deed, application.id, Occasion::default()).await?;
+                likely_doubles(deed, &application, Occasion::default()).await
+            });
+            named.unwrap().map(|all| all.iter().map(|alike| alike.registered.id).collect::<Vec<_>>())
+        };
+        assert_eq!(named().await, None, "nothing to decide yet");
+        offices.captures(application.id).await;
+        assert_eq!(named().await, Some(vec![]));
+        let other = offices.declares(&declaration()).await;
+        assert_eq!(named().await, Some(vec![other]));
+        let told = sql!("select count(*) as n from audit_entry where action = 'person-found' and person_id = $1");
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        assert_eq!(tx.one(told, args![other]).await.unwrap().unwrap().get::<i64>("n").unwrap(), 1, "recorded");
     })
     .await;
 }

@@ -81,6 +81,22 @@ async fn an_address_keeps_the_commune_that_ended_and_names_the_one_in_its_place(
     let right = declares(&lan, "Lê Thị Đúng", "99001").await;
     let codes = found(&right);
     assert!(!codes.iter().any(|code| code.starts_with("commune")), "{right}");
+    // Sought by the unit of today, or by one that went into it, all who live there are found.
+    let search = async |place: Value, name: &str| {
+        let sought = json!({"full_name": name, "birth_date": "2000", "residence": place});
+        let said = lan.post("/api/v1/persons/search?purpose=update", "unused", sought).await;
+        assert_eq!(said.status, 200, "{}", said.body);
+        said.body["items"].as_array().unwrap().len()
+    };
+    for commune in ["99001", "00001", "00004"] {
+        for name in ["Lê Thị Mẫu", "Lê Thị Muộn", "Lê Thị Đúng"] {
+            assert_eq!(search(json!({"commune": commune}), name).await, 1, "{commune} {name}");
+        }
+    }
+    assert_eq!(search(json!({"commune": "00006"}), "Lê Thị Mẫu").await, 0);
+    let sought = json!({"birth_date": "05/01/2000", "residence": {"commune": "99001"}});
+    let said = lan.post("/api/v1/persons/search?purpose=update", "unused", sought).await;
+    assert_eq!(said.body["items"].as_array().unwrap().len(), 4, "{}", said.body);
     for unfit in ["communes?on=2026", "communes?on=tomorrow"] {
         assert_eq!(lan.get(&format!("/api/v1/reference/{unfit}")).await.code(), "query-malformed", "{unfit}");
     }

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use issuance::ground::Role;
+use issuance::population::import::{Ended, Format, Told, Wanted, end, import};
 use issuance::server::status::{self, Severity};
 use issuance::store::Argument;
 use issuance::{args, sql};
@@ -274,6 +275,51 @@ async fn what_changes_while_it_is_added_up_is_counted_once() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_was_left_is_named_after_a_day_until_it_is_ended() {
+    Box::pin(on_both(async |house| {
+        let (_, officer) = house.appointed("lan", &[Role::Registrar], "o-1").await;
+        let (office, officer) = ("o-1".parse().unwrap(), officer.parse().unwrap());
+        let file = house.folder.path().join("left.csv");
+        let header = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,ethnic_group";
+        std::fs::write(&file, format!("{header}\n{}", ",,,,,\n".repeat(1100))).unwrap();
+        let offices = house.service.offices();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let tell = |told| {
+            if matches!(told, Told::Entered(done) if done.rows > 0) {
+                stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        };
+        let wanted = Wanted { file, format: Format::Csv, officer, office };
+        let office = wanted.office.clone();
+        let imported = import(offices.deeds(), &offices.register, wanted, &stop, tell);
+        let (done, ended) = Box::pin(imported).await.unwrap();
+        assert_eq!((done.rows, ended), (1000, Ended::Stopped));
+        let found = async || {
+            let status = seen(house).await;
+            status.findings.iter().find(|one| one.about == "import left.csv").cloned()
+        };
+        assert_eq!(found().await, None, "it may be under way");
+        house.clock.advance(time::Duration::hours(25));
+        let named = found().await.expect("it was left");
+        assert_eq!(named.severity, Severity::Warning);
+        assert!(named.says.contains(&format!("issuance import --end {}", done.batch)), "{}", named.says);
+        end(offices.deeds(), done.batch, (officer, &office), "sent anew").await.unwrap();
+        assert_eq!(found().await, None);
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn an_archive_that_is_configured_and_was_never_begun_is_a_warning() {
+    let house = Box::pin(House::open_with(|settings| settings.archive = Some("/mnt/archive".into()))).await;
+    let status = seen(&house).await;
+    let found = status.findings.iter().find(|one| one.about == "archive").expect("a finding");
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(found.says.contains("/mnt/archive") && found.says.contains("issuance archive"), "{}", found.says);
+    house.service.stop().await;
+}
+
 /// Cells of the number space are listed, the fullest first, and warned of when half, nine tenths and all is used.
 #[tokio::test]
 async fn a_cell_of_numbers_that_fills_up_is_told_before_it_is_full() {
@@ -305,6 +351,20 @@ async fn a_cell_of_numbers_that_fills_up_is_told_before_it_is_full() {
             );
             assert_eq!(status.number_cells.len(), 10, "the fullest ten");
         }
+        for year in 1990..2001 {
+            fills(&format!("001-M-{year}"), 500_001).await;
+        }
+        let status = seen(house).await;
+        let found = status.findings.iter().filter(|one| one.about.starts_with("numbers ")).count();
+        assert_eq!((status.number_cells.len(), found), (12, 12), "each that is half used, and not ten of them");
+        // What came with files is used as well.
+        let came =
+            sql!("insert into number_cell_entered (id, entered) values ('001-M-1990', 400000), ('002-M-1990', 3)");
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        tx.run(came, args![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let status = seen(house).await;
+        assert_eq!((status.number_cells[1].used, status.number_cells.len()), (900_001, 12));
         let (notice, warning) = (Some(Severity::Notice), Some(Severity::Warning));
         assert_eq!(worst, [None, notice, notice, warning, warning, Some(Severity::Critical)]);
         // Strangers are not told.

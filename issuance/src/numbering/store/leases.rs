@@ -130,6 +130,30 @@ pub async fn leases(
     rows.into_iter().map(|(row, holds)| Ok((read(&row)?, holds))).collect()
 }
 
+/// Returns how many numbers of a cell an office has in leases that are open now, or were taken after a moment.
+pub(in crate::numbering) async fn of_office(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    cell: Cell,
+    (since, now): (OffsetDateTime, OffsetDateTime),
+) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by, leased_at,
+                expires_at, returned_by, returned_at, return_reason, version, mac
+         from number_lease
+         where office = $1 and province = $2 and birth_year = $3
+               and (leased_at > $4 or (returned_at is null and expires_at > $5))"
+    );
+    let arguments = args![office, cell.province.to_string(), cell.birth_year, since, now];
+    let mut numbers = 0;
+    for row in tx.all_sealed(&NUMBER_LEASE, sql, arguments).await? {
+        let lease = read(&row)?;
+        let range = if cell.sex == Sex::Female { lease.female } else { lease.male };
+        numbers += range.map_or(0, |range| u64::from(range.end - range.start));
+    }
+    Ok(numbers)
+}
+
 /// Returns which of these numbers were leased, whatever became of the lease: they come in with a birth alone that names
 /// the lease.
 pub(in crate::numbering) async fn leased(
@@ -190,18 +214,17 @@ pub(in crate::numbering) async fn name_lease(
     Ok(())
 }
 
-/// Returns a page of the cells of which numbers are reserved, by name.
+/// Returns a page of the cells of which numbers are given or reserved, or came with a file, by name.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn cells(tx: &mut Tx, after: &str, most: i64) -> Result<Vec<(String, NumberCell)>, StoreError> {
-    let sql = sql!("select id, next from number_cell where id > $1 order by id limit $2");
-    let cell = |row: &Record| {
-        let id: String = row.get("id")?;
-        let cell: Cell = super::cell_of(&id).ok_or_else(|| StoreError::inconsistent("number_cell", "id", &id))?;
-        Ok((id, NumberCell::of(cell, row.number("next")?)))
-    };
-    tx.all(sql, args![after, most]).await?.iter().map(cell).collect()
+    let sql = sql!(
+        "select id, cast(sum(n) as bigint) as next
+         from (select id, next as n from number_cell union all select id, entered from number_cell_entered) as told
+         where id > $1 group by id order by id limit $2"
+    );
+    tx.all(sql, args![after, most]).await?.iter().map(super::number_cell).collect()
 }
 
 fn read(row: &Record) -> Result<Lease, StoreError> {

@@ -1,6 +1,7 @@
 //! Which column of a file is which field of a declaration.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -8,6 +9,7 @@ use super::super::history::members;
 use super::super::model::{Declaration, DeclaredPlace, DeclaredRelative, Finding};
 use super::super::rules;
 use super::reader::{RawRow, encoding_of};
+use crate::ground::ids::BatchId;
 
 /// A row as it was declared: the form's fields, and what stands beside them in a file.
 #[derive(Clone, Default, Deserialize, Serialize)]
@@ -20,6 +22,9 @@ pub struct Declared {
     pub personal_number: String,
     /// The form.
     pub declaration: Declaration,
+    /// The file and the line of the row in quarantine in whose place it comes.
+    #[serde(skip)]
+    replaces: [String; 2],
 }
 
 /// Shows nothing: a declaration is personal data.
@@ -76,6 +81,13 @@ impl Declared {
         true
     }
 
+    /// The file and the line of the row in quarantine in whose place it comes, as an export names them.
+    #[must_use]
+    pub fn replaces(&self) -> Option<(BatchId, u64)> {
+        let [batch, line] = &self.replaces;
+        batch.trim().parse().ok().zip(line.trim().parse().ok())
+    }
+
     /// The fields, each with the name of its column; empty ones are left out.
     #[must_use]
     pub fn by_column(&self) -> Map<String, Value> {
@@ -129,7 +141,8 @@ impl Target {
 }
 
 /// Columns of an export of the quarantine, which a file may keep when it is imported again.
-pub const OF_QUARANTINE: [&str; 6] = [
+pub const OF_QUARANTINE: [&str; 7] = [
+    "quarantine.batch",
     "quarantine.line",
     "quarantine.rules",
     "quarantine.says",
@@ -262,7 +275,9 @@ impl Columns {
             return Err(HeaderError::NoComma);
         }
         let mut known = known();
-        known.extend(OF_QUARANTINE.map(|name| (name.to_owned(), Target::Ignored)));
+        let replaces: [Of<Declared>; 2] = [|d| &mut d.replaces[0], |d| &mut d.replaces[1]];
+        let targets = replaces.into_iter().map(Target::Beside).chain(std::iter::repeat(Target::Ignored));
+        known.extend(OF_QUARANTINE.iter().zip(targets).map(|(name, target)| ((*name).to_owned(), target)));
         let (mut columns, mut names) = (Vec::new(), Vec::new());
         for number in 0..header.count() {
             let name = header.field(number).trim();
@@ -311,8 +326,14 @@ pub(in crate::population) fn of_json(row: &mut RawRow) -> Declared {
     if !row.faults.is_empty() {
         return Declared::default();
     }
-    let parsed = serde_json::from_str::<Map<String, Value>>(row.field(0));
+    let text = row.field(0);
+    let parsed = serde_json::from_str::<Map<String, Value>>(text);
     let parsed = parsed.map_err(|error| format!("no JSON object, at character {}", error.column()));
+    if let (Ok(_), Err(error)) = (&parsed, serde_json::from_str::<Once>(text)) {
+        let says = format!("{}: {}", row.at.named(), error.to_string().split(" at line ").next().unwrap_or_default());
+        row.faults.push(Finding::new(rules::JSON_KEY_TWICE, "", says));
+        return Declared::default();
+    }
     let nul = crate::ground::text::holds_nul(row.field(0).as_bytes());
     match parsed.and_then(Declared::from_json) {
         Ok(declared) if !nul => declared,
@@ -324,6 +345,65 @@ pub(in crate::population) fn of_json(row: &mut RawRow) -> Declared {
             row.faults.push(Finding::new(rules::JSON_MALFORMED, "", format!("{}: {says}", row.at.named())));
             Declared::default()
         }
+    }
+}
+
+/// Any JSON in which no object has a key twice: which of two values is meant is not known.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        let mut names: Vec<String> = Vec::with_capacity(32);
+        while let Some(name) = fields.next_key::<String>()? {
+            if names.contains(&name) {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
+                return Err(serde::de::Error::custom(format_args!("the field `{name}` stands twice")));
+            }
+            names.push(name);
+            fields.next_value::<Self>()?;
+        }
+        Ok(self)
     }
 }
 

@@ -2,6 +2,7 @@
 //! each with how far the file is read, so that it may be cut anywhere and goes on there (ADR 0023).
 
 mod columns;
+mod end;
 mod judge;
 mod lease;
 pub mod quarantine;
@@ -10,13 +11,16 @@ mod reader;
 mod run;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fs::{self, File};
+use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::{fmt, io};
 
 pub(super) use columns::{Columns, of_json};
 pub use columns::{Declared, HeaderError, names};
 use crypto::identity::PersonalNumber;
+pub use end::{EndError, end};
 pub use judge::{Fit, digest};
 pub(super) use quarantine_api::routes;
 pub(super) use reader::Rows;
@@ -46,6 +50,8 @@ pub enum State {
     Judging,
     /// All is done.
     Finished,
+    /// An officer ended it before its end was read.
+    Ended,
 }
 
 impl State {
@@ -56,6 +62,7 @@ impl State {
             Self::Reading => "reading",
             Self::Judging => "judging",
             Self::Finished => "finished",
+            Self::Ended => "ended",
         }
     }
 }
@@ -70,13 +77,31 @@ impl FromStr for State {
     type Err = crate::deed::UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = [Self::Reading, Self::Judging, Self::Finished];
+        let known = [Self::Reading, Self::Judging, Self::Finished, Self::Ended];
         known.into_iter().find(|state| state.word() == text).ok_or(crate::deed::UnknownWord)
     }
 }
 
 /// What a book of numbers does, in a transaction of the register.
 pub type Noted<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Opens a file that can be read twice, with its length. A pipe, a device or a folder is refused before it is opened: a
+/// pipe would be waited for.
+///
+/// # Errors
+/// The file system's; [`io::ErrorKind::InvalidInput`] for what is no file.
+pub fn open_file(path: &Path) -> io::Result<(File, u64)> {
+    let none = || {
+        let says = "no file: a pipe, a device or a folder cannot be read twice; write it into a file first";
+        io::Error::new(io::ErrorKind::InvalidInput, says)
+    };
+    if !fs::metadata(path)?.is_file() {
+        return Err(none());
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(none()) }
+}
 
 /// The book of the numbers for life, which stands above the register: `numbering` keeps it, `server` composes the two.
 pub trait NumberBook: fmt::Debug + Send + Sync {

@@ -1,11 +1,12 @@
 //! The verbs of the quarantine: rows of files from which no person could be made are read, corrected, judged again,
 //! entered or dropped by officers of the file's office.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use thiserror::Error;
 
+use super::super::duplicates::steps::compare;
 use super::super::history::Evidence;
 use super::super::model::Finding;
 use super::super::quality::{self, Deltas, place_declared};
@@ -14,11 +15,10 @@ use super::super::store::import::{self as store, Quarantined};
 use super::super::{PopulationError, Register, rules, steps};
 use super::columns::Declared;
 use super::judge::{Fit, judge};
-use super::run::{against, declines};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::actor::Actor;
-use crate::ground::ids::{BatchId, PersonId, QuarantinedId};
-use crate::ground::{OfficeCode, Officer, OtherOffice};
+use crate::ground::actor::{Actor, Service};
+use crate::ground::ids::{BatchId, OfficerId, PersonId, QuarantinedId};
+use crate::ground::{Decision, OfficeCode, Officer, OtherOffice};
 use crate::store::StoreError;
 
 /// Reads a row.
@@ -70,7 +70,7 @@ pub async fn correct(
         }
     }
     let judgement = match judged(deed, register, &declared).await? {
-        Ok((_, findings)) => Judgement { against: vec![], findings },
+        Ok((fit, found)) => Judgement { against: vec![], findings: fit.findings.into_iter().chain(found).collect() },
         Err(against) => Judgement { against, findings: vec![] },
     };
     waits_no_more(deed, register, &row).await?;
@@ -86,7 +86,7 @@ pub async fn correct(
 }
 
 /// Counts, for the campaign, that so many more forms of a place wait.
-async fn waits(deed: &mut Deed<Officer>, place: &str, forms: i64) -> Result<(), StoreError> {
+async fn waits<A: Actor>(deed: &mut Deed<A>, place: &str, forms: i64) -> Result<(), StoreError> {
     let mut deltas = Deltas::default();
     deltas.quarantine(place, deed.today(), forms);
     quality::count(deed.tx(), &deltas).await?;
@@ -94,7 +94,7 @@ async fn waits(deed: &mut Deed<Officer>, place: &str, forms: i64) -> Result<(), 
 }
 
 /// Counts a form out where it was counted in: another district since then is no other place for it.
-async fn waits_no_more(deed: &mut Deed<Officer>, register: &Register, row: &Quarantined) -> Result<(), StoreError> {
+async fn waits_no_more<A: Actor>(deed: &mut Deed<A>, register: &Register, row: &Quarantined) -> Result<(), StoreError> {
     let place = match &row.place {
         Some(place) => place.clone(),
         // A row of a version before was counted when its file was read.
@@ -130,18 +130,16 @@ pub async fn replay(
         return Err(QuarantineError::Declined(row.findings));
     }
     let declared = declared_in(&row)?;
-    let (fit, findings) = judged(deed, register, &declared).await?.map_err(QuarantineError::Declined)?;
+    // What the register says is asked once more as the person enters.
+    let (fit, _) = judged(deed, register, &declared).await?.map_err(QuarantineError::Declined)?;
     let batch = store::batch_of(deed.tx(), row.batch).await?;
     let name = batch.map(|batch| batch.file_name).unwrap_or_default();
     let evidence = Evidence::of_line(fit.form.as_deref(), &name, row.line);
-    // Whether a person like this is there is looked at once more, under a lock.
-    let perhaps = Finding::perhaps_declared_before();
-    let findings = findings.into_iter().filter(|finding| *finding != perhaps).collect();
     let declared = steps::Declared {
         office: Some(row.office.clone()),
         form: fit.form.clone(),
         declared_on: fit.declared_on,
-        ..steps::Declared::new(findings, evidence)
+        ..steps::Declared::new(fit.findings.clone(), evidence)
     };
     let entered = Box::pin(steps::enter_as(deed, register, &fit.person, declared)).await?;
     let steps::Entered { id: person, findings, .. } = entered;
@@ -176,6 +174,89 @@ pub async fn dismiss(
     Ok(())
 }
 
+/// Drops the rows of a file that wait, those alone that a rule keeps out where one is named, in the name of an officer
+/// and for a reason: a page of them. Returns how many.
+///
+/// # Errors
+/// [`QuarantineError::Unknown`] if there is no such file; [`QuarantineError::OtherOffice`]
+pub async fn dismiss_all(
+    deed: &mut Deed<Service>,
+    register: &Register,
+    batch: BatchId,
+    rule: Option<&str>,
+    (officer, office): (OfficerId, &OfficeCode),
+    reason: &str,
+) -> Result<u64, QuarantineError> {
+    let file = store::batch_of(deed.tx(), batch).await?.ok_or(QuarantineError::Unknown)?;
+    if file.office != *office {
+        return Err(OtherOffice.into());
+    }
+    let (mut dropped, mut after) = (0, 0);
+    while dropped < PAGE {
+        let rows = store::waiting_of(deed.tx(), batch, after, 1000).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.line;
+        for row in rows.iter().filter(|row| rule.is_none_or(|rule| row.findings.iter().any(|f| f.rule == rule))) {
+            // Locked: an officer may be at it.
+            let Some(mut row) = store::quarantined_locked(deed.tx(), row.id).await? else { continue };
+            if row.state != WAITING {
+                continue;
+            }
+            waits_no_more(deed, register, &row).await?;
+            let by = Decision { by: officer, at: deed.at() };
+            (row.state, row.corrected) = ("dropped".to_owned(), Some(by));
+            store::settle_quarantined(deed.tx(), &row).await?;
+            let entry = Entry::new(Action::QuarantineDropped, Object::Quarantined(row.id), Purpose::Declaration);
+            deed.enter(entry.of(&row.office).with(Object::Officer(officer)).because(reason)).await?;
+            dropped += 1;
+        }
+    }
+    Ok(dropped)
+}
+
+/// So many rows are dropped in one transaction, and some more.
+pub const PAGE: u64 = 1000;
+/// The state of a row that waits.
+const WAITING: &str = "waiting";
+
+/// A row of a file that comes in the place of one in quarantine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replacing {
+    /// The file of the row that waits.
+    pub batch: BatchId,
+    /// Its line.
+    pub line: u64,
+    /// The line of the row that comes in its place.
+    pub by_line: u64,
+    /// The person who was made of that one; `None` if it waits in its turn.
+    pub person: Option<PersonId>,
+}
+
+/// Settles the rows in quarantine in whose place rows of a mended export come, where they still wait
+/// and are of the same office.
+pub(super) async fn replaced(
+    deed: &mut Deed<Service>,
+    register: &Register,
+    file: &store::Batch,
+    all: &[Replacing],
+) -> Result<(), StoreError> {
+    for one in all.iter().filter(|one| one.batch != file.id) {
+        let Some(mut row) = store::quarantined_on(deed.tx(), one.batch, one.line).await? else { continue };
+        if row.state != WAITING || row.office != file.office {
+            continue;
+        }
+        waits_no_more(deed, register, &row).await?;
+        let by = Decision { by: file.begun.by, at: deed.at() };
+        (row.state, row.corrected, row.person) = ("replaced".to_owned(), Some(by), one.person);
+        store::settle_quarantined(deed.tx(), &row).await?;
+        let reason = format!("replaced by line {} of another file", one.by_line);
+        let entry = Entry::new(Action::QuarantineReplayed, Object::Quarantined(row.id), Purpose::Declaration);
+        let entry = entry.of(&row.office).with(Object::Batch(file.id)).because(reason);
+        deed.enter(Entry { person: row.person, ..entry }).await?;
+    }
+    Ok(())
+}
+
 /// True for a fault of the line itself: what was read of it may stand in the wrong columns.
 fn of_the_line(finding: &Finding) -> bool {
     let faults = [
@@ -186,11 +267,13 @@ fn of_the_line(finding: &Finding) -> bool {
         rules::ROW_TOO_LONG,
         rules::FIELD_TOO_LONG,
         rules::JSON_MALFORMED,
+        rules::JSON_KEY_TWICE,
     ];
     faults.iter().any(|rule| rule.id == finding.rule)
 }
 
-/// Judges a declaration by itself and against the register.
+/// Judges a declaration by itself and against the register. Returns what can enter, and what an officer should look at
+/// since the register says so.
 async fn judged(
     deed: &mut Deed<Officer>,
     register: &Register,
@@ -200,21 +283,21 @@ async fn judged(
         Ok(fit) => fit,
         Err(findings) => return Ok(Err(findings)),
     };
-    // Before the row of the likeness, in the order in which a declaration waits for others.
+    // Those who come at the same moment wait for each other.
     hold_likeness(deed.tx(), &fit.person).await?;
-    let (likenesses, digests) = ([fit.likeness.clone()].into(), [fit.digest].into());
-    let old_numbers = fit.person.old_id_number.iter().cloned().collect();
-    let known = store::known(deed.tx(), likenesses, digests, old_numbers).await?;
-    let taken: HashSet<_> = match (register.numbers(), &fit.number) {
-        (Some(book), Some(number)) => book.taken(deed.tx(), &[*number]).await?.into_iter().collect(),
-        _ => HashSet::new(),
+    let taken = match (register.numbers(), &fit.number) {
+        (Some(book), Some(number)) => !book.taken(deed.tx(), &[*number]).await?.is_empty(),
+        _ => false,
     };
-    let found = against(&fit, &known, &taken);
-    if found.iter().any(declines) {
-        return Ok(Err(found));
+    let compared = compare(deed.tx(), &fit.person, fit.number.as_ref(), None).await?;
+    let mut against = vec![];
+    if taken {
+        against.push(Finding::number_taken());
     }
-    let findings = fit.findings.iter().chain(&found).cloned().collect();
-    Ok(Ok((fit, findings)))
+    if compared.same {
+        against.push(Finding::declared_already());
+    }
+    Ok(if against.is_empty() { Ok((fit, compared.findings())) } else { Err(against) })
 }
 
 fn declared_in(row: &Quarantined) -> Result<Declared, QuarantineError> {
@@ -230,7 +313,7 @@ async fn of_office(deed: &mut Deed<Officer>, id: QuarantinedId) -> Result<Quaran
 
 async fn waiting_of_office(deed: &mut Deed<Officer>, id: QuarantinedId) -> Result<Quarantined, QuarantineError> {
     let row = of_office(deed, id).await?;
-    if row.state == "waiting" { Ok(row) } else { Err(QuarantineError::Unknown) }
+    if row.state == WAITING { Ok(row) } else { Err(QuarantineError::Unknown) }
 }
 
 async fn told<A: Actor>(
@@ -288,6 +371,7 @@ pub fn export_row(row: &Quarantined) -> String {
     let declared = declared_in(row).map(|declared| declared.by_column()).unwrap_or_default();
     let all = |part: fn(&Finding) -> String| row.findings.iter().map(part).collect::<Vec<_>>().join("; ");
     let of_quarantine = [
+        row.batch.to_string(),
         row.line.to_string(),
         all(|finding| format!("{} {} {}", finding.rule, finding.code, finding.field)),
         all(|finding| finding.message.clone()),

@@ -64,7 +64,7 @@ struct QuarantineView {
     raw: Option<String>,
     /// Why it waits.
     findings: Vec<Finding>,
-    /// `waiting`, `replayed` or `dropped`.
+    /// `waiting`, `replayed`, `dropped`, or `replaced` by a mended row of another file.
     state: String,
     /// The person who was made of it.
     person_id: Option<PersonId>,

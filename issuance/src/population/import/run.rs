@@ -13,18 +13,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::super::Register;
-use super::super::duplicates::score::SHOWN_FROM;
-use super::super::duplicates::traits::Traits;
+use super::super::duplicates::steps as duplicates;
 use super::super::model::Finding;
 use super::super::quality::{self, Deltas, Mark, place_declared};
 use super::super::rules::{self, Rule};
-use super::super::store::duplicates;
 use super::super::store::import::{self as store, Batch, Entering, Quarantined};
-use super::State;
 use super::columns::{self, Columns, Declared, HeaderError};
 use super::judge::{Fit, judge};
 use super::lease::{self, Reading};
 use super::reader::{self, Format, Position, RawRow, ReadError, Rows};
+use super::{State, quarantine};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::ids::{BatchId, OfficerId, PersonId};
@@ -73,7 +71,7 @@ pub struct Done {
     pub accepted: u64,
     /// Rows that were put into quarantine.
     pub quarantined: u64,
-    /// Of this run: how many rows each rule kept out of the register.
+    /// How many rows that wait each rule keeps out of the register.
     pub by_rule: BTreeMap<String, u64>,
     /// Persons of this run with a finding about their household.
     pub households: u64,
@@ -96,6 +94,24 @@ pub enum Ended {
 /// # Errors
 /// [`ImportError`]
 pub async fn import(
+    deeds: &Deeds,
+    register: &Register,
+    wanted: Wanted,
+    stop: &AtomicBool,
+    tell: impl FnMut(Told),
+) -> Result<(Done, Ended), ImportError> {
+    match Box::pin(imported(deeds, register, wanted, stop, tell)).await {
+        Ok((mut done, ended)) => {
+            // Of all runs, without what officers mended since.
+            done.by_rule = store::waiting_by_rule(&mut deeds.db().begin_read().await?, done.batch).await?;
+            Ok((done, ended))
+        }
+        Err(ImportError::Store(StoreError::Locked(_))) => Err(ImportError::Locked(deeds.db().lock_holders().await)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn imported(
     deeds: &Deeds,
     register: &Register,
     wanted: Wanted,
@@ -219,9 +235,13 @@ async fn look(
     let whole: [u8; 32] = digest.clone().finalize().into();
     let known = store::batch_of_digest(&mut deeds.db().begin_read().await?, &whole).await?;
     let resumed = match known {
+        Some(batch) if batch.state == State::Ended => {
+            return Err(ImportError::EndedBefore(batch.read.line, batch.finished_at.unwrap_or(batch.begun.at)));
+        }
         Some(batch) if batch.state == State::Finished => return Ok(Opened::Before(Box::new(batch))),
         Some(batch) => Some(batch),
-        None => begun.into_iter().find(|batch| {
+        // Of what nothing was read any file would be the rest.
+        None => begun.into_iter().filter(|batch| batch.read.byte > 0).find(|batch| {
             let mark = marks.get(&batch.read.byte).and_then(Option::as_ref);
             mark.is_some_and(|mark| <[u8; 32]>::from(mark.clone().finalize()) == batch.read_digest)
         }),
@@ -246,9 +266,10 @@ async fn look(
 }
 
 fn open(wanted: &Wanted) -> Result<(File, u64), ImportError> {
-    let file = File::open(&wanted.file)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(ImportError::NoFile) }
+    super::open_file(&wanted.file).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => ImportError::NoFile,
+        _ => error.into(),
+    })
 }
 
 /// Refuses a file whose first line is not what it must be, before anything is written.
@@ -330,7 +351,8 @@ async fn taken(
 ) -> Result<(Batch, Reading), ImportError> {
     let mut deed = deeds.open(Service).await?;
     let mut batch = store::batch_locked(deed.tx(), found.id).await?.ok_or(ImportError::TakenOver)?;
-    if batch.office != wanted.office {
+    let unread = batch.read.byte == 0;
+    if batch.office != wanted.office && !unread {
         return Err(ImportError::OtherOffice(batch.office));
     }
     let until = batch.held_until.unwrap_or(deed.at());
@@ -348,8 +370,15 @@ async fn taken(
     }
     (batch.digest, batch.bytes) = (digest, bytes);
     (batch.holder, batch.held_until) = (Some(lease::this_process()), Some(deed.at() + LEASE));
+    // Nothing came of it yet: it is of the officer who begins it now.
+    let anew = unread && (batch.begun.by, &batch.office) != (wanted.officer, &wanted.office);
+    if anew {
+        batch.begun = Decision { by: wanted.officer, at: deed.at() };
+        batch.office = wanted.office.clone();
+        store::begin_anew(deed.tx(), &batch).await?;
+    }
     store::advance(deed.tx(), &batch).await?;
-    told(&mut deed, &batch, "taken up").await?;
+    told(&mut deed, &batch, if anew { "begun anew: nothing was read before" } else { "taken up" }).await?;
     deed.commit().await?;
     Ok((batch, reading))
 }
@@ -598,6 +627,7 @@ async fn enter(
         row.place = Some(place);
     }
     store::quarantine(deed.tx(), &kept).await?;
+    quarantine::replaced(&mut deed, register, &batch, &replacing(piece, &entering)).await?;
     quality::count(deed.tx(), &waiting).await?;
     if let Some(book) = register.numbers().filter(|_| !given.is_empty()) {
         book.enter(deed.tx(), &given, Decision { by: batch.begun.by, at }).await?;
@@ -618,18 +648,21 @@ async fn enter(
     Ok((batch, by_rule))
 }
 
+/// The rows of an export of the quarantine in whose place rows of a file come.
+fn replacing(piece: &Piece, entering: &[Entering<'_>]) -> Vec<quarantine::Replacing> {
+    let entered = |id| entering.iter().any(|one| one.id == id).then_some(id);
+    let replacing = |row: &Row| {
+        let (batch, line) = row.declared.replaces()?;
+        Some(quarantine::Replacing { batch, line, by_line: row.line, person: entered(row.id) })
+    };
+    piece.rows.iter().filter_map(replacing).collect()
+}
+
 /// What the register says about a declaration that is fit by itself.
-pub(super) fn against(
-    fit: &Fit,
-    known: &store::Known,
-    taken: &HashSet<crypto::identity::PersonalNumber>,
-) -> Vec<Finding> {
+fn against(fit: &Fit, known: &store::Known, taken: &HashSet<crypto::identity::PersonalNumber>) -> Vec<Finding> {
     let mut found = vec![];
     if fit.number.is_some_and(|number| taken.contains(&number)) {
-        let says = "the number is another person's, or is given no more";
-        found.push(
-            Finding::new(rules::NUMBER_TAKEN, "personal_number", says).mended("compare the papers of both", None),
-        );
+        found.push(Finding::number_taken());
     }
     let alike = known.alike.get(&fit.likeness).map(Vec::as_slice).unwrap_or_default();
     let number = fit.number.as_ref().map(crypto::identity::PersonalNumber::as_str);
@@ -638,21 +671,18 @@ pub(super) fn against(
         digest.as_deref() == Some(&fit.digest[..]) && !others
     });
     if same {
-        let says = "the same declaration, field by field, is in the register";
-        let finding = Finding::new(rules::DECLARED_ALREADY, "", says);
-        found.push(finding.mended("leave it out, or add what tells the two persons apart", None));
+        found.push(Finding::declared_already());
     } else if !alike.is_empty() {
         found.push(Finding::perhaps_declared_before());
     }
     if fit.person.old_id_number.as_ref().is_some_and(|number| known.old_numbers.contains(number)) {
-        let says = "another person of the register has this number";
-        found.push(Finding::new(rules::OLD_NUMBER_SHARED, "old_id_number", says));
+        found.push(Finding::old_number_shared());
     }
     found
 }
 
 /// True for what keeps a row out of the register.
-pub(super) fn declines(finding: &Finding) -> bool {
+fn declines(finding: &Finding) -> bool {
     [rules::NUMBER_TAKEN, rules::DECLARED_ALREADY].iter().any(|rule: &Rule| rule.id == finding.rule)
 }
 
@@ -680,9 +710,10 @@ async fn households(deeds: &Deeds, batch: &Batch) -> Result<u64, ImportError> {
     }
 }
 
-/// Compares the persons of a file with everyone in the register, and notes with both of two who are probably one person
-/// that they are. Cut at any moment, the same call goes on where it was; done once, it does nothing. `tell` is told how
-/// many were compared, and how many persons have the finding by it. Returns the latter, and whether it came to the end.
+/// Compares the persons of a file with everyone in the register, by the judge of every other way in, and notes what it
+/// says: with both of two who are probably one person. Cut at any moment, the same call goes on where it was; done
+/// once, it does nothing. `tell` is told how many were compared, and how many persons have the finding by it. Returns
+/// the latter, and whether it came to the end.
 ///
 /// # Errors
 /// [`ImportError`]
@@ -692,7 +723,6 @@ pub async fn look_for_doubles(
     stop: &AtomicBool,
     mut tell: impl FnMut(u64, u64),
 ) -> Result<(u64, bool), ImportError> {
-    let finding = Finding::perhaps_declared_before();
     let (mut compared, mut noted) = (0, 0);
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -702,14 +732,12 @@ pub async fn look_for_doubles(
         let from = store::doubles_line(deed.tx(), batch).await?;
         let page = store::of_batch(deed.tx(), batch, from, DOUBLES_PAGE).await?;
         let Some((last, ..)) = page.last() else { return Ok((noted, true)) };
-        for (_, id, person) in &page {
-            let found = duplicates::candidates(deed.tx(), &Traits::from(person), Some(*id)).await?;
-            let likely = found.into_iter().filter(|(_, judgement)| judgement.score >= SHOWN_FROM);
-            let likely: Vec<PersonId> = likely.map(|(registered, _)| registered.id).collect();
-            let both = likely.iter().chain((!likely.is_empty()).then_some(id));
-            for one in both {
-                noted += u64::from(store::note(deed.tx(), *one, &finding).await?);
+        for (_, id, person, number) in &page {
+            let compared = duplicates::compare(deed.tx(), person, number.as_ref(), Some(*id)).await?;
+            for finding in compared.findings() {
+                noted += u64::from(store::note(deed.tx(), *id, &finding).await?);
             }
+            noted += duplicates::note_likely(deed.tx(), &compared).await?;
         }
         store::set_doubles_line(deed.tx(), batch, *last).await?;
         let entry = Entry::new(Action::DeclarationsImported, Object::Batch(batch), Purpose::Declaration);
@@ -750,6 +778,12 @@ pub enum ImportError {
     /// A deed.
     #[error(transparent)]
     Deed(DeedError),
+    /// An officer ended it.
+    #[error(
+        "an officer ended this file on {1} before line {0}: what entered then stands in the register; import the rows from \
+         that line on as a file of their own"
+    )]
+    EndedBefore(u64, OffsetDateTime),
     /// The first line.
     #[error("line 1, byte 0: {0}; nothing was written")]
     Header(#[from] HeaderError),
@@ -765,6 +799,12 @@ pub enum ImportError {
     /// The disk.
     #[error("the file cannot be read: {0}")]
     Io(#[from] io::Error),
+    /// Another session of the database holds a lock.
+    #[error(
+        "the database did not get a lock in time{}; the rows of finished transactions are there: when it is gone, run the \
+         same command again", held_by(.0)
+    )]
+    Locked(Vec<String>),
     /// The database was opened without the key of its MACs.
     #[error("the database was opened without its key")]
     NoKey,
@@ -798,6 +838,15 @@ pub enum ImportError {
     /// Another process took the file over.
     #[error("another process goes on with this file; this one ended and wrote nothing more")]
     TakenOver,
+}
+
+/// Says which sessions hold locks, and what ends one.
+fn held_by(holders: &[String]) -> String {
+    if holders.is_empty() {
+        return "; no other session that holds one is seen any more".to_owned();
+    }
+    let all = holders.join(", ");
+    format!(": locks are held by {all}; end its transaction where it runs, or by `select pg_terminate_backend(PID)`")
 }
 
 impl From<DeedError> for ImportError {

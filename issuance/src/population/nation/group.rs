@@ -522,6 +522,7 @@ impl Group {
             head_of_household: Some(self.relative(household.head)),
             relation_to_head: being.relation.to_owned(),
             died: being.died.map(written).unwrap_or_default(),
+            missing_since: String::new(),
             old_id_number: being.old_number.clone().unwrap_or_default(),
             household_book_number: household.book.clone(),
         };

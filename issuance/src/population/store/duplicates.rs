@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crypto::identity::PersonalNumber;
 use uuid::Uuid;
 
 use super::super::duplicates::keys::{self, Probe, VERSION};
@@ -9,7 +10,8 @@ use super::super::duplicates::memory::{MOST_COMPARED, MOST_ROWS};
 use super::super::duplicates::score::{self, Judgement};
 use super::super::duplicates::steps::Verdict;
 use super::super::duplicates::traits::Traits;
-use super::super::model::{Person, Registered};
+use super::super::history::fields_of;
+use super::super::model::{Finding, Person, Registered};
 use crate::ground::ids::{PersonId, VerdictId};
 use crate::ground::{Decision, Id};
 use crate::store::{Argument, Db, Kind, Record, Sealed, StoreError, Tx};
@@ -26,14 +28,16 @@ pub const DUPLICATE_VERDICT: Sealed = Sealed {
         ("because", Kind::Text),
         ("officer_id", Kind::Uuid),
         ("at", Kind::Moment),
+        ("speaks_for", Kind::Uuid),
     ],
     keys: 1,
     one: sql!(
-        "select id, one_id, other_id, verdict, because, officer_id, at, version, mac from duplicate_verdict
+        "select id, one_id, other_id, verdict, because, officer_id, at, speaks_for, version, mac from duplicate_verdict
          where id = $1"
     ),
     all: sql!(
-        "select id, one_id, other_id, verdict, because, officer_id, at, version, mac from duplicate_verdict order by id"
+        "select id, one_id, other_id, verdict, because, officer_id, at, speaks_for, version, mac from duplicate_verdict
+         order by id"
     ),
     set: sql!("update duplicate_verdict set version = $1, mac = $2 where id = $3"),
 };
@@ -187,6 +191,70 @@ pub async fn candidates(
     Ok(found)
 }
 
+/// Of the persons who came before: whether one has the same name, birth date and sex and was not told
+/// apart, and whether one of them was declared field by field the same and has no other number. `id` is of
+/// a person who is in the register.
+pub(in crate::population) async fn alike(
+    tx: &mut Tx,
+    person: &Person,
+    number: Option<&PersonalNumber>,
+    id: Option<PersonId>,
+) -> Result<(bool, bool), StoreError> {
+    let digest = super::super::import::digest(&serde_json::Value::Object(fields_of(person)));
+    // A year alone is no rare birth date: a likeness may have thousands of bearers. Those who say the same come first.
+    let sql = sql!(
+        "select id, declared_digest, personal_number from person where likeness = $1 and id < $2
+         and not exists (select person_id from merged_person m where m.person_id = person.id)
+         order by case when declared_digest = $3 then 0 else 1 end, id limit 100"
+    );
+    let rows = tx.all(sql, args![person.likeness(), id.unwrap_or(LAST), &digest]).await?;
+    let apart = match id {
+        Some(id) if !rows.is_empty() => told_apart(tx, id).await?,
+        _ => BTreeSet::new(),
+    };
+    let (mut namesake, mut same) = (false, false);
+    for row in &rows {
+        let other: Option<String> = row.get("personal_number")?;
+        let others = number.zip(other).is_some_and(|(one, other)| one.as_str() != other);
+        namesake |= !apart.contains(&Id::of(row, "id")?);
+        same |= row.get::<Option<Vec<u8>>>("declared_digest")?.as_deref() == Some(&digest[..]) && !others;
+    }
+    Ok((namesake, same))
+}
+
+/// True if a person who came before has the number of an old card.
+pub(in crate::population) async fn has_old_number(
+    tx: &mut Tx,
+    number: &str,
+    id: Option<PersonId>,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id from person where old_id_number = $1 and id < $2
+         and not exists (select person_id from merged_person m where m.person_id = person.id) order by id limit 1"
+    );
+    Ok(tx.one(sql, args![number, id.unwrap_or(LAST)]).await?.is_some())
+}
+
+/// The identifier after all others.
+const LAST: PersonId = PersonId::from_uuid(Uuid::max());
+
+/// Returns those of some persons who have the finding that they were perhaps declared before.
+pub(in crate::population) async fn noted(tx: &mut Tx, ids: &[PersonId]) -> Result<Vec<(PersonId, Person)>, StoreError> {
+    let sql = sql!(
+        pg "select id, record, findings from person where id = any($1)",
+        lite "select id, record, findings from person where id in (select value from json_each($1))",
+    );
+    let rows = tx.all(sql, vec![Argument::Uuids(ids.iter().map(|id| id.uuid()).collect())]).await?;
+    let mut noted = vec![];
+    for row in &rows {
+        let findings: Vec<Finding> = row.json("findings")?;
+        if findings.contains(&Finding::perhaps_declared_before()) {
+            noted.push((Id::of(row, "id")?, row.json("record")?));
+        }
+    }
+    Ok(noted)
+}
+
 async fn narrow_rows(tx: &mut Tx, lows: &[i64]) -> Result<Vec<Record>, StoreError> {
     let most = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX);
     let sql = sql!(
@@ -226,16 +294,16 @@ pub(in crate::population) async fn add_verdict(
     tx: &mut Tx,
     id: VerdictId,
     pair: (PersonId, PersonId),
-    verdict: Verdict,
+    (verdict, speaks_for): (Verdict, Option<PersonId>),
     because: &str,
     by: &Decision,
 ) -> Result<(), StoreError> {
     let (one, other) = (pair.0.min(pair.1), pair.0.max(pair.1));
     let sql = sql!(
-        "insert into duplicate_verdict (id, one_id, other_id, verdict, because, officer_id, at)
-         values ($1, $2, $3, $4, $5, $6, $7)"
+        "insert into duplicate_verdict (id, one_id, other_id, verdict, because, officer_id, at, speaks_for)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)"
     );
-    tx.run(sql, args![id, one, other, verdict.word(), because, by.by, by.at]).await?;
+    tx.run(sql, args![id, one, other, verdict.word(), because, by.by, by.at, speaks_for]).await?;
     tx.seal(&DUPLICATE_VERDICT, id).await
 }
 
@@ -248,30 +316,40 @@ pub struct Said {
     pub verdict: Verdict,
     /// The officer, and the moment.
     pub by: Decision,
+    /// The one of the two for whose office it was said; `None` for both.
+    pub speaks_for: Option<PersonId>,
 }
 
 /// Returns what officers said of a person and others, oldest first.
 pub(in crate::population) async fn verdicts(tx: &mut Tx, id: PersonId) -> Result<Vec<Said>, StoreError> {
     let sql = sql!(
-        "select id, one_id, other_id, verdict, because, officer_id, at, version, mac from duplicate_verdict
+        "select id, one_id, other_id, verdict, because, officer_id, at, speaks_for, version, mac from duplicate_verdict
          where one_id = $1 or other_id = $1 order by id"
     );
     let said = |row: &Record| {
         let (one, other): (PersonId, PersonId) = (Id::of(row, "one_id")?, Id::of(row, "other_id")?);
         let verdict: Verdict = row.parsed("verdict")?;
         let by = Decision { by: Id::of(row, "officer_id")?, at: row.get("at")? };
-        Ok(Said { other: if one == id { other } else { one }, verdict, by })
+        let speaks_for = Id::of_optional(row, "speaks_for")?;
+        Ok(Said { other: if one == id { other } else { one }, verdict, by, speaks_for })
     };
     tx.all_sealed(&DUPLICATE_VERDICT, sql, args![id]).await?.iter().map(said).collect()
 }
 
-/// Returns the persons of whom an officer said last that they are others than this one.
+/// Returns the persons who were told apart from this one: for each of the two the last officer
+/// who spoke for it said so.
 pub(in crate::population) async fn told_apart(tx: &mut Tx, id: PersonId) -> Result<BTreeSet<PersonId>, StoreError> {
-    let mut last: BTreeMap<PersonId, Verdict> = BTreeMap::new();
+    let mut last: BTreeMap<PersonId, [Option<Verdict>; 2]> = BTreeMap::new();
     for said in verdicts(tx, id).await? {
-        last.insert(said.other, said.verdict);
+        let of = last.entry(said.other).or_default();
+        if said.speaks_for.is_none_or(|of| of == id) {
+            of[0] = Some(said.verdict);
+        }
+        if said.speaks_for.is_none_or(|of| of == said.other) {
+            of[1] = Some(said.verdict);
+        }
     }
-    Ok(last.into_iter().filter(|(_, verdict)| *verdict == Verdict::Different).map(|(other, _)| other).collect())
+    Ok(last.into_iter().filter(|(_, of)| *of == [Some(Verdict::Different); 2]).map(|(other, _)| other).collect())
 }
 
 fn texts(numbers: &[i64]) -> Argument {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crypto::identity::PersonalNumber;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -191,6 +192,27 @@ pub(in crate::population) async fn begin(tx: &mut Tx, batch: &Batch) -> Result<(
     ];
     tx.run(sql, arguments).await?;
     tx.seal(&IMPORT_BATCH, batch.id).await
+}
+
+/// Writes the officer and the office that begin a file of which nothing was read.
+pub(in crate::population) async fn begin_anew(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
+    let sql = sql!("update import_batch set office = $1, officer_id = $2, started_at = $3 where id = $4");
+    let arguments = args![&batch.office, batch.begun.by, batch.begun.at, batch.id];
+    tx.change(&IMPORT_BATCH, batch.id, sql, arguments).await?;
+    Ok(())
+}
+
+/// Returns the files that were begun and are not read to their end, oldest first.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn unfinished(tx: &mut Tx) -> Result<Vec<Batch>, StoreError> {
+    let sql = sql!(
+        "select id, file_name, digest, format, office, officer_id, started_at, finished_at, bytes, read_bytes, read_digest,
+                lines, rows, accepted, quarantined, state, holder, held_until, version, mac
+         from import_batch where state in ('reading', 'judging') order by id limit 100"
+    );
+    tx.all_sealed(&IMPORT_BATCH, sql, args![]).await?.iter().map(batch).collect()
 }
 
 /// Writes how far a file is.
@@ -421,7 +443,7 @@ pub struct Quarantined {
     pub raw: Option<String>,
     /// Why it waits.
     pub findings: Vec<Finding>,
-    /// `waiting`, `replayed` or `dropped`.
+    /// `waiting`, `replayed`, `dropped`, or `replaced` by a row of another file.
     pub state: String,
     /// The officer who corrected, replayed or dropped it, and the moment.
     pub corrected: Option<Decision>,
@@ -521,6 +543,37 @@ pub(in crate::population) async fn count_waiting(tx: &mut Tx, batch: BatchId) ->
     tx.one(sql, args![batch]).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
+/// Returns how many rows of a file that wait each rule keeps out.
+pub(in crate::population) async fn waiting_by_rule(
+    tx: &mut Tx,
+    batch: BatchId,
+) -> Result<BTreeMap<String, u64>, StoreError> {
+    let sql = sql!(
+        pg "select f.rule, count(distinct q.id) as n
+            from quarantined q
+            cross join lateral (select e ->> 'rule' as rule from jsonb_array_elements(q.findings) as e) as f
+            where q.batch_id = $1 and q.state = 'waiting' group by 1",
+        lite "select json_extract(f.value, '$.rule') as rule, count(distinct q.id) as n
+              from quarantined q, json_each(q.findings) as f
+              where q.batch_id = $1 and q.state = 'waiting' group by 1",
+    );
+    let rows = tx.all(sql, args![batch]).await?;
+    rows.iter().map(|row| Ok((row.get("rule")?, row.number("n")?))).collect()
+}
+
+/// Returns the row of a file on a line, kept from other writers.
+pub(in crate::population) async fn quarantined_on(
+    tx: &mut Tx,
+    batch: BatchId,
+    line: u64,
+) -> Result<Option<Quarantined>, StoreError> {
+    let sql = sql!(
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+         from quarantined where batch_id = $1 and line = $2"
+    );
+    tx.one_locked(sql, args![batch, whole(line)]).await?.as_ref().map(quarantined).transpose()
+}
+
 /// Writes what an officer did about a row.
 pub(in crate::population) async fn settle_quarantined(tx: &mut Tx, row: &Quarantined) -> Result<(), StoreError> {
     let sql = sql!(
@@ -607,19 +660,25 @@ pub(in crate::population) async fn set_doubles_line(tx: &mut Tx, batch: BatchId,
     Ok(())
 }
 
+/// A person of a file: the line, the identifier, the record, and the number for life.
+type OfBatch = (i64, PersonId, Person, Option<PersonalNumber>);
+
 /// Returns persons of a file behind a line, by line.
 pub(in crate::population) async fn of_batch(
     tx: &mut Tx,
     batch: BatchId,
     after: i64,
     most: i64,
-) -> Result<Vec<(i64, PersonId, Person)>, StoreError> {
+) -> Result<Vec<OfBatch>, StoreError> {
     let sql = sql!(
-        "select id, batch_line, record from person where batch_id = $1 and batch_line > $2
+        "select id, batch_line, record, personal_number from person where batch_id = $1 and batch_line > $2
          and not exists (select 1 from merged_person m where m.person_id = person.id) order by batch_line limit $3"
     );
-    let rows = tx.all(sql, args![batch, after, most]).await?;
-    rows.iter().map(|row| Ok((row.get("batch_line")?, Id::of(row, "id")?, row.json("record")?))).collect()
+    let one = |row: &Record| {
+        let number = row.parsed_optional("personal_number")?;
+        Ok((row.get("batch_line")?, Id::of(row, "id")?, row.json("record")?, number))
+    };
+    tx.all(sql, args![batch, after, most]).await?.iter().map(one).collect()
 }
 
 /// Adds a finding to a person who has none of its rule. Returns whether it was added.

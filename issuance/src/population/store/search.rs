@@ -20,7 +20,7 @@ pub(in crate::population) struct Filter {
     pub father: String,
     /// Folded name of the mother.
     pub mother: String,
-    /// Province, district and commune of permanent residence.
+    /// Province, district and commune of permanent residence: of each the codes that stand for it, with spaces between.
     pub residence: [String; 3],
     /// So many at most.
     pub most: i64,
@@ -38,8 +38,8 @@ pub(in crate::population) async fn named(
             "select id, office, personal_number, record, findings from person
              where fold = $1 and born >= $2 and born <= $3
                    and ($4 = '' or father_fold = $4) and ($5 = '' or mother_fold = $5)
-                   and ($6 = '' or residence_province = $6) and ($7 = '' or residence_district = $7)
-                   and ($8 = '' or residence_commune = $8)
+                   and ($6 = '' or $6 like '%' || residence_province || '%') and ($7 = '' or $7 like '%' || residence_district || '%')
+                   and ($8 = '' or $8 like '%' || residence_commune || '%')
              order by fold, born limit $9"
         );
         tx.all(sql, args![fold, *from, *to, father, mother, province, district, commune, *most]).await?
@@ -48,8 +48,8 @@ pub(in crate::population) async fn named(
             "select id, office, personal_number, record, findings from person
              where office = $1 and fold = $2 and born >= $3 and born <= $4
                    and ($5 = '' or father_fold = $5) and ($6 = '' or mother_fold = $6)
-                   and ($7 = '' or residence_province = $7) and ($8 = '' or residence_district = $8)
-                   and ($9 = '' or residence_commune = $9)
+                   and ($7 = '' or $7 like '%' || residence_province || '%') and ($8 = '' or $8 like '%' || residence_district || '%')
+                   and ($9 = '' or $9 like '%' || residence_commune || '%')
              order by office, fold, born limit $10"
         );
         tx.all(sql, args![office, fold, *from, *to, father, mother, province, district, commune, *most]).await?
@@ -70,8 +70,8 @@ pub(in crate::population) async fn beginning(
             "select id, office, personal_number, record, findings from person
              where fold >= $1 and fold < $2 and born >= $3 and born <= $4
                    and ($5 = '' or father_fold = $5) and ($6 = '' or mother_fold = $6)
-                   and ($7 = '' or residence_province = $7) and ($8 = '' or residence_district = $8)
-                   and ($9 = '' or residence_commune = $9)
+                   and ($7 = '' or $7 like '%' || residence_province || '%') and ($8 = '' or $8 like '%' || residence_district || '%')
+                   and ($9 = '' or $9 like '%' || residence_commune || '%')
              order by fold, born limit $10"
         );
         tx.all(sql, args![fold, end, *from, *to, father, mother, province, district, commune, *most]).await?
@@ -80,8 +80,8 @@ pub(in crate::population) async fn beginning(
             "select id, office, personal_number, record, findings from person
              where office = $1 and fold >= $2 and fold < $3 and born >= $4 and born <= $5
                    and ($6 = '' or father_fold = $6) and ($7 = '' or mother_fold = $7)
-                   and ($8 = '' or residence_province = $8) and ($9 = '' or residence_district = $9)
-                   and ($10 = '' or residence_commune = $10)
+                   and ($8 = '' or $8 like '%' || residence_province || '%') and ($9 = '' or $9 like '%' || residence_district || '%')
+                   and ($10 = '' or $10 like '%' || residence_commune || '%')
              order by office, fold, born limit $11"
         );
         tx.all(sql, args![office, fold, end, *from, *to, father, mother, province, district, commune, *most]).await?
@@ -96,8 +96,8 @@ pub(in crate::population) async fn of_parents(tx: &mut Tx, filter: &Filter) -> R
         let sql = sql!(
             "select id, office, personal_number, record, findings from person
              where father_fold = $1 and born >= $2 and born <= $3 and ($4 = '' or office = $4)
-                   and ($5 = '' or residence_province = $5) and ($6 = '' or residence_district = $6)
-                   and ($7 = '' or residence_commune = $7)
+                   and ($5 = '' or $5 like '%' || residence_province || '%') and ($6 = '' or $6 like '%' || residence_district || '%')
+                   and ($7 = '' or $7 like '%' || residence_commune || '%')
              order by father_fold, born limit $8"
         );
         tx.all(sql, args![father, *from, *to, office, province, district, commune, *most]).await?
@@ -105,8 +105,8 @@ pub(in crate::population) async fn of_parents(tx: &mut Tx, filter: &Filter) -> R
         let sql = sql!(
             "select id, office, personal_number, record, findings from person
              where mother_fold = $1 and born >= $2 and born <= $3 and ($4 = '' or office = $4)
-                   and ($5 = '' or father_fold = $5) and ($6 = '' or residence_province = $6)
-                   and ($7 = '' or residence_district = $7) and ($8 = '' or residence_commune = $8)
+                   and ($5 = '' or father_fold = $5) and ($6 = '' or $6 like '%' || residence_province || '%')
+                   and ($7 = '' or $7 like '%' || residence_district || '%') and ($8 = '' or $8 like '%' || residence_commune || '%')
              order by mother_fold, born limit $9"
         );
         tx.all(sql, args![mother, *from, *to, office, father, province, district, commune, *most]).await?
@@ -116,15 +116,19 @@ pub(in crate::population) async fn of_parents(tx: &mut Tx, filter: &Filter) -> R
 
 /// Returns persons who live in a commune, by day of birth.
 pub(in crate::population) async fn of_commune(tx: &mut Tx, filter: &Filter) -> Result<Vec<Registered>, StoreError> {
-    let Filter { office, born: (from, to), residence: [province, district, commune], most, .. } = filter;
+    let Filter { office, born: (from, to), residence: [province, district, communes], most, .. } = filter;
     let sql = sql!(
         "select id, office, personal_number, record, findings from person
          where residence_commune = $1 and born >= $2 and born <= $3 and ($4 = '' or office = $4)
-               and ($5 = '' or residence_province = $5) and ($6 = '' or residence_district = $6)
+               and ($5 = '' or $5 like '%' || residence_province || '%') and ($6 = '' or $6 like '%' || residence_district || '%')
          order by residence_commune, born limit $7"
     );
-    let rows = tx.all(sql, args![commune, *from, *to, office, province, district, *most]).await?;
-    rows.iter().map(super::read).collect()
+    let mut all = vec![];
+    for commune in communes.split(' ') {
+        let rows = tx.all(sql, args![commune, *from, *to, office, province, district, *most]).await?;
+        all.extend(rows.iter().map(super::read).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(all)
 }
 
 /// Returns the person with this id. The caller records whom it tells of.
