@@ -2,6 +2,7 @@
 
 pub mod campaign;
 pub mod duplicates;
+pub mod first;
 pub mod history;
 pub mod import;
 pub mod merge;
@@ -40,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(100, "0100_population_names"),
     migration!(104, "0104_population_birth_registrations"),
     migration!(105, "0105_population_merges"),
+    migration!(115, "0115_population_first_load"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.

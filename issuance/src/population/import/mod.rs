@@ -2,6 +2,7 @@
 //! each with how far the file is read, so that it may be cut anywhere and goes on there (ADR 0023).
 
 mod columns;
+mod first;
 mod judge;
 mod lease;
 pub mod quarantine;
@@ -15,10 +16,11 @@ use std::str::FromStr;
 
 pub use columns::{Declared, HeaderError, names};
 use crypto::identity::PersonalNumber;
+pub use first::{First, FirstRefused};
 pub use judge::{Fit, digest};
 pub(super) use quarantine_api::routes;
 pub use reader::{Format, Position, ReadError};
-pub use run::{Done, Ended, ImportError, Told, Wanted, import, look_for_doubles};
+pub use run::{Done, Ended, ImportError, Spent, Told, Wanted, import, load_first, look_for_doubles};
 
 use crate::ground::Decision;
 use crate::ground::ids::PersonId;

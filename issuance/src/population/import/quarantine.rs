@@ -188,7 +188,7 @@ async fn judged(
         Ok(fit) => fit,
         Err(findings) => return Ok(Err(findings)),
     };
-    let likenesses = [fit.likeness.clone()].into();
+    let likenesses = [fit.found.likeness.clone()].into();
     let old_numbers = fit.person.old_id_number.iter().cloned().collect();
     let known = store::known(deed.tx(), likenesses, old_numbers).await?;
     let taken: HashSet<_> = match (register.numbers(), &fit.number) {
