@@ -646,7 +646,7 @@ fn faulty(count: usize) -> [String; 2] {
     let others = [
         // The same declaration, the same likeness, and one number for two.
         row(7),
-        ",,,Nguyễn Hà Dung An,06/01/1980,Nam,003,001,01,".to_owned(),
+        ",,,Nguyễn Hà Dung An,08/01/1980,Nam,002,001,01,".to_owned(),
         ",,001080000001,Lê Văn Bảy,01/02/1980,Nam,001,001,01,".to_owned(),
         ",,001080000001,Lê Văn Tám,01/03/1980,Nam,001,001,01,".to_owned(),
         // One old number for two, and no day of birth.
@@ -717,11 +717,13 @@ async fn content(offices: &Offices) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_load_that_is_killed_and_goes_on_ends_as_an_import_does() {
     let (Some(one), Some(other)) = (postgres::fresh_database(), postgres::fresh_database()) else { return };
-    let (import, first) = (Offices::open(Some(one)).await, Offices::open(Some(other.clone())).await);
+    let (import, first) = (Offices::open(Some(one.clone())).await, Offices::open(Some(other.clone())).await);
     let [a, b] = faulty(5000);
     let files = |offices: &Offices| [file(offices, "a.csv", &a), file(offices, "b.csv", &b)];
+    // By the command too: both by the computer's clock, and with the same settings.
     for path in files(&import) {
-        finishes(&import, path).await;
+        let (code, told) = said(command(&import, Some(&one), &path).spawn().unwrap());
+        assert_eq!(code, Some(0), "{told}");
     }
     let [path, second] = files(&first);
     let load = || {

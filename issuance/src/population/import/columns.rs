@@ -330,8 +330,8 @@ pub(super) fn of_json(row: &mut RawRow) -> Declared {
     }
 }
 
-/// A line of JSON as a declaration, read without making values of it: what stands beside the fields of the form is taken
-/// out, and all else goes to [`Declaration`].
+/// A line of JSON as a declaration, read without making values of it: what stands beside the fields of the form is
+/// taken out, and all else goes to [`Declaration`].
 struct Line(Declared);
 
 impl<'de> Deserialize<'de> for Line {

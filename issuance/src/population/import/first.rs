@@ -117,8 +117,8 @@ impl First {
         self.old_numbers.extend(old);
     }
 
-    /// Sixty-four bits stand for a text: of a hundred million, that two are alike by chance is one in some thousand, and
-    /// would be a finding that an officer looks at.
+    /// Sixty-four bits stand for a text: of a hundred million, that two are alike by chance is one in some thousand,
+    /// and would be a finding that an officer looks at.
     fn hash(&self, text: &str) -> u64 {
         self.hasher.hash_one(text)
     }

@@ -1,8 +1,8 @@
 //! What becomes of a row: a person who can enter the register, or a row that waits in quarantine. Pure.
 
-use crypto::identity::{Date, PersonalNumber};
 use std::fmt::{self, Display, Write as _};
 
+use crypto::identity::{Date, PersonalNumber};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
