@@ -25,7 +25,7 @@ use issuance::{args, sql};
 use sqlx::Connection as _;
 use time::macros::{date, datetime};
 
-#[expect(unused_imports, reason = "its own tests are not run here")]
+#[expect(dead_code, unused_imports, reason = "a server of its own is wanted, and its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]
 mod postgres;
 
@@ -241,7 +241,7 @@ async fn tables_bare(db: &Db) -> f64 {
     ] {
         let copied = format!("create table bare_{table} as select * from {table}");
         tx.run(of(&copied, &copied), args![]).await.expect("a copy");
-        let keyed = format!("create unique index bare_{table}_key on bare_{table} ({key})");
+        let keyed = format!("create unique index bare_{table}_unique on bare_{table} ({key})");
         tx.run(of(&keyed, &keyed), args![]).await.expect("a key");
         let (pg, lite) = (
             format!(

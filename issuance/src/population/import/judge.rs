@@ -163,7 +163,11 @@ struct Canonical(Vec<u8>);
 
 impl Canonical {
     fn text(&mut self, name: &str, text: Option<&str>) {
-        self.shown(name, text);
+        let Some(text) = text else { return };
+        self.begins(name);
+        self.0.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(b',');
     }
 
     fn shown(&mut self, name: &str, value: Option<impl Display>) {
