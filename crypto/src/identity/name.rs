@@ -52,7 +52,8 @@ impl FromStr for FullName {
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
         }
-        let belongs = |c: char| matches!(c, ' ' | '-' | '\'') || (mrz::is_letter(c) && !is_shape(c));
+        let belongs =
+            |c: char| matches!(c, ' ' | '-' | '\'') || toneless(c).is_some() || (mrz::is_letter(c) && !is_shape(c));
         if let Some(culprit) = name.chars().find(|c| !belongs(*c)) {
             return Err(FullNameError::Character(culprit));
         }
@@ -96,6 +97,11 @@ pub enum FullNameError {
 /// Returns `text` in NFC, with single spaces, one apostrophe, one `Đ` and every Vietnamese syllable's tone mark in its
 /// traditional place, so that `Hoà Bình` and `Hòa Bình` compare equal. Case and other punctuation are kept.
 pub fn canonical_spelling(text: &str) -> String {
+    // Nearly every name of the nation is written so, and a file has a hundred million of them.
+    if is_canonical(text) { text.to_owned() } else { spelled_anew(text) }
+}
+
+fn spelled_anew(text: &str) -> String {
     let letters: String = text.nfc().map(one_of_each).collect();
     let words = letters.split_whitespace().map(|word| {
         // `H'Hoà` and `Anna-Hoà` have a syllable between their marks.
@@ -107,6 +113,10 @@ pub fn canonical_spelling(text: &str) -> String {
 /// Returns what two spellings of one name have in common: lower case, without tone and vowel marks, `d` for `đ`, words
 /// parted by one space, also where an apostrophe or a hyphen stood. To be compared and searched by; never shown.
 pub fn folded_name(text: &str) -> String {
+    folded_letters(text).unwrap_or_else(|| folded_anew(text))
+}
+
+fn folded_anew(text: &str) -> String {
     let spelled = canonical_spelling(text);
     let letters = spelled.nfd().map(|letter| if letter == IOTA_BELOW { 'ι' } else { letter });
     // Marks are dropped on both sides, since a change of case may bring some. By way of the capitals: `ẞ`, `ß` and `SS`
@@ -125,6 +135,84 @@ pub fn folded_name(text: &str) -> String {
 
 /// The one mark whose capital is a letter: the iota below a Greek vowel (`ᾳ` and `ΑΙ` are one).
 const IOTA_BELOW: char = '\u{345}';
+
+/// True for a text of the Vietnamese alphabet that is in its canonical spelling: single spaces, composed letters, each
+/// tone mark in its place. False may also be said of one that is.
+fn is_canonical(text: &str) -> bool {
+    let (mut before, mut rounded) = (' ', false);
+    for letter in text.chars() {
+        let plain = match letter {
+            ' ' if before == ' ' => return false,
+            ' ' | '\'' | '-' => letter,
+            letter => match toneless(letter) {
+                Some((plain, _)) => plain,
+                None => return false,
+            },
+        };
+        rounded |= matches!((before, plain), ('o', 'a' | 'e') | ('u', 'y'));
+        before = plain;
+    }
+    before != ' ' && (!rounded || text.split([' ', '\'', '-']).all(has_tone_in_place))
+}
+
+/// True if a word of letters of [`toneless`] has its tone mark where [`traditional_tone_placement`] puts it.
+fn has_tone_in_place(word: &str) -> bool {
+    let plain: String = word.chars().filter_map(|letter| Some(toneless(letter)?.0)).collect();
+    let Some((first, open)) = rounded_syllable(&plain) else { return true };
+    let (right, wrong) = if plain.starts_with('q') || !open { (first + 1, first) } else { (first, first + 1) };
+    let has_tone = |at: usize| word.chars().nth(at).and_then(toneless).is_some_and(|(_, tone)| tone);
+    has_tone(right) || !has_tone(wrong)
+}
+
+/// Folds a text of the Vietnamese alphabet as [`folded_name`] does; `None` for one with another letter.
+fn folded_letters(text: &str) -> Option<String> {
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            ' ' | '\'' | '-' if folded.is_empty() || folded.ends_with(' ') => {}
+            ' ' | '\'' | '-' => folded.push(' '),
+            letter => folded.push(match toneless(letter)?.0 {
+                'ă' | 'â' => 'a',
+                'đ' => 'd',
+                'ê' => 'e',
+                'ô' | 'ơ' => 'o',
+                'ư' => 'u',
+                plain => plain,
+            }),
+        }
+    }
+    folded.truncate(folded.trim_end().len());
+    Some(folded)
+}
+
+/// Returns a composed letter of the Vietnamese alphabet in lower case without its tone mark, and whether it has one;
+/// `None` for any other character.
+const fn toneless(letter: char) -> Option<(char, bool)> {
+    Some(match letter {
+        'a'..='z' => (letter, false),
+        'A'..='Z' => (letter.to_ascii_lowercase(), false),
+        'ă' | 'Ă' => ('ă', false),
+        'â' | 'Â' => ('â', false),
+        'đ' | 'Đ' => ('đ', false),
+        'ê' | 'Ê' => ('ê', false),
+        'ô' | 'Ô' => ('ô', false),
+        'ơ' | 'Ơ' => ('ơ', false),
+        'ư' | 'Ư' => ('ư', false),
+        'à' | 'á' | 'ã' | 'À' | 'Á' | 'Ã' | '\u{1ea0}'..='\u{1ea3}' => ('a', true),
+        '\u{1ea4}'..='\u{1ead}' => ('â', true),
+        '\u{1eae}'..='\u{1eb7}' => ('ă', true),
+        'è' | 'é' | 'È' | 'É' | '\u{1eb8}'..='\u{1ebd}' => ('e', true),
+        '\u{1ebe}'..='\u{1ec7}' => ('ê', true),
+        'ì' | 'í' | 'ĩ' | 'Ì' | 'Í' | 'Ĩ' | '\u{1ec8}'..='\u{1ecb}' => ('i', true),
+        'ò' | 'ó' | 'õ' | 'Ò' | 'Ó' | 'Õ' | '\u{1ecc}'..='\u{1ecf}' => ('o', true),
+        '\u{1ed0}'..='\u{1ed9}' => ('ô', true),
+        '\u{1eda}'..='\u{1ee3}' => ('ơ', true),
+        'ù' | 'ú' | 'ũ' | 'Ù' | 'Ú' | 'Ũ' | '\u{1ee4}'..='\u{1ee7}' => ('u', true),
+        '\u{1ee8}'..='\u{1ef1}' => ('ư', true),
+        'ý' | 'Ý' | '\u{1ef2}'..='\u{1ef9}' => ('y', true),
+        _ => return None,
+    })
+}
 
 /// Returns the letter that is meant by one that looks the same: the eth of Icelandic and the `Đ` of African languages
 /// have the shape of the Vietnamese letter, and keyboards and scanners write them in its place.
@@ -192,3 +280,60 @@ fn split_tone(letter: char) -> (char, Option<char>) {
 
 /// Grave, acute, tilde, hook above, dot below: the five written tones of Vietnamese.
 const TONES: [char; 5] = ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every letter that [`toneless`] knows.
+    fn letters() -> Vec<char> {
+        ('\0'..='\u{ffff}').filter(|letter| toneless(*letter).is_some()).collect()
+    }
+
+    fn is_as_before(text: &str) {
+        assert_eq!(canonical_spelling(text), spelled_anew(text), "{text}");
+        assert_eq!(folded_name(text), folded_anew(text), "{text}");
+    }
+
+    #[test]
+    fn a_text_of_the_alphabet_is_spelled_and_folded_as_any_other() {
+        let letters = letters();
+        // 26, and a, ă, â, e, ê, i, o, ô, ơ, u, ư, y with their tones, đ: small and capital.
+        assert_eq!(letters.len(), 2 * (26 + 7 + 12 * 5));
+        for letter in &letters {
+            assert!(mrz::is_letter(*letter) && !is_shape(*letter), "{letter}");
+            let small: Vec<char> = letter.to_lowercase().collect();
+            let (plain, tone) = split_tone(small[0]);
+            assert_eq!(toneless(*letter), Some((plain, tone.is_some())), "{letter}");
+            is_as_before(&letter.to_string());
+            for other in &letters {
+                is_as_before(&format!("{letter}{other}"));
+                if matches!(toneless(*letter), Some(('o' | 'u', _))) {
+                    is_as_before(&format!("K{letter}{other}n-{other}'"));
+                }
+            }
+        }
+        for text in ["", " ", "a  b", " a", "a ", "-", "a - b", "H'Mai", "D’Hòa", "Ðức", "Noé", "ß", "Hoa\u{300}"]
+        {
+            is_as_before(text);
+        }
+    }
+
+    #[test]
+    fn every_rounded_syllable_is_spelled_as_before() {
+        let (o, u) = (['o', 'ò', 'ó', 'õ', 'ỏ', 'ọ', 'Ó'], ['u', 'ù', 'ú', 'ũ', 'ủ', 'ụ', 'Ú']);
+        let (a, e, y) = (['a', 'à', 'á', 'ả', 'Á'], ['e', 'è', 'é', 'ẻ', 'É'], ['y', 'ỳ', 'ý', 'ỷ', 'Ý']);
+        let pairs = [(o, a), (o, e), (u, y)].into_iter();
+        let pairs: Vec<String> = pairs
+            .flat_map(|(glides, vowels)| glides.map(|glide| vowels.map(|vowel| format!("{glide}{vowel}"))))
+            .flatten()
+            .collect();
+        for initial in INITIALS.iter().chain(&["b", "Ph", "Q", "TH"]) {
+            for ending in ENDINGS.iter().chain(&["a", "en", "NG"]) {
+                for pair in &pairs {
+                    is_as_before(&format!("{initial}{pair}{ending}"));
+                }
+            }
+        }
+    }
+}

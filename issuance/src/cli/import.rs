@@ -18,7 +18,7 @@ use crate::deed::Deeds;
 use crate::ground::ids::{BatchId, OfficerId};
 use crate::ground::text::Login;
 use crate::ground::{OfficeCode, Permission, Randomness, Role};
-use crate::population::import::{Done, Ended, Format, Told, Wanted, end, import, look_for_doubles};
+use crate::population::import::{Done, Ended, First, Format, Told, Wanted, end, import, load_first, look_for_doubles};
 use crate::population::rules;
 use crate::population::store::import::Batch;
 use crate::server::{Offices, Settings};
@@ -61,6 +61,11 @@ pub(super) struct ImportCommand {
     /// and goes on where it was.
     #[arg(long)]
     doubles: bool,
+    /// Loads a register that is empty: rows enter without most indexes, which are made when all files are read. Nothing
+    /// else enters the register meanwhile. PostgreSQL alone; refused where a standby follows or a replication slot is.
+    /// It may be cut too: the same command goes on.
+    #[arg(long)]
+    first: bool,
     /// What became of each file, as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -104,10 +109,14 @@ impl ImportCommand {
                 }
             }
         });
+        let wanted = |file: &Path| -> Result<Wanted, String> {
+            Ok(Wanted { file: file.to_owned(), format: self.format_of(file)?, officer, office: office.clone() })
+        };
+        if self.first {
+            self.load_first(offices, &wanted, &stop).await?;
+        }
         for file in &self.files {
-            let format = self.format_of(file)?;
-            let (file, office) = (file.clone(), office.clone());
-            let wanted = Wanted { file: file.clone(), format, officer, office };
+            let (file, wanted) = (file.clone(), wanted(file)?);
             let mut shown = Shown::new(&file);
             let done =
                 Box::pin(import(offices.deeds(), &offices.register, wanted, &stop, |told| shown.tell(&told))).await;
@@ -130,6 +139,29 @@ impl ImportCommand {
             }
         }
         Ok(())
+    }
+
+    /// Reads the files into a register without indexes, and makes these.
+    async fn load_first(
+        &self,
+        offices: &Offices,
+        wanted: &impl Fn(&Path) -> Result<Wanted, String>,
+        stop: &AtomicBool,
+    ) -> Outcome {
+        let deeds = offices.deeds();
+        let mut first = Box::pin(First::open(deeds)).await?;
+        for file in &self.files {
+            let mut shown = Shown::new(file);
+            let read = load_first(deeds, &offices.register, wanted(file)?, &mut first, stop, |told| shown.tell(&told));
+            let read = Box::pin(read).await;
+            shown.end();
+            let (_, ended) = read.map_err(|error| format!("{}: {error}", file.display()))?;
+            if ended == Ended::Stopped {
+                return Err("stopped; the same command goes on after the last row that was taken".into());
+            }
+        }
+        let told = |left| output::complain(format_args!("{left} indexes are to be made"));
+        Ok(Box::pin(first.finish(deeds, told)).await?)
     }
 
     /// Looks for people of the file who were declared twice. Returns how many it noted.
@@ -172,6 +204,7 @@ impl ImportCommand {
         let Done { batch, rows, accepted, quarantined, households, by_rule, .. } = done;
         let word = match ended {
             Ended::Finished => "finished",
+            Ended::Read => "read",
             Ended::Stopped => "stopped",
             Ended::Before(_) => "imported-before",
         };

@@ -64,8 +64,11 @@ pub(super) async fn settle(tx: &mut Tx, person: PersonId, office: &OfficeCode) -
 
 /// Notes the office that registered these persons, who were unknown before.
 pub(super) async fn settle_all(tx: &mut Tx, persons: &[PersonId], office: &OfficeCode) -> Result<(), StoreError> {
-    let rows: Vec<_> = persons.iter().map(|person| args![*person, office]).collect();
-    tx.insert_all(sql!("insert into audit_home (person_id, office) values ($1, $2)"), &rows).await
+    let mut rows = tx.rows(sql!("insert into audit_home (person_id, office) values ($1, $2)"), 2);
+    for person in persons {
+        rows.row([(*person).into(), office.as_str().into()]);
+    }
+    tx.insert_rows(rows).await
 }
 
 /// Returns the moment of the first record.

@@ -172,19 +172,36 @@ impl Source {
     /// a microsecond (§6.2, method 3): what is listed by identifier is listed oldest first.
     #[must_use]
     pub fn id<T>(&self) -> Id<T> {
+        made(self.reserve(1), &mut self.rng())
+    }
+
+    /// As [`id`](Self::id) so many times, with one draw from the source of randomness for all of them.
+    #[must_use]
+    pub fn ids<T>(&self, count: usize) -> Vec<Id<T>> {
+        let (first, mut rng) = (self.reserve(count.max(1) as u64), self.rng());
+        (first..).take(count).map(|at| made(at, &mut rng)).collect()
+    }
+
+    /// Returns a moment from which on so many parts of a millisecond belong to the caller's identifiers.
+    fn reserve(&self, count: u64) -> u64 {
         let nanoseconds = u64::try_from(self.now().unix_timestamp_nanos()).unwrap_or(0);
         let now = (nanoseconds / 1_000_000) << 12 | (nanoseconds % 1_000_000 * 4_096 / 1_000_000);
         // Two in one moment: the second counts as a quarter of a microsecond later. After a clock that was set back,
         // time counts anew.
         let after = |last: u64| if (now..now + LENT).contains(&last) { last + 1 } else { now };
-        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
-        let at = after(last.unwrap_or_else(|last| last));
-        let mut random = [0; 10];
-        self.rng().fill_bytes(&mut random);
-        let fraction = u16::try_from(at & 0xfff).expect("twelve bits");
-        random[..2].copy_from_slice(&fraction.to_be_bytes());
-        Id::from_uuid(uuid::Builder::from_unix_timestamp_millis(at >> 12, &random).into_uuid())
+        let reserved = |last: u64| Some(after(last) + count - 1);
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserved);
+        after(last.unwrap_or_else(|last| last))
     }
+}
+
+/// Makes an identifier of a moment, in parts of a millisecond of which it has 4096.
+fn made<T>(at: u64, rng: &mut ChaCha20Rng) -> Id<T> {
+    let mut random = [0; 10];
+    rng.fill_bytes(&mut random);
+    let fraction = u16::try_from(at & 0xfff).expect("twelve bits");
+    random[..2].copy_from_slice(&fraction.to_be_bytes());
+    Id::from_uuid(uuid::Builder::from_unix_timestamp_millis(at >> 12, &random).into_uuid())
 }
 
 /// So far may identifiers run ahead of the clock: a second, in parts of a millisecond of which it has 4096.
@@ -227,6 +244,9 @@ mod tests {
         let other = source.clone();
         let made: Vec<Id<()>> = (0..20_000).map(|n| if n % 2 == 0 { source.id() } else { other.id() }).collect();
         assert!(made.is_sorted_by(|one, next| one < next));
+        let many: Vec<Id<()>> = source.ids(5000);
+        assert!(made[19_999] < many[0] && many.is_sorted_by(|one, next| one < next) && many[4999] < other.id());
+        assert_eq!((many.len(), source.ids::<()>(0).len()), (5000, 0));
         source.clock().jump(Duration::hours(-1));
         let earlier: Id<()> = source.id();
         assert!(earlier < made[0] && earlier < source.id(), "a clock that is set back counts anew");

@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::store::{Argument, Record, StoreError};
+use crate::store::{Argument, Field, Record, StoreError};
 
 /// Identifier of a `T`: a UUID (version 7 when made here), as text in lower case with hyphens.
 pub struct Id<T>(Uuid, PhantomData<fn() -> T>);
@@ -255,6 +255,12 @@ impl<T> ToSchema for Id<T> {
 impl<T> From<Id<T>> for Argument {
     fn from(id: Id<T>) -> Self {
         Self::Uuid(Some(id.0))
+    }
+}
+
+impl<T> From<Id<T>> for Field<'_> {
+    fn from(id: Id<T>) -> Self {
+        Self::Uuid(id.0)
     }
 }
 

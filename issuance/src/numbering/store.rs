@@ -185,9 +185,11 @@ pub(super) async fn enter(
         "insert into personal_number (personal_number, person_id, established_by, established_at)
          values ($1, $2, $3, $4)"
     );
-    let row = |(number, person): &(PersonalNumber, PersonId)| args![number.as_str(), *person, entered.by, entered.at];
-    let rows: Vec<_> = numbers.iter().map(row).collect();
-    tx.insert_all(sql, &rows).await
+    let mut rows = tx.rows(sql, 4);
+    for (number, person) in numbers {
+        rows.row([number.as_str().into(), (*person).into(), entered.by.into(), entered.at.into()]);
+    }
+    tx.insert_rows(rows).await
 }
 
 /// Returns the person who has a number.

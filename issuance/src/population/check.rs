@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::model::{
     CardText, Declaration, DeclaredPlace, DeclaredRelative, Finding, MaritalStatus, Person, Place, Relative,
 };
-use super::reference::{Reference, Table, Unit};
+use super::reference::{Digits, Reference, Table, Unit};
 use super::rules::{self, Rule};
 use crate::ground::text::{NotPrintable, tidy};
 
@@ -189,12 +189,8 @@ impl Examination<'_> {
         for (field, relative) in relatives {
             let number = relative.as_ref().and_then(|relative| relative.personal_number);
             if number.is_some_and(|number| self.reference.province(number.province(), self.today).is_none()) {
-                let field = format!("{field}.personal_number");
-                self.finds(
-                    &field,
-                    rules::NUMBER_PROVINCE_UNKNOWN,
-                    "the number begins with a code that no province has",
-                );
+                let field = Field(field, "personal_number");
+                self.finds(field, rules::NUMBER_PROVINCE_UNKNOWN, "the number begins with a code that no province has");
             }
         }
         self.parent("father", person.father.as_ref(), Sex::Male, person.birth);
@@ -204,40 +200,41 @@ impl Examination<'_> {
     /// A parent's number tells the sex and the year of birth.
     fn parent(&mut self, field: &str, parent: Option<&Relative>, sex: Sex, birth: Date) {
         let Some(number) = parent.and_then(|parent| parent.personal_number) else { return };
-        let field = format!("{field}.personal_number");
+        let field = Field(field, "personal_number");
         if number.sex() != sex {
-            self.finds(&field, rules::NUMBER_DISAGREES_WITH_SEX, "the number is one of the other sex");
+            self.finds(field, rules::NUMBER_DISAGREES_WITH_SEX, "the number is one of the other sex");
         }
         if number.birth_year() >= birth.year() {
             self.finds(
-                &field,
+                field,
                 rules::CHILD_OLDER_THAN_PARENT,
                 "the number is one of a person not born before the child",
             );
         } else if number.birth_year() + YOUNGEST_PARENT > birth.year() {
-            self.finds(&field, rules::PARENT_TOO_YOUNG, "the parent was less than twelve years old");
+            self.finds(field, rules::PARENT_TOO_YOUNG, "the parent was less than twelve years old");
         }
     }
 
     fn place(&mut self, field: &str, declared: Option<&DeclaredPlace>, mandatory: bool) -> Option<Place> {
-        let declared = declared.cloned().unwrap_or_default();
-        let at = format!("{field}.province");
+        let none = DeclaredPlace::default();
+        let declared = declared.unwrap_or(&none);
+        let at = Field(field, "province");
         let province = match (mandatory, declared.province.trim().is_empty()) {
             (false, true) => return None,
-            _ => self.must::<ProvinceCode>(&at, &declared.province, rules::PROVINCE_UNASSIGNED)?,
+            _ => self.must::<ProvinceCode>(at, &declared.province, rules::PROVINCE_UNASSIGNED)?,
         };
         if self.reference.province(province, self.today).is_none() {
-            self.declines(&at, rules::PROVINCE_UNASSIGNED, "no province has this code");
+            self.declines(at, rules::PROVINCE_UNASSIGNED, "no province has this code");
             return None;
         }
         let place = Place {
             province,
-            district: self.text(&format!("{field}.district"), &declared.district, 5),
-            commune: self.text(&format!("{field}.commune"), &declared.commune, 5),
-            detail: self.card_text(&format!("{field}.detail"), &declared.detail),
+            district: self.text(Field(field, "district"), &declared.district, 5),
+            commune: self.text(Field(field, "commune"), &declared.commune, 5),
+            detail: self.card_text(Field(field, "detail"), &declared.detail),
         };
         let most = Dg13::MAX_TEXT;
-        if place.in_words(self.reference, self.today).len() > most {
+        if place.length_in_words(self.reference, self.today) > most {
             self.declines(field, rules::TEXT_TOO_LONG, &format!("the address in words is longer than {most} bytes"));
         }
         // The 2021 tables know nothing below a province that they do not know.
@@ -252,15 +249,16 @@ impl Examination<'_> {
     fn units(&mut self, field: &str, place: &Place, of_before: bool) {
         let at = |part: &str| format!("{field}.{part}");
         let (reference, today) = (self.reference, self.today);
-        let province = place.province.to_string();
+        let province = Digits::of(place.province);
+        let province = province.as_str();
         let ended = |unit: &Unit<'_>| unit.ended.is_some() && !of_before;
-        if !of_before && reference.unit(Table::Provinces, &province, today).is_some_and(|unit| ended(&unit)) {
+        if !of_before && reference.unit(Table::Provinces, province, today).is_some_and(|unit| ended(&unit)) {
             self.finds(field, rules::PROVINCE_ENDED, "the province is no more: declare the one that took its place");
         }
         match place.district.as_deref().map(|code| (code, reference.district(code, today))) {
             None => self.finds(field, rules::ADDRESS_INCOMPLETE, "the district is missing"),
             Some((_, None)) => self.finds(field, rules::DISTRICT_UNKNOWN, "no district has this code"),
-            Some((code, Some(unit))) if !reference.was_within(Table::Districts, code, &province, today) => {
+            Some((code, Some(unit))) if !reference.was_within(Table::Districts, code, province, today) => {
                 let finding =
                     Finding::new(rules::DISTRICT_ELSEWHERE, field, "the district belongs to another province");
                 let put = at("province");
@@ -291,29 +289,27 @@ impl Examination<'_> {
 
     fn relative(&mut self, field: &str, declared: Option<&DeclaredRelative>) -> Option<Relative> {
         let declared = declared?;
-        let full_name =
-            self.may::<FullName>(&format!("{field}.full_name"), &declared.full_name, rules::NAME_NOT_WRITABLE);
-        let personal_number = self.may::<PersonalNumber>(
-            &format!("{field}.personal_number"),
-            &declared.personal_number,
-            rules::NUMBER_MALFORMED,
-        );
-        let old_id_number = self.old_number(&format!("{field}.old_id_number"), &declared.old_id_number);
-        let nationality = self.nationality(&format!("{field}.nationality"), &declared.nationality)?;
+        let full_name = self.may::<FullName>(Field(field, "full_name"), &declared.full_name, rules::NAME_NOT_WRITABLE);
+        let at = Field(field, "personal_number");
+        let personal_number = self.may::<PersonalNumber>(at, &declared.personal_number, rules::NUMBER_MALFORMED);
+        let old_id_number = self.old_number(Field(field, "old_id_number"), &declared.old_id_number);
+        let nationality = self.nationality(Field(field, "nationality"), &declared.nationality)?;
         Some(Relative { full_name: full_name?, personal_number, old_id_number, nationality })
     }
 
     /// A text that is printed on the card: one that a card has no room for declines the declaration.
-    fn card_text(&mut self, field: &str, declared: &str) -> Option<CardText> {
+    fn card_text<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str) -> Option<CardText> {
+        let field = field.into();
         let text = self.tidied(field, declared)?;
         let unfit = |e: NotPrintable| Finding::new(rules::TEXT_TOO_LONG, field, e.to_string()).shaped(&text);
         text.parse().map_err(|e| self.declines.push(unfit(e))).ok()
     }
 
     /// A text that is kept and not printed: one of more than `most` characters declines the declaration.
-    fn text(&mut self, field: &str, declared: &str, most: usize) -> Option<String> {
+    fn text<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str, most: usize) -> Option<String> {
+        let field = field.into();
         let text = self.tidied(field, declared)?;
-        if text.chars().count() <= most {
+        if text.len() <= most || text.chars().count() <= most {
             return Some(text);
         }
         self.declines(field, rules::TEXT_TOO_LONG, &format!("longer than {most} characters"));
@@ -333,15 +329,17 @@ impl Examination<'_> {
         Some(code)
     }
 
-    fn nationality(&mut self, field: &str, declared: &str) -> Option<String> {
+    fn nationality<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str) -> Option<String> {
+        let field = field.into();
         let code = self.tidied(field, declared).unwrap_or_else(|| self.reference.state().to_owned());
         if code == self.reference.state() || code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Some(code);
         }
         let finding = Finding::new(rules::NATIONALITY_UNKNOWN, field, "a nationality is three capital letters");
         let capitals = code.to_ascii_uppercase();
-        let put =
-            (capitals.len() == 3 && capitals.bytes().all(|b| b.is_ascii_uppercase())).then_some((field, capitals));
+        let name = String::from(field);
+        let put = (capitals.len() == 3 && capitals.bytes().all(|b| b.is_ascii_uppercase()))
+            .then_some((name.as_str(), capitals));
         self.declines.push(finding.shaped(&code).mended("write the three letters of Doc 9303-3", put));
         None
     }
@@ -371,7 +369,8 @@ impl Examination<'_> {
     }
 
     /// Nine digits (CMND), or twelve (the first cards with the personal number).
-    fn old_number(&mut self, field: &str, declared: &str) -> Option<String> {
+    fn old_number<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str) -> Option<String> {
+        let field = field.into();
         let number = self.tidied(field, declared)?;
         if [9, 12].contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) {
             return Some(number);
@@ -393,7 +392,7 @@ impl Examination<'_> {
 
     /// Returns a field as [`tidy`] makes it. One that is longer than any field may be declines the declaration before
     /// any work is done on it, and counts as empty.
-    fn tidied(&mut self, field: &str, declared: &str) -> Option<String> {
+    fn tidied<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str) -> Option<String> {
         if declared.len() > MOST_BYTES {
             self.declines(field, rules::TEXT_TOO_LONG, &format!("longer than {MOST_BYTES} bytes"));
             return None;
@@ -402,7 +401,8 @@ impl Examination<'_> {
     }
 
     /// A field without which there is no person.
-    fn must<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, rule: Rule) -> Option<T> {
+    fn must<'f, T: FromStr<Err: Display>>(&mut self, field: impl Into<Field<'f>>, text: &str, rule: Rule) -> Option<T> {
+        let field = field.into();
         let declined = self.declines.len();
         let Some(text) = self.tidied(field, text) else {
             if self.declines.len() == declined {
@@ -410,23 +410,40 @@ impl Examination<'_> {
             }
             return None;
         };
-        let value = text.parse::<T>().map_err(|e| self.declines.push(unread(field, rule, &text, &e)));
+        let value = text.parse::<T>().map_err(|e| self.declines.push(unread(&String::from(field), rule, &text, &e)));
         value.ok()
     }
 
     /// A field that may be empty; one that cannot be read is put aside with a finding, except for dates that cannot be.
-    fn may<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str, rule: Rule) -> Option<T> {
+    fn may<'f, T: FromStr<Err: Display>>(&mut self, field: impl Into<Field<'f>>, text: &str, rule: Rule) -> Option<T> {
+        let field = field.into();
         let text = self.tidied(field, text)?;
-        let value = text.parse::<T>().map_err(|e| self.findings.push(unread(field, rule, &text, &e)));
+        let value = text.parse::<T>().map_err(|e| self.findings.push(unread(&String::from(field), rule, &text, &e)));
         value.ok()
     }
 
-    fn declines(&mut self, field: &str, rule: Rule, message: &str) {
-        self.declines.push(Finding::new(rule, field, message));
+    fn declines<'f>(&mut self, field: impl Into<Field<'f>>, rule: Rule, message: &str) {
+        self.declines.push(Finding::new(rule, field.into(), message));
     }
 
-    fn finds(&mut self, field: &str, rule: Rule, message: &str) {
-        self.findings.push(Finding::new(rule, field, message));
+    fn finds<'f>(&mut self, field: impl Into<Field<'f>>, rule: Rule, message: &str) {
+        self.findings.push(Finding::new(rule, field.into(), message));
+    }
+}
+
+/// A field of a declaration and a part of it, perhaps empty: put together only where something is said of it.
+#[derive(Clone, Copy)]
+struct Field<'a>(&'a str, &'a str);
+
+impl<'a> From<&'a str> for Field<'a> {
+    fn from(field: &'a str) -> Self {
+        Self(field, "")
+    }
+}
+
+impl From<Field<'_>> for String {
+    fn from(Field(field, part): Field<'_>) -> Self {
+        if part.is_empty() { field.to_owned() } else { format!("{field}.{part}") }
     }
 }
 

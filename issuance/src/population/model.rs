@@ -327,7 +327,12 @@ pub struct Person {
 impl Person {
     /// Returns what two declarations of one person have in common: folded name, birth date, sex.
     pub(super) fn likeness(&self) -> String {
-        format!("{}|{}|{}", folded_name(self.full_name.as_str()), self.birth, self.sex)
+        self.likeness_of(&folded_name(self.full_name.as_str()))
+    }
+
+    /// As [`likeness`](Self::likeness), where the folded name is known.
+    pub(super) fn likeness_of(&self, fold: &str) -> String {
+        format!("{fold}|{}|{}", self.birth, self.sex)
     }
 
     /// Returns the household that the person belongs to: the commune of the permanent residence and the number of the
@@ -371,6 +376,17 @@ impl Place {
     /// The address in words on a day, smallest unit first, as it is printed on the card and written in DG13. A unit
     /// that ended before keeps its name: the place was declared so.
     pub fn in_words(&self, reference: &Reference, on: time::Date) -> String {
+        self.words(reference, on).collect::<Vec<_>>().join(BETWEEN)
+    }
+
+    /// Returns how many bytes [`in_words`](Self::in_words) has.
+    pub(super) fn length_in_words(&self, reference: &Reference, on: time::Date) -> usize {
+        let (length, parts) =
+            self.words(reference, on).fold((0, 0), |(length, parts), part| (length + part.len(), parts + 1));
+        length + BETWEEN.len() * usize::saturating_sub(parts, 1)
+    }
+
+    fn words<'a>(&'a self, reference: &'a Reference, on: time::Date) -> impl Iterator<Item = &'a str> {
         let district = self.district.as_deref().and_then(|code| reference.district(code, on));
         let commune = self.commune.as_deref().and_then(|code| reference.commune(code, on));
         let parts = [
@@ -379,7 +395,7 @@ impl Place {
             district.map(|unit| unit.name),
             reference.province(self.province, on),
         ];
-        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+        parts.into_iter().flatten().filter(|part| !part.is_empty())
     }
 
     /// Returns the units of the place that ended before this day: table, code, the day and what took its place.
@@ -400,6 +416,9 @@ impl Place {
         })
     }
 }
+
+/// Between the parts of an address.
+const BETWEEN: &str = ", ";
 
 /// A relative of the person.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]

@@ -70,8 +70,10 @@ impl Indexed {
     pub fn of(person: &Person) -> Self {
         let fold = |relative: Option<&super::model::Relative>| relative.map(|r| folded_name(r.full_name.as_str()));
         let residence = person.permanent_residence.as_ref();
+        let own = folded_name(person.full_name.as_str());
         Self {
-            fold: folded_name(person.full_name.as_str()),
+            likeness: person.likeness_of(&own),
+            fold: own,
             born: born(person.birth),
             birth_year: person.birth.year(),
             old_id_number: person.old_id_number.clone(),
@@ -82,7 +84,6 @@ impl Indexed {
                 residence.and_then(|place| place.district.clone()),
                 residence.and_then(|place| place.commune.clone()),
             ],
-            likeness: person.likeness(),
             household: person.household(),
             heads_household: person.heads_household(),
         }

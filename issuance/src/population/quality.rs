@@ -16,7 +16,7 @@ use time::{Date, Month};
 use utoipa::ToSchema;
 
 use super::model::{Finding, Person};
-use super::reference::Reference;
+use super::reference::{Digits, Reference};
 use super::rules::{self, Word};
 use super::store::quality as store;
 use crate::store::{Db, StoreError, Tx};
@@ -75,6 +75,13 @@ impl Mark {
     #[must_use]
     pub fn unclean(self) -> Self {
         Self { words: self.words & !CLEAN, ..self }
+    }
+
+    /// The mark of a person about whom more was found.
+    #[must_use]
+    pub fn with(self, findings: &[Finding]) -> Self {
+        let spoken_against = findings.iter().fold(0, |words, finding| words | word_of(&finding.code));
+        Self { words: self.words & !spoken_against, ..self }
     }
 
     fn has(&self, word: i64) -> i64 {
@@ -416,9 +423,10 @@ fn last_of(month: i64) -> Option<Date> {
 /// Where a person is counted: the permanent residence as far as the tables know it.
 fn commune_of(person: &Person, reference: &Reference, on: Date) -> String {
     let Some(home) = &person.permanent_residence else { return "//".to_owned() };
-    let province = home.province.to_string();
+    let province = Digits::of(home.province);
+    let province = province.as_str();
     let within = |unit: Option<super::reference::Unit<'_>>, of: &str| unit.is_some_and(|unit| unit.within == of);
-    let district = home.district.as_deref().filter(|code| within(reference.district(code, on), &province));
+    let district = home.district.as_deref().filter(|code| within(reference.district(code, on), province));
     let commune = home
         .commune
         .as_deref()

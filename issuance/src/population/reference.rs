@@ -80,7 +80,7 @@ impl Reference {
 
     /// A province's name; `None` when no province has or had this code.
     pub fn province(&self, code: ProvinceCode, on: Date) -> Option<&str> {
-        let known = self.unit(Table::Provinces, &code.to_string(), on).map(|unit| unit.name);
+        let known = self.unit(Table::Provinces, Digits::of(code).as_str(), on).map(|unit| unit.name);
         known.or_else(|| self.extra.get(&code).map(String::as_str))
     }
 
@@ -91,7 +91,7 @@ impl Reference {
 
     /// Whether the tables know the districts and communes of the province.
     pub fn has_units_of(&self, code: ProvinceCode) -> bool {
-        embedded(Table::Provinces, &code.to_string()).is_some()
+        embedded(Table::Provinces, Digits::of(code).as_str()).is_some()
     }
 
     /// A district (three digits), within its province.
@@ -282,9 +282,58 @@ impl Table {
 }
 
 /// Returns what the tables of 2021 say of a code: what it belongs to, its name in Vietnamese and in English.
-pub(super) fn embedded(table: Table, code: &str) -> Option<(&'static str, &'static str, Option<&'static str>)> {
-    TABLES.get(&table)?.get(code).copied()
+pub(super) fn embedded(table: Table, code: &str) -> Option<Row> {
+    let (_, numbered) = NUMBERED.iter().find(|(of, _)| *of == table)?;
+    numbered.row(code)
 }
+
+/// The three digits of a province.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Digits([u8; 3]);
+
+impl Digits {
+    pub(super) fn of(code: ProvinceCode) -> Self {
+        let digit = |by: u16| b'0' + u8::try_from(code.number() / by % 10).unwrap_or(0);
+        Self([digit(100), digit(10), digit(1)])
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("three ASCII digits")
+    }
+}
+
+/// The rows of a table by their codes, which are numbers of so many digits: every rule about a place asks for them.
+struct Numbered {
+    digits: usize,
+    /// For each number where its row is, counted from 1; 0 for none.
+    at: Vec<u16>,
+    rows: Vec<Row>,
+}
+
+impl Numbered {
+    fn new(rows: &Rows) -> Self {
+        let digits = rows.keys().map(|code| code.len()).max().unwrap_or(0);
+        let mut numbered = Self { digits, at: vec![0; 10_usize.pow(u32::try_from(digits).unwrap_or(0))], rows: vec![] };
+        for (code, row) in rows {
+            numbered.rows.push(*row);
+            let number: usize = code.parse().expect("a code is a number (a test holds that)");
+            numbered.at[number] = u16::try_from(numbered.rows.len()).expect("no table is so long");
+        }
+        numbered
+    }
+
+    fn row(&self, code: &str) -> Option<Row> {
+        if code.len() != self.digits || !code.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let number = code.bytes().fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
+        let at = usize::from(self.at[number]);
+        at.checked_sub(1).map(|at| self.rows[at])
+    }
+}
+
+static NUMBERED: LazyLock<Vec<(Table, Numbered)>> =
+    LazyLock::new(|| TABLES.iter().map(|(table, rows)| (*table, Numbered::new(rows))).collect());
 
 /// Returns the codes of the tables of 2021 that belong to a unit.
 pub(super) fn within(table: Table, unit: &str) -> impl Iterator<Item = &'static str> {
@@ -299,7 +348,8 @@ const ETHNIC_GROUPS: &str = include_str!("../../data/vn_ethnic_groups.csv");
 const PROVINCES: &str = include_str!("../../data/vn_provinces.csv");
 const RELIGIONS: &str = include_str!("../../data/vn_religions.csv");
 
-type Rows = HashMap<&'static str, (&'static str, &'static str, Option<&'static str>)>;
+type Row = (&'static str, &'static str, Option<&'static str>);
+type Rows = HashMap<&'static str, Row>;
 
 /// The tables that change, by code. Their columns are unquoted (a test holds that), so that their text can be borrowed
 /// as it stands.
@@ -328,6 +378,19 @@ mod tests {
         assert_eq!(sizes, [63, 705, 10_599, 56]);
         assert!(rows(Table::Districts).values().all(|(within, ..)| rows(Table::Provinces).contains_key(within)));
         assert!(rows(Table::Communes).values().all(|(within, ..)| rows(Table::Districts).contains_key(within)));
+    }
+
+    #[test]
+    fn a_row_is_found_by_its_code_alone() {
+        for (table, rows) in TABLES.iter() {
+            for (code, row) in rows {
+                assert_eq!(embedded(*table, code), Some(*row), "{code}");
+            }
+            for code in ["", "0", "1", "99", "999", "99999", "000001", "-01", "٣٣٣", "0000x"] {
+                assert_eq!(embedded(*table, code), rows.get(code).copied(), "{code}");
+            }
+        }
+        assert_eq!(Digits::of("079".parse().unwrap()).as_str(), "079");
     }
 
     #[test]

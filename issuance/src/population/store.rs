@@ -2,6 +2,7 @@
 
 pub mod campaign;
 pub mod duplicates;
+pub mod first;
 pub mod history;
 pub mod import;
 pub mod merge;
@@ -43,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(125, "0125_population_places"),
     migration!(126, "0126_population_campaign_communes"),
     migration!(120, "0120_population_verdicts_of_two_offices"),
+    migration!(115, "0115_population_first_load"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.

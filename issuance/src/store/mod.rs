@@ -24,6 +24,7 @@ mod sql;
 mod tx;
 
 pub use argument::Argument;
+pub use bulk::{Field, Rows};
 pub use db::Db;
 pub use error::StoreError;
 pub use migrations::Migration;

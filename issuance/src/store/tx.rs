@@ -92,7 +92,6 @@ macro_rules! bind_lite {
         query
     }};
 }
-pub(super) use bind_lite;
 
 impl Tx {
     pub(super) async fn of_pg(connection: PoolConnection<Postgres>, key: Option<RowKey>) -> Result<Self, StoreError> {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,10 +12,14 @@ use issuance::ground::ids::{PersonId, QuarantinedId};
 use issuance::ground::{Id, Role};
 use issuance::numbering::leases;
 use issuance::numbering::steps::establish;
+use issuance::population::Register;
 use issuance::population::change::{self, Wanted as Change};
 use issuance::population::history::{Confidence, EventKind, Evidence, FactSource, Form};
 use issuance::population::import::quarantine::{self, QuarantineError};
-use issuance::population::import::{Done, Ended, Format, ImportError, Told, Wanted, import, look_for_doubles};
+use issuance::population::import::{
+    Done, Ended, First, FirstRefused, Format, ImportError, Told, Wanted, import, load_first, look_for_doubles,
+};
+use issuance::population::nation::{self, Nation};
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
 use issuance::{args, population, sql};
@@ -65,6 +70,7 @@ on_both!(
     a_file_that_was_edited_is_ended_by_an_officer_and_what_entered_stays,
     a_file_of_which_nothing_was_read_is_of_the_officer_who_begins_it_then,
     the_rules_of_all_rows_that_wait_are_counted_and_rows_of_one_rule_are_dropped_at_once,
+    a_file_of_invented_people_is_in_every_figure_and_index,
 );
 
 const HEADER: &str = "form,declared_on,personal_number,full_name,birth_date,sex,birth_registration.province,\
@@ -481,7 +487,7 @@ mod files {
         let stopped =
             import(offices.state.deeds(), &offices.state.register, wanted(offices, path.clone()), &stop, tell);
         let (done, ended) = Box::pin(stopped).await.unwrap();
-        assert_eq!((done.rows, ended, persons(offices).await), (2000, Ended::Stopped, 2000));
+        assert_eq!((done.rows, ended, persons(offices).await), (3000, Ended::Stopped, 3000));
         let done = finishes(offices, path).await;
         assert_eq!((done.rows, done.accepted, persons(offices).await), (3500, 3500, 3500));
         nothing_differs(offices, 3500).await;
@@ -583,6 +589,45 @@ mod files {
         let trail = sql!("select count(*) as n from audit_entry where action like 'quarantine-%'");
         assert_eq!(rows_of(offices, trail, args![]).await, 6, "two lists, read, corrected, replayed, dropped");
         nothing_differs(offices, 1).await;
+    }
+
+    pub async fn a_file_of_invented_people_is_in_every_figure_and_index(offices: &Offices, _: Option<String>) {
+        let path = offices.data.path().join("nation.csv");
+        let rates = ("5%".parse().unwrap(), "2%".parse().unwrap());
+        let nation = Nation::new(4000, 5, rates, &[], time::macros::date!(2026 - 11 - 20)).unwrap();
+        let mut out = std::fs::File::create(&path).unwrap();
+        nation.write(nation::Format::Csv, 1, &mut out, &mut std::io::sink(), |_| ()).unwrap();
+        let extra_provinces = nation::invented_provinces();
+        let settings = population::Settings { extra_provinces, ..population::Settings::default() };
+        let register = Register::open(&settings).unwrap().with_numbers(Arc::new(offices.state.numbers.clone()));
+        let (deeds, stop) = (offices.state.deeds(), AtomicBool::new(false));
+        let (done, _) = Box::pin(import(deeds, &register, wanted(offices, path), &stop, |_| ())).await.unwrap();
+        assert!(done.rows >= 4000 && done.accepted > 3000 && done.quarantined > 0, "{done:?}");
+        let recounted = population::quality::recount(deeds.db(), register.reference()).await.unwrap();
+        assert_eq!((recounted.persons, recounted.differ), (done.accepted, vec![]));
+        nothing_differs(offices, done.accepted).await;
+        // Each person lies under the keys of the record, and the dictionary knows each name.
+        let mut tx = deeds.db().begin_read().await.unwrap();
+        let under = tx.all(sql!("select key, person_id from person_key"), args![]).await.unwrap();
+        let mut under: Vec<(i64, PersonId)> =
+            under.iter().map(|row| (row.get("key").unwrap(), PersonId::of(row, "person_id").unwrap())).collect();
+        let people = tx.all(sql!("select id, record from person"), args![]).await.unwrap();
+        let keys = |row: &issuance::store::Record| {
+            let (id, person): (_, population::model::Person) =
+                (PersonId::of(row, "id").unwrap(), row.json("record").unwrap());
+            let keys = population::duplicates::keys::keys(&(&person).into());
+            keys.into_iter().map(move |key| (key, id)).collect::<Vec<_>>()
+        };
+        let mut expected: Vec<_> = people.iter().flat_map(keys).collect();
+        under.sort_unstable();
+        expected.sort_unstable();
+        assert!(under == expected, "{} keys, and {} are expected", under.len(), expected.len());
+        let unknown = sql!(
+            "select count(*) as n from person where not exists (select 1 from full_name where full_name.fold = person.fold)"
+        );
+        assert_eq!(rows_of(offices, unknown, args![]).await, 0);
+        let home = sql!("select count(*) as n from audit_home");
+        assert_eq!(rows_of(offices, home, args![]).await, persons(offices).await);
     }
 
     pub async fn an_export_of_the_quarantine_is_mended_and_imported(offices: &Offices, database: Option<String>) {
@@ -1017,6 +1062,167 @@ async fn a_lock_of_another_session_ends_the_import_with_the_name_of_that_session
     drop(tx);
     let (code, told) = run();
     assert!(code == Some(0) && told.contains("3 rows = 3 accepted"), "{told}");
+}
+
+/// Rows of which some are in the file before, each in another way; and households with one head, without and with two.
+fn faulty(count: usize) -> [String; 2] {
+    let mut a = rows(count);
+    let others = [
+        // The same declaration, the same likeness, and one number for two.
+        row(7),
+        ",,,Nguyễn Hà Dung An,08/01/1980,Nam,002,001,01,".to_owned(),
+        ",,001080000001,Lê Văn Bảy,01/02/1980,Nam,001,001,01,".to_owned(),
+        ",,001080000001,Lê Văn Tám,01/03/1980,Nam,001,001,01,".to_owned(),
+        // One old number for two, and no day of birth.
+        ",,,Phạm Văn Sáu,01/01/1990,Nam,001,001,01,012345678".to_owned(),
+        ",,,Phạm Văn Bảy,01/01/1991,Nam,001,001,01,012345678".to_owned(),
+        ",,,Phạm Văn Chín,31/02/1991,Nam,001,001,01,".to_owned(),
+    ];
+    for (at, other) in others.iter().enumerate() {
+        writeln!(a, "{other}").unwrap();
+        // In a later transaction than the one before.
+        (0..400).for_each(|n| writeln!(a, "{}", row(count + at * 400 + n)).unwrap());
+    }
+    let head = "full_name,birth_date,sex,birth_registration.province,place_of_origin.province,ethnic_group,\
+                permanent_residence.province,permanent_residence.district,permanent_residence.commune,\
+                head_of_household.full_name,relation_to_head,household_book_number";
+    let of = |name: &str, relation: &str, book: &str| {
+        format!("{name},01/01/1970,Nữ,001,001,01,001,001,00001,Đỗ Thị Đầu,{relation},{book}")
+    };
+    let b = [
+        head.to_owned(),
+        of("Đỗ Thị Đầu", "chủ hộ", "A1"),
+        of("Đỗ Thị Hai", "con", "A1"),
+        of("Đỗ Thị Ba", "con", "A2"),
+        of("Đỗ Thị Tư", "chủ hộ", "A3"),
+        of("Đỗ Thị Năm", "chủ hộ", "A3"),
+    ];
+    [a, format!("{}\n", b.join("\n"))]
+}
+
+/// Everything that two registers of the same files have in common.
+async fn content(offices: &Offices) -> Vec<String> {
+    let told = [
+        sql!(
+            pg "select md5(string_agg(concat_ws('|', batch_line, office, record, likeness, findings, personal_number, fold, born,
+                    birth_year, old_id_number, form, declared_on, household, heads_household, keyed, quality_commune,
+                    quality_month, quality_words, encode(declared_digest, 'hex')), '/' order by batch_line, fold)) as n from person",
+            lite "select 1"
+        ),
+        sql!(
+            pg "select md5(string_agg(concat_ws('|', batch_line, key), '/' order by batch_line, fold, key)) as n
+                from person_key k join person p on p.id = k.person_id",
+            lite "select 1"
+        ),
+        sql!(
+            pg "select md5(string_agg(concat_ws('|', line, declaration, findings), '/' order by line)) as n from quarantined",
+            lite "select 1"
+        ),
+        sql!(pg "select md5(string_agg(concat_ws('|', fold, sorted, n), '/' order by fold)) as n from full_name", lite "select 1"),
+        sql!(pg "select md5(string_agg(concat_ws('|', word, fold), '/' order by word, fold)) as n from full_name_word", lite "select 1"),
+        sql!(pg "select string_agg(word, '/' order by word) as n from name_word", lite "select 1"),
+        sql!(pg "select count(*)::text as n from audit_home join person on person.id = person_id", lite "select 1"),
+        sql!(pg "select string_agg(indexdef, '/' order by indexname) as n from pg_indexes where schemaname = 'public'", lite "select 1"),
+        sql!(
+            pg "select string_agg(concat_ws('|', conrelid::regclass, conname, pg_get_constraintdef(oid)), '/'
+                    order by conrelid::regclass::text, conname) as n from pg_constraint",
+            lite "select 1"
+        ),
+        sql!(pg "select string_agg(tgname, '/' order by tgname) as n from pg_trigger where not tgisinternal", lite "select 1"),
+    ];
+    let mut content = vec![];
+    for sql in told {
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        content.push(tx.one(sql, args![]).await.unwrap().unwrap().get("n").unwrap());
+    }
+    content
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_load_that_is_killed_and_goes_on_ends_as_an_import_does() {
+    let (Some(one), Some(other)) = (postgres::fresh_database(), postgres::fresh_database()) else { return };
+    let (import, first) = (Offices::open(Some(one.clone())).await, Offices::open(Some(other.clone())).await);
+    let [a, b] = faulty(5000);
+    let files = |offices: &Offices| [file(offices, "a.csv", &a), file(offices, "b.csv", &b)];
+    // By the command too: both by the computer's clock, and with the same settings.
+    for path in files(&import) {
+        let (code, told) = said(command(&import, Some(&one), &path).spawn().unwrap());
+        assert_eq!(code, Some(0), "{told}");
+    }
+    let [path, second] = files(&first);
+    let load = || {
+        let mut command = command(&first, Some(&other), &path);
+        command.arg(&second).arg("--first");
+        command
+    };
+    let mut before = 0;
+    for kill_at in [1, 3000, 7000] {
+        let mut child = load().spawn().unwrap();
+        while persons(&first).await < kill_at && child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        child.kill().unwrap();
+        let (code, said) = said(child);
+        let there = persons(&first).await;
+        assert!(code.is_none_or(|code| code == 0) && there >= before, "{code:?} {there} {said}");
+        before = there;
+    }
+    let (mut code, mut told) = said(load().spawn().unwrap());
+    // The last one may have made its indexes before it was killed; then the register is not empty any more.
+    if told.contains("the register is not empty") {
+        let mut rest = command(&first, Some(&other), &path);
+        (code, told) = said(rest.arg(&second).spawn().unwrap());
+    }
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(persons(&first).await, persons(&import).await);
+    let (loaded, imported) = (content(&first).await, content(&import).await);
+    for (loaded, imported) in loaded.iter().zip(&imported) {
+        assert_eq!(loaded, imported);
+    }
+    nothing_differs(&first, u64::try_from(persons(&first).await).unwrap()).await;
+    let (deeds, register) = (first.state.deeds(), &first.state.register);
+    let recounted = population::quality::recount(deeds.db(), register.reference()).await.unwrap();
+    assert_eq!(recounted.differ, Vec::<String>::new());
+    // What is declared afterwards finds those who were loaded.
+    let again = file(&first, "again.csv", format!("{HEADER}\n{}\n", row(3)));
+    assert_eq!(finishes(&first, again).await.by_rule["R-37"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_load_is_refused_where_there_is_none() {
+    let refused = |error: ImportError| match error {
+        ImportError::First(refused) => refused,
+        other => panic!("{other}"),
+    };
+    let offices = Offices::open(None).await;
+    assert_eq!(refused(First::open(offices.state.deeds()).await.unwrap_err()), FirstRefused::Engine);
+    let Some(server) = postgres::Server::start() else { return };
+    let offices = Offices::open(Some(server.fresh_database())).await;
+    let deeds = offices.state.deeds();
+    // Returns what the statement says, so that it is run.
+    let slot = async |sql: Sql| {
+        let mut tx = deeds.db().begin_read().await.unwrap();
+        tx.one(sql, args![]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    slot(sql!(pg "select pg_create_physical_replication_slot('one') is null as n", lite "select 1")).await;
+    assert_eq!(refused(First::open(deeds).await.unwrap_err()), FirstRefused::Slot);
+    slot(sql!(pg "select pg_drop_replication_slot('one') is null as n", lite "select 1")).await;
+    let mut first = First::open(deeds).await.unwrap();
+    let (path, stop) = (file(&offices, "a.csv", rows(100)), AtomicBool::new(false));
+    // Nothing else enters the register meanwhile.
+    let register = &offices.state.register;
+    let declared =
+        within!(offices, offices.registrar, deed => population::steps::declare(deed, register, &declaration()));
+    assert!(declared.unwrap_err().to_string().contains("a first load of the register is under way"));
+    assert_eq!(refused(imports(&offices, path.clone()).await.unwrap_err()), FirstRefused::UnderWay);
+    let wanted = wanted(&offices, path.clone());
+    let (done, ended) = Box::pin(load_first(deeds, register, wanted, &mut first, &stop, |_| ())).await.unwrap();
+    assert_eq!((done.accepted, ended), (100, Ended::Read));
+    first.finish(deeds, |_| ()).await.unwrap();
+    assert_eq!(finishes(&offices, path).await.accepted, 100);
+    offices.declares(&declaration()).await;
+    assert_eq!(refused(First::open(deeds).await.unwrap_err()), FirstRefused::People);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

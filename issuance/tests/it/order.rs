@@ -174,6 +174,10 @@ impl Checker {
     }
 
     fn owned_by(&mut self, file: &Source, line: usize, office: &str, name: &str, verb: &str) {
+        // The engine's own lists.
+        if name.starts_with("pg_") {
+            return;
+        }
         let owner = self.owners.get(name).map(|owner| owner.folder.clone());
         if owner.as_deref() != Some(office) {
             let owner = owner.unwrap_or_else(|| "no folder".to_owned());
@@ -294,7 +298,7 @@ impl Checker {
         for name in read {
             match self.owners.get(&name).cloned() {
                 // The engine's own list of its tables.
-                None if name == "sqlite_master" => {}
+                None if name == "sqlite_master" || name.starts_with("pg_") => {}
                 None => self.violates(path, line, &format!("`{name}` is no table of the migrations")),
                 Some(owner) if owner.is_view && rank(&owner.folder) <= rank(folder) => {}
                 Some(owner) if owner.folder != folder => {

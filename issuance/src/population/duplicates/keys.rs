@@ -12,9 +12,14 @@
 //!
 //! A name part is never the only thing that must fit: each [`Probe`] demands the year, or a year near it with the day.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
-use super::traits::{Birth, Locality, Name, Traits, Word};
+use super::super::model::{Person, Relative};
+use super::traits::{Birth, Locality, MOST_WORDS, Parent, Traits, Word, spoken};
+use super::words;
 
 /// The way in which keys are made. It is raised when they are made another way, with a migration that sets `keyed` to
 /// null: the next start then makes the keys of all persons anew.
@@ -23,24 +28,115 @@ pub const VERSION: i64 = 1;
 /// The keys under which a person lies, sorted.
 #[must_use]
 pub fn keys(traits: &Traits) -> Vec<i64> {
-    let mut keys: Vec<i64> =
-        parts(traits, false).into_iter().map(|part| part.key(traits.birth.year, day(traits.birth))).collect();
-    keys.extend(numbers(traits));
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+    Essence::of(traits).keys()
+}
+
+/// Makes the keys of many persons: each word of their names is looked at once.
+#[derive(Debug, Default)]
+pub struct Sounds {
+    /// How words sound, by how they are written; `None` for one of which nothing is left.
+    known: HashMap<Box<str>, Option<Sound>>,
+}
+
+/// A word of a name.
+#[derive(Clone, Debug)]
+struct Sound {
+    plain: Arc<str>,
+    sound: Arc<str>,
+}
+
+impl Sounds {
+    /// Returns the [`keys`] of a person.
+    pub fn keys(&mut self, person: &Person) -> Vec<i64> {
+        // The nation has some thousand words; a file of nonsense must not fill the memory.
+        if self.known.len() > MOST_SOUNDS {
+            self.known.clear();
+        }
+        let name = self.of(person.full_name.as_str());
+        let mut parent =
+            |parent: Option<&Relative>| parent.map(|one| self.of(one.full_name.as_str())).unwrap_or_default();
+        let (father, mother) = (parent(person.father.as_ref()), parent(person.mother.as_ref()));
+        let essence = Essence {
+            birth: Birth::of(person.birth),
+            born: class_of_province(person.birth_registration.province.number()),
+            origin: class_of_province(person.place_of_origin.province.number()),
+            name: name.iter().map(|word| &*word.sound).collect(),
+            father: father.iter().map(|word| &*word.sound).collect(),
+            mother: mother.iter().map(|word| &*word.sound).collect(),
+            old_number: person.old_id_number.as_deref(),
+        };
+        essence.keys()
+    }
+
+    /// The words of a name that is in its canonical spelling, each once.
+    fn of(&mut self, name: &str) -> Vec<Sound> {
+        let mut words: Vec<Sound> = vec![];
+        for word in name.split([' ', '\'', '-']).filter(|word| !word.is_empty()) {
+            let known = self.known.get(word).cloned().unwrap_or_else(|| {
+                let sound = spoken(&word.to_lowercase())
+                    .map(|(_, plain)| Sound { sound: words::sound(&plain).into(), plain: plain.into() });
+                self.known.insert(word.into(), sound.clone());
+                sound
+            });
+            words.extend(known.filter(|known| words.iter().all(|word| word.plain != known.plain)));
+        }
+        words.truncate(MOST_WORDS);
+        words
+    }
+}
+
+/// So many words are remembered.
+const MOST_SOUNDS: usize = 50_000;
+
+/// What keys are made of.
+struct Essence<'a> {
+    birth: Birth,
+    /// Classes of the provinces of birth registration and of origin.
+    born: u8,
+    origin: u8,
+    /// How the words of the names sound; none if the name is not known.
+    name: Vec<&'a str>,
+    father: Vec<&'a str>,
+    mother: Vec<&'a str>,
+    old_number: Option<&'a str>,
+}
+
+impl<'a> Essence<'a> {
+    fn of(traits: &'a Traits) -> Self {
+        let sounds = |words: &'a [Word]| words.iter().map(|word| word.sound.as_str()).collect::<Vec<_>>();
+        let parent = |parent: Option<&'a Parent>| parent.map(|one| sounds(&one.name.words)).unwrap_or_default();
+        Self {
+            birth: traits.birth,
+            born: class_of_place(&traits.born_in),
+            origin: class_of_place(&traits.origin),
+            name: sounds(&traits.name.words),
+            father: parent(traits.father.as_ref()),
+            mother: parent(traits.mother.as_ref()),
+            old_number: traits.old_number.as_deref(),
+        }
+    }
+
+    fn keys(&self) -> Vec<i64> {
+        let (year, day) = (self.birth.year, day(self.birth));
+        let mut keys: Vec<i64> = parts(self, false).into_iter().map(|part| part.key(year, day)).collect();
+        keys.extend(number(self));
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
 }
 
 /// Where to look for doubles of a person.
 #[must_use]
 pub fn probes(traits: &Traits) -> Vec<Probe> {
     let (year, day) = (traits.birth.year, day(traits.birth));
+    let essence = Essence::of(traits);
     let mut probes: Vec<Probe> =
-        numbers(traits).into_iter().map(|key| Probe { from: key, to: key + NARROW, ..Probe::default() }).collect();
+        number(&essence).into_iter().map(|key| Probe { from: key, to: key + NARROW, ..Probe::default() }).collect();
     if year == 0 {
         return probes;
     }
-    for part in parts(traits, true) {
+    for part in parts(&essence, true) {
         let at = |year: u16, day: u16, rule: Rule| Probe {
             from: part.from(year, day),
             to: part.from(year, day) + NARROW,
@@ -97,8 +193,9 @@ pub fn probes(traits: &Traits) -> Vec<Probe> {
 #[must_use]
 pub fn locks(traits: &Traits) -> Vec<i64> {
     let (year, day) = (traits.birth.year, day(traits.birth));
-    let mut locks = numbers(traits);
-    for part in parts(traits, true) {
+    let essence = Essence::of(traits);
+    let mut locks: Vec<i64> = number(&essence).into_iter().collect();
+    for part in parts(&essence, true) {
         match part.kind {
             // Looked up in many years. Of another person it may be the whole name less a word, which holds its own year
             // and its own day.
@@ -218,34 +315,27 @@ impl Part {
 }
 
 /// The name parts of a person. `all` adds those that are looked up and not kept.
-fn parts(traits: &Traits, all: bool) -> Vec<Part> {
-    let (born, origin) = (class_of_place(&traits.born_in), class_of_place(&traits.origin));
-    let part = |kind, hash, begin, end| Part { kind, hash, born, origin, begin, end };
-    let words: Vec<&Word> = traits.name.words.iter().collect();
-    let mut parts = vec![];
+fn parts(essence: &Essence<'_>, all: bool) -> Vec<Part> {
+    let Essence { born, origin, name: words, father, mother, .. } = essence;
+    let part = |kind, hash, begin, end| Part { kind, hash, born: *born, origin: *origin, begin, end };
+    let mut parts = Vec::with_capacity(16);
     if !words.is_empty() {
         parts.push(part(PartKind::Name, of_words('n', words.iter().copied()), 0, 0));
     }
     if words.len() > 1 {
         for (at, left_out) in words.iter().enumerate() {
             let rest = words.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, word)| *word);
-            let (begin, end) = (left_out.sound.chars().next(), left_out.sound.chars().last());
+            let (begin, end) = (left_out.chars().next(), left_out.chars().last());
             parts.push(part(PartKind::NameLess, of_words('n', rest), class_of_letter(begin), class_of_letter(end)));
         }
     }
-    let (father, mother) = (traits.father.as_ref(), traits.mother.as_ref());
-    let named = |name: &&Name| !name.words.is_empty();
-    let father = father.map(|parent| &parent.name).filter(named);
-    let mother = mother.map(|parent| &parent.name).filter(named);
+    let named = |tag, parent: &Vec<&str>| (!parent.is_empty()).then(|| of_words(tag, parent.iter().copied()));
+    let (father, mother) = (named('f', father), named('m', mother));
     if let (Some(father), Some(mother)) = (father, mother) {
-        let both = of_words('f', &father.words) ^ of_words('m', &mother.words).rotate_left(7) & HASH;
+        let both = father ^ mother.rotate_left(7) & HASH;
         parts.push(part(PartKind::Parents, both & HASH, 0, 0));
     }
-    for (tag, parent) in [('f', father), ('m', mother)] {
-        if let Some(parent) = parent {
-            parts.push(part(PartKind::Parent, of_words(tag, &parent.words), 0, 0));
-        }
-    }
+    parts.extend([father, mother].into_iter().flatten().map(|parent| part(PartKind::Parent, parent, 0, 0)));
     // Where both parents are known they stand for the name; a name of two words has its words above.
     if words.len() > 2 && (all || father.is_none() || mother.is_none()) {
         parts.extend(words.iter().map(|word| part(PartKind::Word, of_words('n', [*word]), 0, 0)));
@@ -253,11 +343,10 @@ fn parts(traits: &Traits, all: bool) -> Vec<Part> {
     parts
 }
 
-/// The keys of numbers, which stand for themselves.
-fn numbers(traits: &Traits) -> Vec<i64> {
+/// The key of a number, which stands for itself.
+fn number(essence: &Essence<'_>) -> Option<i64> {
     // As wide as a range of one day, so that both are looked up alike.
-    let key = |number: &String| signed(hash('o', [number.as_str()])) & !NARROW;
-    traits.old_number.iter().map(key).collect()
+    essence.old_number.map(|number| signed(hash('o', [number])) & !NARROW)
 }
 
 /// Years for which one is read when a digit is wrong or two are swapped, and its neighbours.
@@ -282,7 +371,11 @@ fn day(birth: Birth) -> u16 {
 }
 
 fn class_of_place(place: &Locality) -> u8 {
-    place.province.map_or(0, |province| u8::try_from(province % 31 + 1).unwrap_or(0))
+    place.province.map_or(0, class_of_province)
+}
+
+fn class_of_province(province: u16) -> u8 {
+    u8::try_from(province % 31 + 1).unwrap_or(0)
 }
 
 fn class_of_letter(letter: Option<char>) -> u8 {
@@ -290,8 +383,8 @@ fn class_of_letter(letter: Option<char>) -> u8 {
 }
 
 /// The words in any order, as they sound.
-fn of_words<'a>(tag: char, words: impl IntoIterator<Item = &'a Word>) -> u64 {
-    let mut sounds: Vec<&str> = words.into_iter().map(|word| word.sound.as_str()).collect();
+fn of_words<'a>(tag: char, words: impl IntoIterator<Item = &'a str>) -> u64 {
+    let mut sounds: Vec<&str> = words.into_iter().collect();
     sounds.sort_unstable();
     hash(tag, sounds) >> 35
 }
@@ -319,3 +412,20 @@ fn unsigned(key: i64) -> u64 {
 pub const NARROW: i64 = (1 << 18) - 1;
 const HASH: u64 = (1 << 29) - 1;
 const YEARS_FROM: u16 = 1860;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::population::nation;
+
+    #[test]
+    fn keys_of_many_are_those_of_each() {
+        let mut sounds = Sounds::default();
+        let mut people = nation::examined_people(3000);
+        people.retain(|person| person.father.is_some() || person.birth.year() % 2 == 0);
+        assert!(people.iter().any(|one| one.father.is_none()) && people.iter().any(|one| one.old_id_number.is_some()));
+        for person in &people {
+            assert_eq!(sounds.keys(person), keys(&Traits::from(person)));
+        }
+    }
+}

@@ -141,11 +141,7 @@ impl Name {
         };
         let (mut words, mut doubled, mut marked): (Vec<Word>, _, _) = (vec![], false, false);
         for toned in spelled.split([' ', '\'', '-']).filter(|word| !word.is_empty()) {
-            let folded = words::folded(toned).unwrap_or_else(|| folded_name(toned));
-            let plain = words::without_rests(&folded);
-            if plain.is_empty() || plain.contains(char::is_whitespace) {
-                continue;
-            }
+            let Some((folded, plain)) = spoken(toned) else { continue };
             marked |= folded != toned;
             if words.iter().any(|word| word.plain == plain) {
                 doubled = true;
@@ -159,15 +155,25 @@ impl Name {
     }
 }
 
+/// Returns a word of a name without its marks, and also without rests of an input method; `None` if nothing is left.
+/// Takes it in lower case.
+pub(super) fn spoken(toned: &str) -> Option<(String, String)> {
+    let folded = words::folded(toned).unwrap_or_else(|| folded_name(toned));
+    let plain = words::without_rests(&folded);
+    (!plain.is_empty() && !plain.contains(char::is_whitespace)).then_some((folded, plain))
+}
+
 impl Birth {
     fn read(text: &str) -> Self {
         match text.trim().parse::<Date>() {
-            Ok(date) => {
-                let (month, day) = (date.month().map_or(0, u8::from), date.full().map_or(0, time::Date::day));
-                Self { year: date.year(), month, day }
-            }
+            Ok(date) => Self::of(date),
             Err(_) => Self::default(),
         }
+    }
+
+    pub(super) fn of(date: Date) -> Self {
+        let (month, day) = (date.month().map_or(0, u8::from), date.full().map_or(0, time::Date::day));
+        Self { year: date.year(), month, day }
     }
 
     /// True if day and month are known.
@@ -189,4 +195,4 @@ fn text(text: &str) -> Option<String> {
 
 const MOST_CHARACTERS: usize = 100;
 /// No name has more that tell anything.
-const MOST_WORDS: usize = 6;
+pub(super) const MOST_WORDS: usize = 6;

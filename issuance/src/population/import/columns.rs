@@ -1,6 +1,9 @@
 //! Which column of a file is which field of a declaration.
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -327,6 +330,12 @@ pub(in crate::population) fn of_json(row: &mut RawRow) -> Declared {
         return Declared::default();
     }
     let text = row.field(0);
+    let nul = crate::ground::text::holds_nul(text.as_bytes());
+    match serde_json::from_str::<Line>(text) {
+        Ok(Line(declared)) if !nul => return declared,
+        // Read once more, so that what is wrong is named.
+        _ => {}
+    }
     let parsed = serde_json::from_str::<Map<String, Value>>(text);
     let parsed = parsed.map_err(|error| format!("no JSON object, at character {}", error.column()));
     if let (Ok(_), Err(error)) = (&parsed, serde_json::from_str::<Once>(text)) {
@@ -334,7 +343,6 @@ pub(in crate::population) fn of_json(row: &mut RawRow) -> Declared {
         row.faults.push(Finding::new(rules::JSON_KEY_TWICE, "", says));
         return Declared::default();
     }
-    let nul = crate::ground::text::holds_nul(row.field(0).as_bytes());
     match parsed.and_then(Declared::from_json) {
         Ok(declared) if !nul => declared,
         Ok(_) => {
@@ -407,6 +415,59 @@ impl<'de> Visitor<'de> for Once {
     }
 }
 
+/// A line of JSON as a declaration, read without making values of it: what stands beside the fields of the form is
+/// taken out, and all else goes to [`Declaration`].
+struct Line(Declared);
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LineVisitor)
+    }
+}
+
+struct LineVisitor;
+
+impl<'de> Visitor<'de> for LineVisitor {
+    type Value = Line;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Line, A::Error> {
+        let mut beside: [Option<Option<String>>; 3] = [None, None, None];
+        let fields = Fields { map, beside: &mut beside };
+        let declaration = Declaration::deserialize(MapAccessDeserializer::new(fields))?;
+        let [form, declared_on, personal_number] = beside.map(|text| text.flatten().unwrap_or_default());
+        Ok(Line(Declared { form, declared_on, personal_number, replaces: Default::default(), declaration }))
+    }
+}
+
+/// The fields of an object without those of [`BESIDE`], which are put aside.
+struct Fields<'a, A> {
+    map: A,
+    beside: &'a mut [Option<Option<String>>; 3],
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(name) = self.map.next_key::<Cow<'de, str>>()? {
+            match BESIDE.iter().position(|beside| *beside == name) {
+                None => return seed.deserialize(name.into_deserializer()).map(Some),
+                Some(at) if self.beside[at].is_some() => return Err(A::Error::duplicate_field(BESIDE[at])),
+                Some(at) => self.beside[at] = Some(self.map.next_value()?),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
+}
+
 /// Says why a file that begins with these bytes is no text.
 pub(super) fn no_text(begins: &[u8]) -> Option<&'static str> {
     let utf16 = begins.starts_with(&[0xff, 0xfe]) || begins.starts_with(&[0xfe, 0xff]);
@@ -449,6 +510,24 @@ mod tests {
         }
         let again = Declared::from_json(declared.to_json().as_object().unwrap().clone()).unwrap();
         assert_eq!(again.by_column(), by_column);
+    }
+
+    #[test]
+    fn a_line_of_json_is_read_as_its_values_are() {
+        let whole = "{\"form\": \"7\", \"full_name\": \"a\", \"declared_on\": null, \"father\": {\"full_name\": \"b\"},
+                      \"mother\": null, \"personal_number\": \"c\", \"permanent_residence\": {\"province\": \"001\"}}";
+        for text in [whole, "{}", "{\"form\": \"\\u0041\", \"sex\": \"\\u0042\"}"] {
+            let line = serde_json::from_str::<Line>(text).unwrap().0;
+            let values = Declared::from_json(serde_json::from_str(text).unwrap()).unwrap();
+            assert_eq!(line.to_json(), values.to_json());
+        }
+        for text in ["{\"form\": 7}", "{\"full_nam\": \"x\"}", "{\"sex\": null}", "[]", "{\"father\": {\"x\": \"y\"}}"]
+        {
+            assert!(serde_json::from_str::<Line>(text).is_err(), "{text}");
+            let values = serde_json::from_str(text).map_err(|e| e.to_string()).and_then(Declared::from_json);
+            assert!(values.is_err(), "{text}");
+        }
+        assert!(serde_json::from_str::<Line>("{\"form\": \"a\", \"form\": \"b\"}").is_err(), "a name twice");
     }
 
     #[test]

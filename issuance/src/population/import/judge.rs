@@ -1,19 +1,20 @@
 //! What becomes of a row: a person who can enter the register, or a row that waits in quarantine. Pure.
 
-use crypto::identity::{Date, PersonalNumber, folded_name};
+use std::fmt::{self, Display, Write as _};
+
+use crypto::identity::{Date, PersonalNumber};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::super::check::{self, Declined};
-use super::super::history::fields_of;
-use super::super::model::{Finding, Person};
+use super::super::model::{CardText, Finding, MaritalStatus, Person, Place, Relative};
+use super::super::names::Indexed;
 use super::super::reference::Reference;
 use super::super::rules;
 use super::columns::Declared;
 use crate::ground::text::tidy;
 
 /// A declaration from which a person can be made.
-#[derive(Debug)]
 pub struct Fit {
     /// The person.
     pub person: Person,
@@ -25,14 +26,19 @@ pub struct Fit {
     pub form: Option<String>,
     /// The day on the form.
     pub declared_on: Option<time::Date>,
-    /// What the person has in common with other declarations of the same person.
-    pub likeness: String,
-    /// The folded name.
-    pub fold: String,
-    /// The record as it is kept.
-    pub record: Value,
+    /// By what the person is found.
+    pub found: Indexed,
+    /// The record as it is kept, in JSON.
+    pub record: String,
     /// SHA-256 of the record's canonical form.
     pub digest: [u8; 32],
+}
+
+/// Shows nothing: it is personal data.
+impl fmt::Debug for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fit(…)")
+    }
 }
 
 /// Judges what was declared, as of `today`.
@@ -79,10 +85,9 @@ pub fn judge(declared: &Declared, reference: &Reference, today: time::Date) -> R
         let says = "the declaration was made more than two years before it was entered";
         findings.push(Finding::new(rules::RECORD_STALE, "declared_on", says).mended("ask the person again", None));
     }
-    let record = Value::Object(fields_of(&person));
-    let digest = digest(&record);
-    let (likeness, fold) = (person.likeness(), folded_name(person.full_name.as_str()));
-    Ok(Fit { person, number, findings, form, declared_on, likeness, fold, record, digest })
+    let record = serde_json::to_string(&person).expect("a record is a JSON object");
+    let (digest, found) = (digest_of(&person), Indexed::of(&person));
+    Ok(Fit { person, number, findings, form, declared_on, found, record, digest })
 }
 
 /// Longest number of a form, characters.
@@ -97,6 +102,120 @@ pub fn digest(record: &Value) -> [u8; 32] {
     let mut canonical = Vec::with_capacity(1024);
     write(record, &mut canonical);
     Sha256::digest(&canonical).into()
+}
+
+/// Returns [`digest`] of a person's record, without making JSON of it. Every field is named, so that none is forgotten.
+fn digest_of(person: &Person) -> [u8; 32] {
+    let Person {
+        full_name,
+        birth,
+        sex,
+        birth_registration,
+        place_of_origin,
+        ethnic_group,
+        religion,
+        nationality,
+        marital_status,
+        permanent_residence,
+        temporary_residence,
+        current_residence,
+        blood_group,
+        father,
+        mother,
+        spouse,
+        representative,
+        head_of_household,
+        relation_to_head,
+        died,
+        missing_since,
+        old_id_number,
+        household_book_number,
+    } = person;
+    let mut into = Canonical(Vec::with_capacity(1024));
+    into.0.push(b'{');
+    into.shown("birth_date", Some(birth));
+    into.place("birth_registration", Some(birth_registration));
+    into.text("blood_group", blood_group.as_deref());
+    into.place("current_residence", current_residence.as_ref());
+    into.shown("died", died.as_ref());
+    into.text("ethnic_group", Some(ethnic_group));
+    into.relative("father", father.as_ref());
+    into.text("full_name", Some(full_name.as_str()));
+    into.relative("head_of_household", head_of_household.as_ref());
+    into.text("household_book_number", household_book_number.as_deref());
+    into.text("marital_status", marital_status.map(MaritalStatus::word));
+    into.shown("missing_since", missing_since.as_ref());
+    into.relative("mother", mother.as_ref());
+    into.text("nationality", Some(nationality));
+    into.text("old_id_number", old_id_number.as_deref());
+    into.place("permanent_residence", permanent_residence.as_ref());
+    into.place("place_of_origin", Some(place_of_origin));
+    into.text("relation_to_head", relation_to_head.as_deref());
+    into.text("religion", religion.as_ref().map(CardText::as_str));
+    into.relative("representative", representative.as_ref());
+    into.shown("sex", Some(sex));
+    into.relative("spouse", spouse.as_ref());
+    into.place("temporary_residence", temporary_residence.as_ref());
+    into.0.push(b'}');
+    Sha256::digest(&into.0).into()
+}
+
+/// The canonical form of a record, as [`write`] makes it of JSON.
+struct Canonical(Vec<u8>);
+
+impl Canonical {
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        let Some(text) = text else { return };
+        self.begins(name);
+        self.0.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(b',');
+    }
+
+    fn shown(&mut self, name: &str, value: Option<impl Display>) {
+        let Some(value) = value else { return };
+        self.begins(name);
+        let at = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        write!(self, "{value}").expect("bytes can be added");
+        let length = u32::try_from(self.0.len() - at - 4).unwrap_or(u32::MAX);
+        self.0[at..at + 4].copy_from_slice(&length.to_be_bytes());
+        self.0.push(b',');
+    }
+
+    fn place(&mut self, name: &str, place: Option<&Place>) {
+        let Some(Place { province, district, commune, detail }) = place else { return };
+        self.begins(name);
+        self.0.push(b'{');
+        self.text("commune", commune.as_deref());
+        self.text("detail", detail.as_ref().map(CardText::as_str));
+        self.text("district", district.as_deref());
+        self.shown("province", Some(province));
+        self.0.extend_from_slice(b"},");
+    }
+
+    fn relative(&mut self, name: &str, relative: Option<&Relative>) {
+        let Some(Relative { full_name, personal_number, old_id_number, nationality }) = relative else { return };
+        self.begins(name);
+        self.0.push(b'{');
+        self.text("full_name", Some(full_name.as_str()));
+        self.text("nationality", Some(nationality));
+        self.text("old_id_number", old_id_number.as_deref());
+        self.text("personal_number", personal_number.as_ref().map(PersonalNumber::as_str));
+        self.0.extend_from_slice(b"},");
+    }
+
+    fn begins(&mut self, name: &str) {
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.push(b':');
+    }
+}
+
+impl fmt::Write for Canonical {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
 fn write(value: &Value, into: &mut Vec<u8>) {
@@ -119,5 +238,38 @@ fn write(value: &Value, into: &mut Vec<u8>) {
             into.extend_from_slice(text.as_bytes());
         }
         other => into.extend_from_slice(other.to_string().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::population::history::fields_of;
+    use crate::population::nation;
+
+    #[test]
+    fn the_digest_of_a_person_is_that_of_the_record() {
+        let people = nation::examined_people(2000);
+        // Somewhere each field is there, so that each is compared.
+        let mut met = std::collections::BTreeSet::new();
+        let mut of_nobody = people[0].clone();
+        of_nobody.temporary_residence = Some(people[0].place_of_origin.clone());
+        of_nobody.current_residence = Some(people[1].place_of_origin.clone());
+        of_nobody.religion = "Phật giáo".parse().ok();
+        of_nobody.blood_group = Some("O+".to_owned());
+        of_nobody.representative = people.iter().find_map(|one| one.father.clone());
+        of_nobody.died = "01/2020".parse().ok();
+        let mut number = people.iter().find_map(|one| one.spouse.clone()).expect("a spouse");
+        number.personal_number = "001080000001".parse().ok();
+        number.old_id_number = Some("012345678".to_owned());
+        of_nobody.spouse = Some(number);
+        for person in people.iter().chain([&of_nobody]) {
+            let record = fields_of(person);
+            met.extend(record.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()));
+            let record = Value::Object(record);
+            assert_eq!(digest_of(person), digest(&record));
+            assert_eq!(serde_json::from_str::<Value>(&serde_json::to_string(person).unwrap()).unwrap(), record);
+        }
+        assert_eq!(met.len(), 22, "{met:?}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod columns;
 mod end;
+mod first;
 mod judge;
 mod lease;
 pub mod quarantine;
@@ -21,11 +22,12 @@ pub(super) use columns::{Columns, of_json};
 pub use columns::{Declared, HeaderError, names};
 use crypto::identity::PersonalNumber;
 pub use end::{EndError, end};
+pub use first::{First, FirstRefused};
 pub use judge::{Fit, digest};
 pub(super) use quarantine_api::routes;
 pub(super) use reader::Rows;
 pub use reader::{Format, Position, ReadError};
-pub use run::{Done, Ended, ImportError, Told, Wanted, import, look_for_doubles};
+pub use run::{Done, Ended, ImportError, Spent, Told, Wanted, import, load_first, look_for_doubles};
 
 use crate::ground::Decision;
 use crate::ground::ids::PersonId;

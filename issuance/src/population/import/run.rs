@@ -13,12 +13,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::super::Register;
+use super::super::duplicates::keys::Sounds;
 use super::super::duplicates::steps as duplicates;
 use super::super::model::Finding;
 use super::super::quality::{self, Deltas, Mark, place_declared};
 use super::super::rules::{self, Rule};
+use super::super::store::first as first_store;
 use super::super::store::import::{self as store, Batch, Entering, Quarantined};
 use super::columns::{self, Columns, Declared, HeaderError};
+use super::first::{First, FirstRefused};
 use super::judge::{Fit, judge};
 use super::lease::{self, Reading};
 use super::reader::{self, Format, Position, RawRow, ReadError, Rows};
@@ -75,6 +78,21 @@ pub struct Done {
     pub by_rule: BTreeMap<String, u64>,
     /// Persons of this run with a finding about their household.
     pub households: u64,
+    /// Of this run: what the processor did.
+    pub spent: Spent,
+}
+
+/// Time of the processor in this process, by what it was spent on; the database's own is not among it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spent {
+    /// Bytes became declarations.
+    pub parsing: Duration,
+    /// Every rule that looks at one declaration, and the record that is kept.
+    pub rules: Duration,
+    /// The keys under which doubles are found.
+    pub keys: Duration,
+    /// Rows were written as the database takes them.
+    pub encoding: Duration,
 }
 
 /// How an import ended.
@@ -82,6 +100,8 @@ pub struct Done {
 pub enum Ended {
     /// All rows are read.
     Finished,
+    /// All rows are read; the households are looked at when the first load is ended.
+    Read,
     /// It was stopped after a transaction, and goes on there.
     Stopped,
     /// The same file was imported before; nothing changed.
@@ -100,7 +120,10 @@ pub async fn import(
     stop: &AtomicBool,
     tell: impl FnMut(Told),
 ) -> Result<(Done, Ended), ImportError> {
-    match Box::pin(imported(deeds, register, wanted, stop, tell)).await {
+    if first_store::is_under_way(&mut deeds.db().begin_read().await?).await? {
+        return Err(FirstRefused::UnderWay.into());
+    }
+    match Box::pin(read_file(deeds, register, wanted, None, (stop, tell))).await {
         Ok((mut done, ended)) => {
             // Of all runs, without what officers mended since.
             done.by_rule = store::waiting_by_rule(&mut deeds.db().begin_read().await?, done.batch).await?;
@@ -111,12 +134,28 @@ pub async fn import(
     }
 }
 
-async fn imported(
+/// As [`import`], within the first load of a register. A file that is read to its end is finished by [`import`], after
+/// [`First::finish`].
+///
+/// # Errors
+/// [`ImportError`]
+pub async fn load_first(
     deeds: &Deeds,
     register: &Register,
     wanted: Wanted,
+    first: &mut First,
     stop: &AtomicBool,
-    mut tell: impl FnMut(Told),
+    tell: impl FnMut(Told),
+) -> Result<(Done, Ended), ImportError> {
+    Box::pin(read_file(deeds, register, wanted, Some(first), (stop, tell))).await
+}
+
+async fn read_file(
+    deeds: &Deeds,
+    register: &Register,
+    wanted: Wanted,
+    mut first: Option<&mut First>,
+    (stop, mut tell): (&AtomicBool, impl FnMut(Told)),
 ) -> Result<(Done, Ended), ImportError> {
     let opened = look(&wanted, deeds, stop, &mut tell).await?;
     let (mut batch, digest, _reading) = match opened {
@@ -133,7 +172,7 @@ async fn imported(
         let (mut pieces, reader) = read_apart(&wanted, register, deeds, &batch, digest)?;
         while let Some(piece) = pieces.recv().await {
             if !piece.rows.is_empty() || piece.ends != batch.read {
-                batch = entered(deeds, register, batch, &piece, &mut done).await?;
+                batch = entered((deeds, register), batch, &piece, first.as_deref_mut(), &mut done).await?;
                 tell(Told::Entered(done.clone()));
             }
             if let Some(error) = piece.error {
@@ -154,6 +193,9 @@ async fn imported(
             return Err(ImportError::Changed);
         }
         batch = renewed(deeds, batch, |batch| batch.state = State::Judging).await?;
+    }
+    if first.is_some() {
+        return Ok((done, Ended::Read));
     }
     if batch.state == State::Judging {
         done.households = households(deeds, &batch).await?;
@@ -179,6 +221,7 @@ fn done_of(batch: &Batch) -> Done {
         quarantined: batch.quarantined,
         by_rule: BTreeMap::new(),
         households: 0,
+        spent: Spent::default(),
     }
 }
 
@@ -419,6 +462,7 @@ const LEASE: Duration = Duration::minutes(1);
 /// Some rows that enter together.
 struct Piece {
     rows: Vec<Row>,
+    spent: Spent,
     /// Where the next row begins.
     ends: Position,
     /// Digest of all before it.
@@ -432,6 +476,8 @@ struct Row {
     line: u64,
     id: PersonId,
     judged: Result<Box<Fit>, Kept>,
+    /// Of a person: the keys under which doubles are found.
+    keys: Vec<i64>,
     /// The declaration, should the register speak against it.
     declared: Declared,
 }
@@ -459,13 +505,16 @@ fn read_apart(
         columns = Some(Columns::of_header(Rows::new(input, format, start, Sha256::new()).next_row()?.as_ref())?);
     }
     file.seek(SeekFrom::Start(batch.read.byte))?;
-    let mut rows = Rows::new(BufReader::with_capacity(256 * 1024, file), format, batch.read, digest);
-    let (send, receive) = mpsc::channel(2);
+    let rows = Rows::new(BufReader::with_capacity(256 * 1024, file), format, batch.read, digest);
+    let (send, receive) = mpsc::channel(1);
     let (register, source) = (register.clone(), deeds.source().clone());
     let reader = tokio::spawn(blocking::apart(move || {
-        let mut header_due = columns.is_some() && rows.position().byte == 0;
+        let header_due = columns.is_some() && rows.position().byte == 0;
+        let mut reader = Reader { rows, columns, header_due, register, source, sounds: Sounds::default() };
+        let mut most = FIRST_PIECE;
         loop {
-            let piece = read_piece(&mut rows, columns.as_ref(), &mut header_due, &register, &source);
+            let piece = reader.piece(most);
+            most = (most * 2).min(PIECE);
             let ended = piece.error.is_some() || piece.rows.is_empty();
             // The receiver is gone when the import ended.
             if send.blocking_send(piece).is_err() || ended {
@@ -476,52 +525,94 @@ fn read_apart(
     Ok((receive, reader))
 }
 
-fn read_piece(
-    rows: &mut Rows<BufReader<File>>,
-    columns: Option<&Columns>,
-    header_due: &mut bool,
-    register: &Register,
-    source: &Source,
-) -> Piece {
-    let (today, began) = (source.clock().today(), rows.position().byte);
-    let mut piece = Piece { rows: Vec::with_capacity(PIECE), ends: rows.position(), digest: [0; 32], error: None };
-    while piece.rows.len() < PIECE && rows.position().byte - began < PIECE_BYTES {
-        match rows.next_row() {
-            Ok(None) => break,
-            Ok(Some(_)) if *header_due => *header_due = false,
-            Ok(Some(row)) => piece.rows.push(judged(row, columns, register, today, source)),
-            Err(error) => {
-                piece.error = Some(error.into());
-                // What lies before the row that was cut is taken; the row itself comes again.
-                piece.digest = rows.digest();
-                return piece;
-            }
-        }
-        (piece.ends, piece.digest) = (rows.position(), [0; 32]);
-    }
-    piece.ends = rows.position();
-    piece.digest = rows.digest();
-    piece
+/// Reads and judges rows.
+struct Reader {
+    rows: Rows<BufReader<File>>,
+    columns: Option<Columns>,
+    header_due: bool,
+    register: Register,
+    source: Source,
+    sounds: Sounds,
 }
 
-/// Rows of a transaction, and bytes of them: so much of a file is in memory a few times.
-const PIECE: usize = 1000;
-const PIECE_BYTES: u64 = 4 * 1024 * 1024;
+/// A row as it was read; with what is wrong with the line, and the line.
+type Read = (u64, Declared, Option<Kept>);
 
-fn judged(mut row: RawRow, columns: Option<&Columns>, register: &Register, today: time::Date, source: &Source) -> Row {
+impl Reader {
+    /// Reads rows until there are so many, and judges them.
+    fn piece(&mut self, most: usize) -> Piece {
+        let (today, mut watch) = (self.source.clock().today(), Watch::start());
+        let (read, error) = self.read(most);
+        let mut spent = Spent { parsing: watch.lap(), ..Spent::default() };
+        let ids = self.source.ids(read.len());
+        let judged = |((line, declared, fault), id): (Read, PersonId)| {
+            let judged = match fault {
+                None => judge(&declared, self.register.reference(), today)
+                    .map(Box::new)
+                    .map_err(|findings| Kept { findings, raw: None }),
+                Some(kept) => Err(kept),
+            };
+            Row { line, id, judged, keys: vec![], declared }
+        };
+        let mut rows: Vec<Row> = read.into_iter().zip(ids).map(judged).collect();
+        spent.rules = watch.lap();
+        for row in &mut rows {
+            if let Ok(fit) = &row.judged {
+                row.keys = self.sounds.keys(&fit.person);
+            }
+        }
+        spent.keys = watch.lap();
+        Piece { rows, spent, ends: self.rows.position(), digest: self.rows.digest(), error }
+    }
+
+    /// Reads rows. What lies before one that was cut is taken; the row itself comes again.
+    fn read(&mut self, most: usize) -> (Vec<Read>, Option<ImportError>) {
+        let (mut read, began) = (Vec::with_capacity(most), self.rows.position().byte);
+        while read.len() < most && self.rows.position().byte - began < PIECE_BYTES {
+            match self.rows.next_row() {
+                Ok(None) => break,
+                Ok(Some(_)) if self.header_due => self.header_due = false,
+                Ok(Some(row)) => read.push(declared(row, self.columns.as_ref())),
+                Err(error) => return (read, Some(error.into())),
+            }
+        }
+        (read, None)
+    }
+}
+
+/// Rows of the first transaction, so that something is told soon. Each next one has twice as many …
+const FIRST_PIECE: usize = 1000;
+/// … up to so many rows, and bytes of them: so much of a file is in memory a few times. A transaction takes the
+/// database some milliseconds beside its rows.
+const PIECE: usize = 16_000;
+const PIECE_BYTES: u64 = 16 * 1024 * 1024;
+
+fn declared(mut row: RawRow, columns: Option<&Columns>) -> Read {
     let declared = match columns {
         Some(columns) => columns.declared(&mut row),
         None => columns::of_json(&mut row),
     };
-    let (line, id) = (row.at.line, source.id());
-    let judged = if row.faults.is_empty() {
-        judge(&declared, register.reference(), today).map(Box::new).map_err(|findings| Kept { findings, raw: None })
-    } else {
+    let kept = (!row.faults.is_empty()).then(|| {
         let raw = (0..row.count()).map(|number| row.field(number)).collect::<Vec<_>>().join(",");
-        let raw = raw.chars().take(MOST_RAW).collect();
-        Err(Kept { findings: row.faults, raw: Some(raw) })
-    };
-    Row { line, id, judged, declared }
+        Kept { raw: Some(raw.chars().take(MOST_RAW).collect()), findings: std::mem::take(&mut row.faults) }
+    });
+    (row.at.line, declared, kept)
+}
+
+/// Measures the processor time of the thread that it is used on.
+struct Watch(rustix::time::Timespec);
+
+impl Watch {
+    fn start() -> Self {
+        Self(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
+    }
+
+    /// Returns the time since the start or the last lap.
+    fn lap(&mut self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let before = std::mem::replace(&mut self.0, now);
+        Duration::seconds(now.tv_sec - before.tv_sec) + Duration::nanoseconds(now.tv_nsec - before.tv_nsec)
+    }
 }
 
 /// Longest text that is kept of a row that cannot be read, characters.
@@ -530,20 +621,27 @@ const MOST_RAW: usize = 8 * 1024;
 /// Enters some rows, and how far the file is with them: in one transaction, which is tried again where another one was
 /// in its way.
 async fn entered(
-    deeds: &Deeds,
-    register: &Register,
+    (deeds, register): (&Deeds, &Register),
     batch: Batch,
     piece: &Piece,
+    mut first: Option<&mut First>,
     done: &mut Done,
 ) -> Result<Batch, ImportError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match Box::pin(enter(deeds, register, &batch, piece)).await {
-            Ok((batch, by_rule)) => {
+        match Box::pin(enter(deeds, register, &batch, piece, first.as_deref())).await {
+            Ok(Entered { batch, by_rule, encoding, accepted }) => {
+                if let Some(first) = &mut first {
+                    accepted.into_iter().for_each(|fit| first.met(fit));
+                }
                 for (rule, rows) in by_rule {
                     *done.by_rule.entry(rule).or_default() += rows;
                 }
+                done.spent.parsing += piece.spent.parsing;
+                done.spent.rules += piece.spent.rules;
+                done.spent.keys += piece.spent.keys;
+                done.spent.encoding += encoding;
                 let Batch { read, rows, accepted, quarantined, .. } = batch;
                 (done.read, done.rows, done.accepted, done.quarantined) = (read.byte, rows, accepted, quarantined);
                 return Ok(batch);
@@ -559,20 +657,36 @@ async fn entered(
 
 const TRIES: u32 = 5;
 
-async fn enter(
+/// What became of some rows.
+struct Entered<'a> {
+    batch: Batch,
+    by_rule: BTreeMap<String, u64>,
+    /// Time of the processor.
+    encoding: Duration,
+    accepted: Vec<&'a Fit>,
+}
+
+async fn enter<'a>(
     deeds: &Deeds,
     register: &Register,
     batch: &Batch,
-    piece: &Piece,
-) -> Result<(Batch, BTreeMap<String, u64>), ImportError> {
+    piece: &'a Piece,
+    first: Option<&First>,
+) -> Result<Entered<'a>, ImportError> {
     let key: RowKey = deeds.db().row_key().cloned().ok_or(ImportError::NoKey)?;
     let mut deed = deeds.open(Service).await?;
+    deed.tx().make_room().await?;
     let mut batch = held(&mut deed, batch).await?;
     let fits = || piece.rows.iter().filter_map(|row| row.judged.as_deref_ok());
-    let likenesses = fits().map(|fit| fit.likeness.clone()).collect();
-    let digests = fits().map(|fit| fit.digest).collect();
-    let old_numbers = fits().filter_map(|fit| fit.person.old_id_number.clone()).collect();
-    let mut known = store::known(deed.tx(), likenesses, digests, old_numbers).await?;
+    let mut known = if let Some(first) = first {
+        first_store::admit(deed.tx()).await?;
+        first.known(fits())
+    } else {
+        let likenesses = fits().map(|fit| fit.found.likeness.clone()).collect();
+        let digests = fits().map(|fit| fit.digest).collect();
+        let old_numbers = fits().filter_map(|fit| fit.person.old_id_number.clone()).collect();
+        store::known(deed.tx(), likenesses, digests, old_numbers).await?
+    };
     let numbers: Vec<_> = fits().filter_map(|fit| fit.number).collect();
     let mut taken: HashSet<_> = match register.numbers() {
         Some(book) if !numbers.is_empty() => book.taken(deed.tx(), &numbers).await?.into_iter().collect(),
@@ -580,20 +694,20 @@ async fn enter(
     };
     let (mut entering, mut kept, mut given) = (Vec::with_capacity(piece.rows.len()), vec![], vec![]);
     let mut by_rule: BTreeMap<String, u64> = BTreeMap::new();
+    let (at, today, mut watch) = (deed.at(), deed.today(), Watch::start());
     for row in &piece.rows {
         let against = match &row.judged {
             Ok(fit) => {
                 let found = against(fit, &known, &taken);
                 if found.iter().all(|finding| !declines(finding)) {
-                    let number = fit.number.map(|number| number.as_str().to_owned());
-                    known.alike.entry(fit.likeness.clone()).or_default().push((Some(fit.digest.to_vec()), number));
+                    let bearer = (Some(store::begin_of(&fit.digest)), fit.number);
+                    known.alike.entry(fit.found.likeness.clone()).or_default().push(bearer);
                     known.old_numbers.extend(fit.person.old_id_number.clone());
                     taken.extend(fit.number);
                     given.extend(fit.number.map(|number| (number, row.id)));
-                    let findings: Vec<_> = fit.findings.iter().chain(&found).cloned().collect();
-                    let confirmed = fit.declared_on.unwrap_or_else(|| deed.today());
-                    let mark = Mark::of(&fit.person, &findings, register.reference(), confirmed);
-                    entering.push(Entering { id: row.id, line: row.line, fit, findings, mark });
+                    let confirmed = fit.declared_on.unwrap_or(today);
+                    let mark = Mark::of(&fit.person, &fit.findings, register.reference(), confirmed).with(&found);
+                    entering.push(Entering { id: row.id, line: row.line, fit, keys: &row.keys, found, mark });
                     continue;
                 }
                 found
@@ -617,9 +731,9 @@ async fn enter(
             place: None,
         });
     }
-    let at = deed.at();
-    let today = deed.today();
-    store::enter(deed.tx(), &key, &batch, at, &entering, today).await?;
+    let written = store::write(deed.tx(), (&key, &batch), at, &entering, today);
+    let encoding = watch.lap();
+    store::enter(deed.tx(), written, first.is_none()).await?;
     let mut waiting = Deltas::default();
     for row in &mut kept {
         let place = place_declared(&row.declaration, register.reference(), today);
@@ -645,7 +759,7 @@ async fn enter(
     let what = format!("from line {first}: {} accepted, {} quarantined", entering.len(), kept.len());
     told(&mut deed, &batch, &what).await?;
     deed.commit().await?;
-    Ok((batch, by_rule))
+    Ok(Entered { batch, by_rule, encoding, accepted: entering.into_iter().map(|one| one.fit).collect() })
 }
 
 /// The rows of an export of the quarantine in whose place rows of a file come.
@@ -664,11 +778,11 @@ fn against(fit: &Fit, known: &store::Known, taken: &HashSet<crypto::identity::Pe
     if fit.number.is_some_and(|number| taken.contains(&number)) {
         found.push(Finding::number_taken());
     }
-    let alike = known.alike.get(&fit.likeness).map(Vec::as_slice).unwrap_or_default();
-    let number = fit.number.as_ref().map(crypto::identity::PersonalNumber::as_str);
-    let same = alike.iter().any(|(digest, theirs)| {
-        let others = number.zip(theirs.as_deref()).is_some_and(|(one, other)| one != other);
-        digest.as_deref() == Some(&fit.digest[..]) && !others
+    let alike = known.alike.get(&fit.found.likeness).map(Vec::as_slice).unwrap_or_default();
+    let digest = store::begin_of(&fit.digest);
+    let same = alike.iter().any(|(theirs, number)| {
+        let others = fit.number.zip(*number).is_some_and(|(one, other)| one != other);
+        *theirs == Some(digest) && !others
     });
     if same {
         found.push(Finding::declared_already());
@@ -749,7 +863,7 @@ pub async fn look_for_doubles(
 }
 
 const DOUBLES_PAGE: i64 = 100;
-const PAGE: i64 = 1000;
+const PAGE: i64 = 5000;
 
 /// A result by reference, of the box's content.
 trait AsDerefOk {
@@ -784,6 +898,9 @@ pub enum ImportError {
          that line on as a file of their own"
     )]
     EndedBefore(u64, OffsetDateTime),
+    /// There is no first load.
+    #[error(transparent)]
+    First(#[from] FirstRefused),
     /// The first line.
     #[error("line 1, byte 0: {0}; nothing was written")]
     Header(#[from] HeaderError),

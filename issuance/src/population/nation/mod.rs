@@ -30,6 +30,8 @@ pub use form::{Row, Truth};
 use group::{GROUPS_A_CODE, Group, SIZE};
 pub use places::invented_provinces;
 use places::{Province, UNASSIGNED, provinces};
+#[cfg(test)]
+pub use tests::examined_people;
 use thiserror::Error;
 use time::Date;
 

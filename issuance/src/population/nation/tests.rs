@@ -6,7 +6,7 @@ use time::macros::date;
 
 use super::*;
 use crate::population::check::{Declined, examine};
-use crate::population::model::Declaration;
+use crate::population::model::{Declaration, Person};
 use crate::population::reference::Reference;
 
 fn nation(people: u64, faults: &str, doubles: &str) -> Nation {
@@ -22,6 +22,13 @@ fn files(nation: &Nation, format: Format, threads: usize) -> (Vec<u8>, Vec<u8>, 
     let (mut out, mut truth) = (vec![], vec![]);
     let written = nation.write(format, threads, &mut out, &mut truth, |_| {}).unwrap();
     (out, truth, written)
+}
+
+/// People of a nation with faults, as the register examines them.
+pub fn examined_people(count: u64) -> Vec<Person> {
+    let reference = reference();
+    let examined = |(row, _): (Row, Truth)| examine(&row.declaration, &reference, date!(2021 - 02 - 01)).ok();
+    all(&nation(count, "20%", "2%")).into_iter().filter_map(examined).map(|(person, _)| person).collect()
 }
 
 fn reference() -> Reference {

@@ -14,7 +14,7 @@ use super::super::history::fields_of;
 use super::super::model::{Finding, Person, Registered};
 use crate::ground::ids::{PersonId, VerdictId};
 use crate::ground::{Decision, Id};
-use crate::store::{Argument, Db, Kind, Record, Sealed, StoreError, Tx};
+use crate::store::{Argument, Db, Kind, Record, Rows, Sealed, StoreError, Tx};
 use crate::{args, sql};
 
 /// What officers said of pairs: each row carries a MAC.
@@ -62,6 +62,19 @@ pub async fn index(tx: &mut Tx, persons: &[(PersonId, Vec<i64>)]) -> Result<(), 
         tx.run(sql, vec![Argument::Texts(some.to_vec())]).await?;
     }
     Ok(())
+}
+
+/// Writes the keys of persons who are under none yet, for [`Tx::insert_rows`]: the keys of each are all different.
+pub(super) fn new_rows(tx: &mut Tx, persons: &[(PersonId, &[i64])]) -> Rows {
+    let keys = persons.iter().flat_map(|(id, keys)| keys.iter().map(move |key| (*key, *id)));
+    let mut keys: Vec<(i64, PersonId)> = keys.collect();
+    // In the order in which they lie in the index: the next one is mostly beside the one before.
+    keys.sort_unstable();
+    let mut rows = tx.rows(sql!("insert into person_key (key, person_id) values ($1, $2)"), 2);
+    for (key, id) in keys {
+        rows.row([key.into(), id.into()]);
+    }
+    rows
 }
 
 /// Keeps a person under other keys, since what the register holds of the person changed.

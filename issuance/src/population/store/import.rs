@@ -8,15 +8,13 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::super::duplicates::keys;
-use super::super::duplicates::traits::Traits;
 use super::super::import::{Fit, Position, State};
 use super::super::model::{Finding, Person};
-use super::super::names::Indexed;
 use super::super::quality::{Deltas, Mark};
 use super::{duplicates, names, quality};
 use crate::ground::ids::{BatchId, OfficerId, PersonId, QuarantinedId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Argument, Kind, Record, RowKey, Sealed, StoreError, Tx};
+use crate::store::{Argument, Field, Kind, Record, RowKey, Rows, Sealed, StoreError, Tx};
 use crate::{args, sql};
 
 /// Files of declarations: each row carries a MAC. Which process reads a file is not under it.
@@ -241,8 +239,13 @@ pub(in crate::population) async fn advance(tx: &mut Tx, batch: &Batch) -> Result
     Ok(())
 }
 
-/// Digest of the declaration, and number for life, of a person: each may be unknown.
-type Bearer = (Option<Vec<u8>>, Option<String>);
+/// The first bytes of the digest of the declaration, and number for life, of a person: each may be unknown.
+pub(in crate::population) type Bearer = (Option<u64>, Option<PersonalNumber>);
+
+/// Returns the first bytes of a digest: what tells one declaration from another of the same likeness.
+pub(in crate::population) fn begin_of(digest: &[u8]) -> u64 {
+    digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
 
 /// What the register knows of the people in some rows.
 #[derive(Debug, Default)]
@@ -291,7 +294,8 @@ pub(in crate::population) async fn known(
     let digests: Vec<String> = digests.into_iter().map(hex::encode).collect();
     for row in tx.all(sql, vec![Argument::Texts(likenesses), Argument::Texts(digests.clone())]).await? {
         let bearers = known.alike.entry(row.get("likeness")?).or_default();
-        bearers.push((row.get("declared_digest")?, row.get("personal_number")?));
+        let digest: Option<Vec<u8>> = row.get("declared_digest")?;
+        bearers.push((digest.as_deref().map(begin_of), row.parsed_optional("personal_number")?));
     }
     // Of a likeness with more bearers the same declaration may be beyond the first ones.
     let many = known.alike.iter().filter(|(_, bearers)| bearers.len() >= MOST_BEARERS).map(|(one, _)| one.clone());
@@ -306,7 +310,8 @@ pub(in crate::population) async fn known(
         );
         for row in tx.all(sql, vec![Argument::Texts(many), Argument::Texts(digests)]).await? {
             let bearers = known.alike.entry(row.get("likeness")?).or_default();
-            bearers.push((row.get("declared_digest")?, row.get("personal_number")?));
+            let digest: Option<Vec<u8>> = row.get("declared_digest")?;
+            bearers.push((digest.as_deref().map(begin_of), row.parsed_optional("personal_number")?));
         }
     }
     let sql = sql!(
@@ -334,21 +339,32 @@ pub(in crate::population) struct Entering<'a> {
     pub line: u64,
     /// What was declared and judged.
     pub fit: &'a Fit,
-    /// With what was found against the register.
-    pub findings: Vec<Finding>,
+    /// The keys under which a double is found.
+    pub keys: &'a [i64],
+    /// What was found against the register.
+    pub found: Vec<Finding>,
     /// What the person is counted as.
     pub mark: Mark,
 }
 
-/// Enters persons of a file.
-pub(in crate::population) async fn enter(
+/// Rows of persons of a file, as the database takes them.
+pub(in crate::population) struct Written {
+    persons: Rows,
+    keys: Rows,
+    /// Bearers of each name.
+    names: BTreeMap<String, i64>,
+    drawn: u64,
+    deltas: Deltas,
+}
+
+/// Writes the rows of persons of a file. Nothing is sent yet.
+pub(in crate::population) fn write(
     tx: &mut Tx,
-    key: &RowKey,
-    batch: &Batch,
+    (key, batch): (&RowKey, &Batch),
     at: OffsetDateTime,
     persons: &[Entering<'_>],
     today: time::Date,
-) -> Result<(), StoreError> {
+) -> Written {
     let sql = sql!(
         "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
                              fold, birth_year, old_id_number, batch_id, batch_line, declared_digest, declared_mac, form,
@@ -358,57 +374,72 @@ pub(in crate::population) async fn enter(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
                  $23, $24, $25, $26, $27, $28, $29, $30)"
     );
-    let row = |one: &Entering<'_>| {
-        let (fit, person) = (one.fit, &one.fit.person);
-        let (likeness, fold) = (&fit.likeness, &fit.fold);
-        let found = Indexed::of(person);
-        let [province, district, commune] = found.residence;
-        args![
-            one.id,
-            &batch.office,
-            fit.number.as_ref().map(|number| number.as_str().to_owned()),
-            Argument::Json(Some(fit.record.clone())),
-            likeness,
-            Argument::json(&one.findings),
-            batch.begun.by,
-            at,
-            1,
-            fold,
-            person.birth.year(),
-            person.old_id_number.clone(),
-            batch.id,
-            whole(one.line),
-            &fit.digest,
-            declared_mac(key, one.id, batch.id, one.line, &fit.digest),
-            fit.form.clone(),
-            fit.declared_on,
-            found.household.clone(),
-            found.household.map(|_| found.heads_household),
-            found.born,
-            found.father,
-            found.mother,
-            province,
-            district,
-            commune,
-            keys::VERSION,
-            &one.mark.commune,
-            one.mark.month,
-            one.mark.words
-        ]
-    };
-    let rows: Vec<_> = persons.iter().map(row).collect();
-    tx.insert_all(sql, &rows).await?;
-    let mut bearers = BTreeMap::<&str, i64>::new();
+    let mut rows = tx.rows(sql, 30);
     for one in persons {
-        *bearers.entry(&one.fit.fold).or_default() += 1;
+        let (fit, found) = (one.fit, &one.fit.found);
+        let [province, district, commune] = &found.residence;
+        let findings: Vec<&Finding> = fit.findings.iter().chain(&one.found).collect();
+        let findings =
+            if findings.is_empty() { "[]".to_owned() } else { serde_json::to_string(&findings).expect("texts alone") };
+        let mac = declared_mac(key, one.id, batch.id, one.line, &fit.digest);
+        rows.row([
+            one.id.into(),
+            batch.office.as_str().into(),
+            fit.number.as_ref().map(PersonalNumber::as_str).into(),
+            Field::Json(&fit.record),
+            (&found.likeness).into(),
+            Field::Json(&findings),
+            batch.begun.by.into(),
+            at.into(),
+            1_i64.into(),
+            (&found.fold).into(),
+            found.birth_year.into(),
+            found.old_id_number.as_ref().into(),
+            batch.id.into(),
+            whole(one.line).into(),
+            (&fit.digest[..]).into(),
+            (&mac[..]).into(),
+            fit.form.as_ref().into(),
+            fit.declared_on.into(),
+            found.household.as_ref().into(),
+            found.household.as_ref().map(|_| found.heads_household).into(),
+            found.born.into(),
+            found.father.as_ref().into(),
+            found.mother.as_ref().into(),
+            province.as_ref().into(),
+            district.as_ref().into(),
+            commune.as_ref().into(),
+            keys::VERSION.into(),
+            (&one.mark.commune).into(),
+            one.mark.month.into(),
+            one.mark.words.into(),
+        ]);
     }
-    names::add(tx, &bearers.into_iter().collect::<Vec<_>>()).await?;
-    let keyed: Vec<_> = persons.iter().map(|one| (one.id, keys::keys(&Traits::from(&one.fit.person)))).collect();
-    duplicates::index(tx, &keyed).await?;
-    let mut deltas = Deltas::default();
+    let keyed: Vec<_> = persons.iter().map(|one| (one.id, one.keys)).collect();
+    let (mut names, mut deltas) = (BTreeMap::new(), Deltas::default());
     for one in persons {
+        let fold = &one.fit.found.fold;
+        match names.get_mut(fold) {
+            Some(n) => *n += 1,
+            None => {
+                names.insert(fold.clone(), 1);
+            }
+        }
         deltas.add(&one.mark);
         deltas.enter(&one.mark, today);
+    }
+    let drawn = persons.first().map_or(0, |one| super::super::names::drawn(one.id));
+    Written { persons: rows, keys: duplicates::new_rows(tx, &keyed), names, drawn, deltas }
+}
+
+/// Enters persons of a file; their names into the dictionary too, if it is not made when all are there.
+pub(in crate::population) async fn enter(tx: &mut Tx, written: Written, with_names: bool) -> Result<(), StoreError> {
+    let Written { persons, keys, names, drawn, deltas } = written;
+    tx.insert_rows(persons).await?;
+    tx.insert_rows(keys).await?;
+    if with_names {
+        let bearers: Vec<_> = names.iter().map(|(fold, n)| (fold.as_str(), *n)).collect();
+        names::add(tx, &bearers, drawn).await?;
     }
     quality::count(tx, &deltas).await?;
     Ok(())

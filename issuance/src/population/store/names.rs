@@ -1,6 +1,6 @@
 //! SQL of the dictionary of names: distinct folded names with an estimate of their bearers, and the words in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::names::{self, Indexed};
 use crate::ground::ids::PersonId;
@@ -76,7 +76,7 @@ pub(in crate::population) fn found_by(row: &Record) -> Result<Option<Indexed>, S
 async fn count(tx: &mut Tx, person: PersonId, fold: &str, sign: i64) -> Result<(), StoreError> {
     let known = tx.one(sql!("select fold, n from full_name where fold = $1"), args![fold]).await?;
     let Some(known) = known else {
-        return if sign > 0 { add(tx, &[(fold, 1)]).await } else { Ok(()) };
+        return if sign > 0 { add(tx, &[(fold, 1)], names::drawn(person)).await } else { Ok(()) };
     };
     match names::weight(names::drawn(person), known.number("n")?, 1) {
         0 => {}
@@ -88,20 +88,24 @@ async fn count(tx: &mut Tx, person: PersonId, fold: &str, sign: i64) -> Result<(
     Ok(())
 }
 
-/// Adds bearers to names, many at once: names that are new enter the dictionary with their words. Names in the order of
-/// bytes never wait for each other.
+/// Adds bearers to names, many at once, as far as [`names::weight`] lets them count: names that are new enter the
+/// dictionary with their words. Names in the order of bytes never wait for each other. `drawn` is a number at random.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn add(tx: &mut Tx, bearers: &[(&str, i64)]) -> Result<(), StoreError> {
-    let Some((first, _)) = bearers.first() else { return Ok(()) };
+pub async fn add(tx: &mut Tx, bearers: &[(&str, i64)], drawn: u64) -> Result<(), StoreError> {
+    if bearers.is_empty() {
+        return Ok(());
+    }
     let known = sql!(
-        pg "select fold from full_name where fold = any($1)",
-        lite "select fold from full_name where fold in (select value from json_each($1))"
+        pg "select fold, n from full_name where fold = any($1)",
+        lite "select fold, n from full_name where fold in (select value from json_each($1))"
     );
     let folds: Vec<String> = bearers.iter().map(|(fold, _)| (*fold).to_owned()).collect();
     let known = tx.all(known, vec![Argument::Texts(folds)]).await?;
-    let known: BTreeSet<String> = known.iter().map(|row| row.get("fold")).collect::<Result<_, _>>()?;
+    let known = known.iter().map(|row| Ok((row.get("fold")?, row.get("n")?)));
+    let known: HashMap<String, i64> = known.collect::<Result<_, StoreError>>()?;
+    let drawn_for = |text: &str| names::drawn_by(text) ^ drawn;
     let sql = sql!(
         pg "insert into full_name (fold, sorted, n)
             select one ->> 0, one ->> 1, (one ->> 2)::bigint from jsonb_array_elements($1) as one
@@ -110,11 +114,17 @@ pub async fn add(tx: &mut Tx, bearers: &[(&str, i64)]) -> Result<(), StoreError>
               select value ->> 0, value ->> 1, value ->> 2 from json_each($1) where true
               on conflict (fold) do update set n = full_name.n + excluded.n"
     );
-    let rows: Vec<_> = bearers.iter().map(|(fold, n)| (*fold, names::sorted(fold), *n)).collect();
-    tx.run(sql, vec![Argument::json(&rows)]).await?;
+    let rows = bearers.iter().filter_map(|(fold, more)| {
+        let weight = known.get(*fold).map_or(*more, |n| names::weight(drawn_for(fold), *n, *more));
+        (weight > 0).then(|| (*fold, names::sorted(fold), weight))
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        tx.run(sql, vec![Argument::json(&rows)]).await?;
+    }
     let mut posted = BTreeSet::new();
     let mut words = BTreeMap::<&str, i64>::new();
-    for (fold, _) in bearers.iter().filter(|(fold, _)| !known.contains(*fold)) {
+    for (fold, _) in bearers.iter().filter(|(fold, _)| !known.contains_key(*fold)) {
         for word in fold.split(' ').collect::<BTreeSet<&str>>() {
             posted.insert((word, *fold));
             *words.entry(word).or_default() += 1;
@@ -140,9 +150,8 @@ pub async fn add(tx: &mut Tx, bearers: &[(&str, i64)]) -> Result<(), StoreError>
         counted.insert(row.get("word")?, row.number("n")?);
     }
     // An estimate as that of bearers.
-    let drawn = names::drawn_by(first);
     let weigh = |(word, more): (&str, i64)| {
-        let weight = names::weight(drawn, counted.get(word).copied().unwrap_or(0), more);
+        let weight = names::weight(drawn_for(word), counted.get(word).copied().unwrap_or(0), more);
         (weight > 0).then(|| (word.to_owned(), weight))
     };
     let weighed: Vec<_> = words.into_iter().filter_map(weigh).collect();
