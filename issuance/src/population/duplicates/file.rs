@@ -1,6 +1,6 @@
 //! A file of declarations, read as an import reads it, to be judged and not to be entered.
 
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead};
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
