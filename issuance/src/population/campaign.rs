@@ -268,9 +268,9 @@ fn commune((line, code): (usize, &str), on: Date, reference: &Reference) -> Resu
     known.ok_or(FileUnfit { line, why: "no commune of the tables has this code" })
 }
 
-/// Returns the place that a commune has on a day, or had in the tables of 2021 if it ended since.
+/// Returns the place that a commune has on a day, or will have if it begins later.
 fn place_now(code: &str, reference: &Reference, today: Date) -> Option<String> {
-    [today, Date::MIN].into_iter().find_map(|day| place_of(code, reference, day))
+    [today, Date::MAX].into_iter().find_map(|day| place_of(code, reference, day))
 }
 
 fn number(line: usize, text: &str) -> Result<i64, FileUnfit> {
