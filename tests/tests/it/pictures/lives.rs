@@ -119,8 +119,13 @@ fn stock() -> Life {
 }
 
 fn card() -> Life {
-    let loss =
-        || Loss { reported: by(4), by_holder: true, grounds: "g".into(), until: datetime!(2026-12-03 08:00 UTC) };
+    let loss = || Loss {
+        reported: by(4),
+        by_holder: true,
+        grounds: "g".into(),
+        until: datetime!(2026-12-03 08:00 UTC),
+        missing: false,
+    };
     let active = Status::Personalized.activate(by(3)).unwrap();
     let suspended = active.clone().suspend(loss()).unwrap();
     let revoked = Status::Personalized.revoke(Revocation::Spoiled, by(3).at).unwrap();
