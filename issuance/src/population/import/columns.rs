@@ -435,10 +435,10 @@ impl<'de> Visitor<'de> for LineVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Line, A::Error> {
-        let mut beside: [Option<Option<String>>; 3] = [None, None, None];
-        let fields = Fields { map, beside: &mut beside };
+        let mut beside: [String; 3] = Default::default();
+        let fields = Fields { map, beside: &mut beside, met: [false; 3] };
         let declaration = Declaration::deserialize(MapAccessDeserializer::new(fields))?;
-        let [form, declared_on, personal_number] = beside.map(|text| text.flatten().unwrap_or_default());
+        let [form, declared_on, personal_number] = beside;
         Ok(Line(Declared { form, declared_on, personal_number, replaces: Default::default(), declaration }))
     }
 }
@@ -446,7 +446,8 @@ impl<'de> Visitor<'de> for LineVisitor {
 /// The fields of an object without those of [`BESIDE`], which are put aside.
 struct Fields<'a, A> {
     map: A,
-    beside: &'a mut [Option<Option<String>>; 3],
+    beside: &'a mut [String; 3],
+    met: [bool; 3],
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<'_, A> {
@@ -456,8 +457,11 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<'_, A> {
         while let Some(name) = self.map.next_key::<Cow<'de, str>>()? {
             match BESIDE.iter().position(|beside| *beside == name) {
                 None => return seed.deserialize(name.into_deserializer()).map(Some),
-                Some(at) if self.beside[at].is_some() => return Err(A::Error::duplicate_field(BESIDE[at])),
-                Some(at) => self.beside[at] = Some(self.map.next_value()?),
+                Some(at) if self.met[at] => return Err(A::Error::duplicate_field(BESIDE[at])),
+                Some(at) => {
+                    self.beside[at] = self.map.next_value::<Option<String>>()?.unwrap_or_default();
+                    self.met[at] = true;
+                }
             }
         }
         Ok(None)

@@ -633,7 +633,9 @@ async fn entered(
         match Box::pin(enter(deeds, register, &batch, piece, first.as_deref())).await {
             Ok(Entered { batch, by_rule, encoding, accepted }) => {
                 if let Some(first) = &mut first {
-                    accepted.into_iter().for_each(|fit| first.met(fit));
+                    for fit in accepted {
+                        first.met(fit);
+                    }
                 }
                 for (rule, rows) in by_rule {
                     *done.by_rule.entry(rule).or_default() += rows;
