@@ -22,9 +22,9 @@ where
 {
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
-        .add(keeps_stock, routes!(open))
-        .add(Right::Officer(Permission::ReadStock), routes!(list))
-        .add(keeps_stock, routes!(close))
+        .add(keeps_stock, routes!(open_batch))
+        .add(Right::Officer(Permission::ReadStock), routes!(list_batches))
+        .add(keeps_stock, routes!(close_batch))
 }
 
 /// Blanks that are put into a station's tray together.
@@ -93,7 +93,7 @@ impl ProductionBatchView {
 /// Opens a batch of blanks that a station of the officer's office holds.
 #[utoipa::path(post, path = "/api/v1/stock/batches", tag = "production", request_body = BatchWanted,
     responses((status = 200, body = ProductionBatchView)))]
-async fn open(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<BatchWanted>) -> Answered {
+async fn open_batch(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<BatchWanted>) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let opened = batches::open(deed, body.station_id, &body.serials).await;
         opened.map(|batch| ProductionBatchView::new(batch, false))
@@ -109,7 +109,7 @@ struct AllBatches {}
 /// The batches of the officer's office; for the national office, of all.
 #[utoipa::path(get, path = "/api/v1/stock/batches", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<ProductionBatchView>)))]
-async fn list(
+async fn list_batches(
     State(desk): State<Desk>,
     officer: Officer,
     listing: Listing<AllBatches, ProductionBatchId>,
@@ -137,7 +137,7 @@ struct BatchEnd {
 /// Closes a batch: only when as many chips are cards, spoiled and still there as were put in.
 #[utoipa::path(post, path = "/api/v1/stock/batches/{id}/closing", tag = "production", request_body = BatchEnd,
     responses((status = 200, body = ProductionBatchView)))]
-async fn close(
+async fn close_batch(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<ProductionBatchId>,

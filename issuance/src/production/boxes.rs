@@ -53,8 +53,8 @@ pub async fn send(
     Ok(sent)
 }
 
-/// The office that a box was sent to counts what is in it. What was sent and came is now that office's; one chip too few
-/// or too many opens a case, which is returned, and stays on the courier's account.
+/// The office that a box was sent to counts what is in it. What was sent and came is now that office's; one chip too
+/// few or too many opens a case, which is returned, and stays on the courier's account.
 ///
 /// # Errors
 /// [`ProductionError::BoxUnknown`], also for a box that was received; [`ProductionError::OtherOffice`]

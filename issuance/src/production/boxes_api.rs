@@ -23,9 +23,9 @@ where
 {
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
-        .add(keeps_stock, routes!(send))
-        .add(Right::Officer(Permission::ReadStock), routes!(list))
-        .add(keeps_stock, routes!(receive))
+        .add(keeps_stock, routes!(send_box))
+        .add(Right::Officer(Permission::ReadStock), routes!(list_boxes))
+        .add(keeps_stock, routes!(receive_box))
         .add(keeps_stock, routes!(begin_count))
         .add(keeps_stock, routes!(finish_count))
 }
@@ -93,7 +93,7 @@ impl StockBoxView {
 /// Puts blanks into a box for another office: they are on the courier's account until it is received.
 #[utoipa::path(post, path = "/api/v1/stock/boxes", tag = "production", request_body = BoxWanted,
     responses((status = 200, body = StockBoxView)))]
-async fn send(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<BoxWanted>) -> Answered {
+async fn send_box(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<BoxWanted>) -> Answered {
     let BoxWanted { to_office, serials } = body;
     desk.write(officer, stamp, async |deed| {
         boxes::send(deed, &serials, to_office.clone()).await.map(|sent| StockBoxView::new(sent, None, false))
@@ -109,7 +109,7 @@ struct AllBoxes {}
 /// The boxes that the officer's office sent or is to receive; for the national office, all.
 #[utoipa::path(get, path = "/api/v1/stock/boxes", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<StockBoxView>)))]
-async fn list(
+async fn list_boxes(
     State(desk): State<Desk>,
     officer: Officer,
     listing: Listing<AllBoxes, BoxId>,
@@ -137,7 +137,7 @@ struct Counted {
 /// The office that a box is for counts what is in it. A difference opens a case and stays on the courier's account.
 #[utoipa::path(post, path = "/api/v1/stock/boxes/{id}/receipt", tag = "production", request_body = Counted,
     responses((status = 200, body = StockBoxView)))]
-async fn receive(
+async fn receive_box(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<BoxId>,

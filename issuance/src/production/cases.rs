@@ -6,18 +6,16 @@ use serde::{Deserialize, Serialize};
 use time::{Date, Duration};
 use utoipa::ToSchema;
 
-use super::boxes;
 use super::ends::lose;
 use super::error::ProductionError;
 use super::model::ChipState;
-use super::store;
 use super::store::cases as kept;
-use crate::access;
+use super::{boxes, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{CaseId, StationId};
 use crate::ground::text::tidy;
 use crate::ground::{Decision, OfficeCode, Officer, Permission};
-use crate::offices;
+use crate::{access, offices};
 
 /// What kind of difference it is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

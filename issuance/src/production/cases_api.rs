@@ -24,9 +24,9 @@ where
 {
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
-        .add(Right::Officer(Permission::ReadStock), routes!(list))
-        .add(keeps_stock, routes!(propose))
-        .add(keeps_stock, routes!(confirm))
+        .add(Right::Officer(Permission::ReadStock), routes!(list_cases))
+        .add(keeps_stock, routes!(propose_case_end))
+        .add(keeps_stock, routes!(settle_case))
 }
 
 /// A difference of the stock.
@@ -113,7 +113,7 @@ struct CasesAsked {
 /// The cases of the officer's office that wait to be settled; for the national office, of all.
 #[utoipa::path(get, path = "/api/v1/stock/cases", tag = "production", params(PageAsked, CasesAsked),
     responses((status = 200, body = Page<StockCaseView>)))]
-async fn list(
+async fn list_cases(
     State(desk): State<Desk>,
     officer: Officer,
     listing: Listing<CasesAsked, CaseId>,
@@ -136,7 +136,7 @@ async fn list(
 struct CaseEnd {
     /// Of a box: `arrived`, `returned` or `lost`; of a count: `explained` or `lost`; of a loss: `lost`.
     outcome: CaseOutcome,
-    /// Why.
+    /// What shows that it ends so, in the officer's words.
     #[schema(value_type = String)]
     reason: SomeWords<MOST_OF_REASON>,
 }
@@ -144,7 +144,7 @@ struct CaseEnd {
 /// Proposes how a case ends: it does, once another officer confirms it.
 #[utoipa::path(post, path = "/api/v1/stock/cases/{id}/proposal", tag = "production", request_body = CaseEnd,
     responses((status = 200, body = StockCaseView)))]
-async fn propose(
+async fn propose_case_end(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<CaseId>,
@@ -160,7 +160,7 @@ async fn propose(
 /// Settles a case as another officer proposed in the last week.
 #[utoipa::path(post, path = "/api/v1/stock/cases/{id}/confirmation", tag = "production", request_body = Nothing,
     responses((status = 200, body = StockCaseView)))]
-async fn confirm(
+async fn settle_case(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<CaseId>,

@@ -1,5 +1,5 @@
-//! The count at the end of a shift: what a station holds, chip by chip, against the ledger. It is bound to the moment at
-//! which it began: where a chip moves meanwhile, it is begun again.
+//! The count at the end of a shift: what a station holds, chip by chip, against the ledger. It is bound to the moment
+//! at which it began: where a chip moves meanwhile, it is begun again.
 
 use std::collections::BTreeSet;
 

@@ -174,8 +174,8 @@ pub(super) async fn lose(
     Ok(chip)
 }
 
-/// A chip that was reported lost is there again: it is spoiled, since where it was meanwhile is not known, and waits for
-/// its destruction. The case of its loss is settled.
+/// A chip that was reported lost is there again: it is spoiled, since where it was meanwhile is not known, and waits
+/// for its destruction. The case of its loss is settled.
 ///
 /// # Errors
 /// [`ProductionError`]

@@ -24,11 +24,11 @@ where
 {
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
-        .add(keeps_stock, routes!(propose))
-        .add(Right::Officer(Permission::ReadStock), routes!(list))
-        .add(Right::SignedIn, routes!(confirm))
+        .add(keeps_stock, routes!(propose_destruction))
+        .add(Right::Officer(Permission::ReadStock), routes!(list_destructions))
+        .add(Right::SignedIn, routes!(confirm_destruction))
         .add(keeps_stock, routes!(report_lost))
-        .add(keeps_stock, routes!(find))
+        .add(keeps_stock, routes!(find_chip))
 }
 
 /// Spoiled chips that are to be destroyed together.
@@ -111,7 +111,7 @@ struct WhatHappened {
 /// Proposes that spoiled chips are destroyed: they are, once both witnesses confirmed it.
 #[utoipa::path(post, path = "/api/v1/stock/destructions", tag = "production", request_body = DestructionWanted,
     responses((status = 200, body = DestructionView)))]
-async fn propose(
+async fn propose_destruction(
     State(desk): State<Desk>,
     officer: Officer,
     Write { stamp, body }: Write<DestructionWanted>,
@@ -133,7 +133,7 @@ struct AllDestructions {}
 /// The destructions of the officer's office; for the national office, of all.
 #[utoipa::path(get, path = "/api/v1/stock/destructions", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<DestructionView>)))]
-async fn list(
+async fn list_destructions(
     State(desk): State<Desk>,
     officer: Officer,
     listing: Listing<AllDestructions, DestructionId>,
@@ -154,7 +154,7 @@ async fn list(
 /// whatever the roles, for a week.
 #[utoipa::path(post, path = "/api/v1/stock/destructions/{id}/confirmation", tag = "production",
     request_body = Nothing, responses((status = 200, body = DestructionView)))]
-async fn confirm(
+async fn confirm_destruction(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<DestructionId>,
@@ -187,7 +187,7 @@ async fn report_lost(
 /// A chip that was reported lost is there again: it is spoiled and waits for its destruction.
 #[utoipa::path(post, path = "/api/v1/stock/{serial}/finding", tag = "production", request_body = WhatHappened,
     responses((status = 200, body = ChipView)))]
-async fn find(
+async fn find_chip(
     State(desk): State<Desk>,
     officer: Officer,
     Named(serial): Named<String>,

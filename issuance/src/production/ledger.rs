@@ -1,5 +1,5 @@
-//! The stock as a double-entry ledger: every chip is on one account at every moment, and what moves it is a posting from
-//! one account to another, written with the chip's row in the transaction of the verb. Pure but for [`post`].
+//! The stock as a double-entry ledger: every chip is on one account at every moment, and what moves it is a posting
+//! from one account to another, written with the chip's row in the transaction of the verb. Pure but for [`post`].
 //!
 //! ```text
 //! supplier -> store-room | office -> courier -> office -> station: delivered -> initialised -> bound -> card
@@ -26,7 +26,8 @@ use crate::store::{Argument, StoreError};
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
-    /// The manufacturers: from there every chip came, so that this account is as far below zero as all others are above.
+    /// The manufacturers: from there every chip came, so that this account is as far below zero
+    /// as all others are above.
     Supplier,
     /// The store room of the national office.
     StoreRoom,

@@ -8,11 +8,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::ProductionError;
 use super::ledger::{LedgerAccount, Movement, Place};
 use super::model::ChipStateName;
-use super::steps;
 use super::store::ledger as store;
+use super::{ProductionError, steps};
 use crate::ground::ids::{DeliveryId, EntryId, PostingId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
 use crate::store::{Record, StoreError};
@@ -108,8 +107,8 @@ struct PostingItem {
     tampered: bool,
 }
 
-/// The way of a chip of the officer's office through the accounts, from the delivery's office on. The delivery itself is
-/// one posting of all its blanks, and is not among them.
+/// The way of a chip of the officer's office through the accounts, from the delivery's office on. The delivery itself
+/// is one posting of all its blanks, and is not among them.
 #[utoipa::path(get, path = "/api/v1/stock/{serial}/postings", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<PostingItem>)))]
 async fn postings(

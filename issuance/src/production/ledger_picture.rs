@@ -11,9 +11,11 @@ pub fn picture(title: &str, balances: &[(Place, i64)]) -> String {
     let most = balances.iter().map(|(_, n)| n.unsigned_abs()).max().unwrap_or(0).max(1);
     let height = TOP + LINE * u32::try_from(balances.len()).unwrap_or(0) + 16;
     let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let said: Vec<String> = balances.iter().map(|(place, chips)| format!("{}: {chips}", place.word())).collect();
+    let said = said.join("; ");
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" \
-         aria-label=\"{title}\">\n<title>{title}</title>\n{STYLE}<rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
+         aria-labelledby=\"title desc\">\n<title id=\"title\">{title}</title>\n<desc id=\"desc\">{said}</desc>\n{STYLE}<rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
          <text class=\"title\" x=\"16\" y=\"28\">{title}</text>\n"
     );
     let mut put = |text: std::fmt::Arguments<'_>| svg.write_fmt(text).expect("a text grows");
@@ -34,11 +36,11 @@ pub fn picture(title: &str, balances: &[(Place, i64)]) -> String {
     svg
 }
 
-const WIDTH: u32 = 760;
+const WIDTH: u32 = 600;
 const TOP: u32 = 52;
 const LINE: u32 = 30;
-const FIRST: u32 = 130;
-const FIELD: u32 = 500;
+const FIRST: u32 = 110;
+const FIELD: u32 = 400;
 /// Cards full, what is under way paler, what is no card in another tone.
 const STYLE: &str = "<style>\n\
     text { font: 14px system-ui, sans-serif; fill: #1b1f24 }\n\
@@ -60,8 +62,8 @@ mod tests {
         {
             assert!(svg.contains(text), "{text}");
         }
-        for (class, wide) in [("from", 500), ("card", 499), ("lost", 2), ("spoiled", 0)] {
-            let bar = format!("<rect class=\"{class}\" x=\"130\"");
+        for (class, wide) in [("from", 400), ("card", 399), ("lost", 2), ("spoiled", 0)] {
+            let bar = format!("<rect class=\"{class}\" x=\"110\"");
             let bar = svg.lines().find(|line| line.starts_with(&bar)).unwrap();
             assert!(bar.contains(&format!("width=\"{wide}\"")), "{bar}");
         }

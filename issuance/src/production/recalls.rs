@@ -48,7 +48,7 @@ pub struct Wanted<'a> {
     pub value: &'a str,
     /// Only of this manufacturer.
     pub manufacturer: Option<&'a str>,
-    /// Why.
+    /// What is wrong with the chips, in the officer's words.
     pub reason: &'a str,
 }
 
@@ -82,7 +82,8 @@ pub async fn propose(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -> Result<Rec
     Ok(recall)
 }
 
-/// Puts a recall that another officer proposed in the last week into force: from now on no order is given for its chips.
+/// Puts a recall that another officer proposed in the last week into force: from now on no
+/// order is given for its chips.
 ///
 /// # Errors
 /// [`ProductionError::ProposalUnknown`], [`ProductionError::SecondOfficer`], [`ProductionError::ProposalStale`]

@@ -25,10 +25,10 @@ where
 {
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
-        .add(keeps_stock, routes!(propose))
-        .add(Right::Officer(Permission::ReadStock), routes!(list))
-        .add(keeps_stock, routes!(confirm))
-        .add(Right::Officer(Permission::ReadStock), routes!(chips))
+        .add(keeps_stock, routes!(propose_recall))
+        .add(Right::Officer(Permission::ReadStock), routes!(list_recalls))
+        .add(keeps_stock, routes!(confirm_recall))
+        .add(Right::Officer(Permission::ReadStock), routes!(recalled_chips))
 }
 
 /// Chips that are to become no card any more.
@@ -44,7 +44,7 @@ struct RecallWanted {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 100)]
     manufacturer: Option<SomeWords<100>>,
-    /// Why.
+    /// What is wrong with the chips, in the officer's words.
     #[schema(value_type = String)]
     reason: SomeWords<MOST_OF_REASON>,
 }
@@ -60,7 +60,7 @@ struct RecallView {
     value: String,
     /// Only those of this manufacturer.
     manufacturer: Option<String>,
-    /// Why.
+    /// What is wrong with the chips, in the officer's words.
     reason: String,
     /// `proposed`, `in-force`, or `lapsed` after a week without a second officer.
     state: &'static str,
@@ -99,7 +99,11 @@ impl RecallView {
 /// Proposes a recall of chips, for the national office: it is in force once another officer confirms it.
 #[utoipa::path(post, path = "/api/v1/stock/recalls", tag = "production", request_body = RecallWanted,
     responses((status = 200, body = RecallView)))]
-async fn propose(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<RecallWanted>) -> Answered {
+async fn propose_recall(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Write { stamp, body }: Write<RecallWanted>,
+) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let manufacturer = body.manufacturer.as_ref().map(SomeWords::as_str);
         let (value, reason) = (body.value.as_str(), body.reason.as_str());
@@ -118,7 +122,7 @@ struct AllRecalls {}
 /// The recalls, for every office.
 #[utoipa::path(get, path = "/api/v1/stock/recalls", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<RecallView>)))]
-async fn list(
+async fn list_recalls(
     State(desk): State<Desk>,
     _: Officer,
     listing: Listing<AllRecalls, RecallId>,
@@ -138,7 +142,7 @@ async fn list(
 /// given for its chips.
 #[utoipa::path(post, path = "/api/v1/stock/recalls/{id}/confirmation", tag = "production", request_body = Nothing,
     responses((status = 200, body = RecallView)))]
-async fn confirm(
+async fn confirm_recall(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<RecallId>,
@@ -172,7 +176,7 @@ struct RecalledChip {
 /// The chips that a recall concerns, by serial: also those that are cards, with the card. For the national office.
 #[utoipa::path(get, path = "/api/v1/stock/recalls/{id}/chips", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<RecalledChip>)))]
-async fn chips(
+async fn recalled_chips(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<RecallId>,

@@ -95,8 +95,8 @@ pub async fn deliver(
     Ok(id)
 }
 
-/// Moves a blank that lies in the ledger as another delivery's to the delivery of the national office. Returns false for
-/// one that a station held: that is no claim on paper.
+/// Moves a blank that lies in the ledger as another delivery's to the delivery of the national office. Returns false
+/// for one that a station held: that is no claim on paper.
 async fn take_over(
     deed: &mut Deed<Officer>,
     serial: &CardSerial,

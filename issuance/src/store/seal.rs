@@ -226,8 +226,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Inserts a row of a sealed table together with its MAC, in one statement: one that takes the columns under the MAC
-    /// in their order, then the version and the MAC.
+    /// Inserts a row of a sealed table together with its MAC, in one statement: one that takes the columns under the
+    /// MAC in their order, then the version and the MAC.
     ///
     /// # Errors
     /// [`StoreError`]

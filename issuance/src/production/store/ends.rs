@@ -44,7 +44,7 @@ pub struct Destruction {
     pub id: DestructionId,
     /// The office of the chips.
     pub office: OfficeCode,
-    /// How.
+    /// How they are destroyed: cut, shredded, burnt.
     pub method: String,
     /// The chips, in their order.
     pub serials: Vec<CardSerial>,

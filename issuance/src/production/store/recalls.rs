@@ -45,7 +45,7 @@ pub struct Recall {
     pub value: String,
     /// Only of this manufacturer.
     pub manufacturer: Option<String>,
-    /// Why.
+    /// What is wrong with the chips, in the officer's words.
     pub reason: String,
     /// The first of the two officers.
     pub proposed: Decision,
