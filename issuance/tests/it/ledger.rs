@@ -76,8 +76,8 @@ async fn accounts(offices: &Offices) -> BTreeMap<String, i64> {
     assert_eq!(balances.sum, 0);
     let mut held = BTreeMap::new();
     for (account, n) in balances.accounts {
-        let parts = [Some(account.place.word()), account.office.as_ref().map(|office| office.as_str())];
-        let state = account.state.map(|state| state.word());
+        let parts = [Some(account.place.word()), account.office.as_ref().map(issuance::ground::OfficeCode::as_str)];
+        let state = account.state.map(issuance::production::model::ChipStateName::word);
         let parts: Vec<_> = parts.into_iter().chain([state]).flatten().collect();
         *held.entry(parts.join(" ")).or_default() += n;
     }
