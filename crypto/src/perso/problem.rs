@@ -102,12 +102,20 @@ catalogue! {
     ChipAlreadyInitialised "chip-already-initialised" Chip
     ChipAlreadyPersonalized "chip-already-personalized" Chip
     ChipBound "chip-bound" Chip
+    ChipDestroyed "chip-destroyed" Chip
     ChipDiffers "chip-differs" Chip
+    ChipInBatch "chip-in-batch" Request
+    ChipInBox "chip-in-box" Chip
     ChipInOtherCustody "chip-in-other-custody" Chip
     ChipKeyKnown "chip-key-known" Chip
     ChipLifeCycleUnexpected "chip-life-cycle-unexpected" Chip
+    ChipLost "chip-lost" Chip
     ChipNotInitialised "chip-not-initialised" Chip
+    ChipNotLost "chip-not-lost" Request
+    ChipNotSpoiled "chip-not-spoiled" Request
+    ChipRecalled "chip-recalled" Chip
     ChipSpoiled "chip-spoiled" Chip
+    ChipUnaccounted "chip-unaccounted" Request
     ChipUnknown "chip-unknown" Chip
     ClaimMismatch "claim-mismatch" Request
     ClaimNeeded "claim-needed" Request
@@ -185,6 +193,7 @@ catalogue! {
     PortraitRestless "portrait-restless" Request
     PortraitTooSmall "portrait-too-small" Request
     PresentationUnfit "presentation-unfit" Chip
+    ProductionBatchUnknown "production-batch-unknown" Request
     ProposalStale "proposal-stale" Request
     ProposalUnknown "proposal-unknown" Request
     ProtocolTooNew "protocol-too-new" Station
@@ -194,6 +203,7 @@ catalogue! {
     QueryMalformed "query-malformed" Request
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
+    RecallUnfit "recall-unfit" Request
     ReceiptForged "receipt-forged" Chip
     RecordInconsistent "record-inconsistent" Service
     RecordTampered "record-tampered" Service
@@ -221,6 +231,12 @@ catalogue! {
     StationRenewalOpen "station-renewal-open" Station
     StationRevoked "station-revoked" Station
     StationUnknown "station-unknown" Station
+    StockBoxUnfit "stock-box-unfit" Request
+    StockBoxUnknown "stock-box-unknown" Request
+    StockCaseOutcomeUnfit "stock-case-outcome-unfit" Request
+    StockCaseUnknown "stock-case-unknown" Request
+    StockCountOvertaken "stock-count-overtaken" Request
+    StockCountUnknown "stock-count-unknown" Request
     StorageFull "storage-full" Service
     TextTooLong "text-too-long" Request
     TextUnfit "text-unfit" Request

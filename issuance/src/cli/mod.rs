@@ -29,6 +29,7 @@ mod rules;
 mod serve;
 mod station;
 mod status;
+mod stock;
 mod transport_key;
 mod verify;
 
@@ -77,6 +78,7 @@ enum Command {
     Cells(cells::CellsCommand),
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
+    Stock(stock::StockCommand),
     Config(config::ConfigCommand),
     Import(import::ImportCommand),
     Quarantine(quarantine::QuarantineCommand),
@@ -125,6 +127,7 @@ pub fn run() -> ExitCode {
         Command::Cells(command) => command.run().map(done),
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
+        Command::Stock(command) => command.run().map(done),
         Command::Config(command) => command.run().map(done),
         Command::Import(command) => command.run().map(done),
         Command::Quarantine(command) => command.run().map(done),

@@ -116,6 +116,12 @@ fn text(status: &Status, words: Words) -> String {
         format!("{}{}", label(what), if all.is_empty() { "none".to_owned() } else { all.join(", ") })
     };
     lines.push(counts("stock", &status.stock));
+    let held = status.stock_ledger.accounts.iter().filter(|one| one.chips != 0);
+    let held: Vec<_> = held.map(|one| format!("{} {}", one.place.word(), one.chips)).collect();
+    if !held.is_empty() {
+        let (sum, cases) = (status.stock_ledger.sum, status.stock_ledger.cases_open);
+        lines.push(format!("{}{}; sum {sum}, {cases} cases open", label("accounts"), held.join(", ")));
+    }
     for master in &status.card_masters {
         let CardMaster { version, stock, cards } = master;
         lines.push(format!("{}version {version}: {stock} chips in stock, {cards} cards", label("card keys")));
@@ -182,7 +188,8 @@ impl Words {
 }
 
 /// Labels, and what they are in Vietnamese; at most fourteen letters where a word stands before a column.
-const LABELS: [(&str, &str); 19] = [
+const LABELS: [(&str, &str); 20] = [
+    ("accounts", "tài khoản kho"),
     ("administrators", "quản trị viên"),
     ("applications", "hồ sơ"),
     ("archive", "bản lưu"),

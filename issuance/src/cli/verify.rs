@@ -6,7 +6,8 @@ use super::{Outcome, Place, output};
 use crate::server;
 
 /// Verifies the MAC of every officer, station, card, application and chip in the database, and builds every person's
-/// record again from the events of the history, with what it is found by; counts again what tallies count.
+/// record again from the events of the history, with what it is found by; counts again what tallies count, and adds up
+/// the accounts of the stock.
 ///
 /// Lists the records that were changed by another hand than the service's, and ends with exit code 1 if there is
 /// one. It may run beside the service. It does not find a record that was deleted, nor an older state of a
@@ -36,6 +37,13 @@ impl Verify {
         }
         let (persons, events) = (verified.history.persons, verified.history.events);
         output::line(format_args!("Persons built again from {events} events and compared: {persons}."))?;
+        for complaint in &verified.ledger.complaints {
+            output::line(format_args!("stock: {complaint}"))?;
+        }
+        output::line(format_args!(
+            "Postings of the stock added up and compared with the chips: {}.",
+            verified.ledger.postings
+        ))?;
         for difference in &verified.quality.differ {
             output::line(format_args!("figures: {difference}"))?;
         }
@@ -48,6 +56,9 @@ impl Verify {
             output::line(format_args!("{of} {state}: there are {counted}, the tally says {said}"))?;
         }
         match verified.faults.len() + verified.history.differ.len() + verified.miscounted.len() {
+            0 if !verified.ledger.complaints.is_empty() => {
+                Err("the accounts of the stock are not what its chips are: find out whose hand it was".into())
+            }
             0 if !verified.quality.differ.is_empty() => {
                 Err("the four figures are not what follows from the persons of the register".into())
             }

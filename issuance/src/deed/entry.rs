@@ -8,8 +8,8 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, CardId, DeliveryId, DeputyId, FindingId, HoldId, LeaseId, OfficerId, OrderId, PersonId,
-    QuarantinedId, StationId,
+    ApplicationId, BatchId, BoxId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId, FindingId, HoldId,
+    LeaseId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -110,8 +110,18 @@ words! {
         CardRevoked = "card-revoked",
         /// A blank was given to a station.
         ChipCustodyGiven = "chip-custody-given",
+        /// A chip that was reported lost is there again.
+        ChipFound = "chip-found",
         /// A blank has our keys and its own.
         ChipInitialised = "chip-initialised",
+        /// A chip was reported lost.
+        ChipLost = "chip-lost",
+        /// Spoiled chips were destroyed before two witnesses.
+        ChipsDestroyed = "chips-destroyed",
+        /// An officer wants spoiled chips destroyed, and named two witnesses.
+        ChipsDestructionProposed = "chips-destruction-proposed",
+        /// The first of two witnesses confirmed a destruction.
+        ChipsDestructionWitnessed = "chips-destruction-witnessed",
         /// A chip will never be a card.
         ChipSpoiled = "chip-spoiled",
         /// A write-off was proposed, and waits for its witness.
@@ -224,6 +234,10 @@ words! {
         PortraitErased = "portrait-erased",
         /// The portrait of an application was read.
         PortraitRead = "portrait-read",
+        /// A batch of production was closed: each of its chips is accounted for.
+        ProductionBatchClosed = "production-batch-closed",
+        /// A batch of production was opened.
+        ProductionBatchOpened = "production-batch-opened",
         /// A row in quarantine was corrected.
         QuarantineCorrected = "quarantine-corrected",
         /// A row in quarantine was dropped.
@@ -234,6 +248,10 @@ words! {
         QuarantineRead = "quarantine-read",
         /// A row in quarantine entered the register.
         QuarantineReplayed = "quarantine-replayed",
+        /// A second officer put a recall of chips into force.
+        RecallConfirmed = "recall-confirmed",
+        /// An officer wants chips recalled.
+        RecallProposed = "recall-proposed",
         /// A receipt was not the chip's.
         ReceiptRefused = "receipt-refused",
         /// What is kept no longer was erased.
@@ -250,6 +268,22 @@ words! {
         StationRenewed = "station-renewed",
         /// A station was revoked.
         StationRevoked = "station-revoked",
+        /// A box of blanks was received and counted.
+        StockBoxReceived = "stock-box-received",
+        /// A box of blanks was sent to another office.
+        StockBoxSent = "stock-box-sent",
+        /// What was left of a box was taken to the office where it is.
+        StockBoxSettled = "stock-box-settled",
+        /// A difference of the stock was met.
+        StockCaseOpened = "stock-case-opened",
+        /// An officer said how a case of the stock ends.
+        StockCaseProposed = "stock-case-proposed",
+        /// A case of the stock was settled.
+        StockCaseSettled = "stock-case-settled",
+        /// A count of what a station holds began.
+        StockCountBegun = "stock-count-begun",
+        /// What a station holds was counted.
+        StockCounted = "stock-counted",
         /// A delivery of blanks entered the ledger.
         StockDelivered = "stock-delivered",
         /// The old TLS authority is about to end, and those who have certificates of it are shut out.
@@ -352,6 +386,8 @@ pub enum Object {
     Delivery(DeliveryId),
     /// An officer's standing in for another.
     Deputy(DeputyId),
+    /// Spoiled chips that are destroyed together.
+    Destruction(DestructionId),
     /// What a reconciliation found.
     Finding(FindingId),
     /// An installation, by its identifier.
@@ -368,14 +404,24 @@ pub enum Object {
     Person(PersonId),
     /// What a question to the trail named, by its text.
     Asked(String),
+    /// A batch of production.
+    ProductionBatch(ProductionBatchId),
     /// What the path of a refused request names; no personal data stands in our paths.
     Path(String),
     /// A name that was typed at sign-in, by the first eight bytes of its SHA-256.
     SignIn([u8; 8]),
     /// A row of a file that waits for an officer.
     Quarantined(QuarantinedId),
+    /// A recall of chips.
+    Recall(RecallId),
     /// A station.
     Station(StationId),
+    /// A box of blanks on its way.
+    StockBox(BoxId),
+    /// A difference of the stock.
+    StockCase(CaseId),
+    /// A count of what a station holds.
+    StockCount(CountId),
     /// The trail of something, by the text of the question.
     Trail(String),
     /// A unit of the authority, by its code.
@@ -405,6 +451,7 @@ impl fmt::Display for Object {
             Self::Chip(serial) => write!(f, "chip/{serial}"),
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Deputy(id) => write!(f, "deputy/{id}"),
+            Self::Destruction(id) => write!(f, "destruction/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),
             Self::Installation(id) => write!(f, "installation/{id}"),
             Self::LegalHold(id) => write!(f, "legal-hold/{id}"),
@@ -413,9 +460,14 @@ impl fmt::Display for Object {
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),
             Self::Path(path) => f.write_str(path),
+            Self::ProductionBatch(id) => write!(f, "production-batch/{id}"),
             Self::Quarantined(id) => write!(f, "quarantined/{id}"),
+            Self::Recall(id) => write!(f, "recall/{id}"),
             Self::SignIn(hash) => write!(f, "sign-in/{}", hex::encode(hash)),
             Self::Station(id) => write!(f, "station/{id}"),
+            Self::StockBox(id) => write!(f, "stock-box/{id}"),
+            Self::StockCase(id) => write!(f, "stock-case/{id}"),
+            Self::StockCount(id) => write!(f, "stock-count/{id}"),
             Self::Trail(of) => write!(f, "trail-of/{of}"),
             Self::Unit(code) => write!(f, "unit/{code}"),
         }

@@ -20,7 +20,7 @@ use thiserror::Error;
 use time::{Date, OffsetDateTime};
 
 use crate::ground::actor::{Actor, Caller, Decision, Officer, Standing};
-use crate::ground::ids::PersonId;
+use crate::ground::ids::{EntryId, PersonId};
 use crate::ground::{Id, OfficeCode, Source};
 use crate::store::{Db, StoreError, Tx};
 
@@ -185,6 +185,14 @@ impl<A: Actor> Deed<A> {
     /// # Errors
     /// [`StoreError`]
     pub async fn enter(&mut self, entry: Entry) -> Result<(), StoreError> {
+        self.entered(entry).await.map(drop)
+    }
+
+    /// As [`enter`](Self::enter). Returns the record's identifier, for what is written because of it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn entered(&mut self, entry: Entry) -> Result<EntryId, StoreError> {
         let id = self.source.id();
         store::insert(&mut self.tx, id, self.at, &self.actor.caller(), &entry).await?;
         if let Some(person) = entry.person {
@@ -192,7 +200,7 @@ impl<A: Actor> Deed<A> {
             self.told.insert(person);
         }
         self.entries += 1;
-        Ok(())
+        Ok(id)
     }
 
     /// Records that a person's data were read in an object of this office, with purpose and case: the one record of

@@ -41,6 +41,8 @@ pub mod of {
         Delivery;
         /// An officer's standing in for another.
         Deputy;
+        /// Spoiled chips that are destroyed together.
+        Destruction;
         /// A document in the making: the files of one card.
         Document;
         /// A row of the audit trail.
@@ -59,16 +61,28 @@ pub mod of {
         Order;
         /// A person of the register.
         Person;
+        /// A movement of chips from one account of the ledger to another.
+        Posting;
+        /// Blanks that a station makes cards of together.
+        ProductionBatch;
         /// A proposal about an officer.
         Proposal;
         /// A row of a file that waits for an officer.
         Quarantined;
+        /// A recall of chips.
+        Recall;
         /// A request to this service.
         Request;
         /// An officer's session.
         Session;
         /// A station.
         Station;
+        /// A box of blanks on its way between two offices.
+        StockBox;
+        /// A difference in the stock that two officers settle.
+        StockCase;
+        /// A count of what a station holds.
+        StockCount;
         /// What an officer said of two persons.
         Verdict;
     }
@@ -90,6 +104,8 @@ pub type CertificateId = Id<of::Certificate>;
 pub type DeliveryId = Id<of::Delivery>;
 /// Identifier of an officer's standing in for another.
 pub type DeputyId = Id<of::Deputy>;
+/// Identifier of spoiled chips that are destroyed together.
+pub type DestructionId = Id<of::Destruction>;
 /// Identifier of a document.
 pub type DocumentId = Id<of::Document>;
 /// Identifier of a row of the audit trail.
@@ -108,16 +124,28 @@ pub type OfficerId = Id<of::Officer>;
 pub type OrderId = Id<of::Order>;
 /// Identifier of a person in the register; shown on no card.
 pub type PersonId = Id<of::Person>;
+/// Identifier of a movement of chips in the ledger.
+pub type PostingId = Id<of::Posting>;
+/// Identifier of a batch of production.
+pub type ProductionBatchId = Id<of::ProductionBatch>;
 /// Identifier of a proposal about an officer.
 pub type ProposalId = Id<of::Proposal>;
 /// Identifier of a row of a file that waits for an officer.
 pub type QuarantinedId = Id<of::Quarantined>;
+/// Identifier of a recall of chips.
+pub type RecallId = Id<of::Recall>;
 /// Identifier of a request.
 pub type RequestId = Id<of::Request>;
 /// Identifier of a session.
 pub type SessionId = Id<of::Session>;
 /// Identifier of a station.
 pub type StationId = Id<of::Station>;
+/// Identifier of a box of blanks on its way.
+pub type BoxId = Id<of::StockBox>;
+/// Identifier of a difference in the stock.
+pub type CaseId = Id<of::StockCase>;
+/// Identifier of a count of what a station holds.
+pub type CountId = Id<of::StockCount>;
 /// Identifier of what an officer said of two persons.
 pub type VerdictId = Id<of::Verdict>;
 

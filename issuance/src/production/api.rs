@@ -15,7 +15,10 @@ use super::intake::{self, IntakeOutcome};
 use super::model::{Chip, ChipStateName};
 use super::personalization::{self, PersonalizationOutcome, Proof};
 use super::steps::{self, Delivery};
-use super::{Production, ProductionError, findings, lists, wire, withdrawal};
+use super::{
+    Production, ProductionError, batches_api, boxes_api, cases_api, ends_api, findings, ledger_api, lists, recalls_api,
+    wire, withdrawal,
+};
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
 use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
@@ -42,8 +45,14 @@ where
         .add(Right::Station, routes!(order_personalization))
         .add(Right::Station, routes!(receive_personalization))
         .add(Right::Station, routes!(spoil))
+        .merge(batches_api::routes())
+        .merge(boxes_api::routes())
+        .merge(cases_api::routes())
+        .merge(ends_api::routes())
         .merge(findings::routes())
+        .merge(ledger_api::routes())
         .merge(lists::routes())
+        .merge(recalls_api::routes())
 }
 
 /// A delivery note.
@@ -59,6 +68,10 @@ struct DeliveryNote {
     /// Under which transport master key they come.
     #[schema(value_type = String)]
     transport_key_id: Words<64>,
+    /// The software on the chips, as the manufacturer names it: chips can be recalled by it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    firmware: Option<Words<100>>,
     /// All serials, 20 hexadecimal digits each; at most 10,000.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
@@ -95,7 +108,7 @@ struct Given {
 
 /// A chip of the ledger.
 #[derive(Debug, Serialize, ToSchema)]
-struct ChipView {
+pub(super) struct ChipView {
     /// Its serial.
     #[schema(value_type = String, pattern = "^[0-9A-F]{20}$")]
     serial: CardSerial,
@@ -164,9 +177,10 @@ async fn deliver(
     officer: Officer,
     Write { stamp, body }: Write<DeliveryNote>,
 ) -> Answered {
-    let DeliveryNote { manufacturer, batch, transport_key_id, serials } = &body;
+    let DeliveryNote { manufacturer, batch, transport_key_id, firmware, serials } = &body;
     let (manufacturer, batch) = (manufacturer.as_str(), batch.as_str());
-    let delivery = Delivery { manufacturer, batch, transport_key_id: transport_key_id.as_str(), serials };
+    let firmware = firmware.as_ref().map(Words::as_str);
+    let delivery = Delivery { manufacturer, batch, transport_key_id: transport_key_id.as_str(), firmware, serials };
     desk.write(officer, stamp, async |deed| {
         steps::deliver(deed, &production, delivery).await.map(|id| Received { id, count: serials.len() })
     })
@@ -371,6 +385,6 @@ fn shortened(text: &str) -> String {
 }
 
 /// A path that holds no serial names no chip.
-fn known(serial: &str) -> Result<CardSerial, Problem> {
+pub(super) fn known(serial: &str) -> Result<CardSerial, Problem> {
     serial.parse().map_err(|_| ProductionError::ChipUnknown.into())
 }

@@ -35,6 +35,27 @@ pub enum ProductionError {
     /// The card of the chip.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// No such batch, or it is closed.
+    #[error("no such batch is open")]
+    BatchUnknown,
+    /// A box for the office that sends it.
+    #[error("a box is for another office than the one that sends it")]
+    BoxUnfit,
+    /// No such box, or it was received.
+    #[error("no such box is on its way")]
+    BoxUnknown,
+    /// A case of this kind does not end so.
+    #[error("a case of this kind does not end so")]
+    CaseOutcome,
+    /// No such case, or it is settled.
+    #[error("no such case waits to be settled")]
+    CaseUnknown,
+    /// The ledger of the station changed since the count began.
+    #[error("chips of this station moved since the count began: begin it again")]
+    CountOvertaken,
+    /// No such count, or it is ended.
+    #[error("no such count is under way")]
+    CountUnknown,
     /// Not the order's challenge.
     #[error("the challenge is not the one of this order")]
     ChallengeUnknown,
@@ -76,6 +97,12 @@ pub enum ProductionError {
     /// An account without its reason.
     #[error("reason and evidence are needed")]
     EvidenceMissing,
+    /// The chip is in an open batch of production.
+    #[error("the chip is in an open batch")]
+    InBatch,
+    /// The chip is on its way between two offices.
+    #[error("the chip is in a box on its way")]
+    InBox,
     /// The chip stands elsewhere than the ledger says.
     #[error("the chip announces {0}")]
     LifeCycle(LifeCycle),
@@ -103,6 +130,15 @@ pub enum ProductionError {
     /// No such order, or another station's.
     #[error("order unknown")]
     OrderUnknown,
+    /// Nothing waits for this officer, or it has run out.
+    #[error("no such proposal waits for this officer")]
+    ProposalUnknown,
+    /// A recall concerns the chip.
+    #[error("the chip is recalled")]
+    Recalled,
+    /// No delivery has what is to be recalled.
+    #[error("no delivery has what is to be recalled")]
+    RecallUnfit,
     /// The officer who proposed it has left, or may not propose it any more.
     #[error("the officer who proposed it has left, or may not propose it any more: propose it again")]
     ProposalStale,
@@ -167,6 +203,9 @@ pub enum ProductionError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A chip of a batch that is no card, not spoiled, and not among those that are still there.
+    #[error("the chip is not accounted for")]
+    Unaccounted,
     /// Not another officer in service of the chip's office.
     #[error("the witness is no other officer of the chip's office")]
     Witness,

@@ -170,8 +170,9 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: FindingId) -> Result<(), Prod
     let chip = stock::chip_locked(deed.tx(), &finding.serial).await?;
     cards::steps::revoke_unissued(deed, &finding.sod_sha256).await?;
     // A chip that has proved to be another card since is that card; what was never in the ledger stays out of it.
-    let to_write_off =
-        chip.filter(|chip| !matches!(chip.state, ChipState::Personalized { .. } | ChipState::Spoiled { .. }));
+    let to_write_off = chip.filter(|chip| {
+        matches!(chip.state, ChipState::Delivered | ChipState::Initialised { .. } | ChipState::Bound { .. })
+    });
     if let Some(chip) = to_write_off {
         let evidence = Object::Finding(id).to_string();
         let by = Object::Officer(proposed.by).to_string();

@@ -7,7 +7,9 @@ use rand::Rng as _;
 
 use super::Production;
 use super::error::ProductionError;
-use super::model::{ChipError, ChipKeys, ChipState};
+use super::ledger::{self, Movement};
+use super::model::{ChipKeys, ChipState};
+use super::recalls::refuse_recalled;
 use super::steps::{in_custody, under};
 use super::store::{self, StoredOrder};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
@@ -36,11 +38,9 @@ pub async fn order(
     let chip = in_custody(deed, &presentation.serial).await?;
     match &chip.state {
         ChipState::Delivered => {}
-        ChipState::Initialised { .. } => return Err(ChipError::Initialised.into()),
-        ChipState::Bound { .. } => return Err(ChipError::Bound.into()),
-        ChipState::Personalized { .. } => return Err(ChipError::Personalized.into()),
-        ChipState::Spoiled { .. } => return Err(ChipError::Spoiled.into()),
+        other => return Err(other.refusal().into()),
     }
+    refuse_recalled(deed, &chip).await?;
     let current = keys(production, &chip.transport_key_id, presentation)?;
     // A cut after PUT KEY: the chip has our keys already, and keeps their version, also if there is a newer one.
     let has_ours = production.card_keys.is_issuers(presentation.key_version);
@@ -125,8 +125,8 @@ pub async fn receipt(
     if !store::enter_keys(deed.tx(), &chip.serial, &keys, at).await? {
         return Err(ProductionError::ChipKeyKnown);
     }
-    store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
-    deed.record(Action::ChipInitialised, chip_object(), None, Purpose::Intake).await?;
+    let entry = Entry::new(Action::ChipInitialised, chip_object(), Purpose::Intake);
+    ledger::post(deed, &mut chip, Movement::Initialised, entry).await?;
     Ok(IntakeOutcome::Initialised)
 }
 

@@ -2,15 +2,29 @@
 //! application or a card that loses its chip.
 
 mod api;
+pub mod batches;
+mod batches_api;
+pub mod boxes;
+mod boxes_api;
+pub mod cases;
+mod cases_api;
+pub mod counts;
 mod documents;
+pub mod ends;
+mod ends_api;
 mod error;
 pub mod findings;
 pub mod intake;
+pub mod ledger;
+mod ledger_api;
+mod ledger_picture;
 mod lists;
 mod misses;
 pub mod model;
 pub mod personalization;
 mod problem;
+pub mod recalls;
+mod recalls_api;
 pub mod reentry;
 mod register_changes;
 pub mod steps;
@@ -23,7 +37,15 @@ use std::sync::Arc;
 
 pub use api::routes;
 pub use error::ProductionError;
+pub use ledger_picture::picture;
+pub use store::batches::{PRODUCTION_BATCH, open_batches};
+pub use store::boxes::STOCK_BOX;
+pub use store::cases::{STOCK_CASE, open_cases};
+pub use store::counts::STOCK_COUNT;
+pub use store::ends::DESTRUCTION;
 pub use store::findings::FINDING;
+pub use store::ledger::{POSTING, add_up as add_up_ledger, balances, check as check_ledger, disagreements};
+pub use store::recalls::RECALL;
 pub use store::{
     CHIP, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, key_versions, knows_order,
     miscounted,

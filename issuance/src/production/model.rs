@@ -7,8 +7,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::ledger::{LedgerAccount, Place};
 use crate::ground::OfficeCode;
-use crate::ground::ids::{ApplicationId, CardId, DeliveryId, StationId};
+use crate::ground::ids::{ApplicationId, BoxId, CardId, DeliveryId, DestructionId, PostingId, StationId};
 
 /// One chip in the ledger.
 #[derive(Clone, Debug)]
@@ -23,8 +24,34 @@ pub struct Chip {
     pub office: OfficeCode,
     /// The station that holds it; none: in the store room.
     pub custody: Option<StationId>,
+    /// The box in which it is on its way to another office.
+    pub boxed: Option<BoxId>,
     /// What it is.
     pub state: ChipState,
+    /// Its last posting; none for a chip of before the ledger.
+    pub posting: Option<PostingId>,
+    /// The account that it is on by that posting.
+    pub(super) booked: LedgerAccount,
+}
+
+impl Chip {
+    /// Returns the account on which the chip belongs as it is now.
+    #[must_use]
+    pub fn account(&self) -> LedgerAccount {
+        use ChipStateName as S;
+        let state = self.state.which();
+        let (place, holder) = match (state, self.boxed, self.custody) {
+            (S::Personalized, ..) => (Place::Card, None),
+            (S::Spoiled, ..) => (Place::Spoiled, None),
+            (S::Destroyed, ..) => (Place::Destroyed, None),
+            (S::Lost, ..) => (Place::Lost, None),
+            (_, Some(boxed), _) => (Place::Courier, Some(boxed.uuid())),
+            (_, None, Some(station)) => (Place::Station, Some(station.uuid())),
+            (_, None, None) if self.office == OfficeCode::national() => (Place::StoreRoom, None),
+            (_, None, None) => (Place::Office, None),
+        };
+        LedgerAccount::at(place, &self.office, holder, state)
+    }
 }
 
 /// What a chip is. A state carries what is known by then.
@@ -61,10 +88,26 @@ pub enum ChipState {
         /// The application that it was bound to, if any.
         application: Option<ApplicationId>,
     },
+    /// It was spoiled, and is no more.
+    Destroyed {
+        /// The account that was given of it when it was spoiled.
+        account: Account,
+        /// The application that it was bound to, if any.
+        application: Option<ApplicationId>,
+        /// With which others, and before which witnesses.
+        destruction: DestructionId,
+    },
+    /// It is not where it should be, and will never be a card (again).
+    Lost {
+        /// The report.
+        account: Account,
+        /// The application that it was bound to, if any.
+        application: Option<ApplicationId>,
+    },
 }
 
 /// The name of a state, without what is known in it.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChipStateName {
     /// Announced by the manufacturer; transport keys.
@@ -77,9 +120,24 @@ pub enum ChipStateName {
     Personalized,
     /// Will never be a card (again).
     Spoiled,
+    /// It was spoiled, and is no more.
+    Destroyed,
+    /// It is not where it should be.
+    Lost,
 }
 
 impl ChipStateName {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Delivered,
+        Self::Initialised,
+        Self::Bound,
+        Self::Personalized,
+        Self::Spoiled,
+        Self::Destroyed,
+        Self::Lost,
+    ];
+
     /// The word, as stored and answered.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -89,6 +147,8 @@ impl ChipStateName {
             Self::Bound => "bound",
             Self::Personalized => "personalized",
             Self::Spoiled => "spoiled",
+            Self::Destroyed => "destroyed",
+            Self::Lost => "lost",
         }
     }
 }
@@ -143,13 +203,15 @@ impl ChipState {
             Self::Bound { .. } => ChipStateName::Bound,
             Self::Personalized { .. } => ChipStateName::Personalized,
             Self::Spoiled { .. } => ChipStateName::Spoiled,
+            Self::Destroyed { .. } => ChipStateName::Destroyed,
+            Self::Lost { .. } => ChipStateName::Lost,
         }
     }
 
     /// The chip's public keys, from its initialisation on until it is spoiled.
     pub fn keys(&self) -> Option<&ChipKeys> {
         match self {
-            Self::Delivered | Self::Spoiled { .. } => None,
+            Self::Delivered | Self::Spoiled { .. } | Self::Destroyed { .. } | Self::Lost { .. } => None,
             Self::Initialised { keys } | Self::Bound { keys, .. } | Self::Personalized { keys, .. } => Some(keys),
         }
     }
@@ -159,7 +221,9 @@ impl ChipState {
         match self {
             Self::Delivered | Self::Initialised { .. } => None,
             Self::Bound { application, .. } | Self::Personalized { application, .. } => Some(*application),
-            Self::Spoiled { application, .. } => *application,
+            Self::Spoiled { application, .. }
+            | Self::Destroyed { application, .. }
+            | Self::Lost { application, .. } => *application,
         }
     }
 
@@ -196,24 +260,61 @@ impl ChipState {
         }
     }
 
-    /// Any state but `Spoiled` → `Spoiled`.
+    /// Any state but an end → `Spoiled`.
     ///
     /// # Errors
-    /// [`ChipError::Spoiled`]
+    /// [`ChipError::Spoiled`], [`ChipError::Destroyed`], [`ChipError::Lost`]
     pub fn spoil(self, account: Account) -> Result<Self, ChipError> {
         match self {
-            Self::Spoiled { .. } => Err(ChipError::Spoiled),
+            Self::Spoiled { .. } | Self::Destroyed { .. } | Self::Lost { .. } => Err(self.refusal()),
             other => Ok(Self::Spoiled { application: other.application(), account }),
         }
     }
 
-    fn refusal(&self) -> ChipError {
+    /// `Lost → Spoiled`: where it was meanwhile is not known, so it never becomes a card.
+    ///
+    /// # Errors
+    /// [`ChipError::NotLost`]
+    pub fn find(self, account: Account) -> Result<Self, ChipError> {
+        match self {
+            Self::Lost { application, .. } => Ok(Self::Spoiled { account, application }),
+            _ => Err(ChipError::NotLost),
+        }
+    }
+
+    /// `Spoiled → Destroyed`.
+    ///
+    /// # Errors
+    /// [`ChipError`]
+    pub fn destroy(self, destruction: DestructionId) -> Result<Self, ChipError> {
+        match self {
+            Self::Spoiled { account, application } => Ok(Self::Destroyed { account, application, destruction }),
+            Self::Destroyed { .. } | Self::Lost { .. } => Err(self.refusal()),
+            _ => Err(ChipError::NotSpoiled),
+        }
+    }
+
+    /// Any state but `Destroyed` and `Lost` → `Lost`.
+    ///
+    /// # Errors
+    /// [`ChipError::Destroyed`], [`ChipError::Lost`]
+    pub fn lose(self, account: Account) -> Result<Self, ChipError> {
+        match self {
+            Self::Destroyed { .. } | Self::Lost { .. } => Err(self.refusal()),
+            other => Ok(Self::Lost { application: other.application(), account }),
+        }
+    }
+
+    /// Why the chip, being what it is, becomes nothing else.
+    pub(super) const fn refusal(&self) -> ChipError {
         match self {
             Self::Delivered => ChipError::NotInitialised,
             Self::Initialised { .. } => ChipError::Initialised,
             Self::Bound { .. } => ChipError::Bound,
             Self::Personalized { .. } => ChipError::Personalized,
             Self::Spoiled { .. } => ChipError::Spoiled,
+            Self::Destroyed { .. } => ChipError::Destroyed,
+            Self::Lost { .. } => ChipError::Lost,
         }
     }
 }
@@ -224,12 +325,24 @@ pub enum ChipError {
     /// It belongs to an application.
     #[error("the chip is bound to an application")]
     Bound,
+    /// It was destroyed.
+    #[error("the chip was destroyed")]
+    Destroyed,
     /// It was initialised before.
     #[error("the chip is initialised")]
     Initialised,
+    /// It was reported lost.
+    #[error("the chip was reported lost")]
+    Lost,
     /// It has no keys of its own yet.
     #[error("the chip is not initialised")]
     NotInitialised,
+    /// It was not reported lost.
+    #[error("the chip was not reported lost")]
+    NotLost,
+    /// It was not written off.
+    #[error("the chip is not spoiled")]
+    NotSpoiled,
     /// It is a card.
     #[error("the chip is personalized")]
     Personalized,
@@ -291,6 +404,26 @@ mod tests {
             assert_eq!(spoiled.clone().spoil(account()), Err(ChipError::Spoiled));
             assert_eq!(spoiled.bind(id(2)), Err(ChipError::Spoiled));
         }
+    }
+
+    #[test]
+    fn only_what_is_spoiled_is_destroyed_and_what_is_lost_can_only_be_found_to_be_spoiled() {
+        let bound = ChipState::Delivered.initialise(keys()).unwrap().bind(id(1)).unwrap();
+        assert_eq!(bound.clone().destroy(id(5)), Err(ChipError::NotSpoiled));
+        let lost = bound.clone().lose(account()).unwrap();
+        assert_eq!(lost.application(), Some(id(1)));
+        assert_eq!(lost.clone().lose(account()), Err(ChipError::Lost));
+        assert_eq!(lost.clone().destroy(id(5)), Err(ChipError::Lost));
+        assert_eq!(lost.clone().bind(id(2)), Err(ChipError::Lost));
+        assert_eq!(lost.clone().spoil(account()), Err(ChipError::Lost), "it is not there to be written off");
+        assert_eq!(bound.find(account()), Err(ChipError::NotLost));
+        let found = lost.find(account()).unwrap();
+        assert_eq!(found.application(), Some(id(1)));
+        let destroyed = found.destroy(id(5)).unwrap();
+        assert_eq!(destroyed.application(), Some(id(1)));
+        assert_eq!(destroyed.clone().spoil(account()), Err(ChipError::Destroyed));
+        assert_eq!(destroyed.clone().lose(account()), Err(ChipError::Destroyed));
+        assert_eq!(destroyed.bind(id(2)), Err(ChipError::Destroyed));
     }
 
     #[test]

@@ -18,7 +18,9 @@ use crypto::suite::VerifyingKey;
 use rand::Rng as _;
 
 use super::error::ProductionError;
+use super::ledger::{self, Movement};
 use super::model::{Chip, ChipError, ChipState};
+use super::recalls::refuse_recalled;
 use super::steps::{in_custody, under};
 use super::store::{self, Document, StoredOrder};
 use super::voucher::{self, Voucher};
@@ -141,6 +143,10 @@ async fn attempt(
     let mut deed = deeds.open(station.clone()).await?;
     let chip = in_custody(&mut deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
+    // One that did everything and lost its receipt is a card: it reports, and is listed.
+    if presentation.life_cycle != LifeCycle::Personalized {
+        refuse_recalled(&mut deed, &chip).await?;
+    }
     let lengths = AtrInfo { max_command: presentation.max_command, max_response: presentation.max_response };
     if let ChipState::Initialised { .. } = chip.state {
         let (attempt, held) = bind_next(&mut deed, production, chip, lengths, turn).await?;
@@ -248,9 +254,9 @@ async fn bind_next(
                 application.stage = application.stage.bind(chip.serial)?;
                 applications::move_to(deed.tx(), application.id, &application.stage).await?;
                 chip.state = chip.state.bind(application.id)?;
-                store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
+                let entry = bound_to(&application, &chip);
+                ledger::post(deed, &mut chip, Movement::Bound, entry).await?;
                 let id = documents::store_prepared(deed, production, &application, &chip.serial, draft).await?;
-                deed.enter(bound_to(&application, &chip)).await?;
                 return Ok((Attempt::Prepared(id), held));
             }
             Err(error) => {
@@ -438,11 +444,11 @@ pub async fn receipt(
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
-    store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
     application.stage = application.stage.personalize(card.id)?;
     applications::move_to(deed.tx(), application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardPersonalized, Object::Card(card.id), Purpose::Personalization).about(person);
-    deed.enter(entry.with(Object::Chip(chip.serial))).await?;
+    let entry = entry.with(Object::Chip(chip.serial));
+    ledger::post(deed, &mut chip, Movement::Personalized, entry).await?;
     Ok(PersonalizationOutcome::Personalized { card: card.id })
 }
 
@@ -454,7 +460,11 @@ fn expects(presentation: &Presentation, chip: &Chip) -> Result<(), ProductionErr
         // Personalized: it did everything, and its receipt was lost.
         ChipState::Bound { .. } => matches!(announced, LifeCycle::Initialised | LifeCycle::Personalized),
         // The ledger's own word comes first for these.
-        ChipState::Delivered | ChipState::Personalized { .. } | ChipState::Spoiled { .. } => true,
+        ChipState::Delivered
+        | ChipState::Personalized { .. }
+        | ChipState::Spoiled { .. }
+        | ChipState::Destroyed { .. }
+        | ChipState::Lost { .. } => true,
     };
     if fits { Ok(()) } else { Err(ProductionError::LifeCycle(presentation.life_cycle)) }
 }
@@ -474,14 +484,16 @@ async fn application_of(deed: &mut Deed<Station>, chip: &Chip) -> Result<Applica
         ChipState::Delivered => return Err(ChipError::NotInitialised.into()),
         ChipState::Initialised { .. } => return Err(ProductionError::ApplicationGone),
         ChipState::Personalized { .. } => return Err(ChipError::Personalized.into()),
-        ChipState::Spoiled { application, .. } => {
+        ChipState::Spoiled { application, .. }
+        | ChipState::Destroyed { application, .. }
+        | ChipState::Lost { application, .. } => {
             let cancelled = match application {
                 Some(id) => applications::application_locked(deed, *id).await?,
                 None => None,
             };
             return Err(match cancelled.map(|application| application.stage) {
                 Some(Stage::Cancelled { .. }) => ProductionError::ApplicationCancelled,
-                _ => ChipError::Spoiled.into(),
+                _ => chip.state.refusal().into(),
             });
         }
     };

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::error::ProductionError;
+use super::ledger::{self, Movement};
 use super::model::{Chip, ChipState};
 use super::store;
 use super::store::findings::{self, Finding};
@@ -214,13 +215,12 @@ async fn card_again(
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
-    store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
     application.stage = application.stage.personalize(card.id)?;
     applications::move_to(deed.tx(), application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardReentered, Object::Card(card.id), Purpose::Personalization);
     let entry = entry.about(voucher.person).with(Object::Chip(chip.serial)).of(&card.office);
-    deed.enter(entry.because(format!("{} of {}", Object::Order(voucher.order), Object::Station(voucher.station))))
-        .await?;
+    let because = format!("{} of {}", Object::Order(voucher.order), Object::Station(voucher.station));
+    ledger::post(deed, &mut chip, Movement::Reentered, entry.because(because)).await?;
     Ok(Ok(card.id))
 }
 

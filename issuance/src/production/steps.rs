@@ -5,11 +5,13 @@ use crypto::perso::Presentation;
 use crypto::perso::problem::ProblemCode;
 
 use super::error::ProductionError;
-use super::model::{Chip, ChipError, ChipState};
+use super::ledger::{self, Movement};
+use super::model::{Chip, ChipState};
+use super::store::ledger::Posting;
 use super::{Production, store};
 use crate::access;
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
-use crate::ground::ids::{DeliveryId, OrderId, StationId};
+use crate::ground::ids::{DeliveryId, EntryId, OrderId, StationId};
 use crate::ground::text::tidy;
 use crate::ground::{OfficeCode, Officer, Station};
 use crate::keys::CardKeysError;
@@ -24,6 +26,8 @@ pub struct Delivery<'a> {
     pub batch: &'a str,
     /// Under which transport master key they come.
     pub transport_key_id: &'a str,
+    /// The software on the chips, as the manufacturer names it.
+    pub firmware: Option<&'a str>,
     /// All of them.
     pub serials: &'a [CardSerial],
 }
@@ -56,23 +60,58 @@ pub async fn deliver(
         return Err(CardKeysError::Unknown(transport_key_id.to_owned()).into());
     }
     let (id, received, office) = (deed.id(), deed.decision(), deed.actor().office.clone());
-    let note =
-        store::Delivered { id, manufacturer: &manufacturer, batch: &batch, transport_key_id, received: &received };
+    let firmware = delivery.firmware.and_then(tidy);
+    let firmware = firmware.as_deref();
+    let note = store::Delivered {
+        id,
+        manufacturer: &manufacturer,
+        batch: &batch,
+        transport_key_id,
+        firmware,
+        received: &received,
+    };
     store::insert_delivery(deed.tx(), &note).await?;
-    let entered = store::insert_blanks(deed.tx(), &note, &office, &serials).await?;
-    let before = serials.len() as u64 - entered;
-    let national = office == OfficeCode::national();
-    let taken =
-        if before > 0 && national { store::take_over_blanks(deed.tx(), &note, &office, &serials).await? } else { 0 };
-    if taken < before {
+    let claimed = store::claimed_before(deed.tx(), id, &serials).await?;
+    let said = if claimed.is_empty() {
+        String::new()
+    } else {
+        format!(", {} of them claimed before by another office", claimed.len())
+    };
+    let entry = Entry::new(Action::StockDelivered, Object::Delivery(id), Purpose::Stock);
+    let entry = deed.entered(entry.because(format!("{} blanks{said}", serials.len()))).await?;
+    let posting = Posting { id: deed.id(), at: deed.at(), movement: Movement::Received, entry };
+    let entered = store::ledger::receive(deed.tx(), &note, &office, &serials, &posting).await?;
+    let mut taken = 0;
+    if office == OfficeCode::national() {
+        for serial in &claimed {
+            taken += u64::from(take_over(deed, serial, &note, entry).await?);
+        }
+    }
+    if entered + taken < serials.len() as u64 {
         let found = store::delivered_before(deed.tx(), id, &serials).await?;
         let (serial, office) = found.ok_or_else(|| StoreError::inconsistent("chip", "delivery_id", id))?;
         return Err(ProductionError::SerialKnown { serial, office });
     }
-    let entry = Entry::new(Action::StockDelivered, Object::Delivery(id), Purpose::Stock);
-    let taken = if taken > 0 { format!(", {taken} of them claimed before by another office") } else { String::new() };
-    deed.enter(entry.because(format!("{} blanks{taken}", serials.len()))).await?;
     Ok(id)
+}
+
+/// Moves a blank that lies in the ledger as another delivery's to the delivery of the national office. Returns false
+/// for one that a station held: that is no claim on paper.
+async fn take_over(
+    deed: &mut Deed<Officer>,
+    serial: &CardSerial,
+    note: &store::Delivered<'_>,
+    entry: EntryId,
+) -> Result<bool, ProductionError> {
+    let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    if chip.state != ChipState::Delivered || chip.custody.is_some() || chip.boxed.is_some() {
+        return Ok(false);
+    }
+    chip.delivery = note.id;
+    note.transport_key_id.clone_into(&mut chip.transport_key_id);
+    chip.office = OfficeCode::national();
+    ledger::post_under(deed, &mut chip, Movement::TakenOver, entry).await?;
+    Ok(true)
 }
 
 /// Gives blanks into the custody of a station, out of the store room or from another station of the officer's office.
@@ -98,25 +137,28 @@ pub async fn give_custody(
     }
     for serial in &serials {
         // Of a thousand serials it says which one.
-        may_move(deed, serial)
+        let mut chip = may_move(deed, serial)
             .await
             .map_err(|why| ProductionError::OfChip { serial: *serial, source: Box::new(why) })?;
-        store::set_custody(deed.tx(), serial, &office, station).await?;
+        let movement = if chip.custody.is_none() { Movement::Opened } else { Movement::Moved };
+        (chip.office, chip.custody) = (office.clone(), Some(station));
         let entry = Entry::new(Action::ChipCustodyGiven, Object::Chip(*serial), Purpose::Stock);
-        deed.enter(entry.with(Object::Station(station))).await?;
+        ledger::post(deed, &mut chip, movement, entry.with(Object::Station(station))).await?;
     }
     Ok(())
 }
 
-/// Refuses to give a chip of another office, or one that is no blank any more, into custody.
-async fn may_move(deed: &mut Deed<Officer>, serial: &CardSerial) -> Result<(), ProductionError> {
+/// Returns a blank that may be given to a station or put into a box, kept from other writers. Refuses a chip of another
+/// office, one that is on its way, and one that is no blank any more.
+pub(super) async fn may_move(deed: &mut Deed<Officer>, serial: &CardSerial) -> Result<Chip, ProductionError> {
     let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
-    match chip.state {
-        ChipState::Delivered | ChipState::Initialised { .. } => Ok(()),
-        ChipState::Bound { .. } => Err(ChipError::Bound.into()),
-        ChipState::Personalized { .. } => Err(ChipError::Personalized.into()),
-        ChipState::Spoiled { .. } => Err(ChipError::Spoiled.into()),
+    if chip.boxed.is_some() {
+        return Err(ProductionError::InBox);
+    }
+    match &chip.state {
+        ChipState::Delivered | ChipState::Initialised { .. } => Ok(chip),
+        other => Err(other.refusal().into()),
     }
 }
 

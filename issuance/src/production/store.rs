@@ -1,12 +1,20 @@
 //! SQL of the stock ledger, of documents and of orders.
 
+pub(super) mod batches;
+pub(super) mod boxes;
+pub(super) mod cases;
+pub(super) mod counts;
+pub(super) mod ends;
 pub(super) mod findings;
+pub(super) mod ledger;
 pub(super) mod lists;
+pub(super) mod recalls;
 
 use crypto::identity::CardSerial;
 use time::{Date, OffsetDateTime};
 
-use super::model::{Chip, ChipKeys, ChipState};
+use super::ledger::LedgerAccount;
+use super::model::{Chip, ChipKeys};
 use crate::ground::ids::{ApplicationId, DeliveryId, DocumentId, OfficerId, OrderId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx, sums};
@@ -22,6 +30,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(57, "0057_production_lists"),
     migration!(65, "0065_production_findings"),
     migration!(86, "0086_production_tally"),
+    migration!(140, "0140_production_ledger"),
+    migration!(141, "0141_production_ends"),
+    migration!(142, "0142_production_boxes"),
+    migration!(143, "0143_production_recalls"),
+    migration!(144, "0144_production_batches"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.
@@ -53,14 +66,18 @@ pub const CHIP: Sealed = Sealed {
         ("custody", Kind::Uuid),
         ("state", Kind::Text),
         ("state_data", Kind::Json),
+        ("posting_id", Kind::Uuid),
+        ("box_id", Kind::Uuid),
     ],
     keys: 1,
     one: sql!(
-        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id, version,
+                mac
          from chip where id = $1"
     ),
     all: sql!(
-        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id, version,
+                mac
          from chip order by id"
     ),
     set: sql!("update chip set version = $1, mac = $2 where id = $3"),
@@ -73,14 +90,15 @@ pub(super) struct Delivered<'a> {
     pub manufacturer: &'a str,
     pub batch: &'a str,
     pub transport_key_id: &'a str,
+    pub firmware: Option<&'a str>,
     pub received: &'a Decision,
 }
 
 pub(super) async fn insert_delivery(tx: &mut Tx, delivery: &Delivered<'_>) -> Result<(), StoreError> {
     tx.run(
         sql!(
-            "insert into delivery (id, manufacturer, batch, transport_key_id, received_by, received_at)
-             values ($1, $2, $3, $4, $5, $6)"
+            "insert into delivery (id, manufacturer, batch, transport_key_id, received_by, received_at, firmware)
+             values ($1, $2, $3, $4, $5, $6, $7)"
         ),
         args![
             delivery.id,
@@ -88,60 +106,25 @@ pub(super) async fn insert_delivery(tx: &mut Tx, delivery: &Delivered<'_>) -> Re
             delivery.batch,
             delivery.transport_key_id,
             delivery.received.by,
-            delivery.received.at
+            delivery.received.at,
+            delivery.firmware
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Enters the blanks of a delivery in one statement, but for those whose serials are in the ledger. Returns how many
-/// were entered.
-pub(super) async fn insert_blanks(
+/// Returns those of these blanks that are in the ledger as another delivery's, in their order.
+pub(super) async fn claimed_before(
     tx: &mut Tx,
-    delivery: &Delivered<'_>,
-    office: &OfficeCode,
+    delivery: DeliveryId,
     serials: &[CardSerial],
-) -> Result<u64, StoreError> {
+) -> Result<Vec<CardSerial>, StoreError> {
     let sql = sql!(
-        pg "insert into chip (id, delivery_id, transport_key_id, office, state, state_data)
-            select id, $2::uuid, $3::text, $4::text, $5::text, $6::jsonb from unnest($1::text[]) as blank (id)
-            on conflict (id) do nothing",
-        lite "insert into chip (id, delivery_id, transport_key_id, office, state, state_data)
-              select value, $2, $3, $4, $5, $6 from json_each($1) where true
-              on conflict (id) do nothing",
+        pg "select id from chip where id = any($1::text[]) and delivery_id <> $2 order by id",
+        lite "select id from chip where id in (select value from json_each($1)) and delivery_id <> $2 order by id",
     );
-    let blank = ChipState::Delivered;
-    let arguments =
-        args![texts(serials), delivery.id, delivery.transport_key_id, office, blank.name(), Argument::json(&blank)];
-    let inserted = tx.run(sql, arguments).await?;
-    // One statement puts them in; each gets its own MAC.
-    let bare = sql!("select id from chip where delivery_id = $1 and mac is null");
-    for row in tx.all(bare, args![delivery.id]).await? {
-        tx.seal(&CHIP, row.get::<String>("id")?).await?;
-    }
-    Ok(inserted)
-}
-
-/// Moves blanks that lie in the ledger as another delivery's, and that no station holds, to this delivery and office.
-/// Returns how many were moved.
-pub(super) async fn take_over_blanks(
-    tx: &mut Tx,
-    delivery: &Delivered<'_>,
-    office: &OfficeCode,
-    serials: &[CardSerial],
-) -> Result<u64, StoreError> {
-    let sql = sql!(
-        "update chip set delivery_id = $2, transport_key_id = $3, office = $4
-         where id = $1 and delivery_id <> $2 and state = 'delivered' and custody is null"
-    );
-    let mut moved = 0;
-    for serial in serials {
-        let id = serial.to_string();
-        let arguments = args![&id, delivery.id, delivery.transport_key_id, office];
-        moved += tx.change(&CHIP, id, sql, arguments).await?;
-    }
-    Ok(moved)
+    tx.all(sql, args![texts(serials), delivery]).await?.iter().map(|row| row.parsed("id")).collect()
 }
 
 /// Returns the first of these blanks that is in the ledger as another delivery's, and the office that has it.
@@ -167,22 +150,21 @@ fn texts(serials: &[CardSerial]) -> Argument {
 pub(super) async fn chip_locked(tx: &mut Tx, serial: &CardSerial) -> Result<Option<Chip>, StoreError> {
     let row = tx.sealed_locked(&CHIP, serial.to_string()).await?;
     row.map(|row| {
-        Ok(Chip {
+        let mut chip = Chip {
             serial: row.parsed("id")?,
             delivery: Id::of(&row, "delivery_id")?,
             transport_key_id: row.get("transport_key_id")?,
             office: row.parsed("office")?,
             custody: Id::of_optional(&row, "custody")?,
+            boxed: Id::of_optional(&row, "box_id")?,
             state: row.json("state_data")?,
-        })
+            posting: Id::of_optional(&row, "posting_id")?,
+            booked: LedgerAccount::supplier(),
+        };
+        chip.booked = chip.account();
+        Ok(chip)
     })
     .transpose()
-}
-
-pub(super) async fn set_state(tx: &mut Tx, serial: &CardSerial, state: &ChipState) -> Result<(), StoreError> {
-    let sql = sql!("update chip set state = $1, state_data = $2 where id = $3");
-    tx.change(&CHIP, serial.to_string(), sql, args![state.name(), Argument::json(state), serial.to_string()]).await?;
-    Ok(())
 }
 
 /// Enters the public keys of a chip, each under its SHA-256. Returns false if one of them is another chip's, or stands
@@ -251,17 +233,6 @@ pub(super) async fn write_off(tx: &mut Tx, serial: &CardSerial) -> Result<Option
 /// Deletes a write-off that waits for its witness: it took effect.
 pub(super) async fn end_write_off(tx: &mut Tx, serial: &CardSerial) -> Result<(), StoreError> {
     tx.run(sql!("delete from write_off where serial = $1"), args![serial.to_string()]).await?;
-    Ok(())
-}
-
-pub(super) async fn set_custody(
-    tx: &mut Tx,
-    serial: &CardSerial,
-    office: &OfficeCode,
-    station: StationId,
-) -> Result<(), StoreError> {
-    let sql = sql!("update chip set office = $1, custody = $2 where id = $3");
-    tx.change(&CHIP, serial.to_string(), sql, args![office, station, serial.to_string()]).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use crypto::identity::CardSerial;
 use time::Duration;
 
 use super::error::ProductionError;
+use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
 use super::steps::in_custody;
 use super::store;
@@ -34,8 +35,8 @@ pub async fn write_off(
     if witness == deed.actor().id || office.as_ref() != Some(&chip.office) {
         return Err(ProductionError::Witness);
     }
-    if let ChipState::Spoiled { .. } = chip.state {
-        return Err(ChipError::Spoiled.into());
+    if let ChipState::Spoiled { .. } | ChipState::Destroyed { .. } | ChipState::Lost { .. } = chip.state {
+        return Err(chip.state.refusal().into());
     }
     let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
     let write_off = store::WriteOff { reason, witness, proposed: deed.decision() };
@@ -118,9 +119,9 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
         let (reason, evidence) = ("application cancelled".to_owned(), "its cancellation".to_owned());
         let account = Account { reason, evidence, by: deed.caller().to_string(), at: deed.at() };
         chip.state = chip.state.spoil(account)?;
-        store::set_state(deed.tx(), serial, &chip.state).await?;
         let entry = Entry::new(Action::ChipSpoiled, Object::Chip(*serial), Purpose::Cancellation);
-        deed.enter(entry.with(Object::Application(id)).about(application.person)).await?;
+        let entry = entry.with(Object::Application(id)).about(application.person);
+        ledger::post(deed, &mut chip, Movement::Spoiled, entry).await?;
     }
     application.stage = application.stage.cancel(deed.decision(), reason)?;
     let cancelled =
@@ -138,11 +139,23 @@ pub(super) async fn account_for<A: Actor>(
 ) -> Result<Chip, ProductionError> {
     let (reason, evidence) = tidy(reason).zip(tidy(evidence)).ok_or(ProductionError::EvidenceMissing)?;
     let account = Account { reason, evidence, by, at: deed.at() };
+    free_application(deed, &chip).await?;
+    chip.state = chip.state.spoil(account)?;
+    chip.boxed = None;
+    // The reason is the caller's own text; the ledger keeps it, and the trail says that there is one.
+    let entry = Entry::new(Action::ChipSpoiled, Object::Chip(chip.serial), Purpose::Stock);
+    ledger::post(deed, &mut chip, Movement::Spoiled, entry.because("accounted for")).await?;
+    Ok(chip)
+}
+
+/// Gives the application of a chip that will be no card (any more) back to the queue; its document and its card are
+/// revoked.
+pub(super) async fn free_application<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), ProductionError> {
     if let ChipState::Personalized { card, .. } = &chip.state {
         cards::steps::spoil(deed, *card).await?;
     }
     if let ChipState::Bound { application, .. } | ChipState::Personalized { application, .. } = chip.state {
-        end_document(deed, &chip).await?;
+        end_document(deed, chip).await?;
         let found = applications::store::application_locked(deed, application).await?;
         let mut application = found.ok_or(ProductionError::ApplicationGone)?;
         application.stage = application.stage.unbind()?;
@@ -151,12 +164,7 @@ pub(super) async fn account_for<A: Actor>(
         let entry = Entry::new(Action::ApplicationUnbound, object, Purpose::Stock).about(application.person);
         deed.enter(entry.with(Object::Chip(chip.serial))).await?;
     }
-    chip.state = chip.state.spoil(account)?;
-    store::set_state(deed.tx(), &chip.serial, &chip.state).await?;
-    // The reason is the caller's own text; the ledger keeps it, and the trail says that there is one.
-    let entry = Entry::new(Action::ChipSpoiled, Object::Chip(chip.serial), Purpose::Stock);
-    deed.enter(entry.because("accounted for")).await?;
-    Ok(chip)
+    Ok(())
 }
 
 /// Ends a chip's document. One that was signed may stand on the chip, so kiosks must refuse it; one that was

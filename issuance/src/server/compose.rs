@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 19] = [
+pub const SEALED: [&Sealed; 26] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -112,6 +112,13 @@ pub const SEALED: [&Sealed; 19] = [
     &numbering::NUMBER_LEASE,
     &population::REGISTER_MERGE,
     &population::DUPLICATE_VERDICT,
+    &production::POSTING,
+    &production::DESTRUCTION,
+    &production::STOCK_CASE,
+    &production::STOCK_BOX,
+    &production::STOCK_COUNT,
+    &production::RECALL,
+    &production::PRODUCTION_BATCH,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -218,6 +218,17 @@ impl Collector for Seen {
         };
         gauge("cards", "Cards by status", Some("status"), &counts(&status.cards))?;
         gauge("stock", "Chips by state", Some("state"), &counts(&status.stock))?;
+        let ledger = &status.stock_ledger;
+        let accounts: Vec<_> =
+            ledger.accounts.iter().map(|one| (one.place.word().to_owned(), whole(one.chips))).collect();
+        gauge("stock_account_chips", "Chips on the accounts of the stock", Some("account"), &accounts)?;
+        gauge("stock_accounts_sum", "Sum of all accounts of the stock, which is 0", None, &alone(whole(ledger.sum)))?;
+        let wrong = number(ledger.complaints.len() as u64);
+        gauge("stock_ledger_complaints", "Where accounts and chips do not agree", None, &alone(wrong))?;
+        let cases =
+            [("open".to_owned(), number(ledger.cases_open)), ("overdue".to_owned(), number(ledger.cases_overdue))];
+        gauge("stock_cases", "Differences of the stock that wait for two officers", Some("state"), &cases)?;
+        gauge("stock_batches_open", "Batches of production that are open", None, &alone(number(ledger.batches_open)))?;
         let applications: Vec<_> =
             status.applications.iter().map(|one| (one.stage.clone(), number(one.count))).collect();
         gauge("applications", "Applications by stage", Some("stage"), &applications)?;

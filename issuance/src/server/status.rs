@@ -17,6 +17,7 @@ use crate::ground::{Clock, Randomness, blocking};
 use crate::jobs::schedule;
 use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver};
 use crate::numbering::model::NumberCell;
+use crate::production::ledger::Place;
 use crate::store::{Db, Tx};
 use crate::{access, applications, cards, jobs, numbering, population, production, trust};
 
@@ -48,6 +49,8 @@ pub struct Status {
     pub orders_unfinished: Waiting,
     /// Chips by state.
     pub stock: Vec<Count>,
+    /// The ledger of the stock: what its accounts hold.
+    pub stock_ledger: Ledger,
     /// The versions of the master key of cards, each with the chips that have keys of it; the newest last.
     pub card_masters: Vec<CardMaster>,
     /// Cards by status.
@@ -156,6 +159,34 @@ pub struct Count {
     pub state: String,
     /// The number.
     pub count: u64,
+}
+
+/// The ledger of the stock.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ledger {
+    /// The sum of all accounts, which is zero.
+    pub sum: i64,
+    /// What each kind of account holds.
+    pub accounts: Vec<Balance>,
+    /// Where accounts and chips do not agree, in sentences.
+    pub complaints: Vec<String>,
+    /// Cases that wait for two officers.
+    pub cases_open: u64,
+    /// Those of them that are overdue.
+    pub cases_overdue: u64,
+    /// Batches of production that are open.
+    pub batches_open: u64,
+    /// Those of them that are open for a day or more.
+    pub batches_late: u64,
+}
+
+/// What a kind of account holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Balance {
+    /// The kind of account.
+    pub place: Place,
+    /// Chips; of the supplier as many below zero.
+    pub chips: i64,
 }
 
 /// What waits, and since when.
@@ -270,6 +301,7 @@ pub(super) async fn take(
     };
     let stock = production::figures(&mut tx).await?;
     let card_masters = card_masters(store, &mut tx, &stock.chips).await?;
+    let stock_ledger = ledger(&mut tx, clock).await?;
     let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let status = Status {
@@ -299,6 +331,7 @@ pub(super) async fn take(
             oldest_days: stock.unfinished.1.map(days),
         },
         card_masters,
+        stock_ledger,
         stock: stock.chips.into_iter().map(counted).collect(),
         cards: cards::store::figures(&mut tx).await?.into_iter().map(counted).collect(),
         applications: applications::store::figures(&mut tx)
@@ -328,6 +361,24 @@ pub(super) async fn take(
     };
     let findings = judge(&status, settings);
     Ok(Status { findings, ..status })
+}
+
+/// Looks at the accounts of the stock, and at its cases.
+async fn ledger(tx: &mut Tx, clock: &Clock) -> Result<Ledger, StartError> {
+    let balances = production::balances(tx).await?;
+    let mut complaints = balances.complaints();
+    complaints.extend(production::disagreements(tx, clock.now()).await?);
+    let (cases_open, cases_overdue) = production::open_cases(tx, clock.today()).await?;
+    let (batches_open, batches_late) = production::open_batches(tx, clock.now() - Duration::days(1)).await?;
+    Ok(Ledger {
+        sum: balances.sum,
+        accounts: balances.by_place().into_iter().map(|(place, chips)| Balance { place, chips }).collect(),
+        complaints,
+        cases_open,
+        cases_overdue,
+        batches_open,
+        batches_late,
+    })
 }
 
 /// Counts the chips of each version: of the only one without reading them.
@@ -540,6 +591,21 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
                 format!("failed {} times; the log says why", job.failures),
             );
         }
+    }
+    for complaint in &status.stock_ledger.complaints {
+        find(Severity::Critical, "stock ledger", format!("{complaint}: issuance stock check"));
+    }
+    if status.stock_ledger.cases_overdue > 0 {
+        let n = status.stock_ledger.cases_overdue;
+        find(
+            Severity::Warning,
+            "stock cases",
+            format!("{n} overdue: GET /api/v1/stock/cases, two officers settle them"),
+        );
+    }
+    if status.stock_ledger.batches_late > 0 {
+        let n = status.stock_ledger.batches_late;
+        find(Severity::Warning, "stock batches", format!("{n} open for a day or more: GET /api/v1/stock/batches"));
     }
     if status.orders_unfinished.oldest_days.is_some_and(|days| days >= 1) {
         let n = status.orders_unfinished.count;

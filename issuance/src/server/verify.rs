@@ -6,6 +6,7 @@ use crate::ground::Randomness;
 use crate::population::Register;
 use crate::population::change::{Comparison, compare};
 use crate::population::quality::{Recount, recount};
+use crate::production::ledger::LedgerCheck;
 use crate::store::{Db, StoreError};
 use crate::{applications, cards, production};
 
@@ -20,6 +21,8 @@ pub struct Verified {
     pub miscounted: Vec<Miscount>,
     /// Every person's record, built again from the events and compared.
     pub history: Comparison,
+    /// The ledger of the stock: postings, accounts and chips agree.
+    pub ledger: LedgerCheck,
     /// The four figures, counted anew.
     pub quality: Recount,
 }
@@ -80,6 +83,10 @@ pub async fn verify(settings: &Settings, tell: impl FnMut(u64)) -> Result<Verifi
         return Err(StartError::NoTables);
     }
     let mut verified = Verified::walk(&db).await?;
+    // A database of before the ledger is brought up to it by the next start.
+    if db.has_table("posting").await? {
+        verified.ledger = production::check_ledger(&mut db.begin_read().await?).await?;
+    }
     // A database of before the history is brought up to it by the next start.
     if db.has_table("merged_person").await? {
         verified.history = compare(&db, tell).await?;

@@ -91,7 +91,7 @@ fn say(Finding { severity, about, says }: &Finding) {
 }
 
 /// Findings that begin so are for those who work here.
-const INTERNAL: [&str; 11] = [
+const INTERNAL: [&str; 12] = [
     "administrators",
     "applications",
     "archive",
@@ -103,6 +103,7 @@ const INTERNAL: [&str; 11] = [
     "orders",
     "sign-in",
     "station ",
+    "stock ",
 ];
 /// The service looks at itself this often.
 pub(super) const LOOK: Duration = Duration::from_mins(5);

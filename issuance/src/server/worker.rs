@@ -24,6 +24,8 @@ enum JobError {
     Bundle(#[from] BundleError),
     #[error(transparent)]
     Retention(#[from] RetentionError),
+    #[error("accounts and chips do not agree: {0}; issuance stock check")]
+    Stock(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -71,13 +73,17 @@ async fn turns(offices: Offices, tick: Duration) {
     let (faults, worker): (_, Id<Worker>) = (&offices.faults, offices.deeds().source().id());
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut looked_at = Instant::now();
+    let (mut looked_at, mut stock_at) = (Instant::now(), None::<Instant>);
     for turn in 0_u64.. {
         ticks.tick().await;
         faults.note(TRUST_BUNDLE, &bundle(&offices, worker).await);
         if looked_at.elapsed() >= LOOK {
             faults.note(STATE, &offices.watch.look(offices.deeds()).await);
             looked_at = Instant::now();
+        }
+        if stock_at.is_none_or(|at| at.elapsed() >= STOCK_LOOK) {
+            faults.note(STOCK, &stock_ledger(&offices).await);
+            stock_at = Some(Instant::now());
         }
         faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
         if turn % HOURLY_CHECK == 0 {
@@ -94,6 +100,21 @@ async fn turns(offices: Offices, tick: Duration) {
         faults.note::<String>(WORKER, &Ok(()));
         faults.turned();
     }
+}
+
+/// Compares the accounts of the stock with its chips. A difference is logged at once, and shown by health.
+async fn stock_ledger(offices: &Offices) -> Result<(), JobError> {
+    let mut tx = offices.deeds().db().begin_read().await?;
+    let balances = production::balances(&mut tx).await?;
+    let mut complaints = balances.complaints();
+    complaints.extend(production::disagreements(&mut tx, offices.deeds().source().now()).await?);
+    drop(tx);
+    // Between two hours a factory leaves millions of rows, which each look would read.
+    if balances.tallied > MANY {
+        add_up(offices.deeds().db(), production::add_up).await?;
+        add_up(offices.deeds().db(), production::add_up_ledger).await?;
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(JobError::Stock(complaints.join("; "))) }
 }
 
 /// Takes the newest trust bundle into memory, and builds another one if it is due and no other process does.
@@ -168,6 +189,7 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     add_up(db, applications::store::add_up).await?;
     add_up(db, cards::store::add_up).await?;
     add_up(db, production::add_up).await?;
+    add_up(db, production::add_up_ledger).await?;
     Ok(population::quality::add_up(db).await?)
 }
 
@@ -195,6 +217,12 @@ const JOBS: &str = "jobs";
 const PROPOSALS: &str = "proposals-watch";
 /// The look at the service's own state, as health names it.
 const STATE: &str = "state";
+/// The comparison of the stock's accounts with its chips, as health names it.
+const STOCK: &str = "stock-ledger";
+/// From so many rows on tallies are added up before their hour.
+const MANY: u64 = 20_000;
+/// So often are the accounts of the stock compared with its chips.
+const STOCK_LOOK: Duration = Duration::from_secs(45);
 /// The making of the trust bundle, as health names it.
 const TRUST_BUNDLE: &str = Job::TrustBundle.name();
 /// All of it, as health names it.

@@ -126,6 +126,20 @@ impl Sealed {
         Ok((message, version))
     }
 
+    /// As [`message`](Self::message), for the first version of a row with these values.
+    fn first(&self, values: &[Argument]) -> Vec<u8> {
+        let mut message = Vec::new();
+        put(&mut message, self.table.as_bytes());
+        put(&mut message, &1_i64.to_be_bytes());
+        for ((column, _), value) in self.columns.iter().zip(values) {
+            if let Some(bytes) = bytes(value.clone()) {
+                put(&mut message, column.as_bytes());
+                put(&mut message, &bytes);
+            }
+        }
+        message
+    }
+
     /// As [`message`](Self::message), for the next version of the row.
     fn next(&self, key: &RowKey, row: &Record) -> Result<(i64, Vec<u8>), StoreError> {
         let (message, version) = self.message(row)?;
@@ -248,6 +262,19 @@ impl Tx {
         let (version, mac) = table.next(key, &row)?;
         let arguments = [Argument::from(version), Argument::from(mac)].into_iter().chain(id).collect();
         Box::pin(self.run(table.set, arguments)).await?;
+        Ok(())
+    }
+
+    /// Inserts a row of a sealed table together with its MAC, in one statement: one that takes the columns under the
+    /// MAC in their order, then the version and the MAC.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn insert_sealed(&mut self, table: &Sealed, sql: Sql, values: Vec<Argument>) -> Result<(), StoreError> {
+        let RowKey(key) = self.row_key().ok_or_else(|| StoreError::inconsistent(table.table, "mac", "?"))?;
+        let mac = hmac::sign(key, &table.first(&values)).as_ref().to_vec();
+        let values = values.into_iter().chain([Argument::from(1_i64), Argument::from(mac)]).collect();
+        Box::pin(self.run(sql, values)).await?;
         Ok(())
     }
 

@@ -23,7 +23,13 @@ use crate::postgres::fresh_database;
 async fn twin(offices: &Offices, series: u8, number: u8) -> Chip {
     let serial = CardSerial([series, 1, 2, 3, 4, 5, 6, 7, 8, number]);
     let (serials, production, station) = ([serial], &offices.state.production, offices.station.id);
-    let delivery = Delivery { manufacturer: "Maker", batch: "twins", transport_key_id: "maker", serials: &serials };
+    let delivery = Delivery {
+        manufacturer: "Maker",
+        batch: "twins",
+        transport_key_id: "maker",
+        firmware: None,
+        serials: &serials,
+    };
     within!(offices, offices.stock, deed => production::steps::deliver(deed, production, delivery)).unwrap();
     within!(offices, offices.stock, deed => production::steps::give_custody(deed, &serials, station)).unwrap();
     Chip::blank(serial, MasterKey::from_bytes(&TRANSPORT_MASTER).unwrap().diversify(&serial, 0xff))

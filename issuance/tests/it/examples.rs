@@ -144,6 +144,7 @@ struct People {
     capture: Caller,
     capture_id: String,
     approver: Caller,
+    approver_id: String,
     counter: Caller,
     counter_id: String,
     other_counter: Caller,
@@ -230,6 +231,7 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
     let (capture, capture_id) = house.appointed("capture", &[Role::Capture], "o-1").await;
     let (_, deputy) = house.appointed("deputy", &[Role::Capture], "o-1").await;
     let (counter, counter_id) = house.appointed("counter", &[Role::HandOver], "o-1").await;
+    let (approver, approver_id) = house.appointed("approver", &[Role::Approver], "o-1").await;
     let today = house.clock.today().to_string();
     let stands_in = json!({"officer": deputy, "stands_for": capture_id, "from": today, "to": today, "reason": "leave"});
     let stands_in = walk.post(admin, "/api/v1/deputies", stands_in).await;
@@ -237,7 +239,8 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
     walk.post(admin, &format!("/api/v1/deputies/{}/end", text(&stands_in, "id")), json!({"reason": "came back"})).await;
     People {
         registrar: house.officer("registrar", &[Role::Registrar], "o-1").await,
-        approver: house.officer("approver", &[Role::Approver], "o-1").await,
+        approver,
+        approver_id,
         other_counter: house.officer("other-counter", &[Role::HandOver, Role::Capture], "o-1").await,
         stock: house.officer("stock", &[Role::Stock], "o-1").await,
         auditor: house.officer("auditor", &[Role::Auditor], "o-1").await,
@@ -359,10 +362,63 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.post(capture, &format!("{card}/loss/undoing"), json!({"grounds": "found"})).await;
     walk.post(other_counter, &format!("{card}/loss/undoing/confirmation"), json!({})).await;
 
+    Box::pin(stock_ledger(house, walk, people)).await;
     Box::pin(register(house, walk, registrar, &other, &person)).await;
     Box::pin(holds(house, walk, &person)).await;
     let (_, csr_pem) = crate::factors::csr();
     walk.post(station, "/api/v1/station/certificate", json!({"csr_pem": csr_pem})).await;
+}
+
+/// What becomes of blanks that become no card.
+async fn stock_ledger(house: &House, walk: &mut Walk, people: &People) {
+    let People { stock, counter, approver_id, counter_id, station_id, .. } = people;
+    let approver = &people.approver;
+    let far = house.officer("far", &[Role::Stock], "o-2").await;
+    let farther = house.officer("farther", &[Role::Stock], "o-2").await;
+    let one = house.officer("national-stock", &[Role::Stock], "national").await;
+    let two = house.officer("national-stock-2", &[Role::Stock], "national").await;
+    let serial = |number| CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number]).to_string();
+    walk.get(stock, "/api/v1/stock/balances").await;
+    walk.get(stock, &format!("/api/v1/stock/{}/postings", serial(1))).await;
+    let destruction = json!({"serials": [serial(3)], "method": "shredded", "witnesses": [approver_id, counter_id]});
+    let destruction = text(&walk.post(stock, "/api/v1/stock/destructions", destruction).await, "id");
+    let confirmation = format!("/api/v1/stock/destructions/{destruction}/confirmation");
+    walk.post(approver, &confirmation, json!({})).await;
+    walk.post(counter, &confirmation, json!({})).await;
+    walk.get(stock, "/api/v1/stock/destructions").await;
+
+    let blanks: Vec<_> = (11..=14).map(serial).collect();
+    let note = json!({"manufacturer": "Maker", "batch": "2", "transport_key_id": "maker", "firmware": "OS 4.1",
+        "serials": blanks});
+    stock.post("/api/v1/stock/deliveries", "second-delivery", note).await;
+    let reason = json!({"reason": "not in the drawer after the shift"});
+    walk.post(stock, &format!("/api/v1/stock/{}/loss", blanks[0]), reason).await;
+    let reason = json!({"reason": "behind the reader"});
+    walk.post(stock, &format!("/api/v1/stock/{}/finding", blanks[0]), reason).await;
+    let sent = json!({"to_office": "o-2", "serials": blanks[1..3]});
+    let boxed = text(&walk.post(stock, "/api/v1/stock/boxes", sent).await, "id");
+    walk.get(&far, "/api/v1/stock/boxes").await;
+    let counted = json!({"serials": [blanks[1]]});
+    let received = walk.post(&far, &format!("/api/v1/stock/boxes/{boxed}/receipt"), counted).await;
+    let case = format!("/api/v1/stock/cases/{}", text(&received, "case_id"));
+    walk.get(&far, "/api/v1/stock/cases").await;
+    let outcome = json!({"outcome": "arrived", "reason": "It lay under the lid."});
+    walk.post(&far, &format!("{case}/proposal"), outcome).await;
+    walk.post(&farther, &format!("{case}/confirmation"), json!({})).await;
+    let given = json!({"serials": [blanks[3]], "station_id": station_id});
+    stock.post("/api/v1/stock/custody", "fourth-blank", given.clone()).await;
+    let batch = text(&walk.post(stock, "/api/v1/stock/batches", given).await, "id");
+    let held = json!({"held": [blanks[3]]});
+    walk.post(stock, &format!("/api/v1/stock/batches/{batch}/closing"), held).await;
+    walk.get(stock, "/api/v1/stock/batches").await;
+    let count = text(&walk.post(stock, "/api/v1/stock/counts", json!({"station_id": station_id})).await, "id");
+    walk.post(stock, &format!("/api/v1/stock/counts/{count}/result"), json!({"serials": [blanks[3]]})).await;
+    let recall = json!({"kind": "firmware", "value": "OS 4.1", "reason": "weak random numbers"});
+    let recall =
+        format!("/api/v1/stock/recalls/{}", text(&walk.post(&one, "/api/v1/stock/recalls", recall).await, "id"));
+    walk.post(&two, &format!("{recall}/confirmation"), json!({})).await;
+    walk.get(stock, "/api/v1/stock/recalls").await;
+    walk.get(&one, &format!("{recall}/chips")).await;
 }
 
 /// What the register does beside a first declaration.

@@ -73,6 +73,8 @@ const CHIP_STATES: Variants<ChipState> = variants! {
     ChipState::Personalized { .. } => "personalized",
     ChipState::Spoiled { application: None, .. } => "spoiled-blank",
     ChipState::Spoiled { application: Some(_), .. } => "spoiled-bound",
+    ChipState::Destroyed { .. } => "destroyed",
+    ChipState::Lost { .. } => "lost",
 };
 
 /// A person with the least that a declaration must say, one whose day of birth is not known, and persons with

@@ -194,7 +194,13 @@ impl Offices {
     pub async fn blank(&self, number: u8) -> Chip {
         let serial = CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number]);
         let serials = [serial];
-        let delivery = Delivery { manufacturer: "Maker", batch: "1", transport_key_id: "maker", serials: &serials };
+        let delivery = Delivery {
+            manufacturer: "Maker",
+            batch: "1",
+            transport_key_id: "maker",
+            firmware: None,
+            serials: &serials,
+        };
         let production = &self.state.production;
         within!(self, self.stock, deed => production::steps::deliver(deed, production, delivery)).unwrap();
         let station = self.station.id;

@@ -156,7 +156,8 @@ mod rules {
         serials: &[CardSerial],
     ) -> Result<(), Problem> {
         let production = &offices.state.production;
-        let delivery = Delivery { manufacturer: "Maker", batch: "1", transport_key_id: "maker", serials };
+        let delivery =
+            Delivery { manufacturer: "Maker", batch: "1", transport_key_id: "maker", firmware: None, serials };
         let said = within!(offices, officer, deed => production::steps::deliver(deed, production, delivery));
         said.map(drop).map_err(Problem::from)
     }

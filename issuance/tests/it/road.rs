@@ -399,6 +399,7 @@ mod walk {
             manufacturer: "Maker",
             batch: "2",
             transport_key_id: key,
+            firmware: None,
             serials: &serials,
         };
         let twice = within!(offices, offices.stock, deed => production::steps::deliver(deed, floor, delivery("maker")));

@@ -121,6 +121,13 @@ mod tampered {
             ("number_lease", 0),
             ("register_merge", 0),
             ("duplicate_verdict", 0),
+            ("posting", 11),
+            ("destruction", 0),
+            ("stock_case", 0),
+            ("stock_box", 0),
+            ("stock_count", 0),
+            ("recall", 0),
+            ("production_batch", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

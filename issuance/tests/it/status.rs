@@ -52,6 +52,12 @@ async fn requests_are_counted_by_route_and_code_and_the_state_is_told() {
     for name in ["issuance_orders_unfinished", "issuance_stations", "issuance_disk_free_bytes"] {
         value(&metrics, name);
     }
+    for name in ["issuance_stock_accounts_sum", "issuance_stock_ledger_complaints", "issuance_stock_batches_open"] {
+        assert!(value(&metrics, name).abs() < 0.1, "{name}");
+    }
+    for row in [r#"issuance_stock_account_chips{account="courier"}"#, r#"issuance_stock_cases{state="overdue"}"#] {
+        assert!(value(&metrics, row).abs() < 0.1, "{row}");
+    }
     assert!(value(&metrics, r#"issuance_signatures_left{file="ds.der"}"#) > 999_000.0);
     let ends = value(&metrics, r#"issuance_not_after_timestamp_seconds{file="server.pem"}"#);
     #[expect(clippy::cast_precision_loss, reason = "a moment of this century")]

@@ -51,6 +51,17 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&stock, "/api/v1/stock/custody".to_owned()),
         (&stock, "/api/v1/stock/00000000000000000001/write-off".to_owned()),
         (&approver, "/api/v1/stock/00000000000000000001/write-off/confirmation".to_owned()),
+        (&stock, "/api/v1/stock/00000000000000000001/loss".to_owned()),
+        (&stock, "/api/v1/stock/00000000000000000001/finding".to_owned()),
+        (&stock, "/api/v1/stock/destructions".to_owned()),
+        (&approver, format!("/api/v1/stock/destructions/{id}/confirmation")),
+        (&stock, "/api/v1/stock/boxes".to_owned()),
+        (&stock, format!("/api/v1/stock/boxes/{id}/receipt")),
+        (&stock, format!("/api/v1/stock/cases/{id}/proposal")),
+        (&stock, "/api/v1/stock/counts".to_owned()),
+        (&stock, "/api/v1/stock/batches".to_owned()),
+        (&stock, format!("/api/v1/stock/batches/{id}/closing")),
+        (&stock, "/api/v1/stock/recalls".to_owned()),
         (&counter, format!("/api/v1/cards/{id}/hand-over")),
         (&counter, format!("/api/v1/cards/{id}/loss")),
         (&counter, format!("/api/v1/cards/{id}/loss/undoing")),
@@ -270,6 +281,8 @@ async fn no_act_that_needs_a_reason_takes_a_blank_one() {
             (&capture, format!("/api/v1/applications/{id}/cancellation")),
             (&approver, format!("/api/v1/applications/{id}/refusal")),
             (&stock, "/api/v1/stock/00000000000000000001/write-off".to_owned()),
+            (&stock, "/api/v1/stock/00000000000000000001/loss".to_owned()),
+            (&stock, "/api/v1/stock/00000000000000000001/finding".to_owned()),
         ] {
             for blank in ["", " \n", "\u{200b}\u{3164}"] {
                 let said = caller.post(&path, &format!("k-{}", blank.len()), json!({"reason": blank})).await;

@@ -413,6 +413,34 @@ const SENTENCES: &[(&str, Sql)] = &[
         ),
     ),
     (
+        "the accounts of the stock add up to zero",
+        sql!("select cast(total as text) as what from (select sum(n) as total from stock_tally) adds where total <> 0"),
+    ),
+    (
+        "each account of the stock holds the chips that there are",
+        sql!(
+            "select account || ': ' || cast(sum(n) as text) as what from (
+               select to_account as account, n from posting
+               union all select from_account, -n from posting
+               union all select case
+                 when state = 'personalized' then 'card/' || office
+                 when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                 when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                 when office = 'national' then 'store-room/national/' || state
+                 else 'office/' || office || '/' || state end, -1 from chip
+             ) everything where account <> 'supplier' group by account having sum(n) <> 0"
+        ),
+    ),
+    (
+        "each chip is where its last posting put it, and each posting has its record",
+        sql!(
+            "select 'chip ' || chip.id as what from chip left join posting on posting.id = chip.posting_id
+               where posting.id is null or (posting.serial is not null and posting.serial <> chip.id)
+             union all select 'posting ' || cast(posting.id as text) from posting
+               where not exists (select 1 from audit_entry where audit_entry.id = posting.entry_id)"
+        ),
+    ),
+    (
         "the trail tells of each document's binding exactly once",
         sql!(
             "select cast(id as text) as what from document where (select count(*) from audit_entry

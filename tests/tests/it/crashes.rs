@@ -71,6 +71,8 @@ const CORRUPTIONS: &[Sql] = &[
     sql!("update perso_order set challenge_used_at = null"),
     sql!("update signing_key set used = 0"),
     sql!("update answer set sealed = null"),
+    sql!("update stock_tally set n = n + 1 where account = 'supplier'"),
+    sql!("update chip set posting_id = null"),
     sql!("delete from audit_entry"),
     sql!("update audit_entry set object = 'nothing', related = 'nothing'"),
 ];

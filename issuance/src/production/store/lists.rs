@@ -32,21 +32,24 @@ pub(in crate::production) async fn chips(
     let (sql, arguments) = match wanted {
         Wanted::Office(office) => (
             sql!(
-                "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+                "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                        version, mac
                  from chip where office = $1 and id > $2 order by id limit $3"
             ),
             args![office, after, most],
         ),
         Wanted::State(office, state) => (
             sql!(
-                "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+                "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                        version, mac
                  from chip where office = $1 and state = $2 and id > $3 order by id limit $4"
             ),
             args![office, state, after, most],
         ),
         Wanted::Custody(station, office, state) => (
             sql!(
-                "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+                "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                        version, mac
                  from chip where custody = $1 and (office = $2 or $2 = 'national') and ($3 = '' or state = $3)
                    and id > $4 order by id limit $5"
             ),
@@ -54,7 +57,8 @@ pub(in crate::production) async fn chips(
         ),
         Wanted::Delivery(delivery, office, state) => (
             sql!(
-                "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+                "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                        version, mac
                  from chip where delivery_id = $1 and (office = $2 or $2 = 'national') and ($3 = '' or state = $3)
                    and id > $4 order by id limit $5"
             ),
@@ -93,7 +97,8 @@ pub(in crate::production) async fn blanks(
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                version, mac
          from chip where custody = $1 and state in ('delivered', 'initialised', 'bound') and id > $2
          order by id limit $3"
     );
@@ -107,7 +112,8 @@ pub(in crate::production) async fn held_chip(
     serial: &CardSerial,
 ) -> Result<Option<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select id, delivery_id, transport_key_id, office, custody, state, state_data, version, mac
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                version, mac
          from chip where custody = $1 and id = $2"
     );
     Ok(tx.all_judged(&CHIP, sql, args![station, serial.to_string()]).await?.pop())

@@ -413,13 +413,13 @@ async fn compared(tx: &mut Tx, serial: [u8; 10], told: Chronicle) -> Result<Opti
         }
     }
     let is = |states: &[&str]| state.as_deref().is_some_and(|state| states.contains(&state));
-    let finding = if told.spoilt && !is(&["spoiled"]) {
+    let finding = if told.spoilt && !is(&["spoiled", "destroyed", "lost"]) {
         Finding::SpoiltUnknown
-    } else if told.personalized && !is(&["personalized", "spoiled"]) {
+    } else if told.personalized && !is(&["personalized", "spoiled", "destroyed", "lost"]) {
         Finding::CardUnknown
-    } else if told.open && !orders.is_empty() && !is(&["personalized", "spoiled"]) {
+    } else if told.open && !orders.is_empty() && !is(&["personalized", "spoiled", "destroyed", "lost"]) {
         Finding::CardPossible
-    } else if told.initialised && !is(&["initialised", "bound", "personalized", "spoiled"]) {
+    } else if told.initialised && !is(&["initialised", "bound", "personalized", "spoiled", "destroyed", "lost"]) {
         Finding::KeysUnknown
     } else if orders.is_empty() {
         return Ok(None);

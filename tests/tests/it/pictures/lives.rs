@@ -102,12 +102,17 @@ fn stock() -> Life {
     let bound = initialised.clone().bind(Id::from_uuid(Uuid::from_u128(8))).unwrap();
     let personalized = bound.clone().personalize(Id::from_uuid(Uuid::from_u128(9))).unwrap();
     let spoiled = ChipState::Delivered.spoil(account()).unwrap();
-    let states = vec![ChipState::Delivered, initialised, bound, personalized, spoiled];
+    let destroyed = spoiled.clone().destroy(Id::from_uuid(Uuid::from_u128(10))).unwrap();
+    let lost = ChipState::Delivered.lose(account()).unwrap();
+    let states = vec![ChipState::Delivered, initialised, bound, personalized, spoiled, destroyed, lost];
     let verbs: Vec<Verb<ChipState>> = vec![
         ("intake", Box::new(move |chip| chip.initialise(keys()).ok())),
         ("bind", Box::new(|chip| chip.bind(Id::from_uuid(Uuid::from_u128(8))).ok())),
         ("personalize", Box::new(|chip| chip.personalize(Id::from_uuid(Uuid::from_u128(9))).ok())),
         ("spoil", Box::new(move |chip| chip.spoil(account()).ok())),
+        ("destroy", Box::new(|chip| chip.destroy(Id::from_uuid(Uuid::from_u128(10))).ok())),
+        ("lose", Box::new(move |chip| chip.lose(account()).ok())),
+        ("find", Box::new(move |chip| chip.find(account()).ok())),
     ];
     let name = |chip: &ChipState| chip.name().to_owned();
     Life {

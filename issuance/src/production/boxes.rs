@@ -1,0 +1,139 @@
+//! Blanks on their way from one office to another: in a box that one office sends and the other one receives chip by
+//! chip. What differs stays on the courier's account until two officers settle it.
+
+use std::collections::BTreeSet;
+
+use crypto::identity::CardSerial;
+
+use super::cases::{self, Case, CaseKind, CaseOutcome, Difference};
+use super::error::ProductionError;
+use super::ledger::{self, Movement};
+use super::model::ChipState;
+use super::steps::{MOST_IN_CUSTODY, may_move};
+use super::store;
+use super::store::boxes::{self as kept, StockBox};
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::ids::{BoxId, CaseId};
+use crate::ground::{OfficeCode, Officer};
+
+/// Puts blanks of one office into a box for another one. From now on they are on the courier's account.
+///
+/// # Errors
+/// [`ProductionError::BoxUnfit`] for a box to the office that sends it; [`ProductionError::OfChip`],
+/// [`ProductionError::ListTooLong`]
+pub async fn send(
+    deed: &mut Deed<Officer>,
+    serials: &[CardSerial],
+    to: OfficeCode,
+) -> Result<StockBox, ProductionError> {
+    let serials: BTreeSet<CardSerial> = serials.iter().copied().collect();
+    if serials.len() > MOST_IN_CUSTODY {
+        return Err(ProductionError::ListTooLong { most: MOST_IN_CUSTODY });
+    }
+    let Some(first) = serials.first() else { return Err(ProductionError::DeliveryEmpty) };
+    let from = store::chip_locked(deed.tx(), first).await?.ok_or(ProductionError::ChipUnknown)?.office;
+    if from == to {
+        return Err(ProductionError::BoxUnfit);
+    }
+    let serials: Vec<CardSerial> = serials.into_iter().collect();
+    let sent = StockBox { id: deed.id(), from, to, serials, sent: deed.decision(), received: None };
+    kept::insert(deed.tx(), &sent).await?;
+    let entry = Entry::new(Action::StockBoxSent, Object::StockBox(sent.id), Purpose::Stock).of(&sent.from);
+    let said = format!("{} blanks for {}", sent.serials.len(), sent.to.as_str());
+    let entry = deed.entered(entry.because(said)).await?;
+    for serial in &sent.serials {
+        let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
+        let mut chip = may_move(deed, serial).await.map_err(of_chip)?;
+        if chip.office != sent.from {
+            return Err(of_chip(crate::ground::OtherOffice.into()));
+        }
+        (chip.custody, chip.boxed) = (None, Some(sent.id));
+        ledger::post_under(deed, &mut chip, Movement::Sent, entry).await?;
+    }
+    Ok(sent)
+}
+
+/// The office that a box was sent to counts what is in it. What was sent and came is now that office's; one chip too
+/// few or too many opens a case, which is returned, and stays on the courier's account.
+///
+/// # Errors
+/// [`ProductionError::BoxUnknown`], also for a box that was received; [`ProductionError::OtherOffice`]
+pub async fn receive(
+    deed: &mut Deed<Officer>,
+    id: BoxId,
+    counted: &[CardSerial],
+) -> Result<(StockBox, Option<CaseId>), ProductionError> {
+    let counted: BTreeSet<CardSerial> = counted.iter().copied().collect();
+    if counted.len() > MOST_IN_CUSTODY {
+        return Err(ProductionError::ListTooLong { most: MOST_IN_CUSTODY });
+    }
+    let mut received = kept::locked(deed.tx(), id).await?.ok_or(ProductionError::BoxUnknown)?;
+    deed.actor().may_act_for(&received.to)?;
+    if received.received.is_some() {
+        return Err(ProductionError::BoxUnknown);
+    }
+    received.received = Some((deed.decision(), counted.len() as u64));
+    kept::receive(deed.tx(), &received).await?;
+    let entry = Entry::new(Action::StockBoxReceived, Object::StockBox(id), Purpose::Stock).of(&received.to);
+    let said = format!("{} of {} blanks", counted.len(), received.serials.len());
+    let entry = deed.entered(entry.because(said)).await?;
+    let (mut missing, mut extra) = (Vec::new(), Vec::new());
+    // One order for all transactions that lock several chips.
+    let all: BTreeSet<CardSerial> = counted.iter().chain(&received.serials).copied().collect();
+    for serial in all {
+        let chip = store::chip_locked(deed.tx(), &serial).await?;
+        let in_box = chip.as_ref().is_some_and(|chip| chip.boxed == Some(id));
+        match (counted.contains(&serial), chip) {
+            (true, Some(mut chip)) if in_box => {
+                (chip.office, chip.boxed) = (received.to.clone(), None);
+                ledger::post_under(deed, &mut chip, Movement::Arrived, entry).await?;
+            }
+            (true, chip) => {
+                extra.push(serial);
+                // It left the sender in this box, whatever the list of the box says.
+                let of_sender = chip.filter(|chip| {
+                    let is_blank = matches!(chip.state, ChipState::Delivered | ChipState::Initialised { .. });
+                    is_blank && chip.office == received.from && chip.custody.is_none() && chip.boxed.is_none()
+                });
+                if let Some(mut chip) = of_sender {
+                    chip.boxed = Some(id);
+                    ledger::post_under(deed, &mut chip, Movement::Sent, entry).await?;
+                }
+            }
+            (false, Some(_)) if in_box => missing.push(serial),
+            // It was written off or reported lost on the way.
+            (false, _) => {}
+        }
+    }
+    let case = if missing.is_empty() && extra.is_empty() {
+        None
+    } else {
+        let (office, subject) = (received.to.clone(), Object::StockBox(id));
+        Some(cases::open(deed, Difference { kind: CaseKind::Box, office, subject, missing, extra }).await?)
+    };
+    Ok((received, case))
+}
+
+/// Takes what is left on the courier's account of a box to the office where two officers say that it is.
+pub(super) async fn settle(deed: &mut Deed<Officer>, case: &Case, outcome: CaseOutcome) -> Result<(), ProductionError> {
+    let id: Option<BoxId> = case.subject.strip_prefix("stock-box/").and_then(|id| id.parse().ok());
+    let id = id.ok_or(ProductionError::BoxUnknown)?;
+    let boxed = kept::locked(deed.tx(), id).await?.ok_or(ProductionError::BoxUnknown)?;
+    let entry = Entry::new(Action::StockBoxSettled, Object::StockBox(id), Purpose::Stock).of(&boxed.to);
+    let entry = deed.entered(entry.because(outcome.word())).await?;
+    let serials: BTreeSet<CardSerial> = case.missing.iter().chain(&case.extra).copied().collect();
+    for serial in serials {
+        let chip = store::chip_locked(deed.tx(), &serial).await?;
+        // What was written off or reported lost meanwhile is on no courier's account.
+        let Some(mut chip) = chip.filter(|chip| chip.boxed == Some(id)) else { continue };
+        chip.boxed = None;
+        let movement = if outcome == CaseOutcome::Returned {
+            Movement::Returned
+        } else {
+            chip.office = boxed.to.clone();
+            Movement::Arrived
+        };
+        ledger::post_under(deed, &mut chip, movement, entry).await?;
+    }
+    Ok(())
+}

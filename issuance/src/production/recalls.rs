@@ -1,0 +1,125 @@
+//! Recalls: chips of a lot, with a firmware or of a delivery become no card any more, once two officers of the national
+//! office say so. Those that are cards are listed.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::cases::{PROPOSAL_WAITS, still_keeps_stock};
+use super::error::ProductionError;
+use super::model::Chip;
+use super::store::recalls::{self as kept, Recall};
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Actor;
+use crate::ground::ids::{DeliveryId, RecallId};
+use crate::ground::text::tidy;
+use crate::ground::{OfficeCode, Officer};
+
+/// By what chips are recalled.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecallKind {
+    /// The manufacturer's batch.
+    Lot,
+    /// The software on the chip, as the manufacturer named it with the delivery.
+    Firmware,
+    /// A delivery, by its identifier.
+    Delivery,
+}
+
+impl RecallKind {
+    /// The word, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Lot => "lot",
+            Self::Firmware => "firmware",
+            Self::Delivery => "delivery",
+        }
+    }
+}
+
+/// What is to be recalled.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// By what.
+    pub kind: RecallKind,
+    /// The lot, the firmware or the identifier of the delivery.
+    pub value: &'a str,
+    /// Only of this manufacturer.
+    pub manufacturer: Option<&'a str>,
+    /// What is wrong with the chips, in the officer's words.
+    pub reason: &'a str,
+}
+
+/// Proposes a recall. Nothing is recalled before a second officer of the national office confirms it.
+///
+/// # Errors
+/// [`ProductionError::OtherOffice`], [`ProductionError::RecallUnfit`] for what no delivery has
+pub async fn propose(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -> Result<Recall, ProductionError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let reason = tidy(wanted.reason).ok_or(ProductionError::EvidenceMissing)?;
+    let value = tidy(wanted.value).ok_or(ProductionError::RecallUnfit)?;
+    if wanted.kind == RecallKind::Delivery && value.parse::<DeliveryId>().is_err() {
+        return Err(ProductionError::RecallUnfit);
+    }
+    let manufacturer = wanted.manufacturer.and_then(tidy);
+    let recall = Recall {
+        id: deed.id(),
+        kind: wanted.kind,
+        value,
+        manufacturer,
+        reason,
+        proposed: deed.decision(),
+        confirmed: None,
+    };
+    if !kept::concerns_any(deed.tx(), &recall).await? {
+        return Err(ProductionError::RecallUnfit);
+    }
+    kept::insert(deed.tx(), &recall).await?;
+    let entry = Entry::new(Action::RecallProposed, Object::Recall(recall.id), Purpose::Stock);
+    deed.enter(entry.because(recall.kind.word())).await?;
+    Ok(recall)
+}
+
+/// Puts a recall that another officer proposed in the last week into force: from now on no
+/// order is given for its chips.
+///
+/// # Errors
+/// [`ProductionError::ProposalUnknown`], [`ProductionError::SecondOfficer`], [`ProductionError::ProposalStale`]
+pub async fn confirm(deed: &mut Deed<Officer>, id: RecallId) -> Result<Recall, ProductionError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let mut recall = kept::locked(deed.tx(), id).await?.ok_or(ProductionError::ProposalUnknown)?;
+    if recall.confirmed.is_some() || deed.at() >= recall.proposed.at + PROPOSAL_WAITS {
+        return Err(ProductionError::ProposalUnknown);
+    }
+    if recall.proposed.by == deed.actor().id {
+        return Err(ProductionError::SecondOfficer);
+    }
+    still_keeps_stock(deed, &recall.proposed, &OfficeCode::national()).await?;
+    recall.confirmed = Some(deed.decision());
+    kept::confirm(deed.tx(), &recall).await?;
+    let entry = Entry::new(Action::RecallConfirmed, Object::Recall(id), Purpose::Stock);
+    deed.enter(entry.because(recall.kind.word())).await?;
+    Ok(recall)
+}
+
+/// Refuses a chip that a recall in force concerns.
+pub(super) async fn refuse_recalled<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), ProductionError> {
+    match kept::in_force_for(deed.tx(), chip.delivery).await? {
+        Some(_) => Err(ProductionError::Recalled),
+        None => Ok(()),
+    }
+}
+
+impl Recall {
+    /// How it stands: `proposed`, `in-force`, or `lapsed` after a week without a second officer.
+    #[must_use]
+    pub fn state(&self, now: OffsetDateTime) -> &'static str {
+        match self.confirmed {
+            Some(_) => "in-force",
+            None if now < self.proposed.at + PROPOSAL_WAITS => "proposed",
+            None => "lapsed",
+        }
+    }
+}

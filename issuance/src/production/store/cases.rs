@@ -1,0 +1,166 @@
+//! SQL of the cases of the stock.
+
+use serde::de::DeserializeOwned;
+use time::{Date, OffsetDateTime};
+
+use super::super::cases::{Case, CaseOutcome, CaseState};
+use super::ends::serials;
+use crate::ground::ids::{CaseId, OfficerId};
+use crate::ground::{Decision, Id, OfficeCode};
+use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
+use crate::{args, sql};
+
+/// Cases carry a MAC: one that another hand settled would hide a theft.
+pub const STOCK_CASE: Sealed = Sealed {
+    table: "stock_case",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("kind", Kind::Text),
+        ("office", Kind::Text),
+        ("subject", Kind::Text),
+        ("missing", Kind::Json),
+        ("extra", Kind::Json),
+        ("opened_by", Kind::Uuid),
+        ("opened_at", Kind::Moment),
+        ("due_on", Kind::Day),
+        ("state", Kind::Text),
+        ("outcome", Kind::Text),
+        ("reason", Kind::Text),
+        ("proposed_by", Kind::Uuid),
+        ("proposed_at", Kind::Moment),
+        ("settled_by", Kind::Uuid),
+        ("settled_at", Kind::Moment),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
+                proposed_by, proposed_at, settled_by, settled_at, version, mac
+         from stock_case where id = $1"
+    ),
+    all: sql!(
+        "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
+                proposed_by, proposed_at, settled_by, settled_at, version, mac
+         from stock_case order by id"
+    ),
+    set: sql!("update stock_case set version = $1, mac = $2 where id = $3"),
+};
+
+pub(in crate::production) async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into stock_case (id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    );
+    let [missing, extra] = [&case.missing, &case.extra].map(|serials| {
+        let texts: Vec<String> = serials.iter().map(ToString::to_string).collect();
+        Argument::json(&texts)
+    });
+    let arguments = args![
+        case.id,
+        case.kind.word(),
+        &case.office,
+        &case.subject,
+        missing,
+        extra,
+        case.opened.by,
+        case.opened.at,
+        case.due_on,
+        case.state.word()
+    ];
+    tx.run(sql, arguments).await?;
+    tx.seal(&STOCK_CASE, case.id).await
+}
+
+/// Writes down how a case stands.
+pub(in crate::production) async fn decide(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update stock_case set state = $1, outcome = $2, reason = $3, proposed_by = $4, proposed_at = $5,
+                settled_by = $6, settled_at = $7
+         where id = $8"
+    );
+    let by = |decision: &Option<Decision>| decision.as_ref().map(|decision| decision.by);
+    let at = |decision: &Option<Decision>| decision.as_ref().map(|decision| decision.at);
+    let arguments = args![
+        case.state.word(),
+        case.outcome.map(CaseOutcome::word),
+        case.reason.as_deref(),
+        by(&case.proposed),
+        at(&case.proposed),
+        by(&case.settled),
+        at(&case.settled),
+        case.id
+    ];
+    tx.change(&STOCK_CASE, case.id, sql, arguments).await?;
+    Ok(())
+}
+
+/// Returns a case, kept from other writers.
+pub(in crate::production) async fn locked(tx: &mut Tx, id: CaseId) -> Result<Option<Case>, StoreError> {
+    tx.sealed_locked(&STOCK_CASE, id).await?.map(|row| read(&row)).transpose()
+}
+
+/// Returns the case about a chip, a box or a station that is not settled.
+pub(in crate::production) async fn unsettled_about(tx: &mut Tx, subject: &str) -> Result<Option<Case>, StoreError> {
+    let sql = sql!(
+        "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
+                proposed_by, proposed_at, settled_by, settled_at, version, mac
+         from stock_case where subject = $1 and state <> 'settled' order by id limit 1"
+    );
+    tx.all_sealed(&STOCK_CASE, sql, args![subject]).await?.first().map(read).transpose()
+}
+
+/// Returns a page of the cases of an office (the national office: of all), each with whether its MAC holds.
+pub(in crate::production) async fn listed(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    settled: bool,
+    after: CaseId,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
+                proposed_by, proposed_at, settled_by, settled_at, version, mac
+         from stock_case
+         where (office = $1 or $1 = 'national') and (state <> 'settled' or $2) and id > $3 order by id limit $4"
+    );
+    tx.all_judged(&STOCK_CASE, sql, args![office, settled, after, most]).await
+}
+
+/// Returns how many cases wait for two officers, and how many of them were due before this day.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn open_cases(tx: &mut Tx, today: Date) -> Result<(u64, u64), StoreError> {
+    let sql = sql!(
+        "select count(*) as n, count(case when due_on < $1 then 1 end) as overdue
+         from stock_case where state <> 'settled'"
+    );
+    tx.one(sql, args![today]).await?.map_or(Ok((0, 0)), |row| Ok((row.number("n")?, row.number("overdue")?)))
+}
+
+pub(in crate::production) fn read(row: &Record) -> Result<Case, StoreError> {
+    let decision = |by: &str, at: &str| -> Result<Option<Decision>, StoreError> {
+        let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);
+        Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
+    };
+    Ok(Case {
+        id: Id::of(row, "id")?,
+        kind: word(row, "kind")?,
+        office: row.parsed("office")?,
+        subject: row.get("subject")?,
+        missing: serials(row, "missing")?,
+        extra: serials(row, "extra")?,
+        opened: Decision { by: Id::of(row, "opened_by")?, at: row.get("opened_at")? },
+        due_on: row.get("due_on")?,
+        state: word::<CaseState>(row, "state")?,
+        outcome: row.get::<Option<String>>("outcome")?.map(|_| word(row, "outcome")).transpose()?,
+        reason: row.get("reason")?,
+        proposed: decision("proposed_by", "proposed_at")?,
+        settled: decision("settled_by", "settled_at")?,
+    })
+}
+
+/// Reads a column with a word of a closed list.
+pub(super) fn word<T: DeserializeOwned>(row: &Record, column: &str) -> Result<T, StoreError> {
+    let text: String = row.get(column)?;
+    serde_json::from_value(text.clone().into()).map_err(|_| StoreError::inconsistent("stock_case", column, text))
+}

@@ -1,0 +1,283 @@
+//! SQL of the ledger: postings, and the only statements that write a chip's state and place.
+
+use std::collections::BTreeMap;
+
+use crypto::identity::CardSerial;
+use time::OffsetDateTime;
+
+use super::super::ledger::{Balances, LedgerAccount, LedgerCheck, Movement};
+use super::super::model::{Chip, ChipState};
+use super::{CHIP, Delivered, texts};
+use crate::ground::OfficeCode;
+use crate::ground::ids::{DocumentId, EntryId, PostingId};
+use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
+use crate::{args, sql};
+
+/// Postings carry a MAC.
+pub const POSTING: Sealed = Sealed {
+    table: "posting",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("at", Kind::Moment),
+        ("what", Kind::Text),
+        ("from_account", Kind::Text),
+        ("to_account", Kind::Text),
+        ("n", Kind::Integer),
+        ("serial", Kind::Text),
+        ("delivery_id", Kind::Uuid),
+        ("entry_id", Kind::Uuid),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+         from posting where id = $1"
+    ),
+    all: sql!(
+        "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+         from posting order by id"
+    ),
+    set: sql!("update posting set version = $1, mac = $2 where id = $3"),
+};
+
+/// A posting about to be written.
+pub(in crate::production) struct Posting {
+    pub id: PostingId,
+    pub at: OffsetDateTime,
+    pub movement: Movement,
+    /// The record of the trail that says who did it, and why.
+    pub entry: EntryId,
+}
+
+/// Writes a chip as it is now, and the posting from the account that it was on to the one where it belongs.
+pub(in crate::production) async fn book(tx: &mut Tx, chip: &mut Chip, posting: &Posting) -> Result<(), StoreError> {
+    let to = chip.account();
+    insert(tx, posting, (&chip.booked, &to), 1, Some(chip)).await?;
+    let sql = sql!(
+        "update chip set delivery_id = $1, transport_key_id = $2, office = $3, custody = $4, box_id = $5, state = $6,
+                state_data = $7, posting_id = $8
+         where id = $9"
+    );
+    let id = chip.serial.to_string();
+    let arguments = args![
+        chip.delivery,
+        &chip.transport_key_id,
+        &chip.office,
+        chip.custody,
+        chip.boxed,
+        chip.state.name(),
+        Argument::json(&chip.state),
+        posting.id,
+        &id
+    ];
+    if tx.change(&CHIP, &id, sql, arguments).await? != 1 {
+        return Err(StoreError::inconsistent("chip", "id", id));
+    }
+    (chip.booked, chip.posting) = (to, Some(posting.id));
+    Ok(())
+}
+
+/// Enters the blanks of a delivery in one statement, but for those whose serials are in the ledger, with one posting of
+/// all of them. Returns how many were entered.
+pub(in crate::production) async fn receive(
+    tx: &mut Tx,
+    delivery: &Delivered<'_>,
+    office: &OfficeCode,
+    serials: &[CardSerial],
+    posting: &Posting,
+) -> Result<u64, StoreError> {
+    let sql = sql!(
+        pg "insert into chip (id, delivery_id, transport_key_id, office, state, state_data, posting_id)
+            select id, $2::uuid, $3::text, $4::text, $5::text, $6::jsonb, $7::uuid from unnest($1::text[]) as blank (id)
+            on conflict (id) do nothing",
+        lite "insert into chip (id, delivery_id, transport_key_id, office, state, state_data, posting_id)
+              select value, $2, $3, $4, $5, $6, $7 from json_each($1) where true
+              on conflict (id) do nothing",
+    );
+    let blank = ChipState::Delivered;
+    let (key, json) = (delivery.transport_key_id, Argument::json(&blank));
+    let arguments = args![texts(serials), delivery.id, key, office, blank.name(), json, posting.id];
+    let inserted = tx.run(sql, arguments).await?;
+    // One statement puts them in; each gets its own MAC.
+    let bare = sql!("select id from chip where delivery_id = $1 and mac is null");
+    for row in tx.all(bare, args![delivery.id]).await? {
+        tx.seal(&CHIP, row.get::<String>("id")?).await?;
+    }
+    if inserted > 0 {
+        let n = i64::try_from(inserted).unwrap_or(i64::MAX);
+        let (from, to) = (LedgerAccount::supplier(), LedgerAccount::store_of(office));
+        let values = values(posting, (&from, &to), n, (None, Argument::from(delivery.id)));
+        tx.insert_sealed(&POSTING, INSERT, values).await?;
+    }
+    Ok(inserted)
+}
+
+/// A posting; the columns under the MAC first.
+const INSERT: crate::store::Sql = sql!(
+    "insert into posting (id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
+
+async fn insert(
+    tx: &mut Tx,
+    posting: &Posting,
+    accounts: (&LedgerAccount, &LedgerAccount),
+    n: i64,
+    chip: Option<&Chip>,
+) -> Result<(), StoreError> {
+    let of = (chip.map(|chip| chip.serial.to_string()), Argument::from(chip.map(|chip| chip.delivery)));
+    tx.insert_sealed(&POSTING, INSERT, values(posting, accounts, n, of)).await
+}
+
+fn values(
+    posting: &Posting,
+    (from, to): (&LedgerAccount, &LedgerAccount),
+    n: i64,
+    (serial, delivery): (Option<String>, Argument),
+) -> Vec<Argument> {
+    args![posting.id, posting.at, posting.movement.word(), from, to, n, serial, delivery, posting.entry]
+}
+
+/// Returns what the accounts hold, compared with the chips by state; both at one moment, however many there are.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn balances(tx: &mut Tx) -> Result<Balances, StoreError> {
+    let sql = sql!(
+        "select 'account' as kind, account as state, cast(sum(n) as bigint) as n, count(*) as tallied
+         from stock_tally group by account
+         union all select 'chips', state, cast(sum(n) as bigint), count(*) from chip_tally group by state
+         order by 1, 2"
+    );
+    let (mut accounts, mut chips, mut tallied) = (Vec::new(), BTreeMap::new(), 0);
+    for row in tx.all(sql, args![]).await? {
+        let n: i64 = row.get("n")?;
+        tallied += row.number::<u64>("tallied")?;
+        if row.get::<String>("kind")? == "chips" {
+            chips.insert(row.get("state")?, n);
+        } else if n != 0 {
+            accounts.push((row.parsed("state")?, n));
+        }
+    }
+    accounts.sort();
+    Ok(Balances { tallied, ..Balances::new(accounts, chips) })
+}
+
+/// Walks all postings and all chips: what the postings add up to is what the tally says and what chips there are, and
+/// each chip is where its last posting put it. Reads every chip.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn check(tx: &mut Tx) -> Result<LedgerCheck, StoreError> {
+    let mut found = LedgerCheck { complaints: balances(tx).await?.complaints(), ..LedgerCheck::default() };
+    let sql = sql!("select count(*) as n from posting");
+    found.postings = tx.one(sql, args![]).await?.map_or(Ok(0), |row| row.number("n"))?;
+    let sql = sql!(
+        "select account, cast(sum(posted) as bigint) as posted, cast(sum(tallied) as bigint) as tallied,
+                cast(sum(counted) as bigint) as counted
+         from (
+             select to_account as account, n as posted, 0 as tallied, 0 as counted from posting
+             union all select from_account, -n, 0, 0 from posting
+             union all select account, 0, n, 0 from stock_tally
+             union all select case
+                 when state = 'personalized' then 'card/' || office
+                 when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                 when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+                 when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                 when office = 'national' then 'store-room/national/' || state
+                 else 'office/' || office || '/' || state end, 0, 0, 1 from chip
+         ) everything
+         group by account
+         having sum(posted) <> sum(tallied) or (account <> 'supplier' and sum(posted) <> sum(counted))
+         order by account limit 100"
+    );
+    for row in tx.all(sql, args![]).await? {
+        let (account, of) = (row.get::<String>("account")?, |column| row.get::<i64>(column));
+        let (posted, tallied, counted) = (of("posted")?, of("tallied")?, of("counted")?);
+        found.complaints.push(format!("{account}: {posted} by postings, {tallied} by the tally, {counted} chips"));
+    }
+    let sql = sql!(
+        "select chip.id as id, coalesce(posting.to_account, 'no account') as account
+         from chip left join posting on posting.id = chip.posting_id
+         where chip.posting_id is not null and coalesce(posting.to_account, '') <> case
+             when state = 'personalized' then 'card/' || office
+             when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+             when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+             when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+             when office = 'national' then 'store-room/national/' || state
+             else 'office/' || office || '/' || state end
+         order by chip.id limit 100"
+    );
+    for row in tx.all(sql, args![]).await? {
+        let (id, account) = (row.get::<String>("id")?, row.get::<String>("account")?);
+        found.complaints.push(format!("chip {id}: its last posting put it on {account}"));
+    }
+    Ok(found)
+}
+
+/// Compares what was signed in the last hour with what was produced: each card has its signed document, and each signed
+/// document is on a chip that is being written for its application, or is its card. Returns what disagrees, in
+/// sentences; what is found is found again at each look for an hour.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn disagreements(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<String>, StoreError> {
+    let sql = sql!(
+        pg "select 'card without a signed document' as what, serial as id from posting
+            where posting.id >= $1 and posting.what = 'personalized'
+              and exists (select 1 from chip where chip.id = posting.serial and chip.state = 'personalized')
+              and not exists (select 1 from document
+                              where document.serial = posting.serial and document.state = 'signed')
+            union all
+            select 'signed document that is not its card', chip.id from document join chip on chip.id = document.serial
+            where document.id >= $2 and document.state = 'signed'
+              and (chip.state not in ('bound', 'personalized')
+                   or chip.state_data->>'application' <> cast(document.application_id as text))
+            order by 1, 2 limit 100",
+        lite "select 'card without a signed document' as what, serial as id from posting
+              where posting.id >= $1 and posting.what = 'personalized'
+                and exists (select 1 from chip where chip.id = posting.serial and chip.state = 'personalized')
+                and not exists (select 1 from document
+                                where document.serial = posting.serial and document.state = 'signed')
+              union all
+              select 'signed document that is not its card', chip.id from document join chip on chip.id = document.serial
+              where document.id >= $2 and document.state = 'signed'
+                and (chip.state not in ('bound', 'personalized')
+                     or json_extract(chip.state_data, '$.application') <> document.application_id)
+              order by 1, 2 limit 100",
+    );
+    let since = now - time::Duration::hours(1);
+    let (postings, documents) = (PostingId::first_at(since), DocumentId::first_at(since));
+    let rows = tx.all(sql, args![postings, documents]).await?;
+    let sentence = |row: &Record| Ok(format!("chip {}: {}", row.get::<String>("id")?, row.get::<String>("what")?));
+    rows.iter().map(sentence).collect()
+}
+
+/// Returns a page of the postings of a chip, the first first, each with whether its MAC holds.
+pub(in crate::production) async fn of_chip(
+    tx: &mut Tx,
+    serial: &CardSerial,
+    after: PostingId,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+         from posting where serial = $1 and id > $2 order by id limit $3"
+    );
+    tx.all_judged(&POSTING, sql, args![serial.to_string(), after, most]).await
+}
+
+/// Adds up a piece of what is counted: see [`super::add_up`].
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn add_up(tx: &mut Tx) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "delete from stock_tally where id in (select id from stock_tally order by id limit $1)
+         returning account as state, n"
+    );
+    let rows = tx.all(sql, args![super::PIECE]).await?;
+    for (account, n) in crate::store::sums(&rows)? {
+        tx.run(sql!("insert into stock_tally (account, n) values ($1, $2)"), args![account, n]).await?;
+    }
+    Ok(i64::try_from(rows.len()).is_ok_and(|rows| rows < super::PIECE))
+}
