@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
+use crate::offices::holidays::Holidays;
 use crate::{access, applications, cards, keys, population, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
@@ -96,6 +97,8 @@ pub struct Settings {
     pub keys: keys::Settings,
     /// The register.
     pub population: population::Settings,
+    /// Holidays by year.
+    pub calendar: Holidays,
     /// The counter.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -128,6 +131,7 @@ impl Settings {
             access: access::Settings::default(),
             keys: keys::Settings::default(),
             population: population::Settings::default(),
+            calendar: Holidays::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
             cards: cards::Settings::default(),
