@@ -89,6 +89,7 @@ catalogue! {
     BodyTooLarge "body-too-large" Request
     BodyTooSlow "body-too-slow" Service
     CalendarDayUnfit "calendar-day-unfit" Request
+    CalendarEnds "calendar-ends" Service
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request

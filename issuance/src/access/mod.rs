@@ -29,7 +29,7 @@ pub(crate) use steps::{
 };
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::proposals::PROPOSAL;
-pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, stations_in_use};
+pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, posts_in_service, stations_in_use};
 pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};
 use time::Duration;
 

@@ -637,3 +637,13 @@ pub async fn stations_in_use(tx: &mut Tx) -> Result<Vec<(String, String, OffsetD
     let rows = tx.all(sql, args![]).await?;
     rows.iter().map(|row| Ok((row.get("name")?, row.get("office")?, row.get("expires_at")?))).collect()
 }
+
+/// Returns office and roles of each officer in service, as their rows say.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn posts_in_service(tx: &mut Tx) -> Result<Vec<(OfficeCode, Vec<Role>)>, StoreError> {
+    let sql = sql!("select office, roles from officer where disabled_at is null order by office, id");
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.parsed("office")?, row.json("roles")?))).collect()
+}

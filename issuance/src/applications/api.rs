@@ -7,9 +7,14 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Application, DossierDigest, Kind, KindAndReason, KindName, ReasonName, Slip, Stage, StageName};
+use super::cases::{OldDocument, case};
+use super::model::{
+    Application, DossierDigest, Kind, KindAndReason, KindName, ReasonName, ReturnReason, Slip, Stage, StageName,
+};
+use super::notices::notice;
 use super::portrait::Crop;
-use super::steps::{self, Keeping, Request};
+use super::stages::{By, Step};
+use super::steps::{self, Keeping, Missing, Request};
 use super::store::closed::Erased;
 use super::{Counter, CounterError, hand_over, lists, reading, reference};
 use crate::deed::Occasion;
@@ -17,6 +22,7 @@ use crate::ground::ids::{ApplicationId, CardId, HoldId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::offices::calendar::Day;
 use crate::population;
 use crate::population::PersonDuplicates;
 use crate::population::model::Claim;
@@ -32,14 +38,26 @@ where
         .add(Right::Officer(Permission::Apply), routes!(register))
         .add(Right::Officer(Permission::ReadApplication), routes!(read))
         .add(Right::Officer(Permission::ReadApplication), routes!(read_portrait))
-        .add(Right::Officer(Permission::Capture), routes!(capture))
-        .add(Right::Officer(Permission::Decide), routes!(approve))
-        .add(Right::Officer(Permission::Decide), routes!(refuse))
-        .add(Right::Officer(Permission::Release), routes!(release))
+        .add(right(Step::Capture), routes!(capture))
+        .add(right(Step::Approve), routes!(approve))
+        .add(right(Step::Check), routes!(check))
+        .add(right(Step::Refuse), routes!(refuse))
+        .add(right(Step::Return), routes!(give_back))
+        .add(right(Step::Resubmit), routes!(resubmit))
+        .add(right(Step::Withdraw), routes!(withdraw))
+        .add(right(Step::Release), routes!(release))
         .merge(hand_over::routes())
         .merge(reading::routes())
         .merge(lists::routes())
         .merge(reference::routes())
+}
+
+/// The right to take a step, as the table of stages says it.
+fn right(step: Step) -> Right {
+    match step.by() {
+        By::Officer(permission) => Right::Officer(permission),
+        By::Register | By::Station => Right::Station,
+    }
 }
 
 /// What a citizen asks for.
@@ -104,6 +122,20 @@ struct ReasonForCitizen {
     reason: SomeWords<MOST_OF_REASON>,
 }
 
+/// What the citizen is to bring.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reasons": ["evidence-missing"], "says": "Bring the birth certificate.", "until": "2027-03-01"}))]
+struct Bring {
+    /// What is missing or wrong: one or more.
+    reasons: Vec<ReturnReason>,
+    /// In words that the citizen will read, at most 400 characters.
+    #[schema(value_type = String)]
+    says: SomeWords<MOST_OF_REASON>,
+    /// The last day on which the citizen may bring it: after today.
+    until: Day,
+}
+
 /// An application as it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApplicationView {
@@ -124,6 +156,8 @@ pub(crate) struct ApplicationView {
     slip: Option<Slip>,
     /// The fee, in đồng.
     fee_dong: u32,
+    /// What is taken back from the citizen, and when.
+    old_document: OldDocument,
     /// The moment at which it was opened.
     #[serde(with = "time::serde::rfc3339")]
     registered_at: OffsetDateTime,
@@ -139,8 +173,22 @@ pub(crate) struct ApplicationView {
     /// Names what this officer sees here, for an approval; only when read, and another one for each officer.
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
     dossier_sha256: Option<DossierDigest>,
-    /// Why it was refused, cancelled or held.
+    /// Why it was refused, returned, cancelled or held.
     reason: Option<String>,
+    /// What the citizen is to bring.
+    return_reasons: Option<Vec<ReturnReason>>,
+    /// True if it ended since the citizen wanted it no more.
+    withdrawn: bool,
+    /// What the citizen is told in writing of a refusal or a return, in Vietnamese.
+    notice: Option<String>,
+    /// The role that has it; none at an end.
+    owner: Option<Role>,
+    /// The office that has it; none at an end.
+    owner_office: Option<OfficeCode>,
+    /// The last day on which it leaves the stage in time, and on which the citizen may bring what is missing.
+    due_on: Option<Day>,
+    /// The day that the citizen was promised.
+    promised_on: Option<Day>,
     /// The role that mends what a held application is held for.
     held_for: Option<Role>,
     /// Until when the citizen may complain about a refusal.
@@ -170,14 +218,22 @@ impl ApplicationView {
         let capture = application.stage.capture_of().filter(|_| portrait.is_some());
         let dossier_sha256 = capture.map(|capture| capture.dossier(officer.id));
         let (mut card_id, mut reason, mut appeal_until, mut held_for) = (None, None, None, None);
+        let (mut return_reasons, mut withdrawn, notice) = (None, false, notice(&application));
+        let (owner_office, owner) = application.progress.owner.unzip();
         match application.stage {
-            Stage::Registered | Stage::Captured { .. } | Stage::Approved { .. } | Stage::InProduction { .. } => {}
+            Stage::Registered
+            | Stage::Captured { .. }
+            | Stage::Checked { .. }
+            | Stage::LocallyApproved { .. }
+            | Stage::Approved { .. }
+            | Stage::InProduction { .. } => {}
+            Stage::Returned { reasons, says, .. } => (return_reasons, reason) = (Some(reasons), Some(says)),
             Stage::Held { hold, .. } => (reason, held_for) = (Some(hold.reason.word().to_owned()), Some(hold.owner)),
             Stage::Refused { reason: why, appeal_until: until, .. } => {
                 (reason, appeal_until) = (Some(why), Some(until.to_string()));
             }
             Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => card_id = Some(card),
-            Stage::Cancelled { reason: why, .. } => reason = Some(why),
+            Stage::Cancelled { reason: why, withdrawn: wanted, .. } => (reason, withdrawn) = (Some(why), wanted),
         }
         Self {
             id: application.id,
@@ -187,6 +243,7 @@ impl ApplicationView {
             office: application.office,
             slip: (officer.may(Permission::Apply) && prints).then_some(application.slip),
             fee_dong: application.fee,
+            old_document: case(application.kind).old,
             registered_at: application.registered.at,
             chip,
             card_id,
@@ -194,6 +251,13 @@ impl ApplicationView {
             portrait,
             dossier_sha256,
             reason,
+            return_reasons,
+            withdrawn,
+            notice,
+            owner,
+            owner_office,
+            due_on: application.progress.due.map(Day),
+            promised_on: application.progress.promised.map(Day),
             held_for,
             appeal_until,
             likely_doubles: None,
@@ -315,6 +379,74 @@ async fn approve(
     let portrait = steps::fetch_portrait(desk.deeds(), &counter, id).await?;
     desk.write(officer.clone(), stamp, async |deed| {
         let application = steps::approve(deed, &counter, id, body.dossier, portrait).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// The head of the team finds in order what that officer saw, where the office has a check before the approval.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/check", tag = "applications", request_body = Approval,
+    responses((status = 200, body = ApplicationView)))]
+async fn check(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<Approval>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::check(deed, id, body.dossier).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// The citizen is to bring what is missing, until a day. The terms of the law rest meanwhile.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/return", tag = "applications",
+    operation_id = "return_application", request_body = Bring, responses((status = 200, body = ApplicationView)))]
+async fn give_back(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<Bring>,
+) -> Answered {
+    let Bring { reasons, says, until } = body;
+    desk.write(officer.clone(), stamp, async |deed| {
+        let missing = Missing { reasons, says: says.as_str(), until: until.0 };
+        let application = steps::give_back(deed, &counter, id, missing).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// The citizen brought what was missing, and what was captured stands. Where nothing was captured, or it is to be taken
+/// again, capture it instead.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/resubmission", tag = "applications", request_body = Nothing,
+    responses((status = 200, body = ApplicationView)))]
+async fn resubmit(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::resubmit(deed, id).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// The citizen does not want the card any more. While it is being written, the office cancels it.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/withdrawal", tag = "applications",
+    request_body = ReasonForCitizen, responses((status = 200, body = ApplicationView)))]
+async fn withdraw(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<ReasonForCitizen>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = steps::withdraw(deed, id, body.reason.as_str()).await?;
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await

@@ -83,7 +83,7 @@ pub async fn erase<A: Actor>(
         Erasable::Dossiers => {
             if let Stage::Refused { capture, .. } = &mut application.stage {
                 capture.features.clear();
-                store::move_to(deed.tx(), id, &application.stage).await?;
+                store::rewrite(deed.tx(), id, &application.stage).await?;
             }
             Action::DossierErased
         }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{ChangeReason, Kind, ReissueReason};
+use super::cases::{Fee, case};
+use super::model::Kind;
 
 /// The fee table, in đồng.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -29,17 +30,12 @@ impl Fees {
     /// 40 or 60, for a card that the authority got wrong (Art. 5(2)), and from anyone `exempt` (Art. 5(1): relatives of
     /// martyrs, poor households, …).
     pub fn of(&self, kind: Kind, has_old_card: bool, exempt: bool) -> u32 {
-        let full = match kind {
+        let full = match case(kind).fee {
             _ if exempt => 0,
-            Kind::First if has_old_card => self.from_old_card,
-            Kind::First | Kind::Change(ChangeReason::AgeReached | ChangeReason::ErrorOnCard) => 0,
-            Kind::Change(
-                ChangeReason::Damaged
-                | ChangeReason::NameOrFeaturesChanged
-                | ChangeReason::SexOrOriginRedetermined
-                | ChangeReason::OnRequest,
-            ) => self.change,
-            Kind::Reissue(ReissueReason::Lost | ReissueReason::NationalityRegained) => self.reissue,
+            Fee::FreeButOldCard if has_old_card => self.from_old_card,
+            Fee::Free | Fee::FreeButOldCard => 0,
+            Fee::Change => self.change,
+            Fee::Reissue => self.reissue,
         };
         full / 100 * self.percent
     }
@@ -48,6 +44,7 @@ impl Fees {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::applications::model::{ChangeReason, ReissueReason};
 
     #[test]
     fn fees_of_2019() {

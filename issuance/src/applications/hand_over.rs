@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::model::TransitionError;
+use super::progress::move_to;
 use super::{steps, store};
 use crate::cards::{self, CardError};
 use crate::deed::{Action, Deed, Object, Purpose};
@@ -35,7 +36,7 @@ pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Resu
     let handed_over = deed.decision();
     let revoked = cards::steps::activate(deed, &mut card, handed_over.clone()).await?;
     application.stage = application.stage.hand_over(handed_over)?;
-    store::move_to(deed.tx(), application.id, &application.stage).await?;
+    move_to(deed, application.id, &application.stage).await?;
     steps::close_case(deed, &application).await?;
     deed.record(Action::CardHandedOver, Object::Card(id), Some(card.person), Purpose::HandOver).await?;
     Ok(revoked)

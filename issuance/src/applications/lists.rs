@@ -6,17 +6,20 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::model::{Hold, HoldReason, Kind, KindName, Slip, Stage, StageName};
 use super::store::lists::{self as store, Wanted, Window};
+use super::store::progress_of;
 use super::{CounterError, steps};
 use crate::deed::{Action, Object};
 use crate::ground::ids::{ApplicationId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
+use crate::offices;
+use crate::offices::calendar::{Calendar, Day};
 use crate::population::duplicates::steps as duplicates;
 use crate::store::{Record, StoreError, Tx};
 use crate::web::{Desk, Listing, Looked, OccasionAsked, Page, PageAsked, Problem, Right, Routes};
@@ -39,6 +42,11 @@ struct Asked {
     office: Option<OfficeCode>,
     /// At this stage only. An officer whose only role with applications is `registrar` asks for `held`.
     stage: Option<StageName>,
+    /// Those that this role has: its queue, at `office` or the officer's own. The national office has what waits for
+    /// its approval. Stands with `overdue` and `office` alone.
+    owner: Option<Role>,
+    /// True: those that are late, at the office that has them. Stands with `owner` and `office` alone.
+    overdue: Option<bool>,
     /// Registered so many days ago, or earlier.
     #[param(minimum = 0, maximum = 36_500)]
     older_than_days: Option<u16>,
@@ -78,6 +86,16 @@ struct ApplicationItem {
     registered_at: OffsetDateTime,
     /// Whole days since then.
     age_days: i64,
+    /// The role that has it; none at an end.
+    owner: Option<Role>,
+    /// The office that has it; none at an end.
+    owner_office: Option<OfficeCode>,
+    /// The last day on which it leaves the stage in time.
+    due_on: Option<Day>,
+    /// Working days since then, if it is late.
+    days_late: Option<u32>,
+    /// The day that the citizen was promised.
+    promised_on: Option<Day>,
     /// Held: why.
     held_because: Option<HoldReason>,
     /// Held: the role that mends it.
@@ -100,7 +118,7 @@ async fn list(
 ) -> Looked<Page<ApplicationItem>> {
     let (most, limit, now) = (listing.most(), listing.limit, desk.deeds().source().now());
     let Listing { filter, after, .. } = listing;
-    let Asked { office, stage, older_than_days, slip, person_id, purpose, case } = filter;
+    let Asked { office, stage, owner, overdue, older_than_days, slip, person_id, purpose, case } = filter;
     if steps::mends_only(&officer) && stage != Some(StageName::Held) {
         return Err(CounterError::NotHeld.into());
     }
@@ -109,15 +127,22 @@ async fn list(
     if person_id.is_none() && (purpose.is_some() || case.is_some()) || person_id.is_some() && slip.is_some() {
         return Err(Problem::new(ProblemCode::QueryMalformed).detail("`person_id` stands alone, with its purpose"));
     }
+    let late = overdue.unwrap_or_default();
+    if (owner.is_some() || late) && (stage.is_some() || person_id.is_some() || slip.is_some()) {
+        let says = "`owner` and `overdue` stand with `office` alone";
+        return Err(Problem::new(ProblemCode::QueryMalformed).detail(says));
+    }
     // Of one person or one slip there are few: what the national office need not name is every office.
     let seen = if wants_own { &officer.office } else { &own };
     let slip = slip.map(|text| Slip::typed(text.as_str()));
     let any = stage.map_or("", StageName::word);
+    let today = desk.deeds().source().clock().today();
     let wanted = match (&slip, person_id, stage) {
+        (None, None, None) if late => Wanted::Late(&own, owner, today),
         (Some(slip), ..) => Wanted::Slip(&slip.0, seen, any),
         (None, Some(person), _) => Wanted::Person(person, seen, any),
         (None, None, Some(stage)) => Wanted::Stage(&own, stage.word()),
-        (None, None, None) => Wanted::Office(&own),
+        (None, None, None) => owner.map_or(Wanted::Office(&own), |role| Wanted::Owner(&own, role)),
     };
     let until = now - Duration::days(older_than_days.unwrap_or_default().into());
     let window = Window { until, after: after.unwrap_or(Id::nil()), most };
@@ -137,7 +162,10 @@ async fn list(
         let doubtful = doubtful(&mut tx, &rows).await?;
         (rows, doubtful)
     };
-    let item = |row| item(row, &officer, now, &doubtful);
+    let mut tx = desk.deeds().db().begin_read().await?;
+    let calendar = offices::steps::calendar(&mut tx, today.year() - 1, today.year()).await?;
+    drop(tx);
+    let item = |row| item(row, &officer, now, (today, &calendar), &doubtful);
     let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
     Ok(Json(Page::of(items, limit)))
 }
@@ -157,6 +185,7 @@ fn item(
     (row, holds): &(Record, bool),
     officer: &Officer,
     now: OffsetDateTime,
+    (today, calendar): (Date, &Calendar),
     doubtful: &BTreeSet<PersonId>,
 ) -> Result<(ApplicationId, ApplicationItem), StoreError> {
     let (id, registered_at) = (Id::of(row, "id")?, row.get("registered_at")?);
@@ -168,6 +197,11 @@ fn item(
         Err(error) if *holds => return Err(error),
         Ok(_) | Err(_) => None,
     };
+    let progress = match progress_of(row) {
+        Err(error) if *holds => return Err(error),
+        read => read.unwrap_or_default(),
+    };
+    let (owner_office, owner) = progress.owner.clone().unzip();
     let item = ApplicationItem {
         id,
         slip: if officer.may(Permission::Apply) { Some(Slip(row.get("slip")?)) } else { None },
@@ -176,6 +210,11 @@ fn item(
         office: row.get("office")?,
         registered_at,
         age_days: (now - registered_at).whole_days(),
+        owner,
+        owner_office,
+        due_on: progress.due.map(Day),
+        days_late: Some(progress.days_late(today, calendar)).filter(|days| *days > 0),
+        promised_on: progress.promised.map(Day),
         held_because: hold.map(|hold| hold.reason),
         held_for: hold.map(|hold| hold.owner),
         perhaps_declared_before: *holds && doubtful.contains(&Id::of(row, "person_id")?),

@@ -2,16 +2,23 @@
 //! the second officer who decides, hand-over.
 
 mod api;
+pub mod cases;
+pub mod deadlines;
 pub mod erasure;
 pub mod fees;
 pub mod fetched;
 pub mod hand_over;
 mod lists;
+#[cfg(test)]
+mod lives;
 pub mod model;
+mod notices;
 pub mod portrait;
 mod problem;
+pub mod progress;
 mod reading;
 mod reference;
+pub mod stages;
 pub mod steps;
 pub mod store;
 
@@ -19,8 +26,10 @@ use std::sync::Arc;
 
 pub(crate) use api::ApplicationView;
 pub use api::routes;
+use deadlines::Deadlines;
 use fees::Fees;
 use serde::{Deserialize, Serialize};
+use stages::Procedure;
 pub use steps::CounterError;
 pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
 
@@ -34,6 +43,10 @@ use crate::population::Register;
 pub struct Settings {
     /// What an application costs.
     pub fees: Fees,
+    /// How it is decided.
+    pub procedure: Procedure,
+    /// Until when.
+    pub deadlines: Deadlines,
 }
 
 /// What the counter has: the fee table, the large objects, and what a card of this series can carry.

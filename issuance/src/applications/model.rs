@@ -1,4 +1,7 @@
-//! What an application is at each stage, and who may take it to the next; pure.
+//! What an application is at each stage, and who may take it to the next; pure. Where each step leads stands in
+//! the table of [`stages`].
+
+use std::str::FromStr;
 
 use crypto::identity::{CardSerial, validity};
 use serde::{Deserialize, Serialize};
@@ -7,7 +10,11 @@ use thiserror::Error;
 use time::{Date, Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
+use super::cases::{self, Verdict};
+use super::deadlines::Progress;
+use super::stages::{self, Procedure, Rest, Step};
 use crate::cards::model::{Card, Revocation, Status};
+use crate::deed::UnknownWord;
 use crate::ground::ids::{ApplicationId, CardId, OfficerId, PersonId};
 use crate::ground::{Decision, OfficeCode, Role};
 
@@ -168,27 +175,60 @@ impl Kind {
     /// # Errors
     /// [`ApplicationError::Contradicts`] if no officer can know better: the card is one of this register.
     pub fn judge(self, held: Held, today: Date) -> Result<Option<&'static str>, ApplicationError> {
-        match (self, held) {
-            (Self::First, Held::Once) => Err(ApplicationError::Contradicts("the person had a card")),
-            (Self::Reissue(_), Held::Now { .. }) => {
-                Err(ApplicationError::Contradicts("the person has a card that is not reported lost"))
+        let case = cases::case(self);
+        let verdict = match held {
+            Held::Never => case.never,
+            Held::Now { .. } => case.now,
+            Held::Once => case.once,
+        };
+        match (verdict, held) {
+            (Verdict::Contradicts(why), _) => Err(ApplicationError::Contradicts(why)),
+            (Verdict::FitsExpired(why), Held::Now { expires }) if expires.is_none_or(|expires| today < expires) => {
+                Err(ApplicationError::Contradicts(why))
             }
-            (Self::Change(_), Held::Once) => {
-                Err(ApplicationError::Contradicts("the person has no card, the last one counts no more"))
-            }
-            (Self::Change(ChangeReason::AgeReached), Held::Now { expires })
-                if expires.is_none_or(|expires| today < expires) =>
-            {
-                Err(ApplicationError::Contradicts("the card was issued for longer than today"))
-            }
-            (Self::Change(_) | Self::Reissue(_), Held::Never) => {
-                Ok(Some("the register knows of no card that the person had"))
-            }
-            (Self::First, Held::Never | Held::Now { .. })
-            | (Self::Change(_), Held::Now { .. })
-            | (Self::Reissue(_), Held::Once) => Ok(None),
+            (Verdict::Doubtful(why), _) => Ok(Some(why)),
+            (Verdict::Fits | Verdict::FitsExpired(_), _) => Ok(None),
         }
     }
+}
+
+/// The approval on which a card is made, with those that stand before it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Approval {
+    /// The officer who approved last.
+    pub by: OfficerId,
+    /// The moment.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The first approval, of the application's own office, where the national office approves too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Decision>,
+    /// The check by the head of the team, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Decision>,
+}
+
+/// An approval that stands alone.
+impl From<Decision> for Approval {
+    fn from(Decision { by, at }: Decision) -> Self {
+        Self { by, at, local: None, checked: None }
+    }
+}
+
+/// What is missing or wrong in a dossier that goes back to the citizen.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReturnReason {
+    /// What the register holds is wrong or absent, and the citizen brings evidence (form DC02).
+    DataDisagree,
+    /// A paper that proves the kind of application is missing.
+    EvidenceMissing,
+    /// The features are wrong or not described.
+    FeaturesUnfit,
+    /// The old document is to be handed in.
+    OldDocumentMissing,
+    /// The portrait cannot stand on a card.
+    PortraitUnfit,
 }
 
 /// Where an application stands. A stage carries what is known by then.
@@ -202,19 +242,49 @@ pub enum Stage {
         /// What was taken.
         capture: Capture,
     },
-    /// A second officer agreed; waits for a chip.
-    Approved {
+    /// The citizen is to bring what is missing.
+    Returned {
+        /// What was taken, if anything was.
+        capture: Option<Capture>,
+        /// The officer and the moment.
+        returned: Decision,
+        /// What is missing or wrong: one or more.
+        reasons: Vec<ReturnReason>,
+        /// The same in words for the citizen.
+        says: String,
+        /// The last day on which the citizen may bring it.
+        until: Date,
+    },
+    /// The head of the team found it in order; waits for the approval.
+    Checked {
         /// What was taken.
         capture: Capture,
         /// The officer and the moment.
-        approval: Decision,
+        checked: Decision,
+    },
+    /// The office agreed; waits for the approval of the national office.
+    LocallyApproved {
+        /// What was taken.
+        capture: Capture,
+        /// The check by the head of the team, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checked: Option<Decision>,
+        /// The officer who approved, and the moment.
+        local: Decision,
+    },
+    /// All whose approval is needed agreed; waits for a chip.
+    Approved {
+        /// What was taken.
+        capture: Capture,
+        /// The officers and the moments.
+        approval: Approval,
     },
     /// Approved, but taken out of the queue: it cannot become a card as it stands.
     Held {
         /// What was taken.
         capture: Capture,
         /// The approval.
-        approval: Decision,
+        approval: Approval,
         /// Why, and who mends it.
         hold: Hold,
     },
@@ -233,8 +303,8 @@ pub enum Stage {
     InProduction {
         /// What was taken.
         capture: Capture,
-        /// The officer and the moment.
-        approval: Decision,
+        /// The officers and the moments.
+        approval: Approval,
         /// That chip.
         chip: CardSerial,
     },
@@ -242,15 +312,15 @@ pub enum Stage {
     Personalized {
         /// What was taken.
         capture: Capture,
-        /// The officer and the moment.
-        approval: Decision,
+        /// The officers and the moments.
+        approval: Approval,
         /// The card it became.
         card: CardId,
     },
     /// The citizen has the card.
     HandedOver {
         /// The approval.
-        approval: Decision,
+        approval: Approval,
         /// The card.
         card: CardId,
         /// The hand-over.
@@ -262,18 +332,27 @@ pub enum Stage {
         reason: String,
         /// The officer and the moment.
         decision: Decision,
+        /// True if the citizen wanted it no more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        withdrawn: bool,
     },
 }
 
 /// The name of a stage, without what is known at it.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageName {
     /// Opened at a counter.
     Registered,
     /// Portrait and features taken.
     Captured,
-    /// A second officer agreed; waits for a chip.
+    /// The citizen is to bring what is missing.
+    Returned,
+    /// The head of the team found it in order.
+    Checked,
+    /// The office agreed; waits for the national office.
+    LocallyApproved,
+    /// All agreed whose approval is needed; waits for a chip.
     Approved,
     /// Approved, but taken out of the queue.
     Held,
@@ -291,9 +370,12 @@ pub enum StageName {
 
 impl StageName {
     /// All of them, in the order in which an application meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Registered,
         Self::Captured,
+        Self::Returned,
+        Self::Checked,
+        Self::LocallyApproved,
         Self::Approved,
         Self::Held,
         Self::Refused,
@@ -309,6 +391,9 @@ impl StageName {
         match self {
             Self::Registered => "registered",
             Self::Captured => "captured",
+            Self::Returned => "returned",
+            Self::Checked => "checked",
+            Self::LocallyApproved => "locally-approved",
             Self::Approved => "approved",
             Self::Held => "held",
             Self::Refused => "refused",
@@ -317,6 +402,20 @@ impl StageName {
             Self::HandedOver => "handed-over",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// True while something is still to be done about the application.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        stages::row(self).rest != Rest::Over
+    }
+}
+
+impl FromStr for StageName {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|stage| stage.word() == word).ok_or(UnknownWord)
     }
 }
 
@@ -419,6 +518,16 @@ pub struct Application {
     pub fee: u32,
     /// The stage that it has reached.
     pub stage: Stage,
+    /// Who has it, and until when.
+    pub progress: Progress,
+}
+
+impl Application {
+    /// Returns how it is decided: as it was when it was opened.
+    #[must_use]
+    pub fn procedure(&self) -> Procedure {
+        self.progress.terms.map(|terms| terms.procedure).unwrap_or_default()
+    }
 }
 
 /// Number of an appointment slip: ten characters that are not mistaken for each other, drawn at random.
@@ -446,18 +555,126 @@ impl Slip {
     }
 }
 
+/// What an application knows at a stage, taken apart: a step adds to it, and the stage that it leads to takes what it
+/// needs.
+#[derive(Default)]
+struct Known {
+    capture: Option<Capture>,
+    checked: Option<Decision>,
+    local: Option<Decision>,
+    approval: Option<Approval>,
+    hold: Option<Hold>,
+    /// Of a return, a refusal, a cancellation, a hand-over.
+    decision: Option<Decision>,
+    reason: Option<String>,
+    reasons: Vec<ReturnReason>,
+    withdrawn: bool,
+    /// The day until which the citizen may come, or complain.
+    until: Option<Date>,
+    chip: Option<CardSerial>,
+    card: Option<CardId>,
+}
+
+impl Known {
+    /// Returns the stage of this name, if everything is known that it carries.
+    fn stage(self, name: StageName) -> Option<Stage> {
+        Some(match name {
+            StageName::Registered => Stage::Registered,
+            StageName::Captured => Stage::Captured { capture: self.capture? },
+            StageName::Returned => Stage::Returned {
+                capture: self.capture,
+                returned: self.decision?,
+                reasons: self.reasons,
+                says: self.reason?,
+                until: self.until?,
+            },
+            StageName::Checked => Stage::Checked { capture: self.capture?, checked: self.checked? },
+            StageName::LocallyApproved => {
+                Stage::LocallyApproved { capture: self.capture?, checked: self.checked, local: self.local? }
+            }
+            StageName::Approved => Stage::Approved { capture: self.capture?, approval: self.approval? },
+            StageName::Held => Stage::Held { capture: self.capture?, approval: self.approval?, hold: self.hold? },
+            StageName::Refused => Stage::Refused {
+                capture: self.capture?,
+                decision: self.decision?,
+                reason: self.reason?,
+                appeal_until: self.until?,
+            },
+            StageName::InProduction => {
+                Stage::InProduction { capture: self.capture?, approval: self.approval?, chip: self.chip? }
+            }
+            StageName::Personalized => {
+                Stage::Personalized { capture: self.capture?, approval: self.approval?, card: self.card? }
+            }
+            StageName::HandedOver => {
+                Stage::HandedOver { approval: self.approval?, card: self.card?, handed_over: self.decision? }
+            }
+            StageName::Cancelled => {
+                Stage::Cancelled { reason: self.reason?, decision: self.decision?, withdrawn: self.withdrawn }
+            }
+        })
+    }
+}
+
 impl Stage {
+    /// Takes a step: where it leads stands in the table of [`stages`], and what is learned by it goes along.
+    fn take(
+        self,
+        step: Step,
+        procedure: Procedure,
+        learn: impl FnOnce(Known) -> Known,
+    ) -> Result<Self, TransitionError> {
+        let from = self.which();
+        let to = stages::next(from, step, procedure);
+        to.and_then(|to| learn(self.known()).stage(to)).ok_or(TransitionError::NotFrom(from.word()))
+    }
+
+    /// Takes a step that is the same under every procedure.
+    fn step(self, step: Step, learn: impl FnOnce(Known) -> Known) -> Result<Self, TransitionError> {
+        self.take(step, Procedure::default(), learn)
+    }
+
+    fn known(self) -> Known {
+        let none = Known::default();
+        match self {
+            Self::Registered => none,
+            Self::Captured { capture } => Known { capture: Some(capture), ..none },
+            Self::Returned { capture, returned, reasons, says, until } => {
+                Known { capture, decision: Some(returned), reasons, reason: Some(says), until: Some(until), ..none }
+            }
+            Self::Checked { capture, checked } => Known { capture: Some(capture), checked: Some(checked), ..none },
+            Self::LocallyApproved { capture, checked, local } => {
+                Known { capture: Some(capture), checked, local: Some(local), ..none }
+            }
+            Self::Approved { capture, approval } => Known { capture: Some(capture), approval: Some(approval), ..none },
+            Self::Held { capture, approval, hold } => {
+                Known { capture: Some(capture), approval: Some(approval), hold: Some(hold), ..none }
+            }
+            Self::Refused { capture, decision, reason, appeal_until } => Known {
+                capture: Some(capture),
+                decision: Some(decision),
+                reason: Some(reason),
+                until: Some(appeal_until),
+                ..none
+            },
+            Self::InProduction { capture, approval, chip } => {
+                Known { capture: Some(capture), approval: Some(approval), chip: Some(chip), ..none }
+            }
+            Self::Personalized { capture, approval, card } => {
+                Known { capture: Some(capture), approval: Some(approval), card: Some(card), ..none }
+            }
+            Self::HandedOver { approval, card, handed_over } => {
+                Known { approval: Some(approval), card: Some(card), decision: Some(handed_over), ..none }
+            }
+            Self::Cancelled { reason, decision, withdrawn } => {
+                Known { reason: Some(reason), decision: Some(decision), withdrawn, ..none }
+            }
+        }
+    }
+
     /// True while something is still to be done about the application.
     pub fn is_open(&self) -> bool {
-        match self {
-            Self::Refused { .. } | Self::HandedOver { .. } | Self::Cancelled { .. } => false,
-            Self::Registered
-            | Self::Captured { .. }
-            | Self::Approved { .. }
-            | Self::Held { .. }
-            | Self::InProduction { .. }
-            | Self::Personalized { .. } => true,
-        }
+        self.which().is_open()
     }
 
     /// Since when the application is over and done: for a refused one, when no complaint is possible any more. `None`
@@ -469,12 +686,7 @@ impl Stage {
             Self::Refused { appeal_until, .. } => Some(appeal_until.midnight().assume_utc() + Duration::days(1)),
             Self::Cancelled { decision, .. } => Some(decision.at),
             Self::HandedOver { handed_over, .. } => Some(handed_over.at),
-            Self::Registered
-            | Self::Captured { .. }
-            | Self::Approved { .. }
-            | Self::Held { .. }
-            | Self::InProduction { .. }
-            | Self::Personalized { .. } => None,
+            _ => None,
         }
     }
 
@@ -489,6 +701,9 @@ impl Stage {
         match self {
             Self::Registered => StageName::Registered,
             Self::Captured { .. } => StageName::Captured,
+            Self::Returned { .. } => StageName::Returned,
+            Self::Checked { .. } => StageName::Checked,
+            Self::LocallyApproved { .. } => StageName::LocallyApproved,
             Self::Approved { .. } => StageName::Approved,
             Self::Held { .. } => StageName::Held,
             Self::Refused { .. } => StageName::Refused,
@@ -511,64 +726,138 @@ impl Stage {
     pub fn capture_of(&self) -> Option<&Capture> {
         match self {
             Self::Captured { capture }
+            | Self::Checked { capture, .. }
+            | Self::LocallyApproved { capture, .. }
             | Self::Approved { capture, .. }
             | Self::Held { capture, .. }
             | Self::Refused { capture, .. }
             | Self::InProduction { capture, .. }
             | Self::Personalized { capture, .. } => Some(capture),
+            Self::Returned { capture, .. } => capture.as_ref(),
             Self::Registered | Self::HandedOver { .. } | Self::Cancelled { .. } => None,
         }
     }
 
-    /// `Registered → Captured`, and again before the decision: a better portrait replaces the first. Of a held
-    /// application too, which then needs a new decision.
+    /// Returns the officers who found it in order so far: the check, the approvals.
+    #[must_use]
+    pub fn agreed(&self) -> Vec<&Decision> {
+        match self {
+            Self::Checked { checked, .. } => vec![checked],
+            Self::LocallyApproved { checked, local, .. } => checked.iter().chain([local]).collect(),
+            _ => vec![],
+        }
+    }
+
+    /// Returns the officer who brought it to this stage, and the moment; none for what was just opened.
+    #[must_use]
+    pub fn moved_by(&self) -> Option<(OfficerId, OffsetDateTime)> {
+        let of = |decision: &Decision| Some((decision.by, decision.at));
+        match self {
+            Self::Registered => None,
+            Self::Captured { capture } => of(&capture.taken),
+            Self::Returned { returned: decision, .. }
+            | Self::Checked { checked: decision, .. }
+            | Self::LocallyApproved { local: decision, .. }
+            | Self::Refused { decision, .. }
+            | Self::HandedOver { handed_over: decision, .. }
+            | Self::Cancelled { decision, .. } => of(decision),
+            Self::Approved { approval, .. }
+            | Self::Held { approval, .. }
+            | Self::InProduction { approval, .. }
+            | Self::Personalized { approval, .. } => Some((approval.by, approval.at)),
+        }
+    }
+
+    /// `Registered → Captured`, and again before the decision: a better portrait replaces the first. Of a returned and
+    /// of a held application too, which then needs a new decision.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn capture(self, capture: Capture) -> Result<Self, TransitionError> {
-        match self {
-            Self::Registered | Self::Captured { .. } | Self::Held { .. } => Ok(Self::Captured { capture }),
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::Capture, |known| Known { capture: Some(capture), ..known })
     }
 
-    /// `Captured → Approved`, by an officer who is not among the `involved` (those who declared the person, gave the
-    /// number, opened the application or ever captured for it), and who saw what is approved.
+    /// `Captured → Checked`, by the head of the team, who is not among the `involved` and saw what is checked.
+    ///
+    /// # Errors
+    /// As [`approve`](Self::approve).
+    pub fn check(
+        self,
+        procedure: Procedure,
+        involved: &[OfficerId],
+        checked: Decision,
+        seen: Option<DossierDigest>,
+    ) -> Result<Self, TransitionError> {
+        self.second(involved, checked.by)?;
+        self.seen(checked.by, seen, procedure, Step::Check)?;
+        self.take(Step::Check, procedure, |known| Known { checked: Some(checked), ..known })
+    }
+
+    /// `Captured | Checked → Approved`, or `→ LocallyApproved → Approved` where the national office approves too: by an
+    /// officer who is not among the `involved` (those who declared the person, gave the number, opened the application
+    /// or ever captured for it), who neither checked nor approved it before, and who saw what is approved.
     ///
     /// # Errors
     /// [`TransitionError::SameOfficer`], [`TransitionError::NotFrom`], [`TransitionError::NotSeen`],
     /// [`TransitionError::Changed`]
     pub fn approve(
         self,
+        procedure: Procedure,
         involved: &[OfficerId],
         approval: Decision,
         seen: Option<DossierDigest>,
     ) -> Result<Self, TransitionError> {
-        let capture = self.decide(involved, &approval)?;
-        match seen {
-            None => Err(TransitionError::NotSeen),
-            Some(seen) if seen == capture.dossier(approval.by) => Ok(Self::Approved { capture, approval }),
-            Some(_) => Err(TransitionError::Changed),
-        }
+        self.second(involved, approval.by)?;
+        let step = if let Self::LocallyApproved { .. } = self { Step::Confirm } else { Step::Approve };
+        self.seen(approval.by, seen, procedure, step)?;
+        self.take(step, procedure, |known| {
+            let whole =
+                Approval { local: known.local.clone(), checked: known.checked.clone(), ..approval.clone().into() };
+            // The first approval of two, unless this is the second.
+            Known { local: known.local.or(Some(approval)), approval: Some(whole), ..known }
+        })
     }
 
-    /// `Captured | Approved | Held → Captured`: what the register holds of the person changed, so the decision is to be
-    /// taken anew, by officers who see what stands there now. With another `salt` no dossier that was seen before is
-    /// named any more.
+    /// `Captured | Checked | Approved | Held | … → Captured`: what the register holds of the person changed, so the
+    /// decision is to be taken anew, by officers who see what stands there now. With another `salt` no dossier that was
+    /// seen before is named any more.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn reopen(self, salt: [u8; 16]) -> Result<Self, TransitionError> {
-        match self {
-            Self::Captured { capture } | Self::Approved { capture, .. } | Self::Held { capture, .. } => {
-                Ok(Self::Captured { capture: Capture { salt, ..capture } })
-            }
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::Reopen, |known| known.salted(salt))
     }
 
-    /// `Captured → Refused`, by such an officer likewise. The citizen may complain for 90 days
-    /// from `today`, the civil day.
+    /// `→ Returned`: the citizen is to bring what is missing, until a day. By an officer who had no hand in it where a
+    /// second officer has it, and by the counter before.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`], [`TransitionError::SameOfficer`]
+    pub fn give_back(
+        self,
+        involved: &[OfficerId],
+        returned: Decision,
+        (reasons, says): (Vec<ReturnReason>, String),
+        until: Date,
+    ) -> Result<Self, TransitionError> {
+        if self.capture_of().is_some() {
+            self.second(involved, returned.by)?;
+        }
+        let (decision, reason, until) = (Some(returned), Some(says), Some(until));
+        self.step(Step::Return, |known| Known { decision, reason, reasons, until, ..known })
+    }
+
+    /// `Returned → Captured`: the citizen brought what was missing, and what was taken stands. Under another salt, so
+    /// that officers look again.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`], also where nothing was taken yet.
+    pub fn resubmit(self, salt: [u8; 16]) -> Result<Self, TransitionError> {
+        self.step(Step::Resubmit, |known| known.salted(salt))
+    }
+
+    /// `Captured | Checked | LocallyApproved → Refused`, by such an officer likewise. The citizen may complain for 90
+    /// days from `today`, the civil day.
     ///
     /// # Errors
     /// As [`approve`](Self::approve).
@@ -579,24 +868,43 @@ impl Stage {
         reason: String,
         today: Date,
     ) -> Result<Self, TransitionError> {
-        let capture = self.decide(involved, &decision)?;
-        let appeal_until = today + APPEAL;
-        Ok(Self::Refused { capture, decision, reason, appeal_until })
+        self.second(involved, decision.by)?;
+        let (decision, reason, until) = (Some(decision), Some(reason), Some(today + APPEAL));
+        self.step(Step::Refuse, |known| Known { decision, reason, until, ..known })
     }
 
-    fn decide(self, involved: &[OfficerId], decision: &Decision) -> Result<Capture, TransitionError> {
+    /// Refuses an officer who had a hand in it: who is involved, captured, checked or approved. Also for one that is
+    /// already approved: the same person's second approval is that person's mistake, not the stage's.
+    fn second(&self, involved: &[OfficerId], by: OfficerId) -> Result<(), TransitionError> {
+        let captured = self.capture_of().is_some_and(|capture| capture.taken.by == by);
+        let agreed = self.agreed().iter().any(|decision| decision.by == by);
+        let approved = matches!(self, Self::Approved { approval, .. } if approval.has(by));
         match self {
-            // Also for one that is already approved: the same person's second approval is that person's
-            // mistake, not the stage's.
-            Self::Captured { capture } | Self::Approved { capture, .. }
-                if capture.taken.by == decision.by || involved.contains(&decision.by) =>
+            Self::Captured { .. } | Self::Checked { .. } | Self::LocallyApproved { .. } | Self::Approved { .. }
+                if captured || agreed || approved || involved.contains(&by) =>
             {
                 Err(TransitionError::SameOfficer)
             }
-            Self::Approved { approval, .. } if approval.by == decision.by => Err(TransitionError::SameOfficer),
-            Self::Captured { capture } => Ok(capture),
             Self::Held { .. } => Err(TransitionError::Held),
-            other => Err(TransitionError::NotFrom(other.name())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an officer who does not name what stands here, if the step is possible at all.
+    fn seen(
+        &self,
+        by: OfficerId,
+        seen: Option<DossierDigest>,
+        procedure: Procedure,
+        step: Step,
+    ) -> Result<(), TransitionError> {
+        let Some(capture) = self.capture_of().filter(|_| stages::next(self.which(), step, procedure).is_some()) else {
+            return Err(TransitionError::NotFrom(self.name()));
+        };
+        match seen {
+            None => Err(TransitionError::NotSeen),
+            Some(seen) if seen == capture.dossier(by) => Ok(()),
+            Some(_) => Err(TransitionError::Changed),
         }
     }
 
@@ -605,10 +913,7 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn bind(self, chip: CardSerial) -> Result<Self, TransitionError> {
-        match self {
-            Self::Approved { capture, approval } => Ok(Self::InProduction { capture, approval, chip }),
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::Bind, |known| Known { chip: Some(chip), ..known })
     }
 
     /// `Approved → Held`.
@@ -616,10 +921,7 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn hold(self, hold: Hold) -> Result<Self, TransitionError> {
-        match self {
-            Self::Approved { capture, approval } => Ok(Self::Held { capture, approval, hold }),
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::Hold, |known| Known { hold: Some(hold), ..known })
     }
 
     /// `Held → Approved`: what stood against the card is mended. By an officer who may decide on it.
@@ -627,12 +929,11 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`], [`TransitionError::SameOfficer`]
     pub fn release(self, involved: &[OfficerId], by: OfficerId) -> Result<Self, TransitionError> {
-        match self {
+        match &self {
             Self::Held { capture, .. } if capture.taken.by == by || involved.contains(&by) => {
                 Err(TransitionError::SameOfficer)
             }
-            Self::Held { capture, approval, .. } => Ok(Self::Approved { capture, approval }),
-            other => Err(TransitionError::NotFrom(other.name())),
+            _ => self.step(Step::Release, |known| known),
         }
     }
 
@@ -642,12 +943,7 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn unbind(self) -> Result<Self, TransitionError> {
-        match self {
-            Self::InProduction { capture, approval, .. } | Self::Personalized { capture, approval, .. } => {
-                Ok(Self::Approved { capture, approval })
-            }
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::Unbind, |known| known)
     }
 
     /// `InProduction → Personalized`.
@@ -655,10 +951,7 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn personalize(self, card: CardId) -> Result<Self, TransitionError> {
-        match self {
-            Self::InProduction { capture, approval, .. } => Ok(Self::Personalized { capture, approval, card }),
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::Personalize, |known| Known { card: Some(card), ..known })
     }
 
     /// `Personalized → HandedOver`.
@@ -666,10 +959,7 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn hand_over(self, handed_over: Decision) -> Result<Self, TransitionError> {
-        match self {
-            Self::Personalized { approval, card, .. } => Ok(Self::HandedOver { approval, card, handed_over }),
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        self.step(Step::HandOver, |known| Known { decision: Some(handed_over), ..known })
     }
 
     /// Any stage before the chip proved itself → `Cancelled`. The chip of an application in
@@ -678,14 +968,31 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn cancel(self, decision: Decision, reason: String) -> Result<Self, TransitionError> {
-        match self {
-            Self::Registered
-            | Self::Captured { .. }
-            | Self::Approved { .. }
-            | Self::Held { .. }
-            | Self::InProduction { .. } => Ok(Self::Cancelled { reason, decision }),
-            other => Err(TransitionError::NotFrom(other.name())),
-        }
+        let (decision, reason) = (Some(decision), Some(reason));
+        self.step(Step::Cancel, |known| Known { decision, reason, ..known })
+    }
+
+    /// Any stage without a chip → `Cancelled`: the citizen does not want the card any more.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn withdraw(self, decision: Decision, reason: String) -> Result<Self, TransitionError> {
+        let (decision, reason) = (Some(decision), Some(reason));
+        self.step(Step::Withdraw, |known| Known { decision, reason, withdrawn: true, ..known })
+    }
+}
+
+impl Known {
+    /// With another salt in what was taken.
+    fn salted(self, salt: [u8; 16]) -> Self {
+        Self { capture: self.capture.map(|capture| Capture { salt, ..capture }), ..self }
+    }
+}
+
+impl Approval {
+    /// True if this officer approved, first or last.
+    fn has(&self, officer: OfficerId) -> bool {
+        self.by == officer || self.local.as_ref().is_some_and(|local| local.by == officer)
     }
 }
 
@@ -757,6 +1064,7 @@ mod tests {
     }
 
     const TODAY: Date = date!(2026 - 11 - 22);
+    const ONE: Procedure = Procedure { team_check: false, central_approval: false };
 
     fn captured() -> Stage {
         let capture =
@@ -778,7 +1086,8 @@ mod tests {
 
     #[test]
     fn an_application_goes_its_way() {
-        let stage = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap().bind(chip()).unwrap();
+        let stage =
+            captured().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap().bind(chip()).unwrap();
         assert_eq!(stage.chip(), Some(chip()));
         let stage = stage.personalize(card()).unwrap().hand_over(by("clerk")).unwrap();
         assert_eq!(stage.name(), "handed-over");
@@ -788,24 +1097,24 @@ mod tests {
     fn an_officer_does_not_decide_on_their_own_work() {
         for name in ["capture", "opener", "registrar"] {
             assert_eq!(
-                captured().approve(&involved(), by(name), seen_by(name)).unwrap_err(),
+                captured().approve(ONE, &involved(), by(name), seen_by(name)).unwrap_err(),
                 TransitionError::SameOfficer
             );
             let refused = captured().refuse(&involved(), by(name), "…".into(), TODAY);
             assert_eq!(refused.unwrap_err(), TransitionError::SameOfficer);
         }
-        let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
+        let approved = captured().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap();
         assert_eq!(
-            approved.clone().approve(&involved(), by("approver"), seen_by("approver")).unwrap_err(),
+            approved.clone().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap_err(),
             TransitionError::SameOfficer
         );
-        let third = approved.approve(&involved(), by("third"), seen_by("third"));
+        let third = approved.approve(ONE, &involved(), by("third"), seen_by("third"));
         assert_eq!(third.unwrap_err(), TransitionError::NotFrom("approved"));
     }
 
     #[test]
     fn only_what_was_seen_is_approved() {
-        let approve = |seen| captured().approve(&involved(), by("approver"), seen).map(|stage| stage.name());
+        let approve = |seen| captured().approve(ONE, &involved(), by("approver"), seen).map(|stage| stage.name());
         assert_eq!(approve(None), Err(TransitionError::NotSeen));
         assert_eq!(approve(seen_by("a colleague")), Err(TransitionError::Changed));
         let Some(capture) = captured().capture_of().cloned() else { panic!("not captured") };
@@ -823,7 +1132,8 @@ mod tests {
     #[test]
     fn a_held_application_is_released_by_an_officer_who_may_decide() {
         let hold = Hold { reason: HoldReason::PortraitLost, owner: Role::Capture, at: datetime!(2026-11-22 08:00 UTC) };
-        let held = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap().hold(hold).unwrap();
+        let held =
+            captured().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap().hold(hold).unwrap();
         for name in ["capture", "opener", "registrar"] {
             let released = held.clone().release(&involved(), officer(name));
             assert_eq!(released.unwrap_err(), TransitionError::SameOfficer, "{name}");
@@ -843,7 +1153,7 @@ mod tests {
 
     #[test]
     fn a_spoiled_chip_gives_the_application_back() {
-        let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
+        let approved = captured().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap();
         let bound = approved.clone().bind(chip()).unwrap();
         assert_eq!(bound.clone().unbind().unwrap(), approved);
         assert_eq!(bound.personalize(card()).unwrap().unbind().unwrap(), approved);
@@ -851,7 +1161,8 @@ mod tests {
 
     #[test]
     fn what_became_a_card_cannot_be_cancelled() {
-        let stage = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap().bind(chip()).unwrap();
+        let stage =
+            captured().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap().bind(chip()).unwrap();
         assert_eq!(stage.clone().cancel(by("x"), "…".into()).unwrap().name(), "cancelled");
         let card = stage.personalize(card()).unwrap();
         assert_eq!(card.cancel(by("x"), "…".into()).unwrap_err(), TransitionError::NotFrom("personalized"));
@@ -871,7 +1182,7 @@ mod tests {
 
     #[test]
     fn stages_survive_the_store() {
-        let approved = captured().approve(&involved(), by("approver"), seen_by("approver")).unwrap();
+        let approved = captured().approve(ONE, &involved(), by("approver"), seen_by("approver")).unwrap();
         for stage in [Stage::Registered, captured(), approved.bind(chip()).unwrap()] {
             let text = serde_json::to_string(&stage).unwrap();
             assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage);

@@ -22,6 +22,7 @@ impl From<CounterError> for Problem {
                 of(Code::ReasonUnfit).field("/reason", Code::ReasonUnfit, said.as_str())
             }
             E::Base64 => of(Code::PortraitNotBase64).field("/portrait", Code::PortraitNotBase64, said.as_str()),
+            E::Calendar(_) => of(Code::CalendarEnds),
             E::Card(source) => source.into(),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
             E::Compose(source) => source.into(),
@@ -31,14 +32,17 @@ impl From<CounterError> for Problem {
             E::NoPortrait => of(Code::StageDoesNotAllow),
             E::NotEntitled => of(Code::NotEntitled),
             E::NumberMissing => of(Code::NumberMissing),
+            E::MovedOn { by, .. } => of(Code::StageDoesNotAllow).object(Some(Object::Officer(by))),
             E::NotHeld => of(Code::RoleMissing),
             E::Object(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::Person(source) => source.into(),
+            E::Place(_) => of(Code::OtherOffice),
             E::Portrait(source) => source.into(),
             E::ReasonMissing => of(Code::ReasonMissing),
             E::Store(source) => source.into(),
             E::Transition(source) => source.into(),
+            E::Until(_) => of(Code::PeriodUnfit).field("/until", Code::PeriodUnfit, said.as_str()),
             E::Case | E::Unknown => of(Code::ApplicationUnknown),
         }
     }

@@ -164,6 +164,9 @@ const fn stage_words(stage: StageName) -> (&'static str, &'static str) {
     match stage {
         StageName::Registered => ("Đã tiếp nhận", "Opened at a counter"),
         StageName::Captured => ("Đã thu nhận ảnh và đặc điểm nhân dạng", "Portrait and features taken"),
+        StageName::Returned => ("Chờ công dân bổ sung hồ sơ", "Waits for what the citizen is to bring"),
+        StageName::Checked => ("Đội trưởng đã kiểm tra, chờ duyệt", "Checked, waits for the approval"),
+        StageName::LocallyApproved => ("Địa phương đã duyệt, chờ trung ương", "Approved locally, waits for the centre"),
         StageName::Approved => ("Đã duyệt, chờ sản xuất thẻ", "Approved, waits for a chip"),
         StageName::Held => ("Tạm giữ, chờ khắc phục", "Held until something is mended"),
         StageName::Refused => ("Bị từ chối", "Refused"),
@@ -215,7 +218,7 @@ mod tests {
             (Wanted::Provinces, 64),
             (Wanted::Reasons, 8),
             (Wanted::Religions, 15),
-            (Wanted::Stages, 9),
+            (Wanted::Stages, StageName::ALL.len()),
         ] {
             let entries = entries(wanted, &reference, TODAY);
             let codes: std::collections::BTreeSet<_> = entries.iter().map(|entry| &entry.code).collect();

@@ -4,15 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use thiserror::Error;
-use time::Duration;
+use time::{Date, Duration, OffsetDateTime};
 
+use super::deadlines::{Now, Progress};
 use super::fetched::FetchedPortrait;
 use super::model::{
-    Application, ApplicationError, Capture, DossierDigest, Held, Kind, Slip, Stage, TransitionError, old_enough,
+    Application, ApplicationError, Capture, DossierDigest, Held, Kind, ReturnReason, Slip, Stage, TransitionError,
+    old_enough,
 };
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::store::closed::Erased;
-use super::{Counter, store};
+use super::{Counter, progress, store};
 use crate::cards::CardError;
 use crate::cards::compose::{self, ComposeError, Holder};
 use crate::cards::model::Card;
@@ -22,6 +24,7 @@ use crate::ground::ids::{ApplicationId, HoldId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::tidy;
 use crate::ground::{OfficeCode, Officer, OtherOffice, Role, blocking};
+use crate::offices::calendar::CalendarEnds;
 use crate::population::duplicates::score::SHOWN_FROM;
 use crate::population::duplicates::steps::Alike;
 use crate::population::model::Claim;
@@ -91,7 +94,13 @@ pub async fn register(
     let mut random = [0; 10];
     deed.rng().fill_bytes(&mut random);
     let has_old_card = person.old_id_number.as_ref().is_some_and(|number| number.len() == 9);
+    let deadlines = &counter.settings.deadlines;
+    let terms = deadlines.terms(request.kind, request.office, counter.settings.procedure);
+    let now = Now { day: deed.today(), at: deed.at() };
+    let calendar = progress::calendar(deed.tx(), now.day).await?;
+    let promised = deadlines.day_for_citizen(&calendar, now.day, terms.whole)?;
     let application = Application {
+        progress: Progress::begin(&Stage::Registered, request.office, terms, promised, now, &calendar),
         id: deed.id(),
         slip: Slip::draw(random),
         person: request.person,
@@ -143,12 +152,30 @@ pub async fn capture(
     // Also when another officer captures again later: who once had a hand in it never decides on it.
     store::involve(deed.tx(), id, taken.by).await?;
     store::closed::took(deed.tx(), id, &portrait, taken.at).await?;
-    application.stage = application.stage.capture(Capture { taken, portrait, features, salt })?;
+    let capture = Capture { taken, portrait, features, salt };
+    application.stage = stepped(application.stage, |stage| stage.capture(capture))?;
     moved(deed, application, Action::ApplicationCaptured, Purpose::Capture).await
 }
 
-/// `Captured → Approved`, by a second officer who names what was `seen` at [`read`], if a card can carry what the
-/// register and the counter hold.
+/// `Captured → Checked`, by the head of the team, where the procedure has it.
+///
+/// # Errors
+/// [`CounterError`]
+pub async fn check(
+    deed: &mut Deed<Officer>,
+    id: ApplicationId,
+    seen: Option<DossierDigest>,
+) -> Result<Application, CounterError> {
+    let mut application = of_office(deed, id).await?;
+    at_its_place(deed.actor(), &application)?;
+    let involved = involved_officers(deed, &application).await?;
+    let (procedure, checked) = (application.procedure(), deed.decision());
+    application.stage = stepped(application.stage, |stage| stage.check(procedure, &involved, checked, seen))?;
+    moved(deed, application, Action::ApplicationChecked, Purpose::Decision).await
+}
+
+/// `Captured | Checked → Approved`, by a second officer who names what was `seen` at [`read`], if a card can carry what
+/// the register and the counter hold; where the procedure has it, in two places: `→ LocallyApproved → Approved`.
 ///
 /// # Errors
 /// [`CounterError`]; [`CounterError::Compose`] names the file that cannot be written.
@@ -160,23 +187,121 @@ pub async fn approve(
     portrait: Option<FetchedPortrait>,
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
+    at_its_place(deed.actor(), &application)?;
     let involved = involved_officers(deed, &application).await?;
-    application.stage = application.stage.approve(&involved, deed.decision(), seen)?;
+    let (procedure, approval) = (application.procedure(), deed.decision());
+    application.stage = stepped(application.stage, |stage| stage.approve(procedure, &involved, approval, seen))?;
     rehearse(deed, counter, &application, portrait).await?;
-    moved(deed, application, Action::ApplicationApproved, Purpose::Decision).await
+    let action = match application.stage {
+        Stage::LocallyApproved { .. } => Action::ApplicationLocallyApproved,
+        _ => Action::ApplicationApproved,
+    };
+    moved(deed, application, action, Purpose::Decision).await
 }
 
-/// `Captured → Refused`, by a second officer.
+/// `→ Refused`, by a second officer.
 ///
 /// # Errors
 /// [`CounterError`]
 pub async fn refuse(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
+    at_its_place(deed.actor(), &application)?;
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
     let involved = involved_officers(deed, &application).await?;
-    let today = deed.today();
-    application.stage = application.stage.refuse(&involved, deed.decision(), reason, today)?;
+    let (today, decision) = (deed.today(), deed.decision());
+    application.stage = stepped(application.stage, |stage| stage.refuse(&involved, decision, reason, today))?;
     moved(deed, application, Action::ApplicationRefused, Purpose::Decision).await
+}
+
+/// What a citizen is to bring, and until when.
+#[derive(Clone, Debug)]
+pub struct Missing<'a> {
+    /// What is missing or wrong.
+    pub reasons: Vec<ReturnReason>,
+    /// The same in words for the citizen.
+    pub says: &'a str,
+    /// The last day on which the citizen may bring it.
+    pub until: Date,
+}
+
+/// `→ Returned`: the citizen is to bring what is missing, until a day of the office's choice. The terms of the law rest
+/// meanwhile.
+///
+/// # Errors
+/// [`CounterError`]; [`CounterError::Until`] for a day that is past, or further ahead than the settings allow.
+pub async fn give_back(
+    deed: &mut Deed<Officer>,
+    counter: &Counter,
+    id: ApplicationId,
+    missing: Missing<'_>,
+) -> Result<Application, CounterError> {
+    let Missing { mut reasons, says, until } = missing;
+    let mut application = of_office(deed, id).await?;
+    at_its_place(deed.actor(), &application)?;
+    let says = tidy(says).ok_or(CounterError::ReasonMissing)?;
+    reasons.sort_unstable();
+    reasons.dedup();
+    if reasons.is_empty() {
+        return Err(CounterError::ReasonMissing);
+    }
+    let (today, deadlines) = (deed.today(), &counter.settings.deadlines);
+    let calendar = progress::calendar(deed.tx(), today).await?;
+    let last = deadlines.day_for_citizen(&calendar, today, deadlines.citizen)?;
+    if until <= today || until > last {
+        return Err(CounterError::Until(last));
+    }
+    let involved = involved_officers(deed, &application).await?;
+    let returned = deed.decision();
+    application.stage =
+        stepped(application.stage, |stage| stage.give_back(&involved, returned, (reasons, says), until))?;
+    moved(deed, application, Action::ApplicationReturned, Purpose::Decision).await
+}
+
+/// `Returned → Captured`: the citizen brought what was missing; what was taken before stands. The officer who takes it
+/// does not decide on it.
+///
+/// # Errors
+/// [`CounterError`]
+pub async fn resubmit(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
+    let mut application = of_office(deed, id).await?;
+    let mut salt = [0; 16];
+    deed.rng().fill_bytes(&mut salt);
+    application.stage = stepped(application.stage, |stage| stage.resubmit(salt))?;
+    let by = deed.actor().id;
+    store::involve(deed.tx(), id, by).await?;
+    moved(deed, application, Action::ApplicationResubmitted, Purpose::Capture).await
+}
+
+/// `→ Cancelled`, while there is no chip: the citizen does not want the card any more.
+///
+/// # Errors
+/// [`CounterError`]
+pub async fn withdraw(deed: &mut Deed<Officer>, id: ApplicationId, says: &str) -> Result<Application, CounterError> {
+    let mut application = of_office(deed, id).await?;
+    let reason = tidy(says).ok_or(CounterError::ReasonMissing)?;
+    let decision = deed.decision();
+    application.stage = stepped(application.stage, |stage| stage.withdraw(decision, reason))?;
+    moved(deed, application, Action::ApplicationWithdrawn, Purpose::Cancellation).await
+}
+
+/// Takes a step, or says which officer was faster.
+fn stepped(before: Stage, step: impl FnOnce(Stage) -> Result<Stage, TransitionError>) -> Result<Stage, CounterError> {
+    let moved_by = before.moved_by();
+    step(before).map_err(|error| match (error, moved_by) {
+        (TransitionError::NotFrom(stage), Some((by, at))) => CounterError::MovedOn { stage, by, at },
+        (error, _) => error.into(),
+    })
+}
+
+/// Refuses an officer of the wrong place, where two places decide: the application's office has it first, then the
+/// national office.
+fn at_its_place(officer: &Officer, application: &Application) -> Result<(), CounterError> {
+    let place = match application.stage {
+        Stage::LocallyApproved { .. } => OfficeCode::national(),
+        _ => application.office.clone(),
+    };
+    let there = !application.procedure().central_approval || officer.office == place;
+    if there { Ok(()) } else { Err(CounterError::Place(place)) }
 }
 
 /// `Held → Approved`: what stood against the card is mended, and the application goes back into the queue.
@@ -191,7 +316,7 @@ pub async fn release(
 ) -> Result<Application, CounterError> {
     let mut application = of_office(deed, id).await?;
     let (involved, by) = (involved_officers(deed, &application).await?, deed.actor().id);
-    application.stage = application.stage.release(&involved, by)?;
+    application.stage = stepped(application.stage, |stage| stage.release(&involved, by))?;
     rehearse(deed, counter, &application, portrait).await?;
     moved(deed, application, Action::ApplicationReleased, Purpose::Decision).await
 }
@@ -401,8 +526,10 @@ pub async fn moved(
     action: Action,
     purpose: Purpose,
 ) -> Result<Application, CounterError> {
-    store::move_to(deed.tx(), application.id, &application.stage).await?;
+    progress::move_to(deed, application.id, &application.stage).await?;
     close_case(deed, &application).await?;
+    // With the owner and the day that it has now.
+    let application = store::application(deed, application.id).await?.ok_or(CounterError::Unknown)?;
     let entry = Entry::new(action, Object::Application(application.id), purpose).about(application.person);
     deed.enter(entry.of(&application.office)).await?;
     Ok(application)
@@ -419,12 +546,7 @@ pub(super) async fn close_case<A: Actor>(deed: &mut Deed<A>, application: &Appli
         // To the end of that day, wherever the service stands.
         Stage::Refused { appeal_until, .. } => appeal_until.midnight().assume_utc() + Duration::days(1),
         Stage::HandedOver { .. } => deed.at() + Duration::days(30),
-        Stage::Registered
-        | Stage::Captured { .. }
-        | Stage::Approved { .. }
-        | Stage::Held { .. }
-        | Stage::InProduction { .. }
-        | Stage::Personalized { .. } => return Ok(()),
+        _ => return Ok(()),
     };
     population::store::close_to(deed.tx(), application.id, until).await
 }
@@ -461,6 +583,9 @@ pub enum CounterError {
     /// The photograph is not base64.
     #[error("the photograph is not base64")]
     Base64,
+    /// The day that the citizen is promised lies in a year whose holidays are not known.
+    #[error(transparent)]
+    Calendar(#[from] CalendarEnds),
     /// The card.
     #[error(transparent)]
     Card(#[from] CardError),
@@ -490,6 +615,16 @@ pub enum CounterError {
     /// Not a citizen, or dead.
     #[error("not entitled to a card")]
     NotEntitled,
+    /// Another officer was faster.
+    #[error("not possible while {stage}: {} moved it at {at}", Object::Officer(*by))]
+    MovedOn {
+        /// The stage that it is at.
+        stage: &'static str,
+        /// The officer.
+        by: OfficerId,
+        /// The moment.
+        at: OffsetDateTime,
+    },
     /// No portrait was taken, or the application holds it no more.
     #[error("the application has no portrait at this stage")]
     NoPortrait,
@@ -511,6 +646,9 @@ pub enum CounterError {
     /// The photograph.
     #[error(transparent)]
     Portrait(#[from] PortraitError),
+    /// Two places decide, and it is another one's turn.
+    #[error("officers of {0} have it at this stage")]
+    Place(OfficeCode),
     /// A refusal or cancellation without a reason.
     #[error("no reason is given")]
     ReasonMissing,
@@ -523,4 +661,7 @@ pub enum CounterError {
     /// No such application.
     #[error("application unknown")]
     Unknown,
+    /// The day for the citizen is past, or too far ahead.
+    #[error("the citizen's day is after today, and {0} at the latest")]
+    Until(Date),
 }

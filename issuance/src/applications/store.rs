@@ -2,14 +2,16 @@
 
 pub mod closed;
 pub mod lists;
+pub mod progress;
 
 use time::OffsetDateTime;
 
+use super::deadlines::Progress;
 use super::model::{Application, Slip, Stage};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
-use crate::ground::{Decision, Id, OfficeCode};
+use crate::ground::{Decision, Id, OfficeCode, Role};
 use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx, sums};
 use crate::{args, migration, sql};
 
@@ -22,6 +24,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(55, "0055_applications_lists"),
     migration!(60, "0060_applications_closed"),
     migration!(84, "0084_applications_tally"),
+    migration!(131, "0131_applications_progress"),
 ];
 
 /// Applications carry a MAC.
@@ -40,16 +43,23 @@ pub const APPLICATION: Sealed = Sealed {
         ("stage_data", Kind::Json),
         ("approved_at", Kind::Moment),
         ("officers", Kind::Integer),
+        ("owner_office", Kind::Text),
+        ("owner", Kind::Text),
+        ("due_on", Kind::Day),
+        ("promised_on", Kind::Day),
+        ("moved_at", Kind::Moment),
+        ("moves", Kind::Integer),
+        ("terms", Kind::Json),
     ],
     keys: 1,
     one: sql!(
         "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
-                version, mac
+                owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
          from application where id = $1"
     ),
     all: sql!(
         "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
-                version, mac
+                owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
          from application order by id"
     ),
     set: sql!("update application set version = $1, mac = $2 where id = $3"),
@@ -71,11 +81,14 @@ pub const APPLICATION_OFFICER: Sealed = Sealed {
 };
 
 pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(), StoreError> {
+    let Progress { owner, due, promised, moved_at, moves, terms } = &application.progress;
+    let (owner_office, owner) = owner.as_ref().map(|(office, role)| (office.as_str(), role.name())).unzip();
     tx.run(
         sql!(
             "insert into application
-                 (id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                 (id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, owner_office,
+                  owner, due_on, promised_on, moved_at, moves, terms)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         ),
         args![
             application.id,
@@ -87,7 +100,14 @@ pub(super) async fn insert(tx: &mut Tx, application: &Application) -> Result<(),
             application.registered.at,
             application.fee,
             application.stage.name(),
-            Argument::json(&application.stage)
+            Argument::json(&application.stage),
+            owner_office,
+            owner,
+            *due,
+            *promised,
+            *moved_at,
+            *moves,
+            terms.as_ref().map_or(Argument::Json(None), Argument::json)
         ],
     )
     .await?;
@@ -188,29 +208,53 @@ pub async fn set_aside(tx: &mut Tx, id: ApplicationId) -> Result<Option<PersonId
     Ok(tx.one(sql, args![id]).await?.and_then(|row| Id::of(&row, "person_id").ok()))
 }
 
-/// Moves an application to another stage.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn move_to(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<(), StoreError> {
+/// Stores the stage to which an application moves, and who has it there until when: for
+/// [`progress::move_to`](super::progress::move_to) alone.
+pub(super) async fn move_to(
+    tx: &mut Tx,
+    id: ApplicationId,
+    stage: &Stage,
+    progress: &Progress,
+) -> Result<(), StoreError> {
     let approved_at: Option<OffsetDateTime> = match stage {
         Stage::Approved { approval, .. } => Some(approval.at),
         _ => None,
     };
+    let Progress { owner, due, promised, moved_at, moves, terms: _ } = progress;
+    let (owner_office, owner) = owner.as_ref().map(|(office, role)| (office.as_str(), role.name())).unzip();
     tx.change(
         &APPLICATION,
         id,
         sql!(
-            "update application set stage = $1, stage_data = $2, approved_at = coalesce($3, approved_at)
-             where id = $4"
+            "update application set stage = $1, stage_data = $2, approved_at = coalesce($3, approved_at),
+                 owner_office = $4, owner = $5, due_on = $6, promised_on = $7, moved_at = $8, moves = $9
+             where id = $10"
         ),
-        args![stage.name(), Argument::json(stage), approved_at, id],
+        args![
+            stage.name(),
+            Argument::json(stage),
+            approved_at,
+            owner_office,
+            owner,
+            *due,
+            *promised,
+            *moved_at,
+            *moves,
+            id
+        ],
     )
     .await?;
     match stage.closed_at() {
         Some(at) => closed::close(tx, id, at, matches!(stage, Stage::HandedOver { .. })).await,
         None => Ok(()),
     }
+}
+
+/// Stores what is known at a stage in another form; the application does not move.
+pub(super) async fn rewrite(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<(), StoreError> {
+    let sql = sql!("update application set stage_data = $1 where id = $2");
+    tx.change(&APPLICATION, id, sql, args![Argument::json(stage), id]).await?;
+    Ok(())
 }
 
 /// Enters an officer among those who had a hand in an application, for good; the application knows how many they are.
@@ -249,7 +293,11 @@ pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<Offic
 fn seen<A: Actor>(deed: &mut Deed<A>, row: Option<&Record>) -> Result<Option<Application>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     deed.saw(Id::of(row, "person_id")?);
-    Ok(Some(Application {
+    read(row).map(Some)
+}
+
+fn read(row: &Record) -> Result<Application, StoreError> {
+    Ok(Application {
         id: Id::of(row, "id")?,
         slip: Slip(row.get("slip")?),
         person: Id::of(row, "person_id")?,
@@ -258,7 +306,26 @@ fn seen<A: Actor>(deed: &mut Deed<A>, row: Option<&Record>) -> Result<Option<App
         registered: Decision { by: Id::of(row, "registered_by")?, at: row.get("registered_at")? },
         fee: row.number("fee")?,
         stage: row.json("stage_data")?,
-    }))
+        progress: progress_of(row)?,
+    })
+}
+
+/// Returns who has an application, and until when, as its row says.
+pub(super) fn progress_of(row: &Record) -> Result<Progress, StoreError> {
+    let office: Option<OfficeCode> = row.parsed_optional("owner_office")?;
+    let role = row.get::<Option<String>>("owner")?;
+    let role = role.map(|word| Role::named(&word).ok_or_else(|| row.inconsistent("owner"))).transpose()?;
+    let moves = row.get::<Option<i64>>("moves")?.unwrap_or(0);
+    let terms: Option<serde_json::Value> = row.get("terms")?;
+    let terms = terms.map(serde_json::from_value).transpose().map_err(|_| row.inconsistent("terms"))?;
+    Ok(Progress {
+        owner: office.zip(role),
+        due: row.get("due_on")?,
+        promised: row.get("promised_on")?,
+        moved_at: row.get("moved_at")?,
+        moves: u32::try_from(moves).map_err(|_| row.inconsistent("moves"))?,
+        terms,
+    })
 }
 
 /// Returns how many applications stand at each stage, by stage, and when the oldest of them was registered; of a stage
@@ -271,7 +338,8 @@ pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64, Option<OffsetDateT
         "select state, cast(sum(n) as bigint) as n,
              (select registered_at from application
               where application.stage = application_tally.state
-                  and application.stage in ('registered', 'captured', 'approved', 'held', 'in-production', 'personalized')
+                  and application.stage in ('registered', 'captured', 'returned', 'checked', 'locally-approved', 'approved',
+                      'held', 'in-production', 'personalized')
               order by registered_at limit 1) as oldest
          from application_tally group by state having sum(n) > 0 order by state"
     );

@@ -16,6 +16,7 @@ mod migrate;
 mod officer;
 mod openapi;
 mod output;
+mod overdue;
 mod paper;
 mod quality;
 mod quarantine;
@@ -27,6 +28,7 @@ mod retention;
 mod rotate;
 mod rules;
 mod serve;
+mod stages;
 mod station;
 mod status;
 mod stock;
@@ -49,7 +51,8 @@ use crate::server::config::{self as configuration, Config, ConfigError};
 ///
 /// `issuance init` makes a service in a folder, `issuance serve` runs it. Exit code 0: done; 1: refused, with the
 /// reason and what to do on standard error; 2: wrong arguments; 3: done, but standard output cannot be written.
-/// `status` ends with 4 for a warning and 5 for something critical.
+/// `status` ends with 4 for a warning and 5 for something critical, `overdue --check` with 4 for something late and 5
+/// for a defect.
 #[derive(Parser)]
 #[command(name = "issuance", version = VERSION)]
 struct Arguments {
@@ -79,6 +82,8 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Stock(stock::StockCommand),
+    Overdue(overdue::OverdueCommand),
+    Stages(stages::StagesCommand),
     Config(config::ConfigCommand),
     Import(import::ImportCommand),
     Quarantine(quarantine::QuarantineCommand),
@@ -128,6 +133,8 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Stock(command) => command.run().map(done),
+        Command::Overdue(command) => command.run(),
+        Command::Stages(command) => command.run().map(done),
         Command::Config(command) => command.run().map(done),
         Command::Import(command) => command.run().map(done),
         Command::Quarantine(command) => command.run().map(done),

@@ -136,6 +136,13 @@ fn text(status: &Status, words: Words) -> String {
         let what = label(if n == 0 { "applications" } else { "" });
         lines.push(format!("{what}{} {}{}", waiting.count, waiting.stage, age(waiting.oldest_days)));
     }
+    if !status.dossiers_overdue.is_empty() || status.dossiers_without_owner > 0 {
+        let late: Vec<_> = status.dossiers_overdue.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
+        let late = if late.is_empty() { "none".to_owned() } else { late.join(", ") };
+        lines.push(format!("{}{late}; {} without owner", label("late"), status.dossiers_without_owner));
+    }
+    let until = status.holidays_until.map_or_else(|| "not known".to_owned(), |year| format!("known until {year}"));
+    lines.push(format!("{}{until}", label("holidays")));
     for (n, cell) in status.number_cells.iter().enumerate() {
         let what = label(if n == 0 { "numbers" } else { "" });
         let (percent, used, left) = (cell.percent(), cell.used, cell.left);
@@ -188,7 +195,7 @@ impl Words {
 }
 
 /// Labels, and what they are in Vietnamese; at most fourteen letters where a word stands before a column.
-const LABELS: [(&str, &str); 20] = [
+const LABELS: [(&str, &str); 22] = [
     ("accounts", "tài khoản kho"),
     ("administrators", "quản trị viên"),
     ("applications", "hồ sơ"),
@@ -199,7 +206,9 @@ const LABELS: [(&str, &str); 20] = [
     ("critical", "khẩn cấp"),
     ("database", "cơ sở dữ liệu"),
     ("disk", "ổ đĩa"),
+    ("holidays", "ngày nghỉ lễ"),
     ("jobs", "công việc"),
+    ("late", "quá hạn"),
     ("notice", "lưu ý"),
     ("numbers", "số định danh"),
     ("orders", "lệnh ghi"),

@@ -64,8 +64,16 @@ words! {
         ApplicationCancelled = "application-cancelled",
         /// Portrait and features were taken.
         ApplicationCaptured = "application-captured",
+        /// The head of the team found an application in order.
+        ApplicationChecked = "application-checked",
+        /// The national office was told that an application stays late.
+        ApplicationEscalated = "application-escalated",
         /// An application cannot become a card as it stands, and was taken out of the queue.
         ApplicationHeld = "application-held",
+        /// The office agreed; the approval of the national office is awaited.
+        ApplicationLocallyApproved = "application-locally-approved",
+        /// The office that has an application was told that it is late.
+        ApplicationOverdue = "application-overdue",
         /// The portrait of an application that waits for a chip was missing, and the next one was taken.
         ApplicationPassedOver = "application-passed-over",
         /// An application was read.
@@ -80,8 +88,14 @@ words! {
         ApplicationReleased = "application-released",
         /// What the register holds of the person changed: the decision is to be taken anew.
         ApplicationReopened = "application-reopened",
+        /// The citizen brought what was missing.
+        ApplicationResubmitted = "application-resubmitted",
+        /// The citizen is to bring what is missing.
+        ApplicationReturned = "application-returned",
         /// An application lost its chip.
         ApplicationUnbound = "application-unbound",
+        /// The citizen does not want the card any more.
+        ApplicationWithdrawn = "application-withdrawn",
         /// The audit trail was read.
         AuditRead = "audit-read",
         /// Forms that communes handed in were counted.

@@ -148,6 +148,12 @@ impl<A: Actor> Deed<A> {
         self.source.clock().day_of(self.at)
     }
 
+    /// Returns the State's civil day of another moment.
+    #[must_use]
+    pub fn day_of(&self, at: OffsetDateTime) -> Date {
+        self.source.clock().day_of(at)
+    }
+
     /// Returns a new identifier.
     #[must_use]
     pub fn id<T>(&self) -> Id<T> {

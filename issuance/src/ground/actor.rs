@@ -116,6 +116,12 @@ impl Role {
         Self::EXCLUSIONS.into_iter().find(|(one, other, _)| roles.contains(one) && roles.contains(other))
     }
 
+    /// Returns the role of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
     /// The role as it is written in requests and in the document.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -21,6 +21,8 @@ pub enum Worker {}
 pub enum Job {
     /// Says that the owner of the key file breaks glass.
     BreakGlass,
+    /// Says which applications are late, and to whom.
+    Deadlines,
     /// Revokes the cards whose report of loss can be undone no longer.
     EndSuspensions,
     /// Purges expired answers and sessions.
@@ -35,8 +37,9 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BreakGlass,
+        Self::Deadlines,
         Self::EndSuspensions,
         Self::PurgeExpired,
         Self::Retention,
@@ -50,7 +53,9 @@ impl Job {
     pub const fn period(self) -> Duration {
         match self {
             Self::Retention | Self::Warnings => Duration::hours(24),
-            Self::BreakGlass | Self::EndSuspensions | Self::PurgeExpired | Self::TrustBundle => Duration::hours(1),
+            Self::BreakGlass | Self::Deadlines | Self::EndSuspensions | Self::PurgeExpired | Self::TrustBundle => {
+                Duration::hours(1)
+            }
         }
     }
 
@@ -59,6 +64,7 @@ impl Job {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BreakGlass => "break-glass",
+            Self::Deadlines => "deadlines",
             Self::EndSuspensions => "end-suspensions",
             Self::PurgeExpired => "purge-expired",
             Self::Retention => "retention",

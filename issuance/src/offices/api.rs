@@ -207,9 +207,11 @@ struct CalendarView {
     days: Vec<DayView>,
     /// How many of them are working days.
     working_days: usize,
-    /// Years of the period for which no holiday was set by hand yet: Tết and the day of the Hùng Kings are missing, and
-    /// deadlines come out too early.
+    /// Years of the period of which no holiday stands in the table or was set by hand yet: Tết and the day of the Hùng
+    /// Kings are missing, and deadlines come out too early.
     years_without_entries: Vec<i32>,
+    /// Years of the period whose holidays were computed ahead and are not announced yet.
+    years_not_announced: Vec<i32>,
 }
 
 /// Reads the calendar of working days.
@@ -219,7 +221,7 @@ async fn calendar(State(desk): State<Desk>, Parameters(wanted): Parameters<Perio
     let (Day(from), Day(to)) = (wanted.from, wanted.to);
     check_period(from, to).map_err(OfficesError::from)?;
     let mut tx = desk.deeds().db().begin_read().await?;
-    let calendar = steps::calendar(&mut tx).await?;
+    let calendar = steps::calendar(&mut tx, from.year(), to.year()).await?;
     let days = std::iter::successors(Some(from), |day| day.next_day()).take_while(|day| *day <= to);
     let view = |day| DayView {
         day: Day(day),
@@ -228,7 +230,10 @@ async fn calendar(State(desk): State<Desk>, Parameters(wanted): Parameters<Perio
     };
     let days: Vec<_> = days.map(view).collect();
     let working_days = days.iter().filter(|day| day.working).count();
-    Ok(Json(CalendarView { days, working_days, years_without_entries: calendar.years_without_entries(from, to) }))
+    let years_without_entries = calendar.years_without_entries(from, to);
+    let awaited = |year: &i32| !calendar.is_announced(*year) && !years_without_entries.contains(year);
+    let years_not_announced = (from.year()..=to.year()).filter(awaited).collect();
+    Ok(Json(CalendarView { days, working_days, years_without_entries, years_not_announced }))
 }
 
 /// What a day is to be.

@@ -1,9 +1,10 @@
 //! Working days of the State: pure.
 //!
 //! The Labour Code (45/2019/QH14) gives eleven public holidays (Art. 112). Four have a fixed day of the solar year and
-//! are computed. The others are set by hand each year, as they are announced: Tết (five days of the lunar year), the
-//! day of the Hùng Kings, the second day beside 2 September; so are days in lieu of a holiday that falls on a weekend
-//! (Art. 111) and Saturdays that are worked in exchange for a day off.
+//! are computed. The others stand in a table by year ([`Holidays`](super::holidays::Holidays)), as they are announced:
+//! Tết (five days of the lunar year), the day of the Hùng Kings, the second day beside 2 September; so do days in lieu
+//! of a holiday that falls on a weekend (Art. 111) and Saturdays that are worked in exchange for a day off. What is set
+//! by hand goes before the table.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,17 +67,38 @@ pub struct SetDay {
     pub name: String,
 }
 
-/// Weekends and fixed holidays, and the days that were set by hand, which go before both.
+/// Weekends and fixed holidays, the holidays of the table, and the days that were set by hand; what is named later goes
+/// before.
 #[derive(Clone, Debug, Default)]
 pub struct Calendar {
+    /// Days of the table and days that were set by hand.
     set: BTreeMap<Date, SetDay>,
+    /// Years of the table, each with whether it was announced.
+    years: BTreeMap<i32, bool>,
+}
+
+/// A day is needed of a year whose holidays are not known.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("the holidays of {year} are not known: enter them (POST /api/v1/calendar/days, or [calendar.{year}])")]
+pub struct CalendarEnds {
+    /// The first such year.
+    pub year: i32,
 }
 
 impl Calendar {
     /// The calendar with these days set by hand.
     #[must_use]
     pub fn new(set: BTreeMap<Date, SetDay>) -> Self {
-        Self { set }
+        Self { set, years: BTreeMap::new() }
+    }
+
+    /// The calendar with these years of the table; what was set by hand goes before them.
+    #[must_use]
+    pub fn with_years(self, years: Vec<(i32, bool, BTreeMap<Date, SetDay>)>) -> Self {
+        let known = years.iter().map(|(year, announced, _)| (*year, *announced)).collect();
+        let mut set: BTreeMap<Date, SetDay> = years.into_iter().flat_map(|(.., days)| days).collect();
+        set.extend(self.set);
+        Self { set, years: known }
     }
 
     /// True if the authority works on this day.
@@ -106,6 +128,33 @@ impl Calendar {
         Some(day)
     }
 
+    /// Refuses a period of which the holidays of a year are not known.
+    ///
+    /// # Errors
+    /// [`CalendarEnds`] with the first such year.
+    pub fn knows(&self, from: Date, to: Date) -> Result<(), CalendarEnds> {
+        match self.years_without_entries(from, to).first() {
+            Some(year) => Err(CalendarEnds { year: *year }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the last year from this one on up to which the holidays of each year are known, if they are of this one.
+    #[must_use]
+    pub fn known_until(&self, from: i32) -> Option<i32> {
+        (from..=2199).take_while(|year| self.is_known(*year)).last()
+    }
+
+    /// True if the holidays of this year were announced, or set by hand; false if they were computed, or are not known.
+    #[must_use]
+    pub fn is_announced(&self, year: i32) -> bool {
+        self.years.get(&year).copied().unwrap_or_else(|| self.is_known(year))
+    }
+
+    fn is_known(&self, year: i32) -> bool {
+        self.years.contains_key(&year) || self.set.iter().any(|(day, set)| day.year() == year && !set.working)
+    }
+
     /// Returns the number of working days after `from` up to and with `to`; 0 if `to` is not after `from`.
     #[must_use]
     pub fn working_days_between(&self, from: Date, to: Date) -> u32 {
@@ -119,12 +168,11 @@ impl Calendar {
         count
     }
 
-    /// Returns the years of the period for which no holiday was set by hand: their Tết is missing, so that days
-    /// counted in them come out too early.
+    /// Returns the years of the period for which no holiday stands in the table or was set by hand: their Tết is
+    /// missing, so that days counted in them come out too early.
     #[must_use]
     pub fn years_without_entries(&self, from: Date, to: Date) -> Vec<i32> {
-        let entered = |year: i32| self.set.iter().any(|(day, set)| day.year() == year && !set.working);
-        (from.year()..=to.year()).filter(|year| !entered(*year)).collect()
+        (from.year()..=to.year()).filter(|year| !self.is_known(*year)).collect()
     }
 }
 
@@ -188,6 +236,28 @@ mod tests {
         assert_eq!(calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01)), [2026, 2027]);
         let calendar = Calendar::new([(date!(2027 - 02 - 05), holiday("Tết"))].into());
         assert_eq!(calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01)), [2026]);
+    }
+
+    #[test]
+    fn a_period_past_the_table_is_refused_with_its_year() {
+        let year = |number| (number, number < 2027, BTreeMap::new());
+        let calendar = Calendar::default().with_years(vec![year(2026), year(2027)]);
+        assert_eq!(calendar.knows(date!(2026 - 12 - 30), date!(2027 - 12 - 31)), Ok(()));
+        assert_eq!(calendar.knows(date!(2027 - 12 - 30), date!(2028 - 01 - 01)), Err(CalendarEnds { year: 2028 }));
+        assert_eq!((calendar.known_until(2026), calendar.known_until(2028)), (Some(2027), None));
+        assert!(calendar.is_announced(2026) && !calendar.is_announced(2027) && !calendar.is_announced(2028));
+        let by_hand = Calendar::new([(date!(2028 - 01 - 26), holiday("Tết"))].into());
+        assert_eq!(by_hand.with_years(vec![year(2027)]).known_until(2027), Some(2028));
+    }
+
+    #[test]
+    fn what_is_set_by_hand_goes_before_the_table() {
+        let tet = date!(2027 - 02 - 05);
+        let table = vec![(2027, true, [(tet, holiday("Tết"))].into())];
+        let plain = Calendar::default().with_years(table.clone());
+        assert_eq!((plain.is_working(tet), plain.name(tet)), (false, Some("Tết")));
+        let worked = SetDay { working: true, name: "như thường".to_owned() };
+        assert!(Calendar::new([(tet, worked)].into()).with_years(table).is_working(tet));
     }
 
     fn days() -> impl Strategy<Value = Date> {

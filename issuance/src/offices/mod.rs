@@ -6,6 +6,7 @@
 
 mod api;
 pub mod calendar;
+pub mod holidays;
 pub mod model;
 mod problem;
 pub mod steps;

@@ -6,6 +6,7 @@ use crypto::identity::ProvinceCode;
 use time::Date;
 
 use super::calendar::{Calendar, SetDay};
+use super::holidays::Holidays;
 use super::model::{Deputy, OfficesError, Post, Unit, UnitKind, UnitName, check_deputy, check_deputy_period, short};
 use super::store;
 use crate::access;
@@ -13,7 +14,7 @@ use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{DeputyId, OfficerId};
 use crate::ground::text::MOST_OF_REASON;
 use crate::ground::{OfficeCode, Officer};
-use crate::store::{StoreError, Tx};
+use crate::store::{Db, StoreError, Tx};
 
 /// What a new unit is to be.
 #[derive(Clone, Debug)]
@@ -151,12 +152,29 @@ pub async fn is_deputy_of(tx: &mut Tx, officer: OfficerId, other: OfficerId, day
     store::is_deputy_of(tx, officer, other, day).await
 }
 
-/// Returns the calendar with all days that were set by hand: some twenty a year.
+/// Returns the calendar of these years, both included, with what the table and officers say of them: some twenty days a
+/// year.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn calendar(tx: &mut Tx) -> Result<Calendar, StoreError> {
-    store::set_days(tx).await.map(Calendar::new)
+pub async fn calendar(tx: &mut Tx, from: i32, to: i32) -> Result<Calendar, StoreError> {
+    let set = store::set_days(tx, from, to).await?;
+    Ok(Calendar::new(set).with_years(store::holidays(tx, from, to).await?))
+}
+
+/// Writes the holidays of the configuration into the database, where every process counts by them; the years that it
+/// leaves out are forgotten. Does nothing where they stand there already.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn keep_holidays(db: &Db, holidays: &Holidays) -> Result<(), StoreError> {
+    let all: Vec<_> = holidays.years().map(|(number, year)| (number, year.announced, year.days())).collect();
+    if store::holidays(&mut db.begin_read().await?, i32::MIN, i32::MAX).await? == all {
+        return Ok(());
+    }
+    let mut tx = db.begin_upkeep().await?;
+    store::replace_holidays(&mut tx, &all).await?;
+    tx.commit().await
 }
 
 /// Returns the provinces for which an office works: its own and those of the units below it; none for an office that is

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use time::Date;
 
-use super::calendar::SetDay;
+use super::calendar::{Day, SetDay};
 use super::model::{Deputy, Recorded, Unit};
 use crate::ground::ids::{DeputyId, OfficerId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Migration, Record, StoreError, Tx};
+use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of units, calendar and deputies.
-pub const MIGRATIONS: &[Migration] = &[migration!(12, "0012_offices_units")];
+pub const MIGRATIONS: &[Migration] = &[migration!(12, "0012_offices_units"), migration!(130, "0130_offices_holidays")];
 
 /// Keeps other changes of units and calendar waiting until this transaction ends.
 pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
@@ -112,12 +112,40 @@ pub(super) async fn insert_day(tx: &mut Tx, day: Date, set: &SetDay, by: &Decisi
     Ok(())
 }
 
-/// Returns all days that were set by hand, each as it was set last.
-pub(super) async fn set_days(tx: &mut Tx) -> Result<BTreeMap<Date, SetDay>, StoreError> {
-    let rows = tx.all(sql!("select day, working, name from calendar_day order by day, version"), args![]).await?;
+/// Returns the days of these years that were set by hand, each as it was set last.
+pub(super) async fn set_days(tx: &mut Tx, from: i32, to: i32) -> Result<BTreeMap<Date, SetDay>, StoreError> {
+    let first = |year: i32| Date::from_ordinal_date(year.clamp(1, 9998), 1).unwrap_or(Date::MIN);
+    let sql = sql!("select day, working, name from calendar_day where day >= $1 and day < $2 order by day, version");
+    let rows = tx.all(sql, args![first(from), first(to.saturating_add(1))]).await?;
     // Of one day the last row stays.
     let read = |row: &Record| Ok((row.get("day")?, SetDay { working: row.get("working")?, name: row.get("name")? }));
     rows.iter().map(read).collect()
+}
+
+/// A year of the table of holidays: its number, whether it was announced, its days.
+type HolidayYear = (i32, bool, BTreeMap<Date, SetDay>);
+
+/// Returns the years of the table from one to another.
+pub(super) async fn holidays(tx: &mut Tx, from: i32, to: i32) -> Result<Vec<HolidayYear>, StoreError> {
+    let sql = sql!("select year, announced, days from holiday_year where year >= $1 and year <= $2 order by year");
+    let rows = tx.all(sql, args![i64::from(from), i64::from(to)]).await?;
+    let read = |row: &Record| {
+        let days: Vec<(Day, bool, String)> = row.json("days")?;
+        let days = days.into_iter().map(|(day, working, name)| (day.0, SetDay { working, name })).collect();
+        Ok((row.number("year")?, row.get("announced")?, days))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Puts these years in the place of the table.
+pub(super) async fn replace_holidays(tx: &mut Tx, years: &[HolidayYear]) -> Result<(), StoreError> {
+    tx.run(sql!("delete from holiday_year"), args![]).await?;
+    for (year, announced, days) in years {
+        let days: Vec<_> = days.iter().map(|(day, set)| (Day(*day), set.working, &set.name)).collect();
+        let sql = sql!("insert into holiday_year (year, announced, days) values ($1, $2, $3)");
+        tx.run(sql, args![i64::from(*year), *announced, Argument::json(&days)]).await?;
+    }
+    Ok(())
 }
 
 /// Inserts a deputy.

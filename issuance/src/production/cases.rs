@@ -151,7 +151,7 @@ pub struct Case {
 /// Opens a case: it is due on the third working day after this one.
 pub(super) async fn open(deed: &mut Deed<Officer>, difference: Difference) -> Result<CaseId, ProductionError> {
     let (opened, today) = (deed.decision(), deed.today());
-    let calendar = offices::steps::calendar(deed.tx()).await?;
+    let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
     let due_on = calendar.add_working_days(today, TERM).unwrap_or(Date::MAX);
     let Difference { kind, office, subject, missing, extra } = difference;
     let case = Case {

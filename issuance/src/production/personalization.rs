@@ -27,6 +27,7 @@ use super::voucher::{self, Voucher};
 use super::{Production, documents};
 use crate::applications::fetched::FetchedPortrait;
 use crate::applications::model::{Application, Hold, HoldReason, Slip, Stage};
+use crate::applications::progress::move_to;
 use crate::applications::store as applications;
 use crate::cards::model::{Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
@@ -252,7 +253,7 @@ async fn bind_next(
             Ok(draft) => {
                 let mut application = application;
                 application.stage = application.stage.bind(chip.serial)?;
-                applications::move_to(deed.tx(), application.id, &application.stage).await?;
+                move_to(deed, application.id, &application.stage).await?;
                 chip.state = chip.state.bind(application.id)?;
                 let entry = bound_to(&application, &chip);
                 ledger::post(deed, &mut chip, Movement::Bound, entry).await?;
@@ -289,7 +290,7 @@ async fn hold(
 ) -> Result<(), ProductionError> {
     tracing::warn!(application.id = %application.id, reason = reason.word(), "held: it cannot become a card as it stands");
     application.stage = application.stage.hold(Hold { reason, owner: reason.owner(), at: deed.at() })?;
-    applications::move_to(deed.tx(), application.id, &application.stage).await?;
+    move_to(deed, application.id, &application.stage).await?;
     let object = Object::Application(application.id);
     let entry = Entry::new(Action::ApplicationHeld, object, Purpose::Personalization).about(application.person);
     deed.enter(entry.because(reason.word())).await?;
@@ -445,7 +446,7 @@ pub async fn receipt(
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
     application.stage = application.stage.personalize(card.id)?;
-    applications::move_to(deed.tx(), application.id, &application.stage).await?;
+    move_to(deed, application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardPersonalized, Object::Card(card.id), Purpose::Personalization).about(person);
     let entry = entry.with(Object::Chip(chip.serial));
     ledger::post(deed, &mut chip, Movement::Personalized, entry).await?;

@@ -10,6 +10,7 @@ use super::store;
 use super::store::findings::{self, Finding};
 use super::voucher::Voucher;
 use crate::applications::model::{Application, Stage};
+use crate::applications::progress::move_to;
 use crate::applications::store as applications;
 use crate::cards::model::{Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
@@ -216,7 +217,7 @@ async fn card_again(
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
     application.stage = application.stage.personalize(card.id)?;
-    applications::move_to(deed.tx(), application.id, &application.stage).await?;
+    move_to(deed, application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardReentered, Object::Card(card.id), Purpose::Personalization);
     let entry = entry.about(voucher.person).with(Object::Chip(chip.serial)).of(&card.office);
     let because = format!("{} of {}", Object::Order(voucher.order), Object::Station(voucher.station));

@@ -43,7 +43,7 @@ async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), Pr
             Action::ApplicationCancelled
         }
         // Also where nothing that stands on the card changed: who decides sees the person as the register has one now.
-        (Stage::Captured { .. }, false) => {
+        (Stage::Captured { .. } | Stage::Checked { .. } | Stage::LocallyApproved { .. }, false) => {
             application.stage = application.stage.reopen(salt)?;
             Action::ApplicationReopened
         }

@@ -159,7 +159,7 @@ pub(super) async fn free_application<A: Actor>(deed: &mut Deed<A>, chip: &Chip) 
         let found = applications::store::application_locked(deed, application).await?;
         let mut application = found.ok_or(ProductionError::ApplicationGone)?;
         application.stage = application.stage.unbind()?;
-        applications::store::move_to(deed.tx(), application.id, &application.stage).await?;
+        applications::progress::move_to(deed, application.id, &application.stage).await?;
         let object = Object::Application(application.id);
         let entry = Entry::new(Action::ApplicationUnbound, object, Purpose::Stock).about(application.person);
         deed.enter(entry.with(Object::Chip(chip.serial))).await?;

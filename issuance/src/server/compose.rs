@@ -159,6 +159,8 @@ async fn database_of_this_version(
     population::store::search::index_persons_of_before(&db).await?;
     population::store::duplicates::index_persons_of_before(&db).await?;
     population::quality::count_persons_of_before(&db, Register::open(&settings.population)?.reference()).await?;
+    offices::steps::keep_holidays(&db, &settings.calendar).await?;
+    applications::progress::adopt_applications_of_before(&db, clock, &settings.applications).await?;
     Ok((db, installation))
 }
 

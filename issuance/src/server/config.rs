@@ -14,6 +14,7 @@ use super::backup::age::Recipient;
 use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
+use crate::offices::holidays::Holidays;
 use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
@@ -57,7 +58,9 @@ pub struct Config {
     pub population: population::Settings,
     /// Numbers for life.
     pub numbering: numbering::Settings,
-    /// The counter, with its fees.
+    /// Holidays by year; a year that is left out is the built-in one.
+    pub calendar: Holidays,
+    /// The counter: fees, how it is decided, until when.
     pub applications: applications::Settings,
     /// What cards of this series can do.
     pub card: CardProfile,
@@ -110,6 +113,7 @@ impl Default for Config {
             keys: defaults.keys,
             population: defaults.population,
             numbering: defaults.numbering,
+            calendar: defaults.calendar,
             applications: defaults.applications,
             card: defaults.card,
             cards: defaults.cards,
@@ -267,6 +271,7 @@ impl Config {
             keys: self.keys.clone(),
             population: self.population.clone(),
             numbering: self.numbering,
+            calendar: self.calendar.clone(),
             applications: self.applications.clone(),
             card: self.card.clone(),
             cards: self.cards.clone(),
@@ -342,6 +347,11 @@ impl Config {
             "numbering.office_numbers",
             "must be at least numbering.lease_numbers",
         )?;
+        let deadlines = &self.applications.deadlines;
+        let terms = [deadlines.local, deadlines.centre, deadlines.centre_received, deadlines.shipping, deadlines.fetch];
+        let whole = [deadlines.citizen, deadlines.city, deadlines.city_reissue, deadlines.remote, deadlines.elsewhere];
+        let fit = terms.iter().chain(&whole).all(|days| (1..=250).contains(days));
+        must(fit, "applications.deadlines", "must be 1 to 250 working days each")?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

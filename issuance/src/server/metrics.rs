@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch as signal;
 
 use super::Watch;
+use crate::applications;
 use crate::store::Db;
 
 /// Counts what is asked of one service; clones share it.
@@ -235,6 +236,17 @@ impl Collector for Seen {
         let oldest: Vec<_> =
             status.applications.iter().filter_map(|one| Some((one.stage.clone(), whole(one.oldest_days?)))).collect();
         gauge("applications_oldest_days", "Age of the oldest application", Some("stage"), &oldest)?;
+        let late: Vec<_> = applications::model::StageName::ALL
+            .iter()
+            .filter(|stage| stage.is_open())
+            .map(|stage| {
+                let of = status.dossiers_overdue.iter().find(|late| late.state == stage.word());
+                (stage.word().to_owned(), number(of.map_or(0, |late| late.count)))
+            })
+            .collect();
+        gauge("dossiers_overdue", "Applications that are late", Some("stage"), &late)?;
+        let help = "Applications that wait without owner or due day: defects";
+        gauge("dossiers_without_owner", help, None, &alone(number(status.dossiers_without_owner)))?;
         let fullest = status.number_cells.first().map_or(0.0, crate::numbering::model::NumberCell::used_ratio);
         let help = "How much of the fullest cell of personal numbers is used, from 0 to 1";
         gauge("number_cell_used_ratio", help, None, &alone(fullest))?;

@@ -10,6 +10,7 @@ mod faults;
 mod frames;
 mod init;
 mod metrics;
+pub mod overdue;
 mod proxy;
 mod rekey;
 mod roll_over;

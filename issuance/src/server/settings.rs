@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
+use crate::offices::holidays::Holidays;
 use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
@@ -98,6 +99,8 @@ pub struct Settings {
     pub population: population::Settings,
     /// Numbers for life.
     pub numbering: numbering::Settings,
+    /// Holidays by year.
+    pub calendar: Holidays,
     /// The counter.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -136,6 +139,7 @@ impl Settings {
             keys: keys::Settings::default(),
             population: population::Settings::default(),
             numbering: numbering::Settings::default(),
+            calendar: Holidays::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
             cards: cards::Settings::default(),

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use rustix::fs::statvfs;
 use serde::Serialize;
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 
 use super::backup::{Archived, STATE};
 use super::compose::{StartError, database, founded};
 use super::{Settings, migrations};
 use crate::access::stations::{LeftBehind, left_behind};
+use crate::applications::store::progress;
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::BatchId;
 use crate::ground::{Clock, Randomness, blocking};
@@ -19,7 +20,7 @@ use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver
 use crate::numbering::model::NumberCell;
 use crate::production::ledger::Place;
 use crate::store::{Db, Tx};
-use crate::{access, applications, cards, jobs, numbering, population, production, trust};
+use crate::{access, applications, cards, jobs, numbering, offices, population, production, trust};
 
 /// The state of an installation at a moment.
 #[derive(Clone, Debug, Serialize)]
@@ -57,6 +58,14 @@ pub struct Status {
     pub cards: Vec<Count>,
     /// Applications by stage.
     pub applications: Vec<Waiting>,
+    /// Applications that are late, by stage.
+    pub dossiers_overdue: Vec<Count>,
+    /// Applications that wait and have no owner, or no due day: defects.
+    pub dossiers_without_owner: u64,
+    /// The last year up to which the holidays are known; `null` if those of this year are not.
+    pub holidays_until: Option<i32>,
+    /// True if the holidays of this year were announced, or set by hand.
+    pub holidays_announced: bool,
     /// The fullest cells of the space of personal numbers, the fullest first: all that are half used or more, and at
     /// least ten where there are so many.
     pub number_cells: Vec<NumberCell>,
@@ -304,6 +313,8 @@ pub(super) async fn take(
     let stock_ledger = ledger(&mut tx, clock).await?;
     let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
+    let today = clock.today();
+    let calendar = offices::steps::calendar(&mut tx, today.year(), today.year() + 10).await?;
     let status = Status {
         at: now,
         version: env!("CARGO_PKG_VERSION"),
@@ -339,6 +350,10 @@ pub(super) async fn take(
             .into_iter()
             .map(|(stage, count, oldest)| Waiting { stage, count, oldest_days: oldest.map(days) })
             .collect(),
+        dossiers_overdue: progress::count_late(&mut tx, today).await?.into_iter().map(counted).collect(),
+        dossiers_without_owner: progress::count_ownerless(&mut tx).await?,
+        holidays_until: calendar.known_until(today.year()),
+        holidays_announced: calendar.is_announced(today.year()),
         number_cells: numbering::store::fullest(&mut tx, HALF_A_CELL).await?,
         imports: population::store::import::unfinished(&mut tx)
             .await?
@@ -618,6 +633,35 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     for waiting in status.applications.iter().filter(|waiting| waiting.stage == "held" && waiting.count > 0) {
         find(Severity::Warning, "applications", format!("{} held: a registrar mends and releases them", waiting.count));
     }
+    let overdue: u64 = status.dossiers_overdue.iter().map(|stage| stage.count).sum();
+    if overdue > 0 {
+        find(
+            Severity::Warning,
+            "dossiers",
+            format!("{overdue} are late: issuance overdue says where, and who has them"),
+        );
+    }
+    if status.dossiers_without_owner > 0 {
+        let n = status.dossiers_without_owner;
+        find(Severity::Critical, "dossiers without owner", format!("{n}: issuance overdue --check lists them"));
+    }
+    let year = status.holidays_until.unwrap_or_else(|| now.year() - 1);
+    let end = Date::from_ordinal_date(year + 1, 1).map_or(now, |day| day.midnight().assume_utc());
+    let left = (end - now).whole_days();
+    let severity = [(HOLIDAYS_ARE_NEEDED, Severity::Critical), (HOLIDAYS_ARE_AWAITED, Severity::Warning)];
+    let severity = severity.into_iter().find(|(days, _)| left < *days).map(|(_, severity)| severity);
+    if let Some(severity) = severity {
+        let says = format!(
+            "known until the end of {year}: deadlines that fall later come out too early, or are refused; enter those of {} \
+             ([calendar.{}], or POST /api/v1/calendar/days)",
+            year + 1,
+            year + 1
+        );
+        find(severity, "holidays", says);
+    } else if !status.holidays_announced {
+        let says = "those of this year are computed: compare them with the announcement, and enter it";
+        find(Severity::Notice, "holidays", says.to_owned());
+    }
     for cell in &status.number_cells {
         let severity = match cell.percent() {
             0..50 => continue,
@@ -699,6 +743,10 @@ const AUTHORITY_IS_ROLLED_OVER: Duration = Duration::days(400);
 const IMPORT_IS_LEFT: Duration = Duration::days(1);
 /// From here on a cell is an alarm.
 const HALF_A_CELL: u64 = 500_000;
+/// The longest term in days of the calendar, with Tết in it.
+const HOLIDAYS_ARE_NEEDED: i64 = 45;
+/// Time to enter what was announced: it is in autumn.
+const HOLIDAYS_ARE_AWAITED: i64 = 75;
 /// An archive that is older than this keeps little of what it is there for.
 const ARCHIVE_IS_LOST: Duration = Duration::minutes(5);
 /// What is later than this is late.

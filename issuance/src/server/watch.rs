@@ -91,12 +91,14 @@ fn say(Finding { severity, about, says }: &Finding) {
 }
 
 /// Findings that begin so are for those who work here.
-const INTERNAL: [&str; 12] = [
+const INTERNAL: [&str; 14] = [
     "administrators",
     "applications",
     "archive",
     "break-glass",
     "disk",
+    "dossiers",
+    "holidays",
     "job ",
     "numbers ",
     "officer ",

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::watch::LOOK;
 use super::{Faults, Offices};
 use crate::access::proposals::{self, Alarm, WatchError};
+use crate::applications::progress::{ReminderError, Said};
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
@@ -22,6 +23,8 @@ use crate::{access, applications, cards, population, production, web};
 enum JobError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Reminder(#[from] ReminderError),
     #[error(transparent)]
     Retention(#[from] RetentionError),
     #[error("accounts and chips do not agree: {0}; issuance stock check")]
@@ -87,7 +90,8 @@ async fn turns(offices: Offices, tick: Duration) {
         }
         faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
         if turn % HOURLY_CHECK == 0 {
-            for job in [Job::BreakGlass, Job::EndSuspensions, Job::PurgeExpired, Job::Retention, Job::Warnings] {
+            let hourly_jobs = Job::ALL.into_iter().filter(|job| *job != Job::TrustBundle);
+            for job in hourly_jobs {
                 let looked = hourly(&offices, worker, job).await;
                 // Where it was not its turn, what was wrong the last time still is.
                 if let Ok(Some(done)) = &looked {
@@ -143,6 +147,7 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
             }
             Ok(())
         }
+        Job::Deadlines => remind(offices).await,
         Job::EndSuspensions => cards::steps::end_suspensions(deeds).await.map_err(JobError::from),
         Job::PurgeExpired => purge_expired(offices).await,
         Job::Retention => match erase(offices).await {
@@ -160,6 +165,16 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     };
     jobs::give_back(deeds, lease, done.is_ok(), rest).await?;
     Ok(Some(done))
+}
+
+/// Says of each late application that it is late, once at each stage.
+async fn remind(offices: &Offices) -> Result<(), JobError> {
+    let said = Box::pin(applications::progress::remind(offices.deeds())).await?;
+    if said != Said::default() {
+        let Said { reminders, escalations } = said;
+        tracing::info!(reminders, escalations, "late applications were told to those who have them");
+    }
+    Ok(())
 }
 
 /// Erases what is kept no longer, for some seconds, if the settings leave it to the service.

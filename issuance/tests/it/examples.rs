@@ -18,6 +18,7 @@ use issuance::{args, server, sql};
 use serde_json::{Map, Value, json};
 
 use crate::chip::Chip;
+use crate::deadlines::TwoPlaces;
 use crate::document::{DOCUMENT, fits, operation};
 use crate::factors::{enrols, granted, signs_in_with};
 use crate::house::{Caller, House, PASSWORD, Said};
@@ -109,6 +110,7 @@ async fn every_operation_is_called_and_answers_as_its_example() {
     Box::pin(service(&house, &mut walk, &people)).await;
     Box::pin(citizens(&house, &mut walk, &people)).await;
     house.service.stop().await;
+    Box::pin(checked(&mut walk)).await;
 
     let all: Vec<String> = server::rights().into_keys().map(|(method, path)| format!("{method} {path}")).collect();
     let missing: Vec<_> = all.iter().filter(|name| !walk.met.contains_key(*name)).collect();
@@ -294,6 +296,8 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let application = |said: &Value, verb: &str| format!("/api/v1/applications/{}{verb}", said["id"].as_str().unwrap());
     let portrait = json!({"portrait": STANDARD.encode(photograph()), "features": "Nốt ruồi cách 1 cm dưới mép phải"});
     let opened = walk.post(capture, "/api/v1/applications", applies.clone()).await;
+    walk.post(capture, &application(&opened, "/withdrawal"), json!({"reason": "Không còn nhu cầu"})).await;
+    let opened = walk.post(capture, "/api/v1/applications", applies.clone()).await;
     walk.post(capture, &application(&opened, "/cancellation"), json!({"reason": "the citizen went home"})).await;
     let opened = walk.post(capture, "/api/v1/applications", applies.clone()).await;
     capture.post(&application(&opened, "/capture"), "captured", portrait.clone()).await;
@@ -302,6 +306,10 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
 
     let opened = walk.post(capture, "/api/v1/applications", applies).await;
     walk.post(capture, &application(&opened, "/capture"), portrait).await;
+    let next_week = (house.clock.now() + time::Duration::days(7)).date().to_string();
+    let bring = json!({"reasons": ["evidence-missing"], "says": "Mang giấy khai sinh", "until": next_week});
+    walk.post(approver, &application(&opened, "/return"), bring).await;
+    walk.post(capture, &application(&opened, "/resubmission"), json!({})).await;
     let seen = walk.get(approver, &application(&opened, "?purpose=decision")).await;
     walk.get(approver, &application(&opened, "/portrait?purpose=decision")).await;
     walk.post(approver, &application(&opened, "/approval"), json!({"dossier": seen["dossier_sha256"]})).await;
@@ -504,6 +512,16 @@ async fn quarantine(house: &House, walk: &mut Walk, registrar: &Caller) {
     walk.post(registrar, &path(0, "/correction"), columns).await;
     walk.post(registrar, &path(0, "/replay"), json!({})).await;
     walk.post(registrar, &path(1, "/dismissal"), json!({"reason": "no name stands on the paper"})).await;
+}
+
+/// The check by the head of the team, which is in use where the configuration says so.
+async fn checked(walk: &mut Walk) {
+    let house = Box::pin(House::open_with(|settings| settings.applications.procedure.team_check = true)).await;
+    let places = Box::pin(TwoPlaces::of(&house)).await;
+    let path = format!("/api/v1/applications/{}", places.id);
+    let seen = places.head.get(&path).await.body["dossier_sha256"].clone();
+    walk.post(&places.head, &format!("{path}/check"), json!({"dossier": seen})).await;
+    house.service.stop().await;
 }
 
 /// What must not be erased.

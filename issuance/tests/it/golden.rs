@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crypto::identity::Date;
 use crypto::perso::{Purpose, Record};
-use issuance::applications::model::{ChangeReason, Hold, HoldReason, Kind, ReissueReason, Stage};
+use issuance::applications::deadlines::Terms;
+use issuance::applications::model::{Approval, ChangeReason, Hold, HoldReason, Kind, ReissueReason, Stage};
 use issuance::cards::model::{Revocation, Status};
 use issuance::ground::{Decision, Role};
 use issuance::population::history::{Evidence, FieldChange, Form};
@@ -30,6 +31,12 @@ type Variants<T> = (&'static [&'static str], fn(&T) -> &'static str);
 const STAGES: Variants<Stage> = variants! {
     Stage::Registered => "registered",
     Stage::Captured { .. } => "captured",
+    Stage::Returned { capture: None, .. } => "returned-before-capture",
+    Stage::Returned { .. } => "returned",
+    Stage::Checked { .. } => "checked",
+    Stage::LocallyApproved { checked: Some(_), .. } => "locally-approved-checked",
+    Stage::LocallyApproved { .. } => "locally-approved",
+    Stage::Approved { approval: Approval { local: Some(_), .. }, .. } => "approved-twice",
     Stage::Approved { .. } => "approved",
     Stage::Held { hold: Hold { reason: HoldReason::NotComposable, .. }, .. } => "held-not-composable",
     Stage::Held { hold: Hold { reason: HoldReason::PortraitLost, .. }, .. } => "held-portrait-lost",
@@ -38,6 +45,7 @@ const STAGES: Variants<Stage> = variants! {
     Stage::InProduction { .. } => "in-production",
     Stage::Personalized { .. } => "personalized",
     Stage::HandedOver { .. } => "handed-over",
+    Stage::Cancelled { withdrawn: true, .. } => "withdrawn",
     Stage::Cancelled { .. } => "cancelled",
 };
 
@@ -121,6 +129,8 @@ const FORMS: Variants<Form> = variants! {
 
 const FIELD_CHANGES: Variants<Vec<FieldChange>> = (&["none", "some"], |c| if c.is_empty() { "none" } else { "some" });
 
+const TERMS: Variants<Terms> = (&["terms"], |_| "terms");
+
 const DECISIONS: Variants<Decision> = (&["decision"], |_| "decision");
 
 /// Reads all files of a folder, and judges them.
@@ -184,6 +194,7 @@ fn every_json_row_stays_readable() {
     judge("roles", ROLES);
     judge("perso_record", RECORDS);
     judge("decision", DECISIONS);
+    judge("terms", TERMS);
     judge("evidence", EVIDENCE);
     judge("field_changes", FIELD_CHANGES);
 }

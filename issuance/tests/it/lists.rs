@@ -110,7 +110,7 @@ async fn applications_are_found_by_office_stage_age_slip_and_person() {
         }
         let (taken, approval) = captured(&by, house.clock.now());
         let hold = Hold { reason: HoldReason::NotComposable, owner: Role::Registrar, at: house.clock.now() };
-        let held = Stage::Held { capture: taken, approval, hold };
+        let held = Stage::Held { capture: taken, approval: approval.into(), hold };
         ids.push(open("o-1", "AAAAA00005", 10, held).await);
         let elsewhere = open("o-2", "AAAAA00006", 45, Stage::Registered).await;
 
@@ -434,7 +434,7 @@ async fn a_station_learns_how_many_wait_and_which_slips() {
             [("o-1", "AAAAA00001", 5), ("o-1", "AAAAA00002", 4), ("o-2", "AAAAA00003", 3), ("o-1", "AAAAA00004", 2)]
         {
             let (capture, approval) = captured(&by, house.clock.now());
-            let stage = Stage::Approved { capture, approval };
+            let stage = Stage::Approved { capture, approval: approval.into() };
             opened(house, Opened { person, by: &by, office, slip, ago: Duration::minutes(minutes), stage }).await;
         }
         let (queue, count) = pages(&station, "/api/v1/production/queue", 2).await;

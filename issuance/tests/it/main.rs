@@ -14,6 +14,7 @@ mod chip;
 mod chip_keys;
 mod civil_day;
 mod configuration;
+mod deadlines;
 mod document;
 mod duplicates;
 mod examples;

@@ -106,9 +106,24 @@ impl Offices {
     }
 
     async fn open_at(database: Option<String>, at: OffsetDateTime, options: InitOptions) -> Self {
+        Self::open_as(database, at, options, |_| ()).await
+    }
+
+    /// As [`open_in`](Self::open_in) in Viet Nam, with other settings.
+    pub async fn open_where(database: Option<String>, at: OffsetDateTime, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::open_as(database, at, InitOptions::default(), change).await
+    }
+
+    async fn open_as(
+        database: Option<String>,
+        at: OffsetDateTime,
+        options: InitOptions,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Clock::standing(at);
         let mut settings = Settings { database, ..Settings::new(data.path()) };
+        change(&mut settings);
         settings.access.password_memory_kib = 64;
         settings.access.password_passes = 1;
         settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];

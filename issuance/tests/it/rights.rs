@@ -122,6 +122,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/applications", Officers(&[Capture])),
     ("POST", "/api/v1/applications/{id}/capture", Officers(&[Capture])),
     ("POST", "/api/v1/applications/{id}/cancellation", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/resubmission", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/withdrawal", Officers(&[Capture])),
     ("GET", "/api/v1/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Without names. A registrar asks for what is held, and no more: the gate lets in, the list decides.
     ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
@@ -136,6 +138,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     // Circular 60, Art. 7: eligible or not, decided by another officer.
     ("POST", "/api/v1/applications/{id}/approval", Officers(&[Approver])),
     ("POST", "/api/v1/applications/{id}/refusal", Officers(&[Approver])),
+    // Circular 60, Art. 7: sorted, and checked by the head of the team before the approval.
+    ("POST", "/api/v1/applications/{id}/check", Officers(&[Approver])),
+    ("POST", "/api/v1/applications/{id}/return", Officers(&[Approver])),
     // What is held for a record of the register is mended, and put back, by who keeps the register.
     ("POST", "/api/v1/applications/{id}/release", Officers(&[Approver, Registrar])),
     // Circular 60, Art. 11: return at the place of application; loss is reported at any counter.

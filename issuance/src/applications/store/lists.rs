@@ -1,11 +1,12 @@
 //! SQL of the lists of applications. Each way to ask has a statement of its own that goes along one index: a condition
 //! that may be absent would make the database read everything. Ordered by id, and so by the moment of registration.
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use super::APPLICATION;
+use crate::applications::model::StageName;
 use crate::ground::ids::{ApplicationId, PersonId};
-use crate::ground::{Id, OfficeCode};
+use crate::ground::{Id, OfficeCode, Role};
 use crate::store::{Record, StoreError, Tx};
 use crate::{args, sql};
 
@@ -21,6 +22,10 @@ pub(in crate::applications) enum Wanted<'a> {
     Person(PersonId, &'a OfficeCode, &'a str),
     /// The one with this slip, likewise.
     Slip(&'a str, &'a OfficeCode, &'a str),
+    /// Those that this office has, with this role.
+    Owner(&'a OfficeCode, Role),
+    /// Those that this office has, with this role if one is named, and that were due before this day.
+    Late(&'a OfficeCode, Option<Role>, Date),
 }
 
 /// Which page.
@@ -46,14 +51,16 @@ pub(in crate::applications) async fn applications(
     let (sql, arguments) = match wanted {
         Wanted::Office(office) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
                  from application where office = $1 and id > $2 and id < $3 and registered_at <= $4 order by id limit $5"
             ),
             args![office, after, end, until, most],
         ),
         Wanted::Stage(office, stage) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
                  from application
                  where office = $1 and stage = $2 and id > $3 and id < $4 and registered_at <= $5 order by id limit $6"
             ),
@@ -61,7 +68,8 @@ pub(in crate::applications) async fn applications(
         ),
         Wanted::Person(person, office, stage) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
                  from application
                  where person_id = $1 and (office = $2 or $2 = 'national') and ($3 = '' or stage = $3)
                    and id > $4 and registered_at <= $5 order by id limit $6"
@@ -70,12 +78,32 @@ pub(in crate::applications) async fn applications(
         ),
         Wanted::Slip(slip, office, stage) => (
             sql!(
-                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
                  from application
                  where slip = $1 and (office = $2 or $2 = 'national') and ($3 = '' or stage = $3)
                    and id > $4 and registered_at <= $5 order by id limit $6"
             ),
             args![slip, office, stage, after, until, most],
+        ),
+        Wanted::Owner(office, role) => (
+            sql!(
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
+                 from application
+                 where owner_office = $1 and owner = $2 and id > $3 and id < $4 and registered_at <= $5 order by id limit $6"
+            ),
+            args![office, role.name(), after, end, until, most],
+        ),
+        Wanted::Late(office, role, today) => (
+            sql!(
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
+                 from application
+                 where owner_office = $1 and owner is not null and ($2 = '' or owner = $2) and due_on < $3 and id > $4
+                   and registered_at <= $5 order by id limit $6"
+            ),
+            args![office, role.map_or("", Role::name), today, after, until, most],
         ),
     };
     tx.all_judged(&APPLICATION, sql, arguments).await
@@ -87,13 +115,14 @@ pub(in crate::applications) async fn applications(
 /// [`StoreError`]
 pub async fn open_of(tx: &mut Tx, person: PersonId) -> Result<Option<(ApplicationId, OfficeCode)>, StoreError> {
     let sql = sql!(
-        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers, version, mac
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
          from application where person_id = $1 order by id"
     );
     // All of them are read: a stage that was changed by another hand must not let a second one begin.
     for row in tx.all_sealed(&APPLICATION, sql, args![person]).await? {
-        let stage: String = row.get("stage")?;
-        if !["refused", "handed-over", "cancelled"].contains(&stage.as_str()) {
+        let stage: StageName = row.parsed("stage")?;
+        if stage.is_open() {
             return Ok(Some((Id::of(&row, "id")?, row.parsed("office")?)));
         }
     }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use crypto::identity::CardSerial;
 use crypto::perso::LifeCycle;
-use issuance::applications::model::{Capture, Hold, HoldReason, Stage, StageName};
+use issuance::applications::model::{Capture, Hold, HoldReason, ReturnReason, Stage, StageName};
+use issuance::applications::stages::Procedure;
 use issuance::cards::model::{Loss, Revocation, Status};
 use issuance::ground::{Decision, Id, Role};
 use issuance::production::model::{Account, ChipKeys, ChipState};
@@ -54,17 +55,36 @@ fn application() -> Life {
     let capture = || Capture { taken: by(1), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
     let hold = || Hold { reason: HoldReason::PortraitLost, owner: Role::Capture, at: by(1).at };
     let captured = Stage::Registered.capture(capture()).unwrap();
-    let approve = move |stage: Stage| {
-        let seen = stage.capture_of().map(|capture| capture.dossier(by(2).by));
-        stage.approve(&[], by(2), seen).ok()
+    // Every step that there is: with a check, and with approvals in two places; and approved at once, without them.
+    let both = Procedure { team_check: true, central_approval: true };
+    let seen = |stage: &Stage, officer| stage.capture_of().map(|capture| capture.dossier(by(officer).by));
+    let check = move |stage: Stage| {
+        let seen = seen(&stage, 4);
+        stage.check(both, &[], by(4), seen).ok()
     };
-    let refuse = |stage: Stage| stage.refuse(&[], by(2), "r".into(), date!(2026 - 11 - 26)).ok();
+    let local = move |stage: Stage| {
+        let seen = seen(&stage, 2);
+        stage.approve(both, &[], by(2), seen).ok().filter(|stage| stage.which() == StageName::LocallyApproved)
+    };
+    let approve = move |stage: Stage| {
+        let seen = seen(&stage, 5);
+        stage.approve(Procedure::default(), &[], by(5), seen).ok()
+    };
+    let refuse = |stage: Stage| stage.refuse(&[], by(6), "r".into(), date!(2026 - 11 - 26)).ok();
+    let give_back = |stage: Stage| {
+        let missing = (vec![ReturnReason::PortraitUnfit], "r".to_owned());
+        stage.give_back(&[], by(6), missing, date!(2026 - 12 - 26)).ok()
+    };
     let approved = approve(captured.clone()).unwrap();
+    let checked = check(captured.clone()).unwrap();
     let bound = approved.clone().bind(CardSerial([7; 10])).unwrap();
     let personalized = bound.clone().personalize(Id::from_uuid(Uuid::from_u128(9))).unwrap();
     let states = vec![
         Stage::Registered,
         captured.clone(),
+        give_back(captured.clone()).unwrap(),
+        checked.clone(),
+        local(checked).unwrap(),
         approved.clone(),
         approved.hold(hold()).unwrap(),
         refuse(captured).unwrap(),
@@ -76,6 +96,10 @@ fn application() -> Life {
     assert!(states.iter().map(Stage::which).eq(StageName::ALL), "every stage is drawn, in the order of the model");
     let verbs: Vec<Verb<Stage>> = vec![
         ("capture", Box::new(move |stage| stage.capture(capture()).ok())),
+        ("give back", Box::new(give_back)),
+        ("resubmit", Box::new(|stage| stage.resubmit([9; 16]).ok())),
+        ("check", Box::new(check)),
+        ("approve locally", Box::new(local)),
         ("approve", Box::new(approve)),
         ("refuse", Box::new(refuse)),
         ("hold", Box::new(move |stage| stage.hold(hold()).ok())),
@@ -84,7 +108,7 @@ fn application() -> Life {
         ("chip spoiled", Box::new(|stage| stage.unbind().ok())),
         ("personalize", Box::new(|stage| stage.personalize(Id::from_uuid(Uuid::from_u128(9))).ok())),
         ("hand over", Box::new(|stage| stage.hand_over(by(3)).ok())),
-        ("cancel", Box::new(|stage| stage.cancel(by(3), "r".into()).ok())),
+        ("cancel, withdraw", Box::new(|stage| stage.cancel(by(3), "r".into()).ok())),
     ];
     let name = |stage: &Stage| stage.name().to_owned();
     Life {

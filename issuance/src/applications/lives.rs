@@ -1,0 +1,184 @@
+//! Every life that an application can have: each pure function of the model, tried by each officer at each stage under
+//! each procedure, until nothing new is met.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crypto::identity::CardSerial;
+use time::Date;
+use time::macros::{date, datetime};
+
+use super::model::{Approval, Capture, Hold, HoldReason, ReturnReason, Stage, StageName, TransitionError};
+use super::stages::{self, Procedure, Step, TABLE};
+use crate::ground::ids::OfficerId;
+use crate::ground::{Decision, Id, Role};
+
+/// An application, and the officers who had a hand in it.
+#[derive(Clone, Debug)]
+struct Life {
+    stage: Stage,
+    involved: BTreeSet<OfficerId>,
+}
+
+impl Life {
+    /// What tells it from others.
+    fn name(&self) -> String {
+        format!("{} {:?}", serde_json::to_string(&self.stage).unwrap(), self.involved)
+    }
+}
+
+/// An officer who declared the person, and four others who try everything.
+const DECLARER: u128 = 1;
+const OFFICERS: [u128; 5] = [DECLARER, 2, 3, 4, 5];
+const TODAY: Date = date!(2026 - 11 - 26);
+
+fn officer(number: u128) -> OfficerId {
+    Id::from_uuid(uuid::Uuid::from_u128(number))
+}
+
+fn by(number: u128) -> Decision {
+    Decision { by: officer(number), at: datetime!(2026-11-26 08:00 UTC) }
+}
+
+/// Returns what each step of this officer makes of it, with the step.
+fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<Life, TransitionError>)> {
+    let Life { stage, involved } = life;
+    let all: Vec<OfficerId> = involved.iter().copied().collect();
+    let alone = |stage: Result<Stage, TransitionError>| stage.map(|stage| Life { stage, involved: involved.clone() });
+    let with_a_hand = |stage: Result<Stage, TransitionError>| {
+        stage.map(|stage| Life { stage, involved: involved.iter().copied().chain([officer(number)]).collect() })
+    };
+    let taken = Capture { taken: by(number), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
+    let seen = stage.capture_of().map(|capture| capture.dossier(officer(number)));
+    let approves = if stage.which() == StageName::LocallyApproved { Step::Confirm } else { Step::Approve };
+    let hold = Hold { reason: HoldReason::PortraitLost, owner: Role::Capture, at: by(1).at };
+    let missing = || (vec![ReturnReason::PortraitUnfit], "r".to_owned());
+    let chip = CardSerial([7; 10]);
+    vec![
+        (Step::Capture, with_a_hand(stage.clone().capture(taken))),
+        (Step::Check, alone(stage.clone().check(procedure, &all, by(number), seen))),
+        (approves, alone(stage.clone().approve(procedure, &all, by(number), seen))),
+        (Step::Return, alone(stage.clone().give_back(&all, by(number), missing(), TODAY))),
+        (Step::Resubmit, with_a_hand(stage.clone().resubmit([9; 16]))),
+        (Step::Refuse, alone(stage.clone().refuse(&all, by(number), "r".into(), TODAY))),
+        (Step::Hold, alone(stage.clone().hold(hold))),
+        (Step::Release, alone(stage.clone().release(&all, officer(number)))),
+        (Step::Reopen, alone(stage.clone().reopen([8; 16]))),
+        (Step::Bind, alone(stage.clone().bind(chip))),
+        (Step::Unbind, alone(stage.clone().unbind())),
+        (Step::Personalize, alone(stage.clone().personalize(Id::nil()))),
+        (Step::HandOver, alone(stage.clone().hand_over(by(number)))),
+        (Step::Cancel, alone(stage.clone().cancel(by(number), "r".into()))),
+        (Step::Withdraw, alone(stage.clone().withdraw(by(number), "r".into()))),
+    ]
+}
+
+/// Refuses an application on its way to a card that was not agreed to as the procedure wants it, by as many officers,
+/// none of whom had a hand in it.
+fn is_agreed(life: &Life, procedure: Procedure) {
+    let (Stage::Approved { approval, .. }
+    | Stage::Held { approval, .. }
+    | Stage::InProduction { approval, .. }
+    | Stage::Personalized { approval, .. }
+    | Stage::HandedOver { approval, .. }) = &life.stage
+    else {
+        return;
+    };
+    let Approval { by, local, checked, .. } = approval;
+    assert_eq!(local.is_some(), procedure.central_approval, "{life:?}");
+    assert_eq!(checked.is_some(), procedure.team_check, "{life:?}");
+    let agreed: Vec<OfficerId> = local.iter().chain(checked).map(|decision| decision.by).chain([*by]).collect();
+    let different: BTreeSet<OfficerId> = agreed.iter().copied().collect();
+    assert_eq!(different.len(), agreed.len(), "one officer agreed twice: {life:?}");
+    assert!(different.is_disjoint(&life.involved), "an officer agreed to own work: {life:?}");
+}
+
+/// Where each life can go.
+type Next = BTreeMap<String, Vec<String>>;
+
+/// Walks all lives under a procedure. Returns, for each, where it can go, and the ways that were gone.
+fn walk(procedure: Procedure) -> (Next, BTreeSet<(StageName, Step)>) {
+    let begin = Life { stage: Stage::Registered, involved: [officer(DECLARER)].into() };
+    let (mut lives, mut gone, mut open) = (BTreeMap::new(), BTreeSet::new(), vec![begin]);
+    while let Some(life) = open.pop() {
+        if lives.contains_key(&life.name()) {
+            continue;
+        }
+        is_agreed(&life, procedure);
+        let mut next = Vec::new();
+        for number in OFFICERS {
+            for (step, after) in tried(&life, procedure, number) {
+                let from = life.stage.which();
+                let to = stages::next(from, step, procedure);
+                match after {
+                    Ok(after) => {
+                        assert_eq!(to, Some(after.stage.which()), "{step:?} of {from:?} {procedure:?}");
+                        gone.insert((from, step));
+                        next.push(after.name());
+                        open.push(after);
+                    }
+                    Err(TransitionError::NotFrom(_)) => {
+                        // The one way that needs more than the table says: what was never taken is not resubmitted.
+                        let untaken = step == Step::Resubmit && life.stage.capture_of().is_none();
+                        assert!(to.is_none() || untaken, "{step:?} of {from:?} {procedure:?}");
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        lives.insert(life.name(), next);
+    }
+    (lives, gone)
+}
+
+#[test]
+fn no_life_is_a_dead_end_goes_round_an_officer_or_leaves_the_table() {
+    for procedure in Procedure::ALL {
+        let (lives, gone) = walk(procedure);
+        assert!(lives.len() > 100, "{procedure:?}: {}", lives.len());
+        let of_table = TABLE.iter().flat_map(|row| row.ways.iter().map(move |way| (row.stage, way)));
+        let of_table: BTreeSet<(StageName, Step)> =
+            of_table.filter(|(_, way)| way.exists(procedure)).map(|(stage, way)| (stage, way.step)).collect();
+        let reached: BTreeSet<StageName> = gone.iter().map(|(stage, _)| *stage).collect();
+        let of_table: BTreeSet<_> = of_table.into_iter().filter(|(stage, _)| reached.contains(stage)).collect();
+        assert_eq!(gone, of_table, "{procedure:?}: each way of the table is gone, and no other");
+        // From the ends back: every life is met.
+        let mut ends: BTreeSet<&String> =
+            lives.iter().filter(|(_, next)| next.is_empty()).map(|(name, _)| name).collect();
+        assert!(!ends.is_empty());
+        loop {
+            let more: Vec<&String> = lives
+                .iter()
+                .filter(|(name, next)| !ends.contains(name) && next.iter().any(|to| ends.contains(to)))
+                .map(|(name, _)| name)
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            ends.extend(more);
+        }
+        assert_eq!(ends.len(), lives.len(), "{procedure:?}: a life without an end");
+    }
+}
+
+#[test]
+fn what_a_colleague_saw_is_agreed_to_by_no_other() {
+    let taken = Capture { taken: by(2), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
+    let procedure = Procedure { team_check: true, central_approval: true };
+    let seen_by = |stage: &Stage, number| stage.capture_of().map(|capture| capture.dossier(officer(number)));
+    let captured = Stage::Registered.capture(taken).unwrap();
+    let of_colleague = seen_by(&captured, 4);
+    let refused = captured.clone().check(procedure, &[], by(3), of_colleague);
+    assert_eq!(refused.unwrap_err(), TransitionError::Changed);
+    let checked = captured.clone().check(procedure, &[], by(3), seen_by(&captured, 3)).unwrap();
+    assert_eq!(checked.clone().approve(procedure, &[], by(4), None).unwrap_err(), TransitionError::NotSeen);
+    let local = checked.approve(procedure, &[], by(4), of_colleague).unwrap();
+    assert_eq!(local.name(), "locally-approved");
+    let same = local.clone().approve(procedure, &[], by(4), of_colleague);
+    assert_eq!(same.unwrap_err(), TransitionError::SameOfficer);
+    let twice = local.clone().approve(procedure, &[], by(5), seen_by(&local, 5)).unwrap();
+    let Stage::Approved { approval, .. } = twice else { panic!("not approved") };
+    assert_eq!(
+        (approval.by, approval.local.unwrap().by, approval.checked.unwrap().by),
+        (officer(5), officer(4), officer(3))
+    );
+}

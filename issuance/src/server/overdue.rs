@@ -1,0 +1,124 @@
+//! Which applications are late, by the office and the role that have them, and which have no owner: for the
+//! administrator, while the service runs or not.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use time::{Date, OffsetDateTime};
+
+use super::Settings;
+use super::compose::{StartError, database, founded};
+use crate::access;
+use crate::applications::store::progress::{self as store, LateRow};
+use crate::ground::ids::ApplicationId;
+use crate::ground::{Clock, Id, Randomness};
+use crate::offices::calendar::Day;
+use crate::offices::steps;
+use crate::store::{StoreError, Tx};
+
+/// What is late, and what is wrong.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Overdue {
+    /// Late applications, by office, role and day.
+    pub late: Vec<LateDossier>,
+    /// What no officer can do anything about before it is mended.
+    pub defects: Vec<Defect>,
+}
+
+/// A late application.
+#[derive(Clone, Debug, Serialize)]
+pub struct LateDossier {
+    /// The office that has it.
+    pub office: String,
+    /// The role that has it.
+    pub owner: String,
+    /// The application.
+    pub application: ApplicationId,
+    /// Where it stands.
+    pub stage: String,
+    /// When it was due.
+    pub due_on: Day,
+    /// Working days since then.
+    pub days_late: u32,
+    /// When its owner was told.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub reminded_at: Option<OffsetDateTime>,
+    /// When the national office was told.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub escalated_at: Option<OffsetDateTime>,
+}
+
+/// Something that waits and that no officer has.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "defect")]
+pub enum Defect {
+    /// An application without owner or due day.
+    NoOwner {
+        /// The application.
+        application: ApplicationId,
+    },
+    /// Applications wait for a role at an office where no officer in service has it: the office was dissolved, or the
+    /// officers left.
+    NoOfficer {
+        /// The office.
+        office: String,
+        /// The role.
+        owner: String,
+        /// So many wait.
+        waiting: u64,
+    },
+}
+
+/// Looks at an installation from outside. The service may run meanwhile, and need not.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
+    let (store, authority) = founded(settings)?;
+    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    if !db.has_table("application_reminder").await? {
+        db.close().await;
+        return Err(StartError::NoTables);
+    }
+    let clock = Clock::system(authority.utc_offset()?);
+    let mut tx = db.begin_read().await?;
+    let found = look(&mut tx, clock.today()).await;
+    drop(tx);
+    db.close().await;
+    Ok(found?)
+}
+
+/// Returns what is late on this day, and what is wrong.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
+    let calendar = steps::calendar(tx, today.year() - 1, today.year()).await?;
+    let late = store::late(tx, today).await?.into_iter().map(|row| {
+        let LateRow { id, stage, owner_office, owner, due, reminded_at, escalated_at } = row;
+        let days_late = calendar.working_days_between(due, today);
+        let (office, application, due_on) = (owner_office, id, Day(due));
+        LateDossier { office, owner, application, stage, due_on, days_late, reminded_at, escalated_at }
+    });
+    let late = late.collect();
+    let mut defects = Vec::new();
+    let mut after = Id::nil();
+    loop {
+        let some = store::ownerless(tx, after, PIECE).await?;
+        let Some(last) = some.last() else { break };
+        after = *last;
+        defects.extend(some.into_iter().map(|application| Defect::NoOwner { application }));
+    }
+    let posts = access::posts_in_service(tx).await?;
+    let there: BTreeSet<(&str, &str)> =
+        posts.iter().flat_map(|(office, roles)| roles.iter().map(move |role| (office.as_str(), role.name()))).collect();
+    for (office, owner, waiting) in store::owners(tx).await? {
+        if !there.contains(&(office.as_str(), owner.as_str())) {
+            defects.push(Defect::NoOfficer { office, owner, waiting });
+        }
+    }
+    Ok(Overdue { late, defects })
+}
+
+/// So many applications are read in one go.
+const PIECE: i64 = 500;
