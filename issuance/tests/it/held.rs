@@ -298,7 +298,10 @@ async fn files_are_read_between_deeds(offices: &Offices) {
         },
         async { release(offices, held.id).await.map(drop) },
         async {
-            offices.orders(&chip).await.map(|ordered| assert!([held.id, waiting.id].contains(&ordered.application)))
+            offices
+                .orders(&chip)
+                .await
+                .map(|ordered| assert!([approved.id, held.id, waiting.id].contains(&ordered.application)))
         },
     );
     let writes = async {
