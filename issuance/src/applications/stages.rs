@@ -206,10 +206,9 @@ impl Way {
     /// Returns when the way exists, in words; nothing if always.
     #[must_use]
     pub fn condition(&self) -> String {
-        let said = [(self.under.team_check, "team check"), (self.under.central_approval, "central approval")];
-        let words = said.into_iter().filter_map(|(wanted, what)| {
-            wanted.map(|with| format!("{} {what}", if with { "with" } else { "without" }))
-        });
+        let word = |wanted: Option<bool>, with, without| wanted.map(|is| if is { with } else { without });
+        let check = word(self.under.team_check, "checked", "no check");
+        let words = check.into_iter().chain(word(self.under.central_approval, "two places", "one place"));
         words.collect::<Vec<_>>().join(", ")
     }
 }
@@ -420,7 +419,7 @@ pub fn picture() -> String {
     let height = TOP + rows.iter().sum::<u32>() + GAP * count(rows.len()) + 8;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" \
-         aria-label=\"{TITLE}\">\n<title>{TITLE}</title>\n<desc>{}</desc>\n{STYLE}<rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
+         aria-labelledby=\"title desc\">\n<title id=\"title\">{TITLE}</title>\n<desc id=\"desc\">{}</desc>\n{STYLE}<rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
          <text class=\"title\" x=\"16\" y=\"30\">{TITLE}</text>\n",
         text().split_whitespace().collect::<Vec<_>>().join(" ").replace("->", "to")
     );
@@ -432,20 +431,20 @@ pub fn picture() -> String {
             Rest::Waits { owner, term } => ("waits", format!("{}, {}", owner_words(owner), term_words(term))),
         };
         put(format_args!(
-            "<rect class=\"{class}\" x=\"16\" y=\"{y}\" width=\"{}\" height=\"{tall}\" rx=\"6\"/>\n",
-            WIDTH - 32
+            "<rect class=\"{class}\" x=\"10\" y=\"{y}\" width=\"{}\" height=\"{tall}\" rx=\"6\"/>\n",
+            WIDTH - 20
         ));
-        put(format_args!("<text class=\"stage\" x=\"30\" y=\"{}\">{}</text>\n", y + 23, row.stage.word()));
-        put(format_args!("<text class=\"rest\" x=\"200\" y=\"{}\">{rest}</text>\n", y + 23));
+        put(format_args!("<text class=\"stage\" x=\"22\" y=\"{}\">{}</text>\n", y + 23, row.stage.word()));
+        put(format_args!("<text class=\"rest\" x=\"165\" y=\"{}\">{rest}</text>\n", y + 23));
         for (at, way) in (0..).zip(row.ways) {
             let base = y + HEAD + LINE * at + 12;
             let condition = way.condition();
-            put(format_args!("<text class=\"step\" x=\"46\" y=\"{base}\">{}</text>\n", way.step.word()));
-            put(format_args!("<text class=\"by\" x=\"150\" y=\"{base}\">{}</text>\n", by_words(way.step.by())));
-            put(format_args!("<path class=\"arrow\" d=\"M285 {}h26m-6 -4l6 4l-6 4\"/>\n", base - 5));
-            put(format_args!("<text class=\"step\" x=\"322\" y=\"{base}\">{}</text>\n", way.to.word()));
+            put(format_args!("<text class=\"step\" x=\"36\" y=\"{base}\">{}</text>\n", way.step.word()));
+            put(format_args!("<text class=\"by\" x=\"136\" y=\"{base}\">{}</text>\n", by_words(way.step.by())));
+            put(format_args!("<path class=\"arrow\" d=\"M262 {}h26m-6 -4l6 4l-6 4\"/>\n", base - 5));
+            put(format_args!("<text class=\"step\" x=\"298\" y=\"{base}\">{}</text>\n", way.to.word()));
             if !condition.is_empty() {
-                put(format_args!("<text class=\"by\" x=\"470\" y=\"{base}\">{condition}</text>\n"));
+                put(format_args!("<text class=\"by\" x=\"430\" y=\"{base}\">{condition}</text>\n"));
             }
         }
         y += tall + GAP;
@@ -459,14 +458,14 @@ fn count(number: usize) -> u32 {
 }
 
 const TITLE: &str = "The stages of an application";
-const WIDTH: u32 = 830;
+const WIDTH: u32 = 600;
 const TOP: u32 = 46;
 const HEAD: u32 = 36;
 const LINE: u32 = 20;
 const GAP: u32 = 10;
 const STYLE: &str = "<style>text{font:14px sans-serif;fill:#1b1f24}.title{font-size:18px;font-weight:bold}.stage{font-weight:bold;font-size:15px}\
 .by,.rest{fill:#57606a}.page{fill:#fff}.waits{fill:#eef4fb;stroke:#5b7fa6}.end{fill:#f1f1f1;stroke:#8c959f}.arrow{fill:none;stroke:#57606a;stroke-width:1.5}\
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.by,.rest{fill:#9da7b1}.page{fill:#0d1117}.waits{fill:#16263a;stroke:#5b7fa6}\
+@media(prefers-color-scheme: dark){text{fill:#e6edf3}.by,.rest{fill:#9da7b1}.page{fill:#0d1117}.waits{fill:#16263a;stroke:#5b7fa6}\
 .end{fill:#21262d;stroke:#6e7681}.arrow{stroke:#9da7b1}}</style>\n";
 
 #[cfg(test)]
