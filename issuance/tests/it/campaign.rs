@@ -74,12 +74,7 @@ async fn a_commune_that_changes_district_is_one_row() {
         let forms = format!("commune,day,forms\n00001,{today},3\n00001,{day},1\n");
         let mut deed = deeds.open(issuance::ground::actor::Service).await.unwrap();
         campaign::expect(&mut deed, &campaign::read_plans(&plan, reference).unwrap()).await.unwrap();
-        campaign::collect(
-            &mut deed,
-            &campaign::read_collected(&forms, reference, deeds.source().clock().today()).unwrap(),
-        )
-        .await
-        .unwrap();
+        campaign::collect(&mut deed, &campaign::read_collected(&forms, reference, day).unwrap()).await.unwrap();
         deed.commit().await.unwrap();
         let show = async |of: &str| {
             let mut tx = deeds.db().begin_read().await.unwrap();

@@ -222,7 +222,10 @@ fn ranges(statement: &Statement, texts: &[(String, String)]) -> Vec<String> {
     for pair in words.windows(2) {
         let column = pair[0].rsplit('.').next().unwrap_or_default();
         let is_range = ["<", "<=", ">", ">=", "between"].contains(&pair[1]);
-        let is_text = texts.iter().any(|(table, name)| name == column && words.contains(&table.as_str()));
+        // A column that is named with its table is of that one.
+        let of = pair[0].rsplit_once('.').map(|(of, _)| of).filter(|of| texts.iter().any(|(table, _)| table == of));
+        let here = |table: &str| of.map_or_else(|| words.contains(&table), |of| of == table);
+        let is_text = texts.iter().any(|(table, name)| name == column && here(table));
         if is_range && is_text && !(pair[1] == ">" && sorted(column)) {
             found.push(format!("{}:{}: `{} {}`", statement.path, statement.line, pair[0], pair[1]));
         }

@@ -599,7 +599,8 @@ pub(in crate::population) async fn quarantined_on(
     line: u64,
 ) -> Result<Option<Quarantined>, StoreError> {
     let sql = sql!(
-        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id
+        "select id, batch_id, line, office, declaration, raw, findings, state, corrected_by, corrected_at, person_id,
+                place
          from quarantined where batch_id = $1 and line = $2"
     );
     tx.one_locked(sql, args![batch, whole(line)]).await?.as_ref().map(quarantined).transpose()
