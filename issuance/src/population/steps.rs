@@ -143,7 +143,7 @@ pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) ->
     if opened.is_none() {
         deed.actor().may_act_for(&registered.office)?;
     }
-    let occasion = Occasion { case: opened.flatten().or(occasion.case), ..occasion };
+    let occasion = Occasion { case: opened.and_then(|opened| opened.0).or(occasion.case), ..occasion };
     deed.record_reading(Action::PersonRead, Object::Person(id), id, &registered.office, occasion).await?;
     Ok(registered)
 }

@@ -173,7 +173,7 @@ pub(super) async fn person_open_to<A: Actor>(
     deed: &mut Deed<A>,
     id: PersonId,
     office: &OfficeCode,
-) -> Result<Option<(Registered, Option<Option<ApplicationId>>)>, StoreError> {
+) -> Result<Option<(Registered, Option<Opened>)>, StoreError> {
     deed.saw(id);
     let sql = sql!(
         "select p.id, p.office, p.personal_number, p.record, p.findings, h.office as home, m.survivor_id as survivor,
@@ -317,13 +317,17 @@ pub async fn close_to(tx: &mut Tx, case: ApplicationId, until: OffsetDateTime) -
     tx.change_found(&PERSON_READER, (found, args![case]), sql, args![until]).await
 }
 
-/// Returns the case for which an office may read a person at this moment, by its right to; `None` if it is over.
-fn case_of(right: &Record, now: OffsetDateTime) -> Result<Option<Option<ApplicationId>>, StoreError> {
+/// The right of an office to read a person, and the case that gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened(pub Option<ApplicationId>);
+
+/// Returns what a right to read a person gives at this moment; `None` if it is over.
+fn case_of(right: &Record, now: OffsetDateTime) -> Result<Option<Opened>, StoreError> {
     let until: Option<OffsetDateTime> = right.get("until")?;
     if until.is_some_and(|until| until <= now) {
         return Ok(None);
     }
-    Id::of_optional(right, "application_id").map(Some)
+    Ok(Some(Opened(Id::of_optional(right, "application_id")?)))
 }
 
 /// Returns how many claims of an officer in a row were wrong, and when the last one was, kept from other writers.

@@ -1,5 +1,5 @@
 //! The stock as a double-entry ledger: every chip is on one account at every moment, and what moves it is a posting
-//! from one account to another, written with the chip's row in the transaction of the verb. Pure but for [`post`].
+//! from one account to another, written with the chip's row in the transaction of the verb. Pure but for `post`.
 //!
 //! ```text
 //! supplier -> store-room | office -> courier -> office -> station: delivered -> initialised -> bound -> card

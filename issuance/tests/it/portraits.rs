@@ -124,6 +124,6 @@ async fn the_second_officer_is_a_second_one_who_saw() {
     for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
         let offices = Offices::open(database).await;
         an_officer_approves_only_what_that_officer_saw(&offices).await;
-        an_officer_who_ever_had_a_hand_in_it_does_not_decide(&offices).await;
+        Box::pin(an_officer_who_ever_had_a_hand_in_it_does_not_decide(&offices)).await;
     }
 }
