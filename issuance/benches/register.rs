@@ -304,6 +304,8 @@ async fn fill(service: &Service, officer: &Officer, people: u64) {
     );
     tx.run(copy, args![i64::try_from(people).expect("few enough"), id]).await.expect("people");
     for statement in [
+        // As a declaration does: otherwise each person's first look-up would make up for it.
+        sql!("insert into audit_home (person_id, office) select id, office from person on conflict do nothing"),
         sql!("create table bench_cell (id int primary key, next bigint not null) with (fillfactor = 50)"),
         sql!("insert into bench_cell select n, 0 from generate_series(0, 9999) as g (n)"),
         sql!("create table bench_number (id text primary key, person_id uuid not null)"),

@@ -8,6 +8,7 @@ use super::{Outcome, Place, output};
 use crate::ground::actor::Service;
 use crate::population::Register;
 use crate::population::campaign::{self, CampaignView};
+use crate::population::import::csv_field;
 use crate::population::quality::{Level, Within};
 use crate::server;
 
@@ -120,7 +121,7 @@ fn csv(view: &CampaignView) -> String {
         "place,name,expected,collected,entered,verified,quarantined,planned,behind,behind_days,due,lately,done_on";
     let mut lines = vec![head.to_owned()];
     lines.extend(view.items.iter().map(|one| {
-        let name = one.name.as_deref().unwrap_or_default().replace(',', " ");
+        let name = csv_field(one.name.as_deref().unwrap_or_default());
         let (due, done_on) = (one.due.as_deref().unwrap_or_default(), one.done_on.as_deref().unwrap_or_default());
         format!(
             "{},{name},{},{},{},{},{},{},{},{},{due},{},{done_on}",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Outcome, Place, output};
+use crate::population::import::csv_field;
 use crate::population::quality::{self, Figures, Level, Within};
 use crate::population::{self, Register};
 use crate::server;
@@ -68,7 +69,7 @@ fn csv(figures: &[Figures]) -> String {
     let mut lines = vec!["place,name,persons,right,enough,clean,living,verified".to_owned()];
     lines.extend(figures.iter().map(|one| {
         let [right, enough, clean, living] = one.words();
-        let name = one.name.as_deref().unwrap_or_default().replace(',', " ");
+        let name = csv_field(one.name.as_deref().unwrap_or_default());
         format!("{},{name},{},{right},{enough},{clean},{living},{}", one.place, one.persons, one.verified)
     }));
     lines.join("\n")

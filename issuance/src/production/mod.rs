@@ -47,8 +47,8 @@ pub use store::findings::FINDING;
 pub use store::ledger::{POSTING, add_up as add_up_ledger, balances, check as check_ledger, disagreements};
 pub use store::recalls::RECALL;
 pub use store::{
-    CHIP, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, key_versions, knows_order,
-    miscounted,
+    CHIP, DELIVERY, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, key_versions,
+    knows_order, miscounted,
 };
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
 

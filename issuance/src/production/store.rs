@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(142, "0142_production_boxes"),
     migration!(143, "0143_production_recalls"),
     migration!(144, "0144_production_batches"),
+    migration!(145, "0145_production_deliveries_sealed"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.
@@ -94,6 +95,30 @@ pub(super) struct Delivered<'a> {
     pub received: &'a Decision,
 }
 
+/// Deliveries carry a MAC: one whose lot another hand exchanged would not be found by the recall of that lot.
+pub const DELIVERY: Sealed = Sealed {
+    table: "delivery",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("manufacturer", Kind::Text),
+        ("batch", Kind::Text),
+        ("transport_key_id", Kind::Text),
+        ("received_by", Kind::Uuid),
+        ("received_at", Kind::Moment),
+        ("firmware", Kind::Text),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, manufacturer, batch, transport_key_id, received_by, received_at, firmware, version, mac
+         from delivery where id = $1"
+    ),
+    all: sql!(
+        "select id, manufacturer, batch, transport_key_id, received_by, received_at, firmware, version, mac
+         from delivery order by id"
+    ),
+    set: sql!("update delivery set version = $1, mac = $2 where id = $3"),
+};
+
 pub(super) async fn insert_delivery(tx: &mut Tx, delivery: &Delivered<'_>) -> Result<(), StoreError> {
     tx.run(
         sql!(
@@ -111,7 +136,7 @@ pub(super) async fn insert_delivery(tx: &mut Tx, delivery: &Delivered<'_>) -> Re
         ],
     )
     .await?;
-    Ok(())
+    tx.seal(&DELIVERY, delivery.id).await
 }
 
 /// Returns those of these blanks that are in the ledger as another delivery's, in their order.

@@ -171,6 +171,13 @@ async fn what_was_acknowledged_before_the_last_copy_of_the_log_comes_back_with_i
     succeeds(verify).await;
 }
 
+/// Returns a command that `docs/backup.md` gives PostgreSQL, as it stands there between quotation marks.
+fn documented(setting: &str, end: &str) -> String {
+    let document = include_str!("../../../docs/backup.md");
+    let (_, after) = document.split_once(&format!("{setting}'")).expect("the document has it");
+    after.split_once(end).expect("it ends").0.to_owned()
+}
+
 /// Waits until this holds.
 async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..1200 {
@@ -533,8 +540,14 @@ async fn postgresql_recovers_to_its_last_archived_segment_and_the_service_adopts
     fs::create_dir(old.folder.join("wal")).unwrap();
     old.does("initdb", &["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
     let wal = old.folder.join("wal");
-    let archive =
-        format!("archive_command=test ! -f {0}/%f && cp %p {0}/%f.new && mv {0}/%f.new {0}/%f", wal.display());
+    if Command::new("age").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("SKIPPED: age is not installed");
+        return;
+    }
+    let archive = documented("archive_command = ", "'\n")
+        .replace("/mnt/wal", &wal.display().to_string())
+        .replace("age1…", &place.data.recipient().to_string());
+    let archive = format!("archive_command={archive}");
     old.starts(&["-c", "archive_mode=on", "-c", "archive_timeout=60", "-c", &archive]);
     old.asks("postgres", "create database card");
     let url = old.url("card");
@@ -558,12 +571,12 @@ async fn postgresql_recovers_to_its_last_archived_segment_and_the_service_adopts
     // As `archive_timeout` does each minute.
     let segment = old.asks("card", "select pg_walfile_name(pg_switch_wal())");
     for _ in 0..1200 {
-        if wal.join(&segment).exists() {
+        if wal.join(format!("{segment}.age")).exists() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(wal.join(&segment).exists(), "the segment is not archived");
+    assert!(wal.join(format!("{segment}.age")).exists(), "the segment is not archived");
     let archived = given.len();
     for _ in 0..5 {
         given.push(number(&offices, 2000).await.to_string());
@@ -584,7 +597,14 @@ async fn postgresql_recovers_to_its_last_archived_segment_and_the_service_adopts
             .success()
     );
     fs::write(new.folder.join("data/recovery.signal"), "").unwrap();
-    let restore = format!("restore_command=cp {}/%f %p", wal.display());
+    let identity = old.folder.join("identity.txt");
+    fs::copy(place.at("data.txt"), &identity).unwrap();
+    // The server runs as another user than the test.
+    fs::set_permissions(&identity, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let restore = documented("restore_command = ", "'`")
+        .replace("/mnt/wal", &wal.display().to_string())
+        .replace("FILE", &identity.display().to_string());
+    let restore = format!("restore_command={restore}");
     new.starts(&["-c", &restore]);
     let elsewhere = new.url("card");
     let mut command = place.restore("one", "new", Some(&elsewhere));

@@ -41,7 +41,7 @@ impl Chip {
             keys,
             key_version: 0xff,
             counter: 0,
-            rng: ChaCha20Rng::seed_from_u64(serial.0[9].into()),
+            rng: ChaCha20Rng::seed_from_u64(u64::from_be_bytes(serial.0[2..].try_into().expect("eight bytes"))),
             active_auth: None,
             chip_auth: None,
             stream: Collector::new(),

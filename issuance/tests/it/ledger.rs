@@ -440,6 +440,12 @@ mod booked {
         let state =
             within!(offices, offices.station, deed => withdrawal::spoil(deed, &taken_in.serial, "recalled", "x"));
         assert_eq!(state.unwrap().state.name(), "spoiled", "it is written off");
+        // Another hand hides a lot from its recall: its chips get no order for that.
+        let sql = sql!("update delivery set batch = '8' where batch = '1'");
+        let mut tx = deeds.db().begin_upkeep().await.unwrap();
+        assert!(tx.run(sql, args![]).await.unwrap() > 0);
+        tx.commit().await.unwrap();
+        assert_eq!(word(offices.takes_in(&mut blank).await).map(drop), Err("record-tampered"));
         assert_eq!(checked(offices).await, Vec::<String>::new());
     }
 

@@ -20,7 +20,7 @@ use proptest::test_runner::{Config, TestRunner};
 use time::Duration;
 
 use crate::chip::Chip;
-use crate::offices::{Offices, TRANSPORT_MASTER, appoint, moves};
+use crate::offices::{Offices, TRANSPORT_MASTER, appoint, lives, moves};
 use crate::postgres::fresh_database;
 
 /// One step of a history.
@@ -61,22 +61,6 @@ fn histories() -> impl Strategy<Value = Vec<Moment>> {
         1 => Just(Step::StartAgain),
     ];
     proptest::collection::vec((step, any::<u8>(), prop::bool::weighted(0.25)), 40..80)
-}
-
-/// Runs a verb as a deed of this caller. A deed that dies is dropped with everything that it wrote; true if it did not
-/// die, and was not refused.
-macro_rules! lives {
-    ($house:expr, $actor:expr, $dies:expr, $deed:ident => $verb:expr) => {{
-        let mut deed = $house.offices.state.deeds().open($actor.clone()).await.unwrap();
-        let done = {
-            let $deed = &mut deed;
-            $verb.await.is_ok()
-        };
-        if done && !$dies {
-            deed.commit().await.unwrap();
-        }
-        done && !$dies
-    }};
 }
 
 /// The offices, and what each chip should be.
@@ -147,7 +131,7 @@ impl House {
             serials: &serials,
         };
         let production = &self.offices.state.production;
-        if lives!(self, self.offices.stock, dies, deed => steps::deliver(deed, production, delivery)) {
+        if lives!(self.offices, self.offices.stock, dies, deed => steps::deliver(deed, production, delivery)) {
             self.delivered += 2;
             self.expected.extend(serials.map(|serial| (serial, "delivered")));
         }
@@ -160,7 +144,7 @@ impl House {
         );
         let Some(serial) = self.one_of(sql, which).await else { return };
         let station = self.offices.station.id;
-        _ = lives!(self, self.offices.stock, dies, deed => steps::give_custody(deed, &[serial], station));
+        _ = lives!(self.offices, self.offices.stock, dies, deed => steps::give_custody(deed, &[serial], station));
     }
 
     async fn take_in(&mut self, which: u8, dies: bool) {
@@ -173,7 +157,7 @@ impl House {
         let order = intake::order(&mut deed, production, &presentation).await.unwrap();
         deed.commit().await.unwrap();
         let (receipt, _) = crypto::perso::play(chip, &order, &mut |_| {});
-        if lives!(self, self.offices.station, dies, deed => intake::receipt(deed, production, &receipt)) {
+        if lives!(self.offices, self.offices.station, dies, deed => intake::receipt(deed, production, &receipt)) {
             self.expected.insert(serial, "initialised");
         }
     }
@@ -196,7 +180,7 @@ impl House {
         let (receipt, _) = crypto::perso::play(chip, &ordered.order, &mut |_| {});
         let signature = chip.signs(&ordered.challenge);
         let proof = Some(Proof { challenge: &ordered.challenge, signature: &signature });
-        if lives!(self, self.offices.station, dies, deed => personalization::receipt(deed, production, &receipt, proof))
+        if lives!(self.offices, self.offices.station, dies, deed => personalization::receipt(deed, production, &receipt, proof))
         {
             self.expected.insert(serial, "personalized");
         }
@@ -207,7 +191,7 @@ impl House {
             "select id from chip where state in ('delivered', 'initialised', 'bound') and custody is not null order by id"
         );
         let Some(serial) = self.one_of(sql, which).await else { return };
-        if lives!(self, self.offices.station, dies, deed => withdrawal::spoil(deed, &serial, "torn", "none")) {
+        if lives!(self.offices, self.offices.station, dies, deed => withdrawal::spoil(deed, &serial, "torn", "none")) {
             self.expected.insert(serial, "spoiled");
         }
     }
@@ -216,8 +200,8 @@ impl House {
         let sql = sql!("select id from chip where office = 'district-1' order by id");
         let Some(serial) = self.one_of(sql, which).await else { return };
         let witness = self.offices.approver.clone();
-        if lives!(self, self.offices.stock, false, deed => withdrawal::write_off(deed, &serial, "bent", witness.id))
-            && lives!(self, witness, dies, deed => withdrawal::confirm_write_off(deed, &serial))
+        if lives!(self.offices, self.offices.stock, false, deed => withdrawal::write_off(deed, &serial, "bent", witness.id))
+            && lives!(self.offices, witness, dies, deed => withdrawal::confirm_write_off(deed, &serial))
         {
             self.expected.insert(serial, "spoiled");
         }
@@ -234,8 +218,8 @@ impl House {
         let proposed = ends::propose_destruction(&mut deed, wanted).await.unwrap();
         deed.commit().await.unwrap();
         let id = proposed.id;
-        assert!(lives!(self, witnesses[0], false, deed => ends::confirm_destruction(deed, id)));
-        if lives!(self, witnesses[1], dies, deed => ends::confirm_destruction(deed, id)) {
+        assert!(lives!(self.offices, witnesses[0], false, deed => ends::confirm_destruction(deed, id)));
+        if lives!(self.offices, witnesses[1], dies, deed => ends::confirm_destruction(deed, id)) {
             self.expected.extend(serials.map(|serial| (serial, "destroyed")));
         }
     }
@@ -243,7 +227,7 @@ impl House {
     async fn lose(&mut self, which: u8, dies: bool) {
         let sql = sql!("select id from chip where office = 'district-1' order by id");
         let Some(serial) = self.one_of(sql, which).await else { return };
-        if lives!(self, self.offices.stock, dies, deed => ends::report_lost(deed, &serial, "gone")) {
+        if lives!(self.offices, self.offices.stock, dies, deed => ends::report_lost(deed, &serial, "gone")) {
             self.expected.insert(serial, "lost");
         }
     }
@@ -251,7 +235,7 @@ impl House {
     async fn find(&mut self, which: u8, dies: bool) {
         let sql = sql!("select id from chip where state = 'lost' and office = 'district-1' order by id");
         let Some(serial) = self.one_of(sql, which).await else { return };
-        if lives!(self, self.offices.stock, dies, deed => ends::find(deed, &serial, "there")) {
+        if lives!(self.offices, self.offices.stock, dies, deed => ends::find(deed, &serial, "there")) {
             self.expected.insert(serial, "spoiled");
         }
     }
@@ -264,7 +248,7 @@ impl House {
         let Some(one) = self.one_of(sql, which).await else { return };
         let two = self.one_of(sql, which / 2).await.unwrap();
         let serials = [one, two];
-        _ = lives!(self, self.offices.stock, dies, deed => boxes::send(deed, &serials, "district-2".parse().unwrap()));
+        _ = lives!(self.offices, self.offices.stock, dies, deed => boxes::send(deed, &serials, "district-2".parse().unwrap()));
     }
 
     /// A box is received: whole, with one too few, or with one too many.
@@ -285,7 +269,7 @@ impl House {
             }
             _ => {}
         }
-        assert!(lives!(self, self.far[0], dies, deed => boxes::receive(deed, id, &counted)) || dies);
+        assert!(lives!(self.offices, self.far[0], dies, deed => boxes::receive(deed, id, &counted)) || dies);
     }
 
     async fn settle(&mut self, which: u8, dies: bool) {
@@ -307,8 +291,8 @@ impl House {
         } else {
             (self.offices.stock.clone(), self.colleague.clone())
         };
-        assert!(lives!(self, one, false, deed => cases::propose(deed, id, outcome, "counted together")));
-        let settled = lives!(self, two, dies, deed => cases::confirm(deed, id));
+        assert!(lives!(self.offices, one, false, deed => cases::propose(deed, id, outcome, "counted together")));
+        let settled = lives!(self.offices, two, dies, deed => cases::confirm(deed, id));
         assert!(settled || dies);
         if settled && outcome == CaseOutcome::Lost && kind == "box" {
             let of_case = |serial: &&CardSerial| both.contains(&serial.to_string());

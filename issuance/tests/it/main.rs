@@ -16,6 +16,7 @@ mod civil_day;
 mod configuration;
 mod deadlines;
 mod document;
+mod dossier_histories;
 mod duplicates;
 mod examples;
 mod factors;

@@ -64,6 +64,23 @@ macro_rules! within {
 }
 pub(crate) use within;
 
+/// Runs a verb as a deed of this caller. A deed that dies is dropped with everything that it wrote; true if it did not
+/// die, and was not refused.
+macro_rules! lives {
+    ($offices:expr, $actor:expr, $dies:expr, $deed:ident => $verb:expr) => {{
+        let mut deed = $offices.state.deeds().open($actor.clone()).await.unwrap();
+        let done = {
+            let $deed = &mut deed;
+            $verb.await.is_ok()
+        };
+        if done && !$dies {
+            deed.commit().await.unwrap();
+        }
+        done && !$dies
+    }};
+}
+pub(crate) use lives;
+
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
         Self::open_with(database, InitOptions::default()).await
@@ -148,8 +165,14 @@ impl Offices {
 
     /// Stops, and starts with the keys that lie in the folder now. On SQLite.
     pub async fn starts_again(&mut self) {
+        self.starts_again_with(|_| ()).await;
+    }
+
+    /// As [`starts_again`](Self::starts_again), with other settings.
+    pub async fn starts_again_with(&mut self, change: impl FnOnce(&mut Settings)) {
         self.state.deeds().db().close().await;
         let mut settings = Settings::new(self.data.path());
+        change(&mut settings);
         settings.population.extra_provinces = vec!["003=Tỉnh Mẫu".parse().unwrap()];
         let clock = Some(self.clock.clone());
         self.state = server::Offices::open(&settings, clock, Randomness::seeded(8)).await.unwrap();

@@ -128,6 +128,7 @@ mod tampered {
             ("stock_count", 0),
             ("recall", 0),
             ("production_batch", 0),
+            ("delivery", 3),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

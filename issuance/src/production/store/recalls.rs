@@ -1,8 +1,8 @@
 //! SQL of recalls.
 
 use super::super::recalls::RecallKind;
-use super::CHIP;
 use super::cases::word;
+use super::{CHIP, DELIVERY};
 use crate::ground::ids::{DeliveryId, RecallId};
 use crate::ground::{Decision, Id};
 use crate::store::{Kind, Record, Sealed, StoreError, Tx};
@@ -90,14 +90,16 @@ pub(in crate::production) async fn concerns_any(tx: &mut Tx, recall: &Recall) ->
     Ok(tx.one(sql, args![recall.kind.word(), &recall.value, maker]).await?.is_some())
 }
 
-/// Returns a recall in force that concerns the chips of a delivery.
+/// Returns a recall in force that concerns the chips of a delivery. A delivery that another hand changed is refused: it
+/// would hide its chips from the recall of their lot.
 pub(in crate::production) async fn in_force_for(
     tx: &mut Tx,
     delivery: DeliveryId,
 ) -> Result<Option<Recall>, StoreError> {
+    tx.sealed(&DELIVERY, delivery).await?;
     let sql = sql!(
         "select recall.id as id, kind, value, recall.manufacturer as manufacturer, reason, proposed_by, proposed_at,
-                confirmed_by, confirmed_at, version, mac
+                confirmed_by, confirmed_at, recall.version as version, recall.mac as mac
          from recall join delivery on delivery.id = $1
          where confirmed_at is not null
            and ((kind = 'delivery' and value = cast(delivery.id as text)) or (kind = 'lot' and value = batch)
@@ -130,7 +132,7 @@ pub(in crate::production) async fn chips(
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select chip.id as id, delivery_id, chip.transport_key_id as transport_key_id, office, custody, state,
-                state_data, posting_id, box_id, version, mac
+                state_data, posting_id, box_id, chip.version as version, chip.mac as mac
          from chip join delivery on delivery.id = chip.delivery_id
          where (($1 = 'delivery' and cast(delivery.id as text) = $2) or ($1 = 'lot' and batch = $2)
                 or ($1 = 'firmware' and firmware = $2))
