@@ -321,7 +321,7 @@ async fn open_proposals(State(desk): State<Desk>, officer: Officer) -> Looked<Pa
                 waits_since,
             }
         });
-        Ok::<_, AccessError>(Page { items: proposals.collect(), next: None })
+        Ok::<_, AccessError>(Page::whole(proposals.collect()))
     })
     .await
 }

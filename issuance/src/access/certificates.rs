@@ -247,8 +247,7 @@ async fn my_certificates(
     let mut tx = desk.deeds().db().begin_read().await?;
     let after = listing.after.unwrap_or(Id::nil());
     let rows = store::list(&mut tx, Whose::Officer(officer.id), after, listing.most()).await?;
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 /// The client certificates and grants of the officers of the administrator's office, oldest first; for the national
@@ -266,8 +265,7 @@ async fn list_certificates(
         let rows = store::list(deed.tx(), Whose::Office(&office), after, listing.most()).await?;
         let object = Object::Unit(office.to_string());
         deed.record(Action::OfficerCertificatesListed, object, None, Purpose::Administration).await?;
-        let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-        Ok::<_, AccessError>(Page::of(items, listing.limit))
+        Ok::<_, AccessError>(Page::judged(&rows, listing.limit, item)?)
     })
     .await
 }

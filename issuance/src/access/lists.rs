@@ -72,8 +72,7 @@ async fn list_officers(
         let rows = store::officers(deed.tx(), &office, after, listing.most()).await?;
         let object = Object::Unit(office.to_string());
         deed.record(Action::OfficersListed, object, None, Purpose::Administration).await?;
-        let items = rows.iter().map(officer_item).collect::<Result<_, StoreError>>()?;
-        Ok::<_, AccessError>(Page::of(items, listing.limit))
+        Ok::<_, AccessError>(Page::judged(&rows, listing.limit, officer_item)?)
     })
     .await
 }
@@ -129,8 +128,7 @@ async fn list_stations(
     let mut tx = desk.deeds().db().begin_read().await?;
     let after = listing.after.unwrap_or(Id::nil());
     let rows = store::stations(&mut tx, &officer.office, after, listing.most()).await?;
-    let items = rows.iter().map(station_item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, station_item)?))
 }
 
 fn station_item((row, holds): &(Record, bool)) -> Result<(StationId, StationItem), StoreError> {

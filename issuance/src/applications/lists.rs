@@ -166,8 +166,7 @@ async fn list(
     let calendar = offices::steps::calendar(&mut tx, today.year() - 1, today.year()).await?;
     drop(tx);
     let item = |row| item(row, &officer, now, (today, &calendar), &doubtful);
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, limit)))
+    Ok(Json(Page::judged(&rows, limit, item)?))
 }
 
 /// Returns the citizens of applications that wait for their decision of whom another person is probably the same.

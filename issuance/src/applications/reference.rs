@@ -91,7 +91,7 @@ async fn table(
             day.full().ok_or_else(|| Problem::new(ProblemCode::QueryMalformed).detail("`on` is a whole date"))?
         }
     };
-    let page = Page { items: entries(wanted, counter.register.reference(), on), next: None };
+    let page = Page::whole(entries(wanted, counter.register.reference(), on));
     let body = serde_json::to_vec(&page).map_err(|error| Problem::internal(&error))?;
     let tag = hex::encode(&Sha256::digest(&body)[..16]);
     let quoted = HeaderValue::from_str(&format!("\"{tag}\"")).map_err(|error| Problem::internal(&error))?;

@@ -107,8 +107,7 @@ async fn list(State(desk): State<Desk>, officer: Officer, listing: Listing<Asked
     } else {
         store::cards(&mut desk.deeds().db().begin_read().await?, wanted, after, most).await?
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, limit)))
+    Ok(Json(Page::judged(&rows, limit, item)?))
 }
 
 fn item((row, holds): &(Record, bool)) -> Result<(CardId, CardItem), StoreError> {

@@ -166,17 +166,24 @@ async fn act(deeds: &Deeds, register: &Register, numbers: &Numbers, act: Act) ->
     let now = deeds.source().now();
     match act {
         Act::List { office, json } => {
-            let (mut items, mut after) = (vec![], Id::nil());
+            let (mut items, mut unreadable, mut after) = (vec![], vec![], Id::nil());
             let mut tx = deeds.db().begin_read().await?;
             loop {
                 let page = store::leases(&mut tx, office.as_ref(), after, PAGE).await?;
-                let Some((last, _)) = page.last() else { break };
-                after = last.id;
-                let ids: Vec<_> = page.iter().map(|(lease, _)| lease.id).collect();
+                let ids: Vec<_> = page.iter().filter_map(|(row, _)| Id::of(row, "id").ok()).collect();
+                let Some(last) = ids.last() else { break };
+                after = *last;
                 let used = store::used(&mut tx, &ids).await?;
-                for (lease, holds) in page {
-                    let used = used.get(&lease.id).copied().unwrap_or(0);
-                    items.push(Item::new(lease, used, holds, now));
+                for (row, holds) in page {
+                    match store::read(&row) {
+                        Ok(lease) => {
+                            let used = used.get(&lease.id).copied().unwrap_or(0);
+                            items.push(Item::new(lease, used, holds, now));
+                        }
+                        Err(error) if holds => return Err(error.into()),
+                        // One that another hand changed hides no other.
+                        Err(_) => unreadable.push(row.name()),
+                    }
                 }
             }
             drop(tx);
@@ -187,7 +194,8 @@ async fn act(deeds: &Deeds, register: &Register, numbers: &Numbers, act: Act) ->
                     output::line(format_args!("{}", item.line()?))?;
                 }
             }
-            let strange: Vec<_> = items.iter().filter(|item| item.state.is_none()).map(|i| i.id.to_string()).collect();
+            let strange = items.iter().filter(|item| item.state.is_none()).map(|item| item.id.to_string());
+            let strange: Vec<_> = strange.chain(unreadable).collect();
             super::refuse_strange("number_lease", strange.iter().map(String::as_str))
         }
         Act::Show { id, json } => {

@@ -224,17 +224,18 @@ async fn list(
     officer.may_act_for(&office)?;
     desk.look(officer, async |deed| {
         let now = deed.at();
-        let mut items = vec![];
-        let leases = store::leases(deed.tx(), Some(&office), after.unwrap_or(Id::nil()), most).await?;
-        let ids: Vec<LeaseId> = leases.iter().map(|(lease, _)| lease.id).collect();
+        let rows = store::leases(deed.tx(), Some(&office), after.unwrap_or(Id::nil()), most).await?;
+        let ids: Vec<LeaseId> = rows.iter().filter_map(|(row, _)| Id::of(row, "id").ok()).collect();
         let used = store::used(deed.tx(), &ids).await?;
-        for (lease, holds) in leases {
+        let item = |(row, holds): &(_, bool)| {
+            let lease = store::read(row)?;
             let used = used.get(&lease.id).copied().unwrap_or(0);
-            items.push((lease.id, LeaseView::new(lease, used, now, !holds)));
-        }
+            Ok((lease.id, LeaseView::new(lease, used, now, !holds)))
+        };
+        let page = Page::judged(&rows, limit, item)?;
         let asked = Object::Asked("number-leases".into());
         deed.enter(Entry::new(Action::NumberLeaseRead, asked, Purpose::Numbering).of(&office)).await?;
-        Ok::<_, LeaseError>(Page::of(items, limit))
+        Ok::<_, LeaseError>(page)
     })
     .await
 }

@@ -216,15 +216,15 @@ async fn list(
     officer.may_act_for(&office)?;
     desk.look(officer, async |deed| {
         let rows = store::open_changes(deed.tx(), &office, after.unwrap_or(Id::nil()), most).await?;
-        let items = rows.iter().map(|(row, holds)| item(row, *holds)).collect::<Result<Vec<_>, _>>()?;
+        let page = Page::judged(&rows, limit, |(row, holds)| item(row, *holds))?;
         // A list that names persons, and what happens to them, is a record about each.
-        for (_, one) in &items {
+        for one in &page.items {
             let entry = Entry::new(Action::PersonFound, Object::Person(one.person_id), Purpose::Update);
             deed.enter(entry.about(one.person_id).of(&office)).await?;
         }
         deed.enter(Entry::new(Action::PersonsSought, Object::Asked("register-changes".into()), Purpose::Update))
             .await?;
-        Ok::<_, StoreError>(Page::of(items, limit))
+        Ok::<_, StoreError>(page)
     })
     .await
 }

@@ -233,19 +233,18 @@ async fn list(
     let office = filter.office.unwrap_or_else(|| officer.office.clone());
     officer.may_act_for(&office)?;
     desk.look(officer, async |deed| {
-        let mut items = vec![];
-        for (row, holds) in store::open(deed.tx(), &office, after.unwrap_or(Id::nil()), most).await? {
-            let item = item(&row, holds)?;
+        let rows = store::open(deed.tx(), &office, after.unwrap_or(Id::nil()), most).await?;
+        let page = Page::judged(&rows, limit, |(row, holds)| item(row, *holds).map(|item| (item.id, item)))?;
+        for item in &page.items {
             // A list that names persons is a record about each.
             for person in [Some(item.person_id), item.other_person_id].into_iter().flatten() {
                 let entry = Entry::new(Action::PersonFound, Object::Person(person), Purpose::Update);
                 deed.enter(entry.about(person).of(&office)).await?;
             }
-            items.push((item.id, item));
         }
         let asked = Object::Asked("register-merges".into());
         deed.enter(Entry::new(Action::PersonsSought, asked, Purpose::Update)).await?;
-        Ok::<_, MergeError>(Page::of(items, limit))
+        Ok::<_, MergeError>(page)
     })
     .await
 }

@@ -12,7 +12,7 @@ use super::batches;
 use super::store::batches::{self as store, Batch};
 use crate::ground::ids::{OfficerId, ProductionBatchId, StationId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
-use crate::store::{Record, StoreError};
+use crate::store::Record;
 use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
@@ -121,8 +121,7 @@ async fn list_batches(
         let batch = store::read(row)?;
         Ok((batch.id, ProductionBatchView::new(batch, !holds)))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 /// The blanks of a batch that are still there.

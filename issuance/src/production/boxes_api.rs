@@ -13,7 +13,7 @@ use super::store::counts::StockCount;
 use super::{ProductionError, boxes, counts};
 use crate::ground::ids::{BoxId, CaseId, CountId, OfficerId, StationId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
-use crate::store::{Record, StoreError};
+use crate::store::Record;
 use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
@@ -121,8 +121,7 @@ async fn list_boxes(
         let boxed = store::read(row)?;
         Ok((boxed.id, StockBoxView::new(boxed, None, !holds)))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 /// Chips that are there.

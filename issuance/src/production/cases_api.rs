@@ -14,7 +14,7 @@ use crate::ground::ids::{CaseId, OfficerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Decision, Id, OfficeCode, Officer, Permission, Role};
 use crate::offices::calendar::Day;
-use crate::store::{Record, StoreError};
+use crate::store::Record;
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
@@ -126,8 +126,7 @@ async fn list_cases(
         let case = store::read(row)?;
         Ok((case.id, StockCaseView::new(case, today, !holds)))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 /// How a case ends.

@@ -14,7 +14,7 @@ use super::store::ends::{self as store, Destruction};
 use crate::ground::ids::{DestructionId, OfficerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
-use crate::store::{Record, StoreError};
+use crate::store::Record;
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
@@ -146,8 +146,7 @@ async fn list_destructions(
         let destruction = store::read(row)?;
         Ok((destruction.id, DestructionView::new(destruction, now, !holds)))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 /// A witness whom a destruction names confirms it; with the second one the chips are destroyed. For that officer,

@@ -83,8 +83,7 @@ async fn list(
         let rows = store::listed(deed.tx(), &office, listing.after.unwrap_or(Id::nil()), listing.most()).await?;
         let object = Object::Unit(office.to_string());
         deed.record(Action::FindingsListed, object, None, Purpose::Administration).await?;
-        let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-        Ok::<_, ProductionError>(Page::of(items, listing.limit))
+        Ok::<_, ProductionError>(Page::judged(&rows, listing.limit, item)?)
     })
     .await
 }

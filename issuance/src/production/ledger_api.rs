@@ -121,8 +121,7 @@ async fn postings(
     let mut tx = desk.deeds().db().begin_read().await?;
     steps::read(&mut tx, &officer, &serial).await?;
     let rows = store::of_chip(&mut tx, &serial, listing.after.unwrap_or(Id::nil()), listing.most()).await?;
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 fn item((row, holds): &(Record, bool)) -> Result<(PostingId, PostingItem), StoreError> {

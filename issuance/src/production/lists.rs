@@ -101,8 +101,7 @@ async fn stock(
     };
     let mut tx = desk.deeds().db().begin_read().await?;
     let rows = store::chips(&mut tx, wanted, &after.unwrap_or_default(), most).await?;
-    let items = rows.iter().map(chip).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, limit)))
+    Ok(Json(Page::judged(&rows, limit, chip)?))
 }
 
 fn chip((row, holds): &(Record, bool)) -> Result<(String, ChipItem), StoreError> {
@@ -238,7 +237,7 @@ async fn queue(State(desk): State<Desk>, station: Station, listing: Listing<Whol
         let (id, approved_at) = (Id::of(row, "id")?, row.get("approved_at")?);
         Ok((Place(approved_at, id), QueueItem { slip: Slip(row.get("slip")?), approved_at }))
     };
-    let Page { items, next } = Page::of(rows.iter().map(item).collect::<Result<_, StoreError>>()?, listing.limit);
+    let Page { items, next, .. } = Page::of(rows.iter().map(item).collect::<Result<_, StoreError>>()?, listing.limit);
     Ok(Json(QueueView { waiting, items, next }))
 }
 
@@ -271,8 +270,7 @@ async fn custody(
         let state = if *holds { row.get("state")? } else { "tampered".to_owned() };
         Ok((serial.to_string(), ChipInCustody { serial, state }))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    let Page { items, next } = Page::of(items, listing.limit);
+    let Page { items, next, .. } = Page::judged(&rows, listing.limit, item)?;
     let mut custody = Custody { delivered: 0, initialised: 0, bound: 0, items, next };
     for row in store::blanks_by_state(&mut tx, station.id).await? {
         let chips = row.number("chips")?;

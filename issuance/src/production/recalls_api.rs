@@ -15,7 +15,7 @@ use super::store::recalls::{self as store, Recall};
 use crate::ground::ids::{CardId, OfficerId, RecallId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
-use crate::store::{Record, StoreError};
+use crate::store::Record;
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
@@ -134,8 +134,7 @@ async fn list_recalls(
         let recall = store::read(row)?;
         Ok((recall.id, RecallView::new(recall, now, !holds)))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 
 /// Confirms a recall that another officer of the national office proposed in the last week: from now on no order is
@@ -203,6 +202,5 @@ async fn recalled_chips(
         };
         Ok((serial.to_string(), item))
     };
-    let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-    Ok(Json(Page::of(items, listing.limit)))
+    Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }

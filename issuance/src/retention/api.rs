@@ -13,7 +13,6 @@ use crate::ground::ids::{ApplicationId, HoldId, OfficerId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Id, Officer, Permission};
 use crate::holds::{Hold, HoldState, Named as HoldOn, store};
-use crate::store::StoreError;
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this office.
@@ -138,10 +137,9 @@ async fn list_holds(
             let hold = store::read(row)?;
             Ok((hold.id, HoldView::new(hold, now, !holds)))
         };
-        let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
         let object = Object::Asked("legal-holds".to_owned());
         deed.record(Action::LegalHoldsListed, object, None, Purpose::Retention).await?;
-        Ok::<_, HoldError>(Page::of(items, listing.limit))
+        Ok::<_, HoldError>(Page::judged(&rows, listing.limit, item)?)
     })
     .await
 }

@@ -106,6 +106,12 @@ impl Record {
     /// Returns the error for a column whose content has no meaning.
     #[must_use]
     pub fn inconsistent(&self, column: &str) -> StoreError {
+        StoreError::Inconsistent { table: self.table(), column: column.to_owned(), id: self.name() }
+    }
+
+    /// Returns the column `id` as text, whatever it holds; `?` where it holds none.
+    #[must_use]
+    pub fn name(&self) -> String {
         let key = self.named("id");
         let id = match &*self.row {
             Row::Pg(row) => row.try_get::<Uuid, _>(&*key).map(|id| id.to_string()).ok(),
@@ -115,11 +121,7 @@ impl Record {
             Row::Pg(row) => row.try_get::<String, _>(&*key).ok(),
             Row::Lite(row) => row.try_get::<String, _>(&*key).ok(),
         });
-        StoreError::Inconsistent {
-            table: self.table(),
-            column: column.to_owned(),
-            id: id.unwrap_or_else(|| "?".to_owned()),
-        }
+        id.unwrap_or_else(|| "?".to_owned())
     }
 
     /// The first table that the statement names.

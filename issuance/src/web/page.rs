@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Problem;
 use crate::ground::text::Words;
+use crate::store::{Record, StoreError};
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +26,11 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The next page is asked for with this text as `after`; null where the list ends. It has no meaning but this.
     pub next: Option<String>,
+    /// Keys of rows of this page that another hand changed so that nothing of them can be shown; left out where there is
+    /// none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub unreadable: Vec<String>,
 }
 
 impl<T> Page<T> {
@@ -35,7 +41,43 @@ impl<T> Page<T> {
         let more = rows.len() > usize::from(limit);
         rows.truncate(limit.into());
         let next = rows.last().filter(|_| more).map(|(key, _)| cursor(key));
-        Self { items: rows.into_iter().map(|(_, item)| item).collect(), next }
+        Self { items: rows.into_iter().map(|(_, item)| item).collect(), next, unreadable: vec![] }
+    }
+
+    /// A list that is one page.
+    #[must_use]
+    pub const fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None, unreadable: vec![] }
+    }
+
+    /// As [`of`](Self::of) for rows of a sealed table, each with whether its MAC holds, in the order of their column
+    /// `id`. A row that another hand changed so that `item` cannot read it is named, and hides no other.
+    ///
+    /// # Errors
+    /// [`StoreError`] for a row that holds and cannot be read: a fault of this program.
+    pub fn judged<'r, K: Display + FromStr>(
+        rows: &'r [(Record, bool)],
+        limit: u16,
+        item: impl Fn(&'r (Record, bool)) -> Result<(K, T), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let (mut items, mut unreadable, mut last) = (vec![], vec![], None);
+        for judged in rows.iter().take(limit.into()) {
+            let (row, holds) = judged;
+            match item(judged) {
+                Ok((key, item)) => {
+                    last = Some(key.to_string());
+                    items.push(item);
+                }
+                Err(error) if *holds => return Err(error),
+                Err(_) => {
+                    let key = row.name();
+                    last = key.parse::<K>().is_ok().then(|| key.clone()).or(last);
+                    unreadable.push(key);
+                }
+            }
+        }
+        let next = last.filter(|_| rows.len() > usize::from(limit)).map(|key| cursor(&key));
+        Ok(Self { items, next, unreadable })
     }
 }
 

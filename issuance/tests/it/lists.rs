@@ -566,3 +566,32 @@ async fn an_officer_sees_the_own_account_and_sessions_and_ends_one() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_record_of_which_nothing_can_be_shown_is_named_and_hides_no_other() {
+    on_both(async |house| {
+        let registrar = house.officer("registrar", &[Role::Registrar], "o-1").await;
+        let unit =
+            json!({"code": "o-1", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
+        assert_eq!(house.admin.post("/api/v1/units", "unit", unit).await.status, 201);
+        let mut ids = Vec::new();
+        for (key, holder) in [("k-1", "desk one"), ("k-2", "desk two"), ("k-3", "desk three")] {
+            let wanted = json!({"holder": holder, "purpose": "birth-desk", "province": "003", "birth_year": 2026,
+                "numbers": 4, "days": 5});
+            let leased = registrar.post("/api/v1/number-leases", key, wanted).await;
+            ids.push(leased.body["lease_id"].as_str().unwrap_or_else(|| panic!("{leased:?}")).to_owned());
+        }
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let change = sql!("update number_lease set purpose = 'nonsense' where holder = 'desk two'");
+        assert_eq!(tx.run(change, args![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let whole = registrar.get("/api/v1/number-leases").await;
+        let shown: Vec<_> = whole.body["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+        assert_eq!(shown, [json!(ids[0]), json!(ids[2])], "{whole:?}");
+        assert_eq!((&whole.body["unreadable"], &whole.body["next"]), (&json!([ids[1]]), &Value::Null));
+        // Page by page, too.
+        let (items, count) = pages(&registrar, "/api/v1/number-leases", 1).await;
+        assert_eq!((items.len(), count), (2, 3));
+    })
+    .await;
+}

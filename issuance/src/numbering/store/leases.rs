@@ -99,7 +99,8 @@ pub(in crate::numbering) async fn give_back(tx: &mut Tx, id: LeaseId, returned: 
     Ok(())
 }
 
-/// Returns a page of leases, oldest first, of one office or of all, each with whether its row is to be believed.
+/// Returns a page of leases, oldest first, of one office or of all, each with whether its MAC holds; [`read`] reads
+/// one.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -108,15 +109,15 @@ pub async fn leases(
     office: Option<&OfficeCode>,
     after: LeaseId,
     most: i64,
-) -> Result<Vec<(Lease, bool)>, StoreError> {
-    let rows = match office {
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    match office {
         Some(office) => {
             let sql = sql!(
                 "select id, office, holder, purpose, province, birth_year, first_f, size_f, first_m, size_m, leased_by,
                         leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
                  from number_lease where office = $1 and id > $2 order by id limit $3"
             );
-            tx.all_judged(&NUMBER_LEASE, sql, args![office, after, most]).await?
+            tx.all_judged(&NUMBER_LEASE, sql, args![office, after, most]).await
         }
         None => {
             let sql = sql!(
@@ -124,10 +125,9 @@ pub async fn leases(
                         leased_at, expires_at, returned_by, returned_at, return_reason, version, mac
                  from number_lease where id > $1 order by id limit $2"
             );
-            tx.all_judged(&NUMBER_LEASE, sql, args![after, most]).await?
+            tx.all_judged(&NUMBER_LEASE, sql, args![after, most]).await
         }
-    };
-    rows.into_iter().map(|(row, holds)| Ok((read(&row)?, holds))).collect()
+    }
 }
 
 /// Returns how many numbers of a cell an office has in leases that are open now, or were taken after a moment.
@@ -227,7 +227,11 @@ pub async fn cells(tx: &mut Tx, after: &str, most: i64) -> Result<Vec<(String, N
     tx.all(sql, args![after, most]).await?.iter().map(super::number_cell).collect()
 }
 
-fn read(row: &Record) -> Result<Lease, StoreError> {
+/// Reads a row.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`]
+pub fn read(row: &Record) -> Result<Lease, StoreError> {
     let range = |first_column: &str, size_column: &str| -> Result<Option<Range<u32>>, StoreError> {
         let (first, size): (Option<i64>, Option<i64>) = (row.get(first_column)?, row.get(size_column)?);
         let Some((start, size)) = first.zip(size) else { return Ok(None) };
