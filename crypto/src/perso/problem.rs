@@ -81,6 +81,13 @@ catalogue! {
     ApplicationMovedOn "application-moved-on" Request
     ApplicationOpen "application-open" Request
     ApplicationUnknown "application-unknown" Request
+    BatchClosed "batch-closed" Request
+    BatchExhausted "batch-exhausted" Request
+    BatchItemElsewhere "batch-item-elsewhere" Chip
+    BatchPaused "batch-paused" Request
+    BatchStateUnfit "batch-state-unfit" Request
+    BatchUnfinished "batch-unfinished" Request
+    BatchUnknown "batch-unknown" Request
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
     BodyCut "body-cut" Request
@@ -147,6 +154,7 @@ catalogue! {
     KeyCertifiedBefore "key-certified-before" Request
     KindContradictsRegister "kind-contradicts-register" Request
     LastAdministrator "last-administrator" Request
+    LeaseLost "lease-lost" Request
     LegalHoldState "legal-hold-state" Request
     LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request

@@ -85,7 +85,8 @@ impl Service for InHouse<'_> {
         self.house.runtime.block_on(preparing).map_err(|error| refused(&error.into()))?;
         let ordered = self.does(async |deed, floor| personalization::order(deed, floor, presentation).await)?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
-        Ok(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0, voucher: ordered.voucher })
+        let voucher = ordered.voucher;
+        Ok(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0, voucher, lease: None })
     }
 
     fn personalization_receipt(
