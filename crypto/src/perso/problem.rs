@@ -90,6 +90,7 @@ catalogue! {
     BatchUnknown "batch-unknown" Request
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
+    BodyCheckNeeded "body-check-needed" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request

@@ -738,6 +738,19 @@ impl Stage {
         }
     }
 
+    /// The approval on which a card is made, from the last one on.
+    #[must_use]
+    pub fn approval_of(&self) -> Option<&Approval> {
+        match self {
+            Self::Approved { approval, .. }
+            | Self::Held { approval, .. }
+            | Self::InProduction { approval, .. }
+            | Self::Personalized { approval, .. }
+            | Self::HandedOver { approval, .. } => Some(approval),
+            _ => None,
+        }
+    }
+
     /// Returns the officers who found it in order so far: the check, the approvals.
     #[must_use]
     pub fn agreed(&self) -> Vec<&Decision> {

@@ -12,7 +12,7 @@ use super::voucher::Voucher;
 use crate::applications::model::{Application, Stage};
 use crate::applications::progress::move_to;
 use crate::applications::store as applications;
-use crate::cards::model::{Card, Status};
+use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Decision;
 use crate::ground::actor::Service;
@@ -213,6 +213,8 @@ async fn card_again(
         expires,
         status: Status::Personalized,
         must_change: false,
+        // What was checked before the loss is not known any more.
+        body: BodyCheck::NotDue,
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
