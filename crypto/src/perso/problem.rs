@@ -100,6 +100,7 @@ catalogue! {
     CalendarEnds "calendar-ends" Service
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
+    CardNotToShip "card-not-to-ship" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
     CardUnknown "card-unknown" Request
     CertificationRequestUnfit "certification-request-unfit" Request

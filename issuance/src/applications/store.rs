@@ -27,6 +27,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(84, "0084_applications_tally"),
     migration!(131, "0131_applications_progress"),
     migration!(170, "0170_applications_batch_items"),
+    migration!(174, "0174_applications_shipped"),
 ];
 
 /// Applications carry a MAC.
@@ -350,7 +351,7 @@ pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64, Option<OffsetDateT
              (select registered_at from application
               where application.stage = application_tally.state
                   and application.stage in ('registered', 'captured', 'returned', 'checked', 'locally-approved', 'approved',
-                      'held', 'in-production', 'personalized')
+                      'held', 'in-production', 'shipped', 'personalized')
               order by registered_at limit 1) as oldest
          from application_tally group by state having sum(n) > 0 order by state"
     );

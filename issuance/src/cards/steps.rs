@@ -30,10 +30,10 @@ pub async fn activate<A: Actor>(
     card: &mut Card,
     handed_over: Decision,
 ) -> Result<Vec<CardId>, CardError> {
+    card.status = card.status.clone().activate(handed_over)?;
     if card.body == BodyCheck::Awaited {
         return Err(CardError::BodyUnchecked);
     }
-    card.status = card.status.clone().activate(handed_over)?;
     let mut revoked = vec![];
     for old in store::held_by(deed, card.person).await? {
         // Locked and looked at again: a report of loss may just have been faster, and its reason stays.

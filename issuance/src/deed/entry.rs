@@ -120,6 +120,8 @@ words! {
         CardBatchReleased = "card-batch-released",
         /// A paused batch of cards goes on.
         CardBatchResumed = "card-batch-resumed",
+        /// A card was counted at the office of its application.
+        CardArrived = "card-arrived",
         /// A card was handed over.
         CardHandedOver = "card-handed-over",
         /// A card was reported lost.
@@ -140,6 +142,8 @@ words! {
         CardReentered = "card-reentered",
         /// A card counts no more.
         CardRevoked = "card-revoked",
+        /// A card was put into a parcel for the office of its application.
+        CardSent = "card-sent",
         /// A blank was given to a station.
         ChipCustodyGiven = "chip-custody-given",
         /// A chip that was reported lost is there again.
@@ -232,6 +236,8 @@ words! {
         OfficerProposalsRead = "officer-proposals-read",
         /// The accounts of an office were listed.
         OfficersListed = "officers-listed",
+        /// A sealed parcel of cards was sent to another office.
+        ParcelSent = "parcel-sent",
         /// An officer set a password.
         PasswordSet = "password-set",
         /// What the register holds of a person changed.

@@ -145,6 +145,9 @@ pub enum ProductionError {
     /// No application with the slip that a chip was wanted for waits at this office.
     #[error("no approved application with this slip waits")]
     SlipNotWaiting,
+    /// No card that waits to be shipped to that office.
+    #[error("the chip is no card that waits to be shipped to that office")]
+    NotToShip,
     /// No application waits for a chip at this office.
     #[error("no approved application waits")]
     NothingToPersonalize,

@@ -559,7 +559,10 @@ pub async fn receipt(
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
-    application.stage = application.stage.personalize(card.id)?;
+    // Made at another office, it is shipped to the one where it is handed over.
+    let is_here = chip.office == application.office;
+    let stage = application.stage;
+    application.stage = if is_here { stage.personalize(card.id)? } else { stage.dispatch(card.id)? };
     move_to(deed, application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardPersonalized, Object::Card(card.id), Purpose::Personalization).about(person);
     let entry = entry.with(Object::Chip(chip.serial));

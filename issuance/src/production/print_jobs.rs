@@ -69,7 +69,7 @@ pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), Out
     for job in due {
         let name = folder.join(format!("{}.json", job.id));
         let content = if job.ends { None } else { content(production, deeds, job.id.to_string(), job.document).await? };
-        blocking::run(move || settle(&name, content.as_deref())).await?;
+        blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
         let mut tx = deeds.db().begin_upkeep().await?;
         kept::done(&mut tx, &job).await?;
         tx.commit().await?;
@@ -197,7 +197,7 @@ pub async fn check_body(
 /// Returns the card of an application whose card is made and not handed over.
 fn finished(stage: &Stage) -> Result<CardId, ProductionError> {
     match stage {
-        Stage::Personalized { card, .. } => Ok(*card),
+        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } => Ok(*card),
         other => Err(TransitionError::NotFrom(other.name()).into()),
     }
 }

@@ -46,6 +46,7 @@ impl From<ProductionError> for Problem {
             E::CardBatchUnfinished => Code::BatchUnfinished,
             E::CardBatchUnknown => Code::BatchUnknown,
             E::ItemElsewhere => Code::BatchItemElsewhere,
+            E::NotToShip => Code::CardNotToShip,
             E::LeaseLost => Code::LeaseLost,
             E::InBatch => Code::ChipInBatch,
             E::Unaccounted => Code::ChipUnaccounted,

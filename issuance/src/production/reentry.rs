@@ -218,7 +218,9 @@ async fn card_again(
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
-    application.stage = application.stage.personalize(card.id)?;
+    let is_here = chip.office == application.office;
+    let stage = application.stage;
+    application.stage = if is_here { stage.personalize(card.id)? } else { stage.dispatch(card.id)? };
     move_to(deed, application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardReentered, Object::Card(card.id), Purpose::Personalization);
     let entry = entry.about(voucher.person).with(Object::Chip(chip.serial)).of(&card.office);

@@ -39,6 +39,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(144, "0144_production_batches"),
     migration!(171, "0171_production_card_batches"),
     migration!(173, "0173_production_print_jobs"),
+    migration!(175, "0175_production_parcels"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

@@ -454,7 +454,25 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::StockBoxUnfit,
         ],
     ),
-    ("POST", "/api/v1/stock/boxes/{id}/receipt", &[C::ListTooLong, C::OtherOffice, C::StockBoxUnknown]),
+    (
+        "POST",
+        "/api/v1/stock/parcels",
+        &[
+            C::BodyCheckNeeded,
+            C::CardNotToShip,
+            C::ChipInBox,
+            C::ChipUnknown,
+            C::DeliveryEmpty,
+            C::ListTooLong,
+            C::OtherOffice,
+            C::StockBoxUnfit,
+        ],
+    ),
+    (
+        "POST",
+        "/api/v1/stock/boxes/{id}/receipt",
+        &[C::ListTooLong, C::OtherOffice, C::SecondOfficerNeeded, C::StockBoxUnknown],
+    ),
     (
         "POST",
         "/api/v1/stock/cases/{id}/proposal",

@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 26] = [
+pub const SEALED: [&Sealed; 28] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,

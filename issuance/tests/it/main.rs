@@ -42,6 +42,7 @@ mod offline;
 mod openapi;
 mod order;
 mod packaging;
+mod parcels;
 mod portraits;
 mod print_jobs;
 mod problems;

@@ -168,6 +168,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     // The two officers whom it names as its witnesses, whatever the roles.
     ("POST", "/api/v1/stock/destructions/{id}/confirmation", SignedIn),
     ("POST", "/api/v1/stock/boxes", Officers(&[Stock])),
+    ("POST", "/api/v1/stock/parcels", Officers(&[Stock])),
     ("GET", "/api/v1/stock/boxes", Officers(&[Stock])),
     ("POST", "/api/v1/stock/boxes/{id}/receipt", Officers(&[Stock])),
     ("GET", "/api/v1/stock/cases", Officers(&[Stock])),

@@ -56,6 +56,7 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&stock, "/api/v1/stock/destructions".to_owned()),
         (&approver, format!("/api/v1/stock/destructions/{id}/confirmation")),
         (&stock, "/api/v1/stock/boxes".to_owned()),
+        (&stock, "/api/v1/stock/parcels".to_owned()),
         (&stock, format!("/api/v1/stock/boxes/{id}/receipt")),
         (&stock, format!("/api/v1/stock/cases/{id}/proposal")),
         (&stock, "/api/v1/stock/counts".to_owned()),

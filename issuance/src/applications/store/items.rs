@@ -306,7 +306,7 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
 /// True for a stage at which there is a card.
 #[must_use]
 pub fn is_card(stage: &str) -> bool {
-    matches!(stage, "personalized" | "handed-over")
+    matches!(stage, "shipped" | "personalized" | "handed-over")
 }
 
 /// Returns a page of the items of a batch by place, each with the stage of its application and whether its MAC holds.
