@@ -422,7 +422,8 @@ impl Service for HttpService {
         slip: Option<&str>,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
-        let body = PresentedFor { presentation: presentation.clone(), slip: slip.map(str::to_owned) };
+        let slip = slip.map(str::to_owned);
+        let body = PresentedFor { presentation: presentation.clone(), slip, batch: None, fence: None };
         self.post(path::PERSONALIZATION_ORDERS, &body, key)
     }
 

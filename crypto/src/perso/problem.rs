@@ -81,8 +81,16 @@ catalogue! {
     ApplicationMovedOn "application-moved-on" Request
     ApplicationOpen "application-open" Request
     ApplicationUnknown "application-unknown" Request
+    BatchClosed "batch-closed" Request
+    BatchExhausted "batch-exhausted" Request
+    BatchItemElsewhere "batch-item-elsewhere" Chip
+    BatchPaused "batch-paused" Request
+    BatchStateUnfit "batch-state-unfit" Request
+    BatchUnfinished "batch-unfinished" Request
+    BatchUnknown "batch-unknown" Request
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
+    BodyCheckNeeded "body-check-needed" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
@@ -92,6 +100,7 @@ catalogue! {
     CalendarEnds "calendar-ends" Service
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
+    CardNotToShip "card-not-to-ship" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
     CardUnknown "card-unknown" Request
     CertificationRequestUnfit "certification-request-unfit" Request
@@ -147,6 +156,7 @@ catalogue! {
     KeyCertifiedBefore "key-certified-before" Request
     KindContradictsRegister "kind-contradicts-register" Request
     LastAdministrator "last-administrator" Request
+    LeaseLost "lease-lost" Request
     LegalHoldState "legal-hold-state" Request
     LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request

@@ -9,6 +9,8 @@
 //! | [`path::RENEWAL`] | [`Renewal`] | [`Renewed`] |
 //! | [`path::SPOILED`] | [`Spoiled`] | the chip as the ledger has it |
 //! | [`path::CUSTODY`] | | [`Custody`] |
+//! | [`path::BATCHES`] | | [`OpenBatches`] |
+//! | [`path::BATCH`] | | [`BatchProgress`] |
 //!
 //! An answer that is no success is a [`Problem`](super::problem::Problem). Requests refuse unknown members, answers
 //! ignore them, so that a service may be newer than its stations.
@@ -96,8 +98,8 @@ pub mod version {
 /// hexadecimal, with commas between them. Two while an authority is rolled over.
 pub const AUTHORITIES: &str = "citizen-card-tls-authorities";
 
-/// The paths of the station's interface. All of them but [`CUSTODY`](path::CUSTODY) are POST and need an
-/// `Idempotency-Key`.
+/// The paths of the station's interface. [`CUSTODY`](path::CUSTODY), [`BATCHES`](path::BATCHES) and
+/// [`BATCH`](path::BATCH) are GET, all others are POST and need an `Idempotency-Key`.
 pub mod path {
     use crate::identity::CardSerial;
 
@@ -114,12 +116,21 @@ pub mod path {
 
     /// Shows the chips in the station's custody (GET).
     pub const CUSTODY: &str = "/api/v1/station/custody";
+    /// Shows the batches of cards that the station's office works on (GET).
+    pub const BATCHES: &str = "/api/v1/station/batches";
+    /// Shows how far a batch of cards is (GET). `{id}` stands for its identifier.
+    pub const BATCH: &str = "/api/v1/station/batches/{id}";
     /// Asks for the next certificate of the station.
     pub const RENEWAL: &str = "/api/v1/station/certificate";
 
     /// Returns [`SPOILED`] for this chip.
     pub fn spoiled(serial: &CardSerial) -> String {
         SPOILED.replace("{serial}", &serial.to_string())
+    }
+
+    /// Returns [`BATCH`] for this batch.
+    pub fn batch(id: &str) -> String {
+        BATCH.replace("{id}", id)
     }
 }
 
@@ -140,6 +151,57 @@ pub struct PresentedFor {
     /// The slip of an application that waits; without it, the one that waits longest is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slip: Option<String>,
+    /// The batch of cards whose next item is wanted for a chip that belongs to no application yet; not with a slip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// The fence of the lease that this process has for the chip; none after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
+}
+
+/// An item of a batch of cards that belongs to a station until a moment.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Lease {
+    /// The batch.
+    pub batch: String,
+    /// The item.
+    pub item: String,
+    /// Grows by one with every lease of the item. What a process that is no longer the holder asks is refused by it.
+    pub fence: u64,
+    /// Until when, as in RFC 3339; each order renews it.
+    pub until: String,
+}
+
+/// Answer: the batches of cards that the station's office works on, the most urgent first.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OpenBatches {
+    /// Released, running or paused.
+    pub batches: Vec<BatchProgress>,
+}
+
+/// Answer: how far a batch of cards is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct BatchProgress {
+    /// Its identifier.
+    pub id: String,
+    /// `released`, `running`, `paused` or `closed`.
+    pub state: String,
+    /// The higher, the more urgent.
+    pub priority: u8,
+    /// Items that wait for a chip.
+    pub waiting: u64,
+    /// Items that are bound to a chip.
+    pub leased: u64,
+    /// Items that are cards.
+    pub done: u64,
+    /// Items that become no card of this batch.
+    pub left: u64,
+    /// Chips that were used up and are no card.
+    pub spoiled: u64,
+    /// Cards per minute, over the last minutes.
+    pub per_minute: f64,
+    /// Seconds until all items are cards, at that rate; none without a rate.
+    pub seconds_left: Option<u64>,
 }
 
 /// Answer: the chips in the custody of the station that asks.
@@ -194,6 +256,9 @@ pub struct PersonalizationOrder {
     /// beside its journal. An older service gives none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voucher: Option<String>,
+    /// The lease, if the application is an item of a batch of cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
 }
 
 /// What a station needs to read the finished card back.
@@ -418,6 +483,7 @@ mod tests {
             read_back: ReadBack { can: "000017".to_owned(), challenge: [1, 2, 3, 4, 5, 6, 7, 0xff] },
             slip: "AAAAA00001".to_owned(),
             voucher: None,
+            lease: None,
         };
         let json = format!(
             r#"{{"order":{ORDER},"read_back":{{"can":"000017","challenge":"01020304050607ff"}},"slip":"AAAAA00001"}}"#
@@ -426,6 +492,35 @@ mod tests {
         let with_voucher = PersonalizationOrder { voucher: Some("AAEC".to_owned()), ..personalization.clone() };
         golden(&with_voucher, &json.replace("\"AAAAA00001\"}", "\"AAAAA00001\",\"voucher\":\"AAEC\"}"));
         assert!(!format!("{personalization:?}").contains("000017"));
+        let lease = Lease {
+            batch: "0191".to_owned(),
+            item: "0192".to_owned(),
+            fence: 3,
+            until: "2026-11-26T08:00:00Z".to_owned(),
+        };
+        let leased = PersonalizationOrder { lease: Some(lease), ..personalization };
+        let said = r#""AAAAA00001","lease":{"batch":"0191","item":"0192","fence":3,"until":"2026-11-26T08:00:00Z"}}"#;
+        golden(&leased, &json.replace("\"AAAAA00001\"}", said));
+    }
+
+    #[test]
+    fn batches_have_their_golden_json_and_path() {
+        let progress = BatchProgress {
+            id: "0191".to_owned(),
+            state: "running".to_owned(),
+            priority: 5,
+            waiting: 3,
+            leased: 2,
+            done: 1,
+            left: 0,
+            spoiled: 1,
+            per_minute: 1.5,
+            seconds_left: Some(200),
+        };
+        let json = r#"{"id":"0191","state":"running","priority":5,"waiting":3,"leased":2,"done":1,"left":0,"spoiled":1,"per_minute":1.5,"seconds_left":200}"#;
+        golden(&progress, json);
+        golden(&OpenBatches { batches: vec![progress] }, &format!(r#"{{"batches":[{json}]}}"#));
+        assert_eq!(path::batch("0191"), "/api/v1/station/batches/0191");
     }
 
     #[test]

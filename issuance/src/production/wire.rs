@@ -42,6 +42,52 @@ described! {
         presentation: Presentation,
         /// The slip of an application that waits; without it, the one that waits longest is taken.
         slip: Option<String>,
+        /// The batch of cards whose next item is wanted for a chip that belongs to no application yet; not with a slip.
+        batch: Option<String>,
+        /// The fence of the lease that this process has for the chip; none after a restart.
+        fence: Option<u64>,
+    }
+
+    /// An item of a batch of cards that belongs to a station until a moment.
+    Lease {
+        /// The batch.
+        batch: String,
+        /// The item.
+        item: String,
+        /// Grows by one with every lease of the item.
+        fence: u64,
+        /// Until when; each order renews it.
+        until: String,
+    }
+
+    /// How far a batch of cards is.
+    BatchProgress {
+        /// Its identifier.
+        id: String,
+        /// `released`, `running`, `paused` or `closed`.
+        state: String,
+        /// The higher, the more urgent.
+        priority: u8,
+        /// Items that wait for a chip.
+        waiting: u64,
+        /// Items that are bound to a chip.
+        leased: u64,
+        /// Items that are cards.
+        done: u64,
+        /// Items that become no card of this batch.
+        left: u64,
+        /// Chips that were used up and are no card.
+        spoiled: u64,
+        /// Cards per minute, over the last minutes.
+        per_minute: f64,
+        /// Seconds until all items are cards, at that rate; null without a rate.
+        seconds_left: Option<u64>,
+    }
+
+    /// The batches of cards that the station's office works on, the most urgent first.
+    OpenBatches {
+        /// Released, running or paused.
+        batches: Vec<BatchProgress>,
     }
 
     /// Commands for a chip, sealed.
@@ -84,6 +130,8 @@ described! {
         /// What the service needs to know this order again if it loses its database: sealed, base64. The station keeps
         /// it with the order's commands, and gives it back when it is asked to.
         voucher: Option<String>,
+        /// The lease, if the application is an item of a batch of cards.
+        lease: Option<Lease>,
     }
 
     /// What a chip answered to an order.
@@ -198,19 +246,39 @@ mod tests {
         };
         same::<Presentation>(&presentation);
         let slip = "AAAAA00001".to_owned();
-        same::<PresentedFor>(&protocol::PresentedFor { presentation: presentation.clone(), slip: Some(slip.clone()) });
+        let (batch, fence) = (Some(String::new()), Some(1));
+        let wanted =
+            protocol::PresentedFor { presentation: presentation.clone(), slip: Some(slip.clone()), batch, fence };
+        same::<PresentedFor>(&wanted);
         same::<Presented>(&protocol::Presented { presentation });
         let order = perso::Order { id: String::new(), purpose: perso::Purpose::Intake, serial, commands: vec![] };
         same::<Order>(&order);
         same::<IntakeOrder>(&protocol::IntakeOrder { order: order.clone() });
         let read_back = protocol::ReadBack { can: "000017".to_owned(), challenge: [0; 8] };
         same::<ReadBack>(&read_back);
+        let lease = protocol::Lease { batch: String::new(), item: String::new(), fence: 1, until: String::new() };
+        same::<Lease>(&lease);
         same::<PersonalizationOrder>(&protocol::PersonalizationOrder {
             order,
             read_back,
             slip,
             voucher: Some(String::new()),
+            lease: Some(lease),
         });
+        let progress = protocol::BatchProgress {
+            id: String::new(),
+            state: String::new(),
+            priority: 1,
+            waiting: 0,
+            leased: 0,
+            done: 0,
+            left: 0,
+            spoiled: 0,
+            per_minute: 0.0,
+            seconds_left: None,
+        };
+        same::<BatchProgress>(&progress);
+        same::<OpenBatches>(&protocol::OpenBatches { batches: vec![progress] });
         let receipt = perso::Receipt { order: String::new(), responses: vec![] };
         same::<Receipt>(&receipt);
         same::<IntakeReceipt>(&protocol::IntakeReceipt { receipt: receipt.clone() });

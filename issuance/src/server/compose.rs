@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 27] = [
+pub const SEALED: [&Sealed; 29] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -120,6 +120,8 @@ pub const SEALED: [&Sealed; 27] = [
     &production::RECALL,
     &production::PRODUCTION_BATCH,
     &production::DELIVERY,
+    &production::CARD_BATCH,
+    &applications::store::items::BATCH_ITEM,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -245,7 +247,8 @@ impl Offices {
             register.clone(),
             objects.clone(),
             secrets.clone(),
-        );
+        )
+        .with_settings(settings.production.clone());
         // What follows when the register changes, in this order: the number, the application under way, the cards.
         let deeds =
             deeds.heard_by(vec![Arc::new(numbers.clone()), Arc::new(production.clone()), Arc::new(cards::Registry)]);

@@ -129,6 +129,8 @@ mod tampered {
             ("recall", 0),
             ("production_batch", 0),
             ("delivery", 3),
+            ("card_batch", 0),
+            ("batch_item", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -302,7 +302,7 @@ impl Service for Desk {
         };
         let read_back = ReadBack { can: citizen().number.can().as_str().to_owned(), challenge: CHALLENGE };
         let order = self.ordered(script.expect("a script"), serial);
-        Ok(PersonalizationOrder { order, read_back, slip: "A1".to_owned(), voucher: None })
+        Ok(PersonalizationOrder { order, read_back, slip: "A1".to_owned(), voucher: None, lease: None })
     }
 
     fn personalization_receipt(

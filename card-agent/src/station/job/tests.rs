@@ -46,7 +46,7 @@ impl Service for Same {
     ) -> Result<PersonalizationOrder, ServiceError> {
         let read_back = ReadBack { can: "000017".to_owned(), challenge: [1; 8] };
         let order = self.intake_order(presentation, key)?;
-        Ok(PersonalizationOrder { order, read_back, slip: "A1".to_owned(), voucher: None })
+        Ok(PersonalizationOrder { order, read_back, slip: "A1".to_owned(), voucher: None, lease: None })
     }
 
     fn personalization_receipt(
