@@ -35,6 +35,10 @@ impl Procedure {
 pub enum Step {
     /// A second officer agrees, or the first of two places.
     Approve,
+    /// A complaint about the refusal is right: the decision is taken anew.
+    Allow,
+    /// The citizen complains about the refusal.
+    Appeal,
     /// It is bound to a chip.
     Bind,
     /// It ends at the office's wish, or since the citizen has no right to a card any more.
@@ -63,6 +67,8 @@ pub enum Step {
     Return,
     /// Its chip is written off.
     Unbind,
+    /// A complaint about the refusal is not right: the refusal stands.
+    Uphold,
     /// The citizen does not want it any more.
     Withdraw,
 }
@@ -80,7 +86,9 @@ pub enum By {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
+        Self::Allow,
+        Self::Appeal,
         Self::Approve,
         Self::Bind,
         Self::Cancel,
@@ -96,6 +104,7 @@ impl Step {
         Self::Resubmit,
         Self::Return,
         Self::Unbind,
+        Self::Uphold,
         Self::Withdraw,
     ];
 
@@ -103,6 +112,8 @@ impl Step {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Allow => "allow",
+            Self::Appeal => "appeal",
             Self::Approve => "approve",
             Self::Bind => "bind",
             Self::Cancel => "cancel",
@@ -118,6 +129,7 @@ impl Step {
             Self::Resubmit => "resubmit",
             Self::Return => "return",
             Self::Unbind => "unbind",
+            Self::Uphold => "uphold",
             Self::Withdraw => "withdraw",
         }
     }
@@ -126,10 +138,10 @@ impl Step {
     #[must_use]
     pub const fn by(self) -> By {
         match self {
-            Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return => {
+            Self::Allow | Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return | Self::Uphold => {
                 By::Officer(Permission::Decide)
             }
-            Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
+            Self::Appeal | Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
             Self::Capture | Self::Resubmit => By::Officer(Permission::Capture),
             Self::HandOver => By::Officer(Permission::HandOver),
             Self::Release => By::Officer(Permission::Release),
@@ -153,6 +165,8 @@ pub enum Owner {
 /// Until when an application leaves a stage. Stages with one term share its days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Term {
+    /// The decision about a complaint.
+    Appeal,
     /// The centre: approval there, printing.
     Centre,
     /// Shipping, and the time in which the citizen fetches the card.
@@ -237,7 +251,7 @@ const fn waits(owner: Owner, term: Term) -> Rest {
 }
 
 /// All stages, in the order of [`StageName::ALL`].
-pub const TABLE: [Row; 12] = {
+pub const TABLE: [Row; 13] = {
     use Owner::{Centre, Mender, Office};
     use StageName as S;
     [
@@ -323,7 +337,18 @@ pub const TABLE: [Row; 12] = {
                 way(Step::Cancel, S::Cancelled),
             ],
         },
-        Row { stage: S::Refused, rest: Rest::Over, ways: &[] },
+        // An end, about which the citizen may complain.
+        Row { stage: S::Refused, rest: Rest::Over, ways: &[way(Step::Appeal, S::Appealed)] },
+        Row {
+            stage: S::Appealed,
+            rest: waits(Centre(Role::Approver), Term::Appeal),
+            ways: &[
+                way(Step::Allow, S::Captured),
+                way(Step::Uphold, S::Refused),
+                way(Step::Withdraw, S::Cancelled),
+                way(Step::Cancel, S::Cancelled),
+            ],
+        },
         Row {
             stage: S::InProduction,
             rest: waits(Office(Role::Stock), Term::Centre),
@@ -392,6 +417,7 @@ fn owner_words(owner: Owner) -> String {
 
 const fn term_words(term: Term) -> &'static str {
     match term {
+        Term::Appeal => "within the term of a complaint",
         Term::Centre => "within the term of the centre",
         Term::HandOver => "within shipping and fetching",
         Term::Local => "within the term of the office",
@@ -496,9 +522,10 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_has_a_way_out_and_an_end_has_none() {
+    fn what_waits_has_a_way_out_and_an_end_has_none_but_a_complaint() {
         for row in &TABLE {
-            assert_eq!(row.ways.is_empty(), row.rest == Rest::Over, "{:?}", row.stage);
+            let ends = row.ways.iter().all(|way| way.step == Step::Appeal);
+            assert_eq!(ends, row.rest == Rest::Over, "{:?}", row.stage);
         }
     }
 

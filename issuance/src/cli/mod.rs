@@ -8,6 +8,7 @@ mod config;
 mod confirm;
 mod crl;
 mod duplicates;
+mod fees;
 mod generate;
 mod import;
 mod init;
@@ -83,6 +84,7 @@ enum Command {
     Status(status::StatusCommand),
     Stock(stock::StockCommand),
     Overdue(overdue::OverdueCommand),
+    Fees(fees::FeesCommand),
     Stages(stages::StagesCommand),
     Config(config::ConfigCommand),
     Import(import::ImportCommand),
@@ -134,6 +136,7 @@ pub fn run() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Stock(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
+        Command::Fees(command) => command.run().map(done),
         Command::Stages(command) => command.run().map(done),
         Command::Config(command) => command.run().map(done),
         Command::Import(command) => command.run().map(done),

@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 26] = [
+pub const SEALED: [&Sealed; 28] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -119,6 +119,8 @@ pub const SEALED: [&Sealed; 26] = [
     &production::STOCK_COUNT,
     &production::RECALL,
     &production::PRODUCTION_BATCH,
+    &applications::FEE_ENTRY,
+    &applications::REGISTER_CHECK,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod appeals;
 mod archive;
 mod at_once;
 mod audit;
@@ -13,6 +14,7 @@ mod campaign;
 mod chip;
 mod chip_keys;
 mod civil_day;
+mod claims;
 mod configuration;
 mod deadlines;
 mod document;
@@ -41,11 +43,13 @@ mod offline;
 mod openapi;
 mod order;
 mod packaging;
+mod payments;
 mod portraits;
 mod problems;
 mod quality;
 mod reading;
 mod reconciliation;
+mod register_checks;
 mod register_history;
 mod register_rules;
 mod rekey;
