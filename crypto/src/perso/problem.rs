@@ -76,7 +76,11 @@ catalogue! {
     ActiveAuthenticationFailed "active-authentication-failed" Chip
     AgeBelowFourteen "age-below-fourteen" Request
     AlreadyThere "already-there" Request
+    AppealDecided "appeal-decided" Request
+    AppealLate "appeal-late" Request
+    AppealUnfit "appeal-unfit" Request
     ApplicationCancelled "application-cancelled" Request
+    ApplicationClaimed "application-claimed" Request
     ApplicationHeld "application-held" Request
     ApplicationMovedOn "application-moved-on" Request
     ApplicationOpen "application-open" Request
@@ -146,6 +150,9 @@ catalogue! {
     Erased "erased" Request
     EvidenceMissing "evidence-missing" Request
     FeaturesUnfit "features-unfit" Request
+    FeeEntryUnfit "fee-entry-unfit" Request
+    FeePaymentUnfit "fee-payment-unfit" Request
+    FeeUnpaid "fee-unpaid" Request
     HashMalformed "hash-malformed" Request
     IdempotencyKeyInUse "idempotency-key-in-use" Service
     IdempotencyKeyMalformed "idempotency-key-malformed" Request
@@ -216,8 +223,11 @@ catalogue! {
     ReasonUnfit "reason-unfit" Request
     RecallUnfit "recall-unfit" Request
     ReceiptForged "receipt-forged" Chip
+    ReceiptTaken "receipt-taken" Request
     RecordInconsistent "record-inconsistent" Service
     RecordTampered "record-tampered" Service
+    RegisterChangeOpen "register-change-open" Request
+    RegisterCheckUnfit "register-check-unfit" Request
     RequestTooSlow "request-too-slow" Service
     RoleMissing "role-missing" Station
     RolesExclude "roles-exclude" Request

@@ -7,18 +7,20 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::appeals::{self, ComplaintView};
 use super::cases::{OldDocument, case};
 use super::model::{
     Application, DossierDigest, Kind, KindAndReason, KindName, ReasonName, ReturnReason, Slip, Stage, StageName,
 };
 use super::notices::notice;
 use super::portrait::Crop;
+use super::register_check::{self, RegisterCheckSaid, RegisterCheckView};
 use super::stages::{By, Step};
 use super::steps::{self, Keeping, Missing, Request};
 use super::store::closed::Erased;
-use super::{Counter, CounterError, hand_over, lists, reading, reference};
+use super::{Counter, CounterError, claims, hand_over, lists, payments_api, reading, reference};
 use crate::deed::Occasion;
-use crate::ground::ids::{ApplicationId, CardId, HoldId, PersonId};
+use crate::ground::ids::{ApplicationId, CardId, HoldId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
@@ -46,14 +48,18 @@ where
         .add(right(Step::Resubmit), routes!(resubmit))
         .add(right(Step::Withdraw), routes!(withdraw))
         .add(right(Step::Release), routes!(release))
+        .merge(appeals::routes())
+        .merge(claims::routes())
         .merge(hand_over::routes())
+        .merge(payments_api::routes())
         .merge(reading::routes())
         .merge(lists::routes())
         .merge(reference::routes())
+        .merge(register_check::routes())
 }
 
 /// The right to take a step, as the table of stages says it.
-fn right(step: Step) -> Right {
+pub(super) fn right(step: Step) -> Right {
     match step.by() {
         By::Officer(permission) => Right::Officer(permission),
         By::Register | By::Station => Right::Station,
@@ -76,7 +82,8 @@ struct Registration {
     reason: Option<Words<40>>,
     /// The office where the card will be handed over.
     office: OfficeCode,
-    /// The fee is waived (Circular 59/2019/TT-BTC, Art. 5(1)).
+    /// The fee is waived without a ground: only where the house asks for no payment (`applications.fees.pay_before`).
+    /// Elsewhere an exemption is entered with its ground and evidence.
     #[serde(default)]
     fee_exempt: bool,
     /// Needed where another office registered the person: what the citizen tells or shows at the counter.
@@ -101,6 +108,8 @@ struct Captured {
     /// Identifying features.
     #[schema(value_type = String)]
     features: Words<MOST_OF_REASON>,
+    /// What the citizen says to what the register holds.
+    register_check: Option<RegisterCheckSaid>,
 }
 
 /// What the officer saw and agrees to.
@@ -194,9 +203,18 @@ pub(crate) struct ApplicationView {
     /// Until when the citizen may complain about a refusal.
     #[schema(format = Date)]
     appeal_until: Option<String>,
+    /// The citizen's complaint about the refusal, while it is open and once it is not upheld.
+    complaint: Option<ComplaintView>,
     /// Other persons who are probably the citizen, who was then declared twice; only when read while it waits for its
     /// decision.
     likely_doubles: Option<PersonDuplicates>,
+    /// What the citizen said to what the register holds; only when read.
+    register_check: Option<RegisterCheckView>,
+    /// The officer who has taken it for some minutes; only when read.
+    claimed_by: Option<OfficerId>,
+    /// Until when; only when read.
+    #[serde(with = "time::serde::rfc3339::option")]
+    claimed_until: Option<OffsetDateTime>,
     /// The legal hold that keeps it from being erased; only when read.
     legal_hold: Option<HoldId>,
     /// Since when the portrait is erased; only when read.
@@ -220,6 +238,7 @@ impl ApplicationView {
         let (mut card_id, mut reason, mut appeal_until, mut held_for) = (None, None, None, None);
         let (mut return_reasons, mut withdrawn, notice) = (None, false, notice(&application));
         let (owner_office, owner) = application.progress.owner.unzip();
+        let complaint = ComplaintView::of(&application.stage);
         match application.stage {
             Stage::Registered
             | Stage::Captured { .. }
@@ -229,7 +248,8 @@ impl ApplicationView {
             | Stage::InProduction { .. } => {}
             Stage::Returned { reasons, says, .. } => (return_reasons, reason) = (Some(reasons), Some(says)),
             Stage::Held { hold, .. } => (reason, held_for) = (Some(hold.reason.word().to_owned()), Some(hold.owner)),
-            Stage::Refused { reason: why, appeal_until: until, .. } => {
+            Stage::Refused { reason: why, appeal_until: until, .. }
+            | Stage::Appealed { reason: why, appeal_until: until, .. } => {
                 (reason, appeal_until) = (Some(why), Some(until.to_string()));
             }
             Stage::Shipped { card, .. } | Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => {
@@ -262,7 +282,11 @@ impl ApplicationView {
             promised_on: application.progress.promised.map(Day),
             held_for,
             appeal_until,
+            complaint,
             likely_doubles: None,
+            register_check: None,
+            claimed_by: None,
+            claimed_until: None,
             legal_hold: None,
             portrait_erased_at: None,
             dossier_erased_at: None,
@@ -316,17 +340,23 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json((application, keeping, likely)) = desk
+    let Json((application, keeping, likely, claim, check)) = desk
         .look(officer.clone(), async |deed| {
             let application = steps::read(deed, id, occasion).await?;
             let keeping = steps::keeping(deed, &application).await?;
             let likely = steps::likely_doubles(deed, &application, occasion).await?;
-            Ok::<_, CounterError>((application, keeping, likely))
+            let at = deed.at();
+            let claim = claims::standing(deed.tx(), &application, at).await?;
+            let check = register_check::unsettled(deed, &application).await?;
+            Ok::<_, CounterError>((application, keeping, likely, claim, check))
         })
         .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
     let view = ApplicationView::new(application, portrait, &officer).with(keeping);
-    Ok(Json(ApplicationView { likely_doubles: likely.map(PersonDuplicates::from), ..view }))
+    let (claimed_by, claimed_until) = claim.map(|claim| (claim.officer, claim.until)).unzip();
+    let likely_doubles = likely.map(PersonDuplicates::from);
+    let register_check = check.map(RegisterCheckView::from);
+    Ok(Json(ApplicationView { likely_doubles, register_check, claimed_by, claimed_until, ..view }))
 }
 
 /// A portrait.
@@ -362,7 +392,10 @@ async fn capture(
 ) -> Answered {
     let portrait = steps::develop(&counter, body.portrait, body.crop).await?;
     desk.write(officer.clone(), stamp, async |deed| {
-        let application = steps::capture(deed, id, portrait, body.features.as_str()).await?;
+        let mut application = steps::capture(deed, id, portrait, body.features.as_str()).await?;
+        if let Some(said) = body.register_check {
+            application = register_check::say(deed, id, said.fields()?).await?;
+        }
         Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
     })
     .await

@@ -2,7 +2,7 @@
 //!
 //! Terms: Circular 60/2021/TT-BCA, Art. 8 (two working days where the dossier is received, three or, for those received
 //! at the centre, four there, two to deliver); Law 59/2014/QH13, Art. 25 (7, 15 or 20 working days in all, by place and
-//! kind).
+//! kind); Law on Complaints 02/2011/QH13, Art. 28 (30 days for a first complaint).
 
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
@@ -28,6 +28,8 @@ pub struct Deadlines {
     pub fetch: u16,
     /// Most that an officer gives a citizen to bring what is missing; no act names it.
     pub citizen: u16,
+    /// At the national office: from a complaint about a refusal to the decision about it.
+    pub appeal: u16,
     /// So many days after it was due, a late dossier is told to the national office.
     pub escalation: u16,
     /// In all, in cities and towns.
@@ -56,6 +58,7 @@ impl Default for Deadlines {
             shipping: 2,
             fetch: 30,
             citizen: 30,
+            appeal: APPEAL,
             escalation: 3,
             city: 7,
             city_reissue: 15,
@@ -83,6 +86,9 @@ pub struct Terms {
     pub shipping: u16,
     /// In all, without what the citizen takes.
     pub whole: u16,
+    /// For a complaint about a refusal. Applications of before there were complaints have the usual one.
+    #[serde(default = "usual_appeal")]
+    pub appeal: u16,
     /// So many days after it was due, the national office is told.
     pub escalation: u16,
     /// How it is decided.
@@ -111,7 +117,16 @@ impl Deadlines {
             _ => self.elsewhere,
         };
         let (local, hand_over, escalation) = (self.local, self.shipping + self.fetch, self.escalation);
-        Terms { local, centre, hand_over, shipping: self.shipping, whole, escalation, procedure }
+        Terms {
+            local,
+            centre,
+            hand_over,
+            shipping: self.shipping,
+            whole,
+            appeal: self.appeal,
+            escalation,
+            procedure,
+        }
     }
 
     /// Returns the day so many working days after this one, as a citizen is told it.
@@ -165,8 +180,9 @@ impl Progress {
         none.at(stage, office, now, calendar, None)
     }
 
-    /// Returns the progress after a move. Stages with one term share it; what the citizen takes to bring something
-    /// moves the promised day by as much. Nothing that the office does is due later than what was promised.
+    /// Returns the progress after a move. Stages with one term share it; what the citizen takes to bring something, or
+    /// to complain about a refusal with what the decision about it takes, moves the promised day by as much: from
+    /// `left_on`. Nothing that the office does is due later than what was promised.
     #[must_use]
     pub fn moved(
         &self,
@@ -178,7 +194,7 @@ impl Progress {
         left_on: Option<Date>,
     ) -> Self {
         let paused = match (before.which(), left_on) {
-            (StageName::Returned, Some(since)) => calendar.working_days_between(since, now.day),
+            (StageName::Appealed | StageName::Returned, Some(since)) => calendar.working_days_between(since, now.day),
             _ => 0,
         };
         let promised = self.promised.map(|day| calendar.add_working_days(day, paused).unwrap_or(day));
@@ -199,6 +215,7 @@ impl Progress {
         let due = match (term, stage) {
             (Term::Set, Stage::Returned { until, .. }) => *until,
             (Term::Shipping, _) => kept.unwrap_or_else(|| after(terms.shipping)),
+            (Term::Appeal, _) => kept.unwrap_or_else(|| after(terms.appeal)),
             (Term::HandOver | Term::Set, _) => kept.unwrap_or_else(|| after(terms.hand_over)),
             (Term::Local, _) => kept.unwrap_or_else(|| in_time(after(terms.local))),
             (Term::Centre, _) => kept.unwrap_or_else(|| in_time(after(terms.centre))),
@@ -219,6 +236,13 @@ impl Progress {
     pub fn days_late(&self, today: Date, calendar: &Calendar) -> u32 {
         self.due.map_or(0, |due| calendar.working_days_between(due, today))
     }
+}
+
+/// A month of the Law on Complaints 02/2011/QH13, Art. 28, in working days.
+const APPEAL: u16 = 20;
+
+fn usual_appeal() -> u16 {
+    APPEAL
 }
 
 fn term(stage: &Stage) -> Option<Term> {

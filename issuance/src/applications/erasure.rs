@@ -81,10 +81,14 @@ pub async fn erase<A: Actor>(
             Action::PortraitErased
         }
         Erasable::Dossiers => {
-            if let Stage::Refused { capture, .. } = &mut application.stage {
+            if let Stage::Refused { capture, upheld, .. } = &mut application.stage {
                 capture.features.clear();
+                if let Some(upheld) = upheld {
+                    upheld.complaint.words.clear();
+                }
                 store::rewrite(deed.tx(), id, &application.stage).await?;
             }
+            store::payments::forget_words(deed.tx(), due.person, id).await?;
             Action::DossierErased
         }
     };

@@ -5,6 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::cases::{Fee, case};
 use super::model::Kind;
 
+/// The step before which what is due must be paid, or not be due on a ground of the law.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PayBefore {
+    /// Before a second officer approves.
+    Approval,
+    /// Before the card is handed over.
+    HandOver,
+    /// No step asks for it: what is paid is entered all the same.
+    #[default]
+    Never,
+}
+
 /// The fee table, in đồng.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,11 +30,13 @@ pub struct Fees {
     pub reissue: u32,
     /// What is really taken, in percent (50 in 2021, Circulars 112/2020 and 47/2021).
     pub percent: u32,
+    /// Before which step it must be paid.
+    pub pay_before: PayBefore,
 }
 
 impl Default for Fees {
     fn default() -> Self {
-        Self { from_old_card: 30_000, change: 50_000, reissue: 70_000, percent: 100 }
+        Self { from_old_card: 30_000, change: 50_000, reissue: 70_000, percent: 100, pay_before: PayBefore::Never }
     }
 }
 

@@ -7,9 +7,10 @@ use thiserror::Error;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::fees::PayBefore;
 use super::model::TransitionError;
 use super::progress::move_to;
-use super::{steps, store};
+use super::{Counter, CounterError, claims, payments, steps, store};
 use crate::cards::{self, CardError};
 use crate::deed::{Action, Deed, Object, Purpose};
 use crate::ground::ids::CardId;
@@ -23,6 +24,28 @@ use crate::web::{Answered, Desk, Named, Right, Routes, Write};
 /// # Errors
 /// [`HandOverError`]
 pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Result<Vec<CardId>, HandOverError> {
+    hands_over(deed, None, id, slip).await
+}
+
+/// As [`hand_over`], where the house may ask that the fee is settled before.
+///
+/// # Errors
+/// [`HandOverError`]; [`FeeRefusal::Unpaid`](super::payments::FeeRefusal::Unpaid) once all else is in order.
+pub async fn hand_over_settled(
+    deed: &mut Deed<Officer>,
+    counter: &Counter,
+    id: CardId,
+    slip: &str,
+) -> Result<Vec<CardId>, HandOverError> {
+    hands_over(deed, Some(counter), id, slip).await
+}
+
+async fn hands_over(
+    deed: &mut Deed<Officer>,
+    settled: Option<&Counter>,
+    id: CardId,
+    slip: &str,
+) -> Result<Vec<CardId>, HandOverError> {
     let mut card = cards::steps::of_office(deed, id).await?;
     let application = store::application_locked(deed, card.application).await?;
     let mut application = application.ok_or(CardError::Unknown)?;
@@ -30,8 +53,14 @@ pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Resu
     if application.registered.by == deed.actor().id {
         return Err(HandOverError::SameOfficer);
     }
+    let free = claims::not_anothers(deed, &application).await;
+    free.map_err(|error| HandOverError::Counter(Box::new(error)))?;
     if !application.slip.matches(slip) {
         return Err(HandOverError::Slip);
+    }
+    if let Some(counter) = settled {
+        let settled = payments::must_be_settled(deed, counter, PayBefore::HandOver, &application).await;
+        settled.map_err(|error| HandOverError::Counter(Box::new(error)))?;
     }
     let handed_over = deed.decision();
     let revoked = cards::steps::activate(deed, &mut card, handed_over.clone()).await?;
@@ -48,6 +77,9 @@ pub enum HandOverError {
     /// The card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The counter.
+    #[error(transparent)]
+    Counter(Box<CounterError>),
     /// The officer opened the application, and so knows the slip.
     #[error("another officer than the one who opened the application")]
     SameOfficer,
@@ -65,6 +97,7 @@ pub enum HandOverError {
 /// The route of hand-over.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
+    Counter: FromRef<S>,
     Desk: FromRef<S>,
 {
     Routes::new().add(Right::Officer(Permission::HandOver), routes!(hand_over_card))
@@ -95,12 +128,14 @@ struct HandedOver {
     responses((status = 200, body = HandedOver)))]
 async fn hand_over_card(
     State(desk): State<Desk>,
+    State(counter): State<Counter>,
     officer: Officer,
     Named(id): Named<CardId>,
     Write { stamp, body }: Write<HandOver>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        hand_over(deed, id, body.slip.as_str()).await.map(|revoked| HandedOver { status: "active", revoked })
+        let revoked = hand_over_settled(deed, &counter, id, body.slip.as_str()).await?;
+        Ok::<_, HandOverError>(HandedOver { status: "active", revoked })
     })
     .await
 }

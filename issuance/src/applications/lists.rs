@@ -1,6 +1,7 @@
 //! Applications, listed: for a counter that has a slip or a person before it, and for an office that asks what waits.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{FromRef, State};
@@ -10,12 +11,14 @@ use time::{Date, Duration, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+use super::claims::Claim;
 use super::model::{Hold, HoldReason, Kind, KindName, Slip, Stage, StageName};
 use super::store::lists::{self as store, Wanted, Window};
-use super::store::progress_of;
+use super::store::{claims, progress_of};
 use super::{CounterError, steps};
+use crate::access;
 use crate::deed::{Action, Object};
-use crate::ground::ids::{ApplicationId, PersonId};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
 use crate::offices;
@@ -47,6 +50,9 @@ struct Asked {
     owner: Option<Role>,
     /// True: those that are late, at the office that has them. Stands with `owner` and `office` alone.
     overdue: Option<bool>,
+    /// `me`: those that the officer has taken; stands with `office` alone. `free`: those that no officer has taken;
+    /// stands with `owner`, and `office`.
+    claimed: Option<ClaimAsked>,
     /// Registered so many days ago, or earlier.
     #[param(minimum = 0, maximum = 36_500)]
     older_than_days: Option<u16>,
@@ -62,6 +68,16 @@ struct Asked {
     /// With `person_id`: the application for which it is read.
     #[param(value_type = Option<ApplicationId>)]
     case: Option<ApplicationId>,
+}
+
+/// Which applications, by the officer who has taken them.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ClaimAsked {
+    /// No officer has.
+    Free,
+    /// The officer who asks has.
+    Me,
 }
 
 /// An application in a list: without name or identifier of the person.
@@ -90,6 +106,11 @@ struct ApplicationItem {
     owner: Option<Role>,
     /// The office that has it; none at an end.
     owner_office: Option<OfficeCode>,
+    /// The officer who has taken it for some minutes.
+    claimed_by: Option<OfficerId>,
+    /// Until when.
+    #[serde(with = "time::serde::rfc3339::option")]
+    claimed_until: Option<OffsetDateTime>,
     /// The last day on which it leaves the stage in time.
     due_on: Option<Day>,
     /// Working days since then, if it is late.
@@ -118,7 +139,7 @@ async fn list(
 ) -> Looked<Page<ApplicationItem>> {
     let (most, limit, now) = (listing.most(), listing.limit, desk.deeds().source().now());
     let Listing { filter, after, .. } = listing;
-    let Asked { office, stage, owner, overdue, older_than_days, slip, person_id, purpose, case } = filter;
+    let Asked { office, stage, owner, overdue, claimed, older_than_days, slip, person_id, purpose, case } = filter;
     if steps::mends_only(&officer) && stage != Some(StageName::Held) {
         return Err(CounterError::NotHeld.into());
     }
@@ -132,6 +153,15 @@ async fn list(
         let says = "`owner` and `overdue` stand with `office` alone";
         return Err(Problem::new(ProblemCode::QueryMalformed).detail(says));
     }
+    let fits = match claimed {
+        None => true,
+        Some(ClaimAsked::Free) => owner.is_some() && !late,
+        Some(ClaimAsked::Me) => owner.is_none() && !late && stage.is_none() && person_id.is_none() && slip.is_none(),
+    };
+    if !fits {
+        let says = "`claimed=free` stands with `owner`, `claimed=me` with `office` alone";
+        return Err(Problem::new(ProblemCode::QueryMalformed).detail(says));
+    }
     // Of one person or one slip there are few: what the national office need not name is every office.
     let seen = if wants_own { &officer.office } else { &own };
     let slip = slip.map(|text| Slip::typed(text.as_str()));
@@ -139,10 +169,15 @@ async fn list(
     let today = desk.deeds().source().clock().today();
     let wanted = match (&slip, person_id, stage) {
         (None, None, None) if late => Wanted::Late(&own, owner, today),
+        (None, None, None) if claimed == Some(ClaimAsked::Me) => Wanted::Claimed(officer.id, seen, now),
         (Some(slip), ..) => Wanted::Slip(&slip.0, seen, any),
         (None, Some(person), _) => Wanted::Person(person, seen, any),
         (None, None, Some(stage)) => Wanted::Stage(&own, stage.word()),
-        (None, None, None) => owner.map_or(Wanted::Office(&own), |role| Wanted::Owner(&own, role)),
+        (None, None, None) => match owner {
+            Some(role) if claimed.is_some() => Wanted::Free(&own, role, now),
+            Some(role) => Wanted::Owner(&own, role),
+            None => Wanted::Office(&own),
+        },
     };
     let until = now - Duration::days(older_than_days.unwrap_or_default().into());
     let window = Window { until, after: after.unwrap_or(Id::nil()), most };
@@ -164,8 +199,9 @@ async fn list(
     };
     let mut tx = desk.deeds().db().begin_read().await?;
     let calendar = offices::steps::calendar(&mut tx, today.year() - 1, today.year()).await?;
+    let claims = taken(&mut tx, &rows, now).await?;
     drop(tx);
-    let item = |row| item(row, &officer, now, (today, &calendar), &doubtful);
+    let item = |row| item(row, &officer, now, (today, &calendar), (&doubtful, &claims));
     Ok(Json(Page::judged(&rows, limit, item)?))
 }
 
@@ -180,12 +216,41 @@ async fn doubtful(tx: &mut Tx, rows: &[(Record, bool)]) -> Result<BTreeSet<Perso
     if persons.is_empty() { Ok(BTreeSet::new()) } else { duplicates::doubtful_among(tx, persons).await }
 }
 
+/// Returns the claims that stand of applications in a list.
+async fn taken(
+    tx: &mut Tx,
+    rows: &[(Record, bool)],
+    now: OffsetDateTime,
+) -> Result<BTreeMap<ApplicationId, Claim>, StoreError> {
+    let ids: Vec<ApplicationId> = rows.iter().map(|(row, _)| Id::of(row, "id")).collect::<Result<_, _>>()?;
+    let mut claims = claims::of_applications(tx, &ids).await?;
+    claims.retain(|_, claim| claim.until > now);
+    let mut there = BTreeMap::new();
+    for officer in claims.values().map(|claim| claim.officer) {
+        if let Entry::Vacant(entry) = there.entry(officer) {
+            entry.insert(access::office_of_officer_in_service(tx, officer).await?);
+        }
+    }
+    for (row, _) in rows {
+        let (id, office, moves): (_, String, Option<i64>) = (Id::of(row, "id")?, row.get("office")?, row.get("moves")?);
+        let stands = claims.get(&id).is_some_and(|claim| {
+            let at = there[&claim.officer].as_ref();
+            moves.unwrap_or(0) == i64::from(claim.moves)
+                && at.is_some_and(|at| at.as_str() == office || *at == OfficeCode::national())
+        });
+        if !stands {
+            claims.remove(&id);
+        }
+    }
+    Ok(claims)
+}
+
 fn item(
     (row, holds): &(Record, bool),
     officer: &Officer,
     now: OffsetDateTime,
     (today, calendar): (Date, &Calendar),
-    doubtful: &BTreeSet<PersonId>,
+    (doubtful, claims): (&BTreeSet<PersonId>, &BTreeMap<ApplicationId, Claim>),
 ) -> Result<(ApplicationId, ApplicationItem), StoreError> {
     let (id, registered_at) = (Id::of(row, "id")?, row.get("registered_at")?);
     // What was changed by another hand may have no meaning, and is shown all the same.
@@ -201,6 +266,7 @@ fn item(
         read => read.unwrap_or_default(),
     };
     let (owner_office, owner) = progress.owner.clone().unzip();
+    let claim = claims.get(&id);
     let item = ApplicationItem {
         id,
         slip: if officer.may(Permission::Apply) { Some(Slip(row.get("slip")?)) } else { None },
@@ -211,6 +277,8 @@ fn item(
         age_days: (now - registered_at).whole_days(),
         owner,
         owner_office,
+        claimed_by: claim.map(|claim| claim.officer),
+        claimed_until: claim.map(|claim| claim.until),
         due_on: progress.due.map(Day),
         days_late: Some(progress.days_late(today, calendar)).filter(|days| *days > 0),
         promised_on: progress.promised.map(Day),

@@ -7,7 +7,7 @@ use crypto::identity::CardSerial;
 use time::Date;
 use time::macros::{date, datetime};
 
-use super::model::{Approval, Capture, Hold, HoldReason, ReturnReason, Stage, StageName, TransitionError};
+use super::model::{Approval, Capture, Complaint, Hold, HoldReason, ReturnReason, Stage, StageName, TransitionError};
 use super::stages::{self, Procedure, Step, TABLE};
 use crate::ground::ids::OfficerId;
 use crate::ground::{Decision, Id, Role};
@@ -44,9 +44,13 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
     let Life { stage, involved } = life;
     let all: Vec<OfficerId> = involved.iter().copied().collect();
     let alone = |stage: Result<Stage, TransitionError>| stage.map(|stage| Life { stage, involved: involved.clone() });
-    let with_a_hand = |stage: Result<Stage, TransitionError>| {
-        stage.map(|stage| Life { stage, involved: involved.iter().copied().chain([officer(number)]).collect() })
+    let with = |stage: Result<Stage, TransitionError>, more: Vec<OfficerId>| {
+        stage.map(|stage| Life { stage, involved: involved.iter().copied().chain(more).collect() })
     };
+    let with_a_hand = |stage| with(stage, vec![officer(number)]);
+    let agreed = stage.agreed().iter().map(|decision| decision.by).collect();
+    let refuser = stage.moved_by().map(|(by, _)| by);
+    let complaint = Complaint { on: TODAY, words: "w".into(), taken: by(number) };
     let taken = Capture { taken: by(number), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
     let seen = stage.capture_of().map(|capture| capture.dossier(officer(number)));
     let approves = if stage.which() == StageName::LocallyApproved { Step::Confirm } else { Step::Approve };
@@ -59,7 +63,11 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
         (approves, alone(stage.clone().approve(procedure, &all, by(number), seen))),
         (Step::Return, alone(stage.clone().give_back(&all, by(number), missing(), TODAY))),
         (Step::Resubmit, with_a_hand(stage.clone().resubmit([9; 16]))),
-        (Step::Refuse, alone(stage.clone().refuse(&all, by(number), "r".into(), TODAY))),
+        // Those who agreed before count as involved, and so do those who refused once a complaint comes.
+        (Step::Refuse, with(stage.clone().refuse(&all, by(number), "r".into(), TODAY), agreed)),
+        (Step::Appeal, with(stage.clone().appeal(complaint), refuser.into_iter().chain([officer(number)]).collect())),
+        (Step::Uphold, alone(stage.clone().uphold(&all, by(number), "r".into()))),
+        (Step::Allow, with_a_hand(stage.clone().allow(&all, officer(number), [6; 16]))),
         (Step::Hold, alone(stage.clone().hold(hold))),
         (Step::Release, alone(stage.clone().release(&all, officer(number)))),
         (Step::Reopen, alone(stage.clone().reopen([8; 16]))),
@@ -77,6 +85,10 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
 /// Refuses an application on its way to a card that was not agreed to as the procedure wants it, by as many officers,
 /// none of whom had a hand in it.
 fn is_agreed(life: &Life, procedure: Procedure) {
+    if let Stage::Refused { decision, upheld: Some(upheld), .. } = &life.stage {
+        let by = upheld.decision.by;
+        assert!(by != decision.by && !life.involved.contains(&by), "an officer decided about own work: {life:?}");
+    }
     let (Stage::Approved { approval, .. }
     | Stage::Held { approval, .. }
     | Stage::InProduction { approval, .. }

@@ -2,7 +2,9 @@
 //! the second officer who decides, hand-over.
 
 mod api;
+pub mod appeals;
 pub mod cases;
+pub mod claims;
 pub mod deadlines;
 pub mod erasure;
 pub mod fees;
@@ -13,11 +15,14 @@ mod lists;
 mod lives;
 pub mod model;
 mod notices;
+pub mod payments;
+mod payments_api;
 pub mod portrait;
 mod problem;
 pub mod progress;
 mod reading;
 mod reference;
+pub mod register_check;
 pub mod stages;
 pub mod steps;
 pub mod store;
@@ -26,11 +31,14 @@ use std::sync::Arc;
 
 pub(crate) use api::ApplicationView;
 pub use api::routes;
+use claims::Claims;
 use deadlines::Deadlines;
 use fees::Fees;
 use serde::{Deserialize, Serialize};
 use stages::Procedure;
 pub use steps::CounterError;
+pub use store::payments::FEE_ENTRY;
+pub use store::register_checks::REGISTER_CHECK;
 pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
 
 use crate::cards::CardProfile;
@@ -47,6 +55,8 @@ pub struct Settings {
     pub procedure: Procedure,
     /// Until when.
     pub deadlines: Deadlines,
+    /// For how long an officer has one before them.
+    pub claims: Claims,
 }
 
 /// What the counter has: the fee table, the large objects, and what a card of this series can carry.

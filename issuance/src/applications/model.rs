@@ -231,6 +231,28 @@ pub enum ReturnReason {
     PortraitUnfit,
 }
 
+/// A citizen's complaint about a refusal (Law on Complaints 02/2011/QH13, Art. 7 to 9).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Complaint {
+    /// The day on which it was made.
+    pub on: Date,
+    /// In the citizen's words; empty once they are erased.
+    pub words: String,
+    /// The officer who took it, and the moment.
+    pub taken: Decision,
+}
+
+/// A refusal that stands after a complaint: it is for good.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Upheld {
+    /// The complaint.
+    pub complaint: Complaint,
+    /// The officer of the national office who decided about it, and the moment.
+    pub decision: Decision,
+    /// The reason, which the citizen is told.
+    pub reason: String,
+}
+
 /// Where an application stands. A stage carries what is known by then.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "stage")]
@@ -298,6 +320,22 @@ pub enum Stage {
         reason: String,
         /// Until when the citizen may complain (Law on Complaints 02/2011/QH13, Art. 9: 90 days).
         appeal_until: Date,
+        /// The citizen complained, and the refusal stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upheld: Option<Box<Upheld>>,
+    },
+    /// The citizen complained about the refusal; waits for the national office.
+    Appealed {
+        /// What was taken.
+        capture: Capture,
+        /// The officer who refused, and the moment.
+        decision: Decision,
+        /// The reason of the refusal.
+        reason: String,
+        /// Until when the citizen could complain.
+        appeal_until: Date,
+        /// The complaint.
+        complaint: Complaint,
     },
     /// Bound to one chip, on which it is being written.
     InProduction {
@@ -367,6 +405,8 @@ pub enum StageName {
     Held,
     /// A second officer disagreed.
     Refused,
+    /// The citizen complained about the refusal; waits for the national office.
+    Appealed,
     /// Being written on a chip.
     InProduction,
     /// The card is made at another office, and on its way.
@@ -390,6 +430,7 @@ impl StageName {
         Self::Approved,
         Self::Held,
         Self::Refused,
+        Self::Appealed,
         Self::InProduction,
         Self::Shipped,
         Self::Personalized,
@@ -409,6 +450,7 @@ impl StageName {
             Self::Approved => "approved",
             Self::Held => "held",
             Self::Refused => "refused",
+            Self::Appealed => "appealed",
             Self::InProduction => "in-production",
             Self::Shipped => "shipped",
             Self::Personalized => "personalized",
@@ -584,6 +626,8 @@ struct Known {
     withdrawn: bool,
     /// The day until which the citizen may come, or complain.
     until: Option<Date>,
+    complaint: Option<Complaint>,
+    upheld: Option<Box<Upheld>>,
     chip: Option<CardSerial>,
     card: Option<CardId>,
 }
@@ -612,6 +656,14 @@ impl Known {
                 decision: self.decision?,
                 reason: self.reason?,
                 appeal_until: self.until?,
+                upheld: self.upheld,
+            },
+            StageName::Appealed => Stage::Appealed {
+                capture: self.capture?,
+                decision: self.decision?,
+                reason: self.reason?,
+                appeal_until: self.until?,
+                complaint: self.complaint?,
             },
             StageName::InProduction => {
                 Stage::InProduction { capture: self.capture?, approval: self.approval?, chip: self.chip? }
@@ -666,11 +718,20 @@ impl Stage {
             Self::Held { capture, approval, hold } => {
                 Known { capture: Some(capture), approval: Some(approval), hold: Some(hold), ..none }
             }
-            Self::Refused { capture, decision, reason, appeal_until } => Known {
+            Self::Refused { capture, decision, reason, appeal_until, upheld } => Known {
                 capture: Some(capture),
                 decision: Some(decision),
                 reason: Some(reason),
                 until: Some(appeal_until),
+                upheld,
+                ..none
+            },
+            Self::Appealed { capture, decision, reason, appeal_until, complaint } => Known {
+                capture: Some(capture),
+                decision: Some(decision),
+                reason: Some(reason),
+                until: Some(appeal_until),
+                complaint: Some(complaint),
                 ..none
             },
             Self::InProduction { capture, approval, chip } => {
@@ -698,8 +759,11 @@ impl Stage {
     #[must_use]
     pub fn closed_at(&self) -> Option<OffsetDateTime> {
         match self {
-            // To the end of that day, wherever the service stands.
-            Self::Refused { appeal_until, .. } => Some(appeal_until.midnight().assume_utc() + Duration::days(1)),
+            // To the end of that day, wherever the service stands; a complaint that came in time may be decided later.
+            Self::Refused { appeal_until, upheld, .. } => {
+                let last = appeal_until.midnight().assume_utc() + Duration::days(1);
+                Some(upheld.as_ref().map_or(last, |upheld| last.max(upheld.decision.at)))
+            }
             Self::Cancelled { decision, .. } => Some(decision.at),
             Self::HandedOver { handed_over, .. } => Some(handed_over.at),
             _ => None,
@@ -723,6 +787,7 @@ impl Stage {
             Self::Approved { .. } => StageName::Approved,
             Self::Held { .. } => StageName::Held,
             Self::Refused { .. } => StageName::Refused,
+            Self::Appealed { .. } => StageName::Appealed,
             Self::InProduction { .. } => StageName::InProduction,
             Self::Shipped { .. } => StageName::Shipped,
             Self::Personalized { .. } => StageName::Personalized,
@@ -748,6 +813,7 @@ impl Stage {
             | Self::Approved { capture, .. }
             | Self::Held { capture, .. }
             | Self::Refused { capture, .. }
+            | Self::Appealed { capture, .. }
             | Self::InProduction { capture, .. }
             | Self::Shipped { capture, .. }
             | Self::Personalized { capture, .. } => Some(capture),
@@ -787,6 +853,8 @@ impl Stage {
         match self {
             Self::Registered => None,
             Self::Captured { capture } => of(&capture.taken),
+            Self::Refused { upheld: Some(upheld), .. } => of(&upheld.decision),
+            Self::Appealed { complaint, .. } => of(&complaint.taken),
             Self::Returned { returned: decision, .. }
             | Self::Checked { checked: decision, .. }
             | Self::LocallyApproved { local: decision, .. }
@@ -906,15 +974,59 @@ impl Stage {
         self.step(Step::Refuse, |known| Known { decision, reason, until, ..known })
     }
 
-    /// Refuses an officer who had a hand in it: who is involved, captured, checked or approved. Also for one that is
+    /// `Refused → Appealed`: the citizen complains, until the day that the refusal names.
+    ///
+    /// # Errors
+    /// [`TransitionError::Complained`], [`TransitionError::ComplainedLate`], [`TransitionError::NotRefused`]
+    pub fn appeal(self, complaint: Complaint) -> Result<Self, TransitionError> {
+        match &self {
+            Self::Appealed { .. } | Self::Refused { upheld: Some(_), .. } => Err(TransitionError::Complained),
+            Self::Refused { appeal_until, .. } if complaint.on > *appeal_until => {
+                Err(TransitionError::ComplainedLate(*appeal_until))
+            }
+            Self::Refused { .. } => self.step(Step::Appeal, |known| Known { complaint: Some(complaint), ..known }),
+            _ => Err(TransitionError::NotRefused(self.name())),
+        }
+    }
+
+    /// `Appealed → Refused`, for good: by an officer who neither refused it nor had a hand in it.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`], [`TransitionError::SameOfficer`]
+    pub fn uphold(self, involved: &[OfficerId], decision: Decision, reason: String) -> Result<Self, TransitionError> {
+        self.second(involved, decision.by)?;
+        self.step(Step::Uphold, |known| {
+            let complaint = known.complaint;
+            let upheld = complaint.map(|complaint| Box::new(Upheld { complaint, decision, reason }));
+            Known { complaint: None, upheld, ..known }
+        })
+    }
+
+    /// `Appealed → Captured`, by such an officer likewise: the decision is to be taken anew, by officers who look again.
+    ///
+    /// # Errors
+    /// As [`uphold`](Self::uphold).
+    pub fn allow(self, involved: &[OfficerId], by: OfficerId, salt: [u8; 16]) -> Result<Self, TransitionError> {
+        self.second(involved, by)?;
+        self.step(Step::Allow, |known| known.salted(salt))
+    }
+
+    /// Refuses an officer who had a hand in it: who is involved, captured, checked or approved; and about a complaint,
+    /// who refused it or took the complaint. Also for one that is
     /// already approved: the same person's second approval is that person's mistake, not the stage's.
     fn second(&self, involved: &[OfficerId], by: OfficerId) -> Result<(), TransitionError> {
         let captured = self.capture_of().is_some_and(|capture| capture.taken.by == by);
         let agreed = self.agreed().iter().any(|decision| decision.by == by);
         let approved = matches!(self, Self::Approved { approval, .. } if approval.has(by));
+        let refused = matches!(self, Self::Appealed { decision, complaint, .. }
+            if decision.by == by || complaint.taken.by == by);
         match self {
-            Self::Captured { .. } | Self::Checked { .. } | Self::LocallyApproved { .. } | Self::Approved { .. }
-                if captured || agreed || approved || involved.contains(&by) =>
+            Self::Captured { .. }
+            | Self::Checked { .. }
+            | Self::LocallyApproved { .. }
+            | Self::Approved { .. }
+            | Self::Appealed { .. }
+                if captured || agreed || approved || refused || involved.contains(&by) =>
             {
                 Err(TransitionError::SameOfficer)
             }
@@ -1057,9 +1169,18 @@ impl Approval {
 /// Why a stage does not change.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum TransitionError {
+    /// The citizen complained before: the complaint is open, or decided.
+    #[error("the citizen complained about this refusal before")]
+    Complained,
+    /// The citizen complains too late.
+    #[error("the citizen could complain until {0}")]
+    ComplainedLate(Date),
     /// The stage has no such way out.
     #[error("not possible while {0}")]
     NotFrom(&'static str),
+    /// A complaint about what is not refused.
+    #[error("the application is {0}, not refused")]
+    NotRefused(&'static str),
     /// It is held, and must be released first.
     #[error("the application is held")]
     Held,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use time::Date;
 
 use super::model::{Application, ReturnReason, Stage};
+use crate::ground::OfficeCode;
 
 /// Returns the notice that belongs to the stage of an application, in Vietnamese; `None` where none is due.
 #[must_use]
@@ -12,6 +13,24 @@ pub(super) fn notice(application: &Application) -> Option<String> {
     let mut text = String::new();
     let (office, id) = (&application.office, application.id);
     match &application.stage {
+        Stage::Refused { upheld: Some(upheld), .. } => {
+            let _ = write!(
+                text,
+                "THÔNG BÁO\nvề việc giải quyết khiếu nại\n\nĐơn vị: {}\nHồ sơ: {id}\nKhiếu nại ngày: {}\nKết quả: giữ nguyên việc không cấp thẻ Căn cước công dân.\n\
+                 Lý do: {}\n\nNếu không đồng ý, Ông/Bà có quyền khiếu nại lần hai hoặc khởi kiện vụ án hành chính (Luật Khiếu nại số 02/2011/QH13, Điều 33).\n",
+                OfficeCode::national(),
+                day(upheld.complaint.on),
+                upheld.reason
+            );
+        }
+        Stage::Appealed { complaint, .. } => {
+            let until = application.progress.due.map_or_else(String::new, day);
+            let _ = write!(
+                text,
+                "THÔNG BÁO\nvề việc thụ lý khiếu nại\n\nĐơn vị: {office}\nHồ sơ: {id}\nKhiếu nại ngày: {}\nGiải quyết đến hết ngày: {until}\n",
+                day(complaint.on)
+            );
+        }
         Stage::Refused { reason, appeal_until, .. } => {
             let _ = write!(
                 text,

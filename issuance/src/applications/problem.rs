@@ -5,7 +5,9 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::CounterError;
 use super::hand_over::HandOverError;
 use super::model::{ApplicationError, TransitionError};
+use super::payments::FeeRefusal;
 use super::portrait::PortraitError;
+use super::register_check::RegisterDoubt;
 use crate::deed::Object;
 use crate::web::Problem;
 
@@ -25,9 +27,13 @@ impl From<CounterError> for Problem {
             E::Calendar(_) => of(Code::CalendarEnds),
             E::Card(source) => source.into(),
             E::CardAlreadyHeld => of(Code::CardAlreadyHeld),
+            E::ComplaintDay(_) => of(Code::PeriodUnfit).field("/on", Code::PeriodUnfit, said.as_str()),
+            E::Claimed { by, .. } => of(Code::ApplicationClaimed).object(Some(Object::Officer(by))),
             E::Compose(source) => source.into(),
             E::Doubtful(_) => of(Code::AcknowledgementNeeded),
             E::Erased { .. } => of(Code::Erased),
+            E::Fee(source) => source.into(),
+            E::GroundMissing => of(Code::ReasonMissing).field("/fee_exempt", Code::ReasonMissing, said.as_str()),
             E::Features => of(Code::FeaturesUnfit).field("/features", Code::FeaturesUnfit, said.as_str()),
             E::NoPortrait => of(Code::StageDoesNotAllow),
             E::NotEntitled => of(Code::NotEntitled),
@@ -40,6 +46,8 @@ impl From<CounterError> for Problem {
             E::Place(_) => of(Code::OtherOffice),
             E::Portrait(source) => source.into(),
             E::ReasonMissing => of(Code::ReasonMissing),
+            E::Register(RegisterDoubt::Unfit) => of(Code::RegisterCheckUnfit),
+            E::Register(_) => of(Code::RegisterChangeOpen),
             E::Store(source) => source.into(),
             E::Transition(source) => source.into(),
             E::Until(_) => of(Code::PeriodUnfit).field("/until", Code::PeriodUnfit, said.as_str()),
@@ -48,10 +56,31 @@ impl From<CounterError> for Problem {
     }
 }
 
+impl From<FeeRefusal> for Problem {
+    fn from(error: FeeRefusal) -> Self {
+        let (code, field) = match error {
+            FeeRefusal::Amount(_) => (Code::FeePaymentUnfit, Some("/dong")),
+            FeeRefusal::Entry(_) => (Code::FeeEntryUnfit, None),
+            FeeRefusal::Ground(_) => (Code::FeePaymentUnfit, Some("/ground")),
+            FeeRefusal::NothingDue => (Code::FeePaymentUnfit, None),
+            FeeRefusal::PaidOn(_) => (Code::PeriodUnfit, Some("/paid_on")),
+            FeeRefusal::Receipt => (Code::ReceiptTaken, Some("/receipt")),
+            FeeRefusal::Unpaid(_) => (Code::FeeUnpaid, None),
+        };
+        let said = error.to_string();
+        let problem = Self::new(code).detail(&said);
+        match field {
+            Some(field) => problem.field(field, code, said.as_str()),
+            None => problem,
+        }
+    }
+}
+
 impl From<HandOverError> for Problem {
     fn from(error: HandOverError) -> Self {
         match error {
             HandOverError::Card(source) => source.into(),
+            HandOverError::Counter(source) => (*source).into(),
             HandOverError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),
             HandOverError::Slip => Self::new(Code::SlipMismatch).detail(error),
             HandOverError::Stage(source) => source.into(),
@@ -63,6 +92,9 @@ impl From<HandOverError> for Problem {
 impl From<TransitionError> for Problem {
     fn from(error: TransitionError) -> Self {
         match error {
+            TransitionError::Complained => Self::new(Code::AppealDecided).detail(error),
+            TransitionError::ComplainedLate(_) => Self::new(Code::AppealLate).detail(error),
+            TransitionError::NotRefused(_) => Self::new(Code::AppealUnfit).detail(error),
             TransitionError::Changed => Self::new(Code::PortraitChanged).detail(error),
             TransitionError::NotSeen => Self::new(Code::DossierNotSeen).detail(error),
             TransitionError::Held => Self::new(Code::ApplicationHeld).detail(error),

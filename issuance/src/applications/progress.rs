@@ -27,7 +27,10 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
         return Err(StoreError::inconsistent("application", "id", id));
     };
     let now = Now { day: deed.today(), at: deed.at() };
-    let left_on = before.progress.moved_at.map(|at| deed.day_of(at));
+    // What was complained about rested since the refusal.
+    let left_at =
+        if let Stage::Appealed { decision, .. } = &before.stage { Some(decision.at) } else { before.progress.moved_at };
+    let left_on = left_at.map(|at| deed.day_of(at));
     let calendar = calendar(deed.tx(), now.day).await?;
     let progress = before.progress.moved(&before.stage, stage, &before.office, now, &calendar, left_on);
     super::store::move_to(deed.tx(), id, stage, &progress).await

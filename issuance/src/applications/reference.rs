@@ -170,6 +170,7 @@ const fn stage_words(stage: StageName) -> (&'static str, &'static str) {
         StageName::Approved => ("Đã duyệt, chờ sản xuất thẻ", "Approved, waits for a chip"),
         StageName::Held => ("Tạm giữ, chờ khắc phục", "Held until something is mended"),
         StageName::Refused => ("Bị từ chối", "Refused"),
+        StageName::Appealed => ("Đang giải quyết khiếu nại", "A complaint about the refusal is being decided"),
         StageName::InProduction => ("Đang sản xuất thẻ", "Being written on a chip"),
         StageName::Shipped => ("Thẻ đã làm xong, đang chuyển về", "Card made elsewhere, on its way"),
         StageName::Personalized => ("Thẻ đã hoàn thành, chờ trả", "Card made, waits for its holder"),

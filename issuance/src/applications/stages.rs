@@ -33,6 +33,10 @@ impl Procedure {
 /// What moves an application from a stage to another.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Step {
+    /// A complaint about the refusal is right: the decision is taken anew.
+    Allow,
+    /// The citizen complains about the refusal.
+    Appeal,
     /// A second officer agrees, or the first of two places.
     Approve,
     /// The card is counted at the office of the application.
@@ -67,6 +71,8 @@ pub enum Step {
     Return,
     /// Its chip is written off.
     Unbind,
+    /// A complaint about the refusal is not right: the refusal stands.
+    Uphold,
     /// The citizen does not want it any more.
     Withdraw,
 }
@@ -84,7 +90,9 @@ pub enum By {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
+        Self::Allow,
+        Self::Appeal,
         Self::Approve,
         Self::Arrive,
         Self::Bind,
@@ -102,6 +110,7 @@ impl Step {
         Self::Resubmit,
         Self::Return,
         Self::Unbind,
+        Self::Uphold,
         Self::Withdraw,
     ];
 
@@ -109,6 +118,8 @@ impl Step {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Allow => "allow",
+            Self::Appeal => "appeal",
             Self::Approve => "approve",
             Self::Arrive => "arrive",
             Self::Bind => "bind",
@@ -126,6 +137,7 @@ impl Step {
             Self::Resubmit => "resubmit",
             Self::Return => "return",
             Self::Unbind => "unbind",
+            Self::Uphold => "uphold",
             Self::Withdraw => "withdraw",
         }
     }
@@ -134,11 +146,11 @@ impl Step {
     #[must_use]
     pub const fn by(self) -> By {
         match self {
-            Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return => {
+            Self::Allow | Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return | Self::Uphold => {
                 By::Officer(Permission::Decide)
             }
             Self::Arrive => By::Officer(Permission::Stock),
-            Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
+            Self::Appeal | Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
             Self::Capture | Self::Resubmit => By::Officer(Permission::Capture),
             Self::HandOver => By::Officer(Permission::HandOver),
             Self::Release => By::Officer(Permission::Release),
@@ -162,6 +174,8 @@ pub enum Owner {
 /// Until when an application leaves a stage. Stages with one term share its days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Term {
+    /// The decision about a complaint.
+    Appeal,
     /// The centre: approval there, printing.
     Centre,
     /// Shipping, and the time in which the citizen fetches the card.
@@ -334,7 +348,18 @@ pub const TABLE: [Row; 13] = {
                 way(Step::Cancel, S::Cancelled),
             ],
         },
-        Row { stage: S::Refused, rest: Rest::Over, ways: &[] },
+        // An end, about which the citizen may complain.
+        Row { stage: S::Refused, rest: Rest::Over, ways: &[way(Step::Appeal, S::Appealed)] },
+        Row {
+            stage: S::Appealed,
+            rest: waits(Centre(Role::Approver), Term::Appeal),
+            ways: &[
+                way(Step::Allow, S::Captured),
+                way(Step::Uphold, S::Refused),
+                way(Step::Withdraw, S::Cancelled),
+                way(Step::Cancel, S::Cancelled),
+            ],
+        },
         Row {
             stage: S::InProduction,
             rest: waits(Office(Role::Stock), Term::Centre),
@@ -409,6 +434,7 @@ fn owner_words(owner: Owner) -> String {
 
 const fn term_words(term: Term) -> &'static str {
     match term {
+        Term::Appeal => "within the term of a complaint",
         Term::Centre => "within the term of the centre",
         Term::HandOver => "within shipping and fetching",
         Term::Local => "within the term of the office",
@@ -515,9 +541,10 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_has_a_way_out_and_an_end_has_none() {
+    fn what_waits_has_a_way_out_and_an_end_has_none_but_a_complaint() {
         for row in &TABLE {
-            assert_eq!(row.ways.is_empty(), row.rest == Rest::Over, "{:?}", row.stage);
+            let ends = row.ways.iter().all(|way| way.step == Step::Appeal);
+            assert_eq!(ends, row.rest == Rest::Over, "{:?}", row.stage);
         }
     }
 

@@ -7,14 +7,17 @@ use thiserror::Error;
 use time::{Date, Duration, OffsetDateTime};
 
 use super::deadlines::{Now, Progress};
+use super::fees::PayBefore;
 use super::fetched::FetchedPortrait;
 use super::model::{
     Application, ApplicationError, Capture, DossierDigest, Held, Kind, ReturnReason, Slip, Stage, TransitionError,
     old_enough,
 };
+use super::payments::FeeRefusal;
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
+use super::register_check::{self, RegisterDoubt};
 use super::store::closed::Erased;
-use super::{Counter, progress, store};
+use super::{Counter, claims, payments, progress, store};
 use crate::cards::CardError;
 use crate::cards::compose::{self, ComposeError, Holder};
 use crate::cards::model::Card;
@@ -62,6 +65,9 @@ pub async fn register(
     request: Request<'_>,
 ) -> Result<Application, CounterError> {
     deed.actor().may_act_for(request.office)?;
+    if request.exempt && counter.settings.fees.pay_before != PayBefore::Never {
+        return Err(CounterError::GroundMissing);
+    }
     // Locked, so that two counters cannot open one each.
     let registered = population::store::person_locked(deed, request.person).await?.ok_or(PopulationError::Unknown)?;
     if let Some(into) = registered.merged_into {
@@ -144,7 +150,7 @@ pub async fn capture(
     portrait: String,
     features: &str,
 ) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     let features = tidy(features).filter(|text| text.len() <= MAX_FEATURES).ok_or(CounterError::Features)?;
     let mut salt = [0; 16];
     deed.rng().fill_bytes(&mut salt);
@@ -166,7 +172,7 @@ pub async fn check(
     id: ApplicationId,
     seen: Option<DossierDigest>,
 ) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     at_its_place(deed.actor(), &application)?;
     let involved = involved_officers(deed, &application).await?;
     let (procedure, checked) = (application.procedure(), deed.decision());
@@ -186,11 +192,13 @@ pub async fn approve(
     seen: Option<DossierDigest>,
     portrait: Option<FetchedPortrait>,
 ) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     at_its_place(deed.actor(), &application)?;
     let involved = involved_officers(deed, &application).await?;
     let (procedure, approval) = (application.procedure(), deed.decision());
     application.stage = stepped(application.stage, |stage| stage.approve(procedure, &involved, approval, seen))?;
+    register_check::must_be_settled(deed, &application).await?;
+    payments::must_be_settled(deed, counter, PayBefore::Approval, &application).await?;
     rehearse(deed, counter, &application, portrait).await?;
     let action = match application.stage {
         Stage::LocallyApproved { .. } => Action::ApplicationLocallyApproved,
@@ -204,12 +212,17 @@ pub async fn approve(
 /// # Errors
 /// [`CounterError`]
 pub async fn refuse(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     at_its_place(deed.actor(), &application)?;
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
     let involved = involved_officers(deed, &application).await?;
     let (today, decision) = (deed.today(), deed.decision());
+    // Those who found it in order do not decide about it again, after a complaint.
+    let agreed: Vec<OfficerId> = application.stage.agreed().iter().map(|decision| decision.by).collect();
     application.stage = stepped(application.stage, |stage| stage.refuse(&involved, decision, reason, today))?;
+    for officer in agreed {
+        store::involve(deed.tx(), id, officer).await?;
+    }
     moved(deed, application, Action::ApplicationRefused, Purpose::Decision).await
 }
 
@@ -236,7 +249,7 @@ pub async fn give_back(
     missing: Missing<'_>,
 ) -> Result<Application, CounterError> {
     let Missing { mut reasons, says, until } = missing;
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     at_its_place(deed.actor(), &application)?;
     let says = tidy(says).ok_or(CounterError::ReasonMissing)?;
     reasons.sort_unstable();
@@ -263,7 +276,7 @@ pub async fn give_back(
 /// # Errors
 /// [`CounterError`]
 pub async fn resubmit(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     let mut salt = [0; 16];
     deed.rng().fill_bytes(&mut salt);
     application.stage = stepped(application.stage, |stage| stage.resubmit(salt))?;
@@ -277,7 +290,7 @@ pub async fn resubmit(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<App
 /// # Errors
 /// [`CounterError`]
 pub async fn withdraw(deed: &mut Deed<Officer>, id: ApplicationId, says: &str) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     let reason = tidy(says).ok_or(CounterError::ReasonMissing)?;
     let decision = deed.decision();
     application.stage = stepped(application.stage, |stage| stage.withdraw(decision, reason))?;
@@ -285,7 +298,10 @@ pub async fn withdraw(deed: &mut Deed<Officer>, id: ApplicationId, says: &str) -
 }
 
 /// Takes a step, or says which officer was faster.
-fn stepped(before: Stage, step: impl FnOnce(Stage) -> Result<Stage, TransitionError>) -> Result<Stage, CounterError> {
+pub(super) fn stepped(
+    before: Stage,
+    step: impl FnOnce(Stage) -> Result<Stage, TransitionError>,
+) -> Result<Stage, CounterError> {
     let moved_by = before.moved_by();
     step(before).map_err(|error| match (error, moved_by) {
         (TransitionError::NotFrom(stage), Some((by, at))) => CounterError::MovedOn { stage, by, at },
@@ -314,7 +330,7 @@ pub async fn release(
     id: ApplicationId,
     portrait: Option<FetchedPortrait>,
 ) -> Result<Application, CounterError> {
-    let mut application = of_office(deed, id).await?;
+    let mut application = to_step(deed, id).await?;
     let (involved, by) = (involved_officers(deed, &application).await?, deed.actor().id);
     application.stage = stepped(application.stage, |stage| stage.release(&involved, by))?;
     rehearse(deed, counter, &application, portrait).await?;
@@ -462,7 +478,7 @@ pub(super) async fn case_fits(
 }
 
 /// Refuses a card to a person who is no citizen, or dead.
-fn entitled(counter: &Counter, person: &population::model::Person) -> Result<(), CounterError> {
+pub(super) fn entitled(counter: &Counter, person: &population::model::Person) -> Result<(), CounterError> {
     let is =
         person.nationality == counter.profile.state.code && person.died.is_none() && person.missing_since.is_none();
     if is { Ok(()) } else { Err(CounterError::NotEntitled) }
@@ -494,7 +510,10 @@ async fn rehearse(
 
 /// Returns the officers who ever had a hand in an application: who declared the person or changed what the register
 /// holds, gave a number, opened it, and captured for it, the last time or before.
-async fn involved_officers(deed: &mut Deed<Officer>, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
+pub(super) async fn involved_officers(
+    deed: &mut Deed<Officer>,
+    application: &Application,
+) -> Result<Vec<OfficerId>, StoreError> {
     let mut involved = store::involved(deed.tx(), application.id).await?;
     involved.push(application.registered.by);
     involved.extend(population::store::declarer(deed.tx(), application.person).await?);
@@ -516,6 +535,16 @@ pub async fn of_office(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Ap
     Ok(application)
 }
 
+/// As [`of_office`], for an officer who is about to take a step: unless another officer has it before them.
+///
+/// # Errors
+/// [`CounterError::Claimed`]; as [`of_office`]
+pub async fn to_step(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
+    let application = of_office(deed, id).await?;
+    claims::not_anothers(deed, &application).await?;
+    Ok(application)
+}
+
 /// Stores the stage that an application has moved to, and records it.
 ///
 /// # Errors
@@ -526,12 +555,26 @@ pub async fn moved(
     action: Action,
     purpose: Purpose,
 ) -> Result<Application, CounterError> {
+    moved_because(deed, application, action, purpose, None).await
+}
+
+/// As [`moved`], with the officer's own words in the record.
+///
+/// # Errors
+/// [`CounterError::Store`]
+pub(super) async fn moved_because(
+    deed: &mut Deed<Officer>,
+    application: Application,
+    action: Action,
+    purpose: Purpose,
+    reason: Option<String>,
+) -> Result<Application, CounterError> {
     progress::move_to(deed, application.id, &application.stage).await?;
     close_case(deed, &application).await?;
     // With the owner and the day that it has now.
     let application = store::application(deed, application.id).await?.ok_or(CounterError::Unknown)?;
     let entry = Entry::new(action, Object::Application(application.id), purpose).about(application.person);
-    deed.enter(entry.of(&application.office)).await?;
+    deed.enter(Entry { reason, ..entry.of(&application.office) }).await?;
     Ok(application)
 }
 
@@ -543,8 +586,7 @@ pub async fn moved(
 pub(super) async fn close_case<A: Actor>(deed: &mut Deed<A>, application: &Application) -> Result<(), StoreError> {
     let until = match &application.stage {
         Stage::Cancelled { .. } => deed.at(),
-        // To the end of that day, wherever the service stands.
-        Stage::Refused { appeal_until, .. } => appeal_until.midnight().assume_utc() + Duration::days(1),
+        Stage::Refused { .. } => application.stage.closed_at().unwrap_or_else(|| deed.at()),
         Stage::HandedOver { .. } => deed.at() + Duration::days(30),
         _ => return Ok(()),
     };
@@ -595,6 +637,14 @@ pub enum CounterError {
     /// The case that the officer names for a reading.
     #[error("the case is no application of this person that is open, or of the officer's office")]
     Case,
+    /// Another officer has it before them.
+    #[error("{} has it until {until}", Object::Officer(*by))]
+    Claimed {
+        /// The officer.
+        by: OfficerId,
+        /// Until when, if no step is taken before.
+        until: OffsetDateTime,
+    },
     /// No card can carry what the register and the counter hold.
     #[error(transparent)]
     Compose(#[from] ComposeError),
@@ -609,9 +659,18 @@ pub enum CounterError {
         /// The ground.
         ground: String,
     },
+    /// What a fee is settled by.
+    #[error(transparent)]
+    Fee(#[from] FeeRefusal),
+    /// An exemption without its ground.
+    #[error("an exemption has a ground and evidence: POST /api/v1/applications/{{id}}/fee/exemption")]
+    GroundMissing,
     /// No features, or too many.
     #[error("features: 1 to {MAX_FEATURES} bytes")]
     Features,
+    /// The day of a complaint.
+    #[error("the complaint was made on a day from {0} to today")]
+    ComplaintDay(Date),
     /// Not a citizen, or dead.
     #[error("not entitled to a card")]
     NotEntitled,
@@ -649,6 +708,9 @@ pub enum CounterError {
     /// Two places decide, and it is another one's turn.
     #[error("officers of {0} have it at this stage")]
     Place(OfficeCode),
+    /// What the register holds.
+    #[error(transparent)]
+    Register(#[from] RegisterDoubt),
     /// A refusal or cancellation without a reason.
     #[error("no reason is given")]
     ReasonMissing,

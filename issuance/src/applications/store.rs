@@ -1,9 +1,12 @@
 //! SQL of the applications.
 
+pub mod claims;
 pub mod closed;
 pub mod items;
 pub mod lists;
+pub mod payments;
 pub mod progress;
+pub mod register_checks;
 
 use time::OffsetDateTime;
 
@@ -26,8 +29,11 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(60, "0060_applications_closed"),
     migration!(84, "0084_applications_tally"),
     migration!(131, "0131_applications_progress"),
+    migration!(150, "0150_applications_open"),
+    migration!(151, "0151_applications_fees"),
+    migration!(152, "0152_applications_claims"),
+    migration!(153, "0153_applications_register_checks"),
     migration!(170, "0170_applications_batch_items"),
-    migration!(174, "0174_applications_shipped"),
 ];
 
 /// Applications carry a MAC.
@@ -350,8 +356,7 @@ pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64, Option<OffsetDateT
         "select state, cast(sum(n) as bigint) as n,
              (select registered_at from application
               where application.stage = application_tally.state
-                  and application.stage in ('registered', 'captured', 'returned', 'checked', 'locally-approved', 'approved',
-                      'held', 'in-production', 'shipped', 'personalized')
+                  and application.stage not in ('refused', 'handed-over', 'cancelled')
               order by registered_at limit 1) as oldest
          from application_tally group by state having sum(n) > 0 order by state"
     );

@@ -9,6 +9,7 @@ mod config;
 mod confirm;
 mod crl;
 mod duplicates;
+mod fees;
 mod generate;
 mod import;
 mod init;
@@ -85,6 +86,7 @@ enum Command {
     Stock(stock::StockCommand),
     Batches(batches::BatchesCommand),
     Overdue(overdue::OverdueCommand),
+    Fees(fees::FeesCommand),
     Stages(stages::StagesCommand),
     Config(config::ConfigCommand),
     Import(import::ImportCommand),
@@ -137,6 +139,7 @@ pub fn run() -> ExitCode {
         Command::Stock(command) => command.run().map(done),
         Command::Batches(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
+        Command::Fees(command) => command.run().map(done),
         Command::Stages(command) => command.run().map(done),
         Command::Config(command) => command.run().map(done),
         Command::Import(command) => command.run().map(done),

@@ -56,6 +56,12 @@ words! {
         AccessRefused = "access-refused",
         /// An answer about a person was given again under its idempotency key.
         AnswerReplayed = "answer-replayed",
+        /// The decision about an application is taken anew after a complaint about its refusal.
+        ApplicationAppealAllowed = "application-appeal-allowed",
+        /// The refusal of an application stands after a complaint.
+        ApplicationAppealUpheld = "application-appeal-upheld",
+        /// The citizen complained about the refusal of an application.
+        ApplicationAppealed = "application-appealed",
         /// A second officer agreed.
         ApplicationApproved = "application-approved",
         /// An approved application was put into a batch of cards.
@@ -66,6 +72,10 @@ words! {
         ApplicationCancelled = "application-cancelled",
         /// Portrait and features were taken.
         ApplicationCaptured = "application-captured",
+        /// An officer gave an application back that the officer had taken.
+        ApplicationClaimReleased = "application-claim-released",
+        /// An officer took an application for some minutes.
+        ApplicationClaimed = "application-claimed",
         /// The head of the team found an application in order.
         ApplicationChecked = "application-checked",
         /// The national office was told that an application stays late.
@@ -82,6 +92,8 @@ words! {
         ApplicationRead = "application-read",
         /// A second officer disagreed.
         ApplicationRefused = "application-refused",
+        /// The citizen said whether what the register holds is right.
+        ApplicationRegisterChecked = "application-register-checked",
         /// An application was opened.
         ApplicationRegistered = "application-registered",
         /// The applications of a person were listed.
@@ -174,6 +186,14 @@ words! {
         DossierErased = "dossier-erased",
         /// An officer said of two persons that they are one, or two.
         DuplicateJudged = "duplicate-judged",
+        /// Nothing is to be paid for an application, on a ground of the law.
+        FeeExempted = "fee-exempted",
+        /// The fee of an application was paid.
+        FeePaid = "fee-paid",
+        /// The fee of an application was read.
+        FeeRead = "fee-read",
+        /// A payment or an exemption was undone.
+        FeeUndone = "fee-undone",
         /// A document that a restored database does not know was found.
         FindingEntered = "finding-entered",
         /// An officer wants a document that was found revoked.

@@ -175,6 +175,8 @@ pub enum Permission {
     ReportLoss,
     /// Deliveries, custody, write-offs.
     Stock,
+    /// Take fees, and see what was taken.
+    TakeFees,
 }
 
 impl Permission {
@@ -194,7 +196,7 @@ impl Permission {
             Self::ReadPerson => &[Approver, Capture, Registrar],
             Self::ReadStock | Self::Stock => &[Stock],
             Self::Release => &[Approver, Registrar],
-            Self::ReportLoss => &[Capture, HandOver],
+            Self::ReportLoss | Self::TakeFees => &[Capture, HandOver],
         }
     }
 }

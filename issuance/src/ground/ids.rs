@@ -51,6 +51,8 @@ pub mod of {
         Document;
         /// A row of the audit trail.
         Entry;
+        /// A payment of a fee, an exemption, or what undoes one.
+        FeeEntry;
         /// A document that a restored database does not know.
         Finding;
         /// A legal hold.
@@ -120,6 +122,8 @@ pub type DestructionId = Id<of::Destruction>;
 pub type DocumentId = Id<of::Document>;
 /// Identifier of a row of the audit trail.
 pub type EntryId = Id<of::Entry>;
+/// Identifier of a payment of a fee, an exemption, or what undoes one.
+pub type FeeEntryId = Id<of::FeeEntry>;
 /// Identifier of what a reconciliation found.
 pub type FindingId = Id<of::Finding>;
 /// Identifier of a legal hold.

@@ -9,7 +9,7 @@ use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
 use super::steps::in_custody;
 use super::store::{self, print_jobs};
-use crate::applications::model::{Application, TransitionError};
+use crate::applications::model::{Application, Stage, TransitionError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId};
@@ -109,8 +109,9 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
     if let Some(serial) = &bound {
         store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
     }
-    let mut application = applications::steps::of_office(deed, id).await?;
-    if application.stage.chip() != bound {
+    let mut application = applications::steps::to_step(deed, id).await?;
+    // The office does not end what the citizen complains about: the citizen withdraws it, or the centre decides.
+    if application.stage.chip() != bound || matches!(application.stage, Stage::Appealed { .. }) {
         return Err(TransitionError::NotFrom(application.stage.name()).into());
     }
     if let Some(serial) = &bound {

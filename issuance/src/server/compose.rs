@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 29] = [
+pub const SEALED: [&Sealed; 31] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -122,6 +122,8 @@ pub const SEALED: [&Sealed; 29] = [
     &production::DELIVERY,
     &production::CARD_BATCH,
     &applications::store::items::BATCH_ITEM,
+    &applications::FEE_ENTRY,
+    &applications::REGISTER_CHECK,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -362,8 +362,11 @@ impl Config {
         let deadlines = &self.applications.deadlines;
         let terms = [deadlines.local, deadlines.centre, deadlines.centre_received, deadlines.shipping, deadlines.fetch];
         let whole = [deadlines.citizen, deadlines.city, deadlines.city_reissue, deadlines.remote, deadlines.elsewhere];
-        let fit = terms.iter().chain(&whole).all(|days| (1..=250).contains(days));
+        let all = terms.iter().chain(&whole).chain([&deadlines.appeal]);
+        let fit = all.into_iter().all(|days| (1..=250).contains(days));
         must(fit, "applications.deadlines", "must be 1 to 250 working days each")?;
+        let minutes = self.applications.claims.minutes;
+        must((1..=480).contains(&minutes), "applications.claims.minutes", "must be 1 to 480")?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

@@ -306,9 +306,23 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     capture.post(&application(&opened, "/capture"), "captured", portrait.clone()).await;
     let reason = json!({"reason": "The portrait shows another person."});
     walk.post(approver, &application(&opened, "/refusal"), reason).await;
+    let complaint = json!({"words": "Ảnh chụp sau khi ốm", "on": house.clock.today().to_string()});
+    walk.post(capture, &application(&opened, "/appeal"), complaint).await;
+    let centre = house.officer("appeals", &[Role::Approver], "national").await;
+    let upheld = json!({"outcome": "upheld", "reason": "Hai ảnh là của hai người"});
+    walk.post(&centre, &application(&opened, "/appeal/decision"), upheld).await;
+
+    Box::pin(fees(house, walk, people, &person)).await;
 
     let opened = walk.post(capture, "/api/v1/applications", applies).await;
     walk.post(capture, &application(&opened, "/capture"), portrait).await;
+    let disagrees = json!({"disagrees": ["religion"]});
+    walk.post(capture, &application(&opened, "/register-check"), disagrees.clone()).await;
+    let read = capture.get(&application(&opened, "")).await;
+    assert_eq!(read.body["register_check"]["unsettled"], disagrees["disagrees"], "{read:?}");
+    capture.post(&application(&opened, "/register-check"), "agrees", json!({"agrees": true})).await;
+    walk.post(approver, &application(&opened, "/claim"), json!({})).await;
+    walk.post(approver, &application(&opened, "/claim/release"), json!({})).await;
     let next_week = (house.clock.now() + time::Duration::days(7)).date().to_string();
     let bring = json!({"reasons": ["evidence-missing"], "says": "Mang giấy khai sinh", "until": next_week});
     walk.post(approver, &application(&opened, "/return"), bring).await;
@@ -403,6 +417,26 @@ async fn ships(house: &House, walk: &mut Walk, stock: &Caller, application: &str
     let counted = json!({"serials": [serial]});
     let received = stock.post(&format!("/api/v1/stock/boxes/{parcel}/receipt"), "parcel", counted).await;
     assert!(received.status == 200 && received.body["case_id"].is_null(), "{received:?}");
+}
+
+/// A fee that is paid, given back, and then not due on a ground.
+async fn fees(house: &House, walk: &mut Walk, people: &People, person: &str) {
+    let People { capture, counter, .. } = people;
+    let applies = json!({"person_id": person, "kind": "change", "reason": "damaged", "office": "o-1",
+        "acknowledged": true, "because": "a card of before the register"});
+    let opened = capture.post("/api/v1/applications", "costs", applies).await;
+    let path = format!("/api/v1/applications/{}", text(&opened.body, "id"));
+    let today = house.clock.today().to_string();
+    let paid = json!({"dong": 50_000, "method": "cash", "receipt": "AA/21 0001234", "paid_on": today});
+    let paid = walk.post(capture, &format!("{path}/fee/payment"), paid).await;
+    let undone = json!({"entry": paid["entries"][0]["id"], "how": "refund", "reason": "the household is poor"});
+    walk.post(counter, &format!("{path}/fee/undoing"), undone).await;
+    let exempt = json!({"ground": "poor-household", "evidence": "Giấy chứng nhận hộ nghèo 12/2026"});
+    walk.post(capture, &format!("{path}/fee/exemption"), exempt).await;
+    walk.get(capture, &format!("{path}/fee")).await;
+    walk.get(counter, &format!("/api/v1/fees?office=o-1&day={today}")).await;
+    let ended = capture.post(&format!("{path}/cancellation"), "costs-ended", json!({"reason": "went home"})).await;
+    assert_eq!(ended.body["stage"], "cancelled", "{ended:?}");
 }
 
 /// What becomes of blanks that become no card.

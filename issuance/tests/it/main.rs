@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod appeals;
 mod archive;
 mod at_once;
 mod audit;
@@ -14,6 +15,7 @@ mod card_batches;
 mod chip;
 mod chip_keys;
 mod civil_day;
+mod claims;
 mod configuration;
 mod deadlines;
 mod document;
@@ -44,12 +46,14 @@ mod openapi;
 mod order;
 mod packaging;
 mod parcels;
+mod payments;
 mod portraits;
 mod print_jobs;
 mod problems;
 mod quality;
 mod reading;
 mod reconciliation;
+mod register_checks;
 mod register_history;
 mod register_rules;
 mod rekey;

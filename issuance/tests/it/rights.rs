@@ -138,6 +138,20 @@ const TABLE: &[(&str, &str, Who)] = &[
     // Circular 60, Art. 7: eligible or not, decided by another officer.
     ("POST", "/api/v1/applications/{id}/approval", Officers(&[Approver])),
     ("POST", "/api/v1/applications/{id}/refusal", Officers(&[Approver])),
+    // Circular 59, Art. 11: the citizen looks at what the register holds.
+    ("POST", "/api/v1/applications/{id}/register-check", Officers(&[Capture])),
+    // Circular 59, Art. 11 (7): the fee is taken at the counter; the officer who decides sees whether it was.
+    ("GET", "/api/v1/applications/{id}/fee", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("POST", "/api/v1/applications/{id}/fee/payment", Officers(&[Capture, HandOver])),
+    ("POST", "/api/v1/applications/{id}/fee/exemption", Officers(&[Capture, HandOver])),
+    ("POST", "/api/v1/applications/{id}/fee/undoing", Officers(&[Capture, HandOver])),
+    ("GET", "/api/v1/fees", Officers(&[Capture, HandOver])),
+    // Officers who may read an application may take it, so that a second one is told.
+    ("POST", "/api/v1/applications/{id}/claim", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("POST", "/api/v1/applications/{id}/claim/release", Officers(&[Approver, Capture, HandOver, Registrar])),
+    // Law on Complaints, Art. 8 and 17: taken where the citizen is, decided by an officer of the office above.
+    ("POST", "/api/v1/applications/{id}/appeal", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/appeal/decision", Officers(&[Approver])),
     // Circular 60, Art. 7: sorted, and checked by the head of the team before the approval.
     ("POST", "/api/v1/applications/{id}/check", Officers(&[Approver])),
     ("POST", "/api/v1/applications/{id}/return", Officers(&[Approver])),

@@ -131,6 +131,8 @@ mod tampered {
             ("delivery", 3),
             ("card_batch", 0),
             ("batch_item", 0),
+            ("fee_entry", 0),
+            ("register_check", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -59,6 +59,12 @@ pub(super) async fn close(
     Ok(())
 }
 
+/// Notes that a closed application is under way again: nothing of it is erased.
+pub(in crate::applications) async fn reopen(tx: &mut Tx, id: ApplicationId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from closed_application where application_id = $1"), args![id]).await?;
+    Ok(())
+}
+
 /// Puts the moment right at which an application was closed.
 ///
 /// # Errors

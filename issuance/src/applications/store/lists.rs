@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 
 use super::APPLICATION;
 use crate::applications::model::StageName;
-use crate::ground::ids::{ApplicationId, PersonId};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Role};
 use crate::store::{Record, StoreError, Tx};
 use crate::{args, sql};
@@ -24,6 +24,10 @@ pub(in crate::applications) enum Wanted<'a> {
     Slip(&'a str, &'a OfficeCode, &'a str),
     /// Those that this office has, with this role.
     Owner(&'a OfficeCode, Role),
+    /// Those that this office has, with this role, and that no officer has before them at this moment.
+    Free(&'a OfficeCode, Role, OffsetDateTime),
+    /// Those that this officer has before them at this moment, of this office; for the national office, of all.
+    Claimed(OfficerId, &'a OfficeCode, OffsetDateTime),
     /// Those that this office has, with this role if one is named, and that were due before this day.
     Late(&'a OfficeCode, Option<Role>, Date),
 }
@@ -94,6 +98,29 @@ pub(in crate::applications) async fn applications(
                  where owner_office = $1 and owner = $2 and id > $3 and id < $4 and registered_at <= $5 order by id limit $6"
             ),
             args![office, role.name(), after, end, until, most],
+        ),
+        Wanted::Free(office, role, now) => (
+            sql!(
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
+                 from application
+                 where owner_office = $1 and owner = $2 and id > $3 and id < $4 and registered_at <= $5
+                   and not exists (select 1 from application_claim c
+                                   where c.application_id = application.id and c.moves = application.moves and c.until > $6)
+                 order by id limit $7"
+            ),
+            args![office, role.name(), after, end, until, now, most],
+        ),
+        Wanted::Claimed(officer, office, now) => (
+            sql!(
+                "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
+                 from application
+                 where id in (select c.application_id from application_claim c
+                              where c.officer_id = $1 and c.until > $2 and c.moves = application.moves)
+                   and (office = $3 or $3 = 'national') and id > $4 and registered_at <= $5 order by id limit $6"
+            ),
+            args![officer, now, office, after, until, most],
         ),
         Wanted::Late(office, role, today) => (
             sql!(

@@ -1,6 +1,6 @@
 //! SQL of the history: events, which are only added, and changes that are proposed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::identity::Date;
 
@@ -136,6 +136,16 @@ pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Ev
 pub async fn events<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Vec<Event>, StoreError> {
     deed.saw(person);
     events_of(deed.tx(), person).await
+}
+
+/// Returns the names of the fields that changed after so many events. Nothing of their content is answered, so no record
+/// is due.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn fields_changed_after(tx: &mut Tx, person: PersonId, events: u32) -> Result<BTreeSet<String>, StoreError> {
+    let later = events_of(tx, person).await?.into_iter().filter(|event| event.ordinal > events);
+    Ok(later.flat_map(|event| event.changes.into_iter().map(|change| change.field)).collect())
 }
 
 /// As [`events`], for a check that answers nothing of what it reads.
@@ -305,6 +315,19 @@ pub(in crate::population) async fn open_changes(
          from register_change where office = $1 and state = 'open' and id > $2 order by id limit $3"
     );
     tx.all_judged(&REGISTER_CHANGE, sql, args![office, after, most]).await
+}
+
+/// True if a change of a person waits to be applied or withdrawn. Nothing of it is answered, so no record is due.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn has_open_change(tx: &mut Tx, person: PersonId) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
+                ended_at, version, mac
+         from register_change where person_id = $1 and state = 'open' order by id limit 1"
+    );
+    Ok(!tx.all_sealed(&REGISTER_CHANGE, sql, args![person]).await?.is_empty())
 }
 
 /// A person as the register keeps one, for the comparison.

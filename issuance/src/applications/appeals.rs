@@ -1,0 +1,213 @@
+//! A citizen's complaint about a refusal (khiếu nại): taken at the counter, decided at the national office by an
+//! officer who had no hand in it, and then refused for good or decided anew (Law on Complaints 02/2011/QH13).
+
+use axum::extract::{FromRef, State};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use time::Date;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::api::{ApplicationView, right};
+use super::model::{Application, Complaint, Held, Kind, Stage};
+use super::stages::Step;
+use super::steps::{entitled, involved_officers, issued_of, moved, moved_because, stepped, to_step};
+use super::{Counter, CounterError, store};
+use crate::cards;
+use crate::deed::{Action, Deed, Purpose};
+use crate::ground::ids::ApplicationId;
+use crate::ground::text::{MOST_OF_REASON, SomeWords, tidy};
+use crate::ground::{OfficeCode, Officer};
+use crate::offices::calendar::Day;
+use crate::population::{self, PopulationError};
+use crate::web::{Answered, Desk, Named, Routes, Write};
+
+/// `Refused → Appealed`: the citizen complains, in words, on a day that is not after the last one for it. The citizen
+/// must still be entitled to this card, and have no other application under way.
+///
+/// # Errors
+/// [`CounterError::Transition`] for a complaint that is late or the second one, and for what is not refused;
+/// [`CounterError::ComplaintDay`] for a day before the refusal or after today; [`CounterError`]
+pub async fn appeal(
+    deed: &mut Deed<Officer>,
+    counter: &Counter,
+    id: ApplicationId,
+    words: &str,
+    on: Date,
+) -> Result<Application, CounterError> {
+    let found = store::application(deed, id).await?.ok_or(CounterError::Unknown)?;
+    deed.actor().may_act_for(&found.office)?;
+    // Person before application, as where one is opened: no other one is opened meanwhile, and nothing is erased.
+    let registered = population::store::person_locked(deed, found.person).await?.ok_or(PopulationError::Unknown)?;
+    let mut application = to_step(deed, id).await?;
+    let words = tidy(words).ok_or(CounterError::ReasonMissing)?;
+    let complaint = Complaint { on, words, taken: deed.decision() };
+    let refused = application.stage.moved_by();
+    application.stage = application.stage.appeal(complaint)?;
+    let first = refused.map_or(on, |(_, at)| deed.day_of(at));
+    if on < first || on > deed.today() {
+        return Err(CounterError::ComplaintDay(first));
+    }
+    let erased = store::closed::erased_of(deed.tx(), id).await?;
+    if let Some((at, ground)) = erased.dossier.or(erased.portrait) {
+        return Err(CounterError::Erased { on: at.date(), ground });
+    }
+    if let Some(into) = registered.merged_into {
+        return Err(PopulationError::Merged(into).into());
+    }
+    entitled(counter, &registered.person)?;
+    if let Some((open, office)) = store::lists::open_of(deed.tx(), application.person).await? {
+        return Err(CounterError::AlreadyOpen(deed.actor().may_act_for(&office).is_ok().then_some(open)));
+    }
+    // A card may have come since.
+    let cards = cards::store::cards_of(deed, application.person).await?;
+    if application.kind == Kind::First && !issued_of(&cards).is_empty() {
+        return Err(CounterError::CardAlreadyHeld);
+    }
+    application.kind.judge(Held::of(&cards), deed.today())?;
+    let taker = deed.actor().id;
+    for officer in refused.map(|(by, _)| by).into_iter().chain([taker]) {
+        store::involve(deed.tx(), id, officer).await?;
+    }
+    store::closed::reopen(deed.tx(), id).await?;
+    let at = deed.at();
+    population::store::open_to(deed.tx(), application.person, &application.office, id, at).await?;
+    moved(deed, application, Action::ApplicationAppealed, Purpose::Decision).await
+}
+
+/// What an officer of the national office says to a complaint.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AppealOutcome {
+    /// The complaint is right: the decision is taken anew.
+    Allowed,
+    /// The refusal stands, for good.
+    Upheld,
+}
+
+/// `Appealed → Refused` for good, or `→ Captured`: by an officer of the national office who neither refused the
+/// application nor had a hand in it. An officer who refused it, took the complaint or decided about it does not decide anew.
+///
+/// # Errors
+/// [`CounterError::Place`] for an officer of another office; [`CounterError`]
+pub async fn decide(
+    deed: &mut Deed<Officer>,
+    id: ApplicationId,
+    outcome: AppealOutcome,
+    reason: &str,
+) -> Result<Application, CounterError> {
+    let mut application = to_step(deed, id).await?;
+    let national = OfficeCode::national();
+    if matches!(application.stage, Stage::Appealed { .. }) && deed.actor().office != national {
+        return Err(CounterError::Place(national));
+    }
+    let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
+    let involved = involved_officers(deed, &application).await?;
+    let decision = deed.decision();
+    if outcome == AppealOutcome::Upheld {
+        let says = reason.clone();
+        application.stage = stepped(application.stage, |stage| stage.uphold(&involved, decision, says))?;
+        let action = Action::ApplicationAppealUpheld;
+        return moved_because(deed, application, action, Purpose::Decision, Some(reason)).await;
+    }
+    let (by, mut salt) = (decision.by, [0; 16]);
+    deed.rng().fill_bytes(&mut salt);
+    application.stage = stepped(application.stage, |stage| stage.allow(&involved, by, salt))?;
+    store::involve(deed.tx(), id, by).await?;
+    let action = Action::ApplicationAppealAllowed;
+    moved_because(deed, application, action, Purpose::Decision, Some(reason)).await
+}
+
+/// The routes of complaints.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Counter: FromRef<S>,
+    Desk: FromRef<S>,
+{
+    Routes::new().add(right(Step::Appeal), routes!(complain)).add(right(Step::Uphold), routes!(decide_appeal))
+}
+
+/// A citizen's complaint about a refusal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"words": "The portrait shows me; it was taken after an illness.", "on": "2026-12-03"}))]
+struct ComplaintMade {
+    /// In the citizen's words, at most 400 characters.
+    #[schema(value_type = String)]
+    words: SomeWords<MOST_OF_REASON>,
+    /// The day on which it was made: from the refusal to today, and not after `appeal_until`.
+    on: Day,
+}
+
+/// What is decided about a complaint.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"outcome": "allowed", "reason": "Two earlier photographs show the same person."}))]
+struct AppealDecision {
+    /// `upheld`: the refusal stands, for good; `allowed`: the decision is taken anew, by other officers.
+    outcome: AppealOutcome,
+    /// In words that the citizen will read, at most 400 characters; they stand in the audit trail too.
+    #[schema(value_type = String)]
+    reason: SomeWords<MOST_OF_REASON>,
+}
+
+/// A complaint about a refusal, as it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ComplaintView {
+    /// The day on which it was made.
+    on: Day,
+    /// In the citizen's words; empty once they are erased.
+    words: String,
+    /// Why the refusal stands all the same; null while the complaint is open.
+    upheld_because: Option<String>,
+}
+
+impl ComplaintView {
+    /// The complaint that belongs to a stage.
+    pub(super) fn of(stage: &Stage) -> Option<Self> {
+        let view = |complaint: &Complaint, upheld_because| Self {
+            on: Day(complaint.on),
+            words: complaint.words.clone(),
+            upheld_because,
+        };
+        match stage {
+            Stage::Appealed { complaint, .. } => Some(view(complaint, None)),
+            Stage::Refused { upheld: Some(upheld), .. } => Some(view(&upheld.complaint, Some(upheld.reason.clone()))),
+            _ => None,
+        }
+    }
+}
+
+/// The citizen complains about a refusal. The national office decides until `due_on`.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/appeal", tag = "applications", operation_id = "appeal",
+    request_body = ComplaintMade, responses((status = 200, body = ApplicationView)))]
+async fn complain(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<ComplaintMade>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = appeal(deed, &counter, id, body.words.as_str(), body.on.0).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// An officer of the national office decides about a complaint: the refusal stands for good, or the decision is taken
+/// anew.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/appeal/decision", tag = "applications",
+    request_body = AppealDecision, responses((status = 200, body = ApplicationView)))]
+async fn decide_appeal(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<AppealDecision>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = decide(deed, id, body.outcome, body.reason.as_str()).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}

@@ -1,0 +1,175 @@
+//! SQL of fees.
+
+use time::Date;
+
+use crate::applications::payments::FeeEntry;
+use crate::ground::ids::{ApplicationId, FeeEntryId, PersonId};
+use crate::ground::{Id, OfficeCode};
+use crate::store::{Kind, Record, Sealed, StoreError, Tx};
+use crate::{args, sql};
+
+/// Entries of the fees carry a MAC.
+pub const FEE_ENTRY: Sealed = Sealed {
+    table: "fee_entry",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("application_id", Kind::Uuid),
+        ("person_id", Kind::Uuid),
+        ("office", Kind::Text),
+        ("day", Kind::Day),
+        ("kind", Kind::Text),
+        ("settles", Kind::Integer),
+        ("dong", Kind::Integer),
+        ("method", Kind::Text),
+        ("receipt", Kind::Text),
+        ("ground", Kind::Text),
+        ("words", Kind::Text),
+        ("undoes", Kind::Uuid),
+        ("recorded_by", Kind::Uuid),
+        ("recorded_at", Kind::Moment),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground, words, undoes,
+             recorded_by, recorded_at, version, mac
+         from fee_entry where id = $1"
+    ),
+    all: sql!(
+        "select id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground, words, undoes,
+             recorded_by, recorded_at, version, mac
+         from fee_entry order by id"
+    ),
+    set: sql!("update fee_entry set version = $1, mac = $2 where id = $3"),
+};
+
+/// Inserts an entry.
+pub(in crate::applications) async fn insert(tx: &mut Tx, entry: &FeeEntry) -> Result<(), StoreError> {
+    let values = args![
+        entry.id,
+        entry.application,
+        entry.person,
+        &entry.office,
+        entry.day,
+        entry.kind.word(),
+        entry.settles,
+        entry.dong,
+        entry.method.map(|method| method.word()),
+        entry.receipt.as_deref(),
+        entry.ground.map(|ground| ground.word()),
+        entry.words.as_deref(),
+        entry.undoes,
+        entry.by,
+        entry.at
+    ];
+    let sql = sql!(
+        "insert into fee_entry (id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground,
+             words, undoes, recorded_by, recorded_at, version, mac)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    );
+    tx.insert_sealed(&FEE_ENTRY, sql, values).await
+}
+
+/// Notes that an office gave a receipt. Returns false if it gave this one before.
+pub(in crate::applications) async fn give_receipt(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    receipt: &str,
+    entry: FeeEntryId,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "insert into fee_receipt (office, receipt, entry_id) values ($1, $2, $3)
+         on conflict (office, receipt) do nothing"
+    );
+    Ok(tx.run(sql, args![office, receipt, entry]).await? == 1)
+}
+
+/// Returns the entries of an application, oldest first. The deed owes a record that names the person.
+pub(in crate::applications) async fn of_application(
+    tx: &mut Tx,
+    person: PersonId,
+    id: ApplicationId,
+) -> Result<Vec<FeeEntry>, StoreError> {
+    let sql = sql!(
+        "select id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground, words, undoes,
+             recorded_by, recorded_at, version, mac
+         from fee_entry where person_id = $1 and application_id = $2 order by id"
+    );
+    tx.all_sealed(&FEE_ENTRY, sql, args![person, id]).await?.iter().map(read).collect()
+}
+
+/// Returns entries in the takings of an office on a day, by id, after this one.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn of_day(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    day: Date,
+    after: FeeEntryId,
+    most: i64,
+) -> Result<Vec<FeeEntry>, StoreError> {
+    let sql = sql!(
+        "select id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground, words, undoes,
+             recorded_by, recorded_at, version, mac
+         from fee_entry where office = $1 and day = $2 and id > $3 order by id limit $4"
+    );
+    tx.all_sealed(&FEE_ENTRY, sql, args![office, day, after, most]).await?.iter().map(read).collect()
+}
+
+/// What an office took on a day, and what it gave back or struck out, in đồng.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DaySum {
+    /// Paid.
+    pub taken: i64,
+    /// Given back or struck out, as a positive number.
+    pub returned: i64,
+}
+
+/// Returns what an office took and gave back on a day.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn sum_of_day(tx: &mut Tx, office: &OfficeCode, day: Date) -> Result<DaySum, StoreError> {
+    let sql = sql!(
+        "select cast(coalesce(sum(case when dong > 0 then dong else 0 end), 0) as bigint) as taken,
+                cast(coalesce(sum(case when dong < 0 then -dong else 0 end), 0) as bigint) as returned
+         from fee_entry where office = $1 and day = $2"
+    );
+    let Some(row) = tx.one(sql, args![office, day]).await? else { return Ok(DaySum::default()) };
+    Ok(DaySum { taken: row.get("taken")?, returned: row.get("returned")? })
+}
+
+/// Empties the words of an application's entries: the evidence of an exemption tells of the citizen's life.
+pub(in crate::applications) async fn forget_words(
+    tx: &mut Tx,
+    person: PersonId,
+    id: ApplicationId,
+) -> Result<(), StoreError> {
+    let found = sql!(
+        "select id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground, words, undoes,
+             recorded_by, recorded_at, version, mac
+         from fee_entry where person_id = $1 and application_id = $2 order by id"
+    );
+    let sql = sql!("update fee_entry set words = null where id = $1");
+    tx.change_found(&FEE_ENTRY, (found, args![person, id]), sql, args![]).await
+}
+
+fn read(row: &Record) -> Result<FeeEntry, StoreError> {
+    Ok(FeeEntry {
+        id: Id::of(row, "id")?,
+        application: Id::of(row, "application_id")?,
+        person: Id::of(row, "person_id")?,
+        office: row.parsed("office")?,
+        day: row.get("day")?,
+        kind: row.parsed("kind")?,
+        settles: row.get("settles")?,
+        dong: row.get("dong")?,
+        method: row.parsed_optional("method")?,
+        receipt: row.get("receipt")?,
+        ground: row.parsed_optional("ground")?,
+        words: row.get("words")?,
+        undoes: Id::of_optional(row, "undoes")?,
+        by: Id::of(row, "recorded_by")?,
+        at: row.get("recorded_at")?,
+    })
+}

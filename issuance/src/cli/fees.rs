@@ -1,0 +1,111 @@
+//! `issuance fees`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Outcome, Place, output};
+use crate::applications::payments::FeeEntry;
+use crate::applications::store::payments::{self as store, DaySum};
+use crate::ground::{Id, OfficeCode};
+use crate::offices::calendar::Day;
+use crate::server;
+
+/// Lists what an office took in fees on a day, entry by entry, and the sum.
+///
+/// Payments, refunds, entries that were struck out and exemptions, without names. The service may run meanwhile, and
+/// need not.
+#[derive(Args)]
+pub(super) struct FeesCommand {
+    #[command(flatten)]
+    place: Place,
+    /// The office.
+    #[arg(long)]
+    office: OfficeCode,
+    /// The day, yyyy-MM-dd [default: today].
+    #[arg(long)]
+    day: Option<Day>,
+    /// As one JSON object.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// As comma-separated values, without the sum.
+    #[arg(long)]
+    csv: bool,
+}
+
+impl FeesCommand {
+    pub(super) fn run(self) -> Outcome {
+        let settings = self.place.settings()?;
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let deeds = server::deeds(&settings).await?;
+            let day = self.day.map_or_else(|| deeds.source().clock().today(), |day| day.0);
+            let mut tx = deeds.db().begin_read().await?;
+            let (mut entries, mut after) = (Vec::new(), Id::nil());
+            loop {
+                let some = store::of_day(&mut tx, &self.office, day, after, PIECE).await?;
+                let Some(last) = some.last() else { break };
+                after = last.id;
+                entries.extend(some);
+            }
+            let sum = store::sum_of_day(&mut tx, &self.office, day).await?;
+            let text = match (self.json, self.csv) {
+                (true, _) => serde_json::to_string_pretty(&view(&self.office, Day(day), &entries, sum))?,
+                (_, true) => csv(&entries),
+                _ => text(&self.office, Day(day), &entries, sum),
+            };
+            Ok(output::line(format_args!("{text}"))?)
+        })
+    }
+}
+
+/// The columns of an entry.
+fn columns(entry: &FeeEntry) -> [String; 8] {
+    [
+        entry.id.to_string(),
+        entry.application.to_string(),
+        entry.kind.word().to_owned(),
+        entry.dong.to_string(),
+        entry.method.map_or("", |method| method.word()).to_owned(),
+        entry.receipt.clone().unwrap_or_default(),
+        entry.ground.map_or("", |ground| ground.word()).to_owned(),
+        entry.by.to_string(),
+    ]
+}
+
+const HEAD: &str = "entry,application,kind,dong,method,receipt,ground,officer";
+
+/// Comma-separated values with a header; a value with a comma or a quotation mark stands in quotation marks.
+fn csv(entries: &[FeeEntry]) -> String {
+    let quoted = |value: &String| {
+        if value.contains([',', '"']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.clone() }
+    };
+    let line = |entry| columns(entry).iter().map(quoted).collect::<Vec<_>>().join(",");
+    std::iter::once(HEAD.to_owned()).chain(entries.iter().map(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn view(office: &OfficeCode, day: Day, entries: &[FeeEntry], sum: DaySum) -> serde_json::Value {
+    let names = HEAD.split(',');
+    let item = |entry| {
+        let named = names.clone().zip(columns(entry)).map(|(name, value)| (name.to_owned(), json!(value)));
+        let mut item: serde_json::Map<_, _> = named.collect();
+        item.insert("dong".to_owned(), json!(entry.dong));
+        item
+    };
+    let items: Vec<_> = entries.iter().map(item).collect();
+    let (taken, returned) = (sum.taken, sum.returned);
+    json!({"office": office, "day": day, "taken_dong": taken, "returned_dong": returned,
+        "balance_dong": taken - returned, "items": items})
+}
+
+fn text(office: &OfficeCode, day: Day, entries: &[FeeEntry], sum: DaySum) -> String {
+    let line = |entry| {
+        let [id, application, kind, dong, method, receipt, ground, _] = columns(entry);
+        format!("{id}  {application}  {kind:<9} {dong:>10}  {method}{ground}  {receipt}").trim_end().to_owned()
+    };
+    let mut lines: Vec<_> = entries.iter().map(line).collect();
+    let DaySum { taken, returned } = sum;
+    lines.push(format!("{office}, {day}: {taken} đồng taken, {returned} returned, {} left", taken - returned));
+    lines.join("\n")
+}
+
+/// So many entries are read in one go.
+const PIECE: i64 = 500;
