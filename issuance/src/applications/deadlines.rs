@@ -26,6 +26,8 @@ pub struct Deadlines {
     pub shipping: u16,
     /// In which the citizen fetches the card; no act names it.
     pub fetch: u16,
+    /// So many days after the card is ready, each, a citizen who has not fetched it is reminded; ascending.
+    pub reminders: Vec<u16>,
     /// Most that an officer gives a citizen to bring what is missing; no act names it.
     pub citizen: u16,
     /// So many days after it was due, a late dossier is told to the national office.
@@ -55,6 +57,7 @@ impl Default for Deadlines {
             centre_received: 4,
             shipping: 2,
             fetch: 30,
+            reminders: vec![7, 21],
             citizen: 30,
             escalation: 3,
             city: 7,

@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod leases;
 mod migrate;
+mod notices;
 mod officer;
 mod openapi;
 mod output;
@@ -82,6 +83,7 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Stock(stock::StockCommand),
+    Notices(notices::NoticesCommand),
     Overdue(overdue::OverdueCommand),
     Stages(stages::StagesCommand),
     Config(config::ConfigCommand),
@@ -133,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Stock(command) => command.run().map(done),
+        Command::Notices(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
         Command::Stages(command) => command.run().map(done),
         Command::Config(command) => command.run().map(done),

@@ -10,7 +10,7 @@ use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
+use crate::{access, applications, cards, keys, notices, numbering, population, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -101,6 +101,8 @@ pub struct Settings {
     pub numbering: numbering::Settings,
     /// Holidays by year.
     pub calendar: Holidays,
+    /// Notices to citizens.
+    pub notices: notices::Settings,
     /// The counter.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -140,6 +142,7 @@ impl Settings {
             population: population::Settings::default(),
             numbering: numbering::Settings::default(),
             calendar: Holidays::default(),
+            notices: notices::Settings::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
             cards: cards::Settings::default(),
