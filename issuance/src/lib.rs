@@ -8,8 +8,8 @@
 //! 2. [`web`] (problems, idempotent writes, routes with their right), [`jobs`], [`keys`]
 //! 3. [`access`] (officers, stations, gate), [`audit`] (the trail, read)
 //! 4. [`offices`] (units, deputies, calendar of working days)
-//! 5. [`holds`] (what must not be erased), [`population`], [`cards`], [`numbering`], [`applications`], [`production`],
-//!    [`trust`], [`retention`] (what is kept no longer is erased)
+//! 5. [`holds`] (what must not be erased), [`population`], [`cards`], [`numbering`], [`notices`] (what citizens are
+//!    told), [`applications`], [`production`], [`trust`], [`retention`] (what is kept no longer is erased)
 //! 6. [`server`] puts them together; [`cli`] is the command line
 //!
 //! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure,
@@ -26,6 +26,7 @@ pub mod ground;
 pub mod holds;
 pub mod jobs;
 pub mod keys;
+pub mod notices;
 pub mod numbering;
 pub mod offices;
 pub mod population;

@@ -135,6 +135,7 @@ catalogue! {
     ClaimNeeded "claim-needed" Request
     ClaimTooSoon "claim-too-soon" Station
     ColumnUnknown "column-unknown" Request
+    ContactUnfit "contact-unfit" Request
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
     DatabaseBusy "database-busy" Service
@@ -178,6 +179,7 @@ catalogue! {
     NoSuchPath "no-such-path" Request
     NotEntitled "not-entitled" Request
     NothingToPersonalize "nothing-to-personalize" Request
+    NoticeUnknown "notice-unknown" Request
     NumberCellExhausted "number-cell-exhausted" Request
     NumberGiven "number-given" Request
     NumberLeaseElsewhere "number-lease-elsewhere" Request

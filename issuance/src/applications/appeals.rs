@@ -18,6 +18,8 @@ use crate::deed::{Action, Deed, Purpose};
 use crate::ground::ids::ApplicationId;
 use crate::ground::text::{MOST_OF_REASON, SomeWords, tidy};
 use crate::ground::{OfficeCode, Officer};
+use crate::notices::model::Matter;
+use crate::notices::{self, Case};
 use crate::offices::calendar::Day;
 use crate::population::{self, PopulationError};
 use crate::web::{Answered, Desk, Named, Routes, Write};
@@ -114,8 +116,11 @@ pub async fn decide(
     deed.rng().fill_bytes(&mut salt);
     application.stage = stepped(application.stage, |stage| stage.allow(&involved, by, salt))?;
     store::involve(deed.tx(), id, by).await?;
-    let action = Action::ApplicationAppealAllowed;
-    moved_because(deed, application, action, Purpose::Decision, Some(reason)).await
+    let (action, says) = (Action::ApplicationAppealAllowed, reason.clone());
+    let application = moved_because(deed, application, action, Purpose::Decision, Some(reason)).await?;
+    let case = Case { application: id, person: application.person, office: &application.office };
+    notices::write(deed, case, &Matter::AppealDecided { granted: true, says }).await?;
+    Ok(application)
 }
 
 /// The routes of complaints.

@@ -26,6 +26,8 @@ pub struct Deadlines {
     pub shipping: u16,
     /// In which the citizen fetches the card; no act names it.
     pub fetch: u16,
+    /// So many days after the card is ready, each, a citizen who has not fetched it is reminded; ascending.
+    pub reminders: Vec<u16>,
     /// Most that an officer gives a citizen to bring what is missing; no act names it.
     pub citizen: u16,
     /// At the national office: from a complaint about a refusal to the decision about it.
@@ -57,6 +59,7 @@ impl Default for Deadlines {
             centre_received: 4,
             shipping: 2,
             fetch: 30,
+            reminders: vec![7, 21],
             citizen: 30,
             appeal: APPEAL,
             escalation: 3,

@@ -75,6 +75,12 @@ impl Counter {
         Self { settings: Arc::new(settings), objects, register, profile }
     }
 
+    /// Returns until when what is done.
+    #[must_use]
+    pub fn deadlines(&self) -> &Deadlines {
+        &self.settings.deadlines
+    }
+
     /// Returns the large objects.
     #[must_use]
     pub fn objects(&self) -> &Objects {

@@ -1,78 +1,49 @@
-//! What a citizen is told in writing about an application that is refused or goes back: the form of the notice; pure.
-
-use std::fmt::Write as _;
+//! What a citizen is told in writing about an application: which stages are due a notice; pure.
 
 use time::Date;
 
 use super::model::{Application, ReturnReason, Stage};
-use crate::ground::OfficeCode;
+use crate::notices::model::{Language, Matter, Need};
+use crate::notices::texts::{self, Of};
 
-/// Returns the notice that belongs to the stage of an application, in Vietnamese; `None` where none is due.
-#[must_use]
-pub(super) fn notice(application: &Application) -> Option<String> {
-    let mut text = String::new();
-    let (office, id) = (&application.office, application.id);
-    match &application.stage {
+/// Returns what a citizen is told of an application that comes to a stage, and is due to leave it on this day; `None`
+/// where nothing is to tell.
+pub(super) fn matter(stage: &Stage, due: Option<Date>) -> Option<Matter> {
+    match stage {
+        Stage::Appealed { complaint, .. } => due.map(|until| Matter::AppealReceived { on: complaint.on, until }),
         Stage::Refused { upheld: Some(upheld), .. } => {
-            let _ = write!(
-                text,
-                "THÔNG BÁO\nvề việc giải quyết khiếu nại\n\nĐơn vị: {}\nHồ sơ: {id}\nKhiếu nại ngày: {}\nKết quả: giữ nguyên việc không cấp thẻ Căn cước công dân.\n\
-                 Lý do: {}\n\nNếu không đồng ý, Ông/Bà có quyền khiếu nại lần hai hoặc khởi kiện vụ án hành chính (Luật Khiếu nại số 02/2011/QH13, Điều 33).\n",
-                OfficeCode::national(),
-                day(upheld.complaint.on),
-                upheld.reason
-            );
+            Some(Matter::AppealDecided { granted: false, says: upheld.reason.clone() })
         }
-        Stage::Appealed { complaint, .. } => {
-            let until = application.progress.due.map_or_else(String::new, day);
-            let _ = write!(
-                text,
-                "THÔNG BÁO\nvề việc thụ lý khiếu nại\n\nĐơn vị: {office}\nHồ sơ: {id}\nKhiếu nại ngày: {}\nGiải quyết đến hết ngày: {until}\n",
-                day(complaint.on)
-            );
-        }
+        Stage::Personalized { .. } => due.map(|until| Matter::Ready { until }),
         Stage::Refused { reason, appeal_until, .. } => {
-            let _ = write!(
-                text,
-                "THÔNG BÁO\nvề việc không cấp thẻ Căn cước công dân\n\nĐơn vị: {office}\nHồ sơ: {id}\nLý do: {reason}\n\n\
-                 Ông/Bà có quyền khiếu nại đến hết ngày {} (Luật Khiếu nại số 02/2011/QH13, Điều 9).\n",
-                day(*appeal_until)
-            );
+            Some(Matter::Refused { reason: reason.clone(), appeal_until: *appeal_until })
         }
-        Stage::Returned { reasons, says, until, .. } => {
-            let _ = write!(
-                text,
-                "THÔNG BÁO\nvề việc bổ sung hồ sơ cấp thẻ Căn cước công dân\n\nĐơn vị: {office}\nHồ sơ: {id}\nCần bổ sung:\n"
-            );
-            for reason in reasons {
-                let _ = writeln!(text, "- {}", words(*reason));
-            }
-            let _ = write!(
-                text,
-                "Nội dung: {says}\n\nĐề nghị Ông/Bà bổ sung đến hết ngày {}. Thời hạn giải quyết không tính thời gian này.\n",
-                day(*until)
-            );
-        }
-        _ => return None,
+        Stage::Returned { reasons, says, until, .. } => Some(Matter::Returned {
+            needs: reasons.iter().map(|reason| need(*reason)).collect(),
+            says: says.clone(),
+            until: *until,
+        }),
+        _ => None,
     }
-    Some(text)
 }
 
-const fn words(reason: ReturnReason) -> &'static str {
+/// Returns the notice of an application that was refused or goes back, in Vietnamese, as it is shown to officers.
+pub(super) fn notice(application: &Application) -> Option<String> {
+    // That a card is ready the list says.
+    let stage = &application.stage;
+    let matter = matter(stage, application.progress.due).filter(|_| !matches!(stage, Stage::Personalized { .. }))?;
+    let of = Of { office: &application.office, application: application.id, reference: None };
+    Some(texts::text(&matter, Language::Vi, of).body)
+}
+
+const fn need(reason: ReturnReason) -> Need {
     match reason {
-        ReturnReason::DataDisagree => {
-            "giấy tờ chứng minh thông tin chưa đúng hoặc chưa có trong Cơ sở dữ liệu quốc gia về dân cư (DC02)"
-        }
-        ReturnReason::EvidenceMissing => "giấy tờ chứng minh lý do cấp, đổi, cấp lại",
-        ReturnReason::FeaturesUnfit => "mô tả lại đặc điểm nhân dạng",
-        ReturnReason::OldDocumentMissing => "nộp lại CMND hoặc thẻ CCCD đang sử dụng",
-        ReturnReason::PortraitUnfit => "chụp lại ảnh chân dung",
+        ReturnReason::DataDisagree => Need::Data,
+        ReturnReason::EvidenceMissing => Need::Evidence,
+        ReturnReason::FeaturesUnfit => Need::Features,
+        ReturnReason::OldDocumentMissing => Need::OldDocument,
+        ReturnReason::PortraitUnfit => Need::Portrait,
     }
-}
-
-/// A day as it is printed: `20/02/2027`.
-fn day(day: Date) -> String {
-    format!("{:02}/{:02}/{:04}", day.day(), u8::from(day.month()), day.year())
 }
 
 #[cfg(test)]

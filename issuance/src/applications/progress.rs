@@ -2,7 +2,7 @@
 //! together. And what is said about those that are late.
 
 use thiserror::Error;
-use time::Date;
+use time::{Date, Duration, OffsetDateTime};
 
 use super::Settings;
 use super::deadlines::{Deadlines, Now, Progress};
@@ -13,11 +13,13 @@ use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::ApplicationId;
 use crate::ground::{Clock, Id, OfficeCode};
+use crate::notices::model::Matter;
+use crate::notices::{self, Case};
 use crate::offices;
 use crate::offices::calendar::Calendar;
 use crate::store::{Db, StoreError, Tx};
 
-/// Moves an application to another stage. What is not known of the holidays ahead stops no move: the day comes out too
+/// Moves an application to another stage, and writes the notice that the citizen is due for it. What is not known of the holidays ahead stops no move: the day comes out too
 /// early then, and `issuance status` says so.
 ///
 /// # Errors
@@ -33,7 +35,13 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     let left_on = left_at.map(|at| deed.day_of(at));
     let calendar = calendar(deed.tx(), now.day).await?;
     let progress = before.progress.moved(&before.stage, stage, &before.office, now, &calendar, left_on);
-    super::store::move_to(deed.tx(), id, stage, &progress).await
+    super::store::move_to(deed.tx(), id, stage, &progress).await?;
+    let matter = if before.stage.which() == stage.which() { None } else { super::notices::matter(stage, progress.due) };
+    if let Some(matter) = matter {
+        let case = Case { application: id, person: before.person, office: &before.office };
+        notices::write(deed, case, &matter).await?;
+    }
+    Ok(())
 }
 
 /// Returns the calendar in which the terms of an application that moves today lie.
@@ -161,6 +169,56 @@ async fn say(deeds: &Deeds, late: &Late, today: Date, calendar: &Calendar) -> Re
     deed.enter(entry.about(application.person).of(&told).because(reason)).await?;
     deed.commit().await?;
     Ok(Some(kind))
+}
+
+/// Reminds each citizen whose card is ready and not fetched, once for each of the days of the settings; after a time in
+/// which nothing was said, of the last one alone. Returns how many were reminded.
+///
+/// # Errors
+/// [`ReminderError`]; those that another hand changed are left out.
+pub async fn remind_citizens(deeds: &Deeds, deadlines: &Deadlines) -> Result<u32, ReminderError> {
+    let (now, mut reminded) = (deeds.source().now(), 0);
+    let begin = OffsetDateTime::UNIX_EPOCH;
+    for (n, days) in deadlines.reminders.iter().enumerate() {
+        let since = |days: u16| now - Duration::days(days.into());
+        let next = deadlines.reminders.get(n + 1).map_or(begin, |days| since(*days));
+        let (kind, mut after) = (format!("fetch-{days}"), Id::nil());
+        loop {
+            let between = (next, since(*days));
+            let mut tx = deeds.db().begin_read().await?;
+            let some = store::unfetched(&mut tx, between, &kind, after, PIECE).await?;
+            drop(tx);
+            let Some(last) = some.last() else { break };
+            after = *last;
+            for id in some {
+                match Box::pin(remind_citizen(deeds, id, &kind)).await {
+                    Ok(said) => reminded += u32::from(said),
+                    Err(ReminderError::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(reminded)
+}
+
+async fn remind_citizen(deeds: &Deeds, id: ApplicationId, kind: &str) -> Result<bool, ReminderError> {
+    let mut deed = deeds.open(Service).await?;
+    // Looked at again, and kept from other writers: the citizen may just have come.
+    let found = super::store::application_locked(&mut deed, id).await?;
+    let Some(application) = found.filter(|found| matches!(found.stage, Stage::Personalized { .. })) else {
+        return Ok(false);
+    };
+    let (at, Some(until)) = (deed.at(), application.progress.due) else { return Ok(false) };
+    if !store::note(deed.tx(), id, application.progress.moves, kind, at).await? {
+        return Ok(false);
+    }
+    let case = Case { application: id, person: application.person, office: &application.office };
+    notices::write(&mut deed, case, &Matter::Reminder { until }).await?;
+    let entry = Entry::new(Action::CitizenReminded, Object::Application(id), Purpose::Notice);
+    deed.enter(entry.about(application.person).of(&application.office)).await?;
+    deed.commit().await?;
+    Ok(true)
 }
 
 async fn calendar_until(db: &Db, today: Date) -> Result<Calendar, StoreError> {

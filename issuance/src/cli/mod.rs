@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod leases;
 mod migrate;
+mod notices;
 mod officer;
 mod openapi;
 mod output;
@@ -85,6 +86,7 @@ enum Command {
     Status(status::StatusCommand),
     Stock(stock::StockCommand),
     Batches(batches::BatchesCommand),
+    Notices(notices::NoticesCommand),
     Overdue(overdue::OverdueCommand),
     Fees(fees::FeesCommand),
     Stages(stages::StagesCommand),
@@ -138,6 +140,7 @@ pub fn run() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Stock(command) => command.run().map(done),
         Command::Batches(command) => command.run().map(done),
+        Command::Notices(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
         Command::Fees(command) => command.run().map(done),
         Command::Stages(command) => command.run().map(done),

@@ -141,6 +141,10 @@ fn text(status: &Status, words: Words) -> String {
         let late = if late.is_empty() { "none".to_owned() } else { late.join(", ") };
         lines.push(format!("{}{late}; {} without owner", label("late"), status.dossiers_without_owner));
     }
+    if !status.notices.is_empty() {
+        let open: Vec<_> = status.notices.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
+        lines.push(format!("{}{}", label("notices"), open.join(", ")));
+    }
     let until = status.holidays_until.map_or_else(|| "not known".to_owned(), |year| format!("known until {year}"));
     lines.push(format!("{}{until}", label("holidays")));
     for (n, cell) in status.number_cells.iter().enumerate() {

@@ -9,7 +9,7 @@ use time::Date;
 
 use crate::ground::ids::{
     ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId, FindingId, HoldId,
-    LeaseId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
+    LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -174,8 +174,14 @@ words! {
         ChipSpoiled = "chip-spoiled",
         /// A write-off was proposed, and waits for its witness.
         ChipWriteOffProposed = "chip-write-off-proposed",
+        /// A citizen was reminded that the card can be fetched.
+        CitizenReminded = "citizen-reminded",
         /// What a citizen was said to claim was not what the register holds.
         ClaimRefused = "claim-refused",
+        /// Where a citizen wants to be told was written down.
+        ContactChanged = "contact-changed",
+        /// Where a citizen wants to be told was read.
+        ContactRead = "contact-read",
         /// Rows of a file of declarations entered the register or its quarantine; without the names of the persons.
         DeclarationsImported = "declarations-imported",
         /// An officer was appointed to stand in for another.
@@ -224,6 +230,18 @@ words! {
         LegalHoldReleased = "legal-hold-released",
         /// The legal holds were listed.
         LegalHoldsListed = "legal-holds-listed",
+        /// An attempt to send a notice began.
+        NoticeAttempted = "notice-attempted",
+        /// What a notice said was erased.
+        NoticeErased = "notice-erased",
+        /// A notice was read as a letter.
+        NoticeRead = "notice-read",
+        /// A notice was sent, posted or handed over.
+        NoticeSent = "notice-sent",
+        /// A notice could not be sent this time.
+        NoticeUndelivered = "notice-undelivered",
+        /// The notices of an application were listed.
+        NoticesListed = "notices-listed",
         /// A number for life was cancelled: another one takes its place.
         NumberCancelled = "number-cancelled",
         /// A number for life was established.
@@ -378,6 +396,8 @@ words! {
         LossByHolder = "loss-by-holder",
         /// Loss reported by another person.
         LossByOther = "loss-by-other",
+        /// The citizen is told in writing (Circular 60/2021/TT-BCA, Art. 7).
+        Notice = "notice",
         /// The number for life (Decree 137/2015/NĐ-CP, Art. 13 and 14).
         Numbering = "numbering",
         /// The card is written on a chip.
@@ -458,6 +478,8 @@ pub enum Object {
     LegalHold(HoldId),
     /// A lease of numbers.
     NumberLease(LeaseId),
+    /// A notice to a citizen.
+    Notice(NoticeId),
     /// An officer.
     Officer(OfficerId),
     /// An order for a chip.
@@ -519,6 +541,7 @@ impl fmt::Display for Object {
             Self::Installation(id) => write!(f, "installation/{id}"),
             Self::LegalHold(id) => write!(f, "legal-hold/{id}"),
             Self::NumberLease(id) => write!(f, "number-lease/{id}"),
+            Self::Notice(id) => write!(f, "notice/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),

@@ -21,14 +21,16 @@ use time::{Date, OffsetDateTime};
 
 use crate::ground::actor::{Actor, Caller, Decision, Officer, Standing};
 use crate::ground::ids::{EntryId, PersonId};
-use crate::ground::{Id, OfficeCode, Source};
+use crate::ground::{Id, OfficeCode, Secrets, Source};
 use crate::store::{Db, StoreError, Tx};
 
-/// Opens deeds: database, clock, randomness. Clones share them.
+/// Opens deeds: database, clock, randomness, and the secrets under which an office seals what rests in its rows. Clones
+/// share them.
 #[derive(Clone, Debug)]
 pub struct Deeds {
     db: Db,
     source: Source,
+    secrets: Secrets,
     still_in: StillIn,
     subscribers: Arc<[Arc<dyn Subscriber>]>,
 }
@@ -43,8 +45,8 @@ pub type StillIn = for<'a> fn(
 impl Deeds {
     /// Deeds in this database, by this clock, of callers who are looked at again by this rule.
     #[must_use]
-    pub fn new(db: Db, source: Source, still_in: StillIn) -> Self {
-        Self { db, source, still_in, subscribers: Arc::from([]) }
+    pub fn new(db: Db, source: Source, secrets: Secrets, still_in: StillIn) -> Self {
+        Self { db, source, secrets, still_in, subscribers: Arc::from([]) }
     }
 
     /// The same deeds, in which these offices act when the register changes, in this order.
@@ -79,8 +81,9 @@ impl Deeds {
     async fn begin<A: Actor>(&self, actor: A) -> Result<Deed<A>, StoreError> {
         let tx = self.db.begin().await?;
         let (at, source) = (self.source.now(), self.source.clone());
-        let subscribers = Arc::clone(&self.subscribers);
-        Ok(Deed { tx, actor, at, source, subscribers, seen: BTreeSet::new(), told: BTreeSet::new(), entries: 0 })
+        let (subscribers, secrets) = (Arc::clone(&self.subscribers), self.secrets.clone());
+        let (seen, told) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Deed { tx, actor, at, source, secrets, subscribers, seen, told, entries: 0 })
     }
 
     /// The database, for reads of nothing personal and for upkeep.
@@ -108,6 +111,7 @@ pub struct Deed<A> {
     actor: A,
     at: OffsetDateTime,
     source: Source,
+    secrets: Secrets,
     /// Offices that act when the register changes.
     subscribers: Arc<[Arc<dyn Subscriber>]>,
     /// Persons whose data was read and of whom no record tells yet.
@@ -164,6 +168,12 @@ impl<A: Actor> Deed<A> {
     #[must_use]
     pub fn rng(&self) -> ChaCha20Rng {
         self.source.rng()
+    }
+
+    /// Returns the secrets under which an office seals what rests in its rows.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Marks a person's data as read: a record that names the person is due before the commit.

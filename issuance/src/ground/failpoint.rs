@@ -12,6 +12,8 @@ pub const DOCUMENT_SIGNED: &str = "document-signed";
 pub const FILE_WRITTEN: &str = "file-written";
 /// Between the rename of a file and the flush of its folder.
 pub const FILE_RENAMED: &str = "file-renamed";
+/// Between a notice that the other side took and the record of it.
+pub const NOTICE_DELIVERED: &str = "notice-delivered";
 /// Before an order of a lost database is judged.
 pub const REENTRY: &str = "reentry";
 /// Between the commit of a write and its answer.

@@ -61,6 +61,8 @@ pub mod of {
         Lease;
         /// A merge or a split of persons.
         Merge;
+        /// A notice to a citizen.
+        Notice;
         /// An officer.
         Officer;
         /// An order for a chip.
@@ -132,6 +134,8 @@ pub type HoldId = Id<of::Hold>;
 pub type LeaseId = Id<of::Lease>;
 /// Identifier of a merge or a split of persons.
 pub type MergeId = Id<of::Merge>;
+/// Identifier of a notice to a citizen.
+pub type NoticeId = Id<of::Notice>;
 /// Identifier of an officer.
 pub type OfficerId = Id<of::Officer>;
 /// Identifier of an order.

@@ -14,9 +14,11 @@ use crate::applications::store::closed;
 use crate::deed::{self, Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::Id;
 use crate::ground::actor::Service;
+use crate::ground::ids::NoticeId;
 use crate::ground::objects::Objects;
+use crate::notices::erasure::Outcome as Outcomes;
 use crate::store::StoreError;
-use crate::{access, applications, holds, production, web};
+use crate::{access, applications, holds, notices, production, web};
 
 /// What a run did, or would do, with one kind.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -65,6 +67,13 @@ pub async fn run(
                 while !figures.finished && !is_over(until) {
                     after = Box::pin(applications(settings, counter, deeds, (kind, what, dry), after, &mut figures))
                         .await?;
+                    progress(&figures);
+                }
+            }
+            Kind::Notices => {
+                let mut after = (OffsetDateTime::UNIX_EPOCH, Id::nil());
+                while !figures.finished && !is_over(until) {
+                    after = Box::pin(texts(settings, deeds, dry, after, &mut figures)).await?;
                     progress(&figures);
                 }
             }
@@ -143,6 +152,45 @@ async fn applications(
         record(deeds, kind, rule, erased).await?;
     }
     Ok(piece.last().map_or(after, |last| (last.closed_at, last.id)))
+}
+
+/// Erases what one piece of notices said. Returns where the next one begins.
+async fn texts(
+    settings: &Settings,
+    deeds: &Deeds,
+    dry: bool,
+    after: (OffsetDateTime, NoticeId),
+    figures: &mut Figures,
+) -> Result<(OffsetDateTime, NoticeId), RetentionError> {
+    let (rule, most) = (&settings.notices, settings.batch.max(1));
+    let mut tx = deeds.db().begin_read().await?;
+    let piece = notices::store::ended(&mut tx, deeds.source().now() - rule.term, after, most.into()).await?;
+    drop(tx);
+    figures.finished = piece.len() < usize::from(most);
+    let mut erased = 0;
+    for due in &piece {
+        let mut deed = deeds.open(Service).await?;
+        match notices::erasure::erase(&mut deed, *due, rule.term, &rule.ground, dry).await {
+            Ok(Outcomes::Erased) => {
+                if !dry {
+                    deed.commit().await?;
+                }
+                erased += 1;
+            }
+            Ok(Outcomes::Held) => figures.held += 1,
+            Ok(Outcomes::NotDue) => {}
+            Err(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => {
+                tracing::error!(notice = %due.id, %error, "nothing of it is erased");
+                figures.failed += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    figures.erased += erased;
+    if !dry {
+        record(deeds, Kind::Notices, rule, erased).await?;
+    }
+    Ok(piece.last().map_or(after, |last| (last.at, last.id)))
 }
 
 /// Erases one piece of rows that belong to no application.

@@ -26,6 +26,8 @@ pub struct Settings {
     pub portraits: Rule,
     /// Features of refused applications, and files of cards that were never handed over, from the closing on.
     pub dossiers: Rule,
+    /// What notices said, from the day on which they were sent.
+    pub notices: Rule,
     /// Answers of writes, for repeats of the same request.
     pub answers: Rule,
     /// Sessions, from their end on.
@@ -40,6 +42,7 @@ impl Default for Settings {
             batch: 50,
             portraits: rule(90, "Decree 13/2023/NĐ-CP, Art. 3(7): no longer than the purpose needs"),
             dossiers: rule(365, "Decree 13/2023/NĐ-CP, Art. 3(7): no longer than the purpose needs"),
+            notices: rule(1095, "Law 02/2011/QH13, Art. 9: shown that and when the citizen was told"),
             answers: rule(7, "Decree 13/2023/NĐ-CP, Art. 3(7): a repeated request is over by then"),
             sessions: rule(30, "Decree 13/2023/NĐ-CP, Art. 3(7): needed to trace an abuse of a session"),
         }
@@ -53,6 +56,8 @@ pub enum Kind {
     Portraits,
     /// Other captured data of closed applications.
     Dossiers,
+    /// What notices said.
+    Notices,
     /// Stored answers.
     Answers,
     /// Ended sessions.
@@ -61,7 +66,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which they are erased.
-    pub const ALL: [Self; 4] = [Self::Portraits, Self::Dossiers, Self::Answers, Self::Sessions];
+    pub const ALL: [Self; 5] = [Self::Portraits, Self::Dossiers, Self::Notices, Self::Answers, Self::Sessions];
 
     /// The word: also the key in `issuance.toml`.
     #[must_use]
@@ -69,6 +74,7 @@ impl Kind {
         match self {
             Self::Portraits => "portraits",
             Self::Dossiers => "dossiers",
+            Self::Notices => "notices",
             Self::Answers => "answers",
             Self::Sessions => "sessions",
         }
@@ -82,6 +88,7 @@ impl Kind {
                 "portraits of applications that were refused, cancelled or handed over, with their content keys"
             }
             Self::Dossiers => "features of refused applications; files of cards that were never handed over",
+            Self::Notices => "what notices said that were sent; that they were sent stays",
             Self::Answers => "stored answers of writes",
             Self::Sessions => "sessions that ended",
         }
@@ -93,6 +100,7 @@ impl Kind {
         match self {
             Self::Portraits => &settings.portraits,
             Self::Dossiers => &settings.dossiers,
+            Self::Notices => &settings.notices,
             Self::Answers => &settings.answers,
             Self::Sessions => &settings.sessions,
         }
@@ -119,6 +127,10 @@ pub const KEPT: &[Kept] = &[
     Kept {
         what: "applications, cards, documents of cards",
         why: "what a card says must be provable while it is in hand",
+    },
+    Kept {
+        what: "where citizens want to be told",
+        why: "they agreed to it, until they say otherwise at a counter: then it is erased at once",
     },
     Kept { what: "legal holds", why: "they say why something was not erased" },
 ];

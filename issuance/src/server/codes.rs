@@ -256,6 +256,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/persons/{id}/duplicate-verdicts", &[C::OtherOffice, C::PersonUnknown]),
     ("GET", "/api/v1/persons/{id}/history", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
+    ("GET", "/api/v1/applications/{id}/notices", &[C::OtherOffice]),
+    ("GET", "/api/v1/notices/{id}/letter", &[C::Erased, C::NoticeUnknown, C::OtherOffice, C::RecordTampered]),
+    ("POST", "/api/v1/notices/{id}/delivery", &[C::NoticeUnknown, C::OtherOffice, C::RecordTampered]),
+    ("GET", "/api/v1/persons/{id}/contact", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
+    ("POST", "/api/v1/persons/{id}/contact", &[C::ContactUnfit, C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     ("POST", "/api/v1/persons/{id}/reading", &[C::ClaimMismatch, C::ClaimTooSoon, C::PersonUnknown]),
     ("GET", "/api/v1/applications", &[C::OtherOffice]),
     (

@@ -17,6 +17,7 @@ use crate::keys::{
     AuthoritySettings, CardKeys, CardKeysError, CeremonyError, CurrentCrl, Installation, InstallationError, KeyStore,
     KeyStoreError, Signer, SignerError, Signers, TlsAuthority, TlsAuthorityError,
 };
+use crate::notices::Notices;
 use crate::numbering::Numbers;
 use crate::population::Register;
 use crate::production::Production;
@@ -24,7 +25,8 @@ use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{
-    access, applications, cards, deed, holds, jobs, keys, numbering, offices, population, production, retention, trust,
+    access, applications, cards, deed, holds, jobs, keys, notices, numbering, offices, population, production,
+    retention, trust,
 };
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -42,6 +44,8 @@ pub struct Offices {
     pub register: Register,
     /// Personal numbers.
     pub numbers: Numbers,
+    /// Notices to citizens.
+    pub notices: Notices,
     /// The counter.
     pub counter: Counter,
     /// Production.
@@ -80,6 +84,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         population::MIGRATIONS,
         cards::MIGRATIONS,
         numbering::MIGRATIONS,
+        notices::MIGRATIONS,
         applications::MIGRATIONS,
         production::MIGRATIONS,
         trust::MIGRATIONS,
@@ -92,7 +97,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 31] = [
+pub const SEALED: [&Sealed; 33] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -124,6 +129,8 @@ pub const SEALED: [&Sealed; 31] = [
     &applications::store::items::BATCH_ITEM,
     &applications::FEE_ENTRY,
     &applications::REGISTER_CHECK,
+    &notices::CONTACT,
+    &notices::NOTICE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -197,7 +204,7 @@ pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
     let (store, authority) = founded(settings)?;
     let clock = Clock::system(authority.utc_offset()?);
     let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
-    Ok(Deeds::new(db, Source::new(clock, Randomness::System), access::still_in))
+    Ok(Deeds::new(db, Source::new(clock, Randomness::System), store.secrets().clone(), access::still_in))
 }
 
 /// As [`deeds`], with the numbers: for what the owner of the key file leases.
@@ -209,7 +216,8 @@ pub async fn numbers(settings: &Settings) -> Result<(Deeds, Numbers), StartError
     let clock = Clock::system(authority.utc_offset()?);
     let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &Randomness::System)).await?;
     let numbers = Numbers::open(&store, installation.counters())?;
-    Ok((Deeds::new(db, Source::new(clock, Randomness::System), access::still_in), numbers))
+    let source = Source::new(clock, Randomness::System);
+    Ok((Deeds::new(db, source, store.secrets().clone(), access::still_in), numbers))
 }
 
 impl Offices {
@@ -223,10 +231,10 @@ impl Offices {
         let utc_offset = authority.utc_offset()?;
         let clock = clock.map_or_else(|| Clock::system(utc_offset), |clock| clock.in_state(utc_offset));
         let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &randomness)).await?;
-        let deeds = Deeds::new(db, Source::new(clock, randomness), access::still_in);
+        let secrets = store.secrets().clone();
+        let deeds = Deeds::new(db, Source::new(clock, randomness), secrets.clone(), access::still_in);
         Box::pin(make_first_officer(&deeds, &store)).await?;
         note_certified_keys(&deeds).await?;
-        let secrets = store.secrets().clone();
         let signer = Signer::open(&store, settings.keys.clone(), installation.counters())?;
         for complaint in signer.complaints(deeds.source().now()).await {
             tracing::error!("{complaint}");
@@ -262,6 +270,7 @@ impl Offices {
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers,
+            notices: Notices::new(settings.notices.clone(), register.clone()),
             counter: Counter::new(
                 settings.applications.clone(),
                 objects.clone(),

@@ -15,7 +15,7 @@ use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, numbering, population, production, retention, trust, web};
+use crate::{access, applications, cards, keys, notices, numbering, population, production, retention, trust, web};
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -64,6 +64,8 @@ pub struct Config {
     pub calendar: Holidays,
     /// The counter: fees, how it is decided, until when.
     pub applications: applications::Settings,
+    /// Notices to citizens: attempts, mail server, gateway.
+    pub notices: notices::Settings,
     /// What cards of this series can do.
     pub card: CardProfile,
     /// The registry of cards.
@@ -118,6 +120,7 @@ impl Default for Config {
             production: defaults.production,
             calendar: defaults.calendar,
             applications: defaults.applications,
+            notices: defaults.notices,
             card: defaults.card,
             cards: defaults.cards,
             trust: defaults.trust,
@@ -188,9 +191,11 @@ impl Config {
             return Err(ConfigError::Password(file.to_owned()));
         }
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
-        let Self { data, key_file, database_password_file, backup, .. } = &mut config;
+        let Self { data, key_file, database_password_file, backup, notices, .. } = &mut config;
+        let smtp = &mut notices.smtp;
         let paths = [data, key_file, database_password_file, &mut backup.folder, &mut backup.archive];
-        for path in paths.into_iter().flatten() {
+        let of_notices = [&mut notices.sms_folder, &mut smtp.roots, &mut smtp.password_file];
+        for path in paths.into_iter().chain(of_notices).flatten() {
             *path = folder.join(&*path);
         }
         config.overlaid(environment)
@@ -277,6 +282,7 @@ impl Config {
             production: self.production.clone(),
             calendar: self.calendar.clone(),
             applications: self.applications.clone(),
+            notices: self.notices.clone(),
             card: self.card.clone(),
             cards: self.cards.clone(),
             trust: self.trust.clone(),
@@ -367,6 +373,12 @@ impl Config {
         must(fit, "applications.deadlines", "must be 1 to 250 working days each")?;
         let minutes = self.applications.claims.minutes;
         must((1..=480).contains(&minutes), "applications.claims.minutes", "must be 1 to 480")?;
+        let reminders = &deadlines.reminders;
+        let ascending = reminders.is_sorted_by(|one, next| one < next) && reminders.first() != Some(&0);
+        must(ascending, "applications.deadlines.reminders", "must ascend from 1 day on")?;
+        if let Some((key, rule)) = self.notices.fault() {
+            return Err(ConfigError::Value { key, rule });
+        }
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

@@ -247,6 +247,10 @@ impl Collector for Seen {
         gauge("dossiers_overdue", "Applications that are late", Some("stage"), &late)?;
         let help = "Applications that wait without owner or due day: defects";
         gauge("dossiers_without_owner", help, None, &alone(number(status.dossiers_without_owner)))?;
+        let help = "Notices that wait or could not be sent, by state and way";
+        gauge("notices", help, Some("state"), &counts(&status.notices))?;
+        let help = "Notices of which a citizen may have got two, under one reference";
+        gauge("notices_repeated", help, None, &alone(number(status.notices_repeated)))?;
         let fullest = status.number_cells.first().map_or(0.0, crate::numbering::model::NumberCell::used_ratio);
         let help = "How much of the fullest cell of personal numbers is used, from 0 to 1";
         gauge("number_cell_used_ratio", help, None, &alone(fullest))?;

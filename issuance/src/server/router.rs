@@ -30,7 +30,9 @@ use crate::access::proposals::Alarm;
 use crate::access::{Gate, gate};
 use crate::ground::ids::RequestId;
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
-use crate::{access, applications, audit, cards, numbering, offices, population, production, retention, trust};
+use crate::{
+    access, applications, audit, cards, notices, numbering, offices, population, production, retention, trust,
+};
 
 /// Title and security of the document; the paths come from the offices.
 #[derive(OpenApi)]
@@ -78,6 +80,7 @@ fn offices() -> Routes<Offices> {
         .merge(population::routes())
         .merge(numbering::routes())
         .merge(cards::routes())
+        .merge(notices::routes())
         .merge(applications::routes())
         .merge(production::routes())
         .merge(trust::routes())

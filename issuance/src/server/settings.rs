@@ -10,7 +10,7 @@ use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, numbering, population, production, retention, trust, web};
+use crate::{access, applications, cards, keys, notices, numbering, population, production, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -103,6 +103,8 @@ pub struct Settings {
     pub production: production::Settings,
     /// Holidays by year.
     pub calendar: Holidays,
+    /// Notices to citizens.
+    pub notices: notices::Settings,
     /// The counter.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -143,6 +145,7 @@ impl Settings {
             numbering: numbering::Settings::default(),
             production: production::Settings::default(),
             calendar: Holidays::default(),
+            notices: notices::Settings::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
             cards: cards::Settings::default(),

@@ -20,7 +20,7 @@ use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver
 use crate::numbering::model::NumberCell;
 use crate::production::ledger::Place;
 use crate::store::{Db, Tx};
-use crate::{access, applications, cards, jobs, numbering, offices, population, production, trust};
+use crate::{access, applications, cards, jobs, notices, numbering, offices, population, production, trust};
 
 /// The state of an installation at a moment.
 #[derive(Clone, Debug, Serialize)]
@@ -62,6 +62,13 @@ pub struct Status {
     pub dossiers_overdue: Vec<Count>,
     /// Applications that wait and have no owner, or no due day: defects.
     pub dossiers_without_owner: u64,
+    /// Notices that wait, or could not be sent, by state and way.
+    pub notices: Vec<Count>,
+    /// Notices of which a citizen may have got two, under one reference.
+    pub notices_repeated: u64,
+    /// When the oldest notice that waits to be sent was written; `null` while none waits.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub notices_wait_since: Option<OffsetDateTime>,
     /// The last year up to which the holidays are known; `null` if those of this year are not.
     pub holidays_until: Option<i32>,
     /// True if the holidays of this year were announced, or set by hand.
@@ -311,6 +318,7 @@ pub(super) async fn take(
     let stock = production::figures(&mut tx).await?;
     let card_masters = card_masters(store, &mut tx, &stock.chips).await?;
     let stock_ledger = ledger(&mut tx, clock).await?;
+    let told = notices::store::figures(&mut tx).await?;
     let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let today = clock.today();
@@ -352,6 +360,9 @@ pub(super) async fn take(
             .collect(),
         dossiers_overdue: progress::count_late(&mut tx, today).await?.into_iter().map(counted).collect(),
         dossiers_without_owner: progress::count_ownerless(&mut tx).await?,
+        notices: told.open.into_iter().map(counted).collect(),
+        notices_repeated: told.repeated,
+        notices_wait_since: told.oldest_due,
         holidays_until: calendar.known_until(today.year()),
         holidays_announced: calendar.is_announced(today.year()),
         number_cells: numbering::store::fullest(&mut tx, HALF_A_CELL).await?,
@@ -645,6 +656,15 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         let n = status.dossiers_without_owner;
         find(Severity::Critical, "dossiers without owner", format!("{n}: issuance overdue --check lists them"));
     }
+    let dead: u64 = status.notices.iter().filter(|one| one.state.starts_with("dead")).map(|one| one.count).sum();
+    if dead > 0 {
+        let says = format!("{dead} could not be sent: issuance notices letters --out DIR prints them as letters");
+        find(Severity::Warning, "notices", says);
+    }
+    if let Some(since) = status.notices_wait_since.filter(|since| now - *since > NOTICES_ARE_LATE) {
+        let says = format!("waiting to be sent since {}: is the mail server there? The log says why", moment(since));
+        find(Severity::Warning, "notices", says);
+    }
     let year = status.holidays_until.unwrap_or_else(|| now.year() - 1);
     let end = Date::from_ordinal_date(year + 1, 1).map_or(now, |day| day.midnight().assume_utc());
     let left = (end - now).whole_days();
@@ -745,6 +765,8 @@ const IMPORT_IS_LEFT: Duration = Duration::days(1);
 const HALF_A_CELL: u64 = 500_000;
 /// The longest term in days of the calendar, with Tết in it.
 const HOLIDAYS_ARE_NEEDED: i64 = 45;
+/// A notice that waits longer to be sent is said.
+const NOTICES_ARE_LATE: Duration = Duration::days(1);
 /// Time to enter what was announced: it is in autumn.
 const HOLIDAYS_ARE_AWAITED: i64 = 75;
 /// An archive that is older than this keeps little of what it is there for.

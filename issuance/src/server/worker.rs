@@ -16,7 +16,7 @@ use crate::jobs::{self, Job, Worker};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
-use crate::{access, applications, cards, population, production, web};
+use crate::{access, applications, cards, notices, population, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -50,11 +50,28 @@ pub(super) async fn begin(offices: &Offices) {
 /// again after a while.
 pub(super) async fn run(offices: Offices, tick: Duration) {
     let faults = offices.faults.clone();
-    supervise(&faults, FIRST_REST, || Box::pin(turns(offices.clone(), tick))).await;
+    // A mail server that is slow keeps nothing else waiting.
+    tokio::join!(
+        supervise((&faults, WORKER), FIRST_REST, || Box::pin(turns(offices.clone(), tick))),
+        supervise((&faults, NOTICES), FIRST_REST, || Box::pin(notices_leave(offices.clone(), tick))),
+    );
+}
+
+/// Sends the notices that are due, again and again; rests for longer while the other side cannot be reached.
+async fn notices_leave(offices: Offices, tick: Duration) {
+    loop {
+        let sent = notices::sending::send_due(&offices.notices, offices.deeds()).await.map(drop);
+        offices.faults.note(NOTICES, &sent);
+        tokio::time::sleep(tick * if sent.is_ok() { NOTICES_REST } else { UNREACHED_REST }).await;
+    }
 }
 
 /// Begins work anew when it panics, after a rest that doubles up to [`LONGEST_REST`].
-async fn supervise<F: Future<Output = ()>>(faults: &Faults, first_rest: Duration, work: impl Fn() -> F) {
+async fn supervise<F: Future<Output = ()>>(
+    (faults, name): (&Faults, &'static str),
+    first_rest: Duration,
+    work: impl Fn() -> F,
+) {
     let mut rest = first_rest;
     loop {
         let began = Instant::now();
@@ -66,7 +83,7 @@ async fn supervise<F: Future<Output = ()>>(faults: &Faults, first_rest: Duration
         let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let what = what.unwrap_or("no message");
         tracing::error!(panic = what, rest_s = rest.as_secs(), "the worker panicked, and begins again after a rest");
-        faults.note::<String>(WORKER, &Err(format!("it panicked ({what})")));
+        faults.note::<String>(name, &Err(format!("it panicked ({what})")));
         tokio::time::sleep(rest).await;
         rest = (rest * 2).min(LONGEST_REST);
     }
@@ -169,12 +186,17 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     Ok(Some(done))
 }
 
-/// Says of each late application that it is late, once at each stage.
+/// Says of each late application that it is late, once at each stage, and reminds citizens whose card is ready.
 async fn remind(offices: &Offices) -> Result<(), JobError> {
     let said = Box::pin(applications::progress::remind(offices.deeds())).await?;
     if said != Said::default() {
         let Said { reminders, escalations } = said;
         tracing::info!(reminders, escalations, "late applications were told to those who have them");
+    }
+    let deadlines = offices.counter.deadlines();
+    let reminded = Box::pin(applications::progress::remind_citizens(offices.deeds(), deadlines)).await?;
+    if reminded > 0 {
+        tracing::info!(reminded, "citizens are reminded that their card is ready");
     }
     Ok(())
 }
@@ -226,12 +248,18 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
 const PRINT_JOBS: &str = "print jobs";
 /// So many ticks between two looks at the hourly jobs.
 const HOURLY_CHECK: u64 = 60;
+/// So many ticks lie between two looks for notices that are due,
+const NOTICES_REST: u32 = 5;
+/// and while the other side cannot be reached.
+const UNREACHED_REST: u32 = 30;
 /// Rest after the first panic.
 const FIRST_REST: Duration = Duration::from_secs(1);
 /// Longest rest between two panics.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 /// The list of jobs, as health names it.
 const JOBS: &str = "jobs";
+/// The sending of notices, as health names it.
+const NOTICES: &str = "notices";
 /// The watch over proposals about officers, as health names it.
 const PROPOSALS: &str = "proposals-watch";
 /// The look at the service's own state, as health names it.
@@ -270,7 +298,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = supervise(&faults, Duration::from_millis(1), work) => panic!("it ended"),
+            () = supervise((&faults, WORKER), Duration::from_millis(1), work) => panic!("it ended"),
             () = done.notified() => {}
         }
         // What it said when it panicked may name persons: it stands in the log alone.

@@ -306,6 +306,16 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     capture.post(&application(&opened, "/capture"), "captured", portrait.clone()).await;
     let reason = json!({"reason": "The portrait shows another person."});
     walk.post(approver, &application(&opened, "/refusal"), reason).await;
+    let told = walk.get(approver, &application(&opened, "/notices")).await;
+    let notice = format!("/api/v1/notices/{}", text(&told["items"][0], "id"));
+    walk.get(approver, &format!("{notice}/letter")).await;
+    walk.post(capture, &format!("{notice}/delivery"), json!({})).await;
+    let contact = format!("/api/v1/persons/{person}/contact");
+    let left = json!({"email": "mau@example.vn", "phone": "+84912345678", "language": "vi", "consent": true});
+    walk.post(capture, &contact, left).await;
+    walk.get(capture, &contact).await;
+    // Told by letter from here on: no mail server stands beside this walk.
+    capture.post(&contact, "no-address", json!({"language": "vi"})).await;
     let complaint = json!({"words": "Ảnh chụp sau khi ốm", "on": house.clock.today().to_string()});
     walk.post(capture, &application(&opened, "/appeal"), complaint).await;
     let centre = house.officer("appeals", &[Role::Approver], "national").await;

@@ -21,6 +21,7 @@ const ORDER: &[&str] = &[
     "population",
     "cards",
     "numbering",
+    "notices",
     "applications",
     "production",
     "trust",

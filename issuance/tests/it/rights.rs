@@ -128,6 +128,12 @@ const TABLE: &[(&str, &str, Who)] = &[
     // Without names. A registrar asks for what is held, and no more: the gate lets in, the list decides.
     ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
     ("GET", "/api/v1/applications/{id}/portrait", Officers(&[Approver, Capture, HandOver, Registrar])),
+    // What a citizen is told: by the counter that opens the dossier, read by those who read the dossier.
+    ("GET", "/api/v1/applications/{id}/notices", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("GET", "/api/v1/notices/{id}/letter", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("POST", "/api/v1/notices/{id}/delivery", Officers(&[Capture])),
+    ("GET", "/api/v1/persons/{id}/contact", Officers(&[Capture])),
+    ("POST", "/api/v1/persons/{id}/contact", Officers(&[Capture])),
     // What must not be erased: two officers of the national office, who look after the register or the trail.
     ("GET", "/api/v1/legal-holds", Officers(&[Auditor, Registrar])),
     ("POST", "/api/v1/legal-holds", Officers(&[Auditor, Registrar])),

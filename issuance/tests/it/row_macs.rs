@@ -133,6 +133,8 @@ mod tampered {
             ("batch_item", 0),
             ("fee_entry", 0),
             ("register_check", 0),
+            ("contact", 0),
+            ("notice", 1),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -59,6 +59,26 @@ pub(in crate::applications) async fn note(
     Ok(tx.run(sql, args![id, moves, kind, at]).await? == 1)
 }
 
+/// Returns applications whose card is ready since a moment between these, and of which this was not said, by id, after
+/// this one.
+pub(in crate::applications) async fn unfetched(
+    tx: &mut Tx,
+    (after, until): (OffsetDateTime, OffsetDateTime),
+    kind: &str,
+    from: ApplicationId,
+    most: i64,
+) -> Result<Vec<ApplicationId>, StoreError> {
+    let sql = sql!(
+        "select a.id from application a
+         where a.stage = 'personalized' and a.moved_at > $1 and a.moved_at <= $2 and a.id > $3
+             and not exists (select 1 from application_reminder r
+                             where r.application_id = a.id and r.moves = a.moves and r.kind = $4)
+         order by a.id limit $5"
+    );
+    let rows = tx.all(sql, args![after, until, from, kind, most]).await?;
+    rows.iter().map(|row| Id::of(row, "id")).collect()
+}
+
 /// Returns applications that wait without owner or due day, by id, after this one.
 ///
 /// # Errors

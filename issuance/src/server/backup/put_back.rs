@@ -293,7 +293,8 @@ async fn begin_again(what: &Restoration, manifest: Manifest, now: OffsetDateTime
     db.migrate(&migrations()).await?;
     installation.seal_rows_of_before(&db, &SEALED).await?;
     let clock = Clock::system(authority.utc_offset().map_err(StartError::from)?);
-    let deeds = Deeds::new(db.clone(), Source::new(clock, Randomness::System), access::still_in);
+    let (source, secrets) = (Source::new(clock, Randomness::System), store.secrets().clone());
+    let deeds = Deeds::new(db.clone(), source, secrets, access::still_in);
     let mut deed = deeds.open(Service).await?;
     access::close_all_sessions(deed.tx(), now).await?;
     let object = Object::Installation(installation.id().uuid());

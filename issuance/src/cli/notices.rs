@@ -1,0 +1,135 @@
+//! `issuance notices`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::confirm::confirm;
+use super::{Outcome, Place, output};
+use crate::ground::actor::Service;
+use crate::ground::ids::NoticeId;
+use crate::ground::{Id, Randomness, files};
+use crate::notices::{self, draw, sending, store};
+use crate::server::Offices;
+
+/// What citizens are told in writing: what waits, letters to print, and what is due now.
+#[derive(Args)]
+pub(super) struct NoticesCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    List(List),
+    Letters(Letters),
+    Send(Send),
+}
+
+/// Says how many notices wait and how many could not be sent, by their way. Nothing of it is personal.
+#[derive(Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// As one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Writes the letters that wait, and notices that could not be sent, into a folder as PDF; once you say that they are
+/// printed, they are noted as posted. Until then they wait on, and the next run writes them again. Each letter is a
+/// record of the trail about its citizen.
+#[derive(Args)]
+struct Letters {
+    #[command(flatten)]
+    place: Place,
+    /// The folder, which only its owner reads if it is made.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// They are printed: ask no question.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Sends what is due now, as the running service does.
+#[derive(Args)]
+struct Send {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl NoticesCommand {
+    pub(super) fn run(self) -> Outcome {
+        let place = match &self.verb {
+            Verb::List(list) => &list.place,
+            Verb::Letters(letters) => &letters.place,
+            Verb::Send(send) => &send.place,
+        };
+        let settings = place.settings()?;
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let offices = Box::pin(Offices::open(&settings, None, Randomness::System)).await?;
+            let outcome = match &self.verb {
+                Verb::List(list) => listed(&offices, list.json).await,
+                Verb::Letters(letters) => Box::pin(printed(&offices, &letters.out, letters.yes)).await,
+                Verb::Send(_) => sent(&offices).await,
+            };
+            offices.deeds().db().close().await;
+            outcome
+        })
+    }
+}
+
+async fn listed(offices: &Offices, json: bool) -> Outcome {
+    let figures = store::figures(&mut offices.deeds().db().begin_read().await?).await?;
+    if json {
+        let open = figures.open.iter().map(|(what, n)| (what.clone(), (*n).into()));
+        let open: serde_json::Map<String, serde_json::Value> = open.collect();
+        let all = serde_json::json!({"open": open, "repeated": figures.repeated});
+        return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&all)?))?);
+    }
+    if figures.open.is_empty() {
+        output::line(format_args!("No notice waits."))?;
+    }
+    for (what, n) in &figures.open {
+        output::line(format_args!("{n:>8} {what}"))?;
+    }
+    Ok(output::line(format_args!("{:>8} sent twice, perhaps, under one reference", figures.repeated))?)
+}
+
+async fn sent(offices: &Offices) -> Outcome {
+    let sending::Sent { sent, later, dead, letters } = sending::send_due(&offices.notices, offices.deeds()).await?;
+    let says = format!("{sent} sent, {later} to be tried again, {dead} dead, {letters} became letters");
+    Ok(output::line(format_args!("{says}"))?)
+}
+
+async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
+    files::private_folder(out)?;
+    let (mut written, mut after): (Vec<NoticeId>, NoticeId) = (Vec::new(), Id::nil());
+    loop {
+        let some = store::to_print(&mut offices.deeds().db().begin_read().await?, after, PIECE).await?;
+        let Some(last) = some.last() else { break };
+        after = *last;
+        for id in some {
+            let mut deed = offices.deeds().open(Service).await?;
+            let letter = notices::steps::print(&mut deed, &offices.notices, id).await?;
+            deed.commit().await?;
+            let path = out.join(format!("{}.pdf", letter.reference));
+            files::replace(&path, &path.with_extension("new"), &draw(&letter), files::PRIVATE)?;
+            written.push(id);
+        }
+    }
+    if written.is_empty() {
+        return Ok(output::line(format_args!("No letter waits."))?);
+    }
+    output::line(format_args!("{} letters lie in {}.", written.len(), out.display()))?;
+    confirm("Are they printed, and will they be posted? Then they wait no more.", yes)?;
+    for id in &written {
+        let mut deed = offices.deeds().open(Service).await?;
+        notices::steps::printed(&mut deed, *id).await?;
+        deed.commit().await?;
+    }
+    Ok(output::line(format_args!("{} letters are noted as posted.", written.len()))?)
+}
+
+/// So many letters are looked for in one go.
+const PIECE: i64 = 200;

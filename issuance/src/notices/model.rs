@@ -1,0 +1,342 @@
+//! A notice: what it is about, by which way it leaves and how far it is; and where a citizen wants to be told. Pure.
+
+use serde::{Deserialize, Serialize};
+use time::{Date, OffsetDateTime};
+use utoipa::ToSchema;
+
+use crate::ground::OfficeCode;
+use crate::ground::ids::{ApplicationId, NoticeId, OfficerId, PersonId};
+
+/// What a notice says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Matter {
+    /// The citizen's complaint about a refusal is decided.
+    AppealDecided {
+        /// True if the citizen is right.
+        granted: bool,
+        /// The reasons, in words for the citizen.
+        says: String,
+    },
+    /// The citizen's complaint about a refusal is taken.
+    AppealReceived {
+        /// The day on which it was made.
+        on: Date,
+        /// The day until which it is decided.
+        until: Date,
+    },
+    /// The card was not fetched.
+    NotFetched {
+        /// The last day on which the citizen may still come.
+        until: Date,
+    },
+    /// The card can be fetched.
+    Ready {
+        /// The last day on which it can.
+        until: Date,
+    },
+    /// The application was refused.
+    Refused {
+        /// The reason, in words for the citizen.
+        reason: String,
+        /// The last day on which the citizen may complain.
+        appeal_until: Date,
+    },
+    /// The card still can be fetched.
+    Reminder {
+        /// The last day on which it can.
+        until: Date,
+    },
+    /// The citizen is to bring something.
+    Returned {
+        /// What is missing or wrong.
+        needs: Vec<Need>,
+        /// The same in words for the citizen.
+        says: String,
+        /// The last day for it.
+        until: Date,
+    },
+}
+
+/// What a citizen is to bring.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// The register's data are wrong or not there.
+    Data,
+    /// The ground of the application is not shown.
+    Evidence,
+    /// The description of features.
+    Features,
+    /// The card or old identity card that is in hand.
+    OldDocument,
+    /// The portrait.
+    Portrait,
+}
+
+impl Need {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Data, Self::Evidence, Self::Features, Self::OldDocument, Self::Portrait];
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Returns the word, as stored and answered.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// Returns what the word means.
+            #[must_use]
+            pub fn named(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What a notice is about.
+    NoticeKind {
+        /// A complaint was decided.
+        AppealDecided = "appeal-decided",
+        /// A complaint was taken.
+        AppealReceived = "appeal-received",
+        /// The card was not fetched.
+        NotFetched = "not-fetched",
+        /// The card can be fetched.
+        Ready = "ready",
+        /// The application was refused.
+        Refused = "refused",
+        /// The card still can be fetched.
+        Reminder = "reminder",
+        /// The citizen is to bring something.
+        Returned = "returned",
+    }
+}
+
+words! {
+    /// By which way a notice leaves.
+    Channel {
+        /// E-mail.
+        Email = "email",
+        /// A letter that an officer or `issuance notices letters` prints.
+        Letter = "letter",
+        /// A short message through a gateway.
+        Sms = "sms",
+    }
+}
+
+words! {
+    /// How far a notice is.
+    NoticeState {
+        /// It could not be sent, and waits for the printer.
+        Dead = "dead",
+        /// It was sent, posted or handed over.
+        Sent = "sent",
+        /// It waits.
+        Waiting = "waiting",
+    }
+}
+
+words! {
+    /// The language of a notice.
+    Language {
+        /// English.
+        En = "en",
+        /// Vietnamese.
+        Vi = "vi",
+    }
+}
+
+impl Matter {
+    /// Returns what it is about.
+    #[must_use]
+    pub const fn kind(&self) -> NoticeKind {
+        match self {
+            Self::AppealDecided { .. } => NoticeKind::AppealDecided,
+            Self::AppealReceived { .. } => NoticeKind::AppealReceived,
+            Self::NotFetched { .. } => NoticeKind::NotFetched,
+            Self::Ready { .. } => NoticeKind::Ready,
+            Self::Refused { .. } => NoticeKind::Refused,
+            Self::Reminder { .. } => NoticeKind::Reminder,
+            Self::Returned { .. } => NoticeKind::Returned,
+        }
+    }
+}
+
+/// A notice, without what it says.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Identifier.
+    pub id: NoticeId,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// The application.
+    pub application: ApplicationId,
+    /// The person whom it is for.
+    pub person: PersonId,
+    /// The office of the application.
+    pub office: OfficeCode,
+    /// Its language.
+    pub language: Language,
+    /// What the citizen quotes, for ever.
+    pub reference: String,
+    /// The Message-ID, for ever from the first attempt on.
+    pub message_id: Option<String>,
+    /// By which way it leaves.
+    pub channel: Channel,
+    /// How far it is.
+    pub state: NoticeState,
+    /// When it was written.
+    pub written_at: OffsetDateTime,
+    /// When the next attempt is due, or the one under way is given up.
+    pub due_at: Option<OffsetDateTime>,
+    /// Attempts that began.
+    pub attempts: u32,
+    /// Attempts that began after one whose end is not known: the citizen may have it twice.
+    pub repeats: u32,
+    /// True while it is not known whether the last attempt delivered it.
+    pub unsure: bool,
+    /// Why the last attempt failed: a word and the server's number.
+    pub failure: Option<String>,
+    /// When it was sent, posted or handed over.
+    pub ended_at: Option<OffsetDateTime>,
+}
+
+impl Notice {
+    /// True if an attempt is due at this moment.
+    #[must_use]
+    pub fn is_due(&self, now: OffsetDateTime) -> bool {
+        self.state == NoticeState::Waiting
+            && self.channel != Channel::Letter
+            && self.due_at.is_some_and(|due| due <= now)
+    }
+
+    /// True if it waits for a printer.
+    #[must_use]
+    pub fn is_to_print(&self) -> bool {
+        match self.state {
+            NoticeState::Dead => true,
+            NoticeState::Sent => false,
+            NoticeState::Waiting => self.channel == Channel::Letter,
+        }
+    }
+}
+
+/// What a notice says, in its language.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Text {
+    /// The subject.
+    pub subject: String,
+    /// The whole text.
+    pub body: String,
+    /// For a short message.
+    pub short: String,
+}
+
+/// Shows nothing: the text may be personal.
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Text(…)")
+    }
+}
+
+/// Where a citizen wants to be told.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// In which language.
+    pub language: Language,
+    /// True if there is an address for e-mail.
+    pub has_email: bool,
+    /// True if there is a telephone number.
+    pub has_phone: bool,
+    /// When the citizen agreed to be told there.
+    pub consent_at: Option<OffsetDateTime>,
+    /// The officer who wrote it down.
+    pub changed_by: OfficerId,
+    /// When.
+    pub changed_at: OffsetDateTime,
+}
+
+impl Contact {
+    /// Returns by which way a citizen is told who left this, if anything.
+    #[must_use]
+    pub fn channel(contact: Option<&Self>) -> Channel {
+        match contact {
+            Some(contact) if contact.has_email => Channel::Email,
+            Some(contact) if contact.has_phone => Channel::Sms,
+            _ => Channel::Letter,
+        }
+    }
+}
+
+/// The addresses that a citizen left.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Addresses {
+    /// For e-mail.
+    pub email: Option<String>,
+    /// A telephone number: `+` and digits.
+    pub phone: Option<String>,
+}
+
+/// Shows nothing: addresses are personal.
+impl std::fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Addresses(…)")
+    }
+}
+
+/// True for a telephone number with its country: `+` and 8 to 15 digits (ITU-T E.164).
+#[must_use]
+pub fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+')
+        .is_some_and(|digits| (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Returns how long a notice rests after so many attempts: twice as long each time.
+#[must_use]
+pub fn rest(attempts: u32, first: std::time::Duration, longest: std::time::Duration) -> std::time::Duration {
+    let doubled = 1_u32 << attempts.saturating_sub(1).min(20);
+    first.saturating_mul(doubled).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_rest_doubles_up_to_the_longest() {
+        let rest = |n| rest(n, Duration::from_mins(1), Duration::from_mins(10)).as_secs() / 60;
+        assert_eq!([0, 1, 2, 3, 4, 5, 60].map(rest), [1, 1, 2, 4, 8, 10, 10]);
+    }
+
+    #[test]
+    fn a_telephone_number_has_its_country() {
+        for (text, is) in
+            [("+84912345678", true), ("0912345678", false), ("+84 91", false), ("+1234567", false), ("+", false)]
+        {
+            assert_eq!(is_phone(text), is, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_read_as_they_are_written() {
+        assert!(NoticeKind::ALL.iter().all(|kind| NoticeKind::named(kind.word()) == Some(*kind)));
+        assert!(Channel::ALL.iter().all(|channel| Channel::named(channel.word()) == Some(*channel)));
+        assert_eq!(NoticeState::named("posted"), None);
+        // As an answer, too.
+        assert!(NoticeKind::ALL.iter().all(|kind| serde_json::to_value(kind).unwrap() == kind.word()));
+        assert!(Channel::ALL.iter().all(|channel| serde_json::to_value(channel).unwrap() == channel.word()));
+    }
+}
