@@ -393,6 +393,8 @@ impl Floor {
                 return if is_done { Follows::NoMore } else { Follows::Again(OF_A_BATCH) };
             }
             Some(P::BatchUnknown | P::LeaseLost) => return Follows::End,
+            // A chip that is presented once more, as after a restart of pcscd.
+            Some(P::ChipAlreadyInitialised) if self.kind == Kind::Intake => return Follows::Nothing,
             _ => {}
         }
         match failure.code {

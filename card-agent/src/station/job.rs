@@ -177,6 +177,9 @@ impl<'a, S: Service> Station<'a, S> {
                 format!("chip {} was begun here and is not finished", other.serial),
             ));
         }
+        if unfinished.iter().all(|entry| entry.serial != serial) {
+            self.journal.has_room()?;
+        }
         match unfinished.into_iter().find(|entry| entry.serial == serial) {
             Some(entry) if entry.kind == kind => {
                 info!(card.serial = %serial, "resuming chip {serial}");

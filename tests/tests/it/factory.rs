@@ -216,7 +216,7 @@ fn a_full_disk_stops_all_readers_after_the_chips_that_they_have_begun() {
         while filler.write_all(&vec![0x5a; size]).is_ok() {}
     }
     let (code, summary) = agent.ends().unwrap();
-    assert_eq!(code, Some(30), "{}", agent.errors());
+    assert_eq!(code, Some(31), "{}", agent.errors());
     assert_eq!(summary["initialised"], 3, "{summary}");
     assert_eq!(in_state(&factory, "initialised"), 3, "no other order was asked for");
     let after = scratch.path().join("after");
