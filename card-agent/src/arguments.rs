@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use card_agent::address::{AddressError, ServiceAddress};
 use card_agent::failure::Language;
+use card_agent::transport::pcsc::Several;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use crypto::identity::civil_time::utc_offset;
@@ -72,6 +73,16 @@ const VERSION: &str = match option_env!("CITIZEN_CARD_COMMIT") {
 };
 
 impl Task {
+    /// Whether the command works at several readers: it can be paused, and finishes what it has begun when it is asked
+    /// to stop.
+    pub fn is_of_several_readers(&self) -> bool {
+        match self {
+            Self::Intake(work) => work.readers.is_some(),
+            Self::Personalize(arguments) => arguments.work.readers.is_some(),
+            _ => false,
+        }
+    }
+
     /// Returns the word of the command.
     pub fn word(&self) -> &'static str {
         match self {
@@ -156,6 +167,11 @@ pub struct AtStation {
     /// to personalize or Ctrl-C.
     #[arg(long = "loop")]
     pub repeat: bool,
+    /// Work at several readers at once: all, their number, or names with commas between them. With --loop until nothing
+    /// is left to do; SIGUSR1, or `p` on the terminal, pauses. The first Ctrl-C finishes the chips that are begun, the
+    /// second ends at once.
+    #[arg(long, value_name = "all|N|NAME,…")]
+    pub readers: Option<Several>,
     /// The most seconds that the whole work with a chip may take, requests to the service included; what is cut off is
     /// resumed by the next run. Without it that of station.toml, or 600.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -168,8 +184,14 @@ pub struct Personalize {
     pub work: AtStation,
     /// Slip of the application that the chip is wanted for. With --loop repeatable, in their order; `-` reads one from
     /// each line of standard input, as a scanner types them.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["readers", "batch"])]
     pub slip: Vec<String>,
+    /// Take blanks in first.
+    #[arg(long)]
+    pub intake: bool,
+    /// Write the cards of this batch, by its identifier. Without it those of applications that are in no batch.
+    #[arg(long, value_name = "ID")]
+    pub batch: Option<String>,
 }
 
 #[derive(Args)]

@@ -6,8 +6,11 @@
 mod clock;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +22,7 @@ use crypto::perso::protocol::{
     Spoiled, path, version,
 };
 pub use crypto::perso::protocol::{
-    ActiveAuthentication, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
+    ActiveAuthentication, BatchProgress, ChipInCustody, Custody, Outcome, PersonalizationOrder, ReadBack,
 };
 use crypto::perso::{Order, Presentation, Receipt};
 use reqwest::blocking::{Client, RequestBuilder};
@@ -161,15 +164,25 @@ pub struct Connection {
 pub struct HttpService {
     address: ServiceAddress,
     http: Client,
-    /// Whether a difference of the clocks was told.
-    clock_told: Cell<bool>,
     /// When the present work began, and the most that it may take; none without a limit.
     limit: Cell<Option<(Instant, Duration)>>,
     stop: RefCell<Stop>,
+    /// The batch from which chips get their applications; none: from those that are in no batch.
+    batch: RefCell<Option<String>>,
+    known: Arc<Known>,
+}
+
+/// What the clients of one process have learned of the service.
+#[derive(Default)]
+struct Known {
+    /// Whether a difference of the clocks was told.
+    clock_told: AtomicBool,
     /// The version that is spoken with the service, once it answered.
-    agreed: Cell<Option<u16>>,
+    agreed: Mutex<Option<u16>>,
     /// The TLS authorities that the service said it has.
-    authorities: RefCell<Vec<String>>,
+    authorities: Mutex<Vec<String>>,
+    /// The fences of the leases that this process has, by chip.
+    fences: Mutex<HashMap<CardSerial, u64>>,
 }
 
 /// What a glance at the service found.
@@ -215,9 +228,35 @@ impl HttpService {
             http = http.identity(Identity::from_pem(identity).map_err(untrusted)?);
         }
         let http = http.build().map_err(untrusted)?;
-        let (clock_told, limit, stop) = (Cell::new(false), Cell::new(None), RefCell::default());
-        let (agreed, authorities) = (Cell::new(None), RefCell::default());
-        Ok(Self { address: connection.service.clone(), http, clock_told, limit, stop, agreed, authorities })
+        let (limit, stop, batch, known) = (Cell::new(None), RefCell::default(), RefCell::default(), Arc::default());
+        Ok(Self { address: connection.service.clone(), http, limit, stop, batch, known })
+    }
+
+    /// Returns another client over the same connections, with a limit and a stop of its own: for another reader, on
+    /// another thread.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            address: self.address.clone(),
+            http: self.http.clone(),
+            limit: Cell::new(None),
+            stop: RefCell::default(),
+            batch: self.batch.clone(),
+            known: self.known.clone(),
+        }
+    }
+
+    /// Makes chips get their applications from this batch; none: from the applications that are in no batch.
+    pub fn take_from_batch(&self, batch: Option<String>) {
+        self.batch.replace(batch);
+    }
+
+    /// Asks how far a batch of cards is: once, and for ten seconds at most.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn batch(&self, id: &str) -> Result<BatchProgress, ServiceError> {
+        self.look(&path::batch(id))
     }
 
     /// Makes each further request end with [`ServiceError::LimitReached`] once the work that began then has taken this
@@ -321,11 +360,12 @@ impl HttpService {
         };
         // A service of version 1 knows addresses without version only, and has done nothing when it says so.
         let unversioned = path.replacen("/api/v1/", "/api/", 1);
-        let answer = match self.agreed.get() {
+        let agreed = || *lock(&self.known.agreed);
+        let answer = match agreed() {
             Some(version::UNSAID) => post(&unversioned)?,
             _ => match post(path) {
                 Err(ServiceError::Problem(problem))
-                    if problem.code == ProblemCode::NoSuchPath && self.agreed.get() == Some(version::UNSAID) =>
+                    if problem.code == ProblemCode::NoSuchPath && agreed() == Some(version::UNSAID) =>
                 {
                     post(&unversioned)?
                 }
@@ -356,7 +396,7 @@ impl HttpService {
             let said = headers.get(PROTOCOL).map(HeaderValue::as_bytes);
             // A gateway that answers in the service's stead says nothing of versions.
             if said.is_some() || status.is_success() || status == StatusCode::NOT_FOUND {
-                self.agreed.set(version::heard(said).ok().and_then(|theirs| version::agreed(&theirs).ok()));
+                *lock(&self.known.agreed) = version::heard(said).ok().and_then(|theirs| version::agreed(&theirs).ok());
             }
             if status.is_success() { Ok(body.to_vec()) } else { Err(Attempt::refused(status, &body)) }
         })
@@ -385,23 +425,24 @@ impl HttpService {
     /// Notes which TLS authorities the service said that it has.
     fn note_authorities(&self, headers: &HeaderMap) {
         if let Some(said) = headers.get(AUTHORITIES).and_then(|said| said.to_str().ok()) {
-            *self.authorities.borrow_mut() = said.split(',').map(|one| one.trim().to_owned()).collect();
+            *lock(&self.known.authorities) = said.split(',').map(|one| one.trim().to_owned()).collect();
         }
     }
 
     /// Returns the TLS authorities that the service said that it has, by the SHA-256 of their certificates in
     /// hexadecimal; none if it was not asked, or is of a version that does not say it.
     pub fn authorities(&self) -> Vec<String> {
-        self.authorities.borrow().clone()
+        lock(&self.known.authorities).clone()
     }
 
     /// Warns once if the service's clock and this computer's differ by more than a minute.
     fn compare_clocks(&self, date: Option<&HeaderValue>) {
         let difference =
             date.and_then(|date| date.to_str().ok()).and_then(|date| clock::difference(ambient::now(), date));
-        if let (Some(words), false) = (difference, self.clock_told.get()) {
+        if let Some(words) = difference
+            && !self.known.clock_told.swap(true, Ordering::SeqCst)
+        {
             tracing::warn!("{words}");
-            self.clock_told.set(true);
         }
     }
 }
@@ -422,9 +463,23 @@ impl Service for HttpService {
         slip: Option<&str>,
         key: &IdempotencyKey,
     ) -> Result<PersonalizationOrder, ServiceError> {
-        let slip = slip.map(str::to_owned);
-        let body = PresentedFor { presentation: presentation.clone(), slip, batch: None, fence: None };
-        self.post(path::PERSONALIZATION_ORDERS, &body, key)
+        let (serial, slip) = (presentation.serial, slip.map(str::to_owned));
+        let fence = lock(&self.known.fences).get(&serial).copied();
+        let batch = if slip.is_none() { self.batch.borrow().clone() } else { None };
+        let body = PresentedFor { presentation: presentation.clone(), slip, batch, fence };
+        let answer: PersonalizationOrder = match self.post(path::PERSONALIZATION_ORDERS, &body, key) {
+            // Another process of this station asked for this chip after us. The chip is here: a new lease.
+            Err(ServiceError::Problem(problem)) if problem.code == ProblemCode::LeaseLost && fence.is_some() => {
+                lock(&self.known.fences).remove(&serial);
+                let body = PresentedFor { fence: None, ..body };
+                self.post(path::PERSONALIZATION_ORDERS, &body, &IdempotencyKey::fresh())?
+            }
+            answered => answered?,
+        };
+        if let Some(lease) = &answer.lease {
+            lock(&self.known.fences).insert(serial, lease.fence);
+        }
+        Ok(answer)
     }
 
     fn personalization_receipt(
@@ -555,6 +610,10 @@ fn sources(error: &reqwest::Error) -> String {
         source = inner.source();
     }
     words
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -86,6 +86,7 @@ catalogue! {
     ProtocolTooOld "protocol-too-old"
     ProtocolTooNew "protocol-too-new"
     SlipNotWaiting "slip-not-waiting"
+    ChipsLeft "chips-left"
     Interrupted "interrupted"
     OutputClosed "output-closed"
 }

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     begin_log(&manner);
     let screen = Screen::new(&manner, command.word());
     let stop = Stop::default();
-    watch_signals(stop.clone());
+    watch_signals(stop.clone(), command.is_of_several_readers());
     match commands::perform(&command, &screen, &stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -50,6 +50,9 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// What is said at the first Ctrl-C while several readers are at work.
+const FINISHING: &str = "finishing the chips that are begun, and no other; once more to end at once";
 
 /// Begins the log on standard error: a line at the beginning of each work, or none where the
 /// terminal shows its progress.
@@ -72,8 +75,9 @@ fn begin_log(manner: &Manner) {
 
 /// Stops the work before the next command at the first Ctrl-C (or SIGTERM), and ends the process at the second. Both
 /// are safe, because the journal is written before the chip. Where the terminal is asked for a secret nothing has
-/// begun, and the first one ends it.
-fn watch_signals(stop: Stop) {
+/// begun, and the first one ends it. At several readers the first one lets the chips be finished that are begun, and
+/// SIGUSR1 pauses or goes on.
+fn watch_signals(stop: Stop, at_several: bool) {
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
@@ -83,15 +87,29 @@ fn watch_signals(stop: Stop) {
             else {
                 return;
             };
+            let mut pause = if at_several { signal(SignalKind::user_defined1()).ok() } else { None };
             loop {
+                let paused = async {
+                    match &mut pause {
+                        Some(pause) => pause.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = paused => {
+                        stop.pause_or_go_on();
+                        continue;
+                    }
                 }
                 if prompt::restore() || stop.request() > 0 {
                     std::process::exit(i32::from(Code::Interrupted.exit()));
                 }
-                eprintln!("stopping before the next command; once more to abort");
+                eprintln!(
+                    "{}",
+                    if at_several { FINISHING } else { "stopping before the next command; once more to abort" }
+                );
             }
         });
     });

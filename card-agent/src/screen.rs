@@ -51,6 +51,11 @@ impl Screen {
         self.json
     }
 
+    /// Whether a person watches the work on a terminal.
+    pub fn is_watched(&self) -> bool {
+        self.progress && !self.json
+    }
+
     /// Returns a label in the language of this run.
     pub fn label(&self, english: &'static str) -> &'static str {
         vietnamese::label(self.language, english)

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crypto::apdu::{Command, Response};
@@ -16,20 +16,36 @@ use serde::Serialize;
 
 use crate::transport::{Reader, TransportError};
 
-/// A request to stop (Ctrl-C, SIGTERM), shared by all clones.
+/// A request to stop (Ctrl-C, SIGTERM) or to pause (SIGUSR1), shared by all clones.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicUsize>);
+pub struct Stop(Arc<Requests>);
+
+#[derive(Debug, Default)]
+struct Requests {
+    stops: AtomicUsize,
+    is_paused: AtomicBool,
+}
 
 impl Stop {
     /// Asks every session with a clone of this to stop before its next command. Returns how
     /// often that was asked before.
     pub fn request(&self) -> usize {
-        self.0.fetch_add(1, Ordering::SeqCst)
+        self.0.stops.fetch_add(1, Ordering::SeqCst)
     }
 
     /// Whether a stop was asked for.
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        self.0.stops.load(Ordering::SeqCst) > 0
+    }
+
+    /// Asks for a pause, or ends the one that there is. Returns whether there is one now.
+    pub fn pause_or_go_on(&self) -> bool {
+        !self.0.is_paused.fetch_xor(true, Ordering::SeqCst)
+    }
+
+    /// Whether a pause was asked for and has not ended. Work on a chip goes on; the next chip is not begun.
+    pub fn is_paused(&self) -> bool {
+        self.0.is_paused.load(Ordering::SeqCst)
     }
 }
 
@@ -255,6 +271,15 @@ mod tests {
         assert_eq!(stop.request(), 0);
         assert_eq!(session.transmit(&Command::new(0x84, 0, 0)), Err(TransportError::Interrupted));
         assert_eq!((session.commands(), stop.request()), (1, 1));
+    }
+
+    #[test]
+    fn a_pause_ends_with_the_second_request_for_it_and_stops_no_command() {
+        let stop = Stop::default();
+        let asked = stop.clone();
+        assert!(asked.pause_or_go_on() && stop.is_paused() && !stop.requested());
+        assert!(Session::new(Echo).stopping(stop.clone()).transmit(&Command::new(0x84, 0, 0)).is_ok());
+        assert!(!asked.pause_or_go_on() && !stop.is_paused());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The program `hardware-sim`: puts chips on the virtual readers of pcscd, its own or a running one.
 
 mod cards;
+mod trays;
 
 use std::ffi::OsString;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
@@ -27,7 +28,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// the folder is empty. Prints `ready I SERIAL` for each slot. Lines on standard input, or on the control socket,
 /// steer it: insert I, remove I, reset I, blank I, fault I PLAN, status, quit; each is answered with ok or error. Ends
 /// on SIGTERM, SIGINT, quit, and at the end of standard input unless there is a control socket. Chips keep their last
-/// committed state however it ends. `hardware-sim serve` has finished cards instead, for the tests of readers.
+/// committed state however it ends. `hardware-sim serve` has finished cards instead, for the tests of readers;
+/// `hardware-sim trays` lays blank after blank on several readers, as a factory does.
 #[derive(Debug, Parser)]
 #[command(version = VERSION, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
@@ -76,6 +78,7 @@ struct Place {
 #[derive(Debug, Subcommand)]
 enum Task {
     Serve(Serve),
+    Trays(trays::Trays),
     /// Write a man page for the program and one for each command into a folder.
     #[command(hide = true)]
     Man {
@@ -138,6 +141,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.task {
         Some(Task::Serve(serve)) => cards_for_readers(serve),
+        Some(Task::Trays(trays)) => fed(trays),
         Some(Task::Man { folder }) => man(folder),
         Some(Task::Completions { shell }) => {
             clap_complete::generate(*shell, &mut Arguments::command(), "hardware-sim", &mut io::stdout());
@@ -214,13 +218,38 @@ fn cards_for_readers(serve: &Serve) -> Result<ExitCode, String> {
     lay_down(&mut slots, "all", &mut none)?;
     cards::finish(out, &list)?;
     announce(&slots);
-    let mut beside = run_beside(serve, readers.socket(), &events)?;
+    let folder = fs::canonicalize(out).map_err(|error| error.to_string())?;
+    let environment = [("CITIZEN_CARD_TEST_CARDS", Some(folder.as_path())), (PCSCD, readers.socket())];
+    let beside = run_beside(&serve.command, &environment, &events)?;
     let code = obey_all(&mut slots, &event, &mut none);
-    if let Some(pid) = beside.take() {
-        // Already gone, unless this program was told to end before it.
-        let _ = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
-    }
+    signal_to(beside, "TERM");
     Ok(code)
+}
+
+/// Feeds the readers with blanks, until the end is asked for or the command beside them ends.
+///
+/// # Errors
+/// A sentence for the operator.
+fn fed(trays: &trays::Trays) -> Result<ExitCode, String> {
+    if trays.serials {
+        return trays.print_serials().map(|()| ExitCode::SUCCESS);
+    }
+    let pcscd = trays.pcscd()?;
+    println!("pcscd {}", pcscd.socket().display());
+    let (events, event) = mpsc::channel();
+    watch_signals(events.clone())?;
+    let beside = run_beside(&trays.command, &[(PCSCD, Some(pcscd.socket()))], &events)?;
+    let code = trays.feed(&pcscd, &event, || signal_to(beside, "INT"));
+    signal_to(beside, "TERM");
+    code
+}
+
+/// Sends a signal to the program that runs beside the cards. It is already gone, unless this program was told to end
+/// before it.
+fn signal_to(beside: Option<u32>, signal: &str) {
+    if let Some(pid) = beside {
+        let _ = Command::new("kill").args(["-s", signal, &pid.to_string()]).stderr(Stdio::null()).status();
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one look at the clock: the day of the trust bundle")]
@@ -228,14 +257,19 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// Starts the command that runs beside the cards. Returns its process number.
-fn run_beside(serve: &Serve, socket: Option<&Path>, events: &Sender<Event>) -> Result<Option<u32>, String> {
-    let Some((program, arguments)) = serve.command.split_first() else { return Ok(None) };
+/// The variable by which clients of PC/SC find a pcscd.
+const PCSCD: &str = "PCSCLITE_CSOCK_NAME";
+
+/// Starts the command that runs beside the cards, with these paths in its environment. Returns its process number.
+fn run_beside(
+    words: &[OsString],
+    environment: &[(&str, Option<&Path>)],
+    events: &Sender<Event>,
+) -> Result<Option<u32>, String> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(None) };
     let mut command = Command::new(program);
-    command.args(arguments).env("CITIZEN_CARD_TEST_CARDS", fs::canonicalize(&serve.out).map_err(|e| e.to_string())?);
-    if let Some(socket) = socket {
-        command.env("PCSCLITE_CSOCK_NAME", socket);
-    }
+    command.args(arguments);
+    command.envs(environment.iter().filter_map(|(name, path)| Some((*name, (*path)?))));
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
     let (pid, events) = (child.id(), events.clone());
     thread::spawn(move || {

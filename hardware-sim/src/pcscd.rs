@@ -1,7 +1,9 @@
 //! A private pcscd with virtual readers, beside the one that may run on the machine: own socket, own ports, loopback
 //! only, as the user who starts it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -117,6 +119,15 @@ impl Pcscd {
         last("Card Removed From") >= last("Card inserted into")
     }
 
+    /// Follows which readers hold a card, by pcscd's own poll as its log tells it.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn follow(&self) -> io::Result<Followed> {
+        let log = File::open(self.socket.with_file_name(LOG))?;
+        Ok(Followed { log, unread: Vec::new(), with_card: BTreeSet::new() })
+    }
+
     fn wait_until_ready(&mut self) -> io::Result<()> {
         // The drivers do not log that they listen, so the system's table of sockets is read.
         let listening = |port: u16| {
@@ -137,6 +148,33 @@ impl Pcscd {
             Ok((first..first + self.readers).all(listening) && UnixStream::connect(&socket).is_ok())
         });
         ready.map_err(|error| io::Error::new(error.kind(), format!("{error}\n{}", said())))
+    }
+}
+
+/// The readers that hold a card, as far as pcscd's own poll has seen them.
+pub struct Followed {
+    log: File,
+    unread: Vec<u8>,
+    with_card: BTreeSet<String>,
+}
+
+impl Followed {
+    /// Returns whether pcscd sees a card in the reader of this name.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn sees_card(&mut self, reader: &str) -> io::Result<bool> {
+        self.log.read_to_end(&mut self.unread)?;
+        let whole = self.unread.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        for line in String::from_utf8_lossy(&self.unread[..whole]).lines() {
+            if let Some((_, name)) = line.split_once("Card inserted into ") {
+                self.with_card.insert(name.trim().to_owned());
+            } else if let Some((_, name)) = line.split_once("Card Removed From ") {
+                self.with_card.remove(name.trim());
+            }
+        }
+        self.unread.drain(..whole);
+        Ok(self.with_card.contains(reader))
     }
 }
 

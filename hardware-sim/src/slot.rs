@@ -5,9 +5,10 @@
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crypto::identity::CardSerial;
+use crypto::perso::LifeCycle;
 use thiserror::Error;
 
 use crate::chip::Chip;
@@ -20,6 +21,45 @@ pub struct Slot {
     host: String,
     port: u16,
     inserted: Option<Inserted>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What a chip has heard since it was laid on its reader.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// All commands.
+    pub commands: u64,
+    /// The commands since the last reset: 0 once the reader's client has let the card go.
+    pub in_session: u64,
+    /// The sessions that began with a personalized chip and were ended by a reset.
+    pub readings: u64,
+    /// The last command, or the reset after it.
+    pub last: Instant,
+    began_personalized: bool,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self { commands: 0, in_session: 0, readings: 0, last: Instant::now(), began_personalized: false }
+    }
+}
+
+impl Heard {
+    fn command(&mut self, life_cycle: LifeCycle) {
+        if self.in_session == 0 {
+            self.began_personalized = life_cycle == LifeCycle::Personalized;
+        }
+        self.commands += 1;
+        self.in_session += 1;
+        self.last = Instant::now();
+    }
+
+    fn reset(&mut self) {
+        if std::mem::take(&mut self.in_session) > 0 {
+            self.readings += u64::from(self.began_personalized);
+            self.last = Instant::now();
+        }
+    }
 }
 
 struct Inserted {
@@ -38,7 +78,7 @@ enum Line {
 impl Slot {
     /// Makes a slot for the reader at `host` and `port`, with the chip not inserted.
     pub fn new(chip: Chip, host: impl Into<String>, port: u16) -> Self {
-        Self { chip: Arc::new(Mutex::new(chip)), host: host.into(), port, inserted: None }
+        Self { chip: Arc::new(Mutex::new(chip)), host: host.into(), port, inserted: None, heard: Arc::default() }
     }
 
     /// Puts the chip on the reader and waits at most 5 s until the reader has spoken to it.
@@ -62,8 +102,16 @@ impl Slot {
         let vpcd = Vpcd::connect(&self.host, self.port)?;
         let line = Arc::new(Mutex::new(Line::Open(vpcd.handle().map_err(SlotError::Socket)?)));
         self.chip().insert();
+        *lock(&self.heard) = Heard::default();
         let (tell, noticed) = mpsc::channel();
-        let card = Card { chip: self.chip.clone(), line: line.clone(), host: self.host.clone(), port: self.port, tell };
+        let card = Card {
+            chip: self.chip.clone(),
+            line: line.clone(),
+            host: self.host.clone(),
+            port: self.port,
+            tell,
+            heard: self.heard.clone(),
+        };
         let thread = thread::Builder::new()
             .name(format!("slot on port {}", self.port))
             .spawn(move || card.serve(vpcd))
@@ -99,8 +147,23 @@ impl Slot {
 
     /// Puts another chip into the slot. One that is on the reader is pulled first.
     pub fn replace(&mut self, chip: Chip) {
+        drop(self.exchange(chip));
+    }
+
+    /// Puts another chip into the slot, as [`Self::replace`] does, and returns the one that was there.
+    pub fn exchange(&mut self, chip: Chip) -> Chip {
         self.remove();
-        *self.chip() = chip;
+        std::mem::replace(&mut *self.chip(), chip)
+    }
+
+    /// Returns what the chip has heard since it was laid on the reader.
+    pub fn heard(&self) -> Heard {
+        *lock(&self.heard)
+    }
+
+    /// Returns the life cycle state of the chip.
+    pub fn life_cycle(&self) -> LifeCycle {
+        self.chip().life_cycle()
     }
 
     /// Resets the chip without telling the reader, as a short loss of the field does.
@@ -142,6 +205,7 @@ struct Card {
     host: String,
     port: u16,
     tell: mpsc::Sender<()>,
+    heard: Arc<Mutex<Heard>>,
 }
 
 impl Card {
@@ -152,6 +216,7 @@ impl Card {
             if let Err(error) = self.converse(&mut vpcd) {
                 tracing::warn!("the reader on port {} failed: {error}", self.port);
             }
+            lock(&self.heard).reset();
             let pulled = lock(&self.chip).is_removed() || matches!(*lock(&self.line), Line::Pulled);
             drop(vpcd);
             if pulled {
@@ -182,8 +247,14 @@ impl Card {
                 let _ = self.tell.send(()); // fails when the slot is gone
             }
             match message {
-                Message::PowerOff => lock(&self.chip).power_off(),
-                Message::PowerOn | Message::Reset => drop(lock(&self.chip).reset()),
+                Message::PowerOff => {
+                    lock(&self.heard).reset();
+                    lock(&self.chip).power_off();
+                }
+                Message::PowerOn | Message::Reset => {
+                    lock(&self.heard).reset();
+                    drop(lock(&self.chip).reset());
+                }
                 Message::AnswerToReset => {
                     let atr = lock(&self.chip).atr();
                     vpcd.say(&atr)?;
@@ -191,6 +262,7 @@ impl Card {
                 Message::Apdu(command) => {
                     let (answer, delay) = {
                         let mut chip = lock(&self.chip);
+                        lock(&self.heard).command(chip.life_cycle());
                         let answer = chip.transmit(&command);
                         (answer, chip.take_delay())
                     };

@@ -6,6 +6,7 @@ pub mod ambient;
 pub mod citizen;
 pub mod crash;
 pub mod documents;
+pub mod factory;
 pub mod golden;
 pub mod road;
 pub mod roles;

@@ -13,27 +13,38 @@ use card_agent::station::{Done, Folder, InUse, Station};
 use crypto::pki::Certificate;
 use serde_json::json;
 
-use super::{wait, without_separators};
+use super::{tray, wait, without_separators};
 use crate::arguments::{AtReader, AtStation};
 use crate::screen::{self, Screen};
 
-pub fn perform(
-    arguments: &AtStation,
-    kind: Kind,
-    slips: &[String],
-    screen: &Screen,
-    stop: &Stop,
-) -> Result<(), Failure> {
-    let slips = Slips::of(slips, arguments.repeat)?;
+/// What is to become of the chips.
+pub struct Wanted<'a> {
+    /// Stock or cards.
+    pub kind: Kind,
+    /// The applications whose cards are wanted; none: those that wait longest.
+    pub slips: &'a [String],
+    /// Whether blanks are taken in first.
+    pub takes_in: bool,
+    /// The batch whose cards are wanted.
+    pub batch: Option<&'a str>,
+}
+
+pub fn perform(arguments: &AtStation, wanted: &Wanted<'_>, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
+    if let Some(readers) = &arguments.readers {
+        return tray::perform(arguments, readers, wanted, screen, stop);
+    }
+    let (kind, takes_in) = (wanted.kind, wanted.takes_in);
+    let slips = Slips::of(wanted.slips, arguments.repeat)?;
     let folder = Folder::new(&arguments.station);
     let settings = folder.settings()?;
     let service = folder.service()?;
+    service.take_from_batch(wanted.batch.map(str::to_owned));
     let anchor = if kind == Kind::Personalize { folder.anchor()? } else { None };
     let at = arguments.at.or(settings.reader.as_ref(), settings.log.as_ref());
     let limit = arguments.limit.unwrap_or_else(|| settings.limit.get());
     let reader = at.find()?;
     let _own = InUse::reader(folder.path(), &reader)?;
-    let work = Work { at, limit, kind, folder, service, anchor, reader, screen, stop };
+    let work = Work { at, limit, kind, takes_in, folder, service, anchor, reader, screen, stop };
     let done = match slips {
         Slips::Any if arguments.repeat => work.on_chip_after_chip(),
         Slips::Any => work.on_one_chip(None).map(drop),
@@ -88,6 +99,7 @@ struct Work<'a> {
     at: AtReader,
     limit: u64,
     kind: Kind,
+    takes_in: bool,
     folder: Folder,
     service: HttpService,
     anchor: Option<Certificate>,
@@ -167,6 +179,7 @@ impl Work<'_> {
     fn on_one_chip(&self, slip: Option<&str>) -> Result<bool, Failure> {
         let mut station = Station::new(&self.service, Journal::open(self.folder.path())?, kiosk::now);
         station.for_slip(slip.map(str::to_owned));
+        station.take_in(self.takes_in);
         self.service.work_within(Instant::now(), Duration::from_secs(self.limit), self.stop);
         let settled = station.settle(&self.reader, None); // needs no card
         let finished = station.finished().len();
@@ -229,7 +242,7 @@ fn plain(slip: &str) -> String {
 }
 
 /// Whether the next chip may meet with success where this one failed.
-fn is_about_one_chip(code: Code) -> bool {
+pub(super) fn is_about_one_chip(code: Code) -> bool {
     matches!(
         code,
         Code::CardRemoved

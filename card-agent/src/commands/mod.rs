@@ -10,6 +10,7 @@ mod manual;
 mod readers;
 mod spoil;
 mod status;
+mod tray;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -23,6 +24,7 @@ use card_agent::station::journal::Kind;
 use card_agent::transport::pcsc::{self, Patience, PcscCard};
 use crypto::mrz::MrzName;
 
+use self::at_station::Wanted;
 use crate::arguments::{AtReader, Task};
 use crate::screen::Screen;
 
@@ -35,9 +37,14 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
         Task::Readers(arguments) => readers::perform(arguments, screen, stop),
         Task::Enrol(arguments) => enrol::perform(arguments, screen),
         Task::Status(arguments) => status::perform(arguments, screen),
-        Task::Intake(arguments) => at_station::perform(arguments, Kind::Intake, &[], screen, stop),
+        Task::Intake(arguments) => {
+            let wanted = Wanted { kind: Kind::Intake, slips: &[], takes_in: false, batch: None };
+            at_station::perform(arguments, &wanted, screen, stop)
+        }
         Task::Personalize(arguments) => {
-            at_station::perform(&arguments.work, Kind::Personalize, &arguments.slip, screen, stop)
+            let (slips, takes_in, batch) = (&arguments.slip, arguments.intake, arguments.batch.as_deref());
+            let wanted = Wanted { kind: Kind::Personalize, slips, takes_in, batch };
+            at_station::perform(&arguments.work, &wanted, screen, stop)
         }
         Task::Spoil(arguments) => spoil::perform(arguments, screen),
         Task::Info(arguments) => info::perform(arguments, screen, stop),

@@ -113,7 +113,7 @@ pub fn perform(arguments: &Status, screen: &Screen) -> Result<(), Failure> {
 /// Returns the unfinished work. A station that has not worked yet has no journal, and a look makes none.
 pub(super) fn unfinished(folder: &Folder) -> Result<Vec<Entry>, Failure> {
     match folder.path().join("journal.jsonl").exists() {
-        true => Ok(Journal::open(folder.path())?.unfinished().to_vec()),
+        true => Ok(Journal::open(folder.path())?.unfinished()),
         false => Ok(Vec::new()),
     }
 }

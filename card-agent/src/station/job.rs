@@ -1,8 +1,10 @@
 //! Intake and personalization of one chip, and the resumption of unfinished work.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crypto::identity::CardSerial;
+use crypto::perso::problem::ProblemCode;
 use crypto::perso::{self, LifeCycle, Order, Presentation, Receipt};
 use crypto::pki::trust_bundle::TrustBundle;
 use serde::Serialize;
@@ -10,10 +12,10 @@ use time::OffsetDateTime;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use super::journal::{Entry, Event, Journal, Kind, Stage};
+use super::journal::{Claim, Entry, Event, Journal, Kind, Stage};
 use super::read_back::read_back;
 use super::refusal::{Accounting, Consequence, accounting, consequence};
-use crate::client::{ActiveAuthentication, IdempotencyKey, Outcome, ReadBack, Service, ServiceError};
+use crate::client::{ActiveAuthentication, IdempotencyKey, Outcome, Problem, ReadBack, Service, ServiceError};
 use crate::failure::{Code, Failure};
 use crate::session::Session;
 use crate::transport::Reader;
@@ -53,9 +55,14 @@ pub struct Stride {
 pub struct Station<'a, S> {
     service: &'a S,
     journal: Journal,
-    trust: Option<TrustBundle>,
+    trust: Option<Arc<TrustBundle>>,
     /// The slip of the application that the next chip is wanted for; none: the one that waits longest.
     slip: Option<String>,
+    takes_in: bool,
+    in_any_order: bool,
+    /// The chip that was presented last.
+    presented: Option<CardSerial>,
+    claim: Option<Claim>,
     now: fn() -> OffsetDateTime,
     strides: Vec<Stride>,
     finished: Vec<Done>,
@@ -66,11 +73,24 @@ pub struct Station<'a, S> {
 impl<'a, S: Service> Station<'a, S> {
     /// Returns a station that asks `service` and keeps `journal`.
     pub fn new(service: &'a S, journal: Journal, now: fn() -> OffsetDateTime) -> Self {
-        Self { service, journal, trust: None, slip: None, now, strides: Vec::new(), finished: Vec::new(), answered: 0 }
+        Self {
+            service,
+            journal,
+            trust: None,
+            slip: None,
+            takes_in: false,
+            in_any_order: false,
+            presented: None,
+            claim: None,
+            now,
+            strides: Vec::new(),
+            finished: Vec::new(),
+            answered: 0,
+        }
     }
 
     /// Returns the unfinished entries of the journal.
-    pub fn unfinished(&self) -> &[Entry] {
+    pub fn unfinished(&self) -> Vec<Entry> {
         self.journal.unfinished()
     }
 
@@ -82,8 +102,24 @@ impl<'a, S: Service> Station<'a, S> {
     }
 
     /// As [`Self::trusting`], once the bundle is there.
-    pub fn trust(&mut self, trust: TrustBundle) {
-        self.trust = Some(trust);
+    pub fn trust(&mut self, trust: impl Into<Arc<TrustBundle>>) {
+        self.trust = Some(trust.into());
+    }
+
+    /// Makes personalization take a blank in first.
+    pub fn take_in(&mut self, takes_in: bool) {
+        self.takes_in = takes_in;
+    }
+
+    /// Lets chips come in any order: one that was begun in this reader need not be finished before the next. The caller
+    /// asks for it otherwise.
+    pub fn in_any_order(&mut self) {
+        self.in_any_order = true;
+    }
+
+    /// Returns the chip that was presented last; none if none could be.
+    pub fn presented(&self) -> Option<CardSerial> {
+        self.presented
     }
 
     /// Makes the station ask for the application with this slip. A chip that was begun before goes on for the
@@ -105,7 +141,9 @@ impl<'a, S: Service> Station<'a, S> {
     /// # Errors
     /// [`Failure`]; the journal then holds what the next run resumes, or the chip is accounted for.
     pub fn run<R: Reader>(&mut self, kind: Kind, session: &mut Session<'_, R>, reader: &str) -> Result<Done, Failure> {
+        self.presented = None;
         let done = self.run_on(kind, session, reader);
+        self.claim = None;
         self.answered = self.finished.len();
         done
     }
@@ -118,6 +156,12 @@ impl<'a, S: Service> Station<'a, S> {
         let presentation = perso::present(session)?;
         self.strode("present", begun);
         let serial = presentation.serial;
+        self.presented = Some(serial);
+        if self.claim.as_ref().is_none_or(|claim| claim.serial() != serial) {
+            let elsewhere =
+                || Failure::new(Code::UnfinishedEntry, format!("chip {serial} is still at work in another reader"));
+            self.claim = Some(self.journal.claim(serial).ok_or_else(elsewhere)?);
+        }
         self.settle(reader, Some(&serial))?;
         if let Some(done) =
             self.finished[self.answered..].iter_mut().find(|done| done.serial == serial && done.kind >= kind)
@@ -125,12 +169,16 @@ impl<'a, S: Service> Station<'a, S> {
             done.strides = std::mem::take(&mut self.strides);
             return Ok(done.clone());
         }
-        let unfinished: Vec<Entry> = self.journal.unfinished().to_vec();
-        if let Some(other) = unfinished.iter().find(|entry| entry.reader == reader && entry.serial != serial) {
+        let unfinished = self.journal.unfinished();
+        let is_other = |entry: &&Entry| entry.reader == reader && entry.serial != serial && !self.in_any_order;
+        if let Some(other) = unfinished.iter().find(is_other) {
             return Err(Failure::new(
                 Code::UnfinishedEntry,
                 format!("chip {} was begun here and is not finished", other.serial),
             ));
+        }
+        if unfinished.iter().all(|entry| entry.serial != serial) {
+            self.journal.has_room()?;
         }
         match unfinished.into_iter().find(|entry| entry.serial == serial) {
             Some(entry) if entry.kind == kind => {
@@ -141,6 +189,11 @@ impl<'a, S: Service> Station<'a, S> {
                 info!(card.serial = %serial, "finishing the other work on chip {serial} first");
                 let done = self.work(entry.id, entry.kind, session, presentation, true)?;
                 if entry.kind > kind { Ok(done) } else { self.run_on(kind, session, reader) }
+            }
+            None if self.takes_in && kind == Kind::Personalize && presentation.life_cycle == LifeCycle::Blank => {
+                let id = self.journal.begin(Kind::Intake, serial, reader, (self.now)())?;
+                self.work(id, Kind::Intake, session, presentation, false)?;
+                self.run_on(kind, session, reader)
             }
             None => {
                 let id = self.journal.begin(kind, serial, reader, (self.now)())?;
@@ -157,8 +210,15 @@ impl<'a, S: Service> Station<'a, S> {
     /// # Errors
     /// [`Failure`] of the service or the journal.
     pub fn settle(&mut self, reader: &str, serial: Option<&CardSerial>) -> Result<(), Failure> {
-        for entry in self.journal.unfinished().to_vec() {
+        for entry in self.journal.unfinished() {
             let is_ours = entry.reader == reader || Some(&entry.serial) == serial;
+            let has_claim = self.claim.as_ref().is_some_and(|claim| claim.serial() == entry.serial);
+            let claim = if has_claim { None } else { self.journal.claim(entry.serial) };
+            if !has_claim && claim.is_none() {
+                continue; // another reader of this process is at work on it
+            }
+            // Another reader may have ended it before it was claimed here.
+            let Some(entry) = self.journal.entry(entry.id) else { continue };
             match entry.stage {
                 Stage::AwaitAccount { reason, evidence } if is_ours => {
                     self.account(entry.id, &entry.serial, &reason, &evidence)?;
@@ -285,6 +345,7 @@ impl<'a, S: Service> Station<'a, S> {
         presentation: &Presentation,
         slip: Option<&str>,
     ) -> Result<(Order, Option<OfCard>), Failure> {
+        self.journal.has_room()?;
         let key = IdempotencyKey::fresh();
         let answer = match kind {
             Kind::Intake => self.service.intake_order(presentation, &key).map(|order| (order, None)),
@@ -297,6 +358,9 @@ impl<'a, S: Service> Station<'a, S> {
             if let ServiceError::Problem(problem) = &error
                 && consequence(problem) == Consequence::Judged
             {
+                if is_elsewhere(problem) {
+                    return Err(self.lost(id, &presentation.serial, problem.clone())?);
+                }
                 // The chip stays what the ledger has it as, unless it announces that it already is a card.
                 if presentation.life_cycle == LifeCycle::Personalized
                     && kind == Kind::Personalize
@@ -322,7 +386,7 @@ impl<'a, S: Service> Station<'a, S> {
         session: &mut Session<'_, R>,
         back: &ReadBack,
     ) -> Result<Option<ActiveAuthentication>, Failure> {
-        let result = read_back(session, back, self.trust.as_ref(), (self.now)())?;
+        let result = read_back(session, back, self.trust.as_deref(), (self.now)())?;
         if let Some(refuted) = result.refuted {
             self.give_up(id, serial, "read-back-refused", &refuted)?;
             return Err(Failure::new(Code::ReadBackRefused, refuted));
@@ -358,6 +422,10 @@ impl<'a, S: Service> Station<'a, S> {
                 self.note(id, Event::Finished)?;
                 Ok(Some(outcome))
             }
+            Err(ServiceError::Problem(problem)) if is_elsewhere(&problem) => {
+                let serial = self.journal.entry(id).map(|entry| entry.serial);
+                Err(self.lost(id, &serial.expect("a receipt has an unfinished entry"), problem)?)
+            }
             Err(ServiceError::Problem(problem)) if consequence(&problem) == Consequence::Judged => {
                 warn!(problem = problem.code.word(), "the service does not take the receipt: {}", problem.title);
                 self.note(id, Event::Incomplete)?;
@@ -391,6 +459,17 @@ impl<'a, S: Service> Station<'a, S> {
         self.note(id, Event::Accounted)
     }
 
+    /// Ends the entry of a chip whose application went to another chip: the service has spoiled it by itself. Returns
+    /// the failure.
+    fn lost(&mut self, id: Uuid, serial: &CardSerial, problem: Box<Problem>) -> Result<Failure, Failure> {
+        let evidence = "the service says so".to_owned();
+        let reason = ProblemCode::BatchItemElsewhere.word().to_owned();
+        self.note(id, Event::Spoiled { reason, evidence })?;
+        self.note(id, Event::Accounted)?;
+        let detail = format!("chip {serial}: its application went to another chip");
+        Ok(Failure { problem: Some(problem), ..Failure::new(Code::ChipSpoiled, detail) })
+    }
+
     fn was_ordered(&self, id: Uuid) -> bool {
         self.journal.entry(id).is_some_and(|entry| entry.ordered)
     }
@@ -398,6 +477,11 @@ impl<'a, S: Service> Station<'a, S> {
     fn note(&mut self, id: Uuid, event: Event) -> Result<(), Failure> {
         Ok(self.journal.record(id, event, (self.now)())?)
     }
+}
+
+/// Whether the chip's application went to another chip: its lease ran out, and the batch went on without it.
+fn is_elsewhere(problem: &Problem) -> bool {
+    problem.code == ProblemCode::BatchItemElsewhere
 }
 
 /// Returns the status word at the end of a raw response, four hexadecimal digits.

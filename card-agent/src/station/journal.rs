@@ -6,13 +6,20 @@
 //! was never acted upon, because acting waits for the fsync. A power cut cannot make a terminated line that fails its
 //! checksum: that is an error.
 //!
+//! The readers of one process share one open journal. A flush that began after a record was written covers it too, so
+//! that readers which write at the same time wait for one disk, not for each other. After a write that failed nothing
+//! more is written, since what a failed flush left on disk is unknown. With a [reserve](Journal::reserve) a full disk
+//! ends no work that is begun: the reserve makes room for its records, and [`Journal::has_room`] refuses the next.
+//!
 //! No keys and no personal data: serial numbers, order ids, sealed receipts, and public signatures. Beside the journal
 //! lie the vouchers of orders, which the service alone can open ([`Journal::keep_voucher`]).
 
+use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crypto::identity::CardSerial;
@@ -165,11 +172,60 @@ struct KeptVoucher {
 /// For so long vouchers are kept: longer than the oldest backup that a service is restored from.
 const VOUCHERS_ARE_KEPT: Duration = Duration::from_hours(92 * 24);
 
-/// An open journal.
+/// So often old vouchers are looked for: a folder of a quarter has one for each card.
+const SWEPT_EVERY: Duration = Duration::from_hours(1);
+
+/// Bytes of the reserve: enough for what sixteen readers still have to write about the chips that they have begun.
+const RESERVE: usize = 1 << 20;
+
+/// An open journal. A clone is another handle on it, for another reader of the same process.
+#[derive(Clone)]
 pub struct Journal {
     path: PathBuf,
+    open: Arc<Open>,
+}
+
+struct Open {
+    written: Mutex<Written>,
+    /// The number of records that are on disk, held while the disk is waited for.
+    flushed: Mutex<u64>,
+    /// Another handle on the file, so that a flush holds up no write.
     file: File,
+    /// The chips that are at work in a reader of this process.
+    claimed: Mutex<HashSet<CardSerial>>,
+    /// When old vouchers were last looked for.
+    swept: Mutex<Option<SystemTime>>,
+}
+
+struct Written {
+    file: File,
+    /// Where the lines end that were read or written here.
+    end: u64,
     unfinished: Vec<Entry>,
+    /// The number of records written here.
+    records: u64,
+    /// Whether the reserve was given up: the disk is full.
+    is_full: bool,
+    /// The first write or flush that failed.
+    failed: Option<(io::ErrorKind, String)>,
+}
+
+/// A chip that no other reader of this process works on until this is dropped.
+pub(super) struct Claim {
+    open: Arc<Open>,
+    serial: CardSerial,
+}
+
+impl Claim {
+    pub(super) fn serial(&self) -> CardSerial {
+        self.serial
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        lock(&self.open.claimed).remove(&self.serial);
+    }
 }
 
 impl Journal {
@@ -195,7 +251,68 @@ impl Journal {
         for record in records {
             apply(&mut unfinished, record.entry, record.event);
         }
-        Ok(Self { path, file, unfinished })
+        let flushing = file.try_clone().map_err(fail)?;
+        let written = Written { file, end: sound as u64, unfinished, records: 0, is_full: false, failed: None };
+        let (flushed, claimed, swept) = (Mutex::new(0), Mutex::default(), Mutex::default());
+        let open = Open { written: Mutex::new(written), flushed, file: flushing, claimed, swept };
+        Ok(Self { path, open: Arc::new(open) })
+    }
+
+    /// Writes a file beside the journal that is given up when the disk is full (`journal.reserve`, 1 MiB), unless it is
+    /// there.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`], also if there is no room for it.
+    pub fn reserve(&self) -> Result<(), JournalError> {
+        let path = self.reserve_file();
+        let is_there = || path.metadata().is_ok_and(|metadata| metadata.len() == RESERVE as u64);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            file.write_all(&vec![0x5a; RESERVE])?;
+            file.sync_all()
+        };
+        if is_there() {
+            return Ok(());
+        }
+        write().map_err(|source| {
+            let _ = std::fs::remove_file(&path); // half a reserve fills the disk for nothing
+            JournalError::Io { path: path.clone(), source }
+        })
+    }
+
+    fn reserve_file(&self) -> PathBuf {
+        self.path.with_file_name("journal.reserve")
+    }
+
+    /// Fails if no other chip may be begun: the disk is full, or a write has failed.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn has_room(&self) -> Result<(), JournalError> {
+        let written = lock(&self.open.written);
+        let full = || (io::ErrorKind::StorageFull, "the disk is full; what was begun is written down".to_owned());
+        match written.failed.clone().or_else(|| written.is_full.then(full)) {
+            Some((kind, words)) => {
+                Err(JournalError::Io { path: self.path.clone(), source: io::Error::new(kind, words) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a chip for one reader of this process; none if another has it.
+    pub(super) fn claim(&self, serial: CardSerial) -> Option<Claim> {
+        lock(&self.open.claimed).insert(serial).then(|| Claim { open: self.open.clone(), serial })
+    }
+
+    /// Does as if a write had found the disk full.
+    #[cfg(test)]
+    pub(super) fn fills(&self) {
+        assert!(self.gives_up_reserve(&mut lock(&self.open.written)) || !self.reserve_file().exists());
+    }
+
+    /// Gives the reserve up, once. Returns whether it did.
+    fn gives_up_reserve(&self, written: &mut Written) -> bool {
+        !std::mem::replace(&mut written.is_full, true) && std::fs::remove_file(self.reserve_file()).is_ok()
     }
 
     /// Keeps what the service gave with an order for the day on which it loses its database: its sealed voucher, and
@@ -213,28 +330,39 @@ impl Journal {
         let name = hex::encode(&Sha256::digest(&order.id)[..16]);
         let (path, new) = (folder.join(format!("{name}.json")), folder.join(format!("{name}.new")));
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(fail)?;
-        for entry in std::fs::read_dir(&folder).map_err(fail)?.flatten() {
-            let written = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = written.ok().and_then(|written| now.duration_since(written).ok());
-            if age.is_some_and(|age| age > VOUCHERS_ARE_KEPT) {
-                std::fs::remove_file(entry.path()).map_err(fail)?;
+        let mut swept = lock(&self.open.swept);
+        if swept.is_none_or(|before| now.duration_since(before).is_ok_and(|age| age > SWEPT_EVERY)) {
+            for entry in std::fs::read_dir(&folder).map_err(fail)?.flatten() {
+                let written = entry.metadata().and_then(|metadata| metadata.modified());
+                let age = written.ok().and_then(|written| now.duration_since(written).ok());
+                if age.is_some_and(|age| age > VOUCHERS_ARE_KEPT) {
+                    std::fs::remove_file(entry.path()).map_err(fail)?;
+                }
             }
+            *swept = Some(now);
         }
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(fail)?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(fail)?;
+        drop(swept);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            file.write_all(&bytes).and_then(|()| file.sync_all())
+        };
+        match write() {
+            Err(error) if is_full(&error) && self.gives_up_reserve(&mut lock(&self.open.written)) => write(),
+            done => done,
+        }
+        .map_err(fail)?;
         std::fs::rename(&new, &path).map_err(fail)?;
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(fail)
     }
 
     /// Returns the entries that have not ended, oldest first.
-    pub fn unfinished(&self) -> &[Entry] {
-        &self.unfinished
+    pub fn unfinished(&self) -> Vec<Entry> {
+        lock(&self.open.written).unfinished.clone()
     }
 
     /// Returns the unfinished entry with this id.
-    pub fn entry(&self, id: Uuid) -> Option<&Entry> {
-        self.unfinished.iter().find(|entry| entry.id == id)
+    pub fn entry(&self, id: Uuid) -> Option<Entry> {
+        lock(&self.open.written).unfinished.iter().find(|entry| entry.id == id).cloned()
     }
 
     /// Begins an entry. On return it is on disk. Returns its id.
@@ -259,43 +387,84 @@ impl Journal {
     /// [`JournalError::Io`].
     pub fn record(&mut self, entry: Uuid, event: Event, at: OffsetDateTime) -> Result<(), JournalError> {
         let record = Record { entry, at, event };
-        self.append(&line(&record)).map_err(|source| JournalError::Io { path: self.path.clone(), source })?;
-        apply(&mut self.unfinished, entry, record.event);
+        let turn = {
+            let mut written = lock(&self.open.written);
+            self.append(&mut written, &line(&record)).map_err(|source| self.fails(&mut written, source))?;
+            apply(&mut written.unfinished, entry, record.event);
+            written.records += 1;
+            written.records
+        };
+        self.flush(turn)
+    }
+
+    /// Returns when the record with this number is on disk.
+    fn flush(&self, turn: u64) -> Result<(), JournalError> {
+        let mut flushed = lock(&self.open.flushed);
+        if *flushed >= turn {
+            return Ok(()); // by a flush of another reader that began after the record was written
+        }
+        let reached = lock(&self.open.written).records;
+        self.open.file.sync_all().map_err(|source| self.fails(&mut lock(&self.open.written), source))?;
+        *flushed = reached;
         Ok(())
     }
 
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.file.lock()?;
-        let done = self.append_locked(line);
-        self.file.unlock()?;
+    /// Refuses all later records, and returns the error.
+    fn fails(&self, written: &mut Written, source: io::Error) -> JournalError {
+        written.failed.get_or_insert_with(|| (source.kind(), source.to_string()));
+        JournalError::Io { path: self.path.clone(), source }
+    }
+
+    /// Appends a line; on a full disk in the place of the reserve.
+    fn append(&self, written: &mut Written, line: &[u8]) -> io::Result<()> {
+        if let Some((kind, words)) = &written.failed {
+            return Err(io::Error::new(*kind, words.clone()));
+        }
+        written.file.lock()?;
+        let done = match written.append_locked(line) {
+            Err(error) if is_full(&error) && self.gives_up_reserve(written) => written.append_locked(line),
+            done => done,
+        };
+        written.file.unlock()?;
         done
     }
+}
 
-    /// Cuts off an unterminated last line, which another process of the station may have left, and appends this one.
+impl Written {
+    /// Reads what other processes of the station have appended, cuts off an unterminated last line, and appends this
+    /// one.
     fn append_locked(&mut self, line: &[u8]) -> io::Result<()> {
         let end = self.file.seek(SeekFrom::End(0))?;
-        let sound = self.end_of_last_line(end)?;
-        if sound < end {
-            self.file.set_len(sound)?;
+        if end < self.end {
+            return Err(io::Error::other("lines that were there are gone"));
         }
-        self.file.seek(SeekFrom::Start(sound))?;
-        self.file.write_all(line)?;
-        self.file.sync_all()
-    }
-
-    fn end_of_last_line(&mut self, end: u64) -> io::Result<u64> {
-        let mut at = end;
-        let mut byte = [0];
-        while at > 0 {
-            self.file.seek(SeekFrom::Start(at - 1))?;
-            self.file.read_exact(&mut byte)?;
-            if byte == *b"\n" {
-                break;
+        if end > self.end {
+            let mut bytes = Vec::new();
+            self.file.seek(SeekFrom::Start(self.end))?;
+            self.file.read_to_end(&mut bytes)?;
+            let (records, sound) = read(&bytes)
+                .map_err(|line| io::Error::new(io::ErrorKind::InvalidData, format!("new line {line} is damaged")))?;
+            for record in records {
+                apply(&mut self.unfinished, record.entry, record.event);
             }
-            at -= 1;
+            self.end += sound as u64;
+            if self.end < end {
+                self.file.set_len(self.end)?;
+            }
         }
-        Ok(at)
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(line)?;
+        self.end += line.len() as u64;
+        Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn apply(unfinished: &mut Vec<Entry>, id: Uuid, event: Event) {

@@ -9,8 +9,10 @@
 //! A swapped card can go unnoticed by pcscd, which polls presence. The chip's identity must therefore be proved inside
 //! the secure channel, as SCP03 and chip authentication do.
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -89,6 +91,203 @@ pub fn find_or_only(wanted: Option<&str>, patience: Patience) -> Result<String, 
     match wanted.filter(|name| !name.is_empty()) {
         Some(name) => find(name, patience),
         None => on_thread(patience.service, "pcscd", || only(&list(&establish()?)?)),
+    }
+}
+
+/// Which readers are meant, where several may be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Several {
+    /// All that are connected.
+    All,
+    /// So many of those that are connected, the first ones by name.
+    First(usize),
+    /// These, each by its name or a unique part of it.
+    Named(Vec<String>),
+}
+
+/// Reads `all`, a number from 1, or names with commas between them.
+impl std::str::FromStr for Several {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text.trim(), text.trim().parse()) {
+            ("all", _) => Ok(Self::All),
+            (_, Ok(0)) => Err("at least one reader is needed".to_owned()),
+            (_, Ok(number)) => Ok(Self::First(number)),
+            (names, Err(_)) => {
+                let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
+                if names.iter().any(String::is_empty) {
+                    return Err("write all, a number, or names with commas between them".to_owned());
+                }
+                Ok(Self::Named(names))
+            }
+        }
+    }
+}
+
+/// Returns the full names of these readers.
+///
+/// # Errors
+/// [`TransportError`]: no pcscd, no such reader, fewer than wanted, a name that fits several.
+pub fn find_several(wanted: &Several, patience: Patience) -> Result<Vec<String>, TransportError> {
+    let wanted = wanted.clone();
+    on_thread(patience.service, "pcscd", move || chosen(&wanted, &list(&establish()?)?))
+}
+
+fn chosen(wanted: &Several, names: &[CString]) -> Result<Vec<String>, TransportError> {
+    let mut all: Vec<String> = names.iter().map(|name| text(name)).collect();
+    all.sort();
+    match wanted {
+        Several::All if all.is_empty() => Err(TransportError::NoReader),
+        Several::All => Ok(all),
+        Several::First(number) if *number > all.len() => {
+            Err(TransportError::ReaderUnknown { wanted: format!("{number} readers"), present: all })
+        }
+        Several::First(number) => Ok(all[..*number].to_vec()),
+        Several::Named(wanted) => {
+            let mut found = Vec::new();
+            for name in wanted {
+                let name = text(choose(name, names)?);
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+            Ok(found)
+        }
+    }
+}
+
+/// What a reader holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Holds {
+    /// A card. Each time that one is laid in it has another number.
+    Card(u64),
+    /// The reader itself is not there, or pcscd is not.
+    Gone,
+    /// No card.
+    Nothing,
+}
+
+/// Sees cards come and go in all readers, on a thread and a connection of its own: no card that hangs holds it up. Ends
+/// when it is dropped.
+pub struct Watch(Arc<Sight>);
+
+#[derive(Default)]
+struct Sight {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    readers: BTreeMap<String, (Holds, u32)>,
+    /// The number of the last card.
+    cards: u64,
+}
+
+impl Watch {
+    /// Begins to look. The first look is made before this returns.
+    ///
+    /// # Errors
+    /// [`TransportError`], if pcscd does not answer.
+    pub fn begin(patience: Patience) -> Result<Self, TransportError> {
+        let sight = Arc::new(Sight::default());
+        let (told, first) = channel();
+        let mut told = Some(told);
+        let looking = Arc::downgrade(&sight);
+        thread::spawn(move || {
+            while looking.strong_count() > 0 {
+                let ended = look(&looking, &mut told);
+                if let (Err(error), Some(told)) = (ended, told.take()) {
+                    let _ = told.send(Err(error));
+                    return;
+                }
+                // pcscd has ended, or ends: all readers are gone until it is back.
+                if let Some(sight) = looking.upgrade() {
+                    sight.sees(&BTreeMap::new());
+                }
+                thread::sleep(LOOK);
+            }
+        });
+        wait(&first, patience.service, "pcscd")??;
+        Ok(Self(sight))
+    }
+
+    /// Returns what the reader of this name holds.
+    pub fn holds(&self, reader: &str) -> Holds {
+        self.0.lock().holds(reader)
+    }
+
+    /// Waits until the reader holds something else than `before`, for this time at most. Returns what it holds then.
+    pub fn changed(&self, reader: &str, before: Holds, most: Duration) -> Holds {
+        let same = |seen: &mut Seen| seen.holds(reader) == before;
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), most, same);
+        waited.unwrap_or_else(PoisonError::into_inner).0.holds(reader)
+    }
+}
+
+impl Seen {
+    fn holds(&self, reader: &str) -> Holds {
+        self.readers.get(reader).map_or(Holds::Gone, |(holds, _)| *holds)
+    }
+}
+
+impl Sight {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what all readers hold: whether there is a card, and how many cards have come and gone.
+    fn sees(&self, now: &BTreeMap<String, (bool, u32)>) {
+        let mut seen = self.lock();
+        seen.readers.retain(|reader, _| now.contains_key(reader));
+        for (reader, (has_card, count)) in now {
+            let holds = match (has_card, seen.readers.get(reader)) {
+                (false, _) => Holds::Nothing,
+                // Another count is another card, also if the empty reader between them was not seen.
+                (true, Some((Holds::Card(number), before))) if before == count => Holds::Card(*number),
+                (true, _) => {
+                    seen.cards += 1;
+                    Holds::Card(seen.cards)
+                }
+            };
+            seen.readers.insert(reader.clone(), (holds, *count));
+        }
+        drop(seen);
+        self.changed.notify_all();
+    }
+}
+
+/// Looks for as long as pcscd lives and the sight is wanted; tells the first look.
+fn look(sight: &Weak<Sight>, told: &mut Option<Sender<Result<(), TransportError>>>) -> Result<(), TransportError> {
+    let context = establish()?;
+    let mut states: Vec<pcsc::ReaderState> = Vec::new();
+    loop {
+        let names = list(&context)?;
+        states.retain(|state| names.iter().any(|name| name.as_c_str() == state.name()));
+        for name in names {
+            if states.iter().all(|state| state.name() != name.as_c_str()) {
+                states.push(pcsc::ReaderState::new(name, State::UNAWARE));
+            }
+        }
+        match context.get_status_change(LOOK, &mut states) {
+            _ if states.is_empty() => thread::sleep(LOOK),
+            Ok(()) | Err(pcsc::Error::Timeout | pcsc::Error::UnknownReader | pcsc::Error::ReaderUnavailable) => {}
+            Err(error) => return Err(explain(error, "")),
+        }
+        let is_there =
+            |state: &&pcsc::ReaderState| !state.event_state().intersects(State::UNKNOWN | State::UNAVAILABLE);
+        let now = states.iter().filter(is_there).map(|state| {
+            let has_card = state.event_state().contains(State::PRESENT);
+            (text(state.name()), (has_card, state.event_count()))
+        });
+        let now: BTreeMap<_, _> = now.collect();
+        states.iter_mut().for_each(pcsc::ReaderState::sync_current_state);
+        let Some(sight) = sight.upgrade() else { return Ok(()) };
+        sight.sees(&now);
+        if let Some(told) = told.take() {
+            let _ = told.send(Ok(()));
+        }
     }
 }
 
@@ -437,7 +636,6 @@ const PARTING: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
@@ -453,6 +651,40 @@ mod tests {
         assert_eq!(choose("Gemalto", &names()).map(|n| text(n)), Ok("Gemalto PC Twin Reader 01 00".to_owned()));
         let nested = [CString::new("VPCD 1").expect("no NUL"), CString::new("VPCD 10").expect("no NUL")];
         assert_eq!(choose("VPCD 1", &nested).map(|n| text(n)), Ok("VPCD 1".to_owned()));
+    }
+
+    #[test]
+    fn several_readers_are_all_or_a_number_or_named_and_none_twice() {
+        let these = |wanted: &str| {
+            chosen(&wanted.parse::<Several>().expect("readers"), &names()).map_err(|error| error.to_string())
+        };
+        assert_eq!(these("all").map(|all| all.len()), Ok(3));
+        assert_eq!(these("2"), Ok(vec!["Gemalto PC Twin Reader 01 00".to_owned(), "Virtual PCD 00 00".to_owned()]));
+        assert_eq!(these("00 01, Gemalto,00 01").map(|these| these.len()), Ok(2));
+        assert!(these("4").is_err_and(|error| error.contains("4 readers")));
+        assert!(these("Virtual").is_err_and(|error| error.contains("fits several")));
+        for malformed in ["", "0", "a,,b"] {
+            assert!(malformed.parse::<Several>().is_err(), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn a_card_that_was_swapped_unseen_is_another_card_and_the_same_one_stays_itself() {
+        let watch = Watch(Arc::default());
+        let sees = |cards: &[(&str, bool, u32)]| {
+            watch.0.sees(&cards.iter().map(|(name, card, count)| ((*name).to_owned(), (*card, *count))).collect());
+            watch.holds("A")
+        };
+        assert_eq!(watch.holds("A"), Holds::Gone);
+        assert_eq!(sees(&[("A", false, 0), ("B", true, 7)]), Holds::Nothing);
+        let first = sees(&[("A", true, 1), ("B", true, 7)]);
+        assert!(matches!(first, Holds::Card(_)));
+        assert_eq!(sees(&[("A", true, 1)]), first);
+        let second = sees(&[("A", true, 3)]);
+        assert!(matches!(second, Holds::Card(_)) && second != first);
+        assert_eq!(sees(&[("B", true, 7)]), Holds::Gone, "unplugged");
+        assert_ne!(sees(&[("A", true, 3)]), second, "plugged in again with a card in it");
+        assert_eq!(watch.changed("A", Holds::Gone, Duration::from_hours(1)), watch.holds("A"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod by_hand;
 mod command_lines;
 mod crashes;
 mod documents;
+mod factory;
 mod golden_house;
 mod hostile_station;
 mod inspection_bench;

@@ -33,8 +33,13 @@ fn the_page_is_true() {
         return;
     }
     let blocks = blocks_of_the_page();
-    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks.len(), 2);
     let scratch = scratch();
+    let trays = shell(scratch.path(), &blocks[1]);
+    assert!(trays.status.success() && said(&trays).contains("in Virtual Reader 1 00 01 "), "{}", said(&trays));
+    let blanks = std::fs::read_to_string(scratch.path().join("blanks.txt")).unwrap();
+    assert_eq!(blanks.lines().count(), 12);
+    assert!(said(&trays).contains(blanks.lines().nth(3).unwrap()));
     let output = shell(scratch.path(), &blocks[0]);
     let said = said(&output);
     assert!(output.status.success(), "{said}");

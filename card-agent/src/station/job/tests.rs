@@ -1,11 +1,11 @@
 use std::cell::RefCell;
 
 use crypto::conversation::CardTransport;
-use crypto::perso::problem::{About, ProblemCode};
+use crypto::perso::problem::About;
 use crypto::perso::protocol::Next;
 
 use super::*;
-use crate::client::{PersonalizationOrder, Problem};
+use crate::client::PersonalizationOrder;
 use crate::transport::TransportError;
 
 /// A service that gives every request the same answer, and remembers the keys of the accounts.
@@ -131,7 +131,13 @@ fn a_refused_receipt_asks_for_another_order_only_if_it_is_about_chip_or_applicat
         let id = station.journal.begin(Kind::Personalize, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
         station.note(id, Event::Played { receipt: receipt() }).expect("noted");
         let reported = station.report(id, Kind::Personalize, &receipt(), None);
-        let stage = &station.unfinished()[0].stage;
+        if *code == ProblemCode::BatchItemElsewhere {
+            assert_eq!(reported.expect_err("lost").code, Code::ChipSpoiled);
+            assert!(station.unfinished().is_empty(), "the service has spoiled it by itself");
+            assert!(service.accounts.borrow().is_empty());
+            continue;
+        }
+        let stage = &station.unfinished().remove(0).stage;
         let judged = match code.about() {
             About::Chip => true,
             About::Request => !is_of_form(*code),
@@ -252,6 +258,31 @@ impl Reader for Empty {
     fn reset(&mut self) -> Result<(), TransportError> {
         Ok(())
     }
+}
+
+#[test]
+fn a_receipt_is_not_reported_by_two_readers_at_once() {
+    let (service, folder) = (Same::answering(Outcome::Initialised), folder());
+    let mut station = station(&service, &folder);
+    let id = station.journal.begin(Kind::Intake, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
+    station.note(id, Event::Played { receipt: receipt() }).expect("noted");
+    let at_another = station.journal.claim(SERIAL).expect("free");
+    station.settle("reader", None).expect("nothing to do");
+    assert_eq!((station.finished().len(), station.unfinished().len()), (0, 1));
+    drop(at_another);
+    station.settle("reader", None).expect("reported");
+    assert_eq!((station.finished().len(), station.unfinished().len()), (1, 0));
+}
+
+#[test]
+fn no_order_is_asked_for_once_the_disk_is_full() {
+    let (service, folder) = (Same::answering(Outcome::Initialised), folder());
+    let mut station = station(&service, &folder);
+    let id = station.journal.begin(Kind::Intake, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
+    station.journal.fills();
+    let refused = station.order(id, Kind::Intake, &presented(LifeCycle::Blank), None).expect_err("refused");
+    assert_eq!(refused.code, Code::JournalUnusable);
+    station.note(id, Event::Withdrawn { reason: "full".to_owned() }).expect("what was begun is written down");
 }
 
 #[test]

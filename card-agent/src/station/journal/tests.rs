@@ -57,7 +57,8 @@ fn an_unfinished_entry_comes_back_as_far_as_it_got() {
     let folder = tempfile::tempdir().unwrap();
     busy(folder.path());
     let journal = Journal::open(folder.path()).unwrap();
-    let [entry] = journal.unfinished() else { panic!("one is unfinished") };
+    let unfinished = journal.unfinished();
+    let [entry] = &unfinished[..] else { panic!("one is unfinished") };
     assert_eq!((entry.kind, entry.serial, entry.reader.as_str()), (Kind::Personalize, serial(2), "B"));
     assert!(matches!(&entry.stage, Stage::AwaitAccount { reason, .. } if reason == "chip-refused"));
 }
@@ -135,4 +136,84 @@ fn a_voucher_lies_beside_the_journal_with_the_commands_of_its_order_and_is_remov
     let written = fs::metadata(&files()[0]).unwrap().modified().unwrap();
     journal.keep_voucher(&order("o3"), "AAEC", written + Duration::from_hours(93 * 24)).unwrap();
     assert_eq!(files().len(), 1, "the two of a quarter ago are gone");
+}
+
+#[test]
+fn readers_that_write_at_the_same_time_have_every_record_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    std::thread::scope(|scope| {
+        for reader in 0..8 {
+            let mut journal = journal.clone();
+            let path = folder.path();
+            scope.spawn(move || {
+                for chip in 0..6 {
+                    let id = journal.begin(Kind::Intake, serial(reader * 10 + chip), "A", AT).unwrap();
+                    let event = if chip % 2 == 0 { Event::Finished } else { Event::Ordered { order: "o".to_owned() } };
+                    journal.record(id, event, AT).unwrap();
+                    // On disk before it returns: another handle reads it.
+                    let entry = Journal::open(path).unwrap().entry(id);
+                    assert_eq!(entry.map(|entry| entry.ordered), (chip % 2 == 1).then_some(true));
+                }
+            });
+        }
+    });
+    let left = Journal::open(folder.path()).unwrap().unfinished();
+    assert_eq!(left.len(), 24);
+    let mine: HashSet<_> = journal.unfinished().iter().map(|entry| entry.serial).collect();
+    assert_eq!(mine, left.iter().map(|entry| entry.serial).collect());
+}
+
+#[test]
+fn what_another_program_has_written_meanwhile_is_known_with_the_next_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mine = Journal::open(folder.path()).unwrap();
+    let first = mine.begin(Kind::Intake, serial(1), "A", AT).unwrap();
+    let mut other = Journal::open(folder.path()).unwrap();
+    other.record(first, Event::Accounted, AT).unwrap();
+    let second = mine.begin(Kind::Intake, serial(2), "A", AT).unwrap();
+    assert_eq!(mine.unfinished().iter().map(|entry| entry.id).collect::<Vec<_>>(), [second]);
+}
+
+#[test]
+fn a_chip_is_one_readers_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let claim = journal.claim(serial(1)).unwrap();
+    let other = journal.clone();
+    assert!(other.claim(serial(1)).is_none() && other.claim(serial(2)).is_some());
+    drop(claim);
+    assert!(other.claim(serial(1)).is_some());
+}
+
+#[test]
+fn a_full_disk_takes_the_reserve_and_refuses_the_next_chip_and_not_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path()).unwrap();
+    journal.reserve().unwrap();
+    let reserve = folder.path().join("journal.reserve");
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 1 << 20);
+    let id = journal.begin(Kind::Intake, serial(1), "A", AT).unwrap();
+    assert!(journal.has_room().is_ok());
+    journal.fills();
+    assert!(!reserve.exists());
+    assert!(matches!(journal.has_room(), Err(JournalError::Io { .. })));
+    journal.record(id, Event::Finished, AT).unwrap();
+    // The next run wants the reserve back first.
+    let journal = Journal::open(folder.path()).unwrap();
+    journal.reserve().unwrap();
+    assert!(journal.has_room().is_ok() && reserve.exists());
+}
+
+#[test]
+fn after_a_write_that_failed_nothing_more_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path()).unwrap();
+    let id = journal.begin(Kind::Intake, serial(1), "A", AT).unwrap();
+    // The lines are gone: what follows would have nothing before it.
+    File::create(folder.path().join("journal.jsonl")).unwrap();
+    journal.record(id, Event::Finished, AT).unwrap_err();
+    journal.record(id, Event::Finished, AT).unwrap_err();
+    assert!(journal.has_room().is_err());
+    assert_eq!(fs::metadata(folder.path().join("journal.jsonl")).unwrap().len(), 0);
 }
