@@ -177,6 +177,18 @@ pub async fn keep_holidays(db: &Db, holidays: &Holidays) -> Result<(), StoreErro
     tx.commit().await
 }
 
+/// Returns whether there is a unit with this code; none where no units are set up below the national office.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn is_unit(tx: &mut Tx, code: &OfficeCode) -> Result<Option<bool>, StoreError> {
+    let some = store::units(tx, None, 2).await?;
+    if some.iter().all(|unit| unit.code == OfficeCode::national()) {
+        return Ok(None);
+    }
+    Ok(Some(store::unit(tx, code).await?.is_some()))
+}
+
 /// Returns the provinces for which an office works: its own and those of the units below it; none for an office that is
 /// no unit. `None` is every province: of the national office.
 ///

@@ -122,6 +122,7 @@ pub const SEALED: [&Sealed; 33] = [
     &production::STOCK_CASE,
     &production::STOCK_BOX,
     &production::STOCK_COUNT,
+    &production::STOCK_COUNT_PART,
     &production::RECALL,
     &production::PRODUCTION_BATCH,
     &production::DELIVERY,

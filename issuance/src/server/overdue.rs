@@ -8,21 +8,36 @@ use time::{Date, OffsetDateTime};
 
 use super::Settings;
 use super::compose::{StartError, database, founded};
-use crate::access;
 use crate::applications::store::progress::{self as store, LateRow};
-use crate::ground::ids::ApplicationId;
+use crate::ground::ids::{ApplicationId, BoxId};
 use crate::ground::{Clock, Id, Randomness};
 use crate::offices::calendar::Day;
 use crate::offices::steps;
 use crate::store::{StoreError, Tx};
+use crate::{access, production};
 
 /// What is late, and what is wrong.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Overdue {
     /// Late applications, by office, role and day.
     pub late: Vec<LateDossier>,
+    /// Boxes and parcels that should have been received.
+    pub boxes: Vec<LateBox>,
     /// What no officer can do anything about before it is mended.
     pub defects: Vec<Defect>,
+}
+
+/// A box, or a parcel, that was not received by its day.
+#[derive(Clone, Debug, Serialize)]
+pub struct LateBox {
+    /// The box.
+    pub id: BoxId,
+    /// The office that sent it.
+    pub from_office: String,
+    /// The office that it is for.
+    pub to_office: String,
+    /// When it was due; none for a box of before due days.
+    pub due_on: Option<Day>,
 }
 
 /// A late application.
@@ -82,7 +97,7 @@ pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
     }
     let clock = Clock::system(authority.utc_offset()?);
     let mut tx = db.begin_read().await?;
-    let found = look(&mut tx, clock.today()).await;
+    let found = look(&mut tx, clock.today(), clock.now()).await;
     drop(tx);
     db.close().await;
     Ok(found?)
@@ -92,7 +107,7 @@ pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
+pub async fn look(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<Overdue, StoreError> {
     let calendar = steps::calendar(tx, today.year() - 1, today.year()).await?;
     let late = store::late(tx, today).await?.into_iter().map(|row| {
         let LateRow { id, stage, owner_office, owner, due, reminded_at, escalated_at } = row;
@@ -117,7 +132,13 @@ pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
             defects.push(Defect::NoOfficer { office, owner, waiting });
         }
     }
-    Ok(Overdue { late, defects })
+    let boxes = production::late_boxes(tx, today, now).await?.into_iter().map(|boxed| LateBox {
+        id: boxed.id,
+        from_office: boxed.from.to_string(),
+        to_office: boxed.to.to_string(),
+        due_on: boxed.due_on.map(Day),
+    });
+    Ok(Overdue { late, boxes: boxes.collect(), defects })
 }
 
 /// So many applications are read in one go.
