@@ -639,11 +639,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/batches/{id}/release",
         &[C::BatchStateUnfit, C::BatchUnknown, C::OtherOffice, C::ProposalStale, C::SecondOfficerNeeded],
     ),
-    (
-        "POST",
-        "/api/v1/batches/{id}/pause",
-        &[C::BatchStateUnfit, C::BatchUnknown, C::EvidenceMissing, C::OtherOffice],
-    ),
+    ("POST", "/api/v1/batches/{id}/pause", &[C::BatchStateUnfit, C::BatchUnknown, C::EvidenceMissing, C::OtherOffice]),
     ("POST", "/api/v1/batches/{id}/resumption", &[C::BatchStateUnfit, C::BatchUnknown, C::OtherOffice]),
     (
         "POST",
