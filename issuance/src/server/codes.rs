@@ -628,7 +628,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/stock/batches/{id}/closing", &[C::ChipUnaccounted, C::OtherOffice, C::ProductionBatchUnknown]),
     (
         "POST",
-        "/api/v1/production/{application}/body-check",
+        "/api/v1/production/{id}/body-check",
         &[C::ApplicationMovedOn, C::OtherOffice, C::SecondOfficerNeeded, C::StageDoesNotAllow],
     ),
     ("POST", "/api/v1/batches", &[C::ListTooLong]),
