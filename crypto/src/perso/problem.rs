@@ -90,6 +90,7 @@ catalogue! {
     BatchUnknown "batch-unknown" Request
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
+    BodyCheckNeeded "body-check-needed" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
@@ -99,6 +100,7 @@ catalogue! {
     CalendarEnds "calendar-ends" Service
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
+    CardNotToShip "card-not-to-ship" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
     CardUnknown "card-unknown" Request
     CertificationRequestUnfit "certification-request-unfit" Request

@@ -232,7 +232,9 @@ impl ApplicationView {
             Stage::Refused { reason: why, appeal_until: until, .. } => {
                 (reason, appeal_until) = (Some(why), Some(until.to_string()));
             }
-            Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => card_id = Some(card),
+            Stage::Shipped { card, .. } | Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => {
+                card_id = Some(card);
+            }
             Stage::Cancelled { reason: why, withdrawn: wanted, .. } => (reason, withdrawn) = (Some(why), wanted),
         }
         Self {

@@ -78,12 +78,25 @@ pub struct Terms {
     pub centre: u16,
     /// Shipping and fetching.
     pub hand_over: u16,
+    /// Shipping alone.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub shipping: u16,
     /// In all, without what the citizen takes.
     pub whole: u16,
     /// So many days after it was due, the national office is told.
     pub escalation: u16,
     /// How it is decided.
     pub procedure: Procedure,
+}
+
+/// The term of shipping of the act, under which applications were opened before it was kept by itself.
+const fn two() -> u16 {
+    2
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_two(days: &u16) -> bool {
+    *days == two()
 }
 
 impl Deadlines {
@@ -98,7 +111,7 @@ impl Deadlines {
             _ => self.elsewhere,
         };
         let (local, hand_over, escalation) = (self.local, self.shipping + self.fetch, self.escalation);
-        Terms { local, centre, hand_over, whole, escalation, procedure }
+        Terms { local, centre, hand_over, shipping: self.shipping, whole, escalation, procedure }
     }
 
     /// Returns the day so many working days after this one, as a citizen is told it.
@@ -185,6 +198,7 @@ impl Progress {
         let in_time = |day: Date| moved.promised.map_or(day, |promised| day.min(promised));
         let due = match (term, stage) {
             (Term::Set, Stage::Returned { until, .. }) => *until,
+            (Term::Shipping, _) => kept.unwrap_or_else(|| after(terms.shipping)),
             (Term::HandOver | Term::Set, _) => kept.unwrap_or_else(|| after(terms.hand_over)),
             (Term::Local, _) => kept.unwrap_or_else(|| in_time(after(terms.local))),
             (Term::Centre, _) => kept.unwrap_or_else(|| in_time(after(terms.centre))),

@@ -66,6 +66,8 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
         (Step::Bind, alone(stage.clone().bind(chip))),
         (Step::Unbind, alone(stage.clone().unbind())),
         (Step::Personalize, alone(stage.clone().personalize(Id::nil()))),
+        (Step::Dispatch, alone(stage.clone().dispatch(Id::nil()))),
+        (Step::Arrive, alone(stage.clone().arrive())),
         (Step::HandOver, alone(stage.clone().hand_over(by(number)))),
         (Step::Cancel, alone(stage.clone().cancel(by(number), "r".into()))),
         (Step::Withdraw, alone(stage.clone().withdraw(by(number), "r".into()))),
@@ -78,6 +80,7 @@ fn is_agreed(life: &Life, procedure: Procedure) {
     let (Stage::Approved { approval, .. }
     | Stage::Held { approval, .. }
     | Stage::InProduction { approval, .. }
+    | Stage::Shipped { approval, .. }
     | Stage::Personalized { approval, .. }
     | Stage::HandedOver { approval, .. }) = &life.stage
     else {

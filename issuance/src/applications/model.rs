@@ -308,6 +308,15 @@ pub enum Stage {
         /// That chip.
         chip: CardSerial,
     },
+    /// The chip proved that it is personalized, at another office: the card is to be shipped, or on its way.
+    Shipped {
+        /// What was taken.
+        capture: Capture,
+        /// The officers and the moments.
+        approval: Approval,
+        /// The card it became.
+        card: CardId,
+    },
     /// The chip proved that it is personalized.
     Personalized {
         /// What was taken.
@@ -360,6 +369,8 @@ pub enum StageName {
     Refused,
     /// Being written on a chip.
     InProduction,
+    /// The card is made at another office, and on its way.
+    Shipped,
     /// The card is made.
     Personalized,
     /// The citizen has the card.
@@ -370,7 +381,7 @@ pub enum StageName {
 
 impl StageName {
     /// All of them, in the order in which an application meets them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Registered,
         Self::Captured,
         Self::Returned,
@@ -380,6 +391,7 @@ impl StageName {
         Self::Held,
         Self::Refused,
         Self::InProduction,
+        Self::Shipped,
         Self::Personalized,
         Self::HandedOver,
         Self::Cancelled,
@@ -398,6 +410,7 @@ impl StageName {
             Self::Held => "held",
             Self::Refused => "refused",
             Self::InProduction => "in-production",
+            Self::Shipped => "shipped",
             Self::Personalized => "personalized",
             Self::HandedOver => "handed-over",
             Self::Cancelled => "cancelled",
@@ -603,6 +616,9 @@ impl Known {
             StageName::InProduction => {
                 Stage::InProduction { capture: self.capture?, approval: self.approval?, chip: self.chip? }
             }
+            StageName::Shipped => {
+                Stage::Shipped { capture: self.capture?, approval: self.approval?, card: self.card? }
+            }
             StageName::Personalized => {
                 Stage::Personalized { capture: self.capture?, approval: self.approval?, card: self.card? }
             }
@@ -660,7 +676,7 @@ impl Stage {
             Self::InProduction { capture, approval, chip } => {
                 Known { capture: Some(capture), approval: Some(approval), chip: Some(chip), ..none }
             }
-            Self::Personalized { capture, approval, card } => {
+            Self::Shipped { capture, approval, card } | Self::Personalized { capture, approval, card } => {
                 Known { capture: Some(capture), approval: Some(approval), card: Some(card), ..none }
             }
             Self::HandedOver { approval, card, handed_over } => {
@@ -708,6 +724,7 @@ impl Stage {
             Self::Held { .. } => StageName::Held,
             Self::Refused { .. } => StageName::Refused,
             Self::InProduction { .. } => StageName::InProduction,
+            Self::Shipped { .. } => StageName::Shipped,
             Self::Personalized { .. } => StageName::Personalized,
             Self::HandedOver { .. } => StageName::HandedOver,
             Self::Cancelled { .. } => StageName::Cancelled,
@@ -732,9 +749,24 @@ impl Stage {
             | Self::Held { capture, .. }
             | Self::Refused { capture, .. }
             | Self::InProduction { capture, .. }
+            | Self::Shipped { capture, .. }
             | Self::Personalized { capture, .. } => Some(capture),
             Self::Returned { capture, .. } => capture.as_ref(),
             Self::Registered | Self::HandedOver { .. } | Self::Cancelled { .. } => None,
+        }
+    }
+
+    /// The approval on which a card is made, from the last one on.
+    #[must_use]
+    pub fn approval_of(&self) -> Option<&Approval> {
+        match self {
+            Self::Approved { approval, .. }
+            | Self::Held { approval, .. }
+            | Self::InProduction { approval, .. }
+            | Self::Shipped { approval, .. }
+            | Self::Personalized { approval, .. }
+            | Self::HandedOver { approval, .. } => Some(approval),
+            _ => None,
         }
     }
 
@@ -764,6 +796,7 @@ impl Stage {
             Self::Approved { approval, .. }
             | Self::Held { approval, .. }
             | Self::InProduction { approval, .. }
+            | Self::Shipped { approval, .. }
             | Self::Personalized { approval, .. } => Some((approval.by, approval.at)),
         }
     }
@@ -952,6 +985,31 @@ impl Stage {
     /// [`TransitionError::NotFrom`]
     pub fn personalize(self, card: CardId) -> Result<Self, TransitionError> {
         self.step(Step::Personalize, |known| Known { card: Some(card), ..known })
+    }
+
+    /// `InProduction → Shipped`: the card was made at another office than the application's.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn dispatch(self, card: CardId) -> Result<Self, TransitionError> {
+        self.step(Step::Dispatch, |known| Known { card: Some(card), ..known })
+    }
+
+    /// `Shipped → Personalized`: the card arrived at the office of the application.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn arrive(self) -> Result<Self, TransitionError> {
+        self.step(Step::Arrive, |known| known)
+    }
+
+    /// The card, from the proof of its chip on.
+    #[must_use]
+    pub const fn card(&self) -> Option<CardId> {
+        match self {
+            Self::Shipped { card, .. } | Self::Personalized { card, .. } | Self::HandedOver { card, .. } => Some(*card),
+            _ => None,
+        }
     }
 
     /// `Personalized → HandedOver`.

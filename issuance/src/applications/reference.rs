@@ -171,6 +171,7 @@ const fn stage_words(stage: StageName) -> (&'static str, &'static str) {
         StageName::Held => ("Tạm giữ, chờ khắc phục", "Held until something is mended"),
         StageName::Refused => ("Bị từ chối", "Refused"),
         StageName::InProduction => ("Đang sản xuất thẻ", "Being written on a chip"),
+        StageName::Shipped => ("Thẻ đã làm xong, đang chuyển về", "Card made elsewhere, on its way"),
         StageName::Personalized => ("Thẻ đã hoàn thành, chờ trả", "Card made, waits for its holder"),
         StageName::HandedOver => ("Đã trả thẻ", "Card handed over"),
         StageName::Cancelled => ("Đã hủy", "Cancelled"),

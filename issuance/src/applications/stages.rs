@@ -35,6 +35,8 @@ impl Procedure {
 pub enum Step {
     /// A second officer agrees, or the first of two places.
     Approve,
+    /// The card is counted at the office of the application.
+    Arrive,
     /// It is bound to a chip.
     Bind,
     /// It ends at the office's wish, or since the citizen has no right to a card any more.
@@ -45,6 +47,8 @@ pub enum Step {
     Check,
     /// The national office agrees too.
     Confirm,
+    /// The chip proves that it is personalized, at another office.
+    Dispatch,
     /// The citizen takes the card.
     HandOver,
     /// It cannot become a card as it stands.
@@ -80,13 +84,15 @@ pub enum By {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Approve,
+        Self::Arrive,
         Self::Bind,
         Self::Cancel,
         Self::Capture,
         Self::Check,
         Self::Confirm,
+        Self::Dispatch,
         Self::HandOver,
         Self::Hold,
         Self::Personalize,
@@ -104,11 +110,13 @@ impl Step {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::Arrive => "arrive",
             Self::Bind => "bind",
             Self::Cancel => "cancel",
             Self::Capture => "capture",
             Self::Check => "check",
             Self::Confirm => "confirm",
+            Self::Dispatch => "dispatch",
             Self::HandOver => "hand over",
             Self::Hold => "hold",
             Self::Personalize => "personalize",
@@ -129,12 +137,13 @@ impl Step {
             Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return => {
                 By::Officer(Permission::Decide)
             }
+            Self::Arrive => By::Officer(Permission::Stock),
             Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
             Self::Capture | Self::Resubmit => By::Officer(Permission::Capture),
             Self::HandOver => By::Officer(Permission::HandOver),
             Self::Release => By::Officer(Permission::Release),
             Self::Reopen => By::Register,
-            Self::Bind | Self::Hold | Self::Personalize | Self::Unbind => By::Station,
+            Self::Bind | Self::Dispatch | Self::Hold | Self::Personalize | Self::Unbind => By::Station,
         }
     }
 }
@@ -161,6 +170,8 @@ pub enum Term {
     Local,
     /// The day that the officer set for the citizen.
     Set,
+    /// From the office that makes the card to the counter.
+    Shipping,
 }
 
 /// What is to be done about an application at a stage.
@@ -237,7 +248,7 @@ const fn waits(owner: Owner, term: Term) -> Rest {
 }
 
 /// All stages, in the order of [`StageName::ALL`].
-pub const TABLE: [Row; 12] = {
+pub const TABLE: [Row; 13] = {
     use Owner::{Centre, Mender, Office};
     use StageName as S;
     [
@@ -329,9 +340,15 @@ pub const TABLE: [Row; 12] = {
             rest: waits(Office(Role::Stock), Term::Centre),
             ways: &[
                 way(Step::Personalize, S::Personalized),
+                way(Step::Dispatch, S::Shipped),
                 way(Step::Unbind, S::Approved),
                 way(Step::Cancel, S::Cancelled),
             ],
+        },
+        Row {
+            stage: S::Shipped,
+            rest: waits(Centre(Role::Stock), Term::Shipping),
+            ways: &[way(Step::Arrive, S::Personalized), way(Step::Unbind, S::Approved)],
         },
         Row {
             stage: S::Personalized,
@@ -396,6 +413,7 @@ const fn term_words(term: Term) -> &'static str {
         Term::HandOver => "within shipping and fetching",
         Term::Local => "within the term of the office",
         Term::Set => "until the day that the officer set",
+        Term::Shipping => "within the term of shipping",
     }
 }
 
@@ -405,6 +423,7 @@ const fn by_words(by: By) -> &'static str {
         By::Officer(Permission::Capture) => "capture",
         By::Officer(Permission::HandOver) => "hand-over",
         By::Officer(Permission::Release) => "second, registrar",
+        By::Officer(Permission::Stock) => "stock keeper",
         By::Officer(_) => "second officer",
         By::Register => "register",
         By::Station => "station",

@@ -1,6 +1,7 @@
 //! SQL of the applications.
 
 pub mod closed;
+pub mod items;
 pub mod lists;
 pub mod progress;
 
@@ -25,6 +26,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(60, "0060_applications_closed"),
     migration!(84, "0084_applications_tally"),
     migration!(131, "0131_applications_progress"),
+    migration!(170, "0170_applications_batch_items"),
+    migration!(174, "0174_applications_shipped"),
 ];
 
 /// Applications carry a MAC.
@@ -169,9 +172,12 @@ pub async fn claim_approved(
 ) -> Result<Option<ApplicationId>, StoreError> {
     let sql = sql!(
         pg "select id from application where office = $1 and stage = 'approved' and id <> all($2)
+                and not exists (select 1 from batch_item i where i.application_id = application.id and i.outcome is null)
             order by approved_at, id limit 1",
         lite "select id from application where office = $1 and stage = 'approved'
-              and id not in (select value from json_each($2)) order by approved_at, id limit 1",
+                and id not in (select value from json_each($2))
+                and not exists (select 1 from batch_item i where i.application_id = application.id and i.outcome is null)
+              order by approved_at, id limit 1",
     );
     let but = Argument::Uuids(but.iter().map(|id| id.uuid()).collect());
     tx.claim(sql, vec![office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
@@ -189,9 +195,12 @@ pub async fn claim_by_slip(
 ) -> Result<Option<ApplicationId>, StoreError> {
     let sql = sql!(
         pg "select id from application where slip = $1 and office = $2 and stage = 'approved' and id <> all($3)
+                and not exists (select 1 from batch_item i where i.application_id = application.id and i.outcome is null)
             order by id limit 1",
         lite "select id from application where slip = $1 and office = $2 and stage = 'approved'
-              and id not in (select value from json_each($3)) order by id limit 1",
+                and id not in (select value from json_each($3))
+                and not exists (select 1 from batch_item i where i.application_id = application.id and i.outcome is null)
+              order by id limit 1",
     );
     let but = Argument::Uuids(but.iter().map(|id| id.uuid()).collect());
     tx.claim(sql, vec![(&slip.0).into(), office.into(), but]).await?.map(|row| Id::of(&row, "id")).transpose()
@@ -274,7 +283,10 @@ pub(super) async fn involve(tx: &mut Tx, id: ApplicationId, officer: OfficerId) 
 
 /// Returns the officers who opened an application or ever captured for it. One whom another hand deleted is missed: the
 /// application says how many they are. The caller holds the application.
-pub(super) async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<OfficerId>, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Tampered`]
+pub async fn involved(tx: &mut Tx, id: ApplicationId) -> Result<Vec<OfficerId>, StoreError> {
     let count: Option<i64> = match tx.sealed(&APPLICATION, id).await? {
         Some(row) => row.get("officers")?,
         None => None,
@@ -339,7 +351,7 @@ pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64, Option<OffsetDateT
              (select registered_at from application
               where application.stage = application_tally.state
                   and application.stage in ('registered', 'captured', 'returned', 'checked', 'locally-approved', 'approved',
-                      'held', 'in-production', 'personalized')
+                      'held', 'in-production', 'shipped', 'personalized')
               order by registered_at limit 1) as oldest
          from application_tally group by state having sum(n) > 0 order by state"
     );

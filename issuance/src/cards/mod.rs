@@ -7,6 +7,7 @@ mod lists;
 pub mod model;
 mod problem;
 pub mod profile;
+pub mod qr;
 pub mod steps;
 pub mod store;
 

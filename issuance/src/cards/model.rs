@@ -33,6 +33,31 @@ pub struct Card {
     pub status: Status,
     /// True for a card whose holder must change it: what is written on it is no longer what the register holds.
     pub must_change: bool,
+    /// Whether its body was compared with its chip.
+    pub body: BodyCheck,
+}
+
+/// Whether the body of a card was compared with its chip.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyCheck {
+    /// No check is due.
+    NotDue,
+    /// It is handed over only after the check.
+    Awaited,
+    /// The body carries what the chip holds.
+    Checked,
+}
+
+impl BodyCheck {
+    /// The word, as stored; none where no check is due.
+    #[must_use]
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::NotDue => None,
+            Self::Awaited => Some("awaited"),
+            Self::Checked => Some("checked"),
+        }
+    }
 }
 
 /// What a card is now.

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use time::Duration;
 
-use super::model::{Card, Loss, Revocation, Status, StatusError, UndoError};
+use super::model::{BodyCheck, Card, Loss, Revocation, Status, StatusError, UndoError};
 use super::store;
 use crate::deed::{Action, Consequences, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose, RegisterEvent};
 use crate::ground::actor::{Actor, Service};
@@ -31,6 +31,9 @@ pub async fn activate<A: Actor>(
     handed_over: Decision,
 ) -> Result<Vec<CardId>, CardError> {
     card.status = card.status.clone().activate(handed_over)?;
+    if card.body == BodyCheck::Awaited {
+        return Err(CardError::BodyUnchecked);
+    }
     let mut revoked = vec![];
     for old in store::held_by(deed, card.person).await? {
         // Locked and looked at again: a report of loss may just have been faster, and its reason stays.
@@ -49,6 +52,18 @@ pub async fn activate<A: Actor>(
     }
     store::set_status(deed.tx(), card.id, &card.status).await?;
     Ok(revoked)
+}
+
+/// Says that the body of a card carries what its chip holds. The caller records it.
+///
+/// # Errors
+/// [`CardError::Unknown`]
+pub async fn body_checked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<(), CardError> {
+    let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
+    if card.body == BodyCheck::Awaited {
+        store::set_body_checked(deed.tx(), id).await?;
+    }
+    Ok(())
 }
 
 /// What follows for the cards of a person when the register changes: those of a dead person, and those with a number
@@ -301,6 +316,9 @@ async fn revoke<A: Actor>(
 /// Why a card stays what it is.
 #[derive(Debug, Error)]
 pub enum CardError {
+    /// Its body was not compared with its chip yet.
+    #[error("the body of the card was not compared with its chip yet")]
+    BodyUnchecked,
     /// No grounds.
     #[error("no grounds are given")]
     Grounds,

@@ -6,7 +6,7 @@ use crypto::identity::CardSerial;
 use futures_util::TryStreamExt as _;
 use time::OffsetDateTime;
 
-use super::model::{Card, Revocation, Status};
+use super::model::{BodyCheck, Card, Revocation, Status};
 use crate::deed::Deed;
 use crate::ground::Id;
 use crate::ground::actor::Actor;
@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(56, "0056_cards_lists"),
     migration!(82, "0082_cards_must_change"),
     migration!(85, "0085_cards_tally"),
+    migration!(172, "0172_cards_body"),
 ];
 
 /// Cards carry a MAC.
@@ -40,16 +41,17 @@ pub const CARD: Sealed = Sealed {
         ("status_data", Kind::Json),
         ("suspended_until", Kind::Moment),
         ("must_change", Kind::Text),
+        ("body", Kind::Text),
     ],
     keys: 1,
     one: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, version, mac
+                suspended_until, must_change, body, version, mac
          from card where id = $1"
     ),
     all: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, version, mac
+                suspended_until, must_change, body, version, mac
          from card order by id"
     ),
     set: sql!("update card set version = $1, mac = $2 where id = $3"),
@@ -59,8 +61,8 @@ pub(super) async fn insert(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
     tx.run(
         sql!(
             "insert into card
-                 (id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                 (id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data, body)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ),
         args![
             card.id,
@@ -72,7 +74,8 @@ pub(super) async fn insert(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
             card.issued,
             card.expires,
             card.status.word(),
-            Argument::json(&card.status)
+            Argument::json(&card.status),
+            card.body.word()
         ],
     )
     .await?;
@@ -115,7 +118,7 @@ pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<
 async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, version, mac
+                suspended_until, must_change, body, version, mac
          from card where person_id = $1 order by id"
     );
     tx.all_sealed(&CARD, sql, args![person]).await
@@ -125,7 +128,7 @@ async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError>
 async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record>, StoreError> {
     let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, version, mac
+                suspended_until, must_change, body, version, mac
          from card where sod_sha256 = $1"
     );
     Ok(tx.all_sealed(&CARD, sql, args![sod_sha256]).await?.into_iter().next())
@@ -143,6 +146,12 @@ pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Resu
 }
 
 /// Marks a card that its holder must change, with the reason.
+/// Says that the body of a card was compared with its chip.
+pub(super) async fn set_body_checked(tx: &mut Tx, id: CardId) -> Result<(), StoreError> {
+    tx.change(&CARD, id, sql!("update card set body = $1 where id = $2"), args![BodyCheck::Checked.word(), id]).await?;
+    Ok(())
+}
+
 pub(super) async fn set_must_change(tx: &mut Tx, id: CardId, because: &str) -> Result<(), StoreError> {
     tx.change(&CARD, id, sql!("update card set must_change = $1 where id = $2"), args![because, id]).await?;
     Ok(())
@@ -246,6 +255,12 @@ fn read(row: &Record) -> Result<Card, StoreError> {
         expires: row.get("expires")?,
         status: row.json("status_data")?,
         must_change: row.get::<Option<String>>("must_change")?.is_some(),
+        body: match row.get::<Option<String>>("body")?.as_deref() {
+            None => BodyCheck::NotDue,
+            Some("awaited") => BodyCheck::Awaited,
+            Some("checked") => BodyCheck::Checked,
+            Some(_) => return Err(row.inconsistent("body")),
+        },
     })
 }
 

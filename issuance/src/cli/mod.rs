@@ -2,6 +2,7 @@
 
 mod archive;
 mod backup;
+mod batches;
 mod campaign;
 mod cells;
 mod config;
@@ -82,6 +83,7 @@ enum Command {
     Retention(retention::RetentionCommand),
     Status(status::StatusCommand),
     Stock(stock::StockCommand),
+    Batches(batches::BatchesCommand),
     Overdue(overdue::OverdueCommand),
     Stages(stages::StagesCommand),
     Config(config::ConfigCommand),
@@ -133,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Retention(command) => command.run().map(done),
         Command::Status(command) => command.run(),
         Command::Stock(command) => command.run().map(done),
+        Command::Batches(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
         Command::Stages(command) => command.run().map(done),
         Command::Config(command) => command.run().map(done),

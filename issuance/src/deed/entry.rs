@@ -8,7 +8,7 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, BoxId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId, FindingId, HoldId,
+    ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId, FindingId, HoldId,
     LeaseId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
@@ -58,6 +58,8 @@ words! {
         AnswerReplayed = "answer-replayed",
         /// A second officer agreed.
         ApplicationApproved = "application-approved",
+        /// An approved application was put into a batch of cards.
+        ApplicationBatched = "application-batched",
         /// A chip was bound to an application.
         ApplicationBound = "application-bound",
         /// An application ended before there was a card.
@@ -98,10 +100,28 @@ words! {
         ApplicationWithdrawn = "application-withdrawn",
         /// The audit trail was read.
         AuditRead = "audit-read",
+        /// The body of a card was compared with its chip, and carries the same.
+        BodyChecked = "body-checked",
+        /// The body of a card carries other things than its chip: both are spoiled.
+        BodyDiffers = "body-differs",
         /// Forms that communes handed in were counted.
         CampaignFormsCollected = "campaign-forms-collected",
         /// It was said how many people are expected in communes, and until when.
         CampaignPlanned = "campaign-planned",
+        /// What was not begun was taken out of a batch of cards.
+        CardBatchCancelled = "card-batch-cancelled",
+        /// A batch of cards was closed.
+        CardBatchClosed = "card-batch-closed",
+        /// A batch of cards was drafted.
+        CardBatchDrafted = "card-batch-drafted",
+        /// A batch of cards was paused.
+        CardBatchPaused = "card-batch-paused",
+        /// A second officer released a batch of cards.
+        CardBatchReleased = "card-batch-released",
+        /// A paused batch of cards goes on.
+        CardBatchResumed = "card-batch-resumed",
+        /// A card was counted at the office of its application.
+        CardArrived = "card-arrived",
         /// A card was handed over.
         CardHandedOver = "card-handed-over",
         /// A card was reported lost.
@@ -122,6 +142,8 @@ words! {
         CardReentered = "card-reentered",
         /// A card counts no more.
         CardRevoked = "card-revoked",
+        /// A card was put into a parcel for the office of its application.
+        CardSent = "card-sent",
         /// A blank was given to a station.
         ChipCustodyGiven = "chip-custody-given",
         /// A chip that was reported lost is there again.
@@ -214,6 +236,8 @@ words! {
         OfficerProposalsRead = "officer-proposals-read",
         /// The accounts of an office were listed.
         OfficersListed = "officers-listed",
+        /// A sealed parcel of cards was sent to another office.
+        ParcelSent = "parcel-sent",
         /// An officer set a password.
         PasswordSet = "password-set",
         /// What the register holds of a person changed.
@@ -248,6 +272,8 @@ words! {
         PortraitErased = "portrait-erased",
         /// The portrait of an application was read.
         PortraitRead = "portrait-read",
+        /// What is to be printed on the body of a card was given to the printer's outbox.
+        PrintJobMade = "print-job-made",
         /// A batch of production was closed: each of its chips is accounted for.
         ProductionBatchClosed = "production-batch-closed",
         /// A batch of production was opened.
@@ -394,6 +420,8 @@ pub enum Object {
     CalendarDay(Date),
     /// A card.
     Card(CardId),
+    /// A batch of cards.
+    CardBatch(CardBatchId),
     /// A chip.
     Chip(CardSerial),
     /// A delivery of blanks.
@@ -462,6 +490,7 @@ impl fmt::Display for Object {
             Self::Batch(id) => write!(f, "batch/{id}"),
             Self::CalendarDay(day) => write!(f, "calendar-day/{day}"),
             Self::Card(id) => write!(f, "card/{id}"),
+            Self::CardBatch(id) => write!(f, "card-batch/{id}"),
             Self::Chip(serial) => write!(f, "chip/{serial}"),
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Deputy(id) => write!(f, "deputy/{id}"),

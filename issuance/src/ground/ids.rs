@@ -29,10 +29,14 @@ pub mod of {
         Application;
         /// A file of declarations that is imported.
         Batch;
+        /// An application in a batch of cards.
+        BatchItem;
         /// A trust bundle.
         Bundle;
         /// A card.
         Card;
+        /// Applications that are made cards together.
+        CardBatch;
         /// A client certificate of an officer.
         Certificate;
         /// A change of the register that is proposed.
@@ -63,6 +67,8 @@ pub mod of {
         Person;
         /// A movement of chips from one account of the ledger to another.
         Posting;
+        /// What is to be printed on the body of a card.
+        PrintJob;
         /// Blanks that a station makes cards of together.
         ProductionBatch;
         /// A proposal about an officer.
@@ -92,10 +98,14 @@ pub mod of {
 pub type ApplicationId = Id<of::Application>;
 /// Identifier of a file of declarations that is imported.
 pub type BatchId = Id<of::Batch>;
+/// Identifier of an application in a batch of cards.
+pub type BatchItemId = Id<of::BatchItem>;
 /// Identifier of a trust bundle.
 pub type BundleId = Id<of::Bundle>;
 /// Identifier of a change of the register that is proposed.
 pub type ChangeId = Id<of::Change>;
+/// Identifier of a batch of cards.
+pub type CardBatchId = Id<of::CardBatch>;
 /// Identifier of a card.
 pub type CardId = Id<of::Card>;
 /// Identifier of an officer's client certificate.
@@ -126,6 +136,8 @@ pub type OrderId = Id<of::Order>;
 pub type PersonId = Id<of::Person>;
 /// Identifier of a movement of chips in the ledger.
 pub type PostingId = Id<of::Posting>;
+/// Identifier of what is to be printed on the body of a card.
+pub type PrintJobId = Id<of::PrintJob>;
 /// Identifier of a batch of production.
 pub type ProductionBatchId = Id<of::ProductionBatch>;
 /// Identifier of a proposal about an officer.

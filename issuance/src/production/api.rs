@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{FromRef, State};
 use crypto::identity::CardSerial;
+use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::{
     IntakeOrder, IntakeReceipt, Next, Outcome, PersonalizationOrder, PersonalizationReceipt, Presented, PresentedFor,
     ReadBack, Spoiled,
@@ -13,15 +14,15 @@ use utoipa_axum::routes;
 
 use super::intake::{self, IntakeOutcome};
 use super::model::{Chip, ChipStateName};
-use super::personalization::{self, PersonalizationOutcome, Proof};
+use super::personalization::{self, PersonalizationOutcome, Proof, Wish};
 use super::steps::{self, Delivery};
 use super::{
-    Production, ProductionError, batches_api, boxes_api, cases_api, ends_api, findings, ledger_api, lists, recalls_api,
+    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, ends_api, findings, ledger_api, lists, print_jobs_api, recalls_api,
     wire, withdrawal,
 };
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
-use crate::ground::ids::{ApplicationId, DeliveryId, OfficerId, StationId};
+use crate::ground::ids::{ApplicationId, CardBatchId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
 use crate::web::{Answered, Desk, Looked, Named, Nothing, Problem, Right, Routes, Write};
@@ -47,11 +48,13 @@ where
         .add(Right::Station, routes!(spoil))
         .merge(batches_api::routes())
         .merge(boxes_api::routes())
+        .merge(card_batches_api::routes())
         .merge(cases_api::routes())
         .merge(ends_api::routes())
         .merge(findings::routes())
         .merge(ledger_api::routes())
         .merge(lists::routes())
+        .merge(print_jobs_api::routes())
         .merge(recalls_api::routes())
 }
 
@@ -320,15 +323,24 @@ async fn order_personalization(
         return Ok(answer);
     }
     let slip = body.slip.as_deref().map(Slip::typed);
-    personalization::prepare(desk.deeds(), &production, &station, &body.presentation, slip.as_ref()).await?;
+    let batch = body.batch.as_deref().map(|id| id.parse::<CardBatchId>().map_err(|_| ProductionError::CardBatchUnknown));
+    let wish = match (&slip, batch.transpose()?) {
+        (Some(_), Some(_)) => return Err(Problem::new(ProblemCode::BodyInvalid).detail("either `slip` or `batch`")),
+        (Some(slip), None) => Wish::Slip(slip),
+        (None, Some(batch)) => Wish::Batch(batch),
+        (None, None) => Wish::Next,
+    };
+    let given = personalization::prepare(desk.deeds(), &production, &station, &body.presentation, wish).await?;
+    let fence = given.or(body.fence);
     desk.write(station, stamp, async |deed| {
-        let ordered = personalization::order(deed, &production, &body.presentation).await?;
+        let ordered = personalization::order(deed, &production, &body.presentation, fence).await?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
         Ok::<_, ProductionError>(PersonalizationOrder {
             order: ordered.order,
             read_back,
             slip: ordered.slip.0,
             voucher: ordered.voucher,
+            lease: ordered.lease.map(card_batches_api::lease),
         })
     })
     .await

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use super::store::boxes::{self as store, StockBox};
 use super::store::counts::StockCount;
 use super::{ProductionError, boxes, counts};
+use crate::ground::text::SomeWords;
 use crate::ground::ids::{BoxId, CaseId, CountId, OfficerId, StationId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
 use crate::store::{Record, StoreError};
@@ -24,6 +25,7 @@ where
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
         .add(keeps_stock, routes!(send_box))
+        .add(keeps_stock, routes!(send_parcel))
         .add(Right::Officer(Permission::ReadStock), routes!(list_boxes))
         .add(keeps_stock, routes!(receive_box))
         .add(keeps_stock, routes!(begin_count))
@@ -41,7 +43,21 @@ struct BoxWanted {
     serials: Vec<CardSerial>,
 }
 
-/// A box of blanks.
+/// Finished cards for another office.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ParcelWanted {
+    /// The office of their applications.
+    to_office: OfficeCode,
+    /// The number of the seal.
+    #[schema(value_type = String, max_length = 64)]
+    seal: SomeWords<64>,
+    /// The serials of the cards in it, 20 hexadecimal digits each; at most 1,000, of one office.
+    #[schema(value_type = Vec<String>)]
+    serials: Vec<CardSerial>,
+}
+
+/// A box of blanks, or a sealed parcel of cards.
 #[derive(Debug, Serialize, ToSchema)]
 struct StockBoxView {
     /// Identifier.
@@ -53,6 +69,8 @@ struct StockBoxView {
     /// What was put into it.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
+    /// The number of the seal of a parcel of cards; null for a box of blanks.
+    seal: Option<String>,
     /// The officer who sent it.
     sent_by: OfficerId,
     /// When it was sent.
@@ -82,6 +100,7 @@ impl StockBoxView {
             from_office: boxed.from,
             to_office: boxed.to,
             serials: boxed.serials,
+            seal: boxed.seal,
             sent_by: boxed.sent.by,
             sent_at: boxed.sent.at,
             case_id,
@@ -97,6 +116,23 @@ async fn send_box(State(desk): State<Desk>, officer: Officer, Write { stamp, bod
     let BoxWanted { to_office, serials } = body;
     desk.write(officer, stamp, async |deed| {
         boxes::send(deed, &serials, to_office.clone()).await.map(|sent| StockBoxView::new(sent, None, false))
+    })
+    .await
+}
+
+/// Puts finished cards of applications of another office into a sealed parcel for it: they are on the courier's account
+/// until that office counted them, and can be handed over only then.
+#[utoipa::path(post, path = "/api/v1/stock/parcels", tag = "production", request_body = ParcelWanted,
+    responses((status = 200, body = StockBoxView)))]
+async fn send_parcel(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Write { stamp, body }: Write<ParcelWanted>,
+) -> Answered {
+    let ParcelWanted { to_office, seal, serials } = body;
+    desk.write(officer, stamp, async |deed| {
+        let sent = boxes::ship(deed, &serials, to_office.clone(), seal.as_str()).await;
+        sent.map(|sent| StockBoxView::new(sent, None, false))
     })
     .await
 }

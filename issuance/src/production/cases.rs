@@ -246,8 +246,10 @@ async fn lose_missing(deed: &mut Deed<Officer>, case: &Case) -> Result<(), Produ
         let boxed = chip.boxed.is_some_and(|id| Object::StockBox(id).to_string() == case.subject);
         let is_blank =
             matches!(chip.state, ChipState::Delivered | ChipState::Initialised { .. } | ChipState::Bound { .. });
+        // A card is on the courier's account only while it is shipped.
+        let is_card = matches!(chip.state, ChipState::Personalized { .. });
         let at_station = station.is_some() && chip.custody == station && case.missing.contains(serial);
-        if is_blank && (boxed || at_station) {
+        if (is_blank && (boxed || at_station)) || (is_card && boxed) {
             let reason = case.reason.clone().unwrap_or_default();
             lose(deed, chip, reason, evidence.clone(), by.clone()).await?;
         }

@@ -1,7 +1,7 @@
 //! A document: composed, linted, **stored**, then signed once, then verified as a border guard would.
 
 use crypto::identity::{Can, CardSerial};
-use crypto::lds::{AtrInfo, DataGroup, Dg1, File};
+use crypto::lds::{AtrInfo, DataGroup, Dg1, Dg2, Dg13, File};
 use crypto::mrz::MrzKey;
 use crypto::perso::Package;
 use crypto::pki::spki::{self, CurveForm};
@@ -168,6 +168,34 @@ pub(super) fn package(
     let mut files: Vec<(File, Vec<u8>)> = contents.files.into_iter().map(|f| (f.file, f.content)).collect();
     files.push((File::Sod, sod.to_vec()));
     Ok((Package::new(files, contents.can, &mrz)?, contents.can, *sod_sha256))
+}
+
+/// What stands on the two faces of a card, as its chip holds it.
+pub(super) struct Faces {
+    /// The three lines of the machine-readable zone.
+    pub mrz: [String; 3],
+    /// The texts.
+    pub dg13: Dg13,
+    /// The portrait, as JPEG.
+    pub portrait: Vec<u8>,
+    /// The access number.
+    pub can: Can,
+}
+
+/// Returns what stands on the faces of a card with this document.
+pub(super) fn faces(production: &Production, document: &Document) -> Result<Faces, ProductionError> {
+    let contents = contents(production, document)?;
+    let of = |group| {
+        let stored = contents.files.iter().find(|stored| stored.file == File::DataGroup(group));
+        stored.map(|stored| stored.content.as_slice())
+    };
+    let broken = || StoreError::inconsistent("document", "files", document.id);
+    let zone = of(DataGroup::DG1).and_then(|file| Dg1::characters(file).ok()).ok_or_else(broken)?;
+    let mut lines = zone.chunks(30).map(|line| String::from_utf8_lossy(line).into_owned());
+    let mrz = std::array::from_fn(|_| lines.next().unwrap_or_default());
+    let dg13 = of(DataGroup::DG13).and_then(|file| Dg13::parse(file).ok()).ok_or_else(broken)?;
+    let portrait = of(DataGroup::DG2).and_then(|file| Dg2::parse(file).ok()).ok_or_else(broken)?.image;
+    Ok(Faces { mrz, dg13, portrait, can: contents.can })
 }
 
 /// Returns the chip's public keys out of the ledger: active authentication, chip authentication.

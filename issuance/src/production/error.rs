@@ -38,6 +38,24 @@ pub enum ProductionError {
     /// No such batch, or it is closed.
     #[error("no such batch is open")]
     BatchUnknown,
+    /// The batch of cards is closed.
+    #[error("the batch is closed")]
+    CardBatchClosed,
+    /// No item of the batch of cards is free.
+    #[error("no application of the batch is free")]
+    CardBatchExhausted,
+    /// The batch of cards is paused.
+    #[error("the batch is paused")]
+    CardBatchPaused,
+    /// The batch of cards is in a state in which this is not done.
+    #[error("the batch is {0}")]
+    CardBatchState(&'static str),
+    /// Something of the batch of cards waits for a chip, or for the proof of one.
+    #[error("applications of the batch wait for a chip or are being written")]
+    CardBatchUnfinished,
+    /// No such batch of cards at this office.
+    #[error("no such batch of cards")]
+    CardBatchUnknown,
     /// A box for the office that sends it.
     #[error("a box is for another office than the one that sends it")]
     BoxUnfit,
@@ -103,6 +121,12 @@ pub enum ProductionError {
     /// The chip is on its way between two offices.
     #[error("the chip is in a box on its way")]
     InBox,
+    /// The lease of the chip's item ran out, and the item went to another chip.
+    #[error("the application of this chip went to another chip after the lease ran out")]
+    ItemElsewhere,
+    /// Another lease of the item was given since.
+    #[error("another lease was given for this chip since")]
+    LeaseLost,
     /// The chip stands elsewhere than the ledger says.
     #[error("the chip announces {0}")]
     LifeCycle(LifeCycle),
@@ -121,6 +145,9 @@ pub enum ProductionError {
     /// No application with the slip that a chip was wanted for waits at this office.
     #[error("no approved application with this slip waits")]
     SlipNotWaiting,
+    /// No card that waits to be shipped to that office.
+    #[error("the chip is no card that waits to be shipped to that office")]
+    NotToShip,
     /// No application waits for a chip at this office.
     #[error("no approved application waits")]
     NothingToPersonalize,

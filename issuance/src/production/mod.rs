@@ -6,6 +6,8 @@ pub mod batches;
 mod batches_api;
 pub mod boxes;
 mod boxes_api;
+pub mod card_batches;
+mod card_batches_api;
 pub mod cases;
 mod cases_api;
 pub mod counts;
@@ -22,6 +24,8 @@ mod lists;
 mod misses;
 pub mod model;
 pub mod personalization;
+pub mod print_jobs;
+mod print_jobs_api;
 mod problem;
 pub mod recalls;
 mod recalls_api;
@@ -33,6 +37,7 @@ mod voucher;
 mod wire;
 pub mod withdrawal;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use api::routes;
@@ -40,6 +45,7 @@ pub use error::ProductionError;
 pub use ledger_picture::picture;
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
 pub use store::boxes::STOCK_BOX;
+pub use store::card_batches::{CARD_BATCH, unclosed as unclosed_card_batches};
 pub use store::cases::{STOCK_CASE, open_cases};
 pub use store::counts::STOCK_COUNT;
 pub use store::ends::DESTRUCTION;
@@ -52,11 +58,32 @@ pub use store::{
 };
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cards::CardProfile;
 use crate::ground::Secrets;
 use crate::ground::objects::Objects;
 use crate::keys::{CardKeys, CurrentCrl, Signers};
 use crate::population::Register;
+
+/// Settings of production.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// An item of a batch of cards is a station's for so many minutes after its last order.
+    pub lease_minutes: u32,
+    /// Folder for what is printed on the bodies of cards, a file for each; none: nothing is printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub print_jobs: Option<PathBuf>,
+    /// A card is handed over only after another officer or a scanner compared its body with its chip.
+    pub body_check: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { lease_minutes: 10, print_jobs: None, body_check: false }
+    }
+}
 
 /// What production has: card keys, the signer and the list in force, the series' profile, the objects and secrets
 /// that documents rest under.
@@ -70,6 +97,7 @@ pub struct Production {
     objects: Objects,
     secrets: Secrets,
     misses: misses::Misses,
+    settings: Settings,
 }
 
 impl Production {
@@ -93,6 +121,18 @@ impl Production {
             objects,
             secrets,
             misses: misses::Misses::default(),
+            settings: Settings::default(),
         }
+    }
+
+    /// The same production, with these settings.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// How long an item of a batch of cards is a station's after its last order.
+    fn lease(&self) -> time::Duration {
+        time::Duration::minutes(self.settings.lease_minutes.into())
     }
 }

@@ -41,7 +41,8 @@ impl Chip {
         use ChipStateName as S;
         let state = self.state.which();
         let (place, holder) = match (state, self.boxed, self.custody) {
-            (S::Personalized, ..) => (Place::Card, None),
+            (S::Personalized, Some(boxed), _) => (Place::Courier, Some(boxed.uuid())),
+            (S::Personalized, None, _) => (Place::Card, None),
             (S::Spoiled, ..) => (Place::Spoiled, None),
             (S::Destroyed, ..) => (Place::Destroyed, None),
             (S::Lost, ..) => (Place::Lost, None),

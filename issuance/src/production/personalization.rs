@@ -17,22 +17,24 @@ use crypto::pki::Crl;
 use crypto::suite::VerifyingKey;
 use rand::Rng as _;
 
+use super::card_batches::{self, GivenLease};
 use super::error::ProductionError;
 use super::ledger::{self, Movement};
-use super::model::{Chip, ChipError, ChipState};
+use super::model::{Account, Chip, ChipError, ChipState};
 use super::recalls::refuse_recalled;
 use super::steps::{in_custody, under};
 use super::store::{self, Document, StoredOrder};
 use super::voucher::{self, Voucher};
-use super::{Production, documents};
+use super::{Production, documents, print_jobs, withdrawal};
 use crate::applications::fetched::FetchedPortrait;
 use crate::applications::model::{Application, Hold, HoldReason, Slip, Stage};
 use crate::applications::progress::move_to;
 use crate::applications::store as applications;
-use crate::cards::model::{Card, Status};
+use crate::applications::store::items::{self, ItemLease};
+use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Station;
-use crate::ground::ids::{ApplicationId, CardId, DocumentId, OrderId};
+use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, CardId, DocumentId, OrderId};
 use crate::keys::KeyName;
 use crate::store::StoreError;
 use crate::{cards, numbering, population};
@@ -52,6 +54,19 @@ pub struct Ordered {
     pub slip: Slip,
     /// The order's voucher, for the station to keep.
     pub voucher: Option<String>,
+    /// The lease, if the application is an item of a batch of cards.
+    pub lease: Option<GivenLease>,
+}
+
+/// Which application a chip that belongs to none yet is wanted for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wish<'a> {
+    /// The next item of this batch of cards.
+    Batch(CardBatchId),
+    /// The one that waits longest at the station's office and is in no batch.
+    Next,
+    /// The one with this slip.
+    Slip(&'a Slip),
 }
 
 /// What came of a receipt of personalization.
@@ -78,9 +93,12 @@ pub struct Proof<'a> {
     pub signature: &'a [u8],
 }
 
-/// Binds the chip to an application (the same one as before, the one with this slip, or the next one that waits),
-/// composes and stores the document, and has it signed. Opens and commits its own deeds; whatever is
-/// repeated has no second effect.
+/// Binds the chip to an application (the same one as before, or the one that is wished for), composes and stores the
+/// document, and has it signed. Opens and commits its own deeds; whatever is repeated has no second effect. Returns the
+/// fence of the lease, if the chip was bound now from a batch of cards.
+///
+/// An item of a batch that waits for a chip is taken before one whose chip went silent: the lease of that one ran out,
+/// its chip is accounted for as spoiled, and the item goes to the chip that is here.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -89,32 +107,37 @@ pub async fn prepare(
     production: &Production,
     station: &Station,
     presentation: &Presentation,
-    slip: Option<&Slip>,
-) -> Result<(), ProductionError> {
+    wish: Wish<'_>,
+) -> Result<Option<u64>, ProductionError> {
     // Before an application is bound to a chip for it.
     Box::pin(production.signer.now().require_unrevoked(KeyName::DocumentSigner)).await?;
     let (_, list) = Box::pin(production.crl.read()).await?;
-    let mut turn = Turn { presentation, slip, list, portraits: HashMap::new(), passed_over: Vec::new() };
-    let id = loop {
+    let mut turn = Turn { presentation, wish, list, portraits: HashMap::new(), passed_over: Vec::new() };
+    let (id, fence) = loop {
         // Files are read between two deeds, so that no other writer waits for them.
         match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
-            Attempt::Prepared(id) => break id,
-            Attempt::Nothing if slip.is_some() => return Err(ProductionError::SlipNotWaiting),
-            Attempt::Nothing => return Err(ProductionError::NothingToPersonalize),
+            Attempt::Prepared(id, fence) => break (id, fence),
+            Attempt::Nothing => match wish {
+                Wish::Batch(batch) if Box::pin(free_silent(deeds, station, batch)).await? => {}
+                Wish::Batch(_) => return Err(ProductionError::CardBatchExhausted),
+                Wish::Next => return Err(ProductionError::NothingToPersonalize),
+                Wish::Slip(_) => return Err(ProductionError::SlipNotWaiting),
+            },
             Attempt::Needs(name) => {
                 let portrait = FetchedPortrait::of(&production.objects, name.clone()).await;
                 turn.portraits.insert(name, portrait);
             }
         }
     };
-    documents::sign(production, deeds, id).await
+    documents::sign(production, deeds, id).await?;
+    Ok(fence)
 }
 
 /// One presentation of a chip, with the files that were read for it.
 struct Turn<'a> {
     presentation: &'a Presentation,
-    /// The application wanted; none: the next one.
-    slip: Option<&'a Slip>,
+    /// The application wanted.
+    wish: Wish<'a>,
     /// The revocation list in force.
     list: Crl,
     /// Portraits by the name of their object.
@@ -125,8 +148,8 @@ struct Turn<'a> {
 
 /// How a deed of a presentation ended.
 enum Attempt {
-    /// The document is stored.
-    Prepared(DocumentId),
+    /// The document is stored; with the fence, if the chip was bound now from a batch of cards.
+    Prepared(DocumentId, Option<u64>),
     /// No application is left for the chip.
     Nothing,
     /// The portrait with this name is wanted first.
@@ -152,13 +175,15 @@ async fn attempt(
     if let ChipState::Initialised { .. } = chip.state {
         let (attempt, held) = bind_next(&mut deed, production, chip, lengths, turn).await?;
         // What is held stays held, also if no application is left.
-        if matches!(attempt, Attempt::Prepared(_)) || held > 0 {
+        if matches!(attempt, Attempt::Prepared(..)) || held > 0 {
             deed.commit().await?;
         }
         return Ok(attempt);
     }
     let application = application_of(&mut deed, &chip).await?;
-    if turn.slip.is_some_and(|slip| *slip != application.slip) {
+    if let Wish::Slip(slip) = turn.wish
+        && *slip != application.slip
+    {
         return Err(ChipError::Bound.into());
     }
     let mut document = store::document(deed.tx(), application.id, &chip.serial).await?;
@@ -176,7 +201,7 @@ async fn attempt(
     }
     if let Some(document) = document {
         // Nothing was written: the lock must go before the signature is counted.
-        return Ok(Attempt::Prepared(document.id));
+        return Ok(Attempt::Prepared(document.id, None));
     }
     let keys = chip.state.keys().ok_or(ChipError::Spoiled)?;
     let capture = application.stage.capture_of().ok_or(ProductionError::ApplicationGone)?;
@@ -188,7 +213,7 @@ async fn attempt(
     let id = documents::store_prepared(&mut deed, production, &application, &chip.serial, draft).await?;
     deed.enter(bound_to(&application, &chip).because("prepared anew")).await?;
     deed.commit().await?;
-    Ok(Attempt::Prepared(id))
+    Ok(Attempt::Prepared(id, None))
 }
 
 /// Binds an initialised chip to the application of its office that waits longest and can become a card; what cannot is
@@ -206,13 +231,22 @@ async fn bind_next(
     if !store::enter_keys(deed.tx(), &chip.serial, &keys, at).await? {
         return Err(ProductionError::ChipKeyKnown);
     }
+    if let Wish::Batch(batch) = turn.wish {
+        card_batches::at_work(deed.tx(), batch, &office).await?;
+    }
     let mut held = 0;
     loop {
-        let next = match turn.slip {
-            Some(slip) => applications::claim_by_slip(deed.tx(), &office, slip, &turn.passed_over).await?,
-            None => applications::claim_approved(deed.tx(), &office, &turn.passed_over).await?,
+        let (next, item) = match turn.wish {
+            Wish::Batch(batch) => items::claim(deed.tx(), batch, &turn.passed_over).await?.map(|(item, id)| (id, item)).unzip(),
+            Wish::Next => (applications::claim_approved(deed.tx(), &office, &turn.passed_over).await?, None),
+            Wish::Slip(slip) => (applications::claim_by_slip(deed.tx(), &office, slip, &turn.passed_over).await?, None),
         };
         let Some(id) = next else { return Ok((Attempt::Nothing, held)) };
+        // Put into a batch between the look and the lock: it is bound from there.
+        if item.is_none() && items::of_application(deed.tx(), id).await?.is_some() {
+            turn.passed_over.push(id);
+            continue;
+        }
         // Asked before the application is read: nothing of its person has been seen that a record would owe.
         let name = applications::portrait_name(deed.tx(), id).await?;
         if let Some(name) = name.filter(|name| !turn.portraits.contains_key(name)) {
@@ -258,7 +292,11 @@ async fn bind_next(
                 let entry = bound_to(&application, &chip);
                 ledger::post(deed, &mut chip, Movement::Bound, entry).await?;
                 let id = documents::store_prepared(deed, production, &application, &chip.serial, draft).await?;
-                return Ok((Attempt::Prepared(id), held));
+                let fence = match item {
+                    Some(item) => Some(first_lease(deed, production, item, chip.serial).await?),
+                    None => None,
+                };
+                return Ok((Attempt::Prepared(id, fence), held));
             }
             Err(error) => {
                 let reason = hold_reason(&error).ok_or(error)?;
@@ -268,6 +306,76 @@ async fn bind_next(
         }
     }
 }
+
+/// Leases an item to the station on a chip that was just bound to it. Returns its fence.
+async fn first_lease(
+    deed: &mut Deed<Station>,
+    production: &Production,
+    id: BatchItemId,
+    serial: CardSerial,
+) -> Result<u64, ProductionError> {
+    let found = items::locked(deed.tx(), id).await?;
+    let mut item = found.ok_or_else(|| StoreError::inconsistent("batch_item", "id", id))?;
+    (item.fence, item.chips) = (item.fence + 1, item.chips + 1);
+    item.lease = Some(ItemLease { station: deed.actor().id, serial, until: deed.at() + production.lease() });
+    items::lease(deed.tx(), &item).await?;
+    Ok(item.fence)
+}
+
+/// Renews the lease of a chip's item, if its application is one: under the fence that the process has, or under the
+/// next one for a process that has none.
+async fn renewed_lease(
+    deed: &mut Deed<Station>,
+    production: &Production,
+    chip: &Chip,
+    application: ApplicationId,
+    fence: Option<u64>,
+) -> Result<Option<GivenLease>, ProductionError> {
+    let Some(found) = items::of_application(deed.tx(), application).await? else { return Ok(None) };
+    let Some(mut item) = items::locked(deed.tx(), found.id).await? else { return Ok(None) };
+    if fence.is_some_and(|fence| fence != item.fence) {
+        return Err(ProductionError::LeaseLost);
+    }
+    let (at, station) = (deed.at(), deed.actor().id);
+    let mine = |lease: &&ItemLease| lease.station == station && lease.serial == chip.serial;
+    // One that was just given is not written again.
+    let fresh = item.lease.as_ref().filter(mine).map(|lease| lease.until).filter(|until| *until > at + production.lease() / 2);
+    let until = match (fence, fresh) {
+        (Some(_), Some(until)) => until,
+        _ => {
+            item.fence += u64::from(fence.is_none());
+            let until = at + production.lease();
+            item.lease = Some(ItemLease { station, serial: chip.serial, until });
+            items::lease(deed.tx(), &item).await?;
+            until
+        }
+    };
+    Ok(Some(GivenLease { batch: item.batch, item: item.id, fence: item.fence, until }))
+}
+
+/// Frees an item of a batch whose lease ran out: the chip that went silent is accounted for as spoiled. Returns false
+/// where there is none, or where it moved on by itself.
+async fn free_silent(deeds: &Deeds, station: &Station, batch: CardBatchId) -> Result<bool, ProductionError> {
+    let mut deed = deeds.open(station.clone()).await?;
+    let at = deed.at();
+    let Some(silent) = items::silent(deed.tx(), batch, at).await? else { return Ok(false) };
+    let Some(lease) = silent.lease else { return Ok(false) };
+    // Chip before application and item: the order in which every verb locks them. What the chip did meanwhile counts.
+    let chip = store::chip_locked(deed.tx(), &lease.serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    let still = items::locked(deed.tx(), silent.id).await?.and_then(|item| item.lease);
+    let bound = matches!(chip.state, ChipState::Bound { application, .. } if application == silent.application);
+    if !bound || !still.is_some_and(|still| still.serial == chip.serial && still.until < at) {
+        return Ok(false);
+    }
+    let evidence = format!("fence {} of {}", silent.fence, Object::Station(lease.station));
+    let by = deed.caller().to_string();
+    withdrawal::account_for(&mut deed, chip, LEASE_RAN_OUT, &evidence, by).await?;
+    deed.commit().await?;
+    Ok(true)
+}
+
+/// Why a chip is spoiled whose item went to another one.
+const LEASE_RAN_OUT: &str = "its lease ran out, and its application went to another chip";
 
 /// The reason to hold an application, if the error is a fault of this one application; `None` for a fault
 /// that every one would meet.
@@ -312,7 +420,8 @@ fn bound_to(application: &Application, chip: &Chip) -> Entry {
 }
 
 /// The sealed order for a chip that is bound and whose document is signed ([`prepare`]): all files, or, if the chip
-/// says that it is personalized and its receipt was lost, its report.
+/// says that it is personalized and its receipt was lost, its report. `fence` is that of the lease that the process of
+/// the station has, if its application is an item of a batch of cards.
 ///
 /// # Errors
 /// [`ProductionError`]
@@ -320,10 +429,13 @@ pub async fn order(
     deed: &mut Deed<Station>,
     production: &Production,
     presentation: &Presentation,
+    fence: Option<u64>,
 ) -> Result<Ordered, ProductionError> {
     let chip = in_custody(deed, &presentation.serial).await?;
     expects(presentation, &chip)?;
     let (application, document) = in_production(deed, &chip).await?;
+    let lease = renewed_lease(deed, production, &chip, application.id, fence).await?;
+    print_jobs::make(deed, production, document.id, &chip, &application).await?;
     let chip_keys = chip.state.keys().ok_or(ChipError::Spoiled)?.clone();
     let key_version = chip_keys.key_version;
     let keys = production.card_keys.issuer(&chip.serial, key_version)?;
@@ -374,6 +486,7 @@ pub async fn order(
         application: application.id,
         slip: application.slip,
         voucher: Some(voucher),
+        lease,
     })
 }
 
@@ -442,10 +555,14 @@ pub async fn receipt(
         expires: current.expires,
         status: Status::Personalized,
         must_change: false,
+        body: if production.settings.body_check { BodyCheck::Awaited } else { BodyCheck::NotDue },
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
-    application.stage = application.stage.personalize(card.id)?;
+    // Made at another office, it is shipped to the one where it is handed over.
+    let is_here = chip.office == application.office;
+    let stage = application.stage;
+    application.stage = if is_here { stage.personalize(card.id)? } else { stage.dispatch(card.id)? };
     move_to(deed, application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardPersonalized, Object::Card(card.id), Purpose::Personalization).about(person);
     let entry = entry.with(Object::Chip(chip.serial));
@@ -488,6 +605,9 @@ async fn application_of(deed: &mut Deed<Station>, chip: &Chip) -> Result<Applica
         ChipState::Spoiled { application, .. }
         | ChipState::Destroyed { application, .. }
         | ChipState::Lost { application, .. } => {
+            if account_of(&chip.state).is_some_and(|account| account.reason == LEASE_RAN_OUT) {
+                return Err(ProductionError::ItemElsewhere);
+            }
             let cancelled = match application {
                 Some(id) => applications::application_locked(deed, *id).await?,
                 None => None,
@@ -502,6 +622,16 @@ async fn application_of(deed: &mut Deed<Station>, chip: &Chip) -> Result<Applica
     match application.stage.chip() {
         Some(serial) if serial == chip.serial => Ok(application),
         _ => Err(ProductionError::ApplicationGone),
+    }
+}
+
+/// Returns the account that was given of a chip that is no card.
+fn account_of(state: &ChipState) -> Option<&Account> {
+    match state {
+        ChipState::Spoiled { account, .. } | ChipState::Destroyed { account, .. } | ChipState::Lost { account, .. } => {
+            Some(account)
+        }
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use super::voucher::Voucher;
 use crate::applications::model::{Application, Stage};
 use crate::applications::progress::move_to;
 use crate::applications::store as applications;
-use crate::cards::model::{Card, Status};
+use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Decision;
 use crate::ground::actor::Service;
@@ -213,10 +213,14 @@ async fn card_again(
         expires,
         status: Status::Personalized,
         must_change: false,
+        // What was checked before the loss is not known any more.
+        body: BodyCheck::NotDue,
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;
-    application.stage = application.stage.personalize(card.id)?;
+    let is_here = chip.office == application.office;
+    let stage = application.stage;
+    application.stage = if is_here { stage.personalize(card.id)? } else { stage.dispatch(card.id)? };
     move_to(deed, application.id, &application.stage).await?;
     let entry = Entry::new(Action::CardReentered, Object::Card(card.id), Purpose::Personalization);
     let entry = entry.about(voucher.person).with(Object::Chip(chip.serial)).of(&card.office);

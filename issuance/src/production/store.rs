@@ -2,12 +2,14 @@
 
 pub(super) mod batches;
 pub(super) mod boxes;
+pub(super) mod card_batches;
 pub(super) mod cases;
 pub(super) mod counts;
 pub(super) mod ends;
 pub(super) mod findings;
 pub(super) mod ledger;
 pub(super) mod lists;
+pub(super) mod print_jobs;
 pub(super) mod recalls;
 
 use crypto::identity::CardSerial;
@@ -35,6 +37,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(142, "0142_production_boxes"),
     migration!(143, "0143_production_recalls"),
     migration!(144, "0144_production_batches"),
+    migration!(171, "0171_production_card_batches"),
+    migration!(173, "0173_production_print_jobs"),
+    migration!(175, "0175_production_parcels"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.
@@ -325,6 +330,7 @@ pub(super) async fn discard_refused(tx: &mut Tx, id: DocumentId) -> Result<(), S
 /// # Errors
 /// [`StoreError`]
 pub async fn empty_documents(tx: &mut Tx, application: ApplicationId) -> Result<u64, StoreError> {
+    print_jobs::end_of_application(tx, application).await?;
     let sql =
         sql!("update document set files = $1, prepared = $1, sod = null, state = 'erased' where application_id = $2");
     tx.run(sql, args![Vec::<u8>::new(), application]).await

@@ -8,7 +8,7 @@ use super::error::ProductionError;
 use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
 use super::steps::in_custody;
-use super::store;
+use super::store::{self, print_jobs};
 use crate::applications::model::{Application, TransitionError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
@@ -116,6 +116,7 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
     if let Some(serial) = &bound {
         let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
         end_document(deed, &chip).await?;
+        print_jobs::end_of_chip(deed.tx(), serial).await?;
         let (reason, evidence) = ("application cancelled".to_owned(), "its cancellation".to_owned());
         let account = Account { reason, evidence, by: deed.caller().to_string(), at: deed.at() };
         chip.state = chip.state.spoil(account)?;
@@ -156,6 +157,7 @@ pub(super) async fn free_application<A: Actor>(deed: &mut Deed<A>, chip: &Chip) 
     }
     if let ChipState::Bound { application, .. } | ChipState::Personalized { application, .. } = chip.state {
         end_document(deed, chip).await?;
+        print_jobs::end_of_chip(deed.tx(), &chip.serial).await?;
         let found = applications::store::application_locked(deed, application).await?;
         let mut application = found.ok_or(ProductionError::ApplicationGone)?;
         application.stage = application.stage.unbind()?;

@@ -92,7 +92,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 26] = [
+pub const SEALED: [&Sealed; 28] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -119,6 +119,8 @@ pub const SEALED: [&Sealed; 26] = [
     &production::STOCK_COUNT,
     &production::RECALL,
     &production::PRODUCTION_BATCH,
+    &production::CARD_BATCH,
+    &applications::store::items::BATCH_ITEM,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -244,7 +246,8 @@ impl Offices {
             register.clone(),
             objects.clone(),
             secrets.clone(),
-        );
+        )
+        .with_settings(settings.production.clone());
         // What follows when the register changes, in this order: the number, the application under way, the cards.
         let deeds =
             deeds.heard_by(vec![Arc::new(numbers.clone()), Arc::new(production.clone()), Arc::new(cards::Registry)]);

@@ -15,7 +15,7 @@ use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
+use crate::{access, applications, cards, keys, numbering, population, production, retention, trust, web};
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -58,6 +58,8 @@ pub struct Config {
     pub population: population::Settings,
     /// Numbers for life.
     pub numbering: numbering::Settings,
+    /// Production.
+    pub production: production::Settings,
     /// Holidays by year; a year that is left out is the built-in one.
     pub calendar: Holidays,
     /// The counter: fees, how it is decided, until when.
@@ -113,6 +115,7 @@ impl Default for Config {
             keys: defaults.keys,
             population: defaults.population,
             numbering: defaults.numbering,
+            production: defaults.production,
             calendar: defaults.calendar,
             applications: defaults.applications,
             card: defaults.card,
@@ -271,6 +274,7 @@ impl Config {
             keys: self.keys.clone(),
             population: self.population.clone(),
             numbering: self.numbering,
+            production: self.production.clone(),
             calendar: self.calendar.clone(),
             applications: self.applications.clone(),
             card: self.card.clone(),
@@ -346,6 +350,14 @@ impl Config {
             numbering.office_numbers >= numbering.lease_numbers,
             "numbering.office_numbers",
             "must be at least numbering.lease_numbers",
+        )?;
+        let lease = self.production.lease_minutes;
+        must((1..=240).contains(&lease), "production.lease_minutes", "must be 1 to 240")?;
+        let print_jobs = self.production.print_jobs.as_ref();
+        must(
+            print_jobs.is_none_or(|folder| folder.is_absolute()),
+            "production.print_jobs",
+            "must be a path from the root",
         )?;
         let deadlines = &self.applications.deadlines;
         let terms = [deadlines.local, deadlines.centre, deadlines.centre_received, deadlines.shipping, deadlines.fetch];

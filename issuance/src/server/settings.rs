@@ -10,7 +10,7 @@ use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, numbering, population, retention, trust, web};
+use crate::{access, applications, cards, keys, numbering, population, production, retention, trust, web};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -99,6 +99,8 @@ pub struct Settings {
     pub population: population::Settings,
     /// Numbers for life.
     pub numbering: numbering::Settings,
+    /// Production.
+    pub production: production::Settings,
     /// Holidays by year.
     pub calendar: Holidays,
     /// The counter.
@@ -139,6 +141,7 @@ impl Settings {
             keys: keys::Settings::default(),
             population: population::Settings::default(),
             numbering: numbering::Settings::default(),
+            production: production::Settings::default(),
             calendar: Holidays::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),

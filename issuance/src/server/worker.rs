@@ -89,6 +89,8 @@ async fn turns(offices: Offices, tick: Duration) {
             stock_at = Some(Instant::now());
         }
         faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
+        let printed = Box::pin(production::print_jobs::write_out(&offices.production, offices.deeds())).await;
+        faults.note(PRINT_JOBS, &printed);
         if turn % HOURLY_CHECK == 0 {
             let hourly_jobs = Job::ALL.into_iter().filter(|job| *job != Job::TrustBundle);
             for job in hourly_jobs {
@@ -220,6 +222,8 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
     }
 }
 
+/// The outbox of print jobs, as health names it.
+const PRINT_JOBS: &str = "print jobs";
 /// So many ticks between two looks at the hourly jobs.
 const HOURLY_CHECK: u64 = 60;
 /// Rest after the first panic.

@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::identity::CardSerial;
-use crypto::lds::File;
+use crypto::lds::{DataGroup, Dg1, Dg13, File};
 use crypto::perso::{self, protocol};
 use crypto::scp03::MasterKey;
+use issuance::applications::store::APPLICATION;
+use issuance::cards::qr;
+use issuance::ground::ids::ApplicationId;
 use issuance::ground::{Id, Role};
 use issuance::keys::KeyStore;
 use issuance::population::import::{Format, Wanted, import};
-use issuance::production::{Voucher, reentry};
+use issuance::production::{CHIP, Voucher, reentry};
 use issuance::store::Argument;
 use issuance::{args, server, sql};
 use serde_json::{Map, Value, json};
@@ -361,6 +364,11 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let made = walk.post(station, receipts, serde_json::to_value(receipt).unwrap()).await;
     let card = format!("/api/v1/cards/{}", text(&made, "card_id"));
     let sod = crypto::sod::Sod::parse(chip.file(File::Sod)).unwrap().fingerprint();
+    ships(house, walk, stock, &text(&opened, "id"), &names[0]).await;
+    let zone = Dg1::characters(chip.file(File::DataGroup(DataGroup::DG1))).unwrap();
+    let code = qr::text(&Dg13::parse(chip.file(File::DataGroup(DataGroup::DG13))).unwrap());
+    let read = json!({"mrz": String::from_utf8(zone.to_vec()).unwrap(), "qr": code});
+    walk.post(stock, &application(&opened, "/body-check").replace("/applications/", "/production/"), read).await;
     walk.get(counter, &format!("{card}?purpose=hand-over")).await;
     walk.get(counter, "/api/v1/cards?status=personalized").await;
     walk.post(counter, &format!("{card}/hand-over"), json!({"slip": ordered.slip})).await;
@@ -375,6 +383,26 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     Box::pin(holds(house, walk, &person)).await;
     let (_, csr_pem) = crate::factors::csr();
     walk.post(station, "/api/v1/station/certificate", json!({"csr_pem": csr_pem})).await;
+}
+
+/// The card as if the national office had made it: it is shipped, and arrives.
+async fn ships(house: &House, walk: &mut Walk, stock: &Caller, application: &str, serial: &str) {
+    let shipper = house.officer("shipper", &[Role::Stock], "national").await;
+    let application: ApplicationId = application.parse().unwrap();
+    let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+    let row = tx.one(sql!("select stage_data from application where id = $1"), args![application]).await.unwrap();
+    let mut stage: Value = row.unwrap().json("stage_data").unwrap();
+    stage["stage"] = json!("shipped");
+    let sql = sql!("update application set stage = 'shipped', stage_data = $1 where id = $2");
+    tx.change(&APPLICATION, application, sql, args![Argument::json(&stage), application]).await.unwrap();
+    let sql = sql!("update chip set office = 'national' where id = $1");
+    tx.change(&CHIP, serial.to_owned(), sql, args![serial]).await.unwrap();
+    tx.commit().await.unwrap();
+    let parcel = json!({"to_office": "o-1", "seal": "A 0042", "serials": [serial]});
+    let parcel = text(&walk.post(&shipper, "/api/v1/stock/parcels", parcel).await, "id");
+    let counted = json!({"serials": [serial]});
+    let received = stock.post(&format!("/api/v1/stock/boxes/{parcel}/receipt"), "parcel", counted).await;
+    assert!(received.status == 200 && received.body["case_id"].is_null(), "{received:?}");
 }
 
 /// What becomes of blanks that become no card.
@@ -419,6 +447,19 @@ async fn stock_ledger(house: &House, walk: &mut Walk, people: &People) {
     let held = json!({"held": [blanks[3]]});
     walk.post(stock, &format!("/api/v1/stock/batches/{batch}/closing"), held).await;
     walk.get(stock, "/api/v1/stock/batches").await;
+    let colleague = house.officer("stock-2", &[Role::Stock], "o-1").await;
+    let wanted = json!({"priority": 5, "cut_off": "2026-11-22T08:00:00Z", "most": 500});
+    let batch = format!("/api/v1/batches/{}", text(&walk.post(stock, "/api/v1/batches", wanted).await, "id"));
+    walk.post(&colleague, &format!("{batch}/release"), json!({})).await;
+    walk.get(stock, "/api/v1/batches").await;
+    walk.get(stock, &batch).await;
+    walk.get(stock, &format!("{batch}/items")).await;
+    walk.get(&people.station, "/api/v1/station/batches").await;
+    walk.get(&people.station, &batch.replace("/v1/", "/v1/station/")).await;
+    walk.post(stock, &format!("{batch}/pause"), json!({"reason": "the printer is out of ribbon"})).await;
+    walk.post(stock, &format!("{batch}/resumption"), json!({})).await;
+    walk.post(stock, &format!("{batch}/cancellation"), json!({"reason": "no blanks are left"})).await;
+    walk.post(stock, &format!("{batch}/closing"), json!({})).await;
     let count = text(&walk.post(stock, "/api/v1/stock/counts", json!({"station_id": station_id})).await, "id");
     walk.post(stock, &format!("/api/v1/stock/counts/{count}/result"), json!({"serials": [blanks[3]]})).await;
     let recall = json!({"kind": "firmware", "value": "OS 4.1", "reason": "weak random numbers"});

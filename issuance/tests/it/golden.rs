@@ -43,6 +43,7 @@ const STAGES: Variants<Stage> = variants! {
     Stage::Held { hold: Hold { reason: HoldReason::RecordInconsistent, .. }, .. } => "held-record-inconsistent",
     Stage::Refused { .. } => "refused",
     Stage::InProduction { .. } => "in-production",
+    Stage::Shipped { .. } => "shipped",
     Stage::Personalized { .. } => "personalized",
     Stage::HandedOver { .. } => "handed-over",
     Stage::Cancelled { withdrawn: true, .. } => "withdrawn",

@@ -11,7 +11,7 @@ use issuance::ground::ids::{BoxId, CaseId};
 use issuance::ground::{Id, Officer, Role};
 use issuance::production::cases::{self, CaseOutcome};
 use issuance::production::ends::{self, Wanted};
-use issuance::production::personalization::{self, Proof};
+use issuance::production::personalization::{self, Proof, Wish};
 use issuance::production::{self, boxes, intake, steps, withdrawal};
 use issuance::store::Sql;
 use issuance::{args, sql};
@@ -186,12 +186,12 @@ impl House {
         let chip = self.chips.get_mut(&serial).unwrap();
         let (deeds, station, presentation) = (self.offices.state.deeds(), &self.offices.station, chip.presentation());
         // Without an application that waits there is nothing to do.
-        if personalization::prepare(deeds, production, station, &presentation, None).await.is_err() {
+        if personalization::prepare(deeds, production, station, &presentation, Wish::Next).await.is_err() {
             return;
         }
         self.expected.insert(serial, "bound");
         let mut deed = deeds.open(station.clone()).await.unwrap();
-        let ordered = personalization::order(&mut deed, production, &presentation).await.unwrap();
+        let ordered = personalization::order(&mut deed, production, &presentation, None).await.unwrap();
         deed.commit().await.unwrap();
         let (receipt, _) = crypto::perso::play(chip, &ordered.order, &mut |_| {});
         let signature = chip.signs(&ordered.challenge);

@@ -19,7 +19,7 @@ use issuance::ground::{Clock, OfficeCode, Officer, Randomness, Role, Station};
 use issuance::keys::InitOptions;
 use issuance::population::model::{Declaration, DeclaredPlace, DeclaredRelative};
 use issuance::production::intake::{self, IntakeOutcome};
-use issuance::production::personalization::{self, Ordered, PersonalizationOutcome, Proof};
+use issuance::production::personalization::{self, Ordered, PersonalizationOutcome, Proof, Wish};
 use issuance::production::steps::Delivery;
 use issuance::production::{self, ProductionError};
 use issuance::server::{self, Settings};
@@ -239,20 +239,23 @@ impl Offices {
 
     pub async fn prepares(&self, station: &Station, chip: &Chip) -> Result<(), ProductionError> {
         let production = &self.state.production;
-        personalization::prepare(self.state.deeds(), production, station, &chip.presentation(), None).await
+        let prepared =
+            personalization::prepare(self.state.deeds(), production, station, &chip.presentation(), Wish::Next).await;
+        prepared.map(drop)
     }
 
     /// As [`prepares`](Self::prepares), for the application with this slip.
     pub async fn prepares_for(&self, slip: &Slip, chip: &Chip) -> Result<(), ProductionError> {
         let (production, presentation) = (&self.state.production, chip.presentation());
-        personalization::prepare(self.state.deeds(), production, &self.station, &presentation, Some(slip)).await
+        let (deeds, station) = (self.state.deeds(), &self.station);
+        personalization::prepare(deeds, production, station, &presentation, Wish::Slip(slip)).await.map(drop)
     }
 
     pub async fn orders(&self, chip: &Chip) -> Result<Ordered, ProductionError> {
         self.prepares(&self.station, chip).await?;
         let presentation = chip.presentation();
         let production = &self.state.production;
-        within!(self, self.station, deed => personalization::order(deed, production, &presentation))
+        within!(self, self.station, deed => personalization::order(deed, production, &presentation, None))
     }
 
     pub async fn reports(

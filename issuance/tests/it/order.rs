@@ -47,6 +47,7 @@ const UPKEEP: &[(&str, &str)] = &[
     ("population/store/quality.rs", "persons of an earlier version are counted once at a start; the tally is added up"),
     ("population/store/search.rs", "by what persons of an earlier version are found, written once at a start"),
     ("population/steps.rs", "the count of wrong claims must outlive the refused opening of a case"),
+    ("production/print_jobs.rs", "a file of the outbox was written or removed, after the deed that made its job"),
     ("production/documents.rs", "a signature is kept for a document that a recorded verb stored"),
     ("retention/job.rs", "the day on which an application was closed is put right, before it is judged"),
     ("server/worker.rs", "expired answers and sessions are purged, tallies are added up"),

@@ -128,6 +128,8 @@ mod tampered {
             ("stock_count", 0),
             ("recall", 0),
             ("production_batch", 0),
+            ("card_batch", 0),
+            ("batch_item", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -16,7 +16,7 @@ use crypto::perso::{Order, Presentation, Receipt};
 use hardware_sim::{InProcess, InProcessError};
 use issuance::deed::Deed;
 use issuance::ground::actor;
-use issuance::production::personalization::{self, Proof};
+use issuance::production::personalization::{self, Proof, Wish};
 use issuance::production::{Production, ProductionError, intake, withdrawal};
 use issuance::web;
 
@@ -81,9 +81,9 @@ impl Service for InHouse<'_> {
     ) -> Result<PersonalizationOrder, ServiceError> {
         let offices = self.house.service.offices();
         let preparing =
-            personalization::prepare(offices.deeds(), &offices.production, &self.station, presentation, None);
+            personalization::prepare(offices.deeds(), &offices.production, &self.station, presentation, Wish::Next);
         self.house.runtime.block_on(preparing).map_err(|error| refused(&error.into()))?;
-        let ordered = self.does(async |deed, floor| personalization::order(deed, floor, presentation).await)?;
+        let ordered = self.does(async |deed, floor| personalization::order(deed, floor, presentation, None).await)?;
         let read_back = ReadBack { can: ordered.can.to_string(), challenge: ordered.challenge };
         let voucher = ordered.voucher;
         Ok(PersonalizationOrder { order: ordered.order, read_back, slip: ordered.slip.0, voucher, lease: None })

@@ -134,7 +134,10 @@ pub async fn open_of(tx: &mut Tx, person: PersonId) -> Result<Option<(Applicatio
 /// # Errors
 /// [`StoreError`]
 pub async fn waiting(tx: &mut Tx, office: &OfficeCode) -> Result<u64, StoreError> {
-    let sql = sql!("select count(*) as n from application where office = $1 and stage = 'approved'");
+    let sql = sql!(
+        "select count(*) as n from application where office = $1 and stage = 'approved'
+             and not exists (select 1 from batch_item i where i.application_id = application.id and i.outcome is null)"
+    );
     tx.one(sql, args![office]).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
@@ -151,7 +154,9 @@ pub async fn queue(
 ) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(
         "select id, slip, approved_at from application
-         where office = $1 and stage = 'approved' and (approved_at, id) > ($2, $3) order by approved_at, id limit $4"
+         where office = $1 and stage = 'approved' and (approved_at, id) > ($2, $3)
+             and not exists (select 1 from batch_item i where i.application_id = application.id and i.outcome is null)
+         order by approved_at, id limit $4"
     );
     tx.all(sql, args![office, after.0, after.1, most]).await
 }

@@ -21,14 +21,15 @@ pub const STOCK_BOX: Sealed = Sealed {
         ("counted", Kind::Integer),
         ("received_by", Kind::Uuid),
         ("received_at", Kind::Moment),
+        ("seal", Kind::Text),
     ],
     keys: 1,
     one: sql!(
-        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, version, mac
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal, version, mac
          from stock_box where id = $1"
     ),
     all: sql!(
-        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, version, mac
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal, version, mac
          from stock_box order by id"
     ),
     set: sql!("update stock_box set version = $1, mac = $2 where id = $3"),
@@ -45,6 +46,8 @@ pub struct StockBox {
     pub to: OfficeCode,
     /// What was put into it.
     pub serials: Vec<CardSerial>,
+    /// The number of the seal of a parcel of finished cards; none for a box of blanks.
+    pub seal: Option<String>,
     /// The officer who sent it, and when.
     pub sent: Decision,
     /// The officer who received it, when, and how many chips were counted.
@@ -53,10 +56,11 @@ pub struct StockBox {
 
 pub(in crate::production) async fn insert(tx: &mut Tx, sent: &StockBox) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into stock_box (id, from_office, to_office, serials, sent_by, sent_at) values ($1, $2, $3, $4, $5, $6)"
+        "insert into stock_box (id, from_office, to_office, serials, sent_by, sent_at, seal)
+         values ($1, $2, $3, $4, $5, $6, $7)"
     );
     let serials: Vec<String> = sent.serials.iter().map(ToString::to_string).collect();
-    let arguments = args![sent.id, &sent.from, &sent.to, Argument::json(&serials), sent.sent.by, sent.sent.at];
+    let arguments = args![sent.id, &sent.from, &sent.to, Argument::json(&serials), sent.sent.by, sent.sent.at, sent.seal.clone()];
     tx.run(sql, arguments).await?;
     tx.seal(&STOCK_BOX, sent.id).await
 }
@@ -83,7 +87,7 @@ pub(in crate::production) async fn listed(
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, version, mac
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal, version, mac
          from stock_box
          where (from_office = $1 or to_office = $1 or $1 = 'national') and id > $2 order by id limit $3"
     );
@@ -101,6 +105,7 @@ pub(in crate::production) fn read(row: &Record) -> Result<StockBox, StoreError> 
         from: row.parsed("from_office")?,
         to: row.parsed("to_office")?,
         serials: serials(row, "serials")?,
+        seal: row.get("seal")?,
         sent: Decision { by: Id::of(row, "sent_by")?, at: row.get("sent_at")? },
         received,
     })

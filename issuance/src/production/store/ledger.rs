@@ -179,7 +179,7 @@ pub async fn check(tx: &mut Tx) -> Result<LedgerCheck, StoreError> {
              union all select from_account, -n, 0, 0 from posting
              union all select account, 0, n, 0 from stock_tally
              union all select case
-                 when state = 'personalized' then 'card/' || office
+                 when state = 'personalized' and box_id is null then 'card/' || office
                  when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
                  when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
                  when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
@@ -199,7 +199,7 @@ pub async fn check(tx: &mut Tx) -> Result<LedgerCheck, StoreError> {
         "select chip.id as id, coalesce(posting.to_account, 'no account') as account
          from chip left join posting on posting.id = chip.posting_id
          where chip.posting_id is not null and coalesce(posting.to_account, '') <> case
-             when state = 'personalized' then 'card/' || office
+             when state = 'personalized' and box_id is null then 'card/' || office
              when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
              when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
              when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state

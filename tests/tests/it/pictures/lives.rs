@@ -79,6 +79,7 @@ fn application() -> Life {
     let checked = check(captured.clone()).unwrap();
     let bound = approved.clone().bind(CardSerial([7; 10])).unwrap();
     let personalized = bound.clone().personalize(Id::from_uuid(Uuid::from_u128(9))).unwrap();
+    let shipped = bound.clone().dispatch(Id::from_uuid(Uuid::from_u128(9))).unwrap();
     let states = vec![
         Stage::Registered,
         captured.clone(),
@@ -89,6 +90,7 @@ fn application() -> Life {
         approved.hold(hold()).unwrap(),
         refuse(captured).unwrap(),
         bound,
+        shipped,
         personalized.clone(),
         personalized.hand_over(by(3)).unwrap(),
         Stage::Registered.cancel(by(3), "r".into()).unwrap(),
@@ -107,6 +109,8 @@ fn application() -> Life {
         ("bind a chip", Box::new(|stage| stage.bind(CardSerial([7; 10])).ok())),
         ("chip spoiled", Box::new(|stage| stage.unbind().ok())),
         ("personalize", Box::new(|stage| stage.personalize(Id::from_uuid(Uuid::from_u128(9))).ok())),
+        ("personalize elsewhere", Box::new(|stage| stage.dispatch(Id::from_uuid(Uuid::from_u128(9))).ok())),
+        ("arrive", Box::new(|stage| stage.arrive().ok())),
         ("hand over", Box::new(|stage| stage.hand_over(by(3)).ok())),
         ("cancel, withdraw", Box::new(|stage| stage.cancel(by(3), "r".into()).ok())),
     ];

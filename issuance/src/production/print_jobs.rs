@@ -1,0 +1,206 @@
+//! What is printed on the body of a card: a file in an outbox, so that any printer's software takes it; and the check
+//! that the body which came out of the printer carries the same citizen as the chip in it.
+
+use std::io;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use thiserror::Error;
+
+use super::error::ProductionError;
+use super::model::ChipState;
+use super::store::print_jobs as kept;
+use super::withdrawal::account_for;
+use super::{Production, card_batches, documents, store};
+use crate::applications::model::{Stage, TransitionError};
+use crate::applications::store as applications;
+use crate::applications::store::items;
+use crate::cards::{self, qr};
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::ground::ids::{ApplicationId, CardId, DocumentId};
+use crate::ground::{Officer, Station, blocking, files};
+use crate::store::StoreError;
+
+/// Makes the print job of a document that is being written on a chip, once, if there is an outbox.
+pub(super) async fn make(
+    deed: &mut Deed<Station>,
+    production: &Production,
+    document: DocumentId,
+    chip: &super::model::Chip,
+    application: &crate::applications::model::Application,
+) -> Result<(), StoreError> {
+    if production.settings.print_jobs.is_none() {
+        return Ok(());
+    }
+    let (id, at) = (deed.id(), deed.at());
+    if kept::insert(deed.tx(), id, document, application.id, &chip.serial, at).await? {
+        let entry = Entry::new(Action::PrintJobMade, Object::Application(application.id), Purpose::Personalization);
+        deed.enter(entry.about(application.person).with(Object::Chip(chip.serial))).await?;
+    }
+    Ok(())
+}
+
+/// Why files of the outbox were not written or removed.
+#[derive(Debug, Error)]
+pub enum OutboxError {
+    /// The folder.
+    #[error("the outbox of print jobs: {0}")]
+    Folder(#[from] io::Error),
+    /// The document.
+    #[error(transparent)]
+    Production(#[from] ProductionError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Writes the files of jobs that were made, and removes those of jobs that ended. A job that the service died over is
+/// done again, under the same name: none is lost, and a repeat is recognised by it.
+///
+/// # Errors
+/// [`OutboxError`]
+pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), OutboxError> {
+    let Some(folder) = production.settings.print_jobs.clone() else { return Ok(()) };
+    let mut tx = deeds.db().begin_read().await?;
+    let due = kept::due(&mut tx, AT_ONCE).await?;
+    drop(tx);
+    for job in due {
+        let name = folder.join(format!("{}.json", job.id));
+        let content = if job.ends { None } else { content(production, deeds, job.id.to_string(), job.document).await? };
+        blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
+        let mut tx = deeds.db().begin_upkeep().await?;
+        kept::done(&mut tx, &job).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {
+    match content {
+        Some(content) => files::replace(name, &name.with_extension("new"), content, files::PRIVATE),
+        None => match files::remove(name) {
+            // The printer's software took it, or it was never written.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        },
+    }
+}
+
+/// Returns the content of a job's file; `None` if its document was dropped meanwhile.
+async fn content(
+    production: &Production,
+    deeds: &Deeds,
+    job: String,
+    document: DocumentId,
+) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, OutboxError> {
+    let mut tx = deeds.db().begin_read().await?;
+    let Some(document) = store::document_by_id(&mut tx, document).await? else { return Ok(None) };
+    drop(tx);
+    let faces = documents::faces(production, &document)?;
+    let (fields, code) = (&faces.dg13, qr::text(&faces.dg13));
+    let sheet = json!({
+        "print_job": job,
+        "front": {
+            "number": fields.number, "name": fields.name, "birth": fields.birth, "sex": fields.sex,
+            "nationality": fields.nationality, "origin": fields.origin, "residence": fields.residence,
+            "expiry": fields.expiry, "qr": code, "portrait": STANDARD.encode(&faces.portrait),
+        },
+        "back": { "features": fields.features, "issued": fields.issued, "can": faces.can.to_string(), "mrz": faces.mrz },
+    });
+    Ok(Some(zeroize::Zeroizing::new(sheet.to_string().into_bytes())))
+}
+
+/// What was read from the body of a card.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// The three lines of the machine-readable zone.
+    pub mrz: &'a str,
+    /// The text of the square code.
+    pub qr: &'a str,
+}
+
+/// What came of the check of a body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Checked {
+    /// The card.
+    pub card: CardId,
+    /// True if the body carries what the chip holds. False: the card is spoiled.
+    pub matches: bool,
+}
+
+/// Compares what an officer or a scanner read from the body of a finished card with what its chip holds. One that
+/// differs is spoiled, body and chip: the document is revoked, the application waits for another chip and is printed
+/// anew, and its batch is paused until an officer lets it go on.
+///
+/// # Errors
+/// [`ProductionError::Stage`] for an application whose card is not just made, [`ProductionError::SecondOfficer`] for an
+/// officer who had a hand in the application or in the release of its batch, [`ProductionError::OtherOffice`]
+pub async fn check_body(
+    deed: &mut Deed<Officer>,
+    production: &Production,
+    id: ApplicationId,
+    body: Body<'_>,
+) -> Result<Checked, ProductionError> {
+    let found = applications::application(deed, id).await?.ok_or(ProductionError::ApplicationGone)?;
+    let card = finished(&found.stage)?;
+    let of_card = cards::store::cards_of(deed, found.person).await?;
+    let serial = of_card.into_iter().find(|known| known.id == card).map(|card| card.serial);
+    let serial = serial.ok_or(ProductionError::ApplicationGone)?;
+    // Chip before application: the order in which every verb locks them.
+    let chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    deed.actor().may_act_for(&chip.office)?;
+    let application = applications::application_locked(deed, id).await?.ok_or(ProductionError::ApplicationGone)?;
+    if finished(&application.stage)? != card || !matches!(chip.state, ChipState::Personalized { .. }) {
+        return Err(ProductionError::ApplicationGone);
+    }
+    let me = deed.actor().id;
+    let approved_by = application.stage.approval_of().map(|approval| approval.by);
+    let item = items::of_application(deed.tx(), id).await?;
+    let released_by = match &item {
+        Some(item) => card_batches::officers(deed.tx(), item.batch).await?,
+        None => Vec::new(),
+    };
+    let touched = applications::involved(deed.tx(), id).await?;
+    if approved_by == Some(me) || touched.contains(&me) || released_by.contains(&me) {
+        return Err(ProductionError::SecondOfficer);
+    }
+    let document = store::document(deed.tx(), id, &serial).await?.ok_or(ProductionError::ApplicationGone)?;
+    let faces = documents::faces(production, &document)?;
+    let mrz: String = body.mrz.split_whitespace().collect();
+    let differs = match (mrz == faces.mrz.concat(), body.qr.trim() == qr::text(&faces.dg13)) {
+        (true, true) => None,
+        (false, true) => Some("the machine-readable zone of the body differs from the chip"),
+        (true, false) => Some("the square code of the body differs from the chip"),
+        (false, false) => Some("machine-readable zone and square code of the body differ from the chip"),
+    };
+    let entry = |action| {
+        let entry = Entry::new(action, Object::Card(card), Purpose::Personalization).about(application.person);
+        entry.with(Object::Chip(serial)).of(&application.office)
+    };
+    let Some(differs) = differs else {
+        cards::steps::body_checked(deed, card).await?;
+        kept::end_of_chip(deed.tx(), &serial).await?;
+        deed.enter(entry(Action::BodyChecked)).await?;
+        return Ok(Checked { card, matches: true });
+    };
+    let by = deed.caller().to_string();
+    account_for(deed, chip, differs, "the check of the body", by).await?;
+    deed.enter(entry(Action::BodyDiffers).because(differs)).await?;
+    if let Some(item) = item {
+        card_batches::stop(deed, item.batch, differs).await?;
+    }
+    Ok(Checked { card, matches: false })
+}
+
+/// Returns the card of an application whose card is made and not handed over.
+fn finished(stage: &Stage) -> Result<CardId, ProductionError> {
+    match stage {
+        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } => Ok(*card),
+        other => Err(TransitionError::NotFrom(other.name()).into()),
+    }
+}
+
+/// So many jobs are done at once, so that the other work of the service is not kept waiting.
+const AT_ONCE: i64 = 100;

@@ -1,0 +1,63 @@
+//! The check of a card's body, over HTTP.
+
+use axum::extract::{FromRef, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::print_jobs::{self, Body};
+use super::{Production, ProductionError};
+use crate::ground::ids::{ApplicationId, CardId};
+use crate::ground::text::Words;
+use crate::ground::{Officer, Permission};
+use crate::web::{Answered, Desk, Named, Right, Routes, Write};
+
+/// The routes of this file.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+    Production: FromRef<S>,
+{
+    Routes::new().add(Right::Officer(Permission::Stock), routes!(check_body))
+}
+
+/// What was read from the body of a card.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BodyRead {
+    /// The three lines of the machine-readable zone.
+    #[schema(value_type = String, max_length = 120)]
+    mrz: Words<120>,
+    /// The text of the square code.
+    #[schema(value_type = String, max_length = 800)]
+    qr: Words<800>,
+}
+
+/// What came of the check.
+#[derive(Debug, Serialize, ToSchema)]
+struct BodyChecked {
+    /// The card.
+    card_id: CardId,
+    /// True if the body carries what the chip holds. False: both are spoiled, and the application waits for another
+    /// chip.
+    matches: bool,
+}
+
+/// Compares what was read from the body of a finished card with its chip. By another officer than those who approved
+/// the application or released its batch.
+#[utoipa::path(post, path = "/api/v1/production/{application}/body-check", tag = "production", request_body = BodyRead,
+    responses((status = 200, body = BodyChecked)))]
+async fn check_body(
+    State(desk): State<Desk>,
+    State(production): State<Production>,
+    officer: Officer,
+    Named(application): Named<ApplicationId>,
+    Write { stamp, body }: Write<BodyRead>,
+) -> Answered {
+    let read = Body { mrz: body.mrz.as_str(), qr: body.qr.as_str() };
+    desk.write(officer, stamp, async |deed| {
+        let checked = print_jobs::check_body(deed, &production, application, read).await?;
+        Ok::<_, ProductionError>(BodyChecked { card_id: checked.card, matches: checked.matches })
+    })
+    .await
+}

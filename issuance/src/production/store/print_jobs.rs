@@ -1,0 +1,71 @@
+//! SQL of the print jobs. `pending`: no file yet; `written`: the file lies in the outbox; `ending`: the file is to be
+//! removed; `ended`: it is.
+
+use crypto::identity::CardSerial;
+use time::OffsetDateTime;
+
+use crate::ground::Id;
+use crate::ground::ids::{ApplicationId, DocumentId, PrintJobId};
+use crate::store::{StoreError, Tx};
+use crate::{args, sql};
+
+/// A print job with something to do about its file.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::production) struct DueJob {
+    pub id: PrintJobId,
+    pub document: DocumentId,
+    /// True if the file is to be removed; false if it is to be written.
+    pub ends: bool,
+}
+
+/// Makes the print job of a document. Returns false if there is one.
+pub(in crate::production) async fn insert(
+    tx: &mut Tx,
+    id: PrintJobId,
+    document: DocumentId,
+    application: ApplicationId,
+    serial: &CardSerial,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "insert into print_job (id, document_id, application_id, serial, state, made_at)
+         values ($1, $2, $3, $4, 'pending', $5) on conflict (document_id) do nothing"
+    );
+    Ok(tx.run(sql, args![id, document, application, serial.to_string(), at]).await? == 1)
+}
+
+/// Returns print jobs with something to do, the oldest first.
+pub(in crate::production) async fn due(tx: &mut Tx, most: i64) -> Result<Vec<DueJob>, StoreError> {
+    let sql = sql!(
+        "select id, document_id, state from print_job where state in ('pending', 'ending') order by id limit $1"
+    );
+    let rows = tx.all(sql, args![most]).await?;
+    let mut due = Vec::new();
+    for row in &rows {
+        let ends = row.get::<String>("state")? == "ending";
+        due.push(DueJob { id: Id::of(row, "id")?, document: Id::of(row, "document_id")?, ends });
+    }
+    Ok(due)
+}
+
+/// Says that the file of a job was written, or removed; unless the job went on meanwhile.
+pub(in crate::production) async fn done(tx: &mut Tx, job: &DueJob) -> Result<(), StoreError> {
+    let (from, to) = if job.ends { ("ending", "ended") } else { ("pending", "written") };
+    tx.run(sql!("update print_job set state = $1 where id = $2 and state = $3"), args![to, job.id, from]).await?;
+    Ok(())
+}
+
+/// Ends the print jobs of a chip: their files are removed.
+pub(in crate::production) async fn end_of_chip(tx: &mut Tx, serial: &CardSerial) -> Result<(), StoreError> {
+    let sql = sql!("update print_job set state = 'ending' where serial = $1 and state in ('pending', 'written')");
+    tx.run(sql, args![serial.to_string()]).await?;
+    Ok(())
+}
+
+/// Ends the print jobs of an application: their files are removed.
+pub(in crate::production) async fn end_of_application(tx: &mut Tx, id: ApplicationId) -> Result<(), StoreError> {
+    let sql =
+        sql!("update print_job set state = 'ending' where application_id = $1 and state in ('pending', 'written')");
+    tx.run(sql, args![id]).await?;
+    Ok(())
+}

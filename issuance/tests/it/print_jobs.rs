@@ -1,0 +1,172 @@
+//! What is printed on the body of a card, and the check that body and chip carry the same citizen. On SQLite and on
+//! PostgreSQL.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use issuance::applications::hand_over::hand_over;
+use issuance::applications::model::{Application, Kind, Stage};
+use issuance::deed::Object;
+use issuance::ground::ids::{ApplicationId, CardId};
+use issuance::ground::{Officer, Role};
+use issuance::production::card_batches::{self, Wanted};
+use issuance::production::print_jobs::{self, Body};
+use issuance::production::withdrawal;
+use issuance::web::Problem;
+use serde_json::Value;
+use time::macros::datetime;
+
+use crate::chip::Chip;
+use crate::offices::{Offices, appoint, within};
+use crate::postgres::fresh_database;
+
+fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
+    said.map_err(|error| error.into().code().word())
+}
+
+/// Runs a scenario at offices that print and check, on SQLite, then on PostgreSQL.
+async fn on_both(scenario: impl AsyncFn(&Offices, &Path)) {
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = folder.path().to_owned();
+        let offices = Box::pin(Offices::open_where(database, datetime!(2026-11-22 08:30 UTC), |settings| {
+            settings.production.print_jobs = Some(outbox);
+            settings.production.body_check = true;
+        }))
+        .await;
+        Box::pin(scenario(&offices, folder.path())).await;
+    }
+}
+
+/// Does the work of the service's worker. Returns the files that lie in the outbox then.
+async fn written(offices: &Offices, outbox: &Path) -> Vec<PathBuf> {
+    print_jobs::write_out(&offices.state.production, offices.state.deeds()).await.unwrap();
+    let mut files: Vec<_> = fs::read_dir(outbox).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+async fn approved(offices: &Offices) -> Application {
+    let person = offices.citizen().await;
+    offices.approved(person, Kind::First).await
+}
+
+/// What a scanner reads from the body that was printed from this file.
+fn body(file: &Path) -> (String, String) {
+    let sheet: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let lines: Vec<&str> = sheet["back"]["mrz"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    (lines.join("\n"), sheet["front"]["qr"].as_str().unwrap().to_owned())
+}
+
+async fn checks(offices: &Offices, by: &Officer, id: ApplicationId, read: &(String, String)) -> Result<bool, &'static str> {
+    let production = &offices.state.production;
+    let body = Body { mrz: &read.0, qr: &read.1 };
+    word(within!(offices, by, deed => print_jobs::check_body(deed, production, id, body))).map(|checked| checked.matches)
+}
+
+async fn fetches(offices: &Offices, card: CardId, application: &Application) -> Result<(), &'static str> {
+    word(within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0))).map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
+    on_both(async |offices, outbox| {
+        let application = approved(offices).await;
+        let mut chip = offices.initialised(1).await;
+        let ordered = offices.orders(&chip).await.unwrap();
+        drop(ordered);
+        let files = written(offices, outbox).await;
+        assert_eq!(files.len(), 1);
+        assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
+        // Another order for the same chip is the same job, and the work done again is the same file.
+        let card = offices.card(&mut chip).await;
+        assert_eq!(written(offices, outbox).await, files);
+        let sheet: Value = serde_json::from_slice(&fs::read(&files[0]).unwrap()).unwrap();
+        assert_eq!((&sheet["front"]["name"], &sheet["front"]["birth"]), (&"Nguyễn Thị Mẫu".into(), &"05/01/2000".into()));
+        assert_eq!(sheet["front"]["qr"].as_str().unwrap().split('|').count(), 7);
+        assert!(sheet["front"]["portrait"].as_str().unwrap().len() > 1000 && sheet["back"]["can"].as_str().unwrap().len() == 6);
+        let trail = offices.trail(Object::Application(application.id)).await;
+        assert_eq!(trail.iter().filter(|action| *action == "print-job-made").count(), 1, "{trail:?}");
+        let read = body(&files[0]);
+        assert_eq!(checks(offices, &offices.stock, application.id, &read).await, Ok(true));
+        assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new(), "it is removed");
+        assert_eq!(checks(offices, &offices.stock, application.id, &read).await, Ok(true), "once more changes nothing");
+        assert_eq!(fetches(offices, card, &application).await, Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_is_handed_over_only_after_another_officer_checked_its_body() {
+    on_both(async |offices, outbox| {
+        let application = approved(offices).await;
+        let mut chip = offices.initialised(1).await;
+        let early = checks(offices, &offices.stock, application.id, &(String::new(), String::new())).await;
+        assert_eq!(early, Err("stage-does-not-allow"));
+        let card = offices.card(&mut chip).await;
+        assert_eq!(fetches(offices, card, &application).await, Err("body-check-needed"));
+        let read = body(&written(offices, outbox).await[0]);
+        let alone = checks(offices, &offices.approver, application.id, &read).await;
+        assert_eq!(alone, Err("second-officer-needed"), "who approved it does not check it");
+        let captured = checks(offices, &offices.capture, application.id, &read).await;
+        assert_eq!(captured, Err("second-officer-needed"), "who captured it does not check it");
+        let spaced = (read.0.replace('\n', "\r\n "), format!("{} ", read.1));
+        assert_eq!(checks(offices, &offices.stock, application.id, &spaced).await, Ok(true), "a scanner's line ends");
+        assert_eq!(fetches(offices, card, &application).await, Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
+    on_both(async |offices, outbox| {
+        let application = approved(offices).await;
+        let deeds = offices.state.deeds();
+        let (second, quality) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
+        let wanted = Wanted { priority: 0, cut_off: None, most: 10 };
+        let batch = within!(offices, offices.stock, deed => card_batches::draft(deed, wanted)).unwrap().id;
+        within!(offices, second, deed => card_batches::release(deed, batch)).unwrap();
+        let mut chip = offices.initialised(1).await;
+        let card = personalized(offices, &mut chip, batch).await;
+        let mut read = body(&written(offices, outbox).await[0]);
+        let releaser = checks(offices, &second, application.id, &read).await;
+        assert_eq!(releaser, Err("second-officer-needed"), "who released the batch does not check it");
+        let before = offices.revoked().await;
+        read.1 = read.1.replace("Mẫu", "Mẩu");
+        assert_eq!(checks(offices, &quality, application.id, &read).await, Ok(false));
+        assert_eq!(offices.revoked().await, before + 1, "kiosks refuse the document");
+        let stage = offices.application(application.id).await.stage;
+        assert!(matches!(stage, Stage::Approved { .. }), "it waits for another chip: {stage:?}");
+        assert_eq!(fetches(offices, card, &application).await, Err("card-status-does-not-allow"));
+        assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new(), "what was printed is not printed again");
+        let spoiled = within!(offices, offices.stock, deed => withdrawal::write_off(deed, &chip.serial, "x", quality.id));
+        assert_eq!(word(spoiled).map(drop), Err("chip-spoiled"));
+        let mut next = offices.initialised(2).await;
+        assert_eq!(takes(offices, &next, batch).await, Err("batch-paused"));
+        let trail = offices.trail(Object::CardBatch(batch)).await;
+        assert!(trail.contains(&"card-batch-paused".to_owned()), "{trail:?}");
+        within!(offices, offices.stock, deed => card_batches::resume(deed, batch)).unwrap();
+        personalized(offices, &mut next, batch).await;
+        let files = written(offices, outbox).await;
+        assert_eq!(files.len(), 1, "it is printed anew");
+        assert_eq!(checks(offices, &quality, application.id, &body(&files[0])).await, Ok(true));
+    })
+    .await;
+}
+
+async fn takes(
+    offices: &Offices,
+    chip: &Chip,
+    batch: issuance::ground::ids::CardBatchId,
+) -> Result<(), &'static str> {
+    use issuance::production::personalization::{self, Wish};
+    let (deeds, production) = (offices.state.deeds(), &offices.state.production);
+    let wish = Wish::Batch(batch);
+    word(personalization::prepare(deeds, production, &offices.station, &chip.presentation(), wish).await).map(drop)
+}
+
+async fn personalized(offices: &Offices, chip: &mut Chip, batch: issuance::ground::ids::CardBatchId) -> CardId {
+    takes(offices, chip, batch).await.unwrap();
+    offices.card(chip).await
+}
