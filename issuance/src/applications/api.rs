@@ -56,7 +56,7 @@ where
 fn right(step: Step) -> Right {
     match step.by() {
         By::Officer(permission) => Right::Officer(permission),
-        By::Register | By::Station => Right::Station,
+        By::Register | By::Service | By::Station => Right::Station,
     }
 }
 
@@ -232,7 +232,9 @@ impl ApplicationView {
             Stage::Refused { reason: why, appeal_until: until, .. } => {
                 (reason, appeal_until) = (Some(why), Some(until.to_string()));
             }
-            Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => card_id = Some(card),
+            Stage::Personalized { card, .. } | Stage::NotFetched { card, .. } | Stage::HandedOver { card, .. } => {
+                card_id = Some(card);
+            }
             Stage::Cancelled { reason: why, withdrawn: wanted, .. } => (reason, withdrawn) = (Some(why), wanted),
         }
         Self {

@@ -26,6 +26,8 @@ pub struct Deadlines {
     pub shipping: u16,
     /// In which the citizen fetches the card; no act names it.
     pub fetch: u16,
+    /// In which a card that was not fetched is kept; no act names it.
+    pub keep: u16,
     /// So many days after the card is ready, each, a citizen who has not fetched it is reminded; ascending.
     pub reminders: Vec<u16>,
     /// Most that an officer gives a citizen to bring what is missing; no act names it.
@@ -57,6 +59,7 @@ impl Default for Deadlines {
             centre_received: 4,
             shipping: 2,
             fetch: 30,
+            keep: 60,
             reminders: vec![7, 21],
             citizen: 30,
             escalation: 3,
@@ -81,12 +84,20 @@ pub struct Terms {
     pub centre: u16,
     /// Shipping and fetching.
     pub hand_over: u16,
+    /// In which a card that was not fetched is kept.
+    #[serde(default = "kept_before")]
+    pub keep: u16,
     /// In all, without what the citizen takes.
     pub whole: u16,
     /// So many days after it was due, the national office is told.
     pub escalation: u16,
     /// How it is decided.
     pub procedure: Procedure,
+}
+
+/// For what was opened before cards were kept.
+fn kept_before() -> u16 {
+    Deadlines::default().keep
 }
 
 impl Deadlines {
@@ -101,7 +112,7 @@ impl Deadlines {
             _ => self.elsewhere,
         };
         let (local, hand_over, escalation) = (self.local, self.shipping + self.fetch, self.escalation);
-        Terms { local, centre, hand_over, whole, escalation, procedure }
+        Terms { local, centre, hand_over, keep: self.keep, whole, escalation, procedure }
     }
 
     /// Returns the day so many working days after this one, as a citizen is told it.
@@ -189,6 +200,7 @@ impl Progress {
         let due = match (term, stage) {
             (Term::Set, Stage::Returned { until, .. }) => *until,
             (Term::HandOver | Term::Set, _) => kept.unwrap_or_else(|| after(terms.hand_over)),
+            (Term::Keep, _) => kept.unwrap_or_else(|| after(terms.keep)),
             (Term::Local, _) => kept.unwrap_or_else(|| in_time(after(terms.local))),
             (Term::Centre, _) => kept.unwrap_or_else(|| in_time(after(terms.centre))),
         };

@@ -67,6 +67,8 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
         (Step::Unbind, alone(stage.clone().unbind())),
         (Step::Personalize, alone(stage.clone().personalize(Id::nil()))),
         (Step::HandOver, alone(stage.clone().hand_over(by(number)))),
+        (Step::Miss, alone(stage.clone().miss())),
+        (Step::GiveUp, alone(stage.clone().give_up(by(number)))),
         (Step::Cancel, alone(stage.clone().cancel(by(number), "r".into()))),
         (Step::Withdraw, alone(stage.clone().withdraw(by(number), "r".into()))),
     ]
@@ -79,6 +81,7 @@ fn is_agreed(life: &Life, procedure: Procedure) {
     | Stage::Held { approval, .. }
     | Stage::InProduction { approval, .. }
     | Stage::Personalized { approval, .. }
+    | Stage::NotFetched { approval, .. }
     | Stage::HandedOver { approval, .. }) = &life.stage
     else {
         return;

@@ -317,6 +317,15 @@ pub enum Stage {
         /// The card it became.
         card: CardId,
     },
+    /// The citizen did not come in time: the card is kept for a while, and then destroyed.
+    NotFetched {
+        /// What was taken.
+        capture: Capture,
+        /// The officers and the moments.
+        approval: Approval,
+        /// The card it became.
+        card: CardId,
+    },
     /// The citizen has the card.
     HandedOver {
         /// The approval.
@@ -362,6 +371,8 @@ pub enum StageName {
     InProduction,
     /// The card is made.
     Personalized,
+    /// The card is made, and the citizen did not come in time.
+    NotFetched,
     /// The citizen has the card.
     HandedOver,
     /// Ended before there was a card.
@@ -370,7 +381,7 @@ pub enum StageName {
 
 impl StageName {
     /// All of them, in the order in which an application meets them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Registered,
         Self::Captured,
         Self::Returned,
@@ -381,6 +392,7 @@ impl StageName {
         Self::Refused,
         Self::InProduction,
         Self::Personalized,
+        Self::NotFetched,
         Self::HandedOver,
         Self::Cancelled,
     ];
@@ -399,6 +411,7 @@ impl StageName {
             Self::Refused => "refused",
             Self::InProduction => "in-production",
             Self::Personalized => "personalized",
+            Self::NotFetched => "not-fetched",
             Self::HandedOver => "handed-over",
             Self::Cancelled => "cancelled",
         }
@@ -606,6 +619,9 @@ impl Known {
             StageName::Personalized => {
                 Stage::Personalized { capture: self.capture?, approval: self.approval?, card: self.card? }
             }
+            StageName::NotFetched => {
+                Stage::NotFetched { capture: self.capture?, approval: self.approval?, card: self.card? }
+            }
             StageName::HandedOver => {
                 Stage::HandedOver { approval: self.approval?, card: self.card?, handed_over: self.decision? }
             }
@@ -660,7 +676,7 @@ impl Stage {
             Self::InProduction { capture, approval, chip } => {
                 Known { capture: Some(capture), approval: Some(approval), chip: Some(chip), ..none }
             }
-            Self::Personalized { capture, approval, card } => {
+            Self::Personalized { capture, approval, card } | Self::NotFetched { capture, approval, card } => {
                 Known { capture: Some(capture), approval: Some(approval), card: Some(card), ..none }
             }
             Self::HandedOver { approval, card, handed_over } => {
@@ -709,6 +725,7 @@ impl Stage {
             Self::Refused { .. } => StageName::Refused,
             Self::InProduction { .. } => StageName::InProduction,
             Self::Personalized { .. } => StageName::Personalized,
+            Self::NotFetched { .. } => StageName::NotFetched,
             Self::HandedOver { .. } => StageName::HandedOver,
             Self::Cancelled { .. } => StageName::Cancelled,
         }
@@ -732,7 +749,8 @@ impl Stage {
             | Self::Held { capture, .. }
             | Self::Refused { capture, .. }
             | Self::InProduction { capture, .. }
-            | Self::Personalized { capture, .. } => Some(capture),
+            | Self::Personalized { capture, .. }
+            | Self::NotFetched { capture, .. } => Some(capture),
             Self::Returned { capture, .. } => capture.as_ref(),
             Self::Registered | Self::HandedOver { .. } | Self::Cancelled { .. } => None,
         }
@@ -764,7 +782,8 @@ impl Stage {
             Self::Approved { approval, .. }
             | Self::Held { approval, .. }
             | Self::InProduction { approval, .. }
-            | Self::Personalized { approval, .. } => Some((approval.by, approval.at)),
+            | Self::Personalized { approval, .. }
+            | Self::NotFetched { approval, .. } => Some((approval.by, approval.at)),
         }
     }
 
@@ -937,7 +956,24 @@ impl Stage {
         }
     }
 
-    /// `InProduction | Personalized → Approved`: the chip was spoiled before the citizen had it,
+    /// `Personalized → NotFetched`: the citizen did not come in time.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn miss(self) -> Result<Self, TransitionError> {
+        self.step(Step::Miss, |known| known)
+    }
+
+    /// `NotFetched → Cancelled`: the citizen did not come while the card was kept. The card ends with it.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn give_up(self, decision: Decision) -> Result<Self, TransitionError> {
+        let (decision, reason) = (Some(decision), Some(NOT_FETCHED.to_owned()));
+        self.step(Step::GiveUp, |known| Known { decision, reason, ..known })
+    }
+
+    /// `InProduction | Personalized | NotFetched → Approved`: the chip was spoiled before the citizen had it,
     /// another one may take its place.
     ///
     /// # Errors
@@ -954,7 +990,7 @@ impl Stage {
         self.step(Step::Personalize, |known| Known { card: Some(card), ..known })
     }
 
-    /// `Personalized → HandedOver`.
+    /// `Personalized | NotFetched → HandedOver`.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
@@ -995,6 +1031,9 @@ impl Approval {
         self.by == officer || self.local.as_ref().is_some_and(|local| local.by == officer)
     }
 }
+
+/// The reason of an application whose card was not fetched.
+pub const NOT_FETCHED: &str = "not-fetched";
 
 /// Why a stage does not change.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(60, "0060_applications_closed"),
     migration!(84, "0084_applications_tally"),
     migration!(131, "0131_applications_progress"),
+    migration!(161, "0161_applications_not_fetched"),
 ];
 
 /// Applications carry a MAC.
@@ -339,7 +340,7 @@ pub async fn figures(tx: &mut Tx) -> Result<Vec<(String, u64, Option<OffsetDateT
              (select registered_at from application
               where application.stage = application_tally.state
                   and application.stage in ('registered', 'captured', 'returned', 'checked', 'locally-approved', 'approved',
-                      'held', 'in-production', 'personalized')
+                      'held', 'in-production', 'personalized', 'not-fetched')
               order by registered_at limit 1) as oldest
          from application_tally group by state having sum(n) > 0 order by state"
     );

@@ -17,6 +17,8 @@ pub enum Matter {
         /// The reasons, in words for the citizen.
         says: String,
     },
+    /// The card was not fetched while it was kept.
+    Destroyed,
     /// The card was not fetched.
     NotFetched {
         /// The last day on which the citizen may still come.
@@ -101,6 +103,8 @@ words! {
     NoticeKind {
         /// A complaint was decided.
         AppealDecided = "appeal-decided",
+        /// The card was not fetched while it was kept.
+        Destroyed = "destroyed",
         /// The card was not fetched.
         NotFetched = "not-fetched",
         /// The card can be fetched.
@@ -154,6 +158,7 @@ impl Matter {
     pub const fn kind(&self) -> NoticeKind {
         match self {
             Self::AppealDecided { .. } => NoticeKind::AppealDecided,
+            Self::Destroyed => NoticeKind::Destroyed,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
             Self::Ready { .. } => NoticeKind::Ready,
             Self::Refused { .. } => NoticeKind::Refused,

@@ -401,6 +401,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/applications/{id}/cancellation",
         &[C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::StageDoesNotAllow],
     ),
+    (
+        "POST",
+        "/api/v1/applications/{id}/giving-up",
+        &[C::ApplicationUnknown, C::OtherOffice, C::PeriodUnfit, C::StageDoesNotAllow],
+    ),
     ("GET", "/api/v1/cards", &[C::OtherOffice]),
     ("GET", "/api/v1/cards/{id}", &[C::CardUnknown, C::OtherOffice, C::RecordTampered]),
     ("POST", "/api/v1/cards/{id}/hand-over", &[C::CardUnknown, C::OtherOffice, C::SlipMismatch, C::StageDoesNotAllow]),

@@ -355,7 +355,14 @@ impl Config {
         )?;
         let deadlines = &self.applications.deadlines;
         let terms = [deadlines.local, deadlines.centre, deadlines.centre_received, deadlines.shipping, deadlines.fetch];
-        let whole = [deadlines.citizen, deadlines.city, deadlines.city_reissue, deadlines.remote, deadlines.elsewhere];
+        let whole = [
+            deadlines.keep,
+            deadlines.citizen,
+            deadlines.city,
+            deadlines.city_reissue,
+            deadlines.remote,
+            deadlines.elsewhere,
+        ];
         let fit = terms.iter().chain(&whole).all(|days| (1..=250).contains(days));
         let reminders = &deadlines.reminders;
         let ascending = reminders.is_sorted_by(|one, next| one < next) && reminders.first() != Some(&0);

@@ -44,6 +44,7 @@ const STAGES: Variants<Stage> = variants! {
     Stage::Refused { .. } => "refused",
     Stage::InProduction { .. } => "in-production",
     Stage::Personalized { .. } => "personalized",
+    Stage::NotFetched { .. } => "not-fetched",
     Stage::HandedOver { .. } => "handed-over",
     Stage::Cancelled { withdrawn: true, .. } => "withdrawn",
     Stage::Cancelled { .. } => "cancelled",
