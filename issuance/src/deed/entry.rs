@@ -8,8 +8,9 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId, FindingId, HoldId,
-    LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
+    ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId,
+    FindingId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId,
+    StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -142,6 +143,8 @@ words! {
         CardLossUndone = "card-loss-undone",
         /// An officer wants a report of loss undone.
         CardLossUndoProposed = "card-loss-undo-proposed",
+        /// A card was not fetched in time.
+        CardNotFetched = "card-not-fetched",
         /// A chip proved that it is a card.
         CardPersonalized = "card-personalized",
         /// A card was read.

@@ -17,8 +17,8 @@ use super::model::{Chip, ChipStateName};
 use super::personalization::{self, PersonalizationOutcome, Proof, Wish};
 use super::steps::{self, Delivery};
 use super::{
-    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, ends_api, findings, ledger_api, lists, print_jobs_api, recalls_api,
-    wire, withdrawal,
+    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, ends_api, findings, ledger_api,
+    lists, print_jobs_api, recalls_api, wire, withdrawal,
 };
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
@@ -41,6 +41,7 @@ where
         .add(keeps_stock, routes!(write_off))
         .add(Right::SignedIn, routes!(confirm_write_off))
         .add(Right::Officer(Permission::Apply), routes!(cancel))
+        .add(keeps_stock, routes!(give_up))
         .add(Right::Station, routes!(order_intake))
         .add(Right::Station, routes!(receive_intake))
         .add(Right::Station, routes!(order_personalization))
@@ -278,6 +279,23 @@ async fn cancel(
     .await
 }
 
+/// Ends an application whose card was not fetched while it was kept: the card is revoked and its chip spoiled, to be
+/// destroyed before two witnesses.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/giving-up", tag = "production", request_body = Nothing,
+    responses((status = 200, body = ApplicationView)))]
+async fn give_up(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = withdrawal::give_up(deed, id).await?;
+        Ok::<_, ProductionError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
 /// A station gives a chip up.
 #[utoipa::path(post, path = "/api/v1/station/chips/{serial}/spoiled", tag = "production", request_body = wire::Spoiled,
     responses((status = 200, body = ChipView)))]
@@ -342,7 +360,8 @@ async fn order_personalization(
         return Ok(answer);
     }
     let slip = body.slip.as_deref().map(Slip::typed);
-    let batch = body.batch.as_deref().map(|id| id.parse::<CardBatchId>().map_err(|_| ProductionError::CardBatchUnknown));
+    let batch =
+        body.batch.as_deref().map(|id| id.parse::<CardBatchId>().map_err(|_| ProductionError::CardBatchUnknown));
     let wish = match (&slip, batch.transpose()?) {
         (Some(_), Some(_)) => return Err(Problem::new(ProblemCode::BodyInvalid).detail("either `slip` or `batch`")),
         (Some(slip), None) => Wish::Slip(slip),

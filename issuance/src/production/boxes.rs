@@ -187,7 +187,8 @@ pub async fn ship(
     deed.enter(entry.because(said)).await?;
     for serial in &sent.serials {
         let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
-        let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or_else(|| of_chip(ProductionError::ChipUnknown))?;
+        let mut chip =
+            store::chip_locked(deed.tx(), serial).await?.ok_or_else(|| of_chip(ProductionError::ChipUnknown))?;
         if chip.boxed.is_some() {
             return Err(of_chip(ProductionError::InBox));
         }

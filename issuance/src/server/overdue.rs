@@ -97,7 +97,7 @@ pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
     }
     let clock = Clock::system(authority.utc_offset()?);
     let mut tx = db.begin_read().await?;
-    let found = look(&mut tx, clock.today(), clock.now()).await;
+    let found = look(&mut tx, clock.today()).await;
     drop(tx);
     db.close().await;
     Ok(found?)
@@ -107,7 +107,7 @@ pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn look(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<Overdue, StoreError> {
+pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
     let calendar = steps::calendar(tx, today.year() - 1, today.year()).await?;
     let late = store::late(tx, today).await?.into_iter().map(|row| {
         let LateRow { id, stage, owner_office, owner, due, reminded_at, escalated_at } = row;
@@ -132,7 +132,7 @@ pub async fn look(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<Overd
             defects.push(Defect::NoOfficer { office, owner, waiting });
         }
     }
-    let boxes = production::late_boxes(tx, today, now).await?.into_iter().map(|boxed| LateBox {
+    let boxes = production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
         id: boxed.id,
         from_office: boxed.from.to_string(),
         to_office: boxed.to.to_string(),

@@ -40,6 +40,7 @@ mod lists;
 mod loss;
 mod merges;
 mod nation;
+mod not_fetched;
 mod notices;
 mod offices;
 mod offline;
