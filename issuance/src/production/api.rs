@@ -25,7 +25,7 @@ use crate::applications::model::Slip;
 use crate::ground::ids::{ApplicationId, CardBatchId, CaseId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
-use crate::web::{Answered, Desk, Looked, Named, Problem, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, Problem, Right, Routes, Write};
 
 /// The routes of this office.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>

@@ -14,7 +14,7 @@ use super::withdrawal::free_application;
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Officer;
-use crate::ground::ids::{CaseId, DestructionId, OfficerId};
+use crate::ground::ids::{DestructionId, OfficerId};
 use crate::ground::text::tidy;
 
 /// Spoiled chips, how they are to be destroyed, and the two officers who will see it.
@@ -183,7 +183,7 @@ pub async fn find(
     deed: &mut Deed<Officer>,
     serial: &CardSerial,
     reason: &str,
-) -> Result<(Chip, CaseId), ProductionError> {
+) -> Result<(Chip, Case), ProductionError> {
     let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
     let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
@@ -198,8 +198,8 @@ pub async fn find(
             cases::open(deed, loss_of(&chip), opened).await?
         }
     };
-    cases::propose(deed, id, CaseOutcome::Found, &reason).await?;
-    Ok((chip, id))
+    let case = cases::propose(deed, id, CaseOutcome::Found, &reason).await?;
+    Ok((chip, case))
 }
 
 /// The lost chip of a case is there again, as two officers say: it is spoiled, since where it was meanwhile is not

@@ -196,7 +196,7 @@ async fn find_chip(
     let serial = known(&serial)?;
     desk.write(officer, stamp, async |deed| {
         let found = ends::find(deed, &serial, body.reason.as_str()).await;
-        found.map(|(chip, case)| ChipView::from(chip).about(case))
+        found.map(|(chip, case)| ChipView::from(chip).about(case.id))
     })
     .await
 }

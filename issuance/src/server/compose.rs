@@ -97,7 +97,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 33] = [
+pub const SEALED: [&Sealed; 34] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,

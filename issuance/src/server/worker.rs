@@ -15,6 +15,7 @@ use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
+use crate::production::ProductionError;
 use crate::trust::{self, BundleError};
 use crate::{access, applications, cards, notices, population, production, web};
 
@@ -23,6 +24,8 @@ use crate::{access, applications, cards, notices, population, production, web};
 enum JobError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Production(#[from] ProductionError),
     #[error(transparent)]
     Reminder(#[from] ReminderError),
     #[error(transparent)]
