@@ -289,9 +289,12 @@ fn statements_name_the_stages_that_are_open_and_those_that_are_ends() {
     let ends_in_order = "stage not in ('refused', 'handed-over', 'cancelled')";
     assert_eq!(ends, ends_in_order);
     for engine in ["pg", "lite"] {
-        let path = format!("{}/migrations/{engine}/0131_applications_progress.sql", env!("CARGO_MANIFEST_DIR"));
-        let text = words(&std::fs::read_to_string(path).unwrap());
-        assert!(text.contains(&open) && text.contains(&ends), "{engine}: {open}; {ends}");
+        let read = |name: &str| {
+            let path = format!("{}/migrations/{engine}/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+            words(&std::fs::read_to_string(path).unwrap())
+        };
+        assert!(read("0131_applications_progress").contains(&ends), "{engine}: {ends}");
+        assert!(read("0161_applications_not_fetched").contains(&open), "{engine}: {open}");
     }
     let store = words(include_str!("../../src/applications/store.rs"));
     assert!(store.contains(&format!("application.{open}")), "{open}");
