@@ -1,5 +1,5 @@
-//! A notice as a letter: A4 in PDF (ISO 32000-1), drawn with a font that is embedded, so that it looks the same on every
-//! printer, and with the letters behind the glyphs (ToUnicode), so that it can be searched and read aloud. Pure.
+//! A notice as a letter: A4 in PDF (ISO 32000-1), drawn with a font that is embedded, so that it looks the same on
+//! every printer, and with the letters behind the glyphs (ToUnicode), so that it can be searched and read aloud. Pure.
 
 use std::collections::BTreeMap;
 
