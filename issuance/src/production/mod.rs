@@ -43,6 +43,7 @@ use std::sync::Arc;
 pub use api::routes;
 pub use error::ProductionError;
 pub use ledger_picture::picture;
+use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
 pub use store::boxes::STOCK_BOX;
 pub use store::card_batches::{CARD_BATCH, unclosed as unclosed_card_batches};
@@ -57,8 +58,6 @@ pub use store::{
     knows_order, miscounted,
 };
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
-
-use serde::{Deserialize, Serialize};
 
 use crate::cards::CardProfile;
 use crate::ground::Secrets;
