@@ -65,11 +65,11 @@ impl Shown {
     fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let mut tx = deeds.db().begin_read().await?;
+            let look = server::look(&settings).await?;
+            let mut tx = look.begin_read().await?;
             let all = production::balances(&mut tx).await?;
             let (sum, complaints) = (all.sum, all.complaints());
-            let today = deeds.source().clock().today();
+            let today = look.clock().today();
             let of = |office: Option<&str>| self.office.as_deref().is_none_or(|wanted| office == Some(wanted));
             let accounts: Vec<_> =
                 all.accounts.into_iter().filter(|(one, _)| of(one.office.as_ref().map(OfficeCode::as_str))).collect();
@@ -102,8 +102,8 @@ impl Checked {
     fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let checked = production::check_ledger(&mut deeds.db().begin_read().await?).await?;
+            let look = server::look(&settings).await?;
+            let checked = production::check_ledger(&mut look.begin_read().await?).await?;
             for complaint in &checked.complaints {
                 output::line(format_args!("{complaint}"))?;
             }

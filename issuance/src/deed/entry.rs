@@ -364,6 +364,8 @@ words! {
         StockCounted = "stock-counted",
         /// A delivery of blanks entered the ledger.
         StockDelivered = "stock-delivered",
+        /// Chips that an older service entered or moved without postings were taken over into the ledger.
+        StockOpened = "stock-opened",
         /// The old TLS authority is about to end, and those who have certificates of it are shut out.
         TlsAuthorityEnded = "tls-authority-ended",
         /// A unit of the authority was made, renamed or put under another.

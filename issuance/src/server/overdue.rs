@@ -7,11 +7,11 @@ use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
 use super::Settings;
-use super::compose::{StartError, database, founded};
+use super::compose::{self, StartError};
 use crate::access;
 use crate::applications::store::progress::{self as store, LateRow};
 use crate::ground::ids::ApplicationId;
-use crate::ground::{Clock, Id, Randomness};
+use crate::ground::Id;
 use crate::offices::calendar::Day;
 use crate::offices::steps;
 use crate::store::{StoreError, Tx};
@@ -74,17 +74,11 @@ pub enum Defect {
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
-    let (store, authority) = founded(settings)?;
-    let (db, _) = database(settings, &store, &Randomness::System).await?;
-    if !db.has_table("application_reminder").await? {
-        db.close().await;
-        return Err(StartError::NoTables);
-    }
-    let clock = Clock::system(authority.utc_offset()?);
-    let mut tx = db.begin_read().await?;
-    let found = look(&mut tx, clock.today()).await;
+    let opened = compose::look(settings).await?;
+    let mut tx = opened.begin_read().await?;
+    let found = look(&mut tx, opened.clock().today()).await;
     drop(tx);
-    db.close().await;
+    opened.close().await;
     Ok(found?)
 }
 

@@ -8,13 +8,13 @@ use serde::Serialize;
 use time::{Date, Duration, OffsetDateTime};
 
 use super::backup::{Archived, STATE};
-use super::compose::{StartError, database, founded};
+use super::compose::{StartError, look};
 use super::{Settings, migrations};
 use crate::access::stations::{LeftBehind, left_behind};
 use crate::applications::store::progress;
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::BatchId;
-use crate::ground::{Clock, Randomness, blocking};
+use crate::ground::{Clock, blocking};
 use crate::jobs::schedule;
 use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver};
 use crate::numbering::model::NumberCell;
@@ -287,15 +287,9 @@ impl Severity {
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn status(settings: &Settings) -> Result<Status, StartError> {
-    let (store, authority) = founded(settings)?;
-    let (db, installation) = database(settings, &store, &Randomness::System).await?;
-    if !db.has_table("officer").await? {
-        db.close().await;
-        return Err(StartError::NoTables);
-    }
-    let clock = Clock::system(authority.utc_offset()?);
-    let taken = take(settings, &store, &db, installation.id(), &clock).await;
-    db.close().await;
+    let look = look(settings).await?;
+    let taken = take(settings, &look.store, &look.db, look.installation.id(), look.clock()).await;
+    look.close().await;
     taken
 }
 

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::super::ledger::{Balances, LedgerAccount, LedgerCheck, Movement};
 use super::super::model::{Chip, ChipState};
 use super::{CHIP, Delivered, texts};
-use crate::ground::OfficeCode;
-use crate::ground::ids::{DocumentId, EntryId, PostingId};
+use crate::ground::ids::{DeliveryId, DocumentId, EntryId, PostingId};
+use crate::ground::{Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
 
@@ -252,18 +252,141 @@ pub async fn disagreements(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Strin
     rows.iter().map(sentence).collect()
 }
 
-/// Returns a page of the postings of a chip, the first first, each with whether its MAC holds.
+/// Returns a page of the postings of a chip, with whether the MAC of each holds: first that of its delivery, or of what
+/// was there before the ledger, then its own in the order in which they were written, whatever the clock said.
 pub(in crate::production) async fn of_chip(
     tx: &mut Tx,
-    serial: &CardSerial,
+    chip: &Chip,
     after: PostingId,
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
+    let mut way = if after == Id::nil() { origin(tx, chip).await? } else { Vec::new() };
     let sql = sql!(
-        "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
-         from posting where serial = $1 and id > $2 order by id limit $3"
+        pg "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+            from posting
+            where serial = $1 and seq > coalesce((select seq from posting where id = $2 and serial = $1), 0)
+            order by seq limit $3",
+        lite "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+              from posting
+              where serial = $1 and rowid > coalesce((select rowid from posting where id = $2 and serial = $1), 0)
+              order by rowid limit $3",
     );
-    tx.all_judged(&POSTING, sql, args![serial.to_string(), after, most]).await
+    let most = most - i64::from(!way.is_empty());
+    way.extend(tx.all_judged(&POSTING, sql, args![chip.serial.to_string(), after, most]).await?);
+    Ok(way)
+}
+
+/// Returns the posting of many chips by which this one came; none where its own first one says it.
+async fn origin(tx: &mut Tx, chip: &Chip) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        pg "select from_account from posting where serial = $1 order by seq limit 1",
+        lite "select from_account from posting where serial = $1 order by rowid limit 1",
+    );
+    let first = tx.one(sql, args![chip.serial.to_string()]).await?;
+    let begun = first.map_or_else(|| Ok(chip.booked.to_string()), |row| row.get("from_account"))?;
+    let sql = sql!(
+        pg "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+            from posting
+            where serial is null and delivery_id = $1 and to_account = $2 and from_account = 'supplier'
+            order by case when id = $3 then 0 else 1 end, seq limit 1",
+        lite "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+              from posting
+              where serial is null and delivery_id = $1 and to_account = $2 and from_account = 'supplier'
+              order by case when id = $3 then 0 else 1 end, rowid limit 1",
+    );
+    let own = chip.posting.unwrap_or(Id::nil());
+    tx.all_judged(&POSTING, sql, args![chip.delivery, begun, own]).await
+}
+
+/// True if there are chips that no posting ever moved and no delivery of a service with a ledger entered.
+pub(in crate::production) async fn has_unposted(tx: &mut Tx) -> Result<bool, StoreError> {
+    let sql = sql!("select delivery_id from chip where posting_id is null order by delivery_id limit 1");
+    Ok(tx.one(sql, args![]).await?.is_some())
+}
+
+/// Chips of a delivery that are on an account by their rows and not by postings; below zero those of which it is the
+/// other way round.
+pub(in crate::production) struct Unopened {
+    pub delivery: DeliveryId,
+    pub account: LedgerAccount,
+    pub chips: i64,
+}
+
+/// Compares, for deliveries with chips that no posting ever moved, where chips were when they were first posted, or are,
+/// with the postings of many chips that put them there.
+pub(in crate::production) async fn unopened(tx: &mut Tx) -> Result<Vec<Unopened>, StoreError> {
+    let sql = sql!(
+        pg "select delivery_id, account, cast(sum(n) as bigint) as n from (
+                select delivery_id, case
+                    when state = 'personalized' and box_id is null then 'card/' || office
+                    when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                    when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+                    when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                    when office = 'national' then 'store-room/national/' || state
+                    else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
+                union all select chip.delivery_id, posting.to_account, 1
+                    from chip join posting on posting.id = chip.posting_id where posting.serial is null
+                union all select chip.delivery_id, posting.from_account, 1
+                    from posting join chip on chip.id = posting.serial
+                    where posting.from_account <> 'supplier'
+                      and not exists (select 1 from posting earlier
+                                      where earlier.serial = posting.serial and earlier.seq < posting.seq)
+                union all select delivery_id, to_account, -n from posting
+                    where serial is null and from_account = 'supplier'
+                union all select delivery_id, from_account, n from posting
+                    where serial is null and to_account = 'supplier'
+            ) everything
+            where delivery_id in (select delivery_id from chip where posting_id is null)
+            group by delivery_id, account having sum(n) <> 0 order by delivery_id, account",
+        lite "select delivery_id, account, cast(sum(n) as bigint) as n from (
+                  select delivery_id, case
+                      when state = 'personalized' and box_id is null then 'card/' || office
+                      when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                      when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+                      when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                      when office = 'national' then 'store-room/national/' || state
+                      else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
+                  union all select chip.delivery_id, posting.to_account, 1
+                      from chip join posting on posting.id = chip.posting_id where posting.serial is null
+                  union all select chip.delivery_id, posting.from_account, 1
+                      from posting join chip on chip.id = posting.serial
+                      where posting.from_account <> 'supplier'
+                        and not exists (select 1 from posting earlier
+                                        where earlier.serial = posting.serial and earlier.rowid < posting.rowid)
+                  union all select delivery_id, to_account, -n from posting
+                      where serial is null and from_account = 'supplier'
+                  union all select delivery_id, from_account, n from posting
+                      where serial is null and to_account = 'supplier'
+              ) everything
+              where delivery_id in (select delivery_id from chip where posting_id is null)
+              group by delivery_id, account having sum(n) <> 0 order by delivery_id, account",
+    );
+    let read = |row: &Record| {
+        let delivery = Id::of(row, "delivery_id")?;
+        Ok(Unopened { delivery, account: row.parsed("account")?, chips: row.get("n")? })
+    };
+    tx.all(sql, args![]).await?.iter().map(read).collect()
+}
+
+/// True if no chip of a delivery that no posting ever moved was changed by another hand.
+pub(in crate::production) async fn unposted_hold(tx: &mut Tx, delivery: DeliveryId) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id, version, mac
+         from chip where delivery_id = $1 and posting_id is null order by id"
+    );
+    Ok(tx.all_judged(&CHIP, sql, args![delivery]).await?.iter().all(|(_, holds)| *holds))
+}
+
+/// Writes a posting of many chips of a delivery.
+pub(in crate::production) async fn open(
+    tx: &mut Tx,
+    posting: &Posting,
+    accounts: (&LedgerAccount, &LedgerAccount),
+    n: i64,
+    delivery: DeliveryId,
+) -> Result<(), StoreError> {
+    let values = values(posting, accounts, n, (None, Argument::from(delivery)));
+    tx.insert_sealed(&POSTING, INSERT, values).await
 }
 
 /// Adds up a piece of what is counted: see [`super::add_up`].
