@@ -120,16 +120,7 @@ impl Deadlines {
             _ => self.elsewhere,
         };
         let (local, hand_over, escalation) = (self.local, self.shipping + self.fetch, self.escalation);
-        Terms {
-            local,
-            centre,
-            hand_over,
-            shipping: self.shipping,
-            whole,
-            appeal: self.appeal,
-            escalation,
-            procedure,
-        }
+        Terms { local, centre, hand_over, shipping: self.shipping, whole, appeal: self.appeal, escalation, procedure }
     }
 
     /// Returns the day so many working days after this one, as a citizen is told it.

@@ -30,7 +30,7 @@ pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Resu
 /// As [`hand_over`], where the house may ask that the fee is settled before.
 ///
 /// # Errors
-/// [`HandOverError`]; [`FeeRefusal::Unpaid`](super::payments::FeeRefusal::Unpaid) once all else is in order.
+/// [`HandOverError`]; [`FeeRefusal::Unpaid`](super::payments::FeeRefusal::Unpaid) once the slip is the card's.
 pub async fn hand_over_settled(
     deed: &mut Deed<Officer>,
     counter: &Counter,

@@ -52,6 +52,7 @@ struct Asked {
     overdue: Option<bool>,
     /// `me`: those that the officer has taken; stands with `office` alone. `free`: those that no officer has taken;
     /// stands with `owner`, and `office`.
+    #[param(inline)]
     claimed: Option<ClaimAsked>,
     /// Registered so many days ago, or earlier.
     #[param(minimum = 0, maximum = 36_500)]

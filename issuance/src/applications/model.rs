@@ -421,7 +421,7 @@ pub enum StageName {
 
 impl StageName {
     /// All of them, in the order in which an application meets them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Registered,
         Self::Captured,
         Self::Returned,
@@ -668,9 +668,7 @@ impl Known {
             StageName::InProduction => {
                 Stage::InProduction { capture: self.capture?, approval: self.approval?, chip: self.chip? }
             }
-            StageName::Shipped => {
-                Stage::Shipped { capture: self.capture?, approval: self.approval?, card: self.card? }
-            }
+            StageName::Shipped => Stage::Shipped { capture: self.capture?, approval: self.approval?, card: self.card? },
             StageName::Personalized => {
                 Stage::Personalized { capture: self.capture?, approval: self.approval?, card: self.card? }
             }

@@ -251,7 +251,7 @@ async fn takings(
     let sum = store::sum_of_day(&mut tx, &office, day).await?;
     drop(tx);
     let view = |entry: FeeEntry| (entry.id, FeeEntryView { words: None, ..entry.into() });
-    let Page { items, next } = Page::of(entries.into_iter().map(view).collect(), limit);
+    let Page { items, next, .. } = Page::of(entries.into_iter().map(view).collect(), limit);
     let (taken_dong, returned_dong) = (sum.taken, sum.returned);
     let balance_dong = taken_dong - returned_dong;
     Ok(Json(Takings { office, day: Day(day), taken_dong, returned_dong, balance_dong, items, next }))

@@ -262,7 +262,7 @@ const fn waits(owner: Owner, term: Term) -> Rest {
 }
 
 /// All stages, in the order of [`StageName::ALL`].
-pub const TABLE: [Row; 13] = {
+pub const TABLE: [Row; 14] = {
     use Owner::{Centre, Mender, Office};
     use StageName as S;
     [

@@ -56,7 +56,7 @@ async fn no_card_is_approved_before_the_register_is_changed_in_each_field_that_t
         assert_eq!(code, "register-change-open");
         assert!(words.ends_with("religion, blood_group"), "{words}");
         // Another field than those settles nothing, one of two settles one.
-        changes(offices, person, EventKind::Corrected, json!({"marital_status": "1"})).await;
+        changes(offices, person, EventKind::Corrected, json!({"marital_status": "single"})).await;
         assert!(told(offices.approves(&offices.approver, id).await).1.ends_with("religion, blood_group"));
         changes(offices, person, EventKind::Corrected, json!({"religion": "Phật giáo"})).await;
         assert!(told(offices.approves(&offices.approver, id).await).1.ends_with(": blood_group"));
