@@ -153,6 +153,8 @@ words! {
         CardMustBeChanged = "card-must-be-changed",
         /// A card that a restored database did not know was entered again, on its chip's own proof.
         CardReentered = "card-reentered",
+        /// The chip of a card that was not handed over was recalled: the card is kept.
+        CardRecalled = "card-recalled",
         /// A card counts no more.
         CardRevoked = "card-revoked",
         /// A card was put into a parcel for the office of its application.
@@ -211,6 +213,8 @@ words! {
         FindingsListed = "findings-listed",
         /// A day of the calendar was set as a holiday or as a working day.
         HolidayChanged = "holiday-changed",
+        /// An administrator proposed what a day of the calendar is.
+        HolidayProposed = "holiday-proposed",
         /// A backup of the installation was put back.
         InstallationRestored = "installation-restored",
         /// An order of intake did not end.

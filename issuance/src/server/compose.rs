@@ -175,7 +175,7 @@ async fn database_of_this_version(
     population::quality::count_persons_of_before(&db, Register::open(&settings.population)?.reference()).await?;
     offices::steps::keep_holidays(&db, &settings.calendar).await?;
     applications::progress::adopt_applications_of_before(&db, clock, &settings.applications).await?;
-    let source = Source::new(clock.clone(), randomness.clone());
+    let source = Source::new(clock.clone(), Randomness::System);
     let deeds = Deeds::new(db.clone(), source, store.secrets().clone(), access::still_in);
     production::open_chips_of_before(&deeds).await?;
     Ok((db, installation))

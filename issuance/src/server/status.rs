@@ -9,6 +9,7 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::backup::{Archived, STATE};
 use super::compose::{StartError, look};
+use super::overdue::{Defect, unattended};
 use super::{Settings, migrations};
 use crate::access::stations::{LeftBehind, left_behind};
 use crate::applications::store::progress;
@@ -62,6 +63,8 @@ pub struct Status {
     pub dossiers_overdue: Vec<Count>,
     /// Applications that wait and have no owner, or no due day: defects.
     pub dossiers_without_owner: u64,
+    /// Applications and cases of the stock that wait where no officer in service has them: defects.
+    pub without_officer: Vec<Defect>,
     /// Notices that wait, or could not be sent, by state and way.
     pub notices: Vec<Count>,
     /// Notices of which a citizen may have got two, under one reference.
@@ -354,6 +357,7 @@ pub(super) async fn take(
             .collect(),
         dossiers_overdue: progress::count_late(&mut tx, today).await?.into_iter().map(counted).collect(),
         dossiers_without_owner: progress::count_ownerless(&mut tx).await?,
+        without_officer: unattended(&mut tx).await?,
         notices: told.open.into_iter().map(counted).collect(),
         notices_repeated: told.repeated,
         notices_wait_since: told.oldest_due,
@@ -649,6 +653,10 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     if status.dossiers_without_owner > 0 {
         let n = status.dossiers_without_owner;
         find(Severity::Critical, "dossiers without owner", format!("{n}: issuance overdue --check lists them"));
+    }
+    for defect in &status.without_officer {
+        let about = if let Defect::NoKeeper { .. } = defect { "stock cases without officer" } else { "dossiers without officer" };
+        find(Severity::Critical, about, defect.says());
     }
     let dead: u64 = status.notices.iter().filter(|one| one.state.starts_with("dead")).map(|one| one.count).sum();
     if dead > 0 {

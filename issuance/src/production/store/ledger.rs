@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crypto::identity::CardSerial;
 use time::OffsetDateTime;
 
+use super::super::disagreements;
 use super::super::ledger::{Balances, LedgerAccount, LedgerCheck, Movement};
 use super::super::model::{Chip, ChipState};
 use super::{CHIP, Delivered, texts};
@@ -163,7 +164,7 @@ pub async fn balances(tx: &mut Tx) -> Result<Balances, StoreError> {
 }
 
 /// Walks all postings and all chips: what the postings add up to is what the tally says and what chips there are, and
-/// each chip is where its last posting put it. Reads every chip.
+/// each chip is where its last posting put it, and what was signed is what was produced. Reads every chip.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -211,45 +212,75 @@ pub async fn check(tx: &mut Tx) -> Result<LedgerCheck, StoreError> {
         let (id, account) = (row.get::<String>("id")?, row.get::<String>("account")?);
         found.complaints.push(format!("chip {id}: its last posting put it on {account}"));
     }
+    found.complaints.extend(Box::pin(disagreements::all(tx)).await?);
     Ok(found)
 }
 
-/// Compares what was signed in the last hour with what was produced: each card has its signed document, and each signed
-/// document is on a chip that is being written for its application, or is its card. Returns what disagrees, in
-/// sentences; what is found is found again at each look for an hour.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn disagreements(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<String>, StoreError> {
+/// A chip that a receipt made a card, and the digest of what was signed for it.
+pub(in crate::production) struct Produced {
+    pub posting: PostingId,
+    pub serial: CardSerial,
+    pub office: OfficeCode,
+    /// None for a row that is not understood.
+    pub state: Option<ChipState>,
+    pub digest: Option<[u8; 32]>,
+}
+
+/// Returns chips that became a card by a posting after this one, by posting: those that are one still.
+pub(in crate::production) async fn produced(
+    tx: &mut Tx,
+    after: PostingId,
+    most: i64,
+) -> Result<Vec<Produced>, StoreError> {
     let sql = sql!(
-        pg "select 'card without a signed document' as what, serial as id from posting
-            where posting.id >= $1 and posting.what = 'personalized'
-              and exists (select 1 from chip where chip.id = posting.serial and chip.state = 'personalized')
-              and not exists (select 1 from document
-                              where document.serial = posting.serial and document.state = 'signed')
-            union all
-            select 'signed document that is not its card', chip.id from document join chip on chip.id = document.serial
-            where document.id >= $2 and document.state = 'signed'
+        pg "select posting.id as id, posting.serial as serial, chip.office as office, chip.state_data as state_data,
+                   document.sod_sha256 as sod_sha256
+            from posting join chip on chip.id = posting.serial
+            left join document on document.serial = posting.serial and document.state in ('signed', 'erased')
+                 and cast(document.application_id as text) = chip.state_data->>'application'
+            where posting.id > $1 and posting.what = 'personalized' and chip.state = 'personalized'
+            order by posting.id limit $2",
+        lite "select posting.id as id, posting.serial as serial, chip.office as office, chip.state_data as state_data,
+                     document.sod_sha256 as sod_sha256
+              from posting join chip on chip.id = posting.serial
+              left join document on document.serial = posting.serial and document.state in ('signed', 'erased')
+                   and document.application_id = json_extract(chip.state_data, '$.application')
+              where posting.id > $1 and posting.what = 'personalized' and chip.state = 'personalized'
+              order by posting.id limit $2",
+    );
+    let read = |row: &Record| {
+        // One of another length is none that was ever computed.
+        let digest = row.get::<Option<Vec<u8>>>("sod_sha256")?.map(|bytes| bytes.try_into().unwrap_or([0; 32]));
+        Ok(Produced {
+            posting: Id::of(row, "id")?,
+            serial: row.parsed("serial")?,
+            office: row.parsed("office")?,
+            state: row.json("state_data").ok(),
+            digest,
+        })
+    };
+    tx.all(sql, args![after, most]).await?.iter().map(read).collect()
+}
+
+/// Returns chips, with their offices, for which a document was signed since this one that is not on a chip that is
+/// being written for its application, and not its card.
+pub(in crate::production) async fn signed_elsewhere(
+    tx: &mut Tx,
+    since: DocumentId,
+) -> Result<Vec<(CardSerial, OfficeCode)>, StoreError> {
+    let sql = sql!(
+        pg "select chip.id as id, chip.office as office from document join chip on chip.id = document.serial
+            where document.id >= $1 and document.state = 'signed'
               and (chip.state not in ('bound', 'personalized')
                    or chip.state_data->>'application' <> cast(document.application_id as text))
-            order by 1, 2 limit 100",
-        lite "select 'card without a signed document' as what, serial as id from posting
-              where posting.id >= $1 and posting.what = 'personalized'
-                and exists (select 1 from chip where chip.id = posting.serial and chip.state = 'personalized')
-                and not exists (select 1 from document
-                                where document.serial = posting.serial and document.state = 'signed')
-              union all
-              select 'signed document that is not its card', chip.id from document join chip on chip.id = document.serial
-              where document.id >= $2 and document.state = 'signed'
+            order by chip.id limit 100",
+        lite "select chip.id as id, chip.office as office from document join chip on chip.id = document.serial
+              where document.id >= $1 and document.state = 'signed'
                 and (chip.state not in ('bound', 'personalized')
                      or json_extract(chip.state_data, '$.application') <> document.application_id)
-              order by 1, 2 limit 100",
+              order by chip.id limit 100",
     );
-    let since = now - time::Duration::hours(1);
-    let (postings, documents) = (PostingId::first_at(since), DocumentId::first_at(since));
-    let rows = tx.all(sql, args![postings, documents]).await?;
-    let sentence = |row: &Record| Ok(format!("chip {}: {}", row.get::<String>("id")?, row.get::<String>("what")?));
-    rows.iter().map(sentence).collect()
+    tx.all(sql, args![since]).await?.iter().map(|row| Ok((row.parsed("id")?, row.parsed("office")?))).collect()
 }
 
 /// Returns a page of the postings of a chip, with whether the MAC of each holds: first that of its delivery, or of what
