@@ -101,18 +101,21 @@ async fn measure(name: &str, way: Way, database: Option<String>, file: &Path) {
     let server = server_of(db).await;
     let (began, cpu, cpu_server) = (Instant::now(), cpu_seconds("self"), server.map_or(0.0, server_seconds));
     let (deeds, register) = (offices.deeds(), &offices.register);
-    let (mut loaded, mut spent) = (0.0, None);
+    let (mut loaded, mut spent, mut parts) = (0.0, None, [cpu_server; 3]);
+    let so_far = || server.map_or(0.0, server_seconds);
     if way == Way::First {
         let mut first = Box::pin(First::open(deeds)).await.expect("an empty register");
         let read = Box::pin(load_first(deeds, register, wanted(), &mut first, &stop, |_| ())).await;
         let (done, ended) = read.expect("loaded");
         assert_eq!(ended, Ended::Read);
-        (loaded, spent) = (began.elapsed().as_secs_f64(), Some(done.spent));
-        Box::pin(first.finish(deeds, |_| ())).await.expect("indexes");
+        (loaded, spent, parts[0]) = (began.elapsed().as_secs_f64(), Some(done.spent), so_far());
+        // None is left when the dictionary of names is made too.
+        Box::pin(first.finish(deeds, |left| parts[usize::from(left == 0) + 1] = so_far())).await.expect("indexes");
     }
     let done = Box::pin(import(deeds, register, wanted(), &stop, |_| ())).await;
     let took = began.elapsed().as_secs_f64();
-    let (cpu, cpu_server) = (cpu_seconds("self") - cpu, server.map_or(0.0, server_seconds) - cpu_server);
+    let before = cpu_server;
+    let (cpu, cpu_server) = (cpu_seconds("self") - cpu, so_far() - before);
     let (done, ended): (Done, Ended) = done.expect("imported");
     assert_eq!((done.rows, ended), (done.accepted + done.quarantined, Ended::Finished));
     let rows = done.rows as f64;
@@ -121,6 +124,14 @@ async fn measure(name: &str, way: Way, database: Option<String>, file: &Path) {
     println!("\n{name}: {} rows, {} quarantined, {took:.1} s, {:.0} rows/s", done.rows, done.quarantined, rows / took);
     if way == Way::First {
         println!("  rows alone: {loaded:.1} s, {:.0} rows/s; then indexes, names, households", rows / loaded);
+        let [began, of_rows, of_indexes, of_names] = [before, parts[0], parts[1], parts[2]];
+        println!(
+            "  server's CPU a row, us: rows {:.2}, indexes {:.2}, last index and names {:.2}, households {:.2}",
+            a_row(of_rows - began),
+            a_row(of_indexes - of_rows),
+            a_row(of_names - of_indexes),
+            a_row(began + cpu_server - of_names)
+        );
     }
     let of = |time: time::Duration| a_row(time.as_seconds_f64());
     println!(
@@ -140,12 +151,22 @@ async fn measure(name: &str, way: Way, database: Option<String>, file: &Path) {
         bare / took,
         bare / if way == Way::First { loaded } else { took }
     );
+    let before = so_far();
     let tables = tables_bare(db).await;
+    let tables_server = so_far() - before;
     println!(
-        "  its tables and indexes bare: {tables:.1} s, {:.0} rows/s; the import is {:.2} of it",
+        "  its tables and indexes bare: {tables:.1} s, {:.0} rows/s, server {:.2} us a row; the import is {:.2} of it",
         rows / tables,
+        a_row(tables_server),
         tables / took
     );
+    if server.is_some() {
+        println!(
+            "  by the server's CPU the import is {:.2} of 19 columns bare, and {:.2} of its tables and indexes bare",
+            bare_server / cpu_server,
+            tables_server / cpu_server
+        );
+    }
     println!("  peak memory of the process so far: {} MB", peak_kilobytes() / 1024);
     db.close().await;
 }

@@ -297,7 +297,7 @@ async fn fill(service: &Service, officer: &Officer, people: u64) {
     let copy = sql!(
         "insert into person (id, office, record, likeness, findings, declared_by, declared_at, fold, birth_year)
          select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, office,
-                jsonb_set(jsonb_set(record, '{birth_date}', to_jsonb((1900 + n % 100)::text || '-02-03')),
+                jsonb_set(jsonb_set(record::jsonb, '{birth_date}', to_jsonb((1900 + n % 100)::text || '-02-03')),
                           '{full_name}', to_jsonb('Lê ' || initcap(translate(n::text, '0123456789', 'abcdeghikl')))),
                 n::text, findings, declared_by, declared_at, fold || ' ' || n, 1900 + n % 100
          from person, generate_series(0, $1 - 1) as g (n) where id = $2"

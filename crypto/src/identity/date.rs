@@ -77,16 +77,20 @@ impl FromStr for Date {
         if text.len() > MAX_BYTES {
             return Err(DateError::Form);
         }
-        match text.split('-').collect::<Vec<_>>()[..] {
-            [year, month, day] if month.len() == 2 && day.len() == 2 => return full(year, month, day),
-            [year, month] if month.len() == 2 => return year_and_month(year, month),
-            [_] => {}
+        match parts(text, '-') {
+            [Some(year), Some(month), Some(day), None] if month.len() == 2 && day.len() == 2 => {
+                return full(year, month, day);
+            }
+            [Some(year), Some(month), None, None] if month.len() == 2 => return year_and_month(year, month),
+            [Some(_), None, None, None] => {}
             _ => return Err(DateError::Form),
         }
-        match text.split('/').collect::<Vec<_>>()[..] {
-            [day, month, year] => full(year, month, day),
-            [month, year] => year_and_month(year, month),
-            [year] => Ok(Self::Year(digits(year, 4..=4)?)).and_then(|date| four_digit_year(date.year()).map(|()| date)),
+        match parts(text, '/') {
+            [Some(day), Some(month), Some(year), None] => full(year, month, day),
+            [Some(month), Some(year), None, None] => year_and_month(year, month),
+            [Some(year), None, None, None] => {
+                Ok(Self::Year(digits(year, 4..=4)?)).and_then(|date| four_digit_year(date.year()).map(|()| date))
+            }
             _ => Err(DateError::Form),
         }
     }
@@ -94,13 +98,23 @@ impl FromStr for Date {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(date) => {
-                write!(f, "{:02}/{:02}/{:04}", date.day(), u8::from(date.month()), date.year())
+        // Digit by digit: the formatting of numbers costs several times as much, and a nation has many dates.
+        let (day, month, year) = match *self {
+            Self::Full(date) if !(0..=9999).contains(&date.year()) => {
+                return write!(f, "{:02}/{:02}/{:04}", date.day(), u8::from(date.month()), date.year());
             }
-            Self::Month(year, month) => write!(f, "{:02}/{year:04}", u8::from(*month)),
-            Self::Year(year) => write!(f, "{year:04}"),
-        }
+            Self::Full(date) => (date.day(), u8::from(date.month()), self.year()),
+            Self::Month(year, month) => (0, u8::from(month), year),
+            Self::Year(year) => (0, 0, year),
+        };
+        let digit = |number: u16, by: u16| b'0' + u8::try_from(number / by % 10).unwrap_or(0);
+        let two = |number: u8| [digit(number.into(), 10), digit(number.into(), 1), b'/'];
+        let mut text = [0; 10];
+        text[..3].copy_from_slice(&two(day));
+        text[3..6].copy_from_slice(&two(month));
+        text[6..].copy_from_slice(&[1000, 100, 10, 1].map(|by| digit(year, by)));
+        let begin = if month == 0 { 6 } else { usize::from(day == 0) * 3 };
+        f.write_str(std::str::from_utf8(&text[begin..]).unwrap_or_default())
     }
 }
 
@@ -140,6 +154,12 @@ pub enum DateError {
         /// Day as written.
         day: u16,
     },
+}
+
+/// The first parts of a text: a date has three at most.
+fn parts(text: &str, between: char) -> [Option<&str>; 4] {
+    let mut parts = text.split(between);
+    [(); 4].map(|()| parts.next())
 }
 
 /// The longest form is `dd/MM/yyyy`.

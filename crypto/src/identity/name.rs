@@ -48,7 +48,15 @@ impl FromStr for FullName {
         if text.len() > Self::MAX_BYTES {
             return Err(FullNameError::Length(text.chars().count()));
         }
-        let name = canonical_spelling(text);
+        // Every letter of the Vietnamese alphabet belongs to a name.
+        if let Some((letters, characters)) = as_it_stands(text) {
+            return match characters {
+                _ if letters == 0 => Err(FullNameError::Empty),
+                length if length > Self::MAX_CHARACTERS => Err(FullNameError::Length(length)),
+                _ => Ok(Self(text.to_owned())),
+            };
+        }
+        let name = spelled_anew(text);
         if !name.chars().any(char::is_alphabetic) {
             return Err(FullNameError::Empty);
         }
@@ -98,7 +106,7 @@ pub enum FullNameError {
 /// traditional place, so that `Hoà Bình` and `Hòa Bình` compare equal. Case and other punctuation are kept.
 pub fn canonical_spelling(text: &str) -> String {
     // Nearly every name of the nation is written so, and a file has a hundred million of them.
-    if is_canonical(text) { text.to_owned() } else { spelled_anew(text) }
+    if as_it_stands(text).is_some() { text.to_owned() } else { spelled_anew(text) }
 }
 
 fn spelled_anew(text: &str) -> String {
@@ -136,23 +144,25 @@ fn folded_anew(text: &str) -> String {
 /// The one mark whose capital is a letter: the iota below a Greek vowel (`ᾳ` and `ΑΙ` are one).
 const IOTA_BELOW: char = '\u{345}';
 
-/// True for a text of the Vietnamese alphabet that is in its canonical spelling: single spaces, composed letters, each
-/// tone mark in its place. False may also be said of one that is.
-fn is_canonical(text: &str) -> bool {
-    let (mut before, mut rounded) = (' ', false);
+/// Returns how many letters and characters a text of the Vietnamese alphabet has that is in its canonical spelling:
+/// single spaces, composed letters, each tone mark in its place. `None` may also be said of one that is.
+fn as_it_stands(text: &str) -> Option<(usize, usize)> {
+    let (mut before, mut rounded, mut letters, mut characters) = (' ', false, 0, 0);
     for letter in text.chars() {
         let plain = match letter {
-            ' ' if before == ' ' => return false,
+            ' ' if before == ' ' => return None,
             ' ' | '\'' | '-' => letter,
-            letter => match toneless(letter) {
-                Some((plain, _)) => plain,
-                None => return false,
-            },
+            letter => {
+                letters += 1;
+                toneless(letter)?.0
+            }
         };
+        characters += 1;
         rounded |= matches!((before, plain), ('o', 'a' | 'e') | ('u', 'y'));
         before = plain;
     }
-    before != ' ' && (!rounded || text.split([' ', '\'', '-']).all(has_tone_in_place))
+    let stands = before != ' ' && (!rounded || text.split([' ', '\'', '-']).all(has_tone_in_place));
+    stands.then_some((letters, characters))
 }
 
 /// True if a word of letters of [`toneless`] has its tone mark where [`traditional_tone_placement`] puts it.

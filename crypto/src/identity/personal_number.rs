@@ -158,7 +158,8 @@ impl FromStr for ProvinceCode {
 
 impl fmt::Display for ProvinceCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:03}", self.0)
+        let digits = [100, 10, 1].map(|by| b'0' + u8::try_from(self.0 / by % 10).unwrap_or(0));
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 

@@ -132,10 +132,15 @@ impl Shown {
 /// connection without it.
 async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<Officer, Problem> {
     let (settings, now) = (&gate.access.settings, gate.deeds.source().now());
-    let mut tx = gate.deeds.db().begin_read().await?;
-    let found = store::session(&mut tx, settings, &shown.token_hash, now).await?;
-    let store::LiveSession { officer, seen_at, password_due, certificate } = found.ok_or(AccessError::Session)?;
-    drop(tx);
+    let db = gate.deeds.db();
+    let found = match store::session(&mut db.begin_look().await?, settings, &shown.token_hash, now).await {
+        // A connection that was lost since its last use: a transaction passes over it.
+        Err(StoreError::Unreachable(_)) => {
+            store::session(&mut db.begin_read().await?, settings, &shown.token_hash, now).await
+        }
+        found => found,
+    };
+    let store::LiveSession { officer, seen_at, password_due, certificate } = found?.ok_or(AccessError::Session)?;
     if certificate.is_some() && certificate != shown.certificate {
         tracing::warn!(officer = %officer.id, "a session was asked for on a connection without its certificate");
         return Err(AccessError::Session.into());

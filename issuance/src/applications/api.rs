@@ -62,7 +62,7 @@ where
 pub(super) fn right(step: Step) -> Right {
     match step.by() {
         By::Officer(permission) => Right::Officer(permission),
-        By::Register | By::Station => Right::Station,
+        By::Register | By::Service | By::Station => Right::Station,
     }
 }
 
@@ -252,7 +252,10 @@ impl ApplicationView {
             | Stage::Appealed { reason: why, appeal_until: until, .. } => {
                 (reason, appeal_until) = (Some(why), Some(until.to_string()));
             }
-            Stage::Shipped { card, .. } | Stage::Personalized { card, .. } | Stage::HandedOver { card, .. } => {
+            Stage::Shipped { card, .. }
+            | Stage::Personalized { card, .. }
+            | Stage::NotFetched { card, .. }
+            | Stage::HandedOver { card, .. } => {
                 card_id = Some(card);
             }
             Stage::Cancelled { reason: why, withdrawn: wanted, .. } => (reason, withdrawn) = (Some(why), wanted),

@@ -26,6 +26,8 @@ pub struct Deadlines {
     pub shipping: u16,
     /// In which the citizen fetches the card; no act names it.
     pub fetch: u16,
+    /// In which a card that was not fetched is kept; no act names it.
+    pub keep: u16,
     /// So many days after the card is ready, each, a citizen who has not fetched it is reminded; ascending.
     pub reminders: Vec<u16>,
     /// Most that an officer gives a citizen to bring what is missing; no act names it.
@@ -59,6 +61,7 @@ impl Default for Deadlines {
             centre_received: 4,
             shipping: 2,
             fetch: 30,
+            keep: 60,
             reminders: vec![7, 21],
             citizen: 30,
             appeal: APPEAL,
@@ -87,6 +90,9 @@ pub struct Terms {
     /// Shipping alone.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub shipping: u16,
+    /// In which a card that was not fetched is kept.
+    #[serde(default = "kept_before")]
+    pub keep: u16,
     /// In all, without what the citizen takes.
     pub whole: u16,
     /// For a complaint about a refusal. Applications of before there were complaints have the usual one.
@@ -108,6 +114,11 @@ const fn is_two(days: &u16) -> bool {
     *days == two()
 }
 
+/// For what was opened before cards were kept.
+fn kept_before() -> u16 {
+    Deadlines::default().keep
+}
+
 impl Deadlines {
     /// Returns the terms of an application of this kind at this office.
     #[must_use]
@@ -120,7 +131,17 @@ impl Deadlines {
             _ => self.elsewhere,
         };
         let (local, hand_over, escalation) = (self.local, self.shipping + self.fetch, self.escalation);
-        Terms { local, centre, hand_over, shipping: self.shipping, whole, appeal: self.appeal, escalation, procedure }
+        Terms {
+            local,
+            centre,
+            hand_over,
+            shipping: self.shipping,
+            keep: self.keep,
+            whole,
+            appeal: self.appeal,
+            escalation,
+            procedure,
+        }
     }
 
     /// Returns the day so many working days after this one, as a citizen is told it.
@@ -211,6 +232,7 @@ impl Progress {
             (Term::Shipping, _) => kept.unwrap_or_else(|| after(terms.shipping)),
             (Term::Appeal, _) => kept.unwrap_or_else(|| after(terms.appeal)),
             (Term::HandOver | Term::Set, _) => kept.unwrap_or_else(|| after(terms.hand_over)),
+            (Term::Keep, _) => kept.unwrap_or_else(|| after(terms.keep)),
             (Term::Local, _) => kept.unwrap_or_else(|| in_time(after(terms.local))),
             (Term::Centre, _) => kept.unwrap_or_else(|| in_time(after(terms.centre))),
         };

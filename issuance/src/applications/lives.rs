@@ -77,6 +77,8 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
         (Step::Dispatch, alone(stage.clone().dispatch(Id::nil()))),
         (Step::Arrive, alone(stage.clone().arrive())),
         (Step::HandOver, alone(stage.clone().hand_over(by(number)))),
+        (Step::Miss, alone(stage.clone().miss())),
+        (Step::GiveUp, alone(stage.clone().give_up(by(number)))),
         (Step::Cancel, alone(stage.clone().cancel(by(number), "r".into()))),
         (Step::Withdraw, alone(stage.clone().withdraw(by(number), "r".into()))),
     ]
@@ -94,6 +96,7 @@ fn is_agreed(life: &Life, procedure: Procedure) {
     | Stage::InProduction { approval, .. }
     | Stage::Shipped { approval, .. }
     | Stage::Personalized { approval, .. }
+    | Stage::NotFetched { approval, .. }
     | Stage::HandedOver { approval, .. }) = &life.stage
     else {
         return;

@@ -364,6 +364,15 @@ pub enum Stage {
         /// The card it became.
         card: CardId,
     },
+    /// The citizen did not come in time: the card is kept for a while, and then destroyed.
+    NotFetched {
+        /// What was taken.
+        capture: Capture,
+        /// The officers and the moments.
+        approval: Approval,
+        /// The card it became.
+        card: CardId,
+    },
     /// The citizen has the card.
     HandedOver {
         /// The approval.
@@ -413,6 +422,8 @@ pub enum StageName {
     Shipped,
     /// The card is made.
     Personalized,
+    /// The card is made, and the citizen did not come in time.
+    NotFetched,
     /// The citizen has the card.
     HandedOver,
     /// Ended before there was a card.
@@ -421,7 +432,7 @@ pub enum StageName {
 
 impl StageName {
     /// All of them, in the order in which an application meets them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Registered,
         Self::Captured,
         Self::Returned,
@@ -434,6 +445,7 @@ impl StageName {
         Self::InProduction,
         Self::Shipped,
         Self::Personalized,
+        Self::NotFetched,
         Self::HandedOver,
         Self::Cancelled,
     ];
@@ -454,6 +466,7 @@ impl StageName {
             Self::InProduction => "in-production",
             Self::Shipped => "shipped",
             Self::Personalized => "personalized",
+            Self::NotFetched => "not-fetched",
             Self::HandedOver => "handed-over",
             Self::Cancelled => "cancelled",
         }
@@ -672,6 +685,9 @@ impl Known {
             StageName::Personalized => {
                 Stage::Personalized { capture: self.capture?, approval: self.approval?, card: self.card? }
             }
+            StageName::NotFetched => {
+                Stage::NotFetched { capture: self.capture?, approval: self.approval?, card: self.card? }
+            }
             StageName::HandedOver => {
                 Stage::HandedOver { approval: self.approval?, card: self.card?, handed_over: self.decision? }
             }
@@ -735,7 +751,9 @@ impl Stage {
             Self::InProduction { capture, approval, chip } => {
                 Known { capture: Some(capture), approval: Some(approval), chip: Some(chip), ..none }
             }
-            Self::Shipped { capture, approval, card } | Self::Personalized { capture, approval, card } => {
+            Self::Shipped { capture, approval, card }
+            | Self::Personalized { capture, approval, card }
+            | Self::NotFetched { capture, approval, card } => {
                 Known { capture: Some(capture), approval: Some(approval), card: Some(card), ..none }
             }
             Self::HandedOver { approval, card, handed_over } => {
@@ -789,6 +807,7 @@ impl Stage {
             Self::InProduction { .. } => StageName::InProduction,
             Self::Shipped { .. } => StageName::Shipped,
             Self::Personalized { .. } => StageName::Personalized,
+            Self::NotFetched { .. } => StageName::NotFetched,
             Self::HandedOver { .. } => StageName::HandedOver,
             Self::Cancelled { .. } => StageName::Cancelled,
         }
@@ -814,7 +833,8 @@ impl Stage {
             | Self::Appealed { capture, .. }
             | Self::InProduction { capture, .. }
             | Self::Shipped { capture, .. }
-            | Self::Personalized { capture, .. } => Some(capture),
+            | Self::Personalized { capture, .. }
+            | Self::NotFetched { capture, .. } => Some(capture),
             Self::Returned { capture, .. } => capture.as_ref(),
             Self::Registered | Self::HandedOver { .. } | Self::Cancelled { .. } => None,
         }
@@ -863,7 +883,8 @@ impl Stage {
             | Self::Held { approval, .. }
             | Self::InProduction { approval, .. }
             | Self::Shipped { approval, .. }
-            | Self::Personalized { approval, .. } => Some((approval.by, approval.at)),
+            | Self::Personalized { approval, .. }
+            | Self::NotFetched { approval, .. } => Some((approval.by, approval.at)),
         }
     }
 
@@ -1080,7 +1101,24 @@ impl Stage {
         }
     }
 
-    /// `InProduction | Personalized → Approved`: the chip was spoiled before the citizen had it,
+    /// `Personalized → NotFetched`: the citizen did not come in time.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn miss(self) -> Result<Self, TransitionError> {
+        self.step(Step::Miss, |known| known)
+    }
+
+    /// `NotFetched → Cancelled`: the citizen did not come while the card was kept. The card ends with it.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn give_up(self, decision: Decision) -> Result<Self, TransitionError> {
+        let (decision, reason) = (Some(decision), Some(NOT_FETCHED.to_owned()));
+        self.step(Step::GiveUp, |known| Known { decision, reason, ..known })
+    }
+
+    /// `InProduction | Personalized | NotFetched → Approved`: the chip was spoiled before the citizen had it,
     /// another one may take its place.
     ///
     /// # Errors
@@ -1117,12 +1155,15 @@ impl Stage {
     #[must_use]
     pub const fn card(&self) -> Option<CardId> {
         match self {
-            Self::Shipped { card, .. } | Self::Personalized { card, .. } | Self::HandedOver { card, .. } => Some(*card),
+            Self::Shipped { card, .. }
+            | Self::Personalized { card, .. }
+            | Self::NotFetched { card, .. }
+            | Self::HandedOver { card, .. } => Some(*card),
             _ => None,
         }
     }
 
-    /// `Personalized → HandedOver`.
+    /// `Personalized | NotFetched → HandedOver`.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
@@ -1163,6 +1204,9 @@ impl Approval {
         self.by == officer || self.local.as_ref().is_some_and(|local| local.by == officer)
     }
 }
+
+/// The reason of an application whose card was not fetched.
+pub const NOT_FETCHED: &str = "not-fetched";
 
 /// Why a stage does not change.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

@@ -2,7 +2,7 @@
 
 use time::Date;
 
-use super::model::{Application, ReturnReason, Stage};
+use super::model::{Application, NOT_FETCHED, ReturnReason, Stage};
 use crate::notices::model::{Language, Matter, Need};
 use crate::notices::texts::{self, Of};
 
@@ -15,6 +15,8 @@ pub(super) fn matter(stage: &Stage, due: Option<Date>) -> Option<Matter> {
             Some(Matter::AppealDecided { granted: false, says: upheld.reason.clone() })
         }
         Stage::Personalized { .. } => due.map(|until| Matter::Ready { until }),
+        Stage::NotFetched { .. } => due.map(|until| Matter::NotFetched { until }),
+        Stage::Cancelled { reason, .. } if reason == NOT_FETCHED => Some(Matter::Destroyed),
         Stage::Refused { reason, appeal_until, .. } => {
             Some(Matter::Refused { reason: reason.clone(), appeal_until: *appeal_until })
         }

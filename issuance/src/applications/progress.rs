@@ -171,6 +171,43 @@ async fn say(deeds: &Deeds, late: &Late, today: Date, calendar: &Calendar) -> Re
     Ok(Some(kind))
 }
 
+/// Moves each application whose card was not fetched in time, with a record and a notice in one transaction. Returns how
+/// many moved.
+///
+/// # Errors
+/// [`ReminderError`]; those that another hand changed are left out.
+pub async fn miss(deeds: &Deeds) -> Result<u32, ReminderError> {
+    let (today, mut moved, mut after) = (deeds.source().clock().today(), 0, Id::nil());
+    loop {
+        let some = store::missed(&mut deeds.db().begin_read().await?, today, after, PIECE).await?;
+        let Some(last) = some.last() else { return Ok(moved) };
+        after = *last;
+        for id in some {
+            match Box::pin(miss_one(deeds, id)).await {
+                Ok(done) => moved += u32::from(done),
+                Err(ReminderError::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn miss_one(deeds: &Deeds, id: ApplicationId) -> Result<bool, ReminderError> {
+    let mut deed = deeds.open(Service).await?;
+    // Looked at again, and kept from other writers: the citizen may just have come.
+    let Some(application) = super::store::application_locked(&mut deed, id).await? else { return Ok(false) };
+    let (Some(due), Ok(stage)) = (application.progress.due, application.stage.miss()) else { return Ok(false) };
+    if due >= deed.today() {
+        return Ok(false);
+    }
+    move_to(&mut deed, id, &stage).await?;
+    let entry = Entry::new(Action::CardNotFetched, Object::Application(id), Purpose::HandOver);
+    let entry = entry.about(application.person).of(&application.office).because(format!("due on {due}"));
+    deed.enter(entry).await?;
+    deed.commit().await?;
+    Ok(true)
+}
+
 /// Reminds each citizen whose card is ready and not fetched, once for each of the days of the settings; after a time in
 /// which nothing was said, of the last one alone. Returns how many were reminded.
 ///

@@ -174,6 +174,7 @@ const fn stage_words(stage: StageName) -> (&'static str, &'static str) {
         StageName::InProduction => ("Đang sản xuất thẻ", "Being written on a chip"),
         StageName::Shipped => ("Thẻ đã làm xong, đang chuyển về", "Card made elsewhere, on its way"),
         StageName::Personalized => ("Thẻ đã hoàn thành, chờ trả", "Card made, waits for its holder"),
+        StageName::NotFetched => ("Công dân chưa đến nhận thẻ", "Not fetched in time, the card is kept"),
         StageName::HandedOver => ("Đã trả thẻ", "Card handed over"),
         StageName::Cancelled => ("Đã hủy", "Cancelled"),
     }

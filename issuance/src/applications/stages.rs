@@ -53,10 +53,14 @@ pub enum Step {
     Confirm,
     /// The chip proves that it is personalized, at another office.
     Dispatch,
+    /// The citizen did not come while the card was kept.
+    GiveUp,
     /// The citizen takes the card.
     HandOver,
     /// It cannot become a card as it stands.
     Hold,
+    /// The citizen did not come in time.
+    Miss,
     /// The chip proves that it is personalized.
     Personalize,
     /// A second officer disagrees.
@@ -84,13 +88,15 @@ pub enum By {
     Officer(Permission),
     /// The service, when the register changes.
     Register,
+    /// The service, when a term is over.
+    Service,
     /// A station, or the officers who write its chip off.
     Station,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Allow,
         Self::Appeal,
         Self::Approve,
@@ -101,8 +107,10 @@ impl Step {
         Self::Check,
         Self::Confirm,
         Self::Dispatch,
+        Self::GiveUp,
         Self::HandOver,
         Self::Hold,
+        Self::Miss,
         Self::Personalize,
         Self::Refuse,
         Self::Release,
@@ -128,8 +136,10 @@ impl Step {
             Self::Check => "check",
             Self::Confirm => "confirm",
             Self::Dispatch => "dispatch",
+            Self::GiveUp => "give up",
             Self::HandOver => "hand over",
             Self::Hold => "hold",
+            Self::Miss => "miss",
             Self::Personalize => "personalize",
             Self::Refuse => "refuse",
             Self::Release => "release",
@@ -152,7 +162,9 @@ impl Step {
             Self::Arrive => By::Officer(Permission::Stock),
             Self::Appeal | Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
             Self::Capture | Self::Resubmit => By::Officer(Permission::Capture),
+            Self::GiveUp => By::Officer(Permission::Stock),
             Self::HandOver => By::Officer(Permission::HandOver),
+            Self::Miss => By::Service,
             Self::Release => By::Officer(Permission::Release),
             Self::Reopen => By::Register,
             Self::Bind | Self::Dispatch | Self::Hold | Self::Personalize | Self::Unbind => By::Station,
@@ -180,6 +192,8 @@ pub enum Term {
     Centre,
     /// Shipping, and the time in which the citizen fetches the card.
     HandOver,
+    /// The time for which a card that was not fetched is kept.
+    Keep,
     /// The office: to receive, process and send.
     Local,
     /// The day that the officer set for the citizen.
@@ -262,7 +276,7 @@ const fn waits(owner: Owner, term: Term) -> Rest {
 }
 
 /// All stages, in the order of [`StageName::ALL`].
-pub const TABLE: [Row; 14] = {
+pub const TABLE: [Row; 15] = {
     use Owner::{Centre, Mender, Office};
     use StageName as S;
     [
@@ -378,7 +392,16 @@ pub const TABLE: [Row; 14] = {
         Row {
             stage: S::Personalized,
             rest: waits(Office(Role::HandOver), Term::HandOver),
-            ways: &[way(Step::HandOver, S::HandedOver), way(Step::Unbind, S::Approved)],
+            ways: &[way(Step::HandOver, S::HandedOver), way(Step::Miss, S::NotFetched), way(Step::Unbind, S::Approved)],
+        },
+        Row {
+            stage: S::NotFetched,
+            rest: waits(Office(Role::Stock), Term::Keep),
+            ways: &[
+                way(Step::HandOver, S::HandedOver),
+                way(Step::GiveUp, S::Cancelled),
+                way(Step::Unbind, S::Approved),
+            ],
         },
         Row { stage: S::HandedOver, rest: Rest::Over, ways: &[] },
         Row { stage: S::Cancelled, rest: Rest::Over, ways: &[] },
@@ -437,6 +460,7 @@ const fn term_words(term: Term) -> &'static str {
         Term::Appeal => "within the term of a complaint",
         Term::Centre => "within the term of the centre",
         Term::HandOver => "within shipping and fetching",
+        Term::Keep => "while the card is kept",
         Term::Local => "within the term of the office",
         Term::Set => "until the day that the officer set",
         Term::Shipping => "within the term of shipping",
@@ -452,6 +476,7 @@ const fn by_words(by: By) -> &'static str {
         By::Officer(Permission::Stock) => "stock keeper",
         By::Officer(_) => "second officer",
         By::Register => "register",
+        By::Service => "service",
         By::Station => "station",
     }
 }

@@ -143,6 +143,8 @@ words! {
         CardLossUndone = "card-loss-undone",
         /// An officer wants a report of loss undone.
         CardLossUndoProposed = "card-loss-undo-proposed",
+        /// A card was not fetched in time.
+        CardNotFetched = "card-not-fetched",
         /// A chip proved that it is a card.
         CardPersonalized = "card-personalized",
         /// A card was read.

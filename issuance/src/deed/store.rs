@@ -13,6 +13,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_deed_audit_entry"),
     migration!(42, "0042_deed_audit_home"),
     migration!(107, "0107_deed_audit_home_view"),
+    migration!(133, "0133_deed_order_of_bytes"),
 ];
 
 /// Inserts one record.

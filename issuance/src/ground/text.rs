@@ -1,5 +1,6 @@
 //! Text from outside, as the service keeps it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,11 +13,17 @@ use unicode_normalization::UnicodeNormalization;
 /// as spaces; `None` if nothing is left.
 #[must_use]
 pub fn tidy(text: &str) -> Option<String> {
+    tidy_text(text).map(Cow::into_owned)
+}
+
+/// As [`tidy`]; a text that is so already is not copied.
+#[must_use]
+pub fn tidy_text(text: &str) -> Option<Cow<'_, str>> {
     // Nearly every text is so, and a file has two thousand million of them.
     if is_tidy(text) {
-        return (!text.is_empty()).then(|| text.to_owned());
+        return (!text.is_empty()).then_some(Cow::Borrowed(text));
     }
-    tidied(text)
+    tidied(text).map(Cow::Owned)
 }
 
 /// True for a text of visible ASCII, composed Latin letters and single spaces between them, which stays as it is. False
@@ -276,6 +283,17 @@ impl<const MOST: usize> PrintedText<MOST> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Takes a text that [`tidy_text`] returned.
+    ///
+    /// # Errors
+    /// [`NotPrintable::TooLong`]
+    pub fn of_tidy(text: Cow<'_, str>) -> Result<Self, NotPrintable> {
+        if text.len() > MOST {
+            return Err(NotPrintable::TooLong { bytes: text.len(), most: MOST });
+        }
+        Ok(Self(text.into_owned()))
+    }
 }
 
 impl<const MOST: usize> FromStr for PrintedText<MOST> {
@@ -285,8 +303,7 @@ impl<const MOST: usize> FromStr for PrintedText<MOST> {
         if text.len() > 8 * MOST {
             return Err(NotPrintable::TooLong { bytes: text.len(), most: MOST });
         }
-        let text = tidy(text).ok_or(NotPrintable::Empty)?;
-        if text.len() > MOST { Err(NotPrintable::TooLong { bytes: text.len(), most: MOST }) } else { Ok(Self(text)) }
+        Self::of_tidy(tidy_text(text).ok_or(NotPrintable::Empty)?)
     }
 }
 

@@ -279,8 +279,8 @@ mod tests {
 
     /// What another program reads in a letter, without its line ends; none where that program is not installed.
     fn read(pdf: &[u8]) -> Option<String> {
-        let program =
-            Command::new("pdftotext").args(["-layout", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut program = Command::new("pdftotext");
+        program.args(["-layout", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let Ok(mut program) = program.spawn() else {
             println!("SKIPPED notices::letter: pdftotext is not installed (poppler-utils)");
             return None;

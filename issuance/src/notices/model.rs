@@ -24,6 +24,8 @@ pub enum Matter {
         /// The day until which it is decided.
         until: Date,
     },
+    /// The card was not fetched while it was kept.
+    Destroyed,
     /// The card was not fetched.
     NotFetched {
         /// The last day on which the citizen may still come.
@@ -110,6 +112,8 @@ words! {
         AppealDecided = "appeal-decided",
         /// A complaint was taken.
         AppealReceived = "appeal-received",
+        /// The card was not fetched while it was kept.
+        Destroyed = "destroyed",
         /// The card was not fetched.
         NotFetched = "not-fetched",
         /// The card can be fetched.
@@ -164,6 +168,7 @@ impl Matter {
         match self {
             Self::AppealDecided { .. } => NoticeKind::AppealDecided,
             Self::AppealReceived { .. } => NoticeKind::AppealReceived,
+            Self::Destroyed => NoticeKind::Destroyed,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
             Self::Ready { .. } => NoticeKind::Ready,
             Self::Refused { .. } => NoticeKind::Refused,

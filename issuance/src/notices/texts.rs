@@ -52,6 +52,8 @@ const fn title(matter: &Matter, vi: bool) -> &'static str {
         (Matter::AppealDecided { .. }, false) => "Your complaint is decided",
         (Matter::AppealReceived { .. }, true) => "về việc thụ lý khiếu nại",
         (Matter::AppealReceived { .. }, false) => "Your complaint was received",
+        (Matter::Destroyed, true) => "về việc thu hồi thẻ Căn cước công dân không được nhận",
+        (Matter::Destroyed, false) => "Your identity card is revoked: it was not fetched",
         (Matter::NotFetched { .. }, true) => "về việc chưa đến nhận thẻ Căn cước công dân",
         (Matter::NotFetched { .. }, false) => "Your identity card was not fetched",
         (Matter::Ready { .. }, true) => "về việc đến nhận thẻ Căn cước công dân",
@@ -83,6 +85,14 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
         Matter::AppealReceived { on, until } => {
             write!(body, "Complaint of: {}\nIt is decided until: {}\n", day(*on), day(*until))
         }
+        Matter::Destroyed if vi => write!(
+            body,
+            "\nThẻ của Ông/Bà không được nhận trong thời hạn, đã bị thu hồi và sẽ được tiêu hủy. Ông/Bà có thể nộp hồ sơ mới.\n"
+        ),
+        Matter::Destroyed => write!(
+            body,
+            "\nYour card was not fetched in time: it is revoked and will be destroyed. You may apply again.\n"
+        ),
         Matter::NotFetched { until } if vi => write!(
             body,
             "\nThẻ của Ông/Bà đã có nhưng chưa được nhận. Ông/Bà có thể đến nhận đến hết ngày {}; sau ngày đó thẻ bị thu hồi và tiêu hủy.\n",
@@ -177,6 +187,10 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
         (Matter::AppealReceived { until, .. }, false) => {
             format!("CCCD {reference}: {office} has your complaint and decides it until {}.", day(*until))
         }
+        (Matter::Destroyed, true) => format!("CCCD {reference}: The khong duoc nhan da bi thu hoi. Lien he {office}."),
+        (Matter::Destroyed, false) => {
+            format!("CCCD {reference}: Your card was not fetched and is revoked. Please ask office {office}.")
+        }
         (Matter::NotFetched { until }, true) => {
             format!("CCCD {reference}: The chua duoc nhan. Han cuoi {} tai {office}.", day(*until))
         }
@@ -235,6 +249,7 @@ mod tests {
             Matter::AppealDecided { granted: true, says: says.clone() },
             Matter::AppealDecided { granted: false, says: says.clone() },
             Matter::AppealReceived { on: until, until },
+            Matter::Destroyed,
             Matter::NotFetched { until },
             Matter::Ready { until },
             Matter::Refused { reason: says.clone(), appeal_until: until },
@@ -262,7 +277,7 @@ mod tests {
                 let words =
                     matches!(matter, Matter::AppealDecided { .. } | Matter::Refused { .. } | Matter::Returned { .. });
                 assert!(!words || text.body.contains("Mang giấy khai sinh"), "{}", text.body);
-                let has_day = !matches!(matter, Matter::AppealDecided { .. });
+                let has_day = !matches!(matter, Matter::AppealDecided { .. } | Matter::Destroyed);
                 assert!(!has_day || text.body.contains("01/03/2027"), "{}", text.body);
                 for said in ["003-001", "TB-0123-4567-89AB-CDEF"] {
                     assert!(text.body.contains(said) && text.short.contains(said), "{}", text.body);

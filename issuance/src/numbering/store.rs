@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(106, "0106_numbering_merged"),
     migration!(127, "0127_numbering_lease_cells"),
     migration!(121, "0121_numbering_entered"),
+    migration!(134, "0134_numbering_order_of_bytes"),
 ];
 
 /// Name of a cell, as stored.

@@ -4,6 +4,7 @@
 //! once). What someone should look at becomes a [`Finding`] and the person is registered all the same: the census of
 //! 2021 showed that people whose papers disagree are many, and that they get well only inside the register.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -16,7 +17,7 @@ use super::model::{
 };
 use super::reference::{Digits, Reference, Table, Unit};
 use super::rules::{self, Rule};
-use crate::ground::text::{NotPrintable, tidy};
+use crate::ground::text::{NotPrintable, tidy, tidy_text};
 
 /// Why no person can be registered from a declaration. Never empty.
 #[derive(Debug, Error)]
@@ -302,7 +303,7 @@ impl Examination<'_> {
         let field = field.into();
         let text = self.tidied(field, declared)?;
         let unfit = |e: NotPrintable| Finding::new(rules::TEXT_TOO_LONG, field, e.to_string()).shaped(&text);
-        text.parse().map_err(|e| self.declines.push(unfit(e))).ok()
+        CardText::of_tidy(text.clone()).map_err(|e| self.declines.push(unfit(e))).ok()
     }
 
     /// A text that is kept and not printed: one of more than `most` characters declines the declaration.
@@ -310,7 +311,7 @@ impl Examination<'_> {
         let field = field.into();
         let text = self.tidied(field, declared)?;
         if text.len() <= most || text.chars().count() <= most {
-            return Some(text);
+            return Some(text.into_owned());
         }
         self.declines(field, rules::TEXT_TOO_LONG, &format!("longer than {most} characters"));
         None
@@ -331,9 +332,9 @@ impl Examination<'_> {
 
     fn nationality<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str) -> Option<String> {
         let field = field.into();
-        let code = self.tidied(field, declared).unwrap_or_else(|| self.reference.state().to_owned());
+        let code = self.tidied(field, declared).unwrap_or_else(|| self.reference.state().into());
         if code == self.reference.state() || code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Some(code);
+            return Some(code.into_owned());
         }
         let finding = Finding::new(rules::NATIONALITY_UNKNOWN, field, "a nationality is three capital letters");
         let capitals = code.to_ascii_uppercase();
@@ -345,7 +346,7 @@ impl Examination<'_> {
     }
 
     fn marital_status(&mut self, declared: &str) -> Option<MaritalStatus> {
-        match self.tidied("marital_status", declared)?.as_str() {
+        match &*self.tidied("marital_status", declared)? {
             "single" => Some(MaritalStatus::Single),
             "married" => Some(MaritalStatus::Married),
             "divorced" => Some(MaritalStatus::Divorced),
@@ -361,7 +362,7 @@ impl Examination<'_> {
     fn blood_group(&mut self, declared: &str) -> Option<String> {
         let group = self.tidied("blood_group", declared)?;
         if ["A", "B", "AB", "O"].contains(&group.strip_suffix(['+', '-']).unwrap_or(&group)) {
-            return Some(group);
+            return Some(group.into_owned());
         }
         let finding = Finding::new(rules::BLOOD_GROUP_UNKNOWN, "blood_group", "not A, B, AB or O");
         self.findings.push(finding.shaped(&group));
@@ -373,7 +374,7 @@ impl Examination<'_> {
         let field = field.into();
         let number = self.tidied(field, declared)?;
         if [9, 12].contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) {
-            return Some(number);
+            return Some(number.into_owned());
         }
         let says = "an old identity number has nine or twelve digits";
         let finding = Finding::new(rules::OLD_NUMBER_MALFORMED, field, says).shaped(&number);
@@ -392,12 +393,12 @@ impl Examination<'_> {
 
     /// Returns a field as [`tidy`] makes it. One that is longer than any field may be declines the declaration before
     /// any work is done on it, and counts as empty.
-    fn tidied<'f>(&mut self, field: impl Into<Field<'f>>, declared: &str) -> Option<String> {
+    fn tidied<'f, 't>(&mut self, field: impl Into<Field<'f>>, declared: &'t str) -> Option<Cow<'t, str>> {
         if declared.len() > MOST_BYTES {
             self.declines(field, rules::TEXT_TOO_LONG, &format!("longer than {MOST_BYTES} bytes"));
             return None;
         }
-        tidy(declared)
+        tidy_text(declared)
     }
 
     /// A field without which there is no person.

@@ -1,7 +1,7 @@
 //! A declaration as it was written on form DC01 (Circular 66/2015/TT-BCA, version of 104/2020), and the person that it
 //! declares: the fields of Law 59/2014/QH13, Art. 9(1).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crypto::identity::{Date, FullName, PersonalNumber, ProvinceCode, Sex, folded_name};
 use crypto::lds::Dg13;
@@ -332,7 +332,10 @@ impl Person {
 
     /// As [`likeness`](Self::likeness), where the folded name is known.
     pub(super) fn likeness_of(&self, fold: &str) -> String {
-        format!("{fold}|{}|{}", self.birth, self.sex)
+        let mut likeness = String::with_capacity(fold.len() + 14);
+        likeness.push_str(fold);
+        write!(likeness, "|{}|{}", self.birth, self.sex).expect("a text grows");
+        likeness
     }
 
     /// Returns the household that the person belongs to: the commune of the permanent residence and the number of the
@@ -340,7 +343,7 @@ impl Person {
     pub(super) fn household(&self) -> Option<String> {
         let commune = self.permanent_residence.as_ref()?.commune.as_deref()?;
         let book = self.household_book_number.as_deref()?.to_uppercase();
-        Some(format!("{commune}/{book}"))
+        Some([commune, "/", &book].concat())
     }
 
     /// True if the person heads the household.

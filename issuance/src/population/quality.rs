@@ -52,9 +52,9 @@ impl Mark {
         }
         // Of a month in which places changed: as its last day has them, and what ended before as its first day had it.
         let commune = commune_of(person, reference, last);
-        let before = commune_of(person, reference, first);
-        let commune = if commune.ends_with('/') && !before.ends_with('/') { before } else { commune };
-        Self { commune, month, words }
+        let unknown = commune.ends_with('/');
+        let before = unknown.then(|| commune_of(person, reference, first)).filter(|before| !before.ends_with('/'));
+        Self { commune: before.unwrap_or(commune), month, words }
     }
 
     /// As it is kept; the mark of a person of whom only the month of confirmation is known.
@@ -93,8 +93,28 @@ impl Mark {
 /// writes one row a commune.
 #[derive(Clone, Debug, Default)]
 pub struct Deltas {
-    marks: BTreeMap<(String, i64), [i64; 5]>,
-    entries: BTreeMap<(String, Date), [i64; 2]>,
+    marks: ByPlace<i64, 5>,
+    entries: ByPlace<Date, 2>,
+}
+
+/// Counts by place, and by month or day.
+type ByPlace<T, const N: usize> = BTreeMap<String, BTreeMap<T, [i64; N]>>;
+
+/// The counts of a place in a month or on a day. A place that is there is not copied: a file has its rows by places.
+fn counts<'a, T: Ord, const N: usize>(all: &'a mut ByPlace<T, N>, place: &str, at: T) -> &'a mut [i64; N]
+where
+    [i64; N]: Default,
+{
+    if !all.contains_key(place) {
+        all.insert(place.to_owned(), BTreeMap::new());
+    }
+    all.get_mut(place).expect("it is there").entry(at).or_default()
+}
+
+/// Each place with the month or the day, and its counts where one is not zero.
+fn changed<T: Copy, const N: usize>(all: &ByPlace<T, N>) -> impl Iterator<Item = (&str, T, [i64; N])> {
+    let each = all.iter().flat_map(|(place, of)| of.iter().map(move |(at, counts)| (place.as_str(), *at, *counts)));
+    each.filter(|(_, _, counts)| counts.iter().any(|n| *n != 0))
 }
 
 impl Deltas {
@@ -110,36 +130,34 @@ impl Deltas {
 
     /// Counts a person who entered the register on a day, for the campaign.
     pub fn enter(&mut self, mark: &Mark, day: Date) {
-        self.entries.entry((mark.commune.clone(), day)).or_default()[0] += 1;
+        counts(&mut self.entries, &mark.commune, day)[0] += 1;
     }
 
     /// Counts forms of a place (see [`Mark`]) that went into quarantine on a day; less than 0 for those that left it.
     pub fn quarantine(&mut self, commune: &str, day: Date, forms: i64) {
-        self.entries.entry((commune.to_owned(), day)).or_default()[1] += forms;
+        counts(&mut self.entries, commune, day)[1] += forms;
     }
 
     /// Returns the commune, the day and what is added: persons who entered, and forms in quarantine.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, Date, [i64; 2])> {
-        let changed = self.entries.iter().filter(|(_, counts)| **counts != [0, 0]);
-        changed.map(|((commune, day), counts)| (commune.as_str(), *day, *counts))
+        changed(&self.entries)
     }
 
     /// Returns the commune, the month and what is added: persons, right, enough, clean, and all three.
     pub(super) fn cells(&self) -> impl Iterator<Item = (&str, i64, [i64; 5])> {
-        let changed = self.marks.iter().filter(|(_, counts)| counts.iter().any(|n| *n != 0));
-        changed.map(|((commune, month), counts)| (commune.as_str(), *month, *counts))
+        changed(&self.marks)
     }
 
     /// Adds what another transaction added of entries.
-    pub(super) fn merge_entry(&mut self, commune: String, day: Date, counts: [i64; 2]) {
-        for (count, n) in self.entries.entry((commune, day)).or_default().iter_mut().zip(counts) {
+    pub(super) fn merge_entry(&mut self, commune: &str, day: Date, more: [i64; 2]) {
+        for (count, n) in counts(&mut self.entries, commune, day).iter_mut().zip(more) {
             *count += n;
         }
     }
 
     /// Adds what another transaction added.
-    pub(super) fn merge(&mut self, commune: String, month: i64, counts: [i64; 5]) {
-        for (count, n) in self.marks.entry((commune, month)).or_default().iter_mut().zip(counts) {
+    pub(super) fn merge(&mut self, commune: &str, month: i64, more: [i64; 5]) {
+        for (count, n) in counts(&mut self.marks, commune, month).iter_mut().zip(more) {
             *count += n;
         }
     }
@@ -148,7 +166,7 @@ impl Deltas {
         if mark.words & DEAD != 0 {
             return;
         }
-        let counts = self.marks.entry((mark.commune.clone(), mark.month)).or_default();
+        let counts = counts(&mut self.marks, &mark.commune, mark.month);
         for (count, n) in counts.iter_mut().zip([1, mark.has(RIGHT), mark.has(ENOUGH), mark.has(CLEAN), mark.has(ALL)])
         {
             *count += weight * n;
@@ -431,7 +449,7 @@ fn commune_of(person: &Person, reference: &Reference, on: Date) -> String {
         .commune
         .as_deref()
         .filter(|code| district.is_some_and(|district| within(reference.commune(code, on), district)));
-    format!("{province}/{}/{}", district.unwrap_or_default(), commune.unwrap_or_default())
+    [province, "/", district.unwrap_or_default(), "/", commune.unwrap_or_default()].concat()
 }
 
 /// True if every field that the law asks for is there (Law 59/2014/QH13, Art. 9(1)); those without which there is no

@@ -41,6 +41,7 @@ where
         .add(keeps_stock, routes!(write_off))
         .add(Right::SignedIn, routes!(confirm_write_off))
         .add(Right::Officer(Permission::Apply), routes!(cancel))
+        .add(keeps_stock, routes!(give_up))
         .add(Right::Station, routes!(order_intake))
         .add(Right::Station, routes!(receive_intake))
         .add(Right::Station, routes!(order_personalization))
@@ -255,6 +256,23 @@ async fn cancel(
 ) -> Answered {
     desk.write(officer.clone(), stamp, async |deed| {
         let application = withdrawal::cancel(deed, id, body.reason.as_str()).await?;
+        Ok::<_, ProductionError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// Ends an application whose card was not fetched while it was kept: the card is revoked and its chip spoiled, to be
+/// destroyed before two witnesses.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/giving-up", tag = "production", request_body = Nothing,
+    responses((status = 200, body = ApplicationView)))]
+async fn give_up(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = withdrawal::give_up(deed, id).await?;
         Ok::<_, ProductionError>(ApplicationView::new(application, None, &officer))
     })
     .await

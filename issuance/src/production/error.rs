@@ -74,6 +74,9 @@ pub enum ProductionError {
     /// No such count, or it is ended.
     #[error("no such count is under way")]
     CountUnknown,
+    /// A card that was not fetched is kept until this day.
+    #[error("the card is kept for the citizen until {0}")]
+    Kept(time::Date),
     /// Not the order's challenge.
     #[error("the challenge is not the one of this order")]
     ChallengeUnknown,

@@ -56,6 +56,7 @@ impl From<ProductionError> for Problem {
             E::CaseUnknown => Code::StockCaseUnknown,
             E::CountOvertaken => Code::StockCountOvertaken,
             E::CountUnknown => Code::StockCountUnknown,
+            E::Kept(_) => Code::PeriodUnfit,
             E::InBox => Code::ChipInBox,
             E::Recalled => Code::ChipRecalled,
             E::RecallUnfit => Code::RecallUnfit,

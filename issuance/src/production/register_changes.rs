@@ -70,7 +70,7 @@ async fn withdraw_chip(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<()
     let application = found.ok_or(ProductionError::ApplicationGone)?;
     let serial = match &application.stage {
         Stage::InProduction { chip, .. } => Some(*chip),
-        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } => {
+        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } | Stage::NotFetched { card, .. } => {
             let cards = cards::store::cards_of(deed, application.person).await?;
             cards.iter().find(|known| known.id == *card).map(|card| card.serial)
         }

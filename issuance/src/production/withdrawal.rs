@@ -9,7 +9,7 @@ use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
 use super::steps::in_custody;
 use super::store::{self, print_jobs};
-use crate::applications::model::{Application, Stage, TransitionError};
+use crate::applications::model::{Application, NOT_FETCHED, Stage, TransitionError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId};
@@ -134,6 +134,39 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
     let cancelled =
         applications::steps::moved(deed, application, Action::ApplicationCancelled, Purpose::Cancellation).await?;
     Ok(cancelled)
+}
+
+/// Ends an application whose card was not fetched while it was kept: card and document are revoked, and the chip is
+/// spoiled, to be destroyed before two witnesses as every spoiled chip is.
+///
+/// # Errors
+/// [`ProductionError::Kept`] while the citizen may still come.
+pub async fn give_up(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, ProductionError> {
+    // Chip before application: the order in which every verb locks them.
+    let found = applications::store::application(deed, id).await?.ok_or(applications::CounterError::Unknown)?;
+    deed.actor().may_act_for(&found.office)?;
+    let Stage::NotFetched { card, .. } = found.stage else {
+        return Err(TransitionError::NotFrom(found.stage.name()).into());
+    };
+    let cards = cards::store::cards_of(deed, found.person).await?;
+    let serial = cards.iter().find(|known| known.id == card).map(|card| card.serial);
+    let serial = serial.ok_or(ProductionError::ChipUnknown)?;
+    let mut chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
+    let mut application = applications::steps::of_office(deed, id).await?;
+    if let Some(due) = application.progress.due.filter(|due| *due >= deed.today()) {
+        return Err(ProductionError::Kept(due));
+    }
+    application.stage = application.stage.give_up(deed.decision())?;
+    cards::steps::spoil(deed, card).await?;
+    end_document(deed, &chip).await?;
+    let (reason, evidence) = (NOT_FETCHED.to_owned(), "the end of the time for which it was kept".to_owned());
+    let account = Account { reason, evidence, by: deed.caller().to_string(), at: deed.at() };
+    (chip.state, chip.boxed) = (chip.state.spoil(account)?, None);
+    let entry = Entry::new(Action::ChipSpoiled, Object::Chip(serial), Purpose::Cancellation);
+    let entry = entry.with(Object::Application(id)).about(application.person);
+    ledger::post(deed, &mut chip, Movement::Spoiled, entry).await?;
+    let (action, purpose) = (Action::ApplicationCancelled, Purpose::Cancellation);
+    Ok(applications::steps::moved(deed, application, action, purpose).await?)
 }
 
 /// Accounts for a chip, whatever state it is in: its document is revoked, its application waits for another chip.

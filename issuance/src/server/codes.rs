@@ -525,6 +525,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/applications/{id}/cancellation",
         &[C::ApplicationClaimed, C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::StageDoesNotAllow],
     ),
+    (
+        "POST",
+        "/api/v1/applications/{id}/giving-up",
+        &[C::ApplicationUnknown, C::OtherOffice, C::PeriodUnfit, C::StageDoesNotAllow],
+    ),
     ("GET", "/api/v1/cards", &[C::OtherOffice]),
     ("GET", "/api/v1/cards/{id}", &[C::CardUnknown, C::OtherOffice, C::RecordTampered]),
     (

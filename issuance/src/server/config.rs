@@ -368,7 +368,7 @@ impl Config {
         let deadlines = &self.applications.deadlines;
         let terms = [deadlines.local, deadlines.centre, deadlines.centre_received, deadlines.shipping, deadlines.fetch];
         let whole = [deadlines.citizen, deadlines.city, deadlines.city_reissue, deadlines.remote, deadlines.elsewhere];
-        let all = terms.iter().chain(&whole).chain([&deadlines.appeal]);
+        let all = terms.iter().chain(&whole).chain([&deadlines.appeal, &deadlines.keep]);
         let fit = all.into_iter().all(|days| (1..=250).contains(days));
         must(fit, "applications.deadlines", "must be 1 to 250 working days each")?;
         let twice = deadlines.city_offices.iter().find(|office| deadlines.remote_offices.contains(office));

@@ -192,6 +192,10 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
 
 /// Says of each late application that it is late, once at each stage, and reminds citizens whose card is ready.
 async fn remind(offices: &Offices) -> Result<(), JobError> {
+    let missed = Box::pin(applications::progress::miss(offices.deeds())).await?;
+    if missed > 0 {
+        tracing::info!(missed, "cards were not fetched in time, and are kept");
+    }
     let said = Box::pin(applications::progress::remind(offices.deeds())).await?;
     if said != Said::default() {
         let Said { reminders, escalations } = said;

@@ -8,17 +8,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, SqlSafeStr as _, SqlitePool};
 
+use super::at_hand::{AtHand, FRESH, Lent, MOST_IN_USE, PATIENCE as PATIENCE_FOR_TURN};
 use super::{Migration, RowKey, Sql, StoreError, Tx, migrations, primary};
 use crate::sql;
 
 /// The database of this service; clones share its connections.
 #[derive(Clone, Debug)]
-pub struct Db(Engine, Option<RowKey>, Option<Arc<OpenFile>>, Option<Duration>);
+pub struct Db(Engine, Option<RowKey>, Option<Arc<OpenFile>>, Option<Duration>, Arc<AtHand>);
 
 /// The SQLite file that was opened: where it lies, and what it is.
 #[derive(Debug)]
@@ -85,11 +85,11 @@ impl Db {
     /// [`StoreError::Unreachable`] with the reason.
     pub async fn connect_any(url: Option<&str>, standbys: &[String], data: &Path) -> Result<Self, StoreError> {
         Ok(match url {
-            Some(url) => Self(Engine::Pg(open_pg(url, standbys).await?), None, None, None),
+            Some(url) => Self(Engine::Pg(open_pg(url, standbys).await?), None, None, None, AtHand::new()),
             None => {
                 let pool = open_lite(data).await?;
                 let file = OpenFile::at(data.join(FILE)).map_err(|e| StoreError::Unreachable(e.to_string()))?;
-                Self(Engine::Lite(pool), None, Some(Arc::new(file)), None)
+                Self(Engine::Lite(pool), None, Some(Arc::new(file)), None, AtHand::new())
             }
         })
     }
@@ -132,7 +132,7 @@ impl Db {
             Engine::Pg(pool) => (pool.size(), pool.num_idle()),
             Engine::Lite(pool) => (pool.size(), pool.num_idle()),
         };
-        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX).saturating_add(self.4.count());
         (all.saturating_sub(idle), idle)
     }
 
@@ -152,14 +152,14 @@ impl Db {
     /// The same database, with the key of the MACs that its rows carry. Without it no sealed row is believed.
     #[must_use]
     pub fn sealed_by(self, key: RowKey) -> Self {
-        Self(self.0, Some(key), self.2, self.3)
+        Self(self.0, Some(key), self.2, self.3, self.4)
     }
 
     /// The same database, whose statements wait at most so long for a lock of PostgreSQL and then fail with
     /// [`StoreError::Locked`]. SQLite waits for its one lock as long as it does anyway.
     #[must_use]
     pub fn waiting_at_most(self, wait: Option<Duration>) -> Self {
-        Self(self.0, self.1, self.2, wait)
+        Self(self.0, self.1, self.2, wait, self.4)
     }
 
     /// Returns the sessions of PostgreSQL, other than this one, that hold locks in an open transaction, oldest first,
@@ -196,7 +196,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => begun(pool, self.1.as_ref(), self.3).await?,
+            Engine::Pg(pool) => begun((pool, &self.4), self.1.as_ref(), self.3).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, true, self.1.clone()).await?,
         })
     }
@@ -218,9 +218,22 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, StoreError> {
         self.2.as_ref().map_or(Ok(()), |file| file.is_there())?;
         Ok(match &self.0 {
-            Engine::Pg(pool) => begun(pool, self.1.as_ref(), self.3).await?,
+            Engine::Pg(pool) => begun((pool, &self.4), self.1.as_ref(), self.3).await?,
             Engine::Lite(pool) => Tx::of_lite(pool.acquire().await?, false, self.1.clone()).await?,
         })
+    }
+
+    /// As [`begin_read`](Self::begin_read), for statements that read and need not agree: each is a transaction of its
+    /// own, and nothing is asked of PostgreSQL beside them. A connection that was lost since its last use is found by
+    /// the first of them, as [`StoreError::Unreachable`].
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn begin_look(&self) -> Result<Tx, StoreError> {
+        match &self.0 {
+            Engine::Pg(pool) => Ok(Tx::of_look(acquired(pool, &self.4).await?, self.1.clone())),
+            Engine::Lite(_) => self.begin_read().await,
+        }
     }
 
     /// Has the database parse and plan a statement without running it, to find out whether its
@@ -246,15 +259,13 @@ impl Db {
 
     /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
+        self.4.close();
         match &self.0 {
             Engine::Pg(pool) => pool.close().await,
             Engine::Lite(pool) => pool.close().await,
         }
     }
 }
-
-/// For so long after its last use a connection is taken to be there.
-const FRESH: Duration = Duration::from_millis(500);
 
 async fn open_pg(url: &str, standbys: &[String]) -> Result<PgPool, StoreError> {
     let mut servers = vec![options_of(url, "--database (ISSUANCE_DATABASE)")?];
@@ -268,8 +279,8 @@ async fn open_pg(url: &str, standbys: &[String]) -> Result<PgPool, StoreError> {
         return Err(why);
     }
     let mut settings = PgPoolOptions::new()
-        .max_connections(16)
-        .acquire_timeout(Duration::from_secs(10))
+        .max_connections(MOST_IN_USE)
+        .acquire_timeout(PATIENCE_FOR_TURN)
         // A connection that was used a moment ago is not asked again whether it is there: a question and an answer less
         // for each transaction under load.
         .test_before_acquire(false)
@@ -311,10 +322,14 @@ fn options_of(url: &str, setting: &str) -> Result<PgConnectOptions, StoreError> 
 
 /// Begins a transaction on a connection of the pool. One that was lost since its last use is passed over: nothing was
 /// done on it yet. Its statements wait at most so long for a lock, where that is said.
-async fn begun(pool: &PgPool, key: Option<&RowKey>, wait: Option<Duration>) -> Result<Tx, StoreError> {
+async fn begun(
+    (pool, at_hand): (&PgPool, &Arc<AtHand>),
+    key: Option<&RowKey>,
+    wait: Option<Duration>,
+) -> Result<Tx, StoreError> {
     let mut tries = pool.size();
     loop {
-        match Tx::of_pg(acquired(pool).await?, key.cloned()).await {
+        match Tx::of_pg(acquired(pool, at_hand).await?, key.cloned()).await {
             Err(StoreError::Unreachable(_)) if tries > 0 => tries -= 1,
             Ok(mut tx) => {
                 if let Some(wait) = wait {
@@ -331,8 +346,8 @@ async fn begun(pool: &PgPool, key: Option<&RowKey>, wait: Option<Duration>) -> R
 
 /// Returns a connection of the pool. Where the pool's time is over, finds out whether its connections are all in use or
 /// the server does not answer.
-async fn acquired(pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
-    match pool.acquire().await {
+async fn acquired(pool: &PgPool, at_hand: &Arc<AtHand>) -> Result<Lent, StoreError> {
+    match at_hand.lend(pool).await {
         Ok(connection) => Ok(connection),
         Err(error @ sqlx::Error::PoolTimedOut) => {
             Err(Box::pin(unreachable_because(&pool.connect_options())).await.unwrap_or_else(|| error.into()))

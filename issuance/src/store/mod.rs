@@ -12,6 +12,7 @@
 //! ```
 
 mod argument;
+mod at_hand;
 mod bulk;
 mod db;
 mod error;

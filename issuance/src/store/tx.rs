@@ -7,6 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection};
 
 use super::argument::{Argument, day, microseconds};
+use super::at_hand::Lent;
 use super::record::Row;
 use super::{Record, RowKey, Sql, StoreError};
 
@@ -20,6 +21,10 @@ pub struct Tx {
     side: Option<Side>,
     /// Something failed on it that was no constraint.
     spoiled: bool,
+    /// A statement was sent, and its answer was not read to the end.
+    busy: bool,
+    /// The database was told that it begins.
+    open: bool,
     /// The key of the MACs of its rows.
     key: Option<RowKey>,
 }
@@ -28,7 +33,7 @@ pub struct Tx {
 #[derive(Debug)]
 enum Side {
     /// To PostgreSQL (READ COMMITTED: lock what you decide on with [`Tx::one_locked`]).
-    Pg(PoolConnection<Postgres>),
+    Pg(Lent),
     /// To SQLite (the only writer).
     Lite(PoolConnection<Sqlite>),
 }
@@ -36,7 +41,7 @@ enum Side {
 impl Side {
     async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         match self {
-            Self::Pg(connection) => connection.execute(statement).await.map(drop),
+            Self::Pg(connection) => (&mut **connection).execute(statement).await.map(drop),
             Self::Lite(connection) => connection.execute(statement).await.map(drop),
         }
     }
@@ -94,8 +99,13 @@ macro_rules! bind_lite {
 }
 
 impl Tx {
-    pub(super) async fn of_pg(connection: PoolConnection<Postgres>, key: Option<RowKey>) -> Result<Self, StoreError> {
+    pub(super) async fn of_pg(connection: Lent, key: Option<RowKey>) -> Result<Self, StoreError> {
         Self::begun(Side::Pg(connection), "BEGIN", key).await
+    }
+
+    /// One of which each statement is a transaction of its own.
+    pub(super) fn of_look(connection: Lent, key: Option<RowKey>) -> Self {
+        Self { side: Some(Side::Pg(connection)), spoiled: false, busy: false, open: false, key }
     }
 
     /// With `writing`, the one write lock is taken at once.
@@ -109,7 +119,7 @@ impl Tx {
 
     async fn begun(side: Side, statement: &'static str, key: Option<RowKey>) -> Result<Self, StoreError> {
         // Made first, so that a request which is given up in the middle of BEGIN is rolled back too.
-        let mut tx = Self { side: Some(side), spoiled: false, key };
+        let mut tx = Self { side: Some(side), spoiled: false, busy: false, open: true, key };
         let begun = tx.side().execute(statement).await;
         tx.judged(begun)?;
         Ok(tx)
@@ -122,11 +132,13 @@ impl Tx {
     }
 
     fn side(&mut self) -> &mut Side {
+        self.busy = true;
         self.side.as_mut().expect("taken only when the transaction ends")
     }
 
     /// Passes the result on; after an error that is no constraint, the connection is not used again.
     pub(super) fn judged<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        self.busy = false;
         done.map_err(|error| {
             self.spoiled |= !is_constraint(&error);
             error.into()
@@ -198,6 +210,7 @@ impl Tx {
         sql: Sql,
         arguments: Vec<Argument>,
     ) -> Pin<Box<dyn Stream<Item = Result<Record, StoreError>> + Send + '_>> {
+        self.busy = true;
         let spoiled = &mut self.spoiled;
         let judged = move |error: sqlx::Error| {
             *spoiled |= !is_constraint(&error);
@@ -237,10 +250,20 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`]: then nothing happened.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        let done = self.side().execute("COMMIT").await;
-        self.judged(done)?;
-        drop(self.side.take()); // back into the pool
+        if self.open {
+            let done = self.side().execute("COMMIT").await;
+            self.judged(done)?;
+        }
+        self.give_back();
         Ok(())
+    }
+
+    /// Gives the connection back, on which nothing is under way. One on which something failed the pool asks first.
+    fn give_back(&mut self) {
+        match self.side.take() {
+            Some(Side::Pg(connection)) if !self.spoiled => connection.give_back(),
+            other => drop(other),
+        }
     }
 
     /// The first row of a statement; on PostgreSQL with `lock` at its end.
@@ -267,6 +290,9 @@ impl Tx {
 impl Drop for Tx {
     /// Rolls back what was not committed, off the caller's path; a connection on which that fails is closed.
     fn drop(&mut self) {
+        if !self.open && !self.spoiled && !self.busy {
+            self.give_back();
+        }
         let Some(mut side) = self.side.take() else { return };
         let runtime = tokio::runtime::Handle::try_current();
         match runtime {

@@ -9,7 +9,8 @@ use crypto::identity::CardSerial;
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
 use crypto::perso::{self, protocol};
 use crypto::scp03::MasterKey;
-use issuance::applications::store::APPLICATION;
+use issuance::applications::APPLICATION;
+use issuance::applications::progress::miss;
 use issuance::cards::qr;
 use issuance::ground::ids::ApplicationId;
 use issuance::ground::{Id, Role};
@@ -404,6 +405,7 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.post(capture, &format!("{card}/loss/undoing"), json!({"grounds": "found"})).await;
     walk.post(other_counter, &format!("{card}/loss/undoing/confirmation"), json!({})).await;
 
+    Box::pin(never_fetched(house, walk, people, &person)).await;
     Box::pin(stock_ledger(house, walk, people)).await;
     Box::pin(register(house, walk, registrar, &other, &person)).await;
     Box::pin(holds(house, walk, &person)).await;
@@ -449,6 +451,57 @@ async fn fees(house: &House, walk: &mut Walk, people: &People, person: &str) {
     walk.get(counter, &format!("/api/v1/fees?office=o-1&day={today}")).await;
     let ended = capture.post(&format!("{path}/cancellation"), "costs-ended", json!({"reason": "went home"})).await;
     assert_eq!(ended.body["stage"], "cancelled", "{ended:?}");
+}
+
+/// A card that its citizen does not fetch.
+async fn never_fetched(house: &House, walk: &mut Walk, people: &People, person: &str) {
+    let People { capture, approver, stock, station, station_id, .. } = people;
+    let asks = async |caller: &Caller, path: &str, body: Value| {
+        let said = caller.post(path, &format!("never-fetched {path}"), body).await;
+        assert!((200..300).contains(&said.status), "{path}: {said:?}");
+        said.body
+    };
+    let applies = json!({"person_id": person, "kind": "change", "reason": "damaged", "office": "o-1"});
+    let id = text(&asks(capture, "/api/v1/applications", applies).await, "id");
+    let application = format!("/api/v1/applications/{id}");
+    let portrait = json!({"portrait": STANDARD.encode(photograph()), "features": "Nốt ruồi"});
+    asks(capture, &format!("{application}/capture"), portrait).await;
+    let seen = approver.get(&application).await.body;
+    asks(approver, &format!("{application}/approval"), json!({"dossier": seen["dossier_sha256"]})).await;
+    let serial = CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 9, 9]);
+    let note = json!({"manufacturer": "Maker", "batch": "1", "transport_key_id": "maker", "serials": [serial]});
+    asks(stock, "/api/v1/stock/deliveries", note).await;
+    asks(stock, "/api/v1/stock/custody", json!({"serials": [serial], "station_id": station_id})).await;
+    let keys = MasterKey::from_bytes(&TRANSPORT_MASTER).unwrap().diversify(&serial, 0xff);
+    let mut chip = Chip::blank(serial, keys);
+    let presented =
+        |chip: &Chip| serde_json::to_value(protocol::Presented { presentation: chip.presentation() }).unwrap();
+    let ordered = asks(station, "/api/v1/station/intake/orders", presented(&chip)).await;
+    let ordered: protocol::IntakeOrder = serde_json::from_value(ordered).unwrap();
+    let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
+    let receipt = serde_json::to_value(protocol::IntakeReceipt { receipt }).unwrap();
+    asks(station, "/api/v1/station/intake/receipts", receipt).await;
+    let ordered = asks(station, "/api/v1/station/personalization/orders", presented(&chip)).await;
+    let ordered: protocol::PersonalizationOrder = serde_json::from_value(ordered).unwrap();
+    let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
+    let challenge = ordered.read_back.challenge.to_vec();
+    let active_authentication = Some(protocol::ActiveAuthentication { signature: chip.signs(&challenge), challenge });
+    let receipt = protocol::PersonalizationReceipt { receipt, active_authentication };
+    let receipt = serde_json::to_value(receipt).unwrap();
+    asks(station, "/api/v1/station/personalization/receipts", receipt).await;
+    // Both terms are over: as if months had passed.
+    let (deeds, id) = (house.service.offices().deeds(), id.parse::<ApplicationId>().unwrap());
+    let past = async || {
+        let mut tx = deeds.db().begin_upkeep().await.unwrap();
+        let sql = sql!("update application set due_on = $1 where id = $2");
+        let day = house.clock.today() - time::Duration::days(1);
+        tx.change(&APPLICATION, id, sql, args![day, id]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    past().await;
+    miss(deeds).await.unwrap();
+    past().await;
+    walk.post(stock, &format!("{application}/giving-up"), json!({})).await;
 }
 
 /// What becomes of blanks that become no card.

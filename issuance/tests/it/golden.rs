@@ -47,6 +47,7 @@ const STAGES: Variants<Stage> = variants! {
     Stage::InProduction { .. } => "in-production",
     Stage::Shipped { .. } => "shipped",
     Stage::Personalized { .. } => "personalized",
+    Stage::NotFetched { .. } => "not-fetched",
     Stage::HandedOver { .. } => "handed-over",
     Stage::Cancelled { withdrawn: true, .. } => "withdrawn",
     Stage::Cancelled { .. } => "cancelled",

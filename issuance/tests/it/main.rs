@@ -41,6 +41,7 @@ mod looks;
 mod loss;
 mod merges;
 mod nation;
+mod not_fetched;
 mod notices;
 mod offices;
 mod offline;

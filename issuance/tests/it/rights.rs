@@ -123,6 +123,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/applications", Officers(&[Capture])),
     ("POST", "/api/v1/applications/{id}/capture", Officers(&[Capture])),
     ("POST", "/api/v1/applications/{id}/cancellation", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/giving-up", Officers(&[Stock])),
     ("POST", "/api/v1/applications/{id}/resubmission", Officers(&[Capture])),
     ("POST", "/api/v1/applications/{id}/withdrawal", Officers(&[Capture])),
     ("GET", "/api/v1/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),

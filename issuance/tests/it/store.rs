@@ -1,14 +1,17 @@
 //! One SQL, two databases.
 
+use std::collections::BTreeSet;
+
 use issuance::ground::{OfficeCode, Role};
-use issuance::store::{Argument, StoreError};
+use issuance::store::{Argument, Db, Sql, StoreError, Tx};
 use issuance::{args, sql};
 use serde_json::json;
 use time::macros::date;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::house::on_both;
+use crate::house::{House, on_both};
+use crate::postgres;
 
 #[tokio::test]
 async fn what_goes_in_comes_out() {
@@ -133,6 +136,109 @@ async fn twenty_workers_claim_each_piece_once() {
         }
         all.sort();
         assert_eq!(all, (0..40).map(|n| format!("{n:02}")).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// Which process of PostgreSQL serves, and when its transaction began, in microseconds.
+const SERVED: Sql = sql!(
+    pg "select pg_backend_pid()::bigint as process, (extract(epoch from transaction_timestamp()) * 1e6)::bigint as began",
+    lite "select 0 as process, 0 as began"
+);
+
+async fn served(tx: &mut Tx) -> (i64, i64) {
+    let row = tx.one(SERVED, args![]).await.unwrap().unwrap();
+    (row.get("process").unwrap(), row.get("began").unwrap())
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_transaction_after_the_other() {
+    let Some(url) = postgres::fresh_database() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::connect(Some(&url), folder.path()).await.unwrap();
+    let mut processes = BTreeSet::new();
+    for _ in 0..3 {
+        let mut tx = db.begin_read().await.unwrap();
+        processes.insert(served(&mut tx).await.0);
+        tx.commit().await.unwrap();
+        // Each statement of a look is a transaction of its own, and none is open when it ends.
+        let mut look = db.begin_look().await.unwrap();
+        let ((process, one), (_, other)) = (served(&mut look).await, served(&mut look).await);
+        assert!(one < other, "{one} {other}");
+        processes.insert(process);
+    }
+    assert_eq!((processes.len(), db.connections()), (1, (0, 1)));
+    // What failed in a transaction is not at hand for the next one.
+    let mut tx = db.begin_read().await.unwrap();
+    assert_eq!(tx.run(sql!("select nothing from nowhere"), args![]).await.ok(), None);
+    drop(tx);
+    processes.insert(served(&mut db.begin_read().await.unwrap()).await.0);
+    assert_eq!(processes.len(), 2);
+    db.close().await;
+    assert!(db.begin_read().await.is_err() && db.begin_look().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_callers_than_connections_are_served_in_turn() {
+    let Some(url) = postgres::fresh_database() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::connect(Some(&url), folder.path()).await.unwrap();
+    let callers = (0..48).map(|_| {
+        let db = db.clone();
+        tokio::spawn(async move {
+            let mut processes = BTreeSet::new();
+            for _ in 0..20 {
+                let mut tx = db.begin_read().await.unwrap();
+                processes.insert(served(&mut tx).await.0);
+                tx.commit().await.unwrap();
+            }
+            processes
+        })
+    });
+    let mut processes = BTreeSet::new();
+    for caller in callers.collect::<Vec<_>>() {
+        processes.extend(caller.await.unwrap());
+    }
+    assert!(processes.len() <= 16, "{} connections", processes.len());
+    db.close().await;
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_passed_over() {
+    let Some(url) = postgres::fresh_database() else { return };
+    let house = Box::pin(House::open(Some(url.clone()))).await;
+    let officer = house.officer("registrar", &[Role::Registrar], "o-0").await;
+    let elsewhere = Db::connect(Some(&url), house.folder.path()).await.unwrap();
+    let end = sql!(
+        pg "select count(pg_terminate_backend(pid)) as n from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()",
+        lite "select 0 as n"
+    );
+    for _ in 0..5 {
+        assert_eq!(officer.get("/api/v1/me").await.status, 200);
+        // What is at hand now is gone when the gate asks for it.
+        elsewhere.begin_read().await.unwrap().one(end, args![]).await.unwrap();
+        assert_eq!(officer.get("/api/v1/me").await.status, 200);
+    }
+    elsewhere.close().await;
+    Box::pin(house.service.stop()).await;
+}
+
+#[tokio::test]
+async fn texts_in_the_indexes_of_the_largest_tables_are_compared_byte_by_byte() {
+    on_both(async |house| {
+        let by_language = sql!(
+            pg "select coalesce(string_agg(distinct c.relname || '.' || a.attname, ' '), '') as n
+                from pg_index i join pg_class c on c.oid = i.indrelid
+                join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey::smallint[])
+                join pg_collation l on l.oid = a.attcollation
+                where l.collname <> 'C'
+                and c.relname in ('person', 'audit_entry', 'personal_number', 'full_name', 'full_name_word')",
+            lite "select '' as n"
+        );
+        let mut tx = house.service.offices().deeds().db().begin_read().await.unwrap();
+        let row = tx.one(by_language, args![]).await.unwrap().unwrap();
+        assert_eq!(row.get::<String>("n").unwrap(), "");
     })
     .await;
 }

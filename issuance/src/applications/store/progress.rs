@@ -59,6 +59,19 @@ pub(in crate::applications) async fn note(
     Ok(tx.run(sql, args![id, moves, kind, at]).await? == 1)
 }
 
+/// Returns applications whose card was not fetched until before this day, by id, after this one.
+pub(in crate::applications) async fn missed(
+    tx: &mut Tx,
+    today: Date,
+    after: ApplicationId,
+    most: i64,
+) -> Result<Vec<ApplicationId>, StoreError> {
+    let sql = sql!(
+        "select id from application where due_on < $1 and stage = 'personalized' and id > $2 order by id limit $3"
+    );
+    tx.all(sql, args![today, after, most]).await?.iter().map(|row| Id::of(row, "id")).collect()
+}
+
 /// Returns applications whose card is ready since a moment between these, and of which this was not said, by id, after
 /// this one.
 pub(in crate::applications) async fn unfetched(

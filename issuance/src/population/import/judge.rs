@@ -28,7 +28,7 @@ pub struct Fit {
     pub declared_on: Option<time::Date>,
     /// By what the person is found.
     pub found: Indexed,
-    /// The record as it is kept, in JSON.
+    /// The record as it is kept, in JSON: without what is null.
     pub record: String,
     /// SHA-256 of the record's canonical form.
     pub digest: [u8; 32],
@@ -85,8 +85,7 @@ pub fn judge(declared: &Declared, reference: &Reference, today: time::Date) -> R
         let says = "the declaration was made more than two years before it was entered";
         findings.push(Finding::new(rules::RECORD_STALE, "declared_on", says).mended("ask the person again", None));
     }
-    let record = serde_json::to_string(&person).expect("a record is a JSON object");
-    let (digest, found) = (digest_of(&person), Indexed::of(&person));
+    let ((record, digest), found) = (written(&person), Indexed::of(&person));
     Ok(Fit { person, number, findings, form, declared_on, found, record, digest })
 }
 
@@ -104,8 +103,9 @@ pub fn digest(record: &Value) -> [u8; 32] {
     Sha256::digest(&canonical).into()
 }
 
-/// Returns [`digest`] of a person's record, without making JSON of it. Every field is named, so that none is forgotten.
-fn digest_of(person: &Person) -> [u8; 32] {
+/// Returns a person's record as it is kept, and its [`digest`], both written in one go. Every field is named, so that
+/// none is forgotten.
+fn written(person: &Person) -> (String, [u8; 32]) {
     let Person {
         full_name,
         birth,
@@ -131,8 +131,8 @@ fn digest_of(person: &Person) -> [u8; 32] {
         old_id_number,
         household_book_number,
     } = person;
-    let mut into = Canonical(Vec::with_capacity(1024));
-    into.0.push(b'{');
+    let mut into = Writing { canonical: Vec::with_capacity(1024), json: String::with_capacity(1024), parted: true };
+    into.open();
     into.shown("birth_date", Some(birth));
     into.place("birth_registration", Some(birth_registration));
     into.text("blood_group", blood_group.as_deref());
@@ -156,65 +156,104 @@ fn digest_of(person: &Person) -> [u8; 32] {
     into.shown("sex", Some(sex));
     into.relative("spouse", spouse.as_ref());
     into.place("temporary_residence", temporary_residence.as_ref());
-    into.0.push(b'}');
-    Sha256::digest(&into.0).into()
+    into.close();
+    (into.json, Sha256::digest(&into.canonical).into())
 }
 
-/// The canonical form of a record, as [`write`] makes it of JSON.
-struct Canonical(Vec<u8>);
+/// A record as JSON without what is null, and its canonical form as [`write`] makes it of that.
+struct Writing {
+    canonical: Vec<u8>,
+    json: String,
+    /// No comma is due.
+    parted: bool,
+}
 
-impl Canonical {
-    fn text(&mut self, name: &str, text: Option<&str>) {
-        let Some(text) = text else { return };
-        self.begins(name);
-        self.0.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-        self.0.extend_from_slice(text.as_bytes());
-        self.0.push(b',');
+impl Writing {
+    fn open(&mut self) {
+        self.canonical.push(b'{');
+        self.json.push('{');
+        self.parted = true;
     }
 
+    fn close(&mut self) {
+        self.canonical.push(b'}');
+        self.json.push('}');
+        self.parted = false;
+    }
+
+    /// Writes the name of a field: one of this program's own, in which nothing is to be escaped.
+    fn field(&mut self, name: &str) {
+        self.canonical.extend_from_slice(name.as_bytes());
+        self.canonical.push(b':');
+        if !std::mem::take(&mut self.parted) {
+            self.json.push(',');
+        }
+        self.json.push('"');
+        self.json.push_str(name);
+        self.json.push_str("\":");
+    }
+
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        let Some(text) = text else { return };
+        self.field(name);
+        self.canonical.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.canonical.extend_from_slice(text.as_bytes());
+        self.canonical.push(b',');
+        self.json.push('"');
+        if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+            self.json.push_str(text);
+        } else {
+            self.escaped(text);
+        }
+        self.json.push('"');
+    }
+
+    fn escaped(&mut self, text: &str) {
+        for letter in text.chars() {
+            match letter {
+                '"' | '\\' => self.json.extend(['\\', letter]),
+                '\0'..='\u{1f}' => write!(self.json, "\\u{:04x}", u32::from(letter)).expect("a text grows"),
+                letter => self.json.push(letter),
+            }
+        }
+    }
+
+    /// Writes what is shown in a few characters of which none is to be escaped.
     fn shown(&mut self, name: &str, value: Option<impl Display>) {
         let Some(value) = value else { return };
-        self.begins(name);
-        let at = self.0.len();
-        self.0.extend_from_slice(&[0; 4]);
-        write!(self, "{value}").expect("bytes can be added");
-        let length = u32::try_from(self.0.len() - at - 4).unwrap_or(u32::MAX);
-        self.0[at..at + 4].copy_from_slice(&length.to_be_bytes());
-        self.0.push(b',');
+        self.field(name);
+        self.json.push('"');
+        let at = self.json.len();
+        write!(self.json, "{value}").expect("a text grows");
+        let text = &self.json.as_bytes()[at..];
+        self.canonical.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.canonical.extend_from_slice(text);
+        self.canonical.push(b',');
+        self.json.push('"');
     }
 
     fn place(&mut self, name: &str, place: Option<&Place>) {
         let Some(Place { province, district, commune, detail }) = place else { return };
-        self.begins(name);
-        self.0.push(b'{');
+        self.field(name);
+        self.open();
         self.text("commune", commune.as_deref());
         self.text("detail", detail.as_ref().map(CardText::as_str));
         self.text("district", district.as_deref());
         self.shown("province", Some(province));
-        self.0.extend_from_slice(b"},");
+        self.close();
+        self.canonical.push(b',');
     }
 
     fn relative(&mut self, name: &str, relative: Option<&Relative>) {
         let Some(Relative { full_name, personal_number, old_id_number, nationality }) = relative else { return };
-        self.begins(name);
-        self.0.push(b'{');
+        self.field(name);
+        self.open();
         self.text("full_name", Some(full_name.as_str()));
         self.text("nationality", Some(nationality));
         self.text("old_id_number", old_id_number.as_deref());
         self.text("personal_number", personal_number.as_ref().map(PersonalNumber::as_str));
-        self.0.extend_from_slice(b"},");
-    }
-
-    fn begins(&mut self, name: &str) {
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.push(b':');
-    }
-}
-
-impl fmt::Write for Canonical {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
+        self.close();
+        self.canonical.push(b',');
     }
 }
 
@@ -248,14 +287,14 @@ mod tests {
     use crate::population::nation;
 
     #[test]
-    fn the_digest_of_a_person_is_that_of_the_record() {
+    fn the_record_that_is_written_and_its_digest_are_those_of_the_person() {
         let people = nation::examined_people(2000);
         // Somewhere each field is there, so that each is compared.
         let mut met = std::collections::BTreeSet::new();
         let mut of_nobody = people[0].clone();
         of_nobody.temporary_residence = Some(people[0].place_of_origin.clone());
         of_nobody.current_residence = Some(people[1].place_of_origin.clone());
-        of_nobody.religion = "Phật giáo".parse().ok();
+        of_nobody.religion = "Phật giáo \"Hòa Hảo\" \\ \u{7f}".parse().ok();
         of_nobody.blood_group = Some("O+".to_owned());
         of_nobody.representative = people.iter().find_map(|one| one.father.clone());
         of_nobody.died = "01/2020".parse().ok();
@@ -267,8 +306,11 @@ mod tests {
             let record = fields_of(person);
             met.extend(record.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()));
             let record = Value::Object(record);
-            assert_eq!(digest_of(person), digest(&record));
-            assert_eq!(serde_json::from_str::<Value>(&serde_json::to_string(person).unwrap()).unwrap(), record);
+            let (json, digested) = written(person);
+            assert_eq!(digested, digest(&record));
+            let kept = serde_json::from_str::<Value>(&json).unwrap();
+            assert_eq!((digest(&kept), kept.as_object().unwrap().values().any(Value::is_null)), (digested, false));
+            assert_eq!(Value::Object(fields_of(&serde_json::from_str(&json).unwrap())), record);
         }
         assert_eq!(met.len(), 22, "{met:?}");
     }

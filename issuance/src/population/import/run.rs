@@ -733,9 +733,9 @@ async fn enter<'a>(
             place: None,
         });
     }
-    let written = store::write(deed.tx(), (&key, &batch), at, &entering, today);
+    let written = store::write(deed.tx(), (&key, &batch), at, &entering, (today, first.is_none()));
     let encoding = watch.lap();
-    store::enter(deed.tx(), written, first.is_none()).await?;
+    store::enter(deed.tx(), written).await?;
     let mut waiting = Deltas::default();
     for row in &mut kept {
         let place = place_declared(&row.declaration, register.reference(), today);

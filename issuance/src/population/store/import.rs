@@ -1,5 +1,6 @@
 //! SQL of the import: files, the rows that wait in quarantine, and the persons who came with a file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crypto::identity::PersonalNumber;
@@ -357,13 +358,14 @@ pub(in crate::population) struct Written {
     deltas: Deltas,
 }
 
-/// Writes the rows of persons of a file. Nothing is sent yet.
+/// Writes the rows of persons of a file, and counts their names if the dictionary is not made when all are there.
+/// Nothing is sent yet.
 pub(in crate::population) fn write(
     tx: &mut Tx,
     (key, batch): (&RowKey, &Batch),
     at: OffsetDateTime,
     persons: &[Entering<'_>],
-    today: time::Date,
+    (today, with_names): (time::Date, bool),
 ) -> Written {
     let sql = sql!(
         "insert into person (id, office, personal_number, record, likeness, findings, declared_by, declared_at, events,
@@ -379,14 +381,16 @@ pub(in crate::population) fn write(
         let (fit, found) = (one.fit, &one.fit.found);
         let [province, district, commune] = &found.residence;
         let findings: Vec<&Finding> = fit.findings.iter().chain(&one.found).collect();
-        let findings =
-            if findings.is_empty() { "[]".to_owned() } else { serde_json::to_string(&findings).expect("texts alone") };
+        let findings: Cow<'_, str> = match findings[..] {
+            [] => "[]".into(),
+            _ => serde_json::to_string(&findings).expect("texts alone").into(),
+        };
         let mac = declared_mac(key, one.id, batch.id, one.line, &fit.digest);
         rows.row([
             one.id.into(),
             batch.office.as_str().into(),
             fit.number.as_ref().map(PersonalNumber::as_str).into(),
-            Field::Json(&fit.record),
+            Field::Text(&fit.record),
             (&found.likeness).into(),
             Field::Json(&findings),
             batch.begun.by.into(),
@@ -418,11 +422,13 @@ pub(in crate::population) fn write(
     let keyed: Vec<_> = persons.iter().map(|one| (one.id, one.keys)).collect();
     let (mut names, mut deltas) = (BTreeMap::new(), Deltas::default());
     for one in persons {
-        let fold = &one.fit.found.fold;
-        match names.get_mut(fold) {
-            Some(n) => *n += 1,
-            None => {
-                names.insert(fold.clone(), 1);
+        if with_names {
+            let fold = &one.fit.found.fold;
+            match names.get_mut(fold) {
+                Some(n) => *n += 1,
+                None => {
+                    names.insert(fold.clone(), 1);
+                }
             }
         }
         deltas.add(&one.mark);
@@ -432,15 +438,13 @@ pub(in crate::population) fn write(
     Written { persons: rows, keys: duplicates::new_rows(tx, &keyed), names, drawn, deltas }
 }
 
-/// Enters persons of a file; their names into the dictionary too, if it is not made when all are there.
-pub(in crate::population) async fn enter(tx: &mut Tx, written: Written, with_names: bool) -> Result<(), StoreError> {
+/// Enters persons of a file, and their names into the dictionary as far as they were counted.
+pub(in crate::population) async fn enter(tx: &mut Tx, written: Written) -> Result<(), StoreError> {
     let Written { persons, keys, names, drawn, deltas } = written;
     tx.insert_rows(persons).await?;
     tx.insert_rows(keys).await?;
-    if with_names {
-        let bearers: Vec<_> = names.iter().map(|(fold, n)| (fold.as_str(), *n)).collect();
-        names::add(tx, &bearers, drawn).await?;
-    }
+    let bearers: Vec<_> = names.iter().map(|(fold, n)| (fold.as_str(), *n)).collect();
+    names::add(tx, &bearers, drawn).await?;
     quality::count(tx, &deltas).await?;
     Ok(())
 }

@@ -206,7 +206,7 @@ pub(in crate::population) const TALLIES: [Tally; 2] = [
         merge: |deltas, row| {
             let (persons, right, enough) = (row.get("persons")?, row.get("right_n")?, row.get("enough_n")?);
             let (clean, all) = (row.get("clean_n")?, row.get("all_n")?);
-            deltas.merge(row.get("commune")?, row.get("month")?, [persons, right, enough, clean, all]);
+            deltas.merge(&row.get::<String>("commune")?, row.get("month")?, [persons, right, enough, clean, all]);
             Ok(())
         },
     },
@@ -222,7 +222,7 @@ pub(in crate::population) const TALLIES: [Tally; 2] = [
         ),
         merge: |deltas, row| {
             let counts = [row.get("entered")?, row.get("quarantined")?];
-            deltas.merge_entry(row.get("commune")?, row.get("day")?, counts);
+            deltas.merge_entry(&row.get::<String>("commune")?, row.get("day")?, counts);
             Ok(())
         },
     },
