@@ -98,7 +98,11 @@ pub async fn ship(
         let application = application.filter(|application| chip.office == sent.from && application.office == sent.to);
         let application = application.ok_or_else(|| of_chip(ProductionError::NotToShip))?;
         let card = application.stage.card().ok_or(ProductionError::ApplicationGone)?;
-        if cards::store::card_locked(deed, card).await?.is_none_or(|card| card.body == BodyCheck::Awaited) {
+        let card_row = cards::store::card_locked(deed, card).await?;
+        if card_row.as_ref().is_some_and(|card| card.recalled) {
+            return Err(of_chip(ProductionError::Recalled));
+        }
+        if card_row.is_none_or(|card| card.body == BodyCheck::Awaited) {
             return Err(of_chip(cards::CardError::BodyUnchecked.into()));
         }
         (chip.custody, chip.boxed) = (None, Some(sent.id));

@@ -12,6 +12,7 @@ use super::model::ChipState;
 use super::store::cases as kept;
 use super::{boxes, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Actor;
 use crate::ground::ids::{CaseId, StationId};
 use crate::ground::text::tidy;
 use crate::ground::{Decision, OfficeCode, Officer, Permission};
@@ -27,6 +28,8 @@ pub enum CaseKind {
     Box,
     /// A station holds other chips than the ledger says.
     Count,
+    /// What was signed for a chip and the card that it became disagree.
+    Signed,
 }
 
 impl CaseKind {
@@ -37,6 +40,7 @@ impl CaseKind {
             Self::Lost => "lost",
             Self::Box => "box",
             Self::Count => "count",
+            Self::Signed => "signed",
         }
     }
 
@@ -46,6 +50,7 @@ impl CaseKind {
             Self::Lost => &[CaseOutcome::Lost],
             Self::Box => &[CaseOutcome::Arrived, CaseOutcome::Returned, CaseOutcome::Lost],
             Self::Count => &[CaseOutcome::Explained, CaseOutcome::Lost],
+            Self::Signed => &[CaseOutcome::Explained],
         }
     }
 }
@@ -60,7 +65,7 @@ pub enum CaseOutcome {
     Returned,
     /// The missing chips are lost, and can become no card.
     Lost,
-    /// The chips are where the ledger says; the reason says what was wrong with the count.
+    /// The chips are where the ledger says; the reason says what was wrong with the count, or with what was signed.
     Explained,
     /// The lost chip was found.
     Found,
@@ -132,7 +137,7 @@ pub struct Case {
     pub missing: Vec<CardSerial>,
     /// Chips that should not be there.
     pub extra: Vec<CardSerial>,
-    /// The officer who met the difference, and when.
+    /// The officer who met the difference (nil: the service itself), and when.
     pub opened: Decision,
     /// The day by which it is settled.
     pub due_on: Date,
@@ -150,7 +155,17 @@ pub struct Case {
 
 /// Opens a case: it is due on the third working day after this one.
 pub(super) async fn open(deed: &mut Deed<Officer>, difference: Difference) -> Result<CaseId, ProductionError> {
-    let (opened, today) = (deed.decision(), deed.today());
+    let opened = deed.decision();
+    open_by(deed, opened, difference).await
+}
+
+/// As [`open`], for what the service met itself: then no officer opened it.
+pub(super) async fn open_by<A: Actor>(
+    deed: &mut Deed<A>,
+    opened: Decision,
+    difference: Difference,
+) -> Result<CaseId, ProductionError> {
+    let today = deed.today();
     let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
     let due_on = calendar.add_working_days(today, TERM).unwrap_or(Date::MAX);
     let Difference { kind, office, subject, missing, extra } = difference;
@@ -213,7 +228,7 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: CaseId) -> Result<Case, Produ
     match (case.kind, outcome) {
         (CaseKind::Box | CaseKind::Count, CaseOutcome::Lost) => lose_missing(deed, &case).await?,
         (CaseKind::Box, outcome) => boxes::settle(deed, &case, outcome).await?,
-        (CaseKind::Lost | CaseKind::Count, _) => {}
+        (CaseKind::Lost | CaseKind::Count | CaseKind::Signed, _) => {}
     }
     (case.state, case.settled) = (CaseState::Settled, Some(deed.decision()));
     kept::decide(deed.tx(), &case).await?;

@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(171, "0171_production_card_batches"),
     migration!(173, "0173_production_print_jobs"),
     migration!(175, "0175_production_parcels"),
+    migration!(185, "0185_production_postings_in_order"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.
