@@ -45,8 +45,27 @@ const BESIDE: &[&[&str]] = &[
 /// Commands that do not ask for tables: of the folder or of files alone, those that make, save or put back a database,
 /// and those whose own tests say what they do about one.
 const OTHERS: &[&str] = &[
-    "archive", "backup", "completions", "config", "crl", "duplicates", "generate", "help", "init", "man", "migrate",
-    "openapi", "reconcile", "rekey", "renew-server", "restore", "rotate", "rules", "serve", "stages", "transport-key",
+    "archive",
+    "backup",
+    "completions",
+    "config",
+    "crl",
+    "duplicates",
+    "generate",
+    "help",
+    "init",
+    "man",
+    "migrate",
+    "openapi",
+    "reconcile",
+    "rekey",
+    "renew-server",
+    "restore",
+    "rotate",
+    "rules",
+    "serve",
+    "stages",
+    "transport-key",
 ];
 const NOBODY: &str = "00000000-0000-0000-0000-00000000000a";
 
@@ -171,7 +190,8 @@ async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
         let settings = house::settings(&folder, database.clone());
         let again = Service::start(&settings, None, Randomness::seeded(3)).await.unwrap();
         let deeds = again.offices().deeds().clone();
-        let complaints = production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap().complaints;
+        let complaints =
+            production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap().complaints;
         assert!(complaints.iter().any(|complaint| complaint.contains("o-9")), "{complaints:?}");
         again.stop().await;
     }
