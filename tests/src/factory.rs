@@ -1,4 +1,5 @@
-//! A factory: real offices, a tray of blanks under the hands of `hardware-sim trays`, and one station with many readers.
+//! A factory: real offices, a tray of blanks under the hands of `hardware-sim trays`, and one
+//! station with many readers.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};

@@ -105,6 +105,7 @@ catalogue! {
     CardAlreadyHeld "card-already-held" Request
     CardNotComposable "card-not-composable" Request
     CardNotToShip "card-not-to-ship" Request
+    CardRecalled "card-recalled" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
     CardUnknown "card-unknown" Request
     CertificationRequestUnfit "certification-request-unfit" Request

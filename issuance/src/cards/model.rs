@@ -35,6 +35,8 @@ pub struct Card {
     pub must_change: bool,
     /// Whether its body was compared with its chip.
     pub body: BodyCheck,
+    /// True if its chip was recalled before it was handed over.
+    pub recalled: bool,
 }
 
 /// Whether the body of a card was compared with its chip.

@@ -11,6 +11,7 @@ impl From<CardError> for Problem {
     fn from(error: CardError) -> Self {
         use CardError as E;
         match error {
+            E::Recalled => Self::new(Code::CardRecalled).detail(error),
             E::BodyUnchecked => Self::new(Code::BodyCheckNeeded).detail(error),
             E::Grounds => Self::new(Code::LossGroundsMissing),
             E::Hash => Self::new(Code::HashMalformed),

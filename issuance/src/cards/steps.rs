@@ -31,6 +31,9 @@ pub async fn activate<A: Actor>(
     handed_over: Decision,
 ) -> Result<Vec<CardId>, CardError> {
     card.status = card.status.clone().activate(handed_over)?;
+    if card.recalled {
+        return Err(CardError::Recalled);
+    }
     if card.body == BodyCheck::Awaited {
         return Err(CardError::BodyUnchecked);
     }
@@ -62,6 +65,21 @@ pub async fn body_checked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<()
     let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
     if card.body == BodyCheck::Awaited {
         store::set_body_checked(deed.tx(), id).await?;
+    }
+    Ok(())
+}
+
+/// Marks a card whose chip was recalled: it is not handed over any more. One that was handed over stays what it is, and
+/// is listed with the recall.
+///
+/// # Errors
+/// [`CardError::Unknown`]
+pub async fn recall<A: Actor>(deed: &mut Deed<A>, id: CardId, by: Object) -> Result<(), CardError> {
+    let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
+    if card.status == Status::Personalized && !card.recalled {
+        store::set_recalled(deed.tx(), id).await?;
+        let entry = Entry::new(Action::CardRecalled, Object::Card(id), Purpose::Stock).about(card.person);
+        deed.enter(entry.with(by).of(&card.office)).await?;
     }
     Ok(())
 }
@@ -331,6 +349,9 @@ pub enum CardError {
     /// The card's status.
     #[error(transparent)]
     Status(#[from] StatusError),
+    /// Its chip was recalled before it was handed over.
+    #[error("the chip of the card was recalled")]
+    Recalled,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

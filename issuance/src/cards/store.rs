@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(82, "0082_cards_must_change"),
     migration!(85, "0085_cards_tally"),
     migration!(172, "0172_cards_body"),
+    migration!(187, "0187_cards_recalled"),
 ];
 
 /// Cards carry a MAC.
@@ -42,16 +43,17 @@ pub const CARD: Sealed = Sealed {
         ("suspended_until", Kind::Moment),
         ("must_change", Kind::Text),
         ("body", Kind::Text),
+        ("recalled", Kind::Truth),
     ],
     keys: 1,
     one: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, body, version, mac
+                suspended_until, must_change, body, recalled, version, mac
          from card where id = $1"
     ),
     all: sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, body, version, mac
+                suspended_until, must_change, body, recalled, version, mac
          from card order by id"
     ),
     set: sql!("update card set version = $1, mac = $2 where id = $3"),
@@ -118,7 +120,7 @@ pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<
 async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, body, version, mac
+                suspended_until, must_change, body, recalled, version, mac
          from card where person_id = $1 order by id"
     );
     tx.all_sealed(&CARD, sql, args![person]).await
@@ -128,7 +130,7 @@ async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError>
 async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record>, StoreError> {
     let sql = sql!(
         "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                suspended_until, must_change, body, version, mac
+                suspended_until, must_change, body, recalled, version, mac
          from card where sod_sha256 = $1"
     );
     Ok(tx.all_sealed(&CARD, sql, args![sod_sha256]).await?.into_iter().next())
@@ -145,13 +147,47 @@ pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Resu
     Ok(())
 }
 
-/// Marks a card that its holder must change, with the reason.
+/// Returns the cards of these chips that were made and not handed over.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn waiting_of(tx: &mut Tx, serials: &[CardSerial]) -> Result<Vec<CardId>, StoreError> {
+    let sql = sql!(
+        pg "select id from card where serial = any($1::text[]) and status = 'personalized' order by id",
+        lite "select id from card where serial in (select value from json_each($1)) and status = 'personalized'
+              order by id",
+    );
+    let serials = Argument::Texts(serials.iter().map(ToString::to_string).collect());
+    tx.all(sql, args![serials]).await?.iter().map(|row| Id::of(row, "id")).collect()
+}
+
+/// Returns the chip and the digest of the document of each of these cards that there is.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn digests(tx: &mut Tx, ids: &[CardId]) -> Result<Vec<(CardId, (CardSerial, [u8; 32]))>, StoreError> {
+    let sql = sql!(
+        pg "select id, serial, sod_sha256 from card where id = any($1::uuid[])",
+        lite "select id, serial, sod_sha256 from card where id in (select value from json_each($1))",
+    );
+    let ids = Argument::Uuids(ids.iter().map(|id| id.uuid()).collect());
+    let read = |row: &Record| Ok((Id::of(row, "id")?, (row.parsed("serial")?, row.array("sod_sha256")?)));
+    tx.all(sql, args![ids]).await?.iter().map(read).collect()
+}
+
+/// Marks a card whose chip was recalled.
+pub(super) async fn set_recalled(tx: &mut Tx, id: CardId) -> Result<(), StoreError> {
+    tx.change(&CARD, id, sql!("update card set recalled = $1 where id = $2"), args![true, id]).await?;
+    Ok(())
+}
+
 /// Says that the body of a card was compared with its chip.
 pub(super) async fn set_body_checked(tx: &mut Tx, id: CardId) -> Result<(), StoreError> {
     tx.change(&CARD, id, sql!("update card set body = $1 where id = $2"), args![BodyCheck::Checked.word(), id]).await?;
     Ok(())
 }
 
+/// Marks a card that its holder must change, with the reason.
 pub(super) async fn set_must_change(tx: &mut Tx, id: CardId, because: &str) -> Result<(), StoreError> {
     tx.change(&CARD, id, sql!("update card set must_change = $1 where id = $2"), args![because, id]).await?;
     Ok(())
@@ -261,6 +297,7 @@ fn read(row: &Record) -> Result<Card, StoreError> {
             Some("checked") => BodyCheck::Checked,
             Some(_) => return Err(row.inconsistent("body")),
         },
+        recalled: row.get::<Option<bool>>("recalled")?.unwrap_or(false),
     })
 }
 

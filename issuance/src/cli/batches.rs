@@ -26,9 +26,9 @@ impl BatchesCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let now = deeds.source().now();
-            let mut tx = deeds.db().begin_read().await?;
+            let look = server::look(&settings).await?;
+            let now = look.clock().now();
+            let mut tx = look.begin_read().await?;
             let mut shown = Vec::new();
             for batch in production::unclosed_card_batches(&mut tx).await? {
                 if self.office.as_ref().is_some_and(|office| office != batch.office.as_str()) {

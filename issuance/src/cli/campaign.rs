@@ -101,10 +101,10 @@ async fn load(of: FileOf, expected: bool) -> Outcome {
 impl Show {
     async fn run(self) -> Outcome {
         let settings = self.place.settings()?;
-        let deeds = server::deeds(&settings).await?;
+        let look = server::look(&settings).await?;
         let register = Register::open(&settings.population)?;
-        let today = deeds.source().clock().today();
-        let mut tx = deeds.db().begin_read().await?;
+        let today = look.clock().today();
+        let mut tx = look.begin_read().await?;
         let view = campaign::campaign(&mut tx, register.reference(), self.level, &self.province, today).await?;
         let text = match (self.json, self.csv) {
             (true, _) => serde_json::to_string_pretty(&view)?,

@@ -27,11 +27,11 @@ impl CellsCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         let cells = tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let mut tx = deeds.db().begin_read().await?;
+            let look = server::look(&settings).await?;
+            let mut tx = look.begin_read().await?;
             let cells = leases::cells(&mut tx, "", i64::MAX).await?;
             drop(tx);
-            deeds.db().close().await;
+            look.close().await;
             Ok::<_, Box<dyn std::error::Error>>(cells)
         })?;
         let cells: Vec<_> =

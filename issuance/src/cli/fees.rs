@@ -36,9 +36,9 @@ impl FeesCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let day = self.day.map_or_else(|| deeds.source().clock().today(), |day| day.0);
-            let mut tx = deeds.db().begin_read().await?;
+            let look = server::look(&settings).await?;
+            let day = self.day.map_or_else(|| look.clock().today(), |day| day.0);
+            let mut tx = look.begin_read().await?;
             let (mut entries, mut after) = (Vec::new(), Id::nil());
             loop {
                 let some = store::of_day(&mut tx, &self.office, day, after, PIECE).await?;

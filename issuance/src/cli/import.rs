@@ -17,7 +17,7 @@ use crate::access;
 use crate::deed::Deeds;
 use crate::ground::ids::{BatchId, OfficerId};
 use crate::ground::text::Login;
-use crate::ground::{OfficeCode, Permission, Randomness, Role};
+use crate::ground::{OfficeCode, Permission, Role};
 use crate::population::import::{Done, Ended, First, Format, Told, Wanted, end, import, load_first, look_for_doubles};
 use crate::population::rules;
 use crate::population::store::import::Batch;
@@ -83,7 +83,7 @@ impl ImportCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = Settings { lock_timeout: Some(Duration::from_secs(self.wait)), ..self.place.settings()? };
         tokio::runtime::Runtime::new()?.block_on(async {
-            let offices = Box::pin(Offices::open(&settings, None, Randomness::System)).await?;
+            let offices = Box::pin(Offices::beside(&settings)).await?;
             let outcome = Box::pin(self.files(&offices)).await;
             offices.deeds().db().close().await;
             outcome

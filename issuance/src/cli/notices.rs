@@ -8,9 +8,9 @@ use super::confirm::confirm;
 use super::{Outcome, Place, output};
 use crate::ground::actor::Service;
 use crate::ground::ids::NoticeId;
-use crate::ground::{Id, Randomness, files};
+use crate::ground::{Id, files};
 use crate::notices::{self, draw, sending, store};
-use crate::server::Offices;
+use crate::server::{self, Look, Offices};
 
 /// What citizens are told in writing: what waits, letters to print, and what is due now.
 #[derive(Args)]
@@ -67,9 +67,12 @@ impl NoticesCommand {
         };
         let settings = place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let offices = Box::pin(Offices::open(&settings, None, Randomness::System)).await?;
+            if let Verb::List(list) = &self.verb {
+                return listed(&server::look(&settings).await?, list.json).await;
+            }
+            let offices = Box::pin(Offices::beside(&settings)).await?;
             let outcome = match &self.verb {
-                Verb::List(list) => listed(&offices, list.json).await,
+                Verb::List(_) => Ok(()),
                 Verb::Letters(letters) => Box::pin(printed(&offices, &letters.out, letters.yes)).await,
                 Verb::Send(_) => sent(&offices).await,
             };
@@ -79,8 +82,8 @@ impl NoticesCommand {
     }
 }
 
-async fn listed(offices: &Offices, json: bool) -> Outcome {
-    let figures = store::figures(&mut offices.deeds().db().begin_read().await?).await?;
+async fn listed(look: &Look, json: bool) -> Outcome {
+    let figures = store::figures(&mut look.begin_read().await?).await?;
     if json {
         let open = figures.open.iter().map(|(what, n)| (what.clone(), (*n).into()));
         let open: serde_json::Map<String, serde_json::Value> = open.collect();

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Place, output};
-use crate::server::overdue::{self, Defect, Overdue};
+use crate::server::overdue::{self, Overdue};
 
 /// Lists applications that are late, by the office and the role that have them, with the working days since they were
 /// due; boxes of the stock that were not received; and what no officer has.
 ///
 /// The service may run meanwhile, and need not. Without --check the exit code is 0 whatever is found, and 1 if it could
 /// not be found out; with it 4 if something is late, and 5 for defects: an application that waits without owner or due
-/// day, or for a role at an office where no officer in service has it.
+/// day, or for a role at an office where no officer in service has it; a case of the stock that waits at an office
+/// where no officer in service keeps it.
 #[derive(Args)]
 pub(super) struct OverdueCommand {
     #[command(flatten)]
@@ -69,13 +70,6 @@ fn text(found: &Overdue) -> String {
     if found.late.is_empty() && found.boxes.is_empty() {
         lines.push("Nothing is late.".to_owned());
     }
-    for defect in &found.defects {
-        lines.push(match defect {
-            Defect::NoOwner { application } => format!("DEFECT: {application} waits without owner or due day"),
-            Defect::NoOfficer { office, owner, waiting } => {
-                format!("DEFECT: {waiting} wait for {owner} of {office}, where no officer in service is one")
-            }
-        });
-    }
+    lines.extend(found.defects.iter().map(|defect| format!("DEFECT: {}", defect.says())));
     lines.join("\n")
 }

@@ -40,10 +40,10 @@ impl QualityCommand {
     pub(super) fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
+            let look = server::look(&settings).await?;
             let register = Register::open(&settings.population)?;
-            let (today, term) = (deeds.source().clock().today(), register.living_months());
-            let mut tx = deeds.db().begin_read().await?;
+            let (today, term) = (look.clock().today(), register.living_months());
+            let mut tx = look.begin_read().await?;
             let asked = (self.level, &self.province);
             let figures = quality::figures(&mut tx, register.reference(), asked, (today, term)).await?;
             if let Some(path) = &self.svg {

@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 
 use super::{Outcome, Place, output};
-use crate::ground::Randomness;
 use crate::retention::{self, Figures, KEPT, Kind, Settings};
 use crate::server::Offices;
 
@@ -60,7 +59,7 @@ impl RetentionCommand {
         };
         let settings = place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let offices = Box::pin(Offices::open(&settings, None, Randomness::System)).await?;
+            let offices = Box::pin(Offices::beside(&settings)).await?;
             let (retention, counter, deeds) = (&settings.retention, &offices.counter, offices.deeds());
             let outcome = match self.verb {
                 Verb::List(list) => {

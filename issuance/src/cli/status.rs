@@ -141,6 +141,9 @@ fn text(status: &Status, words: Words) -> String {
         let late = if late.is_empty() { "none".to_owned() } else { late.join(", ") };
         lines.push(format!("{}{late}; {} without owner", label("late"), status.dossiers_without_owner));
     }
+    for defect in &status.without_officer {
+        lines.push(format!("{}{}", label(""), defect.says()));
+    }
     if !status.notices.is_empty() {
         let open: Vec<_> = status.notices.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
         lines.push(format!("{}{}", label("notices"), open.join(", ")));

@@ -33,7 +33,7 @@ struct Shown {
     place: Place,
     /// Only those of this office.
     #[arg(long, value_name = "OFFICE")]
-    office: Option<String>,
+    office: Option<OfficeCode>,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -65,16 +65,24 @@ impl Shown {
     fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let mut tx = deeds.db().begin_read().await?;
+            let look = server::look(&settings).await?;
+            let mut tx = look.begin_read().await?;
             let all = production::balances(&mut tx).await?;
+            if let Some(office) = &self.office {
+                let has_accounts = all.accounts.iter().any(|(account, _)| account.office.as_ref() == Some(office));
+                if !has_accounts && !server::overdue::is_office(&mut tx, office).await? {
+                    return Err(format!(
+                        "no office is called {office}: it is no unit, and no officer in service is of it"
+                    )
+                    .into());
+                }
+            }
             let (sum, complaints) = (all.sum, all.complaints());
-            let today = deeds.source().clock().today();
-            let of = |office: Option<&str>| self.office.as_deref().is_none_or(|wanted| office == Some(wanted));
-            let accounts: Vec<_> =
-                all.accounts.into_iter().filter(|(one, _)| of(one.office.as_ref().map(OfficeCode::as_str))).collect();
+            let today = look.clock().today();
+            let of = |office: Option<&OfficeCode>| self.office.as_ref().is_none_or(|wanted| office == Some(wanted));
+            let accounts: Vec<_> = all.accounts.into_iter().filter(|(one, _)| of(one.office.as_ref())).collect();
             if let Some(path) = &self.svg {
-                let of = self.office.as_deref().map_or_else(String::new, |office| format!(" of {office}"));
+                let of = self.office.as_ref().map_or_else(String::new, |office| format!(" of {office}"));
                 let title = format!("Accounts of the stock{of}, {today}");
                 let shown = Balances { accounts: accounts.clone(), ..Balances::default() };
                 fs::write(path, production::picture(&title, &shown.by_place()))
@@ -102,8 +110,8 @@ impl Checked {
     fn run(self) -> Outcome {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let deeds = server::deeds(&settings).await?;
-            let checked = production::check_ledger(&mut deeds.db().begin_read().await?).await?;
+            let look = server::look(&settings).await?;
+            let checked = production::check_ledger(&mut look.begin_read().await?).await?;
             for complaint in &checked.complaints {
                 output::line(format_args!("{complaint}"))?;
             }

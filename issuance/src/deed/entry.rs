@@ -155,6 +155,8 @@ words! {
         CardMustBeChanged = "card-must-be-changed",
         /// A card that a restored database did not know was entered again, on its chip's own proof.
         CardReentered = "card-reentered",
+        /// The chip of a card that was not handed over was recalled: the card is kept.
+        CardRecalled = "card-recalled",
         /// A card counts no more.
         CardRevoked = "card-revoked",
         /// A card was put into a parcel for the office of its application.
@@ -213,6 +215,8 @@ words! {
         FindingsListed = "findings-listed",
         /// A day of the calendar was set as a holiday or as a working day.
         HolidayChanged = "holiday-changed",
+        /// An administrator proposed what a day of the calendar is.
+        HolidayProposed = "holiday-proposed",
         /// A backup of the installation was put back.
         InstallationRestored = "installation-restored",
         /// An order of intake did not end.
@@ -369,6 +373,8 @@ words! {
         StockCounted = "stock-counted",
         /// A delivery of blanks entered the ledger.
         StockDelivered = "stock-delivered",
+        /// Chips that an older service entered or moved without postings were taken over into the ledger.
+        StockOpened = "stock-opened",
         /// The old TLS authority is about to end, and those who have certificates of it are shut out.
         TlsAuthorityEnded = "tls-authority-ended",
         /// A unit of the authority was made, renamed or put under another.

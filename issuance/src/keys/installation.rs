@@ -176,6 +176,12 @@ impl Installation {
         .await?)
     }
 
+    /// True if no row of these tables is left without its MAC, as far as this service knows.
+    #[must_use]
+    pub fn is_sealed(&self, tables: &[&Sealed]) -> bool {
+        tables.iter().all(|table| self.sealed_tables.contains(table.table))
+    }
+
     /// Returns the mark of each counter: the first value that was never reserved.
     ///
     /// # Errors

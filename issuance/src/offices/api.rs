@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::calendar::Day;
+use super::calendar::{Day, SetDay};
 use super::model::{Deputy, OfficesError, Recorded, Unit, UnitKind, UnitName, check_period};
 use super::{steps, store};
 use crate::ground::ids::{DeputyId, OfficerId};
@@ -29,6 +29,7 @@ where
         .add(administers, routes!(change_unit))
         .add(Right::SignedIn, routes!(calendar))
         .add(administers, routes!(set_day))
+        .add(administers, routes!(confirm_day))
         .add(Right::SignedIn, routes!(deputies))
         .add(administers, routes!(appoint_deputy))
         .add(administers, routes!(end_deputy))
@@ -200,6 +201,22 @@ struct DayView {
     name: Option<String>,
 }
 
+/// What an administrator wants a day to be.
+#[derive(Debug, Serialize, ToSchema)]
+struct DayProposalView {
+    /// The day.
+    day: Day,
+    /// Holiday or working day.
+    kind: DayKind,
+    /// What the announcement calls it.
+    name: String,
+    /// The administrator who proposed it; another one confirms it.
+    proposed_by: OfficerId,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    proposed_at: OffsetDateTime,
+}
+
 /// A period of the calendar.
 #[derive(Debug, Serialize, ToSchema)]
 struct CalendarView {
@@ -207,8 +224,10 @@ struct CalendarView {
     days: Vec<DayView>,
     /// How many of them are working days.
     working_days: usize,
-    /// Years of the period of which no holiday stands in the table or was set by hand yet: Tết and the day of the Hùng
-    /// Kings are missing, and deadlines come out too early.
+    /// What an administrator proposed about days of the period and waits for a second one.
+    proposed: Vec<DayProposalView>,
+    /// Years of the period that do not stand in the table with their Tết: deadlines come out too early. A day that is
+    /// set by hand makes no year known.
     years_without_entries: Vec<i32>,
     /// Years of the period whose holidays were computed ahead and are not announced yet.
     years_not_announced: Vec<i32>,
@@ -222,6 +241,15 @@ async fn calendar(State(desk): State<Desk>, Parameters(wanted): Parameters<Perio
     check_period(from, to).map_err(OfficesError::from)?;
     let mut tx = desk.deeds().db().begin_read().await?;
     let calendar = steps::calendar(&mut tx, from.year(), to.year()).await?;
+    let proposed = steps::proposed_days(&mut tx, (from, to), desk.deeds().source().now()).await?;
+    let proposed = proposed.into_iter().map(|one| DayProposalView {
+        day: Day(one.day),
+        kind: if one.set.working { DayKind::Working } else { DayKind::Holiday },
+        name: one.set.name,
+        proposed_by: one.proposed.by,
+        proposed_at: one.proposed.at,
+    });
+    let proposed = proposed.collect();
     let days = std::iter::successors(Some(from), |day| day.next_day()).take_while(|day| *day <= to);
     let view = |day| DayView {
         day: Day(day),
@@ -233,11 +261,11 @@ async fn calendar(State(desk): State<Desk>, Parameters(wanted): Parameters<Perio
     let years_without_entries = calendar.years_without_entries(from, to);
     let awaited = |year: &i32| !calendar.is_announced(*year) && !years_without_entries.contains(year);
     let years_not_announced = (from.year()..=to.year()).filter(awaited).collect();
-    Ok(Json(CalendarView { days, working_days, years_without_entries, years_not_announced }))
+    Ok(Json(CalendarView { days, working_days, proposed, years_without_entries, years_not_announced }))
 }
 
 /// What a day is to be.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum DayKind {
     /// The authority does not work.
@@ -262,13 +290,43 @@ struct DayBody {
     reason: Words<MOST_OF_REASON>,
 }
 
-/// Sets a day as holiday or as working day. For administrators of the national office.
+/// Proposes that a day is a holiday or a working day: it counts once another administrator confirms it. For
+/// administrators of the national office.
 #[utoipa::path(post, path = "/api/v1/calendar/days", tag = "offices", request_body = DayBody,
     responses((status = 200, body = DayView)))]
 async fn set_day(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<DayBody>) -> Answered {
     let DayBody { day, kind, name, reason } = body;
     desk.write(officer, stamp, async |deed| {
-        let set = steps::set_day(deed, day.0, kind == DayKind::Working, name.as_str(), reason.as_str()).await?;
+        let set = steps::propose_day(deed, day.0, kind == DayKind::Working, name.as_str(), reason.as_str()).await?;
+        Ok::<_, OfficesError>(DayView { day, working: set.working, name: Some(set.name) })
+    })
+    .await
+}
+
+/// What was read of a proposal about a day.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DayRead {
+    /// Holiday or working day.
+    kind: DayKind,
+    /// What the announcement calls it: 1 to 100 characters.
+    #[schema(value_type = String)]
+    name: Words<100>,
+}
+
+/// Confirms what another administrator of the national office proposed about a day in the last week: from now on
+/// deadlines are counted by it. The body says what was read; where something else waits, nothing is confirmed.
+#[utoipa::path(post, path = "/api/v1/calendar/days/{day}/confirmation", tag = "offices", request_body = DayRead,
+    responses((status = 200, body = DayView)))]
+async fn confirm_day(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(day): Named<Day>,
+    Write { stamp, body }: Write<DayRead>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        let read = SetDay { working: body.kind == DayKind::Working, name: body.name.as_str().to_owned() };
+        let set = steps::confirm_day(deed, day.0, &read).await?;
         Ok::<_, OfficesError>(DayView { day, working: set.working, name: Some(set.name) })
     })
     .await

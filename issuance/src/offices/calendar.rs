@@ -73,13 +73,13 @@ pub struct SetDay {
 pub struct Calendar {
     /// Days of the table and days that were set by hand.
     set: BTreeMap<Date, SetDay>,
-    /// Years of the table, each with whether it was announced.
+    /// Years of the table with their Tết, each with whether it was announced.
     years: BTreeMap<i32, bool>,
 }
 
 /// A day is needed of a year whose holidays are not known.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the holidays of {year} are not known: enter them (POST /api/v1/calendar/days, or [calendar.{year}])")]
+#[error("the holidays of {year} are not known: enter them as they are announced ([calendar.{year}] of issuance.toml)")]
 pub struct CalendarEnds {
     /// The first such year.
     pub year: i32,
@@ -95,7 +95,8 @@ impl Calendar {
     /// The calendar with these years of the table; what was set by hand goes before them.
     #[must_use]
     pub fn with_years(self, years: Vec<(i32, bool, BTreeMap<Date, SetDay>)>) -> Self {
-        let known = years.iter().map(|(year, announced, _)| (*year, *announced)).collect();
+        let known = years.iter().filter(|(.., days)| has_tet(days)).map(|(year, announced, _)| (*year, *announced));
+        let known = known.collect();
         let mut set: BTreeMap<Date, SetDay> = years.into_iter().flat_map(|(.., days)| days).collect();
         set.extend(self.set);
         Self { set, years: known }
@@ -145,14 +146,16 @@ impl Calendar {
         (from..=2199).take_while(|year| self.is_known(*year)).last()
     }
 
-    /// True if the holidays of this year were announced, or set by hand; false if they were computed, or are not known.
+    /// True if the holidays of this year were announced; false if they were computed, or are not known.
     #[must_use]
     pub fn is_announced(&self, year: i32) -> bool {
-        self.years.get(&year).copied().unwrap_or_else(|| self.is_known(year))
+        self.years.get(&year).copied().unwrap_or(false)
     }
 
+    /// A year is known by a statement with its Tết, in the table: not by days that were set by hand, which say nothing
+    /// of those that were not.
     fn is_known(&self, year: i32) -> bool {
-        self.years.contains_key(&year) || self.set.iter().any(|(day, set)| day.year() == year && !set.working)
+        self.years.contains_key(&year)
     }
 
     /// Returns the number of working days after `from` up to and with `to`; 0 if `to` is not after `from`.
@@ -168,13 +171,28 @@ impl Calendar {
         count
     }
 
-    /// Returns the years of the period for which no holiday stands in the table or was set by hand: their Tết is
-    /// missing, so that days counted in them come out too early.
+    /// Returns the years of the period that do not stand in the table with their Tết: days counted in them come out too
+    /// early.
     #[must_use]
     pub fn years_without_entries(&self, from: Date, to: Date) -> Vec<i32> {
         (from.year()..=to.year()).filter(|year| !self.is_known(*year)).collect()
     }
 }
+
+/// True if these days of a year have what Art. 112 gives for Tết: five days off, on weekdays or in lieu, in January,
+/// February or, where they end late, March.
+#[must_use]
+pub fn has_tet(days: &BTreeMap<Date, SetDay>) -> bool {
+    let spring = |day: &Date| matches!(day.month(), Month::January | Month::February | Month::March);
+    let off =
+        |day: &Date, set: &SetDay| !set.working && spring(day) && !is_weekend(*day) && fixed_holiday(*day).is_none();
+    // The solar new year is called Tết, too.
+    let lunar = |name: &str| name.contains("tết") && !name.contains("dương lịch");
+    days.iter().filter(|(day, set)| off(day, set) && lunar(&set.name.to_lowercase())).count() >= TET
+}
+
+/// So many days (Labour Code 45/2019/QH14, Art. 112).
+const TET: usize = 5;
 
 fn is_weekend(day: Date) -> bool {
     matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
@@ -235,19 +253,29 @@ mod tests {
         assert!(calendar.is_working(date!(2027 - 02 - 20)), "a Saturday that is worked");
         assert_eq!(calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01)), [2026, 2027]);
         let calendar = Calendar::new([(date!(2027 - 02 - 05), holiday("Tết"))].into());
-        assert_eq!(calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01)), [2026]);
+        let unknown = calendar.years_without_entries(date!(2026 - 12 - 01), date!(2027 - 01 - 01));
+        assert_eq!(unknown, [2026, 2027], "a day that is set by hand makes no year known");
     }
 
     #[test]
     fn a_period_past_the_table_is_refused_with_its_year() {
-        let year = |number| (number, number < 2027, BTreeMap::new());
+        // Five weekdays of February.
+        let days = |number| {
+            let all = (1..=28).map(move |day| Date::from_calendar_date(number, Month::February, day).unwrap());
+            all.filter(|day| !is_weekend(*day)).take(5).map(|day| (day, holiday("Tết"))).collect::<BTreeMap<_, _>>()
+        };
+        let year = |number| (number, number < 2027, days(number));
         let calendar = Calendar::default().with_years(vec![year(2026), year(2027)]);
         assert_eq!(calendar.knows(date!(2026 - 12 - 30), date!(2027 - 12 - 31)), Ok(()));
         assert_eq!(calendar.knows(date!(2027 - 12 - 30), date!(2028 - 01 - 01)), Err(CalendarEnds { year: 2028 }));
         assert_eq!((calendar.known_until(2026), calendar.known_until(2028)), (Some(2027), None));
         assert!(calendar.is_announced(2026) && !calendar.is_announced(2027) && !calendar.is_announced(2028));
         let by_hand = Calendar::new([(date!(2028 - 01 - 26), holiday("Tết"))].into());
-        assert_eq!(by_hand.with_years(vec![year(2027)]).known_until(2027), Some(2028));
+        assert_eq!(by_hand.with_years(vec![year(2027)]).known_until(2027), Some(2027));
+        // A statement without its five days of Tết is none.
+        let (_, _, mut days) = year(2028);
+        days.pop_first();
+        assert_eq!(Calendar::default().with_years(vec![year(2027), (2028, true, days)]).known_until(2027), Some(2027));
     }
 
     #[test]

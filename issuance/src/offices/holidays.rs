@@ -5,7 +5,7 @@
 //! the announcements and with Official Letter 9859/VPCP-KGVX as others cite it; 2027 computed from the lunar calendar
 //! and not announced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use time::Date;
 
-use super::calendar::{Day, SetDay};
+use super::calendar::{Day, SetDay, has_tet};
 
 /// Days of one name: `2027-02-05 Tết Nguyên đán`, or with an end `2026-02-16..2026-02-20 Tết Nguyên đán`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,6 +47,15 @@ pub enum HolidaysUnfit {
     /// A day outside of its year.
     #[error("{0} lies outside of {1}")]
     Outside(Date, i32),
+    /// A day that is off and worked.
+    #[error("{0} is named as a day off and as one that is worked: take it out of one of the two lists")]
+    Both(Date),
+    /// A statement of a year without Tết.
+    #[error(
+        "{0} has not the five days of Tết (Labour Code, Art. 112): name them in `off`, as in \"2028-01-25..2028-01-31 Tết \
+         Nguyên đán\""
+    )]
+    NoTet(i32),
     /// A text that names no days.
     #[error("`{0}` names no days: write 2027-02-05 NAME, or 2027-02-05..2027-02-11 NAME")]
     Span(String),
@@ -65,6 +74,13 @@ impl FromStr for Span {
         let day = |text: &str| text.parse::<Day>().map(|day| day.0).map_err(|_| unfit());
         let (from, to, name) = (day(from)?, day(to)?, name.trim().to_owned());
         if from <= to && !name.is_empty() { Ok(Self { from, to, name }) } else { Err(unfit()) }
+    }
+}
+
+impl Span {
+    fn days(&self) -> impl Iterator<Item = Date> + use<> {
+        let to = self.to;
+        std::iter::successors(Some(self.from), |day| day.next_day()).take_while(move |day| *day <= to)
     }
 }
 
@@ -102,6 +118,13 @@ impl TryFrom<BTreeMap<String, Year>> for Holidays {
                     return Err(HolidaysUnfit::Outside(day, number));
                 }
             }
+            let days = |spans: &[Span]| spans.iter().flat_map(Span::days).collect::<BTreeSet<_>>();
+            if let Some(day) = days(&year.off).intersection(&days(&year.worked)).next() {
+                return Err(HolidaysUnfit::Both(*day));
+            }
+            if !has_tet(&year.days()) {
+                return Err(HolidaysUnfit::NoTet(number));
+            }
             years.0.insert(number, year);
         }
         Ok(years)
@@ -128,8 +151,7 @@ impl Year {
         let spans = self.off.iter().map(|span| (span, false)).chain(self.worked.iter().map(|span| (span, true)));
         let days = spans.flat_map(|(span, working)| {
             let set = SetDay { working, name: span.name.clone() };
-            let all = std::iter::successors(Some(span.from), |day| day.next_day());
-            all.take_while(|day| *day <= span.to).map(move |day| (day, set.clone()))
+            span.days().map(move |day| (day, set.clone()))
         });
         days.collect()
     }
@@ -280,5 +302,11 @@ mod tests {
         for text in [r#"2028 = { off = ["2027-12-31 x"] }"#, "x = { off = [] }", "2028 = { of = [] }"] {
             assert!(toml::from_str::<Holidays>(text).is_err(), "{text}");
         }
+        let why = |text: &str| toml::from_str::<Holidays>(text).unwrap_err().to_string();
+        assert!(why("2028 = { announced = true, off = [] }").contains("2028 has not the five days of Tết"));
+        let four = r#"2028 = { announced = true, off = ["2028-01-25..2028-01-28 Tết Nguyên đán"] }"#;
+        assert!(why(four).contains("five days of Tết"), "four days are none");
+        let both = r#"2028 = { off = ["2028-01-25..2028-02-05 Tết Nguyên đán"], worked = ["2028-02-05 làm bù"] }"#;
+        assert!(why(both).contains("2028-02-05 is named as a day off and as one that is worked"));
     }
 }

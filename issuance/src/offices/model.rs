@@ -317,9 +317,18 @@ pub enum OfficesError {
     /// A period.
     #[error(transparent)]
     Period(#[from] PeriodUnfit),
+    /// The one who proposed it is no administrator of the national office any more.
+    #[error("the administrator who proposed it has left that post: propose it anew")]
+    ProposalStale,
+    /// Nothing waits about the day, or something else than was read.
+    #[error("nothing of this kind and name waits about the day: read the calendar again")]
+    ProposalUnknown,
     /// No reason.
     #[error("the reason has 1 to 400 characters")]
     ReasonMissing,
+    /// The same administrator twice.
+    #[error("another administrator than the one who proposed it")]
+    SecondOfficer,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

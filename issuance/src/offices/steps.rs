@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use crypto::identity::ProvinceCode;
-use time::Date;
+use time::{Date, Duration, OffsetDateTime};
 
 use super::calendar::{Calendar, SetDay};
 use super::holidays::Holidays;
 use super::model::{Deputy, OfficesError, Post, Unit, UnitKind, UnitName, check_deputy, check_deputy_period, short};
-use super::store;
+use super::store::{self, DayProposal};
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{DeputyId, OfficerId};
 use crate::ground::text::MOST_OF_REASON;
-use crate::ground::{OfficeCode, Officer};
+use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::store::{Db, StoreError, Tx};
 
 /// What a new unit is to be.
@@ -77,12 +77,13 @@ pub async fn change_unit(
     Ok(next)
 }
 
-/// Sets a day of the calendar as a holiday or as a working day. Set again, the later word counts. The national office
-/// decides it.
+/// Proposes that a day of the calendar is a holiday or a working day. It counts once another administrator of the
+/// national office confirms it: a day off moves every deadline, and makes late work look as if it were in time.
+/// Proposed again, the later word waits.
 ///
 /// # Errors
 /// [`OfficesError`]
-pub async fn set_day(
+pub async fn propose_day(
     deed: &mut Deed<Officer>,
     day: Date,
     working: bool,
@@ -96,9 +97,53 @@ pub async fn set_day(
     let decision = deed.decision();
     store::insert_day(deed.tx(), day, &set, &decision).await?;
     let object = Object::CalendarDay(day);
-    deed.enter(Entry::new(Action::HolidayChanged, object, Purpose::Administration).because(reason)).await?;
+    deed.enter(Entry::new(Action::HolidayProposed, object, Purpose::Administration).because(reason)).await?;
     Ok(set)
 }
+
+/// Confirms what another administrator proposed about a day in the last week, as it was read: from now on it counts.
+///
+/// # Errors
+/// [`OfficesError::ProposalUnknown`] where none waits, or another one does than was read; [`OfficesError::SecondOfficer`]
+/// for the one who proposed it; [`OfficesError::ProposalStale`] if that one is no administrator of the national office
+/// any more
+pub async fn confirm_day(deed: &mut Deed<Officer>, day: Date, read: &SetDay) -> Result<SetDay, OfficesError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    store::lock(deed.tx()).await?;
+    let since = deed.at() - DAY_WAITS;
+    let proposal = store::proposed_days(deed.tx(), (day, day), since).await?.pop();
+    let proposal = proposal.filter(|proposal| proposal.set == *read).ok_or(OfficesError::ProposalUnknown)?;
+    if proposal.proposed.by == deed.actor().id {
+        return Err(OfficesError::SecondOfficer);
+    }
+    let post = access::post_of_officer(deed.tx(), proposal.proposed.by).await?;
+    let administers = |(office, roles): (OfficeCode, Vec<Role>)| {
+        office == OfficeCode::national() && Permission::Administer.roles().iter().any(|role| roles.contains(role))
+    };
+    if !post.is_some_and(administers) {
+        return Err(OfficesError::ProposalStale);
+    }
+    let decision = deed.decision();
+    store::confirm_day(deed.tx(), &proposal, &decision).await?;
+    let entry = Entry::new(Action::HolidayChanged, Object::CalendarDay(day), Purpose::Administration);
+    deed.enter(entry.with(Object::Officer(proposal.proposed.by))).await?;
+    Ok(proposal.set)
+}
+
+/// Returns what waits for a second administrator about days of a period.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn proposed_days(
+    tx: &mut Tx,
+    period: (Date, Date),
+    now: OffsetDateTime,
+) -> Result<Vec<DayProposal>, StoreError> {
+    store::proposed_days(tx, period, now - DAY_WAITS).await
+}
+
+/// What is proposed about a day and not confirmed for so long is proposed anew.
+const DAY_WAITS: Duration = Duration::days(7);
 
 /// Appoints `deputy` to stand in for `absent` from a day to a day, both included.
 ///
@@ -181,12 +226,20 @@ pub async fn keep_holidays(db: &Db, holidays: &Holidays) -> Result<(), StoreErro
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn is_unit(tx: &mut Tx, code: &OfficeCode) -> Result<Option<bool>, StoreError> {
+pub async fn knows_unit(tx: &mut Tx, code: &OfficeCode) -> Result<Option<bool>, StoreError> {
     let some = store::units(tx, None, 2).await?;
     if some.iter().all(|unit| unit.code == OfficeCode::national()) {
         return Ok(None);
     }
     Ok(Some(store::unit(tx, code).await?.is_some()))
+}
+
+/// True if there is a unit of this code.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn is_unit(tx: &mut Tx, code: &OfficeCode) -> Result<bool, StoreError> {
+    Ok(store::unit(tx, code).await?.is_some())
 }
 
 /// Returns the provinces for which an office works: its own and those of the units below it; none for an office that is

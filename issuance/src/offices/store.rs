@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use time::Date;
+use time::{Date, OffsetDateTime};
 
 use super::calendar::{Day, SetDay};
 use super::model::{Deputy, Recorded, Unit};
@@ -12,7 +12,11 @@ use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// Tables of units, calendar and deputies.
-pub const MIGRATIONS: &[Migration] = &[migration!(12, "0012_offices_units"), migration!(130, "0130_offices_holidays")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(12, "0012_offices_units"),
+    migration!(130, "0130_offices_holidays"),
+    migration!(186, "0186_offices_days_by_two"),
+];
 
 /// Keeps other changes of units and calendar waiting until this transaction ends.
 pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
@@ -98,7 +102,7 @@ pub(super) async fn insert_version(tx: &mut Tx, unit: &Unit, recorded: &Decision
     Ok(())
 }
 
-/// Inserts what a day is from now on.
+/// Inserts what a day is to be once another administrator confirms it.
 pub(super) async fn insert_day(tx: &mut Tx, day: Date, set: &SetDay, by: &Decision) -> Result<(), StoreError> {
     tx.run(
         sql!(
@@ -112,10 +116,57 @@ pub(super) async fn insert_day(tx: &mut Tx, day: Date, set: &SetDay, by: &Decisi
     Ok(())
 }
 
-/// Returns the days of these years that were set by hand, each as it was set last.
+/// What an administrator wants a day to be.
+#[derive(Clone, Debug)]
+pub struct DayProposal {
+    /// The day.
+    pub day: Date,
+    /// Which of the words about the day it is.
+    pub version: i64,
+    /// What it is to be.
+    pub set: SetDay,
+    /// The first administrator.
+    pub proposed: Decision,
+}
+
+/// Returns what waits for a second administrator about days of a period, since after this moment: of a day the last.
+pub(super) async fn proposed_days(
+    tx: &mut Tx,
+    (from, to): (Date, Date),
+    since: OffsetDateTime,
+) -> Result<Vec<DayProposal>, StoreError> {
+    let sql = sql!(
+        "select day, version, working, name, set_by, set_at from calendar_day
+         where day >= $1 and day <= $2 and set_at > $3 and confirmed_at is null
+           and not exists (select 1 from calendar_day later
+                           where later.day = calendar_day.day and later.version > calendar_day.version)
+         order by day, version"
+    );
+    let read = |row: &Record| {
+        Ok(DayProposal {
+            day: row.get("day")?,
+            version: row.get("version")?,
+            set: SetDay { working: row.get("working")?, name: row.get("name")? },
+            proposed: Decision { by: Id::of(row, "set_by")?, at: row.get("set_at")? },
+        })
+    };
+    tx.all(sql, args![from, to, since]).await?.iter().map(read).collect()
+}
+
+/// Writes down who confirmed what a day is: from now on it counts.
+pub(super) async fn confirm_day(tx: &mut Tx, proposal: &DayProposal, by: &Decision) -> Result<(), StoreError> {
+    let sql = sql!("update calendar_day set confirmed_by = $1, confirmed_at = $2 where day = $3 and version = $4");
+    tx.run(sql, args![by.by, by.at, proposal.day, proposal.version]).await?;
+    Ok(())
+}
+
+/// Returns the days of these years that were set by hand and confirmed, each as it was set last.
 pub(super) async fn set_days(tx: &mut Tx, from: i32, to: i32) -> Result<BTreeMap<Date, SetDay>, StoreError> {
     let first = |year: i32| Date::from_ordinal_date(year.clamp(1, 9998), 1).unwrap_or(Date::MIN);
-    let sql = sql!("select day, working, name from calendar_day where day >= $1 and day < $2 order by day, version");
+    let sql = sql!(
+        "select day, working, name from calendar_day
+         where day >= $1 and day < $2 and confirmed_at is not null order by day, version"
+    );
     let rows = tx.all(sql, args![first(from), first(to.saturating_add(1))]).await?;
     // Of one day the last row stays.
     let read = |row: &Record| Ok((row.get("day")?, SetDay { working: row.get("working")?, name: row.get("name")? }));

@@ -224,7 +224,8 @@ async fn give_custody(State(desk): State<Desk>, officer: Officer, Write { stamp,
 async fn read(State(desk): State<Desk>, officer: Officer, Named(serial): Named<String>) -> Looked<ChipView> {
     let mut tx = desk.deeds().db().begin_read().await?;
     let chip = steps::read(&mut tx, &officer, &known(&serial)?).await?;
-    let witness = withdrawal::awaited_witness(&mut tx, &chip.serial).await?;
+    let now = desk.deeds().source().now();
+    let witness = withdrawal::awaited_witness(&mut tx, &chip.serial, now).await?;
     Ok(Json(ChipView::from(chip).awaiting(witness)))
 }
 

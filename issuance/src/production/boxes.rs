@@ -1,5 +1,5 @@
-//! Blanks and finished cards on their way from one office to another: in a box that one office sends and the other one receives chip by
-//! chip. What differs stays on the courier's account until two officers settle it.
+//! Blanks and finished cards on their way from one office to another: in a box that one office sends and the other one
+//! receives chip by chip. What differs stays on the courier's account until two officers settle it.
 
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ async fn begun(
 /// Refuses an office that receives no box: one that is no unit or, where no units are set up, has no stock keeper in
 /// service.
 async fn receives_boxes(deed: &mut Deed<Officer>, office: &OfficeCode) -> Result<(), ProductionError> {
-    let known = match offices::steps::is_unit(deed.tx(), office).await? {
+    let known = match offices::steps::knows_unit(deed.tx(), office).await? {
         Some(is_unit) => is_unit,
         None => {
             let posts = access::posts_in_service(deed.tx()).await?;
@@ -147,7 +147,7 @@ pub async fn miss(deeds: &Deeds) -> Result<u64, ProductionError> {
         let opener = Decision { by: boxed.sent.by, at: deed.at() };
         let (office, from) = (boxed.to.clone(), Some(boxed.from.clone()));
         let difference = Difference { kind: CaseKind::Box, office, from, subject, missing, extra: vec![] };
-        cases::open(&mut deed, difference, opener).await?;
+        cases::open_by(&mut deed, opener, difference).await?;
         deed.commit().await?;
         opened += 1;
     }
@@ -196,7 +196,11 @@ pub async fn ship(
         let application = application.filter(|application| chip.office == sent.from && application.office == sent.to);
         let application = application.ok_or_else(|| of_chip(ProductionError::NotToShip))?;
         let card = application.stage.card().ok_or(ProductionError::ApplicationGone)?;
-        if cards::store::card_locked(deed, card).await?.is_none_or(|card| card.body == BodyCheck::Awaited) {
+        let card_row = cards::store::card_locked(deed, card).await?;
+        if card_row.as_ref().is_some_and(|card| card.recalled) {
+            return Err(of_chip(ProductionError::Recalled));
+        }
+        if card_row.is_none_or(|card| card.body == BodyCheck::Awaited) {
             return Err(of_chip(cards::CardError::BodyUnchecked.into()));
         }
         (chip.custody, chip.boxed) = (None, Some(sent.id));
@@ -311,9 +315,8 @@ pub async fn receive(
         (false, Some(case)) => Some(cases::look_again(deed, case, missing, extra).await?),
         (false, None) => {
             let (office, from) = (received.to.clone(), Some(received.from.clone()));
-            let opened = deed.decision();
             let difference = Difference { kind: CaseKind::Box, office, from, subject, missing, extra };
-            Some(cases::open(deed, difference, opened).await?)
+            Some(cases::open(deed, difference).await?)
         }
     };
     Ok((received, case))

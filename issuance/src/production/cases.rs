@@ -29,6 +29,8 @@ pub enum CaseKind {
     Box,
     /// A station or a store room holds other chips than the ledger says.
     Count,
+    /// What was signed for a chip and the card that it became disagree.
+    Signed,
 }
 
 impl CaseKind {
@@ -39,6 +41,7 @@ impl CaseKind {
             Self::Lost => "lost",
             Self::Box => "box",
             Self::Count => "count",
+            Self::Signed => "signed",
         }
     }
 
@@ -48,6 +51,7 @@ impl CaseKind {
             Self::Lost => &[CaseOutcome::Lost, CaseOutcome::Found],
             Self::Box => &[CaseOutcome::Arrived, CaseOutcome::Returned, CaseOutcome::Lost],
             Self::Count => &[CaseOutcome::Explained, CaseOutcome::Lost, CaseOutcome::Found],
+            Self::Signed => &[CaseOutcome::Explained],
         }
     }
 }
@@ -62,7 +66,7 @@ pub enum CaseOutcome {
     Returned,
     /// The missing chips are lost, and can become no card.
     Lost,
-    /// The chips are where the ledger says; the reason says what was wrong with the count.
+    /// The chips are where the ledger says; the reason says what was wrong with the count, or with what was signed.
     Explained,
     /// The lost chip was found, or a later count found what was missing.
     Found,
@@ -138,7 +142,7 @@ pub struct Case {
     pub missing: Vec<CardSerial>,
     /// Chips that should not be there.
     pub extra: Vec<CardSerial>,
-    /// The officer who met the difference, and when.
+    /// The officer who met the difference (nil: the service itself), and when.
     pub opened: Decision,
     /// The day by which it is settled.
     pub due_on: Date,
@@ -155,10 +159,16 @@ pub struct Case {
 }
 
 /// Opens a case, as this officer's: it is due on the third working day after this one.
-pub(super) async fn open<A: Actor>(
+pub(super) async fn open(deed: &mut Deed<Officer>, difference: Difference) -> Result<CaseId, ProductionError> {
+    let opened = deed.decision();
+    open_by(deed, opened, difference).await
+}
+
+/// As [`open`], for what the service met itself: then no officer opened it.
+pub(super) async fn open_by<A: Actor>(
     deed: &mut Deed<A>,
-    difference: Difference,
     opened: Decision,
+    difference: Difference,
 ) -> Result<CaseId, ProductionError> {
     let today = deed.today();
     let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
@@ -301,7 +311,7 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: CaseId, digest: &str) -> Resu
             boxes::settle(deed, &case, outcome).await?;
         }
         (CaseKind::Lost, CaseOutcome::Found) => end_loss(deed, &case).await?,
-        (CaseKind::Lost | CaseKind::Count, _) => {}
+        (CaseKind::Lost | CaseKind::Count | CaseKind::Signed, _) => {}
     }
     (case.state, case.settled) = (CaseState::Settled, Some(deed.decision()));
     kept::decide(deed.tx(), &case).await?;

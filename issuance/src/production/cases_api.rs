@@ -50,8 +50,8 @@ struct StockCaseView {
     /// Chips that should not be there.
     #[schema(value_type = Vec<String>)]
     extra: Vec<CardSerial>,
-    /// The officer who met the difference.
-    opened_by: OfficerId,
+    /// The officer who met the difference; `null` where the service itself met it.
+    opened_by: Option<OfficerId>,
     /// The moment.
     #[serde(with = "time::serde::rfc3339")]
     opened_at: OffsetDateTime,
@@ -95,7 +95,7 @@ impl StockCaseView {
             subject: case.subject,
             missing: case.missing,
             extra: case.extra,
-            opened_by: case.opened.by,
+            opened_by: Some(case.opened.by).filter(|by| *by != Id::nil()),
             opened_at: case.opened.at,
             due_on: Day(case.due_on),
             state: case.state,

@@ -107,7 +107,7 @@ pub async fn finish(
     let entry = Entry::new(Action::StockCounted, Object::StockCount(id), Purpose::Stock);
     let said = format!("{counted} chips, {missing_n} missing, {extra_n} too many");
     deed.enter(entry.with(place(&count)).of(&count.office).because(said)).await?;
-    let (subject, opened) = (place(&count), deed.decision());
+    let subject = place(&count);
     let earlier = store::cases::unsettled_about(deed.tx(), &subject.to_string()).await?;
     if missing.is_empty() && extra.is_empty() {
         for case in earlier {
@@ -120,7 +120,7 @@ pub async fn finish(
         None => {
             let office = count.office.clone();
             let difference = Difference { kind: CaseKind::Count, office, from: None, subject, missing, extra };
-            cases::open(deed, difference, opened).await?
+            cases::open(deed, difference).await?
         }
     };
     Ok((count, Some(case)))

@@ -144,8 +144,7 @@ pub async fn report_lost(deed: &mut Deed<Officer>, serial: &CardSerial, reason: 
     let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
     let by = deed.caller().to_string();
     let chip = lose(deed, chip, reason, "report".to_owned(), by).await?;
-    let opened = deed.decision();
-    cases::open(deed, loss_of(&chip), opened).await?;
+    cases::open(deed, loss_of(&chip)).await?;
     Ok(chip)
 }
 
@@ -191,12 +190,10 @@ pub async fn find(
         return Err(ChipError::NotLost.into());
     }
     let subject = Object::Chip(*serial).to_string();
-    let id = match store::cases::unsettled_about(deed.tx(), &subject).await?.first() {
+    let open = store::cases::unsettled_about(deed.tx(), &subject).await?;
+    let id = match open.iter().find(|case| case.kind == CaseKind::Lost) {
         Some(case) => case.id,
-        None => {
-            let opened = deed.decision();
-            cases::open(deed, loss_of(&chip), opened).await?
-        }
+        None => cases::open(deed, loss_of(&chip)).await?,
     };
     let case = cases::propose(deed, id, CaseOutcome::Found, &reason).await?;
     Ok((chip, case))

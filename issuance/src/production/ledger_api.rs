@@ -107,8 +107,8 @@ struct PostingItem {
     tampered: bool,
 }
 
-/// The way of a chip of the officer's office through the accounts, from the delivery's office on. The delivery itself
-/// is one posting of all its blanks, and is not among them.
+/// The way of a chip of the officer's office through the accounts, in the order in which it was written. It begins with
+/// the posting of the delivery, which is one of all its blanks, or with the opening of what was there before the ledger.
 #[utoipa::path(get, path = "/api/v1/stock/{serial}/postings", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<PostingItem>)))]
 async fn postings(
@@ -119,8 +119,8 @@ async fn postings(
 ) -> Looked<Page<PostingItem>> {
     let serial: CardSerial = serial.parse().map_err(|_| ProductionError::ChipUnknown)?;
     let mut tx = desk.deeds().db().begin_read().await?;
-    steps::read(&mut tx, &officer, &serial).await?;
-    let rows = store::of_chip(&mut tx, &serial, listing.after.unwrap_or(Id::nil()), listing.most()).await?;
+    let chip = steps::read(&mut tx, &officer, &serial).await?;
+    let rows = store::of_chip(&mut tx, &chip, listing.after.unwrap_or(Id::nil()), listing.most()).await?;
     Ok(Json(Page::judged(&rows, listing.limit, item)?))
 }
 

@@ -11,6 +11,7 @@ mod card_batches_api;
 pub mod cases;
 mod cases_api;
 pub mod counts;
+mod disagreements;
 mod documents;
 pub mod ends;
 mod ends_api;
@@ -23,6 +24,7 @@ mod ledger_picture;
 mod lists;
 mod misses;
 pub mod model;
+mod opening;
 pub mod personalization;
 pub mod print_jobs;
 mod print_jobs_api;
@@ -41,24 +43,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use api::routes;
+pub use disagreements::{disagreements, open_cases_of_disagreements};
 pub use error::ProductionError;
 pub use ledger_picture::picture;
+pub use opening::open_chips_of_before;
+use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
 pub use store::boxes::{STOCK_BOX, late as late_boxes, open_boxes};
 pub use store::card_batches::{CARD_BATCH, unclosed as unclosed_card_batches};
-pub use store::cases::{STOCK_CASE, open_cases};
+pub use store::cases::{STOCK_CASE, cases_by_office, open_cases};
 pub use store::counts::{STOCK_COUNT, STOCK_COUNT_PART};
 pub use store::ends::DESTRUCTION;
 pub use store::findings::FINDING;
-pub use store::ledger::{POSTING, add_up as add_up_ledger, balances, check as check_ledger, disagreements};
+pub use store::ledger::{POSTING, add_up as add_up_ledger, balances, check as check_ledger};
 pub use store::recalls::RECALL;
 pub use store::{
     CHIP, DELIVERY, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, key_versions,
     knows_order, miscounted,
 };
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
-
-use serde::{Deserialize, Serialize};
 
 use crate::cards::CardProfile;
 use crate::ground::Secrets;

@@ -559,6 +559,7 @@ pub async fn receipt(
         status: Status::Personalized,
         must_change: false,
         body: if production.settings.body_check { BodyCheck::Awaited } else { BodyCheck::NotDue },
+        recalled: false,
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;

@@ -7,8 +7,10 @@ use utoipa::ToSchema;
 
 use super::cases::{PROPOSAL_WAITS, still_keeps_stock};
 use super::error::ProductionError;
-use super::model::Chip;
+use super::model::{Chip, ChipState, ChipStateName};
 use super::store::recalls::{self as kept, Recall};
+use super::withdrawal::account_for;
+use crate::cards;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{DeliveryId, RecallId};
@@ -59,9 +61,10 @@ pub struct Wanted<'a> {
 pub async fn propose(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -> Result<Recall, ProductionError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let reason = tidy(wanted.reason).ok_or(ProductionError::EvidenceMissing)?;
-    let value = tidy(wanted.value).ok_or(ProductionError::RecallUnfit)?;
-    if wanted.kind == RecallKind::Delivery && value.parse::<DeliveryId>().is_err() {
-        return Err(ProductionError::RecallUnfit);
+    let mut value = tidy(wanted.value).ok_or(ProductionError::RecallUnfit)?;
+    if wanted.kind == RecallKind::Delivery {
+        // In its one spelling: it is compared with that.
+        value = value.parse::<DeliveryId>().map_err(|_| ProductionError::RecallUnfit)?.to_string();
     }
     let manufacturer = wanted.manufacturer.and_then(tidy);
     let recall = Recall {
@@ -82,8 +85,9 @@ pub async fn propose(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -> Result<Rec
     Ok(recall)
 }
 
-/// Puts a recall that another officer proposed in the last week into force: from now on no
-/// order is given for its chips.
+/// Puts a recall that another officer proposed in the last week into force: from now on no order is given for its
+/// chips. Those that are being written are written off, and their applications wait for another chip; those that are
+/// cards and were not handed over are not handed over.
 ///
 /// # Errors
 /// [`ProductionError::ProposalUnknown`], [`ProductionError::SecondOfficer`], [`ProductionError::ProposalStale`]
@@ -101,8 +105,39 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: RecallId) -> Result<Recall, P
     kept::confirm(deed.tx(), &recall).await?;
     let entry = Entry::new(Action::RecallConfirmed, Object::Recall(id), Purpose::Stock);
     deed.enter(entry.because(recall.kind.word())).await?;
+    give_up_bound(deed, &recall).await?;
+    keep_cards(deed, &recall).await?;
     Ok(recall)
 }
+
+/// Writes off the chips of a recall that are being written: their applications wait for another chip.
+async fn give_up_bound(deed: &mut Deed<Officer>, recall: &Recall) -> Result<(), ProductionError> {
+    let (evidence, by) = (Object::Recall(recall.id).to_string(), deed.caller().to_string());
+    for serial in kept::in_state(deed.tx(), recall, ChipStateName::Bound, "", i64::MAX).await? {
+        let chip = super::store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
+        // It was finished, or given up, a moment ago.
+        if let ChipState::Bound { .. } = chip.state {
+            account_for(deed, chip, &recall.reason, &evidence, by.clone()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Marks the cards of a recall that were not handed over: they are kept, and their chips written off before a witness.
+async fn keep_cards(deed: &mut Deed<Officer>, recall: &Recall) -> Result<(), ProductionError> {
+    let mut after = String::new();
+    loop {
+        let some = kept::in_state(deed.tx(), recall, ChipStateName::Personalized, &after, PIECE).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = last.to_string();
+        for card in cards::store::waiting_of(deed.tx(), &some).await? {
+            cards::steps::recall(deed, card, Object::Recall(recall.id)).await?;
+        }
+    }
+}
+
+/// So many chips that are cards are looked at in one go.
+const PIECE: i64 = 500;
 
 /// Refuses a chip that a recall in force concerns.
 pub(super) async fn refuse_recalled<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), ProductionError> {

@@ -215,6 +215,7 @@ async fn card_again(
         must_change: false,
         // What was checked before the loss is not known any more.
         body: BodyCheck::NotDue,
+        recalled: false,
     };
     cards::steps::issue(deed.tx(), &card).await?;
     chip.state = chip.state.personalize(card.id)?;

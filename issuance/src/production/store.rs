@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(181, "0181_production_boxes_due"),
     migration!(182, "0182_production_counts_of_store_rooms"),
     migration!(183, "0183_production_batches_moved"),
+    migration!(185, "0185_production_postings_in_order"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

@@ -2,7 +2,7 @@
 //! that is cancelled with it.
 
 use crypto::identity::CardSerial;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::cases::still_keeps_stock;
 use super::error::ProductionError;
@@ -79,12 +79,17 @@ pub async fn confirm_write_off(
     account_for(deed, chip, &write_off.reason, &evidence, by).await
 }
 
-/// Returns the witness for whom a write-off of a chip waits.
+/// Returns the witness for whom a write-off of a chip waits at this moment; none for one that lapsed.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn awaited_witness(tx: &mut Tx, serial: &CardSerial) -> Result<Option<OfficerId>, StoreError> {
-    Ok(store::write_off(tx, serial).await?.map(|write_off| write_off.witness))
+pub async fn awaited_witness(
+    tx: &mut Tx,
+    serial: &CardSerial,
+    now: OffsetDateTime,
+) -> Result<Option<OfficerId>, StoreError> {
+    let waits = store::write_off(tx, serial).await?.filter(|write_off| now < write_off.proposed.at + WRITE_OFF_WAITS);
+    Ok(waits.map(|write_off| write_off.witness))
 }
 
 /// A write-off that is not confirmed for so long is proposed anew: what the witness saw is not forgotten by then.

@@ -103,6 +103,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
     (
         "POST",
+        "/api/v1/calendar/days/{day}/confirmation",
+        &[C::OtherOffice, C::ProposalStale, C::ProposalUnknown, C::SecondOfficerNeeded],
+    ),
+    (
+        "POST",
         "/api/v1/declarations",
         &[
             C::DateImpossible,
@@ -530,7 +535,15 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/cards/{id}/hand-over",
-        &[C::ApplicationClaimed, C::CardUnknown, C::FeeUnpaid, C::OtherOffice, C::SlipMismatch, C::StageDoesNotAllow],
+        &[
+            C::ApplicationClaimed,
+            C::CardRecalled,
+            C::CardUnknown,
+            C::FeeUnpaid,
+            C::OtherOffice,
+            C::SlipMismatch,
+            C::StageDoesNotAllow,
+        ],
     ),
     ("POST", "/api/v1/cards/{id}/loss", &[C::CardStatusDoesNotAllow, C::CardUnknown, C::LossGroundsMissing]),
     ("GET", "/api/v1/card-status/{sod_sha256}", &[C::HashMalformed]),
@@ -603,6 +616,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::BodyCheckNeeded,
             C::CardNotToShip,
             C::ChipInBox,
+            C::ChipRecalled,
             C::ChipUnknown,
             C::DeliveryEmpty,
             C::ListTooLong,

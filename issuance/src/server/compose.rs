@@ -10,7 +10,7 @@ use super::{ListenError, Metrics, Settings, Traces, Watch};
 use crate::access::{Access, FirstOfficerError, make_first_officer, note_certified_keys};
 use crate::applications::Counter;
 use crate::cards::CardProfile;
-use crate::deed::Deeds;
+use crate::deed::{DeedError, Deeds};
 use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
@@ -21,7 +21,7 @@ use crate::notices::Notices;
 use crate::numbering::Numbers;
 use crate::population::Register;
 use crate::production::Production;
-use crate::store::{Db, Migration, RowKey, Sealed, StoreError};
+use crate::store::{Db, Migration, RowKey, Sealed, StoreError, Tx};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{
@@ -158,7 +158,9 @@ pub(super) async fn database(
     Ok((db.sealed_by(RowKey::new(&store.secrets().fingerprint("rows", b"MAC"))), installation))
 }
 
-/// Opens the database that belongs to the folder, brings its tables up to this version, and seals rows that never were.
+/// Opens the database that belongs to the folder, brings its tables up to this version, seals rows that never were, and
+/// takes over what an older version left. For the service alone, and for a database that is empty: under an older
+/// service that still runs, nothing of this may happen.
 async fn database_of_this_version(
     settings: &Settings,
     store: &KeyStore,
@@ -174,37 +176,118 @@ async fn database_of_this_version(
     population::quality::count_persons_of_before(&db, Register::open(&settings.population)?.reference()).await?;
     offices::steps::keep_holidays(&db, &settings.calendar).await?;
     applications::progress::adopt_applications_of_before(&db, clock, &settings.applications).await?;
+    let source = Source::new(clock.clone(), Randomness::System);
+    let deeds = Deeds::new(db.clone(), source, store.secrets().clone(), access::still_in);
+    production::open_chips_of_before(&deeds).await?;
     Ok((db, installation))
 }
 
-/// Brings the tables of the folder's database up to this version; dry: only looks. Returns the names of the steps.
+/// Opens the database that belongs to the folder as it is, if a service of this version made or took over its tables.
+/// Changes nothing.
+async fn database_as_it_is(
+    settings: &Settings,
+    store: &KeyStore,
+    randomness: &Randomness,
+) -> Result<(Db, Installation), StartError> {
+    let begun = Installation::open_or_begin(store, &mut randomness.draw())?;
+    if Db::would_begin(settings.database.as_deref(), &settings.data) {
+        begun.may_begin()?;
+        return Err(StartError::NoTables);
+    }
+    let (db, installation) = database(settings, store, randomness).await?;
+    match is_of_this_version(&db, &installation).await {
+        Ok(()) => Ok((db, installation)),
+        Err(why) => {
+            db.close().await;
+            Err(why)
+        }
+    }
+}
+
+/// Refuses a database without tables, with tables of another version, and one that no service of this version was
+/// started on since.
+async fn is_of_this_version(db: &Db, installation: &Installation) -> Result<(), StartError> {
+    let (all, missing) = (migrations(), db.missing(&migrations()).await?);
+    match missing.len() {
+        0 if installation.is_sealed(&SEALED) => Ok(()),
+        0 => Err(StartError::NotServed),
+        steps if steps == all.len() => Err(StartError::NoTables),
+        steps => Err(StartError::Older { steps }),
+    }
+}
+
+/// A database at which a command only looks: its tables are those of this version, and stay as they are. The service
+/// may run meanwhile.
+#[derive(Debug)]
+pub struct Look {
+    pub(super) db: Db,
+    pub(super) store: KeyStore,
+    pub(super) installation: Installation,
+    clock: Clock,
+}
+
+impl Look {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn begin_read(&self) -> Result<Tx, StoreError> {
+        self.db.begin_read().await
+    }
+
+    /// The computer's clock, in the civil time of the authority.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Ends all connections.
+    pub async fn close(self) {
+        self.db.close().await;
+    }
+}
+
+/// Opens the database for a command that only looks. It migrates nothing: an older service may run on it.
+///
+/// # Errors
+/// [`StartError`], which says what to do: [`StartError::Older`] for tables of an older version,
+/// [`StartError::NoTables`] for none.
+pub async fn look(settings: &Settings) -> Result<Look, StartError> {
+    let (store, authority) = founded(settings)?;
+    let clock = Clock::system(authority.utc_offset()?);
+    let (db, installation) = database_as_it_is(settings, &store, &Randomness::System).await?;
+    Ok(Look { db, store, installation, clock })
+}
+
+/// Brings the tables of the folder's database up to this version; dry: only looks. What an older version left in them
+/// is taken over by the service when it starts: until then an older one may go on. Returns the names of the steps.
 ///
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn migrate(settings: &Settings, dry: bool) -> Result<Vec<&'static str>, StartError> {
     let (store, authority) = founded(settings)?;
-    let clock = Clock::system(authority.utc_offset()?);
     if dry && Db::would_begin(settings.database.as_deref(), &settings.data) {
         return Ok(migrations().iter().map(|step| step.name).collect());
     }
-    let (db, _) = database(settings, &store, &Randomness::System).await?;
+    let (db, installation) = database(settings, &store, &Randomness::System).await?;
     let missing = db.missing(&migrations()).await?;
-    db.close().await;
     if !dry {
-        let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
-        db.close().await;
+        db.migrate(&migrations()).await?;
+        installation.bind(&db, Clock::system(authority.utc_offset()?).now()).await?;
     }
+    db.close().await;
     Ok(missing.into_iter().map(|step| step.name).collect())
 }
 
-/// Opens the database for deeds of the owner of the key file, without the offices. The service may run meanwhile.
+/// Opens the database for deeds of the owner of the key file, without the offices. The service may run meanwhile, so
+/// that tables of another version are refused, and none are made.
 ///
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
     let (store, authority) = founded(settings)?;
     let clock = Clock::system(authority.utc_offset()?);
-    let (db, _) = database_of_this_version(settings, &store, &clock, &Randomness::System).await?;
+    let (db, _) = database_as_it_is(settings, &store, &Randomness::System).await?;
     Ok(Deeds::new(db, Source::new(clock, Randomness::System), store.secrets().clone(), access::still_in))
 }
 
@@ -215,13 +298,27 @@ pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
 pub async fn numbers(settings: &Settings) -> Result<(Deeds, Numbers), StartError> {
     let (store, authority) = founded(settings)?;
     let clock = Clock::system(authority.utc_offset()?);
-    let (db, installation) = Box::pin(database_of_this_version(settings, &store, &clock, &Randomness::System)).await?;
+    let (db, installation) = database_as_it_is(settings, &store, &Randomness::System).await?;
     let numbers = Numbers::open(&store, installation.counters())?;
     let source = Source::new(clock, Randomness::System);
     Ok((Deeds::new(db, source, store.secrets().clone(), access::still_in), numbers))
 }
 
 impl Offices {
+    /// Opens the offices for a command beside the service: as [`open`](Self::open), but tables of an older version are
+    /// refused.
+    ///
+    /// # Errors
+    /// [`StartError`], which says what to do.
+    pub async fn beside(settings: &Settings) -> Result<Self, StartError> {
+        match look(settings).await {
+            Ok(look) => look.close().await,
+            Err(StartError::NoTables) => {}
+            Err(why) => return Err(why),
+        }
+        Box::pin(Self::open(settings, None, Randomness::System)).await
+    }
+
     /// Opens keys and database of an initialised service; the first start also makes the first officer. Without a
     /// `clock`, the computer's, in the civil time of the authority.
     ///
@@ -307,6 +404,9 @@ pub enum StartError {
     /// The authority's settings.
     #[error(transparent)]
     Ceremony(#[from] CeremonyError),
+    /// A deed of the start.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
     /// The first officer.
     #[error(transparent)]
     FirstOfficer(#[from] FirstOfficerError),
@@ -328,6 +428,21 @@ pub enum StartError {
     /// The database has no tables yet.
     #[error("nothing was served here yet: the database is empty; `issuance serve` makes its tables at the first start")]
     NoTables,
+    /// The tables are of this version, and no service of it took over what an older one left.
+    #[error(
+        "`issuance migrate` brought the database up to this version, and no service of it was started since: restart the \
+         service"
+    )]
+    NotServed,
+    /// The tables are of an older version.
+    #[error(
+        "the database is of an older version ({steps} steps are missing), and nothing was changed: back up, run \
+         `issuance migrate`, and restart the service"
+    )]
+    Older {
+        /// So many steps are missing.
+        steps: usize,
+    },
     /// The large objects.
     #[error(transparent)]
     Objects(#[from] ObjectError),

@@ -372,6 +372,12 @@ impl Config {
         let all = terms.iter().chain(&whole).chain([&deadlines.appeal, &deadlines.keep]);
         let fit = all.into_iter().all(|days| (1..=250).contains(days));
         must(fit, "applications.deadlines", "must be 1 to 250 working days each")?;
+        let twice = deadlines.city_offices.iter().find(|office| deadlines.remote_offices.contains(office));
+        must(
+            twice.is_none(),
+            "applications.deadlines.remote_offices",
+            "must name no office that city_offices names: one office has one term",
+        )?;
         let minutes = self.applications.claims.minutes;
         must((1..=480).contains(&minutes), "applications.claims.minutes", "must be 1 to 480")?;
         let reminders = &deadlines.reminders;

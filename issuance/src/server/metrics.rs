@@ -24,7 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::watch as signal;
 
-use super::Watch;
+use super::{Watch, overdue};
 use crate::applications;
 use crate::store::Db;
 
@@ -249,6 +249,9 @@ impl Collector for Seen {
         gauge("dossiers_overdue", "Applications that are late", Some("stage"), &late)?;
         let help = "Applications that wait without owner or due day: defects";
         gauge("dossiers_without_owner", help, None, &alone(number(status.dossiers_without_owner)))?;
+        let help = "Applications and cases of the stock that wait where no officer in service has them: defects";
+        let unattended = status.without_officer.iter().map(overdue::Defect::waiting).sum();
+        gauge("work_without_officer", help, None, &alone(number(unattended)))?;
         let help = "Notices that wait or could not be sent, by state and way";
         gauge("notices", help, Some("state"), &counts(&status.notices))?;
         let help = "Notices of which a citizen may have got two, under one reference";

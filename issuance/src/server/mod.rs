@@ -25,7 +25,7 @@ mod verify;
 mod watch;
 mod worker;
 
-pub use compose::{Offices, SEALED, StartError, deeds, migrate, migrations, numbers};
+pub use compose::{Look, Offices, SEALED, StartError, deeds, look, migrate, migrations, numbers};
 pub use faults::Faults;
 pub use init::{InitError, Initialised, init};
 pub use metrics::Metrics;

@@ -7,10 +7,10 @@ use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
 use super::Settings;
-use super::compose::{StartError, database, founded};
+use super::compose::{self, StartError};
 use crate::applications::store::progress::{self as store, LateRow};
 use crate::ground::ids::{ApplicationId, BoxId};
-use crate::ground::{Clock, Id, Randomness};
+use crate::ground::{Id, OfficeCode, Permission};
 use crate::offices::calendar::Day;
 use crate::offices::steps;
 use crate::store::{StoreError, Tx};
@@ -82,6 +82,42 @@ pub enum Defect {
         /// So many wait.
         waiting: u64,
     },
+    /// Cases of the stock wait at an office where no officer in service keeps its stock.
+    NoKeeper {
+        /// The office.
+        office: String,
+        /// So many wait.
+        waiting: u64,
+    },
+}
+
+impl Defect {
+    /// Returns how many wait.
+    #[must_use]
+    pub const fn waiting(&self) -> u64 {
+        match self {
+            Self::NoOwner { .. } => 1,
+            Self::NoOfficer { waiting, .. } | Self::NoKeeper { waiting, .. } => *waiting,
+        }
+    }
+
+    /// Returns what is wrong, in a sentence; for work without an officer also what helps.
+    #[must_use]
+    pub fn says(&self) -> String {
+        match self {
+            Self::NoOwner { application } => format!("{application} waits without owner or due day"),
+            Self::NoOfficer { office, owner, waiting } => {
+                format!(
+                    "{waiting} wait for {owner} of {office}, where no officer in service is one: appoint one, or move one \
+                     there"
+                )
+            }
+            Self::NoKeeper { office, waiting } => format!(
+                "{waiting} cases of the stock wait at {office}, where no officer in service keeps it: appoint two, or two of \
+                 the national office settle them"
+            ),
+        }
+    }
 }
 
 /// Looks at an installation from outside. The service may run meanwhile, and need not.
@@ -89,17 +125,11 @@ pub enum Defect {
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn overdue(settings: &Settings) -> Result<Overdue, StartError> {
-    let (store, authority) = founded(settings)?;
-    let (db, _) = database(settings, &store, &Randomness::System).await?;
-    if !db.has_table("application_reminder").await? {
-        db.close().await;
-        return Err(StartError::NoTables);
-    }
-    let clock = Clock::system(authority.utc_offset()?);
-    let mut tx = db.begin_read().await?;
-    let found = look(&mut tx, clock.today()).await;
+    let opened = compose::look(settings).await?;
+    let mut tx = opened.begin_read().await?;
+    let found = look(&mut tx, opened.clock().today()).await;
     drop(tx);
-    db.close().await;
+    opened.close().await;
     Ok(found?)
 }
 
@@ -124,6 +154,22 @@ pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
         after = *last;
         defects.extend(some.into_iter().map(|application| Defect::NoOwner { application }));
     }
+    defects.extend(unattended(tx).await?);
+    let boxes = production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
+        id: boxed.id,
+        from_office: boxed.from.to_string(),
+        to_office: boxed.to.to_string(),
+        due_on: boxed.due_on.map(Day),
+    });
+    Ok(Overdue { late, boxes: boxes.collect(), defects })
+}
+
+/// Returns the work for which there is no officer in service where it waits: applications and cases of the stock.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn unattended(tx: &mut Tx) -> Result<Vec<Defect>, StoreError> {
+    let mut defects = Vec::new();
     let posts = access::posts_in_service(tx).await?;
     let there: BTreeSet<(&str, &str)> =
         posts.iter().flat_map(|(office, roles)| roles.iter().map(move |role| (office.as_str(), role.name()))).collect();
@@ -132,13 +178,22 @@ pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
             defects.push(Defect::NoOfficer { office, owner, waiting });
         }
     }
-    let boxes = production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
-        id: boxed.id,
-        from_office: boxed.from.to_string(),
-        to_office: boxed.to.to_string(),
-        due_on: boxed.due_on.map(Day),
-    });
-    Ok(Overdue { late, boxes: boxes.collect(), defects })
+    let keeps = |office: &str| Permission::Stock.roles().iter().any(|role| there.contains(&(office, role.name())));
+    for (office, waiting) in production::cases_by_office(tx).await? {
+        if !keeps(&office) {
+            defects.push(Defect::NoKeeper { office, waiting });
+        }
+    }
+    Ok(defects)
+}
+
+/// True if there is such an office: a unit, or the office of an officer in service.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn is_office(tx: &mut Tx, office: &OfficeCode) -> Result<bool, StoreError> {
+    let posts = access::posts_in_service(tx).await?;
+    Ok(posts.iter().any(|(of, _)| of == office) || steps::is_unit(tx, office).await?)
 }
 
 /// So many applications are read in one go.

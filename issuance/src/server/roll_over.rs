@@ -3,11 +3,10 @@
 use thiserror::Error;
 
 use super::Settings;
-use super::compose::{StartError, database, deeds, founded};
+use super::compose::{StartError, deeds, founded, look};
 use crate::access::stations::{LeftBehind, left_behind};
 use crate::deed::{Action, DeedError, Entry, Object, Purpose};
 use crate::ground::actor::Service;
-use crate::ground::{Clock, Randomness};
 use crate::keys::{Installation, RollOver};
 
 /// Returns who has certificates that end with the roll-over that is under way: all names are empty if none is, or if
@@ -16,19 +15,16 @@ use crate::keys::{Installation, RollOver};
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn left_behind_by_roll_over(settings: &Settings) -> Result<LeftBehind, StartError> {
-    let (store, authority) = founded(settings)?;
+    let (store, _) = founded(settings)?;
     let Some(roll_over) = RollOver::under_way(&store)? else { return Ok(LeftBehind::default()) };
-    let now = Clock::system(authority.utc_offset()?).now();
-    let (db, _) = database(settings, &store, &Randomness::System).await?;
-    let left = async {
-        if !db.has_table("station").await? {
-            return Ok(LeftBehind::default());
-        }
-        let mut tx = db.begin_read().await?;
-        left_behind(&mut tx, &roll_over, settings.access.station_renewal_grace, now).await
+    let look = match look(settings).await {
+        Err(StartError::NoTables) => return Ok(LeftBehind::default()),
+        opened => opened?,
     };
-    let left = left.await;
-    db.close().await;
+    let mut tx = look.begin_read().await?;
+    let left = left_behind(&mut tx, &roll_over, settings.access.station_renewal_grace, look.clock().now()).await;
+    drop(tx);
+    look.close().await;
     Ok(left?)
 }
 

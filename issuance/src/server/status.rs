@@ -8,13 +8,14 @@ use serde::Serialize;
 use time::{Date, Duration, OffsetDateTime};
 
 use super::backup::{Archived, STATE};
-use super::compose::{StartError, database, founded};
+use super::compose::{StartError, look};
+use super::overdue::{Defect, unattended};
 use super::{Settings, migrations};
 use crate::access::stations::{LeftBehind, left_behind};
 use crate::applications::store::progress;
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::BatchId;
-use crate::ground::{Clock, Randomness, blocking};
+use crate::ground::{Clock, blocking};
 use crate::jobs::schedule;
 use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver};
 use crate::numbering::model::NumberCell;
@@ -62,6 +63,8 @@ pub struct Status {
     pub dossiers_overdue: Vec<Count>,
     /// Applications that wait and have no owner, or no due day: defects.
     pub dossiers_without_owner: u64,
+    /// Applications and cases of the stock that wait where no officer in service has them: defects.
+    pub without_officer: Vec<Defect>,
     /// Notices that wait, or could not be sent, by state and way.
     pub notices: Vec<Count>,
     /// Notices of which a citizen may have got two, under one reference.
@@ -291,15 +294,9 @@ impl Severity {
 /// # Errors
 /// [`StartError`], which says what to do.
 pub async fn status(settings: &Settings) -> Result<Status, StartError> {
-    let (store, authority) = founded(settings)?;
-    let (db, installation) = database(settings, &store, &Randomness::System).await?;
-    if !db.has_table("officer").await? {
-        db.close().await;
-        return Err(StartError::NoTables);
-    }
-    let clock = Clock::system(authority.utc_offset()?);
-    let taken = take(settings, &store, &db, installation.id(), &clock).await;
-    db.close().await;
+    let look = look(settings).await?;
+    let taken = take(settings, &look.store, &look.db, look.installation.id(), look.clock()).await;
+    look.close().await;
     taken
 }
 
@@ -364,6 +361,7 @@ pub(super) async fn take(
             .collect(),
         dossiers_overdue: progress::count_late(&mut tx, today).await?.into_iter().map(counted).collect(),
         dossiers_without_owner: progress::count_ownerless(&mut tx).await?,
+        without_officer: unattended(&mut tx).await?,
         notices: told.open.into_iter().map(counted).collect(),
         notices_repeated: told.repeated,
         notices_wait_since: told.oldest_due,
@@ -667,6 +665,14 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     if status.dossiers_without_owner > 0 {
         let n = status.dossiers_without_owner;
         find(Severity::Critical, "dossiers without owner", format!("{n}: issuance overdue --check lists them"));
+    }
+    for defect in &status.without_officer {
+        let about = if let Defect::NoKeeper { .. } = defect {
+            "stock cases without officer"
+        } else {
+            "dossiers without officer"
+        };
+        find(Severity::Critical, about, defect.says());
     }
     let dead: u64 = status.notices.iter().filter(|one| one.state.starts_with("dead")).map(|one| one.count).sum();
     if dead > 0 {

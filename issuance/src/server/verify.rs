@@ -1,8 +1,7 @@
 //! Walks all rows that carry a MAC and lists those that were changed by another hand.
 
-use super::compose::{StartError, database, founded};
+use super::compose::{StartError, look};
 use super::{SEALED, Settings};
-use crate::ground::Randomness;
 use crate::population::Register;
 use crate::population::change::{Comparison, compare};
 use crate::population::quality::{Recount, recount};
@@ -49,12 +48,8 @@ impl Verified {
             verified.tables.push((table.table, rows));
             verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
         }
-        // A database of before the tallies is brought up to them by the next start.
         let mut tx = db.begin_read().await?;
         for of in ["application", "card", "chip"] {
-            if !db.has_table(&format!("{of}_tally")).await? {
-                continue;
-            }
             let all = match of {
                 "application" => applications::store::miscounted(&mut tx).await?,
                 "card" => cards::store::miscounted(&mut tx).await?,
@@ -76,24 +71,12 @@ impl Verified {
 /// # Errors
 /// [`StartError`]
 pub async fn verify(settings: &Settings, tell: impl FnMut(u64)) -> Result<Verified, StartError> {
-    let (store, _) = founded(settings)?;
-    let (db, _) = database(settings, &store, &Randomness::System).await?;
-    if !db.has_table("officer").await? {
-        db.close().await;
-        return Err(StartError::NoTables);
-    }
-    let mut verified = Verified::walk(&db).await?;
-    // A database of before the ledger is brought up to it by the next start.
-    if db.has_table("posting").await? {
-        verified.ledger = production::check_ledger(&mut db.begin_read().await?).await?;
-    }
-    // A database of before the history is brought up to it by the next start.
-    if db.has_table("merged_person").await? {
-        verified.history = compare(&db, tell).await?;
-    }
-    if db.has_table("quality_tally").await? {
-        verified.quality = recount(&db, Register::open(&settings.population)?.reference()).await?;
-    }
-    db.close().await;
+    let look = look(settings).await?;
+    let db = &look.db;
+    let mut verified = Verified::walk(db).await?;
+    verified.ledger = production::check_ledger(&mut db.begin_read().await?).await?;
+    verified.history = compare(db, tell).await?;
+    verified.quality = recount(db, Register::open(&settings.population)?.reference()).await?;
+    look.close().await;
     Ok(verified)
 }

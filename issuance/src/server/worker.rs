@@ -13,6 +13,7 @@ use crate::applications::progress::{ReminderError, Said};
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
+use crate::production::ProductionError;
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::production::ProductionError;
@@ -135,6 +136,7 @@ async fn stock_ledger(offices: &Offices) -> Result<(), JobError> {
     let mut complaints = balances.complaints();
     complaints.extend(production::disagreements(&mut tx, offices.deeds().source().now()).await?);
     drop(tx);
+    Box::pin(production::open_cases_of_disagreements(offices.deeds())).await?;
     // Between two hours a factory leaves millions of rows, which each look would read.
     if balances.tallied > MANY {
         add_up(offices.deeds().db(), production::add_up).await?;

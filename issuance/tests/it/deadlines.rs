@@ -453,6 +453,45 @@ async fn lists_show_who_has_what_and_what_is_late() {
     .await;
 }
 
+/// The last approver and the last stock keeper of an office leave it: what waits for them is a defect, also where the
+/// running service looks.
+#[tokio::test]
+async fn work_without_an_officer_is_a_defect_for_status_and_metrics_too() {
+    crate::house::on_both(async |house| {
+        let places = Box::pin(TwoPlaces::of(house)).await;
+        let keeper = house.officer("keeper", &[Role::Stock], "o-1").await;
+        let serial = "00010203040506070801";
+        let body = json!({"manufacturer": "M", "batch": "1", "transport_key_id": "maker", "serials": [serial]});
+        assert_eq!(keeper.post("/api/v1/stock/deliveries", "d", body).await.status, 201);
+        let lost = keeper.post(&format!("/api/v1/stock/{serial}/loss"), "l", json!({"reason": "gone"})).await;
+        assert_eq!(lost.status, 200, "{lost:?}");
+        let offices = house.service.offices();
+        let seen = async || {
+            offices.watch.look(offices.deeds()).await.unwrap();
+            let status = offices.watch.latest().unwrap();
+            let about = |finding: &issuance::server::status::Finding| finding.about.ends_with("without officer");
+            status.findings.iter().filter(|finding| about(finding)).map(|one| one.says.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(seen().await, Vec::<String>::new());
+        for officer in [&places.head, &places.chief, &keeper] {
+            let id = officer.get("/api/v1/me").await.body["id"].as_str().unwrap().to_owned();
+            let path = format!("/api/v1/officers/{id}/disablement");
+            let left = house.admin.post(&path, &id, json!({"reason": "left"})).await;
+            house.confirms(&left).await;
+        }
+        let found = seen().await;
+        let says = |text: &str| found.iter().any(|says| says.contains(text));
+        assert!(says("1 wait for approver of o-1") && says("1 cases of the stock wait at o-1"), "{found:?}");
+        let mut tx = offices.deeds().db().begin_read().await.unwrap();
+        let overdue = issuance::server::overdue::look(&mut tx, house.clock.today()).await.unwrap();
+        assert_eq!(overdue.defects.len(), found.len(), "the same as `issuance overdue --check`");
+        drop(tx);
+        let metrics = offices.metrics.text().unwrap();
+        assert!(metrics.contains("issuance_work_without_officer 2"), "{metrics}");
+    })
+    .await;
+}
+
 /// What `issuance overdue` ends with, and says.
 async fn command(offices: &Offices, arguments: &'static [&'static str]) -> (Option<i32>, String) {
     let data = offices.data.path().to_owned();

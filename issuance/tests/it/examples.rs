@@ -228,6 +228,8 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
     walk.post(admin, "/api/v1/units/p-001/change", changes).await;
     let day = json!({"day": "2027-01-01", "kind": "holiday", "name": "Tết Dương lịch", "reason": "Thông báo 1"});
     walk.post(admin, "/api/v1/calendar/days", day).await;
+    let read = json!({"kind": "holiday", "name": "Tết Dương lịch"});
+    walk.post(second, "/api/v1/calendar/days/2027-01-01/confirmation", read).await;
     walk.get(admin, "/api/v1/calendar?from=2027-01-01&to=2027-01-03").await;
     walk.get(admin, "/api/v1/quality?level=country").await;
     walk.get(admin, "/api/v1/campaign?level=country").await;

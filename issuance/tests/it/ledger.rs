@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crypto::identity::CardSerial;
+use issuance::applications::hand_over::hand_over;
 use issuance::applications::model::Kind;
 use issuance::deed::Object;
 use issuance::ground::ids::{CaseId, DestructionId, OfficerId};
-use issuance::ground::{Officer, Role};
+use issuance::ground::{Officer, Randomness, Role};
 use issuance::production::cases::{self, CaseOutcome, CaseState};
 use issuance::production::ends::{self, Wanted};
 use issuance::production::recalls::{self, RecallKind};
@@ -15,6 +16,7 @@ use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
 use issuance::web::Problem;
 use issuance::{args, production, sql};
+use serde_json::json;
 use time::Duration;
 
 use crate::offices::{Offices, appoint, employs, moves, within};
@@ -45,6 +47,80 @@ on_both!(
     a_batch_closes_only_when_every_chip_is_accounted_for,
     a_card_without_a_signed_document_and_a_document_without_its_card_raise_the_alarm,
 );
+
+/// The way of a chip begins with its delivery, and is told in the order in which it was written: a clock that was set
+/// back in between changes nothing.
+#[tokio::test]
+async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_postings() {
+    crate::house::on_both(async |house| {
+        let keeper = house.officer("keeper", &[Role::Stock], "o-1").await;
+        let (_, witness) = house.appointed("witness", &[Role::Approver], "o-1").await;
+        let (_, station) = house.station("station-1").await;
+        let serials = [serial(1).to_string(), serial(2).to_string()];
+        let body = json!({"manufacturer": "M", "batch": "1", "transport_key_id": "maker", "serials": serials});
+        assert_eq!(keeper.post("/api/v1/stock/deliveries", "d", body).await.status, 201);
+        let way = async |query: &str| -> Vec<String> {
+            let said = keeper.get(&format!("/api/v1/stock/{}/postings{query}", serials[0])).await;
+            let items = said.body["items"].as_array().unwrap_or_else(|| panic!("{said:?}"));
+            items.iter().map(|item| item["what"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(way("").await, ["received"]);
+        let given = json!({"serials": &serials[..1], "station_id": station});
+        assert_eq!(keeper.post("/api/v1/stock/custody", "c", given).await.status, 200);
+        house.clock.jump(Duration::minutes(-10));
+        let lost = keeper.post(&format!("/api/v1/stock/{}/loss", serials[0]), "l", json!({"reason": "gone"})).await;
+        assert_eq!(lost.status, 200, "{lost:?}");
+        assert_eq!(way("").await, ["received", "moved", "lost"]);
+        let mut paged = Vec::new();
+        let mut after = String::new();
+        loop {
+            let said = keeper.get(&format!("/api/v1/stock/{}/postings?limit=1{after}", serials[0])).await;
+            let item = &said.body["items"][0];
+            paged.push(item["what"].as_str().unwrap_or_else(|| panic!("{said:?}")).to_owned());
+            let Some(next) = said.body["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        assert_eq!(paged, ["received", "moved", "lost"]);
+
+        // A write-off that lapsed waits for no witness.
+        let path = format!("/api/v1/stock/{}/write-off", serials[1]);
+        let proposed = keeper.post(&path, "w", json!({"reason": "bent", "witness": witness})).await;
+        assert_eq!(proposed.status, 200, "{proposed:?}");
+        let waits = async |caller: &crate::house::Caller| {
+            let path = format!("/api/v1/stock/{}", serials[1]);
+            caller.get(&path).await.body["awaits_witness"].clone()
+        };
+        assert_eq!(waits(&keeper).await, json!(witness));
+        house.clock.advance(Duration::days(8));
+        let mut again = house.anyone();
+        let session = again.signs_in("keeper", crate::house::PASSWORD).await;
+        again.token = Some(session.body["token"].as_str().unwrap().into());
+        assert_eq!(waits(&again).await, serde_json::Value::Null);
+    })
+    .await;
+}
+
+#[test]
+fn an_office_that_is_none_has_no_accounts() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = crate::house::settings(&folder, None);
+    let rng = &mut Randomness::seeded(1).draw();
+    server::init(&settings, &issuance::keys::InitOptions::default(), "admin", crate::house::now(), rng).unwrap();
+    runtime.block_on(async {
+        let service = issuance::Service::start(&settings, None, Randomness::seeded(2)).await.unwrap();
+        service.stop().await;
+    });
+    let balances = |office: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_issuance"));
+        command.args(["stock", "balances", "--office", office, "--data"]).arg(&settings.data);
+        command.output().unwrap()
+    };
+    assert!(balances("national").status.success());
+    let refused = balances("o1");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && said.contains("no office is called o1"), "{said}");
+}
 
 /// The one place that writes chips writes their postings with them: no other statement of the program touches a chip.
 #[test]
@@ -427,13 +503,13 @@ mod booked {
         let one = moves(deeds, &appoint(deeds, Role::Stock).await, "national").await;
         let two = moves(deeds, &appoint(deeds, Role::Stock).await, "national").await;
         let person = offices.citizen().await;
-        offices.approved(person, Kind::First).await;
+        let of_card = offices.approved(person, Kind::First).await;
         let mut card = offices.initialised(1).await;
-        offices.card(&mut card).await;
+        let card_id = offices.card(&mut card).await;
         let taken_in = offices.initialised(2).await;
         let mut blank = offices.blank(3).await;
         let person = offices.citizen().await;
-        offices.approved(person, Kind::First).await;
+        let waits = offices.approved(person, Kind::First).await.id;
         let propose = async |by: &Officer, kind, value: &str, manufacturer: Option<&str>| {
             let wanted = recalls::Wanted { kind, value, manufacturer, reason: "weak random numbers" };
             word(within!(offices, by, deed => recalls::propose(deed, wanted))).map(|recall| recall.id)
@@ -442,24 +518,33 @@ mod booked {
         assert_eq!(propose(&one, RecallKind::Lot, "7", None).await, Err("recall-unfit"));
         assert_eq!(propose(&one, RecallKind::Lot, "1", Some("Another")).await, Err("recall-unfit"));
         assert_eq!(propose(&one, RecallKind::Delivery, "1", None).await, Err("recall-unfit"));
-        let id = propose(&one, RecallKind::Lot, "1", Some("Maker")).await.unwrap();
+        // Spelled otherwise, it is the same.
+        let id = propose(&one, RecallKind::Lot, "1", Some("MA KER")).await.unwrap();
         let confirm = async |by: &Officer| word(within!(offices, by, deed => recalls::confirm(deed, id))).map(drop);
         // Proposed alone it changes nothing.
         assert!(offices.prepares(&offices.station, &taken_in).await.is_ok());
         assert_eq!(confirm(&one).await, Err("second-officer-needed"));
         assert_eq!(confirm(&two).await, Ok(()));
         assert_eq!(confirm(&two).await, Err("proposal-unknown"));
+        // One that was being written is written off, and its application waits for another chip.
         let refused = offices.prepares(&offices.station, &taken_in).await;
-        assert_eq!(word(refused), Err("chip-recalled"), "also one that was bound before");
+        assert_eq!(word(refused), Err("chip-spoiled"), "also one that was bound before");
+        assert_eq!(offices.application(waits).await.stage.name(), "approved");
+        // One that is a card is not handed over; written off, its application waits for another one.
+        let slip = &of_card.slip.0;
+        let handed = within!(offices, offices.counter, deed => hand_over(deed, card_id, slip));
+        assert_eq!(word(handed).map(drop), Err("card-recalled"));
+        assert!(offices.trail(Object::Card(card_id)).await.contains(&"card-recalled".to_owned()));
+        let (of, chip) = (offices.capture.id, card.serial);
+        within!(offices, offices.stock, deed => withdrawal::write_off(deed, &chip, "recalled", of)).unwrap();
+        within!(offices, offices.capture, deed => withdrawal::confirm_write_off(deed, &chip)).unwrap();
+        assert_eq!(offices.application(of_card.id).await.stage.name(), "approved");
         assert_eq!(word(offices.takes_in(&mut blank).await).map(drop), Err("chip-recalled"));
         // A chip of another lot, and of another firmware, is not concerned.
         let other = [serial(9)];
         delivered(offices, &offices.stock, "2", Some("JC 4.1"), &other).await;
-        let id = propose(&one, RecallKind::Firmware, "JC 4.1", None).await.unwrap();
+        let id = propose(&one, RecallKind::Firmware, "jc4.1", None).await.unwrap();
         within!(offices, two, deed => recalls::confirm(deed, id)).unwrap();
-        let state =
-            within!(offices, offices.station, deed => withdrawal::spoil(deed, &taken_in.serial, "recalled", "x"));
-        assert_eq!(state.unwrap().state.name(), "spoiled", "it is written off");
         // Another hand hides a lot from its recall: its chips get no order for that.
         let sql = sql!("update delivery set batch = '8' where batch = '1'");
         let mut tx = deeds.db().begin_upkeep().await.unwrap();
@@ -532,5 +617,36 @@ mod booked {
         assert_eq!(said().await, [format!("chip {}: signed document that is not its card", chip.serial)]);
         by_hand(sql!("update chip set state = 'personalized'")).await;
         assert_eq!(said().await, Vec::<String>::new());
+        // Another digest, and a card that is gone.
+        by_hand(sql!("update document set prepared = sod_sha256, sod_sha256 = files")).await;
+        let digest = format!("chip {}: its card has another digest than its document", chip.serial);
+        assert_eq!(said().await, [digest.as_str()]);
+        assert_eq!(checked(offices).await, [digest.as_str()], "`issuance stock check` and `verify` see it");
+        offices.clock.advance(Duration::hours(2));
+        assert_eq!((said().await, checked(offices).await.len()), (vec![], 1), "it has no case, and is old");
+        offices.clock.jump(Duration::hours(-2));
+        by_hand(sql!("update document set sod_sha256 = prepared")).await;
+        assert_eq!(said().await, Vec::<String>::new());
+        by_hand(sql!("delete from card")).await;
+        assert_eq!(said().await, [format!("chip {}: its card is not in the registry of cards", chip.serial)]);
+        // Once the service met it, it stays until two settle it.
+        let deeds = offices.state.deeds();
+        for _ in 0..2 {
+            production::open_cases_of_disagreements(deeds).await.unwrap();
+        }
+        offices.clock.advance(Duration::hours(2));
+        let (alarm, seen) = (said().await, checked(offices).await);
+        assert!(alarm.len() == 1 && alarm[0].contains("waits for two stock keepers"), "{alarm:?}");
+        assert_eq!(alarm, seen);
+        let mut tx = deeds.db().begin_read().await.unwrap();
+        let row = tx.one(sql!("select id from stock_case where kind = 'signed'"), args![]).await.unwrap().unwrap();
+        drop(tx);
+        let id: CaseId = issuance::ground::Id::of(&row, "id").unwrap();
+        let second = moves(deeds, &appoint(deeds, Role::Stock).await, "district-1").await;
+        let (outcome, why) = (CaseOutcome::Explained, "the card was deleted by hand; restored from the backup");
+        within!(offices, offices.stock, deed => cases::propose(deed, id, outcome, why)).unwrap();
+        assert_eq!(said().await.len(), 1, "one officer settles nothing");
+        within!(offices, second, deed => cases::confirm(deed, id)).unwrap();
+        assert_eq!((said().await, checked(offices).await), (vec![], vec![]));
     }
 }

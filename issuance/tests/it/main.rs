@@ -37,6 +37,7 @@ mod leases;
 mod ledger;
 mod ledger_histories;
 mod lists;
+mod looks;
 mod loss;
 mod merges;
 mod nation;

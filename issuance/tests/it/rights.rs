@@ -82,6 +82,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/units/{code}/change", Officers(&[Admin])),
     ("GET", "/api/v1/calendar", SignedIn),
     ("POST", "/api/v1/calendar/days", Officers(&[Admin])),
+    ("POST", "/api/v1/calendar/days/{day}/confirmation", Officers(&[Admin])),
     ("GET", "/api/v1/deputies", SignedIn),
     ("POST", "/api/v1/deputies", Officers(&[Admin])),
     ("POST", "/api/v1/deputies/{id}/end", Officers(&[Admin])),

@@ -212,17 +212,38 @@ async fn the_calendar_knows_weekends_and_fixed_holidays_and_what_was_set() {
         let set = |day: &str, kind: &str, name: &str| {
             json!({"day": day, "kind": kind, "name": name, "reason": "Thông báo 1"})
         };
-        let admin = &house.admin;
+        let (admin, second) = (&house.admin, &house.second);
+        let confirms = async |key: &str, day: &str, kind: &str, name: &str| {
+            let path = format!("/api/v1/calendar/days/{day}/confirmation");
+            second.post(&path, key, json!({"kind": kind, "name": name})).await
+        };
         good(&admin.post("/api/v1/calendar/days", "k-1", set("2027-02-05", "holiday", "Tết Nguyên đán")).await);
         good(&admin.post("/api/v1/calendar/days", "k-2", set("2027-02-20", "working", "làm bù")).await);
         good(&admin.post("/api/v1/calendar/days", "k-5", set("2028-01-26", "holiday", "Tết Nguyên đán")).await);
+        // One administrator alone moves no deadline.
+        assert_eq!(working(&clerk, "2027-02-20").await, (false, None));
+        let waits = clerk.get("/api/v1/calendar?from=2027-02-20&to=2027-02-20").await;
+        assert_eq!(good(&waits)["proposed"][0]["name"], "làm bù");
+        let path = "/api/v1/calendar/days/2027-02-20/confirmation";
+        let read = json!({"kind": "working", "name": "làm bù"});
+        refused(&admin.post(path, "k-6", read.clone()).await, 403, "second-officer-needed");
+        refused(&confirms("c-0", "2027-02-20", "holiday", "làm bù").await, 404, "proposal-unknown");
+        refused(&confirms("c-0", "2027-02-21", "holiday", "làm bù").await, 404, "proposal-unknown");
+        good(&confirms("c-1", "2027-02-05", "holiday", "Tết Nguyên đán").await);
+        good(&confirms("c-2", "2027-02-20", "working", "làm bù").await);
+        good(&confirms("c-5", "2028-01-26", "holiday", "Tết Nguyên đán").await);
+        refused(&confirms("c-6", "2027-02-20", "working", "làm bù").await, 404, "proposal-unknown");
         assert_eq!(working(&clerk, "2027-02-05").await, (false, Some("Tết Nguyên đán".into())));
         assert_eq!(working(&clerk, "2027-02-20").await, (true, Some("làm bù".into())));
-        assert_eq!(told(house, "holiday-changed", "calendar-day/2027-02-05", Some("Thông báo 1")).await, 1);
+        assert_eq!(told(house, "holiday-proposed", "calendar-day/2027-02-05", Some("Thông báo 1")).await, 1);
+        assert_eq!(told(house, "holiday-changed", "calendar-day/2027-02-05", None).await, 1);
         let later = clerk.get("/api/v1/calendar?from=2028-01-24&to=2028-01-30").await;
-        assert_eq!((&later.body["working_days"], years(&later.body)), (&json!(4), (json!([]), json!([]))));
+        let unknown = (&json!(4), (json!([2028]), json!([])));
+        assert_eq!((&later.body["working_days"], years(&later.body)), unknown, "one day makes no year known");
 
         good(&admin.post("/api/v1/calendar/days", "k-3", set("2027-02-05", "working", "như thường")).await);
+        assert!(!working(&clerk, "2027-02-05").await.0, "it waits");
+        good(&confirms("c-3", "2027-02-05", "working", "như thường").await);
         assert_eq!(working(&clerk, "2027-02-05").await, (true, Some("như thường".into())), "the later word counts");
         let again = admin.post("/api/v1/calendar/days", "k-1", set("2027-02-05", "holiday", "Tết Nguyên đán")).await;
         assert!(again.replayed, "{again:?}");

@@ -15,7 +15,7 @@ use tests::crash::invariants::House;
 use tests::factory::{Factory, Heard, Tray};
 use tests::road::{self, Issued};
 use tests::wait::until;
-use tests::world::{Options, World, scratch};
+use tests::world::{OFFICE, Options, World, scratch};
 
 /// Returns the cards of these applications; each has one of its own.
 fn cards_of(factory: &Factory, issued: &[Issued]) -> BTreeSet<String> {
@@ -106,6 +106,36 @@ fn an_agent_that_is_killed_with_eight_chips_in_flight_goes_on_and_nothing_is_los
         factory.serials.iter().map(|serial| (serial.clone(), LifeCycle::Personalized)).collect();
     let house = House { data: &dir.join("issuance"), database: None };
     assert_eq!(house.broken(&chips).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_batch_is_written_waits_while_it_is_paused_and_ends_the_run() {
+    let scratch = scratch();
+    let tray = Tray { readers: 2, blanks: 3, seed: 7, more: &["--give-up", "600"] };
+    let factory = Factory::begin(&scratch.path().join("house"), &Options::default(), &tray).unwrap();
+    let issued = factory.approved(3).unwrap();
+    let officers = &factory.offices.officers;
+    let password = "another keeper of the stock";
+    officers.administrator.appoints(&officers.second_administrator, "stock-2", password, &["stock"], OFFICE).unwrap();
+    let second = factory.offices.service.officer("stock-2", password).unwrap();
+    let batch = road::text(&officers.stock.drafts_batch(2).unwrap(), "id");
+    second.releases_batch(&batch).unwrap();
+    officers.stock.pauses_batch(&batch).unwrap();
+    let arguments = ["personalize", "--readers", "all", "--batch", &batch, "--intake", "--loop", "--json"];
+    let mut agent = Heard::begin(factory.agent(&arguments).unwrap()).unwrap();
+    agent.hears("again", 2).unwrap();
+    assert_eq!(agent.results().iter().filter(|result| result["outcome"] == "personalized").count(), 0);
+    officers.stock.resumes_batch(&batch).unwrap();
+    // The third blank finds the batch done.
+    let (code, summary) = agent.ends().unwrap();
+    assert_eq!(code, Some(0), "{summary}\n{}", agent.errors());
+    assert_eq!(summary["personalized"], 2, "{summary}");
+    cards_of(&factory, &issued[..2]);
+    assert_eq!(road::card_of(&factory.offices, &issued[2]).unwrap(), "", "it is in no batch");
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    let arguments = ["personalize", "--readers", "all", "--batch", unknown, "--loop", "--json"];
+    let (code, _) = Heard::begin(factory.agent(&arguments).unwrap()).unwrap().ends().unwrap();
+    assert_eq!(code, Some(42));
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(in crate::cards) async fn cards(
         Wanted::Office(office) => (
             sql!(
                 "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                        suspended_until, must_change, body, version, mac
+                        suspended_until, must_change, body, recalled, version, mac
                  from card where office = $1 and id > $2 order by id limit $3"
             ),
             args![office, after, most],
@@ -41,7 +41,7 @@ pub(in crate::cards) async fn cards(
         Wanted::State(office, state) => (
             sql!(
                 "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                        suspended_until, must_change, body, version, mac
+                        suspended_until, must_change, body, recalled, version, mac
                  from card where office = $1 and status = $2 and id > $3 order by id limit $4"
             ),
             args![office, state, after, most],
@@ -49,7 +49,7 @@ pub(in crate::cards) async fn cards(
         Wanted::Person(person, office, state) => (
             sql!(
                 "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                        suspended_until, must_change, body, version, mac
+                        suspended_until, must_change, body, recalled, version, mac
                  from card where person_id = $1 and (office = $2 or $2 = 'national') and ($3 = '' or status = $3)
                    and id > $4 order by id limit $5"
             ),
@@ -58,7 +58,7 @@ pub(in crate::cards) async fn cards(
         Wanted::Serial(serial, office, state) => (
             sql!(
                 "select id, person_id, application_id, serial, sod_sha256, office, issued, expires, status, status_data,
-                        suspended_until, must_change, body, version, mac
+                        suspended_until, must_change, body, recalled, version, mac
                  from card where serial = $1 and (office = $2 or $2 = 'national') and ($3 = '' or status = $3)
                    and id > $4 order by id limit $5"
             ),

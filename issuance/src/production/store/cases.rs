@@ -145,6 +145,37 @@ pub async fn open_cases(tx: &mut Tx, today: Date) -> Result<(u64, u64), StoreErr
     tx.one(sql, args![today]).await?.map_or(Ok((0, 0)), |row| Ok((row.number("n")?, row.number("overdue")?)))
 }
 
+/// Returns the cases of a kind that are not settled, each with what it is about.
+pub(in crate::production) async fn unsettled_of_kind(
+    tx: &mut Tx,
+    kind: &str,
+) -> Result<Vec<(CaseId, String)>, StoreError> {
+    let sql = sql!("select id, subject from stock_case where kind = $1 and state <> 'settled' order by id limit 100");
+    tx.all(sql, args![kind]).await?.iter().map(|row| Ok((Id::of(row, "id")?, row.get("subject")?))).collect()
+}
+
+/// Returns what the cases of a kind are about, settled or not.
+pub(in crate::production) async fn subjects_of_kind(tx: &mut Tx, kind: &str) -> Result<Vec<String>, StoreError> {
+    let sql = sql!("select subject from stock_case where kind = $1");
+    tx.all(sql, args![kind]).await?.iter().map(|row| row.get("subject")).collect()
+}
+
+/// True if there is, or was, a case of this kind about this.
+pub(in crate::production) async fn has_any(tx: &mut Tx, kind: &str, subject: &str) -> Result<bool, StoreError> {
+    let sql = sql!("select id from stock_case where kind = $1 and subject = $2 order by id limit 1");
+    Ok(tx.one(sql, args![kind, subject]).await?.is_some())
+}
+
+/// Returns the offices with cases that wait for two officers, each with how many.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn cases_by_office(tx: &mut Tx) -> Result<Vec<(String, u64)>, StoreError> {
+    let sql =
+        sql!("select office, count(*) as n from stock_case where state <> 'settled' group by office order by office");
+    tx.all(sql, args![]).await?.iter().map(|row| Ok((row.get("office")?, row.number("n")?))).collect()
+}
+
 pub(in crate::production) fn read(row: &Record) -> Result<Case, StoreError> {
     let decision = |by: &str, at: &str| -> Result<Option<Decision>, StoreError> {
         let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);

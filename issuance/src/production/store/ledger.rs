@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crypto::identity::CardSerial;
 use time::OffsetDateTime;
 
+use super::super::disagreements;
 use super::super::ledger::{Balances, LedgerAccount, LedgerCheck, Movement};
 use super::super::model::{Chip, ChipState};
 use super::{CHIP, Delivered, texts};
-use crate::ground::OfficeCode;
-use crate::ground::ids::{DocumentId, EntryId, PostingId};
+use crate::ground::ids::{DeliveryId, DocumentId, EntryId, PostingId};
+use crate::ground::{Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
 
@@ -163,7 +164,7 @@ pub async fn balances(tx: &mut Tx) -> Result<Balances, StoreError> {
 }
 
 /// Walks all postings and all chips: what the postings add up to is what the tally says and what chips there are, and
-/// each chip is where its last posting put it. Reads every chip.
+/// each chip is where its last posting put it, and what was signed is what was produced. Reads every chip.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -211,59 +212,212 @@ pub async fn check(tx: &mut Tx) -> Result<LedgerCheck, StoreError> {
         let (id, account) = (row.get::<String>("id")?, row.get::<String>("account")?);
         found.complaints.push(format!("chip {id}: its last posting put it on {account}"));
     }
+    found.complaints.extend(Box::pin(disagreements::all(tx)).await?);
     Ok(found)
 }
 
-/// Compares what was signed in the last hour with what was produced: each card has its signed document, and each signed
-/// document is on a chip that is being written for its application, or is its card. Returns what disagrees, in
-/// sentences; what is found is found again at each look for an hour.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn disagreements(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<String>, StoreError> {
-    let sql = sql!(
-        pg "select 'card without a signed document' as what, serial as id from posting
-            where posting.id >= $1 and posting.what = 'personalized'
-              and exists (select 1 from chip where chip.id = posting.serial and chip.state = 'personalized')
-              and not exists (select 1 from document
-                              where document.serial = posting.serial and document.state = 'signed')
-            union all
-            select 'signed document that is not its card', chip.id from document join chip on chip.id = document.serial
-            where document.id >= $2 and document.state = 'signed'
-              and (chip.state not in ('bound', 'personalized')
-                   or chip.state_data->>'application' <> cast(document.application_id as text))
-            order by 1, 2 limit 100",
-        lite "select 'card without a signed document' as what, serial as id from posting
-              where posting.id >= $1 and posting.what = 'personalized'
-                and exists (select 1 from chip where chip.id = posting.serial and chip.state = 'personalized')
-                and not exists (select 1 from document
-                                where document.serial = posting.serial and document.state = 'signed')
-              union all
-              select 'signed document that is not its card', chip.id from document join chip on chip.id = document.serial
-              where document.id >= $2 and document.state = 'signed'
-                and (chip.state not in ('bound', 'personalized')
-                     or json_extract(chip.state_data, '$.application') <> document.application_id)
-              order by 1, 2 limit 100",
-    );
-    let since = now - time::Duration::hours(1);
-    let (postings, documents) = (PostingId::first_at(since), DocumentId::first_at(since));
-    let rows = tx.all(sql, args![postings, documents]).await?;
-    let sentence = |row: &Record| Ok(format!("chip {}: {}", row.get::<String>("id")?, row.get::<String>("what")?));
-    rows.iter().map(sentence).collect()
+/// A chip that a receipt made a card, and the digest of what was signed for it.
+pub(in crate::production) struct Produced {
+    pub posting: PostingId,
+    pub serial: CardSerial,
+    pub office: OfficeCode,
+    /// None for a row that is not understood.
+    pub state: Option<ChipState>,
+    pub digest: Option<[u8; 32]>,
 }
 
-/// Returns a page of the postings of a chip, the first first, each with whether its MAC holds.
+/// Returns chips that became a card by a posting after this one, by posting: those that are one still.
+pub(in crate::production) async fn produced(
+    tx: &mut Tx,
+    after: PostingId,
+    most: i64,
+) -> Result<Vec<Produced>, StoreError> {
+    let sql = sql!(
+        pg "select posting.id as id, posting.serial as serial, chip.office as office, chip.state_data as state_data,
+                   document.sod_sha256 as sod_sha256
+            from posting join chip on chip.id = posting.serial
+            left join document on document.serial = posting.serial and document.state in ('signed', 'erased')
+                 and cast(document.application_id as text) = chip.state_data->>'application'
+            where posting.id > $1 and posting.what = 'personalized' and chip.state = 'personalized'
+            order by posting.id limit $2",
+        lite "select posting.id as id, posting.serial as serial, chip.office as office, chip.state_data as state_data,
+                     document.sod_sha256 as sod_sha256
+              from posting join chip on chip.id = posting.serial
+              left join document on document.serial = posting.serial and document.state in ('signed', 'erased')
+                   and document.application_id = json_extract(chip.state_data, '$.application')
+              where posting.id > $1 and posting.what = 'personalized' and chip.state = 'personalized'
+              order by posting.id limit $2",
+    );
+    let read = |row: &Record| {
+        // One of another length is none that was ever computed.
+        let digest = row.get::<Option<Vec<u8>>>("sod_sha256")?.map(|bytes| bytes.try_into().unwrap_or([0; 32]));
+        Ok(Produced {
+            posting: Id::of(row, "id")?,
+            serial: row.parsed("serial")?,
+            office: row.parsed("office")?,
+            state: row.json("state_data").ok(),
+            digest,
+        })
+    };
+    tx.all(sql, args![after, most]).await?.iter().map(read).collect()
+}
+
+/// Returns chips, with their offices, for which a document was signed since this one that is not on a chip that is
+/// being written for its application, and not its card.
+pub(in crate::production) async fn signed_elsewhere(
+    tx: &mut Tx,
+    since: DocumentId,
+) -> Result<Vec<(CardSerial, OfficeCode)>, StoreError> {
+    let sql = sql!(
+        pg "select chip.id as id, chip.office as office from document join chip on chip.id = document.serial
+            where document.id >= $1 and document.state = 'signed'
+              and (chip.state not in ('bound', 'personalized')
+                   or chip.state_data->>'application' <> cast(document.application_id as text))
+            order by chip.id limit 100",
+        lite "select chip.id as id, chip.office as office from document join chip on chip.id = document.serial
+              where document.id >= $1 and document.state = 'signed'
+                and (chip.state not in ('bound', 'personalized')
+                     or json_extract(chip.state_data, '$.application') <> document.application_id)
+              order by chip.id limit 100",
+    );
+    tx.all(sql, args![since]).await?.iter().map(|row| Ok((row.parsed("id")?, row.parsed("office")?))).collect()
+}
+
+/// Returns a page of the postings of a chip, with whether the MAC of each holds: first that of its delivery, or of what
+/// was there before the ledger, then its own in the order in which they were written, whatever the clock said.
 pub(in crate::production) async fn of_chip(
     tx: &mut Tx,
-    serial: &CardSerial,
+    chip: &Chip,
     after: PostingId,
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
+    let mut way = if after == Id::nil() { origin(tx, chip).await? } else { Vec::new() };
     let sql = sql!(
-        "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
-         from posting where serial = $1 and id > $2 order by id limit $3"
+        pg "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+            from posting
+            where serial = $1 and seq > coalesce((select seq from posting where id = $2 and serial = $1), 0)
+            order by seq limit $3",
+        lite "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+              from posting
+              where serial = $1 and rowid > coalesce((select rowid from posting where id = $2 and serial = $1), 0)
+              order by rowid limit $3",
     );
-    tx.all_judged(&POSTING, sql, args![serial.to_string(), after, most]).await
+    let most = most - i64::from(!way.is_empty());
+    way.extend(tx.all_judged(&POSTING, sql, args![chip.serial.to_string(), after, most]).await?);
+    Ok(way)
+}
+
+/// Returns the posting of many chips by which this one came; none where its own first one says it.
+async fn origin(tx: &mut Tx, chip: &Chip) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        pg "select from_account from posting where serial = $1 order by seq limit 1",
+        lite "select from_account from posting where serial = $1 order by rowid limit 1",
+    );
+    let first = tx.one(sql, args![chip.serial.to_string()]).await?;
+    let begun = first.map_or_else(|| Ok(chip.booked.to_string()), |row| row.get("from_account"))?;
+    let sql = sql!(
+        pg "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+            from posting
+            where serial is null and delivery_id = $1 and to_account = $2 and from_account = 'supplier'
+            order by case when id = $3 then 0 else 1 end, seq limit 1",
+        lite "select id, at, what, from_account, to_account, n, serial, delivery_id, entry_id, version, mac
+              from posting
+              where serial is null and delivery_id = $1 and to_account = $2 and from_account = 'supplier'
+              order by case when id = $3 then 0 else 1 end, rowid limit 1",
+    );
+    let own = chip.posting.unwrap_or(Id::nil());
+    tx.all_judged(&POSTING, sql, args![chip.delivery, begun, own]).await
+}
+
+/// True if there are chips that no posting ever moved and no delivery of a service with a ledger entered.
+pub(in crate::production) async fn has_unposted(tx: &mut Tx) -> Result<bool, StoreError> {
+    let sql = sql!("select delivery_id from chip where posting_id is null order by delivery_id limit 1");
+    Ok(tx.one(sql, args![]).await?.is_some())
+}
+
+/// Chips of a delivery that are on an account by their rows and not by postings; below zero those of which it is the
+/// other way round.
+pub(in crate::production) struct Unopened {
+    pub delivery: DeliveryId,
+    pub account: LedgerAccount,
+    pub chips: i64,
+}
+
+/// Compares, for deliveries with chips that no posting ever moved, where chips were when they were first posted, or are,
+/// with the postings of many chips that put them there.
+pub(in crate::production) async fn unopened(tx: &mut Tx) -> Result<Vec<Unopened>, StoreError> {
+    let sql = sql!(
+        pg "select delivery_id, account, cast(sum(n) as bigint) as n from (
+                select delivery_id, case
+                    when state = 'personalized' and box_id is null then 'card/' || office
+                    when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                    when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+                    when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                    when office = 'national' then 'store-room/national/' || state
+                    else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
+                union all select chip.delivery_id, posting.to_account, 1
+                    from chip join posting on posting.id = chip.posting_id where posting.serial is null
+                union all select chip.delivery_id, posting.from_account, 1
+                    from posting join chip on chip.id = posting.serial
+                    where posting.from_account <> 'supplier'
+                      and not exists (select 1 from posting earlier
+                                      where earlier.serial = posting.serial and earlier.seq < posting.seq)
+                union all select delivery_id, to_account, -n from posting
+                    where serial is null and from_account = 'supplier'
+                union all select delivery_id, from_account, n from posting
+                    where serial is null and to_account = 'supplier'
+            ) everything
+            where delivery_id in (select delivery_id from chip where posting_id is null)
+            group by delivery_id, account having sum(n) <> 0 order by delivery_id, account",
+        lite "select delivery_id, account, cast(sum(n) as bigint) as n from (
+                  select delivery_id, case
+                      when state = 'personalized' and box_id is null then 'card/' || office
+                      when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                      when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+                      when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                      when office = 'national' then 'store-room/national/' || state
+                      else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
+                  union all select chip.delivery_id, posting.to_account, 1
+                      from chip join posting on posting.id = chip.posting_id where posting.serial is null
+                  union all select chip.delivery_id, posting.from_account, 1
+                      from posting join chip on chip.id = posting.serial
+                      where posting.from_account <> 'supplier'
+                        and not exists (select 1 from posting earlier
+                                        where earlier.serial = posting.serial and earlier.rowid < posting.rowid)
+                  union all select delivery_id, to_account, -n from posting
+                      where serial is null and from_account = 'supplier'
+                  union all select delivery_id, from_account, n from posting
+                      where serial is null and to_account = 'supplier'
+              ) everything
+              where delivery_id in (select delivery_id from chip where posting_id is null)
+              group by delivery_id, account having sum(n) <> 0 order by delivery_id, account",
+    );
+    let read = |row: &Record| {
+        let delivery = Id::of(row, "delivery_id")?;
+        Ok(Unopened { delivery, account: row.parsed("account")?, chips: row.get("n")? })
+    };
+    tx.all(sql, args![]).await?.iter().map(read).collect()
+}
+
+/// True if no chip of a delivery that no posting ever moved was changed by another hand.
+pub(in crate::production) async fn unposted_hold(tx: &mut Tx, delivery: DeliveryId) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id, version, mac
+         from chip where delivery_id = $1 and posting_id is null order by id"
+    );
+    Ok(tx.all_judged(&CHIP, sql, args![delivery]).await?.iter().all(|(_, holds)| *holds))
+}
+
+/// Writes a posting of many chips of a delivery.
+pub(in crate::production) async fn open(
+    tx: &mut Tx,
+    posting: &Posting,
+    accounts: (&LedgerAccount, &LedgerAccount),
+    n: i64,
+    delivery: DeliveryId,
+) -> Result<(), StoreError> {
+    let values = values(posting, accounts, n, (None, Argument::from(delivery)));
+    tx.insert_sealed(&POSTING, INSERT, values).await
 }
 
 /// Adds up a piece of what is counted: see [`super::add_up`].

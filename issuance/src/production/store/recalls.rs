@@ -1,5 +1,8 @@
 //! SQL of recalls.
 
+use crypto::identity::CardSerial;
+
+use super::super::model::ChipStateName;
 use super::super::recalls::RecallKind;
 use super::cases::word;
 use super::{CHIP, DELIVERY};
@@ -53,6 +56,12 @@ pub struct Recall {
     pub confirmed: Option<Decision>,
 }
 
+/// As which text a lot, a firmware or a manufacturer counts: without spaces, and in small letters. The statements fold
+/// their columns alike, in both databases letters of ASCII alone.
+pub(in crate::production) fn folded(text: &str) -> String {
+    text.chars().filter(|c| *c != ' ').collect::<String>().to_ascii_lowercase()
+}
+
 pub(in crate::production) async fn insert(tx: &mut Tx, recall: &Recall) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into recall (id, kind, value, manufacturer, reason, proposed_by, proposed_at)
@@ -80,14 +89,20 @@ pub(in crate::production) async fn confirm(tx: &mut Tx, recall: &Recall) -> Resu
 /// True if a delivery has what a recall names.
 pub(in crate::production) async fn concerns_any(tx: &mut Tx, recall: &Recall) -> Result<bool, StoreError> {
     let sql = sql!(
-        "select id from delivery
-         where (($1 = 'delivery' and cast(id as text) = $2) or ($1 = 'lot' and batch = $2)
-                or ($1 = 'firmware' and firmware = $2))
-           and ($3 = '' or manufacturer = $3)
-         order by id limit 1"
+        pg "select id from delivery
+            where (($1 = 'delivery' and cast(id as text) = $2)
+                   or ($1 = 'lot' and lower(replace(batch, ' ', '') collate \"C\") = $2)
+                   or ($1 = 'firmware' and lower(replace(firmware, ' ', '') collate \"C\") = $2))
+              and ($3 = '' or lower(replace(manufacturer, ' ', '') collate \"C\") = $3)
+            order by id limit 1",
+        lite "select id from delivery
+              where (($1 = 'delivery' and cast(id as text) = $2) or ($1 = 'lot' and lower(replace(batch, ' ', '')) = $2)
+                     or ($1 = 'firmware' and lower(replace(firmware, ' ', '')) = $2))
+                and ($3 = '' or lower(replace(manufacturer, ' ', '')) = $3)
+              order by id limit 1",
     );
-    let maker = recall.manufacturer.as_deref().unwrap_or_default();
-    Ok(tx.one(sql, args![recall.kind.word(), &recall.value, maker]).await?.is_some())
+    let maker = folded(recall.manufacturer.as_deref().unwrap_or_default());
+    Ok(tx.one(sql, args![recall.kind.word(), folded(&recall.value), maker]).await?.is_some())
 }
 
 /// Returns a recall in force that concerns the chips of a delivery. A delivery that another hand changed is refused: it
@@ -98,14 +113,28 @@ pub(in crate::production) async fn in_force_for(
 ) -> Result<Option<Recall>, StoreError> {
     tx.sealed(&DELIVERY, delivery).await?;
     let sql = sql!(
-        "select recall.id as id, kind, value, recall.manufacturer as manufacturer, reason, proposed_by, proposed_at,
-                confirmed_by, confirmed_at, recall.version as version, recall.mac as mac
-         from recall join delivery on delivery.id = $1
-         where confirmed_at is not null
-           and ((kind = 'delivery' and value = cast(delivery.id as text)) or (kind = 'lot' and value = batch)
-                or (kind = 'firmware' and value = firmware))
-           and coalesce(recall.manufacturer, delivery.manufacturer) = delivery.manufacturer
-         order by recall.id limit 1"
+        pg "select recall.id as id, kind, value, recall.manufacturer as manufacturer, reason, proposed_by, proposed_at,
+                   confirmed_by, confirmed_at, recall.version as version, recall.mac as mac
+            from recall join delivery on delivery.id = $1
+            where confirmed_at is not null
+              and ((kind = 'delivery' and value = cast(delivery.id as text))
+                   or (kind = 'lot' and lower(replace(value, ' ', '') collate \"C\")
+                       = lower(replace(batch, ' ', '') collate \"C\"))
+                   or (kind = 'firmware' and lower(replace(value, ' ', '') collate \"C\")
+                       = lower(replace(firmware, ' ', '') collate \"C\")))
+              and lower(replace(coalesce(recall.manufacturer, delivery.manufacturer), ' ', '') collate \"C\")
+                  = lower(replace(delivery.manufacturer, ' ', '') collate \"C\")
+            order by recall.id limit 1",
+        lite "select recall.id as id, kind, value, recall.manufacturer as manufacturer, reason, proposed_by, proposed_at,
+                     confirmed_by, confirmed_at, recall.version as version, recall.mac as mac
+              from recall join delivery on delivery.id = $1
+              where confirmed_at is not null
+                and ((kind = 'delivery' and value = cast(delivery.id as text))
+                     or (kind = 'lot' and lower(replace(value, ' ', '')) = lower(replace(batch, ' ', '')))
+                     or (kind = 'firmware' and lower(replace(value, ' ', '')) = lower(replace(firmware, ' ', ''))))
+                and lower(replace(coalesce(recall.manufacturer, delivery.manufacturer), ' ', ''))
+                    = lower(replace(delivery.manufacturer, ' ', ''))
+              order by recall.id limit 1",
     );
     tx.all_sealed(&RECALL, sql, args![delivery]).await?.first().map(read).transpose()
 }
@@ -131,16 +160,52 @@ pub(in crate::production) async fn chips(
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select chip.id as id, delivery_id, chip.transport_key_id as transport_key_id, office, custody, state,
-                state_data, posting_id, box_id, chip.version as version, chip.mac as mac
-         from chip join delivery on delivery.id = chip.delivery_id
-         where (($1 = 'delivery' and cast(delivery.id as text) = $2) or ($1 = 'lot' and batch = $2)
-                or ($1 = 'firmware' and firmware = $2))
-           and ($3 = '' or manufacturer = $3) and chip.id > $4
-         order by chip.id limit $5"
+        pg "select chip.id as id, delivery_id, chip.transport_key_id as transport_key_id, office, custody, state,
+                   state_data, posting_id, box_id, chip.version as version, chip.mac as mac
+            from chip join delivery on delivery.id = chip.delivery_id
+            where (($1 = 'delivery' and cast(delivery.id as text) = $2)
+                   or ($1 = 'lot' and lower(replace(batch, ' ', '') collate \"C\") = $2)
+                   or ($1 = 'firmware' and lower(replace(firmware, ' ', '') collate \"C\") = $2))
+              and ($3 = '' or lower(replace(manufacturer, ' ', '') collate \"C\") = $3) and chip.id > $4
+            order by chip.id limit $5",
+        lite "select chip.id as id, delivery_id, chip.transport_key_id as transport_key_id, office, custody, state,
+                     state_data, posting_id, box_id, chip.version as version, chip.mac as mac
+              from chip join delivery on delivery.id = chip.delivery_id
+              where (($1 = 'delivery' and cast(delivery.id as text) = $2)
+                     or ($1 = 'lot' and lower(replace(batch, ' ', '')) = $2)
+                     or ($1 = 'firmware' and lower(replace(firmware, ' ', '')) = $2))
+                and ($3 = '' or lower(replace(manufacturer, ' ', '')) = $3) and chip.id > $4
+              order by chip.id limit $5",
     );
-    let maker = recall.manufacturer.as_deref().unwrap_or_default();
-    tx.all_judged(&CHIP, sql, args![recall.kind.word(), &recall.value, maker, after, most]).await
+    let maker = folded(recall.manufacturer.as_deref().unwrap_or_default());
+    tx.all_judged(&CHIP, sql, args![recall.kind.word(), folded(&recall.value), maker, after, most]).await
+}
+
+/// Returns chips in a state that a recall concerns, by serial.
+pub(in crate::production) async fn in_state(
+    tx: &mut Tx,
+    recall: &Recall,
+    state: ChipStateName,
+    after: &str,
+    most: i64,
+) -> Result<Vec<CardSerial>, StoreError> {
+    let sql = sql!(
+        pg "select chip.id as id from chip join delivery on delivery.id = chip.delivery_id
+            where (($1 = 'delivery' and cast(delivery.id as text) = $2)
+                   or ($1 = 'lot' and lower(replace(batch, ' ', '') collate \"C\") = $2)
+                   or ($1 = 'firmware' and lower(replace(firmware, ' ', '') collate \"C\") = $2))
+              and ($3 = '' or lower(replace(manufacturer, ' ', '') collate \"C\") = $3) and chip.state = $4 and chip.id > $5
+            order by chip.id limit $6",
+        lite "select chip.id as id from chip join delivery on delivery.id = chip.delivery_id
+              where (($1 = 'delivery' and cast(delivery.id as text) = $2)
+                     or ($1 = 'lot' and lower(replace(batch, ' ', '')) = $2)
+                     or ($1 = 'firmware' and lower(replace(firmware, ' ', '')) = $2))
+                and ($3 = '' or lower(replace(manufacturer, ' ', '')) = $3) and chip.state = $4 and chip.id > $5
+              order by chip.id limit $6",
+    );
+    let maker = folded(recall.manufacturer.as_deref().unwrap_or_default());
+    let arguments = args![recall.kind.word(), folded(&recall.value), maker, state.word(), after, most];
+    tx.all(sql, arguments).await?.iter().map(|row| row.parsed("id")).collect()
 }
 
 pub(in crate::production) fn read(row: &Record) -> Result<Recall, StoreError> {

@@ -1,0 +1,4 @@
+-- A day of the calendar counts once a second administrator confirmed it; those of before there were two count on.
+alter table calendar_day add column confirmed_by uuid references officer (id);
+alter table calendar_day add column confirmed_at timestamptz;
+update calendar_day set confirmed_by = set_by, confirmed_at = set_at;
