@@ -22,8 +22,8 @@ use crate::ground::text::tidy;
 use crate::ground::{Decision, OfficeCode, Officer, Role};
 use crate::{access, applications, cards, offices};
 
-/// Puts blanks of one office into a box for another one, which receives it within so many working days. From now on they
-/// are on the courier's account.
+/// Puts blanks of one office into a box for another one, which receives it within so many working days. From now on
+/// they are on the courier's account.
 ///
 /// # Errors
 /// [`ProductionError::BoxUnfit`] for a box to the office that sends it, [`ProductionError::OfficeUnknown`];

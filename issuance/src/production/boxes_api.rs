@@ -285,8 +285,8 @@ impl StockCountView {
     }
 }
 
-/// Begins the count of what a station or the store room of the officer's office holds, bound to this moment. What the ledger says is not
-/// told, so that what is there is counted.
+/// Begins the count of what a station or the store room of the officer's office holds, bound to this moment. What the
+/// ledger says is not told, so that what is there is counted.
 #[utoipa::path(post, path = "/api/v1/stock/counts", tag = "production", request_body = CountWanted,
     responses((status = 200, body = StockCountView)))]
 async fn begin_count(

@@ -412,7 +412,8 @@ impl Case {
     pub fn digest(&self) -> Option<String> {
         let ((outcome, reason), proposed) = self.outcome.zip(self.reason.as_deref()).zip(self.proposed.as_ref())?;
         let chips = |serials: &[CardSerial]| serials.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let (missing, extra, at) = (chips(&self.missing), chips(&self.extra), proposed.at.unix_timestamp_nanos() / 1_000);
+        let (missing, extra, at) =
+            (chips(&self.missing), chips(&self.extra), proposed.at.unix_timestamp_nanos() / 1_000);
         let of = [self.id.to_string(), outcome.word().to_owned(), proposed.by.to_string(), at.to_string()];
         let mut hash = Sha256::new();
         for part in of.iter().map(String::as_str).chain([missing.as_str(), &extra, reason]) {

@@ -1,5 +1,5 @@
-//! The count at the end of a shift: what a station or a store room holds, chip by chip, against the ledger. It is bound to the moment
-//! at which it began: where a chip moves meanwhile, it is begun again.
+//! The count at the end of a shift: what a station or a store room holds, chip by chip, against the ledger. It is bound
+//! to the moment at which it began: where a chip moves meanwhile, it is begun again.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::cases::{self, CaseKind, CaseOutcome, Difference};
 use super::error::ProductionError;
 use super::steps::MOST_BLANKS;
-use super::store::counts::{self as kept, Finished, StockCount};
 use super::store;
+use super::store::counts::{self as kept, Finished, StockCount};
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Officer;

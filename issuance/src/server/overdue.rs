@@ -155,12 +155,13 @@ pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
         defects.extend(some.into_iter().map(|application| Defect::NoOwner { application }));
     }
     defects.extend(unattended(tx).await?);
-    let boxes = production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
-        id: boxed.id,
-        from_office: boxed.from.to_string(),
-        to_office: boxed.to.to_string(),
-        due_on: boxed.due_on.map(Day),
-    });
+    let boxes =
+        production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
+            id: boxed.id,
+            from_office: boxed.from.to_string(),
+            to_office: boxed.to.to_string(),
+            due_on: boxed.due_on.map(Day),
+        });
     Ok(Overdue { late, boxes: boxes.collect(), defects })
 }
 

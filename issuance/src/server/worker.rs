@@ -16,7 +16,6 @@ use crate::jobs::{self, Job, Worker};
 use crate::production::ProductionError;
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
-use crate::production::ProductionError;
 use crate::trust::{self, BundleError};
 use crate::{access, applications, cards, notices, population, production, web};
 

@@ -217,7 +217,8 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
         "parent": "national"});
     walk.post(admin, "/api/v1/units", province).await;
     // The offices between which boxes go; an office leases numbers for the provinces of its unit.
-    let district = json!({"code": "o-1", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
+    let district =
+        json!({"code": "o-1", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
     let centre = json!({"code": "o-2", "kind": "centre", "name": "Trung tâm Mẫu", "parent": "national"});
     for unit in [district, centre] {
         assert_eq!(admin.post("/api/v1/units", &format!("unit {}", unit["code"]), unit).await.status, 201);
@@ -361,7 +362,12 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.get(stock, &format!("/api/v1/stock/{}", names[0])).await;
     let write_off = json!({"reason": "bent on arrival", "witness": people.counter_id});
     walk.post(stock, &format!("/api/v1/stock/{}/write-off", names[2]), write_off).await;
-    walk.post(counter, &format!("/api/v1/stock/{}/write-off/confirmation", names[2]), json!({"reason": "bent on arrival"})).await;
+    walk.post(
+        counter,
+        &format!("/api/v1/stock/{}/write-off/confirmation", names[2]),
+        json!({"reason": "bent on arrival"}),
+    )
+    .await;
     let spoiled = json!({"reason": "torn antenna", "evidence": "no answer to select"});
     walk.post(station, &format!("/api/v1/station/chips/{}/spoiled", names[1]), spoiled).await;
 

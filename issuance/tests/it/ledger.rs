@@ -174,7 +174,13 @@ pub async fn way(offices: &Offices, serial: CardSerial) -> Vec<String> {
 }
 
 /// Enters blanks of the office `district-1`.
-pub async fn delivered(offices: &Offices, officer: &Officer, batch: &str, firmware: Option<&str>, serials: &[CardSerial]) {
+pub async fn delivered(
+    offices: &Offices,
+    officer: &Officer,
+    batch: &str,
+    firmware: Option<&str>,
+    serials: &[CardSerial],
+) {
     let production = &offices.state.production;
     let delivery = steps::Delivery { manufacturer: "Maker", batch, transport_key_id: "maker", firmware, serials };
     within!(offices, officer, deed => steps::deliver(deed, production, delivery)).unwrap();
@@ -537,7 +543,7 @@ mod booked {
         assert!(offices.trail(Object::Card(card_id)).await.contains(&"card-recalled".to_owned()));
         let (of, chip) = (offices.capture.id, card.serial);
         within!(offices, offices.stock, deed => withdrawal::write_off(deed, &chip, "recalled", of)).unwrap();
-        within!(offices, offices.capture, deed => withdrawal::confirm_write_off(deed, &chip)).unwrap();
+        within!(offices, offices.capture, deed => withdrawal::confirm_write_off(deed, &chip, "recalled")).unwrap();
         assert_eq!(offices.application(of_card.id).await.stage.name(), "approved");
         assert_eq!(word(offices.takes_in(&mut blank).await).map(drop), Err("chip-recalled"));
         // A chip of another lot, and of another firmware, is not concerned.
@@ -644,9 +650,10 @@ mod booked {
         let id: CaseId = issuance::ground::Id::of(&row, "id").unwrap();
         let second = moves(deeds, &appoint(deeds, Role::Stock).await, "district-1").await;
         let (outcome, why) = (CaseOutcome::Explained, "the card was deleted by hand; restored from the backup");
-        within!(offices, offices.stock, deed => cases::propose(deed, id, outcome, why)).unwrap();
+        let proposed = within!(offices, offices.stock, deed => cases::propose(deed, id, outcome, why)).unwrap();
         assert_eq!(said().await.len(), 1, "one officer settles nothing");
-        within!(offices, second, deed => cases::confirm(deed, id)).unwrap();
+        let digest = proposed.digest().unwrap();
+        within!(offices, second, deed => cases::confirm(deed, id, &digest)).unwrap();
         assert_eq!((said().await, checked(offices).await), (vec![], vec![]));
     }
 }

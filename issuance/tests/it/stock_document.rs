@@ -88,7 +88,8 @@ async fn sends_all(house: &House, document: &str) -> usize {
                 (code, _) if *status >= 400 => assert_eq!(said.code(), code, "{caller} {method} {path}"),
                 (name, member) => {
                     let pointer = format!("/{}", member.replace('.', "/"));
-                    _ = names.insert(name.to_owned(), said.body.pointer(&pointer).unwrap().as_str().unwrap().to_owned());
+                    _ = names
+                        .insert(name.to_owned(), said.body.pointer(&pointer).unwrap().as_str().unwrap().to_owned());
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! What one officer, or one office, cannot say of the stock alone, on SQLite and on PostgreSQL: what another office has,
-//! that a chip was found, what a second officer read.
+//! What one officer, or one office, cannot say of the stock alone, on SQLite and on PostgreSQL: what another office
+//! has, that a chip was found, what a second officer read.
 
 use crypto::identity::CardSerial;
 use issuance::deed::Object;
@@ -68,9 +68,8 @@ async fn gives(offices: &Offices, by: &Officer, serials: &[CardSerial]) -> Resul
 /// Identifiers of the cases that an officer of this office sees and that are not settled.
 async fn cases_of(offices: &Offices, office: &str) -> Vec<String> {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
-    let sql = sql!(
-        "select id from stock_case where (office = $1 or from_office = $1) and state <> 'settled' order by id"
-    );
+    let sql =
+        sql!("select id from stock_case where (office = $1 or from_office = $1) and state <> 'settled' order by id");
     let rows = tx.all(sql, args![office]).await.unwrap();
     let id = |row: &issuance::store::Record| issuance::ground::Id::<()>::of(row, "id").unwrap().to_string();
     rows.iter().map(id).collect()
