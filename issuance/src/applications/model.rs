@@ -616,9 +616,7 @@ impl Known {
             StageName::InProduction => {
                 Stage::InProduction { capture: self.capture?, approval: self.approval?, chip: self.chip? }
             }
-            StageName::Shipped => {
-                Stage::Shipped { capture: self.capture?, approval: self.approval?, card: self.card? }
-            }
+            StageName::Shipped => Stage::Shipped { capture: self.capture?, approval: self.approval?, card: self.card? },
             StageName::Personalized => {
                 Stage::Personalized { capture: self.capture?, approval: self.approval?, card: self.card? }
             }

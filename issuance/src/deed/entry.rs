@@ -8,8 +8,8 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId, FindingId, HoldId,
-    LeaseId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
+    ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId,
+    FindingId, HoldId, LeaseId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 

@@ -17,8 +17,8 @@ use super::model::{Chip, ChipStateName};
 use super::personalization::{self, PersonalizationOutcome, Proof, Wish};
 use super::steps::{self, Delivery};
 use super::{
-    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, ends_api, findings, ledger_api, lists, print_jobs_api, recalls_api,
-    wire, withdrawal,
+    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, ends_api, findings, ledger_api,
+    lists, print_jobs_api, recalls_api, wire, withdrawal,
 };
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
@@ -323,7 +323,8 @@ async fn order_personalization(
         return Ok(answer);
     }
     let slip = body.slip.as_deref().map(Slip::typed);
-    let batch = body.batch.as_deref().map(|id| id.parse::<CardBatchId>().map_err(|_| ProductionError::CardBatchUnknown));
+    let batch =
+        body.batch.as_deref().map(|id| id.parse::<CardBatchId>().map_err(|_| ProductionError::CardBatchUnknown));
     let wish = match (&slip, batch.transpose()?) {
         (Some(_), Some(_)) => return Err(Problem::new(ProblemCode::BodyInvalid).detail("either `slip` or `batch`")),
         (Some(slip), None) => Wish::Slip(slip),

@@ -82,15 +82,15 @@ pub async fn ship(
         return Err(ProductionError::BoxUnfit);
     }
     let serials: Vec<CardSerial> = serials.into_iter().collect();
-    let sent =
-        StockBox { id: deed.id(), from, to, serials, seal: Some(seal), sent: deed.decision(), received: None };
+    let sent = StockBox { id: deed.id(), from, to, serials, seal: Some(seal), sent: deed.decision(), received: None };
     kept::insert(deed.tx(), &sent).await?;
     let entry = Entry::new(Action::ParcelSent, Object::StockBox(sent.id), Purpose::Stock).of(&sent.from);
     let said = format!("{} cards for {}", sent.serials.len(), sent.to.as_str());
     deed.enter(entry.because(said)).await?;
     for serial in &sent.serials {
         let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
-        let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or_else(|| of_chip(ProductionError::ChipUnknown))?;
+        let mut chip =
+            store::chip_locked(deed.tx(), serial).await?.ok_or_else(|| of_chip(ProductionError::ChipUnknown))?;
         if chip.boxed.is_some() {
             return Err(of_chip(ProductionError::InBox));
         }

@@ -294,7 +294,8 @@ pub async fn close(deed: &mut Deed<Officer>, id: CardBatchId) -> Result<CardBatc
     }
     (batch.state, batch.closed) = (CardBatchState::Closed, Some(closing));
     kept::change(deed.tx(), &batch).await?;
-    let said = format!("{} applications: {good} cards, {left} left; {} chips: {spoiled} spoiled", good + left, counts.chips);
+    let said =
+        format!("{} applications: {good} cards, {left} left; {} chips: {spoiled} spoiled", good + left, counts.chips);
     tell(deed, &batch, Action::CardBatchClosed, said).await?;
     Ok(batch)
 }

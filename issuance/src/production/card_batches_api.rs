@@ -147,7 +147,12 @@ impl CardBatchView {
     }
 }
 
-async fn shown(tx: &mut Tx, batch: CardBatch, now: OffsetDateTime, tampered: bool) -> Result<CardBatchView, StoreError> {
+async fn shown(
+    tx: &mut Tx,
+    batch: CardBatch,
+    now: OffsetDateTime,
+    tampered: bool,
+) -> Result<CardBatchView, StoreError> {
     let progress = card_batches::progress(tx, batch.id, now).await?;
     Ok(CardBatchView::new(batch, &progress, tampered))
 }

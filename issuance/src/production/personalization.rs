@@ -237,7 +237,9 @@ async fn bind_next(
     let mut held = 0;
     loop {
         let (next, item) = match turn.wish {
-            Wish::Batch(batch) => items::claim(deed.tx(), batch, &turn.passed_over).await?.map(|(item, id)| (id, item)).unzip(),
+            Wish::Batch(batch) => {
+                items::claim(deed.tx(), batch, &turn.passed_over).await?.map(|(item, id)| (id, item)).unzip()
+            }
             Wish::Next => (applications::claim_approved(deed.tx(), &office, &turn.passed_over).await?, None),
             Wish::Slip(slip) => (applications::claim_by_slip(deed.tx(), &office, slip, &turn.passed_over).await?, None),
         };
@@ -339,7 +341,8 @@ async fn renewed_lease(
     let (at, station) = (deed.at(), deed.actor().id);
     let mine = |lease: &&ItemLease| lease.station == station && lease.serial == chip.serial;
     // One that was just given is not written again.
-    let fresh = item.lease.as_ref().filter(mine).map(|lease| lease.until).filter(|until| *until > at + production.lease() / 2);
+    let fresh =
+        item.lease.as_ref().filter(mine).map(|lease| lease.until).filter(|until| *until > at + production.lease() / 2);
     let until = match (fence, fresh) {
         (Some(_), Some(until)) => until,
         _ => {

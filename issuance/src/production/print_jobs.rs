@@ -68,7 +68,8 @@ pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), Out
     drop(tx);
     for job in due {
         let name = folder.join(format!("{}.json", job.id));
-        let content = if job.ends { None } else { content(production, deeds, job.id.to_string(), job.document).await? };
+        let content =
+            if job.ends { None } else { content(production, deeds, job.id.to_string(), job.document).await? };
         blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
         let mut tx = deeds.db().begin_upkeep().await?;
         kept::done(&mut tx, &job).await?;

@@ -45,7 +45,7 @@ struct BodyChecked {
 
 /// Compares what was read from the body of a finished card with its chip. By another officer than those who approved
 /// the application or released its batch.
-#[utoipa::path(post, path = "/api/v1/production/{application}/body-check", tag = "production", request_body = BodyRead,
+#[utoipa::path(post, path = "/api/v1/production/{id}/body-check", tag = "production", request_body = BodyRead,
     responses((status = 200, body = BodyChecked)))]
 async fn check_body(
     State(desk): State<Desk>,

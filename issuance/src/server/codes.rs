@@ -500,7 +500,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/stock/batches/{id}/closing", &[C::ChipUnaccounted, C::OtherOffice, C::ProductionBatchUnknown]),
     (
         "POST",
-        "/api/v1/production/{application}/body-check",
+        "/api/v1/production/{id}/body-check",
         &[C::ApplicationMovedOn, C::OtherOffice, C::SecondOfficerNeeded, C::StageDoesNotAllow],
     ),
     ("POST", "/api/v1/batches", &[C::ListTooLong]),
@@ -511,11 +511,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/batches/{id}/release",
         &[C::BatchStateUnfit, C::BatchUnknown, C::OtherOffice, C::ProposalStale, C::SecondOfficerNeeded],
     ),
-    (
-        "POST",
-        "/api/v1/batches/{id}/pause",
-        &[C::BatchStateUnfit, C::BatchUnknown, C::EvidenceMissing, C::OtherOffice],
-    ),
+    ("POST", "/api/v1/batches/{id}/pause", &[C::BatchStateUnfit, C::BatchUnknown, C::EvidenceMissing, C::OtherOffice]),
     ("POST", "/api/v1/batches/{id}/resumption", &[C::BatchStateUnfit, C::BatchUnknown, C::OtherOffice]),
     (
         "POST",

@@ -191,7 +191,11 @@ mod batched {
         let slip = &applications[0].slip;
         assert_eq!(word(offices.prepares_for(slip, &chip).await), Err("slip-not-waiting"));
         let other = orders(offices, &offices.station, &chip, Wish::Next, None).await.unwrap();
-        assert_eq!((other.application, other.lease.is_none()), (applications[2].id, true), "the queue is what is in no batch");
+        assert_eq!(
+            (other.application, other.lease.is_none()),
+            (applications[2].id, true),
+            "the queue is what is in no batch"
+        );
         let played = plays(&mut chip, &other);
         receives(offices, &offices.station, &other, &played).await.unwrap();
         let mut made = Vec::new();
@@ -496,7 +500,8 @@ impl Factory {
         let mut cards = BTreeMap::<String, Vec<CardSerial>>::new();
         let mut by_state = BTreeMap::<String, u64>::new();
         for row in &rows {
-            let (state, data): (String, serde_json::Value) = (row.get("state").unwrap(), row.json("state_data").unwrap());
+            let (state, data): (String, serde_json::Value) =
+                (row.get("state").unwrap(), row.json("state_data").unwrap());
             *by_state.entry(state.clone()).or_default() += 1;
             if let Some(application) = data["application"].as_str().filter(|_| state != "spoiled") {
                 cards.entry(application.to_owned()).or_default().push(row.parsed("id").unwrap());

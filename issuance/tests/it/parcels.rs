@@ -111,12 +111,7 @@ impl Factory {
         word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, "A 0042"))).map(|sent| sent.id)
     }
 
-    async fn receives(
-        &self,
-        by: &Officer,
-        id: BoxId,
-        counted: &[CardSerial],
-    ) -> Result<Option<CaseId>, &'static str> {
+    async fn receives(&self, by: &Officer, id: BoxId, counted: &[CardSerial]) -> Result<Option<CaseId>, &'static str> {
         let offices = &self.offices;
         word(within!(offices, by, deed => boxes::receive(deed, id, counted))).map(|(_, case)| case)
     }
@@ -137,9 +132,7 @@ impl Factory {
         let mut tx = self.offices.state.deeds().db().begin_read().await.unwrap();
         assert_eq!(production::balances(&mut tx).await.unwrap().complaints(), Vec::<String>::new());
         assert_eq!(production::check_ledger(&mut tx).await.unwrap().complaints, Vec::<String>::new());
-        let sql = sql!(
-            "select to_account from posting where serial = $1 order by id desc limit 1"
-        );
+        let sql = sql!("select to_account from posting where serial = $1 order by id desc limit 1");
         let row = tx.one(sql, args![serial.to_string()]).await.unwrap().unwrap();
         let account: String = row.get("to_account").unwrap();
         account.split('/').filter(|part| part.len() < 30).collect::<Vec<_>>().join("/")

@@ -59,10 +59,16 @@ fn body(file: &Path) -> (String, String) {
     (lines.join("\n"), sheet["front"]["qr"].as_str().unwrap().to_owned())
 }
 
-async fn checks(offices: &Offices, by: &Officer, id: ApplicationId, read: &(String, String)) -> Result<bool, &'static str> {
+async fn checks(
+    offices: &Offices,
+    by: &Officer,
+    id: ApplicationId,
+    read: &(String, String),
+) -> Result<bool, &'static str> {
     let production = &offices.state.production;
     let body = Body { mrz: &read.0, qr: &read.1 };
-    word(within!(offices, by, deed => print_jobs::check_body(deed, production, id, body))).map(|checked| checked.matches)
+    word(within!(offices, by, deed => print_jobs::check_body(deed, production, id, body)))
+        .map(|checked| checked.matches)
 }
 
 async fn fetches(offices: &Offices, card: CardId, application: &Application) -> Result<(), &'static str> {
@@ -83,9 +89,15 @@ async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
         let card = offices.card(&mut chip).await;
         assert_eq!(written(offices, outbox).await, files);
         let sheet: Value = serde_json::from_slice(&fs::read(&files[0]).unwrap()).unwrap();
-        assert_eq!((&sheet["front"]["name"], &sheet["front"]["birth"]), (&"Nguyễn Thị Mẫu".into(), &"05/01/2000".into()));
+        assert_eq!(
+            (&sheet["front"]["name"], &sheet["front"]["birth"]),
+            (&"Nguyễn Thị Mẫu".into(), &"05/01/2000".into())
+        );
         assert_eq!(sheet["front"]["qr"].as_str().unwrap().split('|').count(), 7);
-        assert!(sheet["front"]["portrait"].as_str().unwrap().len() > 1000 && sheet["back"]["can"].as_str().unwrap().len() == 6);
+        assert!(
+            sheet["front"]["portrait"].as_str().unwrap().len() > 1000
+                && sheet["back"]["can"].as_str().unwrap().len() == 6
+        );
         let trail = offices.trail(Object::Application(application.id)).await;
         assert_eq!(trail.iter().filter(|action| *action == "print-job-made").count(), 1, "{trail:?}");
         let read = body(&files[0]);
@@ -140,7 +152,8 @@ async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
         assert!(matches!(stage, Stage::Approved { .. }), "it waits for another chip: {stage:?}");
         assert_eq!(fetches(offices, card, &application).await, Err("card-status-does-not-allow"));
         assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new(), "what was printed is not printed again");
-        let spoiled = within!(offices, offices.stock, deed => withdrawal::write_off(deed, &chip.serial, "x", quality.id));
+        let spoiled =
+            within!(offices, offices.stock, deed => withdrawal::write_off(deed, &chip.serial, "x", quality.id));
         assert_eq!(word(spoiled).map(drop), Err("chip-spoiled"));
         let mut next = offices.initialised(2).await;
         assert_eq!(takes(offices, &next, batch).await, Err("batch-paused"));
@@ -155,11 +168,7 @@ async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
     .await;
 }
 
-async fn takes(
-    offices: &Offices,
-    chip: &Chip,
-    batch: issuance::ground::ids::CardBatchId,
-) -> Result<(), &'static str> {
+async fn takes(offices: &Offices, chip: &Chip, batch: issuance::ground::ids::CardBatchId) -> Result<(), &'static str> {
     use issuance::production::personalization::{self, Wish};
     let (deeds, production) = (offices.state.deeds(), &offices.state.production);
     let wish = Wish::Batch(batch);

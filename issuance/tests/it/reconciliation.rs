@@ -59,7 +59,8 @@ impl Station {
         offices.prepares_for(&application.slip, chip).await.unwrap();
         let (presentation, production) = (chip.presentation(), &offices.state.production);
         let ordered =
-            within!(offices, offices.station, deed => personalization::order(deed, production, &presentation, None)).unwrap();
+            within!(offices, offices.station, deed => personalization::order(deed, production, &presentation, None))
+                .unwrap();
         let kept = json!({"order": ordered.order, "voucher": ordered.voucher.as_ref().unwrap()});
         fs::write(self.voucher(&ordered.order.id), kept.to_string()).unwrap();
         self.tell(json!({"event": "ordered", "order": ordered.order.id}));

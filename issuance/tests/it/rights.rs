@@ -177,7 +177,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/stock/batches", Officers(&[Stock])),
     ("GET", "/api/v1/stock/batches", Officers(&[Stock])),
     ("POST", "/api/v1/stock/batches/{id}/closing", Officers(&[Stock])),
-    ("POST", "/api/v1/production/{application}/body-check", Officers(&[Stock])),
+    ("POST", "/api/v1/production/{id}/body-check", Officers(&[Stock])),
     ("POST", "/api/v1/batches", Officers(&[Stock])),
     ("GET", "/api/v1/batches", Officers(&[Stock])),
     ("GET", "/api/v1/batches/{id}", Officers(&[Stock])),

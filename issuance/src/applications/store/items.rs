@@ -313,12 +313,7 @@ pub fn is_card(stage: &str) -> bool {
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn listed(
-    tx: &mut Tx,
-    batch: CardBatchId,
-    after: u64,
-    most: i64,
-) -> Result<Vec<(Record, bool)>, StoreError> {
+pub async fn listed(tx: &mut Tx, batch: CardBatchId, after: u64, most: i64) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select i.id, i.batch_id, i.application_id, i.place, i.fence, i.station_id, i.serial, i.lease_until, i.chips,
                 i.outcome, i.version, i.mac, a.stage

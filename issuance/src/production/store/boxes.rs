@@ -60,7 +60,8 @@ pub(in crate::production) async fn insert(tx: &mut Tx, sent: &StockBox) -> Resul
          values ($1, $2, $3, $4, $5, $6, $7)"
     );
     let serials: Vec<String> = sent.serials.iter().map(ToString::to_string).collect();
-    let arguments = args![sent.id, &sent.from, &sent.to, Argument::json(&serials), sent.sent.by, sent.sent.at, sent.seal.clone()];
+    let arguments =
+        args![sent.id, &sent.from, &sent.to, Argument::json(&serials), sent.sent.by, sent.sent.at, sent.seal.clone()];
     tx.run(sql, arguments).await?;
     tx.seal(&STOCK_BOX, sent.id).await
 }

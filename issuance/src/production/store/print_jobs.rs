@@ -36,9 +36,8 @@ pub(in crate::production) async fn insert(
 
 /// Returns print jobs with something to do, the oldest first.
 pub(in crate::production) async fn due(tx: &mut Tx, most: i64) -> Result<Vec<DueJob>, StoreError> {
-    let sql = sql!(
-        "select id, document_id, state from print_job where state in ('pending', 'ending') order by id limit $1"
-    );
+    let sql =
+        sql!("select id, document_id, state from print_job where state in ('pending', 'ending') order by id limit $1");
     let rows = tx.all(sql, args![most]).await?;
     let mut due = Vec::new();
     for row in &rows {
