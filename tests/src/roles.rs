@@ -290,9 +290,9 @@ impl Caller {
         self.post(&format!("/api/v1/stock/{serial}/write-off"), &json!({ "reason": reason, "witness": witness }))
     }
 
-    /// The witness whom a write-off names: confirms it.
-    pub fn confirms_write_off(&self, serial: &str) -> Answer {
-        self.post(&format!("/api/v1/stock/{serial}/write-off/confirmation"), &json!({}))
+    /// The witness whom a write-off names: confirms it, with its reason.
+    pub fn confirms_write_off(&self, serial: &str, reason: &str) -> Answer {
+        self.post(&format!("/api/v1/stock/{serial}/write-off/confirmation"), &json!({ "reason": reason }))
     }
 
     /// Stock keeper: reads the ledger's entry of a chip.

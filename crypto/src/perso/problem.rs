@@ -215,6 +215,7 @@ catalogue! {
     PortraitTooSmall "portrait-too-small" Request
     PresentationUnfit "presentation-unfit" Chip
     ProductionBatchUnknown "production-batch-unknown" Request
+    ProposalChanged "proposal-changed" Request
     ProposalStale "proposal-stale" Request
     ProposalUnknown "proposal-unknown" Request
     ProtocolTooNew "protocol-too-new" Station

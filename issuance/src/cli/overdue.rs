@@ -8,7 +8,7 @@ use super::{Place, output};
 use crate::server::overdue::{self, Overdue};
 
 /// Lists applications that are late, by the office and the role that have them, with the working days since they were
-/// due; and what no officer has.
+/// due; boxes of the stock that were not received; and what no officer has.
 ///
 /// The service may run meanwhile, and need not. Without --check the exit code is 0 whatever is found, and 1 if it could
 /// not be found out; with it 4 if something is late, and 5 for defects: an application that waits without owner or due
@@ -35,7 +35,7 @@ impl OverdueCommand {
         } else {
             output::line(format_args!("{}", text(&found).trim_end()))?;
         }
-        Ok(match (self.check, found.defects.is_empty(), found.late.is_empty()) {
+        Ok(match (self.check, found.defects.is_empty(), found.late.is_empty() && found.boxes.is_empty()) {
             (true, false, _) => ExitCode::from(5),
             (true, true, false) => ExitCode::from(4),
             _ => ExitCode::SUCCESS,
@@ -63,7 +63,11 @@ fn text(found: &Overdue) -> String {
             one.application, one.stage, one.due_on, one.days_late
         ));
     }
-    if found.late.is_empty() {
+    for late in &found.boxes {
+        let due = late.due_on.map_or_else(|| "due".to_owned(), |day| format!("due on {day}"));
+        lines.push(format!("box {} from {} to {}: {due}, not received", late.id, late.from_office, late.to_office));
+    }
+    if found.late.is_empty() && found.boxes.is_empty() {
         lines.push("Nothing is late.".to_owned());
     }
     lines.extend(found.defects.iter().map(|defect| format!("DEFECT: {}", defect.says())));

@@ -353,6 +353,8 @@ words! {
         StationRenewed = "station-renewed",
         /// A station was revoked.
         StationRevoked = "station-revoked",
+        /// A box that was not received was called back by the office that sent it.
+        StockBoxCalledBack = "stock-box-called-back",
         /// A box of blanks was received and counted.
         StockBoxReceived = "stock-box-received",
         /// A box of blanks was sent to another office.

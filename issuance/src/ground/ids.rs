@@ -93,6 +93,8 @@ pub mod of {
         StockCase;
         /// A count of what a station holds.
         StockCount;
+        /// A part of a count of chips.
+        StockCountPart;
         /// What an officer said of two persons.
         Verdict;
     }
@@ -166,6 +168,8 @@ pub type BoxId = Id<of::StockBox>;
 pub type CaseId = Id<of::StockCase>;
 /// Identifier of a count of what a station holds.
 pub type CountId = Id<of::StockCount>;
+/// Names a part of a count of chips.
+pub type CountPartId = Id<of::StockCountPart>;
 /// Identifier of what an officer said of two persons.
 pub type VerdictId = Id<of::Verdict>;
 

@@ -104,9 +104,9 @@ pub async fn propose_day(
 /// Confirms what another administrator proposed about a day in the last week, as it was read: from now on it counts.
 ///
 /// # Errors
-/// [`OfficesError::ProposalUnknown`] where none waits, or another one does than was read; [`OfficesError::SecondOfficer`]
-/// for the one who proposed it; [`OfficesError::ProposalStale`] if that one is no administrator of the national office
-/// any more
+/// [`OfficesError::ProposalUnknown`] where none waits, or another one does than was read;
+/// [`OfficesError::SecondOfficer`] for the one who proposed it; [`OfficesError::ProposalStale`] if that one is no
+/// administrator of the national office any more
 pub async fn confirm_day(deed: &mut Deed<Officer>, day: Date, read: &SetDay) -> Result<SetDay, OfficesError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     store::lock(deed.tx()).await?;
@@ -220,6 +220,18 @@ pub async fn keep_holidays(db: &Db, holidays: &Holidays) -> Result<(), StoreErro
     let mut tx = db.begin_upkeep().await?;
     store::replace_holidays(&mut tx, &all).await?;
     tx.commit().await
+}
+
+/// Returns whether there is a unit with this code; none where no units are set up below the national office.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn knows_unit(tx: &mut Tx, code: &OfficeCode) -> Result<Option<bool>, StoreError> {
+    let some = store::units(tx, None, 2).await?;
+    if some.iter().all(|unit| unit.code == OfficeCode::national()) {
+        return Ok(None);
+    }
+    Ok(Some(store::unit(tx, code).await?.is_some()))
 }
 
 /// True if there is a unit of this code.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
-use crate::ground::ids::{ApplicationId, CardBatchId, DeliveryId, OfficerId, StationId};
+use crate::ground::ids::{ApplicationId, CardBatchId, CaseId, DeliveryId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{OfficeCode, Officer, Permission, Station};
 use crate::web::{Answered, Desk, Looked, Named, Nothing, Problem, Right, Routes, Write};
@@ -129,11 +129,17 @@ pub(super) struct ChipView {
     application_id: Option<ApplicationId>,
     /// The officer whose confirmation a write-off waits for.
     awaits_witness: Option<OfficerId>,
+    /// The case that waits for another officer; in the answer to the finding of a lost chip.
+    case_id: Option<CaseId>,
 }
 
 impl ChipView {
     fn awaiting(self, witness: Option<OfficerId>) -> Self {
         Self { awaits_witness: witness, ..self }
+    }
+
+    pub(super) fn about(self, case: CaseId) -> Self {
+        Self { case_id: Some(case), ..self }
     }
 }
 
@@ -147,6 +153,7 @@ impl From<Chip> for ChipView {
             station_id: chip.custody,
             application_id: chip.state.application(),
             awaits_witness: None,
+            case_id: None,
         }
     }
 }
@@ -160,6 +167,15 @@ struct WriteOff {
     reason: SomeWords<MOST_OF_REASON>,
     /// Identifier of the officer who saw it: another one in service of the chip's office.
     witness: OfficerId,
+}
+
+/// What the witness of a write-off saw.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Witnessed {
+    /// The reason, as it was proposed.
+    #[schema(value_type = String)]
+    reason: SomeWords<MOST_OF_REASON>,
 }
 
 /// Why an application ends.
@@ -192,7 +208,7 @@ async fn deliver(
     .map(|made| made.created("/api/v1/stock?delivery_id=", "id"))
 }
 
-/// Gives blanks into the custody of a station.
+/// Gives blanks into the custody of a station of their office.
 #[utoipa::path(post, path = "/api/v1/stock/custody", tag = "production", request_body = Custody,
     responses((status = 200, body = Given)))]
 async fn give_custody(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<Custody>) -> Answered {
@@ -231,18 +247,21 @@ async fn write_off(
 }
 
 /// The witness whom a write-off names confirms it: the chip is written off. For that officer, whatever the roles, for a
-/// week.
-#[utoipa::path(post, path = "/api/v1/stock/{serial}/write-off/confirmation", tag = "production", request_body = Nothing,
+/// week. The witness says the reason, as it was proposed.
+#[utoipa::path(post, path = "/api/v1/stock/{serial}/write-off/confirmation", tag = "production",
+    request_body = Witnessed,
     responses((status = 200, body = ChipView)))]
 async fn confirm_write_off(
     State(desk): State<Desk>,
     officer: Officer,
     Named(serial): Named<String>,
-    Write { stamp, body: Nothing {} }: Write<Nothing>,
+    Write { stamp, body }: Write<Witnessed>,
 ) -> Answered {
     let serial = known(&serial)?;
-    desk.write(officer, stamp, async |deed| withdrawal::confirm_write_off(deed, &serial).await.map(ChipView::from))
-        .await
+    desk.write(officer, stamp, async |deed| {
+        withdrawal::confirm_write_off(deed, &serial, body.reason.as_str()).await.map(ChipView::from)
+    })
+    .await
 }
 
 /// Ends an application before there is a card; its chip is written off with it.

@@ -1,5 +1,5 @@
 //! A batch of production: the blanks that are put into a station's tray together. It closes only when each of them is
-//! accounted for: in = good + spoiled + held.
+//! accounted for: in = good + spoiled + held + moved.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,8 @@ async fn is_blank_at(deed: &mut Deed<Officer>, serial: &CardSerial, station: Sta
 }
 
 /// Closes a batch whose chips are all accounted for: each is a card, is spoiled (or lost, with its case settled), or is
-/// among those that the officer holds in hand and is still a blank of the station.
+/// among those that the officer holds in hand and is still a blank of the station. Of a batch of before, a blank that
+/// another station or office has since has moved. The station may be revoked.
 ///
 /// # Errors
 /// [`ProductionError::BatchUnknown`]; [`ProductionError::OfChip`] with [`ProductionError::Unaccounted`] for the first
@@ -83,16 +84,25 @@ pub async fn close(
     if let Some(stranger) = in_hand.iter().find(|serial| !batch.serials.contains(serial)) {
         return Err(of_chip(stranger, ProductionError::Unaccounted));
     }
-    let mut closed = Closed { by: deed.decision(), good: 0, spoiled: 0, held: 0 };
+    let mut closed = Closed { by: deed.decision(), good: 0, spoiled: 0, held: 0, moved: 0 };
     for serial in &batch.serials {
         let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
         let blank = matches!(chip.state, ChipState::Delivered | ChipState::Initialised { .. });
+        // A card was shipped with none: one that another station made has that station.
+        let elsewhere = match chip.state {
+            ChipState::Delivered | ChipState::Initialised { .. } | ChipState::Bound { .. } => {
+                chip.custody != Some(batch.station)
+            }
+            ChipState::Personalized { .. } => chip.custody.is_some_and(|at| at != batch.station),
+            _ => false,
+        };
         match &chip.state {
+            _ if elsewhere && !in_hand.contains(serial) => closed.moved += 1,
             ChipState::Personalized { .. } if !in_hand.contains(serial) => closed.good += 1,
             ChipState::Spoiled { .. } | ChipState::Destroyed { .. } if !in_hand.contains(serial) => closed.spoiled += 1,
             ChipState::Lost { .. } if !in_hand.contains(serial) => {
                 let subject = Object::Chip(*serial).to_string();
-                if store::cases::unsettled_about(deed.tx(), &subject).await?.is_some() {
+                if !store::cases::unsettled_about(deed.tx(), &subject).await?.is_empty() {
                     return Err(of_chip(serial, ProductionError::Unaccounted));
                 }
                 closed.spoiled += 1;
@@ -101,8 +111,8 @@ pub async fn close(
             _ => return Err(of_chip(serial, ProductionError::Unaccounted)),
         }
     }
-    let said =
-        format!("{} in, {} good, {} spoiled, {} held", batch.serials.len(), closed.good, closed.spoiled, closed.held);
+    let Closed { good, spoiled, held, moved, .. } = closed;
+    let said = format!("{} in, {good} good, {spoiled} spoiled, {held} held, {moved} moved", batch.serials.len());
     batch.closed = Some(closed);
     kept::close(deed.tx(), &batch).await?;
     let entry = Entry::new(Action::ProductionBatchClosed, Object::ProductionBatch(id), Purpose::Stock);

@@ -55,12 +55,14 @@ struct ProductionBatchView {
     /// When it was opened.
     #[serde(with = "time::serde::rfc3339")]
     opened_at: OffsetDateTime,
-    /// Cards; with the two others as many as were put in.
+    /// Cards; with the three others as many as were put in.
     good: Option<u64>,
     /// Chips that will never be a card.
     spoiled: Option<u64>,
     /// Blanks that were still there.
     held: Option<u64>,
+    /// Chips that another station or office has since.
+    moved: Option<u64>,
     /// The officer who closed it.
     closed_by: Option<OfficerId>,
     /// When it was closed; null while it is open.
@@ -77,6 +79,7 @@ impl ProductionBatchView {
             good: closed.map(|closed| closed.good),
             spoiled: closed.map(|closed| closed.spoiled),
             held: closed.map(|closed| closed.held),
+            moved: closed.map(|closed| closed.moved),
             closed_by: closed.map(|closed| closed.by.by),
             closed_at: closed.map(|closed| closed.by.at),
             id: batch.id,
@@ -133,7 +136,8 @@ struct BatchEnd {
     held: Vec<CardSerial>,
 }
 
-/// Closes a batch: only when as many chips are cards, spoiled and still there as were put in.
+/// Closes a batch: only when as many chips are cards, spoiled, still there and moved as were put in. Its station may be
+/// revoked.
 #[utoipa::path(post, path = "/api/v1/stock/batches/{id}/closing", tag = "production", request_body = BatchEnd,
     responses((status = 200, body = ProductionBatchView)))]
 async fn close_batch(

@@ -9,27 +9,30 @@ use super::cases::{self, Case, CaseKind, CaseOutcome, Difference};
 use super::error::ProductionError;
 use super::ledger::{self, Movement};
 use super::model::{Chip, ChipState};
-use super::steps::{MOST_IN_CUSTODY, may_move};
+use super::steps::{MOST_IN_CUSTODY, Trays, may_move};
 use super::store;
-use super::store::boxes::{self as kept, StockBox};
+use super::store::boxes::{self as kept, BoxEnd, StockBox};
 use crate::applications::model::{Application, Stage};
 use crate::applications::progress::move_to;
 use crate::cards::model::BodyCheck;
-use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::Service;
 use crate::ground::ids::{BoxId, CaseId, EntryId};
 use crate::ground::text::tidy;
-use crate::ground::{OfficeCode, Officer};
-use crate::{applications, cards};
+use crate::ground::{Decision, OfficeCode, Officer, Role};
+use crate::{access, applications, cards, offices};
 
-/// Puts blanks of one office into a box for another one. From now on they are on the courier's account.
+/// Puts blanks of one office into a box for another one, which receives it within so many working days. From now on
+/// they are on the courier's account.
 ///
 /// # Errors
-/// [`ProductionError::BoxUnfit`] for a box to the office that sends it; [`ProductionError::OfChip`],
-/// [`ProductionError::ListTooLong`]
+/// [`ProductionError::BoxUnfit`] for a box to the office that sends it, [`ProductionError::OfficeUnknown`];
+/// [`ProductionError::OfChip`], [`ProductionError::ListTooLong`]
 pub async fn send(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
     to: OfficeCode,
+    days: u32,
 ) -> Result<StockBox, ProductionError> {
     let serials: BTreeSet<CardSerial> = serials.iter().copied().collect();
     if serials.len() > MOST_IN_CUSTODY {
@@ -40,35 +43,130 @@ pub async fn send(
     if from == to {
         return Err(ProductionError::BoxUnfit);
     }
+    receives_boxes(deed, &to).await?;
     let serials: Vec<CardSerial> = serials.into_iter().collect();
-    let sent = StockBox { id: deed.id(), from, to, serials, seal: None, sent: deed.decision(), received: None };
+    let sent = begun(deed, (from, to), serials, None, days).await?;
     kept::insert(deed.tx(), &sent).await?;
     let entry = Entry::new(Action::StockBoxSent, Object::StockBox(sent.id), Purpose::Stock).of(&sent.from);
     let said = format!("{} blanks for {}", sent.serials.len(), sent.to.as_str());
     let entry = deed.entered(entry.because(said)).await?;
+    let mut left = Trays::default();
     for serial in &sent.serials {
         let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
         let mut chip = may_move(deed, serial).await.map_err(of_chip)?;
         if chip.office != sent.from {
             return Err(of_chip(crate::ground::OtherOffice.into()));
         }
+        left.leaves(&chip);
         (chip.custody, chip.boxed) = (None, Some(sent.id));
         ledger::post_under(deed, &mut chip, Movement::Sent, entry).await?;
     }
+    left.refuse_open(deed.tx()).await?;
     Ok(sent)
+}
+
+/// A box about to be sent, with the day by which it is received.
+async fn begun(
+    deed: &mut Deed<Officer>,
+    (from, to): (OfficeCode, OfficeCode),
+    serials: Vec<CardSerial>,
+    seal: Option<String>,
+    days: u32,
+) -> Result<StockBox, ProductionError> {
+    let today = deed.today();
+    let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
+    let due_on = calendar.add_working_days(today, days);
+    let (id, sent) = (deed.id(), deed.decision());
+    Ok(StockBox { id, from, to, serials, seal, sent, due_on, received: None, ended: None })
+}
+
+/// Refuses an office that receives no box: one that is no unit or, where no units are set up, has no stock keeper in
+/// service.
+async fn receives_boxes(deed: &mut Deed<Officer>, office: &OfficeCode) -> Result<(), ProductionError> {
+    let known = match offices::steps::knows_unit(deed.tx(), office).await? {
+        Some(is_unit) => is_unit,
+        None => {
+            let posts = access::posts_in_service(deed.tx()).await?;
+            posts.iter().any(|(at, roles)| at == office && roles.contains(&Role::Stock))
+        }
+    };
+    if known { Ok(()) } else { Err(ProductionError::OfficeUnknown) }
+}
+
+/// Calls a box back that was not received: what is in it is at the office that sent it again.
+///
+/// # Errors
+/// [`ProductionError::BoxUnknown`], also for a box that is on its way no more; [`ProductionError::OtherOffice`]
+pub async fn call_back(deed: &mut Deed<Officer>, id: BoxId) -> Result<StockBox, ProductionError> {
+    let mut boxed = kept::locked(deed.tx(), id).await?.ok_or(ProductionError::BoxUnknown)?;
+    deed.actor().may_act_for(&boxed.from)?;
+    if !boxed.is_on_its_way() {
+        return Err(ProductionError::BoxUnknown);
+    }
+    boxed.ended = Some((BoxEnd::CalledBack, deed.decision()));
+    kept::end(deed.tx(), &boxed).await?;
+    let entry = Entry::new(Action::StockBoxCalledBack, Object::StockBox(id), Purpose::Stock).of(&boxed.from);
+    let entry = deed.entered(entry).await?;
+    for serial in &boxed.serials {
+        let chip = store::chip_locked(deed.tx(), serial).await?;
+        // What was written off or reported lost meanwhile is on no courier's account.
+        let Some(mut chip) = chip.filter(|chip| chip.boxed == Some(id)) else { continue };
+        chip.boxed = None;
+        ledger::post_under(deed, &mut chip, Movement::Returned, entry).await?;
+    }
+    for case in store::cases::unsettled_about(deed.tx(), &Object::StockBox(id).to_string()).await? {
+        cases::end(deed, case, CaseOutcome::Returned, "called back").await?;
+    }
+    Ok(boxed)
+}
+
+/// Opens a case for each box that was not received by its day. Returns how many. Each is a deed of its own.
+///
+/// # Errors
+/// [`ProductionError`]
+pub async fn miss(deeds: &Deeds) -> Result<u64, ProductionError> {
+    let (now, today) = (deeds.source().now(), deeds.source().clock().today());
+    let mut tx = deeds.db().begin_read().await?;
+    let boxes = kept::late(&mut tx, today, now).await?;
+    drop(tx);
+    let mut opened = 0;
+    for late in &boxes {
+        let mut deed = deeds.open(Service).await?;
+        // Looked at again: it may just have been received.
+        let boxed = kept::locked(deed.tx(), late.id).await?.filter(|boxed| boxed.is_late(today, now));
+        let Some(boxed) = boxed else { continue };
+        let subject = Object::StockBox(boxed.id);
+        if !store::cases::unsettled_about(deed.tx(), &subject.to_string()).await?.is_empty() {
+            continue;
+        }
+        let mut missing = Vec::new();
+        for serial in &boxed.serials {
+            let chip = store::chip_locked(deed.tx(), serial).await?;
+            missing.extend(chip.filter(|chip| chip.boxed == Some(boxed.id)).map(|chip| chip.serial));
+        }
+        let opener = Decision { by: boxed.sent.by, at: deed.at() };
+        let (office, from) = (boxed.to.clone(), Some(boxed.from.clone()));
+        let difference = Difference { kind: CaseKind::Box, office, from, subject, missing, extra: vec![] };
+        cases::open_by(&mut deed, opener, difference).await?;
+        deed.commit().await?;
+        opened += 1;
+    }
+    Ok(opened)
 }
 
 /// Puts finished cards of applications of another office into a sealed parcel for it. From now on they are on the
 /// courier's account.
 ///
 /// # Errors
-/// [`ProductionError::BoxUnfit`] for a parcel to the office that sends it; [`ProductionError::OfChip`] with
+/// [`ProductionError::BoxUnfit`] for a parcel to the office that sends it; [`ProductionError::OfficeUnknown`],
+/// [`ProductionError::OfChip`] with
 /// [`ProductionError::NotToShip`] for what is no card that waits to be shipped to that office
 pub async fn ship(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
     to: OfficeCode,
     seal: &str,
+    days: u32,
 ) -> Result<StockBox, ProductionError> {
     let seal = tidy(seal).ok_or(ProductionError::BoxUnfit)?;
     let serials: BTreeSet<CardSerial> = serials.iter().copied().collect();
@@ -82,7 +180,7 @@ pub async fn ship(
         return Err(ProductionError::BoxUnfit);
     }
     let serials: Vec<CardSerial> = serials.into_iter().collect();
-    let sent = StockBox { id: deed.id(), from, to, serials, seal: Some(seal), sent: deed.decision(), received: None };
+    let sent = begun(deed, (from, to), serials, Some(seal), days).await?;
     kept::insert(deed.tx(), &sent).await?;
     let entry = Entry::new(Action::ParcelSent, Object::StockBox(sent.id), Purpose::Stock).of(&sent.from);
     let said = format!("{} cards for {}", sent.serials.len(), sent.to.as_str());
@@ -110,26 +208,23 @@ pub async fn ship(
         let entry = entry.with(Object::StockBox(sent.id)).of(&sent.to);
         ledger::post(deed, &mut chip, Movement::Sent, entry).await?;
     }
+    receives_boxes(deed, &sent.to).await?;
     Ok(sent)
 }
 
-/// A chip that lay at the sender and came in this box, whatever the list of the box says, is on the courier's account.
-async fn too_many(
-    deed: &mut Deed<Officer>,
-    chip: &mut Chip,
-    received: &StockBox,
-    blanks: EntryId,
-) -> Result<(), ProductionError> {
-    if received.seal.is_none() {
-        chip.boxed = Some(received.id);
-        return Ok(ledger::post_under(deed, chip, Movement::Sent, blanks).await?);
+/// True if a chip lies where it could have been put into this box by mistake: a blank in the store of the office that
+/// sent it, or a card that waits there to be shipped to the other office.
+async fn lies_at_sender(deed: &mut Deed<Officer>, chip: &Chip, boxed: &StockBox) -> Result<bool, ProductionError> {
+    if chip.office != boxed.from || chip.boxed.is_some() {
+        return Ok(false);
     }
-    let Some(application) = awaits_shipping(deed, chip).await? else { return Ok(()) };
-    let card = application.stage.card().ok_or(ProductionError::ApplicationGone)?;
-    (chip.custody, chip.boxed) = (None, Some(received.id));
-    let entry = Entry::new(Action::CardSent, Object::Card(card), Purpose::Stock).about(application.person);
-    let entry = entry.with(Object::StockBox(received.id)).of(&received.to);
-    Ok(ledger::post(deed, chip, Movement::Sent, entry).await?)
+    match chip.state {
+        ChipState::Delivered | ChipState::Initialised { .. } => Ok(boxed.seal.is_none() && chip.custody.is_none()),
+        ChipState::Personalized { .. } if boxed.seal.is_some() => {
+            Ok(awaits_shipping(deed, chip).await?.is_some_and(|application| application.office == boxed.to))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Returns the application of a card that is to be shipped or on its way.
@@ -151,7 +246,7 @@ async fn arrives(
     parcel: &StockBox,
     blanks: EntryId,
 ) -> Result<(), ProductionError> {
-    (chip.office, chip.boxed) = (parcel.to.clone(), None);
+    (chip.office, chip.custody, chip.boxed) = (parcel.to.clone(), None, None);
     let Some(mut application) = awaits_shipping(deed, chip).await? else {
         return Ok(ledger::post_under(deed, chip, Movement::Arrived, blanks).await?);
     };
@@ -164,10 +259,12 @@ async fn arrives(
 }
 
 /// The office that a box was sent to counts what is in it. What was sent and came is now that office's; one chip too
-/// few or too many opens a case, which is returned, and stays on the courier's account.
+/// few or too many opens a case of both offices, which is returned. One too few stays on the courier's account. One too
+/// many stays where it is: what the sender has is not the receiver's to say.
 ///
 /// # Errors
-/// [`ProductionError::BoxUnknown`], also for a box that was received; [`ProductionError::OtherOffice`]
+/// [`ProductionError::BoxUnknown`], also for a box that is on its way no more; [`ProductionError::OtherOffice`],
+/// [`ProductionError::SecondOfficer`] for the officer who sent it
 pub async fn receive(
     deed: &mut Deed<Officer>,
     id: BoxId,
@@ -179,11 +276,11 @@ pub async fn receive(
     }
     let mut received = kept::locked(deed.tx(), id).await?.ok_or(ProductionError::BoxUnknown)?;
     deed.actor().may_act_for(&received.to)?;
-    if received.received.is_some() {
+    if !received.is_on_its_way() {
         return Err(ProductionError::BoxUnknown);
     }
-    // The national office acts for both: a parcel of cards is opened by another officer than the one who sealed it.
-    if received.seal.is_some() && received.sent.by == deed.actor().id {
+    // The national office acts for both, and an officer can be moved: the one who sent it does not count it.
+    if received.sent.by == deed.actor().id {
         return Err(ProductionError::SecondOfficer);
     }
     received.received = Some((deed.decision(), counted.len() as u64));
@@ -200,53 +297,69 @@ pub async fn receive(
         let in_box = chip.as_ref().is_some_and(|chip| chip.boxed == Some(id));
         match (counted.contains(&serial), chip) {
             (true, Some(mut chip)) if in_box => arrives(deed, &mut chip, &received, entry).await?,
-            (true, chip) => {
-                extra.push(serial);
-                // It left the sender in this box, whatever the list of the box says.
-                let of_sender = chip.filter(|chip| {
-                    let is_blank = matches!(chip.state, ChipState::Delivered | ChipState::Initialised { .. });
-                    let fits = if received.seal.is_some() {
-                        matches!(chip.state, ChipState::Personalized { .. })
-                    } else {
-                        is_blank && chip.custody.is_none()
-                    };
-                    fits && chip.office == received.from && chip.boxed.is_none()
-                });
-                if let Some(mut chip) = of_sender {
-                    too_many(deed, &mut chip, &received, entry).await?;
-                }
-            }
+            (true, _) => extra.push(serial),
             (false, Some(_)) if in_box => missing.push(serial),
             // It was written off or reported lost on the way.
             (false, _) => {}
         }
     }
-    let case = if missing.is_empty() && extra.is_empty() {
-        None
-    } else {
-        let (office, subject) = (received.to.clone(), Object::StockBox(id));
-        Some(cases::open(deed, Difference { kind: CaseKind::Box, office, subject, missing, extra }).await?)
+    let subject = Object::StockBox(id);
+    // It was late, and has a case already.
+    let earlier = store::cases::unsettled_about(deed.tx(), &subject.to_string()).await?.into_iter().next();
+    let case = match (missing.is_empty() && extra.is_empty(), earlier) {
+        (true, None) => None,
+        (true, Some(case)) => {
+            cases::all_there(deed, case, CaseOutcome::Arrived).await?;
+            None
+        }
+        (false, Some(case)) => Some(cases::look_again(deed, case, missing, extra).await?),
+        (false, None) => {
+            let (office, from) = (received.to.clone(), Some(received.from.clone()));
+            let difference = Difference { kind: CaseKind::Box, office, from, subject, missing, extra };
+            Some(cases::open(deed, difference).await?)
+        }
     };
     Ok((received, case))
 }
 
-/// Takes what is left on the courier's account of a box to the office where two officers say that it is.
-pub(super) async fn settle(deed: &mut Deed<Officer>, case: &Case, outcome: CaseOutcome) -> Result<(), ProductionError> {
+/// Returns the box that a case is about.
+pub(super) async fn of_case(deed: &mut Deed<Officer>, case: &Case) -> Result<Option<StockBox>, ProductionError> {
     let id: Option<BoxId> = case.subject.strip_prefix("stock-box/").and_then(|id| id.parse().ok());
-    let id = id.ok_or(ProductionError::BoxUnknown)?;
-    let boxed = kept::locked(deed.tx(), id).await?.ok_or(ProductionError::BoxUnknown)?;
+    match id {
+        Some(id) => Ok(kept::locked(deed.tx(), id).await?),
+        None => Ok(None),
+    }
+}
+
+/// Takes what is left on the courier's account of a box to the office where an officer of each of the two says that it
+/// is; and what came too many, where the sender agrees that it did. A box that was not received ends with it.
+pub(super) async fn settle(deed: &mut Deed<Officer>, case: &Case, outcome: CaseOutcome) -> Result<(), ProductionError> {
+    let mut boxed = of_case(deed, case).await?.ok_or(ProductionError::BoxUnknown)?;
+    let id = boxed.id;
+    if boxed.is_on_its_way() {
+        boxed.ended = Some((BoxEnd::Settled, deed.decision()));
+        kept::end(deed.tx(), &boxed).await?;
+    }
     let entry = Entry::new(Action::StockBoxSettled, Object::StockBox(id), Purpose::Stock).of(&boxed.to);
     let entry = deed.entered(entry.because(outcome.word())).await?;
     let serials: BTreeSet<CardSerial> = case.missing.iter().chain(&case.extra).copied().collect();
     for serial in serials {
         let chip = store::chip_locked(deed.tx(), &serial).await?;
-        // What was written off or reported lost meanwhile is on no courier's account.
-        let Some(mut chip) = chip.filter(|chip| chip.boxed == Some(id)) else { continue };
-        if outcome == CaseOutcome::Returned {
-            chip.boxed = None;
-            ledger::post_under(deed, &mut chip, Movement::Returned, entry).await?;
-        } else {
-            arrives(deed, &mut chip, &boxed, entry).await?;
+        let Some(mut chip) = chip else { continue };
+        let in_box = chip.boxed == Some(id);
+        match outcome {
+            CaseOutcome::Returned if in_box => {
+                chip.boxed = None;
+                ledger::post_under(deed, &mut chip, Movement::Returned, entry).await?;
+            }
+            // What was written off or reported lost meanwhile is on no courier's account; what was too many moves only
+            // from where it could have come.
+            CaseOutcome::Arrived
+                if in_box || (case.extra.contains(&serial) && lies_at_sender(deed, &chip, &boxed).await?) =>
+            {
+                arrives(deed, &mut chip, &boxed, entry).await?;
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -8,19 +8,21 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::store::boxes::{self as store, StockBox};
+use super::store::boxes::{self as store, BoxEnd, StockBox};
 use super::store::counts::StockCount;
-use super::{ProductionError, boxes, counts};
+use super::{Production, ProductionError, boxes, counts};
 use crate::ground::ids::{BoxId, CaseId, CountId, OfficerId, StationId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
+use crate::offices::calendar::Day;
 use crate::store::Record;
-use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Write};
+use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
+    Production: FromRef<S>,
 {
     let keeps_stock = Right::Officer(Permission::Stock);
     Routes::new()
@@ -28,6 +30,7 @@ where
         .add(keeps_stock, routes!(send_parcel))
         .add(Right::Officer(Permission::ReadStock), routes!(list_boxes))
         .add(keeps_stock, routes!(receive_box))
+        .add(keeps_stock, routes!(call_box_back))
         .add(keeps_stock, routes!(begin_count))
         .add(keeps_stock, routes!(finish_count))
 }
@@ -76,6 +79,15 @@ struct StockBoxView {
     /// When it was sent.
     #[serde(with = "time::serde::rfc3339")]
     sent_at: OffsetDateTime,
+    /// The day by which it is received; null for a box of before.
+    due_on: Option<Day>,
+    /// How it ended where it was not received; null otherwise.
+    ended: Option<BoxEnd>,
+    /// The officer who called it back, or settled its case.
+    ended_by: Option<OfficerId>,
+    /// When it ended without being received.
+    #[serde(with = "time::serde::rfc3339::option")]
+    ended_at: Option<OffsetDateTime>,
     /// Chips that were counted when it was received.
     counted: Option<u64>,
     /// The officer who received it.
@@ -91,8 +103,12 @@ struct StockBoxView {
 
 impl StockBoxView {
     fn new(boxed: StockBox, case_id: Option<CaseId>, tampered: bool) -> Self {
-        let received = boxed.received.as_ref();
+        let (received, ended) = (boxed.received.as_ref(), boxed.ended.as_ref());
         Self {
+            due_on: boxed.due_on.map(Day),
+            ended: ended.map(|(end, _)| *end),
+            ended_by: ended.map(|(_, decision)| decision.by),
+            ended_at: ended.map(|(_, decision)| decision.at),
             counted: received.map(|(_, counted)| *counted),
             received_by: received.map(|(decision, _)| decision.by),
             received_at: received.map(|(decision, _)| decision.at),
@@ -112,10 +128,16 @@ impl StockBoxView {
 /// Puts blanks into a box for another office: they are on the courier's account until it is received.
 #[utoipa::path(post, path = "/api/v1/stock/boxes", tag = "production", request_body = BoxWanted,
     responses((status = 200, body = StockBoxView)))]
-async fn send_box(State(desk): State<Desk>, officer: Officer, Write { stamp, body }: Write<BoxWanted>) -> Answered {
+async fn send_box(
+    State(desk): State<Desk>,
+    State(production): State<Production>,
+    officer: Officer,
+    Write { stamp, body }: Write<BoxWanted>,
+) -> Answered {
     let BoxWanted { to_office, serials } = body;
+    let days = production.box_days();
     desk.write(officer, stamp, async |deed| {
-        boxes::send(deed, &serials, to_office.clone()).await.map(|sent| StockBoxView::new(sent, None, false))
+        boxes::send(deed, &serials, to_office.clone(), days).await.map(|sent| StockBoxView::new(sent, None, false))
     })
     .await
 }
@@ -126,12 +148,14 @@ async fn send_box(State(desk): State<Desk>, officer: Officer, Write { stamp, bod
     responses((status = 200, body = StockBoxView)))]
 async fn send_parcel(
     State(desk): State<Desk>,
+    State(production): State<Production>,
     officer: Officer,
     Write { stamp, body }: Write<ParcelWanted>,
 ) -> Answered {
     let ParcelWanted { to_office, seal, serials } = body;
+    let days = production.box_days();
     desk.write(officer, stamp, async |deed| {
-        let sent = boxes::ship(deed, &serials, to_office.clone(), seal.as_str()).await;
+        let sent = boxes::ship(deed, &serials, to_office.clone(), seal.as_str(), days).await;
         sent.map(|sent| StockBoxView::new(sent, None, false))
     })
     .await
@@ -169,7 +193,8 @@ struct Counted {
     serials: Vec<CardSerial>,
 }
 
-/// The office that a box is for counts what is in it. A difference opens a case and stays on the courier's account.
+/// The office that a box is for counts what is in it: another officer than the one who sent it. A difference opens a
+/// case of both offices; what is missing stays on the courier's account, what is too many where it is.
 #[utoipa::path(post, path = "/api/v1/stock/boxes/{id}/receipt", tag = "production", request_body = Counted,
     responses((status = 200, body = StockBoxView)))]
 async fn receive_box(
@@ -185,21 +210,49 @@ async fn receive_box(
     .await
 }
 
-/// The station whose chips are counted.
+/// Calls a box back that was not received: what is in it is at the office that sent it again.
+#[utoipa::path(post, path = "/api/v1/stock/boxes/{id}/call-back", tag = "production", request_body = Nothing,
+    responses((status = 200, body = StockBoxView)))]
+async fn call_box_back(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<BoxId>,
+    Write { stamp, body: Nothing {} }: Write<Nothing>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        boxes::call_back(deed, id).await.map(|boxed| StockBoxView::new(boxed, None, false))
+    })
+    .await
+}
+
+/// What is counted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CountWanted {
-    /// Identifier.
-    station_id: StationId,
+    /// The station; without one, the store room of the officer's office.
+    #[serde(default)]
+    station_id: Option<StationId>,
 }
 
-/// A count of what a station holds.
+/// Chips of a count that are there.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CountedPart {
+    /// Their serials, 20 hexadecimal digits each; at most 10,000.
+    #[schema(value_type = Vec<String>)]
+    serials: Vec<CardSerial>,
+    /// True while others are not counted yet: they follow in another request.
+    #[serde(default)]
+    more: bool,
+}
+
+/// A count of what a station or a store room holds.
 #[derive(Debug, Serialize, ToSchema)]
 struct StockCountView {
     /// Identifier.
     id: CountId,
-    /// The station.
-    station_id: StationId,
+    /// The station; null for the store room of the office.
+    station_id: Option<StationId>,
     /// The moment to which it is bound.
     #[serde(with = "time::serde::rfc3339")]
     begun_at: OffsetDateTime,
@@ -232,8 +285,8 @@ impl StockCountView {
     }
 }
 
-/// Begins the count of what a station of the officer's office holds, bound to this moment. What the ledger says is not
-/// told, so that what is there is counted.
+/// Begins the count of what a station or the store room of the officer's office holds, bound to this moment. What the
+/// ledger says is not told, so that what is there is counted.
 #[utoipa::path(post, path = "/api/v1/stock/counts", tag = "production", request_body = CountWanted,
     responses((status = 200, body = StockCountView)))]
 async fn begin_count(
@@ -247,16 +300,21 @@ async fn begin_count(
     .await
 }
 
-/// Ends a count. A difference opens a case; where a chip moved since the count began, it is begun again.
-#[utoipa::path(post, path = "/api/v1/stock/counts/{id}/result", tag = "production", request_body = Counted,
+/// Ends a count, or notes a part of it (`more`). A difference opens a case or joins the open one; where a chip moved
+/// since the count began, it is begun again.
+#[utoipa::path(post, path = "/api/v1/stock/counts/{id}/result", tag = "production", request_body = CountedPart,
     responses((status = 200, body = StockCountView)))]
 async fn finish_count(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<CountId>,
-    Write { stamp, body }: Write<Counted>,
+    Write { stamp, body }: Write<CountedPart>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
+        if body.more {
+            let count = counts::add(deed, id, &body.serials).await?;
+            return Ok(StockCountView::new(&count, None));
+        }
         let (count, case) = counts::finish(deed, id, &body.serials).await?;
         Ok::<_, ProductionError>(StockCountView::new(&count, case))
     })

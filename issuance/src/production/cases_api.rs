@@ -11,11 +11,11 @@ use utoipa_axum::routes;
 use super::cases::{self, Case, CaseKind, CaseOutcome, CaseState};
 use super::store::cases as store;
 use crate::ground::ids::{CaseId, OfficerId};
-use crate::ground::text::{MOST_OF_REASON, SomeWords};
+use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{Decision, Id, OfficeCode, Officer, Permission, Role};
 use crate::offices::calendar::Day;
 use crate::store::Record;
-use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
+use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -36,11 +36,13 @@ struct StockCaseView {
     id: CaseId,
     /// What kind of difference it is.
     kind: CaseKind,
-    /// The office whose officers settle it.
+    /// The office whose officers settle it; of a box, the office that it was sent to.
     office: OfficeCode,
+    /// Of a box, the office that sent it: one officer of each of the two settles the case.
+    from_office: Option<OfficeCode>,
     /// The role of those officers.
     owner: Role,
-    /// `chip/…`, `stock-box/…` or `station/…`.
+    /// `chip/…`, `stock-box/…`, `station/…` or, for a store room, `unit/…`.
     subject: String,
     /// Chips that should be there.
     #[schema(value_type = Vec<String>)]
@@ -65,6 +67,8 @@ struct StockCaseView {
     reason: Option<String>,
     /// The first of the two officers.
     proposed_by: Option<OfficerId>,
+    /// Names what was proposed: the second officer's confirmation says it.
+    digest: Option<String>,
     /// The second one.
     settled_by: Option<OfficerId>,
     /// When it was settled.
@@ -82,9 +86,11 @@ impl StockCaseView {
             proposed_by: by(&case.proposed),
             settled_by: by(&case.settled),
             settled_at: case.settled.as_ref().map(|settled| settled.at),
+            digest: case.digest().filter(|_| case.state == CaseState::Proposed),
             id: case.id,
             kind: case.kind,
             office: case.office,
+            from_office: case.from,
             owner: Role::Stock,
             subject: case.subject,
             missing: case.missing,
@@ -110,7 +116,8 @@ struct CasesAsked {
     settled: bool,
 }
 
-/// The cases of the officer's office that wait to be settled; for the national office, of all.
+/// The cases of the officer's office, and of the boxes that it sent, that wait to be settled; for the national office,
+/// of all.
 #[utoipa::path(get, path = "/api/v1/stock/cases", tag = "production", params(PageAsked, CasesAsked),
     responses((status = 200, body = Page<StockCaseView>)))]
 async fn list_cases(
@@ -133,7 +140,8 @@ async fn list_cases(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CaseEnd {
-    /// Of a box: `arrived`, `returned` or `lost`; of a count: `explained` or `lost`; of a loss: `lost`.
+    /// Of a box: `arrived`, `returned` or `lost`; of a count: `explained`, `lost` or `found`; of a loss: `lost` or
+    /// `found`.
     outcome: CaseOutcome,
     /// What shows that it ends so, in the officer's words.
     #[schema(value_type = String)]
@@ -156,17 +164,26 @@ async fn propose_case_end(
     .await
 }
 
-/// Settles a case as another officer proposed in the last week.
-#[utoipa::path(post, path = "/api/v1/stock/cases/{id}/confirmation", tag = "production", request_body = Nothing,
+/// What the second officer read.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CaseRead {
+    /// The `digest` of the case: the proposal, as it was read.
+    #[schema(value_type = String)]
+    digest: Words<64>,
+}
+
+/// Settles a case as another officer proposed in the last week; a case of a box, an officer of the other office.
+#[utoipa::path(post, path = "/api/v1/stock/cases/{id}/confirmation", tag = "production", request_body = CaseRead,
     responses((status = 200, body = StockCaseView)))]
 async fn settle_case(
     State(desk): State<Desk>,
     officer: Officer,
     Named(id): Named<CaseId>,
-    Write { stamp, body: Nothing {} }: Write<Nothing>,
+    Write { stamp, body }: Write<CaseRead>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let (today, done) = (deed.today(), cases::confirm(deed, id).await);
+        let (today, done) = (deed.today(), cases::confirm(deed, id, body.digest.as_str()).await);
         done.map(|case| StockCaseView::new(case, today, false))
     })
     .await

@@ -76,7 +76,7 @@ pub async fn open_cases_of_disagreements(deeds: &Deeds) -> Result<(), Production
         // No officer met it: the service itself did.
         let opened = Decision { by: Id::nil(), at: deed.at() };
         let (missing, extra) = (vec![one.serial], vec![]);
-        let difference = Difference { kind: CaseKind::Signed, office: one.office, subject, missing, extra };
+        let difference = Difference { kind: CaseKind::Signed, office: one.office, from: None, subject, missing, extra };
         cases::open_by(&mut deed, opened, difference).await?;
         opened_any = true;
     }

@@ -1,13 +1,13 @@
 //! How a chip ends that is no card: spoiled chips are destroyed together before two witnesses; one that is not where it
-//! should be is reported lost, and what is found again is spoiled.
+//! should be is reported lost, and what is found again, as two officers say, is spoiled.
 
 use crypto::identity::CardSerial;
 use time::{Duration, OffsetDateTime};
 
-use super::cases::{self, CaseKind, Difference};
+use super::cases::{self, Case, CaseKind, CaseOutcome, Difference};
 use super::error::ProductionError;
 use super::ledger::{self, Movement};
-use super::model::{Account, Chip, ChipState};
+use super::model::{Account, Chip, ChipError, ChipState};
 use super::store;
 use super::store::ends::Destruction;
 use super::withdrawal::free_application;
@@ -73,7 +73,7 @@ pub async fn propose_destruction(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -
 ///
 /// # Errors
 /// [`ProductionError::ProposalUnknown`] where none waits for this officer, or none was proposed in the last week;
-/// [`ProductionError::OfChip`] for a chip that is no longer spoiled
+/// [`ProductionError::ProposalStale`], [`ProductionError::OfChip`] for a chip that is no longer spoiled
 pub async fn confirm_destruction(deed: &mut Deed<Officer>, id: DestructionId) -> Result<Destruction, ProductionError> {
     // The same answer for one that is not there: officers of other offices learn nothing.
     let found = store::ends::locked(deed.tx(), id).await?;
@@ -86,6 +86,7 @@ pub async fn confirm_destruction(deed: &mut Deed<Officer>, id: DestructionId) ->
     if deed.actor().office != destruction.office {
         return Err(ProductionError::Witness);
     }
+    cases::still_keeps_stock(deed, &destruction.proposed, &destruction.office).await?;
     *confirmed = Some(at);
     store::ends::confirm(deed.tx(), &destruction).await?;
     let action = if destruction.is_done() { Action::ChipsDestroyed } else { Action::ChipsDestructionWitnessed };
@@ -142,17 +143,15 @@ pub async fn report_lost(deed: &mut Deed<Officer>, serial: &CardSerial, reason: 
     deed.actor().may_act_for(&chip.office)?;
     let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
     let by = deed.caller().to_string();
-    let object = Object::Chip(*serial);
     let chip = lose(deed, chip, reason, "report".to_owned(), by).await?;
-    let difference = Difference {
-        kind: CaseKind::Lost,
-        office: chip.office.clone(),
-        subject: object,
-        missing: vec![*serial],
-        extra: vec![],
-    };
-    cases::open(deed, difference).await?;
+    cases::open(deed, loss_of(&chip)).await?;
     Ok(chip)
+}
+
+/// The difference that a lost chip is.
+fn loss_of(chip: &Chip) -> Difference {
+    let (office, subject) = (chip.office.clone(), Object::Chip(chip.serial));
+    Difference { kind: CaseKind::Lost, office, from: None, subject, missing: vec![chip.serial], extra: vec![] }
 }
 
 /// Enters a chip as lost.
@@ -174,22 +173,45 @@ pub(super) async fn lose(
     Ok(chip)
 }
 
-/// A chip that was reported lost is there again: it is spoiled, since where it was meanwhile is not known, and waits
-/// for its destruction. The case of its loss is settled.
+/// An officer says that a lost chip is there again, and so proposes how its case ends; of one whose case is settled, a
+/// new one. Until another officer confirms it the chip is lost. Returns it, and the case.
 ///
 /// # Errors
 /// [`ProductionError`]
-pub async fn find(deed: &mut Deed<Officer>, serial: &CardSerial, reason: &str) -> Result<Chip, ProductionError> {
-    let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
+pub async fn find(
+    deed: &mut Deed<Officer>,
+    serial: &CardSerial,
+    reason: &str,
+) -> Result<(Chip, Case), ProductionError> {
+    let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
     let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
-    let by = deed.caller().to_string();
-    let account = Account { reason, evidence: "found after a report of loss".to_owned(), by, at: deed.at() };
-    chip.state = chip.state.find(account)?;
-    let entry = Entry::new(Action::ChipFound, Object::Chip(*serial), Purpose::Stock).of(&chip.office);
-    ledger::post(deed, &mut chip, Movement::Found, entry).await?;
-    cases::found(deed, serial).await?;
-    Ok(chip)
+    if !matches!(chip.state, ChipState::Lost { .. }) {
+        return Err(ChipError::NotLost.into());
+    }
+    let subject = Object::Chip(*serial).to_string();
+    let open = store::cases::unsettled_about(deed.tx(), &subject).await?;
+    let id = match open.iter().find(|case| case.kind == CaseKind::Lost) {
+        Some(case) => case.id,
+        None => cases::open(deed, loss_of(&chip)).await?,
+    };
+    let case = cases::propose(deed, id, CaseOutcome::Found, &reason).await?;
+    Ok((chip, case))
+}
+
+/// The lost chip of a case is there again, as two officers say: it is spoiled, since where it was meanwhile is not
+/// known, and waits for its destruction.
+pub(super) async fn end_loss(deed: &mut Deed<Officer>, case: &Case) -> Result<(), ProductionError> {
+    let by = case.proposed.as_ref().map(|proposed| Object::Officer(proposed.by).to_string()).unwrap_or_default();
+    for serial in &case.missing {
+        let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
+        let (reason, evidence) = (case.reason.clone().unwrap_or_default(), Object::StockCase(case.id).to_string());
+        chip.state = chip.state.find(Account { reason, evidence, by: by.clone(), at: deed.at() })?;
+        let entry = Entry::new(Action::ChipFound, Object::Chip(*serial), Purpose::Stock).of(&chip.office);
+        ledger::post(deed, &mut chip, Movement::Found, entry).await?;
+        cases::found(deed, &chip).await?;
+    }
+    Ok(())
 }
 
 impl Destruction {

@@ -183,7 +183,8 @@ async fn report_lost(
     .await
 }
 
-/// A chip that was reported lost is there again: it is spoiled and waits for its destruction.
+/// A chip that was reported lost is there again, as this officer says: the answer names the case (`case_id`) that
+/// another officer confirms. Then it is spoiled and waits for its destruction.
 #[utoipa::path(post, path = "/api/v1/stock/{serial}/finding", tag = "production", request_body = WhatHappened,
     responses((status = 200, body = ChipView)))]
 async fn find_chip(
@@ -193,6 +194,9 @@ async fn find_chip(
     Write { stamp, body }: Write<WhatHappened>,
 ) -> Answered {
     let serial = known(&serial)?;
-    desk.write(officer, stamp, async |deed| ends::find(deed, &serial, body.reason.as_str()).await.map(ChipView::from))
-        .await
+    desk.write(officer, stamp, async |deed| {
+        let found = ends::find(deed, &serial, body.reason.as_str()).await;
+        found.map(|(chip, case)| ChipView::from(chip).about(case.id))
+    })
+    .await
 }

@@ -169,6 +169,9 @@ pub enum ProductionError {
     /// No delivery has what is to be recalled.
     #[error("no delivery has what is to be recalled")]
     RecallUnfit,
+    /// It was proposed otherwise since it was read.
+    #[error("it is proposed otherwise than it was read: read it again")]
+    ProposalChanged,
     /// The officer who proposed it has left, or may not propose it any more.
     #[error("the officer who proposed it has left, or may not propose it any more: propose it again")]
     ProposalStale,
@@ -203,6 +206,12 @@ pub enum ProductionError {
     /// A serial that a delivery note names twice.
     #[error("serial {0} stands twice in the delivery note")]
     SerialTwice(CardSerial),
+    /// An office that is no unit or, where no units are set up, has no stock keeper in service.
+    #[error("no office of this code receives boxes")]
+    OfficeUnknown,
+    /// Both officers are of one of the two offices of a box.
+    #[error("an officer of the other office of the box confirms it")]
+    OtherSide,
     /// One officer cannot do both.
     #[error("another officer than the one who proposed it confirms it")]
     SecondOfficer,

@@ -49,10 +49,10 @@ pub use ledger_picture::picture;
 pub use opening::open_chips_of_before;
 use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
-pub use store::boxes::STOCK_BOX;
+pub use store::boxes::{STOCK_BOX, late as late_boxes, open_boxes};
 pub use store::card_batches::{CARD_BATCH, unclosed as unclosed_card_batches};
 pub use store::cases::{STOCK_CASE, cases_by_office, open_cases};
-pub use store::counts::STOCK_COUNT;
+pub use store::counts::{STOCK_COUNT, STOCK_COUNT_PART};
 pub use store::ends::DESTRUCTION;
 pub use store::findings::FINDING;
 pub use store::ledger::{POSTING, add_up as add_up_ledger, balances, check as check_ledger};
@@ -78,13 +78,15 @@ pub struct Settings {
     /// Folder for what is printed on the bodies of cards, a file for each; none: nothing is printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub print_jobs: Option<PathBuf>,
+    /// A box is received within so many working days; then it is a case, and an alarm.
+    pub box_days: u32,
     /// A card is handed over only after another officer or a scanner compared its body with its chip.
     pub body_check: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lease_minutes: 10, print_jobs: None, body_check: false }
+        Self { lease_minutes: 10, print_jobs: None, box_days: 2, body_check: false }
     }
 }
 
@@ -132,6 +134,11 @@ impl Production {
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
+    }
+
+    /// Within how many working days a box is received.
+    fn box_days(&self) -> u32 {
+        self.settings.box_days
     }
 
     /// How long an item of a batch of cards is a station's after its last order.

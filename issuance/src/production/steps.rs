@@ -1,5 +1,7 @@
 //! The verbs of the stock office.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crypto::identity::CardSerial;
 use crypto::perso::Presentation;
 use crypto::perso::problem::ProblemCode;
@@ -13,7 +15,7 @@ use crate::access;
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::ids::{DeliveryId, EntryId, OrderId, StationId};
 use crate::ground::text::tidy;
-use crate::ground::{OfficeCode, Officer, Station};
+use crate::ground::{OfficeCode, Officer, OtherOffice, Station};
 use crate::keys::CardKeysError;
 use crate::store::{StoreError, Tx};
 
@@ -114,10 +116,12 @@ async fn take_over(
     Ok(true)
 }
 
-/// Gives blanks into the custody of a station, out of the store room or from another station of the officer's office.
+/// Gives blanks into the custody of a station of their office, out of the store room or from another station. Between
+/// two offices they go in a box, which the other office counts.
 ///
 /// # Errors
-/// [`ProductionError`]
+/// [`ProductionError`]; [`ProductionError::OfChip`] with [`ProductionError::OtherOffice`] for a blank of another office
+/// than the station's, with [`ProductionError::InBatch`] for one in an open batch of another station
 pub async fn give_custody(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
@@ -135,17 +139,48 @@ pub async fn give_custody(
     if serials.is_empty() {
         return Err(ProductionError::DeliveryEmpty);
     }
+    let mut left = Trays::default();
     for serial in &serials {
         // Of a thousand serials it says which one.
-        let mut chip = may_move(deed, serial)
-            .await
-            .map_err(|why| ProductionError::OfChip { serial: *serial, source: Box::new(why) })?;
+        let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
+        let mut chip = may_move(deed, serial).await.map_err(of_chip)?;
+        if chip.office != office {
+            return Err(of_chip(OtherOffice.into()));
+        }
         let movement = if chip.custody.is_none() { Movement::Opened } else { Movement::Moved };
-        (chip.office, chip.custody) = (office.clone(), Some(station));
+        if chip.custody != Some(station) {
+            left.leaves(&chip);
+        }
+        chip.custody = Some(station);
         let entry = Entry::new(Action::ChipCustodyGiven, Object::Chip(*serial), Purpose::Stock);
         ledger::post(deed, &mut chip, movement, entry.with(Object::Station(station))).await?;
     }
-    Ok(())
+    left.refuse_open(deed.tx()).await
+}
+
+/// Blanks that leave the stations that hold them. One in an open batch stays: the batch says what became of it.
+#[derive(Debug, Default)]
+pub(super) struct Trays(BTreeMap<StationId, BTreeSet<CardSerial>>);
+
+impl Trays {
+    /// Notes that a chip leaves where it is.
+    pub(super) fn leaves(&mut self, chip: &Chip) {
+        if let Some(station) = chip.custody {
+            self.0.entry(station).or_default().insert(chip.serial);
+        }
+    }
+
+    /// Refuses the first chip that is in an open batch. After all of them are locked: a batch that is opened meanwhile
+    /// waits for them.
+    pub(super) async fn refuse_open(self, tx: &mut Tx) -> Result<(), ProductionError> {
+        for (station, leaving) in self.0 {
+            let open = store::batches::open_at(tx, station).await?;
+            if let Some(serial) = open.iter().flat_map(|batch| &batch.serials).find(|serial| leaving.contains(serial)) {
+                return Err(ProductionError::OfChip { serial: *serial, source: Box::new(ProductionError::InBatch) });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Returns a blank that may be given to a station or put into a box, kept from other writers. Refuses a chip of another

@@ -41,6 +41,10 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(171, "0171_production_card_batches"),
     migration!(173, "0173_production_print_jobs"),
     migration!(175, "0175_production_parcels"),
+    migration!(180, "0180_production_cases_of_two_offices"),
+    migration!(181, "0181_production_boxes_due"),
+    migration!(182, "0182_production_counts_of_store_rooms"),
+    migration!(183, "0183_production_batches_moved"),
     migration!(185, "0185_production_postings_in_order"),
 ];
 

@@ -4,6 +4,7 @@
 use crypto::identity::CardSerial;
 use time::{Duration, OffsetDateTime};
 
+use super::cases::still_keeps_stock;
 use super::error::ProductionError;
 use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
@@ -47,12 +48,17 @@ pub async fn write_off(
 }
 
 /// The witness of a write-off confirms it, and the chip is written off. One that is personalized and not handed over
-/// may be written off too: its card is revoked with it.
+/// may be written off too: its card is revoked with it. The witness says what was seen: the reason of the proposal.
 ///
 /// # Errors
 /// [`ProductionError::WriteOffUnknown`] where none waits for this officer, or none was proposed in the last week;
-/// [`ProductionError`]
-pub async fn confirm_write_off(deed: &mut Deed<Officer>, serial: &CardSerial) -> Result<Chip, ProductionError> {
+/// [`ProductionError::ProposalChanged`] where another reason was proposed, [`ProductionError::ProposalStale`] where the
+/// officer who proposed it keeps this stock no more; [`ProductionError`]
+pub async fn confirm_write_off(
+    deed: &mut Deed<Officer>,
+    serial: &CardSerial,
+    reason: &str,
+) -> Result<Chip, ProductionError> {
     // The same answer for a chip that is not there: officers of other offices learn nothing.
     let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::WriteOffUnknown)?;
     let write_off = store::write_off(deed.tx(), serial).await?.ok_or(ProductionError::WriteOffUnknown)?;
@@ -63,6 +69,10 @@ pub async fn confirm_write_off(deed: &mut Deed<Officer>, serial: &CardSerial) ->
     if deed.actor().office != chip.office {
         return Err(ProductionError::Witness);
     }
+    if tidy(reason).as_deref() != Some(write_off.reason.as_str()) {
+        return Err(ProductionError::ProposalChanged);
+    }
+    still_keeps_stock(deed, &write_off.proposed, &chip.office).await?;
     store::end_write_off(deed.tx(), serial).await?;
     let evidence = format!("witness {}", Object::Officer(witness));
     let by = Object::Officer(write_off.proposed.by).to_string();

@@ -557,7 +557,15 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/stock/custody",
-        &[C::ChipBound, C::ChipInBox, C::ChipUnknown, C::ListTooLong, C::OtherOffice, C::StationNotFound],
+        &[
+            C::ChipBound,
+            C::ChipInBatch,
+            C::ChipInBox,
+            C::ChipUnknown,
+            C::ListTooLong,
+            C::OtherOffice,
+            C::StationNotFound,
+        ],
     ),
     ("GET", "/api/v1/stock/{serial}/postings", &[C::ChipUnknown, C::OtherOffice]),
     (
@@ -584,13 +592,14 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/stock/destructions/{id}/confirmation",
-        &[C::ChipDestroyed, C::ChipLost, C::ProposalUnknown, C::WitnessUnfit],
+        &[C::ChipDestroyed, C::ChipLost, C::ProposalStale, C::ProposalUnknown, C::WitnessUnfit],
     ),
     (
         "POST",
         "/api/v1/stock/boxes",
         &[
             C::ChipBound,
+            C::ChipInBatch,
             C::ChipInBox,
             C::ChipUnknown,
             C::DeliveryEmpty,
@@ -620,6 +629,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/stock/boxes/{id}/receipt",
         &[C::ListTooLong, C::OtherOffice, C::SecondOfficerNeeded, C::StockBoxUnknown],
     ),
+    ("POST", "/api/v1/stock/boxes/{id}/call-back", &[C::OtherOffice, C::StockBoxUnknown]),
     (
         "POST",
         "/api/v1/stock/cases/{id}/proposal",
@@ -628,7 +638,15 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/stock/cases/{id}/confirmation",
-        &[C::OtherOffice, C::ProposalStale, C::ProposalUnknown, C::SecondOfficerNeeded, C::StockCaseUnknown],
+        &[
+            C::ChipNotLost,
+            C::OtherOffice,
+            C::ProposalChanged,
+            C::ProposalStale,
+            C::ProposalUnknown,
+            C::SecondOfficerNeeded,
+            C::StockCaseUnknown,
+        ],
     ),
     (
         "POST",

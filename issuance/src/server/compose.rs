@@ -97,7 +97,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 33] = [
+pub const SEALED: [&Sealed; 34] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -122,6 +122,7 @@ pub const SEALED: [&Sealed; 33] = [
     &production::STOCK_CASE,
     &production::STOCK_BOX,
     &production::STOCK_COUNT,
+    &production::STOCK_COUNT_PART,
     &production::RECALL,
     &production::PRODUCTION_BATCH,
     &production::DELIVERY,

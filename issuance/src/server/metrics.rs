@@ -229,6 +229,8 @@ impl Collector for Seen {
         let cases =
             [("open".to_owned(), number(ledger.cases_open)), ("overdue".to_owned(), number(ledger.cases_overdue))];
         gauge("stock_cases", "Differences of the stock that wait for two officers", Some("state"), &cases)?;
+        let boxes = [("open".to_owned(), number(ledger.boxes_open)), ("late".to_owned(), number(ledger.boxes_late))];
+        gauge("stock_boxes", "Boxes and parcels on their way between two offices", Some("state"), &boxes)?;
         gauge("stock_batches_open", "Batches of production that are open", None, &alone(number(ledger.batches_open)))?;
         let applications: Vec<_> =
             status.applications.iter().map(|one| (one.stage.clone(), number(one.count))).collect();

@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime};
 use super::Settings;
 use super::compose::{self, StartError};
 use crate::applications::store::progress::{self as store, LateRow};
-use crate::ground::ids::ApplicationId;
+use crate::ground::ids::{ApplicationId, BoxId};
 use crate::ground::{Id, OfficeCode, Permission};
 use crate::offices::calendar::Day;
 use crate::offices::steps;
@@ -21,8 +21,23 @@ use crate::{access, production};
 pub struct Overdue {
     /// Late applications, by office, role and day.
     pub late: Vec<LateDossier>,
+    /// Boxes and parcels that should have been received.
+    pub boxes: Vec<LateBox>,
     /// What no officer can do anything about before it is mended.
     pub defects: Vec<Defect>,
+}
+
+/// A box, or a parcel, that was not received by its day.
+#[derive(Clone, Debug, Serialize)]
+pub struct LateBox {
+    /// The box.
+    pub id: BoxId,
+    /// The office that sent it.
+    pub from_office: String,
+    /// The office that it is for.
+    pub to_office: String,
+    /// When it was due; none for a box of before due days.
+    pub due_on: Option<Day>,
 }
 
 /// A late application.
@@ -140,7 +155,14 @@ pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
         defects.extend(some.into_iter().map(|application| Defect::NoOwner { application }));
     }
     defects.extend(unattended(tx).await?);
-    Ok(Overdue { late, defects })
+    let boxes =
+        production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
+            id: boxed.id,
+            from_office: boxed.from.to_string(),
+            to_office: boxed.to.to_string(),
+            due_on: boxed.due_on.map(Day),
+        });
+    Ok(Overdue { late, boxes: boxes.collect(), defects })
 }
 
 /// Returns the work for which there is no officer in service where it waits: applications and cases of the stock.

@@ -193,6 +193,10 @@ pub struct Ledger {
     pub cases_open: u64,
     /// Those of them that are overdue.
     pub cases_overdue: u64,
+    /// Boxes and parcels that are on their way.
+    pub boxes_open: u64,
+    /// Those of them that should have been received.
+    pub boxes_late: u64,
     /// Batches of production that are open.
     pub batches_open: u64,
     /// Those of them that are open for a day or more.
@@ -393,6 +397,7 @@ async fn ledger(tx: &mut Tx, clock: &Clock) -> Result<Ledger, StartError> {
     let mut complaints = balances.complaints();
     complaints.extend(production::disagreements(tx, clock.now()).await?);
     let (cases_open, cases_overdue) = production::open_cases(tx, clock.today()).await?;
+    let (boxes_open, boxes_late) = production::open_boxes(tx, clock.today(), clock.now()).await?;
     let (batches_open, batches_late) = production::open_batches(tx, clock.now() - Duration::days(1)).await?;
     Ok(Ledger {
         sum: balances.sum,
@@ -400,6 +405,8 @@ async fn ledger(tx: &mut Tx, clock: &Clock) -> Result<Ledger, StartError> {
         complaints,
         cases_open,
         cases_overdue,
+        boxes_open,
+        boxes_late,
         batches_open,
         batches_late,
     })
@@ -626,6 +633,11 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
             "stock cases",
             format!("{n} overdue: GET /api/v1/stock/cases, two officers settle them"),
         );
+    }
+    if status.stock_ledger.boxes_late > 0 {
+        let n = status.stock_ledger.boxes_late;
+        let said = format!("{n} not received by their day: GET /api/v1/stock/boxes; receive them, or call them back");
+        find(Severity::Warning, "stock boxes", said);
     }
     if status.stock_ledger.batches_late > 0 {
         let n = status.stock_ledger.batches_late;

@@ -190,7 +190,8 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     Ok(Some(done))
 }
 
-/// Says of each late application that it is late, once at each stage, and reminds citizens whose card is ready.
+/// Says of each late application that it is late, once at each stage, opens a case for each late box, and reminds
+/// citizens whose card is ready.
 async fn remind(offices: &Offices) -> Result<(), JobError> {
     let missed = Box::pin(applications::progress::miss(offices.deeds())).await?;
     if missed > 0 {
@@ -200,6 +201,10 @@ async fn remind(offices: &Offices) -> Result<(), JobError> {
     if said != Said::default() {
         let Said { reminders, escalations } = said;
         tracing::info!(reminders, escalations, "late applications were told to those who have them");
+    }
+    let missed = Box::pin(production::boxes::miss(offices.deeds())).await?;
+    if missed > 0 {
+        tracing::warn!(missed, "boxes were not received by their day: a case was opened for each");
     }
     let deadlines = offices.counter.deadlines();
     let reminded = Box::pin(applications::progress::remind_citizens(offices.deeds(), deadlines)).await?;

@@ -170,7 +170,7 @@ mod meet {
             let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
             let (serial, witness) = (chip.serial, &offices.approver);
             within!(offices, offices.stock, deed => withdrawal::write_off(deed, &serial, "torn", witness.id)).unwrap();
-            let off = async || within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial));
+            let off = async || within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial, "torn"));
             let (_, written) = tokio::join!(offices.reports(&chip, &ordered, &receipt), off());
             written.unwrap();
             assert_eq!(offices.status(chip.file(crypto::lds::File::Sod)).await, "revoked");

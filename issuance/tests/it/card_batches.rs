@@ -232,7 +232,7 @@ mod batched {
         // What was a card and is spoiled afterwards waits in the queue, and is in no batch.
         let witness = offices.approver.clone();
         within!(offices, offices.stock, deed => withdrawal::write_off(deed, &card.serial, "bent", witness.id)).unwrap();
-        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &card.serial)).unwrap();
+        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &card.serial, "bent")).unwrap();
         let ordered = orders(offices, &offices.station, &blank, Wish::Next, None).await.unwrap();
         assert_eq!(ordered.application, applications[0].id);
     }

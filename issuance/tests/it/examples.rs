@@ -216,6 +216,13 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
     let province = json!({"code": "p-001", "kind": "province", "province": "001", "name": "Công an Thành phố Mẫu",
         "parent": "national"});
     walk.post(admin, "/api/v1/units", province).await;
+    // The offices between which boxes go; an office leases numbers for the provinces of its unit.
+    let district =
+        json!({"code": "o-1", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
+    let centre = json!({"code": "o-2", "kind": "centre", "name": "Trung tâm Mẫu", "parent": "national"});
+    for unit in [district, centre] {
+        assert_eq!(admin.post("/api/v1/units", &format!("unit {}", unit["code"]), unit).await.status, 201);
+    }
     walk.get(admin, "/api/v1/units").await;
     walk.get(admin, "/api/v1/units/p-001").await;
     let changes = json!({"name": "Công an Tỉnh Mẫu", "reason": "Nghị quyết 1"});
@@ -355,7 +362,12 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.get(stock, &format!("/api/v1/stock/{}", names[0])).await;
     let write_off = json!({"reason": "bent on arrival", "witness": people.counter_id});
     walk.post(stock, &format!("/api/v1/stock/{}/write-off", names[2]), write_off).await;
-    walk.post(counter, &format!("/api/v1/stock/{}/write-off/confirmation", names[2]), json!({})).await;
+    walk.post(
+        counter,
+        &format!("/api/v1/stock/{}/write-off/confirmation", names[2]),
+        json!({"reason": "bent on arrival"}),
+    )
+    .await;
     let spoiled = json!({"reason": "torn antenna", "evidence": "no answer to select"});
     walk.post(station, &format!("/api/v1/station/chips/{}/spoiled", names[1]), spoiled).await;
 
@@ -509,7 +521,6 @@ async fn stock_ledger(house: &House, walk: &mut Walk, people: &People) {
     let People { stock, counter, approver_id, counter_id, station_id, .. } = people;
     let approver = &people.approver;
     let far = house.officer("far", &[Role::Stock], "o-2").await;
-    let farther = house.officer("farther", &[Role::Stock], "o-2").await;
     let one = house.officer("national-stock", &[Role::Stock], "national").await;
     let two = house.officer("national-stock-2", &[Role::Stock], "national").await;
     let serial = |number| CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number]).to_string();
@@ -530,16 +541,20 @@ async fn stock_ledger(house: &House, walk: &mut Walk, people: &People) {
     walk.post(stock, &format!("/api/v1/stock/{}/loss", blanks[0]), reason).await;
     let reason = json!({"reason": "behind the reader"});
     walk.post(stock, &format!("/api/v1/stock/{}/finding", blanks[0]), reason).await;
-    let sent = json!({"to_office": "o-2", "serials": blanks[1..3]});
+    let sent = json!({"to_office": "o-2", "serials": blanks[1..2]});
     let boxed = text(&walk.post(stock, "/api/v1/stock/boxes", sent).await, "id");
+    walk.post(stock, &format!("/api/v1/stock/boxes/{boxed}/call-back"), json!({})).await;
+    let sent = json!({"to_office": "o-2", "serials": blanks[1..3]});
+    let boxed = text(&stock.post("/api/v1/stock/boxes", "second-box", sent).await.body, "id");
     walk.get(&far, "/api/v1/stock/boxes").await;
     let counted = json!({"serials": [blanks[1]]});
     let received = walk.post(&far, &format!("/api/v1/stock/boxes/{boxed}/receipt"), counted).await;
     let case = format!("/api/v1/stock/cases/{}", text(&received, "case_id"));
     walk.get(&far, "/api/v1/stock/cases").await;
     let outcome = json!({"outcome": "arrived", "reason": "It lay under the lid."});
-    walk.post(&far, &format!("{case}/proposal"), outcome).await;
-    walk.post(&farther, &format!("{case}/confirmation"), json!({})).await;
+    let proposed = walk.post(&far, &format!("{case}/proposal"), outcome).await;
+    let read = json!({"digest": text(&proposed, "digest")});
+    walk.post(stock, &format!("{case}/confirmation"), read).await;
     let given = json!({"serials": [blanks[3]], "station_id": station_id});
     stock.post("/api/v1/stock/custody", "fourth-blank", given.clone()).await;
     let batch = text(&walk.post(stock, "/api/v1/stock/batches", given).await, "id");
@@ -577,9 +592,6 @@ async fn register(house: &House, walk: &mut Walk, registrar: &Caller, other: &Ca
         "birth_registration": place, "place_of_origin": place, "ethnic_group": "01",
         "mother": {"full_name": "Nguyễn Thị Mẫu"}, "registration": "Sổ khai sinh 12/2026"});
     walk.post(registrar, "/api/v1/births", born).await;
-    // An office leases for the provinces of its unit.
-    let unit = json!({"code": "o-1", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
-    assert_eq!(house.admin.post("/api/v1/units", "unit-of-leases", unit).await.status, 201);
     let lease = json!({"holder": "Birth desk 2", "purpose": "birth-desk", "province": "003", "birth_year": today.year(),
         "numbers": 2, "days": 30});
     let lease = text(&walk.post(registrar, "/api/v1/number-leases", lease).await, "lease_id");

@@ -41,7 +41,7 @@ on_both!(
     what_another_hand_moves_is_found,
     a_destruction_needs_two_witnesses_who_confirm_by_themselves,
     a_lost_chip_becomes_no_card_and_is_spoiled_when_it_is_found,
-    a_box_with_one_too_few_and_one_too_many_stays_on_the_courier_until_two_settle_it,
+    a_box_with_one_too_few_and_one_too_many_is_settled_by_both_offices,
     a_count_finds_the_difference_and_is_bound_to_its_moment,
     a_recalled_chip_gets_no_order_and_those_on_cards_are_listed,
     a_batch_closes_only_when_every_chip_is_accounted_for,
@@ -136,16 +136,16 @@ fn no_other_statement_than_the_ledgers_changes_a_chip() {
     assert_eq!(found, ["production/store/ledger.rs", "production/store/ledger.rs"], "one inserts, one updates");
 }
 
-fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
+pub fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
     said.map_err(|error| error.into().code().word())
 }
 
-fn serial(number: u8) -> CardSerial {
+pub fn serial(number: u8) -> CardSerial {
     CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number])
 }
 
 /// What the accounts hold, without stations' and boxes' identifiers.
-async fn accounts(offices: &Offices) -> BTreeMap<String, i64> {
+pub async fn accounts(offices: &Offices) -> BTreeMap<String, i64> {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
     let balances = production::balances(&mut tx).await.unwrap();
     assert_eq!(balances.complaints(), Vec::<String>::new());
@@ -160,13 +160,13 @@ async fn accounts(offices: &Offices) -> BTreeMap<String, i64> {
     held
 }
 
-async fn checked(offices: &Offices) -> Vec<String> {
+pub async fn checked(offices: &Offices) -> Vec<String> {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
     production::check_ledger(&mut tx).await.unwrap().complaints
 }
 
 /// What moved a chip, in the order in which it did.
-async fn way(offices: &Offices, serial: CardSerial) -> Vec<String> {
+pub async fn way(offices: &Offices, serial: CardSerial) -> Vec<String> {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
     let sql = sql!("select what from posting where serial = $1 order by id");
     let rows = tx.all(sql, args![serial.to_string()]).await.unwrap();
@@ -174,13 +174,19 @@ async fn way(offices: &Offices, serial: CardSerial) -> Vec<String> {
 }
 
 /// Enters blanks of the office `district-1`.
-async fn delivered(offices: &Offices, officer: &Officer, batch: &str, firmware: Option<&str>, serials: &[CardSerial]) {
+pub async fn delivered(
+    offices: &Offices,
+    officer: &Officer,
+    batch: &str,
+    firmware: Option<&str>,
+    serials: &[CardSerial],
+) {
     let production = &offices.state.production;
     let delivery = steps::Delivery { manufacturer: "Maker", batch, transport_key_id: "maker", firmware, serials };
     within!(offices, officer, deed => steps::deliver(deed, production, delivery)).unwrap();
 }
 
-async fn spoils(offices: &Offices, serials: &[CardSerial]) {
+pub async fn spoils(offices: &Offices, serials: &[CardSerial]) {
     let station = offices.station.id;
     within!(offices, offices.stock, deed => steps::give_custody(deed, serials, station)).unwrap();
     for serial in serials {
@@ -188,7 +194,7 @@ async fn spoils(offices: &Offices, serials: &[CardSerial]) {
     }
 }
 
-async fn destruction(
+pub async fn destruction(
     offices: &Offices,
     serials: &[CardSerial],
     witnesses: [OfficerId; 2],
@@ -198,15 +204,17 @@ async fn destruction(
     word(proposed).map(|proposed| proposed.id)
 }
 
-async fn settles(
+pub async fn settles(
     offices: &Offices,
     (one, two): (&Officer, &Officer),
     case: CaseId,
     outcome: CaseOutcome,
 ) -> Result<(), &'static str> {
-    word(within!(offices, one, deed => cases::propose(deed, case, outcome, "as counted together")))?;
-    assert_eq!(word(within!(offices, one, deed => cases::confirm(deed, case))).map(drop), Err("second-officer-needed"));
-    word(within!(offices, two, deed => cases::confirm(deed, case))).map(drop)
+    let proposed = word(within!(offices, one, deed => cases::propose(deed, case, outcome, "as counted together")))?;
+    let digest = proposed.digest().unwrap();
+    let alone = within!(offices, one, deed => cases::confirm(deed, case, &digest));
+    assert_eq!(word(alone).map(drop), Err("second-officer-needed"));
+    word(within!(offices, two, deed => cases::confirm(deed, case, &digest))).map(drop)
 }
 
 mod booked {
@@ -224,7 +232,7 @@ mod booked {
         let (stock, serial) = (&offices.stock, chip.serial);
         let witness = &offices.approver;
         within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred", witness.id)).unwrap();
-        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial)).unwrap();
+        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial, "blurred")).unwrap();
         assert_eq!(way(offices, chip.serial).await.last().unwrap(), "spoiled");
         let expected = [("spoiled district-1 spoiled", 1), ("supplier", -1)].map(|(name, n)| (name.to_owned(), n));
         assert_eq!(accounts(offices).await, BTreeMap::from(expected));
@@ -353,8 +361,17 @@ mod booked {
         assert_eq!(word(write_off).map(drop), Err("chip-lost"));
         let case = only_case(offices, &Object::Chip(serial)).await;
         assert_eq!(case.0, CaseState::Open);
-        let found = within!(offices, stock, deed => ends::find(deed, &serial, "behind the reader")).unwrap();
-        assert_eq!(found.state.name(), "spoiled", "where it was meanwhile is not known");
+        let (chip, found) = within!(offices, stock, deed => ends::find(deed, &serial, "behind the reader")).unwrap();
+        assert_eq!((chip.state.name(), found.id), ("lost", case.1), "one officer alone finds nothing");
+        let digest = found.digest().unwrap();
+        let alone = within!(offices, stock, deed => cases::confirm(deed, found.id, &digest));
+        assert_eq!(word(alone).map(drop), Err("second-officer-needed"));
+        let colleague = appoint(offices.state.deeds(), Role::Stock).await;
+        within!(offices, colleague, deed => cases::confirm(deed, found.id, &digest)).unwrap();
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let state = production::chip_state(&mut tx, &serial).await.unwrap();
+        drop(tx);
+        assert_eq!(state.as_deref(), Some("spoiled"), "where it was meanwhile is not known");
         assert_eq!(only_case(offices, &Object::Chip(serial)).await.0, CaseState::Settled);
         let twice = within!(offices, stock, deed => ends::find(deed, &serial, "behind the reader"));
         assert_eq!(word(twice).map(drop), Err("chip-not-lost"));
@@ -376,7 +393,7 @@ mod booked {
         (serde_json::from_value(state.into()).unwrap(), id)
     }
 
-    pub async fn a_box_with_one_too_few_and_one_too_many_stays_on_the_courier_until_two_settle_it(
+    pub async fn a_box_with_one_too_few_and_one_too_many_is_settled_by_both_offices(
         offices: &Offices,
         _: Option<String>,
     ) {
@@ -387,7 +404,7 @@ mod booked {
         delivered(offices, &offices.stock, "1", None, &blanks).await;
         let send = async |serials: &[CardSerial], to: &str| {
             let to = to.parse().unwrap();
-            word(within!(offices, offices.stock, deed => boxes::send(deed, serials, to))).map(|sent| sent.id)
+            word(within!(offices, offices.stock, deed => boxes::send(deed, serials, to, 2))).map(|sent| sent.id)
         };
         assert_eq!(send(&blanks[..1], "district-1").await, Err("stock-box-unfit"));
         let id = send(&blanks[..3], "district-2").await.unwrap();
@@ -405,21 +422,31 @@ mod booked {
         assert_eq!(receive(&far).await.map(drop), Err("stock-box-unknown"), "once");
         let held = accounts(offices).await;
         assert_eq!(held["office district-2 delivered"], 2);
-        assert_eq!(held["courier district-1 delivered"], 2, "the missing one and the one too many");
+        assert_eq!(held["courier district-1 delivered"], 1, "the missing one");
+        assert_eq!(held["office district-1 delivered"], 2, "the one too many is where it was");
         let case = case.unwrap();
         let wrong = within!(offices, far, deed => cases::propose(deed, case, CaseOutcome::Explained, "x"));
         assert_eq!(word(wrong).map(drop), Err("stock-case-outcome-unfit"));
-        let before = within!(offices, far, deed => cases::confirm(deed, case));
+        let sender = &offices.stock;
+        let before = within!(offices, far, deed => cases::confirm(deed, case, ""));
         assert_eq!(word(before).map(drop), Err("proposal-unknown"), "before it is proposed");
-        let stranger = within!(offices, offices.stock, deed => cases::confirm(deed, case));
+        let stranger = moves(deeds, &appoint(deeds, Role::Stock).await, "district-3").await;
+        let stranger = within!(offices, stranger, deed => cases::confirm(deed, case, ""));
         assert_eq!(word(stranger).map(drop), Err("other-office"));
         // The first officer may not keep stock any more when the second one confirms.
-        within!(offices, far, deed => cases::propose(deed, case, CaseOutcome::Lost, "x")).unwrap();
+        let lost = within!(offices, far, deed => cases::propose(deed, case, CaseOutcome::Lost, "x")).unwrap();
+        let lost = lost.digest().unwrap();
         employs(deeds, &far, &[Role::Capture]).await;
-        let stale = within!(offices, other, deed => cases::confirm(deed, case));
+        let stale = within!(offices, sender, deed => cases::confirm(deed, case, &lost));
         assert_eq!(word(stale).map(drop), Err("proposal-stale"));
         employs(deeds, &far, &far.roles).await;
-        settles(offices, (&far, &other), case, CaseOutcome::Arrived).await.unwrap();
+        // What was read is not what is settled: the proposal changed meanwhile.
+        within!(offices, far, deed => cases::propose(deed, case, CaseOutcome::Returned, "x")).unwrap();
+        let other_than_read = within!(offices, sender, deed => cases::confirm(deed, case, &lost));
+        assert_eq!(word(other_than_read).map(drop), Err("proposal-changed"));
+        let alone = settles(offices, (&far, &other), case, CaseOutcome::Arrived).await;
+        assert_eq!(alone, Err("second-officer-needed"), "two of one office do not say what the other one has");
+        settles(offices, (&far, sender), case, CaseOutcome::Arrived).await.unwrap();
         let held = accounts(offices).await;
         assert_eq!((held["office district-2 delivered"], held.get("courier district-1 delivered")), (4, None));
         let again = within!(offices, far, deed => cases::propose(deed, case, CaseOutcome::Lost, "x"));
@@ -428,10 +455,9 @@ mod booked {
         let whole = send(&blanks[4..], "district-2").await.unwrap();
         let came = within!(offices, far, deed => boxes::receive(deed, whole, &blanks[4..])).unwrap();
         assert!(came.1.is_none());
-        let back = within!(offices, far, deed => boxes::send(deed, &blanks[..2], "district-1".parse().unwrap()));
+        let back = within!(offices, far, deed => boxes::send(deed, &blanks[..2], "district-1".parse().unwrap(), 2));
         let (_, case) = within!(offices, offices.stock, deed => boxes::receive(deed, back.unwrap().id, &[])).unwrap();
-        let colleague = appoint(deeds, Role::Stock).await;
-        settles(offices, (&offices.stock, &colleague), case.unwrap(), CaseOutcome::Lost).await.unwrap();
+        settles(offices, (sender, &far), case.unwrap(), CaseOutcome::Lost).await.unwrap();
         assert_eq!(accounts(offices).await["lost district-2 lost"], 2, "the office that sent it answers for it");
         assert_eq!(checked(offices).await, Vec::<String>::new());
     }
@@ -517,7 +543,7 @@ mod booked {
         assert!(offices.trail(Object::Card(card_id)).await.contains(&"card-recalled".to_owned()));
         let (of, chip) = (offices.capture.id, card.serial);
         within!(offices, offices.stock, deed => withdrawal::write_off(deed, &chip, "recalled", of)).unwrap();
-        within!(offices, offices.capture, deed => withdrawal::confirm_write_off(deed, &chip)).unwrap();
+        within!(offices, offices.capture, deed => withdrawal::confirm_write_off(deed, &chip, "recalled")).unwrap();
         assert_eq!(offices.application(of_card.id).await.stage.name(), "approved");
         assert_eq!(word(offices.takes_in(&mut blank).await).map(drop), Err("chip-recalled"));
         // A chip of another lot, and of another firmware, is not concerned.
@@ -624,9 +650,10 @@ mod booked {
         let id: CaseId = issuance::ground::Id::of(&row, "id").unwrap();
         let second = moves(deeds, &appoint(deeds, Role::Stock).await, "district-1").await;
         let (outcome, why) = (CaseOutcome::Explained, "the card was deleted by hand; restored from the backup");
-        within!(offices, offices.stock, deed => cases::propose(deed, id, outcome, why)).unwrap();
+        let proposed = within!(offices, offices.stock, deed => cases::propose(deed, id, outcome, why)).unwrap();
         assert_eq!(said().await.len(), 1, "one officer settles nothing");
-        within!(offices, second, deed => cases::confirm(deed, id)).unwrap();
+        let digest = proposed.digest().unwrap();
+        within!(offices, second, deed => cases::confirm(deed, id, &digest)).unwrap();
         assert_eq!((said().await, checked(offices).await), (vec![], vec![]));
     }
 }

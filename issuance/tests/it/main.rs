@@ -76,6 +76,7 @@ mod statements;
 mod stations;
 mod status;
 mod stock_document;
+mod stock_offices;
 mod store;
 mod texts;
 mod traces;

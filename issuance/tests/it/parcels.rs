@@ -39,7 +39,7 @@ macro_rules! on_both {
 on_both!(
     a_card_made_elsewhere_can_be_handed_over_only_when_it_arrived,
     a_card_that_is_lost_on_the_way_counts_no_more_and_is_waste_when_it_is_found,
-    a_card_too_many_stays_on_the_courier_until_two_officers_say_where_it_is,
+    a_card_too_many_stays_at_the_sender_until_both_offices_say_where_it_is,
     a_citizen_who_dies_while_the_card_is_on_its_way_leaves_none,
 );
 
@@ -108,7 +108,7 @@ impl Factory {
 
     async fn ships(&self, serials: &[CardSerial], to: &str) -> Result<BoxId, &'static str> {
         let (offices, to) = (&self.offices, to.parse().unwrap());
-        word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, "A 0042"))).map(|sent| sent.id)
+        word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, "A 0042", 2))).map(|sent| sent.id)
     }
 
     async fn receives(&self, by: &Officer, id: BoxId, counted: &[CardSerial]) -> Result<Option<CaseId>, &'static str> {
@@ -116,10 +116,14 @@ impl Factory {
         word(within!(offices, by, deed => boxes::receive(deed, id, counted))).map(|(_, case)| case)
     }
 
+    /// An officer of each of the two offices says how a case ends: two of one office do not.
     async fn settles(&self, case: CaseId, outcome: CaseOutcome) {
-        let (offices, [one, two]) = (&self.offices, &self.keepers);
-        within!(offices, one, deed => cases::propose(deed, case, outcome, "we looked")).unwrap();
-        within!(offices, two, deed => cases::confirm(deed, case)).unwrap();
+        let (offices, [one, other]) = (&self.offices, &self.keepers);
+        let proposed = within!(offices, one, deed => cases::propose(deed, case, outcome, "we looked")).unwrap();
+        let digest = proposed.digest().unwrap();
+        let alone = within!(offices, other, deed => cases::confirm(deed, case, &digest));
+        assert_eq!(word(alone).map(drop), Err("second-officer-needed"), "both are of one office");
+        within!(offices, self.second, deed => cases::confirm(deed, case, &digest)).unwrap();
     }
 
     async fn fetches(&self, (application, card, _): &(Application, CardId, CardSerial)) -> Result<(), &'static str> {
@@ -195,25 +199,31 @@ mod shipped {
         assert_eq!(factory.account(&serial).await, "lost/national");
         assert_eq!(offices.revoked().await, before + 1, "kiosks refuse it");
         assert_eq!(factory.stage(made[0].0.id).await, "approved", "the citizen gets another one");
-        within!(offices, offices.stock, deed => ends::find(deed, &serial, "behind the seat")).unwrap();
+        let (_, found) = within!(offices, offices.stock, deed => ends::find(deed, &serial, "behind the seat")).unwrap();
+        let (id, digest) = (found.id, found.digest().unwrap());
+        within!(offices, factory.second, deed => cases::confirm(deed, id, &digest)).unwrap();
         assert_eq!(factory.account(&serial).await, "spoiled/national");
         assert_eq!(factory.ships(&[serial], "district-1").await, Err("card-not-to-ship"), "it is no card again");
         assert_eq!(factory.stage(made[0].0.id).await, "approved");
     }
 
-    pub async fn a_card_too_many_stays_on_the_courier_until_two_officers_say_where_it_is(factory: &Factory) {
-        let made = factory.makes(2).await;
-        let (sent, other) = (made[0].2, made[1].2);
+    pub async fn a_card_too_many_stays_at_the_sender_until_both_offices_say_where_it_is(factory: &Factory) {
+        let made = factory.makes(3).await;
+        let (sent, other, third) = (made[0].2, made[1].2, made[2].2);
         let parcel = factory.ships(&[sent], "district-1").await.unwrap();
         let case = factory.receives(&factory.keepers[0], parcel, &[sent, other]).await.unwrap().unwrap();
-        assert_eq!(factory.account(&other).await, "courier/national/personalized");
+        assert_eq!(factory.account(&other).await, "card/national", "what the sender has is not the receiver's to say");
         assert_eq!(factory.fetches(&made[0]).await, Ok(()));
         assert_eq!(factory.fetches(&made[1]).await, Err("stage-does-not-allow"), "it is on no list");
         factory.settles(case, CaseOutcome::Returned).await;
         assert_eq!(factory.account(&other).await, "card/national");
         assert_eq!(factory.stage(made[1].0.id).await, "shipped", "it is sent once more");
         let parcel = factory.ships(&[other], "district-1").await.unwrap();
-        assert_eq!(factory.receives(&factory.keepers[1], parcel, &[other]).await, Ok(None));
+        let case = factory.receives(&factory.keepers[1], parcel, &[other, third]).await.unwrap().unwrap();
+        assert_eq!(factory.fetches(&made[2]).await, Err("stage-does-not-allow"));
+        factory.settles(case, CaseOutcome::Arrived).await;
+        assert_eq!(factory.account(&third).await, "card/district-1", "the sender agrees that it came");
+        assert_eq!(factory.fetches(&made[2]).await, Ok(()));
         assert_eq!(factory.fetches(&made[1]).await, Ok(()));
     }
 

@@ -200,7 +200,13 @@ mod rules {
         let national = moves(deeds, &appoint(deeds, Role::Stock).await, "national").await;
         delivered(offices, &national, &blanks).await.unwrap();
         let station = offices.station.id;
-        within!(offices, national, deed => production::steps::give_custody(deed, &blanks, station)).unwrap();
+        let given = within!(offices, national, deed => production::steps::give_custody(deed, &blanks, station));
+        assert_eq!(word(given), Err("other-office"), "between two offices they go in a box");
+        let to = "district-1".parse().unwrap();
+        let sent = within!(offices, national, deed => production::boxes::send(deed, &blanks, to, 2)).unwrap();
+        let stock = &offices.stock;
+        within!(offices, stock, deed => production::boxes::receive(deed, sent.id, &blanks)).unwrap();
+        within!(offices, stock, deed => production::steps::give_custody(deed, &blanks, station)).unwrap();
         // What a station holds is no longer a claim on paper.
         let held = delivered(offices, &national, &blanks[..1]).await.unwrap_err();
         assert_eq!(held.code().word(), "serial-already-delivered");
@@ -219,7 +225,7 @@ mod rules {
         }
         let (witness, other) = (&offices.approver, &offices.capture);
         let confirms = async |by: &issuance::ground::Officer| {
-            word(within!(offices, by, deed => withdrawal::confirm_write_off(deed, &blanks[0])))
+            word(within!(offices, by, deed => withdrawal::confirm_write_off(deed, &blanks[0], "torn")))
         };
         assert_eq!(confirms(witness).await.map(drop), Err("proposal-unknown"), "before it is proposed");
         let off = within!(offices, stock, deed => withdrawal::write_off(deed, &blanks[0], "torn", witness.id)).unwrap();

@@ -193,6 +193,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/stock/parcels", Officers(&[Stock])),
     ("GET", "/api/v1/stock/boxes", Officers(&[Stock])),
     ("POST", "/api/v1/stock/boxes/{id}/receipt", Officers(&[Stock])),
+    ("POST", "/api/v1/stock/boxes/{id}/call-back", Officers(&[Stock])),
     ("GET", "/api/v1/stock/cases", Officers(&[Stock])),
     ("POST", "/api/v1/stock/cases/{id}/proposal", Officers(&[Stock])),
     ("POST", "/api/v1/stock/cases/{id}/confirmation", Officers(&[Stock])),

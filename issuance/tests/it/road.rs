@@ -309,7 +309,7 @@ mod walk {
         let (stock, serial, witness) = (&offices.stock, chip.serial, &offices.approver);
         within!(offices, stock, deed => withdrawal::write_off(deed, &serial, "blurred print", witness.id)).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "personalized", "before the witness has confirmed it");
-        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial)).unwrap();
+        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &serial, "blurred print")).unwrap();
         assert_eq!(offices.status(chip.file(File::Sod)).await, "revoked");
         let late = within!(offices, offices.counter, deed => hand_over(deed, card, &application.slip.0));
         assert!(matches!(late, Err(HandOverError::Card(CardError::Status(_)))));

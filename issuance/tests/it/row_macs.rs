@@ -126,6 +126,7 @@ mod tampered {
             ("stock_case", 0),
             ("stock_box", 0),
             ("stock_count", 0),
+            ("stock_count_part", 0),
             ("recall", 0),
             ("production_batch", 0),
             ("delivery", 3),
@@ -218,7 +219,7 @@ mod tampered {
         let exchange = sql!("update write_off set witness = $1 where serial = $2");
         by_hand(offices, exchange, args![offices.capture.id, serial.to_string()]).await;
         let confirmed =
-            within!(offices, offices.capture, deed => production::withdrawal::confirm_write_off(deed, &serial));
+            within!(offices, offices.capture, deed => production::withdrawal::confirm_write_off(deed, &serial, "torn"));
         assert_eq!(code(confirmed.unwrap_err()), ProblemCode::RecordTampered);
         assert_eq!(faults(offices, database).await, [format!("write_off {serial}")]);
     }

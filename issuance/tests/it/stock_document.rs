@@ -26,8 +26,8 @@ struct Request {
     path: String,
     body: Option<String>,
     status: u16,
-    /// A problem code, `NAME` for the answer's `id`, or `NAME=member` for another member.
-    then: Option<String>,
+    /// A problem code, or `NAME` for the answer's `id` and `NAME=member` for other members.
+    then: Vec<String>,
 }
 
 fn requests(document: &str) -> Vec<Request> {
@@ -43,7 +43,7 @@ fn requests(document: &str) -> Vec<Request> {
             path: path.to_owned(),
             body: Some(lines.join("\n")).filter(|body| !body.is_empty()),
             status: last[0].parse().unwrap_or_else(|_| panic!("{text}")),
-            then: last.get(1).map(|then| (*then).to_owned()),
+            then: last[1..].iter().map(|then| (*then).to_owned()).collect(),
         }
     };
     all.split("\n\n").filter(|text| !text.trim().is_empty()).map(request).collect()
@@ -83,12 +83,15 @@ async fn sends_all(house: &House, document: &str) -> usize {
         let key = format!("stock-{n}");
         let said = callers[caller.as_str()].asks(method.parse().unwrap(), &path, Some(&key), body).await;
         assert_eq!(said.status, *status, "{caller} {method} {path}: {:?}", said.body);
-        match then.as_deref().map(|then| then.split_once('=').unwrap_or((then, "id"))) {
-            Some((code, _)) if *status >= 400 => assert_eq!(said.code(), code, "{caller} {method} {path}"),
-            Some((name, member)) => {
-                _ = names.insert(name.to_owned(), said.body[member].as_str().unwrap().to_owned());
+        for then in then {
+            match then.split_once('=').unwrap_or((then, "id")) {
+                (code, _) if *status >= 400 => assert_eq!(said.code(), code, "{caller} {method} {path}"),
+                (name, member) => {
+                    let pointer = format!("/{}", member.replace('.', "/"));
+                    _ = names
+                        .insert(name.to_owned(), said.body.pointer(&pointer).unwrap().as_str().unwrap().to_owned());
+                }
             }
-            None => {}
         }
     }
     requests.len()

@@ -58,6 +58,7 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&stock, "/api/v1/stock/boxes".to_owned()),
         (&stock, "/api/v1/stock/parcels".to_owned()),
         (&stock, format!("/api/v1/stock/boxes/{id}/receipt")),
+        (&stock, format!("/api/v1/stock/cases/{id}/confirmation")),
         (&stock, format!("/api/v1/stock/cases/{id}/proposal")),
         (&stock, "/api/v1/stock/counts".to_owned()),
         (&stock, "/api/v1/stock/batches".to_owned()),

@@ -164,7 +164,7 @@ impl Story {
 
     fn written_off(&self, serial: &str, reason: &str) -> Result<(), Trouble> {
         self.people.stock.writes_off(serial, reason, &self.witness)?;
-        self.people.approver.confirms_write_off(serial)?;
+        self.people.approver.confirms_write_off(serial, reason)?;
         Ok(())
     }
 

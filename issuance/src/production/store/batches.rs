@@ -24,16 +24,17 @@ pub const PRODUCTION_BATCH: Sealed = Sealed {
         ("held", Kind::Integer),
         ("closed_by", Kind::Uuid),
         ("closed_at", Kind::Moment),
+        ("moved", Kind::Integer),
     ],
     keys: 1,
     one: sql!(
-        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, version,
-                mac
+        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, moved,
+                version, mac
          from production_batch where id = $1"
     ),
     all: sql!(
-        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, version,
-                mac
+        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, moved,
+                version, mac
          from production_batch order by id"
     ),
     set: sql!("update production_batch set version = $1, mac = $2 where id = $3"),
@@ -67,6 +68,8 @@ pub struct Closed {
     pub spoiled: u64,
     /// Blanks that are still there.
     pub held: u64,
+    /// Chips that another station or office has since.
+    pub moved: u64,
 }
 
 pub(in crate::production) async fn insert(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
@@ -88,8 +91,8 @@ pub(in crate::production) async fn locked(tx: &mut Tx, id: ProductionBatchId) ->
 /// Returns the batches of a station that are not closed.
 pub(in crate::production) async fn open_at(tx: &mut Tx, station: StationId) -> Result<Vec<Batch>, StoreError> {
     let sql = sql!(
-        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, version,
-                mac
+        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, moved,
+                version, mac
          from production_batch where station_id = $1 and closed_at is null order by id"
     );
     tx.all_sealed(&PRODUCTION_BATCH, sql, args![station]).await?.iter().map(read).collect()
@@ -98,11 +101,14 @@ pub(in crate::production) async fn open_at(tx: &mut Tx, station: StationId) -> R
 /// Writes down how a batch ended.
 pub(in crate::production) async fn close(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
     let sql = sql!(
-        "update production_batch set good = $1, spoiled = $2, held = $3, closed_by = $4, closed_at = $5 where id = $6"
+        "update production_batch set good = $1, spoiled = $2, held = $3, closed_by = $4, closed_at = $5, moved = $6
+         where id = $7"
     );
-    let Some(Closed { by, good, spoiled, held }) = &batch.closed else { return Ok(()) };
+    let Some(Closed { by, good, spoiled, held, moved }) = &batch.closed else { return Ok(()) };
     let [good, spoiled, held] = [good, spoiled, held].map(|n| i64::try_from(*n).unwrap_or(i64::MAX));
-    tx.change(&PRODUCTION_BATCH, batch.id, sql, args![good, spoiled, held, by.by, by.at, batch.id]).await?;
+    // None at all is as before there was such a column.
+    let moved = Some(i64::try_from(*moved).unwrap_or(i64::MAX)).filter(|moved| *moved > 0);
+    tx.change(&PRODUCTION_BATCH, batch.id, sql, args![good, spoiled, held, by.by, by.at, moved, batch.id]).await?;
     Ok(())
 }
 
@@ -114,8 +120,8 @@ pub(in crate::production) async fn listed(
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, version,
-                mac
+        "select id, office, station_id, serials, opened_by, opened_at, good, spoiled, held, closed_by, closed_at, moved,
+                version, mac
          from production_batch where (office = $1 or $1 = 'national') and id > $2 order by id limit $3"
     );
     tx.all_judged(&PRODUCTION_BATCH, sql, args![office, after, most]).await
@@ -141,6 +147,7 @@ pub(in crate::production) fn read(row: &Record) -> Result<Batch, StoreError> {
             good: row.number("good")?,
             spoiled: row.number("spoiled")?,
             held: row.number("held")?,
+            moved: row.get::<Option<i64>>("moved")?.and_then(|moved| u64::try_from(moved).ok()).unwrap_or(0),
         }),
         _ => None,
     };

@@ -1,6 +1,9 @@
 //! SQL of boxes on their way.
 
 use crypto::identity::CardSerial;
+use serde::{Deserialize, Serialize};
+use time::{Date, Duration, OffsetDateTime};
+use utoipa::ToSchema;
 
 use super::ends::serials;
 use crate::ground::ids::BoxId;
@@ -22,14 +25,20 @@ pub const STOCK_BOX: Sealed = Sealed {
         ("received_by", Kind::Uuid),
         ("received_at", Kind::Moment),
         ("seal", Kind::Text),
+        ("due_on", Kind::Day),
+        ("ended", Kind::Text),
+        ("ended_by", Kind::Uuid),
+        ("ended_at", Kind::Moment),
     ],
     keys: 1,
     one: sql!(
-        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal, version, mac
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
+                due_on, ended, ended_by, ended_at, version, mac
          from stock_box where id = $1"
     ),
     all: sql!(
-        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal, version, mac
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
+                due_on, ended, ended_by, ended_at, version, mac
          from stock_box order by id"
     ),
     set: sql!("update stock_box set version = $1, mac = $2 where id = $3"),
@@ -50,18 +59,69 @@ pub struct StockBox {
     pub seal: Option<String>,
     /// The officer who sent it, and when.
     pub sent: Decision,
+    /// The day by which it is received; none for a box of before such days.
+    pub due_on: Option<Date>,
     /// The officer who received it, when, and how many chips were counted.
     pub received: Option<(Decision, u64)>,
+    /// How it ended where it was not received.
+    pub ended: Option<(BoxEnd, Decision)>,
 }
+
+/// How a box ended that was not received.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoxEnd {
+    /// The office that sent it called it back.
+    CalledBack,
+    /// Two officers settled its case.
+    Settled,
+}
+
+impl BoxEnd {
+    /// The word, as stored and answered.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::CalledBack => "called-back",
+            Self::Settled => "settled",
+        }
+    }
+}
+
+impl StockBox {
+    /// True while it was neither received nor called back, nor its case settled.
+    #[must_use]
+    pub fn is_on_its_way(&self) -> bool {
+        self.received.is_none() && self.ended.is_none()
+    }
+
+    /// True if it is on its way, and should have been received before this day.
+    #[must_use]
+    pub fn is_late(&self, today: Date, now: OffsetDateTime) -> bool {
+        let due = self.due_on.map_or(self.sent.at < now - UNTOLD, |due| due < today);
+        self.is_on_its_way() && due
+    }
+}
+
+/// A box of before due days is late after so long.
+const UNTOLD: Duration = Duration::days(7);
 
 pub(in crate::production) async fn insert(tx: &mut Tx, sent: &StockBox) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into stock_box (id, from_office, to_office, serials, sent_by, sent_at, seal)
-         values ($1, $2, $3, $4, $5, $6, $7)"
+        "insert into stock_box (id, from_office, to_office, serials, sent_by, sent_at, seal, due_on)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)"
     );
     let serials: Vec<String> = sent.serials.iter().map(ToString::to_string).collect();
-    let arguments =
-        args![sent.id, &sent.from, &sent.to, Argument::json(&serials), sent.sent.by, sent.sent.at, sent.seal.clone()];
+    let arguments = args![
+        sent.id,
+        &sent.from,
+        &sent.to,
+        Argument::json(&serials),
+        sent.sent.by,
+        sent.sent.at,
+        sent.seal.clone(),
+        sent.due_on
+    ];
     tx.run(sql, arguments).await?;
     tx.seal(&STOCK_BOX, sent.id).await
 }
@@ -80,6 +140,43 @@ pub(in crate::production) async fn receive(tx: &mut Tx, boxed: &StockBox) -> Res
     Ok(())
 }
 
+/// Writes down how a box ended that was not received.
+pub(in crate::production) async fn end(tx: &mut Tx, boxed: &StockBox) -> Result<(), StoreError> {
+    let sql = sql!("update stock_box set ended = $1, ended_by = $2, ended_at = $3 where id = $4");
+    let Some((end, by)) = &boxed.ended else { return Ok(()) };
+    tx.change(&STOCK_BOX, boxed.id, sql, args![end.word(), by.by, by.at, boxed.id]).await?;
+    Ok(())
+}
+
+/// Returns the boxes that should have been received before this day, the one that was due first first.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn late(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<Vec<StockBox>, StoreError> {
+    let sql = sql!(
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
+                due_on, ended, ended_by, ended_at, version, mac
+         from stock_box where received_at is null and ended_at is null order by due_on, id"
+    );
+    let boxes: Vec<StockBox> =
+        tx.all_sealed(&STOCK_BOX, sql, args![]).await?.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(boxes.into_iter().filter(|boxed| boxed.is_late(today, now)).collect())
+}
+
+/// Returns how many boxes are on their way, and how many of them should have been received before this day.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn open_boxes(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<(u64, u64), StoreError> {
+    let sql = sql!(
+        "select count(*) as n,
+                count(case when due_on < $1 or (due_on is null and sent_at < $2) then 1 end) as late
+         from stock_box where received_at is null and ended_at is null"
+    );
+    let row = tx.one(sql, args![today, now - UNTOLD]).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.number("n")?, row.number("late")?)))
+}
+
 /// Returns a page of the boxes from or to an office (the national office: of all), each with whether its MAC holds.
 pub(in crate::production) async fn listed(
     tx: &mut Tx,
@@ -88,7 +185,8 @@ pub(in crate::production) async fn listed(
     most: i64,
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
-        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal, version, mac
+        "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
+                due_on, ended, ended_by, ended_at, version, mac
          from stock_box
          where (from_office = $1 or to_office = $1 or $1 = 'national') and id > $2 order by id limit $3"
     );
@@ -101,6 +199,11 @@ pub(in crate::production) fn read(row: &Record) -> Result<StockBox, StoreError> 
         (Some(by), Some(at), Some(counted)) => Some((Decision { by, at }, u64::try_from(counted).unwrap_or(0))),
         _ => None,
     };
+    let by = Id::of_optional(row, "ended_by")?;
+    let ended = match (by, row.get("ended_at")?, row.get::<Option<String>>("ended")?) {
+        (Some(by), Some(at), Some(_)) => Some((super::cases::word(row, "ended")?, Decision { by, at })),
+        _ => None,
+    };
     Ok(StockBox {
         id: Id::of(row, "id")?,
         from: row.parsed("from_office")?,
@@ -108,6 +211,8 @@ pub(in crate::production) fn read(row: &Record) -> Result<StockBox, StoreError> 
         serials: serials(row, "serials")?,
         seal: row.get("seal")?,
         sent: Decision { by: Id::of(row, "sent_by")?, at: row.get("sent_at")? },
+        due_on: row.get("due_on")?,
         received,
+        ended,
     })
 }

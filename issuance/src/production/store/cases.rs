@@ -1,5 +1,6 @@
 //! SQL of the cases of the stock.
 
+use crypto::identity::CardSerial;
 use serde::de::DeserializeOwned;
 use time::{Date, OffsetDateTime};
 
@@ -30,16 +31,17 @@ pub const STOCK_CASE: Sealed = Sealed {
         ("proposed_at", Kind::Moment),
         ("settled_by", Kind::Uuid),
         ("settled_at", Kind::Moment),
+        ("from_office", Kind::Text),
     ],
     keys: 1,
     one: sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
          from stock_case where id = $1"
     ),
     all: sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
          from stock_case order by id"
     ),
     set: sql!("update stock_case set version = $1, mac = $2 where id = $3"),
@@ -47,13 +49,10 @@ pub const STOCK_CASE: Sealed = Sealed {
 
 pub(in crate::production) async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into stock_case (id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        "insert into stock_case (id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, from_office)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     );
-    let [missing, extra] = [&case.missing, &case.extra].map(|serials| {
-        let texts: Vec<String> = serials.iter().map(ToString::to_string).collect();
-        Argument::json(&texts)
-    });
+    let [missing, extra] = [&case.missing, &case.extra].map(|serials| json(serials));
     let arguments = args![
         case.id,
         case.kind.word(),
@@ -64,18 +63,24 @@ pub(in crate::production) async fn insert(tx: &mut Tx, case: &Case) -> Result<()
         case.opened.by,
         case.opened.at,
         case.due_on,
-        case.state.word()
+        case.state.word(),
+        case.from.as_ref().map(OfficeCode::as_str)
     ];
     tx.run(sql, arguments).await?;
     tx.seal(&STOCK_CASE, case.id).await
 }
 
-/// Writes down how a case stands.
+fn json(serials: &[CardSerial]) -> Argument {
+    let texts: Vec<String> = serials.iter().map(ToString::to_string).collect();
+    Argument::json(&texts)
+}
+
+/// Writes down how a case stands, and which chips it is about.
 pub(in crate::production) async fn decide(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
     let sql = sql!(
         "update stock_case set state = $1, outcome = $2, reason = $3, proposed_by = $4, proposed_at = $5,
-                settled_by = $6, settled_at = $7
-         where id = $8"
+                settled_by = $6, settled_at = $7, missing = $8, extra = $9
+         where id = $10"
     );
     let by = |decision: &Option<Decision>| decision.as_ref().map(|decision| decision.by);
     let at = |decision: &Option<Decision>| decision.as_ref().map(|decision| decision.at);
@@ -87,6 +92,8 @@ pub(in crate::production) async fn decide(tx: &mut Tx, case: &Case) -> Result<()
         at(&case.proposed),
         by(&case.settled),
         at(&case.settled),
+        json(&case.missing),
+        json(&case.extra),
         case.id
     ];
     tx.change(&STOCK_CASE, case.id, sql, arguments).await?;
@@ -98,17 +105,18 @@ pub(in crate::production) async fn locked(tx: &mut Tx, id: CaseId) -> Result<Opt
     tx.sealed_locked(&STOCK_CASE, id).await?.map(|row| read(&row)).transpose()
 }
 
-/// Returns the case about a chip, a box or a station that is not settled.
-pub(in crate::production) async fn unsettled_about(tx: &mut Tx, subject: &str) -> Result<Option<Case>, StoreError> {
+/// Returns the cases about a chip, a box, a station or a store room that are not settled, the oldest first.
+pub(in crate::production) async fn unsettled_about(tx: &mut Tx, subject: &str) -> Result<Vec<Case>, StoreError> {
     let sql = sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, version, mac
-         from stock_case where subject = $1 and state <> 'settled' order by id limit 1"
+                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
+         from stock_case where subject = $1 and state <> 'settled' order by id"
     );
-    tx.all_sealed(&STOCK_CASE, sql, args![subject]).await?.first().map(read).transpose()
+    tx.all_sealed(&STOCK_CASE, sql, args![subject]).await?.iter().map(read).collect()
 }
 
-/// Returns a page of the cases of an office (the national office: of all), each with whether its MAC holds.
+/// Returns a page of the cases of an office, and of the boxes that it sent (the national office: of all), each with
+/// whether its MAC holds.
 pub(in crate::production) async fn listed(
     tx: &mut Tx,
     office: &OfficeCode,
@@ -118,9 +126,9 @@ pub(in crate::production) async fn listed(
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
          from stock_case
-         where (office = $1 or $1 = 'national') and (state <> 'settled' or $2) and id > $3 order by id limit $4"
+         where (office = $1 or from_office = $1 or $1 = 'national') and (state <> 'settled' or $2) and id > $3 order by id limit $4"
     );
     tx.all_judged(&STOCK_CASE, sql, args![office, settled, after, most]).await
 }
@@ -177,6 +185,7 @@ pub(in crate::production) fn read(row: &Record) -> Result<Case, StoreError> {
         id: Id::of(row, "id")?,
         kind: word(row, "kind")?,
         office: row.parsed("office")?,
+        from: row.get::<Option<String>>("from_office")?.map(|_| row.parsed("from_office")).transpose()?,
         subject: row.get("subject")?,
         missing: serials(row, "missing")?,
         extra: serials(row, "extra")?,

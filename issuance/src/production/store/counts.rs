@@ -1,11 +1,12 @@
-//! SQL of the counts of stations.
+//! SQL of the counts of stations and store rooms.
 
 use crypto::identity::CardSerial;
 
 use super::CHIP;
-use crate::ground::ids::{CountId, PostingId, StationId};
+use super::ends::serials;
+use crate::ground::ids::{CountId, CountPartId, PostingId, StationId};
 use crate::ground::{Decision, Id, OfficeCode};
-use crate::store::{Kind, Record, Sealed, StoreError, Tx};
+use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
 
 /// Counts carry a MAC: they say what was there.
@@ -38,15 +39,15 @@ pub const STOCK_COUNT: Sealed = Sealed {
     set: sql!("update stock_count set version = $1, mac = $2 where id = $3"),
 };
 
-/// A count of what a station holds.
+/// A count of what a station or a store room holds.
 #[derive(Clone, Debug)]
 pub struct StockCount {
     /// Identifier.
     pub id: CountId,
-    /// The station's office.
+    /// The office.
     pub office: OfficeCode,
-    /// The station.
-    pub station: StationId,
+    /// Its station; none: its store room.
+    pub station: Option<StationId>,
     /// What the ledger said when it began.
     pub fingerprint: [u8; 32],
     /// The officer who began it, and when.
@@ -94,17 +95,64 @@ pub(in crate::production) async fn finish(tx: &mut Tx, count: &StockCount) -> Re
     Ok(())
 }
 
-/// Returns the chips that a station holds and that are no card and no waste, each with its last posting, by serial.
-pub(in crate::production) async fn held_by(
+/// Returns the chips that a station (none: the store room of the office) holds and that are no card and no waste, each
+/// with its last posting, by serial.
+pub(in crate::production) async fn held_at(
     tx: &mut Tx,
-    station: StationId,
+    office: &OfficeCode,
+    station: Option<StationId>,
 ) -> Result<Vec<(CardSerial, Option<PostingId>)>, StoreError> {
-    let sql = sql!(
-        "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id, version, mac
-         from chip where custody = $1 and state in ('delivered', 'initialised', 'bound') order by id"
-    );
-    let rows = tx.all_sealed(&CHIP, sql, args![station]).await?;
+    let rows = match station {
+        Some(station) => {
+            let sql = sql!(
+                "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                        version, mac
+                 from chip where custody = $1 and state in ('delivered', 'initialised', 'bound') order by id"
+            );
+            tx.all_sealed(&CHIP, sql, args![station]).await?
+        }
+        None => {
+            let sql = sql!(
+                "select id, delivery_id, transport_key_id, office, custody, state, state_data, posting_id, box_id,
+                        version, mac
+                 from chip where office = $1 and custody is null and box_id is null
+                   and state in ('delivered', 'initialised', 'bound') order by id"
+            );
+            tx.all_sealed(&CHIP, sql, args![office]).await?
+        }
+    };
     rows.iter().map(|row| Ok((row.parsed("id")?, Id::of_optional(row, "posting_id")?))).collect()
+}
+
+/// Parts of counts carry a MAC: they say what was there.
+pub const STOCK_COUNT_PART: Sealed = Sealed {
+    table: "stock_count_part",
+    columns: &[("id", Kind::Uuid), ("count_id", Kind::Uuid), ("serials", Kind::Json)],
+    keys: 1,
+    one: sql!("select id, count_id, serials, version, mac from stock_count_part where id = $1"),
+    all: sql!("select id, count_id, serials, version, mac from stock_count_part order by id"),
+    set: sql!("update stock_count_part set version = $1, mac = $2 where id = $3"),
+};
+
+/// Notes chips that were counted, while others are not yet.
+pub(in crate::production) async fn insert_part(
+    tx: &mut Tx,
+    id: CountPartId,
+    count: CountId,
+    serials: &[CardSerial],
+) -> Result<(), StoreError> {
+    let serials: Vec<String> = serials.iter().map(ToString::to_string).collect();
+    let sql = sql!("insert into stock_count_part (id, count_id, serials) values ($1, $2, $3)");
+    tx.run(sql, args![id, count, Argument::json(&serials)]).await?;
+    tx.seal(&STOCK_COUNT_PART, id).await
+}
+
+/// Returns the chips of a count that were noted before.
+pub(in crate::production) async fn counted_before(tx: &mut Tx, count: CountId) -> Result<Vec<CardSerial>, StoreError> {
+    let sql = sql!("select id, count_id, serials, version, mac from stock_count_part where count_id = $1 order by id");
+    let rows = tx.all_sealed(&STOCK_COUNT_PART, sql, args![count]).await?;
+    let parts: Vec<_> = rows.iter().map(|row| serials(row, "serials")).collect::<Result<_, _>>()?;
+    Ok(parts.concat())
 }
 
 pub(in crate::production) fn read(row: &Record) -> Result<StockCount, StoreError> {
@@ -121,7 +169,7 @@ pub(in crate::production) fn read(row: &Record) -> Result<StockCount, StoreError
     Ok(StockCount {
         id: Id::of(row, "id")?,
         office: row.parsed("office")?,
-        station: Id::of(row, "station_id")?,
+        station: Id::of_optional(row, "station_id")?,
         fingerprint: row.array("fingerprint")?,
         begun: Decision { by: Id::of(row, "begun_by")?, at: row.get("begun_at")? },
         finished,
