@@ -85,7 +85,8 @@ pub async fn open_cases_of_disagreements(deeds: &Deeds) -> Result<(), Production
 
 async fn unsettled(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
     let open = kept::unsettled_of_kind(tx, CaseKind::Signed.word()).await?;
-    let says = |(id, subject)| format!("{subject}: signed and produced disagree, case {id} waits for two stock keepers");
+    let says =
+        |(id, subject)| format!("{subject}: signed and produced disagree, case {id} waits for two stock keepers");
     Ok(open.into_iter().map(says).collect())
 }
 

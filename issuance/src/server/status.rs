@@ -655,7 +655,11 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         find(Severity::Critical, "dossiers without owner", format!("{n}: issuance overdue --check lists them"));
     }
     for defect in &status.without_officer {
-        let about = if let Defect::NoKeeper { .. } = defect { "stock cases without officer" } else { "dossiers without officer" };
+        let about = if let Defect::NoKeeper { .. } = defect {
+            "stock cases without officer"
+        } else {
+            "dossiers without officer"
+        };
         find(Severity::Critical, about, defect.says());
     }
     let dead: u64 = status.notices.iter().filter(|one| one.state.starts_with("dead")).map(|one| one.count).sum();

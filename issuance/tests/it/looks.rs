@@ -45,8 +45,27 @@ const BESIDE: &[&[&str]] = &[
 /// Commands that do not ask for tables: of the folder or of files alone, those that make, save or put back a database,
 /// and those whose own tests say what they do about one.
 const OTHERS: &[&str] = &[
-    "archive", "backup", "completions", "config", "crl", "duplicates", "generate", "help", "init", "man", "migrate",
-    "openapi", "reconcile", "rekey", "renew-server", "restore", "rotate", "rules", "serve", "stages", "transport-key",
+    "archive",
+    "backup",
+    "completions",
+    "config",
+    "crl",
+    "duplicates",
+    "generate",
+    "help",
+    "init",
+    "man",
+    "migrate",
+    "openapi",
+    "reconcile",
+    "rekey",
+    "renew-server",
+    "restore",
+    "rotate",
+    "rules",
+    "serve",
+    "stages",
+    "transport-key",
 ];
 const NOBODY: &str = "00000000-0000-0000-0000-00000000000a";
 
@@ -144,7 +163,8 @@ async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
         let deeds = house.service.offices().deeds().clone();
         let checked = async || production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap();
         let mut tx = deeds.db().begin_upkeep().await.unwrap();
-        // Two that were there when the newer program came, of which the older service moved one; a third that it entered.
+        // Two that were there when the newer program came, of which the older service moved one;
+        // a third that it entered.
         tx.run(sql!("update posting set n = 2, version = null, mac = null"), args![]).await.unwrap();
         tx.run(sql!("delete from stock_tally"), args![]).await.unwrap();
         let tally = sql!("insert into stock_tally (account, n) values ('supplier', -2), ('office/o-1/delivered', 2)");
@@ -174,7 +194,8 @@ async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
         let settings = house::settings(&folder, database.clone());
         let again = Service::start(&settings, None, Randomness::seeded(3)).await.unwrap();
         let deeds = again.offices().deeds().clone();
-        let complaints = production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap().complaints;
+        let complaints =
+            production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap().complaints;
         assert!(complaints.iter().any(|complaint| complaint.contains("o-9")), "{complaints:?}");
         again.stop().await;
     }
