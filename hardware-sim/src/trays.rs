@@ -24,11 +24,12 @@ use super::Event;
 
 /// Lay a tray of blanks on the readers of a private pcscd, one after the other, and take out what is done.
 ///
-/// Starts a pcscd in DIR with as many virtual readers. Each reader gets a blank; when the chip is done and the program at
-/// the reader has let it go, it is taken out and the next one is laid in. Prints `in READER SERIAL` and `out READER
-/// SERIAL WHAT`: personalized, initialised, refused (given up by the program at the reader) or loose (pulled in the
-/// middle, and laid in again after all others). Prints `empty` when the last chip is out. Runs until SIGTERM, SIGINT, or
-/// the end of COMMAND, which gets SIGINT when the tray is empty and whose exit status is taken over.
+/// Starts a pcscd in DIR with as many virtual readers. Each reader gets a blank; when the chip is done and
+/// the program at the reader has let it go, it is taken out and the next one is laid in. Prints
+/// `in READER SERIAL` and `out READER SERIAL WHAT`: personalized, initialised, refused (given up by the
+/// program at the reader) or loose (pulled in the middle, and laid in again after all others). Prints `empty`
+/// when the last chip is out. Runs until SIGTERM, SIGINT, or the end of COMMAND, which gets SIGINT when the
+/// tray is empty and whose exit status is taken over.
 #[derive(Args, Debug)]
 pub struct Trays {
     /// Number of readers.
@@ -101,7 +102,8 @@ impl Trays {
     /// # Errors
     /// A sentence for the operator.
     pub fn print_serials(&self) -> Result<(), String> {
-        let all: String = (0..self.blanks).map(|n| format!("{}\n", hardware_sim::serial(self.seed, n))).collect();
+        let serial = |n| format!("{}\n", hardware_sim::serial(self.seed, n));
+        let all: String = (0..self.blanks).map(serial).collect();
         match io::stdout().write_all(all.as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
             _ => Ok(()), // as `head` wants it

@@ -1,9 +1,9 @@
 //! `cargo bench -p tests --bench factory`: cards from many readers of one station, beside the road of one reader in the
-//! same run. Real service on SQLite, real pcscd, real journal with its fsync; chips, driver, agent and service share the
-//! cores. Prints a table for `docs/benchmarks.md`.
+//! same run. Real service on SQLite, real pcscd, real journal with its fsync; chips, driver, agent and service share
+//! the cores. Prints a table for `docs/benchmarks.md`.
 //!
-//! `READERS=16`, `CARDS=64` and `SOLO=8` set the number of readers, of the cards that they make, and of the cards of the
-//! one reader.
+//! `READERS=16`, `CARDS=64` and `SOLO=8` set the number of readers, of the cards that they make, and of the
+//! cards of the one reader.
 
 #![expect(clippy::cast_precision_loss, reason = "counts and milliseconds here are far below 2^52")]
 

@@ -265,6 +265,26 @@ impl Caller {
         self.post("/api/v1/stock/custody", &json!({ "serials": serials, "station_id": station }))
     }
 
+    /// Stock keeper: drafts a batch of so many cards at most.
+    pub fn drafts_batch(&self, most: u32) -> Answer {
+        self.post("/api/v1/batches", &json!({ "priority": 1, "most": most }))
+    }
+
+    /// Another stock keeper: releases a batch.
+    pub fn releases_batch(&self, batch: &str) -> Answer {
+        self.post(&format!("/api/v1/batches/{batch}/release"), &json!({}))
+    }
+
+    /// Stock keeper: pauses a batch.
+    pub fn pauses_batch(&self, batch: &str) -> Answer {
+        self.post(&format!("/api/v1/batches/{batch}/pause"), &json!({ "reason": "the printer is cleaned" }))
+    }
+
+    /// Stock keeper: lets a batch go on.
+    pub fn resumes_batch(&self, batch: &str) -> Answer {
+        self.post(&format!("/api/v1/batches/{batch}/resumption"), &json!({}))
+    }
+
     /// Stock keeper: wants a chip written off, before a witness, named by identifier.
     pub fn writes_off(&self, serial: &str, reason: &str, witness: &str) -> Answer {
         self.post(&format!("/api/v1/stock/{serial}/write-off"), &json!({ "reason": reason, "witness": witness }))

@@ -88,7 +88,8 @@ pub enum AppealOutcome {
 }
 
 /// `Appealed → Refused` for good, or `→ Captured`: by an officer of the national office who neither refused the
-/// application nor had a hand in it. An officer who refused it, took the complaint or decided about it does not decide anew.
+/// application nor had a hand in it. An officer who refused it, took the complaint or decided about
+/// it does not decide anew.
 ///
 /// # Errors
 /// [`CounterError::Place`] for an officer of another office; [`CounterError`]

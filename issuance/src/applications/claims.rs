@@ -57,7 +57,7 @@ pub async fn claim(deed: &mut Deed<Officer>, counter: &Counter, id: ApplicationI
     if mends_only(deed.actor()) && !matches!(application.stage, Stage::Held { .. }) {
         return Err(CounterError::NotHeld);
     }
-    let before = not_anothers(deed, &application).await?;
+    let before = free_for_actor(deed, &application).await?;
     let (officer, at) = (deed.actor().id, deed.at());
     let until = at + Duration::minutes(counter.settings.claims.minutes.into());
     let since = before.map_or(at, |claim| claim.since);
@@ -73,7 +73,7 @@ pub async fn claim(deed: &mut Deed<Officer>, counter: &Counter, id: ApplicationI
 /// [`CounterError::Claimed`] names another officer who has it; [`CounterError`]
 pub async fn release(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<(), CounterError> {
     let application = of_office(deed, id).await?;
-    not_anothers(deed, &application).await?;
+    free_for_actor(deed, &application).await?;
     let (officer, at) = (deed.actor().id, deed.at());
     store::end(deed.tx(), id, officer, at).await?;
     record(deed, &application, Action::ApplicationClaimReleased).await
@@ -98,7 +98,7 @@ pub async fn standing(tx: &mut Tx, application: &Application, at: OffsetDateTime
 ///
 /// # Errors
 /// [`CounterError::Claimed`]
-pub(super) async fn not_anothers(
+pub(super) async fn free_for_actor(
     deed: &mut Deed<Officer>,
     application: &Application,
 ) -> Result<Option<Claim>, CounterError> {

@@ -53,7 +53,7 @@ async fn hands_over(
     if application.registered.by == deed.actor().id {
         return Err(HandOverError::SameOfficer);
     }
-    let free = claims::not_anothers(deed, &application).await;
+    let free = claims::free_for_actor(deed, &application).await;
     free.map_err(|error| HandOverError::Counter(Box::new(error)))?;
     if !application.slip.matches(slip) {
         return Err(HandOverError::Slip);

@@ -16,16 +16,15 @@ use super::model::{Hold, HoldReason, Kind, KindName, Slip, Stage, StageName};
 use super::store::lists::{self as store, Wanted, Window};
 use super::store::{claims, progress_of};
 use super::{CounterError, steps};
-use crate::access;
 use crate::deed::{Action, Object};
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
-use crate::offices;
 use crate::offices::calendar::{Calendar, Day};
 use crate::population::duplicates::steps as duplicates;
 use crate::store::{Record, StoreError, Tx};
 use crate::web::{Desk, Listing, Looked, OccasionAsked, Page, PageAsked, Problem, Right, Routes};
+use crate::{access, offices};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>

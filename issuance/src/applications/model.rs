@@ -1021,7 +1021,8 @@ impl Stage {
         })
     }
 
-    /// `Appealed → Captured`, by such an officer likewise: the decision is to be taken anew, by officers who look again.
+    /// `Appealed → Captured`, by such an officer likewise: the decision is to be taken anew, by
+    /// officers who look again.
     ///
     /// # Errors
     /// As [`uphold`](Self::uphold).

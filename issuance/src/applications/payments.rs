@@ -46,6 +46,7 @@ pub enum ExemptionGround {
     /// The citizen is a child, spouse or parent of a martyr, or of a war invalid.
     MartyrOrInvalidRelative,
     /// The citizen is under 18 and has neither father nor mother.
+    #[serde(rename = "orphan-under-18")]
     OrphanUnder18,
     /// The household is poor, as the State counts it.
     PoorHousehold,

@@ -19,8 +19,8 @@ use crate::offices;
 use crate::offices::calendar::Calendar;
 use crate::store::{Db, StoreError, Tx};
 
-/// Moves an application to another stage, and writes the notice that the citizen is due for it. What is not known of the holidays ahead stops no move: the day comes out too
-/// early then, and `issuance status` says so.
+/// Moves an application to another stage, and writes the notice that the citizen is due for it. What is not known of
+/// the holidays ahead stops no move: the day comes out too early then, and `issuance status` says so.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -171,8 +171,8 @@ async fn say(deeds: &Deeds, late: &Late, today: Date, calendar: &Calendar) -> Re
     Ok(Some(kind))
 }
 
-/// Moves each application whose card was not fetched in time, with a record and a notice in one transaction. Returns how
-/// many moved.
+/// Moves each application whose card was not fetched in time, with a record and a notice in one
+/// transaction. Returns how many moved.
 ///
 /// # Errors
 /// [`ReminderError`]; those that another hand changed are left out.

@@ -541,7 +541,7 @@ pub async fn of_office(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Ap
 /// [`CounterError::Claimed`]; as [`of_office`]
 pub async fn to_step(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
     let application = of_office(deed, id).await?;
-    claims::not_anothers(deed, &application).await?;
+    claims::free_for_actor(deed, &application).await?;
     Ok(application)
 }
 

@@ -71,14 +71,16 @@ impl Shown {
             if let Some(office) = &self.office {
                 let has_accounts = all.accounts.iter().any(|(account, _)| account.office.as_ref() == Some(office));
                 if !has_accounts && !server::overdue::is_office(&mut tx, office).await? {
-                    return Err(format!("no office is called {office}: it is no unit, and no officer in service is of it").into());
+                    return Err(format!(
+                        "no office is called {office}: it is no unit, and no officer in service is of it"
+                    )
+                    .into());
                 }
             }
             let (sum, complaints) = (all.sum, all.complaints());
             let today = look.clock().today();
             let of = |office: Option<&OfficeCode>| self.office.as_ref().is_none_or(|wanted| office == Some(wanted));
-            let accounts: Vec<_> =
-                all.accounts.into_iter().filter(|(one, _)| of(one.office.as_ref())).collect();
+            let accounts: Vec<_> = all.accounts.into_iter().filter(|(one, _)| of(one.office.as_ref())).collect();
             if let Some(path) = &self.svg {
                 let of = self.office.as_ref().map_or_else(String::new, |office| format!(" of {office}"));
                 let title = format!("Accounts of the stock{of}, {today}");

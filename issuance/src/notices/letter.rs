@@ -1,5 +1,5 @@
-//! A notice as a letter: A4 in PDF (ISO 32000-1), drawn with a font that is embedded, so that it looks the same on every
-//! printer, and with the letters behind the glyphs (ToUnicode), so that it can be searched and read aloud. Pure.
+//! A notice as a letter: A4 in PDF (ISO 32000-1), drawn with a font that is embedded, so that it looks the same on
+//! every printer, and with the letters behind the glyphs (ToUnicode), so that it can be searched and read aloud. Pure.
 
 use std::collections::BTreeMap;
 
@@ -279,9 +279,9 @@ mod tests {
 
     /// What another program reads in a letter, without its line ends; none where that program is not installed.
     fn read(pdf: &[u8]) -> Option<String> {
-        let mut program = Command::new("pdftotext");
-        program.args(["-layout", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let Ok(mut program) = program.spawn() else {
+        let mut command = Command::new("pdftotext");
+        command.args(["-layout", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Ok(mut program) = command.spawn() else {
             println!("SKIPPED notices::letter: pdftotext is not installed (poppler-utils)");
             return None;
         };

@@ -80,12 +80,7 @@ impl Need {
 }
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
+    ($name:ident { $($variant:ident = $word:literal,)* }) => {
         impl $name {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
@@ -105,61 +100,80 @@ macro_rules! words {
     };
 }
 
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// A complaint was decided.
+    AppealDecided,
+    /// A complaint was taken.
+    AppealReceived,
+    /// The card was not fetched while it was kept.
+    Destroyed,
+    /// The card was not fetched.
+    NotFetched,
+    /// The card can be fetched.
+    Ready,
+    /// The application was refused.
+    Refused,
+    /// The card still can be fetched.
+    Reminder,
+    /// The citizen is to bring something.
+    Returned,
+}
+
 words! {
-    /// What a notice is about.
     NoticeKind {
-        /// A complaint was decided.
         AppealDecided = "appeal-decided",
-        /// A complaint was taken.
         AppealReceived = "appeal-received",
-        /// The card was not fetched while it was kept.
         Destroyed = "destroyed",
-        /// The card was not fetched.
         NotFetched = "not-fetched",
-        /// The card can be fetched.
         Ready = "ready",
-        /// The application was refused.
         Refused = "refused",
-        /// The card still can be fetched.
         Reminder = "reminder",
-        /// The citizen is to bring something.
         Returned = "returned",
     }
 }
 
-words! {
-    /// By which way a notice leaves.
-    Channel {
-        /// E-mail.
-        Email = "email",
-        /// A letter that an officer or `issuance notices letters` prints.
-        Letter = "letter",
-        /// A short message through a gateway.
-        Sms = "sms",
-    }
+/// By which way a notice leaves.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// E-mail.
+    Email,
+    /// A letter that an officer or `issuance notices letters` prints.
+    Letter,
+    /// A short message through a gateway.
+    Sms,
 }
 
-words! {
-    /// How far a notice is.
-    NoticeState {
-        /// It could not be sent, and waits for the printer.
-        Dead = "dead",
-        /// It was sent, posted or handed over.
-        Sent = "sent",
-        /// It waits.
-        Waiting = "waiting",
-    }
+words! { Channel { Email = "email", Letter = "letter", Sms = "sms", } }
+
+/// How far a notice is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeState {
+    /// It could not be sent, and waits for the printer.
+    Dead,
+    /// It was sent, posted or handed over.
+    Sent,
+    /// It waits.
+    Waiting,
 }
 
-words! {
-    /// The language of a notice.
-    Language {
-        /// English.
-        En = "en",
-        /// Vietnamese.
-        Vi = "vi",
-    }
+words! { NoticeState { Dead = "dead", Sent = "sent", Waiting = "waiting", } }
+
+/// The language of a notice.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    /// English.
+    En,
+    /// Vietnamese.
+    Vi,
 }
+
+words! { Language { En = "en", Vi = "vi", } }
 
 impl Matter {
     /// Returns what it is about.
@@ -268,7 +282,7 @@ pub struct Contact {
     pub consent_at: Option<OffsetDateTime>,
     /// The officer who wrote it down.
     pub changed_by: OfficerId,
-    /// When.
+    /// The moment at which it was written down.
     pub changed_at: OffsetDateTime,
 }
 

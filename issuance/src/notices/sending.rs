@@ -27,8 +27,8 @@ pub struct Sent {
     pub letters: u32,
 }
 
-/// Sends what is due. Several processes may do it at once: each attempt is one process's for some minutes. A way that is
-/// closed keeps the other one not waiting.
+/// Sends what is due. Several processes may do it at once: each attempt is one process's for some minutes. A way that
+/// is closed keeps the other one not waiting.
 ///
 /// # Errors
 /// [`SendError`]; what was sent until then is on record.

@@ -184,7 +184,8 @@ impl Calendar {
 #[must_use]
 pub fn has_tet(days: &BTreeMap<Date, SetDay>) -> bool {
     let spring = |day: &Date| matches!(day.month(), Month::January | Month::February | Month::March);
-    let off = |day: &Date, set: &SetDay| !set.working && spring(day) && !is_weekend(*day) && fixed_holiday(*day).is_none();
+    let off =
+        |day: &Date, set: &SetDay| !set.working && spring(day) && !is_weekend(*day) && fixed_holiday(*day).is_none();
     // The solar new year is called Tết, too.
     let lunar = |name: &str| name.contains("tết") && !name.contains("dương lịch");
     days.iter().filter(|(day, set)| off(day, set) && lunar(&set.name.to_lowercase())).count() >= TET

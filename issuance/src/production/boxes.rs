@@ -1,5 +1,5 @@
-//! Blanks and finished cards on their way from one office to another: in a box that one office sends and the other one receives chip by
-//! chip. What differs stays on the courier's account until two officers settle it.
+//! Blanks and finished cards on their way from one office to another: in a box that one office sends and the other one
+//! receives chip by chip. What differs stays on the courier's account until two officers settle it.
 
 use std::collections::BTreeSet;
 

@@ -380,7 +380,7 @@ pub(super) async fn at_work(tx: &mut Tx, id: CardBatchId, office: &OfficeCode) -
 }
 
 /// A lease as the station is told of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct GivenLease {
     /// The batch.
     pub batch: CardBatchId,

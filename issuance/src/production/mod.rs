@@ -47,6 +47,7 @@ pub use disagreements::{disagreements, open_cases_of_disagreements};
 pub use error::ProductionError;
 pub use ledger_picture::picture;
 pub use opening::open_chips_of_before;
+use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
 pub use store::boxes::STOCK_BOX;
 pub use store::card_batches::{CARD_BATCH, unclosed as unclosed_card_batches};
@@ -61,8 +62,6 @@ pub use store::{
     knows_order, miscounted,
 };
 pub use voucher::{KeptVoucher, Lie, Testimony, Voucher};
-
-use serde::{Deserialize, Serialize};
 
 use crate::cards::CardProfile;
 use crate::ground::Secrets;

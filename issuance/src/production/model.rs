@@ -41,12 +41,11 @@ impl Chip {
         use ChipStateName as S;
         let state = self.state.which();
         let (place, holder) = match (state, self.boxed, self.custody) {
-            (S::Personalized, Some(boxed), _) => (Place::Courier, Some(boxed.uuid())),
-            (S::Personalized, None, _) => (Place::Card, None),
             (S::Spoiled, ..) => (Place::Spoiled, None),
             (S::Destroyed, ..) => (Place::Destroyed, None),
             (S::Lost, ..) => (Place::Lost, None),
             (_, Some(boxed), _) => (Place::Courier, Some(boxed.uuid())),
+            (S::Personalized, None, _) => (Place::Card, None),
             (_, None, Some(station)) => (Place::Station, Some(station.uuid())),
             (_, None, None) if self.office == OfficeCode::national() => (Place::StoreRoom, None),
             (_, None, None) => (Place::Office, None),

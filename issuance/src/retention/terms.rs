@@ -66,7 +66,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which they are erased.
-    pub const ALL: [Self; 5] = [Self::Portraits, Self::Dossiers, Self::Notices, Self::Answers, Self::Sessions];
+    pub const ALL: [Self; 5] = [Self::Portraits, Self::Dossiers, Self::Answers, Self::Sessions, Self::Notices];
 
     /// The word: also the key in `issuance.toml`.
     #[must_use]

@@ -2,8 +2,7 @@
 
 use issuance::applications::appeals::{self, AppealOutcome};
 use issuance::applications::model::{Application, Kind, Stage};
-use issuance::applications::steps as counter;
-use issuance::applications::{CounterError, hand_over};
+use issuance::applications::{CounterError, hand_over, steps as counter};
 use issuance::deed::Object;
 use issuance::ground::ids::ApplicationId;
 use issuance::ground::{OfficeCode, Officer, Role};

@@ -1,5 +1,5 @@
-//! Cards that are not fetched: kept for a while, handed over to the citizen who still comes, destroyed else. On SQLite and
-//! on PostgreSQL.
+//! Cards that are not fetched: kept for a while, handed over to the citizen who still comes, destroyed else. On
+//! SQLite and on PostgreSQL.
 
 use crypto::lds::File;
 use issuance::applications::hand_over;

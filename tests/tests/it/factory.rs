@@ -15,7 +15,7 @@ use tests::crash::invariants::House;
 use tests::factory::{Factory, Heard, Tray};
 use tests::road::{self, Issued};
 use tests::wait::until;
-use tests::world::{Options, World, scratch};
+use tests::world::{OFFICE, Options, World, scratch};
 
 /// Returns the cards of these applications; each has one of its own.
 fn cards_of(factory: &Factory, issued: &[Issued]) -> BTreeSet<String> {
@@ -37,11 +37,6 @@ fn journal_of(factory: &Factory) -> Journal {
     Journal::open(&factory.offices.station()).unwrap()
 }
 
-/// Where a line of the feeder stands.
-fn at(said: &[String], begins: &str, serial: &str) -> usize {
-    said.iter().position(|line| line.starts_with(begins) && line.contains(serial)).unwrap()
-}
-
 #[test]
 fn twenty_four_cards_come_out_of_eight_readers_past_a_slow_chip_and_a_liar() {
     let scratch = scratch();
@@ -60,11 +55,15 @@ fn twenty_four_cards_come_out_of_eight_readers_past_a_slow_chip_and_a_liar() {
     assert!(journal_of(&factory).unfinished().is_empty());
     cards_of(&factory, &issued);
     assert_eq!((in_state(&factory, "personalized"), in_state(&factory, "delivered")), (24, 1));
-    // While the slow one was at work, chips came and went in other readers.
-    let said = factory.said();
-    let slow = &factory.serials[4];
-    let meanwhile = &said[at(&said, "in ", slow)..at(&said, "out ", slow)];
-    assert!(meanwhile.iter().filter(|line| line.starts_with("out ")).count() > 0, "{said:?}");
+    // While the slow one was at work, the others went on.
+    let cards = agent.told("personalized");
+    let slow = cards.iter().find(|(_, card)| card["serial"] == *factory.serials[4]).unwrap();
+    let strides = slow.1["strides"].as_array().unwrap().iter();
+    let took: u64 = strides.map(|stride| stride["microseconds"].as_u64().unwrap()).sum();
+    assert!(took > 1_000_000, "it was not slow: {took}");
+    let begun = slow.0 - Duration::from_micros(took * 3 / 4);
+    let others = cards.iter().filter(|(at, _)| *at > begun && *at < slow.0).count();
+    assert!(others > 0, "no other card was made meanwhile: {cards:?}");
     // Each line names reader, serial and state.
     let done = agent.results().into_iter().filter(|result| result["outcome"] == "personalized");
     let done: Vec<_> = done.map(|result| (result["reader"].to_string(), result["serial"].to_string())).collect();
@@ -106,6 +105,36 @@ fn an_agent_that_is_killed_with_eight_chips_in_flight_goes_on_and_nothing_is_los
         factory.serials.iter().map(|serial| (serial.clone(), LifeCycle::Personalized)).collect();
     let house = House { data: &dir.join("issuance"), database: None };
     assert_eq!(house.broken(&chips).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_batch_is_written_waits_while_it_is_paused_and_ends_the_run() {
+    let scratch = scratch();
+    let tray = Tray { readers: 2, blanks: 3, seed: 7, more: &["--give-up", "600"] };
+    let factory = Factory::begin(&scratch.path().join("house"), &Options::default(), &tray).unwrap();
+    let issued = factory.approved(3).unwrap();
+    let officers = &factory.offices.officers;
+    let password = "another keeper of the stock";
+    officers.administrator.appoints(&officers.second_administrator, "stock-2", password, &["stock"], OFFICE).unwrap();
+    let second = factory.offices.service.officer("stock-2", password).unwrap();
+    let batch = road::text(&officers.stock.drafts_batch(2).unwrap(), "id");
+    second.releases_batch(&batch).unwrap();
+    officers.stock.pauses_batch(&batch).unwrap();
+    let arguments = ["personalize", "--readers", "all", "--batch", &batch, "--intake", "--loop", "--json"];
+    let mut agent = Heard::begin(factory.agent(&arguments).unwrap()).unwrap();
+    agent.hears("again", 2).unwrap();
+    assert_eq!(agent.results().iter().filter(|result| result["outcome"] == "personalized").count(), 0);
+    officers.stock.resumes_batch(&batch).unwrap();
+    // The third blank finds the batch done.
+    let (code, summary) = agent.ends().unwrap();
+    assert_eq!(code, Some(0), "{summary}\n{}", agent.errors());
+    assert_eq!(summary["personalized"], 2, "{summary}");
+    cards_of(&factory, &issued[..2]);
+    assert_eq!(road::card_of(&factory.offices, &issued[2]).unwrap(), "", "it is in no batch");
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    let arguments = ["personalize", "--readers", "all", "--batch", unknown, "--loop", "--json"];
+    let (code, _) = Heard::begin(factory.agent(&arguments).unwrap()).unwrap().ends().unwrap();
+    assert_eq!(code, Some(42));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn is_of_form(code: ProblemCode) -> bool {
     let word = code.word();
     let of_key = ["idempotency-key-missing", "idempotency-key-malformed"].contains(&word);
     of_key
-        || word.starts_with("body-")
+        || ["body-cut", "body-invalid", "body-malformed", "body-too-large"].contains(&word)
         || ["identifier-malformed", "method-not-allowed", "no-such-path", "query-malformed"].contains(&word)
 }
 

@@ -2,7 +2,7 @@
 
 use time::Date;
 
-use crate::applications::payments::FeeEntry;
+use crate::applications::payments::{ExemptionGround, FeeEntry, PaymentMethod};
 use crate::ground::ids::{ApplicationId, FeeEntryId, PersonId};
 use crate::ground::{Id, OfficeCode};
 use crate::store::{Kind, Record, Sealed, StoreError, Tx};
@@ -53,9 +53,9 @@ pub(in crate::applications) async fn insert(tx: &mut Tx, entry: &FeeEntry) -> Re
         entry.kind.word(),
         entry.settles,
         entry.dong,
-        entry.method.map(|method| method.word()),
+        entry.method.map(PaymentMethod::word),
         entry.receipt.as_deref(),
-        entry.ground.map(|ground| ground.word()),
+        entry.ground.map(ExemptionGround::word),
         entry.words.as_deref(),
         entry.undoes,
         entry.by,

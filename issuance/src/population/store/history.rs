@@ -138,8 +138,8 @@ pub async fn events<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<Ve
     events_of(deed.tx(), person).await
 }
 
-/// Returns the names of the fields that changed after so many events. Nothing of their content is answered, so no record
-/// is due.
+/// Returns the names of the fields that changed after so many events. Nothing of their content is
+/// answered, so no record is due.
 ///
 /// # Errors
 /// [`StoreError`]

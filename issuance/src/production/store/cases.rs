@@ -142,9 +142,7 @@ pub(in crate::production) async fn unsettled_of_kind(
     tx: &mut Tx,
     kind: &str,
 ) -> Result<Vec<(CaseId, String)>, StoreError> {
-    let sql = sql!(
-        "select id, subject from stock_case where kind = $1 and state <> 'settled' order by id limit 100"
-    );
+    let sql = sql!("select id, subject from stock_case where kind = $1 and state <> 'settled' order by id limit 100");
     tx.all(sql, args![kind]).await?.iter().map(|row| Ok((Id::of(row, "id")?, row.get("subject")?))).collect()
 }
 
@@ -165,9 +163,8 @@ pub(in crate::production) async fn has_any(tx: &mut Tx, kind: &str, subject: &st
 /// # Errors
 /// [`StoreError`]
 pub async fn cases_by_office(tx: &mut Tx) -> Result<Vec<(String, u64)>, StoreError> {
-    let sql = sql!(
-        "select office, count(*) as n from stock_case where state <> 'settled' group by office order by office"
-    );
+    let sql =
+        sql!("select office, count(*) as n from stock_case where state <> 'settled' group by office order by office");
     tx.all(sql, args![]).await?.iter().map(|row| Ok((row.get("office")?, row.number("n")?))).collect()
 }
 
