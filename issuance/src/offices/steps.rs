@@ -104,9 +104,9 @@ pub async fn propose_day(
 /// Confirms what another administrator proposed about a day in the last week, as it was read: from now on it counts.
 ///
 /// # Errors
-/// [`OfficesError::ProposalUnknown`] where none waits, or another one does than was read; [`OfficesError::SecondOfficer`]
-/// for the one who proposed it; [`OfficesError::ProposalStale`] if that one is no administrator of the national office
-/// any more
+/// [`OfficesError::ProposalUnknown`] where none waits, or another one does than was read;
+/// [`OfficesError::SecondOfficer`] for the one who proposed it; [`OfficesError::ProposalStale`] if that one is no
+/// administrator of the national office any more
 pub async fn confirm_day(deed: &mut Deed<Officer>, day: Date, read: &SetDay) -> Result<SetDay, OfficesError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     store::lock(deed.tx()).await?;
