@@ -163,7 +163,8 @@ async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
         let deeds = house.service.offices().deeds().clone();
         let checked = async || production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap();
         let mut tx = deeds.db().begin_upkeep().await.unwrap();
-        // Two that were there when the newer program came, of which the older service moved one; a third that it entered.
+        // Two that were there when the newer program came, of which the older service moved one;
+        // a third that it entered.
         tx.run(sql!("update posting set n = 2, version = null, mac = null"), args![]).await.unwrap();
         tx.run(sql!("delete from stock_tally"), args![]).await.unwrap();
         let tally = sql!("insert into stock_tally (account, n) values ('supplier', -2), ('office/o-1/delivered', 2)");
