@@ -102,7 +102,8 @@ impl Trays {
     /// # Errors
     /// A sentence for the operator.
     pub fn print_serials(&self) -> Result<(), String> {
-        let all: String = (0..self.blanks).map(|n| format!("{}\n", hardware_sim::serial(self.seed, n))).collect();
+        let serial = |n| format!("{}\n", hardware_sim::serial(self.seed, n));
+        let all: String = (0..self.blanks).map(serial).collect();
         match io::stdout().write_all(all.as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
             _ => Ok(()), // as `head` wants it

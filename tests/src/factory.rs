@@ -10,6 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::citizen::Citizen;
 use crate::road::{self, Blocked, Issued};
@@ -183,6 +185,17 @@ impl Heard {
     pub fn results(&self) -> Vec<Value> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| line["result"].clone()).filter(|result| !result.is_null()).collect()
+    }
+
+    /// Returns the results so far that have this outcome, each with its moment.
+    pub fn told(&self, outcome: &str) -> Vec<(OffsetDateTime, Value)> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = lines.iter().filter(|line| line["result"]["outcome"] == outcome);
+        let each = of.filter_map(|line| {
+            let at = OffsetDateTime::parse(line["at"].as_str()?, &Rfc3339).ok()?;
+            Some((at, line["result"].clone()))
+        });
+        each.collect()
     }
 
     /// Returns the number of results with this state.

@@ -275,7 +275,9 @@ impl Floor {
         let begun = Instant::now();
         loop {
             let (finished, serial, ended) = self.tries(desk);
-            finished.into_iter().for_each(|done| desk.tells(What::Done(done)));
+            for done in finished {
+                desk.tells(What::Done(done));
+            }
             let Err(failure) = ended else { return };
             match self.follows(&failure, &desk.service, begun.elapsed()) {
                 Follows::Again(pause) => {
@@ -427,7 +429,9 @@ impl Floor {
             }
             let mut station = Station::new(service, self.journal.clone(), kiosk::now);
             let ended = self.settles(&mut station, service, &reader, |failure| tells(What::Failed(None, failure)));
-            station.finished().iter().for_each(|done| tells(What::Done(done.clone())));
+            for done in station.finished() {
+                tells(What::Done(done.clone()));
+            }
             if let Err(failure) = ended {
                 return self.breaks(failure);
             }

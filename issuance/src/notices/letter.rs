@@ -279,9 +279,9 @@ mod tests {
 
     /// What another program reads in a letter, without its line ends; none where that program is not installed.
     fn read(pdf: &[u8]) -> Option<String> {
-        let mut program = Command::new("pdftotext");
-        program.args(["-layout", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let Ok(mut program) = program.spawn() else {
+        let mut command = Command::new("pdftotext");
+        command.args(["-layout", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Ok(mut program) = command.spawn() else {
             println!("SKIPPED notices::letter: pdftotext is not installed (poppler-utils)");
             return None;
         };

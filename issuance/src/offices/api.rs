@@ -212,7 +212,7 @@ struct DayProposalView {
     name: String,
     /// The administrator who proposed it; another one confirms it.
     proposed_by: OfficerId,
-    /// When.
+    /// The moment of the proposal.
     #[serde(with = "time::serde::rfc3339")]
     proposed_at: OffsetDateTime,
 }

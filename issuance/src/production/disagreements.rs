@@ -66,6 +66,7 @@ pub async fn open_cases_of_disagreements(deeds: &Deeds) -> Result<(), Production
         return Ok(());
     }
     let mut deed = deeds.open(Service).await?;
+    let mut opened_any = false;
     for one in found {
         let subject = Object::Chip(one.serial);
         // Another process of the service looks too.
@@ -77,8 +78,9 @@ pub async fn open_cases_of_disagreements(deeds: &Deeds) -> Result<(), Production
         let (missing, extra) = (vec![one.serial], vec![]);
         let difference = Difference { kind: CaseKind::Signed, office: one.office, from: None, subject, missing, extra };
         cases::open_by(&mut deed, opened, difference).await?;
+        opened_any = true;
     }
-    Ok(deed.commit().await?)
+    if opened_any { Ok(deed.commit().await?) } else { Ok(()) }
 }
 
 async fn unsettled(tx: &mut Tx) -> Result<Vec<String>, StoreError> {

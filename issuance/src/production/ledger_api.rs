@@ -108,7 +108,8 @@ struct PostingItem {
 }
 
 /// The way of a chip of the officer's office through the accounts, in the order in which it was written. It begins with
-/// the posting of the delivery, which is one of all its blanks, or with the opening of what was there before the ledger.
+/// the posting of the delivery, which is one of all its blanks, or with the opening of what was
+/// there before the ledger.
 #[utoipa::path(get, path = "/api/v1/stock/{serial}/postings", tag = "production", params(PageAsked),
     responses((status = 200, body = Page<PostingItem>)))]
 async fn postings(

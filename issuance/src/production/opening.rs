@@ -15,10 +15,13 @@ use crate::ground::actor::Service;
 /// # Errors
 /// [`DeedError`]
 pub async fn open_chips_of_before(deeds: &Deeds) -> Result<(), DeedError> {
-    if !store::has_unposted(&mut deeds.db().begin_read().await?).await? {
+    let mut tx = deeds.db().begin_read().await?;
+    if !store::has_unposted(&mut tx).await? || store::unopened(&mut tx).await?.is_empty() {
         return Ok(());
     }
+    drop(tx);
     let mut deed = deeds.open(Service).await?;
+    let mut opened = 0;
     for opening in store::unopened(deed.tx()).await? {
         if !store::unposted_hold(deed.tx(), opening.delivery).await? {
             tracing::error!(delivery = %opening.delivery, "chips without postings were changed by another hand: issuance verify");
@@ -31,6 +34,7 @@ pub async fn open_chips_of_before(deeds: &Deeds) -> Result<(), DeedError> {
         let (account, supplier) = (opening.account, LedgerAccount::supplier());
         let way = if opening.chips > 0 { (&supplier, &account) } else { (&account, &supplier) };
         store::open(deed.tx(), &posting, way, opening.chips.abs(), opening.delivery).await?;
+        opened += 1;
     }
-    deed.commit().await
+    if opened > 0 { deed.commit().await } else { Ok(()) }
 }

@@ -691,7 +691,7 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     if let Some(severity) = severity {
         let says = format!(
             "known until the end of {year}: deadlines that fall later come out too early, or are refused; enter those of {} \
-             ([calendar.{}], or POST /api/v1/calendar/days)",
+             as they are announced ([calendar.{}])",
             year + 1,
             year + 1
         );

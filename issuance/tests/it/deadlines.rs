@@ -15,6 +15,7 @@ use issuance::applications::{CounterError, hand_over};
 use issuance::deed::Object;
 use issuance::ground::ids::ApplicationId;
 use issuance::ground::{OfficeCode, Officer, Role};
+use issuance::offices::calendar::SetDay;
 use issuance::population::history::EventKind;
 use issuance::server::Settings;
 use issuance::server::overdue::{self, Defect};
@@ -232,14 +233,30 @@ async fn a_citizen_who_dies_leaves_no_dossier_that_waits() {
 async fn no_promise_past_the_table(database: Option<String>) {
     let at = datetime!(2027-12-20 02:00 UTC);
     let strict = |settings: &mut Settings| settings.applications.deadlines.known_holidays_only = true;
-    let offices = Box::pin(Offices::open_where(database, at, strict)).await;
+    let mut offices = Box::pin(Offices::open_where(database.clone(), at, strict)).await;
     let person = offices.citizen().await;
-    let refused = offices.applies(person, Kind::First).await.unwrap_err();
-    assert!(matches!(&refused, CounterError::Calendar(ends) if ends.year == 2028), "{refused}");
+    let refused = async |offices: &Offices| {
+        let refused = offices.applies(person, Kind::First).await.unwrap_err();
+        assert!(matches!(&refused, CounterError::Calendar(ends) if ends.year == 2028), "{refused}");
+    };
+    refused(&offices).await;
     let deeds = offices.state.deeds();
     let admin = moves(deeds, &appoint(deeds, Role::Admin).await, "national").await;
     let tet = date!(2028 - 01 - 26);
-    within!(offices, admin, deed => units::steps::set_day(deed, tet, false, "Tết Nguyên đán", "Thông báo")).unwrap();
+    let name = "Tết Nguyên đán";
+    within!(offices, admin, deed => units::steps::propose_day(deed, tet, false, name, "Thông báo")).unwrap();
+    let second = moves(deeds, &appoint(deeds, Role::Admin).await, "national").await;
+    let read = SetDay { working: false, name: name.to_owned() };
+    within!(offices, second, deed => units::steps::confirm_day(deed, tet, &read)).unwrap();
+    // One day that is set by hand says nothing of the others: the year is known by a statement with its Tết.
+    refused(&offices).await;
+    let stated = json!({"2028": {"announced": true, "off": ["2028-01-25..2028-01-31 Tết Nguyên đán"]}});
+    Box::pin(offices.starts_again_with(|settings| {
+        settings.database = database;
+        settings.applications.deadlines.known_holidays_only = true;
+        settings.calendar = serde_json::from_value(stated).unwrap();
+    }))
+    .await;
     let opened = offices.applies(person, Kind::First).await.unwrap();
     assert_eq!(opened.progress.promised, Some(date!(2028 - 01 - 10)));
 }

@@ -343,8 +343,8 @@ pub(in crate::production) struct Unopened {
     pub chips: i64,
 }
 
-/// Compares, for deliveries with chips that no posting ever moved, where chips were when they were first posted, or are,
-/// with the postings of many chips that put them there.
+/// Compares, for deliveries with chips that no posting ever moved, where chips were when they were first posted, or
+/// are, with the postings of many chips that put them there.
 pub(in crate::production) async fn unopened(tx: &mut Tx) -> Result<Vec<Unopened>, StoreError> {
     let sql = sql!(
         pg "select delivery_id, account, cast(sum(n) as bigint) as n from (
