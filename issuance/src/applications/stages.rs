@@ -159,10 +159,9 @@ impl Step {
             Self::Allow | Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return | Self::Uphold => {
                 By::Officer(Permission::Decide)
             }
-            Self::Arrive => By::Officer(Permission::Stock),
+            Self::Arrive | Self::GiveUp => By::Officer(Permission::Stock),
             Self::Appeal | Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
             Self::Capture | Self::Resubmit => By::Officer(Permission::Capture),
-            Self::GiveUp => By::Officer(Permission::Stock),
             Self::HandOver => By::Officer(Permission::HandOver),
             Self::Miss => By::Service,
             Self::Release => By::Officer(Permission::Release),

@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_long_text_takes_another_page_and_loses_nothing() {
         let body: String = "THÔNG BÁO\nvề việc\n".to_owned()
-            + &(0..120).map(|n| format!("Dòng {n} của thông báo này\n")).collect::<String>();
+            + &(0..120).map(|n| format!("Dòng {n} của thông báo này")).collect::<Vec<_>>().join("\n");
         let Some(text) = read(&draw(&letter(&body))) else { return };
         assert!((0..120).all(|n| text.contains(&format!("Dòng {n} của thông báo này"))), "{text}");
         assert!(text.contains("1 / 3") && text.contains("3 / 3"), "{text}");

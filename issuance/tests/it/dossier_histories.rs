@@ -123,13 +123,13 @@ impl House {
         }
         let dies = self.one_in(6);
         let moved = match before {
-            "registered" => Box::pin(self.from_registered(id, dies)).await,
-            "captured" => Box::pin(self.from_captured(id, dies)).await,
-            "returned" => Box::pin(self.from_returned(id, dies)).await,
-            "checked" | "locally-approved" => Box::pin(self.from_decided(id, before, dies)).await,
-            "approved" => Box::pin(self.from_approved(id, dies)).await,
-            "in-production" => Box::pin(self.from_production(id, dies)).await,
-            "personalized" => Box::pin(self.from_personalized(id, dies)).await,
+            "registered" => Box::pin(self.at_registered(id, dies)).await,
+            "captured" => Box::pin(self.at_captured(id, dies)).await,
+            "returned" => Box::pin(self.at_returned(id, dies)).await,
+            "checked" | "locally-approved" => Box::pin(self.at_decided(id, before, dies)).await,
+            "approved" => Box::pin(self.at_approved(id, dies)).await,
+            "in-production" => Box::pin(self.at_production(id, dies)).await,
+            "personalized" => Box::pin(self.at_personalized(id, dies)).await,
             other => panic!("a dossier is {other}, and no move of this history leads there"),
         };
         self.died += usize::from(dies);
@@ -217,7 +217,7 @@ impl House {
             .then_some("returned")
     }
 
-    async fn from_registered(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
+    async fn at_registered(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
         match self.rng.random_range(0..10) {
             0 => self.ends(id, dies).await,
             1 => self.returns(&self.offices.approver, id, dies).await,
@@ -225,7 +225,7 @@ impl House {
         }
     }
 
-    async fn from_captured(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
+    async fn at_captured(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
         match self.rng.random_range(0..20) {
             0 => self.ends(id, dies).await,
             1 => self.returns(&self.offices.approver, id, dies).await,
@@ -242,7 +242,7 @@ impl House {
         lives!(self.offices, officer, dies, deed => counter::refuse(deed, id, "another face")).then_some("refused")
     }
 
-    async fn from_returned(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
+    async fn at_returned(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
         let captured = self.offices.application(id).await.stage.capture_of().is_some();
         match self.rng.random_range(0..6) {
             0 => self.ends(id, dies).await,
@@ -253,7 +253,7 @@ impl House {
     }
 
     /// At one of the two places that approve.
-    async fn from_decided(&mut self, id: ApplicationId, before: &str, dies: bool) -> Option<&'static str> {
+    async fn at_decided(&mut self, id: ApplicationId, before: &str, dies: bool) -> Option<&'static str> {
         let central = before == "locally-approved";
         let officer = if central { self.centre.clone() } else { self.offices.approver.clone() };
         match self.rng.random_range(0..20) {
@@ -298,7 +298,7 @@ impl House {
         chip
     }
 
-    async fn from_approved(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
+    async fn at_approved(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
         if self.one_in(12) {
             return self.ends(id, dies).await;
         }
@@ -310,7 +310,7 @@ impl House {
         Some("in-production")
     }
 
-    async fn from_production(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
+    async fn at_production(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
         let mut chip = self.open.get_mut(&id).expect("it is open").chip.take().expect("bound");
         if self.one_in(6) {
             let (serial, station) = (chip.serial, self.offices.station.clone());
@@ -326,7 +326,7 @@ impl House {
         matches!(made, Some(PersonalizationOutcome::Personalized { .. })).then_some("personalized")
     }
 
-    async fn from_personalized(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
+    async fn at_personalized(&mut self, id: ApplicationId, dies: bool) -> Option<&'static str> {
         let application = self.offices.application(id).await;
         let mut tx = self.offices.state.deeds().db().begin_read().await.unwrap();
         let row = tx.one(sql!("select id from card where application_id = $1"), args![id]).await.unwrap().unwrap();

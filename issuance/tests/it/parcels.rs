@@ -152,7 +152,7 @@ mod shipped {
 
     pub async fn a_card_made_elsewhere_can_be_handed_over_only_when_it_arrived(factory: &Factory) {
         let offices = &factory.offices;
-        let made = factory.makes(2).await;
+        let made = Box::pin(factory.makes(2)).await;
         let serials: Vec<_> = made.iter().map(|(_, _, serial)| *serial).collect();
         let application = offices.application(made[0].0.id).await;
         assert!(matches!(application.stage, Stage::Shipped { .. }), "{:?}", application.stage);
@@ -190,7 +190,7 @@ mod shipped {
 
     pub async fn a_card_that_is_lost_on_the_way_counts_no_more_and_is_waste_when_it_is_found(factory: &Factory) {
         let offices = &factory.offices;
-        let made = factory.makes(1).await;
+        let made = Box::pin(factory.makes(1)).await;
         let serial = made[0].2;
         let parcel = factory.ships(&[serial], "district-1").await.unwrap();
         let case = factory.receives(&factory.keepers[0], parcel, &[]).await.unwrap().unwrap();
@@ -208,7 +208,7 @@ mod shipped {
     }
 
     pub async fn a_card_too_many_stays_at_the_sender_until_both_offices_say_where_it_is(factory: &Factory) {
-        let made = factory.makes(3).await;
+        let made = Box::pin(factory.makes(3)).await;
         let (sent, other, third) = (made[0].2, made[1].2, made[2].2);
         let parcel = factory.ships(&[sent], "district-1").await.unwrap();
         let case = factory.receives(&factory.keepers[0], parcel, &[sent, other]).await.unwrap().unwrap();
@@ -228,7 +228,7 @@ mod shipped {
     }
 
     pub async fn a_citizen_who_dies_while_the_card_is_on_its_way_leaves_none(factory: &Factory) {
-        let made = factory.makes(1).await;
+        let made = Box::pin(factory.makes(1)).await;
         let parcel = factory.ships(&[made[0].2], "district-1").await.unwrap();
         changes(&factory.offices, made[0].0.person, EventKind::Died, json!({"died": "2026-11-20"})).await;
         assert_eq!(factory.stage(made[0].0.id).await, "cancelled");

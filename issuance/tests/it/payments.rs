@@ -8,6 +8,7 @@ use issuance::applications::payments::{self, ExemptionGround, FeeAccount, FeeUnd
 use issuance::applications::steps::{self as counter, Request};
 use issuance::applications::store::payments::{self as store, DaySum};
 use issuance::applications::{CounterError, hand_over};
+use issuance::deed::Occasion;
 use issuance::ground::ids::{ApplicationId, FeeEntryId, PersonId};
 use issuance::ground::{Id, Officer, Role};
 use issuance::web::Problem;
@@ -174,7 +175,7 @@ async fn a_card_is_handed_over_once_its_fee_is_paid_where_the_house_says_so() {
         assert_eq!(code(hands_over("AAAAA00001").await), "slip-mismatch", "the slip is asked first");
         assert_eq!(code(hands_over(slip).await), "fee-unpaid");
         assert_eq!(offices.application(id).await.stage.name(), "personalized");
-        let read = within!(offices, offices.counter, deed => cards::steps::read(deed, card, Default::default()));
+        let read = within!(offices, offices.counter, deed => cards::steps::read(deed, card, Occasion::default()));
         assert!(!read.unwrap().status.is_active(), "nothing of the hand-over is true");
         pays(offices, &offices.counter, id, (50_000, "A 1", TODAY)).await.unwrap();
         hands_over(slip).await.unwrap();
