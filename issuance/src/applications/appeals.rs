@@ -117,11 +117,11 @@ pub async fn decide(
     deed.rng().fill_bytes(&mut salt);
     application.stage = stepped(application.stage, |stage| stage.allow(&involved, by, salt))?;
     store::involve(deed.tx(), id, by).await?;
-    let (action, says) = (Action::ApplicationAppealAllowed, reason.clone());
-    let application = moved_because(deed, application, action, Purpose::Decision, Some(reason)).await?;
     let case = Case { application: id, person: application.person, office: &application.office };
-    notices::write(deed, case, &Matter::AppealDecided { granted: true, says }).await?;
-    Ok(application)
+    // Before the record, which names the person.
+    notices::write(deed, case, &Matter::AppealDecided { granted: true, says: reason.clone() }).await?;
+    let action = Action::ApplicationAppealAllowed;
+    moved_because(deed, application, action, Purpose::Decision, Some(reason)).await
 }
 
 /// The routes of complaints.

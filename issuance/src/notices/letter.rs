@@ -322,7 +322,7 @@ mod tests {
             + &(0..120).map(|n| format!("Dòng {n} của thông báo này")).collect::<Vec<_>>().join("\n");
         let Some(text) = read(&draw(&letter(&body))) else { return };
         assert!((0..120).all(|n| text.contains(&format!("Dòng {n} của thông báo này"))), "{text}");
-        assert!(text.contains("1 / 3") && text.contains("3 / 3"), "{text}");
+        assert!(text.contains("1/4") && text.contains("4/4"), "{text}");
     }
 
     #[test]
