@@ -143,6 +143,21 @@ impl Checker {
                         _ => 2 + skip,
                     };
                     self.owned_by(file, begins, office, word(of), "changes");
+                    match (word(0), word(3), word(4)) {
+                        ("drop", ..) => _ = tables.remove(word(of)),
+                        // A table that is made anew takes the name of the one before.
+                        ("alter", "rename", "to") => {
+                            let columns = tables.remove(word(2));
+                            tables.extend(columns.map(|columns| (word(5).to_owned(), columns)));
+                        }
+                        ("alter", "alter", "column") if word(6) == "drop" && word(7) == "not" => {
+                            let columns = tables.get_mut(word(2)).into_iter().flatten();
+                            for column in columns.filter(|column| column.split(' ').next() == Some(word(5))) {
+                                *column = column.replacen(" not null", "", 1);
+                            }
+                        }
+                        _ => {}
+                    }
                 }
                 (verb, _) => {
                     let (read, written) = used(&words);
