@@ -70,7 +70,7 @@ async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_pos
         house.clock.jump(Duration::seconds(-30));
         let lost = keeper.post(&format!("/api/v1/stock/{}/loss", serials[0]), "l", json!({"reason": "gone"})).await;
         assert_eq!(lost.status, 200, "{lost:?}");
-        assert_eq!(way("").await, ["received", "moved", "lost"]);
+        assert_eq!(way("").await, ["received", "opened", "lost"]);
         let mut paged = Vec::new();
         let mut after = String::new();
         loop {
@@ -80,7 +80,7 @@ async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_pos
             let Some(next) = said.body["next"].as_str() else { break };
             after = format!("&after={next}");
         }
-        assert_eq!(paged, ["received", "moved", "lost"]);
+        assert_eq!(paged, ["received", "opened", "lost"]);
 
         // A write-off that lapsed waits for no witness.
         let path = format!("/api/v1/stock/{}/write-off", serials[1]);
