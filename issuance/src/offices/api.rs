@@ -321,10 +321,12 @@ struct DayRead {
 async fn confirm_day(
     State(desk): State<Desk>,
     officer: Officer,
-    Named(day): Named<Day>,
+    Named(day): Named<String>,
     Write { stamp, body }: Write<DayRead>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
+        // About what is no day nothing waits.
+        let day: Day = day.parse().map_err(|_| OfficesError::ProposalUnknown)?;
         let read = SetDay { working: body.kind == DayKind::Working, name: body.name.as_str().to_owned() };
         let set = steps::confirm_day(deed, day.0, &read).await?;
         Ok::<_, OfficesError>(DayView { day, working: set.working, name: Some(set.name) })

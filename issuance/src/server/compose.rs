@@ -291,6 +291,17 @@ pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
     Ok(Deeds::new(db, Source::new(clock, Randomness::System), store.secrets().clone(), access::still_in))
 }
 
+/// As [`deeds`], for a command that has the folder alone: no service runs, so that it brings the tables up as one would.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub(super) async fn deeds_alone(settings: &Settings) -> Result<Deeds, StartError> {
+    let (store, authority) = founded(settings)?;
+    let clock = Clock::system(authority.utc_offset()?);
+    let (db, _) = Box::pin(database_of_this_version(settings, &store, &clock, &Randomness::System)).await?;
+    Ok(Deeds::new(db, Source::new(clock, Randomness::System), store.secrets().clone(), access::still_in))
+}
+
 /// As [`deeds`], with the numbers: for what the owner of the key file leases.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::Settings;
-use super::compose::{StartError, deeds};
+use super::compose::{StartError, deeds_alone};
 use crate::deed::{Action, DeedError, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::{blocking, files};
@@ -43,7 +43,7 @@ pub async fn rekey(settings: &Settings, new_key_file: &Path) -> Result<Rekeyed, 
         (Err(_), Ok(_)) => return Ok(Rekeyed::Already),
         (old, Err(_)) => old?,
     };
-    let deeds = deeds(settings).await?;
+    let deeds = deeds_alone(settings).await?;
     let installation = Installation::open(&store)?;
     let mut deed = deeds.open(Service).await?;
     let object = Object::Installation(installation.id().uuid());

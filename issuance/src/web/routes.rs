@@ -129,6 +129,7 @@ fn in_path(name: &str) -> (&'static str, ObjectBuilder) {
     let text = ObjectBuilder::new().schema_type(Type::String);
     match name {
         "code" => ("Code of the unit.", text.pattern(Some("^[a-z0-9-]{1,16}$"))),
+        "day" => ("The day.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))),
         "id" => ("Identifier.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))),
         "serial" => ("Serial of the chip.", text.pattern(Some("^[0-9A-Fa-f]{20}$"))),
         "sod_sha256" => {

@@ -67,10 +67,10 @@ async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_pos
         assert_eq!(way("").await, ["received"]);
         let given = json!({"serials": &serials[..1], "station_id": station});
         assert_eq!(keeper.post("/api/v1/stock/custody", "c", given).await.status, 200);
-        house.clock.jump(Duration::minutes(-10));
+        house.clock.jump(Duration::seconds(-30));
         let lost = keeper.post(&format!("/api/v1/stock/{}/loss", serials[0]), "l", json!({"reason": "gone"})).await;
         assert_eq!(lost.status, 200, "{lost:?}");
-        assert_eq!(way("").await, ["received", "moved", "lost"]);
+        assert_eq!(way("").await, ["received", "opened", "lost"]);
         let mut paged = Vec::new();
         let mut after = String::new();
         loop {
@@ -80,7 +80,7 @@ async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_pos
             let Some(next) = said.body["next"].as_str() else { break };
             after = format!("&after={next}");
         }
-        assert_eq!(paged, ["received", "moved", "lost"]);
+        assert_eq!(paged, ["received", "opened", "lost"]);
 
         // A write-off that lapsed waits for no witness.
         let path = format!("/api/v1/stock/{}/write-off", serials[1]);
@@ -534,7 +534,7 @@ mod booked {
         assert_eq!(confirm(&two).await, Err("proposal-unknown"));
         // One that was being written is written off, and its application waits for another chip.
         let refused = offices.prepares(&offices.station, &taken_in).await;
-        assert_eq!(word(refused), Err("chip-spoiled"), "also one that was bound before");
+        assert_eq!(word(refused), Err("chip-recalled"), "also one that was bound before");
         assert_eq!(offices.application(waits).await.stage.name(), "approved");
         // One that is a card is not handed over; written off, its application waits for another one.
         let slip = &of_card.slip.0;

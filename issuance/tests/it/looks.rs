@@ -31,7 +31,7 @@ const BESIDE: &[&[&str]] = &[
     &["officer", "lock", "admin"],
     &["overdue"],
     &["quality"],
-    &["quarantine", "export", "--batch", NOBODY],
+    &["quarantine", "export", NOBODY],
     &["quarantine", "list"],
     &["retention", "list"],
     &["retention", "run", "--dry-run"],
