@@ -291,7 +291,7 @@ pub async fn deeds(settings: &Settings) -> Result<Deeds, StartError> {
     Ok(Deeds::new(db, Source::new(clock, Randomness::System), store.secrets().clone(), access::still_in))
 }
 
-/// As [`deeds`], for a command that has the folder alone: no service runs, so that it brings the tables up as one would.
+/// As [`deeds`], for a command that has the folder alone: no service runs, so that it brings the tables up itself.
 ///
 /// # Errors
 /// [`StartError`], which says what to do.
