@@ -26,8 +26,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The next page is asked for with this text as `after`; null where the list ends. It has no meaning but this.
     pub next: Option<String>,
-    /// Keys of rows of this page that another hand changed so that nothing of them can be shown; left out where there is
-    /// none.
+    /// Keys of rows of this page that another hand changed so that nothing of them can be shown; left
+    /// out where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub unreadable: Vec<String>,
