@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crypto::identity::CardSerial;
 use crypto::perso::LifeCycle;
-use issuance::applications::model::{Capture, Hold, HoldReason, ReturnReason, Stage, StageName};
+use issuance::applications::model::{Capture, Complaint, Hold, HoldReason, ReturnReason, Stage, StageName};
 use issuance::applications::stages::Procedure;
 use issuance::cards::model::{Loss, Revocation, Status};
 use issuance::ground::{Decision, Id, Role};
@@ -75,6 +75,8 @@ fn application() -> Life {
         let missing = (vec![ReturnReason::PortraitUnfit], "r".to_owned());
         stage.give_back(&[], by(6), missing, date!(2026 - 12 - 26)).ok()
     };
+    let complaint = || Complaint { on: date!(2026 - 11 - 27), words: "w".into(), taken: by(7) };
+    let appeal = move |stage: Stage| stage.appeal(complaint()).ok();
     let approved = approve(captured.clone()).unwrap();
     let checked = check(captured.clone()).unwrap();
     let bound = approved.clone().bind(CardSerial([7; 10])).unwrap();
@@ -88,10 +90,12 @@ fn application() -> Life {
         local(checked).unwrap(),
         approved.clone(),
         approved.hold(hold()).unwrap(),
-        refuse(captured).unwrap(),
+        refuse(captured.clone()).unwrap(),
+        appeal(refuse(captured).unwrap()).unwrap(),
         bound,
         shipped,
         personalized.clone(),
+        personalized.clone().miss().unwrap(),
         personalized.hand_over(by(3)).unwrap(),
         Stage::Registered.cancel(by(3), "r".into()).unwrap(),
     ];
@@ -104,6 +108,9 @@ fn application() -> Life {
         ("approve locally", Box::new(local)),
         ("approve", Box::new(approve)),
         ("refuse", Box::new(refuse)),
+        ("complain", Box::new(appeal)),
+        ("uphold", Box::new(|stage| stage.uphold(&[], by(8), "r".into()).ok())),
+        ("allow", Box::new(|stage| stage.allow(&[], by(8).by, [6; 16]).ok())),
         ("hold", Box::new(move |stage| stage.hold(hold()).ok())),
         ("release", Box::new(|stage| stage.release(&[], by(2).by).ok())),
         ("bind a chip", Box::new(|stage| stage.bind(CardSerial([7; 10])).ok())),
@@ -111,6 +118,8 @@ fn application() -> Life {
         ("personalize", Box::new(|stage| stage.personalize(Id::from_uuid(Uuid::from_u128(9))).ok())),
         ("personalize elsewhere", Box::new(|stage| stage.dispatch(Id::from_uuid(Uuid::from_u128(9))).ok())),
         ("arrive", Box::new(|stage| stage.arrive().ok())),
+        ("not fetched", Box::new(|stage| stage.miss().ok())),
+        ("give up", Box::new(|stage| stage.give_up(by(3)).ok())),
         ("hand over", Box::new(|stage| stage.hand_over(by(3)).ok())),
         ("cancel, withdraw", Box::new(|stage| stage.cancel(by(3), "r".into()).ok())),
     ];
