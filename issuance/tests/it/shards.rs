@@ -192,7 +192,6 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select stock_box by from_office, id, to_office", 1, LIST),
     ("select stock_box by nothing", 1, WALK),
     ("select stock_case by from_office, id, office, state", 1, LIST),
-    ("select stock_case by id, office, state", 1, LIST),
     ("select stock_case by kind", 1, FEW),
     ("select stock_case by kind, state", 1, FEW),
     ("select stock_case by kind, subject", 1, VALUE),
