@@ -57,25 +57,38 @@ pub enum OutboxError {
 }
 
 /// Writes the files of jobs that were made, and removes those of jobs that ended. A job that the service died over is
-/// done again, under the same name: none is lost, and a repeat is recognised by it.
+/// done again, under the same name: none is lost, and a repeat is recognised by it. A job whose document cannot be read
+/// stops no other.
 ///
 /// # Errors
-/// [`OutboxError`]
+/// [`OutboxError`]; the first one of a job that was passed over comes when the others are done.
 pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), OutboxError> {
     let Some(folder) = production.settings.print_jobs.clone() else { return Ok(()) };
     let mut tx = deeds.db().begin_read().await?;
     let due = kept::due(&mut tx, AT_ONCE).await?;
     drop(tx);
+    let mut passed_over = Ok(());
     for job in due {
         let name = folder.join(format!("{}.json", job.id));
-        let content =
-            if job.ends { None } else { content(production, deeds, job.id.to_string(), job.document).await? };
+        let read = if job.ends { Ok(None) } else { content(production, deeds, job.id.to_string(), job.document).await };
+        let content = match read {
+            Ok(content) => content,
+            Err(
+                error @ (OutboxError::Production(_)
+                | OutboxError::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. })),
+            ) => {
+                tracing::error!(print_job = %job.id, %error, "its file is not written; the others are");
+                passed_over = passed_over.and(Err(error));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
         let mut tx = deeds.db().begin_upkeep().await?;
         kept::done(&mut tx, &job).await?;
         tx.commit().await?;
     }
-    Ok(())
+    passed_over
 }
 
 fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {

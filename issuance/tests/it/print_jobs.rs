@@ -14,6 +14,7 @@ use issuance::production::card_batches::{self, Wanted};
 use issuance::production::print_jobs::{self, Body};
 use issuance::production::withdrawal;
 use issuance::web::Problem;
+use issuance::{args, sql};
 use serde_json::Value;
 use time::macros::datetime;
 
@@ -105,6 +106,29 @@ async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
         assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new(), "it is removed");
         assert_eq!(checks(offices, &offices.stock, application.id, &read).await, Ok(true), "once more changes nothing");
         assert_eq!(fetches(offices, card, &application).await, Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_document_cannot_be_read_stops_no_other() {
+    on_both(async |offices, outbox| {
+        for number in [1, 2] {
+            approved(offices).await;
+            let mut chip = offices.initialised(number).await;
+            offices.card(&mut chip).await;
+            offices.clock.advance(time::Duration::seconds(1));
+        }
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let sql =
+            sql!("update document set files = $1 where id = (select document_id from print_job order by id limit 1)");
+        assert_eq!(tx.run(sql, args![vec![0_u8; 64]]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        for _ in 0..2 {
+            let said = print_jobs::write_out(&offices.state.production, offices.state.deeds()).await;
+            assert!(said.is_err(), "health shows it");
+            assert_eq!(fs::read_dir(outbox).unwrap().count(), 1, "the other one is there");
+        }
     })
     .await;
 }

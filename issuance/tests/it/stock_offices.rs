@@ -171,6 +171,15 @@ mod told {
         offices.clock.advance(Duration::days(9));
         assert_eq!(boxes::miss(deeds).await.unwrap(), 0);
         assert_eq!(checked(offices).await, Vec::<String>::new());
+        // One that another hand changed hides no other.
+        let changed = sends(offices, &offices.stock, &blanks[2..], "district-2").await.unwrap();
+        sends(offices, &far, &blanks[1..2], "district-1").await.unwrap();
+        let mut tx = deeds.db().begin_upkeep().await.unwrap();
+        let sql = sql!("update stock_box set seal = 'A 1' where id = $1");
+        assert_eq!(tx.run(sql, args![changed]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        offices.clock.advance(Duration::days(9));
+        assert_eq!(boxes::miss(deeds).await.unwrap(), 1);
     }
 
     pub async fn a_box_goes_to_an_office_that_receives_it_and_can_be_called_back(offices: &Offices) {
