@@ -95,6 +95,7 @@ catalogue! {
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
     BodyCheckNeeded "body-check-needed" Request
+    BodyUnreadable "body-unreadable" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request

@@ -14,7 +14,7 @@ use super::stages::Step;
 use super::steps::{entitled, involved_officers, issued_of, moved, moved_because, stepped, to_step};
 use super::{Counter, CounterError, store};
 use crate::cards;
-use crate::deed::{Action, Deed, Purpose};
+use crate::deed::{Action, Deed, Object, Purpose, officers_who};
 use crate::ground::ids::ApplicationId;
 use crate::ground::text::{MOST_OF_REASON, SomeWords, tidy};
 use crate::ground::{OfficeCode, Officer};
@@ -105,7 +105,10 @@ pub async fn decide(
         return Err(CounterError::Place(national));
     }
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
-    let involved = involved_officers(deed, &application).await?;
+    let mut involved = involved_officers(deed, &application).await?;
+    // A decision that was overtaken since, or a return, was a hand in it too.
+    let object = Object::Application(id).to_string();
+    involved.extend(officers_who(deed.tx(), application.person, &object, &DECISIONS).await?);
     let decision = deed.decision();
     if outcome == AppealOutcome::Upheld {
         let says = reason.clone();
@@ -115,7 +118,8 @@ pub async fn decide(
     }
     let (by, mut salt) = (decision.by, [0; 16]);
     deed.rng().fill_bytes(&mut salt);
-    application.stage = stepped(application.stage, |stage| stage.allow(&involved, by, salt))?;
+    let says = reason.clone();
+    application.stage = stepped(application.stage, |stage| stage.allow(&involved, decision, says, salt))?;
     store::involve(deed.tx(), id, by).await?;
     let case = Case { application: id, person: application.person, office: &application.office };
     // Before the record, which names the person.
@@ -123,6 +127,15 @@ pub async fn decide(
     let action = Action::ApplicationAppealAllowed;
     moved_because(deed, application, action, Purpose::Decision, Some(reason)).await
 }
+
+/// What an officer who decides about a complaint did not do before.
+const DECISIONS: [Action; 5] = [
+    Action::ApplicationApproved,
+    Action::ApplicationChecked,
+    Action::ApplicationLocallyApproved,
+    Action::ApplicationRefused,
+    Action::ApplicationReturned,
+];
 
 /// The routes of complaints.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -164,22 +177,33 @@ pub(super) struct ComplaintView {
     on: Day,
     /// In the citizen's words; empty once they are erased.
     words: String,
+    /// Why the application was refused; empty once it is erased.
+    refused_because: String,
     /// Why the refusal stands all the same; null while the complaint is open.
     upheld_because: Option<String>,
+    /// Why the decision is taken anew; null unless the complaint was allowed.
+    allowed_because: Option<String>,
 }
 
 impl ComplaintView {
     /// The complaint that belongs to a stage.
     pub(super) fn of(stage: &Stage) -> Option<Self> {
-        let view = |complaint: &Complaint, upheld_because| Self {
+        let view = |complaint: &Complaint, refusal: &str| Self {
             on: Day(complaint.on),
             words: complaint.words.clone(),
-            upheld_because,
+            refused_because: refusal.to_owned(),
+            upheld_because: None,
+            allowed_because: None,
         };
         match stage {
-            Stage::Appealed { complaint, .. } => Some(view(complaint, None)),
-            Stage::Refused { upheld: Some(upheld), .. } => Some(view(&upheld.complaint, Some(upheld.reason.clone()))),
-            _ => None,
+            Stage::Appealed { complaint, reason, .. } => Some(view(complaint, reason)),
+            Stage::Refused { upheld: Some(upheld), reason, .. } => {
+                Some(Self { upheld_because: Some(upheld.reason.clone()), ..view(&upheld.complaint, reason) })
+            }
+            _ => stage.capture_of().and_then(|capture| capture.heard.as_deref()).map(|heard| Self {
+                allowed_because: Some(heard.reason.clone()),
+                ..view(&heard.complaint, &heard.refusal)
+            }),
         }
     }
 }

@@ -7,14 +7,15 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::model::{Application, Stage, TransitionError};
-use super::steps::{mends_only, of_office};
+use super::model::{Application, Stage, StageName, TransitionError};
+use super::stages::{self, By};
+use super::steps::{involved_officers, mends_only, of_office};
 use super::store::claims as store;
 use super::{Counter, CounterError};
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{ApplicationId, OfficerId};
-use crate::ground::{OfficeCode, Officer, Permission};
+use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::store::{StoreError, Tx};
 use crate::web::{Answered, Desk, Named, Nothing, Right, Routes, Write};
 
@@ -45,10 +46,12 @@ pub struct Claim {
     pub moves: u32,
 }
 
-/// Takes an application that waits, for some minutes. Taken again, they begin anew.
+/// Takes an application that waits, for some minutes. Taken again, they begin anew, until the claim lasted eight times
+/// as long: then another officer may have it first. Only an officer who may take a step takes it.
 ///
 /// # Errors
-/// [`CounterError::Claimed`] names the officer who has it; [`CounterError`]
+/// [`CounterError::Claimed`] names the officer who has it; [`TransitionError::SameOfficer`] for an officer who had a
+/// hand in what a second one decides; [`CounterError`]
 pub async fn claim(deed: &mut Deed<Officer>, counter: &Counter, id: ApplicationId) -> Result<Claim, CounterError> {
     let application = of_office(deed, id).await?;
     if !application.stage.is_open() {
@@ -59,8 +62,17 @@ pub async fn claim(deed: &mut Deed<Officer>, counter: &Counter, id: ApplicationI
     }
     let before = free_for_actor(deed, &application).await?;
     let (officer, at) = (deed.actor().id, deed.at());
-    let until = at + Duration::minutes(counter.settings.claims.minutes.into());
+    let steps = steps_of(&deed.actor().roles, application.stage.which());
+    if steps.is_empty() {
+        return Err(TransitionError::NotFrom(application.stage.name()).into());
+    }
+    if steps.iter().all(|permission| *permission == Permission::Decide) {
+        let involved = involved_officers(deed, &application).await?;
+        application.stage.second(&involved, officer)?;
+    }
     let since = before.map_or(at, |claim| claim.since);
+    let minutes = Duration::minutes(counter.settings.claims.minutes.into());
+    let until = (at + minutes).min(since + minutes * MOST_RENEWED);
     let claim = Claim { officer, since, until, moves: application.progress.moves };
     store::put(deed.tx(), id, &claim).await?;
     record(deed, &application, Action::ApplicationClaimed).await?;
@@ -79,8 +91,17 @@ pub async fn release(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<(), 
     record(deed, &application, Action::ApplicationClaimReleased).await
 }
 
+/// Returns the permissions of these roles by which a step may be taken at a stage.
+fn steps_of(roles: &[Role], stage: StageName) -> Vec<Permission> {
+    let permissions = stages::row(stage).ways.iter().filter_map(|way| match way.step.by() {
+        By::Officer(permission) => Some(permission),
+        By::Register | By::Service | By::Station => None,
+    });
+    permissions.filter(|permission| roles.iter().any(|role| permission.roles().contains(role))).collect()
+}
+
 /// Returns the officer who has an application at this moment. A claim ends with a step of the application, and with the
-/// officer's service in its office.
+/// officer's service in its office, or in a role that may take a step.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -89,10 +110,16 @@ pub async fn standing(tx: &mut Tx, application: &Application, at: OffsetDateTime
     if claim.until <= at || claim.moves != application.progress.moves {
         return Ok(None);
     }
-    let office = access::office_of_officer_in_service(tx, claim.officer).await?;
-    let there = office.is_some_and(|office| office == application.office || office == OfficeCode::national());
+    let post = access::post_of_officer(tx, claim.officer).await?;
+    let there = post.is_some_and(|(office, roles)| {
+        (office == application.office || office == OfficeCode::national())
+            && !steps_of(&roles, application.stage.which()).is_empty()
+    });
     Ok(there.then_some(claim))
 }
+
+/// A claim that is taken again and again lasts as many times its minutes.
+const MOST_RENEWED: i32 = 8;
 
 /// Refuses an officer while another one has the application. Returns the officer's own claim.
 ///

@@ -291,7 +291,7 @@ mod tests {
     }
 
     fn captured() -> Stage {
-        let capture = Capture { taken: by(), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
+        let capture = Capture { taken: by(), portrait: "p".into(), features: "f".into(), salt: [7; 16], heard: None };
         Stage::Registered.capture(capture).unwrap()
     }
 

@@ -86,6 +86,9 @@ pub async fn erase<A: Actor>(
                 if let Some(upheld) = upheld {
                     upheld.complaint.words.clear();
                 }
+                if let Some(heard) = &mut capture.heard {
+                    heard.complaint.words.clear();
+                }
                 store::rewrite(deed.tx(), id, &application.stage).await?;
             }
             store::payments::forget_words(deed.tx(), due.person, id).await?;

@@ -51,7 +51,7 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
     let agreed = stage.agreed().iter().map(|decision| decision.by).collect();
     let refuser = stage.moved_by().map(|(by, _)| by);
     let complaint = Complaint { on: TODAY, words: "w".into(), taken: by(number) };
-    let taken = Capture { taken: by(number), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
+    let taken = Capture { taken: by(number), portrait: "p".into(), features: "f".into(), salt: [7; 16], heard: None };
     let seen = stage.capture_of().map(|capture| capture.dossier(officer(number)));
     let approves = if stage.which() == StageName::LocallyApproved { Step::Confirm } else { Step::Approve };
     let hold = Hold { reason: HoldReason::PortraitLost, owner: Role::Capture, at: by(1).at };
@@ -67,7 +67,7 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
         (Step::Refuse, with(stage.clone().refuse(&all, by(number), "r".into(), TODAY), agreed)),
         (Step::Appeal, with(stage.clone().appeal(complaint), refuser.into_iter().chain([officer(number)]).collect())),
         (Step::Uphold, alone(stage.clone().uphold(&all, by(number), "r".into()))),
-        (Step::Allow, with_a_hand(stage.clone().allow(&all, officer(number), [6; 16]))),
+        (Step::Allow, with_a_hand(stage.clone().allow(&all, by(number), "r".into(), [6; 16]))),
         (Step::Hold, alone(stage.clone().hold(hold))),
         (Step::Release, alone(stage.clone().release(&all, officer(number)))),
         (Step::Reopen, alone(stage.clone().reopen([8; 16]))),
@@ -180,7 +180,7 @@ fn no_life_is_a_dead_end_goes_round_an_officer_or_leaves_the_table() {
 
 #[test]
 fn what_a_colleague_saw_is_agreed_to_by_no_other() {
-    let taken = Capture { taken: by(2), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
+    let taken = Capture { taken: by(2), portrait: "p".into(), features: "f".into(), salt: [7; 16], heard: None };
     let procedure = Procedure { team_check: true, central_approval: true };
     let seen_by = |stage: &Stage, number| stage.capture_of().map(|capture| capture.dossier(officer(number)));
     let captured = Stage::Registered.capture(taken).unwrap();

@@ -253,6 +253,21 @@ pub struct Upheld {
     pub reason: String,
 }
 
+/// A refusal that was taken back after a complaint: the decision is taken anew.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Heard {
+    /// The officer who refused, and the moment.
+    pub refused: Decision,
+    /// Why it was refused.
+    pub refusal: String,
+    /// The complaint.
+    pub complaint: Complaint,
+    /// The officer of the national office who decided about it, and the moment.
+    pub decision: Decision,
+    /// Why it was allowed, which the citizen is told.
+    pub reason: String,
+}
+
 /// Where an application stands. A stage carries what is known by then.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "stage")]
@@ -391,6 +406,9 @@ pub enum Stage {
         /// True if the citizen wanted it no more.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         withdrawn: bool,
+        /// True if there was a card, and the citizen did not fetch it while it was kept.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        given_up: bool,
     },
 }
 
@@ -477,6 +495,12 @@ impl StageName {
     pub fn is_open(self) -> bool {
         stages::row(self).rest != Rest::Over
     }
+
+    /// True where there is a card, whose chip proved itself.
+    #[must_use]
+    pub const fn has_card(self) -> bool {
+        matches!(self, Self::Shipped | Self::Personalized | Self::NotFetched | Self::HandedOver)
+    }
 }
 
 impl FromStr for StageName {
@@ -543,6 +567,9 @@ pub struct Capture {
     /// capture of before dossiers were named.
     #[serde(default, with = "hex::serde")]
     pub salt: [u8; 16],
+    /// The complaint because of which the decision is taken anew, for the officers who take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Box<Heard>>,
 }
 
 /// What one officer saw of an application, as that officer names it in an approval.
@@ -637,6 +664,7 @@ struct Known {
     reason: Option<String>,
     reasons: Vec<ReturnReason>,
     withdrawn: bool,
+    given_up: bool,
     /// The day until which the citizen may come, or complain.
     until: Option<Date>,
     complaint: Option<Complaint>,
@@ -691,9 +719,12 @@ impl Known {
             StageName::HandedOver => {
                 Stage::HandedOver { approval: self.approval?, card: self.card?, handed_over: self.decision? }
             }
-            StageName::Cancelled => {
-                Stage::Cancelled { reason: self.reason?, decision: self.decision?, withdrawn: self.withdrawn }
-            }
+            StageName::Cancelled => Stage::Cancelled {
+                reason: self.reason?,
+                decision: self.decision?,
+                withdrawn: self.withdrawn,
+                given_up: self.given_up,
+            },
         })
     }
 }
@@ -759,8 +790,8 @@ impl Stage {
             Self::HandedOver { approval, card, handed_over } => {
                 Known { approval: Some(approval), card: Some(card), decision: Some(handed_over), ..none }
             }
-            Self::Cancelled { reason, decision, withdrawn } => {
-                Known { reason: Some(reason), decision: Some(decision), withdrawn, ..none }
+            Self::Cancelled { reason, decision, withdrawn, given_up } => {
+                Known { reason: Some(reason), decision: Some(decision), withdrawn, given_up, ..none }
             }
         }
     }
@@ -849,6 +880,7 @@ impl Stage {
             | Self::InProduction { approval, .. }
             | Self::Shipped { approval, .. }
             | Self::Personalized { approval, .. }
+            | Self::NotFetched { approval, .. }
             | Self::HandedOver { approval, .. } => Some(approval),
             _ => None,
         }
@@ -894,7 +926,11 @@ impl Stage {
     /// # Errors
     /// [`TransitionError::NotFrom`]
     pub fn capture(self, capture: Capture) -> Result<Self, TransitionError> {
-        self.step(Step::Capture, |known| Known { capture: Some(capture), ..known })
+        // What a complaint said stays with what is taken anew.
+        self.step(Step::Capture, |known| {
+            let heard = known.capture.and_then(|before| before.heard);
+            Known { capture: Some(Capture { heard, ..capture }), ..known }
+        })
     }
 
     /// `Captured → Checked`, by the head of the team, who is not among the `involved` and saw what is checked.
@@ -1026,15 +1062,27 @@ impl Stage {
     ///
     /// # Errors
     /// As [`uphold`](Self::uphold).
-    pub fn allow(self, involved: &[OfficerId], by: OfficerId, salt: [u8; 16]) -> Result<Self, TransitionError> {
-        self.second(involved, by)?;
-        self.step(Step::Allow, |known| known.salted(salt))
+    pub fn allow(
+        self,
+        involved: &[OfficerId],
+        decision: Decision,
+        reason: String,
+        salt: [u8; 16],
+    ) -> Result<Self, TransitionError> {
+        self.second(involved, decision.by)?;
+        self.step(Step::Allow, |known| {
+            let Known { capture, complaint, decision: refused, reason: refusal, .. } = known;
+            let heard = refused.zip(refusal).zip(complaint).map(|((refused, refusal), complaint)| {
+                Box::new(Heard { refused, refusal, complaint, decision, reason })
+            });
+            Known { capture: capture.map(|capture| Capture { salt, heard, ..capture }), ..Known::default() }
+        })
     }
 
     /// Refuses an officer who had a hand in it: who is involved, captured, checked or approved; and about a complaint,
     /// who refused it or took the complaint. Also for one that is
     /// already approved: the same person's second approval is that person's mistake, not the stage's.
-    fn second(&self, involved: &[OfficerId], by: OfficerId) -> Result<(), TransitionError> {
+    pub(super) fn second(&self, involved: &[OfficerId], by: OfficerId) -> Result<(), TransitionError> {
         let captured = self.capture_of().is_some_and(|capture| capture.taken.by == by);
         let agreed = self.agreed().iter().any(|decision| decision.by == by);
         let approved = matches!(self, Self::Approved { approval, .. } if approval.has(by));
@@ -1116,7 +1164,7 @@ impl Stage {
     /// [`TransitionError::NotFrom`]
     pub fn give_up(self, decision: Decision) -> Result<Self, TransitionError> {
         let (decision, reason) = (Some(decision), Some(NOT_FETCHED.to_owned()));
-        self.step(Step::GiveUp, |known| Known { decision, reason, ..known })
+        self.step(Step::GiveUp, |known| Known { decision, reason, given_up: true, ..known })
     }
 
     /// `InProduction | Personalized | NotFetched → Approved`: the chip was spoiled before the citizen had it,
@@ -1150,6 +1198,15 @@ impl Stage {
     /// [`TransitionError::NotFrom`]
     pub fn arrive(self) -> Result<Self, TransitionError> {
         self.step(Step::Arrive, |known| known)
+    }
+
+    /// The card that is made and not handed over.
+    #[must_use]
+    pub const fn finished(&self) -> Option<CardId> {
+        match self {
+            Self::HandedOver { .. } => None,
+            _ => self.card(),
+        }
     }
 
     /// The card, from the proof of its chip on.
@@ -1200,6 +1257,12 @@ impl Known {
 }
 
 impl Approval {
+    /// True if this officer found it in order: checked it, approved it first or last.
+    #[must_use]
+    pub fn is_of(&self, officer: OfficerId) -> bool {
+        self.has(officer) || self.checked.as_ref().is_some_and(|checked| checked.by == officer)
+    }
+
     /// True if this officer approved, first or last.
     fn has(&self, officer: OfficerId) -> bool {
         self.by == officer || self.local.as_ref().is_some_and(|local| local.by == officer)
@@ -1289,8 +1352,13 @@ mod tests {
     const ONE: Procedure = Procedure { team_check: false, central_approval: false };
 
     fn captured() -> Stage {
-        let capture =
-            Capture { taken: by("capture"), portrait: "p".into(), features: "Nốt ruồi".into(), salt: [7; 16] };
+        let capture = Capture {
+            taken: by("capture"),
+            portrait: "p".into(),
+            features: "Nốt ruồi".into(),
+            salt: [7; 16],
+            heard: None,
+        };
         Stage::Registered.capture(capture).unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use time::Date;
 
-use super::model::{Application, NOT_FETCHED, ReturnReason, Stage};
+use super::model::{Application, ReturnReason, Stage};
 use crate::notices::model::{Language, Matter, Need};
 use crate::notices::texts::{self, Of};
 
@@ -16,7 +16,7 @@ pub(super) fn matter(stage: &Stage, due: Option<Date>) -> Option<Matter> {
         }
         Stage::Personalized { .. } => due.map(|until| Matter::Ready { until }),
         Stage::NotFetched { .. } => due.map(|until| Matter::NotFetched { until }),
-        Stage::Cancelled { reason, .. } if reason == NOT_FETCHED => Some(Matter::Destroyed),
+        Stage::Cancelled { given_up: true, .. } => Some(Matter::Destroyed),
         Stage::Refused { reason, appeal_until, .. } => {
             Some(Matter::Refused { reason: reason.clone(), appeal_until: *appeal_until })
         }

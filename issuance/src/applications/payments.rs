@@ -195,6 +195,9 @@ pub enum FeeRefusal {
     /// The receipt was given before.
     #[error("the office gave this receipt before")]
     Receipt,
+    /// The receipt is no number of one.
+    #[error("a receipt's number has letters A to Z, digits, and between them spaces and . - /")]
+    ReceiptUnfit,
     /// The fee is due before this step.
     #[error("{0} đồng are due before this step")]
     Unpaid(u32),
@@ -232,6 +235,7 @@ pub async fn pay(
         return Err(FeeRefusal::PaidOn(first).into());
     }
     let receipt = tidy(receipt).ok_or(CounterError::ReasonMissing)?;
+    let number = receipt_number(&receipt)?;
     let entry = FeeEntry {
         day: on,
         settles: dong.into(),
@@ -240,11 +244,21 @@ pub async fn pay(
         receipt: Some(receipt.clone()),
         ..draft(deed, &application, FeeEntryKind::Payment)
     };
-    if !store::give_receipt(deed.tx(), &entry.office, &receipt, entry.id).await? {
+    if !store::give_receipt(deed.tx(), &entry.office, [&number, &receipt], entry.id).await? {
         return Err(FeeRefusal::Receipt.into());
     }
     let says = format!("{dong} đồng, {}, receipt {receipt}", method.word());
     enter(deed, account, entry, Action::FeePaid, says).await
+}
+
+/// Returns what tells one receipt from another, however it is typed: its letters and digits.
+fn receipt_number(receipt: &str) -> Result<String, FeeRefusal> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '-' | '/');
+    let begins = receipt.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    if !begins || !receipt.chars().all(fits) {
+        return Err(FeeRefusal::ReceiptUnfit);
+    }
+    Ok(receipt.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect())
 }
 
 /// Enters that nothing is to be paid, on a ground of the law, with the evidence that was shown.
@@ -300,6 +314,7 @@ pub async fn undo(
     let account = account_of(deed, &application).await?;
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
     let undone = account.standing(entry)?;
+    deed.actor().may_act_for(&undone.office)?;
     if undone.by == deed.actor().id {
         return Err(TransitionError::SameOfficer.into());
     }
@@ -320,6 +335,10 @@ pub async fn undo(
         undoes: Some(entry),
         ..draft(deed, &application, kind)
     };
+    if kind == FeeEntryKind::Void {
+        // The paper belongs to another application, or is typed anew.
+        store::free_receipt(deed.tx(), entry).await?;
+    }
     let says = format!("{} of {}: {} đồng", kind.word(), undone.kind.word(), undone.settles);
     enter(deed, account, undoing, Action::FeeUndone, says).await
 }

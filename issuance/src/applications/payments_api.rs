@@ -228,6 +228,8 @@ struct Takings {
     balance_dong: i64,
     /// The entries, oldest first.
     items: Vec<FeeEntryView>,
+    /// Identifiers of entries of this page that were changed by another hand: they are in no sum.
+    unreadable: Vec<FeeEntryId>,
     /// The next page is asked for with this text as `after`; null where the list ends.
     next: Option<String>,
 }
@@ -250,9 +252,12 @@ async fn takings(
     let entries = store::of_day(&mut tx, &office, day, after.unwrap_or(Id::nil()), most).await?;
     let sum = store::sum_of_day(&mut tx, &office, day).await?;
     drop(tx);
-    let view = |entry: FeeEntry| (entry.id, FeeEntryView { words: None, ..entry.into() });
-    let Page { items, next, .. } = Page::of(entries.into_iter().map(view).collect(), limit);
+    let view = |entry: FeeEntry| FeeEntryView { words: None, ..entry.into() };
+    let judged = entries.into_iter().map(|(id, entry)| (id, (id, entry.map(view)))).collect();
+    let Page { items: judged, next, .. } = Page::of(judged, limit);
+    let unreadable = judged.iter().filter(|(_, entry)| entry.is_none()).map(|(id, _)| *id).collect();
+    let items = judged.into_iter().filter_map(|(_, entry)| entry).collect();
     let (taken_dong, returned_dong) = (sum.taken, sum.returned);
     let balance_dong = taken_dong - returned_dong;
-    Ok(Json(Takings { office, day: Day(day), taken_dong, returned_dong, balance_dong, items, next }))
+    Ok(Json(Takings { office, day: Day(day), taken_dong, returned_dong, balance_dong, items, unreadable, next }))
 }

@@ -65,6 +65,7 @@ impl From<FeeRefusal> for Problem {
             FeeRefusal::NothingDue => (Code::FeePaymentUnfit, None),
             FeeRefusal::PaidOn(_) => (Code::PeriodUnfit, Some("/paid_on")),
             FeeRefusal::Receipt => (Code::ReceiptTaken, Some("/receipt")),
+            FeeRefusal::ReceiptUnfit => (Code::FeePaymentUnfit, Some("/receipt")),
             FeeRefusal::Unpaid(_) => (Code::FeeUnpaid, None),
         };
         let said = error.to_string();

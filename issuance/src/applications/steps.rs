@@ -158,7 +158,7 @@ pub async fn capture(
     // Also when another officer captures again later: who once had a hand in it never decides on it.
     store::involve(deed.tx(), id, taken.by).await?;
     store::closed::took(deed.tx(), id, &portrait, taken.at).await?;
-    let capture = Capture { taken, portrait, features, salt };
+    let capture = Capture { taken, portrait, features, salt, heard: None };
     application.stage = stepped(application.stage, |stage| stage.capture(capture))?;
     moved(deed, application, Action::ApplicationCaptured, Purpose::Capture).await
 }

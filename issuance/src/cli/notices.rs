@@ -108,30 +108,53 @@ async fn sent(offices: &Offices) -> Outcome {
 async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
     files::private_folder(out)?;
     let (mut written, mut after): (Vec<NoticeId>, NoticeId) = (Vec::new(), Id::nil());
+    let mut passed_over = 0_u64;
     loop {
         let some = store::to_print(&mut offices.deeds().db().begin_read().await?, after, PIECE).await?;
         let Some(last) = some.last() else { break };
         after = *last;
         for id in some {
             let mut deed = offices.deeds().open(Service).await?;
-            let letter = notices::steps::print(&mut deed, &offices.notices, id).await?;
+            let letter = match notices::steps::print(&mut deed, &offices.notices, id).await {
+                Ok(letter) => letter,
+                Err(error) if error.is_of_one() => {
+                    output::complain(format_args!("notice {id} is passed over, the others are printed: {error}"));
+                    passed_over += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             deed.commit().await?;
             let path = out.join(format!("{}.pdf", letter.reference));
-            files::replace(&path, &path.with_extension("new"), &draw(&letter), files::PRIVATE)?;
+            // Of a name that another run at the same time does not have.
+            let beside = path.with_extension(format!("{}.new", std::process::id()));
+            files::replace(&path, &beside, &draw(&letter), files::PRIVATE)?;
             written.push(id);
         }
     }
+    let left = |passed_over: u64| match passed_over {
+        0 => Ok(()),
+        n => Err(format!("{n} notices cannot be printed: issuance verify names the rows that were changed").into()),
+    };
     if written.is_empty() {
-        return Ok(output::line(format_args!("No letter waits."))?);
+        output::line(format_args!("No letter waits that can be printed."))?;
+        return left(passed_over);
     }
     output::line(format_args!("{} letters lie in {}.", written.len(), out.display()))?;
     confirm("Are they printed, and will they be posted? Then they wait no more.", yes)?;
     for id in &written {
         let mut deed = offices.deeds().open(Service).await?;
-        notices::steps::printed(&mut deed, *id).await?;
-        deed.commit().await?;
+        match notices::steps::printed(&mut deed, *id).await {
+            Ok(_) => deed.commit().await?,
+            Err(error) if error.is_of_one() => {
+                output::complain(format_args!("notice {id} is printed and not noted as posted: {error}"));
+                passed_over += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(output::line(format_args!("{} letters are noted as posted.", written.len()))?)
+    output::line(format_args!("{} letters are noted as posted.", written.len()))?;
+    left(passed_over)
 }
 
 /// So many letters are looked for in one go.

@@ -2,8 +2,8 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::Entry;
-use crate::ground::ids::{EntryId, PersonId};
+use super::{Action, Entry};
+use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::ground::{Caller, Id, OfficeCode};
 use crate::store::{Migration, StoreError, Tx};
 use crate::{args, migration, sql};
@@ -85,6 +85,23 @@ pub(crate) async fn last_record_until(
     let end: EntryId = Id::first_at(until + Duration::milliseconds(1));
     let sql = sql!("select at from audit_entry where id < $1 order by id desc limit 1");
     tx.one(sql, args![end]).await?.map(|row| row.get("at")).transpose()
+}
+
+/// Returns the officers who did one of these about an object.
+pub(crate) async fn officers_who(
+    tx: &mut Tx,
+    person: PersonId,
+    object: &str,
+    actions: &[Action],
+) -> Result<Vec<OfficerId>, StoreError> {
+    let sql = sql!("select actor, action from audit_entry where person_id = $1 and object = $2 order by id");
+    let mut officers = Vec::new();
+    for row in tx.all(sql, args![person, object]).await? {
+        let (actor, action): (String, String) = (row.get("actor")?, row.get("action")?);
+        let officer = actor.strip_prefix("officer/").and_then(|id| id.parse::<OfficerId>().ok());
+        officers.extend(officer.filter(|_| actions.iter().any(|wanted| wanted.word() == action)));
+    }
+    Ok(officers)
 }
 
 /// Returns the moment of the last record about this object that was made until then.

@@ -165,6 +165,8 @@ pub enum Permission {
     ReadAudit,
     /// Read cards.
     ReadCard,
+    /// Read what citizens are told in writing.
+    ReadNotice,
     /// Read persons.
     ReadPerson,
     /// Read the stock.
@@ -193,6 +195,7 @@ impl Permission {
             Self::Hold => &[Auditor, Registrar],
             Self::ReadApplication => &[Approver, Capture, HandOver, Registrar],
             Self::ReadAudit => &[Auditor],
+            Self::ReadNotice => &[Approver, Capture, HandOver],
             Self::ReadPerson => &[Approver, Capture, Registrar],
             Self::ReadStock | Self::Stock => &[Stock],
             Self::Release => &[Approver, Registrar],

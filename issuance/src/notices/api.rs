@@ -24,8 +24,8 @@ where
     Desk: FromRef<S>,
 {
     Routes::new()
-        .add(Right::Officer(Permission::ReadApplication), routes!(list))
-        .add(Right::Officer(Permission::ReadApplication), routes!(letter))
+        .add(Right::Officer(Permission::ReadNotice), routes!(list))
+        .add(Right::Officer(Permission::ReadNotice), routes!(letter))
         .add(Right::Officer(Permission::Apply), routes!(delivered))
         .add(Right::Officer(Permission::Apply), routes!(contact))
         .add(Right::Officer(Permission::Apply), routes!(set_contact))

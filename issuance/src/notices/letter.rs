@@ -73,7 +73,8 @@ pub fn draw(letter: &Letter) -> Vec<u8> {
         Language::Vi => "Kính gửi Ông/Bà:",
         Language::En => "To:",
     };
-    let mut block = vec![to.to_owned(), letter.name.clone()];
+    let mut block = vec![to.to_owned()];
+    block.extend(font.wrapped(&letter.name, USUAL, ADDRESS_WIDTH));
     block.extend(font.wrapped(&letter.address, USUAL, ADDRESS_WIDTH));
     for line in &block {
         pages[0].put(line, USUAL, LEFT, y);
@@ -137,16 +138,18 @@ impl Font {
         Self { font, unit }
     }
 
-    /// Returns glyph and width, in thousandths of the size; a letter that the font has not is a question mark.
-    fn glyph(&self, letter: char) -> (u16, f32) {
+    /// Returns glyph, what it shows, and its width in thousandths of the size; a letter that the font has not is a
+    /// question mark.
+    fn glyph(&self, letter: char) -> (u16, char, f32) {
         let (map, metrics) = (self.font.charmap(), self.font.glyph_metrics(Size::unscaled(), LocationRef::default()));
-        let glyph = map.map(letter).or_else(|| map.map('?')).unwrap_or_default();
+        let known = map.map(letter).map(|glyph| (glyph, letter));
+        let (glyph, shown) = known.unwrap_or_else(|| (map.map('?').unwrap_or_default(), '?'));
         let width = metrics.advance_width(glyph).unwrap_or(0.0) * 1000.0 / self.unit;
-        (u16::try_from(glyph.to_u32()).unwrap_or(0), width)
+        (u16::try_from(glyph.to_u32()).unwrap_or(0), shown, width)
     }
 
     fn width(&self, text: &str, size: f32) -> f32 {
-        text.chars().map(|letter| self.glyph(letter).1).sum::<f32>() * size / 1000.0
+        text.chars().map(|letter| self.glyph(letter).2).sum::<f32>() * size / 1000.0
     }
 
     /// Returns the lines into which a text is broken; a word that is longer than a line is broken too.
@@ -197,8 +200,8 @@ fn written(font: &Font, pages: &[Page], letter: &Letter) -> Vec<u8> {
         let mut content = Content::new();
         for (text, size, x, y) in &page.0 {
             let mut glyphs = Vec::with_capacity(2 * text.len());
-            for shown in text.chars() {
-                let (glyph, width) = font.glyph(shown);
+            for letter in text.chars() {
+                let (glyph, shown, width) = font.glyph(letter);
                 used.entry(glyph).or_insert((shown, width));
                 glyphs.extend(glyph.to_be_bytes());
             }
@@ -297,7 +300,7 @@ mod tests {
         let none = font.glyph('?').0;
         let all = "aăâbcdđeêghiklmnoôơpqrstuưvxy0123456789.,;:()-/@+fjwzỳýỷỹỵằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữự";
         for letter in all.chars().chain(all.to_uppercase().chars()) {
-            assert!(font.glyph(letter).0 != none && font.glyph(letter).1 > 0.0, "{letter}");
+            assert!(font.glyph(letter).0 != none && font.glyph(letter).2 > 0.0, "{letter}");
         }
     }
 

@@ -61,11 +61,13 @@ impl<'a> Line<'a> {
 
     /// Hands a notice to the server.
     pub async fn deliver(&mut self, mail: &Mail<'_>) -> Outcome {
-        let handed = AtomicBool::new(false);
-        let outcome = match tokio::time::timeout(self.smtp.patience, self.talk(mail, &handed)).await {
+        let (handed, named) = (AtomicBool::new(false), AtomicBool::new(false));
+        let outcome = match tokio::time::timeout(self.smtp.patience, self.talk(mail, &handed, &named)).await {
             Ok(Ok(())) => Outcome::Delivered,
             Ok(Err(outcome)) => outcome,
             Err(_) if handed.load(Ordering::SeqCst) => Outcome::Unknown("no answer in time".to_owned()),
+            // At this address: the others are tried.
+            Err(_) if named.load(Ordering::SeqCst) => Outcome::Later("rcpt: no answer in time".to_owned()),
             Err(_) => Outcome::Unreachable("no answer in time".to_owned()),
         };
         if outcome != Outcome::Delivered {
@@ -75,7 +77,7 @@ impl<'a> Line<'a> {
         outcome
     }
 
-    async fn talk(&mut self, mail: &Mail<'_>, handed: &AtomicBool) -> Result<(), Outcome> {
+    async fn talk(&mut self, mail: &Mail<'_>, handed: &AtomicBool, named: &AtomicBool) -> Result<(), Outcome> {
         let message = message(self.smtp, mail)?;
         let (from, to) = (address(self.smtp.from.as_deref().unwrap_or_default()), address(mail.to));
         let to = to.ok_or_else(|| Outcome::Never("no address".to_owned()))?;
@@ -85,7 +87,8 @@ impl<'a> Line<'a> {
         };
         let ours = |error: SmtpError| Outcome::Later(said("mail", &error));
         connection.command(MailCommand::new(from, vec![])).await.map_err(ours)?;
-        connection.command(Rcpt::new(to, vec![])).await.map_err(|error| refused("rcpt", &error))?;
+        named.store(true, Ordering::SeqCst);
+        connection.command(Rcpt::new(to, vec![])).await.map_err(|error| refused_address(&error))?;
         connection.command(Data).await.map_err(|error| refused("data", &error))?;
         // From here on a lost answer leaves open whether the server has it.
         handed.store(true, Ordering::SeqCst);
@@ -111,6 +114,13 @@ impl<'a> Line<'a> {
 /// A refusal with a number that is for good, or for now.
 fn refused(step: &str, error: &SmtpError) -> Outcome {
     if error.is_permanent() { Outcome::Never(said(step, error)) } else { Outcome::Later(said(step, error)) }
+}
+
+/// A refusal of the address: for good where the server says that there is no such mailbox. Another one, as of a relay
+/// that is not set up yet, is the server's trouble and not the address's.
+fn refused_address(error: &SmtpError) -> Outcome {
+    let of_address = error.status().map(u16::from).is_some_and(|code| matches!(code, 550 | 551 | 553));
+    if of_address { Outcome::Never(said("rcpt", error)) } else { Outcome::Later(said("rcpt", error)) }
 }
 
 /// The step and the server's number; the server's words may quote the address.

@@ -234,6 +234,19 @@ pub async fn contact(deed: &mut Deed<Officer>, person: PersonId) -> Result<Optio
     Ok(found)
 }
 
+impl NoticeError {
+    /// True for what is wrong with one notice, or with its person: the others are done all the same.
+    pub(crate) fn is_of_one(&self) -> bool {
+        matches!(
+            self,
+            Self::Erased
+                | Self::Unknown
+                | Self::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. })
+                | Self::Person(PopulationError::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. }))
+        )
+    }
+}
+
 /// Why something is not done about a notice.
 #[derive(Debug, Error)]
 pub enum NoticeError {

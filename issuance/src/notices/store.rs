@@ -232,6 +232,8 @@ pub struct Figures {
     pub repeated: u64,
     /// When the oldest that waits to be sent was due.
     pub oldest_due: Option<OffsetDateTime>,
+    /// When the oldest letter that waits for a printer was written.
+    pub oldest_letter: Option<OffsetDateTime>,
 }
 
 /// Returns what waits.
@@ -253,8 +255,11 @@ pub async fn figures(tx: &mut Tx) -> Result<Figures, StoreError> {
         "select written_at from notice where state = 'waiting' and channel in ('email', 'sms')
          order by due_at, id limit 1"
     );
+    let letter =
+        sql!("select written_at from notice where state = 'waiting' and channel = 'letter' order by id limit 1");
     Ok(Figures {
         open,
+        oldest_letter: tx.one(letter, args![]).await?.map(|row| row.get("written_at")).transpose()?,
         repeated: repeated.map_or(Ok(0), |row| row.number("n"))?,
         oldest_due: tx.one(oldest, args![]).await?.map(|row| row.get("written_at")).transpose()?,
     })

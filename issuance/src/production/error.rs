@@ -56,6 +56,9 @@ pub enum ProductionError {
     /// No such batch of cards at this office.
     #[error("no such batch of cards")]
     CardBatchUnknown,
+    /// What was read from a body is no zone, or there is no code.
+    #[error("no machine-readable zone and square code were read: {0}")]
+    BodyUnreadable(&'static str),
     /// A box for the office that sends it.
     #[error("a box is for another office than the one that sends it")]
     BoxUnfit,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crypto::mrz::Td1;
 use serde_json::json;
 use thiserror::Error;
 
@@ -93,7 +94,10 @@ pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), Out
 
 fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {
     match content {
-        Some(content) => files::replace(name, &name.with_extension("new"), content, files::PRIVATE),
+        Some(content) => {
+            // Of a name that another process at the same folder does not have.
+            files::replace(name, &name.with_extension(format!("{}.new", std::process::id())), content, files::PRIVATE)
+        }
         None => match files::remove(name) {
             // The printer's software took it, or it was never written.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -150,7 +154,9 @@ pub struct Checked {
 ///
 /// # Errors
 /// [`ProductionError::Stage`] for an application whose card is not just made, [`ProductionError::SecondOfficer`] for an
-/// officer who had a hand in the application or in the release of its batch, [`ProductionError::OtherOffice`]
+/// officer who had a hand in the application or in the release of a batch that it was in,
+/// [`ProductionError::BodyUnreadable`] for what no body says, [`ProductionError::InBox`] for a card in a parcel,
+/// [`ProductionError::OtherOffice`]
 pub async fn check_body(
     deed: &mut Deed<Officer>,
     production: &Production,
@@ -169,20 +175,29 @@ pub async fn check_body(
     if finished(&application.stage)? != card || !matches!(chip.state, ChipState::Personalized { .. }) {
         return Err(ProductionError::ApplicationGone);
     }
+    if chip.boxed.is_some() {
+        // It is with the courier: no officer has it to read.
+        return Err(ProductionError::InBox);
+    }
+    let mrz: String = body.mrz.split_whitespace().collect();
+    // A slip of the scanner is no other body.
+    Td1::parse(mrz.as_bytes()).map_err(|_| ProductionError::BodyUnreadable("the zone does not hold"))?;
+    if body.qr.trim().is_empty() {
+        return Err(ProductionError::BodyUnreadable("the square code is empty"));
+    }
     let me = deed.actor().id;
-    let approved_by = application.stage.approval_of().map(|approval| approval.by);
+    let agreed = application.stage.approval_of().is_some_and(|approval| approval.is_of(me));
     let item = items::of_application(deed.tx(), id).await?;
-    let released_by = match &item {
-        Some(item) => card_batches::officers(deed.tx(), item.batch).await?,
-        None => Vec::new(),
-    };
+    let mut released_by = Vec::new();
+    for batch in items::batches_of_application(deed.tx(), id).await? {
+        released_by.extend(card_batches::officers(deed.tx(), batch).await?);
+    }
     let touched = applications::involved(deed.tx(), id).await?;
-    if approved_by == Some(me) || touched.contains(&me) || released_by.contains(&me) {
+    if agreed || touched.contains(&me) || released_by.contains(&me) {
         return Err(ProductionError::SecondOfficer);
     }
     let document = store::document(deed.tx(), id, &serial).await?.ok_or(ProductionError::ApplicationGone)?;
     let faces = documents::faces(production, &document)?;
-    let mrz: String = body.mrz.split_whitespace().collect();
     let differs = match (mrz == faces.mrz.concat(), body.qr.trim() == qr::text(&faces.dg13)) {
         (true, true) => None,
         (false, true) => Some("the machine-readable zone of the body differs from the chip"),
@@ -210,10 +225,7 @@ pub async fn check_body(
 
 /// Returns the card of an application whose card is made and not handed over.
 fn finished(stage: &Stage) -> Result<CardId, ProductionError> {
-    match stage {
-        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } => Ok(*card),
-        other => Err(TransitionError::NotFrom(other.name()).into()),
-    }
+    stage.finished().ok_or_else(|| TransitionError::NotFrom(stage.name()).into())
 }
 
 /// So many jobs are done at once, so that the other work of the service is not kept waiting.

@@ -38,6 +38,7 @@ impl From<ProductionError> for Problem {
             E::ActiveAuthentication => Code::ActiveAuthenticationFailed,
             E::ApplicationCancelled => Code::ApplicationCancelled,
             E::ApplicationGone => Code::ApplicationMovedOn,
+            E::BodyUnreadable(_) => Code::BodyUnreadable,
             E::BatchUnknown => Code::ProductionBatchUnknown,
             E::CardBatchClosed => Code::BatchClosed,
             E::CardBatchExhausted => Code::BatchExhausted,

@@ -132,7 +132,6 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: ApplicationId, reason: &str) -
     if let Some(serial) = &bound {
         let mut chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
         end_document(deed, &chip).await?;
-        print_jobs::end_of_chip(deed.tx(), serial).await?;
         let (reason, evidence) = ("application cancelled".to_owned(), "its cancellation".to_owned());
         let account = Account { reason, evidence, by: deed.caller().to_string(), at: deed.at() };
         chip.state = chip.state.spoil(account)?;
@@ -162,7 +161,7 @@ pub async fn give_up(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Appl
     let serial = cards.iter().find(|known| known.id == card).map(|card| card.serial);
     let serial = serial.ok_or(ProductionError::ChipUnknown)?;
     let mut chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
-    let mut application = applications::steps::of_office(deed, id).await?;
+    let mut application = applications::steps::to_step(deed, id).await?;
     if let Some(due) = application.progress.due.filter(|due| *due >= deed.today()) {
         return Err(ProductionError::Kept(due));
     }
@@ -206,7 +205,6 @@ pub(super) async fn free_application<A: Actor>(deed: &mut Deed<A>, chip: &Chip) 
     }
     if let ChipState::Bound { application, .. } | ChipState::Personalized { application, .. } = chip.state {
         end_document(deed, chip).await?;
-        print_jobs::end_of_chip(deed.tx(), &chip.serial).await?;
         let found = applications::store::application_locked(deed, application).await?;
         let mut application = found.ok_or(ProductionError::ApplicationGone)?;
         application.stage = application.stage.unbind()?;
@@ -222,6 +220,8 @@ pub(super) async fn free_application<A: Actor>(deed: &mut Deed<A>, chip: &Chip) 
 /// not will never be signed.
 async fn end_document<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), ProductionError> {
     let Some(application) = chip.state.application() else { return Ok(()) };
+    // What is printed of it holds the portrait, and is removed with it.
+    print_jobs::end_of_chip(deed.tx(), &chip.serial).await?;
     let Some(document) = store::document(deed.tx(), application, &chip.serial).await? else { return Ok(()) };
     store::drop_document(deed.tx(), document.id).await?;
     if let Some((_, sod_sha256)) = document.signed {

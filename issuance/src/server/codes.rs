@@ -666,7 +666,14 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/production/{id}/body-check",
-        &[C::ApplicationMovedOn, C::OtherOffice, C::SecondOfficerNeeded, C::StageDoesNotAllow],
+        &[
+            C::ApplicationMovedOn,
+            C::BodyUnreadable,
+            C::ChipInBox,
+            C::OtherOffice,
+            C::SecondOfficerNeeded,
+            C::StageDoesNotAllow,
+        ],
     ),
     ("POST", "/api/v1/batches", &[C::ListTooLong]),
     ("GET", "/api/v1/batches/{id}", &[C::BatchUnknown, C::OtherOffice]),

@@ -72,6 +72,9 @@ pub struct Status {
     /// When the oldest notice that waits to be sent was written; `null` while none waits.
     #[serde(with = "time::serde::rfc3339::option")]
     pub notices_wait_since: Option<OffsetDateTime>,
+    /// When the oldest letter that waits to be printed was written; `null` while none waits.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub letters_wait_since: Option<OffsetDateTime>,
     /// The last year up to which the holidays are known; `null` if those of this year are not.
     pub holidays_until: Option<i32>,
     /// True if the holidays of this year were announced, or set by hand.
@@ -365,6 +368,7 @@ pub(super) async fn take(
         notices: told.open.into_iter().map(counted).collect(),
         notices_repeated: told.repeated,
         notices_wait_since: told.oldest_due,
+        letters_wait_since: told.oldest_letter,
         holidays_until: calendar.known_until(today.year()),
         holidays_announced: calendar.is_announced(today.year()),
         number_cells: numbering::store::fullest(&mut tx, HALF_A_CELL).await?,
@@ -683,6 +687,10 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         let says = format!("waiting to be sent since {}: is the mail server there? The log says why", moment(since));
         find(Severity::Warning, "notices", says);
     }
+    if let Some(since) = status.letters_wait_since.filter(|since| now - *since > LETTERS_ARE_LATE) {
+        let says = format!("letters wait to be printed since {}: issuance notices letters --out DIR", moment(since));
+        find(Severity::Warning, "letters", says);
+    }
     let year = status.holidays_until.unwrap_or_else(|| now.year() - 1);
     let end = Date::from_ordinal_date(year + 1, 1).map_or(now, |day| day.midnight().assume_utc());
     let left = (end - now).whole_days();
@@ -785,6 +793,8 @@ const HALF_A_CELL: u64 = 500_000;
 const HOLIDAYS_ARE_NEEDED: i64 = 45;
 /// A notice that waits longer to be sent is said.
 const NOTICES_ARE_LATE: Duration = Duration::days(1);
+/// A letter that waits longer for a printer is said: the citizen's days to answer run.
+const LETTERS_ARE_LATE: Duration = Duration::days(5);
 /// Time to enter what was announced: it is in autumn.
 const HOLIDAYS_ARE_AWAITED: i64 = 75;
 /// An archive that is older than this keeps little of what it is there for.

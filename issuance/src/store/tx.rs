@@ -167,13 +167,14 @@ impl Tx {
         self.first(sql, "", arguments).await
     }
 
-    /// Returns the first row and keeps it from other writers until this transaction ends: `select … for update` on
-    /// PostgreSQL; on SQLite a writing transaction is the only writer anyway.
+    /// Returns the first row and keeps it from other writers until this transaction ends: `select … for no key
+    /// update` on PostgreSQL, beside which rows that name this one may
+    /// still be written; on SQLite a writing transaction is the only writer anyway.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn one_locked(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
-        self.first(sql, " for update", arguments).await
+        self.first(sql, " for no key update", arguments).await
     }
 
     /// As [`one_locked`](Self::one_locked), but passes over rows that another transaction holds: how a worker claims
@@ -182,7 +183,7 @@ impl Tx {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn claim(&mut self, sql: Sql, arguments: Vec<Argument>) -> Result<Option<Record>, StoreError> {
-        self.first(sql, " for update skip locked", arguments).await
+        self.first(sql, " for no key update skip locked", arguments).await
     }
 
     /// Returns all rows.

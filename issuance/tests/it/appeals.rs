@@ -1,8 +1,9 @@
 //! A citizen's complaint about a refusal, on SQLite and on PostgreSQL.
 
 use issuance::applications::appeals::{self, AppealOutcome};
-use issuance::applications::model::{Application, Kind, Stage};
-use issuance::applications::{CounterError, hand_over, steps as counter};
+use issuance::applications::model::{Application, Kind, ReturnReason, Stage};
+use issuance::applications::steps::{self as counter, Missing};
+use issuance::applications::{CounterError, hand_over};
 use issuance::deed::Object;
 use issuance::ground::ids::ApplicationId;
 use issuance::ground::{OfficeCode, Officer, Role};
@@ -108,6 +109,10 @@ async fn a_complaint_that_is_allowed_is_decided_anew_by_officers_who_had_no_hand
             (before.progress.promised, allowed.progress.promised),
             (Some(date!(2026 - 12 - 11)), Some(date!(2026 - 12 - 31)))
         );
+        let heard = allowed.stage.capture_of().and_then(|capture| capture.heard.clone()).expect("it is kept");
+        assert_eq!((heard.refused.by, heard.decision.by), (offices.approver.id, chief.id));
+        assert_eq!((heard.complaint.words.as_str(), heard.refusal.is_empty()), ("Ảnh chụp sau khi ốm", false));
+        assert_eq!(heard.reason, "Hai ảnh trước đây là cùng một người", "who decides anew reads why");
         let salt = |application: &Application| application.stage.capture_of().unwrap().salt;
         assert_ne!(salt(&before), salt(&allowed), "officers look again");
         for officer in [&offices.approver, &chief] {
@@ -120,6 +125,25 @@ async fn a_complaint_that_is_allowed_is_decided_anew_by_officers_who_had_no_hand
         let card = offices.card(&mut chip).await;
         within!(offices, offices.counter, deed => hand_over::hand_over(deed, card, &allowed.slip.0)).unwrap();
         offices.counts_are_true().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_who_returned_the_application_once_does_not_decide_about_the_complaint() {
+    both(async |offices| {
+        let id = offices.applies(offices.citizen().await, Kind::First).await.unwrap().id;
+        offices.captures(id).await;
+        let (state, until) = (&offices.state, date!(2026 - 12 - 01));
+        let missing = Missing { reasons: vec![ReturnReason::EvidenceMissing], says: "Giấy khai sinh", until };
+        within!(offices, offices.approver, deed => counter::give_back(deed, &state.counter, id, missing)).unwrap();
+        within!(offices, offices.capture, deed => counter::resubmit(deed, id)).unwrap();
+        let other = appoint(state.deeds(), Role::Approver).await;
+        within!(offices, other, deed => counter::refuse(deed, id, "x")).unwrap();
+        complains(offices, id, REFUSED_ON).await.unwrap();
+        let promoted = moves(state.deeds(), &offices.approver, "national").await;
+        assert_eq!(code(decides(offices, &promoted, id, AppealOutcome::Upheld).await), "second-officer-needed");
+        decides(offices, &chief(offices).await, id, AppealOutcome::Upheld).await.unwrap();
     })
     .await;
 }

@@ -9,6 +9,7 @@ use issuance::deed::Object;
 use issuance::ground::ids::{ApplicationId, OfficerId};
 use issuance::ground::{Officer, Role};
 use issuance::population::history::EventKind;
+use issuance::store::Argument;
 use issuance::web::Problem;
 use issuance::{args, sql};
 use serde_json::{Value, json};
@@ -63,21 +64,23 @@ async fn while_an_officer_has_an_application_no_other_takes_a_step() {
         offices.clock.advance(Duration::minutes(10));
         let again = takes(offices, first, id).await.unwrap();
         assert_eq!((again.since, again.until), (taken.since, taken.until + Duration::minutes(10)));
-        // A step ends it.
+        // A step ends it, and who has none to take there does not take it.
         offices.approves(first, id).await.unwrap();
-        takes(offices, &second, id).await.unwrap();
-        assert_eq!(told(takes(offices, first, id).await).0, "application-claimed");
+        assert_eq!(told(takes(offices, first, id).await).0, "stage-does-not-allow");
+        takes(offices, &offices.capture, id).await.unwrap();
+        within!(offices, offices.capture, deed => claims::release(deed, id)).unwrap();
         let mut chip = offices.initialised(1).await;
         let card = offices.card(&mut chip).await;
         let slip = offices.application(id).await.slip.0;
-        takes(offices, &second, id).await.unwrap();
+        let beside = appoint(offices.state.deeds(), Role::HandOver).await;
+        takes(offices, &beside, id).await.unwrap();
         let hands_over = async || within!(offices, offices.counter, deed => hand_over(deed, card, &slip));
         let refused = hands_over().await.map_err(|error| match error {
             HandOverError::Counter(source) => *source,
             other => panic!("{other}"),
         });
-        assert_eq!(told(refused).1, Some(second.id));
-        within!(offices, second, deed => claims::release(deed, id)).unwrap();
+        assert_eq!(told(refused).1, Some(beside.id));
+        within!(offices, beside, deed => claims::release(deed, id)).unwrap();
         hands_over().await.unwrap();
         assert_eq!(told(takes(offices, first, id).await).0, "stage-does-not-allow", "an end is not taken");
     })
@@ -105,6 +108,37 @@ async fn a_claim_ends_by_itself_and_with_the_officers_service() {
         offices.approves(&third, id).await.unwrap();
         let trail = offices.trail(Object::Application(id)).await;
         assert_eq!(trail.iter().filter(|action| *action == "application-claimed").count(), 3, "{trail:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_of_an_officer_who_may_take_a_step_and_is_not_renewed_without_end() {
+    both(async |offices| {
+        let id = captured(offices).await;
+        let deeds = offices.state.deeds();
+        let counter = &offices.counter;
+        assert_eq!(told(takes(offices, counter, id).await).0, "stage-does-not-allow", "there is no card to hand over");
+        // Renewed each quarter of an hour, it lasts two hours and no longer.
+        let first = takes(offices, &offices.approver, id).await.unwrap();
+        let mut last = first.clone();
+        for _ in 0..9 {
+            offices.clock.advance(Duration::minutes(14));
+            if last.until > offices.clock.now() {
+                last = takes(offices, &offices.approver, id).await.unwrap();
+            }
+        }
+        assert_eq!(last.until, first.since + Duration::hours(2));
+        let second = appoint(deeds, Role::Approver).await;
+        takes(offices, &second, id).await.unwrap();
+        // Another role: the claim is over.
+        let mut tx = deeds.db().begin_upkeep().await.unwrap();
+        let other = sql!("update officer set roles = $1 where id = $2");
+        let roles = Argument::json(&[Role::Auditor]);
+        tx.change(&OFFICER, second.id, other, args![roles, second.id]).await.unwrap();
+        tx.commit().await.unwrap();
+        takes(offices, &offices.approver, id).await.unwrap();
+        within!(offices, offices.approver, deed => counter::refuse(deed, id, "x")).unwrap();
     })
     .await;
 }

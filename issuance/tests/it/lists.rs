@@ -86,8 +86,13 @@ async fn opened(house: &House, application: Opened<'_>) -> ApplicationId {
 
 fn captured(by: &str, at: OffsetDateTime) -> (Capture, Decision) {
     let taken = Decision { by: by.parse().unwrap(), at };
-    let capture =
-        Capture { taken: taken.clone(), portrait: "00".repeat(32), features: "Nốt ruồi".to_owned(), salt: [0; 16] };
+    let capture = Capture {
+        taken: taken.clone(),
+        portrait: "00".repeat(32),
+        features: "Nốt ruồi".to_owned(),
+        salt: [0; 16],
+        heard: None,
+    };
     (capture, taken)
 }
 

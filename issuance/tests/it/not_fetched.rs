@@ -86,7 +86,9 @@ async fn a_card_that_nobody_fetches_is_revoked_and_destroyed_before_two_witnesse
         assert_eq!(misses(offices).await, 1);
         offices.clock.advance(Duration::days(120));
         let given_up = within!(offices, offices.stock, deed => withdrawal::give_up(deed, id)).unwrap();
-        let Stage::Cancelled { reason, withdrawn: false, decision } = &given_up.stage else { panic!("{given_up:?}") };
+        let Stage::Cancelled { reason, withdrawn: false, given_up: true, decision } = &given_up.stage else {
+            panic!("{given_up:?}")
+        };
         assert_eq!((reason.as_str(), decision.by), (NOT_FETCHED, offices.stock.id));
         assert_eq!((offices.status(&sod).await.as_str(), offices.revoked().await), ("revoked", 1));
         assert_eq!(notices(offices, id).await, ["ready", "not-fetched", "destroyed"]);
@@ -114,6 +116,17 @@ async fn a_card_that_nobody_fetches_is_revoked_and_destroyed_before_two_witnesse
         // The citizen may apply again.
         let person = given_up.person;
         offices.applies(person, Kind::First).await.unwrap();
+    })
+    .await;
+}
+
+/// The words of an officer are no fact: the citizen is not told of a card that never was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_that_is_cancelled_with_the_words_of_a_card_that_was_not_fetched_had_no_card() {
+    on_both(async |offices| {
+        let id = offices.applies(offices.citizen().await, Kind::First).await.unwrap().id;
+        within!(offices, offices.capture, deed => withdrawal::cancel(deed, id, NOT_FETCHED)).unwrap();
+        assert_eq!(notices(offices, id).await, Vec::<&str>::new());
     })
     .await;
 }

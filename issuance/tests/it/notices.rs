@@ -430,6 +430,16 @@ async fn letters_are_printed_by_a_command_and_wait_until_they_are() {
         assert_eq!(offices.trail(Object::Notice(one)).await, ["notice-read", "notice-read", "notice-sent"]);
         let (code, said) = letters_of(&["--yes"]).await;
         assert!(code == Some(0) && said.contains("No letter waits"), "{said}");
+        // A row that another hand changed holds no other letter.
+        let (_, changed) = refused(&offices, offices.citizen().await).await;
+        let (_, other) = refused(&offices, offices.citizen().await).await;
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        tx.run(sql!("update notice set attempts = 3 where id = $1"), args![changed]).await.unwrap();
+        tx.commit().await.unwrap();
+        let (code, said) = letters_of(&["--yes"]).await;
+        assert!(code == Some(1) && said.contains("1 letters are noted as posted"), "{said}");
+        assert!(said.contains(&format!("notice {changed} is passed over")), "{said}");
+        assert_eq!(letters(&offices).await, [changed], "{other} is posted");
     }
 }
 

@@ -163,7 +163,7 @@ async fn refused(db: &Db, statements: &[Statement], locks: bool) -> Vec<String> 
         // A view is not locked, and an aggregate has no row to lock.
         let aggregate = ["count(", "sum("].iter().any(|word| statement.pg.contains(word));
         if locks && plain && !statement.pg.contains(" v_") && !aggregate {
-            for lock in [" for update", " for update skip locked"] {
+            for lock in [" for no key update", " for no key update skip locked"] {
                 texts.push((format!("{}{lock}", statement.pg), statement.lite.clone()));
             }
         }

@@ -4,6 +4,7 @@
 use crypto::identity::CardSerial;
 use time::OffsetDateTime;
 
+use crate::applications::model::StageName;
 use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, StationId};
 use crate::ground::{Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
@@ -209,6 +210,18 @@ pub async fn of_application(tx: &mut Tx, id: ApplicationId) -> Result<Option<Bat
     tx.all_sealed(&BATCH_ITEM, sql, args![id]).await?.first().map(read).transpose()
 }
 
+/// Returns the batches in which an application is or was.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn batches_of_application(tx: &mut Tx, id: ApplicationId) -> Result<Vec<CardBatchId>, StoreError> {
+    let sql = sql!(
+        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, version, mac
+         from batch_item where application_id = $1 order by id"
+    );
+    tx.all_sealed(&BATCH_ITEM, sql, args![id]).await?.iter().map(|row| Id::of(row, "batch_id")).collect()
+}
+
 /// Returns the first item of a batch that is bound to a chip and whose lease ran out before this moment.
 ///
 /// # Errors
@@ -306,7 +319,7 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
 /// True for a stage at which there is a card.
 #[must_use]
 pub fn is_card(stage: &str) -> bool {
-    matches!(stage, "shipped" | "personalized" | "handed-over")
+    stage.parse::<StageName>().is_ok_and(StageName::has_card)
 }
 
 /// Returns a page of the items of a batch by place, each with the stage of its application and whether its MAC holds.

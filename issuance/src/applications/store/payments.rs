@@ -69,18 +69,29 @@ pub(in crate::applications) async fn insert(tx: &mut Tx, entry: &FeeEntry) -> Re
     tx.insert_sealed(&FEE_ENTRY, sql, values).await
 }
 
-/// Notes that an office gave a receipt. Returns false if it gave this one before.
+/// Notes that an office gave a receipt, by its number; `typed` as an earlier version noted it. Returns false if it gave
+/// this one before.
 pub(in crate::applications) async fn give_receipt(
     tx: &mut Tx,
     office: &OfficeCode,
-    receipt: &str,
+    [number, typed]: [&str; 2],
     entry: FeeEntryId,
 ) -> Result<bool, StoreError> {
+    let before = sql!("select entry_id from fee_receipt where office = $1 and receipt = $2");
+    if tx.one(before, args![office, typed]).await?.is_some() {
+        return Ok(false);
+    }
     let sql = sql!(
         "insert into fee_receipt (office, receipt, entry_id) values ($1, $2, $3)
          on conflict (office, receipt) do nothing"
     );
-    Ok(tx.run(sql, args![office, receipt, entry]).await? == 1)
+    Ok(tx.run(sql, args![office, number, entry]).await? == 1)
+}
+
+/// Frees the receipt of an entry that was struck out: the paper is entered anew.
+pub(in crate::applications) async fn free_receipt(tx: &mut Tx, entry: FeeEntryId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from fee_receipt where entry_id = $1"), args![entry]).await?;
+    Ok(())
 }
 
 /// Returns the entries of an application, oldest first. The deed owes a record that names the person.
@@ -97,7 +108,7 @@ pub(in crate::applications) async fn of_application(
     tx.all_sealed(&FEE_ENTRY, sql, args![person, id]).await?.iter().map(read).collect()
 }
 
-/// Returns entries in the takings of an office on a day, by id, after this one.
+/// Returns entries in the takings of an office on a day, by id, after this one; each with whether its MAC holds.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -107,13 +118,15 @@ pub async fn of_day(
     day: Date,
     after: FeeEntryId,
     most: i64,
-) -> Result<Vec<FeeEntry>, StoreError> {
+) -> Result<Vec<(FeeEntryId, Option<FeeEntry>)>, StoreError> {
     let sql = sql!(
         "select id, application_id, person_id, office, day, kind, settles, dong, method, receipt, ground, words, undoes,
              recorded_by, recorded_at, version, mac
          from fee_entry where office = $1 and day = $2 and id > $3 order by id limit $4"
     );
-    tx.all_sealed(&FEE_ENTRY, sql, args![office, day, after, most]).await?.iter().map(read).collect()
+    let rows = tx.all_judged(&FEE_ENTRY, sql, args![office, day, after, most]).await?;
+    let judged = |(row, holds): &(Record, bool)| Ok((Id::of(row, "id")?, holds.then(|| read(row)).transpose()?));
+    rows.iter().map(judged).collect()
 }
 
 /// What an office took on a day, and what it gave back or struck out, in đồng.
@@ -123,21 +136,32 @@ pub struct DaySum {
     pub taken: i64,
     /// Given back or struck out, as a positive number.
     pub returned: i64,
+    /// Entries that another hand changed, and that are in no sum.
+    pub unreadable: u64,
 }
 
-/// Returns what an office took and gave back on a day.
+/// Returns what an office took and gave back on a day, by the entries whose MACs hold.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn sum_of_day(tx: &mut Tx, office: &OfficeCode, day: Date) -> Result<DaySum, StoreError> {
-    let sql = sql!(
-        "select cast(coalesce(sum(case when dong > 0 then dong else 0 end), 0) as bigint) as taken,
-                cast(coalesce(sum(case when dong < 0 then -dong else 0 end), 0) as bigint) as returned
-         from fee_entry where office = $1 and day = $2"
-    );
-    let Some(row) = tx.one(sql, args![office, day]).await? else { return Ok(DaySum::default()) };
-    Ok(DaySum { taken: row.get("taken")?, returned: row.get("returned")? })
+    let (mut sum, mut after) = (DaySum::default(), Id::nil());
+    loop {
+        let some = of_day(tx, office, day, after, PIECE).await?;
+        let Some((last, _)) = some.last() else { return Ok(sum) };
+        after = *last;
+        for (_, entry) in some {
+            match entry.map(|entry| entry.dong) {
+                None => sum.unreadable += 1,
+                Some(dong) if dong < 0 => sum.returned -= dong,
+                Some(dong) => sum.taken += dong,
+            }
+        }
+    }
 }
+
+/// So many entries of a day are read in one go.
+const PIECE: i64 = 500;
 
 /// Empties the words of an application's entries: the evidence of an exemption tells of the citizen's life.
 pub(in crate::applications) async fn forget_words(

@@ -663,7 +663,7 @@ pub(in crate::population) async fn find_in_households(
     }
     let sql = sql!(
         pg "select id, findings, quality_commune, quality_month, quality_words from person
-            where household = any($1) order by id for update",
+            where household = any($1) order by id for no key update",
         lite "select id, findings, quality_commune, quality_month, quality_words from person
               where household in (select value from json_each($1)) order by id",
     );

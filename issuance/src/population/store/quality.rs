@@ -160,7 +160,7 @@ pub(in crate::population) async fn count_persons_of_before(db: &Db, reference: &
         // twice.
         let sql = sql!(
             pg "select id, record, findings, declared_at from person where quality_commune is null order by id limit 500
-                for update",
+                for no key update",
             lite "select id, record, findings, declared_at from person where quality_commune is null order by id limit 500",
         );
         let rows = tx.all(sql, args![]).await?;
