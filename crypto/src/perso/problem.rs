@@ -85,6 +85,10 @@ catalogue! {
     ApplicationMovedOn "application-moved-on" Request
     ApplicationOpen "application-open" Request
     ApplicationUnknown "application-unknown" Request
+    ArchiveAnswerMissing "archive-answer-missing" Request
+    ArchiveAnswerUnfit "archive-answer-unfit" Request
+    ArchiveRequestClosed "archive-request-closed" Request
+    ArchiveRequestUnknown "archive-request-unknown" Request
     BatchClosed "batch-closed" Request
     BatchExhausted "batch-exhausted" Request
     BatchItemElsewhere "batch-item-elsewhere" Chip
@@ -136,6 +140,8 @@ catalogue! {
     ClaimMismatch "claim-mismatch" Request
     ClaimNeeded "claim-needed" Request
     ClaimTooSoon "claim-too-soon" Station
+    ClassificationMissing "classification-missing" Request
+    ClassificationUnfit "classification-unfit" Request
     ColumnUnknown "column-unknown" Request
     ContactUnfit "contact-unfit" Request
     CredentialsWrong "credentials-wrong" Station
@@ -237,6 +243,7 @@ catalogue! {
     RoleMissing "role-missing" Station
     RolesExclude "roles-exclude" Request
     RouteWithoutRight "route-without-right" Service
+    SealUnfit "seal-unfit" Request
     SearchTooBroad "search-too-broad" Request
     SearchUnfit "search-unfit" Request
     SecondFactorNeeded "second-factor-needed" Station

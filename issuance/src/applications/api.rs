@@ -13,6 +13,8 @@ use super::model::{
     Application, DossierDigest, Kind, KindAndReason, KindName, ReasonName, ReturnReason, Slip, Stage, StageName,
 };
 use super::notices::notice;
+use super::paper_archive::{self, OfPapers};
+use super::paper_archive_api::{self, ArchiveRequestView, ClassificationView};
 use super::portrait::Crop;
 use super::register_check::{self, RegisterCheckSaid, RegisterCheckView};
 use super::stages::{By, Step};
@@ -54,6 +56,7 @@ where
         .merge(payments_api::routes())
         .merge(reading::routes())
         .merge(lists::routes())
+        .merge(paper_archive_api::routes())
         .merge(reference::routes())
         .merge(register_check::routes())
 }
@@ -210,6 +213,10 @@ pub(crate) struct ApplicationView {
     likely_doubles: Option<PersonDuplicates>,
     /// What the citizen said to what the register holds; only when read.
     register_check: Option<RegisterCheckView>,
+    /// Where the papers of the citizen's old identity card lie; only when read by an officer who captures or decides.
+    classification: Option<ClassificationView>,
+    /// What archives of papers were asked and answered, the first question first; likewise.
+    archive_requests: Option<Vec<ArchiveRequestView>>,
     /// The officer who has taken it for some minutes; only when read.
     claimed_by: Option<OfficerId>,
     /// Until when; only when read.
@@ -288,6 +295,8 @@ impl ApplicationView {
             complaint,
             likely_doubles: None,
             register_check: None,
+            classification: None,
+            archive_requests: None,
             claimed_by: None,
             claimed_until: None,
             legal_hold: None,
@@ -343,7 +352,7 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json((application, keeping, likely, claim, check)) = desk
+    let Json((application, keeping, likely, claim, check, papers)) = desk
         .look(officer.clone(), async |deed| {
             let application = steps::read(deed, id, occasion).await?;
             let keeping = steps::keeping(deed, &application).await?;
@@ -351,7 +360,11 @@ async fn read(
             let at = deed.at();
             let claim = claims::standing(deed.tx(), &application, at).await?;
             let check = register_check::unsettled(deed, &application).await?;
-            Ok::<_, CounterError>((application, keeping, likely, claim, check))
+            let papers = match deed.actor().may(Permission::Capture) || deed.actor().may(Permission::Decide) {
+                true => Some(paper_archive::of_application(deed.tx(), application.id).await?),
+                false => None,
+            };
+            Ok::<_, CounterError>((application, keeping, likely, claim, check, papers))
         })
         .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
@@ -359,6 +372,10 @@ async fn read(
     let (claimed_by, claimed_until) = claim.map(|claim| (claim.officer, claim.until)).unzip();
     let likely_doubles = likely.map(PersonDuplicates::from);
     let register_check = check.map(RegisterCheckView::from);
+    let classification = papers.as_ref().and_then(ClassificationView::of);
+    let archive_requests =
+        papers.map(|OfPapers { requests, .. }| requests.into_iter().map(ArchiveRequestView::from).collect());
+    let view = ApplicationView { classification, archive_requests, ..view };
     Ok(Json(ApplicationView { likely_doubles, register_check, claimed_by, claimed_until, ..view }))
 }
 

@@ -8,7 +8,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model::{ChangeReason, Kind, ReissueReason};
+use super::model::{ChangeReason, Held, Kind, ReissueReason};
 
 /// What the fee of a case is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +33,34 @@ pub enum OldDocument {
     IdentityCardAtHandOver,
     /// There is none; one that is found later is handed in.
     None,
+}
+
+/// When a case needs a look-up in the archive of papers (Circular 60/2021/TT-BCA, Art. 6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LookUp {
+    /// With a nine-digit card (CMND) that is changed for the citizen card.
+    OldCard,
+    /// Where the register knows of no card that the person had: its number stands in the papers alone.
+    UnknownCard,
+}
+
+impl LookUp {
+    /// Returns whether the papers of a person are to be looked up.
+    #[must_use]
+    pub fn is_needed(self, has_old_card: bool, held: Held) -> bool {
+        match self {
+            Self::OldCard => has_old_card,
+            Self::UnknownCard => held == Held::Never,
+        }
+    }
+
+    /// The words, as they are documented.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::OldCard => "with a nine-digit card",
+            Self::UnknownCard => "where the register knows of no card",
+        }
+    }
 }
 
 /// What a case says to what the registry of cards knows of the person.
@@ -65,6 +93,8 @@ pub struct Case {
     pub fee: Fee,
     /// What is taken back.
     pub old: OldDocument,
+    /// When the archive of papers is asked.
+    pub look_up: LookUp,
 }
 
 const UNKNOWN: Verdict = Verdict::Doubtful("the register knows of no card that the person had");
@@ -73,12 +103,12 @@ const IN_HAND: Verdict = Verdict::Contradicts("the person has a card that is not
 
 const fn change(reason: ChangeReason, law: &'static str, fee: Fee) -> Case {
     let (kind, old) = (Kind::Change(reason), OldDocument::CardAtHandOver);
-    Case { kind, law, never: UNKNOWN, now: Verdict::Fits, once: GONE, fee, old }
+    Case { kind, law, never: UNKNOWN, now: Verdict::Fits, once: GONE, fee, old, look_up: LookUp::UnknownCard }
 }
 
 const fn reissue(reason: ReissueReason, law: &'static str) -> Case {
     let (kind, old, fee) = (Kind::Reissue(reason), OldDocument::None, Fee::Reissue);
-    Case { kind, law, never: UNKNOWN, now: IN_HAND, once: Verdict::Fits, fee, old }
+    Case { kind, law, never: UNKNOWN, now: IN_HAND, once: Verdict::Fits, fee, old, look_up: LookUp::UnknownCard }
 }
 
 /// All cases.
@@ -94,6 +124,7 @@ pub const CASES: [Case; 9] = {
             once: Verdict::Contradicts("the person had a card"),
             fee: Fee::FreeButOldCard,
             old: OldDocument::IdentityCardAtHandOver,
+            look_up: LookUp::OldCard,
         },
         Case {
             now: Verdict::FitsExpired("the card was issued for longer than today"),
@@ -161,6 +192,14 @@ impl Case {
         let (kind, law, fee, old) = (self.kind.word(), self.law, self.fee.words(), self.old.words());
         format!("| `{kind}`{reason} | {law} | {never} | {now} | {once} | {fee} | {old} |")
     }
+
+    /// The case as a line of the table of look-ups in `docs/stages.md`.
+    #[must_use]
+    pub fn look_up_line(&self) -> String {
+        let answered: serde_json::Value = serde_json::json!(self.kind);
+        let reason = answered["reason"].as_str().map_or_else(String::new, |reason| format!(" `{reason}`"));
+        format!("| `{}`{reason} | {} |", self.kind.word(), self.look_up.words())
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +232,7 @@ mod tests {
         let document = include_str!("../../../docs/stages.md");
         for case in CASES {
             assert!(document.contains(&case.line()), "{}", case.line());
+            assert!(document.contains(&case.look_up_line()), "{}", case.look_up_line());
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 use super::model::{Kind, Stage, StageName};
+use super::paper_archive::Archives;
 use super::stages::{self, Owner, Procedure, Rest, Term};
 use crate::ground::{OfficeCode, Role};
 use crate::offices::calendar::{Calendar, CalendarEnds};
@@ -102,6 +103,9 @@ pub struct Terms {
     pub escalation: u16,
     /// How it is decided.
     pub procedure: Procedure,
+    /// By when it is classified and archives answer; none where that is not demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Archives>,
 }
 
 /// The term of shipping of the act, under which applications were opened before it was kept by itself.
@@ -141,6 +145,7 @@ impl Deadlines {
             appeal: self.appeal,
             escalation,
             procedure,
+            archive: None,
         }
     }
 

@@ -92,6 +92,7 @@ pub async fn erase<A: Actor>(
                 store::rewrite(deed.tx(), id, &application.stage).await?;
             }
             store::payments::forget_words(deed.tx(), due.person, id).await?;
+            store::paper_archive::forget_words(deed.tx(), id).await?;
             Action::DossierErased
         }
     };

@@ -27,7 +27,7 @@ pub async fn hand_over(deed: &mut Deed<Officer>, id: CardId, slip: &str) -> Resu
     hands_over(deed, None, id, slip).await
 }
 
-/// As [`hand_over`], where the house may ask that the fee is settled before.
+/// As [`hand_over`], where the house may ask that the fee is settled and the body of the card checked before.
 ///
 /// # Errors
 /// [`HandOverError`]; [`FeeRefusal::Unpaid`](super::payments::FeeRefusal::Unpaid) once the slip is the card's.
@@ -63,7 +63,8 @@ async fn hands_over(
         settled.map_err(|error| HandOverError::Counter(Box::new(error)))?;
     }
     let handed_over = deed.decision();
-    let revoked = cards::steps::activate(deed, &mut card, handed_over.clone()).await?;
+    let body_check = settled.is_some_and(Counter::demands_body_check);
+    let revoked = cards::steps::activate(deed, &mut card, handed_over.clone(), body_check).await?;
     application.stage = application.stage.hand_over(handed_over)?;
     move_to(deed, application.id, &application.stage).await?;
     steps::close_case(deed, &application).await?;

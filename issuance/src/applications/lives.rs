@@ -8,6 +8,7 @@ use time::Date;
 use time::macros::{date, datetime};
 
 use super::model::{Approval, Capture, Complaint, Hold, HoldReason, ReturnReason, Stage, StageName, TransitionError};
+use super::paper_archive::{self, ArchiveOutcome, ArchiveRequest, Classification, Papers};
 use super::stages::{self, Procedure, Step, TABLE};
 use crate::ground::ids::OfficerId;
 use crate::ground::{Decision, Id, Role};
@@ -199,4 +200,120 @@ fn what_a_colleague_saw_is_agreed_to_by_no_other() {
         (approval.by, approval.local.unwrap().by, approval.checked.unwrap().by),
         (officer(5), officer(4), officer(3))
     );
+}
+
+/// An application with its work beside the stage: at most two questions to archives, of which the last may wait.
+#[derive(Clone, Debug)]
+struct WithPapers {
+    stage: StageName,
+    classification: Option<Classification>,
+    requests: Vec<ArchiveRequest>,
+}
+
+impl WithPapers {
+    fn name(&self) -> String {
+        let said = self.classification.as_ref().map(|said| (said.papers, said.needed));
+        let asked: Vec<_> =
+            self.requests.iter().map(|one| (one.papers, one.answered.is_some(), one.ended_at.is_some())).collect();
+        format!("{:?} {said:?} {asked:?}", self.stage)
+    }
+
+    fn asked(&self, papers: Papers) -> ArchiveRequest {
+        ArchiveRequest {
+            id: Id::nil(),
+            application: Id::nil(),
+            person: Id::nil(),
+            ordinal: 1,
+            papers,
+            province: None,
+            from: "district-1".parse().unwrap(),
+            to: "province-1".parse().unwrap(),
+            words: "w".into(),
+            asked: by(2),
+            due_on: TODAY,
+            answered: None,
+            answer: None,
+            ended_at: None,
+        }
+    }
+
+    /// Where it can go, by the table of stages and by the work beside it, if this case needs a look-up or not.
+    fn next(&self, procedure: Procedure, demanded: bool, needed: bool) -> Vec<Self> {
+        let mut found = Vec::new();
+        for way in stages::row(self.stage).ways.iter().filter(|way| way.exists(procedure)) {
+            let mut after = Self { stage: way.to, ..self.clone() };
+            let settled = paper_archive::settled(demanded, self.classification.as_ref(), &self.requests);
+            if matches!(way.step, Step::Approve | Step::Confirm) && settled.is_err() {
+                continue;
+            }
+            // As the store does with each end.
+            for request in after.requests.iter_mut().filter(|request| !way.to.is_open() && request.is_open()) {
+                request.ended_at = Some(by(1).at);
+            }
+            found.push(after);
+        }
+        if paper_archive::may_classify(self.stage, &self.requests).is_ok() {
+            for papers in [Papers::Inside, Papers::Outside, Papers::Nowhere] {
+                let said = Classification { papers, province: None, needed, classified: by(3) };
+                if !(needed && papers == Papers::Nowhere) {
+                    found.push(Self { classification: Some(said), ..self.clone() });
+                }
+            }
+        }
+        let asks = paper_archive::may_ask(self.stage, self.classification.as_ref(), &self.requests);
+        if let (Ok(said), true) = (asks, self.requests.len() < 2) {
+            let asked = self.asked(said.papers);
+            let requests = self.requests.iter().cloned().chain([asked]).collect();
+            found.push(Self { requests, ..self.clone() });
+        }
+        if self.requests.last().is_some_and(ArchiveRequest::is_open) {
+            let mut after = self.clone();
+            after.requests.last_mut().unwrap().answered = Some((ArchiveOutcome::NotFound, by(4)));
+            found.push(after);
+        }
+        found
+    }
+}
+
+#[test]
+fn no_life_waits_for_an_archive_for_ever_or_becomes_a_card_without_its_answer() {
+    for (procedure, demanded, needed) in
+        Procedure::ALL.into_iter().flat_map(|p| [(p, true, true), (p, true, false), (p, false, true)])
+    {
+        let begin = WithPapers { stage: StageName::Registered, classification: None, requests: vec![] };
+        let (mut met, mut open) = (BTreeMap::<String, Vec<String>>::new(), vec![begin]);
+        while let Some(life) = open.pop() {
+            if met.contains_key(&life.name()) {
+                continue;
+            }
+            let waits = life.requests.iter().any(ArchiveRequest::is_open);
+            let approved = matches!(
+                life.stage,
+                StageName::LocallyApproved | StageName::Approved | StageName::InProduction | StageName::HandedOver
+            );
+            assert!(!(waits && (approved || !life.stage.is_open())), "asked, and approved or ended: {life:?}");
+            let answered = life.requests.iter().any(|request| request.answered.is_some());
+            assert!(!(approved && demanded && needed) || answered, "a card without the answer: {life:?}");
+            assert!(!(approved && demanded) || life.classification.is_some(), "a card unclassified: {life:?}");
+            let next = life.next(procedure, demanded, needed);
+            met.insert(life.name(), next.iter().map(WithPapers::name).collect());
+            open.extend(next);
+        }
+        assert!(met.keys().any(|name| name.starts_with("HandedOver")), "{procedure:?} {demanded} {needed}");
+        // From the ends back: every life is met.
+        let mut ends: BTreeSet<&String> =
+            met.iter().filter(|(_, next)| next.is_empty()).map(|(name, _)| name).collect();
+        loop {
+            let more: Vec<&String> = met
+                .iter()
+                .filter(|(name, next)| !ends.contains(name) && next.iter().any(|to| ends.contains(to)))
+                .map(|(name, _)| name)
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            ends.extend(more);
+        }
+        assert_eq!(ends.len(), met.len(), "{procedure:?} {demanded} {needed}: a life without an end");
+    }
 }

@@ -15,6 +15,8 @@ mod lists;
 mod lives;
 pub mod model;
 mod notices;
+pub mod paper_archive;
+mod paper_archive_api;
 pub mod payments;
 mod payments_api;
 pub mod portrait;
@@ -34,9 +36,11 @@ pub use api::routes;
 use claims::Claims;
 use deadlines::Deadlines;
 use fees::Fees;
+use paper_archive::Archives;
 use serde::{Deserialize, Serialize};
 use stages::Procedure;
 pub use steps::CounterError;
+pub use store::paper_archive::{ARCHIVE_REQUEST, CLASSIFICATION};
 pub use store::payments::FEE_ENTRY;
 pub use store::register_checks::REGISTER_CHECK;
 pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
@@ -57,6 +61,8 @@ pub struct Settings {
     pub deadlines: Deadlines,
     /// For how long an officer has one before them.
     pub claims: Claims,
+    /// What is demanded of the archive of papers.
+    pub archive: Archives,
 }
 
 /// What the counter has: the fee table, the large objects, and what a card of this series can carry.
@@ -66,13 +72,26 @@ pub struct Counter {
     objects: Objects,
     register: Register,
     profile: Arc<CardProfile>,
+    body_check: bool,
 }
 
 impl Counter {
     /// The counter with these settings.
     #[must_use]
     pub fn new(settings: Settings, objects: Objects, register: Register, profile: Arc<CardProfile>) -> Self {
-        Self { settings: Arc::new(settings), objects, register, profile }
+        Self { settings: Arc::new(settings), objects, register, profile, body_check: false }
+    }
+
+    /// The same counter, where a card is handed over only after its body was compared with its chip: also one that was
+    /// made before that was demanded.
+    #[must_use]
+    pub fn with_body_check(self, body_check: bool) -> Self {
+        Self { body_check, ..self }
+    }
+
+    /// True if a card is handed over only after its body was compared with its chip.
+    fn demands_body_check(&self) -> bool {
+        self.body_check
     }
 
     /// Returns until when what is done.

@@ -5,6 +5,7 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::CounterError;
 use super::hand_over::HandOverError;
 use super::model::{ApplicationError, TransitionError};
+use super::paper_archive::ArchiveDoubt;
 use super::payments::FeeRefusal;
 use super::portrait::PortraitError;
 use super::register_check::RegisterDoubt;
@@ -23,6 +24,7 @@ impl From<CounterError> for Problem {
             E::Application(ApplicationError::Reason) => {
                 of(Code::ReasonUnfit).field("/reason", Code::ReasonUnfit, said.as_str())
             }
+            E::Archive(source) => source.into(),
             E::Base64 => of(Code::PortraitNotBase64).field("/portrait", Code::PortraitNotBase64, said.as_str()),
             E::Calendar(_) => of(Code::CalendarEnds),
             E::Card(source) => source.into(),
@@ -53,6 +55,20 @@ impl From<CounterError> for Problem {
             E::Until(_) => of(Code::PeriodUnfit).field("/until", Code::PeriodUnfit, said.as_str()),
             E::Case | E::Unknown => of(Code::ApplicationUnknown),
         }
+    }
+}
+
+impl From<ArchiveDoubt> for Problem {
+    fn from(error: ArchiveDoubt) -> Self {
+        let code = match error {
+            ArchiveDoubt::AnswerUnfit(_) => Code::ArchiveAnswerUnfit,
+            ArchiveDoubt::Closed => Code::ArchiveRequestClosed,
+            ArchiveDoubt::ClassificationUnfit(_) => Code::ClassificationUnfit,
+            ArchiveDoubt::Unanswered(_) => Code::ArchiveAnswerMissing,
+            ArchiveDoubt::Unclassified => Code::ClassificationMissing,
+            ArchiveDoubt::Unknown => Code::ArchiveRequestUnknown,
+        };
+        Self::new(code).detail(error)
     }
 }
 

@@ -4,11 +4,11 @@
 use thiserror::Error;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::Settings;
 use super::deadlines::{Deadlines, Now, Progress};
 use super::model::{Application, Stage};
 use super::stages::Procedure;
 use super::store::progress::{self as store, Late};
+use super::{Settings, paper_archive};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::ApplicationId;
@@ -36,6 +36,7 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     let calendar = calendar(deed.tx(), now.day).await?;
     let progress = before.progress.moved(&before.stage, stage, &before.office, now, &calendar, left_on);
     super::store::move_to(deed.tx(), id, stage, &progress).await?;
+    paper_archive::follow(deed, &before, stage, now, &calendar).await?;
     let matter = if before.stage.which() == stage.which() { None } else { super::notices::matter(stage, progress.due) };
     if let Some(matter) = matter {
         let case = Case { application: id, person: before.person, office: &before.office };
@@ -105,7 +106,7 @@ pub async fn remind(deeds: &Deeds) -> Result<Said, ReminderError> {
     let (mut said, mut after) = (Said::default(), Id::nil());
     loop {
         let some = store::late_unsaid(&mut deeds.db().begin_read().await?, today, after, PIECE).await?;
-        let Some(last) = some.last() else { return Ok(said) };
+        let Some(last) = some.last() else { break };
         after = last.id;
         for late in some {
             match say(deeds, &late, today, &calendar).await {
@@ -117,6 +118,8 @@ pub async fn remind(deeds: &Deeds) -> Result<Said, ReminderError> {
             }
         }
     }
+    paper_archive::remind(deeds, today, &calendar, &mut said).await?;
+    Ok(said)
 }
 
 /// Why late applications were not told.

@@ -134,6 +134,23 @@ pub async fn say(
     Ok(application)
 }
 
+/// Notes fields in which the archive of papers says otherwise than the register, beside those that the citizen named and
+/// that are not settled. The caller records it.
+pub(super) async fn archive_disagrees(
+    deed: &mut Deed<Officer>,
+    application: &Application,
+    fields: &[RegisterField],
+) -> Result<(), CounterError> {
+    let mut disagrees = unsettled(deed, application).await?.map_or_else(Vec::new, |(_, left)| left);
+    disagrees.extend(fields);
+    disagrees.sort_unstable();
+    disagrees.dedup();
+    let history = population::store::history::events(deed, application.person).await?;
+    let events = history.last().map_or(0, |event| event.ordinal);
+    let said = deed.decision();
+    Ok(store::put(deed.tx(), application, &RegisterCheck { disagrees, events, said }).await?)
+}
+
 /// Returns what the citizen said to what the register holds, and what of it the register still holds otherwise.
 pub(super) async fn unsettled<A: Actor>(
     deed: &mut Deed<A>,
@@ -164,7 +181,8 @@ pub(super) async fn must_be_settled(deed: &mut Deed<Officer>, application: &Appl
     }
 }
 
-fn names(fields: &[RegisterField]) -> String {
+/// Returns the names of fields, for a record.
+pub(super) fn names(fields: &[RegisterField]) -> String {
     fields.iter().map(|field| field.name()).collect::<Vec<_>>().join(", ")
 }
 

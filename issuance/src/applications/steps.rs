@@ -6,13 +6,14 @@ use rand::Rng as _;
 use thiserror::Error;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::deadlines::{Now, Progress};
+use super::deadlines::{Now, Progress, Terms};
 use super::fees::PayBefore;
 use super::fetched::FetchedPortrait;
 use super::model::{
     Application, ApplicationError, Capture, DossierDigest, Held, Kind, ReturnReason, Slip, Stage, TransitionError,
     old_enough,
 };
+use super::paper_archive::{self, ArchiveDoubt};
 use super::payments::FeeRefusal;
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::register_check::{self, RegisterDoubt};
@@ -101,7 +102,8 @@ pub async fn register(
     deed.rng().fill_bytes(&mut random);
     let has_old_card = person.old_id_number.as_ref().is_some_and(|number| number.len() == 9);
     let deadlines = &counter.settings.deadlines;
-    let terms = deadlines.terms(request.kind, request.office, counter.settings.procedure);
+    let archive = Some(counter.settings.archive).filter(|archive| archive.demanded);
+    let terms = Terms { archive, ..deadlines.terms(request.kind, request.office, counter.settings.procedure) };
     let now = Now { day: deed.today(), at: deed.at() };
     let calendar = progress::calendar(deed.tx(), now.day).await?;
     let promised = deadlines.day_for_citizen(&calendar, now.day, terms.whole)?;
@@ -198,6 +200,7 @@ pub async fn approve(
     let (procedure, approval) = (application.procedure(), deed.decision());
     application.stage = stepped(application.stage, |stage| stage.approve(procedure, &involved, approval, seen))?;
     register_check::must_be_settled(deed, &application).await?;
+    paper_archive::must_be_settled(deed, &application).await?;
     payments::must_be_settled(deed, counter, PayBefore::Approval, &application).await?;
     rehearse(deed, counter, &application, portrait).await?;
     let action = match application.stage {
@@ -622,6 +625,9 @@ pub enum CounterError {
     /// Age, or words that do not fit.
     #[error(transparent)]
     Application(#[from] ApplicationError),
+    /// The papers of the old identity card.
+    #[error(transparent)]
+    Archive(#[from] ArchiveDoubt),
     /// The photograph is not base64.
     #[error("the photograph is not base64")]
     Base64,

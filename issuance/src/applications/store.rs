@@ -4,6 +4,7 @@ pub mod claims;
 pub mod closed;
 pub mod items;
 pub mod lists;
+pub mod paper_archive;
 pub mod payments;
 pub mod progress;
 pub mod register_checks;
@@ -34,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(152, "0152_applications_claims"),
     migration!(153, "0153_applications_register_checks"),
     migration!(170, "0170_applications_batch_items"),
+    migration!(198, "0198_applications_paper_archive"),
 ];
 
 /// Applications carry a MAC.

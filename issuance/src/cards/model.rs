@@ -42,7 +42,7 @@ pub struct Card {
 /// Whether the body of a card was compared with its chip.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BodyCheck {
-    /// No check is due.
+    /// It was made while no check was demanded.
     NotDue,
     /// It is handed over only after the check.
     Awaited,
@@ -58,6 +58,17 @@ impl BodyCheck {
             Self::NotDue => None,
             Self::Awaited => Some("awaited"),
             Self::Checked => Some("checked"),
+        }
+    }
+
+    /// True if a card may leave the office that made it, where the check is demanded at this moment. One that was made
+    /// while it was demanded waits for it in any case.
+    #[must_use]
+    pub const fn lets_go(self, demanded: bool) -> bool {
+        match self {
+            Self::NotDue => !demanded,
+            Self::Awaited => false,
+            Self::Checked => true,
         }
     }
 }

@@ -21,7 +21,7 @@ pub async fn issue(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
 }
 
 /// `Personalized → Active`. What the citizen had before is revoked in the same transaction. Returns the ids of those
-/// cards. The caller records the hand-over.
+/// cards. The caller records the hand-over, and says whether the check of the body is demanded at this moment.
 ///
 /// # Errors
 /// [`CardError`]
@@ -29,12 +29,13 @@ pub async fn activate<A: Actor>(
     deed: &mut Deed<A>,
     card: &mut Card,
     handed_over: Decision,
+    body_check: bool,
 ) -> Result<Vec<CardId>, CardError> {
     card.status = card.status.clone().activate(handed_over)?;
     if card.recalled {
         return Err(CardError::Recalled);
     }
-    if card.body == BodyCheck::Awaited {
+    if !card.body.lets_go(body_check) {
         return Err(CardError::BodyUnchecked);
     }
     let mut revoked = vec![];
@@ -63,7 +64,7 @@ pub async fn activate<A: Actor>(
 /// [`CardError::Unknown`]
 pub async fn body_checked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<(), CardError> {
     let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
-    if card.body == BodyCheck::Awaited {
+    if card.body != BodyCheck::Checked {
         store::set_body_checked(deed.tx(), id).await?;
     }
     Ok(())

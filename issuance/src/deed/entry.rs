@@ -71,6 +71,8 @@ words! {
         ApplicationBound = "application-bound",
         /// An application ended before there was a card.
         ApplicationCancelled = "application-cancelled",
+        /// An officer said where the papers of the citizen's old identity card lie.
+        ApplicationClassified = "application-classified",
         /// Portrait and features were taken.
         ApplicationCaptured = "application-captured",
         /// An officer gave an application back that the officer had taken.
@@ -111,6 +113,16 @@ words! {
         ApplicationUnbound = "application-unbound",
         /// The citizen does not want the card any more.
         ApplicationWithdrawn = "application-withdrawn",
+        /// An archive of papers said what it has of a citizen.
+        ArchiveAnswered = "archive-answered",
+        /// An archive of papers was asked about a citizen.
+        ArchiveAsked = "archive-asked",
+        /// The national office was told that an archive of papers still does not answer.
+        ArchiveEscalated = "archive-escalated",
+        /// An archive of papers was told that its answer is late.
+        ArchiveOverdue = "archive-overdue",
+        /// A question to an archive of papers was read, with what is looked for.
+        ArchiveRequestRead = "archive-request-read",
         /// The audit trail was read.
         AuditRead = "audit-read",
         /// The body of a card was compared with its chip, and carries the same.
@@ -179,6 +191,10 @@ words! {
         ChipSpoiled = "chip-spoiled",
         /// A write-off was proposed, and waits for its witness.
         ChipWriteOffProposed = "chip-write-off-proposed",
+        /// The national office was told that an application is still not classified.
+        ClassificationEscalated = "classification-escalated",
+        /// The office that has an application was told that its classification is late.
+        ClassificationOverdue = "classification-overdue",
         /// A citizen was reminded that the card can be fetched.
         CitizenReminded = "citizen-reminded",
         /// What a citizen was said to claim was not what the register holds.

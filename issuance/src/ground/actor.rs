@@ -147,6 +147,8 @@ pub enum Permission {
     Administer,
     /// Open and cancel applications.
     Apply,
+    /// Keep the archive of papers, and say what it has.
+    Archive,
     /// Take features and portrait.
     Capture,
     /// Approve and refuse.
@@ -190,7 +192,7 @@ impl Permission {
             Self::Administer => &[Admin],
             Self::Apply | Self::Capture => &[Capture],
             Self::Decide => &[Approver],
-            Self::Declare | Self::Number => &[Registrar],
+            Self::Archive | Self::Declare | Self::Number => &[Registrar],
             Self::HandOver | Self::ReadCard => &[HandOver],
             Self::Hold => &[Auditor, Registrar],
             Self::ReadApplication => &[Approver, Capture, HandOver, Registrar],

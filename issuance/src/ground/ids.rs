@@ -27,6 +27,8 @@ pub mod of {
     kinds! {
         /// An application for a card.
         Application;
+        /// A question to an archive of papers.
+        ArchiveRequest;
         /// A file of declarations that is imported.
         Batch;
         /// An application in a batch of cards.
@@ -102,6 +104,8 @@ pub mod of {
 
 /// Identifier of an application.
 pub type ApplicationId = Id<of::Application>;
+/// Identifier of a question to an archive of papers.
+pub type ArchiveRequestId = Id<of::ArchiveRequest>;
 /// Identifier of a file of declarations that is imported.
 pub type BatchId = Id<of::Batch>;
 /// Identifier of an application in a batch of cards.

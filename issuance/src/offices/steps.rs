@@ -242,6 +242,24 @@ pub async fn is_unit(tx: &mut Tx, code: &OfficeCode) -> Result<bool, StoreError>
     Ok(store::unit(tx, code).await?.is_some())
 }
 
+/// Returns the province to which a unit belongs; none for an office that is no unit, and for the national office.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn province_of(tx: &mut Tx, office: &OfficeCode) -> Result<Option<ProvinceCode>, StoreError> {
+    Ok(store::unit(tx, office).await?.and_then(|unit| unit.province))
+}
+
+/// Returns the units that are an office of this province as a whole, by code.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn offices_of_province(tx: &mut Tx, province: ProvinceCode) -> Result<Vec<OfficeCode>, StoreError> {
+    let units = store::units(tx, None, u16::MAX).await?.into_iter();
+    let of_province = units.filter(|unit| unit.kind == UnitKind::Province && unit.province == Some(province));
+    Ok(of_province.map(|unit| unit.code).collect())
+}
+
 /// Returns the provinces for which an office works: its own and those of the units below it; none for an office that is
 /// no unit. `None` is every province: of the national office.
 ///

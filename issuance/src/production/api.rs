@@ -9,6 +9,7 @@ use crypto::perso::protocol::{
     ReadBack, Spoiled,
 };
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -39,6 +40,7 @@ where
         .add(keeps_stock, routes!(give_custody))
         .add(Right::Officer(Permission::ReadStock), routes!(read))
         .add(keeps_stock, routes!(write_off))
+        .add(Right::SignedIn, routes!(read_write_off))
         .add(Right::SignedIn, routes!(confirm_write_off))
         .add(Right::Officer(Permission::Apply), routes!(cancel))
         .add(keeps_stock, routes!(give_up))
@@ -169,6 +171,29 @@ struct WriteOff {
     witness: OfficerId,
 }
 
+/// A write-off that waits for its witness, as the witness reads it.
+#[derive(Debug, Serialize, ToSchema)]
+struct WriteOffView {
+    /// The chip.
+    #[schema(value_type = String, pattern = "^[0-9A-F]{20}$")]
+    serial: CardSerial,
+    /// What it is.
+    #[schema(value_type = ChipStateName)]
+    state: &'static str,
+    /// The office that has it.
+    office: OfficeCode,
+    /// Why it is to be written off: what the witness confirms.
+    reason: String,
+    /// The officer who proposes it.
+    proposed_by: OfficerId,
+    /// The moment of the proposal.
+    #[serde(with = "time::serde::rfc3339")]
+    proposed_at: OffsetDateTime,
+    /// Until when it can be confirmed.
+    #[serde(with = "time::serde::rfc3339")]
+    until: OffsetDateTime,
+}
+
 /// What the witness of a write-off saw.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -244,6 +269,29 @@ async fn write_off(
         Ok::<_, ProductionError>(ChipView::from(chip).awaiting(Some(body.witness)))
     })
     .await
+}
+
+/// What a write-off says, for the witness whom it names, whatever the roles: the chip and the reason, and nothing else of
+/// the stock.
+#[utoipa::path(get, path = "/api/v1/stock/{serial}/write-off", tag = "production",
+    responses((status = 200, body = WriteOffView)))]
+async fn read_write_off(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(serial): Named<String>,
+) -> Looked<WriteOffView> {
+    let serial = known(&serial)?;
+    let (mut tx, now) = (desk.deeds().db().begin_read().await?, desk.deeds().source().now());
+    let (chip, write_off) = withdrawal::read_write_off(&mut tx, &officer, &serial, now).await?;
+    Ok(Json(WriteOffView {
+        serial: chip.serial,
+        state: chip.state.name(),
+        office: chip.office,
+        reason: write_off.reason,
+        proposed_by: write_off.proposed.by,
+        proposed_at: write_off.proposed.at,
+        until: write_off.until,
+    }))
 }
 
 /// The witness whom a write-off names confirms it: the chip is written off. For that officer, whatever the roles, for a

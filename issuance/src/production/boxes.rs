@@ -14,7 +14,6 @@ use super::store;
 use super::store::boxes::{self as kept, BoxEnd, StockBox};
 use crate::applications::model::{Application, Stage};
 use crate::applications::progress::move_to;
-use crate::cards::model::BodyCheck;
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::ids::{BoxId, CaseId, EntryId};
@@ -26,30 +25,14 @@ use crate::{access, applications, cards, offices};
 /// they are on the courier's account.
 ///
 /// # Errors
-/// [`ProductionError::BoxUnfit`] for a box to the office that sends it, [`ProductionError::OfficeUnknown`];
-/// [`ProductionError::OfChip`], [`ProductionError::ListTooLong`]
+/// As [`begun`]; [`ProductionError::OfChip`] for what is no blank that may leave the store room or station.
 pub async fn send(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
     to: OfficeCode,
     days: u32,
 ) -> Result<StockBox, ProductionError> {
-    let serials: BTreeSet<CardSerial> = serials.iter().copied().collect();
-    if serials.len() > MOST_IN_CUSTODY {
-        return Err(ProductionError::ListTooLong { most: MOST_IN_CUSTODY });
-    }
-    let Some(first) = serials.first() else { return Err(ProductionError::DeliveryEmpty) };
-    let from = store::chip_locked(deed.tx(), first).await?.ok_or(ProductionError::ChipUnknown)?.office;
-    if from == to {
-        return Err(ProductionError::BoxUnfit);
-    }
-    receives_boxes(deed, &to).await?;
-    let serials: Vec<CardSerial> = serials.into_iter().collect();
-    let sent = begun(deed, (from, to), serials, None, days).await?;
-    kept::insert(deed.tx(), &sent).await?;
-    let entry = Entry::new(Action::StockBoxSent, Object::StockBox(sent.id), Purpose::Stock).of(&sent.from);
-    let said = format!("{} blanks for {}", sent.serials.len(), sent.to.as_str());
-    let entry = deed.entered(entry.because(said)).await?;
+    let (sent, entry) = begun(deed, serials, to, None, days).await?;
     let mut left = Trays::default();
     for serial in &sent.serials {
         let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
@@ -65,19 +48,46 @@ pub async fn send(
     Ok(sent)
 }
 
-/// A box about to be sent, with the day by which it is received.
+/// Begins a box of blanks, or a parcel of cards that has a seal: from the office of the chip with the first serial to
+/// another one that receives boxes, with the day by which it is received. Returns it, and its record.
+///
+/// # Errors
+/// [`ProductionError::ListTooLong`], [`ProductionError::DeliveryEmpty`], [`ProductionError::ChipUnknown`],
+/// [`ProductionError::OtherOffice`]; [`ProductionError::BoxUnfit`] for a box to the office that sends it,
+/// [`ProductionError::OfficeUnknown`]
 async fn begun(
     deed: &mut Deed<Officer>,
-    (from, to): (OfficeCode, OfficeCode),
-    serials: Vec<CardSerial>,
+    serials: &[CardSerial],
+    to: OfficeCode,
     seal: Option<String>,
     days: u32,
-) -> Result<StockBox, ProductionError> {
+) -> Result<(StockBox, EntryId), ProductionError> {
+    // One order for all transactions that lock several chips.
+    let serials: BTreeSet<CardSerial> = serials.iter().copied().collect();
+    if serials.len() > MOST_IN_CUSTODY {
+        return Err(ProductionError::ListTooLong { most: MOST_IN_CUSTODY });
+    }
+    let Some(first) = serials.first() else { return Err(ProductionError::DeliveryEmpty) };
+    let from = store::chip_locked(deed.tx(), first).await?.ok_or(ProductionError::ChipUnknown)?.office;
+    deed.actor().may_act_for(&from)?;
+    if from == to {
+        return Err(ProductionError::BoxUnfit);
+    }
+    receives_boxes(deed, &to).await?;
     let today = deed.today();
     let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
     let due_on = calendar.add_working_days(today, days);
-    let (id, sent) = (deed.id(), deed.decision());
-    Ok(StockBox { id, from, to, serials, seal, sent, due_on, received: None, ended: None })
+    let (id, sent, serials) = (deed.id(), deed.decision(), serials.into_iter().collect());
+    let (action, what) = match &seal {
+        Some(_) => (Action::ParcelSent, "cards"),
+        None => (Action::StockBoxSent, "blanks"),
+    };
+    let sent = StockBox { id, from, to, serials, seal, found_seal: None, sent, due_on, received: None, ended: None };
+    kept::insert(deed.tx(), &sent).await?;
+    let entry = Entry::new(action, Object::StockBox(id), Purpose::Stock).of(&sent.from);
+    let said = format!("{} {what} for {}", sent.serials.len(), sent.to.as_str());
+    let entry = deed.entered(entry.because(said)).await?;
+    Ok((sent, entry))
 }
 
 /// Refuses an office that receives no box: one that is no unit or, where no units are set up, has no stock keeper in
@@ -154,37 +164,31 @@ pub async fn miss(deeds: &Deeds) -> Result<u64, ProductionError> {
     Ok(opened)
 }
 
+/// How a parcel of cards is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Shipping<'a> {
+    /// The number of its seal.
+    pub seal: &'a str,
+    /// Within so many working days it is received.
+    pub days: u32,
+    /// True where the body of each card is to be checked before it leaves.
+    pub body_check: bool,
+}
+
 /// Puts finished cards of applications of another office into a sealed parcel for it. From now on they are on the
 /// courier's account.
 ///
 /// # Errors
-/// [`ProductionError::BoxUnfit`] for a parcel to the office that sends it; [`ProductionError::OfficeUnknown`],
-/// [`ProductionError::OfChip`] with
-/// [`ProductionError::NotToShip`] for what is no card that waits to be shipped to that office
+/// As [`begun`]; [`ProductionError::OfChip`] with [`ProductionError::NotToShip`] for what is no card that waits to be
+/// shipped to that office
 pub async fn ship(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
     to: OfficeCode,
-    seal: &str,
-    days: u32,
+    shipping: Shipping<'_>,
 ) -> Result<StockBox, ProductionError> {
-    let seal = tidy(seal).ok_or(ProductionError::BoxUnfit)?;
-    let serials: BTreeSet<CardSerial> = serials.iter().copied().collect();
-    if serials.len() > MOST_IN_CUSTODY {
-        return Err(ProductionError::ListTooLong { most: MOST_IN_CUSTODY });
-    }
-    let Some(first) = serials.first() else { return Err(ProductionError::DeliveryEmpty) };
-    let from = store::chip_locked(deed.tx(), first).await?.ok_or(ProductionError::ChipUnknown)?.office;
-    deed.actor().may_act_for(&from)?;
-    if from == to {
-        return Err(ProductionError::BoxUnfit);
-    }
-    let serials: Vec<CardSerial> = serials.into_iter().collect();
-    let sent = begun(deed, (from, to), serials, Some(seal), days).await?;
-    kept::insert(deed.tx(), &sent).await?;
-    let entry = Entry::new(Action::ParcelSent, Object::StockBox(sent.id), Purpose::Stock).of(&sent.from);
-    let said = format!("{} cards for {}", sent.serials.len(), sent.to.as_str());
-    deed.enter(entry.because(said)).await?;
+    let seal = tidy(shipping.seal).ok_or(ProductionError::Seal)?;
+    let (sent, _) = begun(deed, serials, to, Some(seal), shipping.days).await?;
     for serial in &sent.serials {
         let of_chip = |why| ProductionError::OfChip { serial: *serial, source: Box::new(why) };
         let mut chip =
@@ -200,7 +204,7 @@ pub async fn ship(
         if card_row.as_ref().is_some_and(|card| card.recalled) {
             return Err(of_chip(ProductionError::Recalled));
         }
-        if card_row.is_none_or(|card| card.body == BodyCheck::Awaited) {
+        if card_row.is_none_or(|card| !card.body.lets_go(shipping.body_check)) {
             return Err(of_chip(cards::CardError::BodyUnchecked.into()));
         }
         (chip.custody, chip.boxed) = (None, Some(sent.id));
@@ -208,7 +212,6 @@ pub async fn ship(
         let entry = entry.with(Object::StockBox(sent.id)).of(&sent.to);
         ledger::post(deed, &mut chip, Movement::Sent, entry).await?;
     }
-    receives_boxes(deed, &sent.to).await?;
     Ok(sent)
 }
 
@@ -258,17 +261,22 @@ async fn arrives(
     Ok(ledger::post(deed, chip, Movement::Arrived, entry).await?)
 }
 
-/// The office that a box was sent to counts what is in it. What was sent and came is now that office's; one chip too
-/// few or too many opens a case of both offices, which is returned. One too few stays on the courier's account. One too
-/// many stays where it is: what the sender has is not the receiver's to say.
+/// The office that a box was sent to counts what is in it, and says which seal a parcel of cards had. What was sent and
+/// came is now that office's; one chip too few or too many opens a case of both offices, which is returned. One too few
+/// stays on the courier's account. One too many stays where it is: what the sender has is not the receiver's to say.
+///
+/// A parcel under another seal than it was sent with may have been opened on the way: nothing of it is believed to have
+/// arrived. All of it stays on the courier's account, and a case is opened, until an officer of each office says what came.
 ///
 /// # Errors
 /// [`ProductionError::BoxUnknown`], also for a box that is on its way no more; [`ProductionError::OtherOffice`],
-/// [`ProductionError::SecondOfficer`] for the officer who sent it
+/// [`ProductionError::SecondOfficer`] for the officer who sent it; [`ProductionError::Seal`] for a parcel without the
+/// seal that was found, and for a box of blanks with one
 pub async fn receive(
     deed: &mut Deed<Officer>,
     id: BoxId,
     counted: &[CardSerial],
+    found_seal: Option<&str>,
 ) -> Result<(StockBox, Option<CaseId>), ProductionError> {
     let counted: BTreeSet<CardSerial> = counted.iter().copied().collect();
     if counted.len() > MOST_IN_CUSTODY {
@@ -283,11 +291,17 @@ pub async fn receive(
     if received.sent.by == deed.actor().id {
         return Err(ProductionError::SecondOfficer);
     }
+    received.found_seal = found_seal.and_then(tidy);
+    if received.seal.is_some() != received.found_seal.is_some() {
+        return Err(ProductionError::Seal);
+    }
+    let unbroken = received.found_seal == received.seal;
     received.received = Some((deed.decision(), counted.len() as u64));
     kept::receive(deed.tx(), &received).await?;
     let entry = Entry::new(Action::StockBoxReceived, Object::StockBox(id), Purpose::Stock).of(&received.to);
     let what = if received.seal.is_some() { "cards" } else { "blanks" };
-    let said = format!("{} of {} {what}", counted.len(), received.serials.len());
+    let seal = if unbroken { "" } else { " under another seal" };
+    let said = format!("{} of {} {what}{seal}", counted.len(), received.serials.len());
     let entry = deed.entered(entry.because(said)).await?;
     let (mut missing, mut extra) = (Vec::new(), Vec::new());
     // One order for all transactions that lock several chips.
@@ -296,7 +310,8 @@ pub async fn receive(
         let chip = store::chip_locked(deed.tx(), &serial).await?;
         let in_box = chip.as_ref().is_some_and(|chip| chip.boxed == Some(id));
         match (counted.contains(&serial), chip) {
-            (true, Some(mut chip)) if in_box => arrives(deed, &mut chip, &received, entry).await?,
+            (true, Some(mut chip)) if in_box && unbroken => arrives(deed, &mut chip, &received, entry).await?,
+            (true, Some(_)) if in_box => missing.push(serial),
             (true, _) => extra.push(serial),
             (false, Some(_)) if in_box => missing.push(serial),
             // It was written off or reported lost on the way.

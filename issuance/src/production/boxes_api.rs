@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::boxes::{self, Shipping};
 use super::store::boxes::{self as store, BoxEnd, StockBox};
 use super::store::counts::StockCount;
-use super::{Production, ProductionError, boxes, counts};
+use super::{Production, ProductionError, counts};
 use crate::ground::ids::{BoxId, CaseId, CountId, OfficerId, StationId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
@@ -74,6 +75,8 @@ struct StockBoxView {
     serials: Vec<CardSerial>,
     /// The number of the seal of a parcel of cards; null for a box of blanks.
     seal: Option<String>,
+    /// The number of the seal that a parcel had when it was received.
+    found_seal: Option<String>,
     /// The officer who sent it.
     sent_by: OfficerId,
     /// When it was sent.
@@ -117,6 +120,7 @@ impl StockBoxView {
             to_office: boxed.to,
             serials: boxed.serials,
             seal: boxed.seal,
+            found_seal: boxed.found_seal,
             sent_by: boxed.sent.by,
             sent_at: boxed.sent.at,
             case_id,
@@ -153,9 +157,10 @@ async fn send_parcel(
     Write { stamp, body }: Write<ParcelWanted>,
 ) -> Answered {
     let ParcelWanted { to_office, seal, serials } = body;
-    let days = production.box_days();
+    let (days, body_check) = (production.box_days(), production.settings.body_check);
     desk.write(officer, stamp, async |deed| {
-        let sent = boxes::ship(deed, &serials, to_office.clone(), seal.as_str(), days).await;
+        let shipping = Shipping { seal: seal.as_str(), days, body_check };
+        let sent = boxes::ship(deed, &serials, to_office.clone(), shipping).await;
         sent.map(|sent| StockBoxView::new(sent, None, false))
     })
     .await
@@ -188,13 +193,18 @@ async fn list_boxes(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Counted {
+    /// The number of the seal that was found on a parcel of cards; a box of blanks has none.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    seal: Option<SomeWords<64>>,
     /// Their serials, 20 hexadecimal digits each.
     #[schema(value_type = Vec<String>)]
     serials: Vec<CardSerial>,
 }
 
 /// The office that a box is for counts what is in it: another officer than the one who sent it. A difference opens a
-/// case of both offices; what is missing stays on the courier's account, what is too many where it is.
+/// case of both offices; what is missing stays on the courier's account, what is too many where it is. Of a parcel the seal
+/// that was found is named: under another one than it was sent with, all of it stays on the courier's account, and a case
+/// is opened.
 #[utoipa::path(post, path = "/api/v1/stock/boxes/{id}/receipt", tag = "production", request_body = Counted,
     responses((status = 200, body = StockBoxView)))]
 async fn receive_box(
@@ -204,7 +214,8 @@ async fn receive_box(
     Write { stamp, body }: Write<Counted>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let (received, case) = boxes::receive(deed, id, &body.serials).await?;
+        let (received, case) =
+            boxes::receive(deed, id, &body.serials, body.seal.as_ref().map(SomeWords::as_str)).await?;
         Ok::<_, ProductionError>(StockBoxView::new(received, case, false))
     })
     .await

@@ -156,6 +156,8 @@ pub struct Case {
     pub proposed: Option<Decision>,
     /// The second of the two officers.
     pub settled: Option<Decision>,
+    /// The digest of what signed and produced disagree about; none for other kinds.
+    pub evidence: Option<String>,
 }
 
 /// Opens a case, as this officer's: it is due on the third working day after this one.
@@ -169,6 +171,16 @@ pub(super) async fn open_by<A: Actor>(
     deed: &mut Deed<A>,
     opened: Decision,
     difference: Difference,
+) -> Result<CaseId, ProductionError> {
+    open_for(deed, opened, difference, None).await
+}
+
+/// As [`open_by`], for a difference that is known again by its digest.
+pub(super) async fn open_for<A: Actor>(
+    deed: &mut Deed<A>,
+    opened: Decision,
+    difference: Difference,
+    evidence: Option<String>,
 ) -> Result<CaseId, ProductionError> {
     let today = deed.today();
     let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
@@ -189,6 +201,7 @@ pub(super) async fn open_by<A: Actor>(
         reason: None,
         proposed: None,
         settled: None,
+        evidence,
     };
     kept::insert(deed.tx(), &case).await?;
     let entry = Entry::new(Action::StockCaseOpened, Object::StockCase(case.id), Purpose::Stock);

@@ -1,10 +1,12 @@
 //! What was signed and what was produced: each card has its signed document and its row in the registry, with one
 //! digest, and each signed document is on a chip that is being written for its application, or is its card. Where they
-//! disagree, a case is opened, and the alarm stays until two stock keepers settle it.
+//! disagree, a case is opened, and the alarm stays until two stock keepers settle it. What they settled is that difference:
+//! another one of the same chip is another case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::identity::CardSerial;
+use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::cases::{self, CaseKind, Difference};
@@ -24,9 +26,20 @@ struct Disagreement {
     serial: CardSerial,
     office: OfficeCode,
     what: &'static str,
+    /// Digest of what disagrees: the same difference has the same, another one of the same chip another.
+    evidence: String,
 }
 
 impl Disagreement {
+    fn new(serial: CardSerial, office: OfficeCode, what: &'static str, parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [what.as_bytes()].iter().chain(parts) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self { serial, office, what, evidence: hex::encode(hash.finalize()) }
+    }
+
     fn says(&self) -> String {
         format!("chip {}: {}", self.serial, self.what)
     }
@@ -70,14 +83,14 @@ pub async fn open_cases_of_disagreements(deeds: &Deeds) -> Result<(), Production
     for one in found {
         let subject = Object::Chip(one.serial);
         // Another process of the service looks too.
-        if kept::has_any(deed.tx(), CaseKind::Signed.word(), &subject.to_string()).await? {
+        if kept::is_known(deed.tx(), CaseKind::Signed.word(), &subject.to_string(), &one.evidence).await? {
             continue;
         }
         // No officer met it: the service itself did.
         let opened = Decision { by: Id::nil(), at: deed.at() };
         let (missing, extra) = (vec![one.serial], vec![]);
         let difference = Difference { kind: CaseKind::Signed, office: one.office, from: None, subject, missing, extra };
-        cases::open_by(&mut deed, opened, difference).await?;
+        cases::open_for(&mut deed, opened, difference, Some(one.evidence)).await?;
         opened_any = true;
     }
     if opened_any { Ok(deed.commit().await?) } else { Ok(()) }
@@ -103,12 +116,23 @@ async fn without_case(tx: &mut Tx, now: Option<OffsetDateTime>) -> Result<Vec<Di
     }
     let documents = since.map_or(Id::nil(), DocumentId::first_at);
     let elsewhere = store::signed_elsewhere(tx, documents).await?.into_iter();
-    found.extend(elsewhere.map(|(serial, office)| Disagreement { serial, office, what: NOT_ITS_CARD }));
+    found.extend(elsewhere.map(|(serial, office, document)| {
+        Disagreement::new(serial, office, NOT_ITS_CARD, &[document.uuid().as_bytes().as_slice()])
+    }));
     if found.is_empty() {
         return Ok(found);
     }
-    let known: BTreeSet<String> = kept::subjects_of_kind(tx, CaseKind::Signed.word()).await?.into_iter().collect();
-    found.retain(|one| !known.contains(&Object::Chip(one.serial).to_string()));
+    let known = kept::known_of_kind(tx, CaseKind::Signed.word()).await?;
+    let (settled, open): (Vec<_>, Vec<_>) = known.into_iter().partition(|case| case.settled);
+    let open: BTreeSet<String> = open.into_iter().map(|case| case.subject).collect();
+    let settled: BTreeSet<(String, Option<String>)> =
+        settled.into_iter().map(|case| (case.subject, case.evidence)).collect();
+    found.retain(|one| {
+        let subject = Object::Chip(one.serial).to_string();
+        // A case of before differences had a digest was settled for all of its chip.
+        let known = |evidence: Option<&String>| settled.contains(&(subject.clone(), evidence.cloned()));
+        !open.contains(&subject) && !known(None) && !known(Some(&one.evidence))
+    });
     Ok(found)
 }
 
@@ -128,7 +152,9 @@ async fn of_cards(tx: &mut Tx, produced: Vec<Produced>) -> Result<Vec<Disagreeme
             (Some(signed), Some((_, digest))) if signed != digest => "its card has another digest than its document",
             _ => return None,
         };
-        Some(Disagreement { serial: one.serial, office: one.office, what })
+        let signed = one.digest.unwrap_or_default();
+        let (of_card, digest) = card.map(|(serial, digest)| (serial.to_string(), digest.to_vec())).unwrap_or_default();
+        Some(Disagreement::new(one.serial, one.office, what, &[&signed, of_card.as_bytes(), &digest]))
     });
     Ok(judged.collect())
 }

@@ -16,6 +16,7 @@ use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Officer;
 use crate::ground::ids::{DestructionId, OfficerId};
 use crate::ground::text::tidy;
+use crate::store::Tx;
 
 /// Spoiled chips, how they are to be destroyed, and the two officers who will see it.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,21 @@ pub async fn propose_destruction(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -
     let entry = entry.of(&destruction.office).because(format!("{} chips", destruction.serials.len()));
     deed.enter(entry).await?;
     Ok(destruction)
+}
+
+/// Returns a destruction to a witness whom it names, for a week: what is to be confirmed.
+///
+/// # Errors
+/// [`ProductionError::ProposalUnknown`] where none waits for this officer.
+pub async fn read_destruction(
+    tx: &mut Tx,
+    officer: &Officer,
+    id: DestructionId,
+    now: OffsetDateTime,
+) -> Result<Destruction, ProductionError> {
+    let found = store::ends::found(tx, id).await?.ok_or(ProductionError::ProposalUnknown)?;
+    let named = found.witnesses.iter().any(|(witness, _)| *witness == officer.id) && found.office == officer.office;
+    if named && now < found.proposed.at + DESTRUCTION_WAITS { Ok(found) } else { Err(ProductionError::ProposalUnknown) }
 }
 
 /// A witness of a destruction confirms it. With the second one the chips are destroyed in the ledger.

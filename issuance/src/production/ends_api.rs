@@ -26,6 +26,7 @@ where
     Routes::new()
         .add(keeps_stock, routes!(propose_destruction))
         .add(Right::Officer(Permission::ReadStock), routes!(list_destructions))
+        .add(Right::SignedIn, routes!(read_destruction))
         .add(Right::SignedIn, routes!(confirm_destruction))
         .add(keeps_stock, routes!(report_lost))
         .add(keeps_stock, routes!(find_chip))
@@ -147,6 +148,19 @@ async fn list_destructions(
         Ok((destruction.id, DestructionView::new(destruction, now, !holds)))
     };
     Ok(Json(Page::judged(&rows, listing.limit, item)?))
+}
+
+/// What a destruction says, for a witness whom it names, whatever the roles, and nothing else of the stock.
+#[utoipa::path(get, path = "/api/v1/stock/destructions/{id}", tag = "production", params(("id" = String, Path)),
+    responses((status = 200, body = DestructionView)))]
+async fn read_destruction(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<DestructionId>,
+) -> Looked<DestructionView> {
+    let (mut tx, now) = (desk.deeds().db().begin_read().await?, desk.deeds().source().now());
+    let found = ends::read_destruction(&mut tx, &officer, id, now).await?;
+    Ok(Json(DestructionView::new(found, now, false)))
 }
 
 /// A witness whom a destruction names confirms it; with the second one the chips are destroyed. For that officer,

@@ -215,6 +215,9 @@ pub enum ProductionError {
     /// Both officers are of one of the two offices of a box.
     #[error("an officer of the other office of the box confirms it")]
     OtherSide,
+    /// A parcel without the seal that was found, or a box of blanks with one.
+    #[error("of a parcel the seal is named, of a box of blanks none")]
+    Seal,
     /// One officer cannot do both.
     #[error("another officer than the one who proposed it confirms it")]
     SecondOfficer,

@@ -56,6 +56,7 @@ pub use store::counts::{STOCK_COUNT, STOCK_COUNT_PART};
 pub use store::ends::DESTRUCTION;
 pub use store::findings::FINDING;
 pub use store::ledger::{POSTING, add_up as add_up_ledger, balances, check as check_ledger};
+pub use store::print_jobs::waiting_since as print_jobs_waiting_since;
 pub use store::recalls::RECALL;
 pub use store::{
     CHIP, DELIVERY, Figures, MIGRATIONS, WRITE_OFF, add_up, chip_state, empty_documents, figures, key_versions,

@@ -20,8 +20,8 @@ use crate::applications::store as applications;
 use crate::applications::store::items;
 use crate::cards::{self, qr};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
-use crate::ground::ids::{ApplicationId, CardId, DocumentId};
-use crate::ground::{Officer, Station, blocking, files};
+use crate::ground::ids::{ApplicationId, CardId, DocumentId, PrintJobId};
+use crate::ground::{Id, Officer, Station, blocking, files};
 use crate::store::StoreError;
 
 /// Makes the print job of a document that is being written on a chip, once, if there is an outbox.
@@ -55,41 +55,69 @@ pub enum OutboxError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Jobs whose document cannot be read were passed over.
+    #[error("{count} print jobs were passed over, the first one {first}: {why}")]
+    Unreadable {
+        /// How many.
+        count: u64,
+        /// The oldest of them.
+        first: PrintJobId,
+        /// Why that one.
+        why: Box<OutboxError>,
+    },
 }
 
 /// Writes the files of jobs that were made, and removes those of jobs that ended. A job that the service died over is
 /// done again, under the same name: none is lost, and a repeat is recognised by it. A job whose document cannot be read
-/// stops no other.
+/// stops no other, however many there are.
 ///
 /// # Errors
-/// [`OutboxError`]; the first one of a job that was passed over comes when the others are done.
+/// [`OutboxError`]; [`OutboxError::Unreadable`] when the others are done.
 pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), OutboxError> {
+    write_some(production, deeds, AT_ONCE).await
+}
+
+/// As [`write_out`], for so many jobs that can be done.
+///
+/// # Errors
+/// As [`write_out`].
+pub async fn write_some(production: &Production, deeds: &Deeds, most: u16) -> Result<(), OutboxError> {
     let Some(folder) = production.settings.print_jobs.clone() else { return Ok(()) };
-    let mut tx = deeds.db().begin_read().await?;
-    let due = kept::due(&mut tx, AT_ONCE).await?;
-    drop(tx);
-    let mut passed_over = Ok(());
-    for job in due {
-        let name = folder.join(format!("{}.json", job.id));
-        let read = if job.ends { Ok(None) } else { content(production, deeds, job.id.to_string(), job.document).await };
-        let content = match read {
-            Ok(content) => content,
-            Err(
-                error @ (OutboxError::Production(_)
-                | OutboxError::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. })),
-            ) => {
-                tracing::error!(print_job = %job.id, %error, "its file is not written; the others are");
-                passed_over = passed_over.and(Err(error));
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
-        let mut tx = deeds.db().begin_upkeep().await?;
-        kept::done(&mut tx, &job).await?;
-        tx.commit().await?;
+    let (mut done, mut after, mut passed_over) = (0, Id::nil(), None);
+    while done < most {
+        let mut tx = deeds.db().begin_read().await?;
+        let due = kept::due(&mut tx, after, i64::from(most)).await?;
+        drop(tx);
+        let Some(last) = due.last() else { break };
+        after = last.id;
+        for job in due {
+            let name = folder.join(format!("{}.json", job.id));
+            let read =
+                if job.ends { Ok(None) } else { content(production, deeds, job.id.to_string(), job.document).await };
+            let content = match read {
+                Ok(content) => content,
+                Err(
+                    why @ (OutboxError::Production(_)
+                    | OutboxError::Store(StoreError::Tampered { .. } | StoreError::Inconsistent { .. })),
+                ) => {
+                    let (count, _, _) = passed_over.get_or_insert((0_u64, job.id, why));
+                    *count += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
+            let mut tx = deeds.db().begin_upkeep().await?;
+            kept::done(&mut tx, &job).await?;
+            tx.commit().await?;
+            done += 1;
+        }
     }
-    passed_over
+    match passed_over {
+        // Logged and shown by health once, where it is noted.
+        Some((count, first, why)) => Err(OutboxError::Unreadable { count, first, why: Box::new(why) }),
+        None => Ok(()),
+    }
 }
 
 fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {
@@ -229,4 +257,4 @@ fn finished(stage: &Stage) -> Result<CardId, ProductionError> {
 }
 
 /// So many jobs are done at once, so that the other work of the service is not kept waiting.
-const AT_ONCE: i64 = 100;
+const AT_ONCE: u16 = 100;

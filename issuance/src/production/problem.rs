@@ -79,6 +79,7 @@ impl From<ProductionError> for Problem {
             E::ProposalStale => Code::ProposalStale,
             E::Receipt(_) => Code::ReceiptForged,
             E::Script(_) => Code::PresentationUnfit,
+            E::Seal => Code::SealUnfit,
             E::OtherSide | E::SecondOfficer => Code::SecondOfficerNeeded,
             E::StationUnknown => Code::StationNotFound,
             E::Witness => Code::WitnessUnfit,

@@ -213,7 +213,7 @@ async fn card_again(
         expires,
         status: Status::Personalized,
         must_change: false,
-        // What was checked before the loss is not known any more.
+        // What was checked before the loss is not known any more: where the check is demanded, it is made anew.
         body: BodyCheck::NotDue,
         recalled: false,
     };

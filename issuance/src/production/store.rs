@@ -46,6 +46,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(182, "0182_production_counts_of_store_rooms"),
     migration!(183, "0183_production_batches_moved"),
     migration!(185, "0185_production_postings_in_order"),
+    migration!(199, "0199_production_found_seals"),
+    migration!(200, "0200_production_evidence_of_cases"),
+    migration!(201, "0201_production_order_of_postings"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

@@ -15,7 +15,7 @@ use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId};
 use crate::ground::text::tidy;
-use crate::ground::{Officer, Station};
+use crate::ground::{Decision, Officer, Station};
 use crate::store::{StoreError, Tx};
 use crate::{access, applications, cards};
 
@@ -77,6 +77,38 @@ pub async fn confirm_write_off(
     let evidence = format!("witness {}", Object::Officer(witness));
     let by = Object::Officer(write_off.proposed.by).to_string();
     account_for(deed, chip, &write_off.reason, &evidence, by).await
+}
+
+/// Returns to its witness what a write-off says, and the chip: what is to be confirmed.
+///
+/// # Errors
+/// [`ProductionError::WriteOffUnknown`] where none waits for this officer, or none was proposed in the last week.
+pub async fn read_write_off(
+    tx: &mut Tx,
+    officer: &Officer,
+    serial: &CardSerial,
+    now: OffsetDateTime,
+) -> Result<(Chip, AwaitedWriteOff), ProductionError> {
+    let write_off = store::write_off(tx, serial).await?.ok_or(ProductionError::WriteOffUnknown)?;
+    if write_off.witness != officer.id || now >= write_off.proposed.at + WRITE_OFF_WAITS {
+        return Err(ProductionError::WriteOffUnknown);
+    }
+    let chip = store::chip_locked(tx, serial).await?.filter(|chip| chip.office == officer.office);
+    let chip = chip.ok_or(ProductionError::WriteOffUnknown)?;
+    let store::WriteOff { reason, proposed, .. } = write_off;
+    let until = proposed.at + WRITE_OFF_WAITS;
+    Ok((chip, AwaitedWriteOff { reason, proposed, until }))
+}
+
+/// A write-off, as its witness reads it.
+#[derive(Clone, Debug)]
+pub struct AwaitedWriteOff {
+    /// Why the chip is written off.
+    pub reason: String,
+    /// The officer who proposes it, and the moment.
+    pub proposed: Decision,
+    /// Until when it can be confirmed.
+    pub until: OffsetDateTime,
 }
 
 /// Returns the witness for whom a write-off of a chip waits at this moment; none for one that lapsed.

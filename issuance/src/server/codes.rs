@@ -353,7 +353,9 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         &[
             C::ApplicationClaimed,
             C::ApplicationUnknown,
+            C::ArchiveAnswerMissing,
             C::CardNotComposable,
+            C::ClassificationMissing,
             C::DossierNotSeen,
             C::FeeUnpaid,
             C::OtherOffice,
@@ -454,6 +456,47 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::RegisterCheckUnfit,
             C::RecordTampered,
             C::StageDoesNotAllow,
+        ],
+    ),
+    (
+        "POST",
+        "/api/v1/applications/{id}/classification",
+        &[
+            C::ApplicationClaimed,
+            C::ApplicationUnknown,
+            C::ArchiveAnswerMissing,
+            C::ClassificationUnfit,
+            C::OtherOffice,
+            C::RecordTampered,
+            C::StageDoesNotAllow,
+        ],
+    ),
+    (
+        "POST",
+        "/api/v1/applications/{id}/archive-request",
+        &[
+            C::ApplicationClaimed,
+            C::ApplicationUnknown,
+            C::ArchiveAnswerMissing,
+            C::ClassificationMissing,
+            C::ClassificationUnfit,
+            C::OtherOffice,
+            C::ReasonMissing,
+            C::RecordTampered,
+            C::SecondOfficerNeeded,
+            C::StageDoesNotAllow,
+        ],
+    ),
+    ("GET", "/api/v1/archive-requests/{id}", &[C::ArchiveRequestUnknown, C::RecordTampered]),
+    (
+        "POST",
+        "/api/v1/archive-requests/{id}/answer",
+        &[
+            C::ArchiveAnswerUnfit,
+            C::ArchiveRequestClosed,
+            C::ArchiveRequestUnknown,
+            C::ReasonMissing,
+            C::RecordTampered,
         ],
     ),
     ("GET", "/api/v1/applications/{id}/fee", &[C::ApplicationUnknown, C::OtherOffice, C::RecordTampered]),
@@ -589,6 +632,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::WitnessUnfit,
         ],
     ),
+    ("GET", "/api/v1/stock/destructions/{id}", &[C::ProposalUnknown, C::RecordTampered]),
     (
         "POST",
         "/api/v1/stock/destructions/{id}/confirmation",
@@ -627,7 +671,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/stock/boxes/{id}/receipt",
-        &[C::ListTooLong, C::OtherOffice, C::SecondOfficerNeeded, C::StockBoxUnknown],
+        &[C::ListTooLong, C::OtherOffice, C::SealUnfit, C::SecondOfficerNeeded, C::StockBoxUnknown],
     ),
     ("POST", "/api/v1/stock/boxes/{id}/call-back", &[C::OtherOffice, C::StockBoxUnknown]),
     (
@@ -709,6 +753,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         &[C::OtherOffice, C::ProposalStale, C::ProposalUnknown, C::SecondOfficerNeeded],
     ),
     ("GET", "/api/v1/stock/recalls/{id}/chips", &[C::OtherOffice, C::ProposalUnknown]),
+    ("GET", "/api/v1/stock/{serial}/write-off", &[C::ChipUnknown, C::ProposalUnknown, C::RecordTampered]),
     (
         "POST",
         "/api/v1/stock/{serial}/write-off",

@@ -97,7 +97,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 34] = [
+pub const SEALED: [&Sealed; 36] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -130,6 +130,8 @@ pub const SEALED: [&Sealed; 34] = [
     &applications::store::items::BATCH_ITEM,
     &applications::FEE_ENTRY,
     &applications::REGISTER_CHECK,
+    &applications::CLASSIFICATION,
+    &applications::ARCHIVE_REQUEST,
     &notices::CONTACT,
     &notices::NOTICE,
 ];
@@ -385,7 +387,8 @@ impl Offices {
                 objects.clone(),
                 register.clone(),
                 Arc::clone(&profile),
-            ),
+            )
+            .with_body_check(settings.production.body_check),
             production,
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),

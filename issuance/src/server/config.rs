@@ -378,6 +378,13 @@ impl Config {
             "applications.deadlines.remote_offices",
             "must name no office that city_offices names: one office has one term",
         )?;
+        let archive = &self.applications.archive;
+        let terms = (1..=250).contains(&archive.inside) && (1..=250).contains(&archive.outside);
+        must(
+            terms && archive.classification <= 250,
+            "applications.archive",
+            "must be 1 to 250 working days each, `classification` from 0 on",
+        )?;
         let minutes = self.applications.claims.minutes;
         must((1..=480).contains(&minutes), "applications.claims.minutes", "must be 1 to 480")?;
         let reminders = &deadlines.reminders;

@@ -65,6 +65,8 @@ pub struct Status {
     pub dossiers_without_owner: u64,
     /// Applications and cases of the stock that wait where no officer in service has them: defects.
     pub without_officer: Vec<Defect>,
+    /// Print jobs that have waited for ten minutes or more for their file to be written or removed.
+    pub print_jobs_waiting: u64,
     /// Notices that wait, or could not be sent, by state and way.
     pub notices: Vec<Count>,
     /// Notices of which a citizen may have got two, under one reference.
@@ -365,6 +367,7 @@ pub(super) async fn take(
         dossiers_overdue: progress::count_late(&mut tx, today).await?.into_iter().map(counted).collect(),
         dossiers_without_owner: progress::count_ownerless(&mut tx).await?,
         without_officer: unattended(&mut tx).await?,
+        print_jobs_waiting: production::print_jobs_waiting_since(&mut tx, now - PRINT_JOBS_ARE_LATE).await?,
         notices: told.open.into_iter().map(counted).collect(),
         notices_repeated: told.repeated,
         notices_wait_since: told.oldest_due,
@@ -678,6 +681,13 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         };
         find(Severity::Critical, about, defect.says());
     }
+    if status.print_jobs_waiting > 0 {
+        let n = status.print_jobs_waiting;
+        let says = format!(
+            "{n} wait for ten minutes or more: their documents cannot be read, or the outbox; the log says which"
+        );
+        find(Severity::Warning, "print jobs", says);
+    }
     let dead: u64 = status.notices.iter().filter(|one| one.state.starts_with("dead")).map(|one| one.count).sum();
     if dead > 0 {
         let says = format!("{dead} could not be sent: issuance notices letters --out DIR prints them as letters");
@@ -791,6 +801,8 @@ const IMPORT_IS_LEFT: Duration = Duration::days(1);
 const HALF_A_CELL: u64 = 500_000;
 /// The longest term in days of the calendar, with Tết in it.
 const HOLIDAYS_ARE_NEEDED: i64 = 45;
+/// A print job that waits longer for its file is said.
+const PRINT_JOBS_ARE_LATE: Duration = Duration::minutes(10);
 /// A notice that waits longer to be sent is said.
 const NOTICES_ARE_LATE: Duration = Duration::days(1);
 /// A letter that waits longer for a printer is said: the citizen's days to answer run.

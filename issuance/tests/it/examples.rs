@@ -341,6 +341,7 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let read = capture.get(&application(&opened, "")).await;
     assert_eq!(read.body["register_check"]["unsettled"], disagrees["disagrees"], "{read:?}");
     capture.post(&application(&opened, "/register-check"), "agrees", json!({"agrees": true})).await;
+    Box::pin(papers(house, walk, people, &application(&opened, ""))).await;
     walk.post(approver, &application(&opened, "/claim"), json!({})).await;
     walk.post(approver, &application(&opened, "/claim/release"), json!({})).await;
     let next_week = (house.clock.now() + time::Duration::days(7)).date().to_string();
@@ -362,6 +363,7 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.get(stock, &format!("/api/v1/stock/{}", names[0])).await;
     let write_off = json!({"reason": "bent on arrival", "witness": people.counter_id});
     walk.post(stock, &format!("/api/v1/stock/{}/write-off", names[2]), write_off).await;
+    walk.get(counter, &format!("/api/v1/stock/{}/write-off", names[2])).await;
     walk.post(
         counter,
         &format!("/api/v1/stock/{}/write-off/confirmation", names[2]),
@@ -440,9 +442,27 @@ async fn ships(house: &House, walk: &mut Walk, stock: &Caller, application: &str
     tx.commit().await.unwrap();
     let parcel = json!({"to_office": "o-1", "seal": "A 0042", "serials": [serial]});
     let parcel = text(&walk.post(&shipper, "/api/v1/stock/parcels", parcel).await, "id");
-    let counted = json!({"serials": [serial]});
+    let counted = json!({"serials": [serial], "seal": "A 0042"});
     let received = stock.post(&format!("/api/v1/stock/boxes/{parcel}/receipt"), "parcel", counted).await;
     assert!(received.status == 200 && received.body["case_id"].is_null(), "{received:?}");
+}
+
+/// An application that is classified, and the archive of papers that is asked about it.
+async fn papers(house: &House, walk: &mut Walk, people: &People, application: &str) {
+    let People { capture, approver, .. } = people;
+    walk.get(capture, "/api/v1/unclassified-applications").await;
+    let lies = json!({"papers": "outside", "province": "001"});
+    walk.post(capture, &format!("{application}/classification"), lies).await;
+    let question = json!({"says": "Tra số CMND cấp trước năm 2012"});
+    let asked = walk.post(approver, &format!("{application}/archive-request"), question).await;
+    let keeper = house.officer("archivist", &[Role::Registrar], "national").await;
+    walk.get(&keeper, "/api/v1/archive-requests").await;
+    let request = format!("/api/v1/archive-requests/{}", text(&asked, "id"));
+    walk.get(&keeper, &request).await;
+    let answer = json!({"outcome": "found", "number": "012345678", "full_name": "Nguyễn Thị Mẫu",
+        "birth_date": "05/01/2000", "issued_on": "2014-03-20", "says": "Tờ khai số 12, hộp 7",
+        "scan_sha256": "7".repeat(64)});
+    walk.post(&keeper, &format!("{request}/answer"), answer).await;
 }
 
 /// A fee that is paid, given back, and then not due on a ground.
@@ -528,6 +548,7 @@ async fn stock_ledger(house: &House, walk: &mut Walk, people: &People) {
     walk.get(stock, &format!("/api/v1/stock/{}/postings", serial(1))).await;
     let destruction = json!({"serials": [serial(3)], "method": "shredded", "witnesses": [approver_id, counter_id]});
     let destruction = text(&walk.post(stock, "/api/v1/stock/destructions", destruction).await, "id");
+    walk.get(approver, &format!("/api/v1/stock/destructions/{destruction}")).await;
     let confirmation = format!("/api/v1/stock/destructions/{destruction}/confirmation");
     walk.post(approver, &confirmation, json!({})).await;
     walk.post(counter, &confirmation, json!({})).await;

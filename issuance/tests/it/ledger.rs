@@ -54,7 +54,8 @@ on_both!(
 async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_postings() {
     crate::house::on_both(async |house| {
         let keeper = house.officer("keeper", &[Role::Stock], "o-1").await;
-        let (_, witness) = house.appointed("witness", &[Role::Approver], "o-1").await;
+        let (sees, witness) = house.appointed("witness", &[Role::Approver], "o-1").await;
+        let other = house.officer("other", &[Role::Approver], "o-1").await;
         let (_, station) = house.station("station-1").await;
         let serials = [serial(1).to_string(), serial(2).to_string()];
         let body = json!({"manufacturer": "M", "batch": "1", "transport_key_id": "maker", "serials": serials});
@@ -91,11 +92,24 @@ async fn the_way_of_a_chip_begins_with_its_delivery_and_goes_by_the_order_of_pos
             caller.get(&path).await.body["awaits_witness"].clone()
         };
         assert_eq!(waits(&keeper).await, json!(witness));
+        // The witness, who keeps no stock, reads what is to be confirmed, and nothing else of the stock.
+        let read = sees.get(&path).await;
+        let shown = ["serial", "state", "reason"].map(|name| read.body[name].clone());
+        assert_eq!(shown, [json!(serials[1]), json!("delivered"), json!("bent")], "{read:?}");
+        for other in [&other, &keeper] {
+            assert_eq!(other.get(&path).await.code(), "proposal-unknown", "another officer reads it");
+        }
+        let unnamed = format!("/api/v1/stock/{}/write-off", serials[0]);
+        assert_eq!(sees.get(&unnamed).await.code(), "proposal-unknown");
+        assert_eq!(sees.get(&format!("/api/v1/stock/{}", serials[1])).await.code(), "role-missing");
         house.clock.advance(Duration::days(8));
         let mut again = house.anyone();
         let session = again.signs_in("keeper", crate::house::PASSWORD).await;
         again.token = Some(session.body["token"].as_str().unwrap().into());
         assert_eq!(waits(&again).await, serde_json::Value::Null);
+        let session = again.signs_in("witness", crate::house::PASSWORD).await;
+        again.token = Some(session.body["token"].as_str().unwrap().into());
+        assert_eq!(again.get(&path).await.code(), "proposal-unknown", "it lapsed");
     })
     .await;
 }
@@ -415,7 +429,7 @@ mod booked {
         assert_eq!(word(taken), Err("chip-in-box"));
         // The first one is not there, the fourth one is, and one that no delivery brought.
         let counted = [blanks[1], blanks[2], blanks[3], serial(99)];
-        let receive = async |by: &Officer| word(within!(offices, by, deed => boxes::receive(deed, id, &counted)));
+        let receive = async |by: &Officer| word(within!(offices, by, deed => boxes::receive(deed, id, &counted, None)));
         assert_eq!(receive(&offices.stock).await.map(drop), Err("other-office"), "the sender does not receive it");
         let (received, case) = receive(&far).await.unwrap();
         assert_eq!(received.received.unwrap().1, 4);
@@ -453,10 +467,11 @@ mod booked {
         assert_eq!(word(again).map(drop), Err("stock-case-unknown"));
         // A box that comes whole opens no case; one that comes empty can be lost.
         let whole = send(&blanks[4..], "district-2").await.unwrap();
-        let came = within!(offices, far, deed => boxes::receive(deed, whole, &blanks[4..])).unwrap();
+        let came = within!(offices, far, deed => boxes::receive(deed, whole, &blanks[4..], None)).unwrap();
         assert!(came.1.is_none());
         let back = within!(offices, far, deed => boxes::send(deed, &blanks[..2], "district-1".parse().unwrap(), 2));
-        let (_, case) = within!(offices, offices.stock, deed => boxes::receive(deed, back.unwrap().id, &[])).unwrap();
+        let (_, case) =
+            within!(offices, offices.stock, deed => boxes::receive(deed, back.unwrap().id, &[], None)).unwrap();
         settles(offices, (sender, &far), case.unwrap(), CaseOutcome::Lost).await.unwrap();
         assert_eq!(accounts(offices).await["lost district-2 lost"], 2, "the office that sent it answers for it");
         assert_eq!(checked(offices).await, Vec::<String>::new());
@@ -655,5 +670,16 @@ mod booked {
         let digest = proposed.digest().unwrap();
         within!(offices, second, deed => cases::confirm(deed, id, &digest)).unwrap();
         assert_eq!((said().await, checked(offices).await), (vec![], vec![]));
+        // What was settled is that difference: another one of the same chip is an alarm, and a case of its own.
+        offices.clock.jump(Duration::hours(-2));
+        production::open_cases_of_disagreements(deeds).await.unwrap();
+        assert_eq!(said().await, Vec::<String>::new(), "the one that was explained is silent");
+        by_hand(sql!("update document set state = 'dropped'")).await;
+        assert_eq!(said().await, [format!("chip {}: card without a signed document", chip.serial)]);
+        for _ in 0..2 {
+            production::open_cases_of_disagreements(deeds).await.unwrap();
+        }
+        let alarm = said().await;
+        assert!(alarm.len() == 1 && alarm[0].contains("waits for two stock keepers"), "{alarm:?}");
     }
 }

@@ -272,7 +272,7 @@ impl House {
             }
             _ => {}
         }
-        assert!(lives!(self.offices, self.far, dies, deed => boxes::receive(deed, id, &counted)) || dies);
+        assert!(lives!(self.offices, self.far, dies, deed => boxes::receive(deed, id, &counted, None)) || dies);
     }
 
     async fn settle(&mut self, which: u8, dies: bool) {

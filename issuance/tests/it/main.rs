@@ -48,6 +48,7 @@ mod offline;
 mod openapi;
 mod order;
 mod packaging;
+mod paper_archive;
 mod parcels;
 mod payments;
 mod portraits;

@@ -9,6 +9,7 @@ use issuance::deed::Object;
 use issuance::ground::ids::{ApplicationId, BoxId, CardBatchId, CardId, CaseId};
 use issuance::ground::{OfficeCode, Officer, Role, Station};
 use issuance::population::history::EventKind;
+use issuance::production::boxes::Shipping;
 use issuance::production::card_batches::{self, Wanted};
 use issuance::production::cases::{self, CaseOutcome};
 use issuance::production::personalization::{self, Wish};
@@ -41,6 +42,7 @@ on_both!(
     a_card_that_is_lost_on_the_way_counts_no_more_and_is_waste_when_it_is_found,
     a_card_too_many_stays_at_the_sender_until_both_offices_say_where_it_is,
     a_citizen_who_dies_while_the_card_is_on_its_way_leaves_none,
+    a_parcel_under_another_seal_is_not_believed_to_have_arrived,
 );
 
 fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
@@ -108,12 +110,23 @@ impl Factory {
 
     async fn ships(&self, serials: &[CardSerial], to: &str) -> Result<BoxId, &'static str> {
         let (offices, to) = (&self.offices, to.parse().unwrap());
-        word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, "A 0042", 2))).map(|sent| sent.id)
+        let shipping = Shipping { seal: "A 0042", days: 2, body_check: false };
+        word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, shipping))).map(|sent| sent.id)
     }
 
     async fn receives(&self, by: &Officer, id: BoxId, counted: &[CardSerial]) -> Result<Option<CaseId>, &'static str> {
+        self.receives_under(by, id, counted, Some("A 0042")).await
+    }
+
+    async fn receives_under(
+        &self,
+        by: &Officer,
+        id: BoxId,
+        counted: &[CardSerial],
+        seal: Option<&str>,
+    ) -> Result<Option<CaseId>, &'static str> {
         let offices = &self.offices;
-        word(within!(offices, by, deed => boxes::receive(deed, id, counted))).map(|(_, case)| case)
+        word(within!(offices, by, deed => boxes::receive(deed, id, counted, seal))).map(|(_, case)| case)
     }
 
     /// An officer of each of the two offices says how a case ends: two of one office do not.
@@ -150,6 +163,21 @@ impl Factory {
 mod shipped {
     use super::*;
 
+    pub async fn a_parcel_under_another_seal_is_not_believed_to_have_arrived(factory: &Factory) {
+        let made = Box::pin(factory.makes(1)).await;
+        let serial = made[0].2;
+        let parcel = factory.ships(&[serial], "district-1").await.unwrap();
+        let receives = async |seal| factory.receives_under(&factory.keepers[0], parcel, &[serial], seal).await;
+        assert_eq!(receives(None).await, Err("seal-unfit"), "the seal is named");
+        // As it is written: case and spaces between the words count.
+        let case = receives(Some("A 0043")).await.unwrap().unwrap();
+        assert_eq!(factory.account(&serial).await, "courier/national/personalized");
+        assert_eq!(factory.fetches(&made[0]).await, Err("stage-does-not-allow"), "it is not there");
+        factory.settles(case, CaseOutcome::Arrived).await;
+        assert_eq!(factory.account(&serial).await, "card/district-1");
+        assert_eq!(factory.fetches(&made[0]).await, Ok(()));
+    }
+
     pub async fn a_card_made_elsewhere_can_be_handed_over_only_when_it_arrived(factory: &Factory) {
         let offices = &factory.offices;
         let made = Box::pin(factory.makes(2)).await;
@@ -160,6 +188,9 @@ mod shipped {
         let expected = (Some(owner), Some(date!(2026 - 11 - 24)));
         assert_eq!((application.progress.owner, application.progress.due), expected, "two working days from Sunday");
         assert_eq!(factory.fetches(&made[0]).await, Err("stage-does-not-allow"));
+        assert_eq!(factory.ships(&serials, "district-2").await, Err("stock-box-unfit"), "no stock keeper is there");
+        let deeds = offices.state.deeds();
+        let far = moves(deeds, &appoint(deeds, Role::Stock).await, "district-2").await;
         assert_eq!(factory.ships(&serials, "district-2").await, Err("card-not-to-ship"), "of another office");
         assert_eq!(factory.ships(&serials, "national").await, Err("stock-box-unfit"));
         let blank = offices.initialised(9).await.serial;
@@ -170,8 +201,6 @@ mod shipped {
         assert_eq!(factory.fetches(&made[0]).await, Err("stage-does-not-allow"), "it is on its way");
         let alone = factory.receives(&offices.stock, parcel, &serials).await;
         assert_eq!(alone, Err("second-officer-needed"), "who sealed it does not count it");
-        let deeds = offices.state.deeds();
-        let far = moves(deeds, &appoint(deeds, Role::Stock).await, "district-2").await;
         assert_eq!(factory.receives(&far, parcel, &serials).await, Err("other-office"));
         // One too few: the other one arrived all the same.
         let case = factory.receives(&factory.keepers[0], parcel, &serials[..1]).await.unwrap().unwrap();

@@ -5,14 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use issuance::applications::hand_over::hand_over;
+use issuance::applications::hand_over::{hand_over, hand_over_settled};
 use issuance::applications::model::{Application, Kind, Stage};
 use issuance::deed::Object;
 use issuance::ground::ids::{ApplicationId, CardId};
 use issuance::ground::{Officer, Role};
 use issuance::production::card_batches::{self, Wanted};
 use issuance::production::print_jobs::{self, Body};
-use issuance::production::withdrawal;
+use issuance::production::{self, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, sql};
 use serde_json::Value;
@@ -131,6 +131,64 @@ async fn a_job_whose_document_cannot_be_read_stops_no_other() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_jobs_cannot_be_read_those_behind_them_are_written() {
+    on_both(async |offices, outbox| {
+        for number in [1, 2, 3] {
+            approved(offices).await;
+            let mut chip = offices.initialised(number).await;
+            offices.card(&mut chip).await;
+            offices.clock.advance(time::Duration::seconds(1));
+        }
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let sql =
+            sql!("update document set files = $1 where id in (select document_id from print_job order by id limit 2)");
+        assert_eq!(tx.run(sql, args![vec![0_u8; 64]]).await.unwrap(), 2);
+        tx.commit().await.unwrap();
+        // One job at a time: the first two fill more than a page.
+        for _ in 0..2 {
+            let said = print_jobs::write_some(&offices.state.production, offices.state.deeds(), 1).await.unwrap_err();
+            assert!(said.to_string().starts_with("2 print jobs were passed over, the first one "), "{said}");
+            assert_eq!(fs::read_dir(outbox).unwrap().count(), 1, "the third one is there");
+        }
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let waiting = async |tx: &mut _, at| production::print_jobs_waiting_since(tx, at).await.unwrap();
+        let now = offices.clock.now();
+        assert_eq!((waiting(&mut tx, now).await, waiting(&mut tx, now - time::Duration::hours(1)).await), (2, 0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_was_made_before_the_check_was_demanded_waits_for_it_all_the_same() {
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = folder.path().to_owned();
+        let offices = Box::pin(Offices::open_where(database, datetime!(2026-11-22 08:30 UTC), |settings| {
+            settings.production.print_jobs = Some(outbox);
+        }))
+        .await;
+        let mut made = Vec::new();
+        for number in [1, 2] {
+            let application = approved(&offices).await;
+            let mut chip = offices.initialised(number).await;
+            made.push((application, offices.card(&mut chip).await));
+            offices.clock.advance(time::Duration::seconds(1));
+        }
+        let demands = offices.state.counter.clone().with_body_check(true);
+        let takes = async |demanded: bool, (application, card): &(Application, CardId)| {
+            let counter = if demanded { &demands } else { &offices.state.counter };
+            let slip = &application.slip.0;
+            word(within!(offices, offices.counter, deed => hand_over_settled(deed, counter, *card, slip))).map(drop)
+        };
+        assert_eq!(takes(true, &made[0]).await, Err("body-check-needed"));
+        let read = body(&written(&offices, folder.path()).await[0]);
+        assert_eq!(checks(&offices, &offices.stock, made[0].0.id, &read).await, Ok(true));
+        assert_eq!(takes(true, &made[0]).await, Ok(()), "checked, it goes");
+        assert_eq!(takes(false, &made[1]).await, Ok(()), "where it is not demanded, it goes without");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -205,7 +205,7 @@ mod rules {
         let to = "district-1".parse().unwrap();
         let sent = within!(offices, national, deed => production::boxes::send(deed, &blanks, to, 2)).unwrap();
         let stock = &offices.stock;
-        within!(offices, stock, deed => production::boxes::receive(deed, sent.id, &blanks)).unwrap();
+        within!(offices, stock, deed => production::boxes::receive(deed, sent.id, &blanks, None)).unwrap();
         within!(offices, stock, deed => production::steps::give_custody(deed, &blanks, station)).unwrap();
         // What a station holds is no longer a claim on paper.
         let held = delivered(offices, &national, &blanks[..1]).await.unwrap_err();

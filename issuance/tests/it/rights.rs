@@ -162,6 +162,14 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/applications/{id}/appeal/decision", Officers(&[Approver])),
     // Circular 60, Art. 7: sorted, and checked by the head of the team before the approval.
     ("POST", "/api/v1/applications/{id}/check", Officers(&[Approver])),
+    // Circular 60, Art. 6: sorted on the day of the capture; the head approves the question to the archive, whose own
+    // officers answer it.
+    ("GET", "/api/v1/unclassified-applications", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/classification", Officers(&[Capture])),
+    ("POST", "/api/v1/applications/{id}/archive-request", Officers(&[Approver])),
+    ("GET", "/api/v1/archive-requests", Officers(&[Registrar])),
+    ("GET", "/api/v1/archive-requests/{id}", Officers(&[Registrar])),
+    ("POST", "/api/v1/archive-requests/{id}/answer", Officers(&[Registrar])),
     ("POST", "/api/v1/applications/{id}/return", Officers(&[Approver])),
     // What is held for a record of the register is mended, and put back, by who keeps the register.
     ("POST", "/api/v1/applications/{id}/release", Officers(&[Approver, Registrar])),
@@ -180,6 +188,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/stock/{serial}", Officers(&[Stock])),
     ("POST", "/api/v1/stock/{serial}/write-off", Officers(&[Stock])),
     // The officer whom the write-off names as its witness, whatever the roles.
+    ("GET", "/api/v1/stock/{serial}/write-off", SignedIn),
     ("POST", "/api/v1/stock/{serial}/write-off/confirmation", SignedIn),
     ("GET", "/api/v1/stock/balances", Officers(&[Stock])),
     ("GET", "/api/v1/stock/{serial}/postings", Officers(&[Stock])),
@@ -188,6 +197,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/stock/destructions", Officers(&[Stock])),
     ("GET", "/api/v1/stock/destructions", Officers(&[Stock])),
     // The two officers whom it names as its witnesses, whatever the roles.
+    ("GET", "/api/v1/stock/destructions/{id}", SignedIn),
     ("POST", "/api/v1/stock/destructions/{id}/confirmation", SignedIn),
     ("POST", "/api/v1/stock/boxes", Officers(&[Stock])),
     ("POST", "/api/v1/stock/parcels", Officers(&[Stock])),

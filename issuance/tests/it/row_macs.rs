@@ -134,6 +134,8 @@ mod tampered {
             ("batch_item", 0),
             ("fee_entry", 0),
             ("register_check", 0),
+            ("classification", 0),
+            ("archive_request", 0),
             ("contact", 0),
             ("notice", 1),
         ];

@@ -57,7 +57,7 @@ async fn receives(
     id: BoxId,
     counted: &[CardSerial],
 ) -> Result<Option<CaseId>, &'static str> {
-    word(within!(offices, by, deed => boxes::receive(deed, id, counted))).map(|(_, case)| case)
+    word(within!(offices, by, deed => boxes::receive(deed, id, counted, None))).map(|(_, case)| case)
 }
 
 async fn gives(offices: &Offices, by: &Officer, serials: &[CardSerial]) -> Result<(), &'static str> {

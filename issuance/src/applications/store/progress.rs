@@ -1,8 +1,10 @@
 //! SQL of owners and deadlines: what is late, what has no owner, what was said about it.
 
+use std::collections::BTreeMap;
+
 use time::{Date, OffsetDateTime};
 
-use super::{APPLICATION, read};
+use super::{APPLICATION, paper_archive, read};
 use crate::applications::deadlines::Progress;
 use crate::applications::model::Application;
 use crate::ground::Id;
@@ -117,15 +119,21 @@ pub async fn count_ownerless(tx: &mut Tx) -> Result<u64, StoreError> {
     tx.one(sql, args![]).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
-/// Returns how many applications are late, by stage.
+/// Returns how many applications are late, by stage; classifications and look-ups under words of their own.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn count_late(tx: &mut Tx, today: Date) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = sql!("select stage as state, count(*) as n from application where due_on < $1 group by stage");
     let rows = tx.all(sql, args![today]).await?;
-    let late = sums(&rows)?;
-    Ok(late.into_iter().map(|(stage, n)| (stage, n.unsigned_abs())).collect())
+    let mut late: BTreeMap<String, u64> = BTreeMap::new();
+    for (stage, n) in sums(&rows)? {
+        late.insert(stage, n.unsigned_abs());
+    }
+    for row in paper_archive::late(tx, today).await? {
+        *late.entry(row.stage).or_default() += 1;
+    }
+    Ok(late.into_iter().collect())
 }
 
 /// A late application, as it is listed: nothing of it is personal.
@@ -147,7 +155,8 @@ pub struct LateRow {
     pub escalated_at: Option<OffsetDateTime>,
 }
 
-/// Returns late applications by office, role and day; the rows are what they say, their MACs are not looked at.
+/// Returns late applications, classifications and look-ups by office, role and day; the rows are what they say, their
+/// MACs are not looked at.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -173,10 +182,14 @@ pub async fn late(tx: &mut Tx, today: Date) -> Result<Vec<LateRow>, StoreError> 
             escalated_at: row.get("escalated_at")?,
         })
     };
-    rows.iter().map(late).collect()
+    let mut rows = rows.iter().map(late).collect::<Result<Vec<LateRow>, StoreError>>()?;
+    rows.extend(paper_archive::late(tx, today).await?);
+    let key = |row: &LateRow| (row.owner_office.clone(), row.owner.clone(), row.due, row.id);
+    rows.sort_by_key(key);
+    Ok(rows)
 }
 
-/// Returns the offices and roles that have applications, each with how many.
+/// Returns the offices and roles that have applications, or work beside them, each with how many.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -186,7 +199,14 @@ pub async fn owners(tx: &mut Tx) -> Result<Vec<(String, String, u64)>, StoreErro
          group by owner_office, owner order by owner_office, owner"
     );
     let rows = tx.all(sql, args![]).await?;
-    rows.iter().map(|row| Ok((row.get("owner_office")?, row.get("owner")?, row.number("n")?))).collect()
+    let mut owners: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for row in &rows {
+        owners.insert((row.get("owner_office")?, row.get("owner")?), row.number("n")?);
+    }
+    for (office, owner, n) in paper_archive::owners(tx).await? {
+        *owners.entry((office, owner)).or_default() += n;
+    }
+    Ok(owners.into_iter().map(|((office, owner), n)| (office, owner, n)).collect())
 }
 
 /// Returns an application for upkeep, kept from other writers: nothing of it is answered, so no record is due.

@@ -29,16 +29,17 @@ pub const STOCK_BOX: Sealed = Sealed {
         ("ended", Kind::Text),
         ("ended_by", Kind::Uuid),
         ("ended_at", Kind::Moment),
+        ("found_seal", Kind::Text),
     ],
     keys: 1,
     one: sql!(
         "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
-                due_on, ended, ended_by, ended_at, version, mac
+                due_on, ended, ended_by, ended_at, found_seal, version, mac
          from stock_box where id = $1"
     ),
     all: sql!(
         "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
-                due_on, ended, ended_by, ended_at, version, mac
+                due_on, ended, ended_by, ended_at, found_seal, version, mac
          from stock_box order by id"
     ),
     set: sql!("update stock_box set version = $1, mac = $2 where id = $3"),
@@ -57,6 +58,8 @@ pub struct StockBox {
     pub serials: Vec<CardSerial>,
     /// The number of the seal of a parcel of finished cards; none for a box of blanks.
     pub seal: Option<String>,
+    /// The number of the seal that was found when it was received.
+    pub found_seal: Option<String>,
     /// The officer who sent it, and when.
     pub sent: Decision,
     /// The day by which it is received; none for a box of before such days.
@@ -133,10 +136,17 @@ pub(in crate::production) async fn locked(tx: &mut Tx, id: BoxId) -> Result<Opti
 
 /// Writes down who received a box, and how many chips were counted.
 pub(in crate::production) async fn receive(tx: &mut Tx, boxed: &StockBox) -> Result<(), StoreError> {
-    let sql = sql!("update stock_box set counted = $1, received_by = $2, received_at = $3 where id = $4");
+    let sql =
+        sql!("update stock_box set counted = $1, received_by = $2, received_at = $3, found_seal = $4 where id = $5");
     let Some((received, counted)) = &boxed.received else { return Ok(()) };
     let counted = i64::try_from(*counted).unwrap_or(i64::MAX);
-    tx.change(&STOCK_BOX, boxed.id, sql, args![counted, received.by, received.at, boxed.id]).await?;
+    tx.change(
+        &STOCK_BOX,
+        boxed.id,
+        sql,
+        args![counted, received.by, received.at, boxed.found_seal.as_deref(), boxed.id],
+    )
+    .await?;
     Ok(())
 }
 
@@ -156,7 +166,7 @@ pub(in crate::production) async fn end(tx: &mut Tx, boxed: &StockBox) -> Result<
 pub async fn late(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<Vec<StockBox>, StoreError> {
     let sql = sql!(
         "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
-                due_on, ended, ended_by, ended_at, version, mac
+                due_on, ended, ended_by, ended_at, found_seal, version, mac
          from stock_box where received_at is null and ended_at is null order by due_on, id"
     );
     let rows = tx.all_judged(&STOCK_BOX, sql, args![]).await?;
@@ -188,7 +198,7 @@ pub(in crate::production) async fn listed(
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select id, from_office, to_office, serials, sent_by, sent_at, counted, received_by, received_at, seal,
-                due_on, ended, ended_by, ended_at, version, mac
+                due_on, ended, ended_by, ended_at, found_seal, version, mac
          from stock_box
          where (from_office = $1 or to_office = $1 or $1 = 'national') and id > $2 order by id limit $3"
     );
@@ -212,6 +222,7 @@ pub(in crate::production) fn read(row: &Record) -> Result<StockBox, StoreError> 
         to: row.parsed("to_office")?,
         serials: serials(row, "serials")?,
         seal: row.get("seal")?,
+        found_seal: row.get("found_seal")?,
         sent: Decision { by: Id::of(row, "sent_by")?, at: row.get("sent_at")? },
         due_on: row.get("due_on")?,
         received,

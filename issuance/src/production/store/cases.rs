@@ -32,16 +32,17 @@ pub const STOCK_CASE: Sealed = Sealed {
         ("settled_by", Kind::Uuid),
         ("settled_at", Kind::Moment),
         ("from_office", Kind::Text),
+        ("evidence", Kind::Text),
     ],
     keys: 1,
     one: sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, evidence, version, mac
          from stock_case where id = $1"
     ),
     all: sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, evidence, version, mac
          from stock_case order by id"
     ),
     set: sql!("update stock_case set version = $1, mac = $2 where id = $3"),
@@ -49,8 +50,9 @@ pub const STOCK_CASE: Sealed = Sealed {
 
 pub(in crate::production) async fn insert(tx: &mut Tx, case: &Case) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into stock_case (id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, from_office)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        "insert into stock_case (id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, from_office,
+                                 evidence)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     );
     let [missing, extra] = [&case.missing, &case.extra].map(|serials| json(serials));
     let arguments = args![
@@ -64,7 +66,8 @@ pub(in crate::production) async fn insert(tx: &mut Tx, case: &Case) -> Result<()
         case.opened.at,
         case.due_on,
         case.state.word(),
-        case.from.as_ref().map(OfficeCode::as_str)
+        case.from.as_ref().map(OfficeCode::as_str),
+        case.evidence.as_deref()
     ];
     tx.run(sql, arguments).await?;
     tx.seal(&STOCK_CASE, case.id).await
@@ -109,7 +112,7 @@ pub(in crate::production) async fn locked(tx: &mut Tx, id: CaseId) -> Result<Opt
 pub(in crate::production) async fn unsettled_about(tx: &mut Tx, subject: &str) -> Result<Vec<Case>, StoreError> {
     let sql = sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, evidence, version, mac
          from stock_case where subject = $1 and state <> 'settled' order by id"
     );
     tx.all_sealed(&STOCK_CASE, sql, args![subject]).await?.iter().map(read).collect()
@@ -126,7 +129,7 @@ pub(in crate::production) async fn listed(
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select id, kind, office, subject, missing, extra, opened_by, opened_at, due_on, state, outcome, reason,
-                proposed_by, proposed_at, settled_by, settled_at, from_office, version, mac
+                proposed_by, proposed_at, settled_by, settled_at, from_office, evidence, version, mac
          from stock_case
          where (office = $1 or from_office = $1 or $1 = 'national') and (state <> 'settled' or $2) and id > $3 order by id limit $4"
     );
@@ -154,16 +157,37 @@ pub(in crate::production) async fn unsettled_of_kind(
     tx.all(sql, args![kind]).await?.iter().map(|row| Ok((Id::of(row, "id")?, row.get("subject")?))).collect()
 }
 
-/// Returns what the cases of a kind are about, settled or not.
-pub(in crate::production) async fn subjects_of_kind(tx: &mut Tx, kind: &str) -> Result<Vec<String>, StoreError> {
-    let sql = sql!("select subject from stock_case where kind = $1");
-    tx.all(sql, args![kind]).await?.iter().map(|row| row.get("subject")).collect()
+/// A case of a kind, as far as it tells whether a difference is known.
+pub(in crate::production) struct Known {
+    pub subject: String,
+    /// None for a case of before differences had a digest.
+    pub evidence: Option<String>,
+    pub settled: bool,
 }
 
-/// True if there is, or was, a case of this kind about this.
-pub(in crate::production) async fn has_any(tx: &mut Tx, kind: &str, subject: &str) -> Result<bool, StoreError> {
-    let sql = sql!("select id from stock_case where kind = $1 and subject = $2 order by id limit 1");
-    Ok(tx.one(sql, args![kind, subject]).await?.is_some())
+/// Returns what the cases of a kind are about, settled or not.
+pub(in crate::production) async fn known_of_kind(tx: &mut Tx, kind: &str) -> Result<Vec<Known>, StoreError> {
+    let sql = sql!("select subject, evidence, state from stock_case where kind = $1");
+    let known = |row: &Record| {
+        let settled = row.get::<String>("state")? == CaseState::Settled.word();
+        Ok(Known { subject: row.get("subject")?, evidence: row.get("evidence")?, settled })
+    };
+    tx.all(sql, args![kind]).await?.iter().map(known).collect()
+}
+
+/// True if a case of this kind about this waits, or was settled for this very difference.
+pub(in crate::production) async fn is_known(
+    tx: &mut Tx,
+    kind: &str,
+    subject: &str,
+    evidence: &str,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id from stock_case
+         where kind = $1 and subject = $2 and (state <> 'settled' or evidence is null or evidence = $3)
+         order by id limit 1"
+    );
+    Ok(tx.one(sql, args![kind, subject, evidence]).await?.is_some())
 }
 
 /// Returns the offices with cases that wait for two officers, each with how many.
@@ -196,6 +220,7 @@ pub(in crate::production) fn read(row: &Record) -> Result<Case, StoreError> {
         reason: row.get("reason")?,
         proposed: decision("proposed_by", "proposed_at")?,
         settled: decision("settled_by", "settled_at")?,
+        evidence: row.get("evidence")?,
     })
 }
 

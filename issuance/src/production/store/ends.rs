@@ -66,6 +66,11 @@ pub(in crate::production) async fn insert(tx: &mut Tx, destruction: &Destruction
     tx.seal(&DESTRUCTION, *id).await
 }
 
+/// Returns a destruction.
+pub(in crate::production) async fn found(tx: &mut Tx, id: DestructionId) -> Result<Option<Destruction>, StoreError> {
+    tx.sealed(&DESTRUCTION, id).await?.map(|row| read(&row)).transpose()
+}
+
 /// Returns a destruction, kept from other writers.
 pub(in crate::production) async fn locked(tx: &mut Tx, id: DestructionId) -> Result<Option<Destruction>, StoreError> {
     tx.sealed_locked(&DESTRUCTION, id).await?.map(|row| read(&row)).transpose()

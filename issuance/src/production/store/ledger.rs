@@ -267,20 +267,21 @@ pub(in crate::production) async fn produced(
 pub(in crate::production) async fn signed_elsewhere(
     tx: &mut Tx,
     since: DocumentId,
-) -> Result<Vec<(CardSerial, OfficeCode)>, StoreError> {
+) -> Result<Vec<(CardSerial, OfficeCode, DocumentId)>, StoreError> {
     let sql = sql!(
-        pg "select chip.id as id, chip.office as office from document join chip on chip.id = document.serial
+        pg "select chip.id as id, chip.office as office, document.id as document_id from document join chip on chip.id = document.serial
             where document.id >= $1 and document.state = 'signed'
               and (chip.state not in ('bound', 'personalized')
                    or chip.state_data->>'application' <> cast(document.application_id as text))
             order by chip.id limit 100",
-        lite "select chip.id as id, chip.office as office from document join chip on chip.id = document.serial
+        lite "select chip.id as id, chip.office as office, document.id as document_id from document join chip on chip.id = document.serial
               where document.id >= $1 and document.state = 'signed'
                 and (chip.state not in ('bound', 'personalized')
                      or json_extract(chip.state_data, '$.application') <> document.application_id)
               order by chip.id limit 100",
     );
-    tx.all(sql, args![since]).await?.iter().map(|row| Ok((row.parsed("id")?, row.parsed("office")?))).collect()
+    let read = |row: &Record| Ok((row.parsed("id")?, row.parsed("office")?, Id::of(row, "document_id")?));
+    tx.all(sql, args![since]).await?.iter().map(read).collect()
 }
 
 /// Returns a page of the postings of a chip, with whether the MAC of each holds: first that of its delivery, or of what
@@ -347,50 +348,29 @@ pub(in crate::production) struct Unopened {
 /// are, with the postings of many chips that put them there.
 pub(in crate::production) async fn unopened(tx: &mut Tx) -> Result<Vec<Unopened>, StoreError> {
     let sql = sql!(
-        pg "select delivery_id, account, cast(sum(n) as bigint) as n from (
-                select delivery_id, case
-                    when state = 'personalized' and box_id is null then 'card/' || office
-                    when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
-                    when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
-                    when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
-                    when office = 'national' then 'store-room/national/' || state
-                    else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
-                union all select chip.delivery_id, posting.to_account, 1
-                    from chip join posting on posting.id = chip.posting_id where posting.serial is null
-                union all select chip.delivery_id, posting.from_account, 1
-                    from posting join chip on chip.id = posting.serial
-                    where posting.from_account <> 'supplier'
-                      and not exists (select 1 from posting earlier
-                                      where earlier.serial = posting.serial and earlier.seq < posting.seq)
-                union all select delivery_id, to_account, -n from posting
-                    where serial is null and from_account = 'supplier'
-                union all select delivery_id, from_account, n from posting
-                    where serial is null and to_account = 'supplier'
-            ) everything
-            where delivery_id in (select delivery_id from chip where posting_id is null)
-            group by delivery_id, account having sum(n) <> 0 order by delivery_id, account",
-        lite "select delivery_id, account, cast(sum(n) as bigint) as n from (
-                  select delivery_id, case
-                      when state = 'personalized' and box_id is null then 'card/' || office
-                      when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
-                      when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
-                      when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
-                      when office = 'national' then 'store-room/national/' || state
-                      else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
-                  union all select chip.delivery_id, posting.to_account, 1
-                      from chip join posting on posting.id = chip.posting_id where posting.serial is null
-                  union all select chip.delivery_id, posting.from_account, 1
-                      from posting join chip on chip.id = posting.serial
-                      where posting.from_account <> 'supplier'
-                        and not exists (select 1 from posting earlier
-                                        where earlier.serial = posting.serial and earlier.rowid < posting.rowid)
-                  union all select delivery_id, to_account, -n from posting
-                      where serial is null and from_account = 'supplier'
-                  union all select delivery_id, from_account, n from posting
-                      where serial is null and to_account = 'supplier'
-              ) everything
-              where delivery_id in (select delivery_id from chip where posting_id is null)
-              group by delivery_id, account having sum(n) <> 0 order by delivery_id, account",
+        "select delivery_id, account, cast(sum(n) as bigint) as n from (
+             select delivery_id, case
+                 when state = 'personalized' and box_id is null then 'card/' || office
+                 when state in ('spoiled', 'destroyed', 'lost') then state || '/' || office
+                 when box_id is not null then 'courier/' || office || '/' || cast(box_id as text) || '/' || state
+                 when custody is not null then 'station/' || office || '/' || cast(custody as text) || '/' || state
+                 when office = 'national' then 'store-room/national/' || state
+                 else 'office/' || office || '/' || state end as account, 1 as n from chip where posting_id is null
+             union all select chip.delivery_id, posting.to_account, 1
+                 from chip join posting on posting.id = chip.posting_id where posting.serial is null
+             union all select chip.delivery_id, posting.from_account, 1
+                 from posting join chip on chip.id = posting.serial
+                 where posting.from_account <> 'supplier'
+                   and not exists (select 1 from v_posting_order own
+                                   join v_posting_order earlier on earlier.serial = own.serial
+                                   where own.id = posting.id and earlier.place < own.place)
+             union all select delivery_id, to_account, -n from posting
+                 where serial is null and from_account = 'supplier'
+             union all select delivery_id, from_account, n from posting
+                 where serial is null and to_account = 'supplier'
+         ) everything
+         where delivery_id in (select delivery_id from chip where posting_id is null)
+         group by delivery_id, account having sum(n) <> 0 order by delivery_id, account"
     );
     let read = |row: &Record| {
         let delivery = Id::of(row, "delivery_id")?;

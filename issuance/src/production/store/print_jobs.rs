@@ -34,17 +34,28 @@ pub(in crate::production) async fn insert(
     Ok(tx.run(sql, args![id, document, application, serial.to_string(), at]).await? == 1)
 }
 
-/// Returns print jobs with something to do, the oldest first.
-pub(in crate::production) async fn due(tx: &mut Tx, most: i64) -> Result<Vec<DueJob>, StoreError> {
-    let sql =
-        sql!("select id, document_id, state from print_job where state in ('pending', 'ending') order by id limit $1");
-    let rows = tx.all(sql, args![most]).await?;
+/// Returns print jobs with something to do, the oldest first, after this one.
+pub(in crate::production) async fn due(tx: &mut Tx, after: PrintJobId, most: i64) -> Result<Vec<DueJob>, StoreError> {
+    let sql = sql!(
+        "select id, document_id, state from print_job where state in ('pending', 'ending') and id > $1
+         order by id limit $2"
+    );
+    let rows = tx.all(sql, args![after, most]).await?;
     let mut due = Vec::new();
     for row in &rows {
         let ends = row.get::<String>("state")? == "ending";
         due.push(DueJob { id: Id::of(row, "id")?, document: Id::of(row, "document_id")?, ends });
     }
     Ok(due)
+}
+
+/// Returns how many print jobs were made before this moment and still have something to do.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn waiting_since(tx: &mut Tx, before: OffsetDateTime) -> Result<u64, StoreError> {
+    let sql = sql!("select count(*) as n from print_job where state in ('pending', 'ending') and made_at < $1");
+    tx.one(sql, args![before]).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
 /// Says that the file of a job was written, or removed; unless the job went on meanwhile.
