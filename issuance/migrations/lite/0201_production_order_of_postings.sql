@@ -1,2 +1,2 @@
 -- The order in which postings were written, under one name on both engines.
-create view v_posting_order as select id, serial, rowid as place from posting;
+create view v_posting_order as select id, serial, place from (select posting.*, rowid as place from posting) ordered;

@@ -360,10 +360,9 @@ async fn read(
             let at = deed.at();
             let claim = claims::standing(deed.tx(), &application, at).await?;
             let check = register_check::unsettled(deed, &application).await?;
-            let papers = match deed.actor().may(Permission::Capture) || deed.actor().may(Permission::Decide) {
-                true => Some(paper_archive::of_application(deed.tx(), application.id).await?),
-                false => None,
-            };
+            let sees_papers = deed.actor().may(Permission::Capture) || deed.actor().may(Permission::Decide);
+            let papers =
+                if sees_papers { Some(paper_archive::of_application(deed.tx(), application.id).await?) } else { None };
             Ok::<_, CounterError>((application, keeping, likely, claim, check, papers))
         })
         .await?;

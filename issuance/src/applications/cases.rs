@@ -57,7 +57,7 @@ impl LookUp {
     /// The words, as they are documented.
     const fn words(self) -> &'static str {
         match self {
-            Self::OldCard => "with a nine-digit card",
+            Self::OldCard => "where there is a nine-digit card",
             Self::UnknownCard => "where the register knows of no card",
         }
     }

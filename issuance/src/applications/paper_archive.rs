@@ -168,8 +168,8 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// Refuses an answer that does not belong to its outcome: what was found has number and name, what was not found has
-    /// none, and only papers that disagree name fields.
+    /// Refuses an answer that does not belong to its outcome: what was found has number and name, what was not found
+    /// has none, and only papers that disagree name fields.
     ///
     /// # Errors
     /// [`ArchiveDoubt::AnswerUnfit`]
@@ -333,8 +333,8 @@ pub fn may_ask<'a>(
 /// asked. The officer had a hand in the application.
 ///
 /// # Errors
-/// [`CounterError`]; [`ArchiveDoubt::ClassificationUnfit`] for a province that does not belong to the answer, and for no
-/// papers where the case needs a look-up.
+/// [`CounterError`]; [`ArchiveDoubt::ClassificationUnfit`] for a province that does not belong to the answer, and for
+/// no papers where the case needs a look-up.
 pub async fn classify(
     deed: &mut Deed<Officer>,
     counter: &Counter,
@@ -555,8 +555,8 @@ pub enum Work {
     LookUp(ApplicationId, ArchiveRequestId),
 }
 
-/// Says of each late classification and look-up once that it is late, and once more to the national office when it stays
-/// late: each is a record of the trail and a row, in one transaction.
+/// Says of each late classification and look-up once that it is late, and once more to the national office when it
+/// stays late: each is a record of the trail and a row, in one transaction.
 ///
 /// # Errors
 /// [`ReminderError`]; those that another hand changed are left out.

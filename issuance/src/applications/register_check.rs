@@ -134,8 +134,8 @@ pub async fn say(
     Ok(application)
 }
 
-/// Notes fields in which the archive of papers says otherwise than the register, beside those that the citizen named and
-/// that are not settled. The caller records it.
+/// Notes fields in which the archive of papers says otherwise than the register, beside those that the citizen named
+/// and that are not settled. The caller records it.
 pub(super) async fn archive_disagrees(
     deed: &mut Deed<Officer>,
     application: &Application,

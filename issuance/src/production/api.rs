@@ -271,8 +271,8 @@ async fn write_off(
     .await
 }
 
-/// What a write-off says, for the witness whom it names, whatever the roles: the chip and the reason, and nothing else of
-/// the stock.
+/// What a write-off says, for the witness whom it names, whatever the roles: the chip and the reason, and
+/// nothing else of the stock.
 #[utoipa::path(get, path = "/api/v1/stock/{serial}/write-off", tag = "production",
     responses((status = 200, body = WriteOffView)))]
 async fn read_write_off(

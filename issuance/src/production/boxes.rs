@@ -266,7 +266,8 @@ async fn arrives(
 /// stays on the courier's account. One too many stays where it is: what the sender has is not the receiver's to say.
 ///
 /// A parcel under another seal than it was sent with may have been opened on the way: nothing of it is believed to have
-/// arrived. All of it stays on the courier's account, and a case is opened, until an officer of each office says what came.
+/// arrived. All of it stays on the courier's account, and a case is opened, until an officer of
+/// each office says what came.
 ///
 /// # Errors
 /// [`ProductionError::BoxUnknown`], also for a box that is on its way no more; [`ProductionError::OtherOffice`],

@@ -202,9 +202,9 @@ struct Counted {
 }
 
 /// The office that a box is for counts what is in it: another officer than the one who sent it. A difference opens a
-/// case of both offices; what is missing stays on the courier's account, what is too many where it is. Of a parcel the seal
-/// that was found is named: under another one than it was sent with, all of it stays on the courier's account, and a case
-/// is opened.
+/// case of both offices; what is missing stays on the courier's account, what is too many where it is. Of a parcel
+/// the seal that was found is named: under another one than it was sent with, all of it stays on the courier's
+/// account, and a case is opened.
 #[utoipa::path(post, path = "/api/v1/stock/boxes/{id}/receipt", tag = "production", request_body = Counted,
     responses((status = 200, body = StockBoxView)))]
 async fn receive_box(

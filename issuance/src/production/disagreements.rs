@@ -1,7 +1,7 @@
 //! What was signed and what was produced: each card has its signed document and its row in the registry, with one
 //! digest, and each signed document is on a chip that is being written for its application, or is its card. Where they
-//! disagree, a case is opened, and the alarm stays until two stock keepers settle it. What they settled is that difference:
-//! another one of the same chip is another case.
+//! disagree, a case is opened, and the alarm stays until two stock keepers settle it. What they settled is that
+//! difference: another one of the same chip is another case.
 
 use std::collections::{BTreeMap, BTreeSet};
 

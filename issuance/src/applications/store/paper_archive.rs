@@ -279,8 +279,8 @@ pub(in crate::applications) async fn unclassified(
     rows.iter().map(|row| Ok((Id::of(row, "application_id")?, row.get("due_on")?))).collect()
 }
 
-/// Returns late classifications and look-ups of which the national office was not told, each with whether its own office
-/// was.
+/// Returns late classifications and look-ups of which the national office was not told, each with
+/// whether its own office was.
 pub(in crate::applications) async fn late_unsaid(tx: &mut Tx, today: Date) -> Result<Vec<(Work, bool)>, StoreError> {
     let sql = sql!(
         "select c.application_id as id,
