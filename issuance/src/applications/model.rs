@@ -1055,6 +1055,18 @@ impl Stage {
         }
     }
 
+    /// Returns the officers who captured, agreed, refused or took a complaint, as far as the stage tells.
+    #[must_use]
+    pub fn hands(&self) -> Vec<OfficerId> {
+        let captured = self.capture_of().map(|capture| capture.taken.by);
+        let agreed = self.agreed().into_iter().map(|decision| decision.by);
+        let complained = match self {
+            Self::Appealed { decision, complaint, .. } => vec![decision.by, complaint.taken.by],
+            _ => vec![],
+        };
+        captured.into_iter().chain(agreed).chain(complained).collect()
+    }
+
     /// Refuses an officer who does not name what stands here, if the step is possible at all.
     fn seen(
         &self,

@@ -300,7 +300,7 @@ pub async fn undo(
     let account = account_of(deed, &application).await?;
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
     let undone = account.standing(entry)?;
-    if undone.by == deed.actor().id {
+    if deed.actor().is_one_with(undone.by) {
         return Err(TransitionError::SameOfficer.into());
     }
     let kind = match (how, undone.kind) {

@@ -4,6 +4,7 @@ pub mod claims;
 pub mod closed;
 pub mod items;
 pub mod lists;
+pub mod moving;
 pub mod payments;
 pub mod progress;
 pub mod register_checks;

@@ -169,7 +169,7 @@ pub async fn check_body(
     if finished(&application.stage)? != card || !matches!(chip.state, ChipState::Personalized { .. }) {
         return Err(ProductionError::ApplicationGone);
     }
-    let me = deed.actor().id;
+    let me = deed.actor().clone();
     let approved_by = application.stage.approval_of().map(|approval| approval.by);
     let item = items::of_application(deed.tx(), id).await?;
     let released_by = match &item {
@@ -177,7 +177,7 @@ pub async fn check_body(
         None => Vec::new(),
     };
     let touched = applications::involved(deed.tx(), id).await?;
-    if approved_by == Some(me) || touched.contains(&me) || released_by.contains(&me) {
+    if approved_by.iter().chain(&touched).chain(&released_by).any(|officer| me.is_one_with(*officer)) {
         return Err(ProductionError::SecondOfficer);
     }
     let document = store::document(deed.tx(), id, &serial).await?.ok_or(ProductionError::ApplicationGone)?;

@@ -97,7 +97,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 34] = [
+pub const SEALED: [&Sealed; 36] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -132,6 +132,8 @@ pub const SEALED: [&Sealed; 34] = [
     &applications::REGISTER_CHECK,
     &notices::CONTACT,
     &notices::NOTICE,
+    &access::DEPUTY,
+    &access::DISSOLUTION,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -136,6 +136,8 @@ mod tampered {
             ("register_check", 0),
             ("contact", 0),
             ("notice", 1),
+            ("stand_in", 0),
+            ("dissolution", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
